@@ -1,0 +1,55 @@
+"""Errors, named for what the caller does next.
+
+Every message is one sentence that names the value, the rule it broke, and the next step. Errors about input also
+subclass `ValueError` or `TypeError`, so that code which knows nothing of this package still catches them.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AllTrialsFailed",
+    "InvalidConfig",
+    "InvalidInput",
+    "InvalidSpace",
+    "MissingExtra",
+    "Pruned",
+    "SeasonedError",
+    "StorageError",
+    "StudyConflict",
+]
+
+
+class SeasonedError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class InvalidInput(SeasonedError, ValueError):
+    """An argument breaks a rule: change the argument."""
+
+
+class InvalidSpace(InvalidInput):
+    """A search space contradicts itself: change its declaration."""
+
+
+class InvalidConfig(InvalidInput):
+    """A configuration does not belong to the space: change the configuration or the space."""
+
+
+class StudyConflict(SeasonedError, ValueError):
+    """The study already says otherwise (another direction, a trial told twice): choose another name or number."""
+
+
+class StorageError(SeasonedError, RuntimeError):
+    """The store cannot be read or written (full disk, damaged or newer file): mend the store, then resume."""
+
+
+class AllTrialsFailed(SeasonedError, RuntimeError):
+    """No trial succeeded: the message lists the causes; mend the objective, then resume."""
+
+
+class Pruned(SeasonedError):
+    """The trial is not worth going on: let it propagate out of the objective."""
+
+
+class MissingExtra(SeasonedError, ImportError):
+    """An optional dependency is missing: install the extra that the message names."""

@@ -1,0 +1,176 @@
+"""Process trees: who descends from a worker, what the tree uses, and how all of it ends.
+
+Linux is read through `/proc` with the standard library only, because the guard and the workers, which must start fast,
+import this module; other systems go through psutil. A worker's environment carries a tag that all descendants inherit,
+so that even one that forked twice and left the session is found.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+__all__ = [
+    "TAG",
+    "descendants",
+    "kill_tagged",
+    "kill_tree",
+    "process_table",
+    "resident",
+    "tagged",
+    "tree_memory",
+]
+
+TAG = "SEASONED_WORKER"  # environment variable: "<driver>/<worker>", nested drivers append theirs
+LINUX = sys.platform == "linux"
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_ROUNDS = 100  # a fork bomb is frozen within a few rounds; the bound only keeps a bug from spinning for ever
+
+
+def _read(path: str) -> bytes:
+    """A file of /proc, empty if the process is gone or not ours."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        chunks = []
+        while chunk := os.read(descriptor, 1 << 16):
+            chunks.append(chunk)
+        return b"".join(chunks)
+    except OSError:  # ESRCH: it ended while we read
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - pathlib is slow to import
+
+
+def process_table() -> dict[int, int]:
+    """Parent of every living process (zombies are left out), by process id."""
+    if not LINUX:
+        import psutil
+
+        found = psutil.process_iter(["ppid", "status"])
+        return {p.pid: p.info["ppid"] for p in found if p.info["status"] != psutil.STATUS_ZOMBIE}
+    table = {}
+    for pid in _pids():
+        # the command may hold spaces and brackets, so fields are counted from the last bracket
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        if len(fields) > 1 and fields[0] not in {b"Z", b"X"}:
+            table[pid] = int(fields[1])
+    return table
+
+
+def descendants(pid: int, table: dict[int, int] | None = None) -> set[int]:
+    """All living processes below `pid`, without itself."""
+    table = process_table() if table is None else table
+    children: dict[int, list[int]] = {}
+    for child, parent in table.items():
+        children.setdefault(parent, []).append(child)
+    found: set[int] = set()
+    stack = [pid]
+    while stack:
+        for child in children.get(stack.pop(), ()):
+            if child not in found:
+                found.add(child)
+                stack.append(child)
+    return found
+
+
+def tagged(tag: str) -> set[int]:
+    """All living processes whose environment carries `tag` or a tag below it (Linux; elsewhere empty)."""
+    if not LINUX:
+        return set()
+    needle = f"{TAG}={tag}".encode()
+    found = set()
+    for pid in _pids():
+        environment = b"\0" + _read(f"/proc/{pid}/environ") + b"\0"
+        if b"\0" + needle + b"\0" in environment or b"\0" + needle + b"/" in environment:
+            found.add(pid)
+    return found
+
+
+def resident(pid: int) -> int:
+    """Resident memory (RSS) of one process in bytes; 0 if it is gone. Shared pages count in full: an upper bound."""
+    if not LINUX:
+        import psutil
+
+        try:
+            return int(psutil.Process(pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+    fields = _read(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * _PAGE if len(fields) > 1 else 0
+
+
+def _proportional(pid: int) -> int:
+    """Proportional memory (PSS) of one process in bytes, or its RSS where the system does not tell."""
+    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
+        if line.startswith(b"Pss:"):
+            return int(line.split()[1]) * 1024
+    return resident(pid)
+
+
+def tree_memory(pid: int, table: dict[int, int] | None = None) -> int:
+    """Memory of `pid` and all that descends from it, in bytes.
+
+    PSS where readable: pages that several processes share, such as a memory-mapped data set, are split among them. Else RSS.
+    """
+    return sum(_proportional(member) for member in {pid} | descendants(pid, table))
+
+
+def _signal(pids: set[int], number: int) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except (ProcessLookupError, PermissionError):  # gone already, or never ours
+            continue
+
+
+def kill_tree(pid: int, tag: str) -> set[int]:
+    """Kill `pid`, its descendants and all that carries `tag`; return whom.
+
+    The tree is frozen first, so that nothing forks away between looking and killing. The caller must not have reaped
+    `pid` yet, else the number may belong to somebody else.
+    """
+    return _kill(tag, {pid})
+
+
+def kill_tagged(tag: str) -> set[int]:
+    """Kill all that carries `tag` and their descendants; return whom."""
+    return _kill(tag, set())
+
+
+def _kill(tag: str, roots: set[int]) -> set[int]:
+    doomed: set[int] = set()
+    for _ in range(_ROUNDS):
+        table = process_table()
+        found = {root for root in roots if root in table} | tagged(tag)
+        for root in tuple(found):
+            found |= descendants(root, table)
+        fresh = found - doomed - {os.getpid()}
+        if not fresh:
+            break
+        if hasattr(signal, "SIGSTOP"):
+            _signal(fresh, signal.SIGSTOP)
+        doomed |= fresh
+    _signal(doomed, getattr(signal, "SIGKILL", signal.SIGTERM))
+    return doomed
+
+
+def await_death(pids: set[int], seconds: float) -> set[int]:
+    """Wait until the processes have ended (zombies count as ended), at most `seconds`; return the survivors.
+
+    An orphan whose new parent is this process (process 1 of a container) is reaped here.
+    """
+    deadline = time.monotonic() + seconds
+    while pids := {pid for pid in pids if pid in process_table()}:
+        if time.monotonic() > deadline:
+            return pids
+        time.sleep(0.002)
+    return set()

@@ -1,0 +1,297 @@
+"""One parameter: a set of values laid out on the unit interval.
+
+Every parameter maps a value to a coordinate in [0, 1] (`to_unit`) and any coordinate back to a valid value
+(`from_unit`). That pair is all that samplers, surrogates and meta-learners see, so a new kind of parameter needs
+nothing but this map. `from_unit(to_unit(x)) == x` holds exactly for integers and categories, and up to rounding for
+floats.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from seasoned.errors import InvalidSpace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["Categorical", "Float", "Int", "Value"]
+
+Value: TypeAlias = "str | int | float | bool | tuple[Value, ...] | None"
+"""What a parameter can hold: what JSON can say, and tuples of it."""
+
+MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
+
+_WIDEST_INT: Final = 2**50  # beyond it, bin centres of neighbouring integers meet in double precision
+_WIDEST_LOG_INT: Final = 2**40  # beyond it, exp(log(x)) is no longer within half a unit of x
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    """A real number in [low, high], uniform on the linear or the logarithmic scale.
+
+    `from_unit(u) = low + u (high - low)`, or `exp(log low + u (log high - log low))` with `log=True`.
+
+    Args:
+        low: Smallest value.
+        high: Largest value, above `low`.
+        log: Whether ratios matter rather than differences; needs `low > 0`.
+        default: The value to start from; the middle of the scale if left out.
+
+    Raises:
+        InvalidSpace: If the bounds are not finite and increasing, or the default lies outside them.
+
+    Example:
+        >>> Float(1e-4, 1e-1, log=True).from_unit(0.5)
+        0.003162277660168379
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    default: float = MISSING
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            _set(self, name, _real(getattr(self, name), f"{name} of a Float"))
+        _check_bounds(self)
+        if math.isinf(self.high - self.low):
+            raise InvalidSpace(f"Float({self.low}, {self.high}) spans more than a double can hold; narrow the range.")
+        _set(self, "default", self._middle() if self.default is MISSING else self.clean(self.default, "the default"))
+
+    def _middle(self) -> float:
+        return self.from_unit(0.5)
+
+    def clean(self, value: object, where: str) -> float:
+        """The value as a float, or InvalidSpace naming `where`."""
+        number = _real(value, where)
+        if not self.low <= number <= self.high:
+            raise InvalidSpace(f"{where} is {number!r}, outside [{self.low}, {self.high}]; give a value inside.")
+        return number
+
+    def to_unit(self, value: float) -> float:
+        """Coordinate in [0, 1] of a value."""
+        if self.log:
+            low = math.log(self.low)
+            return min(1.0, max(0.0, (math.log(value) - low) / (math.log(self.high) - low)))
+        return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+
+    def from_unit(self, unit: float) -> float:
+        """Value at a coordinate; the ends of the interval give the bounds exactly."""
+        if unit <= 0.0:
+            return self.low
+        if unit >= 1.0:
+            return self.high
+        if self.log:
+            low = math.log(self.low)
+            value = math.exp(low + unit * (math.log(self.high) - low))
+        else:
+            value = self.low + unit * (self.high - self.low)
+        return min(self.high, max(self.low, value))
+
+
+@dataclass(frozen=True, slots=True)
+class Int:
+    """An integer in [low, high], both included, uniform on the linear or the logarithmic scale.
+
+    Each integer owns a bin of the unit interval: of equal width 1/(high - low + 1), or, with `log=True`, reaching
+    from log(k - 1/2) to log(k + 1/2). `to_unit` gives the bin's centre (its integer's logarithm), `from_unit` the
+    integer whose bin holds the coordinate.
+
+    Args:
+        low: Smallest value.
+        high: Largest value, above `low`.
+        log: Whether ratios matter rather than differences; needs `low >= 1`.
+        default: The value to start from; the middle of the scale if left out.
+
+    Raises:
+        InvalidSpace: If the bounds are not increasing integers, or the default lies outside them.
+
+    Example:
+        >>> Int(1, 8).from_unit(0.99), Int(1, 1000, log=True).default
+        (8, 27)
+    """
+
+    low: int
+    high: int
+    log: bool = False
+    default: int = MISSING
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            _set(self, name, _integer(getattr(self, name), f"{name} of an Int"))
+        _check_bounds(self)
+        widest = _WIDEST_LOG_INT if self.log else _WIDEST_INT
+        if (self.high if self.log else self.high - self.low) > widest:
+            raise InvalidSpace(f"Int({self.low}, {self.high}) is wider than {widest}; use a Float and round it.")
+        default = self.from_unit(0.5) if self.default is MISSING else self.clean(self.default, "the default")
+        _set(self, "default", default)
+
+    def clean(self, value: object, where: str) -> int:
+        """The value as an int, or InvalidSpace naming `where`."""
+        number = _integer(value, where)
+        if not self.low <= number <= self.high:
+            raise InvalidSpace(f"{where} is {number!r}, outside [{self.low}, {self.high}]; give a value inside.")
+        return number
+
+    def to_unit(self, value: int) -> float:
+        """Coordinate of the centre of a value's bin."""
+        if self.log:
+            low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
+            return (math.log(value) - low) / (high - low)
+        return (value - self.low + 0.5) / (self.high - self.low + 1)
+
+    def from_unit(self, unit: float) -> int:
+        """The integer whose bin holds the coordinate."""
+        if self.log:
+            low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
+            value = round(math.exp(low + unit * (high - low)))
+        else:
+            value = self.low + math.floor(unit * (self.high - self.low + 1))
+        return min(self.high, max(self.low, value))
+
+
+@dataclass(frozen=True, slots=True)
+class Categorical:
+    """One of several values, with or without an order.
+
+    The k-th of n values owns the k-th of n equal bins of the unit interval.
+
+    Args:
+        choices: The values: what JSON can say (str, int, float, bool, None), and tuples of it.
+        ordered: Whether neighbours in the list are alike, so that a step to a neighbour is a small step.
+        default: The value to start from; the first if left out.
+
+    Raises:
+        InvalidSpace: If there are no choices, one appears twice, one cannot be written as JSON, or the default is
+            none of them.
+
+    Example:
+        >>> Categorical(["relu", "tanh"]).from_unit(0.7)
+        'tanh'
+    """
+
+    choices: Sequence[Value]
+    ordered: bool = False
+    default: Value = MISSING
+
+    def __post_init__(self) -> None:
+        if isinstance(self.choices, str):
+            raise InvalidSpace(f"choices is the string {self.choices!r}; give a list of values.")
+        choices = tuple(plain(choice, "a choice of a Categorical") for choice in self.choices)
+        if not choices:
+            raise InvalidSpace("a Categorical has no choices; give at least one value.")
+        seen: set[object] = set()
+        for choice in choices:
+            if identity(choice) in seen:
+                raise InvalidSpace(f"the choice {choice!r} appears twice in a Categorical; remove one.")
+            seen.add(identity(choice))
+        _set(self, "choices", choices)
+        default = choices[0] if self.default is MISSING else self.clean(self.default, "the default")
+        _set(self, "default", default)
+
+    def clean(self, value: object, where: str) -> Value:
+        """The choice that equals the value (1 finds 1.0, True does not), or InvalidSpace naming `where`."""
+        wanted = plain(value, where)
+        return self.choices[self._index(wanted, where)]
+
+    def _index(self, value: Value, where: str) -> int:
+        key = identity(value)
+        for index, choice in enumerate(self.choices):
+            if identity(choice) == key:
+                return index
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            for index, choice in enumerate(self.choices):
+                if not isinstance(choice, bool) and choice == value:
+                    return index
+        raise InvalidSpace(f"{where} is {value!r}, none of {list(self.choices)}; give one of these.")
+
+    def to_unit(self, value: Value) -> float:
+        """Coordinate of the centre of a value's bin."""
+        return (self._index(value, "a value") + 0.5) / len(self.choices)
+
+    def from_unit(self, unit: float) -> Value:
+        """The value whose bin holds the coordinate."""
+        count = len(self.choices)
+        return self.choices[min(count - 1, max(0, int(unit * count)))]
+
+
+def plain(value: object, where: str) -> Value:
+    """The value in JSON's types: numpy scalars become numbers, lists become tuples; else InvalidSpace."""
+    if isinstance(value, list | tuple):
+        return tuple(plain(item, where) for item in value)
+    if not isinstance(value, str | int | float) and hasattr(value, "item"):
+        value = value.item()  # a numpy scalar
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidSpace(f"{where} is {value}, which has no equal or no place in JSON; use a name for it.")
+    if value is None or isinstance(value, str | int | float):
+        if type(value) in {str, int, float, bool, type(None)}:
+            return value
+        return _unwrap(value)
+    raise InvalidSpace(
+        f"{where} is a {type(value).__name__}, but only str, int, float, bool, None and tuples of them can be "
+        f"stored; use a name and look the object up in the objective."
+    )
+
+
+def _unwrap(value: str | float | None) -> Value:
+    """A subclass (numpy.float64, numpy.str_, an IntEnum) as its plain base type."""
+    for base in (str, int, float):
+        if isinstance(value, base):
+            return base(value)
+    return value
+
+
+def identity(value: Value) -> object:
+    """A key under which 1, 1.0 and True differ, as they do in JSON."""
+    if isinstance(value, tuple):
+        return tuple(identity(item) for item in value)
+    return (type(value).__name__, value)
+
+
+def _set(parameter: object, name: str, value: object) -> None:
+    object.__setattr__(parameter, name, value)  # frozen dataclasses clean their fields once, while they are built
+
+
+def _real(value: object, where: str) -> float:
+    try:
+        if isinstance(value, bool | str):
+            raise TypeError
+        number = float(value)  # type: ignore[arg-type]  # whatever has __float__
+    except (TypeError, ValueError):
+        raise InvalidSpace(f"{where} is {value!r}, not a number; give a finite float.") from None
+    if not math.isfinite(number):
+        raise InvalidSpace(f"{where} is {number}; give a finite float.")
+    return number
+
+
+def _integer(value: object, where: str) -> int:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)  # type: ignore[arg-type]  # whatever has __index__
+    except TypeError:
+        raise InvalidSpace(f"{where} is {value!r}, not an integer; give an int.") from None
+
+
+def _check_bounds(parameter: Float | Int) -> None:
+    kind, low, high = type(parameter).__name__, parameter.low, parameter.high
+    if low >= high:
+        raise InvalidSpace(f"{kind}({low}, {high}) is empty or a single point: low must be below high.")
+    if parameter.log and low <= 0:
+        raise InvalidSpace(f"{kind}({low}, {high}, log=True) has no logarithm at its low end; low must be above 0.")
+
+
+def values_between(parameter: Float | Int | Categorical, resolution: int) -> Iterable[Value]:
+    """At most `resolution` different values, evenly spread over the scale, both ends included; all categories."""
+    if isinstance(parameter, Categorical):
+        return parameter.choices
+    if isinstance(parameter, Int) and parameter.high - parameter.low < resolution:
+        return range(parameter.low, parameter.high + 1)
+    if resolution == 1:
+        return (parameter.default,)
+    steps = (parameter.from_unit(step / (resolution - 1)) for step in range(resolution))
+    return dict.fromkeys(steps)

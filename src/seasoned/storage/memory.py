@@ -1,0 +1,124 @@
+"""Studies in this process's memory."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from seasoned.errors import StudyConflict
+from seasoned.storage.base import DETACHED, Claim
+from seasoned.trials import Asked, Created, Event, Finished
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+__all__ = ["MemoryLog", "MemoryStorage"]
+
+
+class MemoryLog:
+    """The log of one study, shared by the threads of this process.
+
+    Example:
+        >>> from seasoned.space import Space
+        >>> from seasoned.trials import Created, StudySpec
+        >>> log = MemoryLog(Created(StudySpec(Space())))
+        >>> log.claim(2, "me")
+        [Claim(number=0, attempt=1), Claim(number=1, attempt=1)]
+    """
+
+    def __init__(self, created: Created) -> None:
+        self._lock = Lock()
+        self._events: list[Event] = [created]
+        self._asked: set[int] = set()
+        self._finished: set[int] = set()
+        self._claims: dict[int, tuple[str | None, int]] = {}  # number -> driver (None if released), attempt
+        self._next = 0
+        self._beats: dict[str, int] = {}
+
+    def append(self, events: Sequence[Event]) -> Sequence[bool]:
+        """Append events in order; see `EventLog`."""
+        with self._lock:
+            return [self._append(event) for event in events]
+
+    def _append(self, event: Event) -> bool:
+        if isinstance(event, Asked | Finished):
+            known = self._asked if isinstance(event, Asked) else self._finished
+            if event.number in known:
+                return False
+            known.add(event.number)
+            if isinstance(event, Finished):
+                self._claims.pop(event.number, None)
+        self._events.append(event)
+        return True
+
+    def read(self, since: int = 0) -> Sequence[Event]:
+        """The events after the first `since`."""
+        with self._lock:
+            return self._events[since:]
+
+    def claim(
+        self, count: int, driver: str, *, limit: int | None = None, dead: Collection[str] = ()
+    ) -> Sequence[Claim]:
+        """Reserve trial numbers; see `EventLog`."""
+        with self._lock:
+            claims = self._reclaim(count, driver, dead)
+            fresh = count - len(claims)
+            if limit is not None:
+                held = sum(holder != DETACHED for holder, _ in self._claims.values())
+                fresh = max(0, min(fresh, limit - len(self._finished) - held))
+            for number in range(self._next, self._next + fresh):
+                self._claims[number] = (driver, 1)
+                claims.append(Claim(number, 1))
+            self._next += fresh
+            return claims
+
+    def _reclaim(self, count: int, driver: str, dead: Collection[str]) -> list[Claim]:
+        """Take over released numbers and those of dead drivers."""
+        claims = []
+        for number in sorted(self._claims):
+            holder, attempt = self._claims[number]
+            if len(claims) < count and (holder is None or holder in dead):
+                claims.append(Claim(number, attempt + (holder is not None)))
+                self._claims[number] = (driver, claims[-1].attempt)
+        return claims
+
+    def renew(self, driver: str) -> Mapping[str, int]:
+        """Move the driver's beat; see `EventLog`."""
+        with self._lock:
+            self._beats[driver] = self._beats.get(driver, 0) + 1
+            holders = {holder for holder, _ in self._claims.values()}
+            return {name: beat for name, beat in self._beats.items() if name in holders}
+
+    def release(self, driver: str, numbers: Collection[int] | None = None) -> None:
+        """Give numbers back; see `EventLog`."""
+        with self._lock:
+            for number, (holder, attempt) in self._claims.items():
+                if holder == driver and (numbers is None or number in numbers):
+                    self._claims[number] = (None, attempt)
+
+
+class MemoryStorage:
+    """Studies that live as long as this object."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._logs: dict[str, MemoryLog] = {}
+
+    def open(self, name: str, created: Created) -> MemoryLog:
+        """The log of the study of that name, new or not."""
+        with self._lock:
+            return self._logs.setdefault(name, MemoryLog(created))
+
+    def names(self) -> Sequence[str]:
+        """The names of all studies, in order of creation."""
+        with self._lock:
+            return list(self._logs)
+
+    def delete(self, name: str) -> None:
+        """Remove a study."""
+        with self._lock:
+            if self._logs.pop(name, None) is None:
+                raise StudyConflict(f"there is no study {name!r}; the names are {list(self._logs)}.")
+
+    def close(self) -> None:
+        """Nothing to free."""

@@ -1,0 +1,148 @@
+"""Any table that people have, as one pandas frame with plain, unique, textual column names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seasoned.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["read_table", "to_frame", "to_series"]
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+
+
+def to_frame(table: Any) -> pd.DataFrame:
+    """A table of any usual kind as a pandas frame; the caller's own object is never changed.
+
+    Args:
+        table: pandas or polars frame, pyarrow table, 2-D numpy array (columns become `x0`, `x1`, ...), list of dicts
+            (a row each) or dict of lists (a column each).
+
+    Raises:
+        InvalidInput: If it is none of these, or two columns have the same name.
+
+    Example:
+        >>> to_frame([{"a": 1, "b": "x"}, {"a": 2, "b": None}]).shape
+        (2, 2)
+    """
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(table, pd.DataFrame):
+        frame = table.copy(deep=False)
+    elif isinstance(table, dict) or (isinstance(table, list) and table and isinstance(table[0], dict)):
+        frame = pd.DataFrame(table)
+    elif isinstance(table, np.ndarray | list | tuple):
+        frame = _from_array(np.asarray(table))
+    else:
+        frame = _from_native(table)
+    frame.columns = pd.Index(_textual(frame.columns), dtype=object)
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise InvalidInput(f"The column name {twice[0]!r} appears more than once; rename so that names are unique.")
+    return frame.reset_index(drop=True)
+
+
+def _from_array(array: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    if array.dtype.names:
+        return pd.DataFrame(array)
+    if array.ndim != 2:
+        raise InvalidInput(
+            f"Expected 2D array, got an array with {array.ndim} dimension(s); a table has rows and columns. Reshape "
+            "your data with array.reshape(-1, 1) for one column or array.reshape(1, -1) for one row."
+        )
+    if array.dtype.kind == "c":
+        raise InvalidInput("Complex data not supported; pass the real and imaginary parts as two columns.")
+    return pd.DataFrame(array, columns=[f"x{index}" for index in range(array.shape[1])])
+
+
+def _from_native(table: Any) -> pd.DataFrame:
+    import narwhals as nw
+
+    try:
+        native = nw.from_native(table)
+    except TypeError:
+        raise InvalidInput(
+            f"a {type(table).__name__} is not a table; pass a pandas or polars frame, a pyarrow table, a 2-D array or "
+            "a list of dicts."
+        ) from None
+    if isinstance(native, nw.LazyFrame):
+        native = native.collect()
+    frame: pd.DataFrame = native.to_pandas()
+    return frame
+
+
+def _textual(names: Any) -> list[str]:
+    return [".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in names]
+
+
+def to_series(target: Any) -> pd.Series[Any]:
+    """A target of any usual kind as a pandas series.
+
+    Raises:
+        InvalidInput: If it has more than one column.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(target, pd.DataFrame | pd.Series):
+        values = target
+    elif isinstance(target, np.ndarray | list | tuple):
+        array = np.asarray(target, dtype=object) if _mixed(target) else np.asarray(target)
+        values = pd.DataFrame(array) if array.ndim == 2 else pd.Series(array)
+    else:
+        values = _native_series(target)
+    if isinstance(values, pd.DataFrame):
+        if values.shape[1] != 1:
+            raise InvalidInput(f"y has {values.shape[1]} columns; one target is supported, so pass one column.")
+        values = values.iloc[:, 0]
+    return values.reset_index(drop=True)
+
+
+def _mixed(target: Any) -> bool:
+    """Whether numpy would turn missing values or numbers among strings into strings."""
+    return isinstance(target, list | tuple) and len({isinstance(value, str) for value in target}) > 1
+
+
+def _native_series(target: Any) -> pd.Series[Any]:
+    import narwhals as nw
+
+    try:
+        series: pd.Series[Any] = nw.from_native(target, series_only=True).to_pandas()
+    except TypeError:
+        raise InvalidInput(
+            f"y is a {type(target).__name__}; expected array-like (array or non-string sequence) with one value a row."
+        ) from None
+    return series
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a CSV, TSV or Parquet file; CSV and TSV may be compressed (.gz, .bz2, .xz, .zst, .zip).
+
+    Raises:
+        InvalidInput: If the file is missing, of another kind, or cannot be read as what its name says.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    if not path.is_file():
+        raise InvalidInput(f"there is no file {str(path)!r}; check the path.")
+    inner = Path(path.stem).suffix if path.suffix in _COMPRESSED else path.suffix
+    if inner not in {*_SEPARATORS, ".parquet"}:
+        raise InvalidInput(f"{path.name!r} is not a table known here; pass a .csv, .tsv or .parquet file.")
+    try:
+        if inner == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, sep=_SEPARATORS[inner], low_memory=False)
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{path.name!r} is not UTF-8 text; convert it, or save it as Parquet.") from None
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InvalidInput(f"{path.name!r} cannot be read as {inner[1:].upper()}: {reason}") from error

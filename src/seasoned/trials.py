@@ -1,0 +1,335 @@
+"""What happened, as values: configurations, trials, events, and the history that folds events into trials.
+
+A study is a log of events. Everything else (which trials exist, which is best, what a sampler believes) is a fold of
+that log, so a killed study resumes by reading it. Objectives are always minimised in here: a study that maximises
+negates values on their way in and out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
+
+from seasoned.errors import InvalidInput
+from seasoned.space import Space
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import ArrayLike
+
+__all__ = [
+    "Asked",
+    "Config",
+    "Created",
+    "Event",
+    "Finished",
+    "History",
+    "Reported",
+    "Spaced",
+    "StudySpec",
+    "Trial",
+    "TrialState",
+    "WarmStart",
+]
+
+
+class Config(dict[str, Any]):
+    """A configuration: a nested dict that cannot change and can be a key.
+
+    Example:
+        >>> Config({"lr": 0.1})["lr"]
+        0.1
+    """
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("a trial's configuration is read-only; change a copy made with dict(config).")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+
+    def __hash__(self) -> int:  # type: ignore[override]  # dict is unhashable because it can change
+        return hash(_key(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Config, (dict(self),))
+
+
+def _key(value: object) -> object:
+    return frozenset((name, _key(inner)) for name, inner in value.items()) if isinstance(value, dict) else value
+
+
+class TrialState(StrEnum):
+    """Where a trial stands. All but `RUNNING` are final."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One evaluation of the objective.
+
+    Attributes:
+        number: Its place in the study, from 0 on, without gaps.
+        config: What was tried.
+        state: Where it stands.
+        values: The objectives, if complete.
+        seconds: Wall time of the evaluation, if finished and known.
+        error: Why it failed or was pruned.
+        tag: What the sampler noted with its suggestion (particle, generation, rung).
+    """
+
+    number: int
+    config: Config
+    state: TrialState = TrialState.RUNNING
+    values: tuple[float, ...] | None = None
+    seconds: float | None = None
+    error: str | None = None
+    tag: Mapping[str, Any] | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The first objective, if complete."""
+        return None if self.values is None else self.values[0]
+
+
+@dataclass(frozen=True, slots=True)
+class WarmStart:
+    """What a sampler may know before its first trial; data, so that it is stored with the study.
+
+    Attributes:
+        configurations: To be tried first, in this order.
+        points: Evaluations made elsewhere, as points of the unit cube, shape (n, d).
+        values: Their objectives, minimised, shape (n,).
+        population: Points for a population to start from, shape (m, d).
+        step_size: First step of a local method, in units of the cube.
+
+    Raises:
+        InvalidInput: If `points` and `values` differ in number.
+    """
+
+    configurations: tuple[Mapping[str, Any], ...] = ()
+    points: tuple[tuple[float, ...], ...] = ()
+    values: tuple[float, ...] = ()
+    population: tuple[tuple[float, ...], ...] = ()
+    step_size: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "configurations", tuple(Config(config) for config in self.configurations))
+        object.__setattr__(self, "points", _rows(self.points))
+        object.__setattr__(self, "values", tuple(float(value) for value in self.values))
+        object.__setattr__(self, "population", _rows(self.population))
+        if len(self.points) != len(self.values):
+            raise InvalidInput(
+                f"a WarmStart has {len(self.points)} points and {len(self.values)} values; give one value per point."
+            )
+
+
+def _rows(points: ArrayLike) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(coordinate) for coordinate in row) for row in points)  # type: ignore[union-attr]
+
+
+_DIRECTIONS: Final = ("minimize", "maximize")
+
+
+@dataclass(frozen=True, slots=True)
+class StudySpec:
+    """What defines a study: its first event, and all that a sampler starts from.
+
+    Attributes:
+        space: Where to search.
+        directions: "minimize" or "maximize", one per objective.
+        seed: Source of all randomness; with a trial's number it determines that trial's draws.
+        budget: How many trials are planned, if known.
+        warm_start: What is known beforehand.
+    """
+
+    space: Space
+    directions: tuple[str, ...] = ("minimize",)
+    seed: int = 0
+    budget: int | None = None
+    warm_start: WarmStart = WarmStart()
+
+    def __post_init__(self) -> None:
+        if not self.directions or any(direction not in _DIRECTIONS for direction in self.directions):
+            raise InvalidInput(f"the direction {self.directions} is unknown; give 'minimize' or 'maximize', or several.")
+        if self.budget is not None and self.budget < 1:
+            raise InvalidInput(f"budget is {self.budget}; give a number of trials of at least 1, or None.")
+
+    @property
+    def signs(self) -> tuple[int, ...]:
+        """Factor per objective between what the user sees and what is minimised inside."""
+        return tuple(1 if direction == "minimize" else -1 for direction in self.directions)
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The study began with this specification."""
+
+    spec: StudySpec
+
+
+@dataclass(frozen=True, slots=True)
+class Spaced:
+    """The study goes on in another space; trials that are not valid there stay as history."""
+
+    space: Space
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A trial got its configuration, from the driver that holds its lease."""
+
+    number: int
+    config: Config
+    tag: Mapping[str, Any] | None = None
+    driver: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A running trial reached a step with this value (minimised)."""
+
+    number: int
+    step: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A trial ended; the first such event for a number is the one that counts."""
+
+    number: int
+    state: TrialState
+    values: tuple[float, ...] | None = None
+    seconds: float | None = None
+    error: str | None = None
+
+
+Event: TypeAlias = Created | Spaced | Asked | Reported | Finished
+
+
+class History:
+    """The trials of a study: a fold of its events, with the few queries that all rooms need.
+
+    Trials that are not valid in the present space are kept but do not count: not as finished, not as best.
+
+    Example:
+        >>> history = History(Space())
+        >>> history.extend([Asked(0, Config()), Finished(0, TrialState.COMPLETE, (1.5,))])
+        >>> history.best.value, history.finished
+        (1.5, 1)
+    """
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self._trials: list[Trial | None] = []  # by number; None where a number is claimed and not asked yet
+        self._drivers: dict[int, str] = {}  # running trials only
+        self._outside: set[int] = set()  # not valid in the present space
+        self._best: Trial | None = None
+        self._counts = dict.fromkeys(TrialState, 0)
+
+    def extend(self, events: Iterable[Event]) -> None:
+        """Fold events in, in log order."""
+        for event in events:
+            match event:
+                case Asked():
+                    self._ask(event)
+                case Finished():
+                    self._finish(event)
+                case Spaced():
+                    self._move(event.space)
+                case Created() | Reported():
+                    pass
+
+    def _ask(self, event: Asked) -> None:
+        while len(self._trials) <= event.number:
+            self._trials.append(None)
+        self._trials[event.number] = Trial(event.number, event.config, tag=event.tag)
+        self._drivers[event.number] = event.driver
+        self._counts[TrialState.RUNNING] += 1
+        if not self.space.contains(event.config):
+            self._outside.add(event.number)
+
+    def _finish(self, event: Finished) -> None:
+        asked = self[event.number]
+        trial = Trial(
+            event.number, asked.config, event.state, event.values, event.seconds, event.error, asked.tag
+        )
+        self._trials[event.number] = trial
+        self._drivers.pop(event.number, None)
+        self._counts[TrialState.RUNNING] -= 1
+        self._counts[event.state] += 1
+        self._consider(trial)
+
+    def _consider(self, trial: Trial) -> None:
+        """Keep the best; of equals the earliest."""
+        if trial.values is None or trial.number in self._outside:
+            return
+        if self._best is None or (trial.values[0], trial.number) < (self._best.values[0], self._best.number):  # type: ignore[index]
+            self._best = trial
+
+    def _move(self, space: Space) -> None:
+        self.space = space
+        self._outside = {trial.number for trial in self if not space.contains(trial.config)}
+        self._best = None
+        for trial in self:
+            self._consider(trial)
+
+    def __len__(self) -> int:
+        return sum(self._counts.values())
+
+    def __iter__(self) -> Iterator[Trial]:
+        return (trial for trial in self._trials if trial is not None)
+
+    def __getitem__(self, number: int) -> Trial:
+        trial = self._trials[number] if 0 <= number < len(self._trials) else None
+        if trial is None:
+            raise InvalidInput(f"there is no trial {number}; the study has the numbers 0 to {len(self._trials) - 1}.")
+        return trial
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and 0 <= number < len(self._trials) and self._trials[number] is not None
+
+    @property
+    def best(self) -> Trial | None:
+        """The valid complete trial with the smallest first objective; of equals the earliest."""
+        return self._best
+
+    @property
+    def finished(self) -> int:
+        """Number of complete, pruned and failed trials that are valid in the present space."""
+        outside = sum(self[number].state is not TrialState.RUNNING for number in self._outside)
+        return sum(self._counts.values()) - self._counts[TrialState.RUNNING] - outside
+
+    @property
+    def outside(self) -> frozenset[int]:
+        """Numbers of the trials that are not valid in the present space."""
+        return frozenset(self._outside)
+
+    @property
+    def running(self) -> Mapping[int, str]:
+        """Numbers of the running trials and the driver that asked each."""
+        return self._drivers
+
+    def count(self, state: TrialState) -> int:
+        """How many trials stand there, valid or not."""
+        return self._counts[state]
+
+    def counts_for(self, event: Event) -> bool:
+        """Whether a sampler that searches the present space should hear of the event."""
+        return not (isinstance(event, Asked | Reported | Finished) and event.number in self._outside)
+
+    def errors(self) -> Sequence[tuple[str, int]]:
+        """The reasons of failure and how often each came, the most frequent first."""
+        found: dict[str, int] = {}
+        for trial in self:
+            if trial.state is TrialState.FAILED:
+                reason = trial.error or "no reason was given"
+                found[reason] = found.get(reason, 0) + 1
+        return sorted(found.items(), key=lambda item: -item[1])
