@@ -1,0 +1,48 @@
+"""AutoML that learns from experience. Public names load on first use; `import seasoned` itself costs nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seasoned._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from seasoned.samplers import Grid, Random, Sobol
+    from seasoned.space import Between, Categorical, Choice, Float, Int, Space
+    from seasoned.study import Study, maximize, minimize
+    from seasoned.tabular import AutoClassifier, AutoRegressor, SearchSettings, load
+    from seasoned.trials import Trial, WarmStart
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AutoClassifier",
+    "AutoRegressor",
+    "Between",
+    "Categorical",
+    "Choice",
+    "Float",
+    "Grid",
+    "Int",
+    "Random",
+    "SearchSettings",
+    "Sobol",
+    "Space",
+    "Study",
+    "Trial",
+    "WarmStart",
+    "load",
+    "maximize",
+    "minimize",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        **dict.fromkeys(("AutoClassifier", "AutoRegressor", "SearchSettings", "load"), "seasoned.tabular"),
+        **dict.fromkeys(("Between", "Categorical", "Choice", "Float", "Int", "Space"), "seasoned.space"),
+        **dict.fromkeys(("Grid", "Random", "Sobol"), "seasoned.samplers"),
+        **dict.fromkeys(("Study", "maximize", "minimize"), "seasoned.study"),
+        **dict.fromkeys(("Trial", "WarmStart"), "seasoned.trials"),
+    },
+)

@@ -105,7 +105,7 @@ def _config(content: dict[str, Any]) -> Config:
     return Config({name: _frozen(value) for name, value in content.items()})
 
 
-def _frozen(value: Any) -> Any:  # noqa: ANN401 - JSON holds anything
+def _frozen(value: Any) -> Any:
     """Lists, which only tuples become in JSON, as tuples again."""
     if isinstance(value, dict):
         return {name: _frozen(inner) for name, inner in value.items()}

@@ -157,7 +157,9 @@ class StudySpec:
 
     def __post_init__(self) -> None:
         if not self.directions or any(direction not in _DIRECTIONS for direction in self.directions):
-            raise InvalidInput(f"the direction {self.directions} is unknown; give 'minimize' or 'maximize', or several.")
+            raise InvalidInput(
+                f"the direction {self.directions} is unknown; give 'minimize' or 'maximize', or several."
+            )
         if self.budget is not None and self.budget < 1:
             raise InvalidInput(f"budget is {self.budget}; give a number of trials of at least 1, or None.")
 
@@ -258,9 +260,7 @@ class History:
 
     def _finish(self, event: Finished) -> None:
         asked = self[event.number]
-        trial = Trial(
-            event.number, asked.config, event.state, event.values, event.seconds, event.error, asked.tag
-        )
+        trial = Trial(event.number, asked.config, event.state, event.values, event.seconds, event.error, asked.tag)
         self._trials[event.number] = trial
         self._drivers.pop(event.number, None)
         self._counts[TrialState.RUNNING] -= 1

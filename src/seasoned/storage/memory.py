@@ -74,7 +74,7 @@ class MemoryLog:
 
     def _reclaim(self, count: int, driver: str, dead: Collection[str]) -> list[Claim]:
         """Take over released numbers and those of dead drivers."""
-        claims = []
+        claims: list[Claim] = []
         for number in sorted(self._claims):
             holder, attempt = self._claims[number]
             if len(claims) < count and (holder is None or holder in dead):
@@ -95,6 +95,8 @@ class MemoryLog:
             for number, (holder, attempt) in self._claims.items():
                 if holder == driver and (numbers is None or number in numbers):
                     self._claims[number] = (None, attempt)
+            if numbers is None:
+                self._beats.pop(driver, None)
 
 
 class MemoryStorage:

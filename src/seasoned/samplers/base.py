@@ -1,0 +1,79 @@
+"""What a sampler is: three pure functions over an explicit state.
+
+    state = sampler.init(spec)
+    suggestions, state = sampler.ask(state, numbers)
+    state = sampler.tell(state, events)
+
+The settings are a frozen dataclass, all memory is in the state, and the state is a fold of the study's events. Three
+laws follow, and `samplers/checks.py` holds every sampler to them:
+
+1. `tell(s, a + b) == tell(tell(s, a), b)`, and nothing given is changed.
+2. A suggestion depends only on the specification, the trial's number and the events folded so far. Randomness comes
+   from `generator(spec, number)`, never from a stream; two drivers in the same state hold different numbers, so they
+   draw different points.
+3. `ask` learns nothing that its `Asked` event does not hold: whatever it must remember of a suggestion goes into the
+   suggestion's tag. So folding a stored log rebuilds the live state, and resuming needs nothing else.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from seasoned.trials import Config, StudySpec, WarmStart
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from seasoned.trials import Event
+
+__all__ = ["Sampler", "Suggestion", "generator"]
+
+State = TypeVar("State")
+
+
+class Suggestion(NamedTuple):
+    """What to try next.
+
+    Attributes:
+        config: A valid configuration.
+        tag: What the sampler must remember with it, in JSON's types.
+    """
+
+    config: Config
+    tag: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler(ABC, Generic[State]):
+    """Decides what to try. Subclasses are final, frozen dataclasses; their fields are their settings.
+
+    Attributes:
+        warm_start: What is known before the first trial; stored with the study when it begins.
+    """
+
+    warm_start: WarmStart = field(default=WarmStart(), kw_only=True)
+
+    @abstractmethod
+    def init(self, spec: StudySpec) -> State:
+        """The state before any event. Raises InvalidInput if this sampler cannot search the space."""
+
+    @abstractmethod
+    def ask(self, state: State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], State]:
+        """One suggestion for each of the trial numbers, which the caller has reserved."""
+
+    @abstractmethod
+    def tell(self, state: State, events: Sequence[Event]) -> State:
+        """The state after the events of all drivers, in log order."""
+
+    @abstractmethod
+    def capacity(self, state: State) -> int | None:
+        """How many trials there are in all, or None for no end."""
+
+
+def generator(spec: StudySpec, number: int) -> np.random.Generator:
+    """The source of all randomness of one trial."""
+    return np.random.default_rng((spec.seed, number))

@@ -1,0 +1,176 @@
+"""Grid search: every combination of a few values per parameter, branch by branch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.parameters import values_between
+from seasoned.samplers.base import Sampler, Suggestion
+from seasoned.space import Choice, Space
+from seasoned.trials import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.trials import Event, StudySpec
+
+__all__ = ["Grid"]
+
+_MOST_LISTED: Final = 5_000_000  # combinations that are listed one by one, to shuffle them or leave forbidden ones out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GridState:
+    """The grid of a space.
+
+    Attributes:
+        spec: What the study is.
+        grid: The grid, which gives its k-th combination without listing the others.
+        order: Which combinations to try, in which order; all in theirs, if None.
+    """
+
+    spec: StudySpec
+    grid: _Product
+    order: NDArray[np.int64] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grid(Sampler[GridState]):
+    """Every combination once; the study ends with the last.
+
+    A Categorical gives all its values, a Choice all its branches one after the other, an Int all its values if they
+    are no more than the resolution. Other parameters give evenly spread values, both ends included.
+
+    Args:
+        resolution: Values per numeric parameter; or by dotted name, such as `{"lr": 5, "optimizer.sgd.momentum": 3}`,
+            with 10 for the others.
+        shuffle: Whether to try the combinations in a random order, so that a study cut short has seen all corners.
+
+    Raises:
+        InvalidInput: From `init`, if a resolution is below 1 or names no numeric parameter, or there are more than
+            5,000,000 combinations to shuffle or to sift for forbidden ones.
+
+    Example:
+        >>> from seasoned import Categorical, Int, Space, minimize
+        >>> space = Space(a=Int(1, 3), b=Categorical(["x", "y"]))
+        >>> minimize(lambda config: config["a"] + (config["b"] == "x"), space, trials=100, sampler=Grid()).config
+        {'a': 1, 'b': 'y'}
+    """
+
+    resolution: int | Mapping[str, int] = 10
+    shuffle: bool = False
+
+    def init(self, spec: StudySpec) -> GridState:
+        """Lay the grid."""
+        grid = _lay(spec.space, "", self._resolutions(spec.space))
+        order = None
+        if self.shuffle or _has_forbidden(spec.space):
+            if grid.size > _MOST_LISTED:
+                raise InvalidInput(f"the grid has {grid.size} combinations, too many to list; lower the resolution.")
+            order = np.arange(grid.size, dtype=np.int64)
+            if _has_forbidden(spec.space):
+                order = order[[spec.space.contains(grid[index]) for index in range(grid.size)]]
+            if self.shuffle:
+                np.random.default_rng(spec.seed).shuffle(order)
+        return GridState(spec, grid, order)
+
+    def _resolutions(self, space: Space) -> Mapping[str, int]:
+        numeric = [d.name for d in space.dimensions if not hasattr(d.parameter, "choices")]
+        given = self.resolution if isinstance(self.resolution, Mapping) else dict.fromkeys(numeric, self.resolution)
+        for name, resolution in given.items():
+            if name not in numeric:
+                raise InvalidInput(f"a resolution is given for {name!r}, none of the numeric parameters {numeric}.")
+            if resolution < 1:
+                raise InvalidInput(f"the resolution of {name!r} is {resolution}; give at least 1.")
+        return {name: given.get(name, 10) for name in numeric}
+
+    def ask(self, state: GridState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], GridState]:
+        """The warm start's configurations, then the grid's."""
+        first = state.spec.warm_start.configurations
+        suggestions = []
+        for number in numbers:
+            if number < len(first):
+                config = first[number]
+            else:
+                place = number - len(first)
+                config = state.grid[place if state.order is None else int(state.order[place])]
+            suggestions.append(Suggestion(Config(config)))
+        return suggestions, state
+
+    def tell(self, state: GridState, events: Sequence[Event]) -> GridState:  # noqa: ARG002 - the grid is fixed
+        """Nothing is learned."""
+        return state
+
+    def capacity(self, state: GridState) -> int | None:
+        """The warm start's configurations and all combinations."""
+        return len(state.spec.warm_start.configurations) + (
+            state.grid.size if state.order is None else len(state.order)
+        )
+
+
+class _Values:
+    """The values of one parameter; like the other nodes a sequence that never holds its elements."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.values = values
+        self.size = len(values)
+
+    def __getitem__(self, index: int) -> Any:  # a value of the parameter
+        return self.values[index]
+
+
+class _Branches:
+    """The options of a choice, one after the other."""
+
+    def __init__(self, options: Mapping[str, _Product]) -> None:
+        self.options = options
+        self.size = sum(inner.size for inner in options.values())
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        for name, inner in self.options.items():
+            if index < inner.size:
+                return {name: inner[index]}
+            index -= inner.size
+        raise IndexError(index)
+
+
+class _Product:
+    """All combinations of the nodes of one space, the last node running fastest."""
+
+    def __init__(self, nodes: Mapping[str, _Values | _Branches]) -> None:
+        self.nodes = nodes
+        self.size = math.prod(node.size for node in nodes.values())
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        config: dict[str, Any] = {}
+        for name, node in reversed(self.nodes.items()):
+            index, place = divmod(index, node.size)
+            config[name] = node[place]
+        return dict(reversed(config.items()))
+
+
+def _lay(space: Space, prefix: str, resolutions: Mapping[str, int]) -> _Product:
+    nodes: dict[str, _Values | _Branches] = {}
+    for key, parameter in space.parameters.items():
+        name = prefix + key
+        if isinstance(parameter, Choice):
+            options = {o: _lay(inner, f"{name}.{o}.", resolutions) for o, inner in parameter.options.items()}
+            nodes[key] = _Branches(options)
+        else:
+            nodes[key] = _Values(tuple(values_between(parameter, resolutions.get(name, 1))))
+    return _Product(nodes)
+
+
+def _has_forbidden(space: Space) -> bool:
+    inner = (s for p in space.parameters.values() if isinstance(p, Choice) for s in p.options.values())
+    return bool(space.forbidden) or any(_has_forbidden(other) for other in inner)

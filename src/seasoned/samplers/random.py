@@ -1,0 +1,51 @@
+"""Random search: each trial uniform on the cube, independent of all others.
+
+Bergstra and Bengio (2012), Random search for hyper-parameter optimization, JMLR 13.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seasoned.samplers.base import Sampler, Suggestion, generator
+from seasoned.trials import Config, StudySpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seasoned.trials import Event
+
+__all__ = ["Random"]
+
+
+@dataclass(frozen=True, slots=True)
+class Random(Sampler[StudySpec]):
+    """Uniform, independent draws; the baseline of every comparison, and hard to beat on a few trials of many.
+
+    Example:
+        >>> from seasoned import Float, Space, minimize
+        >>> best = minimize(lambda config: config["x"] ** 2, Space(x=Float(-1, 1)), trials=20, sampler=Random(), seed=0)
+        >>> best.value < 0.1
+        True
+    """
+
+    def init(self, spec: StudySpec) -> StudySpec:
+        """The specification is all that there is to know."""
+        return spec
+
+    def ask(self, state: StudySpec, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], StudySpec]:
+        """The warm start's configurations, then draws."""
+        first = state.warm_start.configurations
+        return [
+            Suggestion(Config(first[number] if number < len(first) else state.space.sample(generator(state, number))))
+            for number in numbers
+        ], state
+
+    def tell(self, state: StudySpec, events: Sequence[Event]) -> StudySpec:  # noqa: ARG002 - the draws are independent
+        """Nothing is learned."""
+        return state
+
+    def capacity(self, state: StudySpec) -> int | None:  # noqa: ARG002 - whatever the space
+        """No end."""
+        return None

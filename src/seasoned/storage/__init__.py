@@ -1,0 +1,16 @@
+"""Storage: append events, read events, lease trial numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seasoned._lazy import lazy_names
+from seasoned.storage.base import DETACHED, Claim, EventLog, Storage
+from seasoned.storage.memory import MemoryStorage
+
+if TYPE_CHECKING:
+    from seasoned.storage.sql import SqlStorage
+
+__all__ = ["DETACHED", "Claim", "EventLog", "MemoryStorage", "SqlStorage", "Storage"]
+
+__getattr__, __dir__ = lazy_names(__name__, {"SqlStorage": "seasoned.storage.sql"})

@@ -1,0 +1,153 @@
+"""A connection pool that is safe under many processes, forks and full disks.
+
+SQLite: WAL journal, so that readers never wait; every write transaction takes its lock when it begins (`BEGIN
+IMMEDIATE`), because one that upgrades later fails at once under load instead of waiting.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy
+from sqlalchemy import event
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from seasoned.errors import InvalidInput, MissingExtra, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine, RootTransaction
+    from sqlalchemy.engine import URL
+
+__all__ = ["Connections"]
+
+_PATIENCE: Final = 60.0  # seconds that a writer waits for the others
+
+
+class Connections:
+    """Transactions on one database, from any thread and from forked children.
+
+    Args:
+        url: A database URL: `sqlite:///file.db`, `postgresql+psycopg://user@host/name`.
+
+    Raises:
+        InvalidInput: If the URL is not understood.
+        MissingExtra: If the driver is not installed.
+        StorageError: If the database cannot be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _parse(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._engine: Engine | None = None
+        self._owner = 0
+
+    @contextmanager
+    def transaction(self, *, write: bool = True) -> Iterator[Connection]:
+        """A transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            StorageError: Whatever the database complains of, in one sentence.
+        """
+        try:
+            with self._connect().connect() as connection, self._begun(connection, write=write):
+                yield connection
+        except DBAPIError as error:
+            raise StorageError(self._explain(error)) from error
+
+    def _begun(self, connection: Connection, *, write: bool) -> RootTransaction:
+        return connection.execution_options(seasoned_reads=not write).begin()
+
+    def close(self) -> None:
+        """Close all connections of this process."""
+        if self._engine is not None and self._owner == os.getpid():
+            self._engine.dispose()
+        self._engine = None
+
+    def _connect(self) -> Engine:
+        """This process's engine; a forked child must not touch the connections of its parent."""
+        if self._engine is None or self._owner != os.getpid():
+            if self._engine is not None:
+                self._engine.dispose(close=False)
+            self._engine, self._owner = self._create(), os.getpid()
+        return self._engine
+
+    def _create(self) -> Engine:
+        options: dict[str, Any] = {"connect_args": {"timeout": _PATIENCE}} if self.is_sqlite else {}
+        try:
+            engine = sqlalchemy.create_engine(self.url, **options)
+        except ModuleNotFoundError as error:
+            raise MissingExtra(f"{self.url} needs {error.name}; pip install 'seasoned[postgres]'.") from error
+        if self.is_sqlite:
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def _explain(self, error: DBAPIError) -> str:
+        cause = str(error.orig).strip().splitlines()[0]
+        hint = "see that the database is reachable and writable"
+        if "full" in cause or "No space" in cause:
+            hint = "free some disk space and run again: what was stored is safe"
+        elif "unable to open" in cause:
+            hint = "see that its folder exists and is writable"
+        elif "not a database" in cause or "malformed" in cause:
+            hint = "the file is damaged or something else: name another or restore a copy"
+        elif "locked" in cause:
+            hint = f"another program held it for over {_PATIENCE:.0f} s: end that program"
+        return f"the store {self.url.render_as_string()} failed: {cause}; {hint}."
+
+
+def _parse(url: str) -> URL:
+    example = "give one such as 'sqlite:///runs.db'"
+    try:
+        parsed = sqlalchemy.make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError):
+        raise InvalidInput(f"storage {url!r} is no database URL; {example}.") from None
+    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise InvalidInput(f"storage {url!r} is neither SQLite nor PostgreSQL; {example}.")
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database in {None, "", ":memory:"}:
+            raise InvalidInput(f"storage {url!r} would vanish with its connection; {example}, or leave storage out.")
+        parsed = parsed.set(database=str(Path(str(parsed.database)).absolute()))  # os.chdir must not move a study
+    return parsed
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    """Settings of a new connection."""
+    connection.isolation_level = None  # transactions begin in _begin_sqlite, not when the driver thinks fit
+    cursor = connection.cursor()
+    try:
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(
+            "PRAGMA synchronous=NORMAL"
+        )  # in WAL: safe against crashes; a power cut may lose the last trials
+        if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            _switch_to_wal(cursor)
+    finally:
+        cursor.close()
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """SQLite does not wait for its lock on this one statement, so we do."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("seasoned_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
