@@ -6,8 +6,8 @@ that was killed. It learns of the driver's end by the end of its standard input,
     watch <worker> <pid> <task> <seconds or -> <memory in bytes or ->
     done <worker>
 
-Before it kills for a limit it writes `verdict-<worker>` into the driver's folder, so the driver, who sees the worker end,
-finds there why. Started as `python -m seasoned.execution.guard <tag> <folder> <driver's pid>`.
+Before it kills for a limit it writes `verdict-<worker>` into the driver's folder, so the driver, who sees the worker
+end, finds there why. Started as `python -m seasoned.execution.guard <tag> <folder> <driver's pid>`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Guard:
         self.look = 0.0  # when memory is looked at next
 
     def listen(self) -> None:
-        """Read commands until the driver is gone (thread: a pipe cannot be waited for with a timeout on all systems)."""
+        """Read commands until the driver is gone (a thread: not every system can wait for a pipe with a timeout)."""
         for line in sys.stdin:
             self.commands.put(line)
         self.commands.put(None)

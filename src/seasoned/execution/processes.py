@@ -119,7 +119,7 @@ def _proportional(pid: int) -> int:
 def tree_memory(pid: int, table: dict[int, int] | None = None) -> int:
     """Memory of `pid` and all that descends from it, in bytes.
 
-    PSS where readable: pages that several processes share, such as a memory-mapped data set, are split among them. Else RSS.
+    PSS where readable: pages that several processes share, such as a mapped data set, are split among them. Else RSS.
     """
     return sum(_proportional(member) for member in {pid} | descendants(pid, table))
 

@@ -1,0 +1,302 @@
+"""The thread behind an executor: hires workers, hands out tasks, takes in what becomes of them.
+
+All talk with workers happens here, so Ctrl-C in the caller's thread never cuts a message in two. Limits are the guard's
+business: this thread may be held up by a driver that computes, the guard is not.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from multiprocessing.connection import Pipe, wait
+from typing import TYPE_CHECKING, Any
+
+from seasoned.execution.base import Ending, Limits, Outcome
+from seasoned.execution.handle import Handle, kind_of
+from seasoned.execution.outcomes import death, start_failure
+from seasoned.execution.pool import POOL
+
+if TYPE_CHECKING:
+    from seasoned.execution.outcomes import Verdict
+    from seasoned.execution.packing import Packed
+
+__all__ = ["Crew", "Task"]
+
+_LOG = logging.getLogger("seasoned.execution")
+_START_SECONDS = 120.0  # a worker that does not start in that time never will
+_STARTING = -1  # the number under which the guard watches a start
+_ROUND = 1.0  # seconds between two looks at whether the guard lives
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """One call: its callable and arguments, packed."""
+
+    number: int
+    function: Packed
+    arguments: Packed
+    limits: Limits
+
+
+@dataclass(slots=True, eq=False)
+class _Member:
+    """One worker of this crew and what it does."""
+
+    handle: Handle
+    ready: bool = False
+    task: Task | None = None
+    begun: float = 0.0
+
+    @property
+    def watched(self) -> bool:
+        return not self.ready or (self.task is not None and self.task.limits != Limits())
+
+
+class Crew:
+    """Tasks in, endings out; see the module.
+
+    An ending is an `Outcome`, or the worker's message, to be read by the caller's thread.
+    """
+
+    def __init__(self, workers: int, threads: int) -> None:
+        self.workers = workers
+        self.threads = threads
+        self.pid = os.getpid()
+        self.changed = threading.Condition()
+        self.endings: deque[Outcome | tuple[Any, ...]] = deque()
+        self.open = 0  # tasks whose ending is not in `endings` yet
+        self.failure: BaseException | None = None
+        self.stopping = False
+        self._queue: deque[Task] = deque()
+        self._cancelled: set[int] = set()
+        self._members: list[_Member] = []
+        self._generation = 0
+        self._bell, self._ring = Pipe(duplex=False)
+        self._rung = False
+        self._thread = threading.Thread(target=self._run, name="seasoned-executor", daemon=True)
+        POOL.enter(self)
+        self._thread.start()
+
+    # ---- called by the executor's thread
+
+    def add(self, task: Task) -> None:
+        """Queue a task."""
+        with self.changed:
+            self._queue.append(task)
+            self.open += 1
+            self._wake()
+
+    def cancel(self, number: int) -> None:
+        """Drop the task if it is queued, else have it killed; nothing happens if it has ended."""
+        with self.changed:
+            for task in self._queue:
+                if task.number == number:
+                    self._queue.remove(task)
+                    self._end(_cancelled(number, 0.0))
+                    return
+            self._cancelled.add(number)
+            self._wake()
+
+    def stop(self) -> None:
+        """Kill what runs, give back the workers, end the thread. In a fork()ed child: nothing."""
+        if os.getpid() != self.pid:
+            return
+        with self.changed:
+            self.stopping = True
+            self._queue.clear()
+            self._wake()
+        self._thread.join()
+
+    def _wake(self) -> None:
+        if not self._rung and self._thread.is_alive():
+            self._rung = True
+            self._ring.send_bytes(b"!")
+
+    # ---- the thread
+
+    def _run(self) -> None:
+        try:
+            while not self.stopping:
+                self._kill_cancelled()
+                self._assign()
+                self._serve()
+        except Exception as error:  # noqa: BLE001 - a bug here must reach the caller, who would else wait for ever
+            _LOG.exception("the executor's thread failed")
+            with self.changed:
+                self.failure = error
+        finally:
+            self._disband()
+
+    def _assign(self) -> None:
+        """Give queued tasks to free workers, and hire workers for the rest."""
+        free = [member for member in self._members if member.ready and member.task is None]
+        while free and (task := self._next()):
+            self._begin(free.pop(), task)
+        starting = sum(not member.ready for member in self._members)
+        while len(self._members) < self.workers and starting < len(self._queue):
+            self._hire()
+            starting += 1
+
+    def _next(self) -> Task | None:
+        with self.changed:
+            return self._queue.popleft() if self._queue else None
+
+    def _hire(self) -> None:
+        try:
+            handle = POOL.take(kind_of(self.threads))
+        except OSError as error:
+            self._give_up(f"no worker process could be started: {error}")
+            return
+        self._members.append(_Member(handle))
+        self._watch(self._members[-1], _STARTING, Limits(seconds=_START_SECONDS))
+
+    def _begin(self, member: _Member, task: Task) -> None:
+        member.task = task
+        member.begun = time.monotonic()
+        if member.watched:
+            self._watch(member, task.number, task.limits)
+        member.handle.send("run", task.number, task.function.content, task.arguments.content, task.limits.memory)
+
+    def _watch(self, member: _Member, number: int, limits: Limits) -> None:
+        POOL.session.watch(member.handle.number, member.handle.process.pid, number, limits)
+
+    def _kill_cancelled(self) -> None:
+        with self.changed:
+            numbers, self._cancelled = self._cancelled, set()
+        for member in tuple(self._members):
+            if member.task is not None and member.task.number in numbers:
+                member.handle.kill()
+                self._lose(member, cancelled=True)
+
+    def _serve(self) -> None:
+        """Wait for something to happen, and see to it."""
+        watched = any(member.watched for member in self._members)
+        if watched:
+            self._check_guard()
+        sources: list[Any] = [self._bell]
+        for member in self._members:
+            sources.append(member.handle.channel)
+            if member.handle.sentinel is not None:
+                sources.append(member.handle.sentinel)
+        events = set(wait(sources, _ROUND if watched else None))
+        if self._bell in events:
+            with self.changed:
+                self._bell.recv_bytes()
+                self._rung = False
+        for member in tuple(self._members):
+            if member.handle.channel in events:
+                self._hear(member)
+            elif member.handle.sentinel in events:
+                self._lose(member)
+
+    def _check_guard(self) -> None:
+        session = POOL.session
+        session.ensure_guard()
+        if session.generation == self._generation:
+            return
+        self._generation = session.generation
+        for member in self._members:
+            if not member.ready:
+                self._watch(member, _STARTING, Limits(seconds=_START_SECONDS))
+            elif member.task is not None and member.watched:
+                seconds = member.task.limits.seconds
+                left = None if seconds is None else max(0.0, member.begun + seconds - time.monotonic())
+                self._watch(member, member.task.number, Limits(left, member.task.limits.memory))
+
+    def _hear(self, member: _Member) -> None:
+        message = member.handle.receive()
+        if message is None:
+            self._lose(member)
+        elif message[0] == "ready":
+            POOL.session.done(member.handle.number)
+            member.ready = True
+        elif message[0] == "stale":
+            self._requeue(member)
+            self._bury(member)
+        else:
+            self._finish(member, message)
+
+    def _finish(self, member: _Member, message: tuple[Any, ...]) -> None:
+        """The task of `member` ended, and its worker says how."""
+        if member.watched:
+            POOL.session.done(member.handle.number)
+        member.task = None
+        with self.changed:
+            self._end(message)
+        if message[-1]:  # worn
+            self._bury(member)
+
+    def _lose(self, member: _Member, *, cancelled: bool = False) -> None:
+        """The process of `member` ended, or gave up its channel."""
+        self._bury(member)
+        for message in member.handle.leftover:
+            if message[0] == "ended" and member.task is not None:
+                with self.changed:
+                    self._end(message)
+                return
+        verdict = POOL.session.verdict(member.handle.number)
+        if not member.ready:
+            self._give_up(start_failure(member.handle.process.returncode))
+        elif member.task is None:
+            _LOG.debug("worker %s ended while idle", member.handle.tag)
+        elif verdict is not None and verdict[0] != member.task.number:
+            self._requeue(member)  # the guard meant the task before, whose result came at the same moment
+        else:
+            self._settle(member, member.task, verdict, cancelled)
+
+    def _settle(self, member: _Member, task: Task, verdict: Verdict | None, cancelled: bool) -> None:
+        seconds = time.monotonic() - member.begun
+        if cancelled and verdict is None:
+            outcome = _cancelled(task.number, seconds)
+        else:
+            outcome = death(task.number, task.limits, seconds, member.handle.process.returncode, verdict)
+        with self.changed:
+            self._end(outcome)
+
+    def _give_up(self, reason: str) -> None:
+        """No worker for the next task: it ends, so that its submitter learns of it."""
+        task = self._next()
+        if task is not None:
+            with self.changed:
+                self._end(Outcome(task.number, Ending.DIED, reason=reason))
+
+    def _requeue(self, member: _Member) -> None:
+        assert member.task is not None
+        if member.watched:
+            POOL.session.done(member.handle.number)
+        with self.changed:
+            self._queue.appendleft(member.task)
+        member.task = None
+
+    def _bury(self, member: _Member) -> None:
+        self._members.remove(member)
+        member.handle.finish()
+        POOL.forget(member.handle)
+
+    def _end(self, ending: Outcome | tuple[Any, ...]) -> None:
+        self.endings.append(ending)
+        self.open -= 1
+        self.changed.notify_all()
+
+    def _disband(self) -> None:
+        for member in tuple(self._members):
+            if member.ready and member.task is None:
+                POOL.park(member.handle)
+            else:
+                member.handle.kill()
+                self._bury(member)
+        self._members.clear()
+        self._bell.close()
+        self._ring.close()
+        POOL.leave(self)
+        with self.changed:
+            self.stopping = True
+            self.changed.notify_all()
+
+
+def _cancelled(number: int, seconds: float) -> Outcome:
+    return Outcome(number, Ending.CANCELLED, reason="the task was cancelled", seconds=seconds)

@@ -1,0 +1,128 @@
+"""Tasks in worker processes of this machine."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import weakref
+from typing import TYPE_CHECKING, Any, Self
+
+from seasoned.errors import InvalidInput
+from seasoned.execution.base import Limits, Outcome
+from seasoned.execution.crew import Crew, Task
+from seasoned.execution.outcomes import read_message
+from seasoned.execution.packing import Packer
+from seasoned.execution.pool import POOL, release_workers
+from seasoned.execution.resources import cpu_count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_NO_LIMITS = Limits()
+
+__all__ = ["LocalExecutor", "release_workers"]
+
+
+class LocalExecutor:
+    """Runs tasks in warm worker processes; an `Executor`.
+
+    A task cannot harm its driver: it is killed with all that it started when it breaks a limit, and its worker replaced.
+    Callables and arguments travel by cloudpickle; their arrays are memory-mapped, read-only and shared by all workers.
+
+    Args:
+        workers: Tasks at the same time; by default one a core that this process may use.
+        threads: Threads of numerical libraries in each worker; by default the cores divided among the workers.
+
+    Raises:
+        InvalidInput: A number is not positive.
+    """
+
+    def __init__(self, workers: int | None = None, threads: int | None = None) -> None:
+        cores = cpu_count()
+        self._workers = _positive("workers", cores if workers is None else workers)
+        self._threads = _positive("threads", max(1, cores // self._workers) if threads is None else threads)
+        self._numbers = itertools.count()
+        self._crew = Crew(self._workers, self._threads)
+        self._packer: Packer | None = None
+        self._close = weakref.finalize(self, self._crew.stop)
+        self._close.atexit = False  # the pool sees to that, in its order
+
+    @property
+    def workers(self) -> int:
+        """How many tasks run at the same time."""
+        return self._workers
+
+    @property
+    def threads(self) -> int:
+        """Threads of numerical libraries in each worker."""
+        return self._threads
+
+    def submit(self, function: Callable[..., Any], *args: Any, limits: Limits = _NO_LIMITS) -> int:
+        """Start `function(*args)` and return the task's number at once.
+
+        Raises:
+            InvalidInput: The callable or an argument cannot be pickled, or a limit is not positive.
+            StorageError: The temporary folder is full.
+            RuntimeError: The executor is closed, or belongs to the process that forked this one.
+        """
+        self._check()
+        for name, limit in (("seconds", limits.seconds), ("memory", limits.memory)):
+            if limit is not None and not limit > 0:
+                raise InvalidInput(f"limits.{name}={limit!r} must be positive: use None for no limit")
+        if self._packer is None:
+            self._packer = Packer(POOL.session)
+        packed = self._packer.function(function), self._packer.arguments(function, args)
+        number = next(self._numbers)
+        self._crew.add(Task(number, *packed, limits))
+        return number
+
+    def wait(self, timeout: float | None = None) -> Sequence[Outcome]:
+        """Block until at least one task has ended, and return all that have.
+
+        Returns at once, empty, when no task is open; empty after `timeout` seconds.
+
+        Raises:
+            RuntimeError: The executor is closed, or belongs to the process that forked this one.
+        """
+        self._check()
+        crew = self._crew
+        with crew.changed:
+            crew.changed.wait_for(lambda: crew.endings or not crew.open or crew.stopping, timeout)
+            if crew.failure is not None:
+                raise RuntimeError("the executor failed: close it and use another") from crew.failure
+            endings = list(crew.endings)
+            crew.endings.clear()
+        return [ending if isinstance(ending, Outcome) else read_message(ending) for ending in endings]
+
+    def cancel(self, task: int) -> None:
+        """Kill the task's process tree (or forget it, if queued); nothing happens if it has ended.
+
+        Raises:
+            RuntimeError: The executor is closed, or belongs to the process that forked this one.
+        """
+        self._check()
+        self._crew.cancel(task)
+
+    def close(self) -> None:
+        """Cancel what runs and leave idle workers to the next executor; outcomes not yet waited for are dropped."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _check(self) -> None:
+        if os.getpid() != self._crew.pid:
+            raise RuntimeError(
+                f"this executor belongs to process {self._crew.pid}, which forked this one: create a new executor here"
+            )
+        if not self._close.alive:
+            raise RuntimeError("this executor is closed: create a new one")
+
+
+def _positive(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidInput(f"{name}={value!r} must be a whole number of at least 1")
+    return value

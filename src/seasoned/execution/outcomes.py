@@ -1,0 +1,73 @@
+"""From what became of a worker to the one `Outcome` of its task, with a reason that a user can act on."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+from typing import Any
+
+from seasoned.execution.base import Ending, Limits, Outcome
+
+__all__ = ["Verdict", "death", "read_message", "start_failure"]
+
+Verdict = tuple[int, str, float]  # task, "time" or "memory", seconds or bytes
+
+
+def read_message(message: tuple[Any, ...]) -> Outcome:
+    """The outcome in a worker's "ended" message; runs in the caller's thread, for unpickling may import modules."""
+    _, task, ending, value, reason, exception, traceback, seconds, _ = message
+    if ending == "returned":
+        try:
+            return Outcome(task, Ending.RETURNED, pickle.loads(value), seconds=seconds)  # noqa: S301 - from our own worker
+        except Exception as error:  # noqa: BLE001 - unpickling runs code of the value's classes
+            cause = f"the task returned a value that cannot be read back ({type(error).__name__}: {error})"
+            return Outcome(task, Ending.RAISED, reason=cause, exception=error, seconds=seconds)
+    return Outcome(
+        task,
+        Ending(ending),
+        reason=reason,
+        exception=_exception(exception),
+        traceback=traceback,
+        seconds=seconds,
+    )
+
+
+def _exception(data: bytes | None) -> BaseException | None:
+    if data is None:
+        return None
+    try:
+        found = pickle.loads(data)  # noqa: S301 - from our own worker
+    except Exception:  # noqa: BLE001 - an exception with a constructor of its own often cannot be rebuilt: its text is there
+        return None
+    return found if isinstance(found, BaseException) else None
+
+
+def death(task: int, limits: Limits, seconds: float, code: int | None, verdict: Verdict | None) -> Outcome:
+    """The outcome of a task whose worker ended under it, by the guard's verdict or by itself."""
+    if verdict is not None and verdict[1] == "time":
+        reason = f"the task was killed at its limit of {limits.seconds:g} s of wall time"
+        return Outcome(task, Ending.TIMED_OUT, reason=reason, seconds=seconds)
+    if verdict is not None:
+        reason = f"the task was killed using {_megabytes(verdict[2])}, above its limit of {_megabytes(limits.memory)}"
+        return Outcome(task, Ending.OUT_OF_MEMORY, reason=reason, seconds=seconds)
+    return Outcome(task, Ending.DIED, reason=f"the worker process {_cause(code)}", seconds=seconds)
+
+
+def start_failure(code: int | None) -> str:
+    """Why a worker that never became ready ended."""
+    return f"no worker process could be started: it {_cause(code)} before it was ready"
+
+
+def _cause(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # a real-time signal
+        name = str(-code)
+    hint = " (the system kills so when its memory ends)" if name == "SIGKILL" else ""
+    return f"was killed by signal {name}{hint}"
+
+
+def _megabytes(size: float | None) -> str:
+    return f"{(size or 0) / 1e6:.0f} MB"

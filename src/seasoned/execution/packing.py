@@ -1,0 +1,94 @@
+"""Packing callables and arguments for the road: small things in the message, big ones in a file that workers map."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import weakref
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seasoned.errors import InvalidInput, StorageError
+from seasoned.execution.parcel import Parcel, freeze, size, write_parcel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from seasoned.execution.session import Session
+
+__all__ = ["Packed", "Packer"]
+
+_INLINE = 1 << 16  # bytes; more goes through a file
+_CALLABLES = 16  # as many as a worker keeps
+
+
+class Packed:
+    """A packed object: the path of its file, or the parcel itself. The file goes when nothing refers to this object."""
+
+    def __init__(self, content: str | Parcel) -> None:
+        self.content = content
+        if isinstance(content, str):
+            weakref.finalize(self, _remove, content, os.getpid()).atexit = False  # at exit the folder goes as a whole
+
+
+def _remove(path: str, owner: int) -> None:
+    if os.getpid() == owner:  # a fork()ed child must not take its parent's files
+        with contextlib.suppress(OSError):
+            Path(path).unlink()
+
+
+class Packer:
+    """Packs each callable once; identity decides, so the callable is kept alive with its parcel."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._callables: OrderedDict[int, tuple[Callable[..., Any], Packed]] = OrderedDict()
+
+    def function(self, function: Callable[..., Any]) -> Packed:
+        """The callable, in a file.
+
+        Raises:
+            InvalidInput: It cannot be pickled.
+            StorageError: The temporary folder is full.
+        """
+        key = id(function)
+        if key not in self._callables:
+            self._callables[key] = (function, self._file(_freeze(function, function)))
+            if len(self._callables) > _CALLABLES:
+                self._callables.popitem(last=False)
+        self._callables.move_to_end(key)
+        return self._callables[key][1]
+
+    def arguments(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Packed:
+        """The arguments of one call, in the message or in a file.
+
+        Raises:
+            InvalidInput: They cannot be pickled.
+            StorageError: The temporary folder is full.
+        """
+        parcel = _freeze(arguments, function)
+        if size(parcel) > _INLINE:
+            return self._file(parcel)
+        return Packed((parcel[0], [bytes(buffer) for buffer in parcel[1]]))
+
+    def _file(self, parcel: Parcel) -> Packed:
+        path = self._session.new_path()
+        try:
+            write_parcel(parcel, path)
+        except OSError as error:
+            raise StorageError(
+                f"{size(parcel) / 1e6:.0f} MB for the workers cannot be written to {self._session.folder} ({error}): "
+                "free space there, or set TMPDIR to a folder that has some"
+            ) from error
+        return Packed(path)
+
+
+def _freeze(value: Any, function: Callable[..., Any]) -> Parcel:
+    try:
+        return freeze(value)
+    except Exception as error:
+        raise InvalidInput(
+            f"{function!r} cannot be sent to a worker process ({type(error).__name__}: {error}): keep locks, open "
+            "files and connections out of what it refers to, or open them inside"
+        ) from error

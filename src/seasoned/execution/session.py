@@ -1,0 +1,111 @@
+"""What all workers of this driver process share: a tag, a private folder, and the guard."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seasoned.execution.handle import Kind, environment_of, interpreter, kind_of
+from seasoned.execution.processes import TAG
+
+if TYPE_CHECKING:
+    from seasoned.execution.base import Limits
+
+__all__ = ["Session"]
+
+_PATIENCE = 5.0  # seconds that the guard may take to clear up
+
+
+class Session:
+    """The guard process and its terms; ended when no worker and no executor is left.
+
+    Attributes:
+        tag: Begins the tag of each worker; below the tag of the worker that this process may itself be.
+        folder: Private to this user; the guard removes it, even if this process is killed.
+        generation: Grows when a guard that died was replaced: running tasks must be watched anew.
+    """
+
+    def __init__(self) -> None:
+        outer = os.environ.get(TAG)
+        token = secrets.token_hex(8)
+        self.tag = f"{outer}/{token}" if outer else token
+        self.folder = tempfile.mkdtemp(prefix="seasoned-")
+        self.generation = 0
+        self._numbers = itertools.count()
+        self._guard = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        kind: Kind = kind_of(1)
+        return subprocess.Popen(
+            [*interpreter("seasoned.execution.guard"), self.tag, self.folder, str(os.getpid())],
+            env=environment_of(kind),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            bufsize=0,  # a command is one write, so threads need no lock
+            start_new_session=True,  # Ctrl-C is the driver's
+        )
+
+    def new_number(self) -> int:
+        """A number for a worker or a file, unique in this session."""
+        return next(self._numbers)
+
+    def new_path(self) -> str:
+        """A path in the folder that nothing has yet."""
+        return str(Path(self.folder) / f"{self.new_number()}.parcel")
+
+    def watch(self, worker: int, pid: int, task: int, limits: Limits) -> None:
+        """Have the guard hold `limits` for the task that starts now; every `watch` needs its `done`."""
+        seconds = "-" if limits.seconds is None else repr(float(limits.seconds))
+        memory = "-" if limits.memory is None else str(int(limits.memory))
+        self._say(f"watch {worker} {pid} {task} {seconds} {memory}\n")
+
+    def done(self, worker: int) -> None:
+        """The task has ended: its limits hold no more."""
+        self._say(f"done {worker}\n")
+
+    def ensure_guard(self) -> None:
+        """Replace a guard that died (nothing but a kill ends it early)."""
+        if self._guard.poll() is not None:
+            self._close_input()
+            self._guard = self._start()
+            self.generation += 1
+
+    def verdict(self, worker: int) -> tuple[int, str, float] | None:
+        """For which task, what (`time` or `memory`) and at how much the guard killed this worker; None if not."""
+        try:
+            task, what, amount = (Path(self.folder) / f"verdict-{worker}").read_text().split()
+        except (OSError, ValueError):  # no verdict, or a full disk cut it short
+            return None
+        return int(task), what, float(amount)
+
+    def end(self) -> None:
+        """End the guard, and with it all that is left of the workers and the folder."""
+        self._close_input()
+        try:
+            self._guard.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._guard.kill()
+            self._guard.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)  # the guard's work, unless it was killed
+
+    def disown(self) -> None:
+        """In a fork()ed child: forget the parent's guard without touching it."""
+        self._close_input()
+        self._guard.returncode = 0  # it is not ours to wait for, nor to warn about
+
+    def _say(self, line: str) -> None:
+        assert self._guard.stdin is not None
+        with contextlib.suppress(OSError):  # it died: `ensure_guard` comes before the next task
+            self._guard.stdin.write(line.encode())
+
+    def _close_input(self) -> None:
+        assert self._guard.stdin is not None
+        with contextlib.suppress(OSError):
+            self._guard.stdin.close()

@@ -1,0 +1,256 @@
+"""The worker: a process that runs one task after another for a driver, and never sees the driver's `__main__`.
+
+Started as `python -m seasoned.execution.worker <descriptor of its channel>`. Messages are pickled tuples:
+
+    driver to worker                                     worker to driver
+    ("rest",): let go of callables                       nothing
+    ("setup", sys.path, working directory, PYTHONPATH)   ("ready",)
+    ("run", task, file of the callable, arguments,       ("ended", task, ending, value, reason, exception, traceback,
+            memory limit)                                          seconds, whether the worker should be replaced)
+                                                         ("stale", task): replace me, then run the task elsewhere
+
+The callable stays alive between tasks, so what it caches stays warm. The worker ends when its channel does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import pickle
+import sys
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from seasoned.execution.parcel import open_parcel, pack, thaw
+from seasoned.execution.processes import LINUX, descendants, process_table, resident
+
+if sys.platform == "win32":
+    from multiprocessing.connection import PipeConnection as Channel
+else:
+    from multiprocessing.connection import Connection as Channel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from seasoned.execution.parcel import Parcel
+
+__all__ = ["main"]
+
+_CALLABLES = 16  # kept alive; the oldest goes first
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
+_OOM_SCORE = "800"  # of 1000: when memory ends, the kernel takes a worker, never the driver
+_SERVICES = (b"resource_tracker", b"forkserver")  # helpers of multiprocessing and loky: they end with the worker
+
+Reply = tuple[Any, ...]
+
+
+class Worker:
+    """The channel, the callables, and the loop."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.pid = os.getpid()
+        self.born = time.time()
+        self.folder: str | None = None
+        self.used = False
+        self.callables: dict[str, Callable[..., Any]] = {}
+
+    def serve(self) -> None:
+        """Answer messages until the driver closes the channel or is gone."""
+        while True:
+            try:
+                kind, *content = pickle.loads(self.channel.recv_bytes())  # noqa: S301 - from our own driver
+            except (EOFError, OSError):
+                return
+            if kind == "rest":
+                self._rest()
+                continue
+            reply = self._setup(*content) if kind == "setup" else self._run(*content)
+            try:
+                self.channel.send_bytes(pickle.dumps(reply, protocol=5))
+            except OSError:
+                return
+
+    def _setup(self, path: list[str], folder: str | None, pythonpath: str | None) -> Reply:
+        sys.path[:] = path
+        self.folder = folder
+        if pythonpath is None:
+            os.environ.pop("PYTHONPATH", None)
+        else:
+            os.environ["PYTHONPATH"] = pythonpath
+        return ("ready",)
+
+    def _rest(self) -> None:
+        """Let go of everything but the imported modules."""
+        self.callables.clear()
+        _trim()
+
+    def _run(self, task: int, path: str, arguments: str | Parcel, memory: int | None) -> Reply:
+        begun = time.perf_counter()
+        if path not in self.callables and self._stale():
+            return ("stale", task)
+        if self.folder is not None:
+            with contextlib.suppress(OSError):  # deleted meanwhile: only a task that needs it fails
+                os.chdir(self.folder)  # the last task may have left it
+        self.used = True
+        try:
+            function = self._callable(path)
+            values = open_parcel(arguments) if isinstance(arguments, str) else thaw(arguments)
+            result = function(*values)
+            ending, value = "returned", _portable(result)
+            reply: Reply = (ending, value, None, None, None)
+            del values, result
+        except BaseException as error:  # noqa: BLE001 - whatever leaves the task is its outcome, SystemExit too
+            reply = _failure(error)
+        seconds = time.perf_counter() - begun
+        _flush()
+        if os.getpid() != self.pid:
+            os._exit(0)  # the task forked and its child came back here too: only the parent answers
+        worn = reply[0] == "out_of_memory" or _leftovers() or _bloated(memory)
+        return ("ended", task, *reply, seconds, worn)
+
+    def _callable(self, path: str) -> Callable[..., Any]:
+        function: Callable[..., Any] = self.callables.pop(path) if path in self.callables else open_parcel(path)
+        self.callables[path] = function  # the last place is the youngest
+        while len(self.callables) > _CALLABLES:
+            del self.callables[next(iter(self.callables))]
+        return function
+
+    def _stale(self) -> bool:
+        """Whether a module that this worker holds was edited since it started (a fresh worker holds none)."""
+        if not self.used:
+            return False
+        installed = (sys.prefix + os.sep, sys.base_prefix + os.sep)
+        for module in tuple(sys.modules.values()):
+            file = getattr(module, "__file__", None)
+            if not isinstance(file, str) or file.startswith(installed):
+                continue
+            try:
+                if os.stat(file).st_mtime > self.born:  # noqa: PTH116 - pathlib is slow to import
+                    return True
+            except OSError:  # inside a zip, or deleted
+                continue
+        return False
+
+
+def _portable(result: Any) -> bytes:
+    """The result pickled; a class or function of the driver's `__main__` needs cloudpickle, the rest is faster without.
+
+    Raises:
+        _Unpicklable: It cannot travel.
+    """
+    try:
+        return pickle.dumps(result, protocol=5)
+    except Exception:  # noqa: BLE001 - pickling runs code of the result's classes, which may raise anything
+        try:
+            return pack(result)
+        except Exception as error:
+            raise _UnpicklableError(f"{type(error).__name__}: {error}") from error
+
+
+class _UnpicklableError(Exception):
+    """The task returned something that cannot travel."""
+
+
+def _failure(error: BaseException) -> Reply:
+    """Ending, value, reason, exception and traceback for what left a task."""
+    if isinstance(error, _UnpicklableError):
+        cause = f"the task returned a value that cannot be sent back ({error}): return plain data instead"
+        return ("raised", None, cause, None, None)
+    frames = error.__traceback__ and error.__traceback__.tb_next
+    text = "".join(traceback.format_exception(type(error), error, frames))
+    reason = "".join(traceback.format_exception_only(error)).strip()
+    if isinstance(error, MemoryError):
+        return ("out_of_memory", None, f"the task ran out of memory ({reason})", None, text)
+    if isinstance(error, SystemExit):
+        reason = f"the task called sys.exit({error.code!r})"
+    try:
+        exception = pack(error)
+    except Exception:  # noqa: BLE001 - pickling an exception may raise anything; its text travels all the same
+        exception = None
+    return ("raised", None, reason, exception, text)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):  # the task closed or replaced it: its own affair
+            continue
+
+
+def _leftovers() -> bool:
+    """Whether the task left processes running; those that have ended are reaped.
+
+    The worker adopts orphans of its tree, so one system call tells whether there is anything to look for.
+    """
+    if not hasattr(os, "waitid"):
+        return bool(descendants(os.getpid()))
+    try:
+        while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
+            continue
+    except ChildProcessError:  # no child at all
+        return False
+    return any(not _service(pid) for pid in descendants(os.getpid(), process_table()))
+
+
+def _service(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - pathlib is slow to import
+            command = file.read()
+    except OSError:  # gone meanwhile
+        return True
+    return any(name in command for name in _SERVICES)
+
+
+def _bloated(memory: int | None) -> bool:
+    """Whether what this task left behind would count too much against the next one's limit of `memory` bytes."""
+    if memory is None or resident(os.getpid()) <= memory // 4:
+        return False
+    _trim()
+    return resident(os.getpid()) > memory // 2
+
+
+def _trim() -> None:
+    """Give memory that is free back to the system."""
+    gc.collect()
+    if LINUX:
+        import ctypes
+
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:  # glibc only
+            trim(0)
+
+
+def _prepare(channel: Channel) -> None:
+    """Make this process a good worker: adopt orphans, die first, keep its channel from its children."""
+    if sys.platform != "win32":
+        os.set_inheritable(channel.fileno(), False)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=channel.close)
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(line_buffering=True)  # a killed task's prints are not lost
+    if not LINUX:
+        return
+    import ctypes
+
+    ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0)
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123 - pathlib is slow to import
+            file.write(_OOM_SCORE)
+    except OSError:  # a sandbox forbids it: the kernel then chooses by size
+        return
+
+
+def main(descriptor: int) -> None:
+    """Serve the driver at the other end of `descriptor`."""
+    channel = Channel(descriptor)
+    _prepare(channel)
+    Worker(channel).serve()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
