@@ -101,20 +101,28 @@ class Crew:
             self._cancelled.add(number)
             self._wake()
 
-    def stop(self) -> None:
-        """Kill what runs, give back the workers, end the thread. In a fork()ed child: nothing."""
+    def ask_to_stop(self) -> None:
+        """Have the thread kill what runs, give back the workers and end; in a fork()ed child: nothing.
+
+        It does not wait, so a garbage collection may call it in any thread, whatever locks that thread holds.
+        """
         if os.getpid() != self.pid:
             return
         with self.changed:
             self.stopping = True
             self._queue.clear()
             self._wake()
-        self._thread.join()
+
+    def stop(self) -> None:
+        """Ask to stop, and wait until it is done."""
+        self.ask_to_stop()
+        if os.getpid() == self.pid:
+            self._thread.join()
 
     def _wake(self) -> None:
         if not self._rung and self._thread.is_alive():
-            self._rung = True
             self._ring.send_bytes(b"!")
+            self._rung = True  # last: Ctrl-C in between rings twice, which does no harm
 
     # ---- the thread
 
@@ -129,7 +137,12 @@ class Crew:
             with self.changed:
                 self.failure = error
         finally:
-            self._disband()
+            try:
+                self._disband()
+            finally:
+                with self.changed:
+                    self.stopping = True
+                    self.changed.notify_all()
 
     def _assign(self) -> None:
         """Give queued tasks to free workers, and hire workers for the rest."""
@@ -159,7 +172,9 @@ class Crew:
         member.begun = time.monotonic()
         if member.watched:
             self._watch(member, task.number, task.limits)
-        member.handle.send("run", task.number, task.function.content, task.arguments.content, task.limits.memory)
+        arguments = task.function.content, task.arguments.content, task.limits.memory
+        if not member.handle.send("run", task.number, *arguments):
+            self._requeue(member)  # it ended while idle, of which its sentinel will tell
 
     def _watch(self, member: _Member, number: int, limits: Limits) -> None:
         POOL.session.watch(member.handle.number, member.handle.process.pid, number, limits)
@@ -213,9 +228,10 @@ class Crew:
             self._lose(member)
         elif message[0] == "ready":
             POOL.session.done(member.handle.number)
-            member.ready = True
+            member.ready = member.handle.proven = True
         elif message[0] == "stale":
             self._requeue(member)
+            member.handle.dismiss()
             self._bury(member)
         else:
             self._finish(member, message)
@@ -228,6 +244,7 @@ class Crew:
         with self.changed:
             self._end(message)
         if message[-1]:  # worn
+            member.handle.kill()
             self._bury(member)
 
     def _lose(self, member: _Member, *, cancelled: bool = False) -> None:
@@ -239,7 +256,7 @@ class Crew:
                     self._end(message)
                 return
         verdict = POOL.session.verdict(member.handle.number)
-        if not member.ready:
+        if not member.ready and not member.handle.proven:
             self._give_up(start_failure(member.handle.process.returncode))
         elif member.task is None:
             _LOG.debug("worker %s ended while idle", member.handle.tag)
@@ -293,9 +310,6 @@ class Crew:
         self._bell.close()
         self._ring.close()
         POOL.leave(self)
-        with self.changed:
-            self.stopping = True
-            self.changed.notify_all()
 
 
 def _cancelled(number: int, seconds: float) -> Outcome:

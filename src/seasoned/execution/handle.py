@@ -70,6 +70,7 @@ class Handle:
         number: Unique within the driver; the last part of the tag.
         kind: What it may be reused for.
         channel: Where messages go and come from.
+        proven: Whether it ever was ready; a worker that never was cannot start at all.
         leftover: Messages that it wrote before it ended and nobody had read.
         sentinel: A descriptor that is ready when the process has ended, or None where the system has none.
     """
@@ -81,6 +82,7 @@ class Handle:
         environment = environment_of(kind) | {TAG: self.tag, CPUS: str(kind[0])}
         environment |= dict.fromkeys(_THREADS, str(kind[0]))
         self.leftover: list[tuple[Any, ...]] = []
+        self.proven = False
         self.channel, theirs = Pipe()
         with theirs:
             self.process = _start(theirs, environment)
@@ -97,10 +99,13 @@ class Handle:
             folder = None
         self.send("setup", sys.path, folder, dict(self.kind[1]).get("PYTHONPATH"))
 
-    def send(self, *message: Any) -> None:
-        """Send a message; a worker that is gone does not get it, which its sentinel tells."""
-        with contextlib.suppress(OSError):
+    def send(self, *message: Any) -> bool:
+        """Send a message; false if the worker is gone."""
+        try:
             self.channel.send_bytes(pickle.dumps(message, protocol=5))
+        except OSError:
+            return False
+        return True
 
     def receive(self) -> tuple[Any, ...] | None:
         """The message that waits, or None at the channel's end."""

@@ -26,8 +26,9 @@ __all__ = ["LocalExecutor", "release_workers"]
 class LocalExecutor:
     """Runs tasks in warm worker processes; an `Executor`.
 
-    A task cannot harm its driver: it is killed with all that it started when it breaks a limit, and its worker replaced.
-    Callables and arguments travel by cloudpickle; their arrays are memory-mapped, read-only and shared by all workers.
+    A task cannot harm its driver: when it breaks a limit it is killed with all that it started, and its worker is
+    replaced. Callables and arguments travel by cloudpickle; their arrays are memory-mapped, read-only and shared by all
+    workers. One thread at a time may use an executor.
 
     Args:
         workers: Tasks at the same time; by default one a core that this process may use.
@@ -44,8 +45,8 @@ class LocalExecutor:
         self._numbers = itertools.count()
         self._crew = Crew(self._workers, self._threads)
         self._packer: Packer | None = None
-        self._close = weakref.finalize(self, self._crew.stop)
-        self._close.atexit = False  # the pool sees to that, in its order
+        self._finalizer = weakref.finalize(self, self._crew.ask_to_stop)
+        self._finalizer.atexit = False  # the pool sees to that, in its order
 
     @property
     def workers(self) -> int:
@@ -105,7 +106,8 @@ class LocalExecutor:
 
     def close(self) -> None:
         """Cancel what runs and leave idle workers to the next executor; outcomes not yet waited for are dropped."""
-        self._close()
+        if self._finalizer.detach() is not None:
+            self._crew.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +120,7 @@ class LocalExecutor:
             raise RuntimeError(
                 f"this executor belongs to process {self._crew.pid}, which forked this one: create a new executor here"
             )
-        if not self._close.alive:
+        if not self._finalizer.alive:
             raise RuntimeError("this executor is closed: create a new one")
 
 
