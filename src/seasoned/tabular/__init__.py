@@ -5,8 +5,9 @@ Nothing heavy is loaded here; a public name loads its module when it is first us
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from seasoned._lazy import lazy_names
 
 if TYPE_CHECKING:
     from seasoned.tabular.bundle import load
@@ -15,15 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["AutoClassifier", "AutoRegressor", "SearchSettings", "load"]
 
-_HOMES = {
-    "AutoClassifier": "seasoned.tabular.estimator",
-    "AutoRegressor": "seasoned.tabular.estimator",
-    "SearchSettings": "seasoned.tabular.settings",
-    "load": "seasoned.tabular.bundle",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "AutoClassifier": "seasoned.tabular.estimator",
+        "AutoRegressor": "seasoned.tabular.estimator",
+        "SearchSettings": "seasoned.tabular.settings",
+        "load": "seasoned.tabular.bundle",
+    },
+)

@@ -130,25 +130,25 @@ def _date_format(text: pd.Series[Any]) -> str | None:
 
 
 def canonical(series: pd.Series[Any]) -> pd.Series[Any]:
-    """Values as float64, datetime64 (UTC, without zone) or text, missing ones as NaN or NaT; infinities count as missing."""
+    """Values as float64, datetime64 (UTC, without zone) or text; missing ones and infinities as NaN or NaT."""
     import pandas as pd
     from pandas.api import types
 
     dtype = series.dtype
     if isinstance(dtype, pd.SparseDtype):
-        return canonical(series.sparse.to_dense())
+        return canonical(pd.Series(series.to_numpy(), name=series.name))
     if isinstance(dtype, pd.CategoricalDtype):
         return _text(series.astype(object))
     if types.is_bool_dtype(dtype) or types.is_numeric_dtype(dtype):
         return _number(series)
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return series.dt.tz_convert("UTC").dt.tz_localize(None)
+        return pd.Series(series.dt.tz_convert("UTC").dt.tz_localize(None))
     if isinstance(dtype, pd.PeriodDtype):
-        return series.dt.to_timestamp()
+        return pd.Series(series.dt.to_timestamp())
     if types.is_datetime64_dtype(dtype):
         return series
     if types.is_timedelta64_dtype(dtype):
-        return series.dt.total_seconds().astype("float64")
+        return pd.Series(series.dt.total_seconds(), dtype="float64")
     return _from_objects(series)
 
 
@@ -215,5 +215,8 @@ def _read(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
 
 def _numbers_as_words(plain: pd.Series[Any]) -> pd.Series[Any]:
     """Category codes that were text at fit time and came as numbers now: 3.0 is the level "3"."""
-    words = plain.map(lambda value: None if value != value else f"{value:.15g}" if isinstance(value, float) else str(value))  # noqa: PLR0124, E501 - NaN and NaT are what differs from itself
-    return words.astype("str")
+    import numpy as np
+    import pandas as pd
+
+    words = [f"{value:.15g}" if isinstance(value, float) else str(value) for value in plain]
+    return pd.Series(words, name=plain.name, dtype="str").mask(plain.isna(), np.nan)

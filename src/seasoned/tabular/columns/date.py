@@ -1,0 +1,40 @@
+"""Date columns: the calendar's parts and the position in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["DateColumn"]
+
+_PARTS = ("year", "month", "day", "dayofweek", "dayofyear", "hour", "minute")
+_EPOCH = np.datetime64("2000-01-01T00:00:00", "us")
+
+
+@dataclass(frozen=True, slots=True)
+class DateColumn:
+    """Year, month, day, day of week (0 = Monday), day of year, hour, minute, and days since 2000."""
+
+    name: str
+
+    @property
+    def levels(self) -> int:
+        """Number of category levels; 0 for what is a quantity."""
+        return 0
+
+    def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
+        """Shape (n, 8); NaN where the date is missing."""
+        parts = [getattr(column.dt, part).to_numpy(dtype=np.float64, na_value=np.nan) for part in _PARTS]
+        elapsed = column.to_numpy(dtype="datetime64[us]") - _EPOCH
+        days = np.where(np.isnat(elapsed), np.nan, elapsed.astype(np.int64) / 86_400e6)
+        return np.column_stack([*parts, days])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that rebuilds the column."""
+        return {"kind": "date", "name": self.name}

@@ -1,0 +1,115 @@
+"""The column plan: one per table, from canonical columns to the matrices that models eat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from seasoned.tabular.columns.category import CategoryColumn
+from seasoned.tabular.columns.date import DateColumn
+from seasoned.tabular.columns.dense import Dense
+from seasoned.tabular.columns.number import NumberColumn
+from seasoned.tabular.columns.text import TextColumn
+from seasoned.tabular.schema import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.schema import Column
+
+__all__ = ["ColumnPlan", "Diet"]
+
+Diet = Literal["codes", "dense"]
+Encoder: TypeAlias = NumberColumn | CategoryColumn | DateColumn | TextColumn
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """Fitted once on all rows at fit time, without looking at the target, and shared by all models and folds.
+
+    Diets: `codes` for trees (quantities with NaN, levels as integer codes); `dense` for linear models (scaled, no gaps,
+    one column per level).
+    """
+
+    schema: Schema
+    encoders: tuple[Encoder, ...]
+    dense: Dense
+
+    @classmethod
+    def fit(cls, canonical: pd.DataFrame, schema: Schema, *, seed: int, vectors: bool = True) -> ColumnPlan:
+        """Fit every column's encoder.
+
+        Args:
+            canonical: The columns as `schema.apply` gives them.
+            schema: What the columns are.
+            seed: Of the randomised SVD for text.
+            vectors: Whether text gets vectors, the one slow step, or only counts.
+        """
+        encoders = tuple(_fit(column, canonical[column.name], seed, vectors) for column in schema.used)
+        codes, levels = _encode(canonical, encoders)
+        return cls(schema, encoders, Dense.fit(codes, levels))
+
+    @property
+    def categorical(self) -> tuple[int, ...]:
+        """Indices of the columns of codes that hold level codes."""
+        return tuple(np.flatnonzero(self.dense.levels > 0).tolist())
+
+    def transform(self, frame: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:
+        """The matrix for one diet, shape (n, columns).
+
+        Raises:
+            InvalidInput: If a column is missing.
+        """
+        return self.encode(self.schema.apply(frame), diet)
+
+    def encode(self, canonical: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:
+        """As `transform`, from columns that are canonical already."""
+        codes, _ = _encode(canonical, self.encoders)
+        return codes if diet == "codes" else self.dense.transform(codes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `from_json` reads, the text encoders excepted."""
+        return {
+            "schema": self.schema.to_json(),
+            "encoders": [encoder.to_json() for encoder in self.encoders],
+            "dense": self.dense.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any], text_encoders: Mapping[int, Any]) -> ColumnPlan:
+        """The plan that `to_json` described; `text_encoders` by position."""
+        encoders = tuple(_rebuild(item, text_encoders.get(index)) for index, item in enumerate(state["encoders"]))
+        return cls(Schema.from_json(state["schema"]), encoders, Dense.from_json(state["dense"]))
+
+
+def _fit(column: Column, values: pd.Series[Any], seed: int, vectors: bool) -> Encoder:
+    if column.kind == "number":
+        return NumberColumn(column.name)
+    if column.kind == "date":
+        return DateColumn(column.name)
+    if column.kind == "category":
+        return CategoryColumn.fit(column.name, values)
+    return TextColumn.fit(column.name, values, seed=seed, vectors=vectors)
+
+
+def _encode(canonical: pd.DataFrame, encoders: tuple[Encoder, ...]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The codes, shape (n, p), and the number of levels of each of its columns."""
+    blocks = [encoder.codes(canonical[encoder.name]) for encoder in encoders]
+    levels = [encoder.levels for encoder, block in zip(encoders, blocks, strict=True) for _ in range(block.shape[1])]
+    return np.hstack(blocks), np.array(levels, dtype=np.int64)
+
+
+def _rebuild(item: dict[str, Any], text_encoder: Any) -> Encoder:
+    kind, name = item["kind"], item["name"]
+    if kind == "number":
+        return NumberColumn(name)
+    if kind == "date":
+        return DateColumn(name)
+    if kind == "category":
+        return CategoryColumn(name, tuple(item["words"]))
+    return TextColumn(name, text_encoder, item["counts"])

@@ -1,0 +1,77 @@
+"""Text columns, and categories with very many levels: what they are made of, and how common each one is."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["TextColumn"]
+
+_COMPONENTS = 30
+_MOST_COUNTED = 10_000  # levels whose frequency is kept; rarer ones count as seen once
+
+
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    """Latent components of the character n-grams, and the logarithm of how often the whole value occurred.
+
+    The components are skrub's StringEncoder (tf-idf of 3- and 4-grams, truncated SVD), so that values which look alike
+    get vectors which are alike.
+
+    Attributes:
+        name: The column's name.
+        encoder: The fitted StringEncoder; None where there was no time for it.
+        counts: Value -> occurrences at fit time, for values that occurred more than once.
+    """
+
+    name: str
+    encoder: Any
+    counts: Mapping[str, int]
+
+    @classmethod
+    def fit(cls, name: str, column: pd.Series[Any], *, seed: int, vectors: bool = True) -> TextColumn:
+        """Learn the vocabulary; with `vectors=False` only the counts, which is cheap at any size."""
+        counts = column.value_counts().head(_MOST_COUNTED)
+        kept = {str(word): int(count) for word, count in counts.items() if count > 1}
+        return cls(name, _fit_vectors(column, seed) if vectors else None, kept)
+
+    @property
+    def levels(self) -> int:
+        """Number of category levels; 0 for what is a quantity."""
+        return 0
+
+    def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
+        """Shape (n, 1 + components); the count is NaN where the text is missing, the components are 0."""
+        text = column.astype("str")
+        counts = text.map(self.counts).fillna(1.0).to_numpy(dtype=np.float64)
+        frequency = np.where(text.isna(), np.nan, np.log(counts))[:, None]
+        if self.encoder is None:
+            return frequency
+        vectors = self.encoder.transform(text.rename(self.encoder.input_name_))
+        return np.hstack([frequency, vectors.to_numpy(dtype=np.float64)])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that rebuilds the column, the encoder excepted."""
+        return {"kind": "text", "name": self.name, "counts": dict(self.counts)}
+
+
+def _fit_vectors(column: pd.Series[Any], seed: int) -> Any:
+    from skrub import StringEncoder
+
+    encoder = StringEncoder(n_components=_COMPONENTS, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fewer n-grams than components: skrub then gives fewer, as we want
+        try:
+            encoder.fit_transform(column.astype("str").rename("text"))
+        except ValueError:  # an empty vocabulary: nothing but punctuation or single characters
+            return None
+    return encoder

@@ -1,0 +1,274 @@
+"""AutoClassifier and AutoRegressor."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from seasoned.errors import InvalidInput
+from seasoned.execution.resources import cpu_count, parse_memory, tree_memory
+from seasoned.tabular import archive
+from seasoned.tabular.fit import fit_table
+from seasoned.tabular.leaderboard import failures, leaderboard
+from seasoned.tabular.search import Budget
+from seasoned.tabular.settings import SearchSettings
+from seasoned.tabular.tables import to_frame
+from seasoned.tabular.target import read_target
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.fitted import Fitted
+
+__all__ = ["AutoClassifier", "AutoRegressor"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_EXPERIENCE = ("default", "shipped", None)
+
+
+class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """What classifier and regressor share; see these."""
+
+    _kind: ClassVar[Literal["classification", "regression"]]
+
+    def __init__(
+        self,
+        metric: str | None = None,
+        *,
+        time_limit: float | None = 300,
+        trials: int | None = None,
+        memory_limit: int | str | None = None,
+        workers: int | None = None,
+        validation: Any = None,
+        experience: str | None = "default",
+        search: SearchSettings | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.metric = metric
+        self.time_limit = time_limit
+        self.trials = trials
+        self.memory_limit = memory_limit
+        self.workers = workers
+        self.validation = validation
+        self.experience = experience
+        self.search = search
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, *, resume: bool = False) -> Self:
+        """Search, then fit the best model on all rows; ends within the time limit.
+
+        Args:
+            X: The features: pandas or polars frame, pyarrow table, 2-D array, or list of dicts.
+            y: The target, a value a row; rows where it is missing are left out.
+            resume: Go on with a run of the same data, target and settings that was killed. Its finished trials count,
+                and the time limit starts anew.
+
+        Raises:
+            InvalidInput: If the table, the target or a parameter breaks a rule; the sentence says which.
+        """
+        started = time.monotonic()
+        self._check_parameters()
+        frame = to_frame(X)
+        if frame.shape[1] == 0:
+            raise InvalidInput(f"X has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
+        target = read_target(y, self._kind)
+        if len(frame) != len(target.kept):
+            raise InvalidInput(
+                f"X has {len(frame)} rows and y has {len(target.kept)}: inconsistent numbers of samples; "
+                "pass one target a row."
+            )
+        frame = frame[target.kept].reset_index(drop=True)
+        fitted = fit_table(frame, target, self._settings(), self._budget(started), resume=resume)
+        self.n_features_in_ = frame.shape[1]
+        self.feature_names_in_ = np.array(frame.columns, dtype=object)
+        self.restore(fitted)
+        return self
+
+    def restore(self, fitted: Fitted) -> None:
+        """Take the state of a finished fit, as `load` does."""
+        names = [column.name for column in fitted.plan.schema.columns]
+        self.fitted_ = fitted
+        self.n_features_in_ = len(names)
+        self.feature_names_in_ = np.array(names, dtype=object)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """What was tried, the best first: rank, model, score in its usual sign, seconds, state, configuration."""
+        check_is_fitted(self)
+        return leaderboard(self.fitted_)
+
+    def failures(self) -> pd.DataFrame:
+        """The trials that failed: number, model, seconds, error, configuration."""
+        check_is_fitted(self)
+        return failures(self.fitted_)
+
+    def save(self, path: str | Path) -> None:
+        """Write everything that prediction needs into one file without pickle; `seasoned.load` reads it."""
+        check_is_fitted(self)
+        parameters = {name: value for name, value in self.get_params(deep=False).items() if _is_plain(value)}
+        archive.write(self.fitted_, {"estimator": type(self).__name__, "parameters": parameters}, Path(path))
+
+    def score(self, X: Any, y: Any) -> float:
+        """The metric on these rows; errors (log_loss, rmse, mae ...) are negated, so that more is better."""
+        check_is_fitted(self)
+        fitted: Fitted = self.fitted_
+        return -fitted.metric.loss(self._codes(y), fitted.predict(X))
+
+    def _codes(self, y: Any) -> NDArray[Any]:
+        return np.asarray(y, dtype=np.float64)
+
+    def _check_parameters(self) -> None:
+        if self.time_limit is None and self.trials is None:
+            raise InvalidInput("time_limit and trials are both None; give one of them, or the search never ends.")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise InvalidInput(f"time_limit is {self.time_limit}; it is in seconds and must be above 0.")
+        if self.trials is not None and (self.trials != int(self.trials) or self.trials < 1):
+            raise InvalidInput(f"trials is {self.trials!r}; it must be a whole number above 0, or None.")
+        if self.experience not in _EXPERIENCE:
+            raise InvalidInput(f"experience is {self.experience!r}; use 'default', 'shipped' or None.")
+        if self.search is not None and not isinstance(self.search, SearchSettings):
+            raise InvalidInput(f"search is {self.search!r}; pass SearchSettings(...) or None.")
+
+    def _settings(self) -> dict[str, Any]:
+        search = SearchSettings() if self.search is None else self.search
+        return {
+            "metric": self.metric,
+            "models": search.models,
+            "validation": search.folds if self.validation is None else self.validation,
+            "random_state": self.random_state,
+        }
+
+    def _budget(self, started: float) -> Budget:
+        cores = cpu_count()
+        workers = cores if self.workers is None else min(int(self.workers), cores)
+        if workers < 1:
+            raise InvalidInput(f"workers is {self.workers}; it must be at least 1.")
+        seconds = 1e9 if self.time_limit is None else float(self.time_limit)
+        return Budget(started + seconds, seconds, self.trials, workers, self._trial_memory(workers))
+
+    def _trial_memory(self, workers: int) -> int | None:
+        """Bytes for each worker: the limit holds for the whole process tree, this process included."""
+        if self.memory_limit is None:
+            return None
+        left = (parse_memory(self.memory_limit) - tree_memory(os.getpid())) // workers
+        if left < 2**27:
+            raise InvalidInput(
+                f"memory_limit is {self.memory_limit!r}, which leaves {max(left, 0) / 1e6:.0f} MB for each of "
+                f"{workers} worker(s); raise it, or use fewer workers."
+            )
+        return left
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "fitted_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-learn is untyped
+    """Give it a table and classes; it prepares the columns, tunes model families and keeps the best.
+
+    Args:
+        metric: What to optimise: roc_auc, log_loss, accuracy, balanced_accuracy, f1 or any scikit-learn scorer. By
+            default roc_auc for two classes and log_loss for more.
+        time_limit: Seconds that `fit` may take, all included.
+        trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
+            as the time limit is not reached first.
+        memory_limit: Bytes, or text such as "8GB", for this process and its workers together.
+        workers: Trials at the same time; one a core by default, never more.
+        validation: Number of folds, a scikit-learn splitter, or (train, validation) pairs of row indices. By default 5
+            stratified folds, 3 above 20,000 rows, one held-out fifth above 100,000.
+        experience: "default", "shipped" or None. Nothing is learned across tables yet, so all three start cold.
+        search: Which families may be tried.
+        random_state: An int for the same result again, a numpy Generator or RandomState, or None.
+
+    Attributes:
+        classes_: The labels, sorted; the columns of `predict_proba`.
+        n_features_in_, feature_names_in_: The columns seen by `fit`.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> clf = AutoClassifier(time_limit=20, trials=4, random_state=0).fit(X, y)  # doctest: +SKIP
+        >>> clf.predict(X[:2])  # doctest: +SKIP
+        array([0, 0])
+    """
+
+    _kind = "classification"
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The labels, sorted."""
+        check_is_fitted(self)
+        classes: NDArray[Any] = self.fitted_.classes
+        return classes
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The most probable label of each row, shape (n,)."""
+        best: NDArray[Any] = self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        return best
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities, shape (n, classes), in the order of `classes_`."""
+        check_is_fitted(self)
+        probabilities: NDArray[np.float64] = self.fitted_.predict(X)
+        return probabilities
+
+    def _codes(self, y: Any) -> NDArray[Any]:
+        labels = np.asarray(y).astype(self.classes_.dtype)
+        codes = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
+        if (self.classes_[codes] != labels).any():
+            strange = labels[self.classes_[codes] != labels][0]
+            raise InvalidInput(f"y holds {strange!r}, a class that was not there in fit; score the other rows.")
+        return codes
+
+
+class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-learn is untyped
+    """Give it a table and a number to predict; it prepares the columns, tunes model families and keeps the best.
+
+    Args:
+        metric: What to optimise: rmse (default), mae, r2 or any scikit-learn scorer.
+        time_limit: Seconds that `fit` may take, all included.
+        trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
+            as the time limit is not reached first.
+        memory_limit: Bytes, or text such as "8GB", for this process and its workers together.
+        workers: Trials at the same time; one a core by default, never more.
+        validation: Number of folds, a scikit-learn splitter, or (train, validation) pairs of row indices. By default 5
+            folds, 3 above 20,000 rows, one held-out fifth above 100,000.
+        experience: "default", "shipped" or None. Nothing is learned across tables yet, so all three start cold.
+        search: Which families may be tried.
+        random_state: An int for the same result again, a numpy Generator or RandomState, or None.
+
+    Attributes:
+        n_features_in_, feature_names_in_: The columns seen by `fit`.
+
+    Example:
+        >>> from sklearn.datasets import load_diabetes
+        >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+        >>> AutoRegressor(time_limit=20).fit(X, y).predict(X[:2]).shape  # doctest: +SKIP
+        (2,)
+    """
+
+    _kind = "regression"
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Predicted numbers, shape (n,)."""
+        check_is_fitted(self)
+        predicted: NDArray[np.float64] = self.fitted_.predict(X)
+        return predicted

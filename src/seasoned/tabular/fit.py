@@ -1,0 +1,135 @@
+"""One fit from a clean frame to a fitted model: schema, run folder, column plan, folds, search."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.execution.base import Ending, Limits
+from seasoned.execution.local import LocalExecutor
+from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.fitted import Fitted
+from seasoned.tabular.folds import make_folds
+from seasoned.tabular.metrics import resolve
+from seasoned.tabular.models.base import Job
+from seasoned.tabular.models.registry import choose
+from seasoned.tabular.objective import CrossValidation, write_arrays
+from seasoned.tabular.runs import RunFolder, fingerprint
+from seasoned.tabular.schema import Schema
+from seasoned.tabular.search import search
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+    from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.search import Budget
+    from seasoned.tabular.target import Target
+
+__all__ = ["fit_table"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_DIETS: tuple[Diet, ...] = ("codes", "dense")
+_PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is not worth it
+_DATA = "data.arrow"
+
+
+def fit_table(
+    frame: pd.DataFrame, target: Target, settings: Mapping[str, Any], budget: Budget, *, resume: bool
+) -> Fitted:
+    """Fit a table.
+
+    Args:
+        frame: The features, one row per target value.
+        target: The target.
+        settings: metric, models, validation and random_state, as the estimator was given them.
+        budget: Time, trials, workers and memory.
+        resume: Whether to go on with a killed run of the same data, target and settings.
+
+    Raises:
+        InvalidInput: If a setting or the table breaks a rule.
+    """
+    models = choose(settings["models"])
+    metric = resolve(settings["metric"], target.task, len(target.classes))
+    schema = Schema.infer(frame)
+    canonical = schema.apply(frame)
+    validation = _materialised(settings["validation"])
+    key = fingerprint(canonical, target.values, {**settings, "task": target.task, "validation": _key(validation)})
+    about = {
+        "rows": len(frame),
+        "columns": frame.shape[1],
+        "task": target.task,
+        "seed": _seed(settings["random_state"]),
+    }
+    run = RunFolder.open(key, about, resume=resume)
+    try:
+        seed = int(run.about["seed"])
+        folds = make_folds(validation, frame, target, seed)
+        plan = _plan(canonical, schema, run.path, seed, budget)
+        write_arrays(run.path, target.values, folds, {diet: plan.encode(canonical, diet) for diet in _DIETS})
+        job = Job(target.task, len(target.classes), seed, categorical=plan.categorical)
+        objective = CrossValidation(run.path, job, metric)
+        found = search(objective, models, run.storage, len(folds), budget)
+    except InvalidInput:
+        run.delete()  # nothing there could be resumed
+        raise
+    except BaseException:
+        run.release()  # the trials stay for a resume
+        raise
+    run.delete()
+    return Fitted(target.task, target.classes, metric, plan, found.member, found.trials)
+
+
+def _plan(canonical: pd.DataFrame, schema: Schema, folder: Path, seed: int, budget: Budget) -> ColumnPlan:
+    """The column plan. Text can take long, so it is learned in a worker that is killed at its limit."""
+    if all(column.kind != "text" for column in schema.used):
+        return ColumnPlan.fit(canonical, schema, seed=seed)
+    canonical.to_feather(folder / _DATA, compression="uncompressed")
+    limits = Limits(seconds=max(_PLAN_SHARE * budget.seconds, 1.0), memory=budget.trial_memory)
+    with LocalExecutor(budget.workers) as executor:
+        executor.submit(_plan_from_file, str(folder / _DATA), schema, seed, limits=limits)
+        outcome = executor.wait()[0]
+    if outcome.ending is Ending.RETURNED:
+        return cast("ColumnPlan", outcome.value)
+    logger.warning("text columns are used by their frequency only: %s", outcome.reason)
+    return ColumnPlan.fit(canonical, schema, seed=seed, vectors=False)
+
+
+def _plan_from_file(path: str, schema: Schema, seed: int) -> ColumnPlan:
+    import pandas as pd
+
+    return ColumnPlan.fit(pd.read_feather(path), schema, seed=seed)
+
+
+def _materialised(validation: Any) -> Any:
+    """Pairs of row indices as a list, for a generator can be read only once."""
+    if validation is None or isinstance(validation, int) or hasattr(validation, "split"):
+        return validation
+    return [(np.asarray(train), np.asarray(test)) for train, test in validation]
+
+
+def _key(validation: Any) -> str:
+    """Text that tells one declaration of validation from another."""
+    if not isinstance(validation, list):
+        return repr(validation)
+    digest = hashlib.blake2b(digest_size=12)
+    for pair in validation:
+        for rows in pair:
+            digest.update(rows.astype(np.int64).tobytes() + b"|")
+    return digest.hexdigest()
+
+
+def _seed(random_state: Any) -> int:
+    """A seed for everything below; drawn from the generator given, never from numpy's global state."""
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, int | np.integer):
+        return int(random_state) % (2**31 - 1)
+    return int(np.random.default_rng(random_state).integers(2**31 - 1))

@@ -1,0 +1,70 @@
+"""Which rows validate which model: one list of (train, validation) pairs for the whole run."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.target import Target
+
+__all__ = ["Fold", "make_folds"]
+
+Fold = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
+
+
+def make_folds(validation: Any, frame: pd.DataFrame, target: Target, seed: int) -> list[Fold]:
+    """Row indices, a pair per fold.
+
+    Args:
+        validation: None for a number of folds by size (5 up to 20,000 rows, 3 up to 100,000, else one held-out fifth);
+            an int for that many folds; a scikit-learn splitter; or (train, validation) pairs of row indices.
+        frame: The rows, for splitters that look at them.
+        target: The target; classes are kept in proportion.
+        seed: Of the shuffle.
+
+    Raises:
+        InvalidInput: If the number is below 2 or above the number of rows, or a splitter gives nothing.
+    """
+    from sklearn.model_selection import KFold, StratifiedKFold, check_cv
+
+    rows = len(target.values)
+    if validation is None:
+        if rows > 100_000:
+            return _holdout(target, seed)
+        validation = min(5 if rows <= 20_000 else 3, rows)
+    if isinstance(validation, int | np.integer):
+        if not 2 <= validation <= rows:
+            raise InvalidInput(f"validation is {validation}; with {rows} row(s) it must be from 2 to {rows}.")
+        kind = KFold if target.task == "regression" else StratifiedKFold
+        members = np.bincount(target.values) if target.task != "regression" else np.array([rows])
+        if members.max() < validation:  # no class fills every fold: proportions cannot be kept
+            kind = KFold
+        splitter = kind(int(validation), shuffle=True, random_state=seed)
+    else:
+        splitter = check_cv(validation)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")  # rare classes are scored as they come
+        folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(frame, target.values)]
+    return _checked(folds, rows)
+
+
+def _holdout(target: Target, seed: int) -> list[Fold]:
+    from sklearn.model_selection import ShuffleSplit
+
+    return [next(iter(ShuffleSplit(1, test_size=0.2, random_state=seed).split(target.values)))]
+
+
+def _checked(folds: list[Fold], rows: int) -> list[Fold]:
+    if not folds or any(not len(train) or not len(test) for train, test in folds):
+        raise InvalidInput("validation gives an empty fold; use fewer folds or another splitter.")
+    if max(int(max(train.max(), test.max())) for train, test in folds) >= rows:
+        raise InvalidInput(f"validation names rows beyond the {rows} of this table; make the folds from the same rows.")
+    return folds

@@ -1,0 +1,45 @@
+"""What was tried, as frames for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seasoned.tabular.fitted import Fitted
+
+__all__ = ["failures", "leaderboard"]
+
+
+def leaderboard(fitted: Fitted) -> pd.DataFrame:
+    """Complete trials, the best first, then the others."""
+    import pandas as pd
+
+    complete = sorted((t for t in fitted.trials if t["state"] == "complete"), key=lambda t: (t["loss"], t["number"]))
+    others = [t for t in fitted.trials if t["state"] != "complete"]
+    rows = [_row(fitted, trial, rank) for rank, trial in enumerate(complete, start=1)]
+    rows += [_row(fitted, trial, None) for trial in others]
+    columns = ["rank", "model", fitted.metric.name, "seconds", "state", "number", "config"]
+    return pd.DataFrame(rows, columns=columns).astype({"rank": "Int64"})
+
+
+def _row(fitted: Fitted, trial: dict[str, Any], rank: int | None) -> dict[str, Any]:
+    loss = trial["loss"] if trial["state"] == "complete" else None
+    return {
+        "rank": rank,
+        "model": trial["model"],
+        fitted.metric.name: None if loss is None else fitted.metric.score(loss),
+        "seconds": trial["seconds"],
+        "state": trial["state"],
+        "number": trial["number"],
+        "config": trial["config"],
+    }
+
+
+def failures(fitted: Fitted) -> pd.DataFrame:
+    """Failed trials, each with its reason."""
+    import pandas as pd
+
+    columns = ["number", "model", "seconds", "error", "config"]
+    return pd.DataFrame([t for t in fitted.trials if t["state"] == "failed"], columns=columns)

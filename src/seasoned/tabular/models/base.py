@@ -1,0 +1,93 @@
+"""What a model family is: a name, a diet, a space, and how to build, fit, stop and store one member."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.space import Space
+    from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.target import Task
+
+__all__ = ["Job", "Model", "predict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a model is built for.
+
+    Attributes:
+        task: binary, multiclass or regression.
+        n_classes: Number of classes; 0 for regression.
+        seed: Seed of everything random in the model.
+        threads: Threads the model may use; never changes the result.
+        categorical: Columns of codes that hold level codes.
+    """
+
+    task: Task
+    n_classes: int
+    seed: int
+    threads: int = 1
+    categorical: tuple[int, ...] = ()
+
+
+class Model(Protocol):
+    """A model family."""
+
+    @property
+    def name(self) -> str:
+        """Its name in configurations and on the leaderboard."""
+        ...
+
+    @property
+    def diet(self) -> Diet:
+        """Which matrix it eats."""
+        ...
+
+    def space(self, task: Task) -> Space:
+        """Its hyperparameters, with good defaults for the task."""
+        ...
+
+    def build(self, config: dict[str, Any], job: Job) -> Any:
+        """An unfitted estimator with `fit`, and `predict_proba` or `predict`."""
+        ...
+
+    def fit(self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> int | None:
+        """Fit on (X, y); a family that stops early watches `valid` and returns the rounds it took, others None."""
+        ...
+
+    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
+        """The configuration for a fit without validation rows, on the rounds that the folds took on average."""
+        ...
+
+    def dump(self, estimator: Any) -> bytes:
+        """The fitted estimator, without pickle."""
+        ...
+
+    def load(self, data: bytes) -> Any:
+        """The estimator that `dump` wrote.
+
+        Raises:
+            InvalidInput: If the data holds anything else.
+        """
+        ...
+
+
+def predict(estimator: Any, X: NDArray[np.float64], n_classes: int) -> NDArray[np.float64]:
+    """Probabilities of all classes, shape (n, n_classes), or numbers, shape (n,).
+
+    Classes that the estimator has not seen (a rare class missing from a fold) have probability 0.
+    """
+    if not n_classes:
+        return np.asarray(estimator.predict(X), dtype=np.float64).ravel()
+    seen = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+    if seen.shape[1] == n_classes:
+        return seen
+    full = np.zeros((len(seen), n_classes))
+    full[:, np.asarray(estimator.classes_, dtype=np.int64)] = seen
+    return full

@@ -1,0 +1,50 @@
+"""The baseline: class frequencies or the mean. It is never searched, and always there to fall back on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seasoned.space import Space
+from seasoned.tabular.models import sklearn_file
+
+if TYPE_CHECKING:
+    from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.target import Task
+
+__all__ = ["Baseline"]
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Predicts the same for every row."""
+
+    name: str = "baseline"
+    diet: Diet = "codes"
+
+    def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
+        """Nothing to tune."""
+        return Space()
+
+    def build(self, config: dict[str, Any], job: Job) -> Any:  # noqa: ARG002 - the protocol's signature
+        """scikit-learn's dummy."""
+        from sklearn.dummy import DummyClassifier, DummyRegressor
+
+        return DummyClassifier(strategy="prior") if job.n_classes else DummyRegressor(strategy="mean")
+
+    def fit(self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> None:  # noqa: ARG002
+        """Fit on (X, y)."""
+        estimator.fit(*train)
+
+    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
+        """Unchanged: it has no rounds."""
+        return config
+
+    def dump(self, estimator: Any) -> bytes:
+        """As a skops archive."""
+        return sklearn_file.dump(estimator)
+
+    def load(self, data: bytes) -> Any:
+        """From a skops archive."""
+        return sklearn_file.load(data)

@@ -1,0 +1,61 @@
+"""Random forest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seasoned.space import Categorical, Float, Int, Space
+from seasoned.tabular.models import sklearn_file
+
+if TYPE_CHECKING:
+    from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.target import Task
+
+__all__ = ["Forest"]
+
+_TREES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Bagged trees on random subsets of the features (Breiman 2001); missing values go the better way."""
+
+    name: str = "forest"
+    diet: Diet = "codes"
+
+    def space(self, task: Task) -> Space:
+        """Leaf size, features per split, and the criterion for classes."""
+        classes = task != "regression"
+        space: dict[str, Any] = {
+            "min_samples_leaf": Int(1, 50, log=True, default=2 if classes else 3),
+            "max_features": Float(0.1, 1.0, default=0.3 if classes else 0.5),
+        }
+        if classes:
+            space["criterion"] = Categorical(("gini", "entropy"))
+        return Space(space)
+
+    def build(self, config: dict[str, Any], job: Job) -> Any:
+        """100 trees."""
+        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+        kind = RandomForestClassifier if job.n_classes else RandomForestRegressor
+        return kind(_TREES, random_state=job.seed, n_jobs=job.threads, **config)
+
+    def fit(self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> None:  # noqa: ARG002
+        """Fit on (X, y); predictions then use one thread, as threads add the trees up in an order of their own."""
+        estimator.fit(*train)
+        estimator.set_params(n_jobs=1)
+
+    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
+        """Unchanged: all trees are grown."""
+        return config
+
+    def dump(self, estimator: Any) -> bytes:
+        """As a skops archive."""
+        return sklearn_file.dump(estimator)
+
+    def load(self, data: bytes) -> Any:
+        """From a skops archive."""
+        return sklearn_file.load(data)

@@ -1,0 +1,58 @@
+"""Logistic regression for classes, ridge regression for numbers."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seasoned.space import Float, Space
+from seasoned.tabular.models import sklearn_file
+
+if TYPE_CHECKING:
+    from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.target import Task
+
+__all__ = ["Linear"]
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """The linear model with an L2 penalty; `penalty` is the strength, 1/C for classes and alpha for numbers."""
+
+    name: str = "linear"
+    diet: Diet = "dense"
+
+    def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
+        """The penalty, over seven orders of magnitude."""
+        return Space(penalty=Float(1e-3, 1e4, log=True, default=1.0))
+
+    def build(self, config: dict[str, Any], job: Job) -> Any:
+        """Lbfgs for classes, the closed form for numbers."""
+        from sklearn.linear_model import LogisticRegression, Ridge
+
+        if job.n_classes:
+            return LogisticRegression(C=1.0 / config["penalty"], max_iter=300)
+        return Ridge(alpha=config["penalty"])
+
+    def fit(self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> None:  # noqa: ARG002
+        """Fit on (X, y); stopping before convergence is a regularisation like any other, so no warning."""
+        from sklearn.exceptions import ConvergenceWarning
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.filterwarnings("ignore", message="Ill-conditioned matrix")
+            estimator.fit(*train)
+
+    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
+        """Unchanged: it has no rounds."""
+        return config
+
+    def dump(self, estimator: Any) -> bytes:
+        """As a skops archive."""
+        return sklearn_file.dump(estimator)
+
+    def load(self, data: bytes) -> Any:
+        """From a skops archive."""
+        return sklearn_file.load(data)

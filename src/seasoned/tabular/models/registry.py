@@ -1,0 +1,74 @@
+"""The list of model families."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from seasoned.errors import InvalidInput
+from seasoned.space import Choice, Space
+from seasoned.tabular.models.baseline import Baseline
+from seasoned.tabular.models.forest import Forest
+from seasoned.tabular.models.histogram import Histogram
+from seasoned.tabular.models.lightgbm import LightGBM
+from seasoned.tabular.models.linear import Linear
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from seasoned.tabular.models.base import Model
+    from seasoned.tabular.target import Task
+
+__all__ = ["BASELINE", "MODELS", "choose", "find", "joint_space", "register"]
+
+
+def register(models: Iterable[Model]) -> Mapping[str, Model]:
+    """Models by name, in the order given.
+
+    Raises:
+        InvalidInput: If two have the same name.
+    """
+    found: dict[str, Model] = {}
+    for model in models:
+        if model.name in found:
+            raise InvalidInput(
+                f"two models are called {model.name!r}: {type(found[model.name]).__name__} and {type(model).__name__}; "
+                "rename one."
+            )
+        found[model.name] = model
+    return MappingProxyType(found)
+
+
+BASELINE = Baseline()
+# In order of cost: their defaults are tried in this order, so the first usable model is there within seconds.
+MODELS = register([Linear(), LightGBM(), Histogram(), Forest()])
+
+
+def choose(names: Sequence[str] | None) -> tuple[Model, ...]:
+    """The families of these names, in order of cost; all if None.
+
+    Raises:
+        InvalidInput: If a name is unknown or the list is empty.
+    """
+    if names is None:
+        return tuple(MODELS.values())
+    unknown = [name for name in names if name not in MODELS]
+    if unknown or not names:
+        raise InvalidInput(f"there is no model {unknown or 'in an empty list'}; choose from {', '.join(MODELS)}.")
+    return tuple(model for name, model in MODELS.items() if name in names)
+
+
+def find(name: str) -> Model:
+    """The family of this name, the baseline included.
+
+    Raises:
+        InvalidInput: If there is none.
+    """
+    if name == BASELINE.name:
+        return BASELINE
+    return choose([name])[0]
+
+
+def joint_space(models: Sequence[Model], task: Task) -> Space:
+    """One conditional space over all families: `{"model": {"lightgbm": {...}}}`."""
+    return Space(model=Choice({model.name: model.space(task) for model in models}))

@@ -1,0 +1,149 @@
+"""The objective: a configuration in, its cross-validated loss out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.execution.resources import cpu_count
+from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.models.registry import find
+from seasoned.tabular.runs import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.folds import Fold
+    from seasoned.tabular.metrics import Metric
+
+__all__ = ["CrossValidation", "TrialRecord", "write_arrays"]
+
+_FOLDS = "folds.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """What a trial leaves in the run folder for the refit.
+
+    Attributes:
+        rounds: Boosting rounds, the mean over folds; None for models without.
+        fit_seconds: Seconds of one fit, the mean over folds.
+    """
+
+    rounds: int | None
+    fit_seconds: float
+
+
+def write_arrays(folder: Path, y: NDArray[Any], folds: list[Fold], matrices: Mapping[str, NDArray[np.float64]]) -> None:
+    """Store what the objective reads: target, folds, and one matrix per diet."""
+    np.save(folder / "y.npy", y)
+    pairs: dict[str, Any] = {
+        f"{part}{index}": rows for index, fold in enumerate(folds) for part, rows in zip("tv", fold, strict=True)
+    }
+    np.savez(folder / _FOLDS, **pairs)
+    for diet, matrix in matrices.items():
+        np.save(folder / f"{diet}.npy", matrix)
+
+
+@dataclass(slots=True)
+class CrossValidation:
+    """Loss of the predictions for rows that the predicting model has not seen.
+
+    Every fold's model predicts its validation rows; the metric is taken once, over all of these together, so that
+    it is defined even where a fold lacks a class. Boosters stop early on the validation rows, so one integer, the
+    number of rounds, is chosen with sight of them, as if it were one more hyperparameter.
+
+    A small object that points to a folder; the arrays are memory-mapped in the process that runs it, and stay there.
+
+    Attributes:
+        folder: The run folder.
+        job: What models are built for.
+        metric: What to measure.
+    """
+
+    folder: Path
+    job: Job
+    metric: Metric
+    _arrays: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __getstate__(self) -> tuple[Path, Job, Metric]:
+        return self.folder, self.job, self.metric
+
+    def __setstate__(self, state: tuple[Path, Job, Metric]) -> None:
+        self.folder, self.job, self.metric = state
+        self._arrays = {}
+
+    def __call__(self, config: Mapping[str, Any]) -> float:
+        """The loss of `{"model": {family: {...}}}`; lower is better."""
+        name, settings = _family(config)
+        model, job = find(name), self._job()
+        X, y = self._matrix(model.diet), self._target()
+        predicted = np.full((len(y), job.n_classes) if job.n_classes else len(y), np.nan)
+        rounds: list[int] = []
+        seconds: list[float] = []
+        for train, valid in self._folds():
+            estimator = model.build(dict(settings), job)
+            start = time.perf_counter()
+            taken = model.fit(estimator, (X[train], y[train]), (X[valid], y[valid]))
+            seconds.append(time.perf_counter() - start)
+            predicted[valid] = predict(estimator, X[valid], job.n_classes)
+            rounds += [] if taken is None else [taken]
+        known = ~np.isnan(predicted).reshape(len(y), -1).any(axis=1)  # a time split leaves the first rows unpredicted
+        mean_rounds = round(float(np.mean(rounds))) if rounds else None
+        record = {"rounds": mean_rounds, "fit_seconds": float(np.mean(seconds))}
+        RunFolder(self.folder).write_json(_record_name(config), record)
+        return self.metric.loss(y[known], predicted[known])
+
+    def record(self, config: Mapping[str, Any]) -> TrialRecord:
+        """What the trial of this configuration left."""
+        found = RunFolder(self.folder).read_json(_record_name(config))
+        return TrialRecord(None, 0.0) if found is None else TrialRecord(**found)
+
+    def refit(self, config: Mapping[str, Any]) -> Any:
+        """The estimator of this configuration, fitted on all rows."""
+        name, settings = _family(config)
+        model = find(name)
+        estimator = model.build(model.with_rounds(dict(settings), self.record(config).rounds), self._job())
+        model.fit(estimator, (np.array(self._matrix(model.diet)), self._target()), None)
+        return estimator
+
+    def _job(self) -> Job:
+        return replace(self.job, threads=cpu_count())
+
+    def _matrix(self, diet: Diet) -> NDArray[np.float64]:
+        if diet not in self._arrays:
+            self._arrays[diet] = np.load(self.folder / f"{diet}.npy", mmap_mode="r")
+        matrix: NDArray[np.float64] = self._arrays[diet]
+        return matrix
+
+    def _target(self) -> NDArray[Any]:
+        if "y" not in self._arrays:
+            self._arrays["y"] = np.load(self.folder / "y.npy")
+        y: NDArray[Any] = self._arrays["y"]
+        return y
+
+    def _folds(self) -> list[Fold]:
+        if "folds" not in self._arrays:
+            with np.load(self.folder / _FOLDS) as stored:
+                self._arrays["folds"] = [(stored[f"t{i}"], stored[f"v{i}"]) for i in range(len(stored.files) // 2)]
+        folds: list[Fold] = self._arrays["folds"]
+        return folds
+
+
+def _family(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    ((name, settings),) = config["model"].items()
+    return name, settings
+
+
+def _record_name(config: Mapping[str, Any]) -> str:
+    text = json.dumps(config, sort_keys=True, default=dict)
+    return f"trials/{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}.json"

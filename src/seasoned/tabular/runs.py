@@ -1,0 +1,171 @@
+"""Run folders: where an unfinished fit lives, so that a killed one can go on.
+
+A folder holds the canonical table (Arrow), the target, the folds, the matrices, and the study's event log. It lies in
+the user's cache under a fingerprint of data, target and settings, is readable by its owner only, and is deleted on
+success.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["RunFolder", "RunInfo", "cache_folder", "clear_runs", "fingerprint", "list_runs"]
+
+_OWNER = "owner.json"
+_ABOUT = "run.json"
+
+
+def cache_folder() -> Path:
+    """Where run folders lie: `SEASONED_CACHE`, or the user's cache."""
+    import platformdirs
+
+    return Path(os.environ.get("SEASONED_CACHE") or platformdirs.user_cache_dir("seasoned", appauthor=False)) / "runs"
+
+
+def fingerprint(frame: pd.DataFrame, y: NDArray[Any], settings: Mapping[str, Any]) -> str:
+    """24 hexadecimal digits that change with any cell, target value or setting."""
+    import pandas as pd
+
+    digest = hashlib.blake2b(digest_size=12)
+    digest.update(json.dumps([list(map(str, frame.columns)), settings], sort_keys=True, default=str).encode())
+    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    digest.update(y.tobytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One run's folder, owned by this process."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, key: str, about: Mapping[str, Any], *, resume: bool) -> RunFolder:
+        """Take the folder of this fingerprint: as it is to resume, emptied otherwise.
+
+        A folder that another living process owns is left alone; this run then gets one of its own beside it.
+        """
+        root = cache_folder()
+        path = root / key
+        number = 1
+        while _has_other_owner(path):
+            number += 1
+            path = root / f"{key}-{number}"
+        if not resume:
+            shutil.rmtree(path, ignore_errors=True)
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.mkdir(exist_ok=True, mode=0o700)
+        (path / "trials").mkdir(exist_ok=True)
+        (path / _OWNER).write_text(json.dumps(_identity(os.getpid())))
+        folder = cls(path)
+        if not (path / _ABOUT).exists():
+            folder.write_json(_ABOUT, {**about, "started": datetime.now(UTC).isoformat(timespec="seconds")})
+        return folder
+
+    @property
+    def storage(self) -> str:
+        """URL of the study's event log."""
+        return f"sqlite:///{self.path / 'study.db'}"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What `open` was told when the run first started."""
+        found: dict[str, Any] = json.loads((self.path / _ABOUT).read_text())
+        return found
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a file whole or not at all."""
+        target = self.path / name
+        partial = target.with_name(f".{target.name}.{os.getpid()}")
+        partial.write_text(json.dumps(content))
+        partial.replace(target)
+
+    def read_json(self, name: str) -> Any:
+        """What `write_json` wrote; None if there is nothing."""
+        path = self.path / name
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def delete(self) -> None:
+        """Remove the folder; what cannot be removed now is left for `seasoned runs --clear`."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def release(self) -> None:
+        """Keep the folder for a later resume, and let go of it."""
+        (self.path / _OWNER).unlink(missing_ok=True)
+
+
+def _identity(pid: int) -> dict[str, Any] | None:
+    """Number and start time of a process, which together never come twice; None if it does not live."""
+    import psutil
+
+    try:
+        return {"pid": pid, "started": psutil.Process(pid).create_time()}
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _has_other_owner(path: Path) -> bool:
+    """Whether a living process, this one included, is at work in the folder."""
+    try:
+        owner = json.loads((path / _OWNER).read_text())
+    except (OSError, ValueError):  # no folder, no owner, or one killed while it wrote its name
+        return False
+    return owner is not None and _identity(owner["pid"]) == owner
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run folder as `seasoned runs` shows it.
+
+    Attributes:
+        name: The folder's name.
+        about: What the run is about: rows, columns, task, when it started.
+        megabytes: Its size on disk.
+        running: Whether a process is at work in it.
+    """
+
+    name: str
+    about: dict[str, Any]
+    megabytes: float
+    running: bool
+
+
+def list_runs() -> list[RunInfo]:
+    """All run folders, the oldest first."""
+    root = cache_folder()
+    found = [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
+    runs = [RunInfo(path.name, _about(path), _megabytes(path), _has_other_owner(path)) for path in found]
+    return sorted(runs, key=lambda run: str(run.about.get("started", "")))
+
+
+def clear_runs() -> int:
+    """Delete all run folders that no process is at work in; returns how many."""
+    idle = [run for run in list_runs() if not run.running]
+    for run in idle:
+        shutil.rmtree(cache_folder() / run.name, ignore_errors=True)
+    return len(idle)
+
+
+def _about(path: Path) -> dict[str, Any]:
+    try:
+        about: dict[str, Any] = json.loads((path / _ABOUT).read_text())
+    except (OSError, ValueError):  # killed before it was written
+        return {}
+    return about
+
+
+def _megabytes(path: Path) -> float:
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6

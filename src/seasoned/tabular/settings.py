@@ -1,0 +1,36 @@
+"""What the search may try."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seasoned.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["SearchSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """Settings of the search over models.
+
+    Attributes:
+        models: Names of the families to use, from `linear`, `lightgbm`, `histogram`, `forest`; all if None.
+        folds: Number of cross-validation folds; by the number of rows if None. `validation=` of the estimator wins.
+
+    Example:
+        >>> SearchSettings(models=["linear", "lightgbm"], folds=3).folds
+        3
+    """
+
+    models: Sequence[str] | None = None
+    folds: int | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.models, str):
+            raise InvalidInput(f"models is {self.models!r}; pass a list of names, such as [{self.models!r}].")
+        if self.folds is not None and self.folds < 2:
+            raise InvalidInput(f"folds is {self.folds}; cross-validation needs at least 2.")
