@@ -49,8 +49,8 @@ def to_text(event: Event) -> str:
     match event:
         case Created(spec):
             return _write(_spec_to_dict(spec))
-        case Spaced(space):
-            return _write({"space": space.to_dict()})
+        case Spaced(space, first):
+            return _write({"space": space.to_dict(), "first": first})
         case Asked(_, config, tag, driver):
             return _write(_without_none({"config": config, "tag": tag, "driver": driver or None}))
         case Reported(_, step, value):
@@ -92,7 +92,7 @@ def _read(kind: str, number: int, content: dict[str, Any]) -> Event:
         case "created":
             return Created(_spec_from_dict(content))
         case "spaced":
-            return Spaced(Space.from_dict(content["space"]))
+            return Spaced(Space.from_dict(content["space"]), content["first"])
         case _:
             raise ValueError(f"no event is called {kind!r}")
 

@@ -111,6 +111,11 @@ class Dimension:
     parent: int
     option: str
 
+    @property
+    def default_unit(self) -> float:
+        """Coordinate of the default."""
+        return self.parameter.to_unit(self.parameter.default)  # type: ignore[arg-type]  # each has a default of its own
+
 
 class Space:
     """A set of named parameters, some of which may be choices with spaces of their own.
@@ -317,7 +322,7 @@ class Space:
     # Inside, a configuration is a flat list of values in the order of `dimensions`, _INACTIVE where not in use.
 
     def _defaults(self) -> list[float]:
-        return [d.parameter.to_unit(d.parameter.default) for d in self.dimensions]  # type: ignore[arg-type]
+        return [dimension.default_unit for dimension in self.dimensions]
 
     def _values(self, point: Sequence[float]) -> list[Any]:
         values: list[Any] = []
@@ -329,7 +334,7 @@ class Space:
     def _encode(self, values: Sequence[Any]) -> tuple[list[float], list[bool]]:
         active = [value is not _INACTIVE for value in values]
         unit = [
-            dimension.parameter.to_unit(value if used else dimension.parameter.default)
+            dimension.parameter.to_unit(value) if used else dimension.default_unit
             for dimension, value, used in zip(self.dimensions, values, active, strict=True)
         ]
         return unit, active

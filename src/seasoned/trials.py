@@ -12,12 +12,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from seasoned.errors import InvalidInput
-from seasoned.space import Space
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from numpy.typing import ArrayLike
+    from seasoned.space import Space
 
 __all__ = [
     "Asked",
@@ -48,7 +47,7 @@ class Config(dict[str, Any]):
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a trial's configuration is read-only; change a copy made with dict(config).")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]  # dict is unhashable because it can change
         return hash(_key(self))
@@ -130,8 +129,8 @@ class WarmStart:
             )
 
 
-def _rows(points: ArrayLike) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(float(coordinate) for coordinate in row) for row in points)  # type: ignore[union-attr]
+def _rows(points: Iterable[Iterable[float]]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(coordinate) for coordinate in row) for row in points)
 
 
 _DIRECTIONS: Final = ("minimize", "maximize")
@@ -147,6 +146,7 @@ class StudySpec:
         seed: Source of all randomness; with a trial's number it determines that trial's draws.
         budget: How many trials are planned, if known.
         warm_start: What is known beforehand.
+        first: Number of the first trial in this space; above 0 once the study has moved to another space.
     """
 
     space: Space
@@ -154,6 +154,7 @@ class StudySpec:
     seed: int = 0
     budget: int | None = None
     warm_start: WarmStart = WarmStart()
+    first: int = 0
 
     def __post_init__(self) -> None:
         if not self.directions or any(direction not in _DIRECTIONS for direction in self.directions):
@@ -178,9 +179,10 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Spaced:
-    """The study goes on in another space; trials that are not valid there stay as history."""
+    """The study goes on in another space from trial `first` on; trials not valid there stay as history."""
 
     space: Space
+    first: int
 
 
 @dataclass(frozen=True, slots=True)

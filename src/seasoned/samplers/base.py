@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from seasoned.trials import Event
 
-__all__ = ["Sampler", "Suggestion", "generator"]
+__all__ = ["Sampler", "Suggestion", "generator", "next_of_plan"]
 
 State = TypeVar("State")
 
@@ -72,6 +72,20 @@ class Sampler(ABC, Generic[State]):
     @abstractmethod
     def capacity(self, state: State) -> int | None:
         """How many trials there are in all, or None for no end."""
+
+
+def next_of_plan(spec: StudySpec, number: int) -> tuple[Config | None, int]:
+    """What a sampler with a fixed plan does for a trial: a configuration of the warm start, or the plan's k-th point.
+
+    Returns:
+        The warm start's configuration and 0, or None and k. A number from before the study moved to its present
+        space (its driver died before asking) has no place in the plan and gets a random configuration.
+    """
+    place = number - spec.first
+    if place < 0:
+        return Config(spec.space.sample(generator(spec, number))), 0
+    first = spec.warm_start.configurations
+    return (Config(first[place]), 0) if place < len(first) else (None, place - len(first))
 
 
 def generator(spec: StudySpec, number: int) -> np.random.Generator:

@@ -11,7 +11,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.parameters import values_between
-from seasoned.samplers.base import Sampler, Suggestion
+from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
 from seasoned.space import Choice, Space
 from seasoned.trials import Config
 
@@ -94,15 +94,12 @@ class Grid(Sampler[GridState]):
 
     def ask(self, state: GridState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], GridState]:
         """The warm start's configurations, then the grid's."""
-        first = state.spec.warm_start.configurations
         suggestions = []
         for number in numbers:
-            if number < len(first):
-                config = first[number]
-            else:
-                place = number - len(first)
-                config = state.grid[place if state.order is None else int(state.order[place])]
-            suggestions.append(Suggestion(Config(config)))
+            config, place = next_of_plan(state.spec, number)
+            if config is None:
+                config = Config(state.grid[place if state.order is None else int(state.order[place])])
+            suggestions.append(Suggestion(config))
         return suggestions, state
 
     def tell(self, state: GridState, events: Sequence[Event]) -> GridState:  # noqa: ARG002 - the grid is fixed
@@ -132,7 +129,7 @@ class _Branches:
 
     def __init__(self, options: Mapping[str, _Product]) -> None:
         self.options = options
-        self.size = sum(inner.size for inner in options.values())
+        self.size: int = sum(inner.size for inner in options.values())
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         for name, inner in self.options.items():
@@ -145,9 +142,9 @@ class _Branches:
 class _Product:
     """All combinations of the nodes of one space, the last node running fastest."""
 
-    def __init__(self, nodes: Mapping[str, _Values | _Branches]) -> None:
+    def __init__(self, nodes: dict[str, _Values | _Branches]) -> None:
         self.nodes = nodes
-        self.size = math.prod(node.size for node in nodes.values())
+        self.size: int = math.prod(node.size for node in nodes.values())
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         if not 0 <= index < self.size:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from seasoned.samplers.base import Sampler, Suggestion, generator
+from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.trials import Config, StudySpec
 
 if TYPE_CHECKING:
@@ -36,11 +36,12 @@ class Random(Sampler[StudySpec]):
 
     def ask(self, state: StudySpec, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], StudySpec]:
         """The warm start's configurations, then draws."""
-        first = state.warm_start.configurations
-        return [
-            Suggestion(Config(first[number] if number < len(first) else state.space.sample(generator(state, number))))
-            for number in numbers
-        ], state
+        suggestions = []
+        for number in numbers:
+            config, _ = next_of_plan(state, number)
+            drawn = Config(state.space.sample(generator(state, number))) if config is None else config
+            suggestions.append(Suggestion(drawn))
+        return suggestions, state
 
     def tell(self, state: StudySpec, events: Sequence[Event]) -> StudySpec:  # noqa: ARG002 - the draws are independent
         """Nothing is learned."""

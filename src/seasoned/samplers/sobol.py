@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.samplers.base import Sampler, Suggestion
+from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
 from seasoned.trials import Config
 
 if TYPE_CHECKING:
@@ -57,22 +57,19 @@ class Sobol(Sampler[SobolState]):
         """Raises InvalidInput beyond 21,201 parameters."""
         if len(spec.space) > _MOST_DIMENSIONS:
             raise InvalidInput(
-                f"the space has {len(spec.space)} parameters, and a Sobol sequence at most {_MOST_DIMENSIONS}; use Random()."
+                f"the space has {len(spec.space)} parameters, over the {_MOST_DIMENSIONS} of Sobol; use Random()."
             )
         return SobolState(spec)
 
     def ask(self, state: SobolState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], SobolState]:
         """The warm start's configurations, then the sequence from its first point."""
-        first = state.spec.warm_start.configurations
         suggestions = []
         for number in numbers:
-            if number < len(first):
-                suggestions.append(Suggestion(Config(first[number])))
-                continue
-            block, place = divmod(number - len(first), _BLOCK)
-            if block != state.block:
-                state = replace(state, block=block, points=_points(len(state.spec.space), state.spec.seed, block))
-            suggestions.append(Suggestion(Config(state.spec.space.decode(state.points[place]))))
+            config, place = next_of_plan(state.spec, number)
+            if config is None:
+                state = _with_point(state, place)
+                config = Config(state.spec.space.decode(state.points[place % _BLOCK]))
+            suggestions.append(Suggestion(config))
         return suggestions, state
 
     def tell(self, state: SobolState, events: Sequence[Event]) -> SobolState:  # noqa: ARG002 - the sequence is fixed
@@ -84,6 +81,14 @@ class Sobol(Sampler[SobolState]):
         return None
 
 
+def _with_point(state: SobolState, place: int) -> SobolState:
+    """The state with the run of points at hand that holds the given one."""
+    block = place // _BLOCK
+    if block == state.block:
+        return state
+    return replace(state, block=block, points=_points(len(state.spec.space), state.spec.seed, block))
+
+
 def _points(dimension: int, seed: int, block: int) -> NDArray[np.float64]:
     """A run of the sequence, shape (1024, d)."""
     if dimension == 0:
@@ -91,5 +96,6 @@ def _points(dimension: int, seed: int, block: int) -> NDArray[np.float64]:
     from scipy.stats import qmc
 
     sequence = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(seed))
-    sequence.fast_forward(block * _BLOCK)
+    if block:  # scipy cannot move by nothing
+        sequence.fast_forward(block * _BLOCK)
     return sequence.random(_BLOCK)

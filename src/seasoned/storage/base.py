@@ -49,12 +49,18 @@ class EventLog(Protocol):
         ...
 
     def claim(
-        self, count: int, driver: str, *, limit: int | None = None, dead: Collection[str] = ()
+        self,
+        count: int,
+        driver: str,
+        *,
+        limit: int | None = None,
+        below: int | None = None,
+        dead: Collection[str] = (),
     ) -> Sequence[Claim]:
         """Reserve up to `count` trial numbers for a driver.
 
         Numbers released or held by `dead` drivers come first, the smallest first; then fresh ones, without gaps, as
-        long as finished and reserved numbers together stay below `limit`.
+        long as they are smaller than `below`, and finished and reserved numbers together stay within `limit`.
         """
         ...
 

@@ -57,7 +57,13 @@ class MemoryLog:
             return self._events[since:]
 
     def claim(
-        self, count: int, driver: str, *, limit: int | None = None, dead: Collection[str] = ()
+        self,
+        count: int,
+        driver: str,
+        *,
+        limit: int | None = None,
+        below: int | None = None,
+        dead: Collection[str] = (),
     ) -> Sequence[Claim]:
         """Reserve trial numbers; see `EventLog`."""
         with self._lock:
@@ -65,7 +71,10 @@ class MemoryLog:
             fresh = count - len(claims)
             if limit is not None:
                 held = sum(holder != DETACHED for holder, _ in self._claims.values())
-                fresh = max(0, min(fresh, limit - len(self._finished) - held))
+                fresh = min(fresh, limit - len(self._finished) - held)
+            if below is not None:
+                fresh = min(fresh, below - self._next)
+            fresh = max(0, fresh)
             for number in range(self._next, self._next + fresh):
                 self._claims[number] = (driver, 1)
                 claims.append(Claim(number, 1))

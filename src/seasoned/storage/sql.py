@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, insert, select, text
 
 from seasoned.errors import InvalidInput, StorageError, StudyConflict
 from seasoned.events import from_text, kind_of, to_text
-from seasoned.storage.base import DETACHED, Claim
+from seasoned.storage import statements
+from seasoned.storage.base import Claim
 from seasoned.storage.engine import Connections
-from seasoned.storage.tables import SCHEMA_VERSION, claims, drivers, events, metadata, schema, studies
+from seasoned.storage.statements import Dialect
+from seasoned.storage.tables import SCHEMA_VERSION, events, metadata, schema, studies
 from seasoned.trials import Created, Event, Finished, Spaced
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
 __all__ = ["SqlLog", "SqlStorage"]
 
@@ -85,110 +86,92 @@ class SqlLog:
     def __init__(self, connections: Connections, study: int) -> None:
         self._connections = connections
         self._study = study
-        self._insert = sqlite.insert if connections.is_sqlite else postgresql.insert
+        self._dialect = Dialect.of(is_sqlite=connections.is_sqlite)
 
     def append(self, added: Sequence[Event]) -> Sequence[bool]:
         """Append events in order; see `EventLog`."""
         taken: list[bool] = []
         with self._connections.transaction() as connection:
-            length = self._lock(connection).length
-            ended: list[int] = []
+            length, numbers, finished = self._lock(connection)
             for event in added:
                 row = _row(self._study, length + 1, event)
-                new = connection.execute(self._insert(events).on_conflict_do_nothing(), row).rowcount == 1
-                taken.append(new)
-                length += new
-                if new and isinstance(event, Finished):
-                    ended.append(event.number)
-            changes = {"length": length, "finished": studies.c.finished + len(ended)}
-            connection.execute(update(studies).where(studies.c.id == self._study).values(changes))
-            if ended:
-                self._end(connection, ended)
+                taken.append(connection.execute(self._dialect.append, row).rowcount == 1)
+                length += taken[-1]
+                if taken[-1] and isinstance(event, Finished):
+                    finished += 1
+                    connection.execute(statements.END, {"study": self._study, "number": event.number})
+            self._grow(connection, length, numbers, finished)
         return taken
 
-    def _lock(self, connection: Connection) -> Row[Any]:
-        """The study's row, ours until the transaction ends."""
-        found = connection.execute(select(studies).where(studies.c.id == self._study).with_for_update()).one_or_none()
+    def _lock(self, connection: Connection) -> tuple[int, int, int]:
+        """The study's counters (events, numbers, finished), ours until the transaction ends."""
+        found = connection.execute(statements.LOCK, {"study": self._study}).one_or_none()
         if found is None:
             raise StorageError("the study was deleted while it ran; open it again to start afresh.")
-        return found
+        return found.length, found.numbers, found.finished
 
-    def _end(self, connection: Connection, numbers: Sequence[int]) -> None:
-        connection.execute(delete(claims).where(claims.c.study == self._study, claims.c.number.in_(numbers)))
+    def _grow(self, connection: Connection, length: int, numbers: int, finished: int) -> None:
+        counters = {"study": self._study, "length": length, "numbers": numbers, "finished": finished}
+        connection.execute(statements.GROW, counters)
 
     def read(self, since: int = 0) -> Sequence[Event]:
         """The events after the first `since`."""
-        wanted = (
-            select(events.c.kind, events.c.number, events.c.content)
-            .where(events.c.study == self._study, events.c.position > since)
-            .order_by(events.c.position)
-        )
         with self._connections.transaction(write=False) as connection:
-            rows = connection.execute(wanted).all()
+            rows = connection.execute(statements.READ, {"study": self._study, "since": since}).all()
         return [from_text(kind, number, content) for kind, number, content in rows]
 
     def claim(
-        self, count: int, driver: str, *, limit: int | None = None, dead: Collection[str] = ()
+        self,
+        count: int,
+        driver: str,
+        *,
+        limit: int | None = None,
+        below: int | None = None,
+        dead: Collection[str] = (),
     ) -> Sequence[Claim]:
         """Reserve trial numbers; see `EventLog`."""
         with self._connections.transaction() as connection:
-            study = self._lock(connection)
+            length, numbers, finished = self._lock(connection)
             taken = self._reclaim(connection, count, driver, dead)
             fresh = count - len(taken)
-            if limit is not None:
-                fresh = max(0, min(fresh, limit - study.finished - self._held(connection)))
-            if fresh:
-                numbers = range(study.numbers, study.numbers + fresh)
-                rows = [{"study": self._study, "number": n, "driver": driver, "attempt": 1} for n in numbers]
-                connection.execute(insert(claims), rows)
-                grown = {"numbers": study.numbers + fresh}
-                connection.execute(update(studies).where(studies.c.id == self._study).values(grown))
-                taken += [Claim(number, 1) for number in numbers]
+            if limit is not None and fresh > 0:
+                held = connection.execute(statements.HELD, {"study": self._study}).scalar_one()
+                fresh = min(fresh, limit - finished - held)
+            if below is not None:
+                fresh = min(fresh, below - numbers)
+            if fresh > 0:
+                added = [Claim(number, 1) for number in range(numbers, numbers + fresh)]
+                rows = [{"study": self._study, "driver": driver, **claim._asdict()} for claim in added]
+                connection.execute(statements.CLAIM, rows)
+                self._grow(connection, length, numbers + fresh, finished)
+                taken += added
         return taken
 
     def _reclaim(self, connection: Connection, count: int, driver: str, dead: Collection[str]) -> list[Claim]:
         """Take over released numbers and those of dead drivers."""
-        free = (
-            select(claims.c.number, claims.c.driver, claims.c.attempt)
-            .where(claims.c.study == self._study, or_(claims.c.driver.is_(None), claims.c.driver.in_(list(dead))))
-            .order_by(claims.c.number)
-            .limit(count)
-        )
-        taken = [Claim(row.number, row.attempt + (row.driver is not None)) for row in connection.execute(free).all()]
+        wanted = {"study": self._study, "dead": list(dead), "count": count}
+        free = connection.execute(statements.FREE, wanted).all()
+        taken = [Claim(row.number, row.attempt + (row.driver is not None)) for row in free]
         for number, attempt in taken:
-            here = (claims.c.study == self._study) & (claims.c.number == number)
-            connection.execute(update(claims).where(here).values(driver=driver, attempt=attempt))
+            changes = {"here": self._study, "which": number, "driver": driver, "attempt": attempt}
+            connection.execute(statements.TAKE, changes)
         return taken
-
-    def _held(self, connection: Connection) -> int:
-        attended = or_(claims.c.driver.is_(None), claims.c.driver != DETACHED)
-        held = select(func.count()).select_from(claims).where(claims.c.study == self._study, attended)
-        return connection.execute(held).scalar_one()
 
     def renew(self, driver: str) -> Mapping[str, int]:
         """Move the driver's beat; see `EventLog`."""
-        mine = {"study": self._study, "driver": driver, "beat": 1}
-        moved = self._insert(drivers).on_conflict_do_update(
-            index_elements=["study", "driver"], set_={"beat": drivers.c.beat + 1}
-        )
-        holding = select(claims.c.driver).where(claims.c.study == self._study, claims.c.driver.is_not(None))
-        beats = select(drivers.c.driver, drivers.c.beat).where(
-            drivers.c.study == self._study, drivers.c.driver.in_(holding)
-        )
         with self._connections.transaction() as connection:
-            connection.execute(moved, mine)
-            return {row.driver: row.beat for row in connection.execute(beats)}
+            connection.execute(self._dialect.beat, {"study": self._study, "driver": driver, "beat": 1})
+            return {row.driver: row.beat for row in connection.execute(statements.BEATS, {"study": self._study})}
 
     def release(self, driver: str, numbers: Collection[int] | None = None) -> None:
         """Give numbers back; see `EventLog`."""
-        held = (claims.c.study == self._study) & (claims.c.driver == driver)
+        holder = {"here": self._study, "holder": driver}
         with self._connections.transaction() as connection:
             if numbers is None:
-                connection.execute(update(claims).where(held).values(driver=None))
-                mine = (drivers.c.study == self._study) & (drivers.c.driver == driver)
-                connection.execute(delete(drivers).where(mine))
+                connection.execute(statements.RELEASE_ALL, holder)
+                connection.execute(statements.RETIRE, {"study": self._study, "driver": driver})
             else:
-                connection.execute(update(claims).where(held, claims.c.number.in_(list(numbers))).values(driver=None))
+                connection.execute(statements.RELEASE, {**holder, "which": list(numbers)})
 
 
 def _row(study: int, position: int, event: Event) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""Running tasks in this process, one at a time: no limits, no isolation, no cost."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from seasoned.execution.base import Ending, Limits, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["InlineExecutor"]
+
+
+class InlineExecutor:
+    """Runs each task when somebody waits for it, so that prints, closures, debuggers and notebooks work.
+
+    A KeyboardInterrupt leaves `wait`; every other exception, SystemExit included, is the task's outcome. Limits are not
+    enforced, since nothing can kill a task that runs in its own killer.
+
+    Example:
+        >>> executor = InlineExecutor()
+        >>> task = executor.submit(max, 1, 2)
+        >>> executor.wait()[0].value
+        2
+    """
+
+    workers = 1
+
+    def __init__(self) -> None:
+        self._queue: deque[tuple[int, Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._next = 0
+
+    def submit(self, function: Callable[..., Any], *args: Any, limits: Limits = Limits()) -> int:  # noqa: ARG002, B008 - see above; Limits is frozen
+        """Queue the task."""
+        self._queue.append((self._next, function, args))
+        self._next += 1
+        return self._next - 1
+
+    def wait(self, timeout: float | None = None) -> Sequence[Outcome]:  # noqa: ARG002 - a task takes what it takes
+        """Run the oldest task."""
+        if not self._queue:
+            return []
+        task, function, args = self._queue.popleft()
+        began = time.monotonic()
+        try:
+            value = function(*args)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a task does is its outcome
+            text = traceback.format_exc()
+            seconds = time.monotonic() - began
+            return [Outcome(task, Ending.RAISED, None, describe(error), error, text, seconds)]
+        return [Outcome(task, Ending.RETURNED, value, seconds=time.monotonic() - began)]
+
+    def cancel(self, task: int) -> None:
+        """Forget the task, if it has not run."""
+        self._queue = deque(item for item in self._queue if item[0] != task)
+
+    def close(self) -> None:
+        """Forget all tasks."""
+        self._queue.clear()
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line."""
+    if isinstance(error, SystemExit):
+        return f"called sys.exit({'' if error.code is None else error.code!r})"
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,0 +1,146 @@
+"""Who is alive: the leases that drivers hold on the trials they run.
+
+A driver's beat moves in the store while it lives. Another driver judges it dead when its beat has stood still for
+`LEASE` seconds of the judge's own monotonic clock, or at once when it ran on this machine and its process is gone. No
+wall clock is read, so clock jumps and suspended machines kill nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import psutil
+
+from seasoned.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seasoned.storage.base import EventLog
+
+__all__ = ["BY_HAND", "LEASE", "Lease", "Verdicts", "new_driver"]
+
+LEASE: Final = 30.0
+"""Seconds without a beat after which a driver counts as dead."""
+
+BY_HAND: Final = "hand"
+"""Kind of a driver whose trials were asked with `ask()`; `optimize` does not wait for them."""
+
+_log = logging.getLogger("seasoned.leases")
+
+
+def new_driver(kind: str) -> str:
+    """A name that no other driver has, and that tells this machine's other processes whether it lives."""
+    return f"{kind}|{_machine()}|{os.getpid()}|{_started(os.getpid())}|{uuid.uuid4().hex[:12]}"
+
+
+def is_gone(driver: str) -> bool:
+    """Whether the driver certainly is dead: it ran on this machine and its process ended."""
+    parts = driver.split("|")
+    if len(parts) != 5 or parts[1] != _machine():
+        return False
+    return _started(int(parts[2])) != parts[3]
+
+
+def _machine() -> str:
+    """Name of this machine since its last start; process ids of another namespace mean nothing here."""
+    boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    if boot.exists() and namespace.is_symlink():
+        return f"{boot.read_text().strip()}/{namespace.readlink()}"
+    return f"{socket.gethostname()}/{round(psutil.boot_time())}"
+
+
+def _started(pid: int) -> str:
+    """When the process began, as text; empty if there is none, or only what is left of one."""
+    if Path("/proc/self/stat").exists():
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+        return "" if fields[0] in {"Z", "X"} else fields[19]  # ticks since boot, which no clock change moves
+    try:
+        return str(round(psutil.Process(pid).create_time()))
+    except psutil.NoSuchProcess:
+        return ""
+
+
+class Verdicts:
+    """Judges drivers by their beats.
+
+    Args:
+        lease: Seconds without a beat that a driver may live.
+
+    Example:
+        >>> verdicts = Verdicts(lease=0.0)
+        >>> verdicts.judge({"a": 1}), verdicts.judge({"a": 1}), verdicts.judge({"a": 2})
+        (set(), {'a'}, set())
+    """
+
+    def __init__(self, lease: float = LEASE) -> None:
+        self._lease = lease
+        self._seen: dict[str, tuple[int, float]] = {}  # beat, and when it was first seen
+
+    def judge(self, beats: Mapping[str, int]) -> set[str]:
+        """The dead among the drivers whose beats are given."""
+        now = time.monotonic()
+        seen = {driver: self._seen.get(driver, (-1, now)) for driver in beats}
+        self._seen = {d: old if old[0] == beats[d] else (beats[d], now) for d, old in seen.items()}
+        stale = {d for d, (beat, since) in self._seen.items() if seen[d][0] == beat and now - since >= self._lease}
+        return stale | {driver for driver in beats if is_gone(driver)}
+
+
+class Lease:
+    """One driver's hold on its trials: a background beat, and its view of who else lives.
+
+    Args:
+        log: The study's log.
+        kind: What sort of driver it is.
+        lease: Seconds without a beat that others grant.
+    """
+
+    def __init__(self, log: EventLog, kind: str, lease: float = LEASE) -> None:
+        self.driver = new_driver(kind)
+        self.dead: frozenset[str] = frozenset()
+        self.others: frozenset[str] = frozenset()  # drivers other than this one that hold trials
+        self._log = log
+        self._verdicts = Verdicts(lease)
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self.refresh()
+        beat = threading.Thread(
+            target=_beat, args=(weakref.ref(self), self._ended, lease / 6), name="seasoned-beat", daemon=True
+        )
+        beat.start()
+        self._stop = weakref.finalize(self, self._ended.set)
+
+    def refresh(self) -> None:
+        """Beat once and look at the others."""
+        with self._lock:
+            beats = self._log.renew(self.driver)
+            self.dead = frozenset(self._verdicts.judge(beats) - {self.driver})
+            self.others = frozenset(beats) - {self.driver}
+
+    def end(self) -> None:
+        """Stop beating and give back all trials that have not finished."""
+        self._stop()
+        self._log.release(self.driver)
+
+
+def _beat(reference: weakref.ref[Lease], ended: threading.Event, pause: float) -> None:
+    while not ended.wait(pause):
+        lease = reference()
+        if lease is None:
+            return
+        try:
+            lease.refresh()
+        except StorageError as error:  # the driver meets the same error, where somebody can hear it
+            _log.warning("a beat could not be written: %s", error)
+        del lease

@@ -1,0 +1,95 @@
+"""A driver's view of a study: its log, folded into a history and a sampler's state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from seasoned.errors import StorageError, StudyConflict
+from seasoned.trials import Asked, Created, History, Spaced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from seasoned.samplers.base import Sampler
+    from seasoned.space import Space
+    from seasoned.storage.base import EventLog
+    from seasoned.trials import Event, StudySpec
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """Reads a log from its beginning, and keeps up with it.
+
+    Args:
+        log: The study's log.
+        sampler: What proposes trials here; another driver may use another.
+        space: Where this driver searches; the study moves there if it was elsewhere.
+
+    Raises:
+        StudyConflict: If another driver moves the study to another space later.
+    """
+
+    def __init__(self, log: EventLog, sampler: Sampler[Any], space: Space) -> None:
+        self.log = log
+        self.sampler = sampler
+        self.spec = _present_spec(log.read())
+        if self.spec.space != space:
+            log.append([Spaced(space, first=_numbers(log.read()))])
+            self.spec = _present_spec(log.read())
+        self.history = History(self.spec.space)
+        self.state = sampler.init(self.spec)
+        self._position = 0
+        self.sync()
+
+    def sync(self) -> None:
+        """Fold in what is new."""
+        events = self.log.read(self._position)
+        moved = [event for event in events if isinstance(event, Spaced)]
+        if self._position and moved:
+            raise StudyConflict("another process moved this study to another space; open it anew with that space.")
+        self._position += len(events)
+        self.history.extend(events)
+        told = [event for event in events if self._concerns_sampler(event)]
+        if told:
+            self.state = self.sampler.tell(self.state, told)
+
+    def _concerns_sampler(self, event: Event) -> bool:
+        return not isinstance(event, Created | Spaced) and self.history.counts_for(event)
+
+    def record(self, events: Sequence[Event]) -> Sequence[bool]:
+        """Append events and fold them in, with all that others wrote before; see `EventLog.append`."""
+        taken = self.log.append(events)
+        self.sync()
+        return taken
+
+    def suggest(self, numbers: Sequence[int], driver: str) -> None:
+        """Give reserved trials without a configuration one; whoever gives it first, counts."""
+        fresh = [number for number in numbers if number not in self.history]
+        if not fresh:
+            return
+        suggestions, self.state = self.sampler.ask(self.state, fresh)
+        pairs = zip(fresh, suggestions, strict=True)
+        self.record([Asked(number, given.config, given.tag, driver) for number, given in pairs])
+
+    @property
+    def end(self) -> int | None:
+        """The number at which the sampler's plan ends, or None."""
+        capacity = self.sampler.capacity(self.state)
+        return None if capacity is None else self.spec.first + capacity
+
+
+def _present_spec(events: Sequence[Event]) -> StudySpec:
+    """The specification after all moves to another space."""
+    if not events or not isinstance(events[0], Created):
+        raise StorageError("the study's log does not begin with its specification; the store is damaged.")
+    spec = events[0].spec
+    for event in events:
+        if isinstance(event, Spaced):
+            spec = replace(spec, space=event.space, first=event.first)
+    return spec
+
+
+def _numbers(events: Iterable[Event]) -> int:
+    return 1 + max((event.number for event in events if isinstance(event, Asked)), default=-1)

@@ -1,0 +1,105 @@
+"""From whatever an objective returns to a verdict on its trial."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from seasoned.errors import Pruned
+from seasoned.execution.base import Ending
+from seasoned.trials import Finished, TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from seasoned.execution.base import Outcome
+
+__all__ = ["Evaluation", "Objective", "Verdict", "read_values", "verdict"]
+
+Objective: TypeAlias = "Callable[[dict[str, Any]], Any]"
+
+
+class Verdict(NamedTuple):
+    """How a trial ended.
+
+    Attributes:
+        state: Complete, pruned or failed.
+        values: The objectives as the user sees them, if complete.
+        error: The reason, if not.
+    """
+
+    state: TrialState
+    values: tuple[float, ...] | None = None
+    error: str | None = None
+
+    def event(self, number: int, seconds: float | None, signs: tuple[int, ...]) -> Finished:
+        """The event to store, with objectives as they are minimised inside."""
+        inside = (
+            None if self.values is None else tuple(s * v + 0.0 for s, v in zip(signs, self.values, strict=True))
+        )  # no -0.0
+        return Finished(number, self.state, inside, seconds, self.error)
+
+
+class Evaluation:
+    """An objective, made to return a verdict; this is what travels to a worker.
+
+    Args:
+        function: What to call with a configuration.
+        objectives: How many numbers it must return.
+    """
+
+    def __init__(self, function: Objective, objectives: int) -> None:
+        self.function = function
+        self.objectives = objectives
+
+    def __call__(self, config: Mapping[str, Any]) -> Verdict:
+        """Call the objective with a copy of the configuration that it may change."""
+        try:
+            returned = self.function(copy.deepcopy(dict(config)))
+        except Pruned as error:
+            return Verdict(TrialState.PRUNED, error=str(error) or "pruned")
+        return read_values(returned, self.objectives)
+
+
+def read_values(returned: object, objectives: int) -> Verdict:
+    """Complete with finite floats, or failed with the reason."""
+    if objectives == 1 and not (isinstance(returned, tuple | list) and len(returned) == 1):
+        returned = (returned,)
+    if not isinstance(returned, tuple | list) or len(returned) != objectives:
+        expected = f"a tuple of {objectives} numbers"
+        return Verdict(TrialState.FAILED, error=f"the objective returned {_show(returned)} instead of {expected}")
+    values = []
+    for value in returned:
+        number = _number(value)
+        if number is None or not math.isfinite(number):
+            return Verdict(TrialState.FAILED, error=f"the objective returned {_show(value)} instead of a finite number")
+        values.append(number)
+    return Verdict(TrialState.COMPLETE, tuple(values))
+
+
+def verdict(outcome: Outcome) -> Verdict:
+    """What an outcome of the execution room means for its trial."""
+    if outcome.ending is Ending.RETURNED:
+        assert isinstance(outcome.value, Verdict), "an Evaluation returns a Verdict"
+        return outcome.value
+    return Verdict(TrialState.FAILED, error=outcome.reason or outcome.ending.value)
+
+
+def _number(value: object) -> float | None:
+    """A real number, numpy's scalars and 0-dimensional arrays included; no strings, no booleans, no arrays."""
+    if isinstance(value, str | bytes | bool) or value is None or getattr(value, "shape", ()) != ():
+        return None
+    try:
+        return float(value)  # type: ignore[arg-type]  # whatever has __float__
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _show(value: object) -> str:
+    """A value, short enough for one line."""
+    shape = getattr(value, "shape", None)
+    if shape:
+        return f"an array of shape {tuple(shape)}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,377 @@
+"""A study: an optimiser proposes, a trial happens, an event is stored; created, resumed, driven by many."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import seasoned.storage
+from seasoned.driving import MOST_ATTEMPTS, Drive, Plan, causes
+from seasoned.errors import AllTrialsFailed, InvalidInput, StudyConflict
+from seasoned.execution.base import Limits
+from seasoned.execution.inline import InlineExecutor
+from seasoned.execution.local import LocalExecutor
+from seasoned.leases import BY_HAND, Lease
+from seasoned.ledger import Ledger
+from seasoned.objective import Evaluation, Objective, Verdict, read_values
+from seasoned.progress import ProgressBar
+from seasoned.samplers.random import Random
+from seasoned.storage.base import DETACHED, Storage
+from seasoned.storage.memory import MemoryStorage
+from seasoned.trials import Created, StudySpec, Trial, TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Unpack
+
+    import pandas as pd
+
+    from seasoned.execution.base import Executor
+    from seasoned.samplers.base import Sampler
+    from seasoned.space import Space
+
+__all__ = ["Study", "maximize", "minimize"]
+
+
+class Study:
+    """A search for the configuration of `space` with the best value of an objective.
+
+    Args:
+        space: Where to search.
+        sampler: What decides on the next trial; `Random()` if left out.
+        storage: A database URL such as `"sqlite:///runs.db"`, or a Storage; in memory if left out.
+        name: The study's name in the storage. A study of that name is opened with its trials; else it is created.
+        direction: "minimize" or "maximize"; a tuple of them for several objectives.
+        seed: Source of all randomness; drawn and stored if left out.
+        budget: How many trials are planned, for samplers that pace themselves.
+
+    Raises:
+        InvalidInput: If an argument breaks a rule, or a warm start does not fit the space.
+        StudyConflict: If the stored study has another direction or seed.
+        StorageError: If the storage cannot be read or written.
+
+    Example:
+        >>> from seasoned import Float, Space, Study
+        >>> study = Study(Space(x=Float(-1, 1)), seed=0)
+        >>> study.optimize(lambda config: config["x"] ** 2, trials=30)
+        >>> round(study.best.value, 2)
+        0.0
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        sampler: Sampler[Any] | None = None,
+        storage: str | Storage | None = None,
+        name: str | None = None,
+        direction: str | tuple[str, ...] = "minimize",
+        seed: int | None = None,
+        budget: int | None = None,
+    ) -> None:
+        if storage is not None and name is None:
+            raise InvalidInput("storage is given without a name; give name='...' so that the study can be found again.")
+        sampler = Random() if sampler is None else sampler
+        directions = (direction,) if isinstance(direction, str) else tuple(direction)
+        warm_start = sampler.warm_start
+        configs = tuple(space.check(config) for config in warm_start.configurations)
+        chosen_seed = secrets.randbits(63) if seed is None else seed
+        spec = StudySpec(space, directions, chosen_seed, budget, replace(warm_start, configurations=configs))
+        self.name = name or "study"
+        self._storage = _open(storage)
+        self._ledger = Ledger(self._storage.open(self.name, Created(spec)), sampler, space)
+        _check_agrees(self._ledger.spec, directions, seed, self.name)
+        self._lease: Lease | None = None  # held while trials asked by hand are open
+        self._asked_at: dict[int, float] = {}
+        self._stopping = False
+
+    # ----------------------------------------------------------------------------------- running
+
+    def optimize(
+        self,
+        f: Objective,
+        *,
+        trials: int | None = None,
+        time_limit: float | None = None,
+        workers: int = 1,
+        trial_time_limit: float | None = None,
+        trial_memory: int | None = None,
+        callbacks: Sequence[Callable[[Study, Trial], None]] = (),
+        progress: bool | None = None,
+    ) -> None:
+        """Run the objective until the study holds `trials` finished ones, or the time is up.
+
+        Finished is complete, pruned or failed; what the study held before counts, so an interrupted call is simply
+        made again. With one worker and no limit per trial `f` runs in this process. Otherwise each trial runs in a warm
+        worker process, which never imports the calling script, and whose whole process tree is killed at a limit.
+
+        Args:
+            f: Called with a configuration (a dict of its own), returns the value, or a tuple of several.
+            trials: Finished trials that the study shall hold, over all drivers.
+            time_limit: Seconds; trials still running in workers are cut off, and run again when the study goes on.
+            workers: Trials at the same time.
+            trial_time_limit: Seconds that one trial may take.
+            trial_memory: Bytes that one trial's process tree may use.
+            callbacks: Called with the study and each trial that finished here.
+            progress: Whether to show a progress bar; None shows it on terminals and in notebooks.
+
+        Raises:
+            AllTrialsFailed: After 20 failures here without a success in the study.
+            InvalidInput: If an argument breaks a rule.
+        """
+        _check_run(trials, time_limit, workers, trial_time_limit, trial_memory)
+        if trials is None and time_limit is None and self._ledger.end is None:
+            raise InvalidInput("neither trials nor time_limit is given, and the sampler has no end; give one of them.")
+        self._stopping = False
+        plan = Plan(trials, time_limit, Limits(trial_time_limit, trial_memory))
+        evaluation = Evaluation(f, len(self._ledger.spec.directions))
+        with ProgressBar(trials, time_limit, shown=progress) as bar:
+
+            def on_finished(trial: Trial) -> None:
+                history = self._ledger.history
+                best = None if history.best is None else self._outward(history.best).value
+                bar.update(history.finished, history.count(TrialState.FAILED), best)
+                for callback in callbacks:
+                    callback(self, self._outward(trial))
+
+            executor = _executor(workers, plan.limits)
+            Drive(self._ledger, evaluation, executor, plan, on_finished, lambda: self._stopping).run()
+
+    def stop(self) -> None:
+        """Let a running `optimize` of this process begin no more trials; those that run are finished."""
+        self._stopping = True
+
+    def ask(self, *, detached: bool = False) -> Trial:
+        """The next trial to run by hand; answer with `tell`.
+
+        Args:
+            detached: The trial belongs to nobody and waits for its `tell` for ever. Otherwise this process holds it,
+                and once the process has ended without telling, the trial is given to the next who asks.
+
+        Raises:
+            StudyConflict: If the sampler has no more trials to give.
+        """
+        if self._lease is None:
+            self._lease = Lease(self._ledger.log, BY_HAND)
+        driver = DETACHED if detached else self._lease.driver
+        while True:
+            claims = self._ledger.log.claim(1, driver, below=self._ledger.end, dead=self._lease.dead)
+            if not claims:
+                raise StudyConflict(f"the sampler's {self._ledger.end} trials have all been asked; nothing is left.")
+            number, attempt = claims[0]
+            self._ledger.sync()
+            self._ledger.suggest([number], driver)
+            trial = self._ledger.history[number]
+            if attempt > MOST_ATTEMPTS:
+                self.tell(trial, error=f"its driver died {MOST_ATTEMPTS} times while it ran")
+            elif trial.state is TrialState.RUNNING:
+                self._asked_at[number] = time.monotonic()
+                return trial
+
+    def tell(self, trial: Trial | int, values: Any = None, *, error: str | None = None) -> Trial:
+        """Store how a trial ended, and return it.
+
+        Args:
+            trial: The trial or its number, asked by this process or any other.
+            values: The value, or a tuple of several. What is not finite makes a failed trial.
+            error: Why it failed, instead of values.
+
+        Raises:
+            InvalidInput: If there is no such trial, or neither or both of values and error are given.
+            StudyConflict: If the trial has finished before; the first result is kept.
+        """
+        number = trial if isinstance(trial, int) else trial.number
+        if (values is None) == (error is None):
+            raise InvalidInput(f"trial {number} needs either values or error=...; give one of them.")
+        self._ledger.sync()
+        asked = self._ledger.history[number]
+        ended = Verdict(TrialState.FAILED, error=error) if error else read_values(values, len(self._ledger.spec.signs))
+        began = self._asked_at.pop(number, None)
+        seconds = None if began is None else time.monotonic() - began
+        if asked.state is not TrialState.RUNNING:
+            raise StudyConflict(f"trial {number} is {asked.state} already; the first result is kept.")
+        (taken,) = self._ledger.record([ended.event(number, seconds, self._ledger.spec.signs)])
+        if not taken:
+            raise StudyConflict(f"trial {number} was told by another process just now; that result is kept.")
+        return self._outward(self._ledger.history[number])
+
+    def close(self) -> None:
+        """Give back open trials asked here, and free the storage's connections."""
+        if self._lease is not None:
+            self._lease.end()
+            self._lease = None
+        self._storage.close()
+
+    # ----------------------------------------------------------------------------------- looking
+
+    @property
+    def space(self) -> Space:
+        """Where this study searches."""
+        return self._ledger.spec.space
+
+    @property
+    def seed(self) -> int:
+        """The source of all its randomness."""
+        return self._ledger.spec.seed
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """What is sought, per objective."""
+        return self._ledger.spec.directions
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials by number, those of other drivers included."""
+        self._ledger.sync()
+        return [self._outward(trial) for trial in self._ledger.history]
+
+    @property
+    def best(self) -> Trial:
+        """The complete trial with the best value; of equals the earliest.
+
+        Raises:
+            AllTrialsFailed: If there are only failed ones.
+            StudyConflict: If nothing is complete yet, or there are several objectives.
+        """
+        if len(self.directions) > 1:
+            raise StudyConflict(f"with the {len(self.directions)} objectives {self.directions} no one trial is best.")
+        self._ledger.sync()
+        history = self._ledger.history
+        if history.best is not None:
+            return self._outward(history.best)
+        if failed := history.count(TrialState.FAILED):
+            raise AllTrialsFailed(f"{failed} trials failed and none succeeded: {causes(history.errors())}.")
+        raise StudyConflict(f"the study {self.name!r} has no complete trial yet; run optimize first.")
+
+    def frame(self) -> pd.DataFrame:
+        """One row per trial: number, state, value, seconds, error, and a column per parameter.
+
+        A nested parameter's column has its dotted name; a parameter that was not in use is missing. With several
+        objectives the values stand in `value_0`, `value_1` and so on.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([self._row(trial) for trial in self.trials], columns=self._columns())
+
+    def _columns(self) -> list[str]:
+        count = len(self.directions)
+        values = ["value"] if count == 1 else [f"value_{index}" for index in range(count)]
+        return ["number", "state", *values, "seconds", "error", *(d.name for d in self.space.dimensions)]
+
+    def _row(self, trial: Trial) -> dict[str, Any]:
+        count = len(self.directions)
+        values = trial.values or (None,) * count
+        named = {"value": values[0]} if count == 1 else {f"value_{i}": value for i, value in enumerate(values)}
+        row = {"number": trial.number, "state": trial.state.value, **named}
+        return {**row, "seconds": trial.seconds, "error": trial.error, **_flat(trial.config)}
+
+    def _outward(self, trial: Trial) -> Trial:
+        """A trial with its objectives as the user sees them."""
+        signs = self._ledger.spec.signs
+        if trial.values is None or all(sign == 1 for sign in signs):
+            return trial
+        return replace(trial, values=tuple(s * v + 0.0 for s, v in zip(signs, trial.values, strict=True)))
+
+
+class StudyOptions(TypedDict, total=False):
+    """Study's arguments, for `minimize` and `maximize`."""
+
+    sampler: Sampler[Any] | None
+    storage: str | Storage | None
+    name: str | None
+    seed: int | None
+    budget: int | None
+
+
+class Options(StudyOptions, total=False):
+    """Study's and `optimize`'s arguments."""
+
+    trials: int | None
+    time_limit: float | None
+    workers: int
+    trial_time_limit: float | None
+    trial_memory: int | None
+    callbacks: Sequence[Callable[[Study, Trial], None]]
+    progress: bool | None
+
+
+def minimize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
+    """The best trial of a search for the smallest value of `f`.
+
+    Args:
+        f: Called with a configuration, returns a number.
+        space: Where to search.
+        **options: Study's and `Study.optimize`'s arguments.
+
+    Raises:
+        AllTrialsFailed: If no trial succeeded.
+
+    Example:
+        >>> from seasoned import Float, Space, minimize
+        >>> minimize(lambda config: (config["x"] - 1) ** 2, Space(x=Float(0, 2)), trials=50, seed=1).value < 0.01
+        True
+    """
+    return _search(f, space, "minimize", options)
+
+
+def maximize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
+    """The best trial of a search for the largest value of `f`; see `minimize`."""
+    return _search(f, space, "maximize", options)
+
+
+def _search(f: Objective, space: Space, direction: str, options: Options) -> Trial:
+    given: dict[str, Any] = dict(options)
+    for_study = {key: given.pop(key) for key in list(given) if key in StudyOptions.__annotations__}
+    for_study.setdefault("budget", given.get("trials"))
+    study = Study(space, direction=direction, **for_study)
+    study.optimize(f, **given)
+    return study.best
+
+
+def _open(storage: str | Storage | None) -> Storage:
+    if storage is None:
+        return MemoryStorage()
+    return seasoned.storage.SqlStorage(storage) if isinstance(storage, str) else storage
+
+
+def _executor(workers: int, limits: Limits) -> Executor:
+    in_here = workers == 1 and limits == Limits()
+    return InlineExecutor() if in_here else LocalExecutor(workers)
+
+
+def _check_agrees(stored: StudySpec, directions: tuple[str, ...], seed: int | None, name: str) -> None:
+    if stored.directions != directions:
+        raise StudyConflict(f"the stored study {name!r} has the direction {stored.directions}, not {directions}.")
+    if seed is not None and stored.seed != seed:
+        raise StudyConflict(f"the stored study {name!r} has the seed {stored.seed}, not {seed}; leave seed out.")
+
+
+def _check_run(
+    trials: int | None,
+    time_limit: float | None,
+    workers: int,
+    trial_time_limit: float | None,
+    trial_memory: int | None,
+) -> None:
+    if trials is not None and trials < 1:
+        raise InvalidInput(f"trials is {trials}; give at least 1.")
+    if workers < 1:
+        raise InvalidInput(f"workers is {workers}; give at least 1.")
+    limits = {"time_limit": time_limit, "trial_time_limit": trial_time_limit, "trial_memory": trial_memory}
+    for name, limit in limits.items():
+        if limit is not None and not limit > 0:
+            raise InvalidInput(f"{name} is {limit}; give a positive number, or None for no limit.")
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted name -> value; a choice's value is its option. Works for configurations of earlier spaces, too."""
+    row: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            option, inner = next(iter(value.items()))
+            row |= {prefix + name: option, **_flat(inner, f"{prefix}{name}.{option}.")}
+        else:
+            row[prefix + name] = value
+    return row
