@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from seasoned.errors import InvalidSpace
-from seasoned.parameters import Categorical, Float, Int, Value, identity
+from seasoned.parameters import Categorical, Float, Int, Value, identity, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -142,6 +142,16 @@ def _coordinate_of(parameter: Float | Int, condition: Condition, value: float, s
     while 0.0 < unit < 1.0 and condition.holds(parameter.from_unit(unit)):
         unit, step = min(1.0, max(0.0, unit + sign * step)), 2 * step
     return unit
+
+
+def cleaned(clause: Mapping[str, Any]) -> dict[str, Between | list[Value]]:
+    """A declared clause with a `Between` or a list of values per parameter."""
+    conditions: dict[str, Between | list[Value]] = {}
+    for name, given in clause.items():
+        values = given if isinstance(given, list | set | frozenset) else [given]
+        where = f"a forbidden value of {name!r}"
+        conditions[name] = given if isinstance(given, Between) else [plain(value, where) for value in values]
+    return conditions
 
 
 def to_json(clause: Mapping[str, Any]) -> dict[str, Any]:

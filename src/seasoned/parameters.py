@@ -26,6 +26,7 @@ Value: TypeAlias = "str | int | float | bool | tuple[Value, ...] | None"
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
 
 _WIDEST_INT: Final = 2**50  # beyond it, bin centres of neighbouring integers meet in double precision
+_NARROWEST_LOG: Final = 1e-9  # below it, logarithms of the two ends are too alike to tell values apart
 _WIDEST_LOG_INT: Final = 2**40  # beyond it, exp(log(x)) is no longer within half a unit of x
 
 
@@ -60,10 +61,12 @@ class Float:
         _check_bounds(self)
         if math.isinf(self.high - self.low):
             raise InvalidSpace(f"Float({self.low}, {self.high}) spans more than a double can hold; narrow the range.")
-        _set(self, "default", self._middle() if self.default is MISSING else self.clean(self.default, "the default"))
-
-    def _middle(self) -> float:
-        return self.from_unit(0.5)
+        if self.log and math.log(self.high) - math.log(self.low) < _NARROWEST_LOG:
+            raise InvalidSpace(
+                f"Float({self.low}, {self.high}, log=True) is too narrow for a logarithm; leave log out."
+            )
+        default = self.from_unit(0.5) if self.default is MISSING else self.clean(self.default, "the default")
+        _set(self, "default", default)
 
     def clean(self, value: object, where: str) -> float:
         """The value as a float, or InvalidSpace naming `where`."""

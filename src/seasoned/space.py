@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from seasoned.errors import InvalidConfig, InvalidSpace
-from seasoned.forbidden import Among, Between, Clause, Condition, from_json, nearest_allowed, to_json
-from seasoned.parameters import MISSING, Categorical, Float, Int, Value, plain
+from seasoned.forbidden import Among, Between, Clause, Condition, cleaned, from_json, nearest_allowed, to_json
+from seasoned.parameters import MISSING, Categorical, Float, Int, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -160,7 +160,7 @@ class Space:
                     f"the parameter {name!r} is {parameter!r}; give a Float, an Int, a Categorical or a Choice."
                 )
         self.parameters = MappingProxyType(merged)
-        self.forbidden = tuple(MappingProxyType(dict(clause)) for clause in forbidden)
+        self.forbidden = tuple(MappingProxyType(cleaned(clause)) for clause in forbidden)
         self.dimensions = tuple(_flatten(self))
         self._index = {dimension.name: index for index, dimension in enumerate(self.dimensions)}
         self._clauses = tuple(self._compile("", self))
@@ -174,11 +174,10 @@ class Space:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Space):
             return NotImplemented
-        same = list(self.parameters.items()) == list(other.parameters.items())
-        return same and [dict(c) for c in self.forbidden] == [dict(c) for c in other.forbidden]
+        return self.to_json() == other.to_json()  # which tells 1, 1.0 and True apart
 
     def __hash__(self) -> int:
-        return hash(tuple(self.parameters.items()))
+        return hash(self.to_json())
 
     def __len__(self) -> int:
         """Number of coordinates, nested ones included."""
@@ -386,7 +385,7 @@ class Space:
                 for option, inner in parameter.options.items():
                     yield from self._compile(f"{prefix}{key}.{option}.", inner)
 
-    def _condition(self, name: str, given: object) -> tuple[int, Condition]:
+    def _condition(self, name: str, given: Between | Sequence[Value]) -> tuple[int, Condition]:
         if name not in self._index:
             raise InvalidSpace(f"a forbidden clause names {name!r}, none of {list(self._index)}; give one of these.")
         index = self._index[name]
@@ -395,9 +394,8 @@ class Space:
             if isinstance(parameter, Categorical):
                 raise InvalidSpace(f"{given} is given for the categories of {name!r}; list the values instead.")
             return index, given
-        values = given if isinstance(given, list | set | frozenset) else [given]
         where = f"a forbidden value of {name!r}"
-        return index, Among(tuple(parameter.clean(plain(value, where), where) for value in values))
+        return index, Among(tuple(parameter.clean(value, where) for value in given))
 
 
 def _flatten(space: Space, prefix: str = "", parent: int = -1, option: str = "", start: int = 0) -> list[Dimension]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Grid"]
 
-_MOST_LISTED: Final = 5_000_000  # combinations that are listed one by one, to shuffle them or leave forbidden ones out
+_MOST_LISTED: Final = 500_000  # combinations that are listed one by one, to shuffle them or leave forbidden ones out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +56,7 @@ class Grid(Sampler[GridState]):
 
     Raises:
         InvalidInput: From `init`, if a resolution is below 1 or names no numeric parameter, or there are more than
-            5,000,000 combinations to shuffle or to sift for forbidden ones.
+            500,000 combinations to shuffle or to sift for forbidden ones.
 
     Example:
         >>> from seasoned import Categorical, Int, Space, minimize

@@ -1,0 +1,31 @@
+"""Shared by all tests: optional services, and a loud line about what was left out for lack of them."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("seasoned", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("seasoned")  # machines differ: no example is failed for being slow
+
+POSTGRES = "SEASONED_TEST_POSTGRES"
+
+
+def pytest_collection_modifyitems(items):
+    if POSTGRES in os.environ:
+        return
+    for item in items:
+        if item.get_closest_marker("postgres"):
+            item.add_marker(pytest.mark.skip(reason=f"{POSTGRES} names no PostgreSQL server"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    left_out = [report for report in terminalreporter.stats.get("skipped", []) if POSTGRES in str(report.longrepr)]
+    if left_out:
+        terminalreporter.write_line(
+            f"!!! {len(left_out)} PostgreSQL tests were SKIPPED: set {POSTGRES} to a server's URL to run them !!!",
+            red=True,
+            bold=True,
+        )

@@ -1,0 +1,21 @@
+"""Every sampler against the contract kit. A new sampler adds one row to SAMPLERS."""
+
+from __future__ import annotations
+
+import pytest
+
+from seasoned.samplers import Grid, Random, Sobol
+from seasoned.samplers.checks import SAMPLER_CHECKS
+
+SAMPLERS = {
+    "random": Random,
+    "sobol": Sobol,
+    "grid": lambda: Grid(4),
+    "grid-shuffled": lambda: Grid(4, shuffle=True),
+}
+
+
+@pytest.mark.parametrize("check", SAMPLER_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_contract(name, check):
+    check(SAMPLERS[name])
