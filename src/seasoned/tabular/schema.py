@@ -23,7 +23,7 @@ __all__ = ["Column", "Kind", "Schema"]
 logger = logging.getLogger("seasoned.tabular")
 
 Kind = Literal["number", "category", "text", "date", "dropped"]
-FEW = 40  # levels up to which text counts as a category; skrub's cardinality threshold
+FEW = 100  # levels up to which text counts as a category: one-hot columns stay few, LightGBM splits them natively
 MISSING_WORDS = frozenset({"", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "null", "NULL", "none", "None"})
 
 
@@ -118,6 +118,8 @@ def _is_numeric_text(text: pd.Series[Any]) -> bool:
 
 def _date_format(text: pd.Series[Any]) -> str | None:
     """The format that all values share, by skrub's inference; None if they are no dates."""
+    if not text.dropna().head(100).str.contains(r"\d", regex=True).all():
+        return None  # no date without a digit; saves the import for most tables
     from skrub import ToDatetime
     from skrub.core import RejectColumn
 

@@ -84,6 +84,7 @@ def search(objective: CrossValidation, models: Sequence[Model], storage: str, fo
     except KeyboardInterrupt:
         logger.warning("interrupted; the best model so far is fitted. Interrupt again to give up.")
     trials = tuple(_row(trial) for trial in study.trials)
+    study.close()
     return Searched(_fit_best(objective, trials, folds, budget), trials)
 
 
@@ -124,7 +125,7 @@ def _row(trial: Any) -> dict[str, Any]:
     return {
         "number": trial.number,
         "model": model,
-        "state": str(trial.state),
+        "state": "cut off" if trial.state == "running" else str(trial.state),
         "loss": None if trial.value is None else float(trial.value),
         "seconds": trial.seconds,
         "error": trial.error,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DateColumn"]
 
-_PARTS = ("year", "month", "day", "dayofweek", "dayofyear", "hour", "minute")
+_PARTS = ("year", "month", "day", "day_of_week", "day_of_year", "hour", "minute")
 _EPOCH = np.datetime64("2000-01-01T00:00:00", "us")
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TextColumn"]
 
-_COMPONENTS = 30
+_COMPONENTS = 20
 _MOST_COUNTED = 10_000  # levels whose frequency is kept; rarer ones count as seen once
 
 

@@ -105,6 +105,7 @@ class LightGBM:
             "seed": job.seed,
             "bagging_freq": 1,
             "min_sum_hessian_in_leaf": 1e-7,
+            "max_bin": 127,  # twice as fast as 255 on small tables, where bins rather than rows are the cost
             "deterministic": True,  # the same trees for any number of threads
             "force_row_wise": True,
             "verbosity": -1,
@@ -132,7 +133,7 @@ class LightGBM:
 
         classes, _, text = data.decode().partition("\n")
         try:
-            booster = lightgbm.Booster(model_str=text, params={"num_threads": 1})
+            booster = lightgbm.Booster(model_str=text)
         except lightgbm.basic.LightGBMError as error:
             raise InvalidInput(f"the LightGBM model in the file cannot be read ({error}); get another copy.") from error
         return Booster({}, booster.current_iteration(), int(classes), (), booster)
