@@ -250,7 +250,7 @@ class Space:
             if not active[index]:
                 continue
             for coordinate in _moves(dimension, unit[index], rng, draws, scale):
-                moved = self._values([*unit[:index], coordinate, *unit[index + 1 :]])
+                moved = self._with(values, index, dimension.parameter.from_unit(coordinate))
                 if _frozen(moved) not in seen and self._matched(moved) is None:
                     seen.add(_frozen(moved))
                     yield self._assemble(moved)
@@ -329,6 +329,19 @@ class Space:
             in_use = dimension.parent < 0 or values[dimension.parent] == dimension.option
             values.append(dimension.parameter.from_unit(coordinate) if in_use else _INACTIVE)
         return values
+
+    def _with(self, values: Sequence[Any], index: int, value: Value) -> list[Any]:
+        """The flat values with one changed; if it selects a branch, defaults inside the new one."""
+        moved = [*values[:index], value, *values[index + 1 :]]
+        for below in range(index + 1, len(moved)):
+            dimension = self.dimensions[below]
+            if dimension.parent < index:
+                break  # what hangs under a choice follows it directly
+            if moved[dimension.parent] != dimension.option:
+                moved[below] = _INACTIVE
+            elif values[below] is _INACTIVE:
+                moved[below] = dimension.parameter.default
+        return moved
 
     def _encode(self, values: Sequence[Any]) -> tuple[list[float], list[bool]]:
         active = [value is not _INACTIVE for value in values]

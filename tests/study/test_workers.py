@@ -1,0 +1,113 @@
+"""Objectives that misbehave in workers: a failed trial with its reason, and the search goes on."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from seasoned import Float, Space, Study
+from seasoned.trials import TrialState
+
+SPACE = Space(x=Float(0, 1))
+
+
+def hang_in_c(config):
+    ctypes.PyDLL(None).sleep(600)  # holds the GIL: no thread of the worker runs any more
+
+
+def fork(config):
+    if os.fork() == 0:
+        time.sleep(600)
+        os._exit(0)
+    return 1.0
+
+
+FAULTS = {
+    "raises": (lambda c: 1 / 0, "ZeroDivisionError"),
+    "sys.exit": (lambda c: sys.exit(3), "exit"),
+    "os._exit": (lambda c: os._exit(3), "exit code 3"),
+    "killed": (lambda c: os.kill(os.getpid(), 9), "SIGKILL"),
+    "segfault": (lambda c: ctypes.string_at(0), "SIGSEGV"),
+    "hangs": (lambda c: time.sleep(600), "limit of 1.5 s"),
+    "hangs in C": (hang_in_c, "limit of 1.5 s"),
+    "eats memory": (lambda c: bytearray(2**34 // 16 * 10) and time.sleep(600), "above its limit"),
+    "returns text": (lambda c: "1", "instead of a finite number"),
+    "returns what cannot travel": (lambda c: (x for x in ()), "instead of a finite number"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_faults(name):
+    function, pattern = FAULTS[name]
+
+    def sometimes(config):
+        return function(config) if config["x"] < 0.5 else config["x"]
+
+    study = Study(SPACE, seed=1)
+    seconds = 1.5 if "hangs" in name else 60
+    study.optimize(sometimes, trials=4, workers=2, trial_time_limit=seconds, trial_memory=2**30)
+    assert len(study.trials) == 4
+    for trial in study.trials:
+        if trial.config["x"] < 0.5:
+            assert trial.state is TrialState.FAILED
+            assert pattern in trial.error
+        else:
+            assert trial.value == trial.config["x"]
+    assert {t.state for t in study.trials} == {TrialState.FAILED, TrialState.COMPLETE}, "the seed shows both"
+
+
+def test_a_child_left_behind_is_no_fault():
+    study = Study(SPACE, seed=1)
+    study.optimize(fork, trials=3, workers=2)
+    assert [t.value for t in study.trials] == [1.0] * 3
+
+
+def test_time_limit_cuts_running_trials_off_and_they_run_again(tmp_path):
+    study = Study(SPACE, storage=f"sqlite:///{tmp_path}/s.db", name="s", seed=1)
+    flag = tmp_path / "fast"
+    study.optimize(lambda c: 1.0 if flag.exists() else time.sleep(600), trials=3, workers=2, time_limit=1.5)
+    assert [t.state for t in study.trials] == [TrialState.RUNNING] * 2
+    configs = [t.config for t in study.trials]
+    flag.touch()
+    study.optimize(lambda c: 1.0 if flag.exists() else time.sleep(600), trials=3, workers=2)
+    assert [t.value for t in study.trials] == [1.0] * 3
+    assert [t.config for t in study.trials][:2] == configs
+
+
+SCRIPT = """
+from seasoned import Float, Space, minimize
+
+OFFSET = 0.25
+
+def f(config):
+    return (config["x"] - OFFSET) ** 2
+
+best = minimize(f, Space(x=Float(0, 1)), trials=6, workers=2, trial_time_limit=30, seed=0)
+again = minimize(lambda config: f(config), Space(x=Float(0, 1)), trials=6, trial_time_limit=30, seed=0)
+assert best.value == again.value
+print("value", best.value)
+"""
+
+
+def test_an_unguarded_script_with_workers(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(textwrap.dedent(SCRIPT))
+    run = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("value") == 1, "a worker ran the script again"
+
+
+def test_a_notebook_cell_with_workers():
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(SCRIPT))])
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    text = "".join(output.get("text", "") for output in notebook.cells[0].outputs)
+    assert text.count("value") == 1
