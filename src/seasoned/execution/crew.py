@@ -231,8 +231,7 @@ class Crew:
             member.ready = member.handle.proven = True
         elif message[0] == "stale":
             self._requeue(member)
-            member.handle.dismiss()
-            self._bury(member)
+            self._retire(member)
         else:
             self._finish(member, message)
 
@@ -244,8 +243,7 @@ class Crew:
         with self.changed:
             self._end(message)
         if message[-1]:  # worn
-            member.handle.kill()
-            self._bury(member)
+            self._retire(member)
 
     def _lose(self, member: _Member, *, cancelled: bool = False) -> None:
         """The process of `member` ended, or gave up its channel."""
@@ -293,6 +291,10 @@ class Crew:
         self._members.remove(member)
         member.handle.finish()
         POOL.forget(member.handle)
+
+    def _retire(self, member: _Member) -> None:
+        self._members.remove(member)
+        POOL.retire(member.handle)
 
     def _end(self, ending: Outcome | tuple[Any, ...]) -> None:
         self.endings.append(ending)

@@ -45,6 +45,7 @@ class Pool:
         self._session: Session | None = None
         self._alive: set[Handle] = set()
         self._idle: list[tuple[Handle, float]] = []
+        self._leaving: list[threading.Thread] = []
         self._crews: weakref.WeakSet[Crew] = weakref.WeakSet()
         self._timer: threading.Timer | None = None
 
@@ -95,6 +96,13 @@ class Pool:
             self._schedule()
         self._dismiss(doomed)
 
+    def retire(self, handle: Handle) -> None:
+        """End a worker that is not worth keeping; a thread of its own waits for its exit handlers."""
+        thread = threading.Thread(target=self._dismiss, args=([handle],), name="seasoned-retire", daemon=True)
+        with self._lock:
+            self._leaving = [*(other for other in self._leaving if other.is_alive()), thread]
+            thread.start()
+
     def forget(self, handle: Handle) -> None:
         """The worker has ended and was reaped."""
         with self._lock:
@@ -116,8 +124,11 @@ class Pool:
         with self._lock:
             doomed = [handle for handle, _ in self._idle]
             self._idle = []
+            leaving = self._leaving
             self._schedule()
         self._dismiss(doomed)
+        for thread in leaving:
+            thread.join()
 
     def shutdown(self) -> None:
         """End everything: executors that were not closed, idle workers, the guard."""

@@ -7,18 +7,23 @@ so that even one that forked twice and left the session is found.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import time
 
 __all__ = [
+    "KILL",
     "TAG",
+    "await_death",
     "descendants",
+    "is_service",
     "kill_tagged",
     "kill_tree",
     "process_table",
     "resident",
+    "signal_all",
     "tagged",
     "tree_memory",
 ]
@@ -26,6 +31,9 @@ __all__ = [
 TAG = "SEASONED_WORKER"  # environment variable: "<driver>/<worker>", nested drivers append theirs
 LINUX = sys.platform == "linux"
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+_SERVICES = (b"resource_tracker", b"forkserver")
+_SERVICE_SECONDS = 1.0  # that a helper may take to tidy up
 _ROUNDS = 100  # a fork bomb is frozen within a few rounds; the bound only keeps a bug from spinning for ever
 
 
@@ -124,7 +132,13 @@ def tree_memory(pid: int, table: dict[int, int] | None = None) -> int:
     return sum(_proportional(member) for member in {pid} | descendants(pid, table))
 
 
-def _signal(pids: set[int], number: int) -> None:
+def is_service(pid: int) -> bool:
+    """Whether it is a helper of multiprocessing or loky, which tidies up and ends when its users have."""
+    return any(name in _read(f"/proc/{pid}/cmdline") for name in _SERVICES)
+
+
+def signal_all(pids: set[int], number: int) -> None:
+    """Send a signal to those that are still there."""
     for pid in pids:
         try:
             os.kill(pid, number)
@@ -148,19 +162,23 @@ def kill_tagged(tag: str) -> set[int]:
 
 def _kill(tag: str, roots: set[int]) -> set[int]:
     doomed: set[int] = set()
+    services: set[int] = set()
     for _ in range(_ROUNDS):
         table = process_table()
         found = {root for root in roots if root in table} | tagged(tag)
         for root in tuple(found):
             found |= descendants(root, table)
-        fresh = found - doomed - {os.getpid()}
+        services |= {pid for pid in found - doomed if is_service(pid)}
+        fresh = found - doomed - services - {os.getpid()}
         if not fresh:
             break
         if hasattr(signal, "SIGSTOP"):
-            _signal(fresh, signal.SIGSTOP)
+            signal_all(fresh, signal.SIGSTOP)
         doomed |= fresh
-    _signal(doomed, getattr(signal, "SIGKILL", signal.SIGTERM))
-    return doomed
+    signal_all(doomed, KILL)
+    # helpers first remove what the dead left in shared memory, else it stays until the machine restarts
+    signal_all(await_death(services, _SERVICE_SECONDS), KILL)
+    return doomed | services
 
 
 def await_death(pids: set[int], seconds: float) -> set[int]:
@@ -169,8 +187,11 @@ def await_death(pids: set[int], seconds: float) -> set[int]:
     An orphan whose new parent is this process (process 1 of a container) is reaped here.
     """
     deadline = time.monotonic() + seconds
-    while pids := {pid for pid in pids if pid in process_table()}:
-        if time.monotonic() > deadline:
-            return pids
+    living = pids & set(process_table()) if pids else pids
+    while living and time.monotonic() < deadline:
         time.sleep(0.002)
-    return set()
+        living &= set(process_table())
+    for pid in pids - living:
+        with contextlib.suppress(ChildProcessError, AttributeError):  # not our child, or no such call here
+            os.waitpid(pid, os.WNOHANG)
+    return living

@@ -24,7 +24,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from seasoned.execution.parcel import open_parcel, pack, thaw
-from seasoned.execution.processes import LINUX, descendants, process_table, resident
+from seasoned.execution.processes import KILL, LINUX, descendants, is_service, resident, signal_all
 
 if sys.platform == "win32":
     from multiprocessing.connection import PipeConnection as Channel
@@ -41,7 +41,7 @@ __all__ = ["main"]
 _CALLABLES = 16  # kept alive; the oldest goes first
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 _OOM_SCORE = "800"  # of 1000: when memory ends, the kernel takes a worker, never the driver
-_SERVICES = (b"resource_tracker", b"forkserver")  # helpers of multiprocessing and loky: they end with the worker
+_BURIAL = 1.0  # seconds that killed processes may take to end
 
 Reply = tuple[Any, ...]
 
@@ -182,27 +182,35 @@ def _flush() -> None:
 
 
 def _leftovers() -> bool:
-    """Whether the task left processes running; those that have ended are reaped.
+    """Kill what the task left running, reap it, and tell whether there was any.
 
-    The worker adopts orphans of its tree, so one system call tells whether there is anything to look for.
+    The worker adopts the orphans of its tree, so one system call tells whether there is anything to look for. A worker
+    that lost children this way is replaced: what it remembers of them, such as a pool, is broken.
     """
-    if not hasattr(os, "waitid"):
-        return bool(descendants(os.getpid()))
-    try:
-        while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
-            continue
-    except ChildProcessError:  # no child at all
+    if not _reap():
         return False
-    return any(not _service(pid) for pid in descendants(os.getpid(), process_table()))
+    found = False
+    deadline = time.monotonic() + _BURIAL
+    while living := {pid for pid in descendants(os.getpid()) if not is_service(pid)}:
+        found = True
+        signal_all(living, KILL)
+        if time.monotonic() > deadline:  # stuck in the kernel, or another user's
+            break
+        time.sleep(0.001)
+        _reap()
+    return found
 
 
-def _service(pid: int) -> bool:
+def _reap() -> bool:
+    """Reap the children that have ended; whether others are left, as far as the system tells."""
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - pathlib is slow to import
-            command = file.read()
-    except OSError:  # gone meanwhile
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue
+    except ChildProcessError:
+        return False
+    except (AttributeError, OSError):  # no such call on this system
         return True
-    return any(name in command for name in _SERVICES)
+    return True
 
 
 def _bloated(memory: int | None) -> bool:
