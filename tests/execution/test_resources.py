@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from joblib import Parallel, delayed
+
+from seasoned.errors import InvalidInput
+from seasoned.execution.processes import descendants, kill_tree, process_table, resident, tagged, tree_memory
+from seasoned.execution.resources import CPUS, cpu_count, memory_limit, parse_memory
+
+CORES = len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("8GB", 8 * 10**9),
+        ("8 gb", 8 * 10**9),
+        ("8G", 8 * 10**9),
+        ("512MiB", 512 * 2**20),
+        ("1.5 GiB", 3 * 2**29),
+        (".5kB", 500),
+        ("100", 100),
+        ("100B", 100),
+        ("2T", 2 * 10**12),
+        (1024, 1024),
+        (1e9, 10**9),
+    ],
+)
+def test_parse_memory(text, expected):
+    assert parse_memory(text) == expected
+
+
+@pytest.mark.parametrize(
+    "size", ["", "GB", "8 XB", "-1GB", "1e9", "nan", "0", 0, -5, float("nan"), float("inf"), True, "8GBs", "iB"]
+)
+def test_parse_memory_refuses(size):
+    with pytest.raises(InvalidInput, match="is no size of memory"):
+        parse_memory(size)
+
+
+def _tree(root, files):
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+V2 = {"proc/self/cgroup": "0::/user/job\n"}
+V1 = {"proc/self/cgroup": "5:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n1:name=systemd:/x\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, CORES),
+        (V2, CORES),
+        (V2 | {"sys/fs/cgroup/user/job/cpu.max": "max 100000\n"}, CORES),
+        (V2 | {"sys/fs/cgroup/user/job/cpu.max": "150000 100000\n"}, 1),
+        (V2 | {"sys/fs/cgroup/user/job/cpu.max": "max 100000\n", "sys/fs/cgroup/user/cpu.max": "50000 100000\n"}, 1),
+        (V1 | {"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n"}, CORES),
+        (V1 | {"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "100000\n", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n"}, 1),
+        ({"proc/self/cgroup": "0::/../../odd\n", "sys/fs/cgroup/cpu.max": "100000 100000\n"}, 1),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": ""}, CORES),
+    ],
+)
+def test_cpu_quota(tmp_path, files, expected):
+    assert cpu_count(_tree(tmp_path, files)) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (V2 | {"sys/fs/cgroup/user/job/memory.max": "123456789\n"}, 123456789),
+        (V2 | {"sys/fs/cgroup/user/job/memory.max": "max\n", "sys/fs/cgroup/user/memory.max": "1000\n"}, 1000),
+        (V1 | {"sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes": "2000\n"}, 2000),
+        (V1 | {"sys/fs/cgroup/memory/memory.limit_in_bytes": "3000\n"}, 3000),
+        (V1 | {"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, None),
+        ({}, None),
+    ],
+)
+def test_memory_limit_is_the_smaller(tmp_path, files, expected):
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert memory_limit(_tree(tmp_path, files)) == (expected or physical)
+
+
+def test_affinity_counts():
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from seasoned.execution.resources import cpu_count; print(cpu_count())"
+    )
+    assert _python(code) == "1"
+
+
+def test_a_share_counts(monkeypatch):
+    monkeypatch.setenv(CPUS, "1")
+    assert cpu_count() == 1
+    monkeypatch.setenv(CPUS, "nonsense")
+    assert cpu_count() == CORES
+
+
+def test_joblib_workers_count_their_share():
+    counts = Parallel(n_jobs=2)(delayed(cpu_count)() for _ in range(2))
+    assert counts == [max(1, CORES // 2)] * 2
+
+
+def test_pool_workers_count_one():
+    code = (
+        "import multiprocessing; from seasoned.execution.resources import cpu_count\n"
+        "with multiprocessing.get_context('fork').Pool(1) as pool: print(pool.apply(cpu_count))"
+    )
+    assert _python(code) == "1"
+
+
+def _python(code):
+    path = os.pathsep.join(path for path in sys.path if path)
+    environment = os.environ | {"PYTHONPATH": path}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def family():
+    """A process with a child, tagged, each using 50 MB."""
+    code = "import os, time; os.fork(); data = os.urandom(50_000_000); print('.', flush=True); time.sleep(1000)"
+    environment = os.environ | {"SEASONED_WORKER": "outer/1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        process.stdout.read(4)
+        yield process
+        kill_tree(process.pid, "outer/1")
+
+
+def test_tree_memory_counts_all_and_shared_pages_once(family):
+    (child,) = descendants(family.pid)
+    assert 100_000_000 < tree_memory(family.pid) < 160_000_000
+    assert tree_memory(family.pid) <= resident(family.pid) + resident(child)
+    assert tree_memory(2**22 + 1) == 0
+
+
+def test_tags_are_found_by_whole_names(family):
+    members = {family.pid} | descendants(family.pid)
+    assert tagged("outer/1") == tagged("outer") == members
+    assert tagged("oute") == tagged("outer/11") == tagged("1") == set()
+
+
+def test_kill_tree_leaves_none_and_spares_others(family):
+    members = {family.pid} | descendants(family.pid)
+    assert kill_tree(family.pid, "outer/1") == members
+    family.wait(60)
+    deadline = time.monotonic() + 60
+    while members & set(process_table()):
+        assert time.monotonic() < deadline
+    assert os.getpid() in process_table()
