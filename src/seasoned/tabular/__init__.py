@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from seasoned.tabular.bundle import load
     from seasoned.tabular.estimator import AutoClassifier, AutoRegressor
     from seasoned.tabular.settings import SearchSettings
+    from seasoned.tabular.target import infer_task
 
-__all__ = ["AutoClassifier", "AutoRegressor", "SearchSettings", "load"]
+__all__ = ["AutoClassifier", "AutoRegressor", "SearchSettings", "infer_task", "load"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -22,6 +23,7 @@ __getattr__, __dir__ = lazy_names(
         "AutoClassifier": "seasoned.tabular.estimator",
         "AutoRegressor": "seasoned.tabular.estimator",
         "SearchSettings": "seasoned.tabular.settings",
+        "infer_task": "seasoned.tabular.target",
         "load": "seasoned.tabular.bundle",
     },
 )

@@ -27,8 +27,10 @@ __all__ = ["Budget", "Searched", "search"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_TRIAL_SHARE = 0.25  # of the time limit; one slow configuration cannot eat more
-_CLOSING = 1.0  # seconds kept for starting a worker and fetching a model
+_TRIAL_SHARE = 0.25  # of the time limit, plus a worker's start; one slow configuration cannot eat more
+_FIRST_SHARE = 0.5  # of the time limit; the first trial may need it, for without it there is no model at all
+_WARM_UP = 2.0  # seconds a worker may need to start and import, until it is measured
+_CLOSING = 0.5  # seconds kept for fetching the model and tidying up
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,9 @@ def search(objective: CrossValidation, models: Sequence[Model], storage: str, fo
     defaults = tuple({"model": {model.name: model.space(objective.job.task).default}} for model in models)
     sampler = Random(warm_start=WarmStart(configurations=defaults))
     study = Study(space, sampler=sampler, storage=storage, name="search", seed=objective.job.seed)
+    early: Member | None = None
     try:
+        early = _first_model(study, objective, budget)
         _run(study, objective, folds, budget)
     except AllTrialsFailed as error:
         logger.warning("no model could be fitted, so the baseline predicts: %s", error)
@@ -85,37 +89,51 @@ def search(objective: CrossValidation, models: Sequence[Model], storage: str, fo
         logger.warning("interrupted; the best model so far is fitted. Interrupt again to give up.")
     trials = tuple(_row(trial) for trial in study.trials)
     study.close()
-    return Searched(_fit_best(objective, trials, folds, budget), trials)
+    return Searched(_fit_best(objective, trials, folds, budget, early), trials)
 
 
-def _run(study: Any, objective: CrossValidation, folds: int, budget: Budget) -> None:
+def _first_model(study: Study, objective: CrossValidation, budget: Budget) -> Member | None:
+    """The cheapest family's default, tried and fitted on all rows within seconds: from here on there is a model."""
+    most = _FIRST_SHARE * budget.seconds
+    study.optimize(objective, trials=1, time_limit=most, trial_time_limit=most, trial_memory=budget.trial_memory)
+    first = _row(study.trials[0]) if study.trials else {"state": "none"}
+    return _fit(objective, first, 0.8 * budget.remaining, budget) if first["state"] == "complete" else None
+
+
+def _run(study: Study, objective: CrossValidation, folds: int, budget: Budget) -> None:
     """Trials until the number is reached, or just the time for the last fit is left.
 
     How long that fit takes is not known at first, so time is kept for the slowest trial allowed; once the best is
     known, what it does not need goes to more trials.
     """
+    warm_up = _warm_up(objective, _row(study.trials[0]), folds) if study.trials else _WARM_UP
     trial_seconds = _TRIAL_SHARE * budget.seconds
-    reserve = _CLOSING + 1.1 * trial_seconds / max(folds - 1, 1)
+    reserve = _CLOSING + 1.5 * warm_up + 1.1 * trial_seconds / max(folds - 1, 1)
     while budget.remaining - reserve > 0.02 * budget.seconds:
         study.optimize(
             objective,
             trials=budget.trials,
             time_limit=budget.remaining - reserve,
             workers=budget.workers,
-            trial_time_limit=budget.remaining - reserve if budget.trials else trial_seconds,
+            trial_time_limit=budget.remaining - reserve if budget.trials else trial_seconds + 1.5 * warm_up,
             trial_memory=budget.trial_memory,
         )
         rows = [_row(trial) for trial in study.trials]
         if budget.trials and sum(row["state"] in {"complete", "failed"} for row in rows) >= budget.trials:
             return
-        best = _ranked(rows)[:1]
-        if not best:
-            continue
-        reserve = _CLOSING + 1.5 * _foreseen(objective, best[0], folds)
+        if best := _ranked(rows)[:1]:
+            reserve = _CLOSING + 1.5 * (warm_up + _foreseen(objective, best[0], folds))
     if budget.trials:
-        logger.warning(
-            "the time limit of %g s came before %d trials; the result depends on it.", budget.seconds, budget.trials
-        )
+        limit = budget.seconds
+        logger.warning("the limit of %g s came before %d trials, so the result depends on it.", limit, budget.trials)
+
+
+def _warm_up(objective: CrossValidation, first: Mapping[str, Any], folds: int) -> float:
+    """Seconds that a fresh worker needs before it fits: what the first trial took beyond its fits."""
+    if first["state"] != "complete" or first["seconds"] is None:
+        return _WARM_UP
+    measured: float = first["seconds"] - folds * objective.record(_config(first)).fit_seconds
+    return max(measured, 0.2)
 
 
 def _row(trial: Any) -> dict[str, Any]:
@@ -149,26 +167,28 @@ def _config(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": {row["model"]: row["config"]}}
 
 
-def _fit_best(objective: CrossValidation, trials: Sequence[Mapping[str, Any]], folds: int, budget: Budget) -> Member:
-    """The best configuration fitted on all rows; where time is short, the next best that fits in, or the baseline."""
-    candidates = _ranked(trials)
+def _fit_best(
+    objective: CrossValidation, trials: Sequence[Mapping[str, Any]], folds: int, budget: Budget, early: Member | None
+) -> Member:
+    """The best configuration fitted on all rows; where time is short the next best that fits in, or the early model."""
+    for row in _ranked(trials):
+        if early is not None and (early.name, early.config) == (row["model"], row["config"]):
+            return early
+        if budget.remaining > 0 and _foreseen(objective, row, folds) < 0.7 * budget.remaining:
+            member = _fit(objective, row, 0.9 * budget.remaining, budget)
+            if member is not None:
+                return member
+    logger.warning("no tuned model could be fitted in time; a simple one predicts. Raise time_limit.")
+    return early or Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))
+
+
+def _fit(objective: CrossValidation, row: Mapping[str, Any], seconds: float, budget: Budget) -> Member | None:
+    """The trial's configuration fitted on all rows, in a worker that is killed at its limit; None if that failed."""
+    limits = Limits(seconds=max(seconds, 0.1), memory=budget.trial_memory)
     with LocalExecutor(budget.workers) as executor:
-        while candidates and budget.remaining > 0:
-            row = candidates.pop(0)
-            if _foreseen(objective, row, folds) > 0.7 * budget.remaining:
-                continue
-            limits = Limits(seconds=0.9 * budget.remaining, memory=budget.trial_memory)
-            executor.submit(objective.refit, _config(row), limits=limits)
-            outcome = executor.wait()[0]
-            if outcome.ending is Ending.RETURNED:
-                return Member(row["model"], row["config"], outcome.value)
-            logger.warning(
-                "trial %d (%s) could not be fitted on all rows: %s", row["number"], row["model"], outcome.reason
-            )
-    logger.warning("no tuned model could be fitted in time, so the baseline predicts; raise time_limit.")
-    return _baseline(objective)
-
-
-def _baseline(objective: CrossValidation) -> Member:
-    """Class frequencies or the mean: the model that is always there."""
-    return Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))
+        executor.submit(objective.refit, _config(row), limits=limits)
+        outcome = executor.wait()[0]
+    if outcome.ending is Ending.RETURNED:
+        return Member(row["model"], row["config"], outcome.value)
+    logger.warning("trial %d (%s) could not be fitted on all rows: %s", row["number"], row["model"], outcome.reason)
+    return None

