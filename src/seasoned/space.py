@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from seasoned.errors import InvalidConfig, InvalidSpace
 from seasoned.forbidden import Among, Between, Clause, Condition, cleaned, from_json, nearest_allowed, to_json
+from seasoned.neighbours import moves
 from seasoned.parameters import MISSING, Categorical, Float, Int, Value
 
 if TYPE_CHECKING:
@@ -244,13 +245,12 @@ class Space:
             scale: Their standard deviation, in units of the cube.
         """
         values = self._values_of(config)
-        unit, active = self._encode(values)
         seen = {_frozen(values)}
         for index, dimension in enumerate(self.dimensions):
-            if not active[index]:
+            if values[index] is _INACTIVE:
                 continue
-            for coordinate in _moves(dimension, unit[index], rng, draws, scale):
-                moved = self._with(values, index, dimension.parameter.from_unit(coordinate))
+            for value in moves(dimension.parameter, values[index], rng, draws, scale):
+                moved = self._with(values, index, value)
                 if _frozen(moved) not in seen and self._matched(moved) is None:
                     seen.add(_frozen(moved))
                     yield self._assemble(moved)
@@ -454,23 +454,6 @@ def _option(given: object, choice: Choice, name: str) -> str:
         raise InvalidConfig(f"{name!r} is {given!r}; give a dict with one key out of {list(choice.options)}.")
     option: str = next(iter(given.keys()))
     return option
-
-
-def _moves(dimension: Dimension, unit: float, rng: np.random.Generator, draws: int, scale: float) -> Iterator[float]:
-    """Coordinates to which a neighbour moves one parameter."""
-    parameter = dimension.parameter
-    if isinstance(parameter, Categorical):
-        here = int(unit * len(parameter.choices))
-        for index in range(len(parameter.choices)):
-            if index != here and (not parameter.ordered or abs(index - here) == 1):
-                yield (index + 0.5) / len(parameter.choices)
-        return
-    if isinstance(parameter, Int):
-        value = parameter.from_unit(unit)
-        yield from (
-            parameter.to_unit(near) for near in (value - 1, value + 1) if parameter.low <= near <= parameter.high
-        )
-    yield from (min(1.0, max(0.0, unit + scale * step)) for step in rng.standard_normal(draws).tolist())
 
 
 def _frozen(values: Sequence[Any]) -> tuple[Any, ...]:

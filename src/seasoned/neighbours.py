@@ -1,0 +1,40 @@
+"""Where one parameter can move to in a single step: the neighbourhood of local search."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from seasoned.parameters import Categorical, Float, Int, Value, identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+__all__ = ["moves"]
+
+
+def moves(
+    parameter: Float | Int | Categorical, value: Any, rng: np.random.Generator, draws: int, scale: float
+) -> Iterator[Value]:
+    """Values next to the given one; the caller leaves out what comes twice.
+
+    Args:
+        parameter: What to move in. An unordered Categorical moves to every other value, an ordered one to the
+            adjacent; an Int to the next integers and to Gaussian draws, a Float to Gaussian draws.
+        value: Where it is.
+        rng: Source of the draws.
+        draws: How many draws.
+        scale: Their standard deviation, in units of the cube.
+    """
+    if isinstance(parameter, Categorical):
+        here = [identity(choice) for choice in parameter.choices].index(identity(value))
+        for index, choice in enumerate(parameter.choices):
+            if index != here and (not parameter.ordered or abs(index - here) == 1):
+                yield choice
+        return
+    if isinstance(parameter, Int):
+        yield from (near for near in (value - 1, value + 1) if parameter.low <= near <= parameter.high)
+    unit = parameter.to_unit(value)
+    for step in rng.standard_normal(draws).tolist():
+        yield parameter.from_unit(min(1.0, max(0.0, unit + scale * step)))
