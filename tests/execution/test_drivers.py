@@ -12,9 +12,11 @@ from seasoned.execution.processes import tagged
 
 PATIENCE = 60.0  # seconds after which something hangs; says nothing about speed
 HANGING = """
-    import ctypes, os, sys, time
+    import ctypes, os, signal, sys, time
     from seasoned.execution.local import LocalExecutor
     from seasoned.execution.pool import POOL
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 
     def hang(place):
         if os.fork() == 0:
@@ -57,14 +59,15 @@ def test_no_orphan_outlives_a_driver_that_ends(script, until, assert_no_orphans,
 
 def test_ctrl_c_leaves_the_executor_usable(script, until, assert_no_orphans):
     process = script("""
-        import time
+        import signal, time
         from seasoned.execution.local import LocalExecutor
         from seasoned.execution.pool import POOL
 
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
         executor = LocalExecutor(workers=1)
         hanging = executor.submit(time.sleep, 1000)
-        print(POOL.session.tag, flush=True)
         try:
+            print(POOL.session.tag, flush=True)
             executor.wait()
         except KeyboardInterrupt:
             print("interrupted", executor.wait(0.0), flush=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
+import time
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _NO_LIMITS = Limits()
+_SLICE = 0.2  # seconds: Ctrl-C is lost when it comes just before the interpreter blocks, so it does not block for long
 
 __all__ = ["LocalExecutor", "release_workers"]
 
@@ -87,8 +90,10 @@ class LocalExecutor:
         """
         self._check()
         crew = self._crew
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         with crew.changed:
-            crew.changed.wait_for(lambda: crew.endings or not crew.open or crew.stopping, timeout)
+            while not crew.endings and crew.open and not crew.stopping and (left := deadline - time.monotonic()) > 0:
+                crew.changed.wait(min(left, _SLICE))
             if crew.failure is not None:
                 raise RuntimeError("the executor failed: close it and use another") from crew.failure
             endings = list(crew.endings)
