@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import os
@@ -289,6 +290,20 @@ def test_files_of_arguments_go_with_their_task(run):
     folder = POOL.session.folder
     run(np.sum, np.ones(300_000))
     assert len(list(Path(folder).glob("*.parcel"))) == 1  # the callable's
+
+
+def test_a_hung_or_crashed_task_says_where(run):
+    def hang_here():
+        ctypes.PyDLL(None).sleep(1000)
+
+    def crash_here():
+        ctypes.string_at(0)
+
+    for task, ending in ((hang_here, Ending.TIMED_OUT), (crash_here, Ending.DIED)):
+        outcome = run(task, limits=Limits(seconds=5.0 if ending is Ending.DIED else 0.5))
+        assert outcome.ending is ending
+        assert f"in {task.__name__}" in outcome.traceback
+        assert "worker.py" not in outcome.traceback
 
 
 def test_many_callables_do_not_pile_up(run):

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned.execution.base import Ending, Limits, Outcome
 from seasoned.execution.handle import Handle, kind_of
-from seasoned.execution.outcomes import death, start_failure
+from seasoned.execution.outcomes import Death, outcome_of_death, start_failure
 from seasoned.execution.pool import POOL
 
 if TYPE_CHECKING:
-    from seasoned.execution.outcomes import Verdict
     from seasoned.execution.packing import Packed
 
 __all__ = ["Crew", "Task"]
@@ -247,28 +246,31 @@ class Crew:
 
     def _lose(self, member: _Member, *, cancelled: bool = False) -> None:
         """The process of `member` ended, or gave up its channel."""
-        self._bury(member)
+        worker = member.handle.number
+        self._members.remove(member)
+        member.handle.finish()
+        death = Death(member.handle.process.returncode, POOL.session.verdict(worker), POOL.session.last_words(worker))
+        POOL.forget(member.handle)
         for message in member.handle.leftover:
             if message[0] == "ended" and member.task is not None:
                 with self.changed:
                     self._end(message)
                 return
-        verdict = POOL.session.verdict(member.handle.number)
         if not member.ready and not member.handle.proven:
-            self._give_up(start_failure(member.handle.process.returncode))
+            self._give_up(start_failure(death.code))
         elif member.task is None:
             _LOG.debug("worker %s ended while idle", member.handle.tag)
-        elif verdict is not None and verdict[0] != member.task.number:
+        elif death.verdict is not None and death.verdict[0] != member.task.number:
             self._requeue(member)  # the guard meant the task before, whose result came at the same moment
         else:
-            self._settle(member, member.task, verdict, cancelled)
+            self._settle(member, member.task, death, cancelled)
 
-    def _settle(self, member: _Member, task: Task, verdict: Verdict | None, cancelled: bool) -> None:
+    def _settle(self, member: _Member, task: Task, death: Death, cancelled: bool) -> None:
         seconds = time.monotonic() - member.begun
-        if cancelled and verdict is None:
+        if cancelled and death.verdict is None:
             outcome = _cancelled(task.number, seconds)
         else:
-            outcome = death(task.number, task.limits, seconds, member.handle.process.returncode, verdict)
+            outcome = outcome_of_death(task.number, task.limits, seconds, death)
         with self.changed:
             self._end(outcome)
 
@@ -287,11 +289,6 @@ class Crew:
             self._queue.appendleft(member.task)
         member.task = None
 
-    def _bury(self, member: _Member) -> None:
-        self._members.remove(member)
-        member.handle.finish()
-        POOL.forget(member.handle)
-
     def _retire(self, member: _Member) -> None:
         self._members.remove(member)
         POOL.retire(member.handle)
@@ -307,7 +304,8 @@ class Crew:
                 POOL.park(member.handle)
             else:
                 member.handle.kill()
-                self._bury(member)
+                member.handle.finish()
+                POOL.forget(member.handle)
         self._members.clear()
         self._bell.close()
         self._ring.close()

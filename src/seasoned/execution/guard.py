@@ -20,12 +20,23 @@ import sys
 import threading
 import time
 
-from seasoned.execution.processes import descendants, kill_tagged, kill_tree, process_table, resident, tree_memory
+from seasoned.execution.processes import (
+    KILL,
+    await_death,
+    descendants,
+    kill_tagged,
+    kill_tree,
+    process_table,
+    resident,
+    signal_all,
+    tree_memory,
+)
 
 __all__ = ["main"]
 
 _TICK = 0.05  # seconds between two looks at the memory
 _SHARE = 0.1  # looking costs at most this share of one core, however many processes the machine runs
+_LAST_WORDS = 0.1  # seconds that a worker may take to write its stack
 _PARENT = 1.0  # seconds between two looks at whether the driver still is our parent
 
 
@@ -120,7 +131,16 @@ class Guard:
                 file.write(f"{watch.task} {verdict}")
         except OSError as error:  # a full disk must not save the task; the driver then reports the signal alone
             sys.stderr.write(f"seasoned: the guard cannot write its verdict: {error}\n")
-        kill_tree(watch.pid, f"{self.tag}/{watch.worker}")
+        tag = f"{self.tag}/{watch.worker}"
+        if verdict.startswith("time") and hasattr(signal, "SIGUSR1"):
+            family = descendants(watch.pid)
+            signal_all({watch.pid}, signal.SIGUSR1)  # it writes its stack and dies, even while C holds the interpreter
+            survivors = await_death({watch.pid}, _LAST_WORDS)
+            signal_all(family, KILL)  # orphans by now
+            if not survivors:
+                kill_tagged(tag)
+                return
+        kill_tree(watch.pid, tag)
 
 
 def main(tag: str, folder: str, parent: int) -> None:

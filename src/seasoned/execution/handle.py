@@ -75,7 +75,7 @@ class Handle:
         sentinel: A descriptor that is ready when the process has ended, or None where the system has none.
     """
 
-    def __init__(self, number: int, tag: str, kind: Kind) -> None:
+    def __init__(self, number: int, tag: str, kind: Kind, words: str) -> None:
         self.number = number
         self.kind = kind
         self.tag = f"{tag}/{number}"
@@ -85,7 +85,7 @@ class Handle:
         self.proven = False
         self.channel, theirs = Pipe()
         with theirs:
-            self.process = _start(theirs, environment)
+            self.process = _start(theirs, words, environment)
         self.sentinel: int | None = None
         if sys.platform == "linux":
             with contextlib.suppress(OSError):  # an old kernel or a sandbox: the channel's end must do
@@ -157,21 +157,21 @@ class Handle:
         self.process.returncode = 0  # it is not ours to wait for, nor to warn about
 
 
-def _start(channel: Connection, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start(channel: Connection, words: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     command = interpreter("seasoned.execution.worker")
     if sys.platform == "win32":
         number = channel.fileno()
         os.set_handle_inheritable(number, True)
         startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [number]})
         return subprocess.Popen(
-            [*command, str(number)],
+            [*command, str(number), words],
             env=environment,
             stdin=subprocess.DEVNULL,
             startupinfo=startup,
             creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
         )
     return subprocess.Popen(
-        [*command, str(channel.fileno())],
+        [*command, str(channel.fileno()), words],
         env=environment,
         stdin=subprocess.DEVNULL,
         pass_fds=(channel.fileno(),),

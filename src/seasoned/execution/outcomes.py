@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pickle
 import signal
+from dataclasses import dataclass
 from typing import Any
 
 from seasoned.execution.base import Ending, Limits, Outcome
 
-__all__ = ["Verdict", "death", "read_message", "start_failure"]
+__all__ = ["Death", "Verdict", "outcome_of_death", "read_message", "start_failure"]
 
 Verdict = tuple[int, str, float]  # task, "time" or "memory", seconds or bytes
 
@@ -42,15 +43,32 @@ def _exception(data: bytes | None) -> BaseException | None:
     return found if isinstance(found, BaseException) else None
 
 
-def death(task: int, limits: Limits, seconds: float, code: int | None, verdict: Verdict | None) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Death:
+    """What is known of a worker that ended.
+
+    Attributes:
+        code: Exit code, or minus the signal.
+        verdict: The guard's, if it killed the worker.
+        words: The stack at the end, where known.
+    """
+
+    code: int | None
+    verdict: Verdict | None
+    words: str | None
+
+
+def outcome_of_death(task: int, limits: Limits, seconds: float, death: Death) -> Outcome:
     """The outcome of a task whose worker ended under it, by the guard's verdict or by itself."""
+    verdict = death.verdict
     if verdict is not None and verdict[1] == "time":
         reason = f"the task was killed at its limit of {limits.seconds:g} s of wall time"
-        return Outcome(task, Ending.TIMED_OUT, reason=reason, seconds=seconds)
+        return Outcome(task, Ending.TIMED_OUT, reason=reason, traceback=death.words, seconds=seconds)
     if verdict is not None:
         reason = f"the task was killed using {_megabytes(verdict[2])}, above its limit of {_megabytes(limits.memory)}"
         return Outcome(task, Ending.OUT_OF_MEMORY, reason=reason, seconds=seconds)
-    return Outcome(task, Ending.DIED, reason=f"the worker process {_cause(code)}", seconds=seconds)
+    reason = f"the worker process {_cause(death.code)}"
+    return Outcome(task, Ending.DIED, reason=reason, traceback=death.words, seconds=seconds)
 
 
 def start_failure(code: int | None) -> str:

@@ -81,7 +81,8 @@ class Pool:
                     del self._idle[index]
                     break
             else:
-                handle = Handle(self.session.new_number(), self.session.tag, kind)
+                number = self.session.new_number()
+                handle = Handle(number, self.session.tag, kind, self.session.words_path(number))
                 self._alive.add(handle)
         handle.setup()
         return handle
@@ -107,6 +108,8 @@ class Pool:
         """The worker has ended and was reaped."""
         with self._lock:
             self._alive.discard(handle)
+            if self._session is not None:
+                self._session.tidy(handle.number)
             self._maybe_end()
 
     def sweep(self) -> None:

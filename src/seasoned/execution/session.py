@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
+_OWN_FRAMES = (f"{os.sep}execution{os.sep}worker.py", "<frozen runpy>")
 _PATIENCE = 5.0  # seconds that the guard may take to clear up
 
 
@@ -80,10 +81,30 @@ class Session:
     def verdict(self, worker: int) -> tuple[int, str, float] | None:
         """For which task, what (`time` or `memory`) and at how much the guard killed this worker; None if not."""
         try:
-            task, what, amount = (Path(self.folder) / f"verdict-{worker}").read_text().split()
+            task, what, amount = self._file("verdict", worker).read_text().split()
         except (OSError, ValueError):  # no verdict, or a full disk cut it short
             return None
         return int(task), what, float(amount)
+
+    def words_path(self, worker: int) -> str:
+        """Where the worker writes its last words."""
+        return str(self._file("words", worker))
+
+    def last_words(self, worker: int) -> str | None:
+        """The worker's stack when it crashed or hit its time limit, without its own frames; None if unknown."""
+        try:
+            lines = self._file("words", worker).read_text(errors="replace").splitlines()
+        except OSError:
+            return None
+        return "\n".join(line for line in lines if not any(own in line for own in _OWN_FRAMES)).strip() or None
+
+    def tidy(self, worker: int) -> None:
+        """Remove what a worker that has ended left in the folder."""
+        for name in ("verdict", "words"):
+            self._file(name, worker).unlink(missing_ok=True)
+
+    def _file(self, name: str, worker: int) -> Path:
+        return Path(self.folder) / f"{name}-{worker}"
 
     def end(self) -> None:
         """End the guard, and with it all that is left of the workers and the folder."""

@@ -1,6 +1,7 @@
 """The worker: a process that runs one task after another for a driver, and never sees the driver's `__main__`.
 
-Started as `python -m seasoned.execution.worker <descriptor of its channel>`. Messages are pickled tuples:
+Started as `python -m seasoned.execution.worker <descriptor of its channel> <file for its last words>`. Messages are
+pickled tuples:
 
     driver to worker                                     worker to driver
     ("rest",): let go of callables                       nothing
@@ -15,9 +16,11 @@ The callable stays alive between tasks, so what it caches stays warm. The worker
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import os
 import pickle
+import signal
 import sys
 import time
 import traceback
@@ -232,8 +235,13 @@ def _trim() -> None:
             trim(0)
 
 
-def _prepare(channel: Channel) -> None:
-    """Make this process a good worker: adopt orphans, die first, keep its channel from its children."""
+def _prepare(channel: Channel, words: str) -> None:
+    """Make this process a good worker: adopt orphans, die first, say where it died, keep its channel to itself."""
+    file = open(words, "w")  # noqa: PTH123, SIM115 - pathlib is slow to import; open for as long as the process lives
+    faulthandler.enable(file, all_threads=False)  # a crash in C
+    if hasattr(faulthandler, "register"):
+        # the guard asks before it kills; chained to the default, so that the task does not go on after the stack
+        faulthandler.register(signal.SIGUSR1, file, all_threads=False, chain=True)
     if sys.platform != "win32":
         os.set_inheritable(channel.fileno(), False)
     if hasattr(os, "register_at_fork"):
@@ -253,12 +261,12 @@ def _prepare(channel: Channel) -> None:
         return
 
 
-def main(descriptor: int) -> None:
-    """Serve the driver at the other end of `descriptor`."""
+def main(descriptor: int, words: str) -> None:
+    """Serve the driver at the other end of `descriptor`; the file `words` gets the stack if the process crashes."""
     channel = Channel(descriptor)
-    _prepare(channel)
+    _prepare(channel, words)
     Worker(channel).serve()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])
