@@ -234,6 +234,7 @@ class History:
         self.space = space
         self._trials: list[Trial | None] = []  # by number; None where a number is claimed and not asked yet
         self._drivers: dict[int, str] = {}  # running trials only
+        self._moved = False  # whether the study was elsewhere before; if not, all configurations are valid
         self._outside: set[int] = set()  # not valid in the present space
         self._best: Trial | None = None
         self._counts = dict.fromkeys(TrialState, 0)
@@ -257,7 +258,7 @@ class History:
         self._trials[event.number] = Trial(event.number, event.config, tag=event.tag)
         self._drivers[event.number] = event.driver
         self._counts[TrialState.RUNNING] += 1
-        if not self.space.contains(event.config):
+        if self._moved and not self.space.contains(event.config):
             self._outside.add(event.number)
 
     def _finish(self, event: Finished) -> None:
@@ -278,6 +279,7 @@ class History:
 
     def _move(self, space: Space) -> None:
         self.space = space
+        self._moved = True
         self._outside = {trial.number for trial in self if not space.contains(trial.config)}
         self._best = None
         for trial in self:

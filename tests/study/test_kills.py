@@ -173,7 +173,7 @@ def test_ctrl_c_stops_everything_and_loses_nothing(tmp_path):
     arena, mark = Arena(tmp_path), uuid.uuid4().hex
     driver = arena.start(2, 100_000, mark)
     deadline = time.monotonic() + 60
-    while not arena.seen.exists() and time.monotonic() < deadline:
+    while not (arena.seen.exists() and arena.seen.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.05)
     driver.send_signal(signal.SIGINT)
     assert driver.wait(30) != 0

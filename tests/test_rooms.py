@@ -1,0 +1,90 @@
+"""The house's numbers: sizes, depths, imports. The layers themselves are import-linter's (pyproject.toml)."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seasoned
+
+SOURCE = Path(seasoned.__file__).parent
+FILES = sorted(SOURCE.rglob("*.py"))
+HEAVY = ["pandas", "sklearn", "scipy", "lightgbm", "jax", "skrub", "matplotlib", "plotly", "sqlalchemy", "numpy"]
+
+
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def functions(path):
+    return [node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def test_there_is_something_to_measure():
+    assert len(FILES) > 20
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_a_file_is_short_and_its_functions_too(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= 500, f"{lines} lines; split it by concept"
+    for function in functions(path):
+        length = function.end_lineno - function.lineno + 1
+        docstring = ast.get_docstring(function, clean=False)
+        assert length - (len(docstring.splitlines()) if docstring else 0) <= 60, f"{function.name}: {length} lines"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_constructors_take_at_most_nine_parameters(path):
+    for function in functions(path):
+        if function.name == "__init__":
+            arguments = function.args.args + function.args.kwonlyargs + function.args.posonlyargs
+            assert len(arguments) - 1 <= 9, f"{path.name}:{function.lineno}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_our_own_modules_are_imported_at_the_top(path):
+    for function in functions(path):
+        for node in ast.walk(function):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            assert not any(name.split(".")[0] == "seasoned" for name in names), f"{path.name}:{node.lineno}"
+
+
+def test_importing_seasoned_loads_nothing_heavy():
+    code = f"import sys, seasoned; print([name for name in {HEAVY!r} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_every_public_name_can_be_had():
+    for name in seasoned.__all__:
+        assert getattr(seasoned, name) is not None
+    assert dir(seasoned) == sorted(seasoned.__all__)
+
+
+def test_using_a_study_leaves_the_process_as_it_was():
+    code = """
+import os, random, signal, threading, warnings
+import numpy as np
+from seasoned import Float, Space, Study
+
+def state():
+    signals = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)]
+    return dict(os.environ), list(warnings.filters), random.getstate(), str(np.random.get_state()), signals
+
+Study(Space(x=Float(0, 1))).optimize(lambda config: 1.0, trials=1, workers=2)  # imports what it needs
+before = state()
+Study(Space(x=Float(0, 1))).optimize(lambda config: config["x"], trials=8, workers=2)
+Study(Space(x=Float(0, 1))).optimize(lambda config: config["x"], trials=8)
+assert state() == before
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
