@@ -208,5 +208,5 @@ def _short(value: object) -> str:
 
 
 def main() -> None:
-    """Run the command line; the entry point of `seasoned` and `python -m seasoned`."""
+    """Run the command line; the entry point of `seasoned`."""
     sys.exit(app())

@@ -234,7 +234,7 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-le
         labels = np.asarray(y).astype(self.classes_.dtype)
         codes = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
         if (self.classes_[codes] != labels).any():
-            strange = labels[self.classes_[codes] != labels][0]
+            strange = labels[self.classes_[codes] != labels].tolist()[0]
             raise InvalidInput(f"y holds {strange!r}, a class that was not there in fit; score the other rows.")
         return codes
 

@@ -98,7 +98,7 @@ def _try(metric: Metric, task: Task) -> None:
         if not fits_task:
             raise ValueError("it measures numbers")
         metric.loss(y if metric.n_classes else y.astype(np.float64), predicted)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise InvalidInput(
             f"the metric {metric.name!r} does not fit a {task} target ({error}); choose another."
         ) from None

@@ -210,7 +210,7 @@ def _read(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
             return plain.astype("datetime64[us]")
         if plain.dtype.kind == "f":
             return pd.Series(np.full(len(plain), np.datetime64("NaT"), "datetime64[us]"), name=plain.name)
-        read = pd.to_datetime(plain, format=column.format, errors="coerce", utc=True)
+        read = pd.to_datetime(plain, format=column.format or "ISO8601", errors="coerce", utc=True)
         return read.dt.tz_localize(None).astype("datetime64[us]")
     return plain if plain.dtype.kind not in "fM" else _numbers_as_words(plain)
 

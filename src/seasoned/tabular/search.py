@@ -95,7 +95,14 @@ def search(objective: CrossValidation, models: Sequence[Model], storage: str, fo
 def _first_model(study: Study, objective: CrossValidation, budget: Budget) -> Member | None:
     """The cheapest family's default, tried and fitted on all rows within seconds: from here on there is a model."""
     most = _FIRST_SHARE * budget.seconds
-    study.optimize(objective, trials=1, time_limit=most, trial_time_limit=most, trial_memory=budget.trial_memory)
+    study.optimize(
+        objective,
+        trials=1,
+        time_limit=most,
+        workers=budget.workers,
+        trial_time_limit=most,
+        trial_memory=budget.trial_memory,
+    )
     first = _row(study.trials[0]) if study.trials else {"state": "none"}
     return _fit(objective, first, 0.8 * budget.remaining, budget) if first["state"] == "complete" else None
 

@@ -105,13 +105,16 @@ def _classes(series: pd.Series[Any], kept: NDArray[np.bool_]) -> Target:
         if not np.isfinite(labels).all():
             raise InvalidInput("the target holds an infinity; Input contains NaN or infinity is no class: drop it.")
         if (labels != np.round(labels)).any():
+            example = labels[labels != np.round(labels)].tolist()[0]
             raise InvalidInput(
-                f"the target holds {labels[labels != np.round(labels)][0]!r}, and continuous values are no classes "
+                f"the target holds {example!r}, and continuous values are no classes "
                 "(Unknown label type: continuous); use regression, or pass the classes as text."
             )
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise InvalidInput(f"the target has only one class, {classes[0]!r}; it needs at least 2: add rows of another.")
+        raise InvalidInput(
+            f"the target has only one class, {classes.tolist()[0]!r}; it needs at least 2: add rows of another."
+        )
     return Target("binary" if len(classes) == 2 else "multiclass", codes.astype(np.int64), classes, kept)
 
 

@@ -56,6 +56,8 @@ class TextColumn:
         frequency = np.where(text.isna(), np.nan, np.log(counts))[:, None]
         if self.encoder is None:
             return frequency
+        if not len(text):  # scikit-learn refuses to transform nothing
+            return np.zeros((0, 1 + self.encoder.n_components_))
         vectors = self.encoder.transform(text.rename(self.encoder.input_name_))
         return np.hstack([frequency, vectors.to_numpy(dtype=np.float64)])
 

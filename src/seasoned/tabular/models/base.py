@@ -83,6 +83,8 @@ def predict(estimator: Any, X: NDArray[np.float64], n_classes: int) -> NDArray[n
 
     Classes that the estimator has not seen (a rare class missing from a fold) have probability 0.
     """
+    if not len(X):  # scikit-learn refuses to predict nothing
+        return np.zeros((0, n_classes) if n_classes else 0)
     if not n_classes:
         return np.asarray(estimator.predict(X), dtype=np.float64).ravel()
     seen = np.asarray(estimator.predict_proba(X), dtype=np.float64)

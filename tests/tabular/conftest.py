@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from messy import messy
+from seasoned import AutoClassifier, AutoRegressor, SearchSettings
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def fitted(tmp_path_factory):
+    """A fitted estimator and its table for each task; every family gets its default tried."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEASONED_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return {task: fit_messy(task, trials=5) for task in ("binary", "multiclass", "regression")}
+
+
+def fit_messy(task, **options):
+    X, y = messy(task)
+    make = AutoRegressor if task == "regression" else AutoClassifier
+    options = {"search": SearchSettings(folds=3), "random_state": 0, "experience": None, "workers": 2, **options}
+    return make(**options).fit(X, y), X, y

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from messy import messy
+from seasoned import load
+from seasoned.errors import InvalidInput
+from seasoned.tabular.archive import FORMAT
+from seasoned.tabular.models import sklearn_file
+
+
+@pytest.fixture(scope="module")
+def bundle(fitted, tmp_path_factory):
+    path = tmp_path_factory.mktemp("bundle") / "model.seasoned"
+    fitted["binary"][0].save(path)
+    return path
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_predictions_after_load_are_the_same_bits(fitted, task, tmp_path):
+    model, X, y = fitted[task]
+    model.save(tmp_path / "m.seasoned")
+    loaded = load(tmp_path / "m.seasoned")
+    assert type(loaded) is type(model)
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    if task != "regression":
+        np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+        np.testing.assert_array_equal(loaded.classes_, model.classes_)
+        assert loaded.classes_.dtype == model.classes_.dtype
+    assert loaded.score(X, y) == model.score(X, y)
+    assert loaded.leaderboard().equals(model.leaderboard())
+    assert loaded.feature_names_in_.tolist() == model.feature_names_in_.tolist()
+    assert loaded.random_state == 0
+
+
+def test_a_bundle_is_small_and_holds_no_pickle(bundle):
+    assert bundle.stat().st_size < 500_000
+    with zipfile.ZipFile(bundle) as archive:
+        assert not [name for name in archive.namelist() if "pickle" in name or name.endswith(".pkl")]
+        assert json.loads(archive.read("manifest.json"))["format"] == FORMAT
+
+
+def test_an_existing_file_is_replaced_whole(fitted, tmp_path):
+    path = tmp_path / "m.seasoned"
+    path.write_text("old")
+    fitted["binary"][0].save(path)
+    assert load(path).classes_.tolist() == ["no", "yes"]
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["m.seasoned"]
+
+
+def test_byte_flips_are_refused_or_harmless(bundle, tmp_path):
+    X, _ = messy("binary")
+    expected = load(bundle).predict_proba(X)
+    data = bundle.read_bytes()
+    rng = np.random.default_rng(0)
+    for position in [*rng.integers(0, len(data), 25), *range(len(data) - 30, len(data), 5)]:
+        changed = bytearray(data)
+        changed[position] ^= 1 << rng.integers(8)
+        path = tmp_path / "flipped"
+        path.write_bytes(changed)
+        try:
+            model = load(path)
+        except InvalidInput:
+            continue
+        np.testing.assert_array_equal(model.predict_proba(X), expected)
+
+
+def test_truncations_are_refused(bundle, tmp_path):
+    data = bundle.read_bytes()
+    for length in [0, 1, 100, *np.linspace(200, len(data) - 1, 15).astype(int)]:
+        path = tmp_path / "cut"
+        path.write_bytes(data[:length])
+        with pytest.raises(InvalidInput, match="damaged"):
+            load(path)
+
+
+def rewritten(bundle, path, **changes):
+    """The bundle with members replaced and no hash mended."""
+    with zipfile.ZipFile(bundle) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, changes.get(name.split(".")[0], old.read(name)))
+
+
+def test_foreign_tampered_and_newer_files_are_refused(bundle, tmp_path):
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("manifest.json", '{"what": "something else"}')
+    with pytest.raises(InvalidInput, match="something else"):
+        load(other)
+    rewritten(bundle, other, plan=b"{}")
+    with pytest.raises(InvalidInput, match=r"'plan.json' of 'other.zip' was changed"):
+        load(other)
+    with zipfile.ZipFile(bundle) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    rewritten(bundle, other, manifest=json.dumps({**manifest, "format": FORMAT + 1}))
+    with pytest.raises(InvalidInput, match="upgrade"):
+        load(other)
+    with pytest.raises(InvalidInput, match="there is no file"):
+        load(tmp_path / "none")
+
+
+def test_types_outside_the_list_are_refused():
+    from sklearn.preprocessing import FunctionTransformer
+
+    data = sklearn_file.dump(FunctionTransformer(np.save))
+    with pytest.raises(InvalidInput, match="types that no model"):
+        sklearn_file.load(data)
+
+
+@pytest.mark.parametrize("kind", ["RandomForestClassifier", "HistGradientBoostingClassifier"])
+def test_a_forged_tree_is_refused(kind):
+    from sklearn import ensemble
+
+    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2
+    if kind == "RandomForestClassifier":
+        model = ensemble.RandomForestClassifier(2, random_state=0).fit(X, y)
+        state = model.estimators_[0].tree_.__getstate__()
+        state["nodes"]["left_child"][0] = 10**6
+        model.estimators_[0].tree_.__setstate__(state)
+    else:
+        model = ensemble.HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2).fit(X, y)
+        model._predictors[0][0].nodes["left"][0] = 10**6
+    with pytest.raises(InvalidInput, match="points outside"):
+        sklearn_file.load(sklearn_file.dump(model))

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from messy import messy
+from seasoned.errors import InvalidInput
+from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.schema import Schema
+
+
+def kinds(frame):
+    return {column.name: column.kind for column in Schema.infer(frame).columns}
+
+
+def plan_of(frame):
+    schema = Schema.infer(frame)
+    return ColumnPlan.fit(schema.apply(frame), schema, seed=0)
+
+
+def test_kinds_of_a_messy_table():
+    expected = {
+        "size": "number", "count": "number", "colour": "category", "day": "date", "when": "date", "note": "text",
+        "price": "number", "flag": "number", "kind [a]": "category", "same": "dropped",
+    }  # fmt: skip
+    assert kinds(messy()[0]) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1, "a", None], "category"),
+        ([Decimal("1.5"), Decimal(2), None], "number"),
+        ([True, False, None], "number"),
+        ([dt.date(2020, 1, 1), dt.date(2021, 1, 1), None], "date"),
+        (pd.array([1, None, 3], dtype="Int64"), "number"),
+        (pd.array([True, None, False], dtype="boolean"), "number"),
+        (pd.to_datetime(["2020-01-01", "2021-01-01", None]).tz_localize("Europe/Berlin"), "date"),
+        (pd.to_timedelta([1, 2, None], unit="h"), "number"),
+        (pd.period_range("2020-01", periods=3, freq="M"), "date"),
+        (pd.arrays.IntervalArray.from_breaks([0, 1, 2, 3]), "category"),
+        ([[1], [2], [1]], "category"),
+        (pd.Categorical([3, 1, 3]), "category"),
+        (pd.arrays.SparseArray([0.0, 0.0, 1.0]), "number"),
+        (np.array([1, 2, 3], dtype=np.float16), "number"),
+        (["?", "N/A", "7"], "number"),
+        (["2020-01-01T10:00:00", "2020-01-02T11:30:00", ""], "date"),
+        ([np.inf, 1.0, 2.0], "number"),
+        (["same", None, "same"], "category"),
+        ([None, None, None], "dropped"),
+    ],
+)
+def test_odd_columns(values, kind):
+    frame = pd.DataFrame({"odd": values, "other": [1, 2, 3]})
+    assert kinds(frame)["odd"] == kind
+    for diet in ("codes", "dense"):
+        matrix = plan_of(frame).transform(frame, diet)
+        assert matrix.shape[0] == 3
+        assert not np.isinf(matrix).any()
+    assert not np.isnan(matrix).any()
+
+
+def test_nothing_to_learn_from_is_refused():
+    with pytest.raises(InvalidInput, match="none of the 1 feature"):
+        Schema.infer(pd.DataFrame({"a": [1, 1]}))
+
+
+def test_predict_time_tables_may_differ():
+    frame, _ = messy()
+    plan = plan_of(frame)
+    expected = plan.transform(frame, "dense")
+    shuffled = frame[list(reversed(frame.columns))].assign(extra=1)
+    np.testing.assert_array_equal(plan.transform(shuffled, "dense"), expected)
+    other = frame.astype({"count": "str", "flag": "float64", "colour": "category", "day": "datetime64[ns]"})
+    np.testing.assert_array_equal(plan.transform(other, "dense"), expected)
+    with pytest.raises(InvalidInput, match="'size', 'colour'"):
+        plan.transform(frame.drop(columns=["size", "colour"]), "codes")
+
+
+def test_unseen_levels_and_garbage_count_as_missing():
+    frame, _ = messy()
+    plan = plan_of(frame)
+    strange = frame.head(2).assign(colour="ultraviolet", size="big", when="not a date", day=3.5)
+    codes = plan.transform(strange, "codes")
+    assert np.isnan(codes[:, [0, 2]]).all()
+    assert np.isfinite(plan.transform(strange, "dense")).all()
+
+
+def test_codes_that_were_text_may_come_back_as_numbers():
+    frame = pd.DataFrame({"code": ["3", "x", "5"], "n": [1, 2, 3]})
+    plan = plan_of(frame)
+    numbers = pd.DataFrame({"code": [3.0, np.nan, 5.0], "n": [1, 2, 3]})
+    np.testing.assert_array_equal(plan.transform(numbers, "codes")[:, 0], [0, np.nan, 1])
+
+
+def test_one_row_and_no_rows():
+    frame, _ = messy()
+    plan = plan_of(frame)
+    for diet in ("codes", "dense"):
+        full = plan.transform(frame, diet)
+        np.testing.assert_array_equal(plan.transform(frame.iloc[[3]], diet)[0], full[3])
+        assert plan.transform(frame.iloc[:0], diet).shape == (0, full.shape[1])
+
+
+def test_the_plan_survives_json():
+    frame, _ = messy()
+    plan = plan_of(frame)
+    texts = {i: encoder.encoder for i, encoder in enumerate(plan.encoders) if hasattr(encoder, "encoder")}
+    again = ColumnPlan.from_json(json.loads(json.dumps(plan.to_json())), texts)
+    for diet in ("codes", "dense"):
+        np.testing.assert_array_equal(again.transform(frame, diet), plan.transform(frame, diet))
+
+
+def test_scaled_quantities_are_bounded_and_ordered():
+    frame = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0, 1e12, np.nan]})
+    dense = plan_of(frame).transform(frame, "dense")
+    assert (np.abs(dense[:, 0]) < 3.0 + 1e-12).all()
+    assert (np.diff(dense[:5, 0]) > 0).all()
+    assert dense[5, 0] == 0.0
+    np.testing.assert_array_equal(dense[:, 1], [0, 0, 0, 0, 0, 1])

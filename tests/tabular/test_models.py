@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from messy import messy
+from seasoned.errors import InvalidInput
+from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.folds import make_folds
+from seasoned.tabular.metrics import resolve
+from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.models.linear import Linear
+from seasoned.tabular.models.registry import MODELS, choose, find, joint_space, register
+from seasoned.tabular.objective import CrossValidation, write_arrays
+from seasoned.tabular.schema import Schema
+from seasoned.tabular.target import read_target
+
+TASKS = ("binary", "multiclass", "regression")
+NAMES = (*MODELS, "baseline")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """As in a worker: small tables only lose by threads, and many on a busy machine lose a lot."""
+    with pytest.MonkeyPatch.context() as patch, threadpool_limits(1):
+        patch.setenv("SEASONED_CPUS", "1")
+        yield
+
+
+@pytest.fixture(scope="module")
+def objectives(tmp_path_factory):
+    """A cross-validation on a messy table, for each task."""
+    return {task: make_objective(task, tmp_path_factory.mktemp(task)) for task in TASKS}
+
+
+def make_objective(task, folder):
+    X, y = messy(task, rows=150)
+    target = read_target(y, "regression" if task == "regression" else "classification")
+    schema = Schema.infer(X)
+    canonical = schema.apply(X)
+    plan = ColumnPlan.fit(canonical, schema, seed=0)
+    (folder / "trials").mkdir()
+    matrices = {diet: plan.encode(canonical, diet) for diet in ("codes", "dense")}
+    write_arrays(folder, target.values, make_folds(3, X, target, 0), matrices)
+    classes = len(target.classes)
+    return CrossValidation(folder, Job(task, classes, 0, categorical=plan.categorical), resolve(None, task, classes))
+
+
+def default(name, task):
+    return {"model": {name: find(name).space(task).default}}
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_family_on_every_task(objectives, name, task):
+    objective, config = objectives[task], default(name, task)
+    loss = objective(config)
+    assert np.isfinite(loss)
+    assert loss == objective(config), "the same configuration has the same loss"
+    if name != "baseline":
+        assert loss < objective(default("baseline", task))
+    estimator = objective.refit(config)
+    X = np.load(objective.folder / f"{find(name).diet}.npy")
+    predicted = predict(estimator, X, objective.job.n_classes)
+    assert np.isfinite(predicted).all()
+    if objective.job.n_classes:
+        np.testing.assert_allclose(predicted.sum(axis=1), 1.0, atol=1e-6)
+    loaded = find(name).load(find(name).dump(estimator))
+    np.testing.assert_array_equal(predict(loaded, X, objective.job.n_classes), predicted)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_corners_of_each_space_can_be_fitted(objectives, task):
+    space = joint_space(choose(None), task)
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        assert np.isfinite(objectives[task](space.decode(rng.integers(0, 2, len(space)).astype(float))))
+
+
+def test_boosters_take_the_rounds_of_the_folds_to_the_last_fit(objectives):
+    objective = objectives["regression"]
+    config = default("lightgbm", "regression")
+    objective(config)
+    rounds = objective.record(config).rounds
+    assert 0 < rounds < 1000
+    assert objective.refit(config).booster.current_iteration() == rounds
+    config = default("histogram", "regression")
+    objective(config)
+    assert objective.refit(config).n_iter_ == objective.record(config).rounds
+
+
+def test_threads_do_not_change_the_trees(objectives):
+    objective = objectives["multiclass"]
+    X, y = np.load(objective.folder / "codes.npy"), np.load(objective.folder / "y.npy")
+    for name in ("lightgbm", "histogram", "forest"):
+        model, found = find(name), []
+        for threads in (1, 2):
+            estimator = model.build(model.space("multiclass").default, replace(objective.job, threads=threads))
+            model.fit(estimator, (X, y), None if name != "histogram" else (X[:30], y[:30]))
+            found.append(predict(estimator, X, 3))
+        np.testing.assert_array_equal(*found)
+
+
+def test_the_objective_travels_without_its_arrays(objectives):
+    objective = objectives["binary"]
+    objective(default("linear", "binary"))
+    data = pickle.dumps(objective)
+    assert len(data) < 1500
+    assert pickle.loads(data)(default("linear", "binary")) == objective(default("linear", "binary"))
+
+
+def test_a_class_missing_from_a_fold_has_probability_zero():
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.repeat([0, 2], 20)
+    for name in NAMES:
+        model = find(name)
+        estimator = model.build(model.space("multiclass").default, Job("multiclass", 3, 0))
+        model.fit(estimator, (X, y), (X, y))
+        assert (predict(estimator, X, 3)[:, 1] < 0.01).all()
+
+
+def test_names_are_unique_and_known():
+    with pytest.raises(InvalidInput, match="two models are called 'linear'"):
+        register([Linear(), Linear()])
+    with pytest.raises(InvalidInput, match="there is no model \\['mlp'\\]"):
+        choose(["mlp"])
+    with pytest.raises(InvalidInput, match="there is no model"):
+        choose([])
+    assert [model.name for model in choose(["forest", "linear"])] == ["linear", "forest"]

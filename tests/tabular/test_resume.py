@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from messy import messy
+from seasoned import AutoClassifier
+from seasoned.tabular.runs import RunFolder, clear_runs, fingerprint, list_runs
+
+SCRIPT = """
+import sys
+sys.path[:0] = {path!r}
+from messy import messy
+from seasoned import AutoClassifier
+X, y = messy("binary", rows=400)
+AutoClassifier(time_limit=120, trials={trials}, workers=2, random_state=0).fit(X, y, resume={resume})
+"""
+
+
+def finished_trials(cache):
+    """Trials whose record is on disk; the study's own log may hold one fewer for a moment."""
+    return len(list(cache.glob("runs/*/trials/*.json")))
+
+
+def test_a_killed_fit_goes_on(cache, tmp_path):
+    script = tmp_path / "fit.py"
+    script.write_text(SCRIPT.format(path=sys.path, trials=60, resume=False))
+    child = subprocess.Popen([sys.executable, script], env={**os.environ, "SEASONED_CACHE": str(cache)})
+    deadline = time.monotonic() + 60
+    while finished_trials(cache) < 6:
+        assert time.monotonic() < deadline, "no trials within a minute"
+        assert child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    (run,) = list_runs()
+    assert not run.running
+    assert run.about["rows"] == 400
+    kept = finished_trials(cache)
+    X, y = messy("binary", rows=400)
+    trials = kept + 2
+    start = time.monotonic()
+    resumed = AutoClassifier(time_limit=120, trials=trials, workers=2, random_state=0).fit(X, y, resume=True)
+    board = resumed.leaderboard()
+    assert (board["state"] == "complete").sum() == trials
+    assert sorted(board["number"]) == list(range(trials)), "no trial is run twice or lost"
+    assert time.monotonic() - start < 60
+    assert not list(cache.glob("runs/*"))
+    fresh = AutoClassifier(time_limit=120, trials=trials, workers=2, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(fresh.predict_proba(X), resumed.predict_proba(X))
+
+
+def test_fingerprints_tell_tables_targets_and_settings_apart():
+    X, y = messy("regression", rows=30)
+    X, y = X[["size", "colour"]], y.to_numpy()
+    first = fingerprint(X, y, {"metric": None})
+    assert first == fingerprint(X.copy(), y.copy(), {"metric": None})
+    others = [
+        fingerprint(X.assign(size=1.0), y, {"metric": None}),
+        fingerprint(X.rename(columns={"size": "s"}), y, {"metric": None}),
+        fingerprint(X, y + 1, {"metric": None}),
+        fingerprint(X, y, {"metric": "mae"}),
+    ]
+    assert len({first, *others}) == 5
+
+
+def test_a_folder_is_private_and_has_one_owner(cache):
+    first = RunFolder.open("key", {"rows": 1}, resume=False)
+    assert first.path.stat().st_mode & 0o777 == 0o700
+    second = RunFolder.open("key", {"rows": 1}, resume=True)
+    assert second.path != first.path
+    assert [run.running for run in list_runs()] == [True, True]
+    assert clear_runs() == 0
+    first.release()
+    again = RunFolder.open("key", {"rows": 2}, resume=True)
+    assert again.path == first.path
+    assert again.about["rows"] == 1, "a resumed run keeps what it started with"
+    again.release()
+    second.release()
+    assert clear_runs() == 2
+    assert list_runs() == []
+
+
+def test_a_dead_owner_is_no_owner(cache):
+    folder = RunFolder.open("key", {}, resume=False)
+    owner = json.loads((folder.path / "owner.json").read_text())
+    (folder.path / "owner.json").write_text(json.dumps({**owner, "started": owner["started"] - 9}))
+    assert RunFolder.open("key", {}, resume=True).path == folder.path
+    (folder.path / "owner.json").write_text("{")
+    assert RunFolder.open("key", {}, resume=True).path == folder.path
+
+
+def test_a_failed_fit_keeps_its_folder_and_an_interrupted_one_gives_a_model(cache, monkeypatch, caplog):
+    X, y = messy("binary", rows=80)
+    model = AutoClassifier(trials=3, workers=2, random_state=0)
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("seasoned.tabular.search._run", interrupt)
+        assert model.fit(X, y).predict(X).shape == (80,)
+    assert "interrupted" in caplog.text
+
+    def fail(*_, **__):
+        raise RuntimeError("disk")
+
+    monkeypatch.setattr("seasoned.tabular.search._run", fail)
+    with pytest.raises(RuntimeError, match="disk"):
+        model.fit(X, y)
+    assert [run.running for run in list_runs()] == [False]

