@@ -306,6 +306,37 @@ def test_a_hung_or_crashed_task_says_where(run):
         assert "worker.py" not in outcome.traceback
 
 
+def test_a_limit_is_told_even_if_the_guard_cannot_write(run):
+    for number in range(20):
+        Path(POOL.session.folder, f"verdict-{number}").mkdir()  # as good as a full disk
+        Path(POOL.session.folder, f"words-{number}").mkdir()
+    outcome = run(time.sleep, 1000, limits=Limits(seconds=0.3))
+    assert outcome.ending is Ending.TIMED_OUT
+    assert outcome.traceback is None
+
+
+def test_no_folder_for_temporary_files(monkeypatch):
+    def fail(**_):
+        raise FileNotFoundError("no usable temporary directory")
+
+    release_workers()
+    monkeypatch.setattr("tempfile.mkdtemp", fail)
+    with LocalExecutor(workers=1) as executor, pytest.raises(StorageError, match="TMPDIR"):
+        executor.submit(abs, 1)
+
+
+def test_a_bug_of_ours_reaches_the_caller(monkeypatch, caplog):
+    def fail(_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("seasoned.execution.crew.Crew._assign", fail)
+    with LocalExecutor(workers=1) as executor:
+        executor.submit(abs, 1)
+        with pytest.raises(RuntimeError, match="the executor failed"):
+            executor.wait()
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_many_callables_do_not_pile_up(run):
     for number in range(40):
         assert run(lambda number=number: number).value == number

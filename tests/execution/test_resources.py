@@ -165,3 +165,15 @@ def test_kill_tree_leaves_none_and_spares_others(family):
     while members & set(process_table()):
         assert time.monotonic() < deadline
     assert os.getpid() in process_table()
+
+
+def test_other_systems_go_through_psutil(family, monkeypatch):
+    monkeypatch.setattr("seasoned.execution.processes.LINUX", False)
+    family, tag = family
+    (child,) = descendants(family.pid)
+    assert tagged(tag) == set()
+    assert resident(child) > 40_000_000
+    assert resident(2**22 + 1) == 0
+    assert process_table()[child] == family.pid
+    assert kill_tree(family.pid, tag) == {family.pid, child}
+    family.wait(60)

@@ -112,6 +112,7 @@ class LocalExecutor:
     def close(self) -> None:
         """Cancel what runs and leave idle workers to the next executor; outcomes not yet waited for are dropped."""
         if self._finalizer.detach() is not None:
+            self._packer = None  # its files go
             self._crew.stop()
 
     def __enter__(self) -> Self:

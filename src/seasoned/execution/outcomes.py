@@ -11,6 +11,7 @@ from seasoned.execution.base import Ending, Limits, Outcome
 
 __all__ = ["Death", "Verdict", "outcome_of_death", "read_message", "start_failure"]
 
+_KILLS = {-getattr(signal, name) for name in ("SIGKILL", "SIGUSR1") if hasattr(signal, name)}
 Verdict = tuple[int, str, float]  # task, "time" or "memory", seconds or bytes
 
 
@@ -61,7 +62,9 @@ class Death:
 def outcome_of_death(task: int, limits: Limits, seconds: float, death: Death) -> Outcome:
     """The outcome of a task whose worker ended under it, by the guard's verdict or by itself."""
     verdict = death.verdict
-    if verdict is not None and verdict[1] == "time":
+    # on a full disk the guard kills without a verdict
+    late = verdict is None and death.code in _KILLS and limits.seconds is not None and seconds >= limits.seconds
+    if late or (verdict is not None and verdict[1] == "time"):
         reason = f"the task was killed at its limit of {limits.seconds:g} s of wall time"
         return Outcome(task, Ending.TIMED_OUT, reason=reason, traceback=death.words, seconds=seconds)
     if verdict is not None:

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seasoned.errors import StorageError
 from seasoned.execution.handle import Kind, environment_of, interpreter, kind_of
 from seasoned.execution.processes import TAG
 
@@ -37,7 +38,12 @@ class Session:
         outer = os.environ.get(TAG)
         token = secrets.token_hex(8)
         self.tag = f"{outer}/{token}" if outer else token
-        self.folder = tempfile.mkdtemp(prefix="seasoned-")
+        try:
+            self.folder = tempfile.mkdtemp(prefix="seasoned-")
+        except OSError as error:
+            raise StorageError(
+                f"no temporary folder can be made ({error}): free space, or set TMPDIR to a folder that can be written"
+            ) from error
         self.generation = 0
         self._numbers = itertools.count()
         self._guard = self._start()
@@ -101,7 +107,8 @@ class Session:
     def tidy(self, worker: int) -> None:
         """Remove what a worker that has ended left in the folder."""
         for name in ("verdict", "words"):
-            self._file(name, worker).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._file(name, worker).unlink()
 
     def _file(self, name: str, worker: int) -> Path:
         return Path(self.folder) / f"{name}-{worker}"

@@ -237,11 +237,7 @@ def _trim() -> None:
 
 def _prepare(channel: Channel, words: str) -> None:
     """Make this process a good worker: adopt orphans, die first, say where it died, keep its channel to itself."""
-    file = open(words, "w")  # noqa: PTH123, SIM115 - pathlib is slow to import; open for as long as the process lives
-    faulthandler.enable(file, all_threads=False)  # a crash in C
-    if hasattr(faulthandler, "register"):
-        # the guard asks before it kills; chained to the default, so that the task does not go on after the stack
-        faulthandler.register(signal.SIGUSR1, file, all_threads=False, chain=True)
+    _record_last_words(words)
     if sys.platform != "win32":
         os.set_inheritable(channel.fileno(), False)
     if hasattr(os, "register_at_fork"):
@@ -259,6 +255,18 @@ def _prepare(channel: Channel, words: str) -> None:
             file.write(_OOM_SCORE)
     except OSError:  # a sandbox forbids it: the kernel then chooses by size
         return
+
+
+def _record_last_words(path: str) -> None:
+    """Have a crash in C, and the guard's question before it kills, write the stack to the file."""
+    try:
+        file = open(path, "w")  # noqa: PTH123, SIM115 - pathlib is slow to import; open as long as the process lives
+    except OSError:  # a full disk: then nobody will know where
+        return
+    faulthandler.enable(file, all_threads=False)
+    if hasattr(faulthandler, "register"):
+        # chained to the default action, so that the task does not go on after its last words
+        faulthandler.register(signal.SIGUSR1, file, all_threads=False, chain=True)
 
 
 def main(descriptor: int, words: str) -> None:
