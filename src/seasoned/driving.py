@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from seasoned.errors import AllTrialsFailed
-from seasoned.execution.base import Limits
+from seasoned.execution.base import Ending, Limits
 from seasoned.leases import BY_HAND, LEASE, Lease
 from seasoned.objective import Verdict, verdict
 from seasoned.storage.base import DETACHED
@@ -109,6 +109,18 @@ class Drive:
                 time.sleep(min(pause, self._time_left() or pause))
                 pause = min(2 * pause, 0.5)
                 self._ledger.sync()
+        self._cut_off()
+
+    def _cut_off(self) -> None:
+        """Kill what still runs; a result that was written before the kill is kept."""
+        for task in list(self._running):
+            self._executor.cancel(task)
+        while self._running:
+            for outcome in self._executor.wait():
+                if outcome.ending is Ending.CANCELLED:
+                    del self._running[outcome.task]
+                else:
+                    self._finish(outcome)
 
     def _fill(self) -> None:
         """Start as many trials as there are free workers."""

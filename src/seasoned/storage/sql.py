@@ -95,7 +95,7 @@ class SqlLog:
             length, numbers, finished = self._lock(connection)
             for event in added:
                 row = _row(self._study, length + 1, event)
-                taken.append(connection.execute(self._dialect.append, row).rowcount == 1)
+                taken.append(connection.execute(self._dialect.append, row).scalar() is not None)
                 length += taken[-1]
                 if taken[-1] and isinstance(event, Finished):
                     finished += 1

@@ -5,7 +5,7 @@ Bound names: `study` the study's id, `driver` a driver's name, `number` a trial'
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
@@ -25,6 +25,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from seasoned.storage.base import DETACHED
 from seasoned.storage.tables import claims, drivers, events, studies
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.dml import ReturningInsert
 
 __all__ = ["BEATS", "CLAIM", "END", "FREE", "GROW", "HELD", "LOCK", "READ", "RELEASE", "RETIRE", "TAKE", "Dialect"]
 
@@ -110,11 +113,11 @@ class Dialect(NamedTuple):
     """The two statements that SQLite and PostgreSQL spell alike and SQLAlchemy does not.
 
     Attributes:
-        append: Insert an event unless its trial has one of the kind already.
+        append: Insert an event, and return its position, unless its trial has one of the kind already.
         beat: Insert a driver with its first beat, or move its beat.
     """
 
-    append: Insert
+    append: ReturningInsert[int]
     beat: Insert
 
     @staticmethod
@@ -124,4 +127,4 @@ class Dialect(NamedTuple):
         beat = spell(drivers).on_conflict_do_update(
             index_elements=["study", "driver"], set_={"beat": drivers.c.beat + 1}
         )
-        return Dialect(spell(events).on_conflict_do_nothing(), beat)
+        return Dialect(spell(events).on_conflict_do_nothing().returning(events.c.position), beat)
