@@ -110,8 +110,8 @@ def test_score_refuses_unknown_classes(fitted):
 
 
 def test_the_time_limit_holds():
-    X, y = messy("binary", rows=3000)
-    for limit in (4.0, 10.0):
+    X, y = messy("binary", rows=2000)
+    for limit in (3.0, 8.0):
         start = time.monotonic()
         model = AutoClassifier(time_limit=limit, random_state=0).fit(X, y)
         assert time.monotonic() - start <= 1.05 * limit

@@ -9,7 +9,7 @@ import pytest
 from seasoned.errors import InvalidInput
 from seasoned.tabular.folds import make_folds
 from seasoned.tabular.metrics import resolve
-from seasoned.tabular.target import infer_task, read_target
+from seasoned.tabular.target import encode, infer_task, read_target
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,14 @@ def test_rows_without_a_target_are_left_out_with_a_note(caplog):
 def test_targets_that_cannot_be_learned_are_refused(y, task, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         read_target(y, task)
+
+
+def test_labels_are_encoded_as_in_fit():
+    for y in (["b", "a"], [2, 1], [2.0, 1.0], [True, False], pd.Categorical(["x", "w"]), ["x", 1]):
+        target = read_target(y, "classification")
+        assert encode(y, target.classes).tolist() == target.values.tolist()
+    with pytest.raises(InvalidInput, match="'longer'"):
+        encode(["longer"], np.array(["lo", "x"]))
 
 
 def test_metrics_are_what_scikit_learn_says():

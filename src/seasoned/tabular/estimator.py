@@ -20,7 +20,7 @@ from seasoned.tabular.leaderboard import failures, leaderboard
 from seasoned.tabular.search import Budget
 from seasoned.tabular.settings import SearchSettings
 from seasoned.tabular.tables import to_frame
-from seasoned.tabular.target import read_target
+from seasoned.tabular.target import encode, read_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,8 +116,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         parameters = {name: value for name, value in self.get_params(deep=False).items() if _is_plain(value)}
         archive.write(self.fitted_, {"estimator": type(self).__name__, "parameters": parameters}, Path(path))
 
-    def score(self, X: Any, y: Any) -> float:
-        """The metric on these rows; errors (log_loss, rmse, mae ...) are negated, so that more is better."""
+    def _score(self, X: Any, y: Any) -> float:
         check_is_fitted(self)
         fitted: Fitted = self.fitted_
         return -fitted.metric.loss(self._codes(y), fitted.predict(X))
@@ -230,13 +229,12 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-le
         probabilities: NDArray[np.float64] = self.fitted_.predict(X)
         return probabilities
 
+    def score(self, X: Any, y: Any) -> float:  # here, for scikit-learn's mixin comes before what both classes share
+        """The metric on these rows; errors (log_loss ...) are negated, so that more is better."""
+        return self._score(X, y)
+
     def _codes(self, y: Any) -> NDArray[Any]:
-        labels = np.asarray(y).astype(self.classes_.dtype)
-        codes = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
-        if (self.classes_[codes] != labels).any():
-            strange = labels[self.classes_[codes] != labels].tolist()[0]
-            raise InvalidInput(f"y holds {strange!r}, a class that was not there in fit; score the other rows.")
-        return codes
+        return encode(y, self.classes_)
 
 
 class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-learn is untyped
@@ -272,3 +270,7 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-lear
         check_is_fitted(self)
         predicted: NDArray[np.float64] = self.fitted_.predict(X)
         return predicted
+
+    def score(self, X: Any, y: Any) -> float:  # here, for scikit-learn's mixin comes before what both classes share
+        """The metric on these rows; errors (rmse, mae ...) are negated, so that more is better."""
+        return self._score(X, y)

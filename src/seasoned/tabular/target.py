@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Target", "Task", "infer_task", "read_target"]
+__all__ = ["Target", "Task", "encode", "infer_task", "read_target"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -116,6 +116,24 @@ def _classes(series: pd.Series[Any], kept: NDArray[np.bool_]) -> Target:
             f"the target has only one class, {classes.tolist()[0]!r}; it needs at least 2: add rows of another."
         )
     return Target("binary" if len(classes) == 2 else "multiclass", codes.astype(np.int64), classes, kept)
+
+
+def encode(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
+    """The codes of labels seen before.
+
+    Raises:
+        InvalidInput: If a label is none of the classes.
+    """
+    import pandas as pd
+
+    labels = _labels(to_series(y))
+    if classes.dtype.kind == "U":
+        labels = labels.astype(np.str_)
+    codes = pd.Index(classes.tolist()).get_indexer(pd.Index(labels.tolist()))
+    if (codes < 0).any():
+        strange = labels[codes < 0].tolist()[0]
+        raise InvalidInput(f"y holds {strange!r}, a class that was not there in fit; score the other rows.")
+    return np.asarray(codes, dtype=np.int64)
 
 
 def _labels(series: pd.Series[Any]) -> NDArray[Any]:
