@@ -208,7 +208,9 @@ def test_cores_are_divided_among_workers():
         assert executor.wait()[0].value == ("3", "3", min(3, os.cpu_count()))
 
 
-def test_an_executor_inside_a_worker_takes_its_share_and_ends_with_it(run):
+def test_an_executor_inside_a_worker_takes_its_share_and_ends_with_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
     def nest():
         with LocalExecutor() as inner:
             inner.submit(os.getpid)
@@ -219,10 +221,16 @@ def test_an_executor_inside_a_worker_takes_its_share_and_ends_with_it(run):
         inner.submit(time.sleep, 1000)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    assert run(nest).value[:2] == (1, 1)
-    run(nest_and_hang)
+    with LocalExecutor(workers=1, threads=1) as executor:
+        executor.submit(nest)
+        assert executor.wait()[0].value[:2] == (1, 1)
+        executor.submit(nest_and_hang)
+        assert "SIGKILL" in executor.wait()[0].reason
+        executor.submit(abs, -1)
+        assert executor.wait()[0].value == 1
     release_workers()
-    assert psutil.Process().children(recursive=True) == [] or run(abs, -1).value == 1
+    assert psutil.Process().children(recursive=True) == []
+    assert list(tmp_path.glob("seasoned-*")) == []
 
 
 def test_joblib_does_not_oversubscribe(run):

@@ -119,7 +119,7 @@ class Crew:
             self._thread.join()
 
     def _wake(self) -> None:
-        if not self._rung and self._thread.is_alive():
+        if not self._rung and not self._ring.closed:
             self._ring.send_bytes(b"!")
             self._rung = True  # last: Ctrl-C in between rings twice, which does no harm
 
@@ -141,6 +141,8 @@ class Crew:
             finally:
                 with self.changed:
                     self.stopping = True
+                    self._bell.close()
+                    self._ring.close()
                     self.changed.notify_all()
 
     def _assign(self) -> None:
@@ -307,8 +309,6 @@ class Crew:
                 member.handle.finish()
                 POOL.forget(member.handle)
         self._members.clear()
-        self._bell.close()
-        self._ring.close()
         POOL.leave(self)
 
 

@@ -32,7 +32,7 @@ TAG = "SEASONED_WORKER"  # environment variable: "<driver>/<worker>", nested dri
 LINUX = sys.platform == "linux"
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
-_SERVICES = (b"resource_tracker", b"forkserver")
+_SERVICES = (b"resource_tracker", b"forkserver", b"seasoned.execution.guard")
 _SERVICE_SECONDS = 1.0  # that a helper may take to tidy up
 _ROUNDS = 100  # a fork bomb is frozen within a few rounds; the bound only keeps a bug from spinning for ever
 
@@ -133,7 +133,7 @@ def tree_memory(pid: int, table: dict[int, int] | None = None) -> int:
 
 
 def is_service(pid: int) -> bool:
-    """Whether it is a helper of multiprocessing or loky, which tidies up and ends when its users have."""
+    """Whether it is a helper of multiprocessing, loky or a nested driver: it tidies up and ends when its users have."""
     return any(name in _read(f"/proc/{pid}/cmdline") for name in _SERVICES)
 
 
