@@ -47,7 +47,7 @@ class Float:
 
     Example:
         >>> Float(1e-4, 1e-1, log=True).from_unit(0.5)
-        0.003162277660168379
+        0.003162277660168382
     """
 
     low: float
@@ -115,7 +115,7 @@ class Int:
 
     Example:
         >>> Int(1, 8).from_unit(0.99), Int(1, 1000, log=True).default
-        (8, 27)
+        (8, 22)
     """
 
     low: int

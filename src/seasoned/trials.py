@@ -224,6 +224,7 @@ class History:
     Trials that are not valid in the present space are kept but do not count: not as finished, not as best.
 
     Example:
+        >>> from seasoned.space import Space
         >>> history = History(Space())
         >>> history.extend([Asked(0, Config()), Finished(0, TrialState.COMPLETE, (1.5,))])
         >>> history.best.value, history.finished
