@@ -32,6 +32,7 @@ class InlineExecutor:
 
     def __init__(self) -> None:
         self._queue: deque[tuple[int, Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._cancelled: list[Outcome] = []
         self._next = 0
 
     def submit(self, function: Callable[..., Any], *args: Any, limits: Limits = Limits()) -> int:  # noqa: ARG002, B008 - see above; Limits is frozen
@@ -41,7 +42,10 @@ class InlineExecutor:
         return self._next - 1
 
     def wait(self, timeout: float | None = None) -> Sequence[Outcome]:  # noqa: ARG002 - a task takes what it takes
-        """Run the oldest task."""
+        """What was cancelled; else run the oldest task."""
+        if self._cancelled:
+            cancelled, self._cancelled = self._cancelled, []
+            return cancelled
         if not self._queue:
             return []
         task, function, args = self._queue.popleft()
@@ -56,16 +60,20 @@ class InlineExecutor:
 
     def cancel(self, task: int) -> None:
         """Forget the task, if it has not run."""
-        self._queue = deque(item for item in self._queue if item[0] != task)
+        kept = deque(item for item in self._queue if item[0] != task)
+        if len(kept) < len(self._queue):
+            self._cancelled.append(Outcome(task, Ending.CANCELLED, reason="the task was cancelled"))
+        self._queue = kept
 
     def close(self) -> None:
         """Forget all tasks."""
         self._queue.clear()
+        self._cancelled.clear()
 
 
 def describe(error: BaseException) -> str:
     """An exception in one line."""
     if isinstance(error, SystemExit):
-        return f"called sys.exit({'' if error.code is None else error.code!r})"
+        return f"the task called sys.exit({error.code!r})"
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,0 +1,46 @@
+"""Tasks in this process."""
+
+from __future__ import annotations
+
+import pytest
+
+from seasoned.execution.base import Ending
+from seasoned.execution.inline import InlineExecutor
+
+
+def fail():
+    raise ValueError("first line\nsecond line")
+
+
+def test_endings():
+    executor = InlineExecutor()
+    for task in (lambda: 1, fail, lambda: exit(3)):  # noqa: PLR1722 - what a user might write
+        executor.submit(task)
+    returned, raised, left = (executor.wait()[0] for _ in range(3))
+    assert (returned.task, returned.ending, returned.value) == (0, Ending.RETURNED, 1)
+    assert (raised.ending, raised.reason) == (Ending.RAISED, "ValueError: first line")
+    assert isinstance(raised.exception, ValueError)
+    assert "in fail" in raised.traceback
+    assert left.reason == "the task called sys.exit(3)"
+    assert executor.wait() == []
+
+
+def test_cancel_and_close():
+    executor = InlineExecutor()
+    tasks = [executor.submit(lambda number=number: number) for number in range(3)]
+    executor.cancel(tasks[1])
+    executor.cancel(99)
+    assert [(o.task, o.ending) for o in executor.wait()] == [(1, Ending.CANCELLED)]
+    assert executor.wait()[0].value == 0
+    executor.close()
+    assert executor.wait() == []
+
+
+def test_ctrl_c_is_no_outcome():
+    def interrupt():
+        raise KeyboardInterrupt
+
+    executor = InlineExecutor()
+    executor.submit(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        executor.wait()
