@@ -70,6 +70,11 @@ def test_nothing_to_learn_from_is_refused():
         Schema.infer(pd.DataFrame({"a": [1, 1]}))
 
 
+def test_complex_numbers_are_refused():
+    with pytest.raises(InvalidInput, match="'z' is complex"):
+        Schema.infer(pd.DataFrame({"z": [1j, 2j]}))
+
+
 def test_predict_time_tables_may_differ():
     frame, _ = messy()
     plan = plan_of(frame)

@@ -122,6 +122,16 @@ def test_a_class_missing_from_a_fold_has_probability_zero():
         assert (predict(estimator, X, 3)[:, 1] < 0.01).all()
 
 
+def test_what_a_fold_lacks_does_not_stop_the_boosters():
+    rng = np.random.default_rng(0)
+    X, y = np.column_stack([rng.normal(size=40), np.full(40, np.nan)]), np.repeat([0, 1], 20)
+    for name in ("lightgbm", "histogram", "forest"):
+        model = find(name)
+        estimator = model.build(model.space("multiclass").default, Job("multiclass", 3, 0))
+        model.fit(estimator, (X, y), (X[:3], np.array([2, 2, 2])))
+        assert np.isfinite(predict(estimator, np.array([[0.0, 5.0]]), 3)).all()
+
+
 def test_names_are_unique_and_known():
     with pytest.raises(InvalidInput, match="two models are called 'linear'"):
         register([Linear(), Linear()])

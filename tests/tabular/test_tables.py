@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.tables import read_table, to_frame, to_series
@@ -31,6 +32,7 @@ def test_pyarrow_and_polars():
 
 def test_arrays_get_names():
     assert list(to_frame(np.zeros((2, 3))).columns) == ["x0", "x1", "x2"]
+    assert list(to_frame(scipy.sparse.eye(2, format="csr")).columns) == ["x0", "x1"]
     assert list(to_frame(np.zeros(2, dtype=[("p", "f8"), ("q", "i4")])).columns) == ["p", "q"]
 
 

@@ -141,6 +141,8 @@ def canonical(series: pd.Series[Any]) -> pd.Series[Any]:
         return canonical(pd.Series(series.to_numpy(), name=series.name))
     if isinstance(dtype, pd.CategoricalDtype):
         return _text(series.astype(object))
+    if types.is_complex_dtype(dtype):
+        raise InvalidInput(f"the column {series.name!r} is complex; pass its real and imaginary parts as two columns.")
     if types.is_bool_dtype(dtype) or types.is_numeric_dtype(dtype):
         return _number(series)
     if isinstance(dtype, pd.DatetimeTZDtype):

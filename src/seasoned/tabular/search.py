@@ -185,7 +185,7 @@ def _fit_best(
             member = _fit(objective, row, 0.9 * budget.remaining, budget)
             if member is not None:
                 return member
-    logger.warning("no tuned model could be fitted in time; a simple one predicts. Raise time_limit.")
+    logger.warning("no tuned model could be fitted on all rows in time; a simple one predicts.")
     return early or Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))
 
 

@@ -20,8 +20,8 @@ def to_frame(table: Any) -> pd.DataFrame:
     """A table of any usual kind as a pandas frame; the caller's own object is never changed.
 
     Args:
-        table: pandas or polars frame, pyarrow table, 2-D numpy array (columns become `x0`, `x1`, ...), list of dicts
-            (a row each) or dict of lists (a column each).
+        table: pandas or polars frame, pyarrow table, 2-D numpy array or scipy sparse matrix (columns become `x0`, `x1`,
+            ...), list of dicts (a row each) or dict of lists (a column each).
 
     Raises:
         InvalidInput: If it is none of these, or two columns have the same name.
@@ -39,6 +39,8 @@ def to_frame(table: Any) -> pd.DataFrame:
         frame = pd.DataFrame(table)
     elif isinstance(table, np.ndarray | list | tuple):
         frame = _from_array(np.asarray(table))
+    elif hasattr(table, "toarray"):  # scipy sparse; models here are dense
+        frame = _from_array(table.toarray())
     else:
         frame = _from_native(table)
     frame.columns = pd.Index(_textual(frame.columns), dtype=object)
@@ -94,6 +96,8 @@ def to_series(target: Any) -> pd.Series[Any]:
 
     if isinstance(target, pd.DataFrame | pd.Series):
         values = target
+    elif isinstance(target, pd.Index | pd.api.extensions.ExtensionArray):
+        values = pd.Series(target)
     elif isinstance(target, np.ndarray | list | tuple):
         array = np.asarray(target, dtype=object) if _mixed(target) else np.asarray(target)
         values = pd.DataFrame(array) if array.ndim == 2 else pd.Series(array)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models import sklearn_file
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.models.base import Job
     from seasoned.tabular.target import Task
@@ -54,10 +58,15 @@ class Histogram:
 
     def fit(self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> int | None:
         """Fit on (X, y), watching the loss of the validation rows; returns the rounds taken."""
+        X, y = _without_empty_columns(train[0]), train[1]
         if valid is None or not estimator.early_stopping:
-            estimator.fit(*train)
+            estimator.fit(X, y)
             return None
-        estimator.fit(*train, X_val=valid[0], y_val=valid[1])
+        X_valid, y_valid = valid
+        if hasattr(estimator, "predict_proba"):  # it refuses classes that are only among the validation rows
+            known = np.isin(y_valid, y)
+            X_valid, y_valid = (X_valid[known], y_valid[known]) if known.any() else (X, y)
+        estimator.fit(X, y, X_val=X_valid, y_val=y_valid)
         return int(estimator.n_iter_)
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
@@ -71,3 +80,9 @@ class Histogram:
     def load(self, data: bytes) -> Any:
         """From a skops archive."""
         return sklearn_file.load(data)
+
+
+def _without_empty_columns(X: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Zeros for columns without any value, which scikit-learn cannot bin; no tree can split on them either way."""
+    empty = np.isnan(X).all(axis=0)
+    return np.where(empty, 0.0, X) if empty.any() else X
