@@ -48,6 +48,8 @@ def test_fit_and_predict_classes(tmp_path):
         "m.s",
     )
     assert "configurations tried" in result.output
+    assert "linear" in result.output
+    assert "penalty=1" in result.output
     assert "roc_auc on 40 held-out rows" in result.output
     X.to_parquet(tmp_path / "new.parquet")
     call("predict", "m.s", "new.parquet", "--out", "p.csv")

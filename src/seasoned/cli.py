@@ -182,8 +182,8 @@ def _show_leaderboard(model: Any) -> None:
     board = model.leaderboard()
     metric = model.fitted_.metric.name
     complete = board[board["state"] == "complete"]
-    shown = Table("rank", "model", metric, "seconds", title=f"{len(complete)} configurations tried")
-    shown.add_column("configuration", no_wrap=True, overflow="ellipsis")
+    shown = Table("rank", "model", metric, "seconds", title=f"{len(complete)} configurations tried", expand=True)
+    shown.add_column("configuration", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in complete.head(_SHOWN).to_dict("records"):
         config = ", ".join(f"{key}={_short(value)}" for key, value in row["config"].items())
         shown.add_row(str(row["rank"]), row["model"], f"{row[metric]:.5g}", f"{row['seconds']:.1f}", config)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -130,6 +131,24 @@ def test_what_a_fold_lacks_does_not_stop_the_boosters():
         estimator = model.build(model.space("multiclass").default, Job("multiclass", 3, 0))
         model.fit(estimator, (X, y), (X[:3], np.array([2, 2, 2])))
         assert np.isfinite(predict(estimator, np.array([[0.0, 5.0]]), 3)).all()
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "histogram", "forest"])
+def test_tree_families_stop_when_a_trials_time_is_up(name):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 20))
+    y = X[:, 0] * X[:, 1] + rng.normal(size=4000)
+    model, job = find(name), Job("regression", 0, 0, seconds=0.2)
+    config = {"lightgbm": {"learning_rate": 0.005}, "histogram": {"learning_rate": 0.01}}.get(name, {})
+    config = model.space("regression").default | config
+    estimator = model.build(config, job)
+    start = time.monotonic()
+    rounds = model.fit(estimator, (X[:3000], y[:3000]), (X[3000:], y[3000:]))
+    assert time.monotonic() - start < 2.5, "the same fit takes 5 to 20 s without a limit"
+    assert 0 < rounds < {"lightgbm": 1000, "histogram": 500, "forest": 100}[name]
+    assert np.isfinite(estimator.predict(X)).all()
+    refitted = model.build(model.with_rounds(config, rounds), job)
+    assert model.fit(refitted, (X[:500], y[:500]), None) is None
 
 
 def test_names_are_unique_and_known():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import AllTrialsFailed
@@ -28,6 +28,7 @@ __all__ = ["Budget", "Searched", "search"]
 logger = logging.getLogger("seasoned.tabular")
 
 _TRIAL_SHARE = 0.25  # of the time limit, plus a worker's start; one slow configuration cannot eat more
+_FIT_SHARE = 0.75  # of a trial's time, for the fits of its folds; the rest is for predictions
 _FIRST_SHARE = 0.5  # of the time limit; the first trial may need it, for without it there is no model at all
 _WARM_UP = 2.0  # seconds a worker may need to start and import, until it is measured
 _CLOSING = 0.5  # seconds kept for fetching the model and tidying up
@@ -75,6 +76,8 @@ def search(objective: CrossValidation, models: Sequence[Model], storage: str, fo
         folds: Number of folds, from which the time of the last fit is foreseen.
         budget: Time, trials, workers and memory.
     """
+    if budget.trials is None:
+        objective.job = replace(objective.job, seconds=_FIT_SHARE * _TRIAL_SHARE * budget.seconds / folds)
     space = joint_space(models, objective.job.task)
     defaults = tuple({"model": {model.name: model.space(objective.job.task).default}} for model in models)
     sampler = Random(warm_start=WarmStart(configurations=defaults))
@@ -122,7 +125,7 @@ def _run(study: Study, objective: CrossValidation, folds: int, budget: Budget) -
             trials=budget.trials,
             time_limit=budget.remaining - reserve,
             workers=budget.workers,
-            trial_time_limit=budget.remaining - reserve if budget.trials else trial_seconds + 1.5 * warm_up,
+            trial_time_limit=budget.remaining - reserve if budget.trials else trial_seconds + max(warm_up, _WARM_UP),
             trial_memory=budget.trial_memory,
         )
         rows = [_row(trial) for trial in study.trials]

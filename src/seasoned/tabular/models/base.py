@@ -27,6 +27,8 @@ class Job:
         seed: Seed of everything random in the model.
         threads: Threads the model may use; never changes the result.
         categorical: Columns of codes that hold level codes.
+        seconds: Time for one fit in a trial: a family that grows trees one by one then stops with what it has, rather
+            than being killed with nothing. None where the result must not depend on time.
     """
 
     task: Task
@@ -34,6 +36,7 @@ class Job:
     seed: int
     threads: int = 1
     categorical: tuple[int, ...] = ()
+    seconds: float | None = None
 
 
 class Model(Protocol):

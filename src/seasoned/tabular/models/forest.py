@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Forest"]
 
 _TREES = 100
+_STEP = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +39,38 @@ class Forest:
         return Space(space)
 
     def build(self, config: dict[str, Any], job: Job) -> Any:
-        """100 trees."""
+        """100 trees, or as many as the configuration brings."""
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
+        settings = dict(config)
+        trees = settings.pop("rounds", _TREES)
         kind = RandomForestClassifier if job.n_classes else RandomForestRegressor
-        return kind(_TREES, random_state=job.seed, n_jobs=job.threads, **config)
+        estimator = kind(trees, random_state=job.seed, n_jobs=job.threads, **settings)
+        estimator.seconds_ = job.seconds
+        return estimator
 
-    def fit(self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> None:  # noqa: ARG002
-        """Fit on (X, y); predictions then use one thread, as threads add the trees up in an order of their own."""
-        estimator.fit(*train)
+    def fit(self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> int | None:
+        """Fit on (X, y), in a trial ten trees at a time until its time is up; returns the trees grown.
+
+        Predictions use one thread, as threads add the trees up in an order of their own.
+        """
+        seconds, trees = estimator.__dict__.pop("seconds_"), estimator.n_estimators
+        if valid is None or seconds is None:
+            estimator.fit(*train)
+        else:
+            estimator.set_params(warm_start=True)
+            deadline = time.monotonic() + seconds
+            for grown in range(_STEP, trees + 1, _STEP):
+                estimator.set_params(n_estimators=grown).fit(*train)
+                if time.monotonic() > deadline:
+                    break
+            estimator.set_params(warm_start=False)
         estimator.set_params(n_jobs=1)
+        return None if valid is None else int(estimator.n_estimators)
 
-    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
-        """Unchanged: all trees are grown."""
-        return config
+    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
+        """The configuration with its number of trees fixed."""
+        return config if rounds is None else {**config, "rounds": rounds}
 
     def dump(self, estimator: Any) -> bytes:
         """As a skops archive."""

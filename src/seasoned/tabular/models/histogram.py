@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ __all__ = ["Histogram"]
 
 _MOST_ROUNDS = 500
 _PATIENCE = 20
+_PROBE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Histogram:
         settings = dict(config)
         rounds = settings.pop("rounds", None)
         kind = HistGradientBoostingClassifier if job.n_classes else HistGradientBoostingRegressor
-        return kind(
+        estimator = kind(
             max_iter=rounds or _MOST_ROUNDS,
             early_stopping=rounds is None,
             n_iter_no_change=_PATIENCE,
@@ -55,10 +57,13 @@ class Histogram:
             random_state=job.seed,
             **settings,
         )
+        estimator.seconds_ = job.seconds
+        return estimator
 
     def fit(self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> int | None:
         """Fit on (X, y), watching the loss of the validation rows; returns the rounds taken."""
         X, y = _without_empty_columns(train[0]), train[1]
+        seconds = estimator.__dict__.pop("seconds_")
         if valid is None or not estimator.early_stopping:
             estimator.fit(X, y)
             return None
@@ -66,6 +71,8 @@ class Histogram:
         if hasattr(estimator, "predict_proba"):  # it refuses classes that are only among the validation rows
             known = np.isin(y_valid, y)
             X_valid, y_valid = (X_valid[known], y_valid[known]) if known.any() else (X, y)
+        if seconds is not None:
+            estimator.set_params(max_iter=_rounds_in(seconds, estimator, X, y))
         estimator.fit(X, y, X_val=X_valid, y_val=y_valid)
         return int(estimator.n_iter_)
 
@@ -80,6 +87,16 @@ class Histogram:
     def load(self, data: bytes) -> Any:
         """From a skops archive."""
         return sklearn_file.load(data)
+
+
+def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArray[Any]) -> int:
+    """Rounds that the time allows, by a probe: this library has no callback that could stop it."""
+    from sklearn.base import clone
+
+    start = time.monotonic()
+    clone(estimator).set_params(max_iter=_PROBE, early_stopping=False).fit(X, y)
+    spent = time.monotonic() - start
+    return int(np.clip(_PROBE * (seconds - spent) / spent, _PROBE, estimator.max_iter))
 
 
 def _without_empty_columns(X: NDArray[np.float64]) -> NDArray[np.float64]:

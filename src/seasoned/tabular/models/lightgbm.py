@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ class Booster:
         rounds: Rounds to train, or the most when validation rows stop it early.
         n_classes: Number of classes; 0 for regression.
         categorical: Columns that hold level codes.
+        seconds: When to stop with the rounds trained so far.
         booster: The fitted `lightgbm.Booster`.
     """
 
@@ -42,6 +44,7 @@ class Booster:
     rounds: int
     n_classes: int
     categorical: tuple[int, ...] = ()
+    seconds: float | None = None
     booster: Any = None
 
     @property
@@ -56,6 +59,8 @@ class Booster:
         data = lightgbm.Dataset(X, y, categorical_feature=list(self.categorical), free_raw_data=True)
         watched = [] if valid is None else [lightgbm.Dataset(*valid, reference=data)]
         stop: list[Any] = [lightgbm.early_stopping(_PATIENCE, verbose=False)] if watched else []
+        if watched and self.seconds is not None:
+            stop.append(_stop_after(self.seconds))
         self.booster = lightgbm.train(self.parameters, data, self.rounds, valid_sets=watched, callbacks=stop)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -66,6 +71,19 @@ class Booster:
         """Probabilities, shape (n, n_classes)."""
         raw = self.predict(X)
         return np.column_stack([1.0 - raw, raw]) if self.n_classes == 2 else raw
+
+
+def _stop_after(seconds: float) -> Any:
+    """A callback that ends the training when the time is up, keeping the rounds trained."""
+    from lightgbm.callback import EarlyStopException
+
+    deadline = time.monotonic() + seconds
+
+    def stop(env: Any) -> None:
+        if time.monotonic() > deadline:
+            raise EarlyStopException(env.iteration, env.evaluation_result_list)
+
+    return stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +130,7 @@ class LightGBM:
         }
         if job.task == "multiclass":
             parameters["num_class"] = job.n_classes
-        return Booster(parameters, rounds or _MOST_ROUNDS, job.n_classes, job.categorical)
+        return Booster(parameters, rounds or _MOST_ROUNDS, job.n_classes, job.categorical, job.seconds)
 
     def fit(self, estimator: Booster, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> int | None:
         """Fit on (X, y), watching the loss of the validation rows; returns the best round."""
@@ -136,4 +154,4 @@ class LightGBM:
             booster = lightgbm.Booster(model_str=text)
         except lightgbm.basic.LightGBMError as error:
             raise InvalidInput(f"the LightGBM model in the file cannot be read ({error}); get another copy.") from error
-        return Booster({}, booster.current_iteration(), int(classes), (), booster)
+        return Booster({}, booster.current_iteration(), int(classes), booster=booster)
