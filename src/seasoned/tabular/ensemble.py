@@ -1,0 +1,75 @@
+"""Greedy ensemble selection: weights for models from their out-of-fold predictions.
+
+Caruana, Niculescu-Mizil, Crew and Ksikes (2004), Ensemble selection from libraries of models, ICML: start from the best
+model, then again and again add the one (with replacement) that most improves the average. The weights are the counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.tabular.losses import losses_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.metrics import Metric
+
+__all__ = ["select"]
+
+_ROUNDS: Final = 40  # additions; the best prefix is kept
+_CANDIDATES: Final = 40  # the best single models; what is worse alone hardly ever enters
+_ROWS: Final = 10_000  # rows looked at; more change no choice
+
+
+def select(
+    predictions: Sequence[NDArray[np.floating]], y: NDArray[np.generic], metric: Metric, *, most: int, seed: int
+) -> dict[int, float]:
+    """Weights of the chosen models, which sum to 1; a model that is not chosen is left out.
+
+    Ties go to the earlier model, and the best single model is returned if no average beats it, so a longer list never
+    makes the choice worse on these rows.
+
+    Args:
+        predictions: Out-of-fold predictions of each model, shape (n, classes), or (n,) for regression.
+        y: Class codes or numbers, shape (n,).
+        metric: What to improve.
+        most: Largest number of different models.
+        seed: Chooses the rows that are looked at when there are many.
+
+    Returns:
+        Position in `predictions` -> weight.
+    """
+    rows = _rows(len(y), seed)
+    alone = np.array([losses_of(p[None, rows], y[rows], metric)[0] for p in predictions])
+    order = np.argsort(alone, kind="stable")[:_CANDIDATES]
+    stack = np.stack([np.asarray(predictions[index][rows], dtype=np.float64) for index in order])  # (m, n[, classes])
+    chosen = _grow(stack, y[rows], metric, most)
+    counts = np.bincount(chosen, minlength=len(order))
+    return {int(order[place]): float(count / len(chosen)) for place, count in enumerate(counts) if count}
+
+
+def _rows(count: int, seed: int) -> NDArray[np.int64]:
+    if count <= _ROWS:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, _ROWS, replace=False))
+
+
+def _grow(stack: NDArray[np.float64], y: NDArray[np.generic], metric: Metric, most: int) -> list[int]:
+    """Positions in the order in which they were added, up to the prefix with the smallest loss."""
+    chosen = [0]
+    total = stack[0].copy()
+    best, length = losses_of(total[None], y, metric)[0], 1
+    for size in range(2, _ROUNDS + 1):
+        allowed = np.arange(len(stack)) if len(set(chosen)) < most else np.unique(chosen)
+        losses = losses_of((total + stack[allowed]) / size, y, metric)
+        place = int(allowed[np.argmin(losses)])
+        chosen.append(place)
+        total += stack[place]
+        if losses.min() < best - 1e-12:
+            best, length = losses.min(), size
+    return chosen[:length]

@@ -1,0 +1,82 @@
+"""Greedy ensemble selection."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seasoned.tabular.ensemble import select
+from seasoned.tabular.losses import losses_of
+from seasoned.tabular.metrics import resolve
+
+TASKS = {
+    "roc_auc": ("binary", 2),
+    "accuracy": ("binary", 2),
+    "log_loss": ("multiclass", 4),
+    "brier": ("multiclass", 4),
+    "rmse": ("regression", 0),
+    "mae": ("regression", 0),
+}
+
+
+def made(name, seed, models=6, rows=200):
+    """Truth, and models that know it with different noise; some predictions tie."""
+    rng = np.random.default_rng(seed)
+    task, classes = TASKS[name]
+    metric = resolve(name, task, classes)
+    if not classes:
+        y = rng.normal(size=rows)
+        return metric, y, [y + rng.normal(scale=0.3 + 0.2 * k, size=rows) for k in range(models)]
+    y = rng.integers(classes, size=rows)
+    logits = [2 * np.eye(classes)[y] + rng.normal(scale=1 + 0.5 * k, size=(rows, classes)) for k in range(models)]
+    return (
+        metric,
+        y,
+        [
+            np.round(np.exp(z) / np.exp(z).sum(axis=1, keepdims=True), 2 + 4 * (k % 2)) + 1e-9
+            for k, z in enumerate(logits)
+        ],
+    )
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_many_losses_at_once_are_the_losses_one_by_one(name):
+    metric, y, predictions = made(name, 0)
+    predictions = [p / p.sum(axis=1, keepdims=True) if p.ndim == 2 else p for p in predictions]
+    at_once = losses_of(np.stack(predictions), y, metric)
+    assert at_once == pytest.approx([metric.loss(y, p) for p in predictions], abs=1e-9)
+
+
+@settings(max_examples=25)
+@given(st.sampled_from(sorted(TASKS)), st.integers(0, 1000), st.integers(1, 5))
+def test_the_average_is_never_worse_than_the_best_and_weights_are_weights(name, seed, most):
+    metric, y, predictions = made(name, seed)
+    weights = select(predictions, y, metric, most=most, seed=0)
+    assert sum(weights.values()) == pytest.approx(1.0)
+    assert all(weight > 0 for weight in weights.values())
+    assert len(weights) <= most
+    average = sum(weight * predictions[index] for index, weight in weights.items())
+    alone = losses_of(np.stack(predictions), y, metric).min()
+    assert losses_of(average[None], y, metric)[0] <= alone + 1e-9
+
+
+def test_equal_models_give_the_first_alone():
+    metric, y, predictions = made("rmse", 1, models=1)
+    assert select(predictions * 5, y, metric, most=5, seed=0) == {0: 1.0}
+
+
+def test_two_models_with_opposite_errors_share_the_weight():
+    metric, y, _ = made("rmse", 2)
+    error = np.random.default_rng(3).normal(size=len(y))
+    weights = select([y + error, y - error, y + 3], y, metric, most=5, seed=0)
+    assert weights == {0: pytest.approx(0.5), 1: pytest.approx(0.5)}
+
+
+def test_many_rows_give_nearly_the_same_choice():
+    metric, y, predictions = made("roc_auc", 4, rows=30_000)
+    weights = select(predictions, y, metric, most=6, seed=0)
+    average = sum(weight * predictions[index] for index, weight in weights.items())
+    assert losses_of(average[None], y, metric)[0] < min(losses_of(np.stack(predictions), y, metric))
+    assert weights == select(predictions, y, metric, most=6, seed=0)
