@@ -138,12 +138,12 @@ def test_tree_families_stop_when_a_trials_time_is_up(name):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(4000, 20))
     y = X[:, 0] * X[:, 1] + rng.normal(size=4000)
-    model, job = find(name), Job("regression", 0, 0, seconds=0.2)
+    model, job = find(name), Job("regression", 0, 0)
     config = {"lightgbm": {"learning_rate": 0.005}, "histogram": {"learning_rate": 0.01}}.get(name, {})
     config = model.space("regression").default | config
     estimator = model.build(config, job)
     start = time.monotonic()
-    rounds = model.fit(estimator, (X[:3000], y[:3000]), (X[3000:], y[3000:]))
+    rounds = model.fit(estimator, (X[:3000], y[:3000]), (X[3000:], y[3000:]), 0.2)
     assert time.monotonic() - start < 2.5, "the same fit takes 5 to 20 s without a limit"
     assert 0 < rounds < {"lightgbm": 1000, "histogram": 500, "forest": 100}[name]
     assert np.isfinite(estimator.predict(X)).all()

@@ -93,7 +93,7 @@ class CrossValidation:
         for train, valid in self._folds():
             estimator = model.build(dict(settings), job)
             start = time.perf_counter()
-            taken = model.fit(estimator, (X[train], y[train]), (X[valid], y[valid]))
+            taken = model.fit(estimator, (X[train], y[train]), (X[valid], y[valid]), job.seconds)
             seconds.append(time.perf_counter() - start)
             predicted[valid] = predict(estimator, X[valid], job.n_classes)
             rounds += [] if taken is None else [taken]

@@ -27,8 +27,7 @@ class Job:
         seed: Seed of everything random in the model.
         threads: Threads the model may use; never changes the result.
         categorical: Columns of codes that hold level codes.
-        seconds: Time for one fit in a trial: a family that grows trees one by one then stops with what it has, rather
-            than being killed with nothing. None where the result must not depend on time.
+        seconds: Time for one fit in a trial; None where the result must not depend on time.
     """
 
     task: Task
@@ -60,8 +59,14 @@ class Model(Protocol):
         """An unfitted estimator with `fit`, and `predict_proba` or `predict`."""
         ...
 
-    def fit(self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> int | None:
-        """Fit on (X, y); a family that stops early watches `valid` and returns the rounds it took, others None."""
+    def fit(
+        self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+    ) -> int | None:
+        """Fit on (X, y), and in a trial watch the rows of `valid`.
+
+        A family that grows trees one by one stops when `valid` gets no better, and when its `seconds` are over: with
+        what it has, rather than being killed with nothing. It returns the rounds it took, others None.
+        """
         ...
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:

@@ -33,7 +33,13 @@ class Baseline:
 
         return DummyClassifier(strategy="prior") if job.n_classes else DummyRegressor(strategy="mean")
 
-    def fit(self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> None:  # noqa: ARG002
+    def fit(
+        self,
+        estimator: Any,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None = None,  # noqa: ARG002
+    ) -> None:
         """Fit on (X, y)."""
         estimator.fit(*train)
 

@@ -45,22 +45,21 @@ class Forest:
         settings = dict(config)
         trees = settings.pop("rounds", _TREES)
         kind = RandomForestClassifier if job.n_classes else RandomForestRegressor
-        estimator = kind(trees, random_state=job.seed, n_jobs=job.threads, **settings)
-        estimator.seconds_ = job.seconds
-        return estimator
+        return kind(trees, random_state=job.seed, n_jobs=job.threads, **settings)
 
-    def fit(self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> int | None:
+    def fit(
+        self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+    ) -> int | None:
         """Fit on (X, y), in a trial ten trees at a time until its time is up; returns the trees grown.
 
         Predictions use one thread, as threads add the trees up in an order of their own.
         """
-        seconds, trees = estimator.__dict__.pop("seconds_"), estimator.n_estimators
         if valid is None or seconds is None:
             estimator.fit(*train)
         else:
             estimator.set_params(warm_start=True)
             deadline = time.monotonic() + seconds
-            for grown in range(_STEP, trees + 1, _STEP):
+            for grown in range(_STEP, estimator.n_estimators + 1, _STEP):
                 estimator.set_params(n_estimators=grown).fit(*train)
                 if time.monotonic() > deadline:
                     break

@@ -49,7 +49,7 @@ class Histogram:
         settings = dict(config)
         rounds = settings.pop("rounds", None)
         kind = HistGradientBoostingClassifier if job.n_classes else HistGradientBoostingRegressor
-        estimator = kind(
+        return kind(
             max_iter=rounds or _MOST_ROUNDS,
             early_stopping=rounds is None,
             n_iter_no_change=_PATIENCE,
@@ -57,13 +57,12 @@ class Histogram:
             random_state=job.seed,
             **settings,
         )
-        estimator.seconds_ = job.seconds
-        return estimator
 
-    def fit(self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> int | None:
+    def fit(
+        self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+    ) -> int | None:
         """Fit on (X, y), watching the loss of the validation rows; returns the rounds taken."""
         X, y = _without_empty_columns(train[0]), train[1]
-        seconds = estimator.__dict__.pop("seconds_")
         if valid is None or not estimator.early_stopping:
             estimator.fit(X, y)
             return None

@@ -36,7 +36,6 @@ class Booster:
         rounds: Rounds to train, or the most when validation rows stop it early.
         n_classes: Number of classes; 0 for regression.
         categorical: Columns that hold level codes.
-        seconds: When to stop with the rounds trained so far.
         booster: The fitted `lightgbm.Booster`.
     """
 
@@ -44,7 +43,6 @@ class Booster:
     rounds: int
     n_classes: int
     categorical: tuple[int, ...] = ()
-    seconds: float | None = None
     booster: Any = None
 
     @property
@@ -52,15 +50,17 @@ class Booster:
         """All class codes, seen or not."""
         return np.arange(self.n_classes)
 
-    def fit(self, X: NDArray[np.float64], y: NDArray[Any], valid: tuple[Any, Any] | None) -> None:
+    def fit(
+        self, X: NDArray[np.float64], y: NDArray[Any], valid: tuple[Any, Any] | None, seconds: float | None
+    ) -> None:
         """Train; with validation rows, stop when their loss has not fallen for 50 rounds and keep the best round."""
         import lightgbm
 
         data = lightgbm.Dataset(X, y, categorical_feature=list(self.categorical), free_raw_data=True)
         watched = [] if valid is None else [lightgbm.Dataset(*valid, reference=data)]
         stop: list[Any] = [lightgbm.early_stopping(_PATIENCE, verbose=False)] if watched else []
-        if watched and self.seconds is not None:
-            stop.append(_stop_after(self.seconds))
+        if watched and seconds is not None:
+            stop.append(_stop_after(seconds))
         self.booster = lightgbm.train(self.parameters, data, self.rounds, valid_sets=watched, callbacks=stop)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -130,11 +130,13 @@ class LightGBM:
         }
         if job.task == "multiclass":
             parameters["num_class"] = job.n_classes
-        return Booster(parameters, rounds or _MOST_ROUNDS, job.n_classes, job.categorical, job.seconds)
+        return Booster(parameters, rounds or _MOST_ROUNDS, job.n_classes, job.categorical)
 
-    def fit(self, estimator: Booster, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> int | None:
+    def fit(
+        self, estimator: Booster, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+    ) -> int | None:
         """Fit on (X, y), watching the loss of the validation rows; returns the best round."""
-        estimator.fit(*train, valid)
+        estimator.fit(*train, valid, seconds)
         return None if valid is None else max(1, int(estimator.booster.best_iteration))
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:

@@ -36,7 +36,13 @@ class Linear:
             return LogisticRegression(C=1.0 / config["penalty"], max_iter=300)
         return Ridge(alpha=config["penalty"])
 
-    def fit(self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None) -> None:  # noqa: ARG002
+    def fit(
+        self,
+        estimator: Any,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None = None,  # noqa: ARG002
+    ) -> None:
         """Fit on (X, y); stopping before convergence is a regularisation like any other, so no warning."""
         from sklearn.exceptions import ConvergenceWarning
 
