@@ -37,13 +37,13 @@ class Baseline:
         self,
         estimator: Any,
         train: tuple[Any, Any],
-        valid: tuple[Any, Any] | None,
-        seconds: float | None = None,  # noqa: ARG002
+        valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
+        seconds: float | None = None,  # noqa: ARG002 - the protocol's signature
     ) -> None:
         """Fit on (X, y)."""
         estimator.fit(*train)
 
-    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
+    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
         """Unchanged: it has no rounds."""
         return config
 

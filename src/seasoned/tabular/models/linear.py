@@ -40,8 +40,8 @@ class Linear:
         self,
         estimator: Any,
         train: tuple[Any, Any],
-        valid: tuple[Any, Any] | None,
-        seconds: float | None = None,  # noqa: ARG002
+        valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
+        seconds: float | None = None,  # noqa: ARG002 - the protocol's signature
     ) -> None:
         """Fit on (X, y); stopping before convergence is a regularisation like any other, so no warning."""
         from sklearn.exceptions import ConvergenceWarning
@@ -51,7 +51,7 @@ class Linear:
             warnings.filterwarnings("ignore", message="Ill-conditioned matrix")
             estimator.fit(*train)
 
-    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
+    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
         """Unchanged: it has no rounds."""
         return config
 
