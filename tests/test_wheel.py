@@ -20,7 +20,10 @@ assert minimize(lambda c: c["x"] ** 2, Space(x=Float(-1, 1)), trials=20, workers
 assert minimize(lambda c: c["x"], Space(x=Float(-1, 1)), trials=3, storage="sqlite:///s.db", name="s").value < 1
 from sklearn.datasets import load_iris
 X, y = load_iris(return_X_y=True, as_frame=True)
-assert AutoClassifier(trials=2, experience=None, random_state=0).fit(X, y).score(X, y) > 0.8
+clf = AutoClassifier(trials=2, experience=None, random_state=0).fit(X, y)
+assert (clf.predict(X) == y).mean() > 0.8
+clf.save("iris.seasoned")
+assert (seasoned.load("iris.seasoned").predict_proba(X) == clf.predict_proba(X)).all()
 """
 
 
