@@ -107,7 +107,7 @@ def fit(
     model.save(out)
     _show_leaderboard(model)
     if len(test):
-        score = abs(model.score(test.drop(columns=target), test[target]))
+        score = model.fitted_.metric.score(-model.score(test.drop(columns=target), test[target]))
         typer.echo(f"{model.fitted_.metric.name} on {len(test)} held-out rows: {score:.5g}")
     typer.echo(f"{kind} model saved to {out}")
 
@@ -145,7 +145,7 @@ def predict(
 @_reported
 def demo(
     context: typer.Context,  # noqa: ARG001 - read by `_reported`
-    time_limit: Annotated[float, typer.Option(help="Seconds that the fit may take.")] = 60,
+    time_limit: Annotated[float, typer.Option(help="Seconds that everything may take.")] = 60,
     folder: Annotated[Path, typer.Option(help="Where to write the model and the predictions.")] = Path("demo"),
 ) -> None:
     """Fit, judge and save a model on a real table, in a minute."""
