@@ -91,7 +91,7 @@ def one(folder: Path, entry: dict[str, Any], time_limit: float) -> dict[str, Any
         "seasoned": measure(entry["task"], y_test, predicted, None if regression else model.classes_),
         "fit_seconds": round(seconds, 2),
         "predict_seconds": round(predict_seconds, 3),
-        "model": model.fitted_.member.name,
+        "model": " + ".join(f"{m.weight:.2f} {m.name}" for m in model.fitted_.members),
         "complete": int((board["state"] == "complete").sum()),
         "failed": len(model.failures()),
         "validation": float(board.iloc[0, 2]) if len(board) else None,

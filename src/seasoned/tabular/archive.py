@@ -1,7 +1,7 @@
 """The bundle file: one zip without pickle, whole or refused.
 
 Members: `manifest.json` (what it is, versions, and a SHA-256 of every other member), `plan.json` (the column plan),
-`text-*.skops` (text encoders), and the model in its own format. Hashes find damage; they are no signature.
+`text-*.skops` (text encoders), and the models in their own formats. Hashes find damage; they are no signature.
 """
 
 from __future__ import annotations
@@ -55,8 +55,7 @@ def write(fitted: Fitted, about: dict[str, Any], path: Path) -> None:
         "task": fitted.task,
         "classes": {"dtype": fitted.classes.dtype.kind, "values": fitted.classes.tolist()},
         "metric": [fitted.metric.name, fitted.metric.scorer],
-        "model": fitted.member.name,
-        "config": fitted.member.config,
+        "members": [{"name": m.name, "config": m.config, "weight": m.weight} for m in fitted.members],
         "trials": list(fitted.trials),
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
     }
@@ -73,7 +72,8 @@ def _members(fitted: Fitted) -> dict[str, bytes]:
     for index, encoder in enumerate(fitted.plan.encoders):
         if isinstance(encoder, TextColumn) and encoder.encoder is not None:
             members[f"text-{index}.skops"] = sklearn_file.dump(encoder.encoder)
-    members[_MODEL] = find(fitted.member.name).dump(fitted.member.estimator)
+    for index, member in enumerate(fitted.members):
+        members[f"{_MODEL}-{index}"] = find(member.name).dump(member.estimator)
     return members
 
 
@@ -130,11 +130,14 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
         if name.startswith("text-")
     }
     classes = _classes(manifest["classes"])
-    member = Member(manifest["model"], manifest["config"], find(manifest["model"]).load(members[_MODEL]))
+    models = tuple(
+        Member(about["name"], about["config"], find(about["name"]).load(members[f"{_MODEL}-{index}"]), about["weight"])
+        for index, about in enumerate(manifest["members"])
+    )
     plan = ColumnPlan.from_json(json.loads(members[_PLAN]), texts)
     name, scorer = manifest["metric"]
     metric = Metric(name, scorer, len(classes))
-    return Fitted(manifest["task"], classes, metric, plan, member, tuple(manifest["trials"]))
+    return Fitted(manifest["task"], classes, metric, plan, models, tuple(manifest["trials"]))
 
 
 def _classes(stored: dict[str, Any]) -> np.ndarray[Any, Any]:

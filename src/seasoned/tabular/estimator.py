@@ -15,9 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 from seasoned.errors import InvalidInput
 from seasoned.execution.resources import cpu_count, parse_memory, tree_memory
 from seasoned.tabular import archive
+from seasoned.tabular.budget import Budget
 from seasoned.tabular.fit import fit_table
 from seasoned.tabular.leaderboard import failures, leaderboard
-from seasoned.tabular.search import Budget
 from seasoned.tabular.settings import SearchSettings
 from seasoned.tabular.tables import to_frame
 from seasoned.tabular.target import encode, read_target
@@ -151,7 +151,8 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         if workers < 1:
             raise InvalidInput(f"workers is {self.workers}; it must be at least 1.")
         seconds = 1e9 if self.time_limit is None else float(self.time_limit)
-        return Budget(started + seconds, seconds, self.trials, workers, self._trial_memory(workers))
+        most = (SearchSettings() if self.search is None else self.search).ensemble
+        return Budget(started + seconds, seconds, self.trials, workers, self._trial_memory(workers), most)
 
     def _trial_memory(self, workers: int) -> int | None:
         """Bytes for each worker: the limit holds for the whole process tree, this process included."""

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from seasoned.tabular.budget import Budget
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.search import Budget
     from seasoned.tabular.target import Target
 
 __all__ = ["fit_table"]
@@ -84,7 +84,7 @@ def fit_table(
         run.release()  # the trials stay for a resume
         raise
     run.delete()
-    return Fitted(target.task, target.classes, metric, plan, found.member, found.trials)
+    return Fitted(target.task, target.classes, metric, plan, found.members, found.trials)
 
 
 def _plan(canonical: pd.DataFrame, schema: Schema, folder: Path, seed: int, budget: Budget) -> ColumnPlan:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from seasoned.tabular.models.base import predict
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.tables import to_frame
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    from seasoned.tabular.columns.plan import ColumnPlan
+    from seasoned.tabular.columns.plan import ColumnPlan, Diet
     from seasoned.tabular.metrics import Metric
     from seasoned.tabular.target import Task
 
@@ -22,11 +23,12 @@ __all__ = ["Fitted", "Member"]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One fitted model: its family, its configuration, and the estimator."""
+    """One fitted model: its family, its configuration, the estimator, and its weight in the average."""
 
     name: str
     config: dict[str, Any]
     estimator: Any
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Fitted:
         classes: The labels, sorted; empty for regression.
         metric: What was optimised.
         plan: From a table to matrices.
-        member: The model that predicts.
+        members: The models that predict together, the heaviest first; their weights sum to 1.
         trials: What was tried, a dict a trial: number, model, state, loss, seconds, error, config.
     """
 
@@ -46,7 +48,7 @@ class Fitted:
     classes: NDArray[Any]
     metric: Metric
     plan: ColumnPlan
-    member: Member
+    members: tuple[Member, ...]
     trials: tuple[dict[str, Any], ...]
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -55,5 +57,10 @@ class Fitted:
         Raises:
             InvalidInput: If X is no table or lacks a column.
         """
-        matrix = self.plan.transform(to_frame(X), find(self.member.name).diet)
-        return predict(self.member.estimator, matrix, len(self.classes))
+        diets: dict[str, Diet] = {member.name: find(member.name).diet for member in self.members}
+        matrices = self.plan.matrices(to_frame(X), set(diets.values()))
+        parts = [
+            member.weight * predict(member.estimator, matrices[diets[member.name]], len(self.classes))
+            for member in self.members
+        ]
+        return np.asarray(sum(parts[1:], parts[0]))  # summed in order, so that a saved model gives the same bits

@@ -20,7 +20,7 @@ def leaderboard(fitted: Fitted) -> pd.DataFrame:
     others = [t for t in fitted.trials if t["state"] != "complete"]
     rows = [_row(fitted, trial, rank) for rank, trial in enumerate(complete, start=1)]
     rows += [_row(fitted, trial, None) for trial in others]
-    columns = ["rank", "model", fitted.metric.name, "seconds", "state", "number", "config"]
+    columns = ["rank", "model", fitted.metric.name, "weight", "seconds", "state", "number", "config"]
     return pd.DataFrame(rows, columns=columns).astype({"rank": "Int64"})
 
 
@@ -30,11 +30,17 @@ def _row(fitted: Fitted, trial: dict[str, Any], rank: int | None) -> dict[str, A
         "rank": rank,
         "model": trial["model"],
         fitted.metric.name: None if loss is None else fitted.metric.score(loss),
+        "weight": _weight(fitted, trial),
         "seconds": trial["seconds"],
         "state": trial["state"],
         "number": trial["number"],
         "config": trial["config"],
     }
+
+
+def _weight(fitted: Fitted, trial: dict[str, Any]) -> float:
+    """The trial's share in the predictions; 0 if it has none."""
+    return sum(m.weight for m in fitted.members if (m.name, m.config) == (trial["model"], trial["config"]))
 
 
 def failures(fitted: Fitted) -> pd.DataFrame:

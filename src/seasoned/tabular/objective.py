@@ -101,6 +101,7 @@ class CrossValidation:
         mean_rounds = round(float(np.mean(rounds))) if rounds else None
         record = {"rounds": mean_rounds, "fit_seconds": float(np.mean(seconds))}
         RunFolder(self.folder).write_json(_record_name(config), record)
+        np.save(self._predictions_path(config), predicted.astype(np.float32))
         return self.metric.loss(y[known], predicted[known])
 
     def record(self, config: Mapping[str, Any]) -> TrialRecord:
@@ -115,6 +116,22 @@ class CrossValidation:
         estimator = model.build(model.with_rounds(dict(settings), self.record(config).rounds), self._job())
         model.fit(estimator, (np.array(self._matrix(model.diet)), self._target()), None)
         return estimator
+
+    def out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.float32] | None:
+        """What the trial predicted, shape (n, classes) or (n,), NaN where nothing was; None if it is lost."""
+        path = self._predictions_path(config)
+        return np.load(path) if path.is_file() else None
+
+    def known_rows(self) -> NDArray[np.int64]:
+        """The rows that some fold validates."""
+        return np.unique(np.concatenate([valid for _, valid in self._folds()]))
+
+    def target(self) -> NDArray[Any]:
+        """Class codes or numbers, shape (n,)."""
+        return self._target()
+
+    def _predictions_path(self, config: Mapping[str, Any]) -> Path:
+        return self.folder / _record_name(config).replace(".json", ".npy")
 
     def _job(self) -> Job:
         return replace(self.job, threads=cpu_count())

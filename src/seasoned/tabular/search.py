@@ -1,29 +1,28 @@
-"""The search: defaults first, then samples of the joint space, then the best one fitted on all rows; always in time."""
+"""The search: defaults first, then samples of the joint space, then the best fitted on all rows; always in time."""
 
 from __future__ import annotations
 
 import json
 import logging
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import AllTrialsFailed
-from seasoned.execution.base import Ending, Limits
-from seasoned.execution.local import LocalExecutor
 from seasoned.samplers import Random
 from seasoned.study import Study
-from seasoned.tabular.fitted import Member
-from seasoned.tabular.models.registry import BASELINE, joint_space
+from seasoned.tabular.models.registry import joint_space
+from seasoned.tabular.refit import choose_members, config_of, fit_members, fit_one, foreseen
 from seasoned.trials import WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from seasoned.tabular.budget import Budget
+    from seasoned.tabular.fitted import Member
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.objective import CrossValidation
 
-__all__ = ["Budget", "Searched", "search"]
+__all__ = ["Searched", "search"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -35,39 +34,15 @@ _CLOSING = 0.5  # seconds kept for fetching the model and tidying up
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """What the search may use.
-
-    Attributes:
-        deadline: When all must be done, on `time.monotonic`'s clock.
-        seconds: The time limit that leads to it.
-        trials: Number of trials; as many as the time allows if None.
-        workers: Trials at the same time.
-        trial_memory: Bytes of memory a trial may use; None for no limit.
-    """
-
-    deadline: float
-    seconds: float
-    trials: int | None
-    workers: int
-    trial_memory: int | None
-
-    @property
-    def remaining(self) -> float:
-        """Seconds until the deadline."""
-        return self.deadline - time.monotonic()
-
-
-@dataclass(frozen=True, slots=True)
 class Searched:
-    """The model to predict with, and what was tried."""
+    """The models that predict together, and what was tried."""
 
-    member: Member
+    members: tuple[Member, ...]
     trials: tuple[dict[str, Any], ...]
 
 
 def search(objective: CrossValidation, models: Sequence[Model], storage: str, folds: int, budget: Budget) -> Searched:
-    """Tune all families together and fit the best configuration on all rows.
+    """Tune all families together and fit the best configurations on all rows.
 
     Args:
         objective: Cross-validated loss of a configuration.
@@ -92,7 +67,8 @@ def search(objective: CrossValidation, models: Sequence[Model], storage: str, fo
         logger.warning("interrupted; the best model so far is fitted. Interrupt again to give up.")
     trials = tuple(_row(trial) for trial in study.trials)
     study.close()
-    return Searched(_fit_best(objective, trials, folds, budget, early), trials)
+    chosen = choose_members(objective, trials, budget.members)
+    return Searched(fit_members(objective, chosen, budget, early), trials)
 
 
 def _first_model(study: Study, objective: CrossValidation, budget: Budget) -> Member | None:
@@ -107,7 +83,7 @@ def _first_model(study: Study, objective: CrossValidation, budget: Budget) -> Me
         trial_memory=budget.trial_memory,
     )
     first = _row(study.trials[0]) if study.trials else {"state": "none"}
-    return _fit(objective, first, 0.8 * budget.remaining, budget) if first["state"] == "complete" else None
+    return fit_one(objective, first, 0.8 * budget.remaining, budget) if first["state"] == "complete" else None
 
 
 def _run(study: Study, objective: CrossValidation, folds: int, budget: Budget) -> None:
@@ -131,8 +107,9 @@ def _run(study: Study, objective: CrossValidation, folds: int, budget: Budget) -
         rows = [_row(trial) for trial in study.trials]
         if budget.trials and sum(row["state"] in {"complete", "failed"} for row in rows) >= budget.trials:
             return
-        if best := _ranked(rows)[:1]:
-            reserve = _CLOSING + 1.5 * (warm_up + _foreseen(objective, best[0], folds))
+        if chosen := choose_members(objective, rows, budget.members):
+            fits = [foreseen(objective, row, folds) for row, _ in chosen]
+            reserve = _CLOSING + 1.5 * (warm_up + max(*fits, sum(fits) / budget.workers))
     if budget.trials:
         limit = budget.seconds
         logger.warning("the limit of %g s came before %d trials, so the result depends on it.", limit, budget.trials)
@@ -142,7 +119,7 @@ def _warm_up(objective: CrossValidation, first: Mapping[str, Any], folds: int) -
     """Seconds that a fresh worker needs before it fits: what the first trial took beyond its fits."""
     if first["state"] != "complete" or first["seconds"] is None:
         return _WARM_UP
-    measured: float = first["seconds"] - folds * objective.record(_config(first)).fit_seconds
+    measured: float = first["seconds"] - folds * objective.record(config_of(first)).fit_seconds
     return max(measured, 0.2)
 
 
@@ -159,46 +136,3 @@ def _row(trial: Any) -> dict[str, Any]:
         "error": trial.error,
         "config": settings,
     }
-
-
-def _ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Complete trials, the best first; ties go to the earlier one, so that time does not decide."""
-    complete = [row for row in rows if row["state"] == "complete"]
-    return sorted(complete, key=lambda row: (row["loss"], row["number"]))
-
-
-def _foreseen(objective: CrossValidation, row: Mapping[str, Any], folds: int) -> float:
-    """Seconds to fit on all rows: the mean time of a fold, scaled to the rows that it left out."""
-    share = (folds - 1) / folds if folds > 1 else 0.8
-    return objective.record(_config(row)).fit_seconds / share
-
-
-def _config(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"model": {row["model"]: row["config"]}}
-
-
-def _fit_best(
-    objective: CrossValidation, trials: Sequence[Mapping[str, Any]], folds: int, budget: Budget, early: Member | None
-) -> Member:
-    """The best configuration fitted on all rows; where time is short the next best that fits in, or the early model."""
-    for row in _ranked(trials):
-        if early is not None and (early.name, early.config) == (row["model"], row["config"]):
-            return early
-        if budget.remaining > 0 and _foreseen(objective, row, folds) < 0.7 * budget.remaining:
-            member = _fit(objective, row, 0.9 * budget.remaining, budget)
-            if member is not None:
-                return member
-    logger.warning("no tuned model could be fitted on all rows in time; a simple one predicts.")
-    return early or Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))
-
-
-def _fit(objective: CrossValidation, row: Mapping[str, Any], seconds: float, budget: Budget) -> Member | None:
-    """The trial's configuration fitted on all rows, in a worker that is killed at its limit; None if that failed."""
-    limits = Limits(seconds=max(seconds, 0.1), memory=budget.trial_memory)
-    with LocalExecutor(budget.workers) as executor:
-        executor.submit(objective.refit, _config(row), limits=limits)
-        outcome = executor.wait()[0]
-    if outcome.ending is Ending.RETURNED:
-        return Member(row["model"], row["config"], outcome.value)
-    logger.warning("trial %d (%s) could not be fitted on all rows: %s", row["number"], row["model"], outcome.reason)
-    return None

@@ -20,6 +20,7 @@ class SearchSettings:
     Attributes:
         models: Names of the families to use, from `linear`, `lightgbm`, `histogram`, `forest`; all if None.
         folds: Number of cross-validation folds; by the number of rows if None. `validation=` of the estimator wins.
+        ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
 
     Example:
         >>> SearchSettings(models=["linear", "lightgbm"], folds=3).folds
@@ -28,9 +29,12 @@ class SearchSettings:
 
     models: Sequence[str] | None = None
     folds: int | None = None
+    ensemble: int = 10
 
     def __post_init__(self) -> None:
         if isinstance(self.models, str):
             raise InvalidInput(f"models is {self.models!r}; pass a list of names, such as [{self.models!r}].")
         if self.folds is not None and self.folds < 2:
             raise InvalidInput(f"folds is {self.folds}; cross-validation needs at least 2.")
+        if self.ensemble < 1:
+            raise InvalidInput(f"ensemble is {self.ensemble}; at least 1 model must predict.")

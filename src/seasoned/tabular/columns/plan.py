@@ -15,7 +15,7 @@ from seasoned.tabular.columns.text import TextColumn
 from seasoned.tabular.schema import Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -66,6 +66,15 @@ class ColumnPlan:
             InvalidInput: If a column is missing.
         """
         return self.encode(self.schema.apply(frame), diet)
+
+    def matrices(self, frame: pd.DataFrame, diets: Collection[Diet]) -> dict[Diet, NDArray[np.float64]]:
+        """The matrices for several diets; the columns are read once.
+
+        Raises:
+            InvalidInput: If a column is missing.
+        """
+        codes = self.encode(self.schema.apply(frame), "codes")
+        return {diet: codes if diet == "codes" else self.dense.transform(codes) for diet in diets}
 
     def encode(self, canonical: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:
         """As `transform`, from columns that are canonical already."""

@@ -1,0 +1,125 @@
+"""From finished trials to the models that predict: which belong together, and each fitted on all rows in time."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.execution.base import Ending, Limits
+from seasoned.execution.local import LocalExecutor
+from seasoned.tabular.ensemble import select
+from seasoned.tabular.fitted import Member
+from seasoned.tabular.models.registry import BASELINE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from seasoned.tabular.budget import Budget
+    from seasoned.tabular.objective import CrossValidation
+
+__all__ = ["choose_members", "fit_members", "fit_one", "foreseen", "ranked"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_CHOICES: Final = 40  # the best trials, whose predictions are read
+
+Row = "Mapping[str, Any]"
+
+
+def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Complete trials, the best first; ties go to the earlier one, so that time does not decide."""
+    complete = [row for row in rows if row["state"] == "complete"]
+    return sorted(complete, key=lambda row: (row["loss"], row["number"]))
+
+
+def choose_members(
+    objective: CrossValidation, rows: Sequence[Mapping[str, Any]], most: int
+) -> list[tuple[Mapping[str, Any], float]]:
+    """Trials and their weights in the average, the heaviest first; `most=1` gives the best trial alone."""
+    best = ranked(rows)[:_CHOICES]
+    if most == 1 or len(best) < 2:
+        return [(row, 1.0) for row in best[:1]]
+    predictions = [objective.out_of_fold(config_of(row)) for row in best]
+    known = objective.known_rows()
+    kept = [index for index, found in enumerate(predictions) if found is not None]
+    weights = select(
+        [predictions[index][known] for index in kept],  # type: ignore[index]  # those that are None were left out
+        objective.target()[known],
+        objective.metric,
+        most=most,
+        seed=objective.job.seed,
+    )
+    return sorted(((best[kept[place]], weight) for place, weight in weights.items()), key=lambda pair: -pair[1])
+
+
+def foreseen(objective: CrossValidation, row: Mapping[str, Any], folds: int) -> float:
+    """Seconds to fit on all rows: the mean time of a fold, scaled to the rows that it left out."""
+    share = (folds - 1) / folds if folds > 1 else 0.8
+    return objective.record(config_of(row)).fit_seconds / share
+
+
+def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a trial."""
+    return {"model": {row["model"]: row["config"]}}
+
+
+def fit_members(
+    objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, early: Member | None
+) -> tuple[Member, ...]:
+    """The chosen trials fitted on all rows, side by side, the heaviest first; what is not ready in time is left out.
+
+    Weights are scaled to sum to 1. Where nothing is ready the early model predicts, and where there is none the
+    baseline.
+    """
+    ready = [replace(early, weight=weight) for row, weight in chosen if early is not None and _is(early, row)]
+    waiting = [(row, weight) for row, weight in chosen if early is None or not _is(early, row)]
+    if waiting and budget.remaining > 0:
+        ready += _fit_all(objective, waiting, budget)
+    if not ready:
+        logger.warning("no tuned model could be fitted on all rows in time; a simple one predicts.")
+        baseline = Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))
+        ready = [replace(early or baseline, weight=1.0)]
+    total = sum(member.weight for member in ready)
+    return tuple(replace(member, weight=member.weight / total) for member in sorted(ready, key=lambda m: -m.weight))
+
+
+def _is(member: Member, row: Mapping[str, Any]) -> bool:
+    return (member.name, member.config) == (row["model"], row["config"])
+
+
+def _fit_all(
+    objective: CrossValidation, waiting: Sequence[tuple[Mapping[str, Any], float]], budget: Budget
+) -> list[Member]:
+    limits = Limits(memory=budget.trial_memory)
+    with LocalExecutor(min(budget.workers, len(waiting))) as executor:
+        tasks = {executor.submit(objective.refit, config_of(row), limits=limits): (row, w) for row, w in waiting}
+        ready: list[Member] = []
+        while tasks and budget.remaining > 0:
+            for outcome in executor.wait(0.95 * budget.remaining):
+                row, weight = tasks.pop(outcome.task)
+                if outcome.ending is Ending.RETURNED:
+                    ready.append(Member(row["model"], row["config"], outcome.value, weight))
+                else:
+                    _say_why(row, outcome.reason)
+            if budget.remaining < 0.05 * budget.seconds / len(waiting):
+                break
+        for row, _ in tasks.values():
+            _say_why(row, "there was no time left")
+    return ready
+
+
+def fit_one(objective: CrossValidation, row: Mapping[str, Any], seconds: float, budget: Budget) -> Member | None:
+    """The trial's configuration fitted on all rows, in a worker that is killed at its limit; None if that failed."""
+    limits = Limits(seconds=max(seconds, 0.1), memory=budget.trial_memory)
+    with LocalExecutor(budget.workers) as executor:
+        executor.submit(objective.refit, config_of(row), limits=limits)
+        outcome = executor.wait()[0]
+    if outcome.ending is Ending.RETURNED:
+        return Member(row["model"], row["config"], outcome.value)
+    _say_why(row, outcome.reason)
+    return None
+
+
+def _say_why(row: Mapping[str, Any], reason: str | None) -> None:
+    logger.warning("trial %d (%s) could not be fitted on all rows: %s", row["number"], row["model"], reason)
