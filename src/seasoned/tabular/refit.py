@@ -24,7 +24,7 @@ logger = logging.getLogger("seasoned.tabular")
 
 _CHOICES: Final = 40  # the best trials, whose predictions are read
 
-Row = "Mapping[str, Any]"
+_CLOSING: Final = 0.1  # seconds kept for killing what is not ready
 
 
 def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -72,40 +72,45 @@ def fit_members(
     Weights are scaled to sum to 1. Where nothing is ready the early model predicts, and where there is none the
     baseline.
     """
-    ready = [replace(early, weight=weight) for row, weight in chosen if early is not None and _is(early, row)]
-    waiting = [(row, weight) for row, weight in chosen if early is None or not _is(early, row)]
-    if waiting and budget.remaining > 0:
-        ready += _fit_all(objective, waiting, budget)
-    if not ready:
+    ready: dict[int, Member] = {}
+    if early is not None:  # it may be among the chosen, and is fitted already
+        same = [
+            place
+            for place, (row, _) in enumerate(chosen)
+            if (row["model"], row["config"]) == (early.name, early.config)
+        ]
+        ready = {place: replace(early, weight=chosen[place][1]) for place in same}
+    if waiting := [place for place in range(len(chosen)) if place not in ready]:
+        ready |= _fit_all(objective, {place: chosen[place] for place in waiting}, budget)
+    members = [ready[place] for place in sorted(ready)]  # not in the order of finishing, so that sums are the same
+    if not members:
         logger.warning("no tuned model could be fitted on all rows in time; a simple one predicts.")
-        baseline = Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))
-        ready = [replace(early or baseline, weight=1.0)]
-    total = sum(member.weight for member in ready)
-    return tuple(replace(member, weight=member.weight / total) for member in sorted(ready, key=lambda m: -m.weight))
-
-
-def _is(member: Member, row: Mapping[str, Any]) -> bool:
-    return (member.name, member.config) == (row["model"], row["config"])
+        members = [early or Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))]
+    total = sum(member.weight for member in members)
+    return tuple(replace(member, weight=member.weight / total) for member in members)
 
 
 def _fit_all(
-    objective: CrossValidation, waiting: Sequence[tuple[Mapping[str, Any], float]], budget: Budget
-) -> list[Member]:
+    objective: CrossValidation, waiting: Mapping[int, tuple[Mapping[str, Any], float]], budget: Budget
+) -> dict[int, Member]:
+    """Fit side by side until the time is up."""
     limits = Limits(memory=budget.trial_memory)
+    ready: dict[int, Member] = {}
     with LocalExecutor(min(budget.workers, len(waiting))) as executor:
-        tasks = {executor.submit(objective.refit, config_of(row), limits=limits): (row, w) for row, w in waiting}
-        ready: list[Member] = []
-        while tasks and budget.remaining > 0:
-            for outcome in executor.wait(0.95 * budget.remaining):
-                row, weight = tasks.pop(outcome.task)
+        tasks = {
+            executor.submit(objective.refit, config_of(row), limits=limits): place
+            for place, (row, _) in waiting.items()
+        }
+        while tasks and budget.remaining > _CLOSING:
+            for outcome in executor.wait(budget.remaining - _CLOSING):
+                place = tasks.pop(outcome.task)
+                row, weight = waiting[place]
                 if outcome.ending is Ending.RETURNED:
-                    ready.append(Member(row["model"], row["config"], outcome.value, weight))
+                    ready[place] = Member(row["model"], row["config"], outcome.value, weight)
                 else:
                     _say_why(row, outcome.reason)
-            if budget.remaining < 0.05 * budget.seconds / len(waiting):
-                break
-        for row, _ in tasks.values():
-            _say_why(row, "there was no time left")
+        for place in tasks.values():
+            _say_why(waiting[place][0], "there was no time left")
     return ready
 
 
