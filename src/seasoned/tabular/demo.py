@@ -106,5 +106,5 @@ def _rivals(X: pd.DataFrame, y: pd.Series[Any], X_test: pd.DataFrame) -> dict[st
     from sklearn.dummy import DummyClassifier
 
     raw, raw_test = (frame.assign(time=frame["time"].astype("int64")).to_numpy(dtype=float) for frame in (X, X_test))
-    models = {"class frequencies": DummyClassifier(), "default LightGBM": LGBMClassifier(verbosity=-1, random_state=0)}
+    models = {"class frequencies": DummyClassifier(), "default LightGBM": LGBMClassifier(verbosity=-1, n_jobs=1)}
     return {name: model.fit(raw, y).predict_proba(raw_test) for name, model in models.items()}
