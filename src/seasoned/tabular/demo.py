@@ -28,7 +28,7 @@ Predict the status of a storm (9 kinds) from when, where, and how low its pressu
 defined by them or they are known only later: wind speed, category, the two wind diameters, and the name. Rows of one
 storm, six hours apart, are near copies, so whole storms are held out, and whole storms validate the models."""
 _TARGET = "status"
-_CLOSING = 3.0  # seconds kept for predicting and writing
+_CLOSING = 5.0  # seconds kept for predicting and writing
 _LEAKS = ["rownames", "name", "category", "wind", "tropicalstorm_force_diameter", "hurricane_force_diameter"]
 
 
