@@ -61,7 +61,9 @@ def rivals(entry: dict[str, Any], X: pd.DataFrame, X_test: pd.DataFrame, y: pd.S
 
     raw, raw_test = ordinal_codes(X, X_test)
     regression = entry["task"] == "regression"
-    boosted = (lightgbm.LGBMRegressor if regression else lightgbm.LGBMClassifier)(random_state=0, verbosity=-1, n_jobs=1)
+    boosted = (lightgbm.LGBMRegressor if regression else lightgbm.LGBMClassifier)(
+        random_state=0, verbosity=-1, n_jobs=1
+    )
     found = {}
     for name, model in {"dummy": DummyRegressor() if regression else DummyClassifier(), "lightgbm": boosted}.items():
         start = time.perf_counter()
