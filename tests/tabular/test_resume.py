@@ -50,7 +50,7 @@ def test_a_killed_fit_goes_on(cache, tmp_path):
     search = SearchSettings(models=["linear", "histogram"], folds=2)
     resumed = AutoClassifier(trials=trials, workers=2, search=search, random_state=0).fit(X, y, resume=True)
     board = resumed.leaderboard()
-    assert (board["state"] == "complete").sum() == trials
+    assert board["state"].isin(["complete", "pruned"]).sum() == trials
     assert sorted(board["number"]) == list(range(trials)), "no trial is run twice or lost"
     assert not list(cache.glob("runs/*"))
     fresh = AutoClassifier(trials=trials, workers=2, search=search, random_state=0).fit(X, y)

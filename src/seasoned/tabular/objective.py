@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
+import warnings
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seasoned.errors import Pruned
 from seasoned.execution.resources import cpu_count
 from seasoned.tabular.models.base import Job, predict
-from seasoned.tabular.models.registry import find
+from seasoned.tabular.models.registry import BASELINE, find
 from seasoned.tabular.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -37,10 +40,12 @@ class TrialRecord:
     Attributes:
         rounds: Boosting rounds, the mean over folds; None for models without.
         fit_seconds: Seconds of one fit, the mean over folds.
+        first_loss: Loss on the first fold alone; None where it is undefined.
     """
 
     rounds: int | None
     fit_seconds: float
+    first_loss: float | None = None
 
 
 def write_arrays(folder: Path, y: NDArray[Any], folds: list[Fold], matrices: Mapping[str, NDArray[np.float64]]) -> None:
@@ -68,22 +73,28 @@ class CrossValidation:
         folder: The run folder.
         job: What models are built for.
         metric: What to measure.
+        bar: Loss on the first fold above which the other folds are not worth their time; None: all are run.
     """
 
     folder: Path
     job: Job
     metric: Metric
+    bar: float | None = None
     _arrays: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    def __getstate__(self) -> tuple[Path, Job, Metric]:
-        return self.folder, self.job, self.metric
+    def __getstate__(self) -> tuple[Path, Job, Metric, float | None]:
+        return self.folder, self.job, self.metric, self.bar
 
-    def __setstate__(self, state: tuple[Path, Job, Metric]) -> None:
-        self.folder, self.job, self.metric = state
+    def __setstate__(self, state: tuple[Path, Job, Metric, float | None]) -> None:
+        self.folder, self.job, self.metric, self.bar = state
         self._arrays = {}
 
     def __call__(self, config: Mapping[str, Any]) -> float:
-        """The loss of `{"model": {family: {...}}}`; lower is better."""
+        """The loss of `{"model": {family: {...}}}`; lower is better.
+
+        Raises:
+            Pruned: If the first fold's loss is above the bar.
+        """
         name, settings = _family(config)
         model, job = find(name), self._job()
         X, y = self._matrix(model.diet), self._target()
@@ -97,12 +108,32 @@ class CrossValidation:
             seconds.append(time.perf_counter() - start)
             predicted[valid] = predict(estimator, X[valid], job.n_classes)
             rounds += [] if taken is None else [taken]
+            if len(seconds) == 1:
+                first_loss = self._first_loss(y[valid], predicted[valid])
         known = ~np.isnan(predicted).reshape(len(y), -1).any(axis=1)  # a time split leaves the first rows unpredicted
         mean_rounds = round(float(np.mean(rounds))) if rounds else None
-        record = {"rounds": mean_rounds, "fit_seconds": float(np.mean(seconds))}
+        record = {"rounds": mean_rounds, "fit_seconds": float(np.mean(seconds)), "first_loss": first_loss}
         RunFolder(self.folder).write_json(_record_name(config), record)
         np.save(self._predictions_path(config), predicted.astype(np.float32))
         return self.metric.loss(y[known], predicted[known])
+
+    def _first_loss(self, y: NDArray[Any], predicted: NDArray[np.float64]) -> float | None:
+        """The first fold's loss, if it is below the bar."""
+        loss = _loss_or_none(self.metric, y, predicted)
+        if loss is not None and self.bar is not None and loss > self.bar and len(self._folds()) > 1:
+            shown, bar = self.metric.score(loss), self.metric.score(self.bar)
+            raise Pruned(
+                f"its first fold reached {self.metric.name} {shown:.5g}, not the {bar:.5g} that the race asks for"
+            )
+        return loss
+
+    def baseline_first_loss(self) -> float | None:
+        """Loss on the first fold of predicting the same for all rows; None where it is undefined."""
+        (train, valid), *_ = self._folds()
+        X, y = np.zeros((len(self._target()), 1)), self._target()
+        estimator = BASELINE.build({}, self.job)
+        BASELINE.fit(estimator, (X[train], y[train]), None)
+        return _loss_or_none(self.metric, y[valid], predict(estimator, X[valid], self.job.n_classes))
 
     def record(self, config: Mapping[str, Any]) -> TrialRecord:
         """What the trial of this configuration left."""
@@ -154,6 +185,17 @@ class CrossValidation:
                 self._arrays["folds"] = [(stored[f"t{i}"], stored[f"v{i}"]) for i in range(len(stored.files) // 2)]
         folds: list[Fold] = self._arrays["folds"]
         return folds
+
+
+def _loss_or_none(metric: Metric, y: NDArray[Any], predicted: NDArray[np.float64]) -> float | None:
+    """The loss on a part of the rows; None where the metric needs more, such as a second class."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a part lacks a class is no news to anybody
+        try:
+            loss = metric.loss(y, predicted)
+        except ValueError:
+            return None
+    return loss if math.isfinite(loss) else None
 
 
 def _family(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ _TRIAL_SHARE = 0.25  # of the time limit, plus a worker's start; one slow config
 _FIT_SHARE = 0.75  # of a trial's time, for the fits of its folds; the rest is for predictions
 _FIRST_SHARE = 0.5  # of the time limit; the first trial may need it, for without it there is no model at all
 _WARM_UP = 2.0  # seconds a worker may need to start and import, until it is measured
+_RACE_SHARE = 0.25  # of the gap between the best default and the baseline, on the first fold
+_AFTER_INTERRUPT = 2.0  # seconds that somebody who pressed Ctrl-C has to wait for the models
 _CLOSING = 0.5  # seconds kept for fetching the model and tidying up
 
 
@@ -60,11 +63,15 @@ def search(objective: CrossValidation, models: Sequence[Model], storage: str, fo
     early: Member | None = None
     try:
         early = _first_model(study, objective, budget)
-        _run(study, objective, folds, budget)
+        if budget.trials is None or budget.trials > len(defaults):
+            _run(study, objective, folds, budget, len(defaults))
+            objective.bar = _bar(objective, defaults)
+        _run(study, objective, folds, budget, budget.trials)
     except AllTrialsFailed as error:
         logger.warning("no model could be fitted, so the baseline predicts: %s", error)
     except KeyboardInterrupt:
-        logger.warning("interrupted; the best model so far is fitted. Interrupt again to give up.")
+        logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
+        budget = replace(budget, deadline=min(budget.deadline, time.monotonic() + _AFTER_INTERRUPT))
     trials = tuple(_row(trial) for trial in study.trials)
     study.close()
     chosen = choose_members(objective, trials, budget.members)
@@ -86,8 +93,8 @@ def _first_model(study: Study, objective: CrossValidation, budget: Budget) -> Me
     return fit_one(objective, first, 0.8 * budget.remaining, budget) if first["state"] == "complete" else None
 
 
-def _run(study: Study, objective: CrossValidation, folds: int, budget: Budget) -> None:
-    """Trials until the number is reached, or just the time for the last fit is left.
+def _run(study: Study, objective: CrossValidation, folds: int, budget: Budget, target: int | None) -> None:
+    """Trials until there are `target` of them, or just the time for the last fits is left.
 
     How long that fit takes is not known at first, so time is kept for the slowest trial allowed; once the best is
     known, what it does not need goes to more trials.
@@ -98,14 +105,14 @@ def _run(study: Study, objective: CrossValidation, folds: int, budget: Budget) -
     while budget.remaining - reserve > 0.02 * budget.seconds:
         study.optimize(
             objective,
-            trials=budget.trials,
+            trials=target,
             time_limit=budget.remaining - reserve,
             workers=budget.workers,
             trial_time_limit=budget.remaining - reserve if budget.trials else trial_seconds + max(warm_up, _WARM_UP),
             trial_memory=budget.trial_memory,
         )
         rows = [_row(trial) for trial in study.trials]
-        if budget.trials and sum(row["state"] in {"complete", "failed"} for row in rows) >= budget.trials:
+        if target and sum(row["state"] in {"complete", "failed", "pruned"} for row in rows) >= target:
             return
         if chosen := choose_members(objective, rows, budget.members):
             fits = [foreseen(objective, row, folds) for row, _ in chosen]
@@ -113,6 +120,18 @@ def _run(study: Study, objective: CrossValidation, folds: int, budget: Budget) -
     if budget.trials:
         limit = budget.seconds
         logger.warning("the limit of %g s came before %d trials, so the result depends on it.", limit, budget.trials)
+
+
+def _bar(objective: CrossValidation, defaults: Sequence[Mapping[str, Any]]) -> float | None:
+    """The race: a quarter of the way from the best default's first fold back to predicting the same for all rows.
+
+    The bar is fixed once all defaults have finished, so that a search by trials does not depend on time.
+    """
+    losses = [loss for config in defaults if (loss := objective.record(config).first_loss) is not None]
+    nothing = objective.baseline_first_loss()
+    if not losses or nothing is None or nothing <= min(losses):
+        return None
+    return min(losses) + _RACE_SHARE * (nothing - min(losses))
 
 
 def _warm_up(objective: CrossValidation, first: Mapping[str, Any], folds: int) -> float:
