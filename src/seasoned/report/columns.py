@@ -1,0 +1,47 @@
+"""What the schema saw in each column, and what the column plan made of it, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from seasoned.report.data import ColumnRow
+from seasoned.tabular.columns.text import TextColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seasoned.tabular.columns.plan import ColumnPlan
+    from seasoned.tabular.schema import Column
+
+__all__ = ["column_rows"]
+
+_DROPPED: Final = "Left out: the same value in every row, or none at all."
+_NUMBER: Final = "The number; for linear models scaled, with the median where it is missing."
+_DATE: Final = "8 numbers: year, month, day, day of the week and of the year, hour, minute, days since 2000."
+
+
+def column_rows(plan: ColumnPlan) -> tuple[ColumnRow, ...]:
+    """A row for each column of the table, in its order."""
+    encoders = {encoder.name: encoder for encoder in plan.encoders}
+    return tuple(ColumnRow(column.name, column.kind, _became(column, encoders)) for column in plan.schema.columns)
+
+
+def _became(column: Column, encoders: Mapping[str, object]) -> str:
+    encoder = encoders.get(column.name)
+    if encoder is None:
+        return _DROPPED
+    if column.kind == "number":
+        return _NUMBER
+    if column.kind == "date":
+        return _DATE if column.format is None else f"{_DATE} Read as {column.format}."
+    if isinstance(encoder, TextColumn):
+        return _text(encoder)
+    levels = getattr(encoder, "levels", 0)
+    return f"{levels} levels: a code for trees, a column for each level for linear models."
+
+
+def _text(column: TextColumn) -> str:
+    if column.encoder is None:
+        return "1 number: how often the same text occurs. There was no time, or nothing to learn, for its content."
+    components = column.encoder.n_components_
+    return f"{1 + components} numbers: {components} components of its character n-grams, and how often it occurs."

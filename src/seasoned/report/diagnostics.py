@@ -1,0 +1,195 @@
+"""How good predictions are, as plain numbers: confusion, ranking, calibration, residuals; no plotting here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
+
+__all__ = [
+    "Calibration",
+    "Confusion",
+    "Curve",
+    "Histogram",
+    "Pairs",
+    "calibration",
+    "confusion",
+    "pairs",
+    "precision_recall",
+    "residual_histogram",
+    "roc",
+]
+
+_MOST_POINTS: Final = 400  # of a curve; a screen shows no more
+_MOST_DOTS: Final = 1_500  # of a scatter; more is a cloud, and a larger file
+_Z: Final = 1.959963984540054  # of a two-sided interval of 95 %
+
+
+class Confusion(NamedTuple):
+    """Rows by true class (first axis) and predicted class.
+
+    Attributes:
+        labels: The classes shown; the last is "other" if some were put together.
+        counts: Shape (k, k).
+    """
+
+    labels: tuple[str, ...]
+    counts: NDArray[np.int64]
+
+
+class Curve(NamedTuple):
+    """A curve in the unit square and the area under it."""
+
+    x: Floats
+    y: Floats
+    area: float
+
+
+class Calibration(NamedTuple):
+    """How often what was predicted came true, bin by bin; empty bins are left out.
+
+    Attributes:
+        predicted: Mean predicted probability of each bin, shape (b,).
+        observed: Share of its rows where it came true, shape (b,).
+        low, high: Wilson's interval of 95 % for `observed`, shape (b,).
+        counts: Rows in each bin, shape (b,).
+    """
+
+    predicted: Floats
+    observed: Floats
+    low: Floats
+    high: Floats
+    counts: NDArray[np.int64]
+
+
+class Pairs(NamedTuple):
+    """True and predicted numbers of the rows shown, and how many rows there were."""
+
+    truth: Floats
+    predicted: Floats
+    rows: int
+
+
+class Histogram(NamedTuple):
+    """Counts between edges; the outer bins hold everything beyond them too."""
+
+    edges: Floats
+    counts: NDArray[np.int64]
+
+
+def confusion(truth: NDArray[Any], predicted: Floats, labels: tuple[str, ...], most: int = 20) -> Confusion:
+    """Rows by true and most probable class; beyond `most` classes the rarest are put together.
+
+    Args:
+        truth: Class codes, shape (n,).
+        predicted: Probabilities, shape (n, classes).
+        labels: Names of the classes.
+        most: Largest number of rows and columns of the table.
+
+    Example:
+        >>> predicted = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
+        >>> confusion(np.array([0, 1, 1]), predicted, ("no", "yes")).counts.tolist()
+        [[1, 0], [1, 1]]
+    """
+    k = len(labels)
+    guess = np.argmax(predicted, axis=1)
+    counts = np.bincount(truth * k + guess, minlength=k * k).reshape(k, k).astype(np.int64)
+    if k <= most:
+        return Confusion(labels, counts)
+    frequent = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[: most - 1])
+    place = np.full(k, most - 1)
+    place[frequent] = np.arange(most - 1)
+    merged = np.zeros((most, most), dtype=np.int64)
+    np.add.at(merged, (place[:, None], place[None, :]), counts)
+    return Confusion((*(labels[index] for index in frequent), f"{k - most + 1} others"), merged)
+
+
+def roc(truth: NDArray[Any], score: Floats) -> Curve:
+    """True-positive rate against false-positive rate (Fawcett 2006, An introduction to ROC analysis, algorithm 1).
+
+    Args:
+        truth: 1 for the positive class, else 0, shape (n,); both occur.
+        score: Probability of the positive class, shape (n,).
+    """
+    hits, alarms = _cumulated(truth, score)
+    x, y = np.append(0.0, alarms / alarms[-1]), np.append(0.0, hits / hits[-1])
+    return _thinned(x, y, float(np.trapezoid(y, x)))
+
+
+def precision_recall(truth: NDArray[Any], score: Floats) -> Curve:
+    """Precision against recall; the area is the average precision, sum of (R_k - R_k-1) P_k.
+
+    Args:
+        truth: 1 for the positive class, else 0, shape (n,); a 1 occurs.
+        score: Probability of the positive class, shape (n,).
+    """
+    hits, alarms = _cumulated(truth, score)
+    recall, precision = hits / hits[-1], hits / (hits + alarms)
+    area = float(np.sum(np.diff(recall, prepend=0.0) * precision))
+    return _thinned(np.append(0.0, recall), np.append(precision[0], precision), area)
+
+
+def _cumulated(truth: NDArray[Any], score: Floats) -> tuple[Floats, Floats]:
+    """True and false positives at each distinct threshold, from the highest score down."""
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # tied scores enter together
+    hits = np.cumsum(truth[order] == 1)[last].astype(np.float64)
+    return hits, last + 1.0 - hits
+
+
+def _thinned(x: Floats, y: Floats, area: float) -> Curve:
+    """The curve at no more points than a screen shows."""
+    if len(x) <= _MOST_POINTS:
+        return Curve(x, y, area)
+    kept = np.unique(np.linspace(0, len(x) - 1, _MOST_POINTS).round().astype(np.int64))
+    return Curve(x[kept], y[kept], area)
+
+
+def calibration(truth: NDArray[Any], predicted: Floats, bins: int = 10) -> Calibration:
+    """Reliability in bins of equal width: of the positive class, or with more classes of the most probable one.
+
+    Args:
+        truth: Class codes, shape (n,).
+        predicted: Probabilities, shape (n, classes).
+        bins: Number of bins between 0 and 1.
+    """
+    if predicted.shape[1] == 2:
+        confidence, came_true = predicted[:, 1], truth == 1
+    else:
+        confidence, came_true = predicted.max(axis=1), truth == np.argmax(predicted, axis=1)
+    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    filled = counts > 0
+    n = counts[filled].astype(np.float64)
+    mean = np.bincount(place, weights=confidence, minlength=bins)[filled] / n
+    share = np.bincount(place, weights=came_true, minlength=bins)[filled] / n
+    low, high = _wilson(share, n)
+    return Calibration(mean, share, low, high, counts[filled].astype(np.int64))
+
+
+def _wilson(share: Floats, n: Floats) -> tuple[Floats, Floats]:
+    """Wilson's score interval (Wilson 1927), which stays in [0, 1] even for few rows."""
+    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+
+
+def pairs(truth: NDArray[Any], predicted: Floats) -> Pairs:
+    """True and predicted numbers, shape (n,); of many rows evenly chosen ones along the sorted truth."""
+    order = np.argsort(truth, kind="stable")
+    kept = order[np.unique(np.linspace(0, len(order) - 1, _MOST_DOTS).round().astype(np.int64))]
+    return Pairs(truth[kept].astype(np.float64), predicted[kept].astype(np.float64), len(truth))
+
+
+def residual_histogram(truth: NDArray[Any], predicted: Floats, bins: int = 30) -> Histogram:
+    """How large the errors (predicted - true) are, between their percentiles 0.5 and 99.5."""
+    residuals = np.asarray(predicted, dtype=np.float64) - truth
+    reach = float(np.max(np.abs(np.percentile(residuals, [0.5, 99.5])))) or 1.0  # symmetric, so that 0 is the middle
+    edges = np.linspace(-reach, reach, bins + 1)
+    counts, _ = np.histogram(np.clip(residuals, -reach, reach), edges)
+    return Histogram(edges, counts.astype(np.int64))

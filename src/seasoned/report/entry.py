@@ -1,0 +1,35 @@
+"""The one call that makes a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from seasoned.report.gather import report_data
+from seasoned.report.html import write_report
+
+__all__ = ["report"]
+
+
+def report(estimator: Any, path: str | Path, X: Any = None, y: Any = None) -> Path:
+    """Write one self-contained HTML file about a fitted estimator.
+
+    Args:
+        estimator: A fitted AutoClassifier or AutoRegressor, a loaded one included.
+        path: The file to write; an existing one is replaced.
+        X: Rows to judge the model on, best such that it has not seen. With them the report shows the errors, and which
+            columns matter.
+        y: The target of these rows.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InvalidInput: If only one of X and y is given, they do not fit the model, or the folder does not exist.
+
+    Example:
+        >>> from seasoned.report import report
+        >>> report(model, "report.html", X_test, y_test)  # doctest: +SKIP
+        PosixPath('report.html')
+    """
+    return write_report(report_data(estimator, X, y), Path(path))

@@ -1,0 +1,181 @@
+"""From a fitted estimator to the data of its report."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.report.columns import column_rows
+from seasoned.report.data import Importance, MemberRow, Predictions, ReportData, TrialRow
+from seasoned.report.importance import permutation_importance
+from seasoned.tabular.tables import to_frame, to_series
+from seasoned.tabular.target import encode
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.fitted import Fitted
+
+__all__ = ["report_data"]
+
+_PACKAGES: Final = ("seasoned", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skrub")
+_MOST_ROWS: Final = 2_000  # for importance; more rows change the order of columns rarely, and cost time always
+_REPEATS: Final = 5
+_SECONDS: Final = 60.0  # for importance, so that a wide table does not hold up the report
+
+
+def report_data(estimator: Any, X: Any = None, y: Any = None) -> ReportData:
+    """What the report of this estimator tells.
+
+    Args:
+        estimator: A fitted AutoClassifier or AutoRegressor.
+        X: Rows to judge the model on, best such that it has not seen; a table as `fit` takes it.
+        y: The target of these rows.
+
+    Raises:
+        InvalidInput: If only one of X and y is given, they differ in length, or the table lacks a column.
+        sklearn.exceptions.NotFittedError: If the estimator is not fitted.
+    """
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(estimator)
+    fitted: Fitted = estimator.fitted_
+    trials = _trials(fitted)
+    data = ReportData(
+        task=fitted.task,
+        metric=fitted.metric.name,
+        greater_is_better=fitted.metric.greater_is_better,
+        trials=trials,
+        columns=column_rows(fitted.plan),
+        members=_members(fitted, trials),
+        classes=tuple(map(str, fitted.classes.tolist())),
+        code=_code(estimator),
+        notes=_notes(estimator),
+        versions=_versions(),
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+    if X is None and y is None:
+        return data
+    if X is None or y is None:
+        raise InvalidInput(f"{'X' if X is None else 'y'} is None; pass both X and y, or neither.")
+    return _judged(data, estimator, to_frame(X), to_series(y))
+
+
+def _trials(fitted: Fitted) -> tuple[TrialRow, ...]:
+    return tuple(
+        TrialRow(
+            number=trial["number"],
+            model=trial["model"],
+            state=trial["state"],
+            score=fitted.metric.score(trial["loss"]) if trial["state"] == "complete" else None,
+            seconds=trial["seconds"],
+            error=trial["error"],
+            config=trial["config"],
+            elapsed=trial.get("elapsed"),
+        )
+        for trial in fitted.trials
+    )
+
+
+def _members(fitted: Fitted, trials: tuple[TrialRow, ...]) -> tuple[MemberRow, ...]:
+    """The members with what each reached alone, from the trial of the same configuration."""
+    rows = []
+    for member in fitted.members:
+        same = (t for t in trials if t.score is not None and (t.model, t.config) == (member.name, member.config))
+        origin = next(same, None)
+        score, number = (None, None) if origin is None else (origin.score, origin.number)
+        rows.append(MemberRow(member.name, member.weight, score, number, member.config))
+    return tuple(rows)
+
+
+def _judged(data: ReportData, estimator: Any, frame: pd.DataFrame, target: pd.Series[Any]) -> ReportData:
+    """The data with what the model does on these rows; rows without a target are left out."""
+    if len(frame) != len(target):
+        raise InvalidInput(f"X has {len(frame)} rows and y has {len(target)}; pass one target a row.")
+    kept = target.notna().to_numpy(dtype=np.bool_)
+    if not kept.any():
+        raise InvalidInput(f"none of the {len(target)} rows has a target; pass rows whose answer is known.")
+    fitted: Fitted = estimator.fitted_
+    frame, target = frame[kept].reset_index(drop=True), target[kept].reset_index(drop=True)
+    truth = encode(target, fitted.classes) if len(fitted.classes) else target.to_numpy(dtype=np.float64)
+    predicted = fitted.predict(frame)
+    return replace(
+        data,
+        predictions=Predictions(truth, predicted, unseen=False, score=_score(fitted, truth, predicted)),
+        importance=_importance(estimator, frame, truth),
+        target=None if target.name is None else str(target.name),
+    )
+
+
+def _score(fitted: Fitted, truth: NDArray[Any], predicted: NDArray[np.float64]) -> float | None:
+    """The metric on these rows; None where it is not defined, as roc_auc is not for rows of one class."""
+    if len(fitted.classes) and len(np.unique(truth)) == 1:
+        return None
+    try:
+        return fitted.metric.score(fitted.metric.loss(truth, predicted))
+    except ValueError:  # scikit-learn's word for rows that lack a class
+        return None
+
+
+def _importance(estimator: Any, frame: pd.DataFrame, truth: NDArray[Any]) -> Importance | None:
+    """Permutation importance on at most 2,000 of the rows, the same ones each time."""
+    from threadpoolctl import threadpool_limits
+
+    fitted: Fitted = estimator.fitted_
+    rng = np.random.default_rng(0)
+    rows = np.sort(rng.permutation(len(frame))[:_MOST_ROWS])
+    chosen, answers = frame.iloc[rows].reset_index(drop=True), truth[rows]
+    used = [column.name for column in fitted.plan.schema.used]
+    with threadpool_limits(1):  # a few rows, thousands of trees: threads would wait for each other at each of them
+        if _score(fitted, answers, fitted.predict(chosen)) is None:
+            return None
+        return permutation_importance(
+            estimator, chosen, answers, fitted.metric.loss, _REPEATS, rng, columns=used, seconds=_SECONDS
+        )
+
+
+def _code(estimator: Any) -> str:
+    """Python that repeats the fit: the estimator with the parameters that are not their defaults."""
+    defaults = type(estimator)().get_params(deep=False)
+    given = estimator.get_params(deep=False)
+    changed = {name: value for name, value in given.items() if not _same(value, defaults[name])}
+    arguments = ", ".join(f"{name}={_literal(value)}" for name, value in changed.items())
+    name = type(estimator).__name__
+    return f"from seasoned import {name}\n\nmodel = {name}({arguments})\nmodel.fit(X, y)"
+
+
+def _literal(value: Any) -> str:
+    """The value as Python, or dots where that would be long or would not say what it was."""
+    text = repr(value)
+    return text if len(text) <= 120 and " at 0x" not in text else "..."
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(value == default)
+
+
+def _notes(estimator: Any) -> tuple[str, ...]:
+    notes = []
+    if not isinstance(estimator.random_state, int):
+        notes.append("random_state was no number, so another fit draws other configurations.")
+    if estimator.trials is None:
+        notes.append("trials was not set, so how many configurations are tried depends on the machine's speed.")
+    return tuple(notes)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # run from a checkout that was never installed
+            found[name] = "not installed"
+    found["platform"] = platform.platform(terse=True)
+    return found

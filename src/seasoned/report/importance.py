@@ -1,0 +1,101 @@
+"""Permutation importance: how much a model's predictions depend on each column of the raw table.
+
+Breiman (2001), Random forests, section 10; Fisher, Rudin and Dominici (2019), All models are wrong, but many are
+useful, JMLR 20(177): the loss after shuffling a column, minus the loss before.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.report.data import Importance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Loss = Callable[[NDArray[Any], NDArray[Any]], float]
+
+__all__ = ["permutation_importance"]
+
+
+def permutation_importance(
+    estimator: Any,
+    X: pd.DataFrame,
+    y: NDArray[Any],
+    metric: Loss,
+    repeats: int = 5,
+    rng: np.random.Generator | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    seconds: float | None = None,
+) -> Importance:
+    """The increase of the loss when a column is shuffled, for any model.
+
+    Columns that say the same share their importance: while one is shuffled, the model reads the other. Measured on
+    rows that the model has not seen it says what helps to predict, on others what was memorised.
+
+    Args:
+        estimator: Has `predict_proba` or else `predict`; it gets frames like X.
+        X: The raw table, one row per value of y.
+        y: The truth as `metric` takes it, shape (n,).
+        metric: From y and what the estimator predicts to a loss (lower is better).
+        repeats: Shuffles of each column; at least 1.
+        rng: Source of the shuffles.
+        columns: Which columns to measure; all if None.
+        seconds: Stop after this time, with fewer repeats or fewer columns; the result then depends on time.
+
+    Raises:
+        InvalidInput: If there are no rows, no repeats, or another number of values in y.
+
+    Example:
+        >>> import pandas as pd
+        >>> class Model:
+        ...     def predict(self, X):
+        ...         return X["a"].to_numpy()
+        >>> X = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 1.0, 2.0, 2.0]})
+        >>> mse = lambda y, predicted: float(((y - predicted) ** 2).mean())
+        >>> permutation_importance(Model(), X, X["a"].to_numpy(), mse, rng=np.random.default_rng(0)).mean[1]
+        0.0
+    """
+    if repeats < 1:
+        raise InvalidInput(f"repeats is {repeats}; shuffle each column at least once.")
+    if len(X) == 0 or len(X) != len(y):
+        raise InvalidInput(f"X has {len(X)} rows and y has {len(y)} values; give the same number, at least 1.")
+    predict = getattr(estimator, "predict_proba", None) or estimator.predict
+    rng = np.random.default_rng() if rng is None else rng
+    names = list(X.columns) if columns is None else list(columns)
+    stop = None if seconds is None else time.monotonic() + seconds
+    before = metric(y, predict(X))
+    found: dict[str, list[float]] = {}
+    for _ in range(repeats):  # round by round, so that a time limit costs repeats before it costs columns
+        for name in names:
+            if stop is not None and time.monotonic() > stop:
+                return _summary(found, len(names), len(X))
+            found.setdefault(name, []).append(metric(y, predict(_shuffled(X, name, rng))) - before)
+    return _summary(found, len(names), len(X))
+
+
+def _shuffled(X: pd.DataFrame, name: str, rng: np.random.Generator) -> pd.DataFrame:
+    """The table with one column in another order; its dtype stays."""
+    order = rng.permutation(len(X))
+    changed = X.copy(deep=False)
+    changed[name] = X[name].iloc[order].set_axis(X.index)
+    return changed
+
+
+def _summary(found: dict[str, list[float]], wanted: int, rows: int) -> Importance:
+    return Importance(
+        names=tuple(map(str, found)),
+        mean=tuple(float(np.mean(values)) for values in found.values()),
+        spread=tuple(float(np.std(values)) for values in found.values()),
+        rows=rows,
+        repeats=min((len(values) for values in found.values()), default=0),
+        left_out=wanted - len(found),
+    )

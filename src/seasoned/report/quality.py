@@ -1,0 +1,178 @@
+"""The sections of the page about the model's predictions: how good they are, and which columns matter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.report import diagnostics
+from seasoned.report.data import Predictions
+from seasoned.report.markup import Markup, joined, raw, tag
+from seasoned.report.render import importance_picture
+from seasoned.report.render_quality import (
+    calibration_picture,
+    pairs_picture,
+    precision_recall_picture,
+    residuals_picture,
+    roc_picture,
+)
+from seasoned.report.sections import Section, figure
+from seasoned.report.wording import number, plural, short
+
+if TYPE_CHECKING:
+    from seasoned.report.data import ReportData
+
+__all__ = ["importance", "predictions"]
+
+_FEW: Final = 4  # classes whose confusion matrix fits into half of the page
+
+
+def predictions(data: ReportData) -> Section:
+    """How good the predictions are, as far as it is known."""
+    heading = "How good it is"
+    known = None if data.predictions is None else _known(data.predictions)
+    if known is None or not len(known.truth):
+        hint = "Give the report rows whose answer is known (X and y), best such that the model has not seen, and it "
+        return Section(
+            "quality", heading, tag("p", f"{hint}shows here where the model is right and where it is wrong.")
+        )
+    shown = _numbers(known) if data.task == "regression" else _classes(data, known)
+    return Section("quality", heading, joined([_where(data, known), *shown]))
+
+
+def _known(given: Predictions) -> Predictions:
+    """Without the rows that nobody predicted: a split by time leaves the first ones out."""
+    finite = np.isfinite(given.predicted).reshape(len(given.truth), -1).all(axis=1) & np.isfinite(given.truth)
+    return Predictions(given.truth[finite], given.predicted[finite], given.unseen, given.score)
+
+
+def _where(data: ReportData, known: Predictions) -> Markup:
+    rows = plural(len(known.truth), "row")
+    score = "" if known.score is None else f" There, {data.metric} is {number(known.score)}."
+    if known.unseen:
+        return tag("p", f"From {rows} of the fit, each predicted by models that had not seen it.{score}")
+    warning = "If the model was fitted on them, all of this looks better than it is."
+    return tag("p", f"From {rows} given to this report.{score} {warning}")
+
+
+def _classes(data: ReportData, known: Predictions) -> list[Markup]:
+    table = _confusion(data, known)
+    binary = len(data.classes) == 2
+    what = f"of {short(data.classes[1])}" if binary else "of the most likely class"
+    reliable = figure(
+        "calibration",
+        calibration_picture(diagnostics.calibration(known.truth, known.predicted), what),
+        "Are the probabilities right?",
+        "Near the dotted line, what was predicted with 70 % came true in 70 % of cases. Bars above and below: 95 % "
+        "interval.",
+    )
+    if len(data.classes) > _FEW:  # a wide table needs the whole width
+        return [table, reliable]
+    both = tag("div", table, reliable, class_="pair")
+    if not binary or len(np.unique(known.truth)) < 2:
+        return [both]
+    return [both, _ranking(data.classes[1], known)]
+
+
+def _ranking(positive: str, known: Predictions) -> Markup:
+    score = known.predicted[:, 1]
+    over, under = diagnostics.roc(known.truth, score), diagnostics.precision_recall(known.truth, score)
+    share = float(np.mean(known.truth == 1))
+    name = short(positive)
+    return tag(
+        "div",
+        figure(
+            "roc",
+            roc_picture(over),
+            f"ROC curve, area {over.area:.3f}",
+            f"{name} is the positive class. Each point is a threshold; a coin would follow the dotted line.",
+        ),
+        figure(
+            "precision-recall",
+            precision_recall_picture(under, share),
+            f"Precision and recall, average precision {under.area:.3f}",
+            f"How often {name} is right, if so many are to be found. Dotted: its share of all rows, {share:.0%}.",
+        ),
+        class_="pair",
+    )
+
+
+def _confusion(data: ReportData, known: Predictions) -> Markup:
+    found = diagnostics.confusion(known.truth, known.predicted, data.classes)
+    right = float(np.mean(np.argmax(known.predicted, axis=1) == known.truth))
+    labels = [tag("th", short(label, 18), scope="col", title=label) for label in found.labels]
+    head = tag("thead", tag("tr", tag("th", raw("true &darr; &ensp; predicted &rarr;"), class_="corner"), *labels))
+    rows = [
+        tag("tr", tag("th", short(label, 18), scope="row", title=label), *_cells(counts, index))
+        for index, (label, counts) in enumerate(zip(found.labels, found.counts, strict=True))
+    ]
+    table = tag(
+        "table", head, tag("tbody", *rows), class_="confusion few" if len(found.labels) <= _FEW else "confusion"
+    )
+    caption = tag(
+        "figcaption",
+        tag("h3", "Which classes are confused?"),
+        tag("p", f"{right:.1%} of rows get the right class. Percentages are of the rows of that true class."),
+    )
+    box = tag("div", table, class_="scroll", tabindex="0", role="region", aria_label="Confusion matrix")
+    return tag("figure", caption, box, id="confusion")
+
+
+def _cells(counts: np.ndarray[Any, Any], true: int) -> list[Markup]:
+    """Cells of one true class, the darker the larger their share; blue where right, orange where wrong."""
+    total = max(int(counts.sum()), 1)
+    cells = []
+    for place, count in enumerate(counts.tolist()):
+        share = count / total
+        colour = "69,131,196" if place == true else "221,131,48"
+        style = f"background:rgba({colour},{0.6 * share:.3f})" if count else None
+        percent = tag("small", f"{share:.0%}") if count else None
+        cells.append(tag("td", f"{count:,}", percent, style=style, class_=None if count else "none"))
+    return cells
+
+
+def _numbers(known: Predictions) -> list[Markup]:
+    residuals = known.predicted - known.truth
+    half = float(np.median(np.abs(residuals)))
+    found = diagnostics.pairs(known.truth, known.predicted)
+    drawn = "" if len(found.truth) == found.rows else f" {len(found.truth):,} of the rows are drawn."
+    return [
+        tag(
+            "div",
+            figure(
+                "pairs",
+                pairs_picture(found),
+                "Predicted and true",
+                f"On the dotted line the prediction is right.{drawn}",
+            ),
+            figure(
+                "residuals",
+                residuals_picture(diagnostics.residual_histogram(known.truth, known.predicted)),
+                "How large the errors are",
+                f"Half of the rows are off by at most {number(half, 3)}; on average the prediction is "
+                f"{number(abs(float(residuals.mean())), 2)} too {'high' if residuals.mean() > 0 else 'low'}.",
+            ),
+            class_="pair",
+        )
+    ]
+
+
+def importance(data: ReportData) -> Section:
+    """Which columns the predictions depend on."""
+    found = data.importance
+    heading = "What matters"
+    if found is None or not found.names:
+        hint = "Give the report rows whose answer is known (X and y), and it measures here how much each column helps."
+        return Section("importance", heading, tag("p", hint))
+    caption = (
+        f"How much worse {data.metric} gets when one column is shuffled: the mean of "
+        f"{plural(found.repeats, 'shuffle')} of {plural(found.rows, 'row')}, with the standard deviation. Columns that "
+        "say the same share their importance."
+    )
+    if len(found.names) > 25:
+        caption += f" The 25 most important of {len(found.names)} columns."
+    if found.left_out:
+        caption += f" There was no time for {plural(found.left_out, 'other column')}."
+    drawn = figure("importance-figure", importance_picture(found, data.metric), "Permutation importance", caption)
+    return Section("importance", heading, drawn)

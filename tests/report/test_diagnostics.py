@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
+
+from seasoned.report.diagnostics import calibration, confusion, pairs, precision_recall, residual_histogram, roc
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def binary(seed, rows=60):
+    """Truth with both classes, and scores with ties."""
+    rng = np.random.default_rng(seed)
+    truth = np.append(rng.integers(0, 2, rows), [0, 1])
+    return truth, rng.integers(0, 11, rows + 2) / 10
+
+
+@given(SEEDS)
+def test_areas_are_those_of_scikit_learn(seed):
+    truth, score = binary(seed)
+    assert roc(truth, score).area == pytest.approx(roc_auc_score(truth, score))
+    assert precision_recall(truth, score).area == pytest.approx(average_precision_score(truth, score))
+
+
+@given(SEEDS)
+def test_curves_start_and_end_where_they_must(seed):
+    truth, score = binary(seed, rows=1000)
+    curve = roc(truth, score + np.linspace(0, 0.01, len(score)))  # no ties: more points than are kept
+    assert (curve.x[0], curve.y[0], curve.x[-1], curve.y[-1]) == (0, 0, 1, 1)
+    assert (np.diff(curve.x) >= 0).all()
+    assert (np.diff(curve.y) >= 0).all()
+    assert len(curve.x) <= 400
+
+
+@given(SEEDS, st.integers(2, 40))
+def test_confusion_counts_every_row(seed, k):
+    rng = np.random.default_rng(seed)
+    truth, predicted = rng.integers(0, k, 200), rng.random((200, k))
+    found = confusion(truth, predicted, tuple(f"c{i}" for i in range(k)), most=20)
+    assert found.counts.sum() == 200
+    assert found.counts.shape == (len(found.labels),) * 2 == (min(k, 20),) * 2
+    if k <= 20:
+        np.testing.assert_array_equal(found.counts, confusion_matrix(truth, predicted.argmax(1), labels=range(k)))
+    else:
+        assert found.labels[-1] == f"{k - 19} others"
+
+
+@given(SEEDS)
+def test_calibration_is_that_of_scikit_learn_inside_its_interval(seed):
+    truth, score = binary(seed)
+    score = np.clip(score + 0.05, 0, 1)  # bin edges belong to different bins there and here
+    found = calibration(truth, np.column_stack([1 - score, score]))
+    observed, predicted = calibration_curve(truth, score, n_bins=10)
+    np.testing.assert_allclose(found.observed, observed)
+    np.testing.assert_allclose(found.predicted, predicted)
+    assert found.counts.sum() == len(truth)
+    assert (found.low - 1e-12 <= found.observed).all()
+    assert (found.observed <= found.high + 1e-12).all()
+    assert ((found.low >= 0) & (found.high <= 1)).all()
+
+
+def test_calibration_of_many_classes_is_of_the_most_likely_one():
+    found = calibration(np.array([0, 1, 2]), np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.8, 0.1, 0.1]]))
+    np.testing.assert_allclose(found.observed, [2 / 3])
+    np.testing.assert_allclose(found.predicted, [0.8])
+
+
+def test_wilson_interval_is_the_published_one():
+    found = calibration(np.array([1] * 8 + [0] * 2), np.full((10, 2), 0.5))
+    # 8 of 10: Newcombe (1998) gives 0.4902 to 0.9433
+    assert found.low[0] == pytest.approx(0.4902, abs=1e-4)
+    assert found.high[0] == pytest.approx(0.9433, abs=1e-4)
+
+
+@given(SEEDS, st.sampled_from([1, 2, 1_000, 5_000]))
+def test_pairs_are_rows_of_the_table_and_keep_the_extremes(seed, rows):
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(size=rows)
+    found = pairs(truth, truth + 1)
+    np.testing.assert_allclose(found.predicted, found.truth + 1)
+    assert (found.truth.min(), found.truth.max()) == (truth.min(), truth.max())
+    assert len(found.truth) == min(rows, 1_500)
+    assert found.rows == rows
+
+
+@given(SEEDS)
+def test_residuals_are_all_counted_and_zero_is_the_middle(seed):
+    residuals = np.random.default_rng(seed).standard_cauchy(300)
+    found = residual_histogram(np.zeros(300), residuals)
+    assert found.counts.sum() == 300
+    assert found.edges[0] == -found.edges[-1]
+    assert residual_histogram(np.zeros(3), np.zeros(3)).counts.sum() == 3

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import roc_auc_score
+
+from seasoned import AutoClassifier, load
+from seasoned.errors import InvalidInput
+from seasoned.report import report, report_data
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_fitted_model_gets_its_report(fitted, task, tmp_path):
+    model, X, y = fitted[task]
+    path = report(model, tmp_path / "report.html", X, y)
+    page = path.read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert ("Which classes are confused?" in page) == (task != "regression")
+    assert ("Predicted and true" in page) == (task == "regression")
+    assert ("ROC curve" in page) == (task == "binary")
+
+
+def test_the_data_are_those_of_the_model(fitted):
+    model, X, y = fitted["binary"]
+    data = report_data(model, X, y)
+    assert data.metric == "roc_auc"
+    assert data.classes == ("no", "yes")
+    assert data.target == "target"
+    assert [trial.number for trial in data.trials] == [0, 1]
+    assert data.complete[0].score == pytest.approx(model.leaderboard()["roc_auc"].iloc[0])
+    assert sum(member.weight for member in data.members) == pytest.approx(1)
+    assert all(member.number in {0, 1} for member in data.members)
+    assert data.predictions.score == pytest.approx(roc_auc_score(y == "yes", model.predict_proba(X)[:, 1]))
+    assert data.importance.names[int(np.argmax(data.importance.mean))] in {"size", "colour"}
+    assert "same" not in data.importance.names
+
+
+def test_every_column_says_what_became_of_it(fitted):
+    model, X, _ = fitted["binary"]
+    columns = {column.name: column for column in report_data(model).columns}
+    assert list(columns) == list(X.columns)
+    assert columns["same"].dropped
+    assert "same value in every row" in columns["same"].became
+    assert columns["colour"].became.startswith("3 levels")
+    assert columns["day"].became.endswith("Read as %Y-%m-%d.")
+    assert "n-grams" in columns["note"].became
+
+
+def test_the_code_repeats_the_fit(fitted):
+    data = report_data(fitted["regression"][0])
+    assert "random_state=0" in data.code
+    assert "metric" not in data.code  # it has its default
+    compile(data.code, "code", "exec")
+    assert data.notes == ()
+    assert data.predictions is None
+    assert data.importance is None
+
+
+def test_notes_say_what_keeps_a_fit_from_being_repeated():
+    from seasoned.report.gather import _notes
+
+    assert len(_notes(AutoClassifier())) == 2
+
+
+def test_a_loaded_model_tells_the_same(fitted, tmp_path):
+    model = fitted["multiclass"][0]
+    model.save(tmp_path / "m.seasoned")
+    before, after = report_data(model), report_data(load(tmp_path / "m.seasoned"))
+    assert (before.trials, before.columns, before.classes) == (after.trials, after.columns, after.classes)
+    assert [replace(m, config={}) for m in before.members] == [replace(m, config={}) for m in after.members]
+
+
+def test_rows_without_a_target_are_left_out(fitted):
+    model, X, y = fitted["regression"]
+    gaps = y.astype(object)
+    gaps.iloc[:30] = None
+    assert len(report_data(model, X, gaps).predictions.truth) == len(y) - 30
+
+
+def test_rows_that_lack_a_class_get_what_can_be_known(fitted):
+    model, X, y = fitted["multiclass"]
+    lacking = (y != y.iloc[0]).to_numpy()
+    data = report_data(model, X[lacking], y[lacking])
+    assert data.predictions.predicted.shape[1] == 3
+    model, X, y = fitted["binary"]
+    one = report_data(model, X[y == "no"], y[y == "no"])
+    assert one.predictions.score is None
+    assert one.importance is None
+
+
+def test_what_does_not_fit_together_is_refused(fitted, tmp_path):
+    model, X, y = fitted["binary"]
+    with pytest.raises(InvalidInput, match="y is None"):
+        report_data(model, X)
+    with pytest.raises(InvalidInput, match="one target a row"):
+        report_data(model, X, y[:-1])
+    with pytest.raises(InvalidInput, match="none of the"):
+        report_data(model, X, pd.Series([None] * len(X)))
+    with pytest.raises(InvalidInput, match="lacks the column"):
+        report_data(model, X.drop(columns="size"), y)
+    with pytest.raises(NotFittedError):
+        report(AutoClassifier(), tmp_path / "report.html")
+
+
+def test_the_room_loads_nothing_heavy():
+    code = (
+        "import sys, seasoned.report; print([n for n in ('numpy', 'pandas', 'plotly', 'sklearn') if n in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
