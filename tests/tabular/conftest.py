@@ -14,7 +14,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def fitted(tmp_path_factory):
-    """A fitted estimator and its table for each task; every family gets its default tried."""
+    """A fitted estimator and its table for each task; four families get their defaults tried."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEASONED_CACHE", str(tmp_path_factory.mktemp("cache")))
         return {task: fit_messy(task, trials=5) for task in ("binary", "multiclass", "regression")}
@@ -23,5 +23,11 @@ def fitted(tmp_path_factory):
 def fit_messy(task, **options):
     X, y = messy(task)
     make = AutoRegressor if task == "regression" else AutoClassifier
-    options = {"search": SearchSettings(folds=3), "random_state": 0, "experience": None, "workers": 2, **options}
+    options = {
+        "search": SearchSettings(folds=3, models=["linear", "lightgbm", "histogram", "forest"]),
+        "random_state": 0,
+        "experience": None,
+        "workers": 2,
+        **options,
+    }
     return make(**options).fit(X, y), X, y

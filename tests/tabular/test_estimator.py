@@ -141,7 +141,7 @@ def test_a_hopeless_search_falls_back_on_the_baseline(caplog):
         ({"memory_limit": "much"}, "'much'"),
         ({"metric": "rmse"}, "rmse"),
         ({"search": "linear"}, "SearchSettings"),
-        ({"search": SearchSettings(models=["mlp"])}, "mlp"),
+        ({"search": SearchSettings(models=["oracle"])}, "oracle"),
         ({"validation": 1}, "validation is 1"),
     ],
 )

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from seasoned.tabular.models.base import Job
     from seasoned.tabular.target import Task
 
-__all__ = ["Forest"]
+__all__ = ["TREES", "Forest", "grow"]
 
-_TREES = 100
+TREES = 100
 _STEP = 10
 
 
@@ -43,29 +43,15 @@ class Forest:
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
         settings = dict(config)
-        trees = settings.pop("rounds", _TREES)
+        trees = settings.pop("rounds", TREES)
         kind = RandomForestClassifier if job.n_classes else RandomForestRegressor
         return kind(trees, random_state=job.seed, n_jobs=job.threads, **settings)
 
     def fit(
         self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
     ) -> int | None:
-        """Fit on (X, y), in a trial ten trees at a time until its time is up; returns the trees grown.
-
-        Predictions use one thread, as threads add the trees up in an order of their own.
-        """
-        if valid is None or seconds is None:
-            estimator.fit(*train)
-        else:
-            estimator.set_params(warm_start=True)
-            deadline = time.monotonic() + seconds
-            for grown in range(_STEP, estimator.n_estimators + 1, _STEP):
-                estimator.set_params(n_estimators=grown).fit(*train)
-                if time.monotonic() > deadline:
-                    break
-            estimator.set_params(warm_start=False)
-        estimator.set_params(n_jobs=1)
-        return None if valid is None else int(estimator.n_estimators)
+        """Fit on (X, y), in a trial ten trees at a time until its time is up; returns the trees grown."""
+        return grow(estimator, train, valid, seconds)
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
         """The configuration with its number of trees fixed."""
@@ -77,4 +63,23 @@ class Forest:
 
     def load(self, data: bytes) -> Any:
         """From a skops archive."""
-        return sklearn_file.load(data)
+        return sklearn_file.load(data, ("RandomForestClassifier", "RandomForestRegressor"))
+
+
+def grow(estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None) -> int | None:
+    """Fit a forest, in a trial with a limit ten trees at a time until its time is up; returns the trees of a trial.
+
+    Predictions use one thread, as threads add the trees up in an order of their own.
+    """
+    if valid is None or seconds is None:
+        estimator.fit(*train)
+    else:
+        estimator.set_params(warm_start=True)
+        deadline = time.monotonic() + seconds
+        for grown in range(_STEP, estimator.n_estimators + 1, _STEP):
+            estimator.set_params(n_estimators=grown).fit(*train)
+            if time.monotonic() > deadline:
+                break
+        estimator.set_params(warm_start=False)
+    estimator.set_params(n_jobs=1)
+    return None if valid is None else int(estimator.n_estimators)

@@ -85,7 +85,7 @@ class Histogram:
 
     def load(self, data: bytes) -> Any:
         """From a skops archive."""
-        return sklearn_file.load(data)
+        return sklearn_file.load(data, ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"))
 
 
 def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArray[Any]) -> int:

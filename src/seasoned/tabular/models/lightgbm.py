@@ -10,6 +10,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
+from seasoned.tabular.models.lightgbm_check import check_text, without_appendix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -145,15 +146,19 @@ class LightGBM:
 
     def dump(self, estimator: Booster) -> bytes:
         """LightGBM's own text, which keeps every digit, after a line with the number of classes."""
-        return f"{estimator.n_classes}\n{estimator.booster.model_to_string()}".encode()
+        return f"{estimator.n_classes}\n{without_appendix(estimator.booster.model_to_string())}".encode()
 
     def load(self, data: bytes) -> Booster:
-        """From LightGBM's own text."""
+        """From LightGBM's own text, checked first."""
         import lightgbm
 
-        classes, _, text = data.decode().partition("\n")
         try:
+            classes, _, text = data.decode("ascii").partition("\n")
+            n_classes = int(classes)
+            check_text(text, n_classes)
             booster = lightgbm.Booster(model_str=text)
-        except lightgbm.basic.LightGBMError as error:
+        except InvalidInput:
+            raise
+        except (ValueError, lightgbm.basic.LightGBMError) as error:
             raise InvalidInput(f"the LightGBM model in the file cannot be read ({error}); get another copy.") from error
-        return Booster({}, booster.current_iteration(), int(classes), booster=booster)
+        return Booster({}, booster.current_iteration(), n_classes, booster=booster)

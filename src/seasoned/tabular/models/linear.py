@@ -61,4 +61,4 @@ class Linear:
 
     def load(self, data: bytes) -> Any:
         """From a skops archive."""
-        return sklearn_file.load(data)
+        return sklearn_file.load(data, ("LogisticRegression", "Ridge"))

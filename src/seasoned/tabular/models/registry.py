@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 from seasoned.errors import InvalidInput
 from seasoned.space import Choice, Space
 from seasoned.tabular.models.baseline import Baseline
+from seasoned.tabular.models.catboost import CatBoost
+from seasoned.tabular.models.extra_trees import ExtraTrees
+from seasoned.tabular.models.extras import is_installed, require
 from seasoned.tabular.models.forest import Forest
 from seasoned.tabular.models.histogram import Histogram
 from seasoned.tabular.models.lightgbm import LightGBM
 from seasoned.tabular.models.linear import Linear
+from seasoned.tabular.models.mlp import MLP
+from seasoned.tabular.models.neighbours import Neighbours
+from seasoned.tabular.models.tree import Tree
+from seasoned.tabular.models.xgboost import XGBoost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.target import Task
 
-__all__ = ["BASELINE", "MODELS", "choose", "find", "joint_space", "register"]
+__all__ = ["BASELINE", "EXTRAS", "MODELS", "choose", "find", "joint_space", "register"]
 
 
 def register(models: Iterable[Model]) -> Mapping[str, Model]:
@@ -40,21 +47,30 @@ def register(models: Iterable[Model]) -> Mapping[str, Model]:
 
 
 BASELINE = Baseline()
-# In order of cost: their defaults are tried in this order, so the first usable model is there within seconds.
-MODELS = register([Linear(), LightGBM(), Histogram(), Forest()])
+# In order of cost: their defaults are tried in this order, so the first usable model is there within seconds, and the
+# strongest cheap family follows at once.
+MODELS = register(
+    [
+        Linear(), LightGBM(), Tree(), ExtraTrees(), Histogram(), Forest(), Neighbours(), MLP(), XGBoost(), CatBoost(),
+    ]
+)  # fmt: skip
+EXTRAS = ("xgboost", "catboost")  # families that need the package of the same name, from the extra `boosters`
 
 
 def choose(names: Sequence[str] | None) -> tuple[Model, ...]:
-    """The families of these names, in order of cost; all if None.
+    """The families of these names, in order of cost; all that are installed if None.
 
     Raises:
         InvalidInput: If a name is unknown or the list is empty.
+        MissingExtra: If a family is named whose package is not installed.
     """
     if names is None:
-        return tuple(MODELS.values())
+        return tuple(model for name, model in MODELS.items() if name not in EXTRAS or is_installed(name))
     unknown = [name for name in names if name not in MODELS]
     if unknown or not names:
         raise InvalidInput(f"there is no model {unknown or 'in an empty list'}; choose from {', '.join(MODELS)}.")
+    for name in set(names) & set(EXTRAS):
+        require(name)
     return tuple(model for name, model in MODELS.items() if name in names)
 
 

@@ -7,14 +7,10 @@ It is never widened by what a file asks for.
 from __future__ import annotations
 
 import zipfile
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
+from typing import Any, Final
 
 from seasoned.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from seasoned.tabular.models.tree_check import check_estimator
 
 __all__ = ["ALLOWED", "dump", "load"]
 
@@ -34,8 +30,12 @@ def dump(estimator: Any) -> bytes:
     return data
 
 
-def load(data: bytes) -> Any:
+def load(data: bytes, kinds: tuple[str, ...] = ()) -> Any:
     """The estimator that `dump` wrote, its trees checked.
+
+    Args:
+        data: The archive.
+        kinds: Names of the scikit-learn classes that it may be; any that the list allows if empty.
 
     Raises:
         InvalidInput: If the archive is damaged, holds a type outside the list, or a tree that points outside.
@@ -51,29 +51,9 @@ def load(data: bytes) -> Any:
         ) from None
     except (ValueError, TypeError, KeyError, AttributeError, ImportError, zipfile.BadZipFile) as error:
         raise InvalidInput(f"the model file is damaged ({error}); get another copy.") from error
-    _check_trees(estimator)
+    if kinds and not (type(estimator).__name__ in kinds and type(estimator).__module__.startswith("sklearn.")):
+        raise InvalidInput(
+            f"the model file holds a {type(estimator).__name__} instead of {' or '.join(kinds)}; refused."
+        )
+    check_estimator(estimator)
     return estimator
-
-
-def _check_trees(estimator: Any) -> None:
-    """Compiled prediction code follows children and features unchecked, so a forged tree could crash the process."""
-    for member in np.ravel(getattr(estimator, "estimators_", [])):
-        tree = member.tree_
-        inner = tree.children_left >= 0
-        _check(tree.children_left[inner], tree.children_right[inner], tree.feature[inner], inner, tree.n_features)
-    for stage in getattr(estimator, "_predictors", []):
-        for predictor in stage:
-            nodes = predictor.nodes
-            inner = nodes["is_leaf"] == 0
-            children = nodes["left"][inner].astype(np.int64), nodes["right"][inner].astype(np.int64)
-            _check(*children, nodes["feature_idx"][inner], inner, estimator.n_features_in_)
-
-
-def _check(
-    left: NDArray[Any], right: NDArray[Any], feature: NDArray[Any], inner: NDArray[np.bool_], width: int
-) -> None:
-    """Children lie behind their parent (so there is no cycle) and inside the tree, features inside the table."""
-    parent = np.flatnonzero(inner)
-    sound = (left > parent) & (right > parent) & (left < len(inner)) & (right < len(inner))
-    if not len(inner) or not sound.all() or ((feature < 0) | (feature >= width)).any():
-        raise InvalidInput("the model file holds a tree that points outside itself; it was tampered with, so refused.")

@@ -1,0 +1,67 @@
+"""Arrays as bytes (npz, never pickle), and what was read checked for kind, dimensions and values."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["dump", "load"]
+
+_LARGEST: Final = 2**31  # bytes unpacked; a small file that unpacks to more is an attack on memory
+_DAMAGE = (
+    ValueError, KeyError, OSError, EOFError, TypeError, OverflowError, MemoryError, NotImplementedError, RuntimeError,
+    SyntaxError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+def dump(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The arrays as a deflated npz archive."""
+    buffer = io.BytesIO()
+    named: dict[str, Any] = dict(arrays)
+    np.savez_compressed(buffer, **named)
+    return buffer.getvalue()
+
+
+def load(data: bytes, expected: Mapping[str, tuple[str, int]]) -> dict[str, NDArray[Any]]:
+    """The arrays that `dump` wrote.
+
+    Args:
+        data: The archive.
+        expected: Name -> data type such as "float32", and number of dimensions; nothing else may be there.
+
+    Raises:
+        InvalidInput: If it is damaged, or an array is missing, of another kind, or not finite.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > _LARGEST:
+                raise InvalidInput("the model file unpacks to more than 2 GiB, as none of this package does; refused.")
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            found = {name: archive[name] for name in archive.files}
+    except InvalidInput:
+        raise
+    except _DAMAGE as error:
+        raise InvalidInput(f"the model file is damaged ({error}); get another copy.") from error
+    if set(found) != set(expected):
+        raise InvalidInput(f"the model file holds the arrays {sorted(found)} instead of {sorted(expected)}; refused.")
+    for name, (kind, dimensions) in expected.items():
+        array = found[name]
+        if array.dtype != np.dtype(kind) or array.ndim != dimensions:
+            raise InvalidInput(
+                f"the array {name!r} of the model file is {array.dtype} with {array.ndim} dimension(s) instead of "
+                f"{kind} with {dimensions}; refused."
+            )
+        if not np.isfinite(array).all():
+            raise InvalidInput(f"the array {name!r} of the model file holds NaN or infinity; refused.")
+    return found

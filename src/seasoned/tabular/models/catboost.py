@@ -1,0 +1,230 @@
+"""CatBoost, from the extra `boosters`."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.space import Float, Int, Space
+from seasoned.tabular.models.catboost_check import check_model
+from seasoned.tabular.models.extras import require
+from seasoned.tabular.models.tree_check import forged
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.target import Task
+
+__all__ = ["CatBoost", "CatBooster"]
+
+_MOST_ROUNDS = 1000
+_PATIENCE = 50
+_LOSSES = {"binary": "Logloss", "multiclass": "MultiClass", "regression": "RMSE"}
+
+
+@dataclass(slots=True)
+class CatBooster:
+    """A CatBoost model behind scikit-learn's `predict` and `predict_proba`.
+
+    Arrays, never frames: `FeaturesData` takes numbers as float32 and level codes as byte strings; the missing level is
+    the level "-1". A plain integer matrix would make CatBoost hold all numbers as objects.
+
+    Attributes:
+        parameters: CatBoost's own parameters.
+        n_classes: Number of classes; 0 for regression.
+        categorical: Columns that hold level codes.
+        seen: The class codes among the training rows; CatBoost has no place for others.
+        width: Number of columns, once fitted.
+        booster: The fitted `catboost.CatBoost`, cut to the best round.
+    """
+
+    parameters: dict[str, Any]
+    n_classes: int
+    categorical: tuple[int, ...] = ()
+    seen: tuple[int, ...] = ()
+    width: int = 0
+    booster: Any = None
+
+    @property
+    def classes_(self) -> NDArray[np.int64]:
+        """Class codes of the columns of `predict_proba`."""
+        return np.array(self.seen if self.n_classes > 2 else range(self.n_classes), dtype=np.int64)
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the trees give for a row."""
+        return len(self.seen) if self.n_classes > 2 else 1
+
+    def fit(
+        self, X: NDArray[np.float64], y: NDArray[Any], valid: tuple[Any, Any] | None, seconds: float | None
+    ) -> None:
+        """Train; with validation rows, stop when their loss has not fallen for 50 rounds and keep the best round."""
+        library = require("catboost")
+        self.width = X.shape[1]
+        parameters = dict(self.parameters)
+        if self.n_classes > 2:
+            self.seen = tuple(np.unique(y).tolist())
+            parameters["classes_count"] = len(self.seen)
+        options: dict[str, Any] = {}
+        if valid is not None and len(watched := self._known(*valid)[1]):
+            parameters |= {"od_type": "Iter", "od_wait": _PATIENCE, "use_best_model": True}
+            options["eval_set"] = library.Pool(self._features(self._known(*valid)[0]), self._places(watched))
+            if seconds is not None:
+                options["callbacks"] = [_StopAfter(time.monotonic() + seconds)]
+        self.booster = library.CatBoost(parameters)
+        self.booster.fit(library.Pool(self._features(X), self._places(y)), **options)
+
+    def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Numbers, shape (n,)."""
+        return self._raw(X)
+
+    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities, shape (n, classes seen)."""
+        raw = self._raw(X)
+        if self.n_classes == 2:
+            raw = np.column_stack([np.zeros(len(raw)), raw])
+        shares = np.exp(raw - raw.max(axis=1, keepdims=True))
+        found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
+        return found
+
+    def _known(self, X: NDArray[np.float64], y: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[Any]]:
+        """The rows whose class is among the training rows."""
+        if self.n_classes <= 2:
+            return X, y
+        known = np.isin(y, self.seen)
+        return X[known], y[known]
+
+    def _places(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Places of class codes among those seen; numbers as they are."""
+        return np.searchsorted(self.seen, y) if self.n_classes > 2 else y
+
+    def _raw(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        pool = require("catboost").Pool(self._features(X))
+        raw = self.booster.predict(pool, prediction_type="RawFormulaVal", thread_count=1)
+        return np.asarray(raw, dtype=np.float64)
+
+    def _features(self, X: NDArray[np.float64]) -> Any:
+        """Columns of numbers, then columns of levels."""
+        library = require("catboost")
+        if X.shape[1] != self.width:
+            raise InvalidInput(f"the matrix has {X.shape[1]} columns; the model was fitted on {self.width}.")
+        levels = np.zeros(X.shape[1], dtype=np.bool_)
+        levels[list(self.categorical)] = True
+        parts: dict[str, Any] = {}
+        if not levels.all():
+            parts["num_feature_data"] = np.ascontiguousarray(X[:, ~levels], dtype=np.float32)
+        if levels.any():
+            codes = np.nan_to_num(X[:, levels], nan=-1.0).astype(np.int64)
+            parts["cat_feature_data"] = codes.astype("S").astype(object)
+        return library.FeaturesData(**parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _StopAfter:
+    """A callback that ends the training when the time is up, keeping the rounds trained."""
+
+    deadline: float
+
+    def after_iteration(self, info: Any) -> bool:  # noqa: ARG002 - CatBoost's signature
+        """Whether to go on."""
+        return time.monotonic() <= self.deadline
+
+
+@dataclass(frozen=True, slots=True)
+class CatBoost:
+    """Boosting of oblivious trees, with target statistics of category levels and of their combinations.
+
+    Defaults: the tuned defaults of Holzmüller, Grinsztajn and Steinwart 2024 ("Better by default"), with a shorter
+    patience. Space: around them, as TabArena 2025 has it.
+    """
+
+    name: str = "catboost"
+    diet: Diet = "codes"
+
+    def space(self, task: Task) -> Space:
+        """Learning rate, depth, penalties, sampling and which categories become one-hot."""
+        classes = task != "regression"
+        return Space(
+            learning_rate=Float(5e-3, 0.2, log=True, default=0.08 if classes else 0.09),
+            depth=Int(3, 9, default=7 if classes else 9),
+            l2_leaf_reg=Float(1e-5, 10.0, log=True, default=1e-5),
+            random_strength=Float(0.0, 2.0, default=0.8 if classes else 0.0),
+            subsample=Float(0.6, 1.0, default=0.9),
+            one_hot_max_size=Int(2, 100, log=True, default=15 if classes else 20),
+            leaf_estimation_iterations=Int(1, 20, log=True, default=1 if classes else 20),
+        )
+
+    def build(self, config: dict[str, Any], job: Job) -> CatBooster:
+        """Rounds are fixed where the configuration brings them, and stopped early otherwise."""
+        settings = dict(config)
+        parameters = {
+            "iterations": settings.pop("rounds", None) or _MOST_ROUNDS,
+            **settings,
+            "loss_function": _LOSSES[job.task],
+            "bootstrap_type": "Bernoulli",
+            "boosting_type": "Plain",
+            "thread_count": job.threads,
+            "random_seed": job.seed,
+            "allow_const_label": True,  # a fold may hold one class only
+            "allow_writing_files": False,
+            "logging_level": "Silent",
+        }
+        return CatBooster(parameters, job.n_classes, job.categorical)
+
+    def fit(
+        self, estimator: CatBooster, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+    ) -> int | None:
+        """Fit on (X, y), watching the loss of the validation rows; returns the best round."""
+        estimator.fit(*train, valid, seconds)
+        return None if valid is None else max(1, int(estimator.booster.tree_count_))
+
+    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
+        """The configuration with its rounds fixed."""
+        return config if rounds is None else {**config, "rounds": rounds}
+
+    def dump(self, estimator: CatBooster) -> bytes:
+        """CatBoost's own cbm (its JSON is not exact), after a line with the columns."""
+        about = {
+            "n_classes": estimator.n_classes,
+            "width": estimator.width,
+            "categorical": list(estimator.categorical),
+            "seen": list(estimator.seen),
+        }
+        model: bytes = estimator.booster._serialize_model()  # noqa: SLF001 - the public way is through a file
+        return json.dumps(about).encode() + b"\n" + model
+
+    def load(self, data: bytes) -> CatBooster:
+        """From CatBoost's own cbm, checked first."""
+        head, _, model = data.partition(b"\n")
+        estimator = _estimator(head)
+        width, categorical = estimator.width, estimator.categorical
+        check_model(model, width - len(categorical), len(categorical), estimator.outputs)
+        library = require("catboost")
+        estimator.booster = library.CatBoost()
+        try:
+            estimator.booster.load_model(blob=model)
+        except library.CatBoostError as error:
+            raise InvalidInput(f"the CatBoost model in the file cannot be read ({error}); get another copy.") from error
+        return estimator
+
+
+def _estimator(head: bytes) -> CatBooster:
+    """The estimator that the first line describes, without its trees."""
+    try:
+        found = json.loads(head)
+        n_classes, width, categorical, seen = (found[key] for key in ("n_classes", "width", "categorical", "seen"))
+        whole = all(type(value) is int for value in (n_classes, width, *categorical, *seen))
+    except (ValueError, KeyError, TypeError) as error:
+        raise forged(f"no line with the columns ({error!r})") from error
+    if not whole or n_classes < 0 or n_classes == 1 or categorical != sorted(set(categorical) & set(range(width))):
+        raise forged("impossible columns")
+    if seen != sorted(set(seen) & set(range(n_classes))) or (n_classes > 2) != bool(seen):
+        raise forged("impossible classes")
+    return CatBooster({}, n_classes, tuple(categorical), tuple(seen), width)

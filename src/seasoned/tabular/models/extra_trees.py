@@ -1,0 +1,67 @@
+"""Extremely randomised trees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seasoned.space import Categorical, Float, Int, Space
+from seasoned.tabular.models import sklearn_file
+from seasoned.tabular.models.forest import TREES, grow
+
+if TYPE_CHECKING:
+    from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.target import Task
+
+__all__ = ["ExtraTrees"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraTrees:
+    """Trees on all rows, with thresholds drawn at random (Geurts, Ernst and Wehenkel 2006).
+
+    A split that looks at most columns costs little here, since no threshold is searched for; the randomness that keeps
+    the trees apart comes from the thresholds.
+    """
+
+    name: str = "extra_trees"
+    diet: Diet = "codes"
+
+    def space(self, task: Task) -> Space:
+        """Leaf size, features per split, and the criterion for classes."""
+        classes = task != "regression"
+        space: dict[str, Any] = {
+            "min_samples_leaf": Int(1, 50, log=True, default=2),
+            "max_features": Float(0.1, 1.0, default=0.5 if classes else 1.0),
+        }
+        if classes:
+            space["criterion"] = Categorical(("gini", "entropy"))
+        return Space(space)
+
+    def build(self, config: dict[str, Any], job: Job) -> Any:
+        """100 trees, or as many as the configuration brings."""
+        from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
+        settings = dict(config)
+        trees = settings.pop("rounds", TREES)
+        kind = ExtraTreesClassifier if job.n_classes else ExtraTreesRegressor
+        return kind(trees, random_state=job.seed, n_jobs=job.threads, **settings)
+
+    def fit(
+        self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+    ) -> int | None:
+        """Fit on (X, y), in a trial ten trees at a time until its time is up; returns the trees grown."""
+        return grow(estimator, train, valid, seconds)
+
+    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
+        """The configuration with its number of trees fixed."""
+        return config if rounds is None else {**config, "rounds": rounds}
+
+    def dump(self, estimator: Any) -> bytes:
+        """As a skops archive."""
+        return sklearn_file.dump(estimator)
+
+    def load(self, data: bytes) -> Any:
+        """From a skops archive."""
+        return sklearn_file.load(data, ("ExtraTreesClassifier", "ExtraTreesRegressor"))

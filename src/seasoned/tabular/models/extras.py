@@ -1,0 +1,27 @@
+"""Optional packages of model families."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any
+
+from seasoned.errors import MissingExtra
+
+__all__ = ["is_installed", "require"]
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported, without importing it."""
+    return importlib.util.find_spec(package) is not None
+
+
+def require(package: str) -> Any:
+    """The imported package.
+
+    Raises:
+        MissingExtra: If it is not installed.
+    """
+    if not is_installed(package):
+        raise MissingExtra(f"the model {package!r} needs a package that is missing: pip install 'seasoned[boosters]'")
+    return importlib.import_module(package)

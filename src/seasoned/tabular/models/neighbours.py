@@ -1,0 +1,163 @@
+"""k nearest neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.space import Categorical, Int, Space
+from seasoned.tabular.models import arrays_file
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.target import Task
+
+__all__ = ["Neighbours", "Vote"]
+
+_MOST_ROWS: Final = 20_000  # rows remembered; more make predictions slow and bundles large, and hardly better ones
+_MOST_NEIGHBOURS: Final = 1000  # that a file may ask for
+_FILE: Final = {"X": ("float32", 2), "y": ("float64", 1), "settings": ("int64", 1)}
+
+
+@dataclass(slots=True)
+class Vote:
+    """The training rows, and how the nearest of them vote.
+
+    Class k of a row has the probability (s_k + q_k) / (m + 1): s_k is the weight of the neighbours of class k, all m
+    weights scaled to the sum m, and q_k the share of class k among all rows. This one more voter keeps probabilities
+    of seen classes above 0, as the logarithmic loss needs. A number is the weighted mean of the neighbours' numbers.
+
+    Attributes:
+        neighbours: Number of neighbours m; all rows where there are fewer.
+        power: Of the Minkowski distance: 1 or 2.
+        by_distance: Whether a neighbour's weight is 1 / distance rather than 1.
+        n_classes: Number of classes; 0 for regression.
+        seed: Chooses the rows that are remembered where there are too many.
+        X: The rows remembered, shape (n, p), float32.
+        y: Their class codes or numbers, shape (n,), float64.
+    """
+
+    neighbours: int
+    power: int
+    by_distance: bool
+    n_classes: int
+    seed: int = 0
+    X: NDArray[np.float32] | None = None
+    y: NDArray[np.float64] | None = None
+    _index: Any = None
+
+    @property
+    def classes_(self) -> NDArray[np.int64]:
+        """All class codes, seen or not."""
+        return np.arange(self.n_classes)
+
+    def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> None:
+        """Remember the rows, 20,000 at most."""
+        rows = np.arange(len(X))
+        if len(X) > _MOST_ROWS:
+            rows = np.sort(np.random.default_rng(self.seed).choice(len(X), _MOST_ROWS, replace=False))
+        self.remember(X[rows].astype(np.float32), np.asarray(y[rows], dtype=np.float64))
+
+    def remember(self, X: NDArray[np.float32], y: NDArray[np.float64]) -> None:
+        """Take rows and build the index over them; the index itself is never stored, so none can be forged."""
+        from sklearn.neighbors import NearestNeighbors
+
+        self.X, self.y = X, y
+        self._index = NearestNeighbors(n_neighbors=min(self.neighbours, len(X)), p=self.power, n_jobs=1).fit(X)
+
+    def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Numbers, shape (n,)."""
+        weights, values = self._neighbours(X)
+        return np.asarray((weights * values).sum(axis=1) / weights.sum(axis=1))
+
+    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities, shape (n, n_classes)."""
+        assert self.y is not None, "fitted or loaded first"
+        weights, values = self._neighbours(X)
+        votes = np.zeros((len(X), self.n_classes))
+        for weight, value in zip(weights.T, values.T, strict=True):
+            votes[np.arange(len(X)), value.astype(np.int64)] += weight
+        count = weights.shape[1]
+        shares = np.bincount(self.y.astype(np.int64), minlength=self.n_classes) / len(self.y)
+        found: NDArray[np.float64] = (votes * count / weights.sum(axis=1, keepdims=True) + shares) / (count + 1)
+        return found
+
+    def _neighbours(self, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weights and values of each row's neighbours, both of shape (n, m)."""
+        assert self.y is not None, "fitted or loaded first"
+        distance, place = self._index.kneighbors(X.astype(np.float32))
+        values = self.y[place]
+        if not self.by_distance:
+            return np.ones(values.shape), values
+        same = distance <= 0
+        weights = 1.0 / np.where(same, 1.0, np.maximum(distance, 1e-12))
+        return np.where(same.any(axis=1, keepdims=True), same, weights).astype(np.float64), values
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """k nearest neighbours on scaled quantities and one-hot levels."""
+
+    name: str = "neighbours"
+    diet: Diet = "dense"
+
+    def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
+        """How many neighbours, how far, and whether near ones count more."""
+        return Space(
+            neighbours=Int(1, 100, log=True, default=15),
+            weights=Categorical(("distance", "uniform")),
+            power=Categorical((2, 1)),
+        )
+
+    def build(self, config: dict[str, Any], job: Job) -> Vote:
+        """No rows yet."""
+        by_distance = config["weights"] == "distance"
+        return Vote(config["neighbours"], config["power"], by_distance, job.n_classes, job.seed)
+
+    def fit(
+        self,
+        estimator: Vote,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
+        seconds: float | None = None,  # noqa: ARG002
+    ) -> None:
+        """Remember (X, y)."""
+        estimator.fit(*train)
+
+    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
+        """Unchanged: it has no rounds."""
+        return config
+
+    def dump(self, estimator: Vote) -> bytes:
+        """The rows remembered; the index is built anew by `load`."""
+        assert estimator.X is not None, "only what was fitted is stored"
+        assert estimator.y is not None
+        settings = [estimator.neighbours, estimator.power, estimator.by_distance, estimator.n_classes]
+        return arrays_file.dump(
+            {"X": estimator.X, "y": estimator.y, "settings": np.array(settings, dtype=np.int64)},
+        )
+
+    def load(self, data: bytes) -> Vote:
+        """From the rows remembered."""
+        found = arrays_file.load(data, _FILE)
+        X, y = found["X"], found["y"]
+        if len(found["settings"]) != 4 or len(X) != len(y) or not X.size:
+            raise InvalidInput("the arrays of the neighbours file do not fit together; get another copy.")
+        neighbours, power, by_distance, n_classes = found["settings"].tolist()
+        codes = (y >= 0) & (y < n_classes) & (y == np.round(y))
+        if (
+            not 1 <= neighbours <= _MOST_NEIGHBOURS
+            or power not in {1, 2}
+            or by_distance not in {0, 1}
+            or (n_classes != 0 and not codes.all())
+        ):
+            raise InvalidInput("the neighbours file holds settings or classes outside their range; refused.")
+        vote = Vote(neighbours, power, bool(by_distance), n_classes)
+        vote.remember(np.ascontiguousarray(X), y)
+        return vote

@@ -1,0 +1,179 @@
+"""Families that test_models.py has no place for: what is theirs alone, and the boosters of the extra."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seasoned.errors import InvalidInput, MissingExtra
+from seasoned.tabular.models import extras, network
+from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.models.registry import EXTRAS, choose, find
+
+TASKS = ("binary", "multiclass", "regression")
+QUICK = {"xgboost": {"eta": 0.3, "max_depth": 4}, "catboost": {"learning_rate": 0.2, "depth": 4}}
+NAMES = ("tree", "extra_trees", "neighbours", "mlp", *EXTRAS)
+
+
+def table(task, rows=300):
+    """Numbers with gaps, a constant, and two columns of level codes, one of which decides a lot."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(rows, 5))
+    X[:, 2], X[:, 3], X[:, 4] = rng.integers(0, 40, rows), rng.integers(0, 3, rows), 1.0
+    signal = X[:, 0] + 2 * (X[:, 2] % 3 == 0) + 0.3 * rng.normal(size=rows)
+    X[::7, 0] = X[::9, 2] = np.nan
+    if task == "regression":
+        return X, 10 * signal
+    return X, np.digitize(signal, [0.5] if task == "binary" else [0.0, 1.5])
+
+
+def prepared(name, task, **changes):
+    """Family, quick configuration, job and table; a family on the dense diet gets the same without gaps."""
+    if name in EXTRAS:
+        pytest.importorskip(name, reason=f"NOT TESTED: {name} is missing; pip install 'seasoned[boosters]'")
+    X, y = table(task)
+    model = find(name)
+    job = Job(task, 0 if task == "regression" else len(set(y)), 0, categorical=(2, 3))
+    X = np.nan_to_num(X) / [1, 1, 40, 3, 1] if model.diet == "dense" else X
+    return model, model.space(task).default | QUICK.get(name, {}) | changes, job, X, y
+
+
+def fitted(name, task, **changes):
+    model, config, job, X, y = prepared(name, task, **changes)
+    estimator = model.build(config, job)
+    rounds = model.fit(estimator, (X[:200], y[:200]), (X[200:], y[200:]))
+    return model, config, job, estimator, rounds, X, y
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_family_learns_and_comes_back_bit_for_bit(name, task):
+    model, config, job, estimator, rounds, X, y = fitted(name, task)
+    found = predict(estimator, X, job.n_classes)
+    held_out, truth = found[200:], y[200:]
+    if job.n_classes:
+        np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-6)
+        assert (held_out.argmax(axis=1) == truth).mean() > np.bincount(truth).max() / len(truth) + 0.05
+    else:
+        assert np.mean((held_out - truth) ** 2) < 0.75 * truth.var()
+    loaded = model.load(model.dump(estimator))
+    np.testing.assert_array_equal(predict(loaded, X, job.n_classes), found)
+    if rounds is not None:
+        refit = model.build(model.with_rounds(config, rounds), job)
+        assert model.fit(refit, (X, y), None) is None
+        assert np.isfinite(predict(refit, X, job.n_classes)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_threads_change_nothing(name):
+    model, config, job, X, y = prepared(name, "multiclass")
+    found = []
+    for threads in (1, 2):
+        estimator = model.build(config, replace(job, threads=threads))
+        model.fit(estimator, (X[:200], y[:200]), (X[200:], y[200:]))
+        found.append(predict(estimator, X, 3))
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_class_that_a_fold_lacks(name):
+    model, config, job, X, y = prepared(name, "multiclass")
+    rows = np.flatnonzero(y != 1)
+    estimator = model.build(config, job)
+    model.fit(estimator, (X[rows], y[rows]), (X[200:], y[200:]))
+    found = predict(estimator, X, 3)
+    assert (found[:, 1] < 0.02).all()
+    np.testing.assert_array_equal(predict(model.load(model.dump(estimator)), X, 3), found)
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+@pytest.mark.parametrize("corner", [0.0, 1.0])
+def test_the_corners_of_a_boosters_space(name, corner):
+    for task in TASKS:
+        model, _, job, X, y = prepared(name, task)
+        space = model.space(task)
+        config = space.decode(np.full(len(space), corner)) | {"rounds": 3}
+        estimator = model.build(config, job)
+        model.fit(estimator, (X, y), None)
+        assert np.isfinite(predict(estimator, X, job.n_classes)).all()
+
+
+@pytest.mark.parametrize("name", ["mlp", *EXTRAS])
+def test_a_fit_stops_when_its_time_is_up(name):
+    slow = {"mlp": {"width": 256, "epochs": 256}, "xgboost": {"eta": 0.005, "max_depth": 12}}
+    model, config, job, X, y = prepared(name, "regression")
+    config |= slow.get(name, {"learning_rate": 0.005, "depth": 9})
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 20))
+    y = X[:, 0] * X[:, 1] + rng.normal(size=3000)
+    estimator = model.build(config, replace(job, categorical=()))
+    start = time.monotonic()
+    rounds = model.fit(estimator, (X[:2000], y[:2000]), (X[2000:], y[2000:]), 0.3)
+    assert time.monotonic() - start < 3, "the same fit takes 10 s or more without a limit"
+    assert 0 < rounds < (256 if name == "mlp" else 1000)
+    assert np.isfinite(estimator.predict(X)).all()
+
+
+def test_categories_are_categories_to_the_boosters():
+    for name in EXTRAS:
+        model, config, job, X, _ = prepared(name, "binary")
+        y = np.isin(X[:, 2], [3, 11, 12, 25, 26, 37]).astype(int)  # no order among the codes says so
+        estimator = model.build(config | {"rounds": 40}, job)
+        model.fit(estimator, (X, y), None)
+        assert ((predict(estimator, X, 2)[:, 1] > 0.5) == y).mean() > 0.97
+        unseen = X.copy()
+        unseen[:, 2] = 1000.0
+        assert np.isfinite(predict(estimator, unseen, 2)).all()
+
+
+def test_a_missing_package_is_left_out_and_named(monkeypatch):
+    monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: None)
+    assert not {model.name for model in choose(None)} & set(EXTRAS)
+    with pytest.raises(MissingExtra, match=r"pip install 'seasoned\[boosters\]'"):
+        choose(["linear", "xgboost"])
+
+
+def test_the_gradient_of_the_network_is_its_loss_slope():
+    rng = np.random.default_rng(0)
+    shape = network.Shape((3, 5, 4, 2))
+    vector = rng.normal(size=shape.size)
+    X = rng.normal(size=(7, 3))
+    for classes, y in ((True, np.eye(2)[rng.integers(0, 2, 7)]), (False, rng.normal(size=(7, 2)))):
+        recipe = network.Recipe(1, 7, 0.1, 0.0, 0.0, 0.0, classes)
+        found = network._gradient(shape, vector, X, y, rng, recipe)
+        ends = [[vector + step, vector - step] for step in 1e-5 * np.eye(shape.size)]
+        losses = [[network.loss_of(network.forward(shape, v, X), y, classes=classes) for v in pair] for pair in ends]
+        slope = np.diff(losses, axis=1)[:, 0] / -2e-5
+        np.testing.assert_allclose(found, slope, atol=1e-6)
+
+
+def test_neighbours_vote_as_the_docstring_says():
+    model = find("neighbours")
+    X, y = np.arange(6.0)[:, None], np.array([0, 0, 0, 0, 1, 1])
+    estimator = model.build({"neighbours": 2, "power": 2, "weights": "uniform"}, Job("binary", 2, 0))
+    model.fit(estimator, (X, y), None)
+    np.testing.assert_allclose(estimator.predict_proba(np.array([[5.2]])), [[(0 + 4 / 6) / 3, (2 + 2 / 6) / 3]])
+
+
+def test_neighbours_remember_a_bounded_number_of_rows():
+    model = find("neighbours")
+    X = np.random.default_rng(0).normal(size=(20_500, 2))
+    estimator = model.build(model.space("regression").default, Job("regression", 0, 0))
+    model.fit(estimator, (X, X[:, 0]), None)
+    assert estimator.X.shape == (20_000, 2)
+
+
+def test_a_network_never_leaves_the_range_of_its_targets():
+    _, _, _, estimator, _, X, y = fitted("mlp", "regression")
+    far = estimator.predict(1e6 * np.ones_like(X))
+    assert y.min() <= far.min() <= far.max() <= y.max()
+
+
+def test_another_width_is_an_error_and_no_crash():
+    for name in EXTRAS:
+        *_, estimator, _, X, _ = fitted(name, "binary", rounds=2)
+        with pytest.raises((InvalidInput, ValueError)):
+            estimator.predict(X[:, :2])
