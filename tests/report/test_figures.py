@@ -31,10 +31,10 @@ def test_progress_runs_in_seconds_where_they_are_known(data):
 
 def test_families_come_best_first_and_count_failures(data):
     found = figures.families(data)
-    assert [(f.model, len(f.trials), f.failed) for f in found] == [
-        ("lightgbm", 2, 0),
-        ("linear", 1, 0),
-        ("forest", 0, 1),
+    assert [(f.model, len(f.trials), f.failed, f.stopped) for f in found] == [
+        ("lightgbm", 2, 0, 1),
+        ("linear", 1, 0, 1),
+        ("forest", 0, 1, 0),
     ]
 
 

@@ -53,10 +53,13 @@ def test_every_column_says_what_became_of_it(fitted):
 
 
 def test_the_code_repeats_the_fit(fitted):
-    data = report_data(fitted["regression"][0])
+    model, X, y = fitted["regression"]
+    data = report_data(model)
     assert "random_state=0" in data.code
+    names = {"X": X, "y": y}
+    exec(data.code.removesuffix("model.fit(X, y)"), names)
+    assert names["model"].get_params() == model.get_params()
     assert "metric" not in data.code  # it has its default
-    compile(data.code, "code", "exec")
     assert data.notes == ()
     assert data.predictions is None
     assert data.importance is None

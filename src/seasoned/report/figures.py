@@ -33,11 +33,12 @@ class Progress(NamedTuple):
 
 
 class Family(NamedTuple):
-    """The trials of one model family: its scores, the best first, and how many have none."""
+    """The trials of one model family: those with a score, the best first, and how many have none."""
 
     model: str
     trials: tuple[TrialRow, ...]
     failed: int
+    stopped: int
 
 
 class Bars(NamedTuple):
@@ -69,9 +70,13 @@ def families(data: ReportData) -> tuple[Family, ...]:
     for trial in data.complete:
         scored[trial.model].append(trial)
     return tuple(
-        Family(model, tuple(trials), sum(trial.model == model for trial in data.failed))
+        Family(model, tuple(trials), _count(model, data.failed), _count(model, data.unfinished))
         for model, trials in scored.items()
     )
+
+
+def _count(model: str, trials: Sequence[TrialRow]) -> int:
+    return sum(trial.model == model for trial in trials)
 
 
 def score_range(scores: Sequence[float], *, greater_is_better: bool) -> tuple[float, float]:

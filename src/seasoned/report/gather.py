@@ -146,9 +146,10 @@ def _code(estimator: Any) -> str:
     defaults = type(estimator)().get_params(deep=False)
     given = estimator.get_params(deep=False)
     changed = {name: value for name, value in given.items() if not _same(value, defaults[name])}
-    arguments = ", ".join(f"{name}={_literal(value)}" for name, value in changed.items())
-    name = type(estimator).__name__
-    return f"from seasoned import {name}\n\nmodel = {name}({arguments})\nmodel.fit(X, y)"
+    lines = "".join(f"    {name}={_literal(value)},\n" for name, value in changed.items())
+    name, arguments = type(estimator).__name__, f"\n{lines}" if lines else ""
+    needed = f"{name}, SearchSettings" if "=SearchSettings(" in arguments else name
+    return f"from seasoned import {needed}\n\nmodel = {name}({arguments})\nmodel.fit(X, y)"
 
 
 def _literal(value: Any) -> str:
@@ -177,5 +178,5 @@ def _versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:  # run from a checkout that was never installed
             found[name] = "not installed"
-    found["platform"] = platform.platform(terse=True)
+    found["platform"] = f"{platform.system()} {platform.machine()}"
     return found

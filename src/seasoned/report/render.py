@@ -170,8 +170,8 @@ def families_picture(data: ReportData) -> Picture:
 
 
 def _counted(family: figures.Family) -> str:
-    scored = f"{len(family.trials)} scored"
-    return f"{scored}, {family.failed} failed" if family.failed else scored
+    counts = {"scored": len(family.trials), "stopped": family.stopped, "failed": family.failed}
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
 def bar_picture(bars: figures.Bars, labels: Sequence[str], hover: Sequence[str], title: str, **more: Any) -> Picture:

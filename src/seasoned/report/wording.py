@@ -63,8 +63,8 @@ def duration(seconds: float | None) -> str:
     """Seconds as people say them.
 
     Example:
-        >>> duration(0.314), duration(58.2), duration(200), duration(7300)
-        ('0.31 s', '58 s', '3 min 20 s', '2 h 2 min')
+        >>> duration(0.314), duration(58.2), duration(200), duration(7500)
+        ('0.31 s', '58 s', '3 min 20 s', '2 h 5 min')
     """
     if seconds is None:
         return "–"  # noqa: RUF001 - a dash is meant
