@@ -73,4 +73,5 @@ def _make(console: Any) -> Progress:  # a rich console; rich is imported only wh
         TimeRemainingColumn(),
         console=console,
         refresh_per_second=4,
+        transient=True,
     )
