@@ -119,5 +119,7 @@ def test_the_summary_says_it_in_plain_words(data):
     )
     alone = replace(data, members=data.members[:1], trials=data.trials[1:2], score=None, fit_seconds=None)
     assert summary(alone) == "LightGBM reached roc_auc 0.8700 in validation. 1 configuration was tried; none failed."
+    many = tuple(replace(data.members[0], model=name) for name in ("a", "b", "c", "d", "e", "a"))
+    assert "An ensemble of 6 models (a, b, c, 2 other families)" in summary(replace(data, members=many))
     assert "no configuration" in summary(replace(data, trials=())).lower()
     assert "best configuration, LightGBM, reached roc_auc 0.8700" in summary(replace(data, score=None))

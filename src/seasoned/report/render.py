@@ -165,13 +165,16 @@ def families_picture(data: ReportData) -> Picture:
     names = [f"{safe(short(family_name(f.model), 22))}<br>{safe(_counted(f))}" for f in strips]
     rows = axis(range=[len(strips) - 0.5, -0.5], tickvals=list(range(len(strips))), ticktext=names, showgrid=False)
     return picture(
-        [dots], max(46 * len(strips) + 70, 320), xaxis=axis(data.metric, range=plain([low, high])), yaxis=rows
+        [dots],
+        max(46 * len(strips) + 70, 320),
+        xaxis=axis(data.metric, range=plain([low, high]), nticks=5, tickangle=0),
+        yaxis=rows,
     )
 
 
 def _counted(family: figures.Family) -> str:
-    counts = {"scored": len(family.trials), "stopped": family.stopped, "failed": family.failed}
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    scored = len(family.trials)
+    return f"{scored} of {scored + family.stopped + family.failed} scored"  # short, for a phone's sake
 
 
 def bar_picture(bars: figures.Bars, labels: Sequence[str], hover: Sequence[str], title: str, **more: Any) -> Picture:

@@ -119,9 +119,9 @@ def failures(data: ReportData) -> Section:
 
 
 def _reason(trial: TrialRow) -> Markup:
-    return tag(
-        "span", trial.error or ("The time was up." if trial.state == "cut off" else trial.state), class_="reason"
-    )
+    kind = "reason wrong" if trial.state == "failed" else "reason"
+    known = trial.error or ("The time was up." if trial.state == "cut off" else trial.state)
+    return tag("span", known, class_=kind)
 
 
 def members(data: ReportData) -> Section | None:

@@ -142,12 +142,20 @@ def _winner(data: ReportData) -> str:
     if not data.complete:
         return "No configuration could be validated, so a simple baseline predicts."
     names = [family_name(member.model) for member in data.members]
-    one = names[0] if len(names) == 1 else f"An ensemble of {len(names)} models ({', '.join(dict.fromkeys(names))})"
+    one = names[0] if len(names) == 1 else f"An ensemble of {len(names)} models ({_listed(names)})"
     if data.final_score is None:
         best = data.complete[0]
         reached = f"The best configuration, {family_name(best.model)}, reached {data.metric} {number(best.score)}"
         return f"{reached} in validation; {one[0].lower() if len(names) > 1 else one[0]}{one[1:]} predicts."
     return f"{one} reached {data.metric} {number(data.final_score)} in validation."
+
+
+def _listed(names: list[str]) -> str:
+    """Names of families, each once; of many the first three, which are the heaviest."""
+    different = list(dict.fromkeys(names))
+    more = len(different) - 3
+    shown = different if more <= 1 else [*different[:3], plural(more, "other family", "other families")]
+    return ", ".join(shown)
 
 
 def _effort(data: ReportData) -> str:
