@@ -122,6 +122,7 @@ def test_the_demo_beats_its_rivals(tmp_path):
     order = [output.index(name) for name in ("seasoned ", "default LightGBM", "class frequencies")]
     assert order == sorted(order)
     assert (tmp_path / "demo" / "predictions.csv").exists()
+    assert (tmp_path / "demo" / "report.html").exists()
     assert load(tmp_path / "demo" / "model.seasoned").classes_.size == 9
 
 
@@ -136,3 +137,18 @@ def test_help_in_a_process_of_its_own_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "predict" in done.stdout
+
+
+def test_reports(tmp_path):
+    write("regression", tmp_path / "train.csv")
+    fitted = call("fit", "train.csv", "--target", "target", "--trials", 1, "--holdout", 0.3, "--report", "fit.html")
+    assert "report written to fit.html" in fitted.output
+    assert "Permutation importance" in (tmp_path / "fit.html").read_text()
+    call("report", "model.seasoned", "--out", "bare.html")
+    assert "Permutation importance" not in (tmp_path / "bare.html").read_text()
+    call("report", "model.seasoned", "train.csv", "--target", "target")
+    assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>")
+    assert "together, or neither" in call("report", "model.seasoned", "train.csv", code=2).stderr
+    assert "no column 'x'" in call("report", "model.seasoned", "train.csv", "--target", "x", code=2).stderr
+    nowhere = call("fit", "train.csv", "--target", "target", "--report", "none/r.html", code=2)
+    assert "no folder 'none'" in nowhere.stderr

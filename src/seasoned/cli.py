@@ -1,4 +1,4 @@
-"""The command line: `seasoned fit`, `predict`, `demo` and `runs`.
+"""The command line: `seasoned fit`, `predict`, `report`, `demo` and `runs`.
 
 Exit codes: 0 done, 2 bad input, 1 any other failure. An error is one line on stderr; `seasoned --debug ...` shows where
 it came from. Heavy packages load inside the commands, so that `--help` is quick.
@@ -15,6 +15,7 @@ import typer
 
 from seasoned import tabular
 from seasoned.errors import InvalidInput, MissingExtra, SeasonedError
+from seasoned.report import report as write_report
 from seasoned.tabular.demo import SOURCE, TASK, run_demo
 from seasoned.tabular.output import prediction_table
 from seasoned.tabular.runs import cache_folder, clear_runs, list_runs
@@ -89,6 +90,7 @@ def fit(
     out: Annotated[Path, typer.Option(help="Where to save the model.")] = Path("model.seasoned"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same command.")] = False,
     holdout: Annotated[float, typer.Option(help="Share of rows kept aside to score the model at the end.")] = 0.0,
+    report: Annotated[Path | None, typer.Option(help="Where to write an HTML report, if anywhere.")] = None,
 ) -> None:
     """Fit a model to a table and save it."""
     frame = read_table(table)
@@ -96,8 +98,9 @@ def fit(
         raise InvalidInput(
             f"{table.name} has no column {target!r}; its columns are {', '.join(map(str, frame.columns))}."
         )
-    if not out.parent.is_dir():
-        raise InvalidInput(f"there is no folder {str(out.parent)!r} to save the model in; make it first.")
+    for file in (out, report):
+        if file is not None and not file.parent.is_dir():
+            raise InvalidInput(f"there is no folder {str(file.parent)!r} to write {file.name!r} in; make it first.")
     frame = frame.dropna(subset=[target]) if frame[target].notna().any() else frame
     kind = tabular.infer_task(frame[target]) if task == "auto" else task
     train, test = _split(frame, target, kind, holdout, random_state)
@@ -110,6 +113,9 @@ def fit(
         score = model.fitted_.metric.score(-model.score(test.drop(columns=target), test[target]))
         typer.echo(f"{model.fitted_.metric.name} on {len(test)} held-out rows: {score:.5g}")
     typer.echo(f"{kind} model saved to {out}")
+    if report is not None:
+        rows = (test.drop(columns=target), test[target]) if len(test) else ()
+        typer.echo(f"report written to {write_report(model, report, *rows)}")
 
 
 def _split(
@@ -141,6 +147,30 @@ def predict(
     typer.echo(f"{len(predictions)} predictions written to {out}")
 
 
+@app.command("report")
+@_reported
+def make_report(
+    context: typer.Context,  # noqa: ARG001 - read by `_reported`
+    model: Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")],
+    table: Annotated[
+        Path | None, typer.Argument(help="Rows to judge the model on, best such that it has not seen.")
+    ] = None,
+    *,
+    target: Annotated[str | None, typer.Option(help="Name of the column to predict, in that table.")] = None,
+    out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
+) -> None:
+    """Write an HTML report about a saved model: what was tried, what it weighs, and how it does on the rows given."""
+    if (table is None) != (target is None):
+        raise InvalidInput("give a table and --target together, or neither.")
+    rows: tuple[Any, ...] = ()
+    if table is not None:
+        frame = read_table(table)
+        if target not in frame.columns:
+            raise InvalidInput(f"{table.name} has no column {target!r}; its columns are {', '.join(frame.columns)}.")
+        rows = (frame.drop(columns=target), frame[target])
+    typer.echo(f"report written to {write_report(tabular.load(model), out, *rows)}")
+
+
 @app.command()
 @_reported
 def demo(
@@ -153,7 +183,8 @@ def demo(
     result = run_demo(folder, time_limit)
     _show_leaderboard(result.model)
     _show_scores(result.scores, len(result.predictions))
-    typer.echo(f"{folder / 'model.seasoned'} and {folder / 'predictions.csv'} written")
+    write_report(result.model, folder / "report.html", *result.held_out)
+    typer.echo(f"model.seasoned, predictions.csv and report.html written to {folder}")
 
 
 @app.command()

@@ -38,11 +38,13 @@ class DemoResult:
 
     Attributes:
         model: The fitted estimator.
+        held_out: Features and status of the held-out rows.
         predictions: The held-out rows with their status, the prediction, and the probabilities.
         scores: Log loss on held-out rows (lower is better), by who predicted.
     """
 
     model: AutoClassifier
+    held_out: tuple[pd.DataFrame, pd.Series[Any]]
     predictions: pd.DataFrame
     scores: dict[str, float]
 
@@ -97,7 +99,7 @@ def run_demo(folder: Path, time_limit: float, random_state: int = 0) -> DemoResu
     predictions = X_test.assign(status=y_test).reset_index(drop=True).join(prediction_table(model, X_test))
     predictions.to_csv(folder / "predictions.csv", index=False)
     model.save(folder / "model.seasoned")
-    return DemoResult(model, predictions, scores)
+    return DemoResult(model, (X_test, y_test), predictions, scores)
 
 
 def _rivals(X: pd.DataFrame, y: pd.Series[Any], X_test: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
