@@ -1,0 +1,142 @@
+"""Whole AutoML systems on a folder of tables: quality, failures, time kept, speed, memory and size.
+
+    python benchmarks/automl.py --setup                        # makes the peers' environments under benchmarks/envs
+    python benchmarks/automl.py --datasets FOLDER --frameworks seasoned,flaml,autogluon-best,lightgbm \
+        --budget 60 --folds 0 --only adult,churn --out comparison.json
+
+The folder has a `manifest.json`: `datasets`, each with name, file (Parquet), target, task (binary, multiclass,
+regression) and metric (roc_auc, log_loss, rmse). All get the same rows of five folds, the same cores and the same
+metric; each run is a process of its own, one at a time. A result that is there is not measured again: peers' are kept
+for each version and budget in `benchmarks/results/peers/`, ours in the file given with `--out`. `--fresh` measures the
+named frameworks anew, for instance to compare speed in one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import common
+from comparison.records import Records
+from comparison.registry import FRAMEWORKS, Framework, setup
+from comparison.runner import Conditions, identity, measure
+from comparison.splits import FOLDS, folds, manifest
+from comparison.summary import DUMMY, summarize
+from comparison.text import render
+
+if TYPE_CHECKING:
+    from comparison.splits import Fold
+
+SOURCE = Path(__file__).parent.parent / "src"
+
+
+def names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def arguments(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--datasets", type=Path, metavar="FOLDER", help="tables with a manifest.json")
+    parser.add_argument("--frameworks", type=names, default=list(FRAMEWORKS), help=", ".join(FRAMEWORKS))
+    parser.add_argument("--budget", type=float, default=60, help="seconds for each fit (default 60)")
+    parser.add_argument("--folds", type=names, default=["0"], help="numbers from 0 to 4 (default 0)")
+    parser.add_argument("--only", type=names, default=[], help="names of tables; all if left out")
+    parser.add_argument("--cores", type=int, help="how many cores each process is pinned to (default all)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="JSON with our results and the summary")
+    parser.add_argument("--fresh", type=names, default=[], help="frameworks to measure again")
+    parser.add_argument(
+        "--peers", type=Path, default=common.HERE / "results" / "peers", help="where peers' results are"
+    )
+    parser.add_argument("--setup", action="store_true", help="make the environments of the named frameworks first")
+    options = parser.parse_args(words)
+    unknown = {*options.frameworks, *options.fresh} - set(FRAMEWORKS)
+    if unknown:
+        parser.error(f"no such framework: {', '.join(sorted(unknown))}; there are {', '.join(FRAMEWORKS)}")
+    if not set(options.folds) <= {str(number) for number in range(FOLDS)}:
+        parser.error(f"--folds takes numbers from 0 to {FOLDS - 1}")
+    if not options.datasets and not options.setup:
+        parser.error("give --datasets FOLDER, or --setup")
+    return options
+
+
+def source_state() -> str:
+    """A fingerprint of this package's source, for results of one version while it is being changed."""
+    digest = hashlib.sha256()
+    for file in sorted(SOURCE.rglob("*.py")):
+        digest.update(str(file.relative_to(SOURCE)).encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def conditions(options: argparse.Namespace) -> Conditions:
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+    return Conditions(options.budget, allowed[: options.cores], now)
+
+
+class Comparison:
+    """The results that are there, those still missing, and the verdict."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._conditions = conditions(options)
+        self._frameworks = [FRAMEWORKS[name] for name in dict.fromkeys([DUMMY, *options.frameworks])]
+        header = {"environment": common.environment(), "budget": options.budget}
+        self._ours = Records(options.out, header)
+        self._stores = {f.name: self._ours if f.ours else self._peer(f) for f in self._frameworks}
+        self._compared: list[dict[str, Any]] = []
+
+    def _peer(self, framework: Framework) -> Records:
+        name = f"{framework.name}-{framework.version}-{self._options.budget:g}s.json"
+        return Records(self._options.peers / name, {"framework": framework.name, "version": framework.version})
+
+    def run(self) -> dict[str, Any]:
+        """Measure what is missing, table by table; print and store the summary."""
+        for entry in manifest(self._options.datasets, self._options.only):
+            for fold in folds(self._options.datasets, entry, [int(number) for number in self._options.folds]):
+                self._compared += [self._result(framework, fold) for framework in self._frameworks]
+        summary = summarize(self._compared, self._options.frameworks)
+        states = {record["source"] for record in self._compared if "source" in record}
+        print("\n" + render(summary))
+        if len(states) > 1:
+            print(
+                f"\nseasoned's results come from {len(states)} states of its source; --fresh seasoned measures it anew."
+            )
+        peers = [record for record in self._compared if record["framework"] != "seasoned"]
+        self._ours.store({"summary": summary, "peers": peers})
+        return summary
+
+    def _result(self, framework: Framework, fold: Fold) -> dict[str, Any]:
+        """The kept result, or a new one, kept at once."""
+        store, key = self._stores[framework.name], identity(framework, fold, self._conditions)
+        old = store.find(key)
+        if old and framework.name not in self._options.fresh:
+            return old
+        with common.alone():
+            state = {"source": source_state()} if framework.ours else {}
+            record = {**measure(framework, fold, self._conditions), **state}
+        store.put(record, key)
+        seconds = record.get("fit_seconds")
+        what = record["error"] or f"{record['metric']} {record['score']:.5g}, fit {seconds:.1f} s"
+        print(f"{fold.table}, fold {fold.number}, {framework.name}: {what}", flush=True)
+        return record
+
+
+def main(words: list[str] | None = None) -> dict[str, Any] | None:
+    options = arguments(words)
+    frameworks = [FRAMEWORKS[name] for name in options.frameworks]
+    if options.setup:
+        setup(frameworks)
+    if not options.datasets:
+        return None
+    missing = [framework.name for framework in frameworks if not framework.ready]
+    if missing:
+        raise SystemExit(f"no environment for {', '.join(missing)}: run with --setup first")
+    return Comparison(options).run()
+
+
+if __name__ == "__main__":
+    main()

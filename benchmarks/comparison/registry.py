@@ -1,0 +1,84 @@
+"""Which frameworks there are, in which environment each runs, and what `--setup` installs into it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+BENCHMARKS = Path(__file__).parent.parent
+ENVIRONMENTS = BENCHMARKS / "envs"
+
+FLAML = ("flaml[automl]==2.7.0", "pandas<3", "pyarrow")  # pandas: as in its own extra `spark`
+AUTOGLUON = ("autogluon.tabular[lightgbm,xgboost,catboost,fastai]==1.6.3", "torch<=2.13.0", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Framework:
+    """One competitor.
+
+    Attributes:
+        name: As given to `--frameworks`.
+        module: The file in `frameworks/` that drives it, without `.py`.
+        package: The distribution whose version counts.
+        requirements: What its own environment needs; empty if it runs in the environment of this script.
+        pinned: The version that the requirements name; None if it is read from this environment.
+        options: Passed on to the module.
+        ours: Whether its results belong to one state of the source, and so are never kept for later comparisons.
+    """
+
+    name: str
+    module: str
+    package: str
+    requirements: tuple[str, ...] = ()
+    pinned: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    ours: bool = False
+
+    @property
+    def version(self) -> str:
+        """The version that is measured."""
+        return self.pinned or importlib.metadata.version(self.package)
+
+    @property
+    def folder(self) -> Path:
+        """Its virtual environment, if it has one of its own."""
+        return ENVIRONMENTS / f"{self.module.rstrip('_')}-{self.version}"
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of its environment."""
+        return self.folder / "bin" / "python" if self.requirements else Path(sys.executable)
+
+    @property
+    def ready(self) -> bool:
+        """Whether its environment was made, from these requirements."""
+        mark = self.folder / "ready"
+        return not self.requirements or (mark.exists() and mark.read_text() == "\n".join(self.requirements))
+
+
+FRAMEWORKS = {
+    framework.name: framework
+    for framework in (
+        Framework("seasoned", "seasoned_", "seasoned", ours=True),
+        Framework("flaml", "flaml_", "flaml", FLAML, "2.7.0"),
+        Framework("autogluon", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3"),
+        Framework("autogluon-best", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3", {"presets": "best_quality"}),
+        Framework("lightgbm", "lightgbm_", "lightgbm"),
+        Framework("dummy", "dummy_", "scikit-learn"),
+    )
+}
+
+
+def setup(frameworks: list[Framework]) -> None:
+    """Make the environments that are not there yet, or were made from other requirements."""
+    for framework in frameworks:
+        if framework.ready:
+            continue
+        print(f"{framework.name}: installing {', '.join(framework.requirements)} into {framework.folder.name}")
+        subprocess.run([sys.executable, "-m", "venv", framework.folder], check=True)
+        subprocess.run([framework.python, "-m", "pip", "install", "--quiet", *framework.requirements], check=True)
+        (framework.folder / "ready").write_text("\n".join(framework.requirements))

@@ -1,0 +1,109 @@
+"""The tables of a manifest, the five folds of each, and what a framework's predictions on a fold are worth."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
+from sklearn.model_selection import KFold, StratifiedKFold
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+FOLDS, SEED = 5, 0
+METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One table and one of its five splits into training and test rows."""
+
+    table: str
+    task: str
+    metric: str
+    target: str
+    file: Path
+    sha256: str
+    number: int
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+    y: pd.Series
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for two results to be of the same rows."""
+        return {
+            "table": self.table,
+            "fold": self.number,
+            "sha256": self.sha256,
+            "split": zlib.crc32(self.test.astype("<i8").tobytes()),
+        }
+
+
+def manifest(folder: Path, only: list[str]) -> list[dict[str, Any]]:
+    """The entries of a folder's manifest, those of the given names if there are any."""
+    entries = json.loads((folder / "manifest.json").read_text())["datasets"]
+    unknown = set(only) - {entry["name"] for entry in entries}
+    if unknown:
+        raise SystemExit(f"no such table in the manifest: {', '.join(sorted(unknown))}")
+    return [entry for entry in entries if not only or entry["name"] in only]
+
+
+def folds(folder: Path, entry: dict[str, Any], numbers: list[int]) -> list[Fold]:
+    """The asked-for splits of a table: five folds, shuffled with seed 0, stratified for classes."""
+    file = folder / entry["file"]
+    y = pd.read_parquet(file, columns=[entry["target"]])[entry["target"]]
+    task = entry["task"]
+    kind = KFold if task == "regression" else StratifiedKFold
+    labels = None if task == "regression" else y.astype(str)
+    splits = list(kind(FOLDS, shuffle=True, random_state=SEED).split(np.zeros(len(y)), labels))
+    metric = entry.get("metric", METRICS[task])
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return [
+        Fold(entry["name"], task, metric, entry["target"], file, sha256, number, *splits[number], y)
+        for number in numbers
+    ]
+
+
+def judge(fold: Fold, predicted: NDArray[Any], labels: list[str] | None) -> float:
+    """The table's metric on the test rows.
+
+    Args:
+        fold: Whose test rows were predicted.
+        predicted: Numbers (n,), or probabilities (n, classes).
+        labels: The classes, as text, in the order of the columns.
+
+    Raises:
+        ValueError: The predictions have the wrong shape, or are not all finite.
+    """
+    truth = fold.y.iloc[fold.test]
+    if len(predicted) != len(truth):
+        raise ValueError(f"{len(predicted)} predictions for {len(truth)} rows")
+    if not np.isfinite(predicted).all():
+        raise ValueError("predictions are not finite")
+    if labels is None:
+        return float(root_mean_squared_error(truth.to_numpy(dtype=float), predicted.astype(float)))
+    probabilities, classes = aligned(fold, predicted, labels)
+    if fold.task == "binary":
+        return float(roc_auc_score(truth.astype(str) == classes[1], probabilities[:, 1]))
+    return float(log_loss(truth.astype(str), probabilities, labels=classes))
+
+
+def aligned(fold: Fold, predicted: NDArray[Any], labels: list[str]) -> tuple[NDArray[np.float64], list[str]]:
+    """Probabilities with a column for each class of the table, sorted by text; a class not predicted has 0."""
+    classes = sorted(fold.y.astype(str).unique())
+    if not set(labels) <= set(classes):
+        raise ValueError(f"predicted classes that the table lacks: {sorted(set(labels) - set(classes))[:3]}")
+    probabilities = np.zeros((len(predicted), len(classes)))
+    probabilities[:, [classes.index(label) for label in labels]] = predicted
+    if fold.metric == "log_loss":
+        probabilities /= np.maximum(probabilities.sum(axis=1, keepdims=True), 1e-300)
+    return probabilities, classes

@@ -1,0 +1,90 @@
+"""One process tree: started, its memory sampled, stopped with everything it left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+GONE = (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError, ProcessLookupError)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a watched command ended; `code` is None if it was killed at its limit, negative if a signal ended it."""
+
+    code: int | None
+    seconds: float
+    peak_bytes: int
+
+
+class Tree:
+    """A process and all that ever descended from it, also those whose parent has ended since."""
+
+    def __init__(self, pid: int) -> None:
+        self._known = {psutil.Process(pid)}
+
+    def processes(self) -> list[psutil.Process]:
+        """Those that still run."""
+        for process in list(self._known):
+            with contextlib.suppress(*GONE):
+                self._known.update(process.children(recursive=True))
+        self._known = {process for process in self._known if process.is_running()}
+        return list(self._known)
+
+    def memory(self) -> int:
+        """Bytes now: the sum of proportional set sizes, so that pages shared by several count once."""
+        return sum(proportional(process) for process in self.processes())
+
+    def kill(self) -> None:
+        """End all; twice, for one may have started another meanwhile."""
+        for _ in range(2):
+            for process in self.processes():
+                with contextlib.suppress(*GONE):
+                    process.kill()
+
+
+def proportional(process: psutil.Process) -> int:
+    """Proportional set size in bytes; the resident size where the system does not tell; 0 if the process is gone."""
+    try:
+        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+        return int(process.memory_info().rss)
+    except (*GONE, OSError):
+        with contextlib.suppress(*GONE):
+            return int(process.memory_info().rss)
+        return 0
+
+
+def watch(command: Sequence[str], *, env: Mapping[str, str], log: Path, limit: float, interval: float = 0.2) -> Outcome:
+    """Run a command with its output in `log`; kill it after `limit` seconds, and what it leaves behind in any case."""
+    start = time.perf_counter()
+    peak, code = 0, None
+    with log.open("wb") as sink:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env=dict(env),
+            start_new_session=True,
+        )
+    tree = Tree(child.pid)
+    try:
+        while code is None and time.perf_counter() - start < limit:
+            peak = max(peak, tree.memory())
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = child.wait(interval)
+    finally:
+        tree.kill()
+        child.wait()
+    return Outcome(code, time.perf_counter() - start, peak)

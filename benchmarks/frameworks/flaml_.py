@@ -1,0 +1,41 @@
+"""FLAML with its defaults, told the metric, the limit and the cores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flaml import AutoML
+from pickled import load, save
+
+__all__ = ["PACKAGES", "classes", "details", "fit", "load", "predict", "save"]
+
+PACKAGES = ("flaml", "numpy", "pandas", "scikit-learn", "lightgbm", "xgboost")
+
+
+def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
+    model = AutoML()
+    model.fit(
+        X,
+        y,
+        task="regression" if job["task"] == "regression" else "classification",
+        metric=job["metric"],
+        time_budget=job["budget"],
+        n_jobs=len(job["cores"]),
+        seed=job["seed"],
+        **job["options"],
+    )
+    if model.model is None:
+        raise RuntimeError("no model was fitted within the limit")
+    return model
+
+
+def predict(model: Any, X: Any) -> Any:
+    return model.predict(X) if classes(model) is None else model.predict_proba(X)
+
+
+def classes(model: Any) -> Any:
+    return None if model._state.task.is_regression() else model.classes_
+
+
+def details(model: Any) -> dict[str, Any]:
+    return {"model": str(model.best_estimator)}

@@ -1,0 +1,307 @@
+"""The comparison's plumbing on generated tables, and its verdict on made-up results."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+from scipy.stats import wilcoxon
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold
+
+import automl
+import common
+from comparison import registry, runner
+from comparison.records import Records
+from comparison.registry import FRAMEWORKS, Framework
+from comparison.runner import Conditions, measure
+from comparison.splits import folds, judge
+from comparison.summary import gain, signed_rank, summarize
+from comparison.text import render
+from comparison.watch import watch
+
+TASKS = {"two": "binary", "three": "multiclass", "number": "regression"}
+METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """Three small tables with a manifest: strings, a missing value, a target of each kind."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    entries = []
+    for name, task in TASKS.items():
+        x, colour = rng.normal(size=120), rng.choice(["red", "green", None], 120)
+        signal = x + 2 * (colour == "red") + 0.3 * rng.normal(size=120)
+        target = {
+            "binary": np.where(signal > 0.5, "yes", "no"),
+            "multiclass": np.digitize(signal, [0, 1]),
+            "regression": signal,
+        }[task]
+        pd.DataFrame({"x": x, "colour": colour, "target": target}).to_parquet(folder / f"{name}.parquet")
+        entry = {"name": name, "file": f"{name}.parquet", "task": task, "target": "target", "metric": METRICS[task]}
+        entries.append(entry)
+    (folder / "manifest.json").write_text(json.dumps({"datasets": entries}))
+    return folder
+
+
+@pytest.fixture
+def compare(tables, tmp_path, monkeypatch):
+    """Run the command line on them, with a lock and kept results of its own."""
+    monkeypatch.setattr(common, "HERE", tmp_path)
+    standard = ["--datasets", str(tables), "--peers", str(tmp_path / "peers"), "--out", str(tmp_path / "out.json")]
+    return lambda *words: automl.main([*standard, *words])
+
+
+def fold(tables, name):
+    entry = next(e for e in automl.manifest(tables, [name]) if e["name"] == name)
+    return folds(tables, entry, [0])[0]
+
+
+# ---------------------------------------------------------------- the whole way
+
+
+def test_dummy_and_lightgbm_on_every_task_are_measured_once_and_kept(compare, tmp_path, capsys, monkeypatch):
+    words = ["--frameworks", "lightgbm,dummy", "--budget", "5", "--cores", "1"]
+    summary = compare(*words)
+    assert [row["table"] for row in summary["tables"]] == list(TASKS)
+    assert all(gain(row, "lightgbm") > 0.2 for row in summary["tables"])
+    assert summary["mean_rank"] == {"lightgbm": 1.0, "dummy": 2.0}
+    assert "lightgbm" in capsys.readouterr().out
+    kept = sorted(tmp_path.glob("peers/lightgbm-*-5s.json"))
+    records = json.loads(kept[0].read_text())["records"]
+    assert len(records) == 3
+    for field in ("fit_seconds", "predict_seconds_per_1000", "peak_memory_bytes", "disk_bytes"):
+        assert all(record[field] > 0 for record in records)
+    monkeypatch.setattr(automl, "measure", lambda *_: pytest.fail("it was measured already"))
+    assert compare(*words) == summary
+    assert str(tmp_path) not in kept[0].read_text()
+
+
+def test_seasoned_is_judged_beside_its_peers_in_one_file(compare, tmp_path):
+    summary = compare("--frameworks", "seasoned,lightgbm", "--budget", "3", "--only", "two", "--cores", "1")
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert written["summary"] == summary
+    (ours,) = written["records"]
+    assert ours["framework"] == "seasoned"
+    assert ours["error"] is None
+    assert ours["cores"] == 1
+    assert ours["source"]
+    assert {record["framework"] for record in written["peers"]} == {"lightgbm", "dummy"}
+    against = summary["against"]["lightgbm"]
+    assert against["wins"] + against["losses"] + against["ties"] == 1
+    assert summary["costs"]["lightgbm"]["same_run"] == "1 of 1"
+
+
+def test_folds_are_averaged_and_a_new_one_joins_those_there(compare, monkeypatch):
+    measured = []
+    monkeypatch.setattr(automl, "measure", lambda *job: measured.append(job[1].number) or measure(*job))
+    for numbers in ("0", "0,3"):
+        summary = compare("--frameworks", "dummy", "--only", "number", "--folds", numbers)
+    assert measured == [0, 3]
+    assert summary["tables"][0]["folds"] == 2
+    compare("--frameworks", "dummy", "--only", "number", "--fresh", "dummy")
+    assert measured == [0, 3, 0]
+
+
+@pytest.mark.parametrize(
+    "words", [["--frameworks", "nobody"], ["--folds", "5"], ["--fresh", "nobody"], ["--only", "no-such-table"]]
+)
+def test_a_wrong_name_is_refused_before_anything_runs(compare, words):
+    with pytest.raises(SystemExit):
+        compare(*words)
+
+
+def test_a_framework_without_its_environment_is_not_started(compare, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "ENVIRONMENTS", tmp_path)
+    with pytest.raises(SystemExit, match="flaml: run with --setup"):
+        compare("--frameworks", "flaml")
+
+
+# ---------------------------------------------------------------- one run
+
+
+def test_splits_are_those_of_scikit_learn_on_the_labels(tables):
+    ours = fold(tables, "three")
+    expected = StratifiedKFold(5, shuffle=True, random_state=0).split(np.zeros(len(ours.y)), ours.y)
+    assert (ours.test == next(iter(expected))[1]).all()
+
+
+def test_probabilities_are_matched_to_classes_by_their_labels(tables):
+    ours = fold(tables, "three")
+    truth = ours.y.iloc[ours.test]
+    given = np.random.default_rng(0).dirichlet(np.ones(3), len(truth))
+    expected = log_loss(truth, given, labels=[0, 1, 2])
+    assert judge(ours, given[:, [2, 0, 1]], ["2", "0", "1"]) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="not finite"):
+        judge(ours, given * np.nan, ["0", "1", "2"])
+    with pytest.raises(ValueError, match="lacks"):
+        judge(ours, given, ["0", "1", "x"])
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("raise MemoryError('no more')", "MemoryError: no more"),
+        ("import os; os.kill(os.getpid(), 9)", "ended with code -9"),
+        ("import time; time.sleep(60)", "killed after"),
+    ],
+)
+def test_a_run_that_breaks_is_a_result_with_its_reason(tables, tmp_path, monkeypatch, body, reason):
+    worker = tmp_path / "frameworks"
+    worker.mkdir()
+    (worker / "worker.py").write_text(runner.WORKER.read_text())
+    (worker / "broken_.py").write_text(f"PACKAGES = ()\ndef fit(X, y, job):\n    {body}\n")
+    monkeypatch.setattr(runner, "WORKER", worker / "worker.py")
+    monkeypatch.setattr(runner, "PATIENCE", 3)
+    cores = sorted(os.sched_getaffinity(0))
+    record = measure(Framework("broken", "broken_", "numpy"), fold(tables, "two"), Conditions(0.5, cores, "now"))
+    assert record["score"] is None
+    assert record["error"].startswith(reason)
+
+
+def test_a_broken_environment_is_no_result_of_the_framework(tables):
+    with pytest.raises(RuntimeError, match="never came to the framework's fit"):
+        measure(Framework("absent", "absent_", "numpy"), fold(tables, "two"), Conditions(1, [0], "now"))
+
+
+def test_memory_counts_the_whole_tree_and_nothing_is_left_behind(tmp_path):
+    script = """
+        import subprocess, sys, time
+        eat = "import os, time; x = bytearray(200_000_000); print(os.getpid(), flush=True); time.sleep(60)"
+        child = subprocess.Popen([sys.executable, "-c", eat], start_new_session=True)
+        time.sleep(2)
+        """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    outcome = watch(command, env=os.environ, log=tmp_path / "log", limit=30)
+    assert outcome.code == 0
+    assert outcome.peak_bytes > 200_000_000
+    pid = int((tmp_path / "log").read_text().split()[0])
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_records_replace_their_like_and_survive_a_reload(tmp_path):
+    path = tmp_path / "kept.json"
+    records = Records(path, {"framework": "x"})
+    for score, number in [(1, 0), (2, 1), (3, 0)]:
+        records.put({"table": "a", "fold": number, "score": score}, {"table": "a", "fold": number})
+    assert Records(path, {}).find({"fold": 0})["score"] == 3
+    assert len(list(Records(path, {}))) == 2
+    assert Records(path, {}).find({"fold": 2}) is None
+
+
+# ---------------------------------------------------------------- the verdict
+
+
+def made_up(scores, metric="roc_auc", run="one"):
+    """Results from {table: {framework: score, or None for a failure}}."""
+    return [
+        {
+            "table": table,
+            "fold": 0,
+            "metric": metric,
+            "framework": name,
+            "score": score,
+            "error": None if score is not None else "MemoryError",
+            "fit_seconds": 66.1 if name == "flaml" else 50.0,
+            "budget": 60.0,
+            "run": run if name != "flaml" else "another",
+        }
+        for table, row in scores.items()
+        for name, score in {"dummy": 0.5, **row}.items()
+    ]
+
+
+NAMES = ["seasoned", "flaml", "lightgbm"]
+
+
+def test_ranks_ties_and_failures():
+    records = made_up(
+        {
+            "a": {"seasoned": 0.9, "flaml": 0.8, "lightgbm": 0.9},
+            "b": {"seasoned": 0.7, "flaml": None, "lightgbm": 0.8},
+            "c": {"seasoned": 0.4, "flaml": None, "lightgbm": 0.3},
+        }
+    )
+    summary = summarize(records, NAMES)
+    assert summary["mean_rank"] == pytest.approx(
+        {"seasoned": (1.5 + 2 + 2) / 3, "flaml": (3 + 3 + 1) / 3, "lightgbm": (1.5 + 1 + 3) / 3}, abs=1e-3
+    )
+    assert summary["tables"][1]["scores"]["flaml"] == 0.5
+    flaml, lightgbm = summary["against"]["flaml"], summary["against"]["lightgbm"]
+    assert (flaml["wins"], flaml["losses"], flaml["ties"]) == (3, 0, 0)  # a failure loses, even to worse than the dummy
+    assert (lightgbm["wins"], lightgbm["losses"], lightgbm["ties"]) == (1, 1, 1)
+    assert lightgbm["win_rate"] == 0.5
+    assert summary["failures"]["flaml"] == ["b, fold 0: MemoryError", "c, fold 0: MemoryError"]
+    assert summary["overruns"]["flaml"] == {"count": 3, "longest": pytest.approx(1.102, abs=1e-3)}
+    assert summary["overruns"]["seasoned"]["count"] == 0
+    assert summary["costs"]["flaml"]["same_run"] == "0 of 3"
+    shown = render(summary)
+    assert "0.5*" in shown
+    assert "flaml: b, fold 0: MemoryError" in shown
+
+
+def test_errors_are_better_when_smaller_and_means_run_over_folds():
+    records = made_up({"a": {"seasoned": 0.1, "flaml": 0.2}}, "log_loss")
+    second = made_up({"a": {"seasoned": None, "flaml": 0.3}}, "log_loss")
+    summary = summarize(records + [{**record, "fold": 1} for record in second], NAMES[:2])
+    (row,) = summary["tables"]
+    assert row["scores"] == {"seasoned": 0.3, "flaml": 0.25}  # (0.1 + the dummy's 0.5) / 2
+    assert row["failed"] == []
+    assert summary["against"]["flaml"]["losses"] == 1
+    assert gain(row, "seasoned") == pytest.approx(0.4)
+
+
+def test_only_folds_that_all_have_tried_count():
+    records = made_up({"a": dict.fromkeys(NAMES, 0.8), "b": {"seasoned": 0.9}})
+    summary = summarize(records, NAMES)
+    assert [row["table"] for row in summary["tables"]] == ["a"]
+    assert summary["left_out"] == ["b, fold 0"]
+    assert "b, fold 0" in render(summary)
+    assert summarize([], NAMES)["against"]["flaml"]["win_rate"] is None
+    broken = [record | {"score": None} for record in records if record["framework"] == "dummy"]
+    with pytest.raises(ValueError, match="dummy failed on a"):
+        summarize([*records, *broken], NAMES)
+
+
+def test_the_p_value_is_scipys_on_the_differences_of_gain():
+    rng = np.random.default_rng(1)
+    ours, theirs = rng.uniform(0.7, 1, 12), rng.uniform(0.6, 1, 12)
+    scores = {f"t{i}": {"seasoned": a, "flaml": b} for i, (a, b) in enumerate(zip(ours, theirs, strict=True))}
+    summary = summarize(made_up(scores), NAMES[:2])
+    rows = summary["tables"]
+    differences = [2 * (row["scores"]["seasoned"] - row["scores"]["flaml"]) for row in rows]  # the dummy is at 0.5
+    expected = wilcoxon(differences, zero_method="zsplit").pvalue
+    assert summary["against"]["flaml"]["wilcoxon_p"] == pytest.approx(expected)
+
+
+def test_the_signed_rank_test_by_hand():
+    assert signed_rank([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(2 / 2**5)  # all of one sign, of 32 sign patterns
+    assert signed_rank([0.0, 0.0]) == 1.0
+    assert signed_rank([]) is None
+    with_zeros = [0.0, 0.0, 0.5, -0.2, 0.3, 0.7]
+    assert signed_rank(with_zeros) == pytest.approx(wilcoxon(with_zeros, zero_method="zsplit").pvalue)
+
+
+def test_peers_are_pinned_and_each_has_its_module():
+    for framework in FRAMEWORKS.values():
+        assert (runner.WORKER.parent / f"{framework.module}.py").exists()
+        assert framework.pinned is None or any(framework.pinned in r for r in framework.requirements)
+
+
+def test_the_script_says_what_it_takes():
+    shown = subprocess.run([sys.executable, automl.__file__, "--help"], capture_output=True, text=True, check=True)
+    for option in ("--datasets", "--frameworks", "--budget", "--folds", "--only", "--out", "--setup"):
+        assert option in shown.stdout
