@@ -19,7 +19,7 @@ from seasoned.tabular.budget import Budget
 from seasoned.tabular.fit import fit_table
 from seasoned.tabular.leaderboard import failures, leaderboard
 from seasoned.tabular.settings import SearchSettings
-from seasoned.tabular.tables import to_frame
+from seasoned.tabular.tables import has_names, to_frame, to_series
 from seasoned.tabular.target import encode, read_target
 
 if TYPE_CHECKING:
@@ -119,10 +119,22 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     def _score(self, X: Any, y: Any) -> float:
         check_is_fitted(self)
         fitted: Fitted = self.fitted_
-        return -fitted.metric.loss(self._codes(y), fitted.predict(X))
+        return -fitted.metric.loss(self._codes(y), self._predict(X))
+
+    def _predict(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities or numbers. Columns without names are told apart by place, so there must be just as many."""
+        check_is_fitted(self)
+        fitted: Fitted = self.fitted_
+        frame = to_frame(X)
+        if not has_names(X) and frame.shape[1] != self.n_features_in_:
+            raise InvalidInput(
+                f"X has {frame.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_} "
+                "features as input; pass the columns that fit saw, in their order."
+            )
+        return fitted.predict(frame)
 
     def _codes(self, y: Any) -> NDArray[Any]:
-        return np.asarray(y, dtype=np.float64)
+        return to_series(y).to_numpy(dtype=np.float64)
 
     def _check_parameters(self) -> None:
         if self.time_limit is None and self.trials is None:
@@ -172,6 +184,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
@@ -226,9 +239,7 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-le
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities, shape (n, classes), in the order of `classes_`."""
-        check_is_fitted(self)
-        probabilities: NDArray[np.float64] = self.fitted_.predict(X)
-        return probabilities
+        return self._predict(X)
 
     def score(self, X: Any, y: Any) -> float:  # here, for scikit-learn's mixin comes before what both classes share
         """The metric on these rows; errors (log_loss ...) are negated, so that more is better."""
@@ -268,9 +279,7 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-lear
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predicted numbers, shape (n,)."""
-        check_is_fitted(self)
-        predicted: NDArray[np.float64] = self.fitted_.predict(X)
-        return predicted
+        return self._predict(X)
 
     def score(self, X: Any, y: Any) -> float:  # here, for scikit-learn's mixin comes before what both classes share
         """The metric on these rows; errors (rmse, mae ...) are negated, so that more is better."""

@@ -10,7 +10,7 @@ from seasoned.errors import InvalidInput
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["read_table", "to_frame", "to_series"]
+__all__ = ["has_names", "read_table", "to_frame", "to_series"]
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -35,12 +35,12 @@ def to_frame(table: Any) -> pd.DataFrame:
 
     if isinstance(table, pd.DataFrame):
         frame = table.copy(deep=False)
-    elif isinstance(table, dict) or (isinstance(table, list) and table and isinstance(table[0], dict)):
+    elif hasattr(table, "toarray"):  # scipy sparse, one of whose kinds is a dict; models here are dense
+        frame = _from_array(table.toarray())
+    elif isinstance(table, dict) or _holds_dicts(table):
         frame = pd.DataFrame(table)
     elif isinstance(table, np.ndarray | list | tuple):
         frame = _from_array(np.asarray(table))
-    elif hasattr(table, "toarray"):  # scipy sparse; models here are dense
-        frame = _from_array(table.toarray())
     else:
         frame = _from_native(table)
     frame.columns = pd.Index(_textual(frame.columns), dtype=object)
@@ -48,6 +48,31 @@ def to_frame(table: Any) -> pd.DataFrame:
     if len(twice):
         raise InvalidInput(f"The column name {twice[0]!r} appears more than once; rename so that names are unique.")
     return frame.reset_index(drop=True)
+
+
+def has_names(table: Any) -> bool:
+    """Whether the columns of a table have names, so that their order does not matter.
+
+    Example:
+        >>> has_names({"a": [1]}), has_names([[1]])
+        (True, False)
+    """
+    import numpy as np
+
+    if isinstance(table, np.ndarray):
+        return table.dtype.names is not None
+    if isinstance(table, list | tuple):
+        return _holds_dicts(table)
+    return not hasattr(table, "toarray") and (isinstance(table, dict) or not _is_plain_array(table))
+
+
+def _holds_dicts(table: Any) -> bool:
+    return isinstance(table, list) and bool(table) and isinstance(table[0], dict)
+
+
+def _is_plain_array(table: Any) -> bool:
+    """Whether numpy can read it and nothing else can: tensors and the like; frames have columns."""
+    return hasattr(table, "__array__") and not hasattr(table, "columns")
 
 
 def _from_array(array: Any) -> pd.DataFrame:
@@ -67,7 +92,10 @@ def _from_array(array: Any) -> pd.DataFrame:
 
 def _from_native(table: Any) -> pd.DataFrame:
     import narwhals as nw
+    import numpy as np
 
+    if _is_plain_array(table):
+        return _from_array(np.asarray(table))
     try:
         native = nw.from_native(table)
     except TypeError:
@@ -101,8 +129,10 @@ def to_series(target: Any) -> pd.Series[Any]:
     elif isinstance(target, np.ndarray | list | tuple):
         array = np.asarray(target, dtype=object) if _mixed(target) else np.asarray(target)
         values = pd.DataFrame(array) if array.ndim == 2 else pd.Series(array)
+    elif isinstance(native := _native_series(target), np.ndarray):
+        return to_series(native)
     else:
-        values = _native_series(target)
+        values = native
     if isinstance(values, pd.DataFrame):
         if values.shape[1] != 1:
             raise InvalidInput(f"y has {values.shape[1]} columns; one target is supported, so pass one column.")
@@ -115,16 +145,19 @@ def _mixed(target: Any) -> bool:
     return isinstance(target, list | tuple) and len({isinstance(value, str) for value in target}) > 1
 
 
-def _native_series(target: Any) -> pd.Series[Any]:
+def _native_series(target: Any) -> Any:
+    """A pandas series from another library's, or an array from anything else that numpy can read."""
     import narwhals as nw
+    import numpy as np
 
     try:
-        series: pd.Series[Any] = nw.from_native(target, series_only=True).to_pandas()
+        return nw.from_native(target, series_only=True).to_pandas()
     except TypeError:
+        if _is_plain_array(target):
+            return np.asarray(target)
         raise InvalidInput(
             f"y is a {type(target).__name__}; expected array-like (array or non-string sequence) with one value a row."
         ) from None
-    return series
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

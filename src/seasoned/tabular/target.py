@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +21,7 @@ __all__ = ["Target", "Task", "encode", "infer_task", "read_target"]
 logger = logging.getLogger("seasoned.tabular")
 
 Task = Literal["binary", "multiclass", "regression"]
+_COLUMN = "A column-vector y was passed when a 1d array was expected; pass y.ravel(), for one target is supported."
 _FEW = 20  # integer targets with at most this many values, repeated often, are classes
 
 
@@ -70,6 +72,10 @@ def read_target(y: Any, task: Literal["classification", "regression"]) -> Target
     """
     if y is None:
         raise InvalidInput("y is None; this estimator requires y to be passed, but the target y is None.")
+    from sklearn.exceptions import DataConversionWarning
+
+    if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
+        warnings.warn(_COLUMN, DataConversionWarning, stacklevel=3)
     series = to_series(y)
     kept = series.notna().to_numpy(dtype=np.bool_)
     if not len(series):
