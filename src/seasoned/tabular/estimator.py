@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import time
@@ -109,6 +110,21 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         """The trials that failed: number, model, seconds, error, configuration."""
         check_is_fitted(self)
         return failures(self.fitted_)
+
+    def report(self, path: str | Path, X: Any = None, y: Any = None) -> Path:
+        """Write one self-contained HTML file about this model: what was tried, what predicts, and how well.
+
+        Args:
+            path: The file to write; an existing one is replaced.
+            X: Rows to judge the model on, best such that it has not seen.
+            y: The target of these rows.
+
+        Raises:
+            InvalidInput: If only one of X and y is given, or they do not fit the model.
+        """
+        # The report's room stands above this one, so it is called by name: a method for the user, no dependency.
+        written: Path = importlib.import_module("seasoned.report").report(self, path, X, y)
+        return written
 
     def save(self, path: str | Path) -> None:
         """Write everything that prediction needs into one file without pickle; `seasoned.load` reads it."""
