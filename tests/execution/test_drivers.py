@@ -17,6 +17,8 @@ HANGING = """
     from seasoned.execution.pool import POOL
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def hang(place):
         if os.fork() == 0:
