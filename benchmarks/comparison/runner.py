@@ -57,7 +57,6 @@ def measure(framework: Framework, fold: Fold, conditions: Conditions) -> dict[st
     with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
         folder = Path(temporary)
         prepare(folder, framework, fold, conditions)
-        load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
         outcome = watch(
             [str(framework.python), str(WORKER), str(folder)],
             env=surroundings(framework, folder),
@@ -73,7 +72,7 @@ def measure(framework: Framework, fold: Fold, conditions: Conditions) -> dict[st
         "task": fold.task,
         "metric": fold.metric,
         "run": conditions.run,
-        "load_average": load,
+        "others_cores": round(outcome.others, 2),
         **{key: significant(value) for key, value in found.items()},
         "overrun_seconds": significant(over),
         "peak_memory_bytes": outcome.peak_bytes,

@@ -13,6 +13,7 @@ Record = dict[str, Any]
 
 OURS, DUMMY = "seasoned", "dummy"
 GREATER = {"roc_auc"}  # metrics of which more is better
+QUIET = 0.3  # cores that others may use meanwhile; more, and a framework had less than its share of time
 TOLERANCE = 1.1  # a fit that takes longer than this times its budget is an overrun
 COSTS = (
     "fit_seconds",
@@ -44,6 +45,9 @@ def summarize(records: list[Record], frameworks: list[str]) -> dict[str, Any]:
         "left_out": [f"{table}, fold {fold}" for table, fold in sorted(left_out)],
         "mean_rank": mean_ranks(tables, frameworks),
         "against": {name: versus(tables, OURS, name) for name in frameworks if OURS in frameworks and name != OURS},
+        "disturbed": {
+            name: sum(r["others_cores"] > QUIET for r in used if r["framework"] == name) for name in frameworks
+        },
         "failures": {
             name: [
                 f"{r['table']}, fold {r['fold']}: {r['error']}" for r in used if r["framework"] == name and r["error"]

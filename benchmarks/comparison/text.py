@@ -43,7 +43,19 @@ def _scores(summary: dict[str, Any]) -> str:
 
 
 def _verdict(summary: dict[str, Any]) -> str:
-    head = ["framework", "mean rank", "wins", "losses", "ties", "win rate", "p", "failed", "overruns", "longest"]
+    head = [
+        "framework",
+        "mean rank",
+        "wins",
+        "losses",
+        "ties",
+        "win rate",
+        "p",
+        "failed",
+        "overruns",
+        "longest",
+        "disturbed",
+    ]
     rows: list[list[Any]] = [head]
     for name in summary["frameworks"]:
         against = summary["against"].get(name, {})
@@ -56,12 +68,14 @@ def _verdict(summary: dict[str, Any]) -> str:
                 len(summary["failures"][name]),
                 over["count"],
                 over["longest"],
+                summary["disturbed"][name],
             ]
         )
     return (
         table(rows)
         + "\nWins, losses, ties, win rate and p (two-sided Wilcoxon signed-rank test over tables): seasoned against "
-        "each.\nOverruns: fits of more than 1.1 budgets; longest: in budgets."
+        "each.\nOverruns: fits of more than 1.1 budgets; longest: in budgets. "
+        "Disturbed: runs\nduring which others used more than 0.3 cores; measure these anew (--fresh NAME --only TABLE)."
     )
 
 

@@ -19,11 +19,19 @@ GONE = (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError, ProcessLoo
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a watched command ended; `code` is None if it was killed at its limit, negative if a signal ended it."""
+    """How a watched command ended.
+
+    Attributes:
+        code: None if it was killed at its limit, negative if a signal ended it.
+        seconds: From its start to its end.
+        peak_bytes: The most memory that its process tree had in any sample.
+        others: How many cores' worth of time everything else on the machine took meanwhile.
+    """
 
     code: int | None
     seconds: float
     peak_bytes: int
+    others: float
 
 
 class Tree:
@@ -44,12 +52,26 @@ class Tree:
         """Bytes now: the sum of proportional set sizes, so that pages shared by several count once."""
         return sum(proportional(process) for process in self.processes())
 
+    def cpu(self) -> float:
+        """Seconds of processor time until now, those of ended children included."""
+        total = 0.0
+        for process in self.processes():
+            with contextlib.suppress(*GONE):
+                total += sum(process.cpu_times()[:4])
+        return total
+
     def kill(self) -> None:
         """End all; twice, for one may have started another meanwhile."""
         for _ in range(2):
             for process in self.processes():
                 with contextlib.suppress(*GONE):
                     process.kill()
+
+
+def busy() -> float:
+    """Seconds of processor time that the whole machine has spent since it started."""
+    times = psutil.cpu_times()._asdict()
+    return float(sum(times.get(name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal")))
 
 
 def proportional(process: psutil.Process) -> int:
@@ -67,8 +89,8 @@ def proportional(process: psutil.Process) -> int:
 
 def watch(command: Sequence[str], *, env: Mapping[str, str], log: Path, limit: float, interval: float = 0.2) -> Outcome:
     """Run a command with its output in `log`; kill it after `limit` seconds, and what it leaves behind in any case."""
-    start = time.perf_counter()
-    peak, code = 0, None
+    start, before = time.perf_counter(), busy()
+    peak, cpu, code = 0, 0.0, None
     with log.open("wb") as sink:
         child = subprocess.Popen(
             command,
@@ -81,10 +103,11 @@ def watch(command: Sequence[str], *, env: Mapping[str, str], log: Path, limit: f
     tree = Tree(child.pid)
     try:
         while code is None and time.perf_counter() - start < limit:
-            peak = max(peak, tree.memory())
+            peak, cpu = max(peak, tree.memory()), max(cpu, tree.cpu())
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = child.wait(interval)
     finally:
+        seconds, spent = time.perf_counter() - start, busy() - before
         tree.kill()
         child.wait()
-    return Outcome(code, time.perf_counter() - start, peak)
+    return Outcome(code, seconds, peak, max(0.0, spent - cpu) / seconds)

@@ -192,6 +192,15 @@ def test_memory_counts_the_whole_tree_and_nothing_is_left_behind(tmp_path):
         time.sleep(0.05)
 
 
+def test_what_others_take_of_the_machine_is_noticed(tmp_path):
+    spin = [sys.executable, "-c", "import time; end = time.time() + 3\nwhile time.time() < end: pass"]
+    with subprocess.Popen(spin):
+        outcome = watch(
+            [sys.executable, "-c", "import time; time.sleep(2)"], env=os.environ, log=tmp_path / "log", limit=30
+        )
+    assert 0.3 < outcome.others < os.cpu_count() + 0.2  # clocks of different grain
+
+
 def test_records_replace_their_like_and_survive_a_reload(tmp_path):
     path = tmp_path / "kept.json"
     records = Records(path, {"framework": "x"})
@@ -217,6 +226,7 @@ def made_up(scores, metric="roc_auc", run="one"):
             "error": None if score is not None else "MemoryError",
             "fit_seconds": 66.1 if name == "flaml" else 50.0,
             "budget": 60.0,
+            "others_cores": 0.9 if name == "flaml" else 0.0,
             "run": run if name != "flaml" else "another",
         }
         for table, row in scores.items()
@@ -247,6 +257,7 @@ def test_ranks_ties_and_failures():
     assert summary["failures"]["flaml"] == ["b, fold 0: MemoryError", "c, fold 0: MemoryError"]
     assert summary["overruns"]["flaml"] == {"count": 3, "longest": pytest.approx(1.102, abs=1e-3)}
     assert summary["overruns"]["seasoned"]["count"] == 0
+    assert summary["disturbed"] == {"seasoned": 0, "flaml": 3, "lightgbm": 0}
     assert summary["costs"]["flaml"]["same_run"] == "0 of 3"
     shown = render(summary)
     assert "0.5*" in shown
