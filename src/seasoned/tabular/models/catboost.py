@@ -210,7 +210,7 @@ class CatBoost:
         estimator.booster = library.CatBoost()
         try:
             estimator.booster.load_model(blob=model)
-        except library.CatBoostError as error:
+        except (library.CatBoostError, ValueError, KeyError, TypeError) as error:
             raise InvalidInput(f"the CatBoost model in the file cannot be read ({error}); get another copy.") from error
         return estimator
 

@@ -33,7 +33,10 @@ _CATEGORIES: Final = ("cat_boundaries", "cat_threshold")
 _SINGLE: Final = ("num_leaves", "num_cat", "is_linear", "shrinkage")
 _OBJECTIVES: Final = {0: "regression", 2: "binary sigmoid:1"}
 _INTEGERS: Final = re.compile(r"[-0-9 ]*")  # int() would take "1_0" and " 1 ", which LightGBM reads otherwise
-_NUMBERS: Final = re.compile(r"[-+0-9.eainf ]*")  # "nan" and "inf" are numbers too, and refused by value
+_NUMBER: Final = r"-?(?:[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?|inf|nan)"
+_NUMBERS: Final = re.compile(rf"(?:{_NUMBER}(?: {_NUMBER})*)?")  # LightGBM ends the process at any other token
+_NAMES: Final = re.compile(r"Column_[0-9]+(?: Column_[0-9]+)*")
+_INFOS: Final = re.compile(r"[-+0-9.e:\[\]infnoa ]+")
 
 
 def without_appendix(text: str) -> str:
@@ -71,6 +74,10 @@ def _check(text: str, n_classes: int) -> None:
     width = int(_integers(header["max_feature_idx"])[0]) + 1
     if width < 1 or any(len(header[key].split(" ")) != width for key in ("feature_names", "feature_infos")):
         raise forged("a LightGBM model whose columns are unclear")
+    if not _NAMES.fullmatch(header["feature_names"]) or not _INFOS.fullmatch(header["feature_infos"]):
+        raise forged("a LightGBM model whose columns are unclear")
+    if header["label_index"] != "0":
+        raise forged("a LightGBM model of another kind")
     trees = _trees(found + rest.removesuffix(_END), _integers(header["tree_sizes"]))
     if len(trees) % groups:
         raise forged("an incomplete round")
@@ -96,6 +103,8 @@ def _check_tree(text: str, index: int, width: int) -> None:
     if leaves < 1 or categories < 0 or tree["is_linear"] != "0":
         raise forged("a tree of another kind")
     check_finite("shrinkages", _floats(tree["shrinkage"]))
+    if not all(_NUMBERS.fullmatch(value) for value in tree.values()):
+        raise forged("words where numbers belong")
     if leaves == 1:  # a constant; its arrays are empty or have one value
         check_finite("leaf values", _sized(_floats(tree["leaf_value"]), 1))
         return

@@ -7,6 +7,7 @@ It is never widened by what a file asks for.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from typing import Any, Final
 
 from seasoned.errors import InvalidInput
@@ -20,6 +21,12 @@ ALLOWED: Final = (
     "skrub._string_encoder.StringEncoder",
     "skrub._to_str.ToStr",
 )
+
+
+_DAMAGE = (  # what skops and what it reads with raise on a file that was cut or changed
+    ArithmeticError, AttributeError, EOFError, ImportError, LookupError, MemoryError, OSError, RuntimeError,
+    SyntaxError, TypeError, ValueError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def dump(estimator: Any) -> bytes:
@@ -49,7 +56,7 @@ def load(data: bytes, kinds: tuple[str, ...] = ()) -> Any:
         raise InvalidInput(
             f"the model file holds types that no model of this package has ({error}); refused."
         ) from None
-    except (ValueError, TypeError, KeyError, AttributeError, ImportError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise InvalidInput(f"the model file is damaged ({error}); get another copy.") from error
     if kinds and not (type(estimator).__name__ in kinds and type(estimator).__module__.startswith("sklearn.")):
         raise InvalidInput(

@@ -1,0 +1,288 @@
+"""Files from a stranger: forged models are refused with one sentence and never crash the process that reads them."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.models.base import Job
+from seasoned.tabular.models.registry import EXTRAS, MODELS, find
+
+REFUSED = 42
+PROBE = f"""
+import sys
+import numpy as np
+from pathlib import Path
+from seasoned.errors import InvalidInput
+from seasoned.tabular.models.base import predict
+from seasoned.tabular.models.registry import find
+name, n_classes, *paths = sys.argv[1:]
+verdicts = []
+for path in paths:
+    try:
+        estimator = find(name).load(Path(path).read_bytes())
+    except InvalidInput:
+        verdicts.append("refused")
+        continue
+    try:
+        predict(estimator, np.random.default_rng(0).normal(size=(50, 4)), int(n_classes))
+        verdicts.append("predicts")
+    except Exception as error:
+        verdicts.append(type(error).__name__)
+print(" ".join(verdicts))
+sys.exit({REFUSED})
+"""
+
+
+def verdicts(name, forged, folder, n_classes=2):
+    """What a process of its own makes of each file; it must come to its end."""
+    paths = []
+    for index, data in enumerate(forged):
+        paths.append(folder / f"{name}-{index}")
+        paths[-1].write_bytes(data)
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROBE, name, str(n_classes), *map(str, paths)],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert run.returncode == REFUSED, f"the process died: {run.returncode} {run.stderr[-500:]}"
+    return run.stdout.split()
+
+
+def fitted(name, task="binary"):
+    if name in EXTRAS:
+        pytest.importorskip(name, reason=f"NOT TESTED: {name} is missing; pip install 'seasoned[boosters]'")
+    rng = np.random.default_rng(0)
+    rows, levels = (1200, 4) if name == "lightgbm" else (300, 30)  # LightGBM ignores levels of few rows
+    X = rng.normal(size=(rows, 4))
+    X[:, 3] = rng.integers(0, levels, rows)
+    signal = X[:, 0] + X[:, 1] + 2 * (X[:, 3] % 3 == 0)
+    y = 10 * signal if task == "regression" else (signal > 0.5).astype(int)
+    model = find(name)
+    job = Job(task, 0 if task == "regression" else 2, 0, categorical=() if model.diet == "dense" else (3,))
+    config = model.space(task).default
+    if model.with_rounds(config, 5) != config:
+        config = model.with_rounds(config, 5)
+    estimator = model.build(config, job)
+    model.fit(estimator, (X, y), None)
+    return model, estimator
+
+
+def forest_with(change):
+    model, estimator = fitted("forest")
+    tree = estimator.estimators_[0].tree_
+    state = tree.__reduce__()[2]
+    nodes = state["nodes"].copy()
+    change(nodes)
+    tree.__setstate__({**state, "nodes": nodes})
+    return model.dump(estimator)
+
+
+def set_node(field, value):
+    def change(nodes):
+        nodes[field][0] = value
+
+    return change
+
+
+FORGED_TREES = {
+    "left_child far outside": set_node("left_child", 10**9),
+    "left_child just outside": lambda nodes: set_node("left_child", len(nodes))(nodes),
+    "left_child below the leaf mark": set_node("left_child", -7),
+    "a cycle at the root": set_node("left_child", 0),
+    "two parents": lambda nodes: set_node("right_child", nodes["left_child"][0])(nodes),
+    "a feature outside": set_node("feature", 10**6),
+    "a negative feature": set_node("feature", -5),
+    "a threshold that is NaN": set_node("threshold", np.nan),
+}
+
+
+def test_forged_forests(tmp_path):
+    forged = [forest_with(change) for change in FORGED_TREES.values()]
+    assert verdicts("forest", forged, tmp_path) == ["refused"] * len(forged)
+
+
+def test_forged_histograms(tmp_path):
+    forged = []
+    for field, value in (("left", 2**31), ("left", 0), ("feature_idx", 99), ("is_categorical", 1), ("value", np.nan)):
+        model, estimator = fitted("histogram")
+        estimator._predictors[0][0].nodes[field][0] = value
+        forged.append(model.dump(estimator))
+    assert verdicts("histogram", forged, tmp_path) == ["refused"] * len(forged)
+
+
+def test_forged_widths_and_kinds(tmp_path):
+    model, estimator = fitted("forest")
+    estimator.n_features_in_ = 2  # the forest would let narrow tables through to trees that look at column 3
+    assert verdicts("forest", [model.dump(estimator), fitted("linear")[0].dump(fitted("linear")[1])], tmp_path) == [
+        "refused", "refused",
+    ]  # fmt: skip
+
+
+def test_forged_lightgbm_texts(tmp_path):
+    model, estimator = fitted("lightgbm")
+    text = model.dump(estimator).decode()
+    assert "num_cat=1" in text, "the table must lead to a category split"
+
+    def resized(pattern, change):
+        """The change, with the tree sizes of the header made right again."""
+        body = re.sub(pattern, change, text, count=1)
+        parts = re.split(r"(?=Tree=\d)", body.split("end of trees")[0])
+        sizes = " ".join(str(len(part)) for part in parts[1:])
+        return re.sub(r"tree_sizes=.*", f"tree_sizes={sizes}", body).encode()
+
+    forged = [
+        resized(r"left_child=\S+", "left_child=999999"),
+        resized(r"left_child=\S+", "left_child=-999999"),
+        resized(r"left_child=\S+", "left_child=0"),
+        resized(r"split_feature=\S+", "split_feature=123456"),
+        resized(r"split_feature=\S+", "split_feature=-3"),
+        resized(r"threshold=\S+", "threshold=nan"),
+        resized(r"num_leaves=\d+", "num_leaves=2"),
+        resized(r"num_leaves=\d+", "num_leaves=99999"),
+        resized(r"leaf_value=\S+ ", "leaf_value="),
+        resized(r"leaf_value=\S+", "leaf_value=nan"),
+        resized(r"cat_boundaries=0 \d+", "cat_boundaries=0 4000000"),
+        resized(r"num_cat=1", "num_cat=5"),
+        resized(r"is_linear=0", "is_linear=1"),
+        resized(r"decision_type=\d+", "decision_type=127"),
+        resized(r"num_class=1", "num_class=3"),
+        resized(r"max_feature_idx=3", "max_feature_idx=2"),
+        resized(r"left_child=(\d+)", "left_child=1_0"),
+        re.sub(r"tree_sizes=\d+", "tree_sizes=99999999", text).encode(),
+        text[: len(text) // 2].encode(),
+        text.replace("end of trees", "").encode(),
+        b"3\n" + text.partition("\n")[2].encode(),
+        b"x\n" + text.partition("\n")[2].encode(),
+    ]
+    assert resized("version", "version") == text.encode(), "the helper itself changes nothing"
+    assert verdicts("lightgbm", forged, tmp_path) == ["refused"] * len(forged)
+
+
+def test_forged_xgboost_models(tmp_path):
+    model, estimator = fitted("xgboost")
+    data = model.dump(estimator)
+
+    def with_array(key, value, kind):
+        """The first element of the first array of this name changed in place."""
+        place = data.index(key.encode() + b"[$") + len(key) + 2
+        assert data[place + 1 : place + 3] == b"#L"
+        start = place + 3 + 8
+        raw = np.array([value], kind).tobytes()
+        return data[:start] + raw + data[start + len(raw) :]
+
+    forged = [
+        with_array("left_children", 10**8, ">i4"),
+        with_array("left_children", 0, ">i4"),
+        with_array("left_children", -5, ">i4"),
+        with_array("right_children", 10**8, ">i4"),
+        with_array("split_indices", 10**6, ">i4"),
+        with_array("split_conditions", np.nan, ">f4"),
+        with_array("parents", 3, ">i4"),
+        data[: len(data) // 2],
+        data + b"x",
+        data.replace(b"num_feature", b"num_featurx"),
+        b"{" * 5000,
+        b"[$d#L" + (2**60).to_bytes(8, "big"),
+    ]
+    assert verdicts("xgboost", forged, tmp_path) == ["refused"] * len(forged)
+
+
+def test_forged_catboost_models(tmp_path):
+    model, estimator = fitted("catboost")
+    data = model.dump(estimator)
+    head, _, core = data.partition(b"\n")
+    full = np.frombuffer(core, np.uint8)
+    forged = [
+        head + b"\n" + core[: len(core) // 2],
+        data + b"x",
+        head + b"\n" + core[:4] + b"\xff\xff\xff\x7f" + core[8:],
+        head + b"\n" + core[:8] + b"\xff\xff\xff\x7f" + core[12:],
+        head.replace(b'"width": 4', b'"width": 9') + b"\n" + core,
+        head.replace(b"[3]", b"[99]") + b"\n" + core,
+        b"{}\n" + core,
+        head + b"\n" + full[::-1].tobytes(),
+    ]
+    assert verdicts("catboost", forged, tmp_path) == ["refused"] * len(forged)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "linear"])
+def test_random_damage_never_crashes(name, tmp_path):
+    """Single bytes changed all over the file: refused, an error, or a prediction; the process lives on."""
+    model, estimator = fitted(name)
+    data = bytearray(model.dump(estimator))
+    rng = np.random.default_rng(1)
+    forged = []
+    for place in rng.integers(0, len(data), 200 if name == "lightgbm" else 60):
+        changed = data.copy()
+        changed[place] ^= int(rng.integers(1, 256))
+        forged.append(bytes(changed))
+    found = verdicts(name, forged, tmp_path)
+    assert set(found) <= {"refused", "predicts"}
+
+
+def npz(**arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def test_forged_arrays():
+    X, y = np.zeros((5, 2), np.float32), np.array([0.0, 1, 0, 1, 1])
+    settings = np.array([3, 2, 0, 2])
+    load = find("neighbours").load
+    assert load(npz(X=X, y=y, settings=settings)).neighbours == 3
+    for forged in (
+        npz(X=X, y=y),
+        npz(X=X, y=y[:3], settings=settings),
+        npz(X=X.astype(np.float64), y=y, settings=settings),
+        npz(X=np.full_like(X, np.nan), y=y, settings=settings),
+        npz(X=X, y=y + 5, settings=settings),
+        npz(X=X, y=y, settings=np.array([0, 2, 0, 2])),
+        npz(X=X, y=y, settings=np.array([3, 7, 0, 2])),
+        npz(X=X, y=np.array([{}] * 5, dtype=object), settings=settings),
+        b"PK",
+    ):
+        with pytest.raises(InvalidInput):
+            load(forged)
+    vector, widths = np.zeros(2 + 2 * 3 + 3 + 3 * 2 + 2, np.float32), np.array([2, 3, 2, 2])
+    load, target = find("mlp").load, np.zeros(4)
+    assert load(npz(vector=vector, widths=widths, target=target)).n_classes == 2
+    for forged in (
+        npz(vector=vector[1:], widths=widths, target=target),
+        npz(vector=vector, widths=np.array([2, 3, 2, 3]), target=target),
+        npz(vector=vector, widths=np.array([2, -3, 2, 2]), target=target),
+        npz(vector=vector * np.nan, widths=widths, target=target),
+        npz(vector=vector, widths=np.array([2**40, 2, 2]), target=target),
+    ):
+        with pytest.raises(InvalidInput):
+            load(forged)
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused():
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("X.npy", "w", force_zip64=True) as f,
+    ):
+        for _ in range(9):
+            f.write(bytes(2**28))
+    with pytest.raises(InvalidInput, match="unpacks to more than 2 GiB"):
+        find("mlp").load(buffer.getvalue())
+
+
+def test_the_sources_of_checks_are_listed():
+    """Every family's `load` goes through a check: a new one must choose one of these."""
+    folder = Path(__file__).parents[2] / "src/seasoned/tabular/models"
+    checks = ("sklearn_file.load", "arrays_file.load", "check_model", "check_text")
+    for path in folder.glob("*.py"):
+        source = path.read_text()
+        if "def load(self, data: bytes)" in source and path.name != "base.py":
+            assert any(check in source for check in checks), path.name
