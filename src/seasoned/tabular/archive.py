@@ -34,7 +34,8 @@ FORMAT: Final = 1
 _MANIFEST, _PLAN, _MODEL = "manifest.json", "plan.json", "model"
 _PACKAGES = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops", "skrub")
 _DAMAGE = (  # what zipfile, zlib and json raise on a file that was cut or changed
-    zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError, NotImplementedError, RuntimeError, OverflowError
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError, NotImplementedError, RuntimeError,
+    OverflowError,
 )  # fmt: skip
 
 
