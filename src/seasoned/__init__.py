@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from seasoned.samplers import Grid, Random, Sobol
     from seasoned.space import Between, Categorical, Choice, Float, Int, Space
     from seasoned.study import Study, maximize, minimize
-    from seasoned.tabular import AutoClassifier, AutoRegressor, SearchSettings, load
+    from seasoned.tabular import AutoClassifier, AutoRegressor, CustomModel, SearchSettings, load
     from seasoned.trials import Trial, WarmStart
 
 __version__ = "0.1.0"
@@ -21,6 +21,7 @@ __all__ = [
     "Between",
     "Categorical",
     "Choice",
+    "CustomModel",
     "Float",
     "Grid",
     "Int",
@@ -39,7 +40,9 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        **dict.fromkeys(("AutoClassifier", "AutoRegressor", "SearchSettings", "load"), "seasoned.tabular"),
+        **dict.fromkeys(
+            ("AutoClassifier", "AutoRegressor", "CustomModel", "SearchSettings", "load"), "seasoned.tabular"
+        ),
         **dict.fromkeys(("Between", "Categorical", "Choice", "Float", "Int", "Space"), "seasoned.space"),
         **dict.fromkeys(("Grid", "Random", "Sobol"), "seasoned.samplers"),
         **dict.fromkeys(("Study", "maximize", "minimize"), "seasoned.study"),

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import RidgeClassifier
+from sklearn.svm import SVC
 
+from messy import messy
+from seasoned import AutoClassifier, Choice, CustomModel, Float, Int, SearchSettings, Space, load
 from seasoned.errors import InvalidInput, MissingExtra
 from seasoned.tabular.models import extras, network
 from seasoned.tabular.models.base import Job, predict
@@ -177,3 +187,69 @@ def test_another_width_is_an_error_and_no_crash():
         *_, estimator, _, X, _ = fitted(name, "binary", rounds=2)
         with pytest.raises((InvalidInput, ValueError)):
             estimator.predict(X[:, :2])
+
+
+class Memory(ClassifierMixin, BaseEstimator):
+    """Somebody's own estimator: class shares, and a parameter."""
+
+    def __init__(self, strength=1.0):
+        self.strength = strength
+
+    def fit(self, X, y):
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.shares_ = counts / len(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.tile(self.shares_, (len(X), 1))
+
+
+def auto(*models, **options):
+    return AutoClassifier(trials=len(models), search=SearchSettings(models=models, folds=3), random_state=0, **options)
+
+
+def test_an_own_model_is_searched_in_workers_and_saved_where_that_is_safe(tmp_path):
+    X, y = messy("binary", rows=120)
+    own = CustomModel("bayes", LinearDiscriminantAnalysis(), Space(tol=Float(1e-6, 1e-2, log=True)))
+    model = auto(own, experience=None, workers=1).fit(X, y)
+    assert set(model.leaderboard()["model"]) == {"bayes"}
+    model.save(tmp_path / "own.seasoned")
+    np.testing.assert_array_equal(load(tmp_path / "own.seasoned").predict_proba(X), model.predict_proba(X))
+
+
+def test_foreign_code_predicts_and_is_never_stored(tmp_path):
+    X, y = messy("binary", rows=120)
+    model = auto(CustomModel("memory", Memory(), Space(strength=Float(0, 2))), experience=None, workers=1).fit(X, y)
+    assert model.predict_proba(X).shape == (120, 2)
+    with pytest.raises(InvalidInput, match="'memory' \\(Memory\\) cannot be saved"):
+        model.save(tmp_path / "own.seasoned")
+    assert not list(tmp_path.glob("*.seasoned"))
+
+
+def test_an_own_model_says_what_it_cannot_do():
+    with pytest.raises(InvalidInput, match="no parameter 'depth'"):
+        CustomModel("svm", SVC(), Space(depth=Int(1, 3)))
+    with pytest.raises(InvalidInput, match="no scikit-learn estimator"):
+        CustomModel("svm", SVC, Space())
+    with pytest.raises(InvalidInput, match="predict_proba"):
+        CustomModel("svm", RidgeClassifier(), Space()).space("binary")
+    with pytest.raises(InvalidInput, match="does not fit the task, regression"):
+        CustomModel("svm", Memory(), Space()).space("regression")
+    with pytest.raises(InvalidInput, match="two models are called 'linear'"):
+        choose(["forest", CustomModel("linear", Memory(), Space())])
+
+
+def test_a_choice_sets_its_parameter_and_what_it_brings():
+    space = Space(kernel=Choice(rbf=Space(gamma=Float(0.1, 1.0)), linear=Space()), C=Float(0.1, 10))
+    built = CustomModel("svm", SVC(), space).build({"kernel": {"rbf": {"gamma": 0.5}}, "C": 2.0}, Job("binary", 2, 7))
+    assert (built.kernel, built.gamma, built.C, built.random_state) == ("rbf", 0.5, 2.0, 7)
+
+
+def test_the_example_runs(tmp_path):
+    example = Path(__file__).parents[2] / "examples" / "custom_model.py"
+    assert len(example.read_text().splitlines()) < 80
+    environment = {**os.environ, "SEASONED_CACHE": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, str(example)], capture_output=True, text=True, check=True, timeout=60, env=environment
+    )
+    assert "gaussian_process" in run.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,7 +17,7 @@ from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.folds import make_folds
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job
-from seasoned.tabular.models.registry import choose
+from seasoned.tabular.models.registry import MODELS, choose
 from seasoned.tabular.objective import CrossValidation, write_arrays
 from seasoned.tabular.runs import RunFolder, fingerprint
 from seasoned.tabular.schema import Schema
@@ -75,7 +76,8 @@ def fit_table(
         plan = _plan(canonical, schema, run.path, seed, budget)
         write_arrays(run.path, target.values, folds, {diet: plan.encode(canonical, diet) for diet in _DIETS})
         job = Job(target.task, len(target.classes), seed, categorical=plan.categorical)
-        objective = CrossValidation(run.path, job, metric)
+        own = {model.name: model for model in models if model.name not in MODELS}
+        objective = CrossValidation(run.path, job, metric, own=tuple(own.values()))
         found = search(objective, models, run.storage, len(folds), budget)
     except InvalidInput:
         run.delete()  # nothing there could be resumed
@@ -84,7 +86,8 @@ def fit_table(
         run.release()  # the trials stay for a resume
         raise
     run.delete()
-    return Fitted(target.task, target.classes, metric, plan, found.members, found.trials)
+    members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
+    return Fitted(target.task, target.classes, metric, plan, members, found.trials)
 
 
 def _plan(canonical: pd.DataFrame, schema: Schema, folder: Path, seed: int, budget: Budget) -> ColumnPlan:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.columns.plan import ColumnPlan, Diet
     from seasoned.tabular.metrics import Metric
+    from seasoned.tabular.models.base import Model
     from seasoned.tabular.target import Task
 
 __all__ = ["Fitted", "Member"]
@@ -23,12 +24,26 @@ __all__ = ["Fitted", "Member"]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One fitted model: its family, its configuration, the estimator, and its weight in the average."""
+    """One fitted model.
+
+    Attributes:
+        name: Its family's name.
+        config: Its configuration.
+        estimator: What was fitted.
+        weight: Its weight in the average.
+        own: The family itself, where it is the user's own.
+    """
 
     name: str
     config: dict[str, Any]
     estimator: Any
     weight: float = 1.0
+    own: Model | None = None
+
+    @property
+    def model(self) -> Model:
+        """Its family."""
+        return self.own or find(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +72,7 @@ class Fitted:
         Raises:
             InvalidInput: If X is no table or lacks a column.
         """
-        diets: dict[str, Diet] = {member.name: find(member.name).diet for member in self.members}
+        diets: dict[str, Diet] = {member.name: member.model.diet for member in self.members}
         matrices = self.plan.matrices(to_frame(X), set(diets.values()))
         parts = [
             member.weight * predict(member.estimator, matrices[diets[member.name]], len(self.classes))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.folds import Fold
     from seasoned.tabular.metrics import Metric
+    from seasoned.tabular.models.base import Model
 
 __all__ = ["CrossValidation", "TrialRecord", "write_arrays"]
 
@@ -73,6 +74,7 @@ class CrossValidation:
         folder: The run folder.
         job: What models are built for.
         metric: What to measure.
+        own: Families of the user's own, which travel to the workers with this object.
         bar: Loss on the first fold above which the other folds are not worth their time; None: all are run.
     """
 
@@ -80,13 +82,14 @@ class CrossValidation:
     job: Job
     metric: Metric
     bar: float | None = None
+    own: tuple[Model, ...] = ()
     _arrays: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    def __getstate__(self) -> tuple[Path, Job, Metric, float | None]:
-        return self.folder, self.job, self.metric, self.bar
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.folder, self.job, self.metric, self.bar, self.own
 
-    def __setstate__(self, state: tuple[Path, Job, Metric, float | None]) -> None:
-        self.folder, self.job, self.metric, self.bar = state
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.folder, self.job, self.metric, self.bar, self.own = state
         self._arrays = {}
 
     def __call__(self, config: Mapping[str, Any]) -> float:
@@ -96,7 +99,7 @@ class CrossValidation:
             Pruned: If the first fold's loss is above the bar.
         """
         name, settings = _family(config)
-        model, job = find(name), self._job()
+        model, job = self._model(name), self._job()
         X, y = self._matrix(model.diet), self._target()
         predicted = np.full((len(y), job.n_classes) if job.n_classes else len(y), np.nan)
         rounds: list[int] = []
@@ -143,7 +146,7 @@ class CrossValidation:
     def refit(self, config: Mapping[str, Any]) -> Any:
         """The estimator of this configuration, fitted on all rows."""
         name, settings = _family(config)
-        model = find(name)
+        model = self._model(name)
         estimator = model.build(model.with_rounds(dict(settings), self.record(config).rounds), self._job())
         model.fit(estimator, (np.array(self._matrix(model.diet)), self._target()), None)
         return estimator
@@ -163,6 +166,9 @@ class CrossValidation:
 
     def _predictions_path(self, config: Mapping[str, Any]) -> Path:
         return self.folder / _record_name(config).replace(".json", ".npy")
+
+    def _model(self, name: str) -> Model:
+        return next((model for model in self.own if model.name == name), None) or find(name)
 
     def _job(self) -> Job:
         return replace(self.job, threads=cpu_count())

@@ -10,6 +10,8 @@ from seasoned.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from seasoned.tabular.models.base import Model
+
 __all__ = ["SearchSettings"]
 
 
@@ -18,7 +20,9 @@ class SearchSettings:
     """Settings of the search over models.
 
     Attributes:
-        models: Names of the families to use, from `linear`, `lightgbm`, `histogram`, `forest`; all if None.
+        models: Names of the families to use, from `linear`, `lightgbm`, `tree`, `extra_trees`, `histogram`, `forest`,
+            `neighbours`, `mlp`, `xgboost` and `catboost`, and own ones as
+            `CustomModel`; all that are installed if None.
         folds: Number of cross-validation folds; by the number of rows if None. `validation=` of the estimator wins.
         ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
 
@@ -27,7 +31,7 @@ class SearchSettings:
         3
     """
 
-    models: Sequence[str] | None = None
+    models: Sequence[str | Model] | None = None
     folds: int | None = None
     ensemble: int = 10
 

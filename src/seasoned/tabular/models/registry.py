@@ -57,21 +57,24 @@ MODELS = register(
 EXTRAS = ("xgboost", "catboost")  # families that need the package of the same name, from the extra `boosters`
 
 
-def choose(names: Sequence[str] | None) -> tuple[Model, ...]:
-    """The families of these names, in order of cost; all that are installed if None.
+def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
+    """The families of these names, in order of cost, then those given as objects; all that are installed if None.
 
     Raises:
-        InvalidInput: If a name is unknown or the list is empty.
+        InvalidInput: If a name is unknown, or there for two families, or the list is empty.
         MissingExtra: If a family is named whose package is not installed.
     """
-    if names is None:
+    if models is None:
         return tuple(model for name, model in MODELS.items() if name not in EXTRAS or is_installed(name))
+    names = [model for model in models if isinstance(model, str)]
+    own = [model for model in models if not isinstance(model, str)]
     unknown = [name for name in names if name not in MODELS]
-    if unknown or not names:
+    if unknown or not models:
         raise InvalidInput(f"there is no model {unknown or 'in an empty list'}; choose from {', '.join(MODELS)}.")
     for name in set(names) & set(EXTRAS):
         require(name)
-    return tuple(model for name, model in MODELS.items() if name in names)
+    register([*MODELS.values(), BASELINE, *own])  # refuses an own one with the name of another
+    return (*(model for name, model in MODELS.items() if name in names), *own)
 
 
 def find(name: str) -> Model:

@@ -1,0 +1,147 @@
+"""A family of the user's own: a scikit-learn estimator and the space of its parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.errors import InvalidInput
+from seasoned.space import Space
+from seasoned.tabular.models import sklearn_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.target import Task
+
+__all__ = ["CustomModel", "stored"]
+
+# Estimators that a bundle may hold: they predict in numpy, or their trees are checked on load. Others (support vectors,
+# neighbour trees) follow indices from the file in compiled code, and foreign classes are foreign code.
+_STORABLE: Final = (
+    "ARDRegression", "BayesianRidge", "DecisionTreeClassifier", "DecisionTreeRegressor", "ElasticNet",
+    "ExtraTreesClassifier", "ExtraTreesRegressor", "GaussianNB", "HistGradientBoostingClassifier",
+    "HistGradientBoostingRegressor", "HuberRegressor", "Lasso", "LinearDiscriminantAnalysis", "LinearRegression",
+    "LogisticRegression", "QuadraticDiscriminantAnalysis", "RandomForestClassifier", "RandomForestRegressor", "Ridge",
+)  # fmt: skip
+
+
+class CustomModel:
+    """A scikit-learn estimator as a model family beside the built-in ones.
+
+    Each trial clones the estimator and sets the parameters of the configuration. A `Choice` named `kernel` with the
+    options `rbf=Space(gamma=...)` and `linear=Space()` sets `kernel`, and `gamma` where it is chosen. A `random_state`
+    or `n_jobs` that is None is set too.
+
+    Args:
+        name: Its name in configurations and on the leaderboard.
+        estimator: The prototype, which is never fitted itself; a classifier needs `predict_proba`.
+        space: Its parameters.
+        diet: "dense" (scaled, no gaps, a column per level) or "codes" (NaN where missing, levels as whole numbers).
+
+    Raises:
+        InvalidInput: If the diet is unknown, or the estimator lacks `fit` or a parameter of the space.
+
+    Example:
+        >>> from sklearn.svm import SVR
+        >>> from seasoned import Float, Space
+        >>> CustomModel("svm", SVR(), Space(C=Float(0.01, 100, log=True))).name
+        'svm'
+    """
+
+    def __init__(self, name: str, estimator: Any, space: Space, diet: Diet = "dense") -> None:
+        if diet not in {"codes", "dense"}:
+            raise InvalidInput(f"diet is {diet!r}; use 'dense' or 'codes'.")
+        if isinstance(estimator, type) or not hasattr(estimator, "fit") or not hasattr(estimator, "get_params"):
+            raise InvalidInput(f"{estimator!r} is no scikit-learn estimator: it needs fit and get_params.")
+        unknown = sorted(_flat(space.default).keys() - estimator.get_params().keys())
+        if unknown:
+            raise InvalidInput(f"{type(estimator).__name__} has no parameter {unknown[0]!r}; correct the space.")
+        self.name = name
+        self.diet: Diet = diet
+        self._estimator = estimator
+        self._space = space
+
+    def __repr__(self) -> str:
+        return f"CustomModel({self.name!r}, {self._estimator!r}, {self._space!r}, {self.diet!r})"
+
+    def space(self, task: Task) -> Space:
+        """The space given.
+
+        Raises:
+            InvalidInput: If the estimator is for the other task, or predicts no probabilities.
+        """
+        from sklearn.base import is_classifier
+
+        kind = type(self._estimator).__name__
+        if is_classifier(self._estimator) != (task != "regression"):
+            raise InvalidInput(
+                f"the model {self.name!r} ({kind}) does not fit the task, {task}; use another estimator."
+            )
+        if task != "regression" and not hasattr(self._estimator, "predict_proba"):
+            raise InvalidInput(
+                f"the model {self.name!r} ({kind}) has no predict_proba; wrap it in CalibratedClassifierCV."
+            )
+        return self._space
+
+    def build(self, config: dict[str, Any], job: Job) -> Any:
+        """A clone with the configuration's parameters."""
+        from sklearn.base import clone
+
+        estimator = clone(self._estimator)
+        ours = {"random_state": job.seed, "n_jobs": job.threads}
+        given = estimator.get_params(deep=False)
+        missing = {key: value for key, value in ours.items() if key in given and given[key] is None}
+        return estimator.set_params(**missing | _flat(config))
+
+    def fit(
+        self,
+        estimator: Any,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
+        seconds: float | None = None,  # noqa: ARG002
+    ) -> None:
+        """Fit on (X, y)."""
+        estimator.fit(*train)
+
+    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
+        """Unchanged: it has no rounds."""
+        return config
+
+    def dump(self, estimator: Any) -> bytes:
+        """As a skops archive.
+
+        Raises:
+            InvalidInput: If a bundle cannot hold this estimator safely.
+        """
+        kind = type(estimator)
+        if kind.__name__ not in _STORABLE or not kind.__module__.startswith("sklearn."):
+            raise InvalidInput(
+                f"the model {self.name!r} ({kind.__name__}) cannot be saved: a bundle holds no foreign code; "
+                "fit without it to save, or keep this model in memory."
+            )
+        return sklearn_file.dump(estimator)
+
+    def load(self, data: bytes) -> Any:
+        """From a skops archive, checked."""
+        return sklearn_file.load(data, _STORABLE)
+
+
+def stored(name: str, diet: Diet) -> CustomModel:
+    """A family that a bundle names: it can load and predict, and knows nothing else of what was fitted."""
+    from sklearn.dummy import DummyRegressor
+
+    return CustomModel(name, DummyRegressor(), Space(), diet)
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as the estimator names them: the option of a choice is its value, and what it brings stands beside."""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        if hasattr(value, "items"):
+            ((option, inner),) = value.items()
+            found |= {name: option} | _flat(inner)
+        else:
+            found[name] = value
+    return found
