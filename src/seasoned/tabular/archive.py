@@ -23,6 +23,7 @@ from seasoned.tabular.columns.text import TextColumn
 from seasoned.tabular.fitted import Fitted, Member
 from seasoned.tabular.metrics import Metric
 from seasoned.tabular.models import sklearn_file
+from seasoned.tabular.models.custom import CustomModel, stored
 from seasoned.tabular.models.registry import find
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def write(fitted: Fitted, about: dict[str, Any], path: Path) -> None:
         "task": fitted.task,
         "classes": {"dtype": fitted.classes.dtype.kind, "values": fitted.classes.tolist()},
         "metric": [fitted.metric.name, fitted.metric.scorer],
-        "members": [{"name": m.name, "config": m.config, "weight": m.weight} for m in fitted.members],
+        "members": [{"name": m.name, "config": m.config, "weight": m.weight, "own": _diet(m)} for m in fitted.members],
         "trials": list(fitted.trials),
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
     }
@@ -74,7 +75,7 @@ def _members(fitted: Fitted) -> dict[str, bytes]:
         if isinstance(encoder, TextColumn) and encoder.encoder is not None:
             members[f"text-{index}.skops"] = sklearn_file.dump(encoder.encoder)
     for index, member in enumerate(fitted.members):
-        members[f"{_MODEL}-{index}"] = find(member.name).dump(member.estimator)
+        members[f"{_MODEL}-{index}"] = member.model.dump(member.estimator)
     return members
 
 
@@ -131,16 +132,27 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
         if name.startswith("text-")
     }
     classes = _classes(manifest["classes"])
-    models = tuple(
-        Member(about["name"], about["config"], find(about["name"]).load(members[f"{_MODEL}-{index}"]), about["weight"])
-        for index, about in enumerate(manifest["members"])
-    )
+    models = tuple(_member(about, members[f"{_MODEL}-{index}"]) for index, about in enumerate(manifest["members"]))
     plan = ColumnPlan.from_json(json.loads(members[_PLAN]), texts)
     name, scorer = manifest["metric"]
     metric = Metric(name, scorer, len(classes))
     return Fitted(manifest["task"], classes, metric, plan, models, tuple(manifest["trials"]))
 
 
-def _classes(stored: dict[str, Any]) -> np.ndarray[Any, Any]:
+def _member(about: dict[str, Any], data: bytes) -> Member:
+    own = stored(about["name"], about["own"]) if about.get("own") else None
+    return Member(about["name"], about["config"], (own or find(about["name"])).load(data), about["weight"], own)
+
+
+def _diet(member: Member) -> str | None:
+    """What an own model eats, which with its file is all that prediction needs; None for a built-in one."""
+    if member.own is None:
+        return None
+    if isinstance(member.own, CustomModel):
+        return member.own.diet
+    raise InvalidInput(f"the model {member.name!r} cannot be saved: only CustomModel objects can; fit without it.")
+
+
+def _classes(found: dict[str, Any]) -> np.ndarray[Any, Any]:
     dtypes: dict[str, Any] = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64, "U": np.str_}
-    return np.array(stored["values"], dtype=dtypes[stored["dtype"]])
+    return np.array(found["values"], dtype=dtypes[found["dtype"]])
