@@ -1,72 +1,65 @@
-"""The bundle file: one zip without pickle, whole or refused.
+"""The bundle file: a fitted model in one zip without pickle, whole or refused (`container.py` guards the zip).
 
 Members: `manifest.json` (what it is, versions, and a SHA-256 of every other member), `plan.json` (the column plan),
-`text-*.skops` (text encoders), and the models in their own formats. Hashes find damage; they are no signature.
+`text-*.skops` (text encoders), the models in their own formats, and `rows.json` (up to 20 rows of the table and their
+predictions, which are repeated where versions differ).
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import os
-import zipfile
-import zlib
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.columns.text import TextColumn
+from seasoned.tabular.container import DAMAGE, FORMAT, pack, unpack
 from seasoned.tabular.fitted import Fitted, Member
 from seasoned.tabular.metrics import Metric
 from seasoned.tabular.models import sklearn_file
 from seasoned.tabular.models.custom import CustomModel, stored
 from seasoned.tabular.models.registry import find
+from seasoned.tabular.replay import changed_versions, replay, rows_from_json, rows_to_json, versions
+from seasoned.tabular.soundness import check_fitted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
+
 __all__ = ["FORMAT", "read", "write"]
 
-FORMAT: Final = 1
-_MANIFEST, _PLAN, _MODEL = "manifest.json", "plan.json", "model"
-_PACKAGES = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops", "skrub")
-_DAMAGE = (  # what zipfile, zlib and json raise on a file that was cut or changed
-    zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError, NotImplementedError, RuntimeError,
-    OverflowError,
-)  # fmt: skip
+_PLAN, _ROWS, _MODEL = "plan.json", "rows.json", "model"
 
 
-def write(fitted: Fitted, about: dict[str, Any], path: Path) -> None:
+def write(
+    fitted: Fitted, rows: pd.DataFrame | None, about: dict[str, Any], path: Path, key: bytes | str | None = None
+) -> None:
     """Write the bundle whole or not at all.
 
     Args:
         fitted: What to store.
+        rows: Canonical rows whose predictions are kept, to be predicted again under other versions.
         about: Plain data stored beside it: the estimator's class and parameters.
         path: The file; an existing one is replaced in one step.
+        key: Signs the bundle; None for no signature.
     """
     members = _members(fitted)
+    if rows is not None:
+        members[_ROWS] = json.dumps(rows_to_json(rows, fitted), allow_nan=False).encode()
     manifest = {
-        "format": FORMAT,
-        "what": "seasoned bundle",
-        "packages": {name: version(name) for name in _PACKAGES},
+        "packages": versions(member.name for member in fitted.members),
         "about": about,
         "task": fitted.task,
         "classes": {"dtype": fitted.classes.dtype.kind, "values": fitted.classes.tolist()},
         "metric": [fitted.metric.name, fitted.metric.scorer],
         "members": [{"name": m.name, "config": m.config, "weight": m.weight, "own": _diet(m)} for m in fitted.members],
         "trials": list(fitted.trials),
-        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
     }
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(_MANIFEST, json.dumps(manifest, indent=1, allow_nan=False))
-        for name, data in members.items():
-            archive.writestr(name, data)
-    _replace(path, buffer.getvalue())
+    _replace(path, pack(manifest, members, key))
 
 
 def _members(fitted: Fitted) -> dict[str, bytes]:
@@ -92,37 +85,31 @@ def _replace(path: Path, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
-def read(path: Path) -> tuple[Fitted, dict[str, Any]]:
-    """What `write` stored, and what was stored beside it.
+def read(path: Path, key: bytes | str | None = None) -> tuple[Fitted, pd.DataFrame | None, dict[str, Any]]:
+    """What `write` stored: the model, the rows kept with it, and what was stored beside it.
 
     Raises:
-        InvalidInput: If the file is missing, foreign, cut, changed, or of a newer format.
+        InvalidInput: If the file is missing, foreign, cut, changed, of a newer format, signed with another key, or
+            predicts something else under the versions installed here.
     """
-    if not path.is_file():
-        raise InvalidInput(f"there is no file {str(path)!r}; check the path.")
+    manifest, members = unpack(path, key)
+    changed: list[str] = []
     try:
-        manifest, members = _unpack(path)
-    except InvalidInput:
-        raise
-    except _DAMAGE as error:
-        raise InvalidInput(f"{path.name!r} is no bundle, or is damaged ({error}); get another copy.") from error
-    return _rebuild(manifest, members), manifest["about"]
-
-
-def _unpack(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    with zipfile.ZipFile(path) as archive:
-        manifest = json.loads(archive.read(_MANIFEST))
-        if manifest.get("what") != "seasoned bundle":
-            raise InvalidInput(f"{path.name!r} is a zip file of something else; pass a file that `save` wrote.")
-        if manifest["format"] > FORMAT:
-            raise InvalidInput(
-                f"{path.name!r} has format {manifest['format']}; this version reads up to {FORMAT}: upgrade seasoned."
-            )
-        members = {name: archive.read(name) for name in manifest["sha256"]}
-    for name, data in members.items():
-        if hashlib.sha256(data).hexdigest() != manifest["sha256"][name]:
-            raise InvalidInput(f"the member {name!r} of {path.name!r} was changed; get another copy.")
-    return manifest, members
+        about = {name: manifest["about"][name] for name in ("estimator", "parameters")}
+        changed = changed_versions(manifest["packages"])
+        fitted = _rebuild(manifest, members)
+        check_fitted(fitted)
+        stored = json.loads(members[_ROWS]) if _ROWS in members else None
+        rows = None if stored is None else rows_from_json(stored, fitted.plan.schema)
+        gap = replay(rows, stored, fitted) if changed else None
+    except DAMAGE as error:
+        before = f"was saved with {', '.join(changed)}, and " if changed else ""
+        raise InvalidInput(f"{path.name!r} {before}cannot be read: {error}") from error
+    if gap is not None:
+        raise InvalidInput(
+            f"{path.name!r} was saved with {', '.join(changed)}, and {gap}; install those versions, or fit again."
+        )
+    return fitted, rows, about
 
 
 def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:

@@ -19,6 +19,7 @@ from seasoned.tabular import archive
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.fit import fit_table
 from seasoned.tabular.leaderboard import failures, leaderboard
+from seasoned.tabular.replay import sample
 from seasoned.tabular.settings import SearchSettings
 from seasoned.tabular.tables import has_names, to_frame, to_series
 from seasoned.tabular.target import encode, read_target
@@ -91,13 +92,19 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         fitted = fit_table(frame, target, self._settings(), self._budget(started), resume=resume)
         self.n_features_in_ = frame.shape[1]
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
-        self.restore(fitted)
+        self.restore(fitted, sample(frame, fitted.plan.schema))
         return self
 
-    def restore(self, fitted: Fitted) -> None:
-        """Take the state of a finished fit, as `load` does."""
+    def restore(self, fitted: Fitted, rows: pd.DataFrame | None = None) -> None:
+        """Take the state of a finished fit, as `load` does.
+
+        Args:
+            fitted: What was fitted.
+            rows: Up to 20 rows that a bundle keeps, so that a load under other versions can compare predictions.
+        """
         names = [column.name for column in fitted.plan.schema.columns]
         self.fitted_ = fitted
+        self.rows_ = rows
         self.n_features_in_ = len(names)
         self.feature_names_in_ = np.array(names, dtype=object)
 
@@ -126,11 +133,21 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         written: Path = importlib.import_module("seasoned.report").report(self, path, X, y)
         return written
 
-    def save(self, path: str | Path) -> None:
-        """Write everything that prediction needs into one file without pickle; `seasoned.load` reads it."""
+    def save(self, path: str | Path, *, key: bytes | str | None = None) -> None:
+        """Write everything that prediction needs into one file without pickle; `seasoned.load` reads it.
+
+        Args:
+            path: The file; an existing one is replaced in one step.
+            key: A secret that signs the file, so that `load` with the same key refuses one that was tampered with. It
+                does not encrypt: the file holds column names, levels and up to 20 rows in plain.
+
+        Raises:
+            InvalidInput: If the key is empty or no bytes or text, or a model is the user's own and cannot be saved.
+        """
         check_is_fitted(self)
         parameters = {name: value for name, value in self.get_params(deep=False).items() if _is_plain(value)}
-        archive.write(self.fitted_, {"estimator": type(self).__name__, "parameters": parameters}, Path(path))
+        about = {"estimator": type(self).__name__, "parameters": parameters}
+        archive.write(self.fitted_, self.rows_, about, Path(path), key)
 
     def _score(self, X: Any, y: Any) -> float:
         check_is_fitted(self)

@@ -1,0 +1,113 @@
+"""Whether a saved model still predicts what it did: a few rows are kept with their predictions and predicted again.
+
+Rows are stored as canonical columns (numbers, text, dates), in JSON, in which floats survive exactly.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
+
+    from seasoned.tabular.fitted import Fitted
+    from seasoned.tabular.schema import Schema
+
+__all__ = ["changed_versions", "replay", "rows_from_json", "rows_to_json", "sample", "versions"]
+
+_ROWS: Final = 20
+_TOLERANCE: Final = 1e-9
+_PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skops", "skrub")
+_OF_FAMILIES: Final = {"catboost": "catboost", "xgboost": "xgboost"}
+
+
+def versions(families: Iterable[str]) -> dict[str, str]:
+    """The packages that decide what these families predict, and their versions here."""
+    own = {_OF_FAMILIES[name] for name in families if name in _OF_FAMILIES}
+    return {name: version(name) for name in sorted({*_PACKAGES, *own})}
+
+
+def changed_versions(stored: Mapping[str, str]) -> list[str]:
+    """Packages that have another major or minor version here, as "name 1.2.3 (here 1.3.0)"."""
+    known = {*_PACKAGES, *_OF_FAMILIES.values()}
+    found = [(name, was, _installed(name)) for name, was in stored.items() if name in known]
+    return [f"{name} {was} (here {now})" for name, was, now in found if was.split(".")[:2] != now.split(".")[:2]]
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # the family that needs it says so when it is loaded
+        return "none"
+
+
+def sample(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """At most 20 rows of a table, evenly spread, in canonical form."""
+    places = np.unique(np.linspace(0, len(frame) - 1, _ROWS).astype(np.int64))
+    return schema.apply(frame.iloc[places].reset_index(drop=True))
+
+
+def rows_to_json(rows: pd.DataFrame, fitted: Fitted) -> dict[str, Any]:
+    """The rows and what the model predicts for them now, as plain data."""
+    return {
+        "rows": {str(name): _to_json(rows[name]) for name in rows.columns},
+        "predictions": _predict(rows, fitted).tolist(),
+    }
+
+
+def rows_from_json(stored: Mapping[str, Any], schema: Schema) -> pd.DataFrame:
+    """The rows that `rows_to_json` stored.
+
+    Raises:
+        ValueError: If they are not those of the schema.
+    """
+    import pandas as pd
+
+    columns = {column.name: column.kind for column in schema.used}
+    rows = stored["rows"]
+    if set(rows) != set(columns) or any(len(values) > _ROWS for values in rows.values()):
+        raise ValueError("the rows kept for comparison are not those of the table")
+    return pd.DataFrame({name: _from_json(kind, rows[name]) for name, kind in columns.items()})
+
+
+def replay(rows: pd.DataFrame | None, stored: Mapping[str, Any] | None, fitted: Fitted) -> str | None:
+    """Predict the rows again; how the predictions differ from the stored ones by more than 1e-9, or None."""
+    if rows is None or stored is None or not len(rows):
+        return "it holds no rows to compare predictions on"
+    expected, found = np.array(stored["predictions"], dtype=np.float64), _predict(rows, fitted)
+    if expected.shape != found.shape:
+        return f"its predictions for {len(rows)} stored rows have another shape"
+    if np.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE):
+        return None
+    return f"its predictions for {len(rows)} stored rows differ by {np.abs(found - expected).max():.2g}"
+
+
+def _predict(rows: pd.DataFrame, fitted: Fitted) -> np.ndarray[Any, Any]:
+    dropped = {column.name: None for column in fitted.plan.schema.columns if column.kind == "dropped"}
+    return fitted.predict(rows.assign(**dropped))
+
+
+def _to_json(column: pd.Series[Any]) -> list[Any]:
+    if column.dtype.kind == "M":
+        values: list[Any] = column.to_numpy(dtype="datetime64[us]").astype(np.int64).tolist()
+    else:
+        values = column.tolist()
+    return [None if missing else value for value, missing in zip(values, column.isna(), strict=True)]
+
+
+def _from_json(kind: str, values: list[Any]) -> Any:
+    import pandas as pd
+
+    if kind == "number":
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    if kind == "date":
+        ticks = [np.iinfo(np.int64).min if value is None else value for value in values]  # the integer that is NaT
+        return np.array(ticks, dtype=np.int64).view("datetime64[us]")
+    if not all(value is None or isinstance(value, str) for value in values):
+        raise ValueError("the rows kept for comparison hold something else than text")
+    return pd.Series(values, dtype="str")

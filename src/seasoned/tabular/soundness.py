@@ -1,0 +1,60 @@
+"""Whether the parts of a model from a file fit together.
+
+Each family checks its own file; here the parts are checked against each other, so that a bundle put together from two
+good ones is refused when it is loaded, not when it predicts.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from seasoned.tabular.columns.plan import ColumnPlan
+    from seasoned.tabular.fitted import Fitted
+
+__all__ = ["check_fitted"]
+
+_CLASSES: Final = {"regression": range(1), "binary": range(2, 3), "multiclass": range(3, 2**31)}
+
+
+def check_fitted(fitted: Fitted) -> None:
+    """Check classes, weights, and the width of what each model eats.
+
+    Raises:
+        ValueError: If something does not fit.
+    """
+    classes = fitted.classes
+    if len(classes) not in _CLASSES[fitted.task] or len(np.unique(classes)) != len(classes):
+        raise ValueError(f"{len(classes)} classes are not what a {fitted.task} model has")
+    weights = [member.weight for member in fitted.members]
+    if not all(0 < weight <= 1 + 1e-9 for weight in weights) or not math.isclose(sum(weights), 1.0, abs_tol=1e-6):
+        raise ValueError("the weights of its models do not sum to 1")
+    widths = _widths(fitted.plan)
+    for member in fitted.members:
+        width = getattr(member.estimator, "n_features_in_", None)
+        if width is not None and width != widths[member.model.diet]:
+            raise ValueError(f"its model {member.name!r} was fitted on another table")
+
+
+def _widths(plan: ColumnPlan) -> dict[str, int]:
+    """Columns of each diet, measured on a table without rows once the plan itself is sound."""
+    import pandas as pd
+
+    used = plan.schema.used
+    if [column.name for column in used] != [encoder.name for encoder in plan.encoders]:
+        raise ValueError("its columns and their encoders are not the same")
+    empty = pd.DataFrame({column.name: pd.Series([], dtype=object) for column in plan.schema.columns})
+    canonical = plan.schema.apply(empty)
+    blocks = [encoder.codes(canonical[encoder.name]).shape[1] for encoder in plan.encoders]
+    levels = np.repeat([encoder.levels for encoder in plan.encoders], blocks)
+    dense = plan.dense
+    if dense.levels.tolist() != levels.tolist() or not (
+        levels.shape == dense.centre.shape == dense.scale.shape == dense.gaps.shape
+    ):
+        raise ValueError("its scaling is that of another table")
+    if not (np.isfinite(dense.centre).all() and np.isfinite(dense.scale).all()):
+        raise ValueError("its scaling holds numbers that are not finite")
+    return {diet: matrix.shape[1] for diet, matrix in plan.matrices(empty, ["codes", "dense"]).items()}
