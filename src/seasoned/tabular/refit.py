@@ -96,7 +96,7 @@ def _fit_all(
     """Fit side by side until the time is up."""
     limits = Limits(memory=budget.trial_memory)
     ready: dict[int, Member] = {}
-    with LocalExecutor(min(budget.workers, len(waiting))) as executor:
+    with LocalExecutor(budget.workers) as executor:  # as many as the search had: its workers are warm
         tasks = {
             executor.submit(objective.refit, config_of(row), limits=limits): place
             for place, (row, _) in waiting.items()
