@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import venv
@@ -48,8 +49,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
 def test_the_wheel_works_in_an_empty_environment(wheel, tmp_path):
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"
+    bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     for command in (["-m", "pip", "install", "--quiet", wheel], ["-c", SMOKE]):
-        run = subprocess.run([python, *command], capture_output=True, text=True, check=False, cwd=tmp_path)
+        run = subprocess.run([python, *command], capture_output=True, text=True, check=False, cwd=tmp_path, env=bare)
         assert run.returncode == 0, run.stdout + run.stderr
     run = subprocess.run([tmp_path / "venv" / "bin" / "seasoned", "--help"], capture_output=True, text=True, check=True)
     assert "predict" in run.stdout
