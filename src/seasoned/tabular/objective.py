@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["CrossValidation", "TrialRecord", "write_arrays"]
 
 _FOLDS = "folds.npz"
+_BAR = "bar.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +76,19 @@ class CrossValidation:
         job: What models are built for.
         metric: What to measure.
         own: Families of the user's own, which travel to the workers with this object.
-        bar: Loss on the first fold above which the other folds are not worth their time; None: all are run.
     """
 
     folder: Path
     job: Job
     metric: Metric
-    bar: float | None = None
     own: tuple[Model, ...] = ()
     _arrays: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self.folder, self.job, self.metric, self.bar, self.own
+        return self.folder, self.job, self.metric, self.own
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.folder, self.job, self.metric, self.bar, self.own = state
+        self.folder, self.job, self.metric, self.own = state
         self._arrays = {}
 
     def __call__(self, config: Mapping[str, Any]) -> float:
@@ -123,12 +122,21 @@ class CrossValidation:
     def _first_loss(self, y: NDArray[Any], predicted: NDArray[np.float64]) -> float | None:
         """The first fold's loss, if it is below the bar."""
         loss = _loss_or_none(self.metric, y, predicted)
-        if loss is not None and self.bar is not None and loss > self.bar and len(self._folds()) > 1:
-            shown, bar = self.metric.score(loss), self.metric.score(self.bar)
+        bar = RunFolder(self.folder).read_json(_BAR)
+        if loss is not None and bar is not None and loss > bar and len(self._folds()) > 1:
+            shown, bar = self.metric.score(loss), self.metric.score(bar)
             raise Pruned(
                 f"its first fold reached {self.metric.name} {shown:.5g}, not the {bar:.5g} that the race asks for"
             )
         return loss
+
+    def set_bar(self, loss: float) -> None:
+        """From now on, stop what has a higher loss on the first fold; in the run folder, where all workers see it."""
+        RunFolder(self.folder).write_json(_BAR, loss)
+
+    def first_fold_rows(self) -> int:
+        """Number of rows that the first fold validates."""
+        return len(self._folds()[0][1])
 
     def baseline_first_loss(self) -> float | None:
         """Loss on the first fold of predicting the same for all rows; None where it is undefined."""

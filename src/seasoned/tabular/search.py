@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import AllTrialsFailed
-from seasoned.samplers import Random
 from seasoned.study import Study
 from seasoned.tabular.models.registry import joint_space
+from seasoned.tabular.race import Race
 from seasoned.tabular.refit import choose_members, config_of, fit_members, fit_one, foreseen
+from seasoned.tabular.steering import Promising
 from seasoned.trials import WarmStart
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ _TRIAL_SHARE = 0.25  # of the time limit, plus a worker's start; one slow config
 _FIT_SHARE = 0.75  # of a trial's time, for the fits of its folds; the rest is for predictions
 _FIRST_SHARE = 0.5  # of the time limit; the first trial may need it, for without it there is no model at all
 _WARM_UP = 2.0  # seconds a worker may need to start and import, until it is measured
-_RACE_SHARE = 0.25  # of the gap between the best default and the baseline, on the first fold
 _AFTER_INTERRUPT = 2.0  # seconds that somebody who pressed Ctrl-C has to wait for the models
 _CLOSING = 0.5  # seconds kept for fetching the model and tidying up
 
@@ -58,15 +58,19 @@ def search(objective: CrossValidation, models: Sequence[Model], storage: str, fo
         objective.job = replace(objective.job, seconds=_FIT_SHARE * _TRIAL_SHARE * budget.seconds / folds)
     space = joint_space(models, objective.job.task)
     defaults = tuple({"model": {model.name: model.space(objective.job.task).default}} for model in models)
-    sampler = Random(warm_start=WarmStart(configurations=defaults))
+    timed = budget.trials is None
+    sampler = Promising(timed=timed, warm_start=WarmStart(configurations=defaults))
     study = Study(space, sampler=sampler, storage=storage, name="search", seed=objective.job.seed)
+    race = Race(objective, live=timed)
     early: Member | None = None
     try:
         early = _first_model(study, objective, budget)
+        for trial in study.trials:  # those of a run that is resumed, too
+            race(study, trial)
         if budget.trials is None or budget.trials > len(defaults):
-            _run(study, objective, folds, budget, len(defaults))
-            objective.bar = _bar(objective, defaults)
-        _run(study, objective, folds, budget, budget.trials)
+            _run(study, race, folds, budget, len(defaults))
+            race.close_defaults(study.trials[: len(defaults)])
+        _run(study, race, folds, budget, budget.trials)
     except AllTrialsFailed as error:
         logger.warning("no model could be fitted, so the baseline predicts: %s", error)
     except KeyboardInterrupt:
@@ -93,12 +97,13 @@ def _first_model(study: Study, objective: CrossValidation, budget: Budget) -> Me
     return fit_one(objective, first, 0.8 * budget.remaining, budget) if first["state"] == "complete" else None
 
 
-def _run(study: Study, objective: CrossValidation, folds: int, budget: Budget, target: int | None) -> None:
+def _run(study: Study, race: Race, folds: int, budget: Budget, target: int | None) -> None:
     """Trials until there are `target` of them, or just the time for the last fits is left.
 
     How long that fit takes is not known at first, so time is kept for the slowest trial allowed; once the best is
     known, what it does not need goes to more trials.
     """
+    objective = race.objective
     warm_up = _warm_up(objective, _row(study.trials[0]), folds) if study.trials else _WARM_UP
     trial_seconds = _TRIAL_SHARE * budget.seconds
     reserve = _CLOSING + 1.5 * warm_up + 1.1 * trial_seconds / max(folds - 1, 1)
@@ -110,6 +115,7 @@ def _run(study: Study, objective: CrossValidation, folds: int, budget: Budget, t
             workers=budget.workers,
             trial_time_limit=budget.remaining - reserve if budget.trials else trial_seconds + max(warm_up, _WARM_UP),
             trial_memory=budget.trial_memory,
+            callbacks=(race,),
         )
         rows = [_row(trial) for trial in study.trials]
         if target and sum(row["state"] in {"complete", "failed", "pruned"} for row in rows) >= target:
@@ -120,18 +126,6 @@ def _run(study: Study, objective: CrossValidation, folds: int, budget: Budget, t
     if budget.trials:
         limit = budget.seconds
         logger.warning("the limit of %g s came before %d trials, so the result depends on it.", limit, budget.trials)
-
-
-def _bar(objective: CrossValidation, defaults: Sequence[Mapping[str, Any]]) -> float | None:
-    """The race: a quarter of the way from the best default's first fold back to predicting the same for all rows.
-
-    The bar is fixed once all defaults have finished, so that a search by trials does not depend on time.
-    """
-    losses = [loss for config in defaults if (loss := objective.record(config).first_loss) is not None]
-    nothing = objective.baseline_first_loss()
-    if not losses or nothing is None or nothing <= min(losses):
-        return None
-    return min(losses) + _RACE_SHARE * (nothing - min(losses))
 
 
 def _warm_up(objective: CrossValidation, first: Mapping[str, Any], folds: int) -> float:

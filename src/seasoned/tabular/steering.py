@@ -1,0 +1,143 @@
+"""Which family to try next: a sampler over the samplers of the families.
+
+The joint space has one choice, the model family. What is learned about LightGBM says nothing about a forest, so each
+family is searched by a sampler of its own, and the families share the trials by how well each has done.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
+from seasoned.samplers.random import Random
+from seasoned.space import Choice
+from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState, WarmStart
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from seasoned.trials import Event
+
+__all__ = ["Promising"]
+
+_SHARE: Final = 0.5  # of the trials left, which the best family gets; the second gets as much of the rest, and so on
+_HOPELESS: Final = 2  # failures without a success after which a family is left alone
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What a family has shown."""
+
+    best: float = math.inf
+    complete: int = 0
+    failed: int = 0
+    seconds: float = 0.0  # of the complete trials, in all
+
+    def after(self, event: Finished) -> _Record:
+        if event.state is TrialState.COMPLETE and event.values is not None:
+            best = min(self.best, event.values[0])
+            return replace(self, best=best, complete=self.complete + 1, seconds=self.seconds + (event.seconds or 0.0))
+        return replace(self, failed=self.failed + 1) if event.state is TrialState.FAILED else self
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Per family: where it searches, its sampler's state, its record; and which family each trial belongs to."""
+
+    spec: StudySpec
+    specs: Mapping[str, StudySpec]
+    states: Mapping[str, Any]
+    records: Mapping[str, _Record]
+    families: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Promising(Sampler[_State]):
+    """The warm start's configurations, then families drawn by rank, each searched by `inner`.
+
+    The family with the best trial so far is drawn with weight 1, the next with 1/2, then 1/4 and so on.
+
+    Attributes:
+        inner: What searches inside a family.
+        timed: Divide a family's weight by the square root of its mean seconds, so that slow families come less often.
+            What is suggested then depends on time.
+    """
+
+    inner: Sampler[Any] = field(default_factory=Random)
+    timed: bool = False
+
+    def init(self, spec: StudySpec) -> _State:
+        """One state per option of the choice."""
+        choices = list(spec.space.parameters.values())
+        if len(choices) != 1 or not isinstance(choices[0], Choice):
+            raise InvalidInput("Promising searches a space with one parameter, a Choice of families; use Auto here.")
+        specs = {
+            name: replace(spec, space=space, warm_start=WarmStart(), budget=None)
+            for name, space in choices[0].options.items()
+        }
+        states = {name: self.inner.init(inner) for name, inner in specs.items()}
+        return _State(spec, specs, states, dict.fromkeys(specs, _Record()))
+
+    def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
+        """A family and, from its own sampler, a configuration of it, for each number."""
+        suggestions = []
+        for number in numbers:
+            config, _ = next_of_plan(state.spec, number)
+            suggestions.append(self._suggest(state, number) if config is None else Suggestion(config))
+        return suggestions, state
+
+    def _suggest(self, state: _State, number: int) -> Suggestion:
+        weights = self._weights(state)
+        names = list(weights)
+        shares = np.array(list(weights.values()))
+        family = names[int(generator(state.spec, number).choice(len(names), p=shares / shares.sum()))]
+        (found,), _ = self.inner.ask(state.states[family], [number])
+        return Suggestion(Config({self._key(state): {family: dict(found.config)}}), found.tag)
+
+    def _weights(self, state: _State) -> dict[str, float]:
+        """Families that have something left to try, and how much each deserves the next trial."""
+        tunable = [name for name, spec in state.specs.items() if spec.space.dimensions] or list(state.specs)
+        order = sorted(
+            (name for name in tunable if state.records[name].complete), key=lambda name: state.records[name].best
+        )
+        if not order:
+            untried = [name for name in tunable if state.records[name].failed < _HOPELESS]
+            return dict.fromkeys(untried or tunable, 1.0)
+        weights = {name: _SHARE**rank for rank, name in enumerate(order)}
+        if self.timed:
+            weights = {name: weight / self._pace(state.records[name]) for name, weight in weights.items()}
+        return weights
+
+    @staticmethod
+    def _pace(record: _Record) -> float:
+        return math.sqrt(max(record.seconds / record.complete, 0.1))
+
+    @staticmethod
+    def _key(state: _State) -> str:
+        return next(iter(state.spec.space.parameters))
+
+    def tell(self, state: _State, events: Sequence[Event]) -> _State:
+        """Each event goes to the sampler of its trial's family."""
+        families, records = dict(state.families), dict(state.records)
+        routed: dict[str, list[Event]] = {}
+        for event in events:
+            if isinstance(event, Asked):
+                ((family, config),) = event.config[self._key(state)].items()
+                families[event.number] = family
+                routed.setdefault(family, []).append(replace(event, config=Config(config)))
+            elif isinstance(event, Finished | Reported) and event.number in families:
+                family = families[event.number]
+                routed.setdefault(family, []).append(event)
+                if isinstance(event, Finished):
+                    records[family] = records[family].after(event)
+        told = {name: self.inner.tell(state.states[name], part) for name, part in routed.items()}
+        return replace(state, families=families, records=records, states={**state.states, **told})
+
+    def capacity(self, state: _State) -> int | None:  # noqa: ARG002 - whatever the space
+        """No end."""
+        return None

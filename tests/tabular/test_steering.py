@@ -1,0 +1,100 @@
+"""The sampler over families: laws of a sampler, and that good families get more trials."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from seasoned.errors import InvalidInput
+from seasoned.parameters import Float, Int
+from seasoned.samplers.checks import same
+from seasoned.space import Choice, Space
+from seasoned.tabular.steering import Promising
+from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
+
+FAMILIES = Space(
+    model=Choice(
+        good=Space(x=Float(0, 1, default=0.5)),
+        fair=Space(x=Float(0, 1, default=0.5), depth=Int(1, 9, default=3)),
+        poor=Space(x=Float(0, 1, default=0.5)),
+        fixed=Space(),
+        broken=Space(x=Float(0, 1, default=0.5)),
+    )
+)
+LOSS = {"good": 0.1, "fair": 0.2, "poor": 0.9, "fixed": 0.05}
+DEFAULTS = tuple({"model": {name: space.default}} for name, space in FAMILIES.parameters["model"].options.items())
+
+
+def play(sampler, numbers, state=None, seconds=1.0):
+    """Each trial asked before the one before it ends, as two drivers do; returns the log and the state."""
+    state = sampler.init(StudySpec(FAMILIES, seed=3, warm_start=sampler.warm_start)) if state is None else state
+    log = []
+    for number in numbers:
+        (suggestion,), state = sampler.ask(state, [number])
+        events = [Asked(number, suggestion.config, suggestion.tag)]
+        if number:
+            events.append(_end(log, number - 1, seconds))
+        state = sampler.tell(state, events)
+        log += events
+    return log, state
+
+
+def _end(log, number, seconds):
+    asked = next(event for event in log if isinstance(event, Asked) and event.number == number)
+    ((family, config),) = asked.config["model"].items()
+    if family == "broken":
+        return Finished(number, TrialState.FAILED, None, seconds, "it cannot")
+    return Finished(number, TrialState.COMPLETE, (LOSS[family] + 0.01 * config.get("x", 0),), seconds)
+
+
+def families(log):
+    return Counter(next(iter(event.config["model"])) for event in log if isinstance(event, Asked))
+
+
+def test_good_families_get_more_trials_and_what_is_fixed_or_broken_gets_none():
+    sampler = Promising(warm_start=WarmStart(configurations=DEFAULTS))
+    log, _ = play(sampler, range(105))
+    later = families(event for event in log if event.number >= len(DEFAULTS))
+    assert later["good"] > later["fair"] > later["poor"] > 0
+    assert later["fixed"] == 0
+    assert later["broken"] == 0
+
+
+def test_every_suggestion_is_valid():
+    log, _ = play(Promising(), range(60))
+    assert all(FAMILIES.check(event.config) == event.config for event in log if isinstance(event, Asked))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, 40])
+def test_the_state_is_a_fold_of_the_events(cut):
+    sampler = Promising(warm_start=WarmStart(configurations=DEFAULTS))
+    log, live = play(sampler, range(40))
+    start = sampler.init(StudySpec(FAMILIES, seed=3, warm_start=sampler.warm_start))
+    folded = sampler.tell(sampler.tell(start, log[:cut]), log[cut:])
+    assert same(folded, live)
+    assert sampler.ask(folded, [99])[0] == sampler.ask(live, [99])[0]
+
+
+def test_timed_families_that_are_slow_come_less_often():
+    sampler, counts = Promising(timed=True, warm_start=WarmStart(configurations=DEFAULTS)), {}
+    for slow in (1.0, 100.0):
+        state = sampler.init(StudySpec(FAMILIES, seed=3, warm_start=sampler.warm_start))
+        log, _ = play(sampler, range(len(DEFAULTS)))
+        state = sampler.tell(state, [_slower(event, log, slow) for event in log])
+        asked = sampler.ask(state, range(100, 400))[0]
+        counts[slow] = Counter(next(iter(suggestion.config["model"])) for suggestion in asked)["good"]
+    assert counts[100.0] < 0.7 * counts[1.0]
+
+
+def _slower(event, log, seconds):
+    good = next(iter(DEFAULTS[0]["model"]))
+    family = next(iter(next(e for e in log if isinstance(e, Asked) and e.number == event.number).config["model"]))
+    if isinstance(event, Finished) and family == good:
+        return Finished(event.number, event.state, event.values, seconds, event.error)
+    return event
+
+
+def test_another_space_is_refused():
+    with pytest.raises(InvalidInput, match="Choice of families"):
+        Promising().init(StudySpec(Space(x=Float(0, 1))))
