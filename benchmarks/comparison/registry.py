@@ -13,7 +13,7 @@ BENCHMARKS = Path(__file__).parent.parent
 ENVIRONMENTS = BENCHMARKS / "envs"
 
 FLAML = ("flaml[automl]==2.7.0", "pandas<3", "pyarrow")  # pandas: as in its own extra `spark`
-AUTOGLUON = ("autogluon.tabular[lightgbm,xgboost,catboost,fastai]==1.6.3", "torch<=2.13.0", "pyarrow")
+AUTOGLUON = ("autogluon.tabular[lightgbm,xgboost,catboost,fastai,ray]==1.6.3", "torch<=2.13.0", "pyarrow")
 
 
 @dataclass(frozen=True)

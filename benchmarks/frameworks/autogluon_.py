@@ -18,6 +18,7 @@ PACKAGES = (
     "catboost",
     "torch",
     "fastai",
+    "ray",
 )
 METRICS = {"roc_auc": "roc_auc", "log_loss": "log_loss", "rmse": "root_mean_squared_error"}
 TARGET = "__target__"
