@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from seasoned._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from seasoned.objective import Constrained
     from seasoned.samplers import Grid, Random, Sobol
     from seasoned.space import Between, Categorical, Choice, Float, Int, Space
     from seasoned.study import Study, maximize, minimize
@@ -21,6 +22,7 @@ __all__ = [
     "Between",
     "Categorical",
     "Choice",
+    "Constrained",
     "CustomModel",
     "Float",
     "Grid",
@@ -43,6 +45,7 @@ __getattr__, __dir__ = lazy_names(
         **dict.fromkeys(
             ("AutoClassifier", "AutoRegressor", "CustomModel", "SearchSettings", "load"), "seasoned.tabular"
         ),
+        "Constrained": "seasoned.objective",
         **dict.fromkeys(("Between", "Categorical", "Choice", "Float", "Int", "Space"), "seasoned.space"),
         **dict.fromkeys(("Grid", "Random", "Sobol"), "seasoned.samplers"),
         **dict.fromkeys(("Study", "maximize", "minimize"), "seasoned.study"),

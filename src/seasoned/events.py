@@ -55,8 +55,9 @@ def to_text(event: Event) -> str:
             return _write(_without_none({"config": config, "tag": tag, "driver": driver or None}))
         case Reported(_, step, value):
             return _write({"step": step, "value": value})
-        case Finished(_, state, values, seconds, error):
-            return _write(_without_none({"state": state, "values": values, "seconds": seconds, "error": error}))
+        case Finished(_, state, values, seconds, error, constraints):
+            ended = {"state": state, "values": values, "seconds": seconds, "error": error}
+            return _write(_without_none({**ended, "constraints": constraints or None}))
 
 
 def from_text(kind: str, number: int, text: str) -> Event:
@@ -86,6 +87,7 @@ def _read(kind: str, number: int, content: dict[str, Any]) -> Event:
                 None if values is None else tuple(values),
                 content.get("seconds"),
                 content.get("error"),
+                tuple(content.get("constraints", ())),
             )
         case "reported":
             return Reported(number, content["step"], content["value"])

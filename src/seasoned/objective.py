@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from seasoned.errors import Pruned
@@ -11,13 +12,37 @@ from seasoned.execution.base import Ending
 from seasoned.trials import Finished, TrialState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from seasoned.execution.base import Outcome
 
-__all__ = ["Evaluation", "Objective", "Verdict", "read_values", "verdict"]
+__all__ = ["Constrained", "Evaluation", "Objective", "Verdict", "read_values", "verdict"]
 
 Objective: TypeAlias = "Callable[[dict[str, Any]], Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Constrained:
+    """What an objective returns when some of its outcomes must keep a bound: values, and how far from the bounds.
+
+    The trial is feasible if every constraint is at most 0; "at most 8 GB" is `memory - 8e9`. Infeasible trials guide
+    the search, but `Study.best` takes one only if there is no feasible trial.
+
+    Attributes:
+        values: The value, or a tuple of several objectives.
+        constraints: Finite numbers, the same constraints in the same order in every trial.
+
+    Example:
+        >>> from seasoned import Float, Space, minimize
+        >>> def f(config):
+        ...     return Constrained(config["x"], constraints=[0.5 - config["x"]])  # x shall be at least 0.5
+        >>> best = minimize(f, Space(x=Float(0, 1)), trials=50, seed=0)
+        >>> best.feasible, 0.5 <= best.value < 0.6
+        (True, True)
+    """
+
+    values: Any
+    constraints: Iterable[float] = field(kw_only=True)
 
 
 class Verdict(NamedTuple):
@@ -27,18 +52,20 @@ class Verdict(NamedTuple):
         state: Complete, pruned or failed.
         values: The objectives as the user sees them, if complete.
         error: The reason, if not.
+        constraints: At most 0 where they are kept, if complete.
     """
 
     state: TrialState
     values: tuple[float, ...] | None = None
     error: str | None = None
+    constraints: tuple[float, ...] = ()
 
     def event(self, number: int, seconds: float | None, signs: tuple[int, ...]) -> Finished:
         """The event to store, with objectives as they are minimised inside."""
         inside = (
             None if self.values is None else tuple(s * v + 0.0 for s, v in zip(signs, self.values, strict=True))
         )  # no -0.0
-        return Finished(number, self.state, inside, seconds, self.error)
+        return Finished(number, self.state, inside, seconds, self.error, self.constraints)
 
 
 class Evaluation:
@@ -64,18 +91,39 @@ class Evaluation:
 
 def read_values(returned: object, objectives: int) -> Verdict:
     """Complete with finite floats, or failed with the reason."""
+    if isinstance(returned, Constrained):
+        ended = read_values(returned.values, objectives)
+        return ended if ended.values is None else _with_constraints(ended, returned.constraints)
     if objectives == 1 and not (isinstance(returned, tuple | list) and len(returned) == 1):
         returned = (returned,)
     if not isinstance(returned, tuple | list) or len(returned) != objectives:
         expected = f"a tuple of {objectives} numbers"
         return Verdict(TrialState.FAILED, error=f"the objective returned {_show(returned)} instead of {expected}")
-    values = []
-    for value in returned:
+    values = _finite(returned)
+    if not isinstance(values, tuple):
+        return Verdict(TrialState.FAILED, error=f"the objective returned {_show(values[0])} instead of a finite number")
+    return Verdict(TrialState.COMPLETE, values)
+
+
+def _with_constraints(ended: Verdict, given: Iterable[float]) -> Verdict:
+    if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
+        return Verdict(TrialState.FAILED, error=f"the objective's constraints are {_show(given)} instead of a sequence")
+    constraints = _finite(given)
+    if not isinstance(constraints, tuple):
+        shown = _show(constraints[0])
+        return Verdict(TrialState.FAILED, error=f"one of the objective's constraints is {shown}, not a finite number")
+    return ended._replace(constraints=ended.constraints + constraints)
+
+
+def _finite(given: Iterable[object]) -> tuple[float, ...] | list[object]:
+    """The numbers, or a list of the first that is none."""
+    numbers = []
+    for value in given:
         number = _number(value)
         if number is None or not math.isfinite(number):
-            return Verdict(TrialState.FAILED, error=f"the objective returned {_show(value)} instead of a finite number")
-        values.append(number)
-    return Verdict(TrialState.COMPLETE, tuple(values))
+            return [value]
+        numbers.append(number)
+    return tuple(numbers)
 
 
 def verdict(outcome: Outcome) -> Verdict:

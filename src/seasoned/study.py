@@ -15,7 +15,7 @@ from seasoned.execution.inline import InlineExecutor
 from seasoned.execution.local import LocalExecutor
 from seasoned.leases import BY_HAND, Lease
 from seasoned.ledger import Ledger
-from seasoned.objective import Evaluation, Objective, Verdict, read_values
+from seasoned.objective import Constrained, Evaluation, Objective, Verdict, read_values
 from seasoned.progress import ProgressBar
 from seasoned.samplers.random import Random
 from seasoned.storage.base import DETACHED, Storage
@@ -108,7 +108,8 @@ class Study:
         worker process, which never imports the calling script, and whose whole process tree is killed at a limit.
 
         Args:
-            f: Called with a configuration (a dict of its own), returns the value, or a tuple of several.
+            f: Called with a configuration (a dict of its own), returns the value, or a tuple of several; `Constrained`
+                adds outcomes that must keep a bound.
             trials: Finished trials that the study shall hold, over all drivers.
             time_limit: Seconds; trials still running in workers are cut off, and run again when the study goes on.
             workers: Trials at the same time.
@@ -170,12 +171,20 @@ class Study:
                 self._asked_at[number] = time.monotonic()
                 return trial
 
-    def tell(self, trial: Trial | int, values: Any = None, *, error: str | None = None) -> Trial:
+    def tell(
+        self,
+        trial: Trial | int,
+        values: Any = None,
+        *,
+        constraints: Sequence[float] = (),
+        error: str | None = None,
+    ) -> Trial:
         """Store how a trial ended, and return it.
 
         Args:
             trial: The trial or its number, asked by this process or any other.
             values: The value, or a tuple of several. What is not finite makes a failed trial.
+            constraints: Outcomes that must be at most 0, such as `memory - 8e9`, the same ones in every trial.
             error: Why it failed, instead of values.
 
         Raises:
@@ -185,9 +194,17 @@ class Study:
         number = trial if isinstance(trial, int) else trial.number
         if (values is None) == (error is None):
             raise InvalidInput(f"trial {number} needs either values or error=...; give one of them.")
+        if error is not None and len(constraints):
+            raise InvalidInput(
+                f"trial {number} has constraints and an error; a failed trial has no outcomes, leave one out."
+            )
         self._ledger.sync()
         asked = self._ledger.history[number]
-        ended = Verdict(TrialState.FAILED, error=error) if error else read_values(values, len(self._ledger.spec.signs))
+        if error is not None:
+            ended = Verdict(TrialState.FAILED, error=error)
+        else:
+            told = Constrained(values, constraints=constraints)
+            ended = read_values(told, len(self._ledger.spec.signs))
         began = self._asked_at.pop(number, None)
         seconds = None if began is None else time.monotonic() - began
         if asked.state is not TrialState.RUNNING:
@@ -230,6 +247,8 @@ class Study:
     @property
     def best(self) -> Trial:
         """The complete trial with the best value; of equals the earliest.
+
+        With constraints the best feasible one (see `Trial.feasible`); if there is none, the one that breaks them least.
 
         Raises:
             AllTrialsFailed: If there are only failed ones.

@@ -7,7 +7,7 @@ negates values on their way in and out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
@@ -31,6 +31,7 @@ __all__ = [
     "Trial",
     "TrialState",
     "WarmStart",
+    "violation",
 ]
 
 
@@ -81,6 +82,7 @@ class Trial:
         seconds: Wall time of the evaluation, if finished and known.
         error: Why it failed or was pruned.
         tag: What the sampler noted with its suggestion (particle, generation, rung).
+        constraints: Outcomes that must be at most 0, if complete and there are any.
     """
 
     number: int
@@ -90,11 +92,32 @@ class Trial:
     seconds: float | None = None
     error: str | None = None
     tag: Mapping[str, Any] | None = None
+    constraints: tuple[float, ...] = ()
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it is complete and keeps all constraints."""
+        return self.values is not None and self.violation == 0.0
+
+    @property
+    def violation(self) -> float:
+        """By how much it breaks its constraints, summed; 0 if it keeps them all."""
+        return violation(self.constraints)
 
     @property
     def value(self) -> float | None:
         """The first objective, if complete."""
         return None if self.values is None else self.values[0]
+
+
+def violation(constraints: Iterable[float]) -> float:
+    """The sum of what is above 0: the order of infeasible trials (Deb 2000, An efficient constraint handling method).
+
+    Example:
+        >>> violation([-1.0, 0.5, 2.0])
+        2.5
+    """
+    return sum((max(0.0, constraint) for constraint in constraints), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +150,11 @@ class WarmStart:
             raise InvalidInput(
                 f"a WarmStart has {len(self.points)} points and {len(self.values)} values; give one value per point."
             )
+
+
+def _merit(trial: Trial) -> tuple[float, float, int]:
+    assert trial.values is not None, "only complete trials are compared"
+    return trial.violation, trial.values[0], trial.number
 
 
 def _rows(points: Iterable[Iterable[float]]) -> tuple[tuple[float, ...], ...]:
@@ -206,13 +234,22 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A trial ended; the first such event for a number is the one that counts."""
+    """A trial ended; the first such event for a number is the one that counts.
+
+    A complete trial is feasible if all of its `constraints` are at most 0.
+    """
 
     number: int
     state: TrialState
     values: tuple[float, ...] | None = None
     seconds: float | None = None
     error: str | None = None
+    constraints: tuple[float, ...] = ()
+
+    @property
+    def violation(self) -> float:
+        """By how much the trial breaks its constraints, summed; 0 if it keeps them all."""
+        return violation(self.constraints)
 
 
 Event: TypeAlias = Created | Spaced | Asked | Reported | Finished
@@ -264,7 +301,14 @@ class History:
 
     def _finish(self, event: Finished) -> None:
         asked = self[event.number]
-        trial = Trial(event.number, asked.config, event.state, event.values, event.seconds, event.error, asked.tag)
+        trial = replace(
+            asked,
+            state=event.state,
+            values=event.values,
+            seconds=event.seconds,
+            error=event.error,
+            constraints=event.constraints,
+        )
         self._trials[event.number] = trial
         self._drivers.pop(event.number, None)
         self._counts[TrialState.RUNNING] -= 1
@@ -272,10 +316,10 @@ class History:
         self._consider(trial)
 
     def _consider(self, trial: Trial) -> None:
-        """Keep the best; of equals the earliest."""
+        """Keep the best: feasible before infeasible, these by what they break; of equals the earliest."""
         if trial.values is None or trial.number in self._outside:
             return
-        if self._best is None or (trial.values[0], trial.number) < (self._best.values[0], self._best.number):  # type: ignore[index]
+        if self._best is None or _merit(trial) < _merit(self._best):
             self._best = trial
 
     def _move(self, space: Space) -> None:
@@ -303,7 +347,10 @@ class History:
 
     @property
     def best(self) -> Trial | None:
-        """The valid complete trial with the smallest first objective; of equals the earliest."""
+        """The valid complete trial with the smallest first objective; of equals the earliest.
+
+        Feasible ones go first; if there is none, the one that breaks its constraints least.
+        """
         return self._best
 
     @property

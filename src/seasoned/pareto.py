@@ -1,0 +1,209 @@
+"""Several objectives at once: dominance, fronts, crowding, hypervolume. All objectives are minimised.
+
+A point p dominates q if it is nowhere worse and somewhere better: p_j <= q_j for all j, and p_j < q_j for one. Values
+may be infinite (a failed objective is +inf, say), but not NaN.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["crowding_distance", "hypervolume", "non_dominated_sort", "pareto_front"]
+
+
+def non_dominated_sort(values: ArrayLike) -> NDArray[np.intp]:
+    """The front of each point: 0 for what nothing dominates, 1 for what only front 0 dominates, and so on.
+
+    A point's front is the length of the longest chain of points that dominate one another and it. In lexicographic
+    order every dominator stands before what it dominates, so one pass suffices: O(n log n) for one or two objectives
+    (bisection over the fronts' last members), O(m n^2) else.
+
+    Args:
+        values: Objectives, shape (n, m), minimised.
+
+    Returns:
+        Ranks, shape (n,); equal points have equal ranks.
+
+    Raises:
+        InvalidInput: If the values are no (n, m) table or hold NaN.
+
+    Source: Deb et al. (2002), A fast and elitist multiobjective genetic algorithm, section III; for two objectives
+    Jensen (2003), Reducing the run-time complexity of multiobjective EAs.
+
+    Example:
+        >>> non_dominated_sort([[0, 1], [1, 0], [1, 1], [2, 2]]).tolist()
+        [0, 0, 1, 2]
+    """
+    table = _table(values)
+    unique, inverse = np.unique(table, axis=0, return_inverse=True)  # sorted lexicographically
+    ranks = _ranks_of_two(unique) if table.shape[1] <= 2 else _ranks_of_many(unique)
+    return ranks[inverse.reshape(-1)]
+
+
+def _ranks_of_two(points: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Ranks of different points in lexicographic order, one or two objectives."""
+    lowest: list[float] = []  # of the last objective, per front; never decreasing from front to front
+    ranks = np.empty(len(points), dtype=np.intp)
+    for index, value in enumerate(points[:, -1].tolist()):
+        front = bisect_right(lowest, value) if points.shape[1] == 2 else index
+        if front == len(lowest):
+            lowest.append(value)
+        lowest[front] = value
+        ranks[index] = front
+    return ranks
+
+
+def _ranks_of_many(points: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The same for any number of objectives."""
+    ranks = np.zeros(len(points), dtype=np.intp)
+    for index in range(1, len(points)):
+        dominators = (points[:index] <= points[index]).all(axis=1)  # different, and before it
+        ranks[index] = 1 + ranks[:index].max(initial=-1, where=dominators)
+    return ranks
+
+
+def pareto_front(values: ArrayLike) -> NDArray[np.bool_]:
+    """Which points nothing dominates; equal ones are all on the front.
+
+    Args:
+        values: Objectives, shape (n, m), minimised.
+
+    Returns:
+        A mask, shape (n,).
+
+    Raises:
+        InvalidInput: If the values are no (n, m) table or hold NaN.
+
+    Example:
+        >>> pareto_front([[0, 1], [1, 0], [1, 1]]).tolist()
+        [True, True, False]
+    """
+    table = _table(values)
+    unique, inverse = np.unique(table, axis=0, return_inverse=True)
+    if table.shape[1] <= 2:
+        return np.asarray((_ranks_of_two(unique) == 0)[inverse.reshape(-1)])
+    front = np.zeros(len(unique), dtype=np.bool_)
+    for index, point in enumerate(unique):
+        front[index] = not (unique[:index][front[:index]] <= point).all(axis=1).any()
+    return front[inverse.reshape(-1)]
+
+
+def crowding_distance(values: ArrayLike) -> NDArray[np.float64]:
+    """How much room each point of one front has: the side lengths, summed, of the box between its neighbours.
+
+    Per objective, with the points in its order, (f[i + 1] - f[i - 1]) / (max f - min f); the two ends have infinite
+    room. An objective in which all points agree counts nothing, and gives no ends.
+
+    Args:
+        values: Objectives of one front, shape (n, m).
+
+    Returns:
+        Distances, shape (n,), larger where the front is sparse.
+
+    Raises:
+        InvalidInput: If the values are no (n, m) table or hold NaN.
+
+    Source: Deb et al. (2002), section III.B.
+
+    Example:
+        >>> crowding_distance([[0, 4], [1, 2], [4, 0]]).tolist()
+        [inf, 2.0, inf]
+    """
+    table = np.nan_to_num(_table(values)) / 2  # halved, so that no difference of two doubles overflows
+    distances = np.zeros(len(table))
+    if len(table) <= 2:
+        return np.full(len(table), np.inf)
+    for column in table.T:
+        order = np.argsort(column, kind="stable")
+        ordered = column[order]
+        width = ordered[-1] - ordered[0]
+        if width > 0:
+            distances[order[1:-1]] += (ordered[2:] - ordered[:-2]) / width
+            distances[order[[0, -1]]] = np.inf
+    return distances
+
+
+def hypervolume(values: ArrayLike, reference: ArrayLike) -> float:
+    """The volume that the points dominate below a reference point; exact for any number of objectives.
+
+    For two objectives a sweep, O(n log n); for three a sweep of such sweeps, O(n^2 log n); beyond that the volume that
+    each point adds to those after it, by recursion on the front of what they share (exponential in m at worst).
+
+    Args:
+        values: Objectives, shape (n, m), minimised. Points that do not dominate the reference count nothing.
+        reference: The worst point that still counts, shape (m,).
+
+    Returns:
+        The volume, at least 0.
+
+    Raises:
+        InvalidInput: If the shapes do not agree, or anything is NaN.
+
+    Source: While, Bradstreet and Barone (2012), A fast way of calculating exact hypervolumes.
+
+    Example:
+        >>> hypervolume([[0, 1], [1, 0]], reference=[2, 2])
+        3.0
+    """
+    table = _table(values)
+    corner = np.asarray(reference, dtype=np.float64)
+    if corner.shape != (table.shape[1],) or np.isnan(corner).any():
+        raise InvalidInput(
+            f"the reference point {np.asarray(reference).tolist()} does not fit values of shape {table.shape}; give "
+            f"one number per objective."
+        )
+    inside = table[(table < corner).all(axis=1)]
+    front = np.unique(inside[pareto_front(inside)], axis=0)
+    return _volume(front, corner)
+
+
+def _volume(front: NDArray[np.float64], corner: NDArray[np.float64]) -> float:
+    """Volume of different points in lexicographic order of which none dominates another, all below the corner."""
+    if len(front) == 0:
+        return 0.0
+    if len(front) == 1:
+        return float(np.prod(corner - front[0]))
+    if len(corner) == 1:
+        return float(corner[0] - front[0, 0])
+    if len(corner) == 2:
+        widths = np.append(front[1:, 0], corner[0]) - front[:, 0]
+        return float(widths @ (corner[1] - front[:, 1]))
+    if len(corner) == 3:
+        return _volume_of_three(front, corner)
+    total = 0.0
+    for index, point in enumerate(front):
+        shared = np.maximum(front[index + 1 :], point)  # what later points dominate within this one's box
+        total += float(np.prod(corner - point)) - _volume(np.unique(shared[pareto_front(shared)], axis=0), corner)
+    return total
+
+
+def _volume_of_three(front: NDArray[np.float64], corner: NDArray[np.float64]) -> float:
+    """Slices between neighbouring third coordinates, each with the area of the points below it."""
+    ordered = front[np.argsort(front[:, 2], kind="stable")]
+    heights = np.append(ordered[1:, 2], corner[2]) - ordered[:, 2]
+    stairs = np.empty((0, 2))  # the front of the first two coordinates so far, the first one ascending
+    total = 0.0
+    for point, height in zip(ordered[:, :2], heights.tolist(), strict=True):
+        beaten = (point <= stairs).all(axis=1)
+        place = int(np.searchsorted(stairs[~beaten, 0], point[0]))
+        if not (stairs <= point).all(axis=1).any():
+            stairs = np.insert(stairs[~beaten], place, point, axis=0)
+        total += height * _volume(stairs, corner[:2])
+    return total
+
+
+def _table(values: ArrayLike) -> NDArray[np.float64]:
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] == 0:
+        raise InvalidInput(f"objectives of shape {table.shape} were given; give one row per point, shape (n, m).")
+    if np.isnan(table).any():
+        raise InvalidInput("the objectives hold NaN; give numbers, +inf for what failed.")
+    return table
