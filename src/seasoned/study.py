@@ -21,6 +21,7 @@ from seasoned.samplers.random import Random
 from seasoned.storage.base import DETACHED, Storage
 from seasoned.storage.memory import MemoryStorage
 from seasoned.trials import Created, StudySpec, Trial, TrialState
+from seasoned.views import frame_of, front_of, volume_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -132,7 +133,8 @@ class Study:
 
             def on_finished(trial: Trial) -> None:
                 history = self._ledger.history
-                best = None if history.best is None else self._outward(history.best).value
+                alone = len(self._ledger.spec.signs) == 1
+                best = self._outward(history.best).value if alone and history.best is not None else None
                 bar.update(history.finished, history.count(TrialState.FAILED), best)
                 for callback in callbacks:
                     callback(self, self._outward(trial))
@@ -255,7 +257,9 @@ class Study:
             StudyConflict: If nothing is complete yet, or there are several objectives.
         """
         if len(self.directions) > 1:
-            raise StudyConflict(f"with the {len(self.directions)} objectives {self.directions} no one trial is best.")
+            raise StudyConflict(
+                f"with the {len(self.directions)} objectives {self.directions} no one trial is best; see front."
+            )
         self._ledger.sync()
         history = self._ledger.history
         if history.best is not None:
@@ -264,27 +268,50 @@ class Study:
             raise AllTrialsFailed(f"{failed} trials failed and none succeeded: {causes(history.errors())}.")
         raise StudyConflict(f"the study {self.name!r} has no complete trial yet; run optimize first.")
 
+    @property
+    def front(self) -> list[Trial]:
+        """The Pareto-optimal trials, by number: complete ones that no other is at least as good as in all objectives.
+
+        With constraints only feasible trials count; if there is none, those that break them least. Empty while nothing
+        is complete. With one objective these are the trials as good as `best`.
+
+        Example:
+            >>> from seasoned import Float, Space, Study
+            >>> study = Study(Space(x=Float(-2, 2)), direction=("minimize", "minimize"), seed=0)
+            >>> study.optimize(lambda config: (config["x"] ** 2, (config["x"] - 1) ** 2), trials=40)
+            >>> all(-0.1 < trial.config["x"] < 1.1 for trial in study.front)
+            True
+        """
+        return [self._outward(trial) for trial in front_of(self._valid())]
+
+    def hypervolume(self, reference: Sequence[float]) -> float:
+        """How much of the objectives' space the feasible trials dominate: the progress of several objectives at once.
+
+        Args:
+            reference: The worst values that still count, one per objective, as the user sees them.
+
+        Raises:
+            InvalidInput: If the reference has not one number per objective.
+        """
+        signs = self._ledger.spec.signs
+        if len(reference) != len(signs):
+            raise InvalidInput(f"the reference {tuple(reference)} has not one number for each of {self.directions}.")
+        inside = [sign * worst for sign, worst in zip(signs, reference, strict=True)]
+        return volume_of(self._valid(), inside, len(signs))
+
+    def _valid(self) -> list[Trial]:
+        """The trials of the present space, objectives minimised."""
+        self._ledger.sync()
+        history = self._ledger.history
+        return [trial for trial in history if trial.number not in history.outside]
+
     def frame(self) -> pd.DataFrame:
         """One row per trial: number, state, value, seconds, error, and a column per parameter.
 
         A nested parameter's column has its dotted name; a parameter that was not in use is missing. With several
-        objectives the values stand in `value_0`, `value_1` and so on.
+        objectives the values stand in `value_0`, `value_1` and so on, constraints in `constraint_0` and so on.
         """
-        import pandas as pd
-
-        return pd.DataFrame([self._row(trial) for trial in self.trials], columns=self._columns())
-
-    def _columns(self) -> list[str]:
-        count = len(self.directions)
-        values = ["value"] if count == 1 else [f"value_{index}" for index in range(count)]
-        return ["number", "state", *values, "seconds", "error", *(d.name for d in self.space.dimensions)]
-
-    def _row(self, trial: Trial) -> dict[str, Any]:
-        count = len(self.directions)
-        values = trial.values or (None,) * count
-        named = {"value": values[0]} if count == 1 else {f"value_{i}": value for i, value in enumerate(values)}
-        row = {"number": trial.number, "state": trial.state.value, **named}
-        return {**row, "seconds": trial.seconds, "error": trial.error, **_flat(trial.config)}
+        return frame_of(self.trials, self.space, len(self.directions))
 
     def _outward(self, trial: Trial) -> Trial:
         """A trial with its objectives as the user sees them."""
@@ -382,15 +409,3 @@ def _check_run(
     for name, limit in limits.items():
         if limit is not None and not limit > 0:
             raise InvalidInput(f"{name} is {limit}; give a positive number, or None for no limit.")
-
-
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted name -> value; a choice's value is its option. Works for configurations of earlier spaces, too."""
-    row: dict[str, Any] = {}
-    for name, value in config.items():
-        if isinstance(value, dict):
-            option, inner = next(iter(value.items()))
-            row |= {prefix + name: option, **_flat(inner, f"{prefix}{name}.{option}.")}
-        else:
-            row[prefix + name] = value
-    return row
