@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from seasoned import AutoClassifier, load
 from seasoned.errors import InvalidInput
 from seasoned.report import report, report_data
+from seasoned.report.html import render_page
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -41,6 +42,24 @@ def test_the_data_are_those_of_the_model(fitted):
     assert "same" not in data.importance.names
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_without_rows_the_report_shows_what_validation_knows(fitted, task):
+    model = fitted[task][0]
+    data = report_data(model)
+    assert data.importance is None
+    assert data.rows == 160
+    assert data.fit_seconds > 0
+    known = data.predictions
+    assert known.unseen
+    assert len(known.truth) == len(known.predicted) == 160
+    assert known.score == pytest.approx(data.final_score)  # all rows are among those kept
+    if len(data.members) == 1:
+        assert known.score == pytest.approx(data.complete[0].score)
+    page = render_page(data)
+    assert ("Which classes are confused?" in page) == (task != "regression")
+    assert ("Predicted and true" in page) == (task == "regression")
+
+
 def test_every_column_says_what_became_of_it(fitted):
     model, X, _ = fitted["binary"]
     columns = {column.name: column for column in report_data(model).columns}
@@ -61,8 +80,6 @@ def test_the_code_repeats_the_fit(fitted):
     assert names["model"].get_params() == model.get_params()
     assert "metric" not in data.code  # it has its default
     assert data.notes == ()
-    assert data.predictions is None
-    assert data.importance is None
 
 
 def test_notes_say_what_keeps_a_fit_from_being_repeated():
@@ -76,6 +93,9 @@ def test_a_loaded_model_tells_the_same(fitted, tmp_path):
     model.save(tmp_path / "m.seasoned")
     before, after = report_data(model), report_data(load(tmp_path / "m.seasoned"))
     assert (before.trials, before.columns, before.classes) == (after.trials, after.columns, after.classes)
+    assert (before.score, before.rows, before.fit_seconds) == (after.score, after.rows, after.fit_seconds)
+    np.testing.assert_array_equal(before.predictions.truth, after.predictions.truth)
+    np.testing.assert_array_equal(before.predictions.predicted, after.predictions.predicted)
     assert [replace(m, config={}) for m in before.members] == [replace(m, config={}) for m in after.members]
 
 

@@ -57,6 +57,10 @@ def report_data(estimator: Any, X: Any = None, y: Any = None) -> ReportData:
         members=_members(fitted, trials),
         classes=tuple(map(str, fitted.classes.tolist())),
         code=_code(estimator),
+        score=_validated_score(fitted),
+        rows=fitted.rows,
+        fit_seconds=fitted.seconds,
+        predictions=_validated(fitted),
         notes=_notes(estimator),
         versions=_versions(),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -82,6 +86,20 @@ def _trials(fitted: Fitted) -> tuple[TrialRow, ...]:
         )
         for trial in fitted.trials
     )
+
+
+def _validated_score(fitted: Fitted) -> float | None:
+    """The final model's score in validation; a single member's is its trial's, on all rows, and found there."""
+    if fitted.validated is None or len(fitted.members) == 1:
+        return None
+    return fitted.metric.score(fitted.validated.loss)
+
+
+def _validated(fitted: Fitted) -> Predictions | None:
+    known = fitted.validated
+    if known is None:
+        return None
+    return Predictions(known.truth, known.predicted, unseen=True, score=_score(fitted, known.truth, known.predicted))
 
 
 def _members(fitted: Fitted, trials: tuple[TrialRow, ...]) -> tuple[MemberRow, ...]:
@@ -114,12 +132,15 @@ def _judged(data: ReportData, estimator: Any, frame: pd.DataFrame, target: pd.Se
     )
 
 
-def _score(fitted: Fitted, truth: NDArray[Any], predicted: NDArray[np.float64]) -> float | None:
+def _score(fitted: Fitted, truth: NDArray[Any], predicted: NDArray[np.floating[Any]]) -> float | None:
     """The metric on these rows; None where it is not defined, as roc_auc is not for rows of one class."""
     if len(fitted.classes) and len(np.unique(truth)) == 1:
         return None
+    exact = predicted.astype(np.float64)
+    if exact.ndim == 2:
+        exact = exact / exact.sum(axis=1, keepdims=True)  # float32 in the bundle: the sums are 1 but for rounding
     try:
-        return fitted.metric.score(fitted.metric.loss(truth, predicted))
+        return fitted.metric.score(fitted.metric.loss(truth, exact))
     except ValueError:  # scikit-learn's word for rows that lack a class
         return None
 

@@ -51,7 +51,9 @@ def _where(data: ReportData, known: Predictions) -> Markup:
     rows = plural(len(known.truth), "row")
     score = "" if known.score is None else f" There, {data.metric} is {number(known.score)}."
     if known.unseen:
-        return tag("p", f"From {rows} of the fit, each predicted by models that had not seen it.{score}")
+        several = len(data.members) > 1
+        chosen = " The members' weights were chosen there, which flatters them a little." if several else ""
+        return tag("p", f"From {rows} of the fit, each predicted by models that had not seen it.{score}{chosen}")
     warning = "If the model was fitted on them, all of this looks better than it is."
     return tag("p", f"From {rows} given to this report.{score} {warning}")
 

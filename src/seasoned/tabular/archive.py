@@ -1,8 +1,9 @@
 """The bundle file: a fitted model in one zip without pickle, whole or refused (`container.py` guards the zip).
 
 Members: `manifest.json` (what it is, versions, and a SHA-256 of every other member), `plan.json` (the column plan),
-`text-*.skops` (text encoders), the models in their own formats, and `rows.json` (up to 20 rows of the table and their
-predictions, which are repeated where versions differ).
+`text-*.skops` (text encoders), the models in their own formats, `rows.json` (up to 20 rows of the table and their
+predictions, which are repeated where versions differ), and `validated.npz` (targets and out-of-fold predictions of at
+most 2,000 rows, without their features, for the report).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from seasoned.tabular.models.custom import CustomModel, stored
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.replay import changed_versions, replay, rows_from_json, rows_to_json, versions
 from seasoned.tabular.soundness import check_fitted
+from seasoned.tabular.validated import Validated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "read", "write"]
 
-_PLAN, _ROWS, _MODEL = "plan.json", "rows.json", "model"
+_PLAN, _ROWS, _MODEL, _VALIDATED = "plan.json", "rows.json", "model", "validated.npz"
 
 
 def write(
@@ -58,6 +60,7 @@ def write(
         "metric": [fitted.metric.name, fitted.metric.scorer],
         "members": [{"name": m.name, "config": m.config, "weight": m.weight, "own": _diet(m)} for m in fitted.members],
         "trials": list(fitted.trials),
+        "fit": {"rows": fitted.rows, "seconds": fitted.seconds},
     }
     _replace(path, pack(manifest, members, key))
 
@@ -67,6 +70,8 @@ def _members(fitted: Fitted) -> dict[str, bytes]:
     for index, encoder in enumerate(fitted.plan.encoders):
         if isinstance(encoder, TextColumn) and encoder.encoder is not None:
             members[f"text-{index}.skops"] = sklearn_file.dump(encoder.encoder)
+    if fitted.validated is not None:
+        members[_VALIDATED] = fitted.validated.dump()
     for index, member in enumerate(fitted.members):
         members[f"{_MODEL}-{index}"] = member.model.dump(member.estimator)
     return members
@@ -123,7 +128,12 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     plan = ColumnPlan.from_json(json.loads(members[_PLAN]), texts)
     name, scorer = manifest["metric"]
     metric = Metric(name, scorer, len(classes))
-    return Fitted(manifest["task"], classes, metric, plan, models, tuple(manifest["trials"]))
+    validated = Validated.load(members[_VALIDATED], len(classes)) if _VALIDATED in members else None
+    about = manifest.get("fit", {})
+    trials = tuple(manifest["trials"])
+    return Fitted(
+        manifest["task"], classes, metric, plan, models, trials, validated, about.get("rows"), about.get("seconds")
+    )
 
 
 def _member(about: dict[str, Any], data: bytes) -> Member:

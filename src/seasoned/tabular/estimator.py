@@ -139,7 +139,8 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         Args:
             path: The file; an existing one is replaced in one step.
             key: A secret that signs the file, so that `load` with the same key refuses one that was tampered with. It
-                does not encrypt: the file holds column names, levels and up to 20 rows in plain.
+                does not encrypt: the file holds column names, levels, up to 20 rows, and for the report the targets
+                and predictions (no features) of up to 2,000 rows in plain.
 
         Raises:
             InvalidInput: If the key is empty or no bytes or text, or a model is the user's own and cannot be saved.

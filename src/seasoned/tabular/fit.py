@@ -22,16 +22,19 @@ from seasoned.tabular.objective import CrossValidation, write_arrays
 from seasoned.tabular.runs import RunFolder, fingerprint
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
+from seasoned.tabular.validated import validated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
 
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.fitted import Member
     from seasoned.tabular.target import Target
+    from seasoned.tabular.validated import Validated
 
 __all__ = ["fit_table"]
 
@@ -79,6 +82,7 @@ def fit_table(
         own = {model.name: model for model in models if model.name not in MODELS}
         objective = CrossValidation(run.path, job, metric, own=tuple(own.values()))
         found = search(objective, models, run.storage, len(folds), budget)
+        evidence = _evidence(objective, found.members)
     except InvalidInput:
         run.delete()  # nothing there could be resumed
         raise
@@ -87,7 +91,19 @@ def fit_table(
         raise
     run.delete()
     members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
-    return Fitted(target.task, target.classes, metric, plan, members, found.trials)
+    seconds = budget.seconds - budget.remaining
+    return Fitted(
+        target.task, target.classes, metric, plan, members, found.trials, evidence, rows=len(frame), seconds=seconds
+    )
+
+
+def _evidence(objective: CrossValidation, members: Sequence[Member]) -> Validated | None:
+    """What the members together did in validation; None, with the reason in the log, where the metric is undefined."""
+    try:
+        return validated(objective, members)
+    except ValueError as error:
+        logger.warning("the report will lack the predictions in validation: %s", error)
+        return None
 
 
 def _plan(canonical: pd.DataFrame, schema: Schema, folder: Path, seed: int, budget: Budget) -> ColumnPlan:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.metrics import Metric
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.target import Task
+    from seasoned.tabular.validated import Validated
 
 __all__ = ["Fitted", "Member"]
 
@@ -56,7 +57,11 @@ class Fitted:
         metric: What was optimised.
         plan: From a table to matrices.
         members: The models that predict together, the heaviest first; their weights sum to 1.
-        trials: What was tried, a dict a trial: number, model, state, loss, seconds, error, config.
+        trials: What was tried, a dict a trial: number, model, state, loss, seconds, error, config, and
+            elapsed (seconds from the start of the fit to its end) where that is known.
+        validated: What the members together predicted for rows they had not seen; None if that is not known.
+        rows: Number of rows of the fit; None if unknown.
+        seconds: Wall clock of the fit; None if unknown.
     """
 
     task: Task
@@ -65,6 +70,9 @@ class Fitted:
     plan: ColumnPlan
     members: tuple[Member, ...]
     trials: tuple[dict[str, Any], ...]
+    validated: Validated | None = None
+    rows: int | None = None
+    seconds: float | None = None
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Probabilities, shape (n, classes), or numbers, shape (n,).

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular import validated as module
+from seasoned.tabular.fitted import Member
+from seasoned.tabular.metrics import resolve
+from seasoned.tabular.validated import MOST_ROWS, Validated, validated
+
+
+class Trials:
+    """What an objective knows after a search: predictions of two trials, the first ten rows in no fold."""
+
+    def __init__(self, rows, classes):
+        rng = np.random.default_rng(0)
+        self.job = SimpleNamespace(seed=3, n_classes=classes)
+        self.metric = resolve(None, "multiclass" if classes else "regression", classes)
+        self.y = rng.integers(0, classes, rows) if classes else rng.normal(size=rows)
+        shape = (rows, classes) if classes else (rows,)
+        self.made = {"a": rng.random(shape, dtype=np.float32), "b": rng.random(shape, dtype=np.float32)}
+        if classes:
+            self.made = {name: found / found.sum(axis=1, keepdims=True) for name, found in self.made.items()}
+        for found in self.made.values():
+            found[:10] = np.nan
+
+    def known_rows(self):
+        return np.arange(10, len(self.y))
+
+    def target(self):
+        return self.y
+
+    def out_of_fold(self, config):
+        return self.made.get(next(iter(config["model"])))
+
+
+MEMBERS = (Member("a", {}, None, 0.75), Member("b", {}, None, 0.25))
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_it_is_the_weighted_mean_on_rows_that_were_validated(classes):
+    trials = Trials(500, classes)
+    found = validated(trials, MEMBERS)
+    expected = 0.75 * trials.made["a"][10:].astype(float) + 0.25 * trials.made["b"][10:]
+    np.testing.assert_allclose(found.predicted, expected, rtol=1e-5)
+    np.testing.assert_array_equal(found.truth, trials.y[10:])
+    if classes:
+        expected /= expected.sum(axis=1, keepdims=True)
+    assert found.loss == pytest.approx(trials.metric.loss(trials.y[10:], expected), rel=1e-6)
+
+
+@pytest.mark.parametrize(("classes", "kept"), [(0, MOST_ROWS), (3, MOST_ROWS), (100, 1_000)])
+def test_what_is_kept_is_bounded_and_survives(classes, kept):
+    found = validated(Trials(5_000, classes), MEMBERS)
+    assert len(found.truth) == kept
+    again = Validated.load(found.dump(), classes)
+    np.testing.assert_array_equal(again.truth, found.truth)
+    np.testing.assert_array_equal(again.predicted, found.predicted)
+    assert again.loss == found.loss
+    assert len(found.dump()) < 450_000
+
+
+def test_a_member_whose_predictions_are_lost_leaves_none():
+    assert validated(Trials(50, 3), (*MEMBERS, Member("c", {}, None, 0.1))) is None
+
+
+def test_what_belongs_to_another_model_is_refused():
+    found = validated(Trials(50, 3), MEMBERS)
+    with pytest.raises(ValueError, match="another model"):
+        Validated.load(found.dump(), 4)
+    with pytest.raises(InvalidInput, match="dimension"):
+        Validated.load(found.dump(), 0)
+    with pytest.raises(ValueError, match="unknown classes"):
+        Validated.load(replace(found, truth=found.truth + 1).dump(), 3)
+    with pytest.raises(InvalidInput, match="NaN"):
+        Validated.load(replace(found, predicted=found.predicted * np.nan).dump(), 3)
+    with pytest.raises(InvalidInput, match="damaged"):
+        Validated.load(found.dump()[:50], 3)
+
+
+def test_a_metric_that_is_undefined_costs_the_evidence_and_no_more(caplog):
+    from seasoned.tabular.fit import _evidence
+
+    trials = Trials(50, 3)
+    trials.metric = SimpleNamespace(loss=lambda *_: (_ for _ in ()).throw(ValueError("one class")))
+    assert _evidence(trials, MEMBERS) is None
+    assert "one class" in caplog.text
+
+
+def test_rows_of_large_tables_are_drawn_alike(monkeypatch):
+    monkeypatch.setattr(module, "_SCORED", 100)
+    first, second = (validated(Trials(5_000, 0), MEMBERS) for _ in range(2))
+    assert len(first.truth) == 100
+    np.testing.assert_array_equal(first.truth, second.truth)
