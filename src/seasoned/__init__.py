@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from seasoned.samplers import Grid, Random, Sobol
     from seasoned.space import Between, Categorical, Choice, Float, Int, Space
     from seasoned.study import Study, maximize, minimize
-    from seasoned.tabular import AutoClassifier, AutoRegressor, CustomModel, SearchSettings, load
+    from seasoned.tabular import AutoClassifier, AutoRegressor, CustomModel, Metric, SearchSettings, load
     from seasoned.trials import Trial, WarmStart
 
 __version__ = "0.1.0"
@@ -27,6 +27,7 @@ __all__ = [
     "Float",
     "Grid",
     "Int",
+    "Metric",
     "Random",
     "SearchSettings",
     "Sobol",
@@ -43,7 +44,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         **dict.fromkeys(
-            ("AutoClassifier", "AutoRegressor", "CustomModel", "SearchSettings", "load"), "seasoned.tabular"
+            ("AutoClassifier", "AutoRegressor", "CustomModel", "Metric", "SearchSettings", "load"), "seasoned.tabular"
         ),
         "Constrained": "seasoned.objective",
         **dict.fromkeys(("Between", "Categorical", "Choice", "Float", "Int", "Space"), "seasoned.space"),

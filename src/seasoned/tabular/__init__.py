@@ -12,11 +12,12 @@ from seasoned._lazy import lazy_names
 if TYPE_CHECKING:
     from seasoned.tabular.bundle import load
     from seasoned.tabular.estimator import AutoClassifier, AutoRegressor
+    from seasoned.tabular.metrics import Metric
     from seasoned.tabular.models.custom import CustomModel
     from seasoned.tabular.settings import SearchSettings
     from seasoned.tabular.target import infer_task
 
-__all__ = ["AutoClassifier", "AutoRegressor", "CustomModel", "SearchSettings", "infer_task", "load"]
+__all__ = ["AutoClassifier", "AutoRegressor", "CustomModel", "Metric", "SearchSettings", "infer_task", "load"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -24,6 +25,7 @@ __getattr__, __dir__ = lazy_names(
         "AutoClassifier": "seasoned.tabular.estimator",
         "AutoRegressor": "seasoned.tabular.estimator",
         "CustomModel": "seasoned.tabular.models.custom",
+        "Metric": "seasoned.tabular.metrics",
         "SearchSettings": "seasoned.tabular.settings",
         "infer_task": "seasoned.tabular.target",
         "load": "seasoned.tabular.bundle",

@@ -13,13 +13,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.columns.text import TextColumn
 from seasoned.tabular.container import DAMAGE, FORMAT, pack, unpack
 from seasoned.tabular.fitted import Fitted, Member
-from seasoned.tabular.metrics import Metric
+from seasoned.tabular.measure import FUNCTION, Measure
 from seasoned.tabular.models import sklearn_file
 from seasoned.tabular.models.custom import CustomModel, stored
 from seasoned.tabular.models.registry import find
@@ -57,7 +58,12 @@ def write(
         "about": about,
         "task": fitted.task,
         "classes": {"dtype": fitted.classes.dtype.kind, "values": fitted.classes.tolist()},
-        "metric": [fitted.metric.name, fitted.metric.scorer],
+        "metric": {
+            "name": fitted.metric.name,
+            "scorer": fitted.metric.scorer,  # a function of the user's own is not stored
+            "positive": fitted.metric.positive,
+            "greater_is_better": fitted.metric.greater_is_better,
+        },
         "members": [{"name": m.name, "config": m.config, "weight": m.weight, "own": _diet(m)} for m in fitted.members],
         "trials": list(fitted.trials),
         "fit": {"rows": fitted.rows, "seconds": fitted.seconds},
@@ -126,14 +132,21 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     classes = _classes(manifest["classes"])
     models = tuple(_member(about, members[f"{_MODEL}-{index}"]) for index, about in enumerate(manifest["members"]))
     plan = ColumnPlan.from_json(json.loads(members[_PLAN]), texts)
-    name, scorer = manifest["metric"]
-    metric = Metric(name, scorer, len(classes))
+    metric = _measure(manifest["metric"], len(classes))
     validated = Validated.load(members[_VALIDATED], len(classes)) if _VALIDATED in members else None
     about = manifest.get("fit", {})
     trials = tuple(manifest["trials"])
     return Fitted(
         manifest["task"], classes, metric, plan, models, trials, validated, about.get("rows"), about.get("seconds")
     )
+
+
+def _measure(stored: dict[str, Any], n_classes: int) -> Measure:
+    known = {*get_scorer_names(), "kappa", FUNCTION}
+    if stored["scorer"] not in known or stored["positive"] not in {0, 1}:
+        raise ValueError(f"the metric {stored['name']!r} is none that is known here")
+    better = bool(stored["greater_is_better"])
+    return Measure(str(stored["name"]), stored["scorer"], n_classes, stored["positive"], better)
 
 
 def _member(about: dict[str, Any], data: bytes) -> Member:

@@ -7,6 +7,7 @@ from pathlib import Path
 from seasoned.errors import InvalidInput
 from seasoned.tabular import archive
 from seasoned.tabular.estimator import AutoClassifier, AutoRegressor
+from seasoned.tabular.metrics import from_plain
 
 __all__ = ["load"]
 
@@ -38,7 +39,7 @@ def load(path: str | Path, *, key: bytes | str | None = None) -> AutoClassifier 
     if (kind is AutoRegressor) != (fitted.task == "regression"):
         raise InvalidInput(f"the bundle holds a {kind.__name__} for a {fitted.task} target; get another copy.")
     try:
-        estimator = kind(**about["parameters"])
+        estimator = kind(**{**about["parameters"], "metric": from_plain(about["parameters"].get("metric"))})
     except TypeError as error:
         raise InvalidInput(
             f"the bundle's parameters are unknown to this version ({error}); upgrade seasoned."

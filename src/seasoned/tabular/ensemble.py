@@ -6,6 +6,8 @@ model, then again and again add the one (with replacement) that most improves th
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seasoned.tabular.metrics import Metric
+    from seasoned.tabular.measure import Measure
 
 __all__ = ["select"]
 
@@ -27,7 +29,13 @@ _ROWS: Final = 10_000  # rows looked at; more change no choice
 
 
 def select(
-    predictions: Sequence[NDArray[np.floating]], y: NDArray[np.generic], metric: Metric, *, most: int, seed: int
+    predictions: Sequence[NDArray[np.floating]],
+    y: NDArray[np.generic],
+    metric: Measure,
+    *,
+    most: int,
+    seed: int,
+    deadline: float = math.inf,
 ) -> dict[int, float]:
     """Weights of the chosen models, which sum to 1; a model that is not chosen is left out.
 
@@ -40,15 +48,16 @@ def select(
         metric: What to improve.
         most: Largest number of different models.
         seed: Chooses the rows that are looked at when there are many.
+        deadline: On `time.monotonic`'s clock; what a slow metric of the user's own has told by then decides.
 
     Returns:
         Position in `predictions` -> weight.
     """
     rows = _rows(len(y), seed)
-    alone = np.array([losses_of(p[None, rows], y[rows], metric)[0] for p in predictions])
+    alone = np.array([losses_of(p[None, rows], y[rows], metric, deadline)[0] for p in predictions])
     order = np.argsort(alone, kind="stable")[:_CANDIDATES]
     stack = np.stack([np.asarray(predictions[index][rows], dtype=np.float64) for index in order])  # (m, n[, classes])
-    chosen = _grow(stack, y[rows], metric, most)
+    chosen = _grow(stack, y[rows], metric, most, deadline)
     counts = np.bincount(chosen, minlength=len(order))
     return {int(order[place]): float(count / len(chosen)) for place, count in enumerate(counts) if count}
 
@@ -59,14 +68,18 @@ def _rows(count: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(count, _ROWS, replace=False))
 
 
-def _grow(stack: NDArray[np.float64], y: NDArray[np.generic], metric: Metric, most: int) -> list[int]:
+def _grow(
+    stack: NDArray[np.float64], y: NDArray[np.generic], metric: Measure, most: int, deadline: float
+) -> list[int]:
     """Positions in the order in which they were added, up to the prefix with the smallest loss."""
     chosen = [0]
     total = stack[0].copy()
-    best, length = losses_of(total[None], y, metric)[0], 1
+    best, length = losses_of(total[None], y, metric, deadline)[0], 1
     for size in range(2, _ROUNDS + 1):
+        if time.monotonic() >= deadline:
+            break
         allowed = np.arange(len(stack)) if len(set(chosen)) < most else np.unique(chosen)
-        losses = losses_of((total + stack[allowed]) / size, y, metric)
+        losses = losses_of((total + stack[allowed]) / size, y, metric, deadline)
         place = int(allowed[np.argmin(losses)])
         chosen.append(place)
         total += stack[place]

@@ -19,6 +19,8 @@ from seasoned.tabular import archive
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.fit import fit_table
 from seasoned.tabular.leaderboard import failures, leaderboard
+from seasoned.tabular.measure import FUNCTION
+from seasoned.tabular.metrics import resolve, to_plain
 from seasoned.tabular.replay import sample
 from seasoned.tabular.settings import SearchSettings
 from seasoned.tabular.tables import has_names, to_frame, to_series
@@ -44,7 +46,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
 
     def __init__(
         self,
-        metric: str | None = None,
+        metric: Any = None,
         *,
         time_limit: float | None = 300,
         trials: int | None = None,
@@ -146,14 +148,18 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             InvalidInput: If the key is empty or no bytes or text, or a model is the user's own and cannot be saved.
         """
         check_is_fitted(self)
-        parameters = {name: value for name, value in self.get_params(deep=False).items() if _is_plain(value)}
+        given = {**self.get_params(deep=False), "metric": to_plain(self.metric)}
+        parameters = {name: value for name, value in given.items() if _is_plain(value)}
         about = {"estimator": type(self).__name__, "parameters": parameters}
         archive.write(self.fitted_, self.rows_, about, Path(path), key)
 
     def _score(self, X: Any, y: Any) -> float:
         check_is_fitted(self)
         fitted: Fitted = self.fitted_
-        return -fitted.metric.loss(self._codes(y), self._predict(X))
+        metric = fitted.metric
+        if metric.scorer == FUNCTION and metric.function is None and self.metric is not None:  # loaded, and given again
+            metric = resolve(self.metric, fitted.task, len(fitted.classes), fitted.classes)
+        return -metric.loss(self._codes(y), self._predict(X))
 
     def _predict(self, X: Any) -> NDArray[np.float64]:
         """Probabilities or numbers. Columns without names are told apart by place, so there must be just as many."""
@@ -225,15 +231,16 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
 
 
 def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, bool | int | float | str)
+    return value is None or isinstance(value, bool | int | float | str | dict)
 
 
 class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-learn is untyped
     """Give it a table and classes; it prepares the columns, tunes model families and keeps the best.
 
     Args:
-        metric: What to optimise: roc_auc, log_loss, accuracy, balanced_accuracy, f1 or any scikit-learn scorer. By
-            default roc_auc for two classes and log_loss for more.
+        metric: What to optimise: roc_auc, log_loss, accuracy, balanced_accuracy, f1, average_precision, brier or
+            another name of scikit-learn's; a scorer; a function of labels (y, predicted); or a `Metric`, which also
+            names the positive class. By default roc_auc for two classes and log_loss for more.
         time_limit: Seconds that `fit` may take, all included.
         trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
             as the time limit is not reached first.
@@ -276,7 +283,10 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-le
         return self._predict(X)
 
     def score(self, X: Any, y: Any) -> float:  # here, for scikit-learn's mixin comes before what both classes share
-        """The metric on these rows; errors (log_loss ...) are negated, so that more is better."""
+        """The metric on these rows; errors (log_loss ...) are negated, so that more is better.
+
+        After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
+        """
         return self._score(X, y)
 
     def _codes(self, y: Any) -> NDArray[Any]:
@@ -287,7 +297,8 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-lear
     """Give it a table and a number to predict; it prepares the columns, tunes model families and keeps the best.
 
     Args:
-        metric: What to optimise: rmse (default), mae, r2 or any scikit-learn scorer.
+        metric: What to optimise: rmse (default), mae, r2, median_ae, mape, rmsle or another name of scikit-learn's; a
+            scorer; a function (y, predicted); or a `Metric`.
         time_limit: Seconds that `fit` may take, all included.
         trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
             as the time limit is not reached first.
@@ -316,5 +327,8 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-lear
         return self._predict(X)
 
     def score(self, X: Any, y: Any) -> float:  # here, for scikit-learn's mixin comes before what both classes share
-        """The metric on these rows; errors (rmse, mae ...) are negated, so that more is better."""
+        """The metric on these rows; errors (rmse, mae ...) are negated, so that more is better.
+
+        After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
+        """
         return self._score(X, y)

@@ -15,7 +15,7 @@ from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.folds import make_folds
-from seasoned.tabular.metrics import resolve
+from seasoned.tabular.metrics import metric_key, resolve
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import MODELS, choose
 from seasoned.tabular.objective import CrossValidation, write_arrays
@@ -61,11 +61,11 @@ def fit_table(
         InvalidInput: If a setting or the table breaks a rule.
     """
     models = choose(settings["models"])
-    metric = resolve(settings["metric"], target.task, len(target.classes))
+    metric = resolve(settings["metric"], target.task, len(target.classes), target.classes, target.values)
     schema = Schema.infer(frame)
     canonical = schema.apply(frame)
     validation = _materialised(settings["validation"])
-    key = fingerprint(canonical, target.values, {**settings, "task": target.task, "validation": _key(validation)})
+    key = fingerprint(canonical, target.values, _textual(settings, target.task, validation))
     about = {
         "rows": len(frame),
         "columns": frame.shape[1],
@@ -132,6 +132,11 @@ def _materialised(validation: Any) -> Any:
     if validation is None or isinstance(validation, int) or hasattr(validation, "split"):
         return validation
     return [(np.asarray(train), np.asarray(test)) for train, test in validation]
+
+
+def _textual(settings: Mapping[str, Any], task: str, validation: Any) -> dict[str, Any]:
+    """Settings that tell one run from another, as text that is the same in the next process."""
+    return {**settings, "task": task, "metric": metric_key(settings["metric"]), "validation": _key(validation)}
 
 
 def _key(validation: Any) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import ColumnPlan, Diet
-    from seasoned.tabular.metrics import Metric
+    from seasoned.tabular.measure import Measure
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.target import Task
     from seasoned.tabular.validated import Validated
@@ -66,7 +66,7 @@ class Fitted:
 
     task: Task
     classes: NDArray[Any]
-    metric: Metric
+    metric: Measure
     plan: ColumnPlan
     members: tuple[Member, ...]
     trials: tuple[dict[str, Any], ...]

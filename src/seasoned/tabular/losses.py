@@ -2,43 +2,127 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+import math
+import time
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-    from seasoned.tabular.metrics import Metric
+    from seasoned.tabular.measure import Measure
 
 __all__ = ["losses_of"]
 
+logger = logging.getLogger("seasoned.tabular")
 
-def losses_of(stack: NDArray[np.floating], y: NDArray[np.generic], metric: Metric) -> NDArray[np.float64]:
+
+def losses_of(
+    stack: NDArray[np.floating], y: NDArray[np.generic], metric: Measure, deadline: float = math.inf
+) -> NDArray[np.float64]:
     """The metric's loss of each set of predictions, as `metric.loss` gives it (to rounding).
 
     Args:
         stack: Probabilities, shape (m, n, classes), or numbers, shape (m, n).
         y: Class codes or numbers, shape (n,).
         metric: Whose loss.
+        deadline: On `time.monotonic`'s clock; what is not measured by then, or not defined, counts as infinity.
 
     Returns:
         Losses, shape (m,).
     """
-    if metric.scorer == "neg_log_loss":
-        return _log_losses(stack, y.astype(np.int64))
-    if metric.scorer == "neg_root_mean_squared_error":
-        return np.asarray(np.sqrt(np.mean((stack - np.asarray(y, dtype=np.float64)) ** 2, axis=1)), dtype=np.float64)
-    if metric.scorer == "roc_auc" and metric.n_classes == 2 and 0 < np.count_nonzero(y) < len(y):
-        return -_areas(stack[:, :, 1], y.astype(np.int64) == 1)
-    return np.array([metric.loss(y, np.asarray(predicted)) for predicted in stack])
+    found = _fast(stack, y, metric)
+    if found is None:
+        found = np.full(len(stack), np.nan)
+    for index in np.flatnonzero(~np.isfinite(found)):
+        found[index] = _slow(stack[index], y, metric) if time.monotonic() < deadline else math.inf
+    return found
 
 
-def _log_losses(stack: NDArray[np.floating], y: NDArray[np.int64]) -> NDArray[np.float64]:
+def _slow(predicted: NDArray[np.floating], y: NDArray[np.generic], metric: Measure) -> float:
+    try:
+        loss = metric.loss(y, np.asarray(predicted))
+    except ValueError as error:
+        logger.debug("a set of predictions is left out of the ensemble: %s", error)
+        return math.inf
+    return loss if math.isfinite(loss) else math.inf
+
+
+def _fast(stack: NDArray[np.floating], y: NDArray[Any], metric: Measure) -> NDArray[np.float64] | None:
+    """The losses by formulas of our own; None where there is none, or rows lack a class."""
+    if not metric.n_classes:
+        numbers = _NUMBERS.get(metric.scorer)
+        return None if numbers is None else numbers(np.asarray(stack, dtype=np.float64), y.astype(np.float64))
+    codes, stack = metric.oriented(y.astype(np.int64), stack)
+    if metric.scorer in _PROPER:
+        return _PROPER[metric.scorer](stack, codes)
+    if len(np.unique(codes)) < metric.n_classes:
+        return None
+    if metric.scorer in _RANKS:
+        return -_RANKS[metric.scorer](stack, codes)
+    if metric.scorer in _COUNTS:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return -_COUNTS[metric.scorer](_confusion(stack, codes))
+    return None
+
+
+# ---- numbers: predictions p, shape (m, n)
+
+
+def _squared(p: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.mean((p - y) ** 2, axis=1))
+
+
+def _r2(p: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    spread = float(np.mean((y - y.mean()) ** 2))
+    return _squared(p, y) / spread - 1 if spread > 0 else np.full(len(p), np.nan)
+
+
+def _relative(p: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.mean(np.abs(p - y) / np.maximum(np.abs(y), np.finfo(np.float64).eps), axis=1))
+
+
+def _squared_log(p: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _squared(np.log1p(np.maximum(p, 0.0)), np.log1p(y)) if y.min() > -1 else np.full(len(p), np.nan)
+
+
+_NUMBERS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
+    "neg_mean_squared_error": _squared,
+    "neg_root_mean_squared_error": lambda p, y: np.sqrt(_squared(p, y)),
+    "neg_mean_absolute_error": lambda p, y: np.abs(p - y).mean(axis=1),
+    "neg_median_absolute_error": lambda p, y: np.median(np.abs(p - y), axis=1),
+    "neg_max_error": lambda p, y: np.abs(p - y).max(axis=1),
+    "neg_mean_absolute_percentage_error": _relative,
+    "neg_mean_squared_log_error": _squared_log,
+    "neg_root_mean_squared_log_error": lambda p, y: np.sqrt(_squared_log(p, y)),
+    "r2": _r2,
+}
+
+# ---- probabilities: p, shape (m, n, classes); defined on any rows
+
+
+def _log_losses(p: NDArray[np.floating], y: NDArray[np.int64]) -> NDArray[np.float64]:
     """Mean negative logarithm of the probability given to the true class, rows normalised, clipped at rounding."""
-    given = stack[:, np.arange(len(y)), y] / stack.sum(axis=2)
-    tiny = np.finfo(stack.dtype).eps
+    given = p[:, np.arange(len(y)), y] / p.sum(axis=2)
+    tiny = np.finfo(p.dtype).eps
     return np.asarray(-np.log(np.clip(given, tiny, 1 - tiny)).mean(axis=1), dtype=np.float64)
+
+
+def _brier(p: NDArray[np.floating], y: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean squared distance from the true corner; for two classes, as usual, of the positive class alone."""
+    if p.shape[2] == 2:
+        return np.asarray(np.mean((p[:, :, 1] - y) ** 2, axis=1), dtype=np.float64)
+    return np.asarray(np.mean(np.sum((p - np.eye(p.shape[2])[y]) ** 2, axis=2), axis=1), dtype=np.float64)
+
+
+_PROPER: Final = {"neg_log_loss": _log_losses, "neg_brier_score": _brier}
+
+# ---- ranks: every class is there
 
 
 def _areas(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -50,3 +134,109 @@ def _areas(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> NDArray
         ranks = (np.cumsum(times) - (times - 1) / 2)[place]
         areas[index] = (ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(score) - count))
     return areas
+
+
+def _precisions(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Average precision: the sum of precision times the step of recall, over the thresholds; shape (m,)."""
+    found = np.empty(len(scores))
+    for index, score in enumerate(scores):
+        order = np.argsort(-score, kind="stable")
+        last = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])  # of each group of equal scores
+        hits = np.cumsum(positive[order])[last]
+        found[index] = np.sum(np.diff(hits, prepend=0) * hits / (last + 1)) / hits[-1]
+    return found
+
+
+def _each(
+    of: Callable[..., NDArray[np.float64]], p: NDArray[np.floating], y: NDArray[np.int64], *, weighted: bool = False
+) -> NDArray[np.float64]:
+    """Of the positive class, or the mean over classes of one against the rest."""
+    if p.shape[2] == 2:
+        return of(p[:, :, 1], y == 1)
+    per_class = np.stack([of(p[:, :, code], y == code) for code in range(p.shape[2])])
+    return np.asarray(np.average(per_class, axis=0, weights=np.bincount(y) if weighted else None))
+
+
+def _one_vs_one(p: NDArray[np.floating], y: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Hand and Till (2001): the mean over pairs of classes of both areas within the pair."""
+    if p.shape[2] == 2:
+        return _areas(p[:, :, 1], y == 1)
+    pairs = []
+    for a, b in combinations(range(p.shape[2]), 2):
+        rows = (y == a) | (y == b)
+        within, first = p[:, rows], y[rows] == a
+        pairs.append((_areas(within[:, :, a], first) + _areas(within[:, :, b], ~first)) / 2)
+    return np.asarray(np.mean(pairs, axis=0))
+
+
+_RANKS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
+    "roc_auc": lambda p, y: _each(_areas, p, y),
+    "roc_auc_ovr": lambda p, y: _each(_areas, p, y),
+    "roc_auc_ovr_weighted": lambda p, y: _each(_areas, p, y, weighted=True),
+    "roc_auc_ovo": _one_vs_one,
+    "average_precision": lambda p, y: _each(_precisions, p, y),
+}
+
+# ---- counts: the confusion matrices c, shape (m, true, predicted)
+
+
+def _confusion(p: NDArray[np.floating], y: NDArray[np.int64]) -> NDArray[np.float64]:
+    m, _, k = p.shape
+    cells = np.arange(m)[:, None] * k * k + y * k + p.argmax(axis=2)
+    return np.bincount(cells.ravel(), minlength=m * k * k).reshape(m, k, k).astype(np.float64)
+
+
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The ratio; 0 where nothing is there, as scikit-learn has it."""
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1), 0.0)
+
+
+def _accuracy(c: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.trace(c, axis1=1, axis2=2) / c.sum(axis=(1, 2)))
+
+
+def _recalls(c: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _ratio(np.diagonal(c, axis1=1, axis2=2), c.sum(axis=2))
+
+
+def _class_precisions(c: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _ratio(np.diagonal(c, axis1=1, axis2=2), c.sum(axis=1))
+
+
+def _f1s(c: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _ratio(2 * np.diagonal(c, axis1=1, axis2=2), c.sum(axis=1) + c.sum(axis=2))
+
+
+def _matthews(c: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Gorodkin (2004), equation 2; 0 where all predictions are the same."""
+    true, predicted, n = c.sum(axis=2), c.sum(axis=1), c.sum(axis=(1, 2))
+    both = np.trace(c, axis1=1, axis2=2) * n - (true * predicted).sum(axis=1)
+    spread = np.sqrt((n**2 - (predicted**2).sum(axis=1)) * (n**2 - (true**2).sum(axis=1)))
+    return _ratio(both, spread)
+
+
+def _kappa(c: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cohen (1960): agreement beyond chance, as a share of what is possible."""
+    n = c.sum(axis=(1, 2))
+    chance = (c.sum(axis=2) * c.sum(axis=1)).sum(axis=1) / n**2
+    return np.asarray((_accuracy(c) - chance) / (1 - chance))
+
+
+def _averages(name: str, of: Callable[..., NDArray[np.float64]]) -> dict[str, Callable[..., NDArray[np.float64]]]:
+    return {
+        name: lambda c: of(c)[:, 1],
+        f"{name}_macro": lambda c: of(c).mean(axis=1),  # every class is there, so every class counts
+        f"{name}_micro": _accuracy,  # each row has one label, so all three are the accuracy
+        f"{name}_weighted": lambda c: (of(c) * c.sum(axis=2)).sum(axis=1) / c.sum(axis=(1, 2)),
+    }
+
+
+_COUNTS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
+    "accuracy": _accuracy,
+    "balanced_accuracy": lambda c: _recalls(c).mean(axis=1),
+    "matthews_corrcoef": _matthews,
+    "kappa": _kappa,
+    **_averages("f1", _f1s),
+    **_averages("precision", _class_precisions),
+    **_averages("recall", _recalls),
+}

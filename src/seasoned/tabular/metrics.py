@@ -1,134 +1,296 @@
-"""Metrics: one number for a set of predictions, and the loss that the search minimises."""
+"""Which metric: a name, a scikit-learn scorer or a function, with the class that counts as positive."""
 
 from __future__ import annotations
 
+import difflib
+import hashlib
+import inspect
+import logging
+import re
+import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.measure import FUNCTION, Function, Measure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from seasoned.tabular.target import Task
 
-__all__ = ["Metric", "resolve"]
+__all__ = ["Metric", "from_plain", "metric_key", "resolve", "to_plain"]
 
-_DEFAULTS: dict[str, str] = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
-_SHORT = {
+logger = logging.getLogger("seasoned.tabular")
+
+_DEFAULTS: Final[dict[str, str]] = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
+_SHORT: Final = {
     "log_loss": "neg_log_loss",
     "brier": "neg_brier_score",
+    "matthews": "matthews_corrcoef",
+    "kappa": "kappa",
     "rmse": "neg_root_mean_squared_error",
+    "mse": "neg_mean_squared_error",
     "mae": "neg_mean_absolute_error",
+    "median_ae": "neg_median_absolute_error",
+    "mape": "neg_mean_absolute_percentage_error",
+    "rmsle": "neg_root_mean_squared_log_error",
+    "max_error": "neg_max_error",
 }
-_MULTICLASS = {"roc_auc": "roc_auc_ovr", "f1": "f1_macro"}
+_LONG: Final = {scorer: name for name, scorer in _SHORT.items()}
+_MULTICLASS: Final = {
+    "roc_auc": "roc_auc_ovr",
+    **{name: f"{name}_macro" for name in ("f1", "precision", "recall", "jaccard")},
+}
+_PROBABILITIES: Final = {  # scikit-learn's functions of probabilities, as names
+    "roc_auc_score": "roc_auc",
+    "log_loss": "log_loss",
+    "brier_score_loss": "brier",
+    "average_precision_score": "average_precision",
+}
+_OF_NUMBERS: Final = re.compile(r"neg_.*(_error|_deviance)$|r2$|explained_variance$|d2_absolute_error_score$")
+_USUAL: Final = "roc_auc, log_loss, accuracy, balanced_accuracy, f1, average_precision, brier, rmse, mae, r2"
+_TAKEN: Final = {"rank", "model", "weight", "seconds", "state", "number", "config"}  # columns of the leaderboard
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric by its scikit-learn scorer.
+    """A metric with what its name or function alone does not say.
 
     Attributes:
-        name: As the user calls it.
-        scorer: The scorer's name; scorers grow with quality, so errors are negated in them.
-        n_classes: Number of classes; 0 for regression.
-    """
-
-    name: str
-    scorer: str
-    n_classes: int
-
-    @property
-    def greater_is_better(self) -> bool:
-        """Whether `score` grows with quality."""
-        return not self.scorer.startswith("neg_")
-
-    def loss(self, y: NDArray[Any], predicted: NDArray[np.float64]) -> float:
-        """What the search minimises: the error itself, or the negative score.
-
-        Args:
-            y: Class codes or numbers, shape (n,).
-            predicted: Probabilities, shape (n, classes), or numbers, shape (n,).
-        """
-        from sklearn.metrics import get_scorer
-
-        return -float(get_scorer(self.scorer)(_answers(predicted, self.n_classes), np.zeros((len(y), 1)), y))
-
-    def score(self, loss: float) -> float:
-        """The metric in its usual sign, from the loss."""
-        return -loss if self.greater_is_better else loss
-
-
-def resolve(metric: str | None, task: Task, n_classes: int) -> Metric:
-    """The metric of that name; by default roc_auc (binary), log_loss (multiclass) or rmse (regression).
+        metric: A name, a scikit-learn scorer, a function `f(y, predicted) -> number`, or a scorer function
+            `f(estimator, X, y) -> number`. Labels reach functions as the user's own.
+        positive: The label that f1, precision, recall, average_precision and the like are about, of a target with two
+            classes; by default the one sorted last. A function of probabilities gets those of this class.
+        greater_is_better: For a function: whether it grows with quality. By default that is found out, from what it
+            gives for perfect and for wrong predictions.
+        needs: For a function, and classes: "label" for predicted labels, shape (n,); "proba" for probabilities, shape
+            (n,) of the positive class if there are two, shape (n, classes) in the order of `classes_` otherwise.
 
     Raises:
-        InvalidInput: If there is no such metric, or it does not fit the task.
+        InvalidInput: If something is given that the metric knows by itself.
+
+    Example:
+        >>> from seasoned import AutoClassifier, Metric
+        >>> clf = AutoClassifier(Metric("f1", positive="yes"), time_limit=60)
+        >>> def cost(y, predicted):
+        ...     return float((y != predicted).mean())
+        >>> clf = AutoClassifier(Metric(cost, greater_is_better=False))
+    """
+
+    metric: Any
+    positive: Any = None
+    greater_is_better: bool | None = None
+    needs: Literal["label", "proba"] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.metric, str) and not callable(self.metric):
+            raise InvalidInput(
+                f"the metric is {self.metric!r}; pass a name such as 'roc_auc', a scikit-learn scorer or a function."
+            )
+        if self.needs not in {None, "label", "proba"}:
+            raise InvalidInput(f"needs is {self.needs!r}; use 'label' or 'proba'.")
+        knows = isinstance(self.metric, str) or _is_scorer(self.metric)
+        if knows and (self.greater_is_better is not None or self.needs is not None):
+            raise InvalidInput(
+                f"{_name(self.metric)!r} knows its direction and what it needs; leave greater_is_better and needs out."
+            )
+
+
+def metric_key(metric: Any) -> str:
+    """Text that tells one declaration of a metric from another, in this process and the next."""
+    import cloudpickle
+
+    if metric is None or isinstance(metric, str):
+        return repr(metric)
+    declared = metric if isinstance(metric, Metric) else Metric(metric)
+    rest = (declared.positive, declared.greater_is_better, declared.needs)
+    if isinstance(declared.metric, str):
+        return repr((declared.metric, *rest))
+    code = hashlib.blake2b(cloudpickle.dumps(declared.metric), digest_size=12).hexdigest()
+    return repr((_name(declared.metric), code, *rest))
+
+
+def to_plain(metric: Any) -> Any:
+    """A metric as a bundle holds it: a name, or a name and its positive class; None for a function."""
+    if not isinstance(metric, Metric):
+        return metric if isinstance(metric, str) else None
+    label = metric.positive.item() if isinstance(metric.positive, np.generic) else metric.positive
+    plain = isinstance(metric.metric, str) and isinstance(label, bool | int | float | str)
+    return {"metric": metric.metric, "positive": label} if plain else to_plain(metric.metric)
+
+
+def from_plain(stored: Any) -> Any:
+    """What `to_plain` was given, as far as it was kept."""
+    return Metric(**stored) if isinstance(stored, dict) else stored
+
+
+def resolve(
+    metric: Any, task: Task, n_classes: int, classes: NDArray[Any] | None = None, y: NDArray[Any] | None = None
+) -> Measure:
+    """The metric bound to a target; by default roc_auc (binary), log_loss (multiclass) or rmse (regression).
+
+    Args:
+        metric: None, a name, a scorer, a function, or a `Metric`.
+        task: What the target asks for.
+        n_classes: Number of classes; 0 for regression.
+        classes: The user's labels by code; 0, 1, ... by default.
+        y: The target, to refuse at once what is not defined on it.
+
+    Raises:
+        InvalidInput: If there is no such metric, it does not fit the task, or it cannot travel to the workers.
 
     Example:
         >>> resolve(None, "regression", 0).name
         'rmse'
     """
+    declared = metric if isinstance(metric, Metric) else Metric(_DEFAULTS[task] if metric is None else metric)
+    labels = np.arange(n_classes) if classes is None else classes
+    positive = _positive(declared.positive, task, labels)
+    if isinstance(declared.metric, str):
+        return _checked(_named(declared.metric, task, n_classes, positive), task, y)
+    function = declared.metric
+    name = getattr(function, "__name__", "")
+    if name in _PROBABILITIES and str(getattr(function, "__module__", "")).startswith("sklearn.metrics"):
+        return _checked(_named(_PROBABILITIES[name], task, n_classes, positive), task, y)
+    _check_travels(function)
+    return _checked(_own(declared, task, labels, positive), task, y)
+
+
+def _named(name: str, task: Task, n_classes: int, positive: int) -> Measure:
     from sklearn.metrics import get_scorer_names
 
-    name = _DEFAULTS[task] if metric is None else metric
+    known = {*get_scorer_names(), "kappa"}
     scorer = _SHORT.get(name, name)
     if task == "multiclass":
         scorer = _MULTICLASS.get(scorer, scorer)
-    if scorer not in get_scorer_names():
+    if scorer not in known:
+        near = difflib.get_close_matches(name.lower(), {*known, *_SHORT}, n=1, cutoff=0.5)
+        meant = f"did you mean {near[0]!r}? Otherwise use" if near else "use"
+        raise InvalidInput(f"there is no metric {name!r}; {meant} {_USUAL}, or the name of a scikit-learn scorer.")
+    shown = _LONG.get(name, name).removeprefix("neg_")
+    return Measure(shown, scorer, n_classes, positive, not scorer.startswith("neg_"))
+
+
+def _own(declared: Metric, task: Task, labels: NDArray[Any], positive: int) -> Measure:
+    name = _name(declared.metric)
+    if _is_scorer(declared.metric):
+        sign = int(getattr(declared.metric, "_sign", 1))
+        function = Function(declared.metric, "scorer", labels, sign)
+        return Measure(name, FUNCTION, len(labels), positive, sign > 0, function)
+    needs = declared.needs or "label"
+    if task == "regression" and declared.needs is not None:
+        raise InvalidInput(f"needs is {needs!r}, and regression has neither labels nor probabilities; leave it out.")
+    if needs == "label" and declared.positive is not None:
         raise InvalidInput(
-            f"there is no metric {metric!r}; use roc_auc, log_loss, accuracy, balanced_accuracy, f1, rmse, mae, r2 or "
-            "the name of a scikit-learn scorer."
+            f"positive is {declared.positive!r}, but {name!r} gets labels and is to know by itself which is which; "
+            "leave positive out, or pass needs='proba'."
         )
-    found = Metric(name, scorer, n_classes)
-    _try(found, task)
-    return found
-
-
-def _try(metric: Metric, task: Task) -> None:
-    """Refuse at once what would fail in every trial, such as rmse for classes."""
-    y = np.arange(max(metric.n_classes, 2) * 2) % max(metric.n_classes, 2)
-    predicted = np.asarray(y + 0.5, dtype=np.float64)
-    if metric.n_classes:
-        predicted = np.full((len(y), metric.n_classes), 1 / metric.n_classes)
-    fits_task = metric.scorer not in _errors_of_regression() or task == "regression"
-    try:
-        if not fits_task:
-            raise ValueError("it measures numbers")
-        metric.loss(y if metric.n_classes else y.astype(np.float64), predicted)
-    except (ValueError, TypeError, AttributeError) as error:
+    measure = Measure(name, FUNCTION, len(labels), positive, True, Function(declared.metric, needs, labels))
+    grows = _grows(measure)
+    if declared.greater_is_better is None and grows is None:
         raise InvalidInput(
-            f"the metric {metric.name!r} does not fit a {task} target ({error}); choose another."
+            f"whether more of the metric {name!r} is better cannot be told; pass Metric({name}, "
+            "greater_is_better=True) or False."
+        )
+    if grows is not None and declared.greater_is_better not in {None, grows}:
+        logger.warning("the metric %r gives wrong predictions more than perfect ones, or the other way round.", name)
+    better = grows if declared.greater_is_better is None else declared.greater_is_better
+    return Measure(name, FUNCTION, len(labels), positive, bool(better), measure.function)
+
+
+def _grows(measure: Measure) -> bool | None:
+    """Whether the metric of perfect predictions is above that of wrong ones; None if it is not defined, or equal."""
+    y, perfect, wrong = _examples(measure.n_classes)
+    try:
+        gap = measure.loss(y, wrong) - measure.loss(y, perfect)
+    except ValueError:
+        return None
+    return None if gap == 0 or np.isnan(gap) else bool(gap > 0)
+
+
+def _examples(n_classes: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]:
+    """A target, predictions without a fault, and predictions that are all wrong."""
+    if not n_classes:
+        y = np.arange(1.0, 9.0)
+        return y, y, y[::-1].copy()
+    codes = np.arange(4 * n_classes) % n_classes
+    return codes, np.eye(n_classes)[codes], np.eye(n_classes)[(codes + 1) % n_classes]
+
+
+def _positive(label: Any, task: Task, labels: NDArray[Any]) -> int:
+    """The code of the positive class."""
+    if label is None:
+        return 1
+    if task != "binary":
+        what = "a target of numbers" if task == "regression" else f"a target of {len(labels)} classes"
+        raise InvalidInput(f"positive is {label!r}, which names one of two classes, and this is {what}; leave it out.")
+    known = labels.tolist()
+    same = [code for code, other in enumerate(known) if other == label and isinstance(other, bool) == (label is other)]
+    same = same or [code for code, other in enumerate(known) if str(other) == str(label)]
+    if not same:
+        raise InvalidInput(f"positive is {label!r}, which is no class of the target; use {known[0]!r} or {known[1]!r}.")
+    return same[0]
+
+
+def _checked(measure: Measure, task: Task, y: NDArray[Any] | None) -> Measure:
+    """The measure; refuses at once what would fail in every trial, such as rmse for classes."""
+    example, perfect, _ = _examples(measure.n_classes)
+    try:
+        if task != "regression" and _OF_NUMBERS.fullmatch(measure.scorer):
+            raise ValueError("it measures numbers")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # degenerate on examples, perhaps, but defined
+            measure.loss(example, perfect)
+            if y is not None and not measure.n_classes:
+                measure.loss(y, y)
+    except (ValueError, TypeError, AttributeError) as error:
+        if measure.scorer == FUNCTION:
+            raise InvalidInput(f"{str(error).rstrip('.')}, for {_what(measure)}; correct it.") from error
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise InvalidInput(
+            f"the metric {measure.name!r} does not fit a {task} target ({reason}); choose another."
         ) from None
+    return measure
 
 
-def _errors_of_regression() -> frozenset[str]:
-    return frozenset({"neg_root_mean_squared_error", "neg_mean_absolute_error", "neg_mean_squared_error", "r2"})
+def _what(measure: Measure) -> str:
+    if not measure.n_classes:
+        return "arrays of numbers (y, predicted)"
+    needs = measure.function.needs if measure.function else "label"
+    return {"label": "arrays of labels", "proba": "labels and probabilities", "scorer": "a classifier"}[needs]
 
 
-def _answers(predicted: NDArray[np.float64], n_classes: int) -> Any:
-    """An object that scorers take for a fitted estimator and that answers with stored predictions."""
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+def _check_travels(function: Any) -> None:
+    import cloudpickle
 
-    class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-        def __sklearn_is_fitted__(self) -> bool:
-            return True
+    try:
+        cloudpickle.dumps(function)
+    except Exception as error:
+        raise InvalidInput(
+            f"the metric {_name(function)!r} cannot be sent to the worker processes ({type(error).__name__}: {error}); "
+            "keep locks, open files and connections out of what it refers to."
+        ) from error
 
-        def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: ARG002 - the scorer's signature
-            return predicted
 
-    class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-        classes_ = np.arange(n_classes)
+def _is_scorer(function: Callable[..., Any]) -> bool:
+    """Whether it takes (estimator, X, y) rather than (y, predicted)."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # written in C: no scorer
+        return False
+    kinds = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    return sum(p.kind in kinds and p.default is inspect.Parameter.empty for p in parameters) == 3
 
-        def __sklearn_is_fitted__(self) -> bool:
-            return True
 
-        def predict(self, X: Any) -> NDArray[np.int64]:  # noqa: ARG002 - the scorer's signature
-            return np.asarray(np.argmax(predicted, axis=1))
-
-        def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: ARG002 - the scorer's signature
-            return predicted
-
-    return Classifier() if n_classes else Regressor()
+def _name(function: Any) -> str:
+    """A name for a function or a scorer, free for a column of the leaderboard."""
+    if isinstance(function, str):
+        return function
+    inner = getattr(function, "_score_func", None) or getattr(function, "func", None) or function
+    name = str(getattr(inner, "__name__", type(inner).__name__))
+    return "metric" if name == "<lambda>" else f"metric {name}" if name in _TAKEN else name

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.folds import Fold
-    from seasoned.tabular.metrics import Metric
+    from seasoned.tabular.measure import Measure
     from seasoned.tabular.models.base import Model
 
 __all__ = ["CrossValidation", "TrialRecord", "write_arrays"]
@@ -80,7 +80,7 @@ class CrossValidation:
 
     folder: Path
     job: Job
-    metric: Metric
+    metric: Measure
     own: tuple[Model, ...] = ()
     _arrays: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -201,7 +201,7 @@ class CrossValidation:
         return folds
 
 
-def _loss_or_none(metric: Metric, y: NDArray[Any], predicted: NDArray[np.float64]) -> float | None:
+def _loss_or_none(metric: Measure, y: NDArray[Any], predicted: NDArray[np.float64]) -> float | None:
     """The loss on a part of the rows; None where the metric needs more, such as a second class."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a part lacks a class is no news to anybody

@@ -1,0 +1,166 @@
+"""A metric bound to one target: from class codes or numbers and predictions to the loss that the search minimises."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+__all__ = ["FUNCTION", "Function", "Measure"]
+
+FUNCTION: Final = "a function"
+"""The scorer of a measure that is the user's own function, which a bundle does not hold."""
+
+Needs = Literal["label", "proba", "scorer"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A metric of the user's own.
+
+    Attributes:
+        call: `call(y, predicted)`, or `call(estimator, X, y)` if it is a scorer.
+        needs: What it takes: labels, probabilities, or a scorer's estimator.
+        labels: The user's labels by code; empty for regression.
+        sign: Of a scorer: -1 where it negates an error.
+    """
+
+    call: Callable[..., Any]
+    needs: Needs
+    labels: NDArray[Any]
+    sign: int = 1
+
+    def value(self, y: NDArray[Any], predicted: NDArray[np.float64], positive: int) -> Any:
+        """What it returns, in its usual sign; labels are the user's own.
+
+        Args:
+            y: Class codes or numbers, shape (n,).
+            predicted: Probabilities, shape (n, classes), or numbers, shape (n,).
+            positive: Code of the class whose probabilities a function of two classes gets, as shape (n,).
+        """
+        truth = self.labels[y] if len(self.labels) else y
+        if self.needs == "scorer":
+            return self.sign * self.call(_answers(predicted, self.labels), np.zeros((len(y), 1)), truth)
+        if not len(self.labels):
+            return self.call(truth, predicted)
+        if self.needs == "label":
+            return self.call(truth, self.labels[np.argmax(predicted, axis=1)])
+        return self.call(truth, predicted[:, positive] if len(self.labels) == 2 else predicted)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measure:
+    """A metric of one target.
+
+    Attributes:
+        name: As people read it, such as "roc_auc" or "rmse".
+        scorer: A scikit-learn scorer's name, "kappa", or `FUNCTION`.
+        n_classes: Number of classes; 0 for regression.
+        positive: Code of the class that precision, recall and the like are about, of a target of two.
+        greater_is_better: Whether `score` grows with quality.
+        function: The user's own function; None for a metric with a name, and after loading.
+    """
+
+    name: str
+    scorer: str
+    n_classes: int
+    positive: int = 1
+    greater_is_better: bool = True
+    function: Function | None = None
+
+    def loss(self, y: NDArray[Any], predicted: NDArray[np.float64]) -> float:
+        """What the search minimises: the error itself, or the negative score.
+
+        Args:
+            y: Class codes or numbers, shape (n,).
+            predicted: Probabilities, shape (n, classes), or numbers, shape (n,).
+
+        Raises:
+            ValueError: If the metric is not defined on these rows, or the user's function fails.
+            InvalidInput: If the measure came from a bundle and is the user's own function.
+        """
+        value = self._by_name(y, predicted) if self.scorer != FUNCTION else self._by_function(y, predicted)
+        return -value if self.greater_is_better else value
+
+    def score(self, loss: float) -> float:
+        """The metric in its usual sign, from the loss."""
+        return -loss if self.greater_is_better else loss
+
+    def oriented(self, y: NDArray[Any], predicted: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Codes and predictions (classes last) with the positive class at 1, where scikit-learn has it."""
+        if self.n_classes == 2 and self.positive == 0:
+            return 1 - y, predicted[..., ::-1]
+        return y, predicted
+
+    def _by_name(self, y: NDArray[Any], predicted: NDArray[np.float64]) -> float:
+        y, predicted = self.oriented(y, predicted)
+        if "log_error" in self.scorer:
+            predicted = np.maximum(predicted, 0.0)  # a logarithmic error has no word for a model that went below
+        scorer = _scorer(self.scorer, self.n_classes)
+        value = float(scorer(_answers(predicted, np.arange(self.n_classes)), np.zeros((len(y), 1)), y))
+        return -value if self.scorer.startswith("neg_") else value
+
+    def _by_function(self, y: NDArray[Any], predicted: NDArray[np.float64]) -> float:
+        if self.function is None:
+            raise InvalidInput(
+                f"the metric {self.name!r} is a function, which a saved model does not hold; give it again with "
+                "set_params(metric=...)."
+            )
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a trial's worker and the user's score would both repeat them
+                value = float(self.function.value(y, predicted, self.positive))
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"the metric {self.name!r} failed with {type(error).__name__}: {reason}") from error
+        if math.isnan(value):
+            raise ValueError(f"the metric {self.name!r} gave nan")
+        return value
+
+
+def _scorer(name: str, n_classes: int) -> Any:
+    """A scikit-learn scorer; losses of probabilities are told all classes, for the rows may lack one."""
+    from sklearn.metrics import brier_score_loss, cohen_kappa_score, get_scorer, log_loss, make_scorer
+
+    if name == "kappa":
+        return make_scorer(cohen_kappa_score)
+    if name in {"neg_log_loss", "neg_brier_score"}:
+        loss = log_loss if name == "neg_log_loss" else brier_score_loss
+        return make_scorer(loss, greater_is_better=False, response_method="predict_proba", labels=range(n_classes))
+    return get_scorer(name)
+
+
+def _answers(predicted: NDArray[np.float64], labels: NDArray[Any]) -> Any:
+    """An object that scorers take for a fitted estimator and that answers with stored predictions."""
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+    class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+        def __sklearn_is_fitted__(self) -> bool:
+            return True
+
+        def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: ARG002 - the scorer's signature
+            return predicted
+
+    class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+        classes_ = labels
+
+        def __sklearn_is_fitted__(self) -> bool:
+            return True
+
+        def predict(self, X: Any) -> NDArray[Any]:  # noqa: ARG002 - the scorer's signature
+            return np.asarray(labels[np.argmax(predicted, axis=1)])
+
+        def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: ARG002 - the scorer's signature
+            return predicted
+
+    return Classifier() if len(labels) else Regressor()
