@@ -1,0 +1,17 @@
+"""JAX and optax, or one clear sentence: every module of this room takes them from here."""
+
+from __future__ import annotations
+
+from seasoned.errors import MissingExtra
+
+try:
+    import jax
+    import jax.numpy as jnp
+    import optax
+    from jax import lax
+except ImportError as error:
+    raise MissingExtra(
+        f"{error.name} is not installed, and learning by gradient needs it: run `pip install 'seasoned[grad]'`."
+    ) from error
+
+__all__ = ["jax", "jnp", "lax", "optax"]

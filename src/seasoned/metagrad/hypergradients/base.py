@@ -1,0 +1,64 @@
+"""What a hypergradient backend is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jax import Array
+
+__all__ = ["Backend", "Hypergradient", "Problem"]
+
+Tree = Any
+
+
+class Hypergradient(NamedTuple):
+    """What a backend gives.
+
+    Attributes:
+        value: F at the inner state reached, a scalar.
+        gradient: dF/dlambda, shaped like the outer variables.
+        inner: The inner state reached.
+    """
+
+    value: Array
+    gradient: Tree
+    inner: Tree
+
+
+class Problem(Protocol):
+    """What a backend asks of a problem (`BilevelProblem` has it)."""
+
+    @property
+    def inner_steps(self) -> int:
+        """T."""
+
+    @property
+    def inner_loss(self) -> Callable[[Tree, Tree], Array]:
+        """The inner loss f(w, lambda)."""
+
+    @property
+    def outer_loss(self) -> Callable[[Tree, Tree], Array]:
+        """F(w, lambda)."""
+
+    @property
+    def init(self) -> Callable[[Tree], Tree]:
+        """The start w_0 of lambda."""
+
+    def advance(self, inner: Tree, outer: Tree, number: Any) -> Tree:
+        """The state after one step."""
+
+    def run(self, outer: Tree, steps: int | None = None) -> Tree:
+        """The state after all steps."""
+
+    def solution(self, outer: Tree) -> Tree:
+        """The inner optimum."""
+
+
+class Backend(Protocol):
+    """A way to differentiate F(w_T(lambda), lambda) in lambda; a pure function, so it may be jitted and vmapped."""
+
+    def __call__(self, problem: Problem, outer: Tree) -> Hypergradient:
+        """The outer loss, its gradient and the inner state."""

@@ -1,0 +1,91 @@
+"""Hypergradient descent: the learning rate of an optimiser goes down its own gradient while it trains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from seasoned.errors import InvalidInput
+from seasoned.metagrad._jax import jax, jnp, optax
+from seasoned.metagrad.trees import dot, zeros_like
+
+if TYPE_CHECKING:
+    from jax import Array
+
+__all__ = ["HypergradientState", "adam_hd", "hypergradient_descent", "sgd_hd"]
+
+Tree = Any
+
+
+class HypergradientState(NamedTuple):
+    """Attributes: the wrapped direction's state, the rate now, and the last direction."""
+
+    inner: Tree
+    rate: Array
+    direction: Tree
+
+
+def hypergradient_descent(
+    direction: optax.GradientTransformation, rate: float, hyper_rate: float = 0.02, *, multiplicative: bool = True
+) -> optax.GradientTransformation:
+    """Step along a direction at a rate that is learned on the way.
+
+    With u_t the direction and w_{t+1} = w_t - rate_t u_t, the loss has the derivative
+    dL_t/drate = -g_t . u_{t-1}, so one more inner product gives the rate's own descent:
+
+    - multiplicative (default): rate *= exp(hyper_rate * cos(g_t, u_{t-1})), which does not depend on the loss's scale
+      and crosses orders of magnitude in either direction;
+    - additive, as published: rate += hyper_rate * g_t . u_{t-1}.
+
+    Args:
+        direction: An optax transformation that gives the direction *without* rate and sign, such as
+            `optax.scale_by_adam()`.
+        rate: The first rate, above 0.
+        hyper_rate: Step size of the rate's logarithm (or of the rate itself).
+        multiplicative: Which of the two.
+
+    Source: Baydin et al. 2018 (arXiv:1703.04782), algorithms 4 and 5; multiplicative form: its section 4 and
+    Rubio 2017.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, optax
+        >>> from seasoned.metagrad import hypergradient_descent
+        >>> optimizer = hypergradient_descent(optax.scale_by_adam(), rate=1e-5, hyper_rate=0.1)
+        >>> w = jnp.ones(3)
+        >>> state = optimizer.init(w)
+        >>> for _ in range(200):
+        ...     updates, state = optimizer.update(2 * w, state)
+        ...     w = optax.apply_updates(w, updates)
+        >>> bool(jnp.abs(w).max() < 0.05)
+        True
+    """
+    if not (rate > 0 and hyper_rate >= 0):
+        raise InvalidInput(
+            f"rate is {rate} and hyper_rate {hyper_rate}: give a rate above 0 and a hyper_rate from 0 up."
+        )
+
+    def init(params: Tree) -> HypergradientState:
+        dtype = jnp.result_type(*jax.tree.leaves(params))
+        return HypergradientState(direction.init(params), jnp.asarray(rate, dtype), zeros_like(params))
+
+    def update(gradient: Tree, state: HypergradientState, params: Tree = None) -> tuple[Tree, HypergradientState]:
+        along = dot(gradient, state.direction)
+        if multiplicative:
+            size = jnp.sqrt(dot(gradient, gradient) * dot(state.direction, state.direction))
+            new = state.rate * jnp.exp(hyper_rate * along / jnp.where(size > 0, size, 1))
+        else:
+            new = jnp.maximum(state.rate + hyper_rate * along, 0)
+        moved, inner = direction.update(gradient, state.inner, params)
+        updates = jax.tree.map(lambda leaf: -new * leaf, moved)
+        return updates, HypergradientState(inner, new.astype(state.rate.dtype), moved)
+
+    return optax.GradientTransformation(init, update)
+
+
+def sgd_hd(rate: float, hyper_rate: float = 0.02, *, multiplicative: bool = True) -> optax.GradientTransformation:
+    """SGD-HD: `hypergradient_descent` along the plain gradient (Baydin et al. 2018, algorithm 4)."""
+    return hypergradient_descent(optax.identity(), rate, hyper_rate, multiplicative=multiplicative)
+
+
+def adam_hd(rate: float, hyper_rate: float = 0.02, *, multiplicative: bool = True) -> optax.GradientTransformation:
+    """Adam-HD: `hypergradient_descent` along Adam's direction (Baydin et al. 2018, algorithm 5)."""
+    return hypergradient_descent(optax.scale_by_adam(), rate, hyper_rate, multiplicative=multiplicative)

@@ -1,0 +1,62 @@
+"""Small arithmetic on trees of arrays: parameters, gradients and states are all such trees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from seasoned.metagrad._jax import jax, jnp
+
+if TYPE_CHECKING:
+    from jax import Array
+
+__all__ = ["add", "axpy", "dot", "lerp", "mean", "select", "subtract", "zeros_like"]
+
+Tree = Any
+"""A nest of dictionaries, lists and tuples with arrays at its leaves."""
+
+
+def add(left: Tree, right: Tree) -> Tree:
+    """The sum, leaf by leaf."""
+    return jax.tree.map(jnp.add, left, right)
+
+
+def subtract(left: Tree, right: Tree) -> Tree:
+    """The difference, leaf by leaf."""
+    return jax.tree.map(jnp.subtract, left, right)
+
+
+def axpy(scale: Any, x: Tree, y: Tree) -> Tree:
+    """The sum scale * x + y for one number `scale`."""
+    return jax.tree.map(lambda a, b: (scale * a + b).astype(b.dtype), x, y)
+
+
+def dot(left: Tree, right: Tree) -> Array:
+    """The inner product of two trees, a scalar."""
+    parts = jax.tree.leaves(jax.tree.map(lambda a, b: jnp.sum(a * b), left, right))
+    return sum(parts, start=jnp.zeros(()))
+
+
+def lerp(start: Tree, end: Tree, fraction: Any) -> Tree:
+    """The point (1 - fraction) start + fraction end; counters are taken from the nearer end."""
+
+    def leaf(a: Array, b: Array) -> Array:
+        if not jnp.issubdtype(jnp.result_type(a), jnp.inexact):
+            return jnp.where(fraction < 0.5, a, b)
+        return jnp.asarray((1 - fraction) * a + fraction * b, jnp.result_type(b))
+
+    return jax.tree.map(leaf, start, end)
+
+
+def mean(tree: Tree) -> Tree:
+    """The mean over the first axis of every leaf."""
+    return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), tree)
+
+
+def select(condition: Any, left: Tree, right: Tree) -> Tree:
+    """`left` where the scalar condition holds, else `right`."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), left, right)
+
+
+def zeros_like(tree: Tree) -> Tree:
+    """Zeros of the same shapes."""
+    return jax.tree.map(jnp.zeros_like, tree)
