@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seasoned.samplers import Grid, Random, Sobol
+from seasoned.samplers import DifferentialEvolution, Genetic, Grid, ParticleSwarm, Random, Sobol
 from seasoned.samplers.checks import SAMPLER_CHECKS
 
 SAMPLERS = {
@@ -12,6 +12,10 @@ SAMPLERS = {
     "sobol": Sobol,
     "grid": lambda: Grid(4),
     "grid-shuffled": lambda: Grid(4, shuffle=True),
+    "genetic": Genetic,
+    "genetic-regularized": lambda: Genetic(regularized=True, population=10),
+    "differential": DifferentialEvolution,
+    "swarm": ParticleSwarm,
 }
 
 

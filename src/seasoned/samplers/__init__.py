@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from seasoned.samplers.base import Sampler, Suggestion
+from seasoned.samplers.differential import DifferentialEvolution
+from seasoned.samplers.genetic import Genetic
 from seasoned.samplers.grid import Grid
 from seasoned.samplers.random import Random
 from seasoned.samplers.sobol import Sobol
+from seasoned.samplers.swarm import ParticleSwarm
 
-__all__ = ["Grid", "Random", "Sampler", "Sobol", "Suggestion"]
+__all__ = [
+    "DifferentialEvolution",
+    "Genetic",
+    "Grid",
+    "ParticleSwarm",
+    "Random",
+    "Sampler",
+    "Sobol",
+    "Suggestion",
+]

@@ -1,0 +1,223 @@
+"""What the evolutionary samplers share: evaluated points out of a log, first populations, and genes of mixed kinds.
+
+All of them are asynchronous: a trial's place in the study says which member of the population it is for, its tag says
+what was drawn for it, and its result enters the population when it comes, in log order, whatever came before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.parameters import Categorical, Float
+from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.space import Dimension, Space
+    from seasoned.trials import Event
+
+__all__ = [
+    "Evaluated",
+    "Genes",
+    "Running",
+    "evaluations",
+    "first_points",
+    "is_first",
+    "one_objective",
+    "settled",
+    "warm_members",
+]
+
+
+class Running(NamedTuple):
+    """A trial that was asked and has not ended.
+
+    Attributes:
+        unit: Its point, shape (d,); coordinates not in use hold their defaults.
+        note: What this sampler noted with it in the present space, or None.
+    """
+
+    unit: NDArray[np.float64]
+    note: Any
+
+
+class Evaluated(NamedTuple):
+    """A trial that ended.
+
+    Attributes:
+        number: Its number; negative for what a warm start brought along.
+        unit: Its point, shape (d,).
+        note: What this sampler noted with it in the present space, or None.
+        values: Its objectives, minimised; infinite if it failed or was pruned.
+        violation: By how much it breaks the constraints; infinite if it failed or was pruned.
+    """
+
+    number: int
+    unit: NDArray[np.float64]
+    note: Any
+    values: tuple[float, ...]
+    violation: float
+
+    @property
+    def merit(self) -> tuple[float, float]:
+        """Smaller is better, by Deb's feasibility rules: the lesser violation first, then the lesser objective."""
+        return self.violation, self.values[0]
+
+
+def evaluations(spec: StudySpec, running: dict[int, Running], events: Sequence[Event], key: str) -> Iterator[Evaluated]:
+    """The trials that end in these events, in log order.
+
+    Args:
+        spec: What the study is.
+        running: Trials that had been asked before; changed to those that run after the events.
+        events: What happened.
+        key: Under which the sampler keeps its notes in a tag. Notes from before the study moved to its present space
+            and those of other samplers are not passed on.
+    """
+    for event in events:
+        if isinstance(event, Asked):
+            noted = event.tag.get(key) if event.tag is not None and event.number >= spec.first else None
+            running[event.number] = Running(spec.space.encode(event.config).unit, noted)
+        elif isinstance(event, Finished) and event.number in running:
+            unit, note = running.pop(event.number)
+            if event.state is TrialState.COMPLETE and event.values is not None:
+                yield Evaluated(event.number, unit, note, event.values, event.violation)
+            else:
+                yield Evaluated(event.number, unit, note, (float("inf"),) * len(spec.directions), float("inf"))
+
+
+def one_objective(spec: StudySpec, name: str) -> None:
+    """Raises InvalidInput if the study has several objectives."""
+    if len(spec.directions) > 1:
+        raise InvalidInput(f"{name} minimises one objective and the study has {len(spec.directions)}; use Genetic().")
+
+
+def settled(population: int | None, least: int, default: int) -> int:
+    """The population's size: the setting if given, else the default. Raises InvalidInput below the least."""
+    if population is not None and population < least:
+        raise InvalidInput(f"population is {population}; give at least {least}, or None to fit it to the budget.")
+    return max(least, default if population is None else population)
+
+
+def warm_members(spec: StudySpec) -> Iterator[Evaluated]:
+    """The evaluations that a warm start brings along, as members with negative numbers; others' lengths are refused."""
+    given = spec.warm_start
+    space = spec.space
+    for index, (point, value) in enumerate(zip(given.points, given.values, strict=True)):
+        config = space.decode(point)
+        yield Evaluated(index - len(given.points), space.encode(config).unit, None, (value,), 0.0)
+
+
+def first_points(spec: StudySpec, count: int) -> NDArray[np.float64]:
+    """Where a population starts, shape (count, d): the warm start's population, the default, a Latin hypercube.
+
+    The default is left out where the warm start says what to try first. McKay, Beckman and Conover (1979), A
+    comparison of three methods for selecting values of input variables, Technometrics 21.
+    """
+    dimensions = len(spec.space)
+    rng = np.random.default_rng((spec.seed, 0, dimensions))  # one number more than a trial's generator has
+    strata = rng.permuted(np.tile(np.arange(count), (dimensions, 1)), axis=1).T
+    points = (strata + rng.random((count, dimensions))) / max(count, 1)
+    warm = spec.warm_start
+    given = [spec.space.encode(spec.space.decode(point)).unit for point in warm.population]
+    if not given and not warm.configurations and not warm.points:
+        given = [spec.space.encode(spec.space.default).unit]
+    for index, point in enumerate(given[:count]):
+        points[index] = point
+    return points
+
+
+def is_first(spec: StudySpec, since: int, members: int, size: int) -> bool:
+    """Whether a trial belongs to a first population: the one that is `since` places after its beginning."""
+    return 0 <= since < size and (members < size or since < len(spec.warm_start.population))
+
+
+@dataclass(frozen=True, slots=True)
+class Genes:
+    """The coordinates of a space by kind, for arithmetic on points.
+
+    Attributes:
+        space: The space.
+        nominal: Which coordinates have no order: a category, the option of a choice; shape (d,), bool.
+        levels: How many values a coordinate has; 0 for a Float; shape (d,), int.
+        mixed: Whether any coordinate has no order.
+        discrete: Whether no coordinate is a Float, so that points repeat.
+        parents: Index of the choice above each coordinate, -1 at the root.
+        bins: For each coordinate, the number of the parent's option under which it is in use.
+        choices: Which coordinates select a branch.
+        ends: Where what hangs under each coordinate ends: the index of the first that does not, and is behind it.
+        nested: Whether any coordinate selects a branch.
+    """
+
+    space: Space
+    nominal: NDArray[np.bool_]
+    levels: NDArray[np.int64]
+    mixed: bool
+    discrete: bool
+    parents: tuple[int, ...]
+    bins: tuple[int, ...]
+    choices: tuple[bool, ...]
+    ends: tuple[int, ...]
+    nested: bool
+
+    @staticmethod
+    def of(space: Space) -> Genes:
+        """The genes of a space."""
+        dimensions = space.dimensions
+        nominal = [isinstance(d.parameter, Categorical) and not d.parameter.ordered for d in dimensions]
+        options = [() if d.parent < 0 else dimensions[d.parent].parameter.choices for d in dimensions]  # type: ignore[union-attr]  # a parent is a Categorical of options
+        return Genes(
+            space=space,
+            nominal=np.array(nominal, dtype=np.bool_),
+            levels=np.array([_levels(d.parameter) for d in dimensions], dtype=np.int64),
+            mixed=any(nominal),
+            discrete=not any(isinstance(d.parameter, Float) for d in dimensions),
+            parents=tuple(d.parent for d in dimensions),
+            bins=tuple(given.index(d.option) if given else 0 for d, given in zip(dimensions, options, strict=True)),
+            choices=tuple(d.is_choice for d in dimensions),
+            ends=tuple(_end(dimensions, index) for index in range(len(dimensions))),
+            nested=any(d.is_choice for d in dimensions),
+        )
+
+    def bin_of(self, index: int, coordinate: float) -> int:
+        """Which of its values a discrete coordinate stands for."""
+        count = int(self.levels[index])
+        return min(count - 1, int(coordinate * count))
+
+    def other(self, index: int, coordinate: float, draw: float) -> float:
+        """Another value of a coordinate without order, by a uniform draw; the same if there is but one."""
+        count = int(self.levels[index])
+        if count < 2:
+            return coordinate
+        return ((self.bin_of(index, coordinate) + 1 + int(draw * (count - 1))) % count + 0.5) / count
+
+    def fresh(self, unit: NDArray[np.float64], near: NDArray[np.float64], rng: np.random.Generator) -> Config:
+        """The configuration at a point; in a discrete space, if it is the same as that of `near`, a step away from it.
+
+        A population in a discrete space soon repeats itself, and a repeated trial teaches nothing.
+        """
+        config = self.space.decode(unit)
+        if self.discrete and len(unit) and config == self.space.decode(near):
+            moved = np.array(unit)
+            active = self.space.encode(config).active.nonzero()[0]
+            moved[rng.choice(active)] = rng.random()
+            config = self.space.decode(moved)
+        return Config(config)
+
+
+def _end(dimensions: Sequence[Dimension], index: int) -> int:
+    below = (place for place in range(index + 1, len(dimensions)) if dimensions[place].parent < index)
+    return next(below, len(dimensions))
+
+
+def _levels(parameter: Any) -> int:
+    if isinstance(parameter, Categorical):
+        return len(parameter.choices)
+    return 0 if isinstance(parameter, Float) else parameter.high - parameter.low + 1
