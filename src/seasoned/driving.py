@@ -29,6 +29,7 @@ MOST_ATTEMPTS: Final = 3
 """How often a trial is begun before it counts as what kills its drivers."""
 
 _UNLIMITED: Final = Limits()
+_GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 _HOPELESS: Final = 20  # failures without a success after which a study stops
 _log = logging.getLogger("seasoned.study")
 
@@ -60,6 +61,7 @@ class Drive:
         plan: How far to go.
         on_finished: Called with each trial of this driver that finished.
         stopping: Tells whether somebody asked to stop.
+        hurrying: Tells whether to stop at once, without waiting for the trials that run.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class Drive:
         plan: Plan,
         on_finished: Callable[[Trial], None],
         stopping: Callable[[], bool],
+        *,
+        hurrying: Callable[[], bool] = lambda: False,
     ) -> None:
         self._ledger = ledger
         self._evaluation = evaluation
@@ -77,6 +81,7 @@ class Drive:
         self._plan = plan
         self._on_finished = on_finished
         self._stopping = stopping
+        self._hurrying = hurrying
         self._running: dict[int, int] = {}  # task -> trial number
         self._failures = 0  # of this driver
         self._began = time.monotonic()
@@ -95,12 +100,13 @@ class Drive:
 
     def _loop(self) -> None:
         pause = 0.01
-        while not self._out_of_time():
+        while not (self._out_of_time() or self._hurrying()):
             stopping = self._stopping()
             if not stopping:
                 self._fill()
             if self._running:
-                for outcome in self._executor.wait(self._time_left()):
+                left = self._time_left()
+                for outcome in self._executor.wait(_GLANCE if left is None else min(left, _GLANCE)):
                     self._finish(outcome)
                 pause = 0.01
             elif stopping or self._fulfilled():

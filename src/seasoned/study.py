@@ -101,6 +101,7 @@ class Study:
         trial_memory: int | None = None,
         callbacks: Sequence[Callable[[Study, Trial], None]] = (),
         progress: bool | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> None:
         """Run the objective until the study holds `trials` finished ones, or the time is up.
 
@@ -118,6 +119,7 @@ class Study:
             trial_memory: Bytes that one trial's process tree may use.
             callbacks: Called with the study and each trial that finished here.
             progress: Whether to show a progress bar; None shows it on terminals and in notebooks.
+            stop: Asked several times a second; true ends the call, and trials still running in workers are cut off.
 
         Raises:
             AllTrialsFailed: After 20 failures here without a success in the study.
@@ -127,6 +129,7 @@ class Study:
         if trials is None and time_limit is None and self._ledger.end is None:
             raise InvalidInput("neither trials nor time_limit is given, and the sampler has no end; give one of them.")
         self._stopping = False
+        hurrying = stop or (lambda: False)
         plan = Plan(trials, time_limit, Limits(trial_time_limit, trial_memory))
         evaluation = Evaluation(f, len(self._ledger.spec.directions))
         with ProgressBar(trials, time_limit, shown=progress) as bar:
@@ -140,7 +143,9 @@ class Study:
                     callback(self, self._outward(trial))
 
             executor = _executor(workers, plan.limits)
-            Drive(self._ledger, evaluation, executor, plan, on_finished, lambda: self._stopping).run()
+            Drive(
+                self._ledger, evaluation, executor, plan, on_finished, lambda: self._stopping, hurrying=hurrying
+            ).run()
 
     def stop(self) -> None:
         """Let a running `optimize` of this process begin no more trials; those that run are finished."""
@@ -341,6 +346,7 @@ class Options(StudyOptions, total=False):
     trial_memory: int | None
     callbacks: Sequence[Callable[[Study, Trial], None]]
     progress: bool | None
+    stop: Callable[[], bool] | None
 
 
 def minimize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:

@@ -111,3 +111,16 @@ def test_a_notebook_cell_with_workers():
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     text = "".join(output.get("text", "") for output in notebook.cells[0].outputs)
     assert text.count("value") == 1
+
+
+def test_stop_is_asked_while_trials_run_and_cuts_them_off():
+    study = Study(Space(x=Float(0, 1)), seed=0)
+    began = time.monotonic()
+    study.optimize(time_consuming, trials=4, workers=2, stop=lambda: time.monotonic() - began > 1)
+    assert all(trial.state is TrialState.RUNNING for trial in study.trials)
+    study.optimize(lambda config: config["x"], trials=4, stop=lambda: False)
+    assert len(study.trials) == 4
+
+
+def time_consuming(config):
+    time.sleep(3600)
