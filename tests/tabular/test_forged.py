@@ -17,6 +17,7 @@ from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import EXTRAS, MODELS, find
 
 REFUSED = 42
+KINDS = ("forest", "histogram", "linear")
 PROBE = f"""
 import sys
 import numpy as np
@@ -75,55 +76,92 @@ def fitted(name, task="binary"):
     return model, estimator
 
 
-def forest_with(change):
-    model, estimator = fitted("forest")
-    tree = estimator.estimators_[0].tree_
-    state = tree.__reduce__()[2]
-    nodes = state["nodes"].copy()
-    change(nodes)
-    tree.__setstate__({**state, "nodes": nodes})
-    return model.dump(estimator)
+def trees_with(data, **changes):
+    """The file of a tree model with arrays changed in place or replaced."""
+    with np.load(io.BytesIO(data)) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    for name, change in changes.items():
+        arrays[name] = found if (found := change(arrays[name])) is not None else arrays[name]
+    return npz(**arrays)
 
 
-def set_node(field, value):
-    def change(nodes):
-        nodes[field][0] = value
+def put(place, value):
+    def change(array):
+        array[place] = value
 
     return change
 
 
+def whole(kind, value):
+    """The first number of an array that is stored byte by byte."""
+    raw = np.array([value], dtype=kind).view(np.uint8)
+    return put((slice(None), 0), raw)
+
+
 FORGED_TREES = {
-    "left_child far outside": set_node("left_child", 10**9),
-    "left_child just outside": lambda nodes: set_node("left_child", len(nodes))(nodes),
-    "left_child below the leaf mark": set_node("left_child", -7),
-    "a cycle at the root": set_node("left_child", 0),
-    "two parents": lambda nodes: set_node("right_child", nodes["left_child"][0])(nodes),
-    "a feature outside": set_node("feature", 10**6),
-    "a negative feature": set_node("feature", -5),
-    "a threshold that is NaN": set_node("threshold", np.nan),
+    "a tree without an end": {"inner": put(slice(None), 255)},
+    "a last tree cut": {"inner": lambda bits: bits[:-1]},
+    "one node turned into a leaf": {"inner": lambda bits: bits ^ np.eye(1, len(bits), dtype=np.uint8)[0] * 128},
+    "bits behind the last node": {"inner": put(-1, 255)},
+    "a feature outside": {"feature": whole("<i4", 4)},
+    "a feature far outside": {"feature": whole("<i4", 10**9)},
+    "a negative feature": {"feature": whole("<i4", -5)},
+    "a threshold that is NaN": {"threshold": whole("<f4", np.nan)},
+    "a leaf that is NaN": {"value": whole("<f4", np.nan)},
+    "a leaf that is infinite": {"value": whole("<f4", np.inf)},
+    "a leaf that is no share": {"value": whole("<f4", 7.0)},
+    "fewer features": {"feature": lambda planes: planes[:, 1:]},
+    "another number of bytes": {"threshold": lambda planes: planes[:3]},
+    "fewer leaves": {"value": lambda planes: planes[:, :-1]},
+    "no missing bits": {"missing_left": lambda bits: bits[:0]},
+    "a wider table": {"settings": put(2, 2)},
+    "no table": {"settings": put(2, 0)},
+    "a huge table": {"settings": put(2, 2**40)},
+    "more nodes": {"settings": put(3, 2**62)},
+    "no nodes": {"settings": put(3, 0)},
+    "negative nodes": {"settings": put(3, -8)},
+    "another kind": {"settings": lambda found: found ^ np.array([0, 1, 0, 0, 0])},
+    "more outputs": {"settings": put(4, 5)},
+    "more classes": {"seen": lambda seen: np.arange(9)},
+    "classes outside": {"seen": lambda seen: seen + 7},
+    "classes twice": {"seen": lambda seen: seen * 0},
+    "a negative number of classes": {"settings": put(0, -1)},
+    "an infinite base": {"base": put(0, np.inf)},
+    "no base": {"base": lambda base: base[:1]},
+    "a negative scale": {"base": put(-1, -1.0)},
+    "other settings": {"settings": lambda found: found[:4]},
 }
 
 
-def test_forged_forests(tmp_path):
-    forged = [forest_with(change) for change in FORGED_TREES.values()]
-    assert verdicts("forest", forged, tmp_path) == ["refused"] * len(forged)
+@pytest.mark.parametrize("name", ["forest", "histogram", "tree"])
+def test_forged_trees(name, tmp_path):
+    model, estimator = fitted(name)
+    data = model.dump(estimator)
+    assert trees_with(data, inner=lambda bits: bits) != b"", "the helper itself works"
+    kept = verdicts(name, [trees_with(data)], tmp_path)
+    assert kept == ["predicts"]
+    forged = [trees_with(data, **changes) for changes in FORGED_TREES.values()]
+    found = dict(zip(FORGED_TREES, verdicts(name, forged, tmp_path), strict=True))
+    assert {what for what, verdict in found.items() if verdict != "refused"} == set()
 
 
-def test_forged_histograms(tmp_path):
-    forged = []
-    for field, value in (("left", 2**31), ("left", 0), ("feature_idx", 99), ("is_categorical", 1), ("value", np.nan)):
-        model, estimator = fitted("histogram")
-        estimator._predictors[0][0].nodes[field][0] = value
-        forged.append(model.dump(estimator))
-    assert verdicts("histogram", forged, tmp_path) == ["refused"] * len(forged)
+def test_a_forest_is_no_booster_and_no_linear_model(tmp_path):
+    forest, histogram, linear = (model.dump(estimator) for model, estimator in map(fitted, KINDS))
+    assert verdicts("forest", [histogram, linear], tmp_path) == ["refused"] * 2
+    assert verdicts("histogram", [forest, linear], tmp_path) == ["refused"] * 2
 
 
-def test_forged_widths_and_kinds(tmp_path):
-    model, estimator = fitted("forest")
-    estimator.n_features_in_ = 2  # the forest would let narrow tables through to trees that look at column 3
-    assert verdicts("forest", [model.dump(estimator), fitted("linear")[0].dump(fitted("linear")[1])], tmp_path) == [
-        "refused", "refused",
-    ]  # fmt: skip
+def test_incomplete_rounds(tmp_path):
+    """Three classes need a tree each in every round."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 4)), rng.integers(0, 3, 300)
+    model = find("histogram")
+    estimator = model.build({**model.space("multiclass").default, "rounds": 1}, Job("multiclass", 3, 0))
+    model.fit(estimator, (X, y), None)
+    leaf = {"inner": lambda bits: bits[:0], "settings": put(3, 1), "feature": lambda planes: planes[:, :0]}
+    rest = {"threshold": lambda planes: planes[:, :0], "missing_left": lambda bits: bits[:0]}
+    one = {**leaf, **rest, "inner": lambda bits: np.zeros(1, np.uint8), "value": lambda planes: planes[:, :1]}
+    assert verdicts("histogram", [trees_with(model.dump(estimator), **one)], tmp_path, 3) == ["refused"]
 
 
 def test_forged_lightgbm_texts(tmp_path):
@@ -281,7 +319,7 @@ def test_a_file_that_unpacks_to_too_much_is_refused():
 def test_the_sources_of_checks_are_listed():
     """Every family's `load` goes through a check: a new one must choose one of these."""
     folder = Path(__file__).parents[2] / "src/seasoned/tabular/models"
-    checks = ("sklearn_file.load", "arrays_file.load", "check_model", "check_text")
+    checks = ("sklearn_file.load", "arrays_file.load", "tree_model.load", "check_model", "check_text")
     for path in folder.glob("*.py"):
         source = path.read_text()
         if "def load(self, data: bytes)" in source and path.name != "base.py":

@@ -91,7 +91,7 @@ def test_boosters_take_the_rounds_of_the_folds_to_the_last_fit(objectives):
     assert objective.refit(config).booster.current_iteration() == rounds
     config = default("histogram", "regression")
     objective(config)
-    assert objective.refit(config).n_iter_ == objective.record(config).rounds
+    assert objective.refit(config).n_trees == objective.record(config).rounds
 
 
 def test_threads_do_not_change_the_trees(objectives):

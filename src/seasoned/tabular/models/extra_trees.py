@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seasoned.space import Categorical, Float, Int, Space
-from seasoned.tabular.models import sklearn_file
+from seasoned.tabular.models import tree_model
 from seasoned.tabular.models.forest import TREES, grow
+from seasoned.tabular.models.tree_model import TreeModel
 
 if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import Diet
@@ -39,17 +40,17 @@ class ExtraTrees:
             space["criterion"] = Categorical(("gini", "entropy"))
         return Space(space)
 
-    def build(self, config: dict[str, Any], job: Job) -> Any:
+    def build(self, config: dict[str, Any], job: Job) -> TreeModel:
         """100 trees, or as many as the configuration brings."""
         from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
         settings = dict(config)
         trees = settings.pop("rounds", TREES)
         kind = ExtraTreesClassifier if job.n_classes else ExtraTreesRegressor
-        return kind(trees, random_state=job.seed, n_jobs=job.threads, **settings)
+        return TreeModel(kind(trees, random_state=job.seed, n_jobs=job.threads, **settings), job.n_classes)
 
     def fit(
-        self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+        self, estimator: TreeModel, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
     ) -> int | None:
         """Fit on (X, y), in a trial ten trees at a time until its time is up; returns the trees grown."""
         return grow(estimator, train, valid, seconds)
@@ -58,10 +59,10 @@ class ExtraTrees:
         """The configuration with its number of trees fixed."""
         return config if rounds is None else {**config, "rounds": rounds}
 
-    def dump(self, estimator: Any) -> bytes:
-        """As a skops archive."""
-        return sklearn_file.dump(estimator)
+    def dump(self, estimator: TreeModel) -> bytes:
+        """The trees as arrays."""
+        return tree_model.dump(estimator)
 
-    def load(self, data: bytes) -> Any:
-        """From a skops archive."""
-        return sklearn_file.load(data, ("ExtraTreesClassifier", "ExtraTreesRegressor"))
+    def load(self, data: bytes) -> TreeModel:
+        """From arrays, checked."""
+        return tree_model.load(data, boosted=False)

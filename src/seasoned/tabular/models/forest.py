@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from seasoned.space import Categorical, Float, Int, Space
-from seasoned.tabular.models import sklearn_file
+from seasoned.tabular.models import tree_model
+from seasoned.tabular.models.tree_model import TreeModel, scaled
+from seasoned.tabular.models.trees import Nodes, from_nodes, rounded, shortened
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.models.base import Job
     from seasoned.tabular.target import Task
 
-__all__ = ["TREES", "Forest", "grow"]
+__all__ = ["TREES", "Forest", "grow", "nodes_of"]
 
 TREES = 100
 _STEP = 10
+_DIGITS = 15  # binary ones of a leaf value: an error of 2e-5 of itself, below what an average of many trees can show
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +45,17 @@ class Forest:
             space["criterion"] = Categorical(("gini", "entropy"))
         return Space(space)
 
-    def build(self, config: dict[str, Any], job: Job) -> Any:
+    def build(self, config: dict[str, Any], job: Job) -> TreeModel:
         """100 trees, or as many as the configuration brings."""
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
         settings = dict(config)
         trees = settings.pop("rounds", TREES)
         kind = RandomForestClassifier if job.n_classes else RandomForestRegressor
-        return kind(trees, random_state=job.seed, n_jobs=job.threads, **settings)
+        return TreeModel(kind(trees, random_state=job.seed, n_jobs=job.threads, **settings), job.n_classes)
 
     def fit(
-        self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+        self, estimator: TreeModel, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
     ) -> int | None:
         """Fit on (X, y), in a trial ten trees at a time until its time is up; returns the trees grown."""
         return grow(estimator, train, valid, seconds)
@@ -57,29 +64,52 @@ class Forest:
         """The configuration with its number of trees fixed."""
         return config if rounds is None else {**config, "rounds": rounds}
 
-    def dump(self, estimator: Any) -> bytes:
-        """As a skops archive."""
-        return sklearn_file.dump(estimator)
+    def dump(self, estimator: TreeModel) -> bytes:
+        """The trees as arrays."""
+        return tree_model.dump(estimator)
 
-    def load(self, data: bytes) -> Any:
-        """From a skops archive."""
-        return sklearn_file.load(data, ("RandomForestClassifier", "RandomForestRegressor"))
+    def load(self, data: bytes) -> TreeModel:
+        """From arrays, checked."""
+        return tree_model.load(data, boosted=False)
 
 
-def grow(estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None) -> int | None:
-    """Fit a forest, in a trial with a limit ten trees at a time until its time is up; returns the trees of a trial.
-
-    Predictions use one thread, as threads add the trees up in an order of their own.
-    """
+def grow(model: TreeModel, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None) -> int | None:
+    """Fit a forest, in a trial with a limit ten trees at a time until its time is up; returns the trees of a trial."""
+    forest, (X, y) = model.learner, train
+    rows = np.asarray(X, dtype=np.float32)
     if valid is None or seconds is None:
-        estimator.fit(*train)
+        forest.fit(rows, y)
     else:
-        estimator.set_params(warm_start=True)
+        forest.set_params(warm_start=True)
         deadline = time.monotonic() + seconds
-        for grown in range(_STEP, estimator.n_estimators + 1, _STEP):
-            estimator.set_params(n_estimators=grown).fit(*train)
+        for grown in range(_STEP, forest.n_estimators + 1, _STEP):
+            forest.set_params(n_estimators=grown).fit(rows, y)
             if time.monotonic() > deadline:
                 break
-        estimator.set_params(warm_start=False)
-    estimator.set_params(n_jobs=1)
-    return None if valid is None else int(estimator.n_estimators)
+    _take(model, forest, rows)
+    return None if valid is None else int(forest.n_estimators)
+
+
+def _take(model: TreeModel, forest: Any, rows: NDArray[np.float32]) -> None:
+    """Replace the library's trees by arrays: of two classes the share of the second, of numbers the deviation."""
+    found = [nodes_of(tree.tree_) for tree in forest.estimators_]
+    seen = tuple(np.asarray(forest.classes_, dtype=np.int64).tolist()) if model.n_classes else ()
+    base, scale = (0.0,) * max(1, len(seen) - (len(seen) == 2)), 1.0
+    if len(seen) == 2:
+        found = [replace(nodes, value=nodes.value[:, 1:]) for nodes in found]
+    elif not seen:
+        mean = float(np.mean([nodes.value[0, 0] for nodes in found]))
+        values, scale = scaled(np.concatenate([nodes.value for nodes in found]), mean)
+        ends = np.cumsum([len(nodes.value) for nodes in found])
+        found = [replace(nodes, value=part) for nodes, part in zip(found, np.split(values, ends[:-1]), strict=True)]
+        base = (mean,)
+    trees = shortened(from_nodes(found, rows.shape[1]), rows)
+    model.take(replace(trees, value=rounded(trees.value, _DIGITS)), seen, base, scale)
+
+
+def nodes_of(tree: Any) -> Nodes:
+    """The arrays of one of scikit-learn's compiled trees."""
+    return Nodes(
+        tree.children_left, tree.children_right, tree.feature, tree.threshold, tree.missing_go_to_left,
+        tree.value[:, 0, :],
+    )  # fmt: skip

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seasoned.space import Float, Int, Space
-from seasoned.tabular.models import sklearn_file
+from seasoned.tabular.models import tree_model
+from seasoned.tabular.models.tree_model import TreeModel, scaled
+from seasoned.tabular.models.trees import Nodes, from_nodes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,14 +44,14 @@ class Histogram:
             max_features=Float(0.3, 1.0, default=0.7),
         )
 
-    def build(self, config: dict[str, Any], job: Job) -> Any:
+    def build(self, config: dict[str, Any], job: Job) -> TreeModel:
         """Rounds are fixed where the configuration brings them, and stopped early otherwise."""
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         settings = dict(config)
         rounds = settings.pop("rounds", None)
         kind = HistGradientBoostingClassifier if job.n_classes else HistGradientBoostingRegressor
-        return kind(
+        learner = kind(
             max_iter=rounds or _MOST_ROUNDS,
             early_stopping=rounds is None,
             n_iter_no_change=_PATIENCE,
@@ -57,35 +59,36 @@ class Histogram:
             random_state=job.seed,
             **settings,
         )
+        return TreeModel(learner, job.n_classes, boosted=True)
 
     def fit(
-        self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+        self, estimator: TreeModel, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
     ) -> int | None:
         """Fit on (X, y), watching the loss of the validation rows; returns the rounds taken."""
-        X, y = _without_empty_columns(train[0]), train[1]
-        if valid is None or not estimator.early_stopping:
-            estimator.fit(X, y)
+        learner, X, y = estimator.learner, _matrix(train[0]), train[1]
+        if valid is None or not learner.early_stopping:
+            _take(estimator, learner.fit(X, y))
             return None
-        X_valid, y_valid = valid
-        if hasattr(estimator, "predict_proba"):  # it refuses classes that are only among the validation rows
+        X_valid, y_valid = _matrix(valid[0]), valid[1]
+        if estimator.n_classes:  # it refuses classes that are only among the validation rows
             known = np.isin(y_valid, y)
             X_valid, y_valid = (X_valid[known], y_valid[known]) if known.any() else (X, y)
         if seconds is not None:
-            estimator.set_params(max_iter=_rounds_in(seconds, estimator, X, y))
-        estimator.fit(X, y, X_val=X_valid, y_val=y_valid)
-        return int(estimator.n_iter_)
+            learner.set_params(max_iter=_rounds_in(seconds, learner, X, y))
+        _take(estimator, learner.fit(X, y, X_val=X_valid, y_val=y_valid))
+        return int(learner.n_iter_)
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
         """The configuration with its rounds fixed."""
         return config if rounds is None else {**config, "rounds": rounds}
 
-    def dump(self, estimator: Any) -> bytes:
-        """As a skops archive."""
-        return sklearn_file.dump(estimator)
+    def dump(self, estimator: TreeModel) -> bytes:
+        """The trees as arrays."""
+        return tree_model.dump(estimator)
 
-    def load(self, data: bytes) -> Any:
-        """From a skops archive."""
-        return sklearn_file.load(data, ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"))
+    def load(self, data: bytes) -> TreeModel:
+        """From arrays, checked."""
+        return tree_model.load(data, boosted=True)
 
 
 def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArray[Any]) -> int:
@@ -98,7 +101,32 @@ def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArra
     return int(np.clip(_PROBE * (seconds - spent) / spent, _PROBE, estimator.max_iter))
 
 
-def _without_empty_columns(X: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Zeros for columns without any value, which scikit-learn cannot bin; no tree can split on them either way."""
-    empty = np.isnan(X).all(axis=0)
-    return np.where(empty, 0.0, X) if empty.any() else X
+def _matrix(X: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The numbers in single precision, in which the trees will read them, and zeros for columns without any value.
+
+    scikit-learn cannot bin those; no tree can split on them either way.
+    """
+    single = X.astype(np.float32).astype(np.float64)
+    empty = np.isnan(single).all(axis=0)
+    return np.where(empty, 0.0, single) if empty.any() else single
+
+
+def _take(model: TreeModel, learner: Any) -> None:
+    """Replace the library's trees by arrays, round by round, and in a round output by output."""
+    found = [_nodes(predictor.nodes) for stage in learner._predictors for predictor in stage]  # noqa: SLF001
+    base = np.ravel(learner._baseline_prediction).astype(np.float64)  # noqa: SLF001
+    ends = np.cumsum([len(nodes.value) for nodes in found])
+    values, scale = scaled(np.concatenate([nodes.value for nodes in found]), 0.0)
+    parts = np.split(values, ends[:-1])
+    trees = [replace(nodes, value=part) for nodes, part in zip(found, parts, strict=True)]
+    seen = tuple(np.asarray(learner.classes_, dtype=np.int64).tolist()) if model.n_classes else ()
+    model.take(from_nodes(trees, learner.n_features_in_), seen, tuple(base.tolist()), scale)
+
+
+def _nodes(record: NDArray[Any]) -> Nodes:
+    leaf = record["is_leaf"] != 0
+    left, right = (np.where(leaf, -1, record[name].astype(np.int64)) for name in ("left", "right"))
+    return Nodes(
+        left, right, record["feature_idx"], record["num_threshold"], record["missing_go_to_left"],
+        record["value"][:, None],
+    )  # fmt: skip

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from seasoned.space import Categorical, Int, Space
-from seasoned.tabular.models import sklearn_file
+from seasoned.tabular.models import tree_model
+from seasoned.tabular.models.forest import nodes_of
+from seasoned.tabular.models.tree_model import TreeModel, scaled
+from seasoned.tabular.models.trees import from_nodes
 
 if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import Diet
@@ -34,16 +39,16 @@ class Tree:
             space["criterion"] = Categorical(("gini", "entropy"), default="entropy")
         return Space(space)
 
-    def build(self, config: dict[str, Any], job: Job) -> Any:
+    def build(self, config: dict[str, Any], job: Job) -> TreeModel:
         """scikit-learn's tree, which sends missing values the better way."""
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
         kind = DecisionTreeClassifier if job.n_classes else DecisionTreeRegressor
-        return kind(random_state=job.seed, **config)
+        return TreeModel(kind(random_state=job.seed, **config), job.n_classes)
 
     def fit(
         self,
-        estimator: Any,
+        estimator: TreeModel,
         train: tuple[Any, Any],
         valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
         seconds: float | None = None,  # noqa: ARG002
@@ -53,20 +58,26 @@ class Tree:
         A leaf of n rows gives class k the probability (n p_k + q_k) / (n + 1), where p are its shares and q those of
         all rows, so that a pure leaf does not promise certainty, which the logarithmic loss punishes without limit.
         """
-        estimator.fit(*train)
-        if hasattr(estimator, "classes_"):
-            tree = estimator.tree_
-            rows = tree.weighted_n_node_samples[:, None, None]
-            tree.value[:] = (rows * tree.value + tree.value[0]) / (rows + 1.0)  # a view of the tree's own memory
+        tree = estimator.learner.fit(np.asarray(train[0], dtype=np.float32), train[1])
+        nodes, width = nodes_of(tree.tree_), tree.n_features_in_
+        if not estimator.n_classes:
+            mean = float(nodes.value[0, 0])
+            values, scale = scaled(nodes.value, mean)
+            estimator.take(from_nodes([replace(nodes, value=values)], width), (), (mean,), scale)
+            return
+        rows = tree.tree_.weighted_n_node_samples[:, None]
+        smooth = (rows * nodes.value + nodes.value[0]) / (rows + 1.0)
+        seen = tuple(np.asarray(tree.classes_, dtype=np.int64).tolist())
+        estimator.take(from_nodes([replace(nodes, value=smooth)], width), seen, (0.0,) * len(seen))
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
         """Unchanged: it has no rounds."""
         return config
 
-    def dump(self, estimator: Any) -> bytes:
-        """As a skops archive."""
-        return sklearn_file.dump(estimator)
+    def dump(self, estimator: TreeModel) -> bytes:
+        """The trees as arrays."""
+        return tree_model.dump(estimator)
 
-    def load(self, data: bytes) -> Any:
-        """From a skops archive."""
-        return sklearn_file.load(data, ("DecisionTreeClassifier", "DecisionTreeRegressor"))
+    def load(self, data: bytes) -> TreeModel:
+        """From arrays, checked."""
+        return tree_model.load(data, boosted=False)
