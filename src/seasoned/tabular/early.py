@@ -1,0 +1,73 @@
+"""The early model: the first configuration that worked, fitted on all rows while the search goes on."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Self
+
+from seasoned.execution.base import Ending, Limits
+from seasoned.execution.local import LocalExecutor
+from seasoned.execution.resources import cpu_count
+from seasoned.tabular.fitted import Member
+from seasoned.trials import Config, TrialState
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from seasoned.tabular.budget import Budget
+    from seasoned.tabular.objective import CrossValidation
+    from seasoned.trials import Trial
+
+__all__ = ["Early"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+
+class Early:
+    """A callback of `Study.optimize` that has the first complete trial fitted on all rows in a worker of its own.
+
+    From then on there is a model, whatever happens to the search. The fit takes a share of the cores for a moment,
+    but the search does not wait for it.
+
+    Args:
+        objective: What fits a configuration.
+        budget: Workers, memory and time.
+    """
+
+    def __init__(self, objective: CrossValidation, budget: Budget) -> None:
+        self._objective = objective
+        self._budget = budget
+        self._config: Config | None = None  # of the trial taken
+        self._executor: LocalExecutor | None = None  # while the fit runs
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._executor is not None:
+            self._executor.close()
+            self._executor = None
+
+    def __call__(self, study: Any, trial: Trial) -> None:  # noqa: ARG002 - a callback's signature
+        """A trial has finished."""
+        if self._config is not None or trial.state is not TrialState.COMPLETE:
+            return
+        self._config = trial.config
+        threads = max(1, cpu_count() // self._budget.workers)  # as in the search, which then takes the worker over
+        self._executor = LocalExecutor(1, threads)
+        limits = Limits(memory=self._budget.trial_memory)
+        self._executor.submit(self._objective.refit, dict(trial.config), limits=limits)
+
+    def member(self, seconds: float) -> Member | None:
+        """The fitted model; None if there is none within so many seconds."""
+        if self._executor is None or self._config is None:
+            return None
+        outcomes = self._executor.wait(max(seconds, 0.0))
+        if not outcomes:
+            return None
+        (outcome,) = outcomes
+        ((name, settings),) = self._config["model"].items()
+        if outcome.ending is Ending.RETURNED:
+            return Member(name, dict(settings), outcome.value)
+        logger.warning("the first model (%s) could not be fitted on all rows: %s", name, outcome.reason)
+        return None
