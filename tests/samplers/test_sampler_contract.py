@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seasoned.samplers import DifferentialEvolution, Genetic, Grid, ParticleSwarm, Random, Sobol
+from seasoned.samplers import CMAES, DifferentialEvolution, Genetic, Grid, ParticleSwarm, Random, Sobol
 from seasoned.samplers.checks import SAMPLER_CHECKS
 
 SAMPLERS = {
@@ -16,6 +16,7 @@ SAMPLERS = {
     "genetic-regularized": lambda: Genetic(regularized=True, population=10),
     "differential": DifferentialEvolution,
     "swarm": ParticleSwarm,
+    "cmaes": CMAES,
 }
 
 

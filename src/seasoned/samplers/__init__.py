@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seasoned.samplers.base import Sampler, Suggestion
+from seasoned.samplers.cmaes import CMAES
 from seasoned.samplers.differential import DifferentialEvolution
 from seasoned.samplers.genetic import Genetic
 from seasoned.samplers.grid import Grid
@@ -11,6 +12,7 @@ from seasoned.samplers.sobol import Sobol
 from seasoned.samplers.swarm import ParticleSwarm
 
 __all__ = [
+    "CMAES",
     "DifferentialEvolution",
     "Genetic",
     "Grid",

@@ -62,10 +62,10 @@ def mutated(
         rng: Source of the draws.
         forced: Whether at least one has to change.
     """
-    active = _active(genes, point)
+    active = _active(genes, point) & (genes.levels != 1)
     draws = rng.random(len(point))
     hit = active & (draws < (min(0.5, 2.0 / max(1, int(active.sum()))) if rate is None else rate))
-    if forced and not hit.any():
+    if forced and not hit.any() and active.any():
         hit[rng.choice(active.nonzero()[0])] = True
     child = point.copy()
     renewed = 0  # coordinates before this one are decided

@@ -148,7 +148,7 @@ class Genes:
         nominal: Which coordinates have no order: a category, the option of a choice; shape (d,), bool.
         levels: How many values a coordinate has; 0 for a Float; shape (d,), int.
         mixed: Whether any coordinate has no order.
-        discrete: Whether no coordinate is a Float, so that points repeat.
+        repeats: Whether any coordinate has countable values, so that points near one another may be the same trial.
         parents: Index of the choice above each coordinate, -1 at the root.
         bins: For each coordinate, the number of the parent's option under which it is in use.
         choices: Which coordinates select a branch.
@@ -160,7 +160,7 @@ class Genes:
     nominal: NDArray[np.bool_]
     levels: NDArray[np.int64]
     mixed: bool
-    discrete: bool
+    repeats: bool
     parents: tuple[int, ...]
     bins: tuple[int, ...]
     choices: tuple[bool, ...]
@@ -178,7 +178,7 @@ class Genes:
             nominal=np.array(nominal, dtype=np.bool_),
             levels=np.array([_levels(d.parameter) for d in dimensions], dtype=np.int64),
             mixed=any(nominal),
-            discrete=not any(isinstance(d.parameter, Float) for d in dimensions),
+            repeats=not all(isinstance(d.parameter, Float) for d in dimensions),
             parents=tuple(d.parent for d in dimensions),
             bins=tuple(given.index(d.option) if given else 0 for d, given in zip(dimensions, options, strict=True)),
             choices=tuple(d.is_choice for d in dimensions),
@@ -199,16 +199,17 @@ class Genes:
         return ((self.bin_of(index, coordinate) + 1 + int(draw * (count - 1))) % count + 0.5) / count
 
     def fresh(self, unit: NDArray[np.float64], near: NDArray[np.float64], rng: np.random.Generator) -> Config:
-        """The configuration at a point; in a discrete space, if it is the same as that of `near`, a step away from it.
+        """The configuration at a point; if it is the same as that of `near`, a step away from it.
 
-        A population in a discrete space soon repeats itself, and a repeated trial teaches nothing.
+        A population in a space of countable values soon repeats itself, and a repeated trial teaches nothing.
         """
         config = self.space.decode(unit)
-        if self.discrete and len(unit) and config == self.space.decode(near):
-            moved = np.array(unit)
-            active = self.space.encode(config).active.nonzero()[0]
-            moved[rng.choice(active)] = rng.random()
-            config = self.space.decode(moved)
+        if self.repeats and config == self.space.decode(near):
+            movable = (self.space.encode(config).active & (self.levels != 1)).nonzero()[0]
+            if len(movable):
+                moved = np.array(unit)
+                moved[rng.choice(movable)] = rng.random()
+                config = self.space.decode(moved)
         return Config(config)
 
 
