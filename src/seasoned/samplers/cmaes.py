@@ -30,7 +30,8 @@ __all__ = ["CMAES"]
 
 _KEY: Final = "cmaes"
 _LEAST: Final = 4  # members of a generation, of which the better half is averaged
-_STEP, _WARM_STEP = 0.2, 0.15  # first standard deviations, in units of the cube
+_STEP: Final = 0.2  # first standard deviation, in units of the cube
+_FINEST: Final = 0.05  # the same at least, about what a warm start praises, so that it can be left again
 _FLAT: Final = 1e-12  # range of the generations' bests, relative to their size, that is standing still
 
 Result = tuple[tuple[float, float], int, "NDArray[np.float64]", tuple[int, ...]]
@@ -77,8 +78,8 @@ class CMAES(Sampler[CMAESState]):
 
     Args:
         population: Trials per generation; by default 4 + 3 log d.
-        step: First standard deviation in units of the cube; by default the warm start's, else 0.2, and 0.15 about
-            a warm start's point.
+        step: First standard deviation in units of the cube; by default the warm start's, else the spread of its
+            population or of the better quarter of its points, within [0.05, 0.2], else 0.2.
 
     Raises:
         InvalidInput: If a setting is out of range, or (by `init`) the study has several objectives.
@@ -106,9 +107,9 @@ class CMAES(Sampler[CMAESState]):
         size = settled(self.population, _LEAST, population_of(axes))
         if axes.free == 0:
             return CMAESState(spec, axes, None, size)
-        warm = spec.warm_start
-        step = self.step or warm.step_size or (_WARM_STEP if warm.points or warm.population else _STEP)
-        return CMAESState(spec, axes, made(axes, _start(spec, axes), min(1.0, step), size), size)
+        mean, spread = _start(spec, axes)
+        step = self.step or spec.warm_start.step_size or spread
+        return CMAESState(spec, axes, made(axes, mean, min(1.0, step), size), size)
 
     def ask(self, state: CMAESState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], CMAESState]:
         """The warm start's configurations, its population, then draws."""
@@ -147,17 +148,17 @@ class CMAES(Sampler[CMAESState]):
         return replace(state, model=model, run=run, population=size, generation=0, recent=())
 
 
-def _start(spec: StudySpec, axes: Axes) -> NDArray[np.float64]:
-    """Where the first distribution has its mean, shape (d,)."""
-    warm = spec.warm_start
-    if warm.points:
-        best = min(range(len(warm.values)), key=warm.values.__getitem__)
-        return spec.space.encode(spec.space.decode(warm.points[best])).unit
-    if warm.population:
-        points = np.array([spec.space.encode(spec.space.decode(point)).unit for point in warm.population])
-        centre: NDArray[np.float64] = points.mean(axis=0)
-        return centre
-    return axes.rest
+def _start(spec: StudySpec, axes: Axes) -> tuple[NDArray[np.float64], float]:
+    """The first distribution: its mean, shape (d,), and its standard deviation."""
+    warm, space = spec.warm_start, spec.space
+    order = sorted(range(len(warm.values)), key=warm.values.__getitem__)
+    praised = [warm.points[index] for index in order[: max(4, len(order) // 4)]] or warm.population
+    if not praised:
+        return axes.rest, _STEP
+    points = np.array([space.encode(space.decode(point)).unit for point in praised])
+    spread = float(points[:, axes.gaussian].std(axis=0).mean()) if axes.gaussian and len(points) > 3 else _STEP
+    mean: NDArray[np.float64] = points[0] if warm.points else points.mean(axis=0)
+    return mean, min(_STEP, max(_FINEST, spread))
 
 
 def _suggested(state: CMAESState, number: int) -> Suggestion:

@@ -144,8 +144,10 @@ class ParticleSwarm(Sampler[SwarmState]):
 def _suggested(state: SwarmState, number: int) -> Suggestion:
     spec = state.spec
     config, place = next_of_plan(spec, number)
-    if config is not None or place < 0 or len(spec.space) == 0:
-        return Suggestion(Config(spec.space.default) if config is None else config)
+    if config is not None:
+        return Suggestion(config)
+    if len(spec.space) == 0:
+        return Suggestion(Config(spec.space.default))
     rng = generator(spec, number)
     index = place % len(state.particles)
     particle = state.particles[index]
