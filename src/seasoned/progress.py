@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -21,10 +22,19 @@ class ProgressBar:
         trials: Finished trials to reach, if limited.
         time_limit: Seconds to run, if limited.
         shown: Whether to show it; None shows it on a terminal and in a notebook only.
+        left: Seconds left, if somebody else knows; by default what is left of the time limit.
     """
 
-    def __init__(self, trials: int | None, time_limit: float | None, *, shown: bool | None = None) -> None:
+    def __init__(
+        self,
+        trials: int | None,
+        time_limit: float | None,
+        *,
+        shown: bool | None = None,
+        left: Callable[[], float] | None = None,
+    ) -> None:
         self._trials = trials
+        self._left = left
         self._time_limit = time_limit
         self._shown = shown
         self._bar: Progress | None = None
@@ -35,15 +45,20 @@ class ProgressBar:
         console = Console(stderr=True)
         if self._shown is False or (self._shown is None and not (console.is_terminal or console.is_jupyter)):
             return self
-        self._bar = _make(console)
+        self._began = time.monotonic()
+        self._bar = _make(console, None if self._time_limit is None else self._seconds_left)
         total = self._trials if self._trials is not None else self._time_limit
         self._task = self._bar.add_task("search", total=total, done="no trial yet", best="")
-        self._began = time.monotonic()
         self._bar.start()
         return self
 
-    def update(self, finished: int, failed: int, best: float | None) -> None:
-        """Show the study's present state."""
+    def _seconds_left(self) -> float:
+        if self._left is not None:
+            return self._left()
+        return (self._time_limit or 0.0) - (time.monotonic() - self._began)
+
+    def update(self, finished: int, failed: int, best: float | str | None) -> None:
+        """Show the study's present state; the best as a value, or as text of its own."""
         if self._bar is None:
             return
         elapsed = time.monotonic() - self._began
@@ -52,7 +67,7 @@ class ProgressBar:
             self._task,
             completed=finished if self._trials is not None else elapsed,
             done=done + (f", {failed} failed" if failed else ""),
-            best="" if best is None else f"best {best:.6g}",
+            best="" if best in {None, ""} else f"best {best}" if isinstance(best, str) else f"best {best:.6g}",
         )
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -60,8 +75,16 @@ class ProgressBar:
             self._bar.stop()
 
 
-def _make(console: Any) -> Progress:  # a rich console; rich is imported only when a study runs
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+def _make(console: Any, left: Callable[[], float] | None) -> Progress:  # a rich console; rich is imported when needed
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Left(ProgressColumn):
+        """The time left of a limit, which does not depend on how fast trials are."""
+
+        def render(self, task: object) -> Text:  # noqa: ARG002 - the column's signature
+            minutes, seconds = divmod(max(0, round(left() if left else 0)), 60)
+            return Text(f"{minutes}:{seconds:02d}", style="progress.remaining")
 
     return Progress(
         TextColumn("{task.description}"),
@@ -70,7 +93,7 @@ def _make(console: Any) -> Progress:  # a rich console; rich is imported only wh
         TextColumn("[bold]{task.fields[best]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
-        TimeRemainingColumn(),
+        TimeRemainingColumn() if left is None else Left(),
         console=console,
         refresh_per_second=4,
         transient=True,

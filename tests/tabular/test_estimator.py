@@ -139,7 +139,7 @@ def test_a_hopeless_search_falls_back_on_the_baseline(caplog):
         ({"trials": 0}, "trials is 0"),
         ({"workers": 0}, "workers is 0"),
         ({"experience": "mine"}, "experience is 'mine'"),
-        ({"memory_limit": "1MB"}, "memory_limit is '1MB'"),
+        ({"memory_limit": "1MB"}, "memory_limit is 1 MB"),
         ({"memory_limit": "much"}, "'much'"),
         ({"metric": "rmse"}, "rmse"),
         ({"search": "linear"}, "SearchSettings"),

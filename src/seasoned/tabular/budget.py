@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
+
+from seasoned.errors import InvalidInput
+from seasoned.execution.processes import resident
+from seasoned.execution.resources import tree_memory
+from seasoned.tabular.stopping import Stop
 
 __all__ = ["Budget"]
+
+_GROWTH: Final = 0.05  # of the memory; for what this process has yet to load, and the guard
+_LEAST: Final = 2**27  # bytes; below, a worker cannot even import what models need
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +27,64 @@ class Budget:
         seconds: The time limit that leads to it.
         trials: Number of trials; as many as the time allows if None.
         workers: Trials at the same time.
-        trial_memory: Bytes of memory a trial may use; None for no limit.
+        memory: Bytes for this process and all its workers; None for no limit.
         members: Largest number of models that predict together.
+        stop: Whether somebody asked to come to the end.
     """
 
     deadline: float
     seconds: float
     trials: int | None
     workers: int
-    trial_memory: int | None
+    memory: int | None
     members: int = 1
+    stop: Stop = field(default_factory=Stop)
 
     @property
     def remaining(self) -> float:
-        """Seconds until the deadline."""
-        return self.deadline - time.monotonic()
+        """Seconds until the deadline, or until who asked to stop has waited long enough."""
+        return min(self.deadline, self.stop.deadline) - time.monotonic()
+
+    @property
+    def trial_memory(self) -> int | None:
+        """Bytes that a task in a worker may use from now on; None for no limit.
+
+        What this process does not hold, and will not need, is divided among the search's workers and the one that
+        fits the early model. A share too small for any model is still a limit: the tasks then fail and say why.
+        """
+        return None if self.memory is None else max(self._share(), _LEAST // 2)
+
+    @property
+    def full(self) -> bool:
+        """Whether this process and its workers now use more memory than they may."""
+        return self.memory is not None and tree_memory(os.getpid()) > self.memory
+
+    def check_memory(self) -> None:
+        """Refuse a memory limit under which no model can be fitted.
+
+        Raises:
+            InvalidInput: If a worker's share is below 134 MB.
+        """
+        if self.memory is not None and (share := self._share()) < _LEAST:
+            raise InvalidInput(
+                f"memory_limit is {self.memory / 1e6:.0f} MB, of which this process holds "
+                f"{resident(os.getpid()) / 1e6:.0f}, which leaves {max(share, 0) / 1e6:.0f} MB for each of "
+                f"{self.workers} worker(s) and one more; raise it, or use fewer workers."
+            )
+
+    def explain(self, error: str | None) -> str | None:
+        """The reason of a failed trial, with the setting to change where its memory ended."""
+        if (
+            self.memory is None
+            or error is None
+            or not error.startswith(("the task was killed using", "the task ran out"))
+        ):
+            return error
+        return (
+            f"{error}, its share of memory_limit ({self.memory / 1e6:.0f} MB for this process and {self.workers} "
+            "worker(s)); raise it, or use fewer workers"
+        )
+
+    def _share(self) -> int:
+        memory = self.memory or 0
+        return int(memory * (1 - _GROWTH) - resident(os.getpid())) // (self.workers + 1)

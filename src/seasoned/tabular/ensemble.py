@@ -68,9 +68,7 @@ def _rows(count: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(count, _ROWS, replace=False))
 
 
-def _grow(
-    stack: NDArray[np.float64], y: NDArray[np.generic], metric: Measure, most: int, deadline: float
-) -> list[int]:
+def _grow(stack: NDArray[np.float64], y: NDArray[np.generic], metric: Measure, most: int, deadline: float) -> list[int]:
     """Positions in the order in which they were added, up to the prefix with the smallest loss."""
     chosen = [0]
     total = stack[0].copy()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -14,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from seasoned.errors import InvalidInput
-from seasoned.execution.resources import cpu_count, parse_memory, tree_memory
+from seasoned.execution.resources import cpu_count, parse_memory
 from seasoned.tabular import archive
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.fit import fit_table
@@ -70,6 +69,9 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     def fit(self, X: Any, y: Any, *, resume: bool = False) -> Self:
         """Search, then fit the best model on all rows; ends within the time limit.
 
+        Ctrl-C, a notebook's interrupt and SIGTERM end it within 3 seconds, with the best model so far; `stopped_by_`
+        tells which came, and the finished trials stay for `resume`. A second one gives up.
+
         Args:
             X: The features: pandas or polars frame, pyarrow table, 2-D array, or list of dicts.
             y: The target, a value a row; rows where it is missing are left out.
@@ -91,7 +93,10 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
                 "pass one target a row."
             )
         frame = frame[target.kept].reset_index(drop=True)
-        fitted = fit_table(frame, target, self._settings(), self._budget(started), resume=resume)
+        budget = self._budget(started)
+        with budget.stop.listening():
+            fitted = fit_table(frame, target, self._settings(), budget, resume=resume)
+        self.stopped_by_ = budget.stop.name
         self.n_features_in_ = frame.shape[1]
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
         self.restore(fitted, sample(frame, fitted.plan.schema))
@@ -204,19 +209,10 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             raise InvalidInput(f"workers is {self.workers}; it must be at least 1.")
         seconds = 1e9 if self.time_limit is None else float(self.time_limit)
         most = (SearchSettings() if self.search is None else self.search).ensemble
-        return Budget(started + seconds, seconds, self.trials, workers, self._trial_memory(workers), most)
-
-    def _trial_memory(self, workers: int) -> int | None:
-        """Bytes for each worker: the limit holds for the whole process tree, this process included."""
-        if self.memory_limit is None:
-            return None
-        left = (parse_memory(self.memory_limit) - tree_memory(os.getpid())) // workers
-        if left < 2**27:
-            raise InvalidInput(
-                f"memory_limit is {self.memory_limit!r}, which leaves {max(left, 0) / 1e6:.0f} MB for each of "
-                f"{workers} worker(s); raise it, or use fewer workers."
-            )
-        return left
+        memory = None if self.memory_limit is None else parse_memory(self.memory_limit)
+        budget = Budget(started + seconds, seconds, self.trials, workers, memory, most)
+        budget.check_memory()
+        return budget
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "fitted_")
@@ -244,7 +240,8 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-le
         time_limit: Seconds that `fit` may take, all included.
         trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
             as the time limit is not reached first.
-        memory_limit: Bytes, or text such as "8GB", for this process and its workers together.
+        memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
+            divided among the workers; a trial that takes more than its share is killed, and fails.
         workers: Trials at the same time; one a core by default, never more.
         validation: Number of folds, a scikit-learn splitter, or (train, validation) pairs of row indices. By default 5
             stratified folds, 3 above 20,000 rows, one held-out fifth above 100,000.
@@ -255,6 +252,7 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-le
     Attributes:
         classes_: The labels, sorted; the columns of `predict_proba`.
         n_features_in_, feature_names_in_: The columns seen by `fit`.
+        stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
 
     Example:
         >>> from sklearn.datasets import load_iris
@@ -302,7 +300,8 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-lear
         time_limit: Seconds that `fit` may take, all included.
         trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
             as the time limit is not reached first.
-        memory_limit: Bytes, or text such as "8GB", for this process and its workers together.
+        memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
+            divided among the workers; a trial that takes more than its share is killed, and fails.
         workers: Trials at the same time; one a core by default, never more.
         validation: Number of folds, a scikit-learn splitter, or (train, validation) pairs of row indices. By default 5
             folds, 3 above 20,000 rows, one held-out fifth above 100,000.
@@ -312,6 +311,7 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-lear
 
     Attributes:
         n_features_in_, feature_names_in_: The columns seen by `fit`.
+        stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
 
     Example:
         >>> from sklearn.datasets import load_diabetes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from seasoned.execution.base import Outcome
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.fitted import Member
@@ -42,6 +44,7 @@ logger = logging.getLogger("seasoned.tabular")
 
 _DIETS: tuple[Diet, ...] = ("codes", "dense")
 _PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is not worth it
+_GLANCE = 0.2  # seconds between two looks at whether to stop
 _DATA = "data.arrow"
 
 
@@ -78,10 +81,11 @@ def fit_table(
         folds = make_folds(validation, frame, target, seed)
         plan = _plan(canonical, schema, run.path, seed, budget)
         write_arrays(run.path, target.values, folds, {diet: plan.encode(canonical, diet) for diet in _DIETS})
+        budget.check_memory()  # again, for now the table is there in all its forms
         job = Job(target.task, len(target.classes), seed, categorical=plan.categorical)
         own = {model.name: model for model in models if model.name not in MODELS}
         objective = CrossValidation(run.path, job, metric, own=tuple(own.values()))
-        found = search(objective, models, run.storage, len(folds), budget)
+        found = search(objective, models, run.storage, budget)
         evidence = _evidence(objective, found.members)
     except InvalidInput:
         run.delete()  # nothing there could be resumed
@@ -89,11 +93,15 @@ def fit_table(
     except BaseException:
         run.release()  # the trials stay for a resume
         raise
-    run.delete()
+    if budget.stop():
+        run.release()  # who stopped it may go on with it
+    else:
+        run.delete()
     members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
-    seconds = budget.seconds - budget.remaining
+    seconds = time.monotonic() - (budget.deadline - budget.seconds)
+    trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
     return Fitted(
-        target.task, target.classes, metric, plan, members, found.trials, evidence, rows=len(frame), seconds=seconds
+        target.task, target.classes, metric, plan, members, trials, evidence, rows=len(frame), seconds=seconds
     )
 
 
@@ -114,10 +122,13 @@ def _plan(canonical: pd.DataFrame, schema: Schema, folder: Path, seed: int, budg
     limits = Limits(seconds=max(_PLAN_SHARE * budget.seconds, 1.0), memory=budget.trial_memory)
     with LocalExecutor(budget.workers) as executor:
         executor.submit(_plan_from_file, str(folder / _DATA), schema, seed, limits=limits)
-        outcome = executor.wait()[0]
-    if outcome.ending is Ending.RETURNED:
-        return cast("ColumnPlan", outcome.value)
-    logger.warning("text columns are used by their frequency only: %s", outcome.reason)
+        ended: Sequence[Outcome] = ()
+        while not ended and not budget.stop():
+            ended = executor.wait(_GLANCE)
+    if ended and ended[0].ending is Ending.RETURNED:
+        return cast("ColumnPlan", ended[0].value)
+    reason = budget.explain(ended[0].reason) if ended else "the fit was asked to stop"
+    logger.warning("text columns are used by their frequency only: %s", reason)
     return ColumnPlan.fit(canonical, schema, seed=seed, vectors=False)
 
 

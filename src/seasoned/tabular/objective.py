@@ -134,6 +134,11 @@ class CrossValidation:
         """From now on, stop what has a higher loss on the first fold; in the run folder, where all workers see it."""
         RunFolder(self.folder).write_json(_BAR, loss)
 
+    @property
+    def folds(self) -> int:
+        """Number of folds."""
+        return len(self._folds())
+
     def first_fold_rows(self) -> int:
         """Number of rows that the first fold validates."""
         return len(self._folds()[0][1])

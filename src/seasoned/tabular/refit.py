@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,14 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from seasoned.tabular.budget import Budget
+    from seasoned.tabular.early import Early
     from seasoned.tabular.objective import CrossValidation
 
-__all__ = ["choose_members", "fit_members", "fit_one", "foreseen", "ranked"]
+__all__ = ["choose_members", "fit_members", "foreseen", "ranked"]
 
 logger = logging.getLogger("seasoned.tabular")
 
 _CHOICES: Final = 40  # the best trials, whose predictions are read
 
+_CHOOSING: Final = 0.5  # of the time left; only metrics of the user's own come near it
+_GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 _CLOSING: Final = 0.1  # seconds kept for killing what is not ready
 
 
@@ -34,9 +38,10 @@ def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def choose_members(
-    objective: CrossValidation, rows: Sequence[Mapping[str, Any]], most: int
+    objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budget: Budget
 ) -> list[tuple[Mapping[str, Any], float]]:
-    """Trials and their weights in the average, the heaviest first; `most=1` gives the best trial alone."""
+    """Trials and their weights in the average, the heaviest first; one member means the best trial alone."""
+    most = budget.members
     best = ranked(rows)[:_CHOICES]
     if most == 1 or len(best) < 2:
         return [(row, 1.0) for row in best[:1]]
@@ -49,6 +54,7 @@ def choose_members(
         objective.metric,
         most=most,
         seed=objective.job.seed,
+        deadline=time.monotonic() + _CHOOSING * budget.remaining,
     )
     return sorted(((best[kept[place]], weight) for place, weight in weights.items()), key=lambda pair: -pair[1])
 
@@ -65,7 +71,7 @@ def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fit_members(
-    objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, early: Member | None
+    objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, early: Early
 ) -> tuple[Member, ...]:
     """The chosen trials fitted on all rows, side by side, the heaviest first; what is not ready in time is left out.
 
@@ -73,19 +79,21 @@ def fit_members(
     baseline.
     """
     ready: dict[int, Member] = {}
-    if early is not None:  # it may be among the chosen, and is fitted already
+    first = early.member(0.0)
+    if first is not None:  # it may be among the chosen, and is fitted already
         same = [
             place
             for place, (row, _) in enumerate(chosen)
-            if (row["model"], row["config"]) == (early.name, early.config)
+            if (row["model"], row["config"]) == (first.name, first.config)
         ]
-        ready = {place: replace(early, weight=chosen[place][1]) for place in same}
+        ready = {place: replace(first, weight=chosen[place][1]) for place in same}
     if waiting := [place for place in range(len(chosen)) if place not in ready]:
         ready |= _fit_all(objective, {place: chosen[place] for place in waiting}, budget)
     members = [ready[place] for place in sorted(ready)]  # not in the order of finishing, so that sums are the same
     if not members:
         logger.warning("no tuned model could be fitted on all rows in time; a simple one predicts.")
-        members = [early or Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))]
+        first = first or early.member(budget.remaining - _CLOSING)
+        members = [first or Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))]
     total = sum(member.weight for member in members)
     return tuple(replace(member, weight=member.weight / total) for member in members)
 
@@ -101,29 +109,17 @@ def _fit_all(
             executor.submit(objective.refit, config_of(row), limits=limits): place
             for place, (row, _) in waiting.items()
         }
-        while tasks and budget.remaining > _CLOSING:
-            for outcome in executor.wait(budget.remaining - _CLOSING):
+        while tasks and budget.remaining > _CLOSING and not budget.full:
+            for outcome in executor.wait(min(_GLANCE, budget.remaining - _CLOSING)):
                 place = tasks.pop(outcome.task)
                 row, weight = waiting[place]
                 if outcome.ending is Ending.RETURNED:
                     ready[place] = Member(row["model"], row["config"], outcome.value, weight)
                 else:
-                    _say_why(row, outcome.reason)
+                    _say_why(row, budget.explain(outcome.reason))
         for place in tasks.values():
-            _say_why(waiting[place][0], "there was no time left")
+            _say_why(waiting[place][0], "memory_limit is reached" if budget.full else "there was no time left")
     return ready
-
-
-def fit_one(objective: CrossValidation, row: Mapping[str, Any], seconds: float, budget: Budget) -> Member | None:
-    """The trial's configuration fitted on all rows, in a worker that is killed at its limit; None if that failed."""
-    limits = Limits(seconds=max(seconds, 0.1), memory=budget.trial_memory)
-    with LocalExecutor(budget.workers) as executor:
-        executor.submit(objective.refit, config_of(row), limits=limits)
-        outcome = executor.wait()[0]
-    if outcome.ending is Ending.RETURNED:
-        return Member(row["model"], row["config"], outcome.value)
-    _say_why(row, outcome.reason)
-    return None
 
 
 def _say_why(row: Mapping[str, Any], reason: str | None) -> None:
