@@ -128,3 +128,32 @@ def test_scaled_quantities_are_bounded_and_ordered():
     assert (np.diff(dense[:5, 0]) > 0).all()
     assert dense[5, 0] == 0.0
     np.testing.assert_array_equal(dense[:, 1], [0, 0, 0, 0, 0, 1])
+
+
+def test_the_short_way_to_codes_is_the_long_one():
+    """What `matrices` reads straight from the columns is what reading them in canonical form gives, bit for bit."""
+    frame, _ = messy()
+    plan = plan_of(frame)
+    words = pd.Series([" red", "red ", "NA", "blue", None, "no such", "", "green", "3", "\tred\n"] * 24)
+    variants = [
+        frame,
+        frame.head(1),
+        frame.head(0),
+        frame.assign(colour=words),
+        frame.assign(colour=words.astype(object)),
+        frame.assign(colour=words.astype("category")),
+        frame.assign(colour=pd.Series([None] * 240, dtype="str")),
+        frame.assign(colour=range(240), count=frame["count"].astype("Int64"), flag=frame["flag"].astype("boolean")),
+        frame.assign(count=[np.inf, -np.inf, 1e300, -1e300, np.nan, 7] * 40, flag=frame["flag"].astype("float32")),
+        frame.assign(count=words, size=frame["size"].astype("float16"), day=words, note=frame["size"]),
+        frame.set_index(pd.Index(range(240, 0, -1))),
+    ]
+    for table in variants:
+        expected = plan.transform(table, "codes")
+        found = plan.matrices(table, ["codes", "dense"])
+        np.testing.assert_array_equal(found["codes"], expected)
+        np.testing.assert_array_equal(found["dense"], plan.dense.transform(expected))
+        if "size" in table:
+            assert not np.shares_memory(found["codes"], table["size"].to_numpy())
+    with pytest.raises(InvalidInput, match="lacks the column"):
+        plan.matrices(frame.drop(columns="size"), ["codes"])

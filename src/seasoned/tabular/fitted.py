@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from seasoned.tabular.validated import Validated
 
 __all__ = ["Fitted", "Member"]
+
+_ROWS_FOR_THREADS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,21 @@ class Fitted:
             InvalidInput: If X is no table or lacks a column.
         """
         diets: dict[str, Diet] = {member.name: member.model.diet for member in self.members}
-        matrices = self.plan.matrices(to_frame(X), set(diets.values()))
-        parts = [
-            member.weight * predict(member.estimator, matrices[diets[member.name]], len(self.classes))
-            for member in self.members
-        ]
+        frame = to_frame(X)
+        matrices = self.plan.matrices(frame, set(diets.values()))
+        with _threads_for(len(frame)):
+            parts = [
+                member.weight * predict(member.estimator, matrices[diets[member.name]], len(self.classes))
+                for member in self.members
+            ]
         return np.asarray(sum(parts[1:], parts[0]))  # summed in order, so that a saved model gives the same bits
+
+
+def _threads_for(rows: int) -> contextlib.AbstractContextManager[Any]:
+    """One OpenMP thread for few rows: more wait for each other longer than they work, above all on a busy machine.
+
+    OpenMP keeps this number for each thread of the caller, so what other threads predict meanwhile is left alone.
+    """
+    from threadpoolctl import threadpool_limits
+
+    return contextlib.nullcontext() if rows >= _ROWS_FOR_THREADS else threadpool_limits(1, user_api="openmp")

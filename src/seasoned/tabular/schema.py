@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["Column", "Kind", "Schema"]
+__all__ = ["Column", "Kind", "Schema", "read"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -72,13 +72,17 @@ class Schema:
         """
         import pandas as pd
 
+        self.check(frame)
+        return pd.DataFrame({column.name: read(column, frame[column.name]) for column in self.used}, copy=False)
+
+    def check(self, frame: pd.DataFrame) -> None:
+        """Raise InvalidInput if a column is missing; it is named."""
         missing = [column.name for column in self.columns if column.name not in frame.columns]
         if missing:
             raise InvalidInput(
                 f"the table lacks the column(s) {', '.join(map(repr, missing))} that the model was fitted on; add "
                 "them (empty cells are fine)."
             )
-        return pd.DataFrame({column.name: _read(column, frame[column.name]) for column in self.used}, copy=False)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Plain data that `from_json` reads."""
@@ -199,7 +203,7 @@ def _word(value: Any) -> str | None:
     return str(value)
 
 
-def _read(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
+def read(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
     """The column as its kind asks; what cannot be read as such counts as missing."""
     import numpy as np
     import pandas as pd

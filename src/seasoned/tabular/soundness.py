@@ -37,6 +37,9 @@ def check_fitted(fitted: Fitted) -> None:
         width = getattr(member.estimator, "n_features_in_", None)
         if width is not None and width != widths[member.model.diet]:
             raise ValueError(f"its model {member.name!r} was fitted on another table")
+        n_classes = None if member.own else getattr(member.estimator, "n_classes", None)
+        if n_classes is not None and n_classes != len(classes):
+            raise ValueError(f"its model {member.name!r} was fitted on other classes")
 
 
 def _widths(plan: ColumnPlan) -> dict[str, int]:

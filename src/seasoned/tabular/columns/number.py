@@ -29,9 +29,12 @@ class NumberColumn:
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
         """Shape (n, 1)."""
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        clipped: NDArray[np.float64] = np.clip(values, -_LARGEST, _LARGEST)[:, None]
-        return clipped
+        return self.clipped(column.to_numpy(dtype=np.float64, na_value=np.nan))
+
+    def clipped(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Shape (n,) to (n, 1), within what single precision holds."""
+        found: NDArray[np.float64] = np.clip(values, -_LARGEST, _LARGEST)[:, None]
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that rebuilds the column."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from seasoned.tabular.columns import quick
 from seasoned.tabular.columns.category import CategoryColumn
 from seasoned.tabular.columns.date import DateColumn
 from seasoned.tabular.columns.dense import Dense
@@ -73,7 +74,9 @@ class ColumnPlan:
         Raises:
             InvalidInput: If a column is missing.
         """
-        codes = self.encode(self.schema.apply(frame), "codes")
+        self.schema.check(frame)
+        columns = zip(self.schema.used, self.encoders, strict=True)
+        codes = np.hstack([quick.codes(column, encoder, frame[column.name]) for column, encoder in columns])
         return {diet: codes if diet == "codes" else self.dense.transform(codes) for diet in diets}
 
     def encode(self, canonical: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:

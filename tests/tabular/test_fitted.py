@@ -1,0 +1,51 @@
+"""Prediction of a whole fit: how many threads it takes, and that it leaves them as they were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from messy import messy
+from seasoned.tabular.fitted import Member
+
+
+def threads():
+    import sklearn.ensemble  # noqa: F401 - brings OpenMP
+
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"]
+
+
+class Spy:
+    """Predicts 0 and remembers the threads that it could have used."""
+
+    n_features_in_ = None
+
+    def predict(self, X):
+        self.seen = threads()
+        return np.zeros(len(X))
+
+
+@pytest.mark.parametrize(("rows", "limited"), [(1, True), (240, True), (2400, False)])
+def test_few_rows_are_predicted_by_one_thread_and_the_setting_comes_back(fitted, rows, limited):
+    model, X, _ = fitted["regression"]
+    table, spy = X.sample(rows, replace=True, random_state=0), Spy()
+    one = replace(model.fitted_, members=(Member("linear", {}, spy),))
+    with threadpool_limits(3, user_api="openmp"):
+        before = threads()
+        assert before
+        assert set(before) == {3}
+        one.predict(table)
+        assert spy.seen == ([1] * len(before) if limited else before)
+        assert threads() == before
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_row_alone_is_predicted_as_among_others(fitted, task):
+    model, _, _ = fitted[task]
+    X, _ = messy(task, rows=30, seed=5)
+    together = model.fitted_.predict(X)
+    alone = np.concatenate([model.fitted_.predict(X.iloc[[row]]) for row in range(30)])
+    np.testing.assert_allclose(alone, together, rtol=1e-12)
