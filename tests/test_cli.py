@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import io
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,8 @@ from typer.testing import CliRunner
 from messy import messy
 from seasoned import load
 from seasoned.cli import app
+from seasoned.tabular.output import prediction_table, write_table
+from seasoned.tabular.tables import read_table
 
 
 @pytest.fixture(autouse=True)
@@ -19,8 +24,8 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def call(*words, code=0):
-    result = CliRunner().invoke(app, [str(word) for word in words])
+def call(*words, code=0, given=None):
+    result = CliRunner().invoke(app, [str(word) for word in words], input=given)
     assert result.exit_code == code, result.output
     return result
 
@@ -68,9 +73,70 @@ def test_fit_and_predict_numbers(tmp_path):
     assert list(pd.read_csv("predictions.csv").columns) == ["prediction"]
 
 
+def test_options_of_a_fit_and_every_kind_of_file(tmp_path):
+    X, y = write("binary", tmp_path / "train.csv.xz")
+    words = "--target target --trials 3 --models linear,histogram --folds 2 --ensemble 1 --seed 0 --memory-limit 16GB"
+    shown = call("fit", "train.csv.xz", *words.split(), "--metric", "recall", "--positive", "no").output
+    assert "histogram" in shown
+    assert "recall" in shown
+    model = load("model.seasoned")
+    assert {row["model"] for row in model.fitted_.trials} <= {"linear", "histogram"}
+    assert len(model.fitted_.members) == 1
+    assert model.score(X, y) == (model.predict(X)[y == "no"] == "no").mean()
+    expected = prediction_table(model, X)
+    for name in ("new.csv.zst", "new.tsv.gz", "new.csv.bz2", "new.csv.zip", "new.parquet"):
+        write_table(X, tmp_path / name)
+        call("predict", "model.seasoned", name, "--out", f"p-{name}")
+        pd.testing.assert_frame_equal(read_table(f"p-{name}"), expected)
+    streamed = call("predict", "model.seasoned", "-", "--out", "-", given=X.to_csv(index=False)).stdout
+    pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(streamed)), expected)
+    write_table(X.drop(columns=["note", "size"]), tmp_path / "less.csv")
+    assert "lacks the column(s) 'size', 'note'" in call("predict", "model.seasoned", "less.csv", code=2).stderr
+    assert "no kind of table" in call("predict", "model.seasoned", "new.parquet", "--out", "p.xls", code=2).stderr
+    (tmp_path / "cut.csv.xz").write_bytes((tmp_path / "train.csv.xz").read_bytes()[:200])
+    assert "cannot be read as CSV" in call("predict", "model.seasoned", "cut.csv.xz", code=2).stderr
+
+
+def test_experience_tells_the_truth(monkeypatch):
+    monkeypatch.setenv("SEASONED_EXPERIENCE", "/there/experience.db")
+    assert call("experience", "list").output.splitlines() == [
+        "0 tables: nothing is kept yet, and every fit starts cold.",
+        "The store will be /there/experience.db",
+    ]
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_stopped_fit_saves_its_model(tmp_path, name, code):
+    write("regression", tmp_path / "train.csv", rows=100)
+    script = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
+        "sys.argv = ['seasoned', 'fit', 'train.csv', '--target', 'target', '--models', 'linear', '--trials', '5000']\n"
+        "from seasoned.cli import main; main()"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "cache").glob("runs/*/study.db")):
+        assert time.monotonic() < deadline
+        assert child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(getattr(signal, name))
+    output, errors = child.communicate(timeout=120)
+    assert child.returncode == code, errors
+    assert "regression model saved to model.seasoned" in output
+    assert f"stopped by {name}; the same command with --resume goes on." in errors
+    assert len(load("model.seasoned").predict(messy("regression")[0])) == 240
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (["fit", "train.csv", "--target", "target", "--positive", "yes"], "give --metric, too"),
+        (["fit", "train.csv", "--target", "target", "--metric", "f1", "--positive", "x"], "positive is 'x'"),
+        (["fit", "train.csv", "--target", "target", "--metric", "acuracy"], "did you mean 'accuracy'"),
+        (["fit", "train.csv", "--target", "target", "--models", "magic"], "magic"),
+        (["fit", "train.csv", "--target", "target", "--folds", "1"], "folds is 1"),
+        (["fit", "train.csv", "--target", "target", "--memory-limit", "much"], "'much'"),
         (["fit", "none.csv", "--target", "y"], "there is no file 'none.csv'"),
         (["fit", "train.csv", "--target", "y"], "train.csv has no column 'y'; its columns are size, count"),
         (["fit", "train.csv", "--target", "target", "--time-limit", "-1"], "time_limit is -1.0"),

@@ -1,7 +1,8 @@
-"""The command line: `seasoned fit`, `predict`, `report`, `demo` and `runs`.
+"""The command line: `seasoned fit`, `predict`, `report`, `demo`, `runs` and `experience`.
 
-Exit codes: 0 done, 2 bad input, 1 any other failure. An error is one line on stderr; `seasoned --debug ...` shows where
-it came from. Heavy packages load inside the commands, so that `--help` is quick.
+Exit codes: 0 done, 2 bad input, 1 any other failure, 130 stopped by Ctrl-C, 143 stopped by SIGTERM. A `fit` that is
+stopped once still saves the best model so far. An error is one line on stderr; `seasoned --debug ...` shows where it
+came from. Heavy packages load inside the commands, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from seasoned import tabular
 from seasoned.errors import InvalidInput, MissingExtra, SeasonedError
 from seasoned.report import report as write_report
 from seasoned.tabular.demo import SOURCE, TASK, run_demo
-from seasoned.tabular.output import prediction_table
-from seasoned.tabular.runs import cache_folder, clear_runs, list_runs
-from seasoned.tabular.tables import read_table
+from seasoned.tabular.output import prediction_table, write_table
+from seasoned.tabular.runs import cache_folder, clear_runs, experience_store, list_runs
+from seasoned.tabular.tables import read_csv, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+experience_app = typer.Typer(help="What earlier fits taught.", no_args_is_help=True)
+app.add_typer(experience_app, name="experience")
+_STREAM = Path("-")
 _SHOWN = 10  # rows of the leaderboard
+_STOPPED = {"SIGINT": 130, "SIGTERM": 143}  # exit codes as shells have them: 128 and the signal's number
+_FILES = "CSV, TSV (also .gz, .bz2, .xz, .zst, .zip) or Parquet file"
 
 
 @app.callback()
@@ -56,9 +62,15 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
             if context.obj or isinstance(error, typer.Exit):
                 raise
             typer.echo(f"error: {_sentence(error)}", err=True)
-            raise typer.Exit(2 if isinstance(error, InvalidInput | MissingExtra) else 1) from None
+            raise typer.Exit(_code(error)) from None
 
     return run
+
+
+def _code(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        return _STOPPED["SIGINT"]
+    return 2 if isinstance(error, InvalidInput | MissingExtra) else 1
 
 
 def _sentence(error: BaseException) -> str:
@@ -74,7 +86,7 @@ def _sentence(error: BaseException) -> str:
 @_reported
 def fit(
     context: typer.Context,  # noqa: ARG001 - read by `_reported`
-    table: Annotated[Path, typer.Argument(help="CSV, TSV (also .gz) or Parquet file with the target in it.")],
+    table: Annotated[Path, typer.Argument(help=f"{_FILES} with the target in it.")],
     *,
     target: Annotated[str, typer.Option(help="Name of the column to predict.")],
     task: Annotated[
@@ -83,10 +95,21 @@ def fit(
     metric: Annotated[
         str | None, typer.Option(help="What to optimise: roc_auc, log_loss, f1, rmse, mae, r2 ...")
     ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="The class of two that f1, precision, recall ... are about.")
+    ] = None,
     time_limit: Annotated[float, typer.Option(help="Seconds that the fit may take.")] = 300,
     trials: Annotated[int | None, typer.Option(help="Number of configurations to try.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trials at the same time; one a core by default.")] = None,
-    random_state: Annotated[int | None, typer.Option(help="A number for the same result again.")] = None,
+    memory_limit: Annotated[str | None, typer.Option(help="For all processes together, such as 8GB.")] = None,
+    models: Annotated[
+        str | None, typer.Option(help="Families to try, such as linear,lightgbm; all by default.")
+    ] = None,
+    folds: Annotated[int | None, typer.Option(help="Cross-validation folds; by the number of rows by default.")] = None,
+    ensemble: Annotated[int, typer.Option(help="Most models that predict together; 1 for the best alone.")] = 10,
+    random_state: Annotated[
+        int | None, typer.Option("--random-state", "--seed", help="A number for the same result again.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where to save the model.")] = Path("model.seasoned"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same command.")] = False,
     holdout: Annotated[float, typer.Option(help="Share of rows kept aside to score the model at the end.")] = 0.0,
@@ -105,7 +128,16 @@ def fit(
     kind = tabular.infer_task(frame[target]) if task == "auto" else task
     train, test = _split(frame, target, kind, holdout, random_state)
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
-    model = make(metric, time_limit=time_limit, trials=trials, workers=workers, random_state=random_state)
+    settings = tabular.SearchSettings(models=_names(models), folds=folds, ensemble=ensemble)
+    model = make(
+        _metric(metric, positive),
+        time_limit=time_limit,
+        trials=trials,
+        memory_limit=memory_limit,
+        workers=workers,
+        search=settings,
+        random_state=random_state,
+    )
     model.fit(train.drop(columns=target), train[target], resume=resume)
     model.save(out)
     _show_leaderboard(model)
@@ -116,6 +148,21 @@ def fit(
     if report is not None:
         rows = (test.drop(columns=target), test[target]) if len(test) else ()
         typer.echo(f"report written to {write_report(model, report, *rows)}")
+    if model.stopped_by_ is not None:
+        typer.echo(f"stopped by {model.stopped_by_}; the same command with --resume goes on.", err=True)
+        raise typer.Exit(_STOPPED[model.stopped_by_])
+
+
+def _names(models: str | None) -> list[str] | None:
+    return None if models is None else [name for word in models.split(",") if (name := word.strip())]
+
+
+def _metric(metric: str | None, positive: str | None) -> Any:
+    if positive is None:
+        return metric
+    if metric is None:
+        raise InvalidInput(f"--positive {positive} is for a metric such as f1; give --metric, too.")
+    return tabular.Metric(metric, positive=positive)
 
 
 def _split(
@@ -138,12 +185,23 @@ def _split(
 def predict(
     context: typer.Context,  # noqa: ARG001 - read by `_reported`
     model: Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")],
-    table: Annotated[Path, typer.Argument(help="CSV, TSV (also .gz) or Parquet file with the same columns.")],
-    out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("predictions.csv"),
+    table: Annotated[
+        Path, typer.Argument(help=f"{_FILES} with the same columns; - reads CSV from the standard input.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="File to write, of the same kinds; - writes CSV to the standard output.")
+    ] = Path("predictions.csv"),
 ) -> None:
     """Predict the rows of a table."""
-    predictions = prediction_table(tabular.load(model), read_table(table))
-    predictions.to_csv(out, index=False)
+    if out != _STREAM and not out.parent.is_dir():
+        raise InvalidInput(f"there is no folder {str(out.parent)!r} to write {out.name!r} in; make it first.")
+    fitted = tabular.load(model)
+    rows = read_csv(sys.stdin, "the standard input") if table == _STREAM else read_table(table)
+    predictions = prediction_table(fitted, rows)
+    if out == _STREAM:
+        typer.echo(predictions.to_csv(index=False), nl=False)
+        return
+    write_table(predictions, out)
     typer.echo(f"{len(predictions)} predictions written to {out}")
 
 
@@ -204,6 +262,14 @@ def runs(
         shape = f"{about.get('rows', '?')} x {about.get('columns', '?')} {about.get('task', '')}"
         state = "running" if run.running else "stopped"
         typer.echo(f"{run.name}  {about.get('started', '?')}  {shape}  {run.megabytes:.1f} MB  {state}")
+
+
+@experience_app.command("list")
+@_reported
+def list_experience(context: typer.Context) -> None:  # noqa: ARG001 - read by `_reported`
+    """List the tables that later fits can learn from."""
+    typer.echo("0 tables: nothing is kept yet, and every fit starts cold.")
+    typer.echo(f"The store will be {experience_store()}")
 
 
 def _show_leaderboard(model: Any) -> None:

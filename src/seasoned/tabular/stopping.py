@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stop"]
 
-_PATIENCE: Final = 2.0  # seconds that somebody who asked has to wait for the models
+_PATIENCE: Final = 1.5  # seconds for the last fits; with what comes around them, who asked waits less than 3
 
 
 class Stop:

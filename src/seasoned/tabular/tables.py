@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
+import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +13,10 @@ from seasoned.errors import InvalidInput
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["has_names", "read_table", "to_frame", "to_series"]
+__all__ = ["COMPRESSED", "SEPARATORS", "has_names", "read_csv", "read_table", "to_frame", "to_series"]
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
 def to_frame(table: Any) -> pd.DataFrame:
@@ -171,15 +174,38 @@ def read_table(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise InvalidInput(f"there is no file {str(path)!r}; check the path.")
-    inner = Path(path.stem).suffix if path.suffix in _COMPRESSED else path.suffix
-    if inner not in {*_SEPARATORS, ".parquet"}:
+    inner = Path(path.stem).suffix if path.suffix in COMPRESSED else path.suffix
+    if inner not in {*SEPARATORS, ".parquet"}:
         raise InvalidInput(f"{path.name!r} is not a table known here; pass a .csv, .tsv or .parquet file.")
-    try:
-        if inner == ".parquet":
+    if inner == ".parquet":
+        try:
             return pd.read_parquet(path)
-        return pd.read_csv(path, sep=_SEPARATORS[inner], low_memory=False)
+        except (OSError, ValueError) as error:
+            raise InvalidInput(f"{path.name!r} cannot be read as PARQUET: {_reason(error)}") from error
+    if path.suffix == ".zst":  # pandas would ask for one more package
+        import pyarrow as pa
+
+        with pa.input_stream(str(path), compression="zstd") as stream:
+            return read_csv(stream, path.name, SEPARATORS[inner])
+    return read_csv(path, path.name, SEPARATORS[inner])
+
+
+def read_csv(source: Any, name: str, separator: str = ",") -> pd.DataFrame:
+    """Read text with separators from a path or an open file; `name` is what errors call it.
+
+    Raises:
+        InvalidInput: If it cannot be read.
+    """
+    import pandas as pd
+
+    try:
+        return pd.read_csv(source, sep=separator, low_memory=False)
     except UnicodeDecodeError:
-        raise InvalidInput(f"{path.name!r} is not UTF-8 text; convert it, or save it as Parquet.") from None
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InvalidInput(f"{path.name!r} cannot be read as {inner[1:].upper()}: {reason}") from error
+        raise InvalidInput(f"{name!r} is not UTF-8 text; convert it, or save it as Parquet.") from None
+    except (OSError, EOFError, ValueError, lzma.LZMAError, zipfile.BadZipFile, zlib.error) as error:
+        kind = "TSV" if separator == "\t" else "CSV"
+        raise InvalidInput(f"{name!r} cannot be read as {kind}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
