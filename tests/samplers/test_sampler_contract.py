@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from seasoned.samplers import CMAES, DifferentialEvolution, Genetic, Grid, ParticleSwarm, Random, Sobol
+from seasoned.samplers import CMAES, Bayes, DifferentialEvolution, Genetic, Grid, ParticleSwarm, Random, Sobol
 from seasoned.samplers.checks import SAMPLER_CHECKS
 
 SAMPLERS = {
+    "bayes": Bayes,
+    "bayes-mixed": lambda: Bayes(acquisition="mixed"),
     "random": Random,
     "sobol": Sobol,
     "grid": lambda: Grid(4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seasoned.samplers.base import Sampler, Suggestion
+from seasoned.samplers.bayes import Bayes
 from seasoned.samplers.cmaes import CMAES
 from seasoned.samplers.differential import DifferentialEvolution
 from seasoned.samplers.genetic import Genetic
@@ -13,6 +14,7 @@ from seasoned.samplers.swarm import ParticleSwarm
 
 __all__ = [
     "CMAES",
+    "Bayes",
     "DifferentialEvolution",
     "Genetic",
     "Grid",

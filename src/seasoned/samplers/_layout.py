@@ -1,0 +1,42 @@
+"""A search space as the surrogates see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.parameters import Categorical, Float, Int
+from seasoned.surrogates.layout import Column, Layout
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.space import Space
+
+__all__ = ["layout_of"]
+
+_MOST_LEVELS: Final = 256  # an Int with more is as good as a continuum
+
+
+def layout_of(space: Space) -> Layout:
+    """The layout of a space's coordinates, in their order."""
+    columns = []
+    for dimension in space.dimensions:
+        option = -1
+        if dimension.parent >= 0:
+            above = space.dimensions[dimension.parent].parameter
+            assert isinstance(above, Categorical)
+            option = list(above.choices).index(dimension.option)
+        nominal = isinstance(dimension.parameter, Categorical) and not dimension.parameter.ordered
+        levels = _levels(dimension.parameter)
+        columns.append(Column(dimension.default_unit, levels, nominal, dimension.parent, option))
+    return Layout(tuple(columns))
+
+
+def _levels(parameter: Float | Int | Categorical) -> NDArray[np.float64] | None:
+    if isinstance(parameter, Categorical):
+        return (np.arange(len(parameter.choices)) + 0.5) / len(parameter.choices)
+    if isinstance(parameter, Int) and parameter.high - parameter.low < _MOST_LEVELS:
+        return np.array([parameter.to_unit(value) for value in range(parameter.low, parameter.high + 1)])
+    return None

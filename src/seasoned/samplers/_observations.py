@@ -1,0 +1,168 @@
+"""What a model-based sampler remembers of a study: arrays, a fold of its events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.surrogates.warp import finite
+from seasoned.trials import Asked, Finished, TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.space import Space
+    from seasoned.trials import Event
+
+__all__ = ["Observations", "Pending"]
+
+_HUGE: Final = 1e100
+
+
+class Pending(NamedTuple):
+    """A trial that runs.
+
+    Attributes:
+        unit: Its point, shape (d,).
+        active: Which coordinates are in use, shape (d,).
+        tag: What the sampler noted with it.
+    """
+
+    unit: NDArray[np.float64]
+    active: NDArray[np.bool_]
+    tag: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Finished trials in the order of their results, and those that run.
+
+    Attributes:
+        unit: Points, shape (n, d).
+        active: Coordinates in use, shape (n, d).
+        values: Objectives, minimised; NaN where there are none, shape (n, k).
+        constraints: Outcome constraints, kept where at most 0; NaN where there are none, shape (n, c).
+        pruned: Which were pruned, shape (n,); a trial without values that was not pruned has failed.
+        tags: What the sampler noted with each.
+        pending: Running trials by number.
+        asked: Numbers asked so far.
+    """
+
+    unit: NDArray[np.float64]
+    active: NDArray[np.bool_]
+    values: NDArray[np.float64]
+    constraints: NDArray[np.float64]
+    pruned: NDArray[np.bool_]
+    tags: tuple[dict[str, Any], ...] = ()
+    pending: dict[int, Pending] = field(default_factory=dict)
+    asked: frozenset[int] = frozenset()
+
+    @staticmethod
+    def none(dimension: int, objectives: int) -> Observations:
+        """Before the first event."""
+        return Observations(
+            unit=np.zeros((0, dimension)),
+            active=np.zeros((0, dimension), dtype=np.bool_),
+            values=np.zeros((0, objectives)),
+            constraints=np.zeros((0, 0)),
+            pruned=np.zeros(0, dtype=np.bool_),
+        )
+
+    def __len__(self) -> int:
+        """Number of finished trials."""
+        return len(self.unit)
+
+    def with_elsewhere(
+        self, unit: NDArray[np.float64], active: NDArray[np.bool_], losses: NDArray[np.float64]
+    ) -> Observations:
+        """With evaluations that were made elsewhere, of a single objective."""
+        return replace(
+            self,
+            unit=np.concatenate([self.unit, unit]),
+            active=np.concatenate([self.active, active]),
+            values=np.concatenate([self.values, losses[:, None]]),
+            constraints=np.concatenate([self.constraints, np.full((len(unit), self.constraints.shape[1]), np.nan)]),
+            pruned=np.append(self.pruned, np.zeros(len(unit), dtype=np.bool_)),
+            tags=self.tags + ({},) * len(unit),
+        )
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which trials have no values, shape (n,)."""
+        return np.asarray(np.isnan(self.values).any(axis=1))
+
+    @property
+    def feasible(self) -> NDArray[np.bool_]:
+        """Which trials have values and keep all constraints, shape (n,)."""
+        return ~self.failed & ~np.asarray((self.constraints > 0).any(axis=1))
+
+    def losses(self, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """One number per trial, to be minimised, small enough for differences to be finite; shape (n,).
+
+        A single objective stays as it is. Several become their augmented Chebyshev value
+        max_i w_i z_i + 0.05 sum_i w_i z_i, where z_i is the objective scaled to [0, 1] (Knowles 2006, ParEGO, eq. 2).
+        A pruned trial counts as the worst that is complete, a failed one is NaN.
+
+        Args:
+            weights: One per objective, of sum 1, shape (k,); needed if there are several.
+        """
+        losses = self.values[:, 0]
+        if weights is not None:
+            scaled = np.full(self.values.shape, np.nan)
+            known = ~self.failed
+            for j, column in enumerate(self.values.T):
+                scaled[known, j] = finite(column[known])
+            losses = (scaled * weights).max(axis=1) + 0.05 * (scaled @ weights)
+        largest = float(np.nanmax(np.abs(losses), initial=0.0))
+        losses = losses / largest if largest > _HUGE else losses
+        if self.pruned.any() and not np.isnan(losses).all():
+            losses = np.where(self.pruned & np.isnan(losses), np.nanmax(losses), losses)
+        return losses
+
+    def told(self, events: Sequence[Event], space: Space) -> Observations:
+        """With more events folded in, in log order."""
+        pending = dict(self.pending)
+        asked: set[int] = set()
+        rows: list[tuple[Pending, Finished]] = []
+        for event in events:
+            if isinstance(event, Asked):
+                unit, active = space.encode(event.config)
+                pending[event.number] = Pending(unit, active, dict(event.tag or {}))
+                asked.add(event.number)
+            elif isinstance(event, Finished) and event.number in pending:
+                rows.append((pending.pop(event.number), event))
+        known = self if not asked else replace(self, asked=self.asked | asked)
+        return replace(_with_rows(known, rows), pending=pending)
+
+
+def _row(given: Sequence[float] | None, width: int) -> NDArray[np.float64]:
+    """The given numbers, NaN for all that are missing or not finite."""
+    row = np.full(width, np.nan)
+    if given is not None:
+        row[: len(given)] = given
+    row[~np.isfinite(row)] = np.nan
+    return row
+
+
+def _with_rows(seen: Observations, rows: Sequence[tuple[Pending, Finished]]) -> Observations:
+    if not rows:
+        return seen
+    objectives = seen.values.shape[1]
+    values = [_row(end.values if end.state is TrialState.COMPLETE else None, objectives) for _, end in rows]
+    width = max([seen.constraints.shape[1], *(len(end.constraints) for _, end in rows)])
+    constraints = [_row(end.constraints or None, width) for _, end in rows]
+    old = np.full((len(seen), width), np.nan)
+    old[:, : seen.constraints.shape[1]] = seen.constraints
+    return replace(
+        seen,
+        unit=np.concatenate([seen.unit, [trial.unit for trial, _ in rows]]),
+        active=np.concatenate([seen.active, [trial.active for trial, _ in rows]]),
+        values=np.concatenate([seen.values, values]),
+        constraints=np.concatenate([old, np.reshape(constraints, (len(rows), width))]),
+        pruned=np.append(seen.pruned, [end.state is TrialState.PRUNED for _, end in rows]),
+        tags=seen.tags + tuple(trial.tag for trial, _ in rows),
+    )

@@ -1,0 +1,131 @@
+"""Where Bayesian optimisation goes next: a step over the whole cube, or one inside the trust region about the best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.surrogates.acquisition import thompson
+from seasoned.surrogates.gp import covariance, posterior
+from seasoned.surrogates.local import neighbourhood
+from seasoned.surrogates.maximize import Box, Effort, candidates, maximize
+from seasoned.surrogates.regression import with_pending
+from seasoned.surrogates.score import Part, Total
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.samplers._observations import Observations, Pending
+    from seasoned.surrogates.gp import GaussianProcess
+    from seasoned.surrogates.layout import Layout
+    from seasoned.surrogates.regression import Regression
+
+__all__ = ["LocalStep", "Place", "global_step", "local_step"]
+
+_CENTERS: Final = 5
+_KAPPA: Final = 1.8  # of the upper confidence bound, as in Vizier's default
+_WIDE: Final = Effort(sobol=512, gaussian=256, starts=6, iterations=30)
+_NARROW: Final = Effort(sobol=128, gaussian=64, starts=4, iterations=40)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a step starts from.
+
+    Attributes:
+        layout: What the coordinates mean.
+        seen: Finished trials.
+        pending: Trials that run.
+        losses: One number per finished trial, to be minimised; NaN where it failed.
+        constraints: A model per outcome constraint, kept where it is at most 0.
+        rng: Source of randomness.
+        refused: Whether a point must not be returned.
+    """
+
+    layout: Layout
+    seen: Observations
+    pending: Sequence[Pending]
+    losses: NDArray[np.float64]
+    constraints: tuple[Regression, ...]
+    rng: np.random.Generator
+    refused: Callable[[NDArray[np.float64]], bool]
+
+    def running(self) -> list[NDArray[np.float64]]:
+        """Features of the trials that run."""
+        return [self.layout.features(trial.unit[None], trial.active[None])[0] for trial in self.pending]
+
+    def best_points(self, count: int) -> NDArray[np.float64]:
+        """The best points, shape (k, d)."""
+        merit = np.where(self.seen.feasible, self.losses, np.inf)
+        return self.seen.unit[np.argsort(merit, kind="stable")[:count]]
+
+    def kept(self) -> tuple[Part, ...]:
+        """The log-probability of each constraint that it is kept."""
+        return tuple(Part(model.gp, "log_pi", 0.0) for model in self.constraints)
+
+
+def global_step(place: Place, model: Regression, acquisition: str) -> NDArray[np.float64] | None:
+    """The point of the whole cube with the largest acquisition; None if all that was looked at is refused."""
+    layout = place.layout
+    gp = with_pending(model.gp, place.running())
+    steps = np.ones(len(layout.columns))
+    steps[layout.numeric] = np.exp(gp.theta[: len(layout.numeric)])
+    box = Box(np.zeros(len(steps)), np.ones(len(steps)), place.best_points(_CENTERS), np.clip(steps, 0.05, 5.0))
+    if acquisition == "thompson":
+        return _thompson(place, gp, box)
+    parts = place.kept()
+    if parts and acquisition in {"ei", "pi"}:
+        acquisition = f"log_{acquisition}"  # whose sum with the others is the product's logarithm
+    feasible = place.seen.feasible[model.rows]
+    if feasible.any() or not parts:
+        best = float(model.gp.sample.targets[feasible].min(initial=np.inf)) if feasible.any() else 0.0
+        parts = (Part(gp, acquisition, _KAPPA if acquisition == "ucb" else best), *parts)
+    return maximize(Total(parts), layout, box, place.rng, place.refused, _WIDE)
+
+
+def _thompson(place: Place, gp: GaussianProcess, box: Box) -> NDArray[np.float64] | None:
+    """The best of one function drawn from the posterior, at the candidates."""
+    unit, active = place.layout.snap(candidates(place.layout, box, place.rng, Effort(sobol=192, gaussian=128)))
+    features = place.layout.features(unit, active)
+    drawn = thompson(posterior(gp, features).mean, covariance(gp, features), place.rng)
+    for part in place.kept():
+        drawn = np.where(part.value(features) < np.log(0.5), drawn - 10.0 * (1.0 + np.ptp(drawn)), drawn)
+    return next((unit[index] for index in np.argsort(-drawn, kind="stable") if not place.refused(unit[index])), None)
+
+
+class LocalStep(NamedTuple):
+    """A step inside the trust region.
+
+    Attributes:
+        unit: Where to, shape (d,).
+        theta: Hyperparameters of the local model, from which the next one starts.
+    """
+
+    unit: NDArray[np.float64]
+    theta: NDArray[np.float64]
+
+
+def local_step(place: Place, radius: float, start: NDArray[np.float64] | None) -> LocalStep | None:
+    """The point of the trust region with the largest log EI under the local model; None if all is refused.
+
+    Args:
+        place: What the step starts from; it must hold a feasible trial.
+        radius: Half the width of the region.
+        start: Hyperparameters of the last local model, if there was one.
+    """
+    layout, seen = place.layout, place.seen
+    known = ~np.isnan(place.losses)
+    merit = np.where(seen.feasible, place.losses, np.inf)[known]
+    hood = neighbourhood(
+        layout, seen.unit[known], seen.active[known], place.losses[known], int(np.argmin(merit)), radius, start=start
+    )
+    gp = with_pending(hood.gp, [(point - hood.origin) / hood.unit for point in place.running()])
+    low, high = np.clip(hood.best - radius, 0.0, 1.0), np.clip(hood.best + radius, 0.0, 1.0)
+    box = Box(low, high, hood.best[None], np.full(len(low), radius), switch=0.2)
+    score = Total((Part(gp, "log_ei", 0.0, hood.origin, hood.unit), *place.kept()))
+    found = maximize(score, layout, box, place.rng, place.refused, _NARROW)
+    return None if found is None else LocalStep(found, hood.gp.theta)

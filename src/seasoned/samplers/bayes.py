@@ -1,0 +1,271 @@
+"""Bayesian optimisation: a Gaussian process over the whole space, and a local model in a trust region about the best.
+
+The first trials are the warm start and a small design. Then steps over the whole cube, which look for better regions,
+alternate with steps inside a trust region, which descend in the best one as fast as a quadratic model allows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.samplers._layout import layout_of
+from seasoned.samplers._observations import Observations, Pending
+from seasoned.samplers._search import Place, global_step, local_step
+from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
+from seasoned.surrogates.local import Region
+from seasoned.surrogates.maximize import sobol
+from seasoned.surrogates.regression import SIGNED, Regression, frame_of, refit_point, regress, updated
+from seasoned.surrogates.threads import one_thread
+from seasoned.trials import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.surrogates.layout import Layout
+    from seasoned.trials import Event, StudySpec
+
+__all__ = ["Bayes"]
+
+_NAMES: Final = ("log_ei", "ei", "pi", "ucb", "thompson", "mixed")
+_MIX: Final = {"log_ei": 0.6, "ucb": 0.2, "pi": 0.1, "thompson": 0.1}
+_AHEAD: Final = 4  # numbers before one's own that other drivers may be asking for in the same state
+_CONFIRMED: Final = 3  # points of a warm start that are tried again before the values of the others are believed
+_BELIEVED: Final = 200  # of those at most
+_TRIES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class BayesState:
+    """What the search knows.
+
+    Attributes:
+        spec: What the study is.
+        layout: The space as the surrogates see it; follows from the specification.
+        plan: First points after the warm start's configurations, shape (m, d); follows from the specification.
+        seen: Finished and running trials.
+        region: Trust region about the best point.
+        models: Of the loss and of each constraint at their last refit, grown by what came since; they follow from
+            what was seen.
+    """
+
+    spec: StudySpec
+    layout: Layout = field(compare=False, repr=False)
+    plan: NDArray[np.float64] = field(compare=False, repr=False)
+    seen: Observations
+    region: Region = field(default_factory=Region)
+    models: tuple[Regression, ...] = field(default=(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bayes(Sampler[BayesState]):
+    """Search by a model of the objective; the choice for some tens to some hundreds of trials.
+
+    Args:
+        acquisition: What a trial of the whole space is worth: "log_ei", "ei", "pi", "ucb", "thompson", or "mixed",
+            which draws one of them for each trial.
+        initial: Trials before the first model; two more than there are parameters if left out.
+        explore: Of so many steps one is over the whole space, the others in the trust region; 1 for no trust region.
+
+    Raises:
+        InvalidInput: If the acquisition is unknown, or a number is below 1.
+
+    Example:
+        >>> from seasoned import Float, Space, minimize
+        >>> space = Space(x=Float(-1, 1), y=Float(-1, 1))
+        >>> best = minimize(lambda c: c["x"] ** 2 + c["y"] ** 2, space, trials=25, sampler=Bayes(), seed=0)
+        >>> best.value < 1e-3
+        True
+    """
+
+    acquisition: str = "log_ei"
+    initial: int | None = None
+    explore: int = 4
+
+    def __post_init__(self) -> None:
+        if self.acquisition not in _NAMES:
+            raise InvalidInput(f"the acquisition {self.acquisition!r} is unknown; give one of {list(_NAMES)}.")
+        for name, value in (("initial", self.initial), ("explore", self.explore)):
+            if value is not None and value < 1:
+                raise InvalidInput(f"{name} is {value}; give a whole number of at least 1.")
+
+    def init(self, spec: StudySpec) -> BayesState:
+        """Nothing was seen yet."""
+        layout = layout_of(spec.space)
+        return BayesState(spec, layout, _plan(spec, layout), Observations.none(len(spec.space), len(spec.directions)))
+
+    def ask(self, state: BayesState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], BayesState]:
+        """The warm start, the design, then the model's choice; trials that run count with the value the model expects.
+
+        Numbers just below one's own that nobody has asked for belong to drivers that ask at this moment, in this state:
+        what they will get is worked out first, so that no two try the same.
+        """
+        running = dict(state.seen.pending)
+        wanted = set(numbers)
+        suggestions: dict[int, Suggestion] = {}
+        with one_thread():
+            for number in sorted(wanted | _asking(state, numbers)):
+                suggestions[number], state = self._suggest(state, number, list(running.values()))
+                config = suggestions[number].config
+                running[number] = Pending(*state.spec.space.encode(config), {})
+        return [suggestions[number] for number in numbers], state
+
+    def _suggest(self, state: BayesState, number: int, running: list[Pending]) -> tuple[Suggestion, BayesState]:
+        spec, seen = state.spec, state.seen
+        config, place = next_of_plan(spec, number)
+        if config is not None:
+            return Suggestion(config), state
+        rng = generator(spec, number)
+        taken = {row.tobytes() for row in seen.unit} | {trial.unit.tobytes() for trial in running}
+
+        def refused(unit: NDArray[np.float64]) -> bool:
+            return spec.space.encode(spec.space.decode(unit)).unit.tobytes() in taken
+
+        unit, tag = None, None
+        if len(seen) - int(seen.failed.sum()) < self._first(state):
+            unit = _designed(state, place)
+        elif len(spec.space):
+            here, state = _place(state, rng, running, refused)
+            unit, tag = self._step(here, state, number)
+        if unit is None or refused(unit):
+            unit = _untried(spec, rng, refused)
+        return Suggestion(Config(spec.space.decode(unit)), tag), state
+
+    def _first(self, state: BayesState) -> int:
+        """Number of results before the first model."""
+        return len(state.spec.space) + 2 if self.initial is None else self.initial
+
+    def _step(self, here: Place, state: BayesState, number: int) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
+        several = len(state.spec.directions) > 1
+        local = not several and not state.region.collapsed and number % self.explore > 0
+        if local and here.seen.feasible.any():
+            step = local_step(here, state.region.radius, _last_theta(here.seen, number))
+            if step is not None:
+                return step.unit, {"step": "local", "theta": [round(float(part), 3) for part in step.theta]}
+        acquisition = self.acquisition
+        if acquisition == "mixed":
+            acquisition = str(here.rng.choice(list(_MIX), p=list(_MIX.values())))
+        return global_step(here, state.models[0], acquisition), {"step": "global"}
+
+    def tell(self, state: BayesState, events: Sequence[Event]) -> BayesState:
+        """Results enter the arrays; the trust region follows those of its own steps."""
+        seen, region = state.seen, state.region
+        for event in events:  # one by one, since what a result does may depend on the number of those before it
+            before = seen
+            seen = before.told([event], state.spec.space)
+            if len(seen) > len(before):
+                region = _stepped(region, seen, state.layout)
+                seen = _with_confirmed(state, seen)
+        return replace(state, seen=seen, region=region)
+
+    def capacity(self, state: BayesState) -> int | None:  # noqa: ARG002 - whatever the space
+        """No end."""
+        return None
+
+
+def _plan(spec: StudySpec, layout: Layout) -> NDArray[np.float64]:
+    """The warm start's best points, as many of its population as a design has, and the default; shape (m, d)."""
+    d = len(spec.space)
+    warm = spec.warm_start
+    order = np.argsort(warm.values, kind="stable")[:_CONFIRMED]
+    rows = [warm.points[index] for index in order] + list(warm.population[: d + 1])
+    default = [dimension.default_unit for dimension in spec.space.dimensions]
+    return layout.snap(np.array([*rows, default], dtype=np.float64).reshape(len(rows) + 1, d)).unit
+
+
+def _designed(state: BayesState, place: int) -> NDArray[np.float64]:
+    """The plan's points, then a Sobol sequence shifted by the seed (Cranley and Patterson 1976), shape (d,)."""
+    if place < len(state.plan):
+        return np.asarray(state.plan[place])
+    points = sobol(256, len(state.spec.space))
+    shift = np.random.default_rng(state.spec.seed).random(len(state.spec.space))
+    return np.asarray((points[(place - len(state.plan)) % 256] + shift) % 1.0)
+
+
+def _asking(state: BayesState, numbers: Sequence[int]) -> set[int]:
+    """Numbers that other drivers may be asking for at this moment."""
+    first, asked = state.spec.first, state.seen.asked
+    return {
+        before for number in numbers for before in range(max(first, number - _AHEAD), number) if before not in asked
+    }
+
+
+def _untried(spec: StudySpec, rng: np.random.Generator, refused: Any) -> NDArray[np.float64]:
+    """A random point that was not tried, if a hundred draws find one; else one that was: the space may be used up."""
+    unit: NDArray[np.float64] = rng.random(len(spec.space))
+    for _ in range(_TRIES):
+        if not refused(unit):
+            break
+        unit = rng.random(len(spec.space))
+    return unit
+
+
+def _place(
+    state: BayesState, rng: np.random.Generator, running: list[Pending], refused: Any
+) -> tuple[Place, BayesState]:
+    """What a step starts from, and the state with its models up to date."""
+    several = len(state.spec.directions) > 1
+    losses = state.seen.losses(rng.dirichlet(np.ones(len(state.spec.directions))) if several else None)
+    state = _with_models(state, losses, afresh=several)
+    return Place(state.layout, state.seen, running, losses, state.models[1:], rng, refused), state
+
+
+def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool) -> BayesState:
+    """Models of the loss and of each constraint; fitted at the last refit point, or afresh."""
+    features = state.layout.features(state.seen.unit, state.seen.active)
+    frame = frame_of(state.layout)
+    columns = [losses, *state.seen.constraints.T]
+    at = len(losses) if afresh else refit_point(len(losses))
+    kept: list[Regression | None] = [*state.models] if len(state.models) == len(columns) else [None] * len(columns)
+    models = []
+    for index, column in enumerate(columns):
+        model = kept[index]
+        if model is None or model.refit != at or model.count > len(losses) or (afresh and index == 0):
+            model = regress(features[:at], column[:at], frame, warp=SIGNED if index else None)
+        models.append(updated(model, features, column))
+    return replace(state, models=tuple(models))
+
+
+def _last_theta(seen: Observations, number: int) -> NDArray[np.float64] | None:
+    """Hyperparameters of the last local model; none every tenth time, so that a poor fit does not stay for ever."""
+    if number % 10 == 1:
+        return None
+    return next((np.array(tag["theta"]) for tag in reversed(seen.tags[-20:]) if "theta" in tag), None)
+
+
+def _stepped(region: Region, seen: Observations, layout: Layout) -> Region:
+    """The trust region after the latest result."""
+    losses = np.where(seen.feasible, seen.losses() if seen.values.shape[1] == 1 else np.nan, np.inf)
+    before = losses[:-1]
+    if not len(before) or not np.isfinite(before).any():
+        return region
+    best = int(np.argmin(before))
+    gained = bool(losses[-1] < before[best])
+    if seen.tags[-1].get("step") != "local":
+        return Region(0.1) if gained and region.collapsed else region
+    columns = layout.numeric
+    length = float(np.abs(seen.unit[-1, columns] - seen.unit[best, columns]).max(initial=0.0))
+    return region.stepped(length, gained=gained)
+
+
+def _with_confirmed(state: BayesState, seen: Observations) -> Observations:
+    """Evaluations made elsewhere join once the best of them, tried again here, gave what was said of them."""
+    warm = state.spec.warm_start
+    if len(warm.points) <= _CONFIRMED or seen.values.shape[1] > 1:
+        return seen
+    values = np.array(warm.values)
+    order = np.argsort(values, kind="stable")
+    tried = [np.flatnonzero((seen.unit == point).all(axis=1)) for point in state.plan[:_CONFIRMED]]
+    if any(len(rows) == 0 for rows in tried) or len(seen) - 1 != max(rows[0] for rows in tried):
+        return seen  # not all of them yet, or decided before
+    here = np.array([seen.values[rows[0], 0] for rows in tried])
+    if not (np.abs(here - values[order[:_CONFIRMED]]) <= 0.1 * values.std()).all():
+        return seen
+    others = order[_CONFIRMED:_BELIEVED]
+    unit, active = state.layout.snap(np.array(warm.points)[others])
+    return seen.with_elsewhere(unit, active, values[others])

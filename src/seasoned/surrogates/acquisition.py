@@ -1,0 +1,172 @@
+"""Acquisition functions: what a trial is worth, from the mean and standard deviation of its objective.
+
+All are for minimisation, larger is better, and all return the value with its derivatives by the mean and by the
+standard deviation, so that whoever knows the gradients of these two has the gradient of the acquisition. With
+u = (best - mean) / std, phi and Phi the density and distribution function of the standard normal:
+
+    EI  = std h(u),  h(u) = phi(u) + u Phi(u)           d/dmean = -Phi(u),          d/dstd = phi(u)
+    log EI = log std + log h(u)                         d/dmean = -Phi/(std h),     d/dstd = phi/(std h)
+    PI  = Phi(u)                                        d/dmean = -phi/std,         d/dstd = -u phi/std
+    log PI                                              d/dmean = -phi/(std Phi),   d/dstd = -u phi/(std Phi)
+    UCB = -(mean - kappa std)                           d/dmean = -1,               d/dstd = kappa
+
+EI: Jones, Schonlau and Welch (1998). Log EI and its branches: Ament et al. (2023), Unexpected improvements to expected
+improvement, eqs. 8-9. UCB: Srinivas et al. (2010); for minimisation it is the negative lower confidence bound.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "Value",
+    "expected_improvement",
+    "log_expected_improvement",
+    "log_probability_of_improvement",
+    "probability_of_improvement",
+    "thompson",
+    "upper_confidence_bound",
+]
+
+_LOG_SQRT_2PI: Final = 0.5 * math.log(2.0 * math.pi)
+_SQRT_HALF_PI: Final = math.sqrt(0.5 * math.pi)
+_NEAR: Final = -1.0  # above it h(u) is summed as it stands
+_FAR: Final = -1e6  # below it 1 - |u| Mills(u) is all rounding, and its limit 1/u^2 is exact
+
+
+class Value(NamedTuple):
+    """An acquisition and how it changes; all of the shape of the given means.
+
+    Attributes:
+        value: The acquisition; larger is better.
+        by_mean: Its derivative by the mean.
+        by_std: Its derivative by the standard deviation.
+    """
+
+    value: NDArray[np.float64]
+    by_mean: NDArray[np.float64]
+    by_std: NDArray[np.float64]
+
+
+def _density(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    density: NDArray[np.float64] = np.exp(-0.5 * u * u - _LOG_SQRT_2PI)
+    return density
+
+
+def expected_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], best: float) -> Value:
+    """E[max(best - f, 0)] for f ~ N(mean, std^2); std must be positive.
+
+    Example:
+        >>> expected_improvement(np.array([0.0]), np.array([1.0]), 0.0).value.round(6).tolist()
+        [0.398942]
+    """
+    from scipy.special import ndtr
+
+    u = (best - mean) / std
+    below, density = ndtr(u), _density(u)
+    return Value(std * np.maximum(density + u * below, 0.0), -below, density)
+
+
+def log_expected_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], best: float) -> Value:
+    """Log of E[max(best - f, 0)], without the plateau of zeros that EI has far from the best; std must be positive.
+
+    Example:
+        >>> far = log_expected_improvement(np.array([40.0]), np.array([1.0]), 0.0)
+        >>> far.value.round(3).tolist(), bool(far.by_std[0] > 0)  # EI itself is 0 in double precision
+        ([-808.299], True)
+    """
+    from scipy.special import log_ndtr
+
+    u = (best - mean) / std
+    log_h = _log_h(u)
+    ratio = np.exp(log_ndtr(u) - log_h)  # Phi / h
+    return Value(np.log(std) + log_h, -ratio / std, np.exp(-0.5 * u * u - _LOG_SQRT_2PI - log_h) / std)
+
+
+def _log_h(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """log(phi(u) + u Phi(u)) in three branches (Ament et al. 2023, eq. 9).
+
+    h(u) = phi(u) (1 - |u| R(|u|)) with Mills' ratio R(t) = sqrt(pi/2) erfcx(t / sqrt 2) below -1, where the two terms
+    of h cancel; far below, 1 - t R(t) tends to 1/t^2, and computing it would lose all digits.
+    """
+    from scipy.special import erfcx, ndtr
+
+    near = np.maximum(u, _NEAR)
+    middle = -np.clip(u, _FAR, _NEAR)
+    far = -np.minimum(u, _FAR)
+    log_near = np.log(_density(near) + near * ndtr(near))
+    gap = _mills_gap(middle, _SQRT_HALF_PI * erfcx(middle / math.sqrt(2.0)))
+    log_middle = -0.5 * middle * middle - _LOG_SQRT_2PI + np.log(gap)
+    log_far = -0.5 * far * far - _LOG_SQRT_2PI - 2.0 * np.log(far)
+    return np.where(u > _NEAR, log_near, np.where(u > _FAR, log_middle, log_far))
+
+
+def _mills_gap(t: NDArray[np.float64], mills: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 - t R(t); beyond 100 by its series 1/t^2 - 3/t^4 + 15/t^6, whose next term is below 1e-12 of it."""
+    square = 1.0 / (t * t)
+    series = square * (1.0 - square * (3.0 - 15.0 * square))
+    return np.where(t > 100.0, series, 1.0 - t * mills)
+
+
+def probability_of_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], best: float) -> Value:
+    """P(f < best) for f ~ N(mean, std^2); std must be positive.
+
+    Example:
+        >>> probability_of_improvement(np.array([0.0]), np.array([1.0]), 0.0).value.tolist()
+        [0.5]
+    """
+    from scipy.special import ndtr
+
+    u = (best - mean) / std
+    density = _density(u) / std
+    return Value(ndtr(u), -density, -u * density)
+
+
+def log_probability_of_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], best: float) -> Value:
+    """Log of P(f < best), finite however far the mean lies above the best; std must be positive.
+
+    Example:
+        >>> log_probability_of_improvement(np.array([40.0]), np.array([1.0]), 0.0).value.round(3).tolist()
+        [-804.608]
+    """
+    from scipy.special import log_ndtr
+
+    u = (best - mean) / std
+    log_below = log_ndtr(u)
+    ratio = np.exp(-0.5 * u * u - _LOG_SQRT_2PI - log_below) / std
+    return Value(log_below, -ratio, -u * ratio)
+
+
+def upper_confidence_bound(mean: NDArray[np.float64], std: NDArray[np.float64], kappa: float = 1.8) -> Value:
+    """-(mean - kappa std): the optimist's view of the objective.
+
+    Example:
+        >>> upper_confidence_bound(np.array([1.0]), np.array([0.5]), 2.0).value.tolist()
+        [0.0]
+    """
+    return Value(kappa * std - mean, np.full_like(mean, -1.0), np.full_like(std, kappa))
+
+
+def thompson(
+    mean: NDArray[np.float64], covariance: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """-f at m points, for one function f drawn from the posterior; the best of the draw is what to try.
+
+    Args:
+        mean: Shape (m,).
+        covariance: Of the points under the posterior, shape (m, m).
+        rng: Source of the draw.
+
+    Example:
+        >>> thompson(np.array([3.0, 1.0]), np.zeros((2, 2)), np.random.default_rng(0)).tolist()
+        [-3.0, -1.0]
+    """
+    values, vectors = np.linalg.eigh(covariance)  # a Cholesky factor would need noise where points nearly meet
+    drawn = vectors @ (np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(len(mean)))
+    return np.asarray(-(mean + drawn))

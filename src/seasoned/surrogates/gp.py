@@ -1,0 +1,338 @@
+"""Exact Gaussian process regression: posterior, likelihood with its gradient, MAP fit, rank-one updates, leave-one-out.
+
+With K the covariance of the n points, noise included, and y their targets (Rasmussen and Williams 2006, ch. 2 and 5):
+
+    mean(x) = k(x)' K^-1 y,   variance(x) = k(x, x) - k(x)' K^-1 k(x),
+    -2 log p(y) = y' K^-1 y + log det K + n log(2 pi).
+
+K = s M + q (1 + z.z')^2 / 4 + diag(noise + relative * weights), see `kernel.py` and `hyper.py`. The weights let a
+target's noise grow with its distance from the best: a model meant for the bottom of a valley need not fit its rim.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.surrogates.hyper import NOISE, RELATIVE, SIGNAL, TREND
+from seasoned.surrogates.kernel import matern, squared_distances, trend
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from seasoned.surrogates.hyper import Prior
+    from seasoned.surrogates.kernel import Frame
+
+__all__ = [
+    "GaussianProcess",
+    "Moments",
+    "Sample",
+    "append",
+    "condition",
+    "covariance",
+    "fit",
+    "leave_one_out",
+    "objective",
+    "posterior",
+    "retarget",
+]
+
+_JITTER: Final = 1e-12  # of the trace; grows tenfold until the factorisation succeeds
+_LOG_2PI: Final = math.log(2.0 * math.pi)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a model is fitted to.
+
+    Attributes:
+        features: Shape (n, p).
+        targets: Shape (n,), about zero and of scale one.
+        weights: Factor of the relative noise per point, shape (n,).
+    """
+
+    features: NDArray[np.float64]
+    targets: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class GaussianProcess:
+    """A posterior.
+
+    Attributes:
+        sample: What was seen.
+        frame: What the kernel knows of the features.
+        theta: Log-hyperparameters, in the order of `hyper.py`.
+        factor: Lower Cholesky factor of K, shape (n, n).
+        alpha: K^-1 y, shape (n,).
+    """
+
+    sample: Sample
+    frame: Frame
+    theta: NDArray[np.float64]
+    factor: NDArray[np.float64]
+    alpha: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Mean and standard deviation at points, and how they change with the numeric features.
+
+    Attributes:
+        mean: Shape (m,).
+        std: Shape (m,).
+        mean_gradient: Shape (m, numeric), or None if not asked for.
+        std_gradient: Shape (m, numeric), or None if not asked for.
+    """
+
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+    mean_gradient: NDArray[np.float64] | None = None
+    std_gradient: NDArray[np.float64] | None = None
+
+
+def _scaled(features: NDArray[np.float64], frame: Frame, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    return features * np.exp(-theta[: frame.lengths])[frame.groups]
+
+
+def _noise(sample: Sample, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    diagonal: NDArray[np.float64] = np.exp(theta[NOISE]) + np.exp(theta[RELATIVE]) * sample.weights
+    return diagonal
+
+
+def _cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lower factor; a matrix that rounding made indefinite gets more on its diagonal."""
+    from scipy.linalg import lapack
+
+    unit = float(np.trace(covariance)) / max(len(covariance), 1)
+    jitter = 0.0
+    for power in range(12):
+        factor, info = lapack.dpotrf(covariance + jitter * np.eye(len(covariance)) if jitter else covariance, lower=1)
+        if info == 0:
+            return factor  # type: ignore[no-any-return]
+        jitter = _JITTER * 10.0**power * unit
+    raise FloatingPointError("the covariance has no Cholesky factor even with noise added; it holds NaN or infinity.")
+
+
+def _solve(factor: NDArray[np.float64], right: NDArray[np.float64], *, transposed: bool = False) -> NDArray[np.float64]:
+    from scipy.linalg import lapack
+
+    if not right.size:
+        return right
+    solution, _ = lapack.dtrtrs(factor, right, lower=1, trans=int(transposed))
+    return solution  # type: ignore[no-any-return]
+
+
+def condition(sample: Sample, frame: Frame, theta: NDArray[np.float64]) -> GaussianProcess:
+    """The posterior under given hyperparameters."""
+    scaled = _scaled(sample.features, frame, theta)
+    covariance = np.exp(theta[SIGNAL]) * matern(squared_distances(scaled, scaled))[0]
+    z = frame.local(sample.features)
+    covariance += np.exp(theta[TREND]) * trend(z, z)[0]
+    covariance[np.diag_indices(len(covariance))] += _noise(sample, theta)
+    factor = _cholesky(covariance)
+    alpha = _solve(factor, _solve(factor, sample.targets), transposed=True)
+    return GaussianProcess(sample, frame, theta, factor, alpha)
+
+
+def append(gp: GaussianProcess, features: NDArray[np.float64], target: float, weight: float = 0.0) -> GaussianProcess:
+    """The posterior with one more point, in O(n^2): a new row of the Cholesky factor.
+
+    Args:
+        gp: The posterior so far.
+        features: The point, shape (p,).
+        target: Its target.
+        weight: Factor of its relative noise.
+    """
+    sample = Sample(
+        np.vstack([gp.sample.features, features]),
+        np.append(gp.sample.targets, target),
+        np.append(gp.sample.weights, weight),
+    )
+    cross = _covariance(gp, features[None])[0]
+    row = _solve(gp.factor, cross)
+    own = float(_own(gp, features[None])[0]) + float(_noise(replace(sample, weights=sample.weights[-1:]), gp.theta)[0])
+    count = len(gp.alpha)
+    factor = np.zeros((count + 1, count + 1), order="F")
+    factor[:count, :count] = gp.factor
+    factor[count, :count] = row
+    factor[count, count] = math.sqrt(max(own - float(row @ row), 1e-10 * own))
+    alpha = _solve(factor, _solve(factor, sample.targets), transposed=True)
+    return GaussianProcess(sample, gp.frame, gp.theta, factor, alpha)
+
+
+def _covariance(gp: GaussianProcess, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Covariances of points with the sample, shape (m, n)."""
+    squared = squared_distances(_scaled(features, gp.frame, gp.theta), _scaled(gp.sample.features, gp.frame, gp.theta))
+    covariance = np.exp(gp.theta[SIGNAL]) * matern(squared)[0]
+    covariance += np.exp(gp.theta[TREND]) * trend(gp.frame.local(features), gp.frame.local(gp.sample.features))[0]
+    return covariance  # type: ignore[no-any-return]
+
+
+def _own(gp: GaussianProcess, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Prior variances of points, shape (m,)."""
+    z = gp.frame.local(features)
+    inner = 1.0 + np.einsum("ij,ij->i", z, z)
+    variance: NDArray[np.float64] = np.exp(gp.theta[SIGNAL]) + np.exp(gp.theta[TREND]) * 0.25 * inner * inner
+    return variance
+
+
+def posterior(gp: GaussianProcess, features: NDArray[np.float64], *, gradient: bool = False) -> Moments:
+    """Mean and standard deviation of the function itself, noise left out, at points of shape (m, p).
+
+    Example:
+        >>> from seasoned.surrogates.hyper import global_prior
+        >>> from seasoned.surrogates.kernel import Frame
+        >>> frame = Frame(np.array([0]), 1, np.array([0.5]), np.array([0.5]))
+        >>> sample = Sample(np.array([[0.0], [1.0]]), np.array([-1.0, 1.0]), np.zeros(2))
+        >>> gp = condition(sample, frame, global_prior(1, trend=True).start)
+        >>> posterior(gp, np.array([[0.5]])).mean.round(6).tolist()
+        [0.0]
+    """
+    if gradient:
+        return _posterior_with_gradient(gp, features)
+    cross = _covariance(gp, features)
+    explained = _solve(gp.factor, cross.T)
+    own = _own(gp, features)
+    variance = own - np.einsum("ij,ij->j", explained, explained)
+    return Moments(cross @ gp.alpha, np.sqrt(np.maximum(variance, 1e-14 * own)))
+
+
+def _posterior_with_gradient(gp: GaussianProcess, features: NDArray[np.float64]) -> Moments:
+    frame, theta = gp.frame, gp.theta
+    inverse = np.exp(-theta[: frame.lengths])[frame.groups]
+    left, right = features * inverse, gp.sample.features * inverse
+    value, slope = matern(squared_distances(left, right))
+    slope *= np.exp(theta[SIGNAL])
+    z, seen = frame.local(features), frame.local(gp.sample.features)
+    quadratic, inner = trend(z, seen)
+    inner *= np.exp(theta[TREND])
+    cross = np.exp(theta[SIGNAL]) * value + np.exp(theta[TREND]) * quadratic
+    explained = _solve(gp.factor, cross.T)
+    weights = _solve(gp.factor, explained, transposed=True).T  # K^-1 k, shape (m, n)
+    own = _own(gp, features)
+    variance = np.maximum(own - np.einsum("ij,ij->j", explained, explained), 1e-14 * own)
+    std = np.sqrt(variance)
+
+    numeric, per_unit = frame.numeric, inverse[: frame.numeric]
+
+    def weighted(factors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """sum_n factors_mn dk(x_m, X_n)/dx, shape (m, numeric)."""
+        pull = slope * factors
+        bend: NDArray[np.float64] = pull @ right[:, :numeric] - pull.sum(axis=1)[:, None] * left[:, :numeric]
+        return bend * per_unit + (inner * factors) @ seen / frame.half_width
+
+    rise = np.exp(theta[TREND]) * (1.0 + np.einsum("ij,ij->i", z, z))[:, None] * z / frame.half_width
+    std_gradient = (0.5 * rise - weighted(weights)) / std[:, None]
+    return Moments(cross @ gp.alpha, std, weighted(np.broadcast_to(gp.alpha, cross.shape)), std_gradient)
+
+
+def covariance(gp: GaussianProcess, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Posterior covariance of the function at points of shape (m, p), shape (m, m)."""
+    scaled = _scaled(features, gp.frame, gp.theta)
+    z = gp.frame.local(features)
+    own = (
+        np.exp(gp.theta[SIGNAL]) * matern(squared_distances(scaled, scaled))[0]
+        + np.exp(gp.theta[TREND]) * trend(z, z)[0]
+    )
+    explained = _solve(gp.factor, _covariance(gp, features).T)
+    reduced: NDArray[np.float64] = own - explained.T @ explained
+    return reduced
+
+
+def objective(
+    theta: NDArray[np.float64], sample: Sample, frame: Frame, prior: Prior
+) -> tuple[float, NDArray[np.float64]]:
+    """Minus the log of the posterior density of the hyperparameters, up to a constant, and its gradient.
+
+    d(-log p)/dt = -tr((alpha alpha' - K^-1) dK/dt) / 2 (Rasmussen and Williams 2006, eq. 5.9), minus the prior's.
+    """
+    from scipy.linalg import lapack
+
+    scaled = _scaled(sample.features, frame, theta)
+    value, slope = matern(squared_distances(scaled, scaled))
+    value *= np.exp(theta[SIGNAL])
+    slope *= np.exp(theta[SIGNAL])
+    z = frame.local(sample.features)
+    quadratic = np.exp(theta[TREND]) * trend(z, z)[0]
+    covariance = value + quadratic
+    diagonal = np.diag_indices(len(covariance))
+    covariance[diagonal] += _noise(sample, theta)
+    factor = _cholesky(covariance)
+    alpha = _solve(factor, _solve(factor, sample.targets), transposed=True)
+    inverse, _ = lapack.dpotri(factor, lower=1)
+    excess = np.outer(alpha, alpha) - _symmetric(inverse)
+
+    gradient = np.zeros_like(theta)
+    pull = excess * slope
+    moved = pull.sum(axis=1) @ (scaled * scaled) - np.einsum("ij,ij->j", scaled, pull @ scaled)
+    np.add.at(gradient, frame.groups, 2.0 * moved)
+    gradient[SIGNAL] = np.vdot(excess, value)
+    gradient[TREND] = np.vdot(excess, quadratic)
+    gradient[NOISE] = np.exp(theta[NOISE]) * excess[diagonal].sum()
+    gradient[RELATIVE] = np.exp(theta[RELATIVE]) * (excess[diagonal] @ sample.weights)
+    likelihood = 0.5 * sample.targets @ alpha + np.log(factor[diagonal]).sum() + 0.5 * len(alpha) * _LOG_2PI
+    penalty, force = prior.penalty(theta)
+    return float(likelihood) + penalty, -0.5 * gradient + force
+
+
+def _symmetric(lower: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The symmetric matrix whose lower triangle is given; above it lie zeros, as LAPACK leaves them."""
+    whole = lower + lower.T
+    whole[np.diag_indices(len(lower))] *= 0.5
+    return whole
+
+
+def fit(
+    sample: Sample, frame: Frame, prior: Prior, starts: Iterable[NDArray[np.float64]] = (), *, steps: int = 40
+) -> NDArray[np.float64]:
+    """The most probable hyperparameters (MAP) by L-BFGS-B, shape (lengths + 4,).
+
+    Args:
+        sample: What was seen.
+        frame: What the kernel knows of the features.
+        prior: Of the hyperparameters.
+        starts: Where to begin; the prior's start if none is given.
+        steps: Most iterations per start.
+    """
+    from scipy.optimize import minimize
+
+    bounds = list(zip(prior.low, prior.high, strict=True))
+    best, found = math.inf, prior.start
+    for start in [*starts] or [prior.start]:
+        ended = minimize(
+            objective,
+            np.clip(start, prior.low, prior.high),
+            args=(sample, frame, prior),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": steps},
+        )
+        if ended.fun < best:
+            best, found = float(ended.fun), np.asarray(ended.x)
+    return found
+
+
+def leave_one_out(gp: GaussianProcess) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation for each target, predicted from all others; shapes (n,).
+
+    mean_i = y_i - alpha_i / (K^-1)_ii and variance_i = 1 / (K^-1)_ii (Rasmussen and Williams 2006, eq. 5.12).
+    """
+    from scipy.linalg import lapack
+
+    inverse, _ = lapack.dpotri(gp.factor, lower=1)
+    precision = np.diag(inverse)
+    return gp.sample.targets - gp.alpha / precision, np.sqrt(1.0 / precision)
+
+
+def retarget(gp: GaussianProcess, targets: NDArray[np.float64]) -> GaussianProcess:
+    """The posterior for other targets at the same points, in O(n^2): the Cholesky factor does not depend on them."""
+    alpha = _solve(gp.factor, _solve(gp.factor, targets), transposed=True)
+    return replace(gp, sample=replace(gp.sample, targets=targets), alpha=alpha)

@@ -1,0 +1,78 @@
+"""Hyperparameters of the Gaussian process: their order, their priors and their bounds.
+
+All are logarithms: one length scale per column, then the variance of the Matern part, of the trend, of the noise, and
+the relative noise. Priors are normal on the logarithm.
+
+- Length scales: the log-normal of Hvarfner, Hellsten and Nardi (2024), Vanilla Bayesian optimization performs great in
+  high dimensions, eq. 5: LogNormal(sqrt 2 + log(d)/2, sqrt 3), whose density by the scale has its peak where a normal
+  on the logarithm with mean sqrt 2 - 3 + log(d)/2 has it.
+- Noise: LogNormal(-4, 1) fits measurements; an objective that is computed has none, so the prior is wide below that.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["NOISE", "RELATIVE", "SIGNAL", "TREND", "Prior", "global_prior", "local_prior"]
+
+SIGNAL: Final = -4
+TREND: Final = -3
+NOISE: Final = -2
+RELATIVE: Final = -1
+
+_ABSENT: Final = -60.0  # the logarithm of a variance that is none
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """A normal prior on each log-hyperparameter, bounds, and where to start; all of shape (lengths + 4,).
+
+    Attributes:
+        mean: Means.
+        spread: Standard deviations.
+        low: Lower bounds.
+        high: Upper bounds; equal to the lower where a part is left out.
+        start: Where the search for the maximum begins.
+    """
+
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    start: NDArray[np.float64]
+
+    def penalty(self, theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Minus the log-density up to a constant, and its gradient."""
+        scaled = (theta - self.mean) / self.spread
+        return 0.5 * float(scaled @ scaled), scaled / self.spread
+
+
+def global_prior(lengths: int, *, trend: bool) -> Prior:
+    """For a model of the whole cube; targets are standardised."""
+    return _prior(lengths, tail=((0.0, 1.5), (-2.0, 2.0), (-9.0, 3.0), (_ABSENT, 1.0)), trend=trend, relative=False)
+
+
+def local_prior(lengths: int) -> Prior:
+    """For a model of the neighbourhood of the best point, where a quadratic is a good guess."""
+    return _prior(lengths, tail=((-3.0, 3.0), (1.0, 3.0), (-18.0, 4.0), (-9.0, 3.0)), trend=True, relative=True)
+
+
+def _prior(lengths: int, *, tail: tuple[tuple[float, float], ...], trend: bool, relative: bool) -> Prior:
+    peak = math.sqrt(2.0) - 3.0 + 0.5 * math.log(max(lengths, 1))
+    mean = np.array([peak] * lengths + [part[0] for part in tail])
+    spread = np.array([math.sqrt(3.0)] * lengths + [part[1] for part in tail])
+    low = np.array([math.log(0.01)] * lengths + [math.log(1e-8), math.log(1e-8), math.log(1e-10), math.log(1e-12)])
+    high = np.array([math.log(1e3)] * lengths + [math.log(1e3), math.log(1e4), math.log(1.0), math.log(1.0)])
+    start = mean.copy()
+    start[:lengths] = math.log(0.5 * math.sqrt(max(lengths, 1)))  # long: Papenmeier, Poloczek and Nardi (2025)
+    for index, used in ((TREND, trend), (RELATIVE, relative)):
+        if not used:
+            mean[index] = low[index] = high[index] = start[index] = _ABSENT
+    return Prior(mean, spread, low, high, np.clip(start, low, high))

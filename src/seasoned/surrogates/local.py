@@ -1,0 +1,124 @@
+"""A model of the neighbourhood of the best point, and where to step inside a trust region.
+
+Near its bottom a smooth function is a quadratic, and a Bayesian quadratic regression with a Matern rest finds the
+bottom in steps that shrink superlinearly, as the interpolation models of Powell's NEWUOA (2006) and the surrogate of
+lq-CMA-ES (Hansen 2019) do. The trend's isotropic prior on coefficients is their minimum-norm rule; noise that grows
+with the distance from the best value is their weighting. The region follows the rules of trust-region methods (Conn,
+Gould and Toint 2000, ch. 6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.surrogates.gp import GaussianProcess, Sample, condition, fit
+from seasoned.surrogates.hyper import local_prior
+from seasoned.surrogates.kernel import Frame
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.surrogates.layout import Layout
+
+__all__ = ["Neighbourhood", "Region", "neighbourhood"]
+
+_LARGEST: Final = 0.5
+_SMALLEST: Final = 1e-7
+_CLIP: Final = 1e6
+_MOST: Final = 110  # points in a local model
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box about the best point of a local search.
+
+    Attributes:
+        radius: Half its width, in units of the cube.
+        failures: Steps without gain at this radius.
+        patience: How many of them shrink it.
+    """
+
+    radius: float = 0.3
+    failures: int = 0
+    patience: int = 2
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether it is too small to go on."""
+        return self.radius < _SMALLEST
+
+    def stepped(self, length: float, *, gained: bool) -> Region:
+        """The region after a step of that length (in units of the cube, largest coordinate)."""
+        if gained:
+            far = length > 0.7 * self.radius
+            near = length < 0.3 * self.radius
+            radius = (
+                min(_LARGEST, 2.0 * self.radius)
+                if far
+                else max(0.5 * self.radius, 2.0 * length)
+                if near
+                else self.radius
+            )
+            return replace(self, radius=radius, failures=0)
+        if self.failures + 1 < self.patience:
+            return replace(self, failures=self.failures + 1)
+        return replace(self, radius=0.5 * self.radius, failures=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """A local model; its features are (features - origin) / unit.
+
+    Attributes:
+        gp: Posterior of (loss - best loss) / scale.
+        best: The best point, shape (d,).
+        origin: Its features, shape (p,).
+        unit: The region's radius for numeric features, 1 for others, shape (p,).
+    """
+
+    gp: GaussianProcess
+    best: NDArray[np.float64]
+    origin: NDArray[np.float64]
+    unit: NDArray[np.float64]
+
+
+def neighbourhood(
+    layout: Layout,
+    points: NDArray[np.float64],
+    active: NDArray[np.bool_],
+    losses: NDArray[np.float64],
+    best: int,
+    radius: float,
+    *,
+    start: NDArray[np.float64] | None = None,
+) -> Neighbourhood:
+    """The model about one of the given results.
+
+    Args:
+        layout: What the coordinates mean.
+        points: Shape (n, d).
+        active: Which coordinates are in use, shape (n, d).
+        losses: To be minimised, without NaN, shape (n,).
+        best: Index of the centre.
+        radius: Half the width of the region, in units of the cube.
+        start: Hyperparameters to start from; those of the prior if left out.
+    """
+    numeric = len(layout.numeric)
+    features = layout.features(points, active)
+    unit = np.where(np.arange(features.shape[1]) < numeric, radius, 1.0)
+    scaled = (features - features[best]) / unit
+    distance = np.einsum("ij,ij->i", scaled, scaled)
+    wanted = min(max(int(0.75 * (numeric + 1) * (numeric + 2)), 10), _MOST)
+    near = np.argsort(distance, kind="stable")[:wanted]
+    excess = losses[near] - losses[best]
+    scale = float(np.median(excess)) or float(excess.max()) or 1.0
+    targets = np.clip(excess / scale, -_CLIP, _CLIP)
+    frame = Frame(layout.groups, numeric, np.zeros(numeric), np.ones(numeric))
+    prior = local_prior(frame.lengths)
+    sample = Sample(scaled[near], targets, targets * targets)
+    warm = start is not None and len(start) == len(prior.start)
+    theta = fit(sample, frame, prior, [start] if start is not None and warm else [], steps=12 if warm else 30)
+    return Neighbourhood(condition(sample, frame, theta), points[best], features[best], unit)

@@ -1,0 +1,89 @@
+"""Acquisition functions of fitted models, as something to maximise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.surrogates import acquisition
+from seasoned.surrogates.gp import posterior
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from seasoned.surrogates.gp import GaussianProcess
+
+__all__ = ["ACQUISITIONS", "Part", "Total"]
+
+
+ACQUISITIONS: Final[dict[str, Callable[..., acquisition.Value]]] = {
+    "log_ei": acquisition.log_expected_improvement,
+    "ei": acquisition.expected_improvement,
+    "log_pi": acquisition.log_probability_of_improvement,
+    "pi": acquisition.probability_of_improvement,
+    "ucb": acquisition.upper_confidence_bound,
+}
+"""Name -> function of mean, standard deviation and a reference: the best so far, or kappa for `ucb`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One model and what is asked of it.
+
+    Attributes:
+        gp: The model; its features are (features - origin) / unit.
+        acquisition: Which of `ACQUISITIONS`.
+        reference: Its last argument.
+        origin: Shape (p,).
+        unit: Shape (p,).
+    """
+
+    gp: GaussianProcess
+    acquisition: str
+    reference: float
+    origin: NDArray[np.float64] | None = None
+    unit: NDArray[np.float64] | None = None
+
+    def _own(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        return features if self.origin is None or self.unit is None else (features - self.origin) / self.unit
+
+    def value(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The acquisition at features of shape (m, p), shape (m,)."""
+        moments = posterior(self.gp, self._own(features))
+        return ACQUISITIONS[self.acquisition](moments.mean, moments.std, self.reference).value
+
+    def gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The acquisition, and its derivatives by the numeric features, shape (m, numeric)."""
+        moments = posterior(self.gp, self._own(features), gradient=True)
+        assert moments.mean_gradient is not None
+        assert moments.std_gradient is not None
+        found = ACQUISITIONS[self.acquisition](moments.mean, moments.std, self.reference)
+        slopes = found.by_mean[:, None] * moments.mean_gradient + found.by_std[:, None] * moments.std_gradient
+        return found.value, slopes if self.unit is None else slopes / self.unit[: slopes.shape[1]]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The sum of several acquisitions.
+
+    Of log EI and of the log-probabilities that constraints are kept it is the logarithm of Gardner et al. (2014),
+    Bayesian optimization with inequality constraints, eq. 5.
+
+    Attributes:
+        parts: What is summed; at least one.
+    """
+
+    parts: tuple[Part, ...]
+
+    def value(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The score, shape (m,)."""
+        return np.asarray(np.sum([part.value(features) for part in self.parts], axis=0))
+
+    def gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The score and its derivatives by the numeric features, shapes (m,) and (m, numeric)."""
+        found = [part.gradient(features) for part in self.parts]
+        return np.sum([value for value, _ in found], axis=0), np.sum([slopes for _, slopes in found], axis=0)
