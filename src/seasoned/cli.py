@@ -116,15 +116,7 @@ def fit(
     report: Annotated[Path | None, typer.Option(help="Where to write an HTML report, if anywhere.")] = None,
 ) -> None:
     """Fit a model to a table and save it."""
-    frame = read_table(table)
-    if target not in frame.columns:
-        raise InvalidInput(
-            f"{table.name} has no column {target!r}; its columns are {', '.join(map(str, frame.columns))}."
-        )
-    for file in (out, report):
-        if file is not None and not file.parent.is_dir():
-            raise InvalidInput(f"there is no folder {str(file.parent)!r} to write {file.name!r} in; make it first.")
-    frame = frame.dropna(subset=[target]) if frame[target].notna().any() else frame
+    frame = _table_to_fit(table, target, out, report)
     kind = tabular.infer_task(frame[target]) if task == "auto" else task
     train, test = _split(frame, target, kind, holdout, random_state)
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
@@ -151,6 +143,19 @@ def fit(
     if model.stopped_by_ is not None:
         typer.echo(f"stopped by {model.stopped_by_}; the same command with --resume goes on.", err=True)
         raise typer.Exit(_STOPPED[model.stopped_by_])
+
+
+def _table_to_fit(table: Path, target: str, *outputs: Path | None) -> pd.DataFrame:
+    """The table's rows that have a target; what cannot be written in the end is refused now."""
+    frame = read_table(table)
+    if target not in frame.columns:
+        raise InvalidInput(
+            f"{table.name} has no column {target!r}; its columns are {', '.join(map(str, frame.columns))}."
+        )
+    for file in outputs:
+        if file is not None and not file.parent.is_dir():
+            raise InvalidInput(f"there is no folder {str(file.parent)!r} to write {file.name!r} in; make it first.")
+    return frame.dropna(subset=[target]) if frame[target].notna().any() else frame
 
 
 def _names(models: str | None) -> list[str] | None:

@@ -169,7 +169,7 @@ def _code(estimator: Any) -> str:
     changed = {name: value for name, value in given.items() if not _same(value, defaults[name])}
     lines = "".join(f"    {name}={_literal(value)},\n" for name, value in changed.items())
     name, arguments = type(estimator).__name__, f"\n{lines}" if lines else ""
-    needed = f"{name}, SearchSettings" if "=SearchSettings(" in arguments else name
+    needed = ", ".join([name, *(extra for extra in ("Metric", "SearchSettings") if f"={extra}(" in arguments)])
     return f"from seasoned import {needed}\n\nmodel = {name}({arguments})\nmodel.fit(X, y)"
 
 
