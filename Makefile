@@ -43,5 +43,5 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable ".[demo,grad,postgres]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[demo,grad,optuna,postgres]" --group dev
 	touch $@

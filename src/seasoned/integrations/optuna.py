@@ -1,0 +1,276 @@
+"""Our samplers in Optuna, and our studies in Optuna's storages. Needs the extra `optuna`.
+
+study = optuna.create_study(sampler=SeasonedSampler(Bayes()))
+export(our_study, "sqlite:///optuna.db")    # then: optuna-dashboard sqlite:///optuna.db
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+import threading
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.errors import InvalidInput
+from seasoned.integrations.optuna_export import export
+from seasoned.integrations.optuna_space import View, outer, parameter_of, view_of
+from seasoned.integrations.requirements import optuna
+from seasoned.samplers import Bayes
+from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+    from seasoned.samplers.base import Sampler
+    from seasoned.trials import Config, Event
+
+__all__ = ["SeasonedSampler", "export"]
+
+NOTE: Final = "seasoned:suggestion"
+"""The system attribute under which a trial keeps what was suggested to it, for other processes and for resuming."""
+
+_OURS: Final = {
+    optuna.trial.TrialState.COMPLETE: TrialState.COMPLETE,
+    optuna.trial.TrialState.PRUNED: TrialState.PRUNED,
+    optuna.trial.TrialState.FAIL: TrialState.FAILED,
+}
+
+
+@dataclass(slots=True)
+class _Fold:
+    """A study's finished trials, folded into a sampler's state."""
+
+    study: str
+    view: View
+    first: int  # number of the first trial that was suggested in this space
+    state: Any
+    told: set[int]
+
+
+class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-ignore]  # Any where optuna is missing
+    """A sampler for Optuna that asks one of ours.
+
+    The space is inferred from the complete trials and grows with them, conditional parameters included
+    (`optuna_space`); what it does not foresee, the first trial's parameters above all, is drawn uniformly. The state
+    is a fold of the study's trials: whatever Optuna's storage holds (trials of other processes, enqueued and added
+    ones) counts, and resuming needs nothing else. With a seed, one job and no pruning of another process, the
+    same study gives the same trials. Running trials are pending points for the sampler. Several objectives work with
+    samplers that can.
+
+    Args:
+        sampler: One of ours; `Bayes()` if left out. Its warm start must be empty: use `study.enqueue_trial`.
+        seed: Source of all randomness; with a trial's number it determines that trial's draws. Drawn if left out.
+        budget: How many trials are planned, for samplers that pace themselves.
+        constraints_func: Called with each finished trial, gives numbers that must be at most 0, as in Optuna's own
+            samplers. Constraints set with `trial.set_constraint` count as well.
+
+    Raises:
+        InvalidInput: If the sampler has a warm start.
+        MissingExtra: On import, if optuna is not installed.
+
+    Example:
+        >>> import optuna
+        >>> from seasoned.samplers import Bayes
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> def objective(trial):
+        ...     kind = trial.suggest_categorical("kind", ["a", "b"])
+        ...     return trial.suggest_float("x", -1, 1) ** 2 if kind == "a" else 2 - trial.suggest_int("k", 0, 1)
+        >>> study = optuna.create_study(sampler=SeasonedSampler(Bayes(), seed=0))
+        >>> study.optimize(objective, n_trials=25)
+        >>> study.best_params["kind"], study.best_value < 0.1
+        ('a', True)
+    """
+
+    def __init__(
+        self,
+        sampler: Sampler[Any] | None = None,
+        *,
+        seed: int | None = None,
+        budget: int | None = None,
+        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
+    ) -> None:
+        self._sampler = Bayes() if sampler is None else sampler
+        if self._sampler.warm_start != WarmStart():
+            raise InvalidInput(
+                f"{type(self._sampler).__name__} has a warm start, but Optuna's spaces are not known beforehand; "
+                f"use study.enqueue_trial for what shall be tried first."
+            )
+        self._seed = secrets.randbits(63) if seed is None else seed
+        self._budget = budget
+        self._constraints_func = constraints_func
+        self._fold: _Fold | None = None
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the lock and the fold, which follow from the study."""
+        return {**self.__dict__, "_lock": None, "_fold": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+
+    # ----------------------------------------------------------------------------------- what Optuna calls
+
+    def infer_relative_search_space(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+    ) -> dict[str, BaseDistribution]:
+        """All parameters seen so far."""
+        with self._lock:
+            fold = self._synced(study, trial)
+            return {} if fold is None else dict(fold.view.distributions)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The sampler's suggestion: its active parameters."""
+        with self._lock:
+            fold = self._synced(study, trial)
+            if fold is None or not search_space:
+                return {}
+            state = self._sampler.tell(fold.state, _pending(study, trial, fold.view))
+            end = self._sampler.capacity(state)
+            if end is not None and trial.number >= fold.first + end:
+                study.stop()
+                return {}
+            (suggestion,), _ = self._sampler.ask(state, [trial.number])
+            params = fold.view.params(suggestion.config)
+            note = {n: fold.view.distributions[n].to_internal_repr(value) for n, value in params.items()}
+        tag = None if suggestion.tag is None else dict(suggestion.tag)
+        _store(study, trial, NOTE, json.dumps({"space": fold.view.mark, "params": note, "tag": tag}))
+        return {name: value for name, value in params.items() if name in search_space}
+
+    def sample_independent(
+        self,
+        study: optuna.Study,  # noqa: ARG002 - Optuna's protocol
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """A uniform draw that depends on the seed, the trial's number and the parameter's name alone."""
+        import numpy as np
+
+        rng = np.random.default_rng((self._seed, trial.number, zlib.crc32(param_name.encode())))
+        return outer(param_distribution, parameter_of(param_distribution).from_unit(float(rng.random())))
+
+    def after_trial(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        state: optuna.trial.TrialState,
+        values: Sequence[float] | None,  # noqa: ARG002 - Optuna's protocol
+    ) -> None:
+        """Store the constraints where Optuna's own samplers and plots look for them."""
+        if self._constraints_func is None or state is not optuna.trial.TrialState.COMPLETE:
+            return
+        constraints = [float(number) for number in self._constraints_func(trial)]
+        if any(math.isnan(number) for number in constraints):
+            raise InvalidInput(f"constraints_func gave {constraints} for trial {trial.number}; give numbers, not NaN.")
+        _store(study, trial, "constraints", constraints)
+
+    # ----------------------------------------------------------------------------------- the fold
+
+    def _synced(self, study: optuna.Study, own: FrozenTrial) -> _Fold | None:
+        """The fold with all finished trials; built anew if it does not foresee one of them. None before any."""
+        finished = [t for t in study.get_trials(deepcopy=False) if t.state in _OURS]
+        fold = self._fold
+        if fold is None or fold.study != study.study_name or not fold.told <= {t.number for t in finished}:
+            fold = None
+        fresh = finished if fold is None else [t for t in finished if t.number not in fold.told]
+        if fold is None or not all(_foreseen(fold.view, t) for t in fresh):
+            fold = self._built(study, finished, own)
+            fresh = finished
+        if fold is not None and fresh:
+            signs = [1 if direction == optuna.study.StudyDirection.MINIMIZE else -1 for direction in study.directions]
+            events = [event for t in fresh for event in _events(t, fold.view, signs)]
+            fold.state = self._sampler.tell(fold.state, events)
+            fold.told |= {t.number for t in fresh}
+        self._fold = fold
+        return fold
+
+    def _built(self, study: optuna.Study, finished: Sequence[FrozenTrial], own: FrozenTrial) -> _Fold | None:
+        complete = [t for t in finished if t.state is optuna.trial.TrialState.COMPLETE]
+        if not complete:
+            return None
+        view = view_of([(t.params, t.distributions) for t in complete])
+        if not view.distributions:
+            return None
+        directions = tuple(direction.name.lower() for direction in study.directions)
+        first = min([own.number, *(t.number for t in finished if _mark(t) == view.mark)])
+        spec = StudySpec(view.space, directions, self._seed, self._budget, first=first)
+        return _Fold(study.study_name, view, first, self._sampler.init(spec), set())
+
+
+def _store(study: optuna.Study, trial: FrozenTrial, key: str, value: Any) -> None:
+    """Optuna has no public way for a sampler to note something with a trial; its own samplers do the same."""
+    study._storage.set_trial_system_attr(trial._trial_id, key, value)  # noqa: SLF001
+
+
+def _foreseen(view: View, trial: FrozenTrial) -> bool:
+    """A failed or pruned trial may have stopped before it asked for all; only complete ones tell of the space."""
+    return trial.state is not optuna.trial.TrialState.COMPLETE or view.foresees(trial.params, trial.distributions)
+
+
+def _events(trial: FrozenTrial, view: View, signs: Sequence[int]) -> list[Event]:
+    """A finished trial as the two events of its life."""
+    config = view.config(trial.params)
+    suggested, tag = _note(trial, view)
+    state, values, error = _OURS[trial.state], None, None
+    if state is TrialState.COMPLETE:
+        if all(math.isfinite(value) for value in trial.values):
+            values = tuple(sign * value + 0.0 for sign, value in zip(signs, trial.values, strict=True))
+        else:
+            state, error = TrialState.FAILED, f"the objective returned {trial.values}"
+    seconds = None if trial.duration is None else trial.duration.total_seconds()
+    constraints = _constraints(trial) if state is TrialState.COMPLETE else ()
+    return [
+        Asked(trial.number, config, tag if config == suggested else None, "optuna"),
+        Finished(trial.number, state, values, seconds, error, constraints),
+    ]
+
+
+def _pending(study: optuna.Study, own: FrozenTrial, view: View) -> list[Event]:
+    """The trials that run elsewhere, with what was suggested to them or what they asked for so far."""
+    events: list[Event] = []
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        suggested, tag = _note(trial, view)
+        known = trial.params and all(name in view.distributions for name in trial.params)
+        config = suggested if suggested is not None else view.config(trial.params) if known else None
+        if trial.number != own.number and config is not None:
+            events.append(Asked(trial.number, config, tag, "optuna"))
+    return events
+
+
+def _note(trial: FrozenTrial, view: View) -> tuple[Config | None, Mapping[str, Any] | None]:
+    """What was suggested to a trial, as a configuration of the present space, and the sampler's tag.
+
+    A tag may hold coordinates, so one that was given in another space is no longer understood.
+    """
+    text = trial.system_attrs.get(NOTE)
+    if text is None:
+        return None, None
+    note = json.loads(text)
+    known = {name: value for name, value in note["params"].items() if name in view.distributions}
+    config = view.config({n: view.distributions[n].to_external_repr(value) for n, value in known.items()})
+    return config, note["tag"] if note["space"] == view.mark else None
+
+
+def _mark(trial: FrozenTrial) -> int | None:
+    """The space in which a trial was suggested."""
+    text = trial.system_attrs.get(NOTE)
+    return None if text is None else int(json.loads(text)["space"])
+
+
+def _constraints(trial: FrozenTrial) -> tuple[float, ...]:
+    """Those set on the trial (Optuna 5) or by a constraints_func (all versions), in a fixed order."""
+    named = getattr(trial, "constraints", None)
+    if named is not None:
+        return tuple(float(named[name]) for name in sorted(named))
+    return tuple(float(number) for number in trial.system_attrs.get("constraints", ()))

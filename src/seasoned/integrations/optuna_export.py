@@ -1,0 +1,131 @@
+"""A study of ours as one of Optuna's, so that its dashboard and plots show it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.errors import InvalidInput, StudyConflict
+from seasoned.integrations.requirements import optuna
+from seasoned.space import Categorical, Dimension, Float
+from seasoned.trials import Reported, Trial, TrialState
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+    from seasoned.ledger import Ledger
+    from seasoned.study import Study
+
+__all__ = ["export"]
+
+_THEIRS: Final = {
+    TrialState.COMPLETE: optuna.trial.TrialState.COMPLETE,
+    TrialState.PRUNED: optuna.trial.TrialState.PRUNED,
+    TrialState.FAILED: optuna.trial.TrialState.FAIL,
+    TrialState.RUNNING: optuna.trial.TrialState.RUNNING,
+}
+_PLAIN: Final = (str, int, float, bool, type(None))
+
+
+def export(study: Study, storage: str | optuna.storages.BaseStorage, name: str | None = None) -> optuna.Study:
+    """Write a study of ours into a storage of Optuna's.
+
+    Parameters keep their dotted names; a `Choice` is a categorical of its options. Values, states, reported steps,
+    constraints and durations are kept, and a failed trial's reason as the user attribute `error`. Our log keeps how
+    long a trial took, not when: the trials stand one after the other, the last one ending now. Trials from before the
+    study moved to its present space are left out.
+
+    Args:
+        study: What to export; it stays as it is.
+        storage: Optuna's database URL or storage.
+        name: The study's name there; ours if left out.
+
+    Returns:
+        Optuna's study.
+
+    Raises:
+        StudyConflict: If the storage has a study of that name already.
+        InvalidInput: If two categories would be equal in Optuna (1 and 1.0).
+
+    Example:
+        >>> import optuna
+        >>> from seasoned import Float, Space, Study
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> ours = Study(Space(x=Float(0, 1)), name="line", seed=0)
+        >>> ours.optimize(lambda config: config["x"], trials=3)
+        >>> theirs = export(ours, optuna.storages.InMemoryStorage())
+        >>> theirs.study_name, len(theirs.trials), theirs.best_value == ours.best.value
+        ('line', 3, True)
+    """
+    name = study.name if name is None else name
+    distributions = {d.name: _distribution(d) for d in study.space.dimensions}
+    ledger = study._ledger  # noqa: SLF001 - the log is not public
+    outside = ledger.history.outside
+    trials = [trial for trial in study.trials if trial.number not in outside]
+    directions: list[Any] = list(study.directions)
+    try:
+        made = optuna.create_study(study_name=name, storage=storage, directions=directions)
+    except optuna.exceptions.DuplicatedStudyError as error:
+        raise StudyConflict(f"the storage has a study {name!r} already; give another name.") from error
+    reported = _reported(ledger)
+    start = dt.datetime.now() - dt.timedelta(seconds=sum(trial.seconds or 0.0 for trial in trials))  # noqa: DTZ005 - Optuna's own are naive
+    for trial in trials:
+        end = start + dt.timedelta(seconds=trial.seconds or 0.0)
+        made.add_trial(_frozen(study, trial, distributions, reported.get(trial.number, {}), (start, end)))
+        start = end
+    return made
+
+
+def _frozen(
+    study: Study,
+    trial: Trial,
+    distributions: dict[str, BaseDistribution],
+    reported: dict[int, float],
+    times: tuple[dt.datetime, dt.datetime],
+) -> optuna.trial.FrozenTrial:
+    flat = {name: _value(value) for name, value in study.space.flat(trial.config).items()}
+    return optuna.trial.FrozenTrial(
+        number=trial.number,
+        trial_id=-1,  # the storage gives one
+        state=_THEIRS[trial.state],
+        value=None,
+        values=None if trial.values is None else list(trial.values),
+        datetime_start=times[0],
+        datetime_complete=None if trial.state is TrialState.RUNNING else times[1],
+        params=flat,
+        distributions={key: distributions[key] for key in flat},
+        user_attrs={} if trial.error is None else {"error": trial.error},
+        system_attrs={"constraints": list(trial.constraints)} if trial.constraints else {},
+        intermediate_values=reported,
+    )
+
+
+def _reported(ledger: Ledger) -> dict[int, dict[int, float]]:
+    """Trial number -> step -> value, as the user sees it."""
+    sign = ledger.spec.signs[0]
+    found: dict[int, dict[int, float]] = {}
+    for event in ledger.log.read():
+        if isinstance(event, Reported):
+            found.setdefault(event.number, {})[event.step] = sign * event.value + 0.0
+    return found
+
+
+def _distribution(dimension: Dimension) -> BaseDistribution:
+    parameter = dimension.parameter
+    if isinstance(parameter, Categorical):
+        choices = [_value(choice) for choice in parameter.choices]
+        if any(choice in choices[:place] for place, choice in enumerate(choices)):
+            raise InvalidInput(
+                f"the categories {list(parameter.choices)} of {dimension.name!r} hold two that are equal in Optuna; "
+                f"name them with strings."
+            )
+        return optuna.distributions.CategoricalDistribution(choices)
+    if isinstance(parameter, Float):
+        return optuna.distributions.FloatDistribution(parameter.low, parameter.high, log=parameter.log)
+    return optuna.distributions.IntDistribution(parameter.low, parameter.high, log=parameter.log)
+
+
+def _value(value: Any) -> Any:
+    """A value that Optuna can store: tuples as JSON text."""
+    return value if isinstance(value, _PLAIN) else json.dumps(value)

@@ -1,0 +1,236 @@
+"""From define-by-run to a space: what Optuna's trials asked for, as a tree that samplers can search.
+
+Optuna never declares a space; each trial asks for its parameters while it runs. The trials so far tell which there are
+and when. A parameter hangs under a categorical one if that one's value decides, in all trials, whether the parameter
+was asked for. One that comes and goes for another reason (`for i in range(layers)`) stands at the root, and holds its
+default in the trials that did not ask for it. The more trials, the better the tree; a wrong one costs independent
+draws of what it does not foresee, and is built anew.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from seasoned.integrations.requirements import optuna
+from seasoned.space import Categorical, Choice, Float, Int, Space
+from seasoned.trials import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from optuna.distributions import BaseDistribution
+
+__all__ = ["View", "merged", "parameter_of", "view_of"]
+
+_WIDE: Final = 2**40  # wider integers are searched as floats, and rounded
+_Number: TypeAlias = "optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the trials so far say about the search space.
+
+    Attributes:
+        distributions: Optuna's distribution of each parameter, over all trials, in the order of first use.
+        parents: Parameter -> the categorical it hangs under and the indices of the choices under which it is asked
+            for; None at the root.
+        loose: Parameters at the root that not every trial asks for.
+        space: The tree. A parameter's name in there is `p` and its place in the order of first use; a categorical's
+            values are the indices of its choices.
+        mark: A number by which another process knows the same space.
+    """
+
+    distributions: Mapping[str, BaseDistribution]
+    parents: Mapping[str, tuple[str, frozenset[int]] | None]
+    loose: frozenset[str]
+    space: Space
+    mark: int
+
+    def config(self, params: Mapping[str, Any]) -> Config:
+        """A trial's parameters as a configuration; what it did not get to ask for holds its default."""
+        return Config(self._inside(None, params))
+
+    def _inside(self, under: tuple[str, int] | None, params: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for place, (name, distribution) in enumerate(self.distributions.items()):
+            if not _hangs(self.parents[name], under):
+                continue
+            value = inner(distribution, params[name]) if name in params else default_of(distribution)
+            if self._has_children(name):
+                found[f"p{place}"] = {str(value): self._inside((name, int(value)), params)}
+            else:
+                found[f"p{place}"] = value
+        return found
+
+    def _has_children(self, name: str) -> bool:
+        return any(parent is not None and parent[0] == name for parent in self.parents.values())
+
+    def params(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """A configuration's active parameters as Optuna has them."""
+        names = list(self.distributions)
+        found: dict[str, Any] = {}
+        for label, value in config.items():
+            name = names[int(label[1:])]
+            if isinstance(value, dict):
+                ((option, inside),) = value.items()
+                found |= {name: outer(self.distributions[name], int(option)), **self.params(inside)}
+            else:
+                found[name] = outer(self.distributions[name], value)
+        return found
+
+    def foresees(self, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> bool:
+        """Whether the trial asked for what the tree says, within the ranges it knows."""
+        asked = {name for name, given in distributions.items() if name in self.distributions or not given.single()}
+        if not asked <= set(self.distributions):
+            return False
+        known = self.distributions
+        if any(merged(known[name], distributions[name]) != known[name] for name in asked):
+            return False
+        return self._active(params) - self.loose == asked - self.loose
+
+    def _active(self, params: Mapping[str, Any]) -> set[str]:
+        found: set[str] = set()
+        for name, parent in self.parents.items():
+            if parent is None or (parent[0] in found and self._chosen(parent, params)):
+                found.add(name)
+        return found
+
+    def _chosen(self, parent: tuple[str, frozenset[int]], params: Mapping[str, Any]) -> bool:
+        return parent[0] in params and inner(self.distributions[parent[0]], params[parent[0]]) in parent[1]
+
+
+def _hangs(parent: tuple[str, frozenset[int]] | None, under: tuple[str, int] | None) -> bool:
+    """Whether a parameter stands at this place of the tree."""
+    if parent is None or under is None:
+        return parent is None and under is None
+    return parent[0] == under[0] and under[1] in parent[1]
+
+
+def view_of(trials: Sequence[tuple[Mapping[str, Any], Mapping[str, BaseDistribution]]]) -> View:
+    """The space that some trials (parameters and distributions, in the order of use) searched together."""
+    union: dict[str, BaseDistribution] = {}
+    for _, distributions in trials:
+        for name, distribution in distributions.items():
+            union[name] = merged(union[name], distribution) if name in union else distribution
+    union = {name: distribution for name, distribution in union.items() if not distribution.single()}
+    rows = [
+        {name: inner(union[name], value) for name, value in params.items() if name in union} for params, _ in trials
+    ]
+    parents = {name: _parent(name, union, rows) for name in union}
+    loose = frozenset(name for name in union if parents[name] is None and any(name not in row for row in rows))
+    space = _tree(None, union, parents)
+    return View(union, parents, loose, space, zlib.crc32(space.to_json().encode()))
+
+
+def _parent(
+    name: str, union: Mapping[str, BaseDistribution], rows: Sequence[Mapping[str, Any]]
+) -> tuple[str, frozenset[int]] | None:
+    """The categorical closest before the parameter whose value decides whether it is asked for."""
+    if all(name in row for row in rows):
+        return None
+    before = list(union)[: list(union).index(name)]
+    for candidate in reversed(before):
+        if not isinstance(union[candidate], optuna.distributions.CategoricalDistribution):
+            continue
+        if any(name in row and candidate not in row for row in rows):
+            continue
+        under = {row[candidate] for row in rows if name in row}
+        without = {row[candidate] for row in rows if candidate in row and name not in row}
+        if without and not under & without:
+            return candidate, frozenset(under)
+    return None
+
+
+def _tree(
+    under: tuple[str, int] | None,
+    union: Mapping[str, BaseDistribution],
+    parents: Mapping[str, tuple[str, frozenset[int]] | None],
+) -> Space:
+    found: dict[str, Float | Int | Categorical | Choice] = {}
+    for place, (name, distribution) in enumerate(union.items()):
+        if not _hangs(parents[name], under):
+            continue
+        parameter = parameter_of(distribution)
+        if any(parent is not None and parent[0] == name for parent in parents.values()):
+            assert isinstance(distribution, optuna.distributions.CategoricalDistribution)
+            options = {str(i): _tree((name, i), union, parents) for i in range(len(distribution.choices))}
+            found[f"p{place}"] = Choice(options)
+        else:
+            found[f"p{place}"] = parameter
+    return Space(found)
+
+
+# ----------------------------------------------------------------------------------- one parameter
+
+
+def merged(first: BaseDistribution, second: BaseDistribution) -> BaseDistribution:
+    """The distribution that covers both; Optuna lets a range change from trial to trial, the kind and choices not."""
+    if first == second or isinstance(first, optuna.distributions.CategoricalDistribution):
+        return first
+    assert isinstance(first, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)
+    assert isinstance(second, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)
+    low, high = min(first.low, second.low), max(first.high, second.high)
+    step = first.step if first.step == second.step and _on_grid(second.low - first.low, first.step) else None
+    log = first.log and second.log
+    if isinstance(first, optuna.distributions.IntDistribution):
+        return optuna.distributions.IntDistribution(int(low), int(high), log=log, step=int(step or 1))
+    return optuna.distributions.FloatDistribution(low, high, log=log, step=step)
+
+
+def _on_grid(distance: float, step: float | None) -> bool:
+    return step is None or abs(distance / step - round(distance / step)) < 1e-8
+
+
+def parameter_of(distribution: BaseDistribution) -> Float | Int | Categorical:
+    """Our parameter for it: a grid becomes the numbers of its points, a category its index."""
+    if isinstance(distribution, optuna.distributions.CategoricalDistribution):
+        return Categorical(tuple(range(len(distribution.choices))))
+    assert isinstance(distribution, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)
+    if _is_grid(distribution):
+        return Int(0, _points(distribution) - 1)
+    if isinstance(distribution, optuna.distributions.IntDistribution) and distribution.high - distribution.low < _WIDE:
+        return Int(distribution.low, distribution.high, log=distribution.log)
+    return Float(float(distribution.low), float(distribution.high), log=distribution.log)
+
+
+def _is_grid(distribution: _Number) -> bool:
+    whole = isinstance(distribution, optuna.distributions.IntDistribution)
+    return distribution.step is not None and not (whole and distribution.step == 1)
+
+
+def _points(distribution: _Number) -> int:
+    assert distribution.step is not None
+    return math.floor((distribution.high - distribution.low) / distribution.step + 1e-8) + 1
+
+
+def inner(distribution: BaseDistribution, value: Any) -> Any:
+    """Optuna's value as that of `parameter_of`, moved into its range."""
+    if isinstance(distribution, optuna.distributions.CategoricalDistribution):
+        return int(distribution.to_internal_repr(value))
+    assert isinstance(distribution, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)
+    if _is_grid(distribution):
+        assert distribution.step is not None
+        return min(_points(distribution) - 1, max(0, round((value - distribution.low) / distribution.step)))
+    inside = min(distribution.high, max(distribution.low, value))
+    return int(inside) if isinstance(parameter_of(distribution), Int) else float(inside)
+
+
+def outer(distribution: BaseDistribution, value: Any) -> Any:
+    """The way back."""
+    if isinstance(distribution, optuna.distributions.CategoricalDistribution):
+        return distribution.choices[int(value)]
+    assert isinstance(distribution, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)
+    if _is_grid(distribution):
+        assert distribution.step is not None
+        value = min(distribution.high, distribution.low + value * distribution.step)
+    if isinstance(distribution, optuna.distributions.IntDistribution):
+        return min(distribution.high, max(distribution.low, round(value)))
+    return float(value)
+
+
+def default_of(distribution: BaseDistribution) -> Any:
+    """The default of `parameter_of`."""
+    return parameter_of(distribution).default

@@ -1,0 +1,14 @@
+"""The libraries that integrations stand on, or the error that says how to get them."""
+
+from __future__ import annotations
+
+from seasoned.errors import MissingExtra
+
+try:
+    import optuna
+except ImportError as error:
+    raise MissingExtra(
+        f"optuna cannot be imported ({error}); install it with: pip install 'seasoned[optuna]'."
+    ) from error
+
+__all__ = ["optuna"]

@@ -1,0 +1,276 @@
+"""Our samplers inside Optuna: define-by-run and conditional spaces, failures, many drivers, determinism."""
+
+# ruff: noqa: E402  # first it is looked whether optuna is there
+from __future__ import annotations
+
+import doctest
+import json
+import math
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install 'seasoned[optuna]'")
+
+import seasoned.integrations.optuna as module
+from seasoned import samplers
+from seasoned.errors import InvalidInput
+from seasoned.integrations.optuna import NOTE, SeasonedSampler
+from seasoned.integrations.optuna_space import inner, outer, parameter_of, view_of
+from seasoned.samplers import Bayes, Genetic, Grid, Random, Sobol
+from seasoned.trials import WarmStart
+
+SAMPLERS = [
+    kind()
+    for kind in (getattr(samplers, name) for name in samplers.__all__)
+    if kind not in (samplers.Sampler, samplers.Suggestion)
+]
+COMPLETE = optuna.trial.TrialState.COMPLETE
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+def conditional(trial):
+    """A categorical with branches, one inside another, an integer that says how many, a grid, a log scale."""
+    lr = trial.suggest_float("lr", 1e-4, 1e-1, log=True)
+    optimizer = trial.suggest_categorical("optimizer", ["sgd", "adam", None])
+    units = [trial.suggest_int(f"units.{layer}", 4, 64, step=4) for layer in range(trial.suggest_int("layers", 1, 3))]
+    value = (math.log10(lr) + 2) ** 2 + sum((unit - 32) ** 2 for unit in units) / 1000
+    if optimizer == "sgd":
+        return value + trial.suggest_float("momentum", 0, 1) ** 2
+    if optimizer == "adam":
+        free = trial.suggest_categorical("free", [True, False])
+        return value + (trial.suggest_float("beta", 0, 1, step=0.25) if free else 0.5)
+    return value + 1
+
+
+def study_of(sampler, **options):
+    return optuna.create_study(sampler=sampler, **options)
+
+
+def params_of(study):
+    return [trial.params for trial in study.trials]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda sampler: type(sampler).__name__)
+def test_every_sampler_searches_a_conditional_space(sampler):
+    study = study_of(SeasonedSampler(sampler, seed=1))
+    study.optimize(conditional, n_trials=14)
+    assert all(trial.state is COMPLETE for trial in study.trials)
+    assert any(NOTE in trial.system_attrs for trial in study.trials)
+    assert len({str(params) for params in params_of(study)}) > 7
+
+
+def test_the_tree_is_found():
+    study = study_of(SeasonedSampler(Random(), seed=1))
+    study.optimize(conditional, n_trials=60)
+    view = view_of([(trial.params, trial.distributions) for trial in study.trials])
+    assert view.parents["momentum"] == ("optimizer", frozenset({0}))
+    assert view.parents["free"] == ("optimizer", frozenset({1}))
+    assert view.parents["beta"] == ("free", frozenset({0}))
+    assert view.loose == {"units.1", "units.2"}
+    for trial in study.trials:
+        config = view.config(trial.params)
+        assert view.space.contains(config)
+        back = view.params(config)
+        assert {name: back[name] for name in trial.params} == pytest.approx(trial.params)
+        assert set(back) - set(trial.params) <= view.loose
+
+
+def test_once_the_space_is_known_all_parameters_are_the_samplers():
+    study = study_of(SeasonedSampler(Genetic(), seed=3))
+    study.optimize(conditional, n_trials=60)
+    view = view_of([(trial.params, trial.distributions) for trial in study.trials[:40]])
+    for trial in study.trials[50:]:
+        note = json.loads(trial.system_attrs[NOTE])["params"]
+        suggested = {name: view.distributions[name].to_external_repr(value) for name, value in note.items()}
+        assert {name: suggested[name] for name in trial.params} == trial.params
+
+
+def test_a_model_learns_from_what_optuna_stores():
+    """Bayes on a parabola in 2-D: 30 trials come closer than 1e-2, of which random search is 10 times short."""
+    study = study_of(SeasonedSampler(Bayes(), seed=0), direction="maximize")
+    study.optimize(
+        lambda t: -((t.suggest_float("x", -5, 5) - 1) ** 2) - (t.suggest_float("y", -5, 5) + 2) ** 2, n_trials=30
+    )
+    assert study.best_value > -1e-2
+
+
+def test_a_seed_determines_the_trials():
+    studies = [study_of(SeasonedSampler(Genetic(), seed=seed)) for seed in (5, 5, 6)]
+    for study in studies:
+        study.optimize(conditional, n_trials=20)
+    assert params_of(studies[0]) == params_of(studies[1])
+    assert params_of(studies[0]) != params_of(studies[2])
+
+
+def test_resuming_in_another_process_gives_the_same_trials(tmp_path):
+    whole = study_of(SeasonedSampler(Genetic(), seed=5))
+    whole.optimize(conditional, n_trials=16)
+    url = f"sqlite:///{tmp_path}/optuna.db"
+    for goal in (5, 11, 16):
+        study = study_of(SeasonedSampler(Genetic(), seed=5), storage=url, study_name="s", load_if_exists=True)
+        study.optimize(conditional, n_trials=goal - len(study.trials))
+    assert params_of(study) == params_of(whole)
+
+
+def test_failed_pruned_and_infinite_trials_are_no_obstacle():
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        if trial.number % 4 == 1:
+            raise ValueError("no")
+        if trial.number % 4 == 2:
+            trial.report(x, 1)
+            raise optuna.TrialPruned
+        y = trial.suggest_float("y", 0, 1)
+        return math.inf if trial.number % 4 == 3 else x + y
+
+    for sampler in (Bayes(), Genetic()):
+        study = study_of(SeasonedSampler(sampler, seed=1))
+        study.optimize(objective, n_trials=20, catch=(ValueError,))
+        assert len(study.trials) == 20
+        assert math.isfinite(study.best_value)
+
+
+def test_only_failures_are_survived():
+    study = study_of(SeasonedSampler(Bayes(), seed=1))
+
+    def objective(trial):
+        trial.suggest_float("x", 0, 1)
+        raise ValueError("no")
+
+    study.optimize(objective, n_trials=5, catch=(ValueError,))
+    assert len({trial.params["x"] for trial in study.trials}) == 5
+
+
+def test_a_growing_space_is_taken_up():
+    study = study_of(SeasonedSampler(Genetic(), seed=1))
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=10)
+    study.optimize(lambda t: t.suggest_float("x", -1, 2) + t.suggest_int("k", 0, 3), n_trials=20)
+    assert min(trial.params["x"] for trial in study.trials) < 0
+    assert max(trial.params["x"] for trial in study.trials[10:]) > 1
+
+
+def test_parameters_with_one_value_and_enqueued_trials():
+    study = study_of(SeasonedSampler(Genetic(), seed=1))
+    study.enqueue_trial({"x": 0.25})
+    study.optimize(lambda t: t.suggest_float("x", 0, 1) + t.suggest_int("one", 3, 3), n_trials=8)
+    assert study.trials[0].params == {"x": 0.25, "one": 3}
+    assert all(trial.params["one"] == 3 for trial in study.trials)
+
+
+@pytest.mark.parametrize("sampler", [Genetic(), Bayes()], ids=["genetic", "bayes"])
+def test_threads_share_a_study(sampler):
+    study = study_of(SeasonedSampler(sampler, seed=1))
+    study.optimize(conditional, n_trials=16, n_jobs=4)
+    assert sorted(trial.number for trial in study.trials) == list(range(16))
+    assert all(trial.state is COMPLETE for trial in study.trials)
+
+
+def test_running_trials_of_others_are_pending(tmp_path):
+    """Two drivers that ask before either tells get different points, though the sampler would choose the same."""
+    url = f"sqlite:///{tmp_path}/optuna.db"
+    drivers = [
+        study_of(SeasonedSampler(Bayes(), seed=4), storage=url, study_name="s", load_if_exists=True) for _ in range(2)
+    ]
+    space = {"x": optuna.distributions.FloatDistribution(0, 1), "k": optuna.distributions.IntDistribution(0, 5)}
+    for _ in range(6):
+        trial = drivers[0].ask(space)
+        drivers[0].tell(trial, (trial.params["x"] - 0.3) ** 2 + trial.params["k"])
+    asked = [driver.ask(space) for _ in range(3) for driver in drivers]
+    assert len({(trial.params["x"], trial.params["k"]) for trial in asked}) == 6
+    for trial in asked:
+        drivers[0].tell(trial.number, 1.0)
+
+
+def test_several_objectives():
+    study = study_of(SeasonedSampler(Genetic(), seed=1), directions=["minimize", "maximize"])
+    study.optimize(lambda t: (t.suggest_float("x", 0, 1), t.params["x"] - t.suggest_float("y", 0, 1)), n_trials=30)
+    assert len(study.best_trials) > 1
+    assert min(trial.params["y"] for trial in study.best_trials) < 0.1
+
+
+def test_constraints_reach_optuna_and_the_sampler():
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        trial.set_user_attr("limit", 0.5 - x)
+        return x
+
+    study = study_of(SeasonedSampler(Genetic(), seed=2, constraints_func=lambda t: (t.user_attrs["limit"],)))
+    study.optimize(objective, n_trials=50)
+    assert study.best_trial.params["x"] >= 0.5
+    late = [trial.params["x"] >= 0.5 for trial in study.trials[-20:]]
+    assert sum(late) > 10  # what minimises without the constraint goes below
+    with pytest.raises(InvalidInput, match="NaN"):
+        study_of(SeasonedSampler(Random(), constraints_func=lambda t: (math.nan,))).optimize(objective, n_trials=1)
+
+
+def test_a_plan_that_ends_stops_the_study():
+    study = study_of(SeasonedSampler(Grid(), seed=1))
+    study.optimize(lambda t: len(t.suggest_categorical("kind", ["a", "bb", "ccc"])), n_trials=30)
+    assert len(study.trials) == 5  # one before the space is known, the three of the grid, and the one that stops
+    assert {trial.params["kind"] for trial in study.trials} == {"a", "bb", "ccc"}
+
+
+def test_another_study_begins_anew():
+    sampler = SeasonedSampler(Genetic(), seed=1)
+    first = study_of(sampler, study_name="a")
+    first.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=6)
+    second = study_of(sampler, study_name="b")
+    second.optimize(lambda t: t.suggest_float("z", 5, 6), n_trials=6)
+    assert set(second.best_params) == {"z"}
+
+
+def test_it_can_be_pickled_and_has_a_default():
+    sampler = pickle.loads(pickle.dumps(SeasonedSampler(seed=3)))
+    study = study_of(sampler)
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=3)
+    assert len(study.trials) == 3
+
+
+def test_a_warm_start_is_refused():
+    with pytest.raises(InvalidInput, match="enqueue_trial"):
+        SeasonedSampler(Sobol(warm_start=WarmStart(configurations=({"x": 1},))))
+
+
+@pytest.mark.parametrize(
+    ("distribution", "values"),
+    [
+        (optuna.distributions.FloatDistribution(-1, 2), (-1.0, 0.3, 2.0)),
+        (optuna.distributions.FloatDistribution(1e-5, 1e-1, log=True), (1e-5, 1e-3)),
+        (optuna.distributions.FloatDistribution(0.1, 0.7, step=0.1), (0.1, 0.4, 0.7)),
+        (optuna.distributions.IntDistribution(1, 1000, log=True), (1, 31, 1000)),
+        (optuna.distributions.IntDistribution(3, 19, step=4), (3, 7, 19)),
+        (optuna.distributions.IntDistribution(-(2**50), 2**50), (-(2**50), 0, 2**50)),
+        (optuna.distributions.CategoricalDistribution([None, True, 1.5, "x"]), (None, True, 1.5, "x")),
+    ],
+    ids=str,
+)
+def test_values_go_there_and_back(distribution, values):
+    parameter = parameter_of(distribution)
+    for value in values:
+        coordinate = parameter.to_unit(inner(distribution, value))
+        assert outer(distribution, parameter.from_unit(coordinate)) == pytest.approx(value)
+    for unit in (0.0, 0.37, 1.0):
+        assert distribution._contains(distribution.to_internal_repr(outer(distribution, parameter.from_unit(unit))))
+
+
+def test_the_example_runs():
+    found = doctest.testmod(module)
+    assert found.attempted >= 4
+    assert found.failed == 0
+
+
+def test_without_optuna_the_error_says_what_to_install():
+    code = "import sys; sys.modules['optuna'] = None; import seasoned.integrations.optuna"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "MissingExtra" in run.stderr
+    assert "pip install 'seasoned[optuna]'" in run.stderr
