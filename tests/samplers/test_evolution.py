@@ -99,7 +99,7 @@ def test_countable_spaces_are_not_repeated_before_they_are_searched(name):
     goal = distance(space, space.sample(np.random.default_rng(1)))
     log, _ = drive(SAMPLERS[name], goal, 300, StudySpec(space, budget=300, seed=2))
     assert len(set(configs(log))) > 100
-    assert best_of(log) < 0.01
+    assert best_of(log) < 0.07  # at most one step of `level` or two of `depth` away
 
 
 @every

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -79,8 +80,11 @@ def mutated(
         else:
             step = float(np.exp(rng.uniform(_FINEST, _COARSEST)) * rng.standard_normal())
             least = 1.0 / genes.levels[index] if genes.levels[index] else 0.0
-            child[index] += np.copysign(max(abs(step), least), step)
-    return _reflected(child)
+            step = math.copysign(max(abs(step), least), step)
+            child[index] = _folded(child[index] + step)
+            if least and genes.bin_of(index, child[index]) == genes.bin_of(index, point[index]):
+                child[index] = _folded(point[index] - step)  # mirrored at a face onto itself
+    return child
 
 
 def _active(genes: Genes, point: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -92,6 +96,12 @@ def _active(genes: Genes, point: NDArray[np.float64]) -> NDArray[np.bool_]:
         if parent >= 0:
             active[index] = active[parent] and genes.bin_of(parent, point[parent]) == genes.bins[index]
     return active
+
+
+def _folded(coordinate: float) -> float:
+    """The coordinate mirrored at the ends of the unit interval."""
+    folded = abs(coordinate) % 2.0
+    return 2.0 - folded if folded > 1.0 else folded
 
 
 def _reflected(point: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -60,7 +60,7 @@ class DifferentialState:
         history: Successful pairs (F, CR), one entry per generation in turn; CR is -1 once no crossover helped.
         entry: Which entry of the history is next.
         successes: (F, CR, gain) of the present generation's successes.
-        aged: Trials ended in the present generation.
+        aged: Trials that competed in the present generation.
         ended: Trials ended in all.
         start: Place of the trial with which the present population begins.
     """
@@ -229,7 +229,7 @@ def _categories(
 
 def _selected(state: DifferentialState, ended: Evaluated) -> DifferentialState:
     """The state after a trial has competed: with its own member, or with the worst if that is gone."""
-    state = replace(state, ended=state.ended + 1, aged=state.aged + 1)
+    state = replace(state, ended=state.ended + 1, aged=state.aged + (ended.note is not None))
     row, scale, rate = ended.note or (-1, 0.0, 0.0)
     if row not in state.alive:
         return _joined(state, ended)

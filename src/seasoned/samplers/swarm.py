@@ -93,9 +93,10 @@ class ParticleSwarm(Sampler[SwarmState]):
 
     With x and v a particle's position and velocity, p its best point and l the best of it and its two neighbours,
     `v <- 0.7298 v + 1.49618 r_1 (p - x) + 1.49618 r_2 (l - x)`, `x <- x + v`, r_1 and r_2 uniform per coordinate; at a
-    wall it turns at half its speed. A coordinate without order has no velocity: it stays or takes p's or l's value, now
-    and then any. A swarm that stands still begins anew, opposite of where it was. A trial's tag holds its particle,
-    position and velocity. Infeasible trials lose by Deb's rules.
+    wall it turns at half its speed, and where x is p and l its speed changes by a factor uniform in [0.5, 1.5]. A
+    coordinate without order has no velocity: it stays or takes p's or l's value, now and then any. A swarm that stands
+    still begins anew, opposite of where it was. A trial's tag holds its particle, position and velocity. Infeasible
+    trials lose by Deb's rules.
 
     Args:
         population: Particles; by default 0.4 sqrt(budget), at least 6 and at most 40.
@@ -180,6 +181,8 @@ def _flown(
     x, own = particle.position, particle.best
     pulls = _PULL * rng.random((2, len(x)))
     velocity = _KEPT * particle.velocity + pulls[0] * (own - x) + pulls[1] * (local - x)
+    alone = np.abs(own - x) + np.abs(local - x) < _COLLAPSED  # nothing pulls: without a draw all drivers would meet
+    velocity = np.where(alone, velocity * (0.5 + rng.random(len(x))), velocity)
     position = x + velocity
     if state.genes.mixed:
         nominal = state.genes.nominal
