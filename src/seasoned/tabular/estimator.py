@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -22,6 +23,7 @@ from seasoned.tabular.measure import FUNCTION
 from seasoned.tabular.metrics import resolve, to_plain
 from seasoned.tabular.replay import sample
 from seasoned.tabular.settings import SearchSettings
+from seasoned.tabular.stopping import Stop
 from seasoned.tabular.tables import has_names, to_frame, to_series
 from seasoned.tabular.target import encode, read_target
 
@@ -81,7 +83,13 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         Raises:
             InvalidInput: If the table, the target or a parameter breaks a rule; the sentence says which.
         """
-        started = time.monotonic()
+        started, stop = time.monotonic(), Stop()
+        with stop.listening():  # from the first moment, for what comes before the search can take seconds
+            self._fit(X, y, started, stop, resume=resume)
+        self.stopped_by_ = stop.name
+        return self
+
+    def _fit(self, X: Any, y: Any, started: float, stop: Stop, *, resume: bool) -> None:
         self._check_parameters()
         frame = to_frame(X)
         if frame.shape[1] == 0:
@@ -93,14 +101,11 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
                 "pass one target a row."
             )
         frame = frame[target.kept].reset_index(drop=True)
-        budget = self._budget(started)
-        with budget.stop.listening():
-            fitted = fit_table(frame, target, self._settings(), budget, resume=resume)
-        self.stopped_by_ = budget.stop.name
+        budget = replace(self._budget(started), stop=stop)
+        fitted = fit_table(frame, target, self._settings(), budget, resume=resume)
         self.n_features_in_ = frame.shape[1]
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
         self.restore(fitted, sample(frame, fitted.plan.schema))
-        return self
 
     def restore(self, fitted: Fitted, rows: pd.DataFrame | None = None) -> None:
         """Take the state of a finished fit, as `load` does.
@@ -112,6 +117,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         names = [column.name for column in fitted.plan.schema.columns]
         self.fitted_ = fitted
         self.rows_ = rows
+        self.stopped_by_ = None
         self.n_features_in_ = len(names)
         self.feature_names_in_ = np.array(names, dtype=object)
 

@@ -75,7 +75,7 @@ def read_target(y: Any, task: Literal["classification", "regression"]) -> Target
     from sklearn.exceptions import DataConversionWarning
 
     if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
-        warnings.warn(_COLUMN, DataConversionWarning, stacklevel=3)
+        warnings.warn(_COLUMN, DataConversionWarning, stacklevel=4)
     series = to_series(y)
     kept = series.notna().to_numpy(dtype=np.bool_)
     if not len(series):
