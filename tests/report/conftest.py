@@ -55,7 +55,10 @@ def data():
         metric="roc_auc",
         greater_is_better=True,
         trials=trials(),
-        columns=(ColumnRow("age", "number", "The number."), ColumnRow("same", "dropped", "Left out: one value.")),
+        columns=(
+            ColumnRow("age", "numeric", "The number."),
+            ColumnRow("same", "constant", "Left out: one value.", dropped=True),
+        ),
         members=(MemberRow("lightgbm", 0.75, 0.87, 1), MemberRow("linear", 0.25, 0.71, 0, {"penalty": 1.0})),
         classes=("no", "yes"),
         score=0.88,

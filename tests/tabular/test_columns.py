@@ -25,8 +25,8 @@ def plan_of(frame):
 
 def test_kinds_of_a_messy_table():
     expected = {
-        "size": "number", "count": "number", "colour": "category", "day": "date", "when": "date", "note": "text",
-        "price": "number", "flag": "number", "kind [a]": "category", "same": "dropped",
+        "size": "numeric", "count": "numeric", "colour": "category", "day": "date", "when": "date", "note": "text",
+        "price": "numeric", "flag": "boolean", "kind [a]": "category", "same": "constant",
     }  # fmt: skip
     assert kinds(messy()[0]) == expected
 
@@ -35,24 +35,24 @@ def test_kinds_of_a_messy_table():
     ("values", "kind"),
     [
         ([1, "a", None], "category"),
-        ([Decimal("1.5"), Decimal(2), None], "number"),
-        ([True, False, None], "number"),
+        ([Decimal("1.5"), Decimal(2), None], "numeric"),
+        ([True, False, None], "boolean"),
         ([dt.date(2020, 1, 1), dt.date(2021, 1, 1), None], "date"),
-        (pd.array([1, None, 3], dtype="Int64"), "number"),
-        (pd.array([True, None, False], dtype="boolean"), "number"),
+        (pd.array([1, None, 3], dtype="Int64"), "numeric"),
+        (pd.array([True, None, False], dtype="boolean"), "boolean"),
         (pd.to_datetime(["2020-01-01", "2021-01-01", None]).tz_localize("Europe/Berlin"), "date"),
-        (pd.to_timedelta([1, 2, None], unit="h"), "number"),
+        (pd.to_timedelta([1, 2, None], unit="h"), "numeric"),
         (pd.period_range("2020-01", periods=3, freq="M"), "date"),
         (pd.arrays.IntervalArray.from_breaks([0, 1, 2, 3]), "category"),
         ([[1], [2], [1]], "category"),
         (pd.Categorical([3, 1, 3]), "category"),
-        (pd.arrays.SparseArray([0.0, 0.0, 1.0]), "number"),
-        (np.array([1, 2, 3], dtype=np.float16), "number"),
-        (["?", "N/A", "7"], "number"),
+        (pd.arrays.SparseArray([0.0, 0.0, 1.0]), "boolean"),
+        (np.array([1, 2, 3], dtype=np.float16), "numeric"),
+        (["?", "N/A", "7"], "numeric"),
         (["2020-01-01T10:00:00", "2020-01-02T11:30:00", ""], "date"),
-        ([np.inf, 1.0, 2.0], "number"),
+        ([np.inf, 1.0, 2.0], "numeric"),
         (["same", None, "same"], "category"),
-        ([None, None, None], "dropped"),
+        ([None, None, None], "constant"),
     ],
 )
 def test_odd_columns(values, kind):

@@ -15,23 +15,29 @@ if TYPE_CHECKING:
 
 __all__ = ["column_rows"]
 
-_DROPPED: Final = "Left out: the same value in every row, or none at all."
 _NUMBER: Final = "The number; for linear models scaled, with the median where it is missing."
+_BOOLEAN: Final = "0 for no, 1 for yes."
+_WORDS: Final = frozenset({"no/yes", "false/true", "n/y", "f/t", "off/on"})
 _DATE: Final = "8 numbers: year, month, day, day of the week and of the year, hour, minute, days since 2000."
 
 
 def column_rows(plan: ColumnPlan) -> tuple[ColumnRow, ...]:
     """A row for each column of the table, in its order."""
     encoders = {encoder.name: encoder for encoder in plan.encoders}
-    return tuple(ColumnRow(column.name, column.kind, _became(column, encoders)) for column in plan.schema.columns)
+    return tuple(
+        ColumnRow(column.name, column.kind, _became(column, encoders), dropped=column.reason is not None)
+        for column in plan.schema.columns
+    )
 
 
 def _became(column: Column, encoders: Mapping[str, object]) -> str:
     encoder = encoders.get(column.name)
-    if encoder is None:
-        return _DROPPED
-    if column.kind == "number":
-        return _NUMBER
+    if column.reason is not None:
+        return f"Left out. {column.reason}"
+    if column.kind == "boolean":
+        return _BOOLEAN if column.format not in _WORDS else f"{_BOOLEAN} Written as {column.format}."
+    if column.kind == "numeric":
+        return _NUMBER if column.format in {None, "plain"} else f"{_NUMBER} Written like {column.format}."
     if column.kind == "date":
         return _DATE if column.format is None else f"{_DATE} Read as {column.format}."
     if isinstance(encoder, TextColumn):

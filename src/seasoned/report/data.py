@@ -66,18 +66,15 @@ class ColumnRow:
 
     Attributes:
         name: The column's name.
-        kind: number, category, text, date ... or dropped.
-        became: What models get instead of it, or why it was dropped.
+        kind: numeric, boolean, category, text, date, id or constant.
+        became: What models get instead of it, or why it is left out.
+        dropped: Whether no model sees it.
     """
 
     name: str
     kind: str
     became: str
-
-    @property
-    def dropped(self) -> bool:
-        """Whether no model sees it."""
-        return self.kind == "dropped"
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

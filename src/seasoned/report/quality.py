@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["importance", "predictions"]
 
 _FEW: Final = 4  # classes whose confusion matrix fits into half of the page
+_MANY: Final = 10  # classes from which on its cells are small, so that it fits at all
 
 
 def predictions(data: ReportData) -> Section:
@@ -109,9 +110,9 @@ def _confusion(data: ReportData, known: Predictions) -> Markup:
         tag("tr", tag("th", short(label, 18), scope="row", title=label), *_cells(counts, index))
         for index, (label, counts) in enumerate(zip(found.labels, found.counts, strict=True))
     ]
-    table = tag(
-        "table", head, tag("tbody", *rows), class_="confusion few" if len(found.labels) <= _FEW else "confusion"
-    )
+    count = len(found.labels)
+    size = " few" if count <= _FEW else " many" if count > _MANY else ""
+    table = tag("table", head, tag("tbody", *rows), class_=f"confusion{size}")
     caption = tag(
         "figcaption",
         tag("h3", "Which classes are confused?"),

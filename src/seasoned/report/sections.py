@@ -155,14 +155,14 @@ def members(data: ReportData) -> Section | None:
 def columns(data: ReportData) -> Section:
     """What the schema saw, and what became of it."""
     dropped = sum(column.dropped for column in data.columns)
-    note = f"{plural(len(data.columns), 'column')}; {dropped or 'none'} left out."
+    note = f"{plural(len(data.columns), 'column')}; {dropped or 'none'} left out{', named first' if dropped else ''}."
     rows = [
         (
             tag("span", c.name, class_="long"),
             tag("span", c.kind, class_="kind dropped" if c.dropped else "kind"),
             c.became,
         )
-        for c in data.columns[:_MOST]
+        for c in sorted(data.columns, key=lambda column: not column.dropped)[:_MOST]
     ]
     note += f" The first {_MOST} are shown." if len(data.columns) > _MOST else ""
     return Section(

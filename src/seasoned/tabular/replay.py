@@ -88,7 +88,7 @@ def replay(rows: pd.DataFrame | None, stored: Mapping[str, Any] | None, fitted: 
 
 
 def _predict(rows: pd.DataFrame, fitted: Fitted) -> np.ndarray[Any, Any]:
-    dropped = {column.name: None for column in fitted.plan.schema.columns if column.kind == "dropped"}
+    dropped = {column.name: None for column in fitted.plan.schema.columns if column.reason is not None}
     return fitted.predict(rows.assign(**dropped))
 
 
@@ -103,7 +103,7 @@ def _to_json(column: pd.Series[Any]) -> list[Any]:
 def _from_json(kind: str, values: list[Any]) -> Any:
     import pandas as pd
 
-    if kind == "number":
+    if kind in {"numeric", "boolean"}:
         return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     if kind == "date":
         ticks = [np.iinfo(np.int64).min if value is None else value for value in values]  # the integer that is NaT

@@ -1,17 +1,28 @@
-"""What each column is, decided once per table, and every column in canonical form.
+"""What each column is, decided once per table, and every column read as that.
 
-Kinds: *number* (float64), *category* (text with few levels), *text* (text with many), *date* (datetime64, UTC).
-Columns that hold nothing (all missing, or one value throughout) are left out. The decision is plain data (JSON), so a
-table at predict time is read exactly as the table at fit time, whatever its dtypes are now.
+Kinds: *numeric* and *boolean* (float64), *category* (text with few levels), *text* (text with many), *date*
+(datetime64, UTC), *id* (says who the row is), *constant* (the same in all rows, or nothing). The last two are left out,
+and so is a column that repeats another one; the schema says why. The decision is plain data (JSON), so a table at
+predict time is read exactly as the table at fit time, whatever its dtypes are now.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.canonical import canonical, numbers_as_words
+from seasoned.tabular.identity import duplicates, fingerprint, identifier
+from seasoned.tabular.written import (
+    boolean_style,
+    date_style,
+    number_style,
+    read_booleans,
+    read_dates,
+    read_numbers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,18 +33,26 @@ __all__ = ["Column", "Kind", "Schema", "read"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-Kind = Literal["number", "category", "text", "date", "dropped"]
+Kind = Literal["numeric", "boolean", "category", "text", "date", "id", "constant"]
 FEW = 100  # levels up to which text counts as a category: one-hot columns stay few, LightGBM splits them natively
-MISSING_WORDS = frozenset({"", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "null", "NULL", "none", "None"})
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, its kind and, for dates that came as text, their format."""
+    """One column.
+
+    Attributes:
+        name: Its name.
+        kind: What it is.
+        format: How it is written, where that is not as its kind usually is: the format of dates that came as text, the
+            style of numbers ("plain", "1,234.5", "1.234,5"), or the two words of a boolean ("no/yes").
+        reason: Why it is left out, as a sentence; None if it is used.
+    """
 
     name: str
     kind: Kind
     format: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +68,37 @@ class Schema:
         Raises:
             InvalidInput: If no column holds anything that differs between rows.
         """
-        columns = tuple(_infer(str(name), frame[name]) for name in frame.columns)
-        dropped = [column.name for column in columns if column.kind == "dropped"]
-        if len(dropped) == len(columns):
+        found, marks, reasons = [], {}, {}
+        for name in map(str, frame.columns):  # one by one, so that no second copy of the table is in memory
+            plain = canonical(frame[name])
+            column = _infer(name, plain, str(frame[name].dtype) == "category")
+            found.append(column)
+            if column.reason is None:
+                marks[name] = fingerprint(plain)
+                reasons[name] = identifier(name, column.kind, _read_plain(column, plain))
+        if not marks:
             raise InvalidInput(
-                f"none of the {len(columns)} feature(s) differs between rows; add a column that carries information."
+                f"none of the {len(found)} feature(s) differs between rows; add a column that carries information."
             )
-        if dropped:
-            logger.info("%d column(s) hold one value only and are left out: %s", len(dropped), ", ".join(dropped))
+        twins = duplicates(marks, lambda name: canonical(frame[name]))
+        if all(reasons[name] for name in marks.keys() - twins.keys()):
+            reasons = {}  # nothing else would remain
+        columns = tuple(_left_out(column, reasons.get(column.name), twins.get(column.name)) for column in found)
+        for column in columns:
+            if column.reason:
+                logger.info("the column %r is left out: %s", column.name, column.reason)
         return cls(columns)
 
     @property
     def used(self) -> tuple[Column, ...]:
         """The columns that carry information."""
-        return tuple(column for column in self.columns if column.kind != "dropped")
+        return tuple(column for column in self.columns if column.reason is None)
 
     def apply(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The used columns in canonical form; extra columns and another order do not matter.
 
         Raises:
-            InvalidInput: If a column is missing; it is named.
+            InvalidInput: If a column that is used is missing; it is named.
         """
         import pandas as pd
 
@@ -76,8 +106,8 @@ class Schema:
         return pd.DataFrame({column.name: read(column, frame[column.name]) for column in self.used}, copy=False)
 
     def check(self, frame: pd.DataFrame) -> None:
-        """Raise InvalidInput if a column is missing; it is named."""
-        missing = [column.name for column in self.columns if column.name not in frame.columns]
+        """Raise InvalidInput if a column that is used is missing; it is named."""
+        missing = [column.name for column in self.used if column.name not in frame.columns]
         if missing:
             raise InvalidInput(
                 f"the table lacks the column(s) {', '.join(map(repr, missing))} that the model was fitted on; add "
@@ -94,137 +124,61 @@ class Schema:
         return cls(tuple(Column(**column) for column in columns))
 
 
-def _infer(name: str, series: pd.Series[Any]) -> Column:
-    plain = canonical(series)
+def _infer(name: str, plain: pd.Series[Any], categorical: bool) -> Column:
+    """The kind of a column in canonical form; one that is declared as categories is not read as numbers or dates."""
     levels = plain.nunique(dropna=True)
-    if levels == 0 or (levels == 1 and not plain.isna().any()):
-        return Column(name, "dropped")
+    if levels == 0:
+        return Column(name, "constant", reason="All of its cells are empty.")
+    if levels == 1 and not plain.isna().any():
+        return Column(name, "constant", reason="It has the same value in every row.")
     if plain.dtype.kind == "f":
-        return Column(name, "number")
+        return Column(name, "boolean" if plain.dropna().isin((0.0, 1.0)).all() else "numeric")
     if plain.dtype.kind == "M":
         return Column(name, "date")
-    if str(series.dtype) != "category":
-        if _is_numeric_text(plain):
-            return Column(name, "number")
-        if (date_format := _date_format(plain)) is not None:
-            return Column(name, "date", date_format)
+    if levels == 2 and (words := boolean_style(plain)) is not None:
+        return Column(name, "boolean", words)
+    if not categorical:
+        if (style := number_style(plain)) is not None:
+            return _written_numbers(name, read_numbers(plain, style), style)
+        if (style := date_style(plain)) is not None:
+            return Column(name, "date", style)
     return Column(name, "category" if levels <= FEW else "text")
 
 
-def _is_numeric_text(text: pd.Series[Any]) -> bool:
-    import pandas as pd
-
-    present = text.dropna()
-    return bool(pd.to_numeric(present.head(100), errors="coerce").notna().all()) and bool(
-        pd.to_numeric(present, errors="coerce").notna().all()
-    )
+def _written_numbers(name: str, values: pd.Series[Any], style: str) -> Column:
+    return Column(name, "boolean" if values.dropna().isin((0.0, 1.0)).all() else "numeric", style)
 
 
-def _date_format(text: pd.Series[Any]) -> str | None:
-    """The format that all values share, by skrub's inference; None if they are no dates."""
-    if not text.dropna().head(100).str.contains(r"\d", regex=True).all():
-        return None  # no date without a digit; saves the import for most tables
-    from skrub import ToDatetime
-    from skrub.core import RejectColumn
-
-    reader = ToDatetime()
-    try:
-        reader.fit_transform(text.rename("date"))
-    except RejectColumn:
-        return None
-    return str(reader.format_)
-
-
-def canonical(series: pd.Series[Any]) -> pd.Series[Any]:
-    """Values as float64, datetime64 (UTC, without zone) or text; missing ones and infinities as NaN or NaT."""
-    import pandas as pd
-    from pandas.api import types
-
-    dtype = series.dtype
-    if isinstance(dtype, pd.SparseDtype):
-        return canonical(pd.Series(series.to_numpy(), name=series.name))
-    if isinstance(dtype, pd.CategoricalDtype):
-        return _text(series.astype(object))
-    if types.is_complex_dtype(dtype):
-        raise InvalidInput(f"the column {series.name!r} is complex; pass its real and imaginary parts as two columns.")
-    if types.is_bool_dtype(dtype) or types.is_numeric_dtype(dtype):
-        return _number(series)
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return pd.Series(series.dt.tz_convert("UTC").dt.tz_localize(None))
-    if isinstance(dtype, pd.PeriodDtype):
-        return pd.Series(series.dt.to_timestamp())
-    if types.is_datetime64_dtype(dtype):
-        return series
-    if types.is_timedelta64_dtype(dtype):
-        return pd.Series(series.dt.total_seconds(), dtype="float64")
-    return _from_objects(series)
-
-
-def _from_objects(series: pd.Series[Any]) -> pd.Series[Any]:
-    """Columns of Python objects: numbers and dates where all values are such, else text."""
-    import pandas as pd
-    from pandas.api import types
-
-    content = types.infer_dtype(series, skipna=True)
-    if content in {"boolean", "integer", "floating", "mixed-integer-float", "decimal", "empty"}:
-        return _number(series)
-    if content in {"datetime64", "datetime", "date"}:
-        return pd.to_datetime(series, utc=True, errors="coerce").dt.tz_localize(None)
-    return _text(series)
-
-
-def _number(series: pd.Series[Any]) -> pd.Series[Any]:
-    import numpy as np
-    import pandas as pd
-
-    if series.dtype == object:
-        values = np.array([np.nan if pd.isna(value) else float(value) for value in series], dtype=np.float64)
-    else:
-        values = series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
-    values[~np.isfinite(values)] = np.nan
-    return pd.Series(values, index=series.index, name=series.name)
-
-
-def _text(series: pd.Series[Any]) -> pd.Series[Any]:
-    import numpy as np
-    import pandas as pd
-
-    words = series.astype("str") if series.dtype != object else series.map(_word).astype("str")
-    words = words.str.strip()
-    return words.mask(words.isin(MISSING_WORDS), np.nan) if len(words) else pd.Series([], dtype="str", name=series.name)
-
-
-def _word(value: Any) -> str | None:
-    """A cell as text. Only a scalar can be missing: asking a list gives one answer for each of its items."""
-    import pandas as pd
-
-    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
-        return None
-    return str(value)
+def _left_out(column: Column, identifies: str | None, twin: str | None) -> Column:
+    """The column with the reason why it is left out, if there is one beyond being constant."""
+    if column.reason is not None:
+        return column
+    if identifies is not None:
+        return replace(column, kind="id", format=None, reason=identifies)
+    return column if twin is None else replace(column, reason=f"It is the same as {twin!r} in every row.")
 
 
 def read(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
     """The column as its kind asks; what cannot be read as such counts as missing."""
+    return _read_plain(column, canonical(series))
+
+
+def _read_plain(column: Column, plain: pd.Series[Any]) -> pd.Series[Any]:
     import numpy as np
     import pandas as pd
 
-    plain = canonical(series)
-    if column.kind == "number":
-        return plain if plain.dtype.kind == "f" else _number(pd.to_numeric(plain, errors="coerce"))
+    kind = plain.dtype.kind
+    if column.kind in {"numeric", "boolean"}:
+        if kind == "f":
+            return plain
+        if kind == "M":
+            return pd.Series(np.full(len(plain), np.nan), index=plain.index, name=plain.name)
+        read = read_booleans(plain) if column.kind == "boolean" else read_numbers(plain, column.format)
+        return read.where(np.isfinite(read)).astype("float64")
     if column.kind == "date":
-        if plain.dtype.kind == "M":
+        if kind == "M":
             return plain.astype("datetime64[us]")
-        if plain.dtype.kind == "f":
+        if kind == "f":
             return pd.Series(np.full(len(plain), np.datetime64("NaT"), "datetime64[us]"), name=plain.name)
-        read = pd.to_datetime(plain, format=column.format or "ISO8601", errors="coerce", utc=True)
-        return read.dt.tz_localize(None).astype("datetime64[us]")
-    return plain if plain.dtype.kind not in "fM" else _numbers_as_words(plain)
-
-
-def _numbers_as_words(plain: pd.Series[Any]) -> pd.Series[Any]:
-    """Category codes that were text at fit time and came as numbers now: 3.0 is the level "3"."""
-    import numpy as np
-    import pandas as pd
-
-    words = [f"{value:.15g}" if isinstance(value, float) else str(value) for value in plain]
-    return pd.Series(words, name=plain.name, dtype="str").mask(plain.isna(), np.nan)
+        return read_dates(plain, column.format)
+    return plain if kind not in "fM" else numbers_as_words(plain)

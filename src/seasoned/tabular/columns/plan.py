@@ -100,7 +100,7 @@ class ColumnPlan:
 
 
 def _fit(column: Column, values: pd.Series[Any], seed: int, vectors: bool) -> Encoder:
-    if column.kind == "number":
+    if column.kind in {"numeric", "boolean"}:
         return NumberColumn(column.name)
     if column.kind == "date":
         return DateColumn(column.name)

@@ -1,0 +1,117 @@
+"""Which columns say who a row is, not what it is like: identifiers, and columns that repeat another one.
+
+The rules are narrow, for to leave out a column that informs is worse than to keep one that does not. Numbers with
+decimals are never identifiers, nor are free texts, dates, years, or anything on fewer than 20 rows.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+
+    import pandas as pd
+
+__all__ = ["duplicates", "fingerprint", "identifier"]
+
+_ROWS: Final = 20  # below, all sorts of columns are unique by chance
+_WORDS: Final = r"id|ids|uuid|guid|idx|index|rowid|rownames?|rownum(?:ber)?|rowno|level_0|identifier|primary ?key"
+_NAME: Final = re.compile(
+    rf"(?:{_WORDS}|row[ _.]?(?:id|names?|nums?|numbers?|no)|unnamed: ?0|.*[_. -](?:id|uuid|guid|key)|[a-z]+(?:Id|ID))",
+)
+_TIME: Final = re.compile(
+    r"time|date|day|week|month|year|hour|minute|second|period|step|quarter|season|age|^[tx]$", re.IGNORECASE
+)
+_UUID: Final = re.compile(r"\{?[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\}?")
+_HASH: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{16,128}")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9#:/._-]*\d[A-Za-z0-9#:/._-]*")
+_HEAD: Final = 200  # rows that settle most columns
+_MARKS: Final = 50  # cells of a fingerprint
+
+
+def identifier(name: str, kind: str, values: pd.Series[Any]) -> str | None:
+    """Why the column identifies its row, as a sentence; None if it does not.
+
+    All its values must be there and differ, on at least 20 rows, and it must be one of:
+
+    - whole numbers with a name that says so (id, index, customer_id, customerId, Unnamed: 0 ...);
+    - whole numbers that count the rows from 0 or 1 on, one by one in their order, unless the name speaks of time;
+    - UUIDs or hashes in hexadecimal digits;
+    - codes of one pattern that hold digits, such as C-00017 or 7590-VHVEG, whose letters are the same in all rows, or
+      differ in most (letters that form a few groups may inform).
+
+    Args:
+        name: The column's name.
+        kind: numeric, category or text; others are never identifiers.
+        values: The column in canonical form.
+    """
+    if len(values) < _ROWS or kind not in {"numeric", "category", "text"}:
+        return None
+    if kind == "numeric":
+        return _of_numbers(name, values.to_numpy(dtype=np.float64))
+    if values.isna().any() or not values.is_unique:
+        return None
+    return _of_words(values.astype("str"))
+
+
+def _of_numbers(name: str, values: np.ndarray[Any, Any]) -> str | None:
+    if not np.isfinite(values).all() or (values != np.floor(values)).any():
+        return None
+    steps = np.diff(values)
+    if values[0] in {0.0, 1.0} and (steps == 1).all() and not _TIME.search(name):
+        return f"It counts the rows: {values[0]:.0f} to {values[-1]:.0f} in their order."
+    named = _NAME.fullmatch(name.strip()) or _NAME.fullmatch(name.strip().lower())
+    if named and len(np.unique(values)) == len(values):
+        return "It is named as an identifier, and each row has a number of its own."
+    return None
+
+
+def _of_words(words: pd.Series[Any]) -> str | None:
+    for parts in (words.head(_HEAD), words):  # most columns are settled by their first rows
+        if parts.str.fullmatch(_UUID).all():
+            found = "UUIDs"
+        elif parts.str.fullmatch(_HASH).all() and parts.str.contains(r"\d").all():
+            found = "hashes"
+        elif _one_pattern(parts):
+            found = f"codes like {words.iloc[0]}"
+        else:
+            return None
+    return f"Each row has a value of its own, and they are {found}."
+
+
+def _one_pattern(words: pd.Series[Any]) -> bool:
+    if not words.str.fullmatch(_TOKEN).all():
+        return False
+    shape = words.str.replace(r"\d+", "0", regex=True).str.replace(r"[A-Za-z]", "a", regex=True)
+    letters = words.str.replace(r"[^A-Za-z]+", "", regex=True).nunique()
+    return shape.nunique() == 1 and (letters == 1 or letters > 0.5 * len(words))
+
+
+def duplicates(marks: Mapping[str, Hashable], read: Callable[[str], pd.Series[Any]]) -> dict[str, str]:
+    """Name -> name of an earlier column that holds the same in every row, missing cells included.
+
+    Args:
+        marks: The `fingerprint` of each column, in the order of the table.
+        read: From a name to the column in canonical form; called only where fingerprints are the same.
+    """
+    seen: dict[Hashable, list[str]] = {}
+    found: dict[str, str] = {}
+    for name, mark in marks.items():
+        twins = seen.setdefault(mark, [])
+        values = read(name) if twins else None
+        twin = None if values is None else next((other for other in twins if read(other).equals(values)), None)
+        if twin is None:
+            twins.append(name)
+        else:
+            found[name] = twin
+    return found
+
+
+def fingerprint(values: pd.Series[Any]) -> Hashable:
+    """What equal columns share, quick to compute and small; most columns differ in it."""
+    rows = np.unique(np.linspace(0, len(values) - 1, _MARKS).astype(np.int64))
+    return (str(values.dtype), int(values.isna().sum()), tuple(map(str, values.iloc[rows])))

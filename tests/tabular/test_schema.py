@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.schema import Schema
+
+NAN = np.nan
+ROWS = 60
+RNG = np.random.default_rng(0)
+
+
+def column(values, name="odd"):
+    """The schema's view of a column beside another one that informs."""
+    frame = pd.DataFrame({name: values, "other": np.linspace(0.5, 7.7, len(values)) ** 2})
+    return Schema.infer(frame).columns[0]
+
+
+def read(values, new=None):
+    """The column in canonical form, as the schema of `values` reads `new`."""
+    frame = pd.DataFrame({"odd": values, "other": np.linspace(0.5, 7.7, len(values)) ** 2})
+    schema = Schema.from_json(json.loads(json.dumps(Schema.infer(frame).to_json())))
+    given = frame if new is None else pd.DataFrame({"odd": new, "other": 1.0})
+    return schema.apply(given)["odd"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["1,234", "7", "12,345,678"], [1234, 7, 12345678]),
+        (["1,234.50", "-7.25", ".5"], [1234.5, -7.25, 0.5]),
+        (["1.234,50", "-7,25", "12"], [1234.5, -7.25, 12]),
+        (["1 234,5", "12\u00a0345,0", "7,1"], [1234.5, 12345.0, 7.1]),
+        (["$1,200", "-$3", "$ 4.50"], [1200, -3, 4.5]),
+        (["12 €", "13,5 €", "14 €"], [12, 13.5, 14]),
+        (["12%", "3.5%", "100 %"], [12, 3.5, 100]),
+        (["EUR 12", "EUR 1,000", "EUR 7"], [12, 1000, 7]),
+        (["1e5", " 7 ", "+3"], [1e5, 7, 3]),
+        (["3", "-", "5"], [3, NAN, 5]),
+        (["3", "unknown", "N/A"], [3, NAN, NAN]),
+        (["3", "?", "."], [3, NAN, NAN]),
+        (["1", "inf", "2"], [1, NAN, 2]),
+        ([1, "2", None], [1, 2, NAN]),
+        ([1.5, "2.5", "x"], None),
+        ([Fraction(1, 4), Decimal("0.5"), 3], [0.25, 0.5, 3]),
+        ([10**400, 3, 4], [NAN, 3, 4]),
+        ([2**63, 2**64 + 1, 5], [2.0**63, 2.0**64, 5]),
+        ([dt.time(1), dt.time(0, 0, 30), None], [3600, 30, NAN]),
+        ([dt.timedelta(hours=1), dt.timedelta(seconds=2), None], [3600, 2, NAN]),
+        (pd.array([1, None, 3], dtype="int64[pyarrow]"), [1, NAN, 3]),
+        (pd.array([1.5, None, 3], dtype="double[pyarrow]"), [1.5, NAN, 3]),
+        (pd.array([Decimal("1.5"), None, Decimal(3)], dtype=pd.ArrowDtype(pa.decimal128(5, 2))), [1.5, NAN, 3]),
+        (pd.array([dt.timedelta(1), None, dt.timedelta(2)], dtype="duration[s][pyarrow]"), [86400, NAN, 172800]),
+        (np.array([1, 2, 300], dtype=">i4"), [1, 2, 300]),
+        (np.array([1, 2, 3], dtype=np.longdouble), [1, 2, 3]),
+        (pd.array([1, None, 3], dtype="UInt8"), [1, NAN, 3]),
+        ([-np.inf, 1.0, 2.0], [NAN, 1, 2]),
+    ],
+)  # fmt: skip
+def test_numbers_however_they_are_written(values, expected):
+    if expected is None:
+        assert column(values).kind == "category"
+        return
+    assert column(values).kind == "numeric"
+    np.testing.assert_array_equal(read(values), np.array(expected, dtype=float))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["1-2", "3-4", "5"], ["2 3", "4 5", "6 7"], ["12%", "13", "14%"], ["1.2.3", "1.2.4", "2"], ["1,23,4", "5", "6"],
+        ["$", "€", "5"], ["10 kg", "12 kg", "7 kg"], ["1/2", "3/4", "1"], ["a", "-", "b"],
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_numbers_stays_a_category(words):
+    assert column(words).kind == "category"
+
+
+@pytest.mark.parametrize("new", [["1,234", "$7"], [1234, 7], [1234.0, 7.0], ["1234", "7"], ["1234.0", " 7 "]])
+@pytest.mark.parametrize("values", [["$1,000", "$2,000", "$35"], [1, 2, 3], [1.5, 2.5, None], ["1", "2", "-"]])
+def test_numbers_come_back_in_another_dress(values, new):
+    np.testing.assert_array_equal(read(values, new), [1234, 7])
+
+
+BOOLEANS = [
+    [True, False, None], ["yes", "no", None], ["Yes", "No", "?"], ["t", "f", ""], ["TRUE", "false", "NA"],
+    ["Y", "N", "nan"], ["on", "off", None], [1, 0, None], ["1", "0", "-"], [1.0, 0.0, NAN],
+    pd.array([True, False, None], dtype="boolean"), pd.array([True, False, None], dtype="bool[pyarrow]"),
+    pd.Categorical([True, False, None]), pd.Categorical(["yes", "no", None]), np.array([1, 0, NAN], dtype=np.float16),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("values", BOOLEANS, ids=str)
+def test_booleans_read_the_same_in_every_dress(values):
+    assert column(values).kind == "boolean"
+    for new in BOOLEANS:
+        np.testing.assert_array_equal(read(values, new), [1, 0, NAN])
+
+
+@pytest.mark.parametrize("words", [["yes", "no", "maybe"], ["f", "m", "f"], ["y", "no", "y"], ["on", "yes", "on"]])
+def test_words_of_no_pair_are_categories(words):
+    assert column(words).kind == "category"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["2020-01-01", "1500-03-01", "9999-12-31"],
+        ["2020-01-01T10:00+02:00", "2020-01-01T10:00Z", "2020-06-01 10:00:00"],
+        pd.array(
+            [pd.Timestamp("2020-01-01"), None, pd.Timestamp("2021-01-01")], dtype="timestamp[us, tz=UTC][pyarrow]"
+        ),
+        pd.array([pd.Timestamp("2020-01-01"), None, pd.Timestamp("2021-01-01")], dtype="timestamp[ms][pyarrow]"),
+        pd.array([dt.date(2020, 1, 1), None, dt.date(2021, 1, 1)], dtype=pd.ArrowDtype(pa.date32())),
+        [dt.date(1500, 1, 1), dt.date(2400, 1, 1), None],
+        [dt.datetime(2020, 1, 1, tzinfo=dt.UTC), dt.datetime(2021, 1, 1, tzinfo=dt.UTC), None],
+        [pd.Period("2020-01", "M"), pd.Period("2020-02", "M"), None],
+    ],
+    ids=str,
+)
+def test_dates_however_they_come(values):
+    assert column(values).kind == "date"
+    frame = pd.DataFrame({"odd": values, "other": [1.5, 2, 4]})
+    schema = Schema.infer(frame)
+    matrix = ColumnPlan.fit(schema.apply(frame), schema, seed=0).transform(frame, "codes")
+    np.testing.assert_array_equal(np.isnan(matrix[:, 0]), pd.isna(pd.Series(values)))
+
+
+def test_offsets_are_respected():
+    found = read(["2020-01-01T10:00+02:00", "2020-01-01T10:00Z"])
+    assert (found.iloc[1] - found.iloc[0]) == pd.Timedelta(hours=2)
+
+
+def test_dates_that_came_in_one_format_may_come_back_in_the_standard_one():
+    found = read(["01/02/2020", "13/02/2020"], ["2020-02-01", "13/02/2020"])
+    assert list(found.dt.day) == [1, 13]
+
+
+@pytest.mark.parametrize(
+    ("values", "new", "same"),
+    [
+        (pd.Categorical([1.0, 2.5, 1.0]), [1, 2.5, 1], True),
+        (pd.Categorical([1, 2, 3]), pd.Categorical([1, 2, 3]), True),
+        (pd.Categorical([1, 2, 3]), ["1", "2", "3"], True),
+        (pd.Categorical(["a", "b", "a"], ordered=True), ["a", "b", "a"], True),
+        (["a", "b", "a"], pd.Categorical(["a", "b", "a"]), True),
+        (["a", "b", "a"], pd.array(["a", "b", "a"], dtype="string[pyarrow]"), True),
+        (["a", "b", "a"], [b"a", b"b", b"a"], True),
+        ([3.0, "x", 4], ["3", "x", "4.0"], False),
+        (pd.Categorical(["a", "b", "a"]), ["a", "c", None], False),
+    ],
+)
+def test_levels_however_they_come(values, new, same):
+    assert column(values).kind == "category"
+    assert (list(read(values, values)) == list(read(values, new))) == same
+
+
+@pytest.mark.parametrize(
+    "cells", [[[1], [2], [1]], [{"a": 1}, {"b": 2}, None], [np.arange(3), np.arange(2), None], [{1, 2}, {3}, {1, 2}]]
+)
+def test_cells_that_hold_collections_are_levels(cells):
+    frame = pd.DataFrame({"odd": pd.Series(cells, dtype=object), "other": [1.5, 2, 4]})
+    assert Schema.infer(frame).columns[0].kind == "category"
+
+
+IDS = {
+    "named": ("customer_id", RNG.permutation(10**6)[:ROWS]),
+    "camel": ("customerId", RNG.permutation(10**6)[:ROWS]),
+    "unnamed": ("Unnamed: 0", RNG.permutation(10**6)[:ROWS]),
+    "counting": ("zeile", np.arange(ROWS)),
+    "from one": ("nr", np.arange(1, ROWS + 1)),
+    "as text": ("nr", [str(i) for i in range(ROWS)]),
+    "uuid": ("session", [str(uuid.UUID(int=int(i) << 90, version=4)) for i in RNG.permutation(ROWS)]),
+    "hash": ("digest", [f"{i * 7919:032x}" for i in range(ROWS)]),
+    "prefix": ("case", [f"C-{i:05d}" for i in RNG.permutation(10**4)[:ROWS]]),
+    "mixed": ("case", [f"{i:04d}-{''.join(RNG.choice(list('ABCDEFGHIJ'), 5))}" for i in range(ROWS)]),
+}
+
+
+@pytest.mark.parametrize("case", IDS)
+def test_identifiers_are_left_out_and_the_schema_says_why(case):
+    name, values = IDS[case]
+    found = column(values, name)
+    assert found.kind == "id"
+    assert found.reason.endswith(".")
+
+
+INFORMATIVE = {
+    "unique floats": ("id", RNG.normal(size=ROWS)),
+    "unique integers": ("salary", RNG.permutation(10**6)[:ROWS]),
+    "a grid": ("dose", np.arange(ROWS) * 5),
+    "counting time": ("week", np.arange(ROWS)),
+    "years": ("founded", np.arange(1900, 1900 + ROWS)),
+    "repeated id": ("shop_id", RNG.integers(0, 20, ROWS)),
+    "id with gaps": ("parent_id", [None, *range(ROWS - 1)]),
+    "names": ("name", [f"Mr. Smith the {i}th" for i in range(ROWS)]),
+    "groups of letters": ("code", [f"{'EU' if i % 2 else 'US'}-{i:04d}" for i in range(ROWS)]),
+    "words": ("word", ["".join(RNG.choice(list("abcdefgh"), 9)) for _ in range(ROWS)]),
+    "few rows": ("id", np.arange(19)),
+    "dates": ("id", pd.date_range("2020", periods=ROWS)),
+}
+
+
+@pytest.mark.parametrize("case", INFORMATIVE)
+def test_what_may_inform_is_kept(case):
+    name, values = INFORMATIVE[case]
+    assert column(values, name).reason is None
+
+
+def test_an_identifier_is_kept_where_nothing_else_would_remain():
+    assert len(Schema.infer(pd.DataFrame({"x": np.arange(50), "same": 1})).used) == 1
+
+
+def test_reasons_are_sentences_that_say_what_was_seen():
+    base = RNG.normal(size=ROWS)
+    frame = pd.DataFrame(
+        {
+            "empty": None,
+            "one": "x",
+            "a": base,
+            "b": base,
+            "c": np.where(base > 0, base, NAN),
+            "d": -base,
+            "id": range(ROWS),
+        }
+    )
+    frame["e"] = frame["c"].astype("Float64")
+    reasons = {found.name: found.reason for found in Schema.infer(frame).columns}
+    assert reasons == {
+        "empty": "All of its cells are empty.",
+        "one": "It has the same value in every row.",
+        "a": None, "c": None, "d": None,
+        "b": "It is the same as 'a' in every row.",
+        "e": "It is the same as 'c' in every row.",
+        "id": "It counts the rows: 0 to 59 in their order.",
+    }  # fmt: skip
+
+
+def test_columns_that_are_left_out_may_be_missing_later():
+    frame = pd.DataFrame({"id": range(ROWS), "a": RNG.normal(size=ROWS)})
+    schema = Schema.infer(frame)
+    pd.testing.assert_frame_equal(schema.apply(frame.drop(columns="id")), schema.apply(frame))
