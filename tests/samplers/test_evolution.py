@@ -179,6 +179,18 @@ def test_trials_of_other_samplers_and_of_the_space_before_count(name):
 
 
 @every
+def test_a_study_goes_on_under_other_settings(name):
+    spec = StudySpec(NESTED, budget=100, seed=1)
+    larger = dataclasses.replace(SAMPLERS[name], population=20)
+    log, _ = drive(larger, lambda number, _: float(np.sin(number)), 60, spec)
+    smaller = dataclasses.replace(SAMPLERS[name], population=5)
+    state = smaller.tell(smaller.init(spec), stored(log))
+    more, _ = drive(smaller, lambda number, _: float(np.sin(number)), 40, spec, state, start=60)
+    assert all(NESTED.contains(config) for config in configs(more))
+    assert len(set(configs(more))) == 40
+
+
+@every
 def test_it_goes_on_when_all_has_failed(name):
     failed = lambda number, _: Finished(number, TrialState.FAILED, None, None, "it failed")  # noqa: E731
     log, state = drive(SAMPLERS[name], failed, 100, StudySpec(box(2), budget=400, seed=1))

@@ -134,7 +134,8 @@ class ParticleSwarm(Sampler[SwarmState]):
         """Particles are where their trials ended."""
         running = dict(state.running)
         for ended in evaluations(state.spec, running, events, _KEY):
-            state = _renewed(_moved(state, ended) if ended.note is not None else _joined(state, ended))
+            ours = ended.note is not None and ended.note[1] < len(state.particles)  # not of a larger swarm's driver
+            state = _renewed(_moved(state, ended) if ours else _joined(state, ended))
         return replace(state, running=running)
 
     def capacity(self, state: SwarmState) -> int | None:  # noqa: ARG002 - whatever the space
