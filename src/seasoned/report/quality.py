@@ -166,7 +166,10 @@ def importance(data: ReportData) -> Section:
     found = data.importance
     heading = "What matters"
     if found is None or not found.names:
-        hint = "Give the report rows whose answer is known (X and y), and it measures here how much each column helps."
+        hint = (
+            "Not measured: the model keeps no rows to shuffle. Give the report rows whose answer is known (X and y), "
+            "best such that the model has not seen, and it measures here how much each column helps."
+        )
         return Section("importance", heading, tag("p", hint))
     caption = (
         f"How much worse {data.metric} gets when one column is shuffled: the mean of "
