@@ -20,6 +20,7 @@ import argparse
 import contextlib
 import hashlib
 import statistics
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from optimising.measures import BUDGET
 from optimising.records import Curves, References, Run, key_of
 from optimising.registry import ACQUISITIONS, OURS, PEERS, PROBLEMS, VOLUMES, Volume, own
 from optimising.runner import HERE as PARTS
-from optimising.runner import Crew, Job, evaluator, log
+from optimising.runner import POLL, Crew, Job, evaluator, held_by_another, log
 from optimising.service import Service, ServiceError
 from optimising.summary import cells_of, summarize
 from optimising.text import render, render_speed
@@ -134,11 +135,16 @@ class Comparison:
                     for seed, instance in self._instances[suite].items():
                         key = key_of(suite, problem, instance)
                         if key not in self._references.found:
+                            self._wait()
                             place = {"suite": suite, "problem": problem, "seed": int(seed)}
                             service.ask({"op": "open", **place})
                             self._references.put(key, service.ask({"op": "reference", **place}))
         finally:
             service.close()
+
+    def _wait(self) -> None:
+        while self._options.background and held_by_another():
+            time.sleep(POLL)
 
     def _jobs(self) -> list[Job]:
         """Framework by framework, seed by seed, so that what is there is balanced whenever it is stopped."""

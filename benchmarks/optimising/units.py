@@ -30,6 +30,8 @@ def value_at(parameter: Parameter, unit: float) -> Any:
         choices = parameter["choices"]
         return choices[min(len(choices) - 1, int(unit * len(choices)))]
     low, high, whole = parameter["low"], parameter["high"], parameter["type"] == "int"
+    if unit <= 0 or unit >= 1:
+        return low if unit <= 0 else high
     start, end = (low - 0.5, high + 0.5) if whole else (low, high)
     if parameter.get("log"):
         value = math.exp(math.log(start) + unit * (math.log(end) - math.log(start)))

@@ -218,6 +218,8 @@ def test_a_plan_that_ends_stops_the_study():
     study.optimize(lambda t: len(t.suggest_categorical("kind", ["a", "bb", "ccc"])), n_trials=30)
     assert len(study.trials) == 5  # one before the space is known, the three of the grid, and the one that stops
     assert {trial.params["kind"] for trial in study.trials} == {"a", "bb", "ccc"}
+    by_hand = study.ask({"kind": optuna.distributions.CategoricalDistribution(["a", "bb", "ccc"])})
+    assert by_hand.params["kind"] in {"a", "bb", "ccc"}
 
 
 def test_another_study_begins_anew():

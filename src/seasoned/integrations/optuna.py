@@ -6,6 +6,7 @@ export(our_study, "sqlite:///optuna.db")    # then: optuna-dashboard sqlite:///o
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import secrets
@@ -138,7 +139,8 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
             state = self._sampler.tell(fold.state, _pending(study, trial, fold.view))
             end = self._sampler.capacity(state)
             if end is not None and trial.number >= fold.first + end:
-                study.stop()
+                with contextlib.suppress(RuntimeError):  # there is no loop to stop: asked by hand, draws go on
+                    study.stop()
                 return {}
             (suggestion,), _ = self._sampler.ask(state, [trial.number])
             params = fold.view.params(suggestion.config)
