@@ -1,0 +1,163 @@
+"""Parzen mixtures on the unit cube: where points lie, as a density that can be drawn from.
+
+    p(x) = sum_i w_i prod_j k_j(x_j | c_ij)
+
+with a uniform component among the w_i, so that p is positive everywhere. Densities are with respect to the uniform
+distribution: 1 means "as likely as by chance". For a number k_j is a Gaussian truncated to [0, 1]; for a category of C
+values the kernel of Aitchison and Aitken (1976), which keeps a value with probability 1 - b and spreads b over the
+others.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Parzen", "fit_parzen"]
+
+_LEAST_MASS: Final = 1e-300  # far from a kernel, where its mass is no longer a number; its logarithm must be one
+_WIDTH: Final = 0.13  # of one point's kernel, in units of the cube
+_NARROWING: Final = 1 / 3  # power of the number of points with which kernels narrow
+_NARROWEST: Final = 0.02  # share of the cube that a kernel covers at least
+
+
+@dataclass(frozen=True, slots=True)
+class Parzen:
+    """A mixture of kernels at points, and a uniform component.
+
+    Attributes:
+        centres: Points, shape (n, d).
+        widths: Standard deviations of the numbers' kernels, shape (d,).
+        levels: Number of values of each coordinate, 0 for a continuum, shape (d,).
+        nominal: Which coordinates have no order, shape (d,), bool.
+        keep: Probability that a category's kernel keeps its value, shape (d,).
+        weights: Of the points and, last, of the uniform component; shape (n + 1,), of sum 1.
+    """
+
+    centres: NDArray[np.float64]
+    widths: NDArray[np.float64]
+    levels: NDArray[np.intp]
+    nominal: NDArray[np.bool_]
+    keep: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    def sample(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+        """Points drawn from the mixture, shape (count, d); coordinates with levels at the centres of their bins."""
+        from scipy.special import ndtr, ndtri
+
+        drawn = rng.random((count, len(self.levels)))
+        component = rng.choice(len(self.weights), size=count, p=self.weights)
+        near = component < len(self.centres)  # the rest come from the uniform component and stay as they are
+        centres = self.centres[component[near]]
+        numeric = np.flatnonzero(~self.nominal)
+        low = ndtr(-centres[:, numeric] / self.widths[numeric])
+        high = ndtr((1.0 - centres[:, numeric]) / self.widths[numeric])
+        inside = low + (high - low) * drawn[np.ix_(near, numeric)]
+        drawn[np.ix_(near, numeric)] = centres[:, numeric] + self.widths[numeric] * ndtri(inside)
+        for j in np.flatnonzero(self.nominal):
+            kept = rng.random(len(centres)) < self.keep[j]
+            shift = 1 + (drawn[near, j] * max(1, self.levels[j] - 1)).astype(np.intp)  # to any of the others
+            value = (_bin(centres[:, j], self.levels[j]) + np.where(kept, 0, shift)) % self.levels[j]
+            drawn[near, j] = (value + 0.5) / self.levels[j]
+        return snapped(drawn, self.levels)
+
+    def log_density(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log p at points as `sample` draws them, relative to the uniform density; shape (k, d) to (k,)."""
+        with np.errstate(divide="ignore"):  # a weight of 0 is a component that is not there
+            parts = np.log(self.weights)[None, :] + np.zeros((len(points), 1))
+        if len(self.centres):
+            parts[:, :-1] += self._continuous(points) + self._stepped(points) + self._nominal(points)
+        highest = parts.max(axis=1, keepdims=True)
+        return np.asarray(np.log(np.exp(parts - highest).sum(axis=1)) + highest[:, 0])
+
+    def _continuous(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log of the product of the truncated Gaussians, shape (k, n)."""
+        from scipy.special import ndtr
+
+        columns = self.levels == 0
+        widths, left, centres = self.widths[columns], points[:, columns], self.centres[:, columns]
+        mass = ndtr((1.0 - centres) / widths) - ndtr(-centres / widths)
+        scale = np.log(mass).sum(axis=1) + np.log(widths * math.sqrt(2 * math.pi)).sum()
+        x, c = left / widths, centres / widths
+        squares = (x**2).sum(axis=1)[:, None] - 2 * x @ c.T + (c**2).sum(axis=1)[None, :]
+        return np.asarray(-0.5 * np.maximum(squares, 0.0) - scale[None, :])
+
+    def _stepped(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log of the product of the truncated Gaussians' masses in the bins of numbers with levels, shape (k, n)."""
+        from scipy.special import ndtr
+
+        total = np.zeros((len(points), len(self.centres)))
+        for j in np.flatnonzero(~self.nominal & (self.levels > 0)):
+            count = int(self.levels[j])
+            below = ndtr((np.arange(count + 1)[:, None] / count - self.centres[None, :, j]) / self.widths[j])
+            mass = np.diff(below, axis=0) / (below[-1] - below[0])
+            total += np.log(np.maximum(count * mass, _LEAST_MASS))[_bin(points[:, j], count)]
+        return total
+
+    def _nominal(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log of the product of the categories' kernels, shape (k, n)."""
+        total = np.zeros((len(points), len(self.centres)))
+        for j in np.flatnonzero(self.nominal & (self.levels > 1)):
+            count = int(self.levels[j])
+            same = _bin(points[:, j], count)[:, None] == _bin(self.centres[:, j], count)[None, :]
+            keep = float(self.keep[j])
+            total += np.where(same, math.log(keep * count), math.log((1 - keep) * count / (count - 1)))
+        return total
+
+
+def fit_parzen(
+    points: NDArray[np.float64],
+    levels: NDArray[np.intp],
+    nominal: NDArray[np.bool_],
+    weights: NDArray[np.float64] | None = None,
+) -> Parzen:
+    """A mixture with a kernel at each point.
+
+    The kernels narrow as points come: the width of a number's is `0.13 n^(-1/3)`, at least 2% of the cube, and half a
+    bin of a number with levels; a category's kernel keeps its value with probability (n + 2) / (n + 1 + C). The uniform
+    component weighs as much as the average point. Fixed widths of this size did better on BBOB than Scott's rule.
+
+    Args:
+        points: Where they lie, shape (n, d); n may be 0.
+        levels: Number of values of each coordinate, 0 for a continuum, shape (d,).
+        nominal: Which coordinates have no order, shape (d,).
+        weights: How much each point counts, shape (n,), at least 0; equal if left out.
+
+    Source: Watanabe (2023), Tree-structured Parzen estimator: understanding its algorithm components and their roles,
+    section 3 (weights, clipped bandwidths).
+
+    Example:
+        >>> points, levels, nominal = np.array([[0.1], [0.2]]), np.zeros(1, dtype=int), np.zeros(1, dtype=bool)
+        >>> density = fit_parzen(points, levels, nominal)
+        >>> near, far = density.log_density(np.array([[0.15], [0.9]]))
+        >>> bool(near > 0 > far)
+        True
+    """
+    count, dimensions = points.shape
+    width = max(_WIDTH * max(count, 1) ** -_NARROWING, _NARROWEST)
+    half_bin = np.divide(0.5, levels, out=np.zeros(dimensions), where=levels > 0)
+    given = np.ones(count) if weights is None else weights
+    mean = float(given.mean()) if count and given.sum() > 0 else 1.0
+    mixed = np.append(given, mean)
+    kernels = count + 1
+    keep = (kernels + 1) / (kernels + np.maximum(levels, 1))
+    return Parzen(points, np.maximum(width, half_bin), levels, nominal, np.minimum(keep, 1.0), mixed / mixed.sum())
+
+
+def snapped(points: NDArray[np.float64], levels: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Points in the cube, those of coordinates with levels at the centres of their bins."""
+    inside = np.clip(points, 0.0, 1.0)
+    stepped = levels > 0
+    inside[:, stepped] = (_bin(inside[:, stepped], levels[stepped]) + 0.5) / levels[stepped]
+    return inside
+
+
+def _bin(points: NDArray[np.float64], levels: NDArray[np.intp] | int) -> NDArray[np.intp]:
+    """Which value a coordinate stands for."""
+    return np.asarray(np.minimum((points * levels).astype(np.intp), np.asarray(levels) - 1), dtype=np.intp)
