@@ -10,6 +10,7 @@ import numpy as np
 
 from seasoned.tabular.models.base import predict
 from seasoned.tabular.models.registry import find
+from seasoned.tabular.models.threads import one_thread
 from seasoned.tabular.tables import to_frame
 
 if TYPE_CHECKING:
@@ -99,6 +100,4 @@ def _threads_for(rows: int) -> contextlib.AbstractContextManager[Any]:
 
     OpenMP keeps this number for each thread of the caller, so what other threads predict meanwhile is left alone.
     """
-    from threadpoolctl import threadpool_limits
-
-    return contextlib.nullcontext() if rows >= _ROWS_FOR_THREADS else threadpool_limits(1, user_api="openmp")
+    return contextlib.nullcontext() if rows >= _ROWS_FOR_THREADS else one_thread("openmp")

@@ -11,6 +11,7 @@ from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.network import Recipe, Shape, forward, initial, train
+from seasoned.tabular.models.threads import one_thread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,11 +85,9 @@ class Perceptron:
         return found
 
     def _outputs(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        from threadpoolctl import threadpool_limits
-
         assert self.shape is not None, "fitted or loaded first"
         assert self.vector is not None
-        with threadpool_limits(1, "blas"):
+        with one_thread("blas"):
             return forward(self.shape, self.vector, X.astype(np.float32)).astype(np.float64)
 
     def _watched(self, valid: tuple[Any, Any], y: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
