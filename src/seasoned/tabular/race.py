@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Race"]
 
-_DEFAULTS: Final = 0.25  # of the gap between the best trial and the baseline, while the families are first met
+_DEFAULTS: Final = 0.2  # of the gap between the best trial and the baseline, while the families are first met
 _SAMPLES: Final = 0.1  # of it, for all that comes later: what is worse hardly ever enters the ensemble
 
 

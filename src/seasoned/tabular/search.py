@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import AllTrialsFailed
+from seasoned.samplers.bayes import Bayes
 from seasoned.study import Study
 from seasoned.tabular.clock import Clock
 from seasoned.tabular.early import Early
@@ -34,6 +35,7 @@ logger = logging.getLogger("seasoned.tabular")
 _TRIAL_SHARE = 0.25  # of the time limit, plus a worker's start; one slow configuration cannot eat more
 _FIT_SHARE = 0.75  # of a trial's time, for the fits of its folds; the rest is for predictions
 _FIRST_SHARE = 0.5  # of the time limit; the first trials may need it, for without one there is no model at all
+_INITIAL = 3  # trials of a family, its default among them, before a model of it decides
 _WARM_UP = 2.0  # seconds a worker may need to start and import, until it is measured
 _CLOSING = 0.5  # seconds kept for fetching the model and tidying up
 
@@ -60,7 +62,8 @@ def search(objective: CrossValidation, models: Sequence[Model], storage: str, bu
     space = joint_space(models, objective.job.task)
     defaults = tuple({"model": {model.name: model.space(objective.job.task).default}} for model in models)
     timed = budget.trials is None
-    sampler = Promising(timed=timed, warm_start=WarmStart(configurations=defaults))
+    inner = Bayes(initial=_INITIAL, explore=1)  # no trust region: it would refine what is only the folds' noise
+    sampler = Promising(inner, timed=timed, warm_start=WarmStart(configurations=defaults))
     study = Study(space, sampler=sampler, storage=storage, name="search", seed=objective.job.seed)
     race, clock = Race(objective, live=timed), Clock(budget.deadline - budget.seconds)
     for trial in study.trials:  # those of a run that is resumed

@@ -7,6 +7,7 @@ family is searched by a sampler of its own, and the families share the trials by
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Promising"]
 
-_SHARE: Final = 0.5  # of the trials left, which the best family gets; the second gets as much of the rest, and so on
+_DECAY: Final = 0.7  # weight of a family against the next better one: an ensemble gains by different families
 _HOPELESS: Final = 2  # failures without a success after which a family is left alone
 
 
@@ -47,20 +48,22 @@ class _Record:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Per family: where it searches, its sampler's state, its record; and which family each trial belongs to."""
+    """Per family: where it searches, its sampler's state, its record; and for each trial its family and place there."""
 
     spec: StudySpec
     specs: Mapping[str, StudySpec]
     states: Mapping[str, Any]
     records: Mapping[str, _Record]
-    families: Mapping[int, str] = field(default_factory=dict)
+    places: Mapping[int, tuple[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Promising(Sampler[_State]):
     """The warm start's configurations, then families drawn by rank, each searched by `inner`.
 
-    The family with the best trial so far is drawn with weight 1, the next with 1/2, then 1/4 and so on.
+    The family with the best trial so far is drawn with weight 1, the next with 0.7, then 0.49 and so on. Inside a
+    family trials are numbered from 0 in the order of the log, so that its sampler sees a study without gaps; this is
+    for one driver, as two that ask at the same moment would take the same place.
 
     Attributes:
         inner: What searches inside a family.
@@ -85,18 +88,20 @@ class Promising(Sampler[_State]):
 
     def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
         """A family and, from its own sampler, a configuration of it, for each number."""
-        suggestions = []
+        suggestions: list[Suggestion] = []
+        ahead: Counter[str] = Counter(family for family, _ in state.places.values())
         for number in numbers:
             config, _ = next_of_plan(state.spec, number)
-            suggestions.append(self._suggest(state, number) if config is None else Suggestion(config))
+            suggestions.append(self._suggest(state, number, ahead) if config is None else Suggestion(config))
+            ahead[next(iter(suggestions[-1].config[self._key(state)]))] += 1
         return suggestions, state
 
-    def _suggest(self, state: _State, number: int) -> Suggestion:
+    def _suggest(self, state: _State, number: int, ahead: Mapping[str, int]) -> Suggestion:
         weights = self._weights(state)
         names = list(weights)
         shares = np.array(list(weights.values()))
         family = names[int(generator(state.spec, number).choice(len(names), p=shares / shares.sum()))]
-        (found,), _ = self.inner.ask(state.states[family], [number])
+        (found,), _ = self.inner.ask(state.states[family], [ahead[family]])
         return Suggestion(Config({self._key(state): {family: dict(found.config)}}), found.tag)
 
     def _weights(self, state: _State) -> dict[str, float]:
@@ -108,7 +113,7 @@ class Promising(Sampler[_State]):
         if not order:
             untried = [name for name in tunable if state.records[name].failed < _HOPELESS]
             return dict.fromkeys(untried or tunable, 1.0)
-        weights = {name: _SHARE**rank for rank, name in enumerate(order)}
+        weights = {name: _DECAY**rank for rank, name in enumerate(order)}
         if self.timed:
             weights = {name: weight / self._pace(state.records[name]) for name, weight in weights.items()}
         return weights
@@ -123,20 +128,23 @@ class Promising(Sampler[_State]):
 
     def tell(self, state: _State, events: Sequence[Event]) -> _State:
         """Each event goes to the sampler of its trial's family."""
-        families, records = dict(state.families), dict(state.records)
+        places, records = dict(state.places), dict(state.records)
+        counts = Counter(family for family, _ in places.values())
         routed: dict[str, list[Event]] = {}
         for event in events:
             if isinstance(event, Asked):
                 ((family, config),) = event.config[self._key(state)].items()
-                families[event.number] = family
-                routed.setdefault(family, []).append(replace(event, config=Config(config)))
-            elif isinstance(event, Finished | Reported) and event.number in families:
-                family = families[event.number]
-                routed.setdefault(family, []).append(event)
+                places[event.number] = family, counts[family]
+                asked = replace(event, number=counts[family], config=Config(config))
+                counts[family] += 1
+                routed.setdefault(family, []).append(asked)
+            elif isinstance(event, Finished | Reported) and event.number in places:
+                family, place = places[event.number]
+                routed.setdefault(family, []).append(replace(event, number=place))
                 if isinstance(event, Finished):
                     records[family] = records[family].after(event)
         told = {name: self.inner.tell(state.states[name], part) for name, part in routed.items()}
-        return replace(state, families=families, records=records, states={**state.states, **told})
+        return replace(state, places=places, records=records, states={**state.states, **told})
 
     def capacity(self, state: _State) -> int | None:  # noqa: ARG002 - whatever the space
         """No end."""
