@@ -21,6 +21,7 @@ CHECKPOINTS = (25, 50, 100, 200)
 TARGETS = tuple(10 ** (2 - step / 5) for step in range(51))  # COCO's: 100, ..., 1e-8
 CLIP = (1e-3, 10.0)
 FLOOR = 1e-8  # gaps below are equal, as in COCO
+COCO = ("bbob5", "bbob10", "mixint5", "mixint10")  # suites whose values COCO's targets are made for
 GROUPS = {
     "separable": range(1, 6),
     "moderate": range(6, 10),
@@ -111,7 +112,7 @@ def mean_ranks(frameworks: Mapping[str, Cells], keys: Sequence[Key], evaluation:
 
 
 def versus(ours: Cells, peer: Cells, keys: Sequence[Key], evaluation: int) -> dict[str, Any] | None:
-    """Ours against a peer on the problems and seeds that both ran: wins, two-sided Wilcoxon over problems, ratios."""
+    """Ours against a peer where both ran: wins, two-sided Wilcoxon over problems, ratios, areas."""
     pairs = [(key, common_seeds([ours, peer], key, evaluation)) for key in keys]
     pairs = [(key, seeds) for key, seeds in pairs if seeds]
     if not pairs:
@@ -126,7 +127,16 @@ def versus(ours: Cells, peer: Cells, keys: Sequence[Key], evaluation: int) -> di
         "p": signed_rank(differences),
         "ours": geometric([ratio(ours, key, seeds, evaluation) for key, seeds in pairs]),
         "theirs": geometric([ratio(peer, key, seeds, evaluation) for key, seeds in pairs]),
+        "area": mean_area(ours, pairs, evaluation),
+        "their_area": mean_area(peer, pairs, evaluation),
     }
+
+
+def mean_area(cells: Cells, pairs: Sequence[tuple[Key, Sequence[int]]], budget: int) -> float | None:
+    """Mean area up to so many evaluations; None where COCO's targets say nothing."""
+    if any(key[0] not in COCO for key, _ in pairs):
+        return None
+    return float(np.mean([area(cells[key][seed], budget) for key, seeds in pairs for seed in seeds]))
 
 
 def signed_rank(differences: Any, alternative: str = "two-sided") -> float:

@@ -23,7 +23,6 @@ SETS = {
     "decision tree": ("rpart",),
     "recorded tables": ("hpobench", "hpolib", "nasbench201"),
 }
-COCO = ("bbob5", "bbob10", "mixint5", "mixint10")
 SHIFTED = {"sphere": (1e-6, 20_000), "rosenbrock": (1e-8, 100_000), "rastrigin": (1e-8, 100_000)}
 
 
@@ -110,7 +109,7 @@ def of_set(cells: Mapping[str, Cells], keys: Sequence[Key], subject: str | None,
         for n in CHECKPOINTS:
             ratios = [measures.ratio(one, key, measures.common_seeds([one], key, n), n) for key in keys]
             row["ratio"][n] = measures.geometric(ratios)
-        if all(key[0] in COCO for key in keys):
+        if all(key[0] in measures.COCO for key in keys):
             runs = [cell for key in keys for cell in one[key].values()]
             row["area"] = float(np.mean([measures.area(cell) for cell in runs]))
             row["area_linear"] = float(np.mean([measures.area(cell, logarithmic=False) for cell in runs]))

@@ -37,8 +37,8 @@ def _set(name: str, found: dict[str, Any], subject: str | None) -> list[str]:
             rows.append([framework, row["seeds"], *areas, *ranks, *(row["ratio"][n] for n in points)])
         parts.append(f"{name}: {found['problems']} problems\n{table(rows)}")
     if found["against"]:
-        rows = [[f"{subject} against", "at", "problems", "seeds", "wins", "losses", "p", "r", "its r"]]
-        fields = ("problems", "seeds", "wins", "losses", "p", "ours", "theirs")
+        rows = [[f"{subject} against", "at", "problems", "seeds", "wins", "losses", "p", "r", "its r", "area", "its"]]
+        fields = ("problems", "seeds", "wins", "losses", "p", "ours", "theirs", "area", "their_area")
         for peer, pairs in found["against"].items():
             rows += [[peer, n, *(pair[field] for field in fields)] for n, pair in pairs.items()]
         parts.append(f"{name}: pairs, on what both ran\n{table(rows)}")

@@ -86,6 +86,9 @@ def test_pairs_compare_what_both_ran():
     assert found["wins"] == sum(x < y for x, y in zip(*means, strict=True))
     assert found["p"] == pytest.approx(wilcoxon(np.log(means[0]), np.log(means[1])).pvalue)
     assert found["ours"] == pytest.approx(np.exp(np.mean(np.log(means[0]))))
+    assert found["area"] == pytest.approx(
+        np.mean([measures.area(a[key][s], 50) for key in keys[:20] for s in range(2)])
+    )
     assert measures.versus(a, b, keys, 100) is None
 
 
