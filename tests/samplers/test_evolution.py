@@ -144,10 +144,9 @@ def test_a_misleading_warm_start_is_overcome(name):
     far = 0.05 * rng.random((20, 3))
     warm = WarmStart(points=far, values=[-1e6] * 20, population=far[:5])  # praised, and wrong
     sampler = dataclasses.replace(SAMPLERS[name], warm_start=warm)
-    log, state = drive(sampler, sphere(), 300, spec_of(sampler, space, budget=300, seed=1))
+    log, _ = drive(sampler, sphere(), 300, spec_of(sampler, space, budget=300, seed=1))
     assert all(space.contains(config) for config in configs(log))
-    assert len(set(configs(log))) > 150
-    assert sampler.ask(state, [300])[0]
+    assert best_of(log) < 0.1
 
 
 @every

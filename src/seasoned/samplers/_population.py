@@ -31,6 +31,7 @@ __all__ = [
     "first_points",
     "is_first",
     "one_objective",
+    "retried_of",
     "settled",
     "warm_members",
 ]
@@ -115,18 +116,25 @@ def warm_members(spec: StudySpec) -> Iterator[Evaluated]:
         yield Evaluated(index - len(given.points), space.encode(config).unit, None, (value,), 0.0)
 
 
-def first_points(spec: StudySpec, count: int) -> NDArray[np.float64]:
-    """Where a population starts, shape (count, d): the warm start's population, the default, a Latin hypercube.
+def first_points(spec: StudySpec, count: int, *, retried: int = 0) -> NDArray[np.float64]:
+    """Where a population starts, shape (count, d): what the warm start gives, the default, a Latin hypercube.
 
     The default is left out where the warm start says what to try first. McKay, Beckman and Conover (1979), A
     comparison of three methods for selecting values of input variables, Technometrics 21.
+
+    Args:
+        spec: What the study is.
+        count: How many points.
+        retried: How many of the warm start's evaluated points to try again, the best first, after its population.
     """
     dimensions = len(spec.space)
     rng = np.random.default_rng((spec.seed, 0, dimensions))  # one number more than a trial's generator has
     strata = rng.permuted(np.tile(np.arange(count), (dimensions, 1)), axis=1).T
     points = (strata + rng.random((count, dimensions))) / max(count, 1)
     warm = spec.warm_start
-    given = [spec.space.encode(spec.space.decode(point)).unit for point in warm.population]
+    order = sorted(range(len(warm.values)), key=warm.values.__getitem__)
+    rows = [*warm.population, *(warm.points[index] for index in order[:retried])]
+    given = [spec.space.encode(spec.space.decode(point)).unit for point in rows]
     if not given and not warm.configurations and not warm.points:
         given = [spec.space.encode(spec.space.default).unit]
     for index, point in enumerate(given[:count]):
@@ -134,9 +142,20 @@ def first_points(spec: StudySpec, count: int) -> NDArray[np.float64]:
     return points
 
 
+def retried_of(spec: StudySpec, size: int) -> int:
+    """How many evaluated points of the warm start a first population of that size tries again: half of what is free.
+
+    They are tried again since values from elsewhere may not be comparable: a member that nothing here can beat would
+    hold the search forever, and a warm start may not end much worse than a cold one.
+    """
+    free = max(0, size - len(spec.warm_start.population))
+    return min(len(spec.warm_start.points), (free + 1) // 2)
+
+
 def is_first(spec: StudySpec, since: int, members: int, size: int) -> bool:
     """Whether a trial belongs to a first population: the one that is `since` places after its beginning."""
-    return 0 <= since < size and (members < size or since < len(spec.warm_start.population))
+    given = len(spec.warm_start.population) + retried_of(spec, size)
+    return 0 <= since < size and (members < size or since < given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from seasoned.samplers._population import (
     first_points,
     is_first,
     one_objective,
+    retried_of,
     settled,
-    warm_members,
 )
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.trials import Config, StudySpec
@@ -116,20 +116,17 @@ class DifferentialEvolution(Sampler[DifferentialState]):
             raise InvalidInput(f"greed is {self.greed}; give a share of the population in (0, 1].")
 
     def init(self, spec: StudySpec) -> DifferentialState:
-        """The warm start's points are members; raises InvalidInput for several objectives."""
+        """The first population tries the warm start's again; raises InvalidInput for several objectives."""
         one_objective(spec, "DifferentialEvolution")
         dimensions = len(spec.space)
         size = settled(self.population, _LEAST, _size(spec.budget, dimensions))
-        state = DifferentialState(
+        return DifferentialState(
             spec,
             Genes.of(spec.space),
-            first_points(spec, size),
+            first_points(spec, size, retried=retried_of(spec, size)),
             points=np.zeros((size, dimensions)),
             archive=np.zeros((0, dimensions)),
         )
-        for member in warm_members(spec):
-            state = _joined(state, member)
-        return state
 
     def ask(self, state: DifferentialState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], DifferentialState]:
         """The warm start's configurations, a first population, then a trial for each member in turn."""

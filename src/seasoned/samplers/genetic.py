@@ -25,8 +25,8 @@ from seasoned.samplers._population import (
     evaluations,
     first_points,
     is_first,
+    retried_of,
     settled,
-    warm_members,
 )
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.trials import Config, StudySpec
@@ -115,15 +115,12 @@ class Genetic(Sampler[GeneticState]):
                 raise InvalidInput(f"{name} is {rate}; give a probability in [0, 1].")
 
     def init(self, spec: StudySpec) -> GeneticState:
-        """The warm start's points are members; raises InvalidInput for an ageing search of several objectives."""
+        """The first population tries the warm start's again; raises InvalidInput for ageing with several objectives."""
         several = len(spec.directions) > 1
         if several and self.regularized:
             raise InvalidInput("Genetic(regularized=True) has one objective; leave regularized out for NSGA-II.")
         size = settled(self.population, _LEAST, _size(spec.budget, several=several))
-        state = GeneticState(spec, Genes.of(spec.space), first_points(spec, size))
-        for member in () if several else warm_members(spec):
-            state = self._joined(state, member)
-        return state
+        return GeneticState(spec, Genes.of(spec.space), first_points(spec, size, retried=retried_of(spec, size)))
 
     def ask(self, state: GeneticState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], GeneticState]:
         """The warm start's configurations, a first population, then children."""

@@ -19,9 +19,10 @@ from seasoned.samplers._population import (
     Running,
     evaluations,
     first_points,
+    is_first,
     one_objective,
+    retried_of,
     settled,
-    warm_members,
 )
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.trials import Config, StudySpec
@@ -118,13 +119,11 @@ class ParticleSwarm(Sampler[SwarmState]):
         settled(self.population, _LEAST, _LEAST)
 
     def init(self, spec: StudySpec) -> SwarmState:
-        """The warm start's points are personal bests; raises InvalidInput for several objectives."""
+        """The first swarm starts where the warm start's were; raises InvalidInput for several objectives."""
         one_objective(spec, "ParticleSwarm")
         size = settled(self.population, _LEAST, min(40, max(6, round(0.4 * math.sqrt(spec.budget or 1000)))))
-        state = SwarmState(spec, Genes.of(spec.space), first_points(spec, size), particles=(None,) * size)
-        for member in warm_members(spec):
-            state = _joined(state, member)
-        return state
+        design = first_points(spec, size, retried=retried_of(spec, size))
+        return SwarmState(spec, Genes.of(spec.space), design, particles=(None,) * size)
 
     def ask(self, state: SwarmState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], SwarmState]:
         """The warm start's configurations, then a move of each particle in turn."""
@@ -153,9 +152,9 @@ def _suggested(state: SwarmState, number: int) -> Suggestion:
     rng = generator(spec, number)
     index = place % len(state.particles)
     particle = state.particles[index]
-    given = len(spec.warm_start.population)
-    if particle is None or (state.swarm == 0 and place < given):
-        first = state.swarm == 0 and place < len(state.design)
+    first = state.swarm == 0 and place < len(state.design)
+    given = first and is_first(spec, place, len(state.particles), len(state.particles))
+    if particle is None or given:
         position = state.design[place] if first else _apart(state.left, rng, len(spec.space))
         velocity = 0.5 * (rng.random(len(spec.space)) - position)
         config = Config(spec.space.decode(position))
