@@ -80,7 +80,7 @@ def state():
     signals = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)]
     return dict(os.environ), list(warnings.filters), random.getstate(), str(np.random.get_state()), signals
 
-Study(Space(x=Float(0, 1))).optimize(lambda config: 1.0, trials=1, workers=2)  # imports what it needs
+Study(Space(x=Float(0, 1))).optimize(lambda config: config["x"], trials=8, workers=2)  # imports what it needs
 before = state()
 Study(Space(x=Float(0, 1))).optimize(lambda config: config["x"], trials=8, workers=2)
 Study(Space(x=Float(0, 1))).optimize(lambda config: config["x"], trials=8)

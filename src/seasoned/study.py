@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import secrets
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import seasoned.storage
@@ -17,7 +19,7 @@ from seasoned.leases import BY_HAND, Lease
 from seasoned.ledger import Ledger
 from seasoned.objective import Constrained, Evaluation, Objective, Verdict, read_values
 from seasoned.progress import ProgressBar
-from seasoned.samplers.random import Random
+from seasoned.samplers.auto import Auto
 from seasoned.storage.base import DETACHED, Storage
 from seasoned.storage.memory import MemoryStorage
 from seasoned.trials import Created, StudySpec, Trial, TrialState
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     import pandas as pd
+    import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly is untyped
 
     from seasoned.execution.base import Executor
     from seasoned.samplers.base import Sampler
@@ -41,7 +44,7 @@ class Study:
 
     Args:
         space: Where to search.
-        sampler: What decides on the next trial; `Random()` if left out.
+        sampler: What decides on the next trial; `Auto()` if left out, which chooses one and changes it in long runs.
         storage: A database URL such as `"sqlite:///runs.db"`, or a Storage; in memory if left out.
         name: The study's name in the storage. A study of that name is opened with its trials; else it is created.
         direction: "minimize" or "maximize"; a tuple of them for several objectives.
@@ -74,7 +77,7 @@ class Study:
     ) -> None:
         if storage is not None and name is None:
             raise InvalidInput("storage is given without a name; give name='...' so that the study can be found again.")
-        sampler = Random() if sampler is None else sampler
+        sampler = Auto() if sampler is None else sampler
         directions = (direction,) if isinstance(direction, str) else tuple(direction)
         warm_start = sampler.warm_start
         configs = tuple(space.check(config) for config in warm_start.configurations)
@@ -317,6 +320,33 @@ class Study:
         objectives the values stand in `value_0`, `value_1` and so on, constraints in `constraint_0` and so on.
         """
         return frame_of(self.trials, self.space, len(self.directions))
+
+    def plot(self, kind: str = "history", *, parameters: Sequence[str] | None = None, objective: int = 0) -> go.Figure:
+        """A figure of the complete trials, as a plotly figure (`.show()`, `.write_html(path)`).
+
+        Args:
+            kind: "history" (values and the best so far), "slice" (value against each parameter), "parallel" (all
+                parameters of all trials), "contour" (a forest's mean over two parameters), "importance" (shares of the
+                variance, functional ANOVA on a forest), or "front" (two objectives and what nothing dominates).
+            parameters: Dotted names of those shown; all, or for "contour" the two that matter most, if left out.
+            objective: Which objective, counted from 0; for "front" the one that is drawn against the first.
+
+        Raises:
+            InvalidInput: If a name is unknown, or there are too few complete trials for the figure.
+        """
+        # The report's room stands above this one, so it is called by name: a method for the user, no dependency.
+        room = importlib.import_module("seasoned.report")
+        figure: go.Figure = room.plot_study(self, kind, parameters=parameters, objective=objective)
+        return figure
+
+    def report(self, path: str | Path) -> Path:
+        """Write one self-contained HTML page with the best trials and all figures, and return its path.
+
+        Raises:
+            InvalidInput: If the folder does not exist, or the path is one.
+        """
+        written: Path = importlib.import_module("seasoned.report").study_report(self, Path(path))
+        return written
 
     def _outward(self, trial: Trial) -> Trial:
         """A trial with its objectives as the user sees them."""

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from seasoned.samplers import CMAES, Bayes, DifferentialEvolution, Genetic, Grid, ParticleSwarm, Random, Sobol
+from seasoned.samplers import (
+    CMAES,
+    TPE,
+    Auto,
+    Bayes,
+    DifferentialEvolution,
+    Genetic,
+    Grid,
+    ParticleSwarm,
+    Random,
+    Sobol,
+)
 from seasoned.samplers.checks import SAMPLER_CHECKS
 
 SAMPLERS = {
+    "auto": Auto,
     "bayes": Bayes,
     "bayes-mixed": lambda: Bayes(acquisition="mixed"),
     "random": Random,
     "sobol": Sobol,
+    "tpe": TPE,
     "grid": lambda: Grid(4),
     "grid-shuffled": lambda: Grid(4, shuffle=True),
     "genetic": Genetic,

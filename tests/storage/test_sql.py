@@ -68,8 +68,8 @@ FULL_DISK = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
-from seasoned import Float, Space, Study
-study = Study(Space(x=Float(0, 1)), storage=sys.argv[1], name="s", seed=1)
+from seasoned import Float, Random, Space, Study
+study = Study(Space(x=Float(0, 1)), sampler=Random(), storage=sys.argv[1], name="s", seed=1)
 study.optimize(lambda c: c["x"], trials=100_000, callbacks=[lambda s, t: print(t.number, t.value, flush=True)])
 """
 

@@ -47,7 +47,7 @@ def test_constraints_keep_their_sign_when_maximised():
 
 
 def test_workers_carry_constraints():
-    best = maximize(at_least_half, SPACE, trials=4, workers=2, seed=0)
+    best = maximize(at_least_half, SPACE, trials=4, workers=2, sampler=Random(), seed=0)
     assert best.constraints == (0.5 - best.config["x"],)
 
 

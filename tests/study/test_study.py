@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 import math
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 
-from seasoned import Categorical, Choice, Float, Grid, Int, Random, Sobol, Space, Study, WarmStart, maximize, minimize
+import seasoned
+from seasoned import Categorical, Choice, Float, Grid, Int, Random, Sobol, Space, WarmStart
 from seasoned.errors import AllTrialsFailed, InvalidConfig, InvalidInput, Pruned, StudyConflict
 from seasoned.trials import TrialState
 
+Study, minimize, maximize = (  # most tests here are about running, not about who proposes
+    partial(given, sampler=Random()) for given in (seasoned.Study, seasoned.minimize, seasoned.maximize)
+)
 SPACE = Space(x=Float(-1, 1), branch=Choice(a=Space(y=Float(0, 1)), b=Space()))
 
 
@@ -30,6 +35,11 @@ def test_minimize_and_maximize_return_the_best_trial():
     assert low.value == min(low.value, 0.05)
     assert high.value > 0.8
     assert high.value == square(high.config)
+
+
+def test_the_default_sampler_learns():
+    best = seasoned.minimize(lambda config: (config["x"] - 0.3) ** 2, Space(x=Float(-1, 1)), trials=15, seed=0)
+    assert best.value < 1e-3  # of 15 random trials the best is so good with probability 0.38
 
 
 def test_seed_and_trials_fix_the_study():

@@ -15,8 +15,18 @@ if TYPE_CHECKING:
     from seasoned.report.gather import report_data
     from seasoned.report.html import write_report
     from seasoned.report.importance import permutation_importance
+    from seasoned.report.study_page import study_report
+    from seasoned.report.study_render import plot_study
 
-__all__ = ["ReportData", "permutation_importance", "report", "report_data", "write_report"]
+__all__ = [
+    "ReportData",
+    "permutation_importance",
+    "plot_study",
+    "report",
+    "report_data",
+    "study_report",
+    "write_report",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -24,7 +34,9 @@ __getattr__, __dir__ = lazy_names(
         "ReportData": "seasoned.report.data",
         "report_data": "seasoned.report.gather",
         "permutation_importance": "seasoned.report.importance",
+        "plot_study": "seasoned.report.study_render",
         "report": "seasoned.report.entry",
+        "study_report": "seasoned.report.study_page",
         "write_report": "seasoned.report.html",
     },
 )

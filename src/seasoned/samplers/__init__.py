@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seasoned.samplers.auto import Auto
 from seasoned.samplers.base import Sampler, Suggestion
 from seasoned.samplers.bayes import Bayes
 from seasoned.samplers.cmaes import CMAES
@@ -11,9 +12,12 @@ from seasoned.samplers.grid import Grid
 from seasoned.samplers.random import Random
 from seasoned.samplers.sobol import Sobol
 from seasoned.samplers.swarm import ParticleSwarm
+from seasoned.samplers.tpe import TPE
 
 __all__ = [
     "CMAES",
+    "TPE",
+    "Auto",
     "Bayes",
     "DifferentialEvolution",
     "Genetic",

@@ -1,0 +1,64 @@
+"""One self-contained page about a study: the best trials and every figure that its trials allow."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from seasoned.errors import InvalidInput
+from seasoned.report.markup import Markup, data_table, joined, raw, tag
+from seasoned.report.study_render import plot_study
+from seasoned.views import flat
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from seasoned.study import Study
+
+__all__ = ["study_report"]
+
+_TITLES = {
+    "history": "How the search went",
+    "front": "The Pareto front",
+    "importance": "Which parameters matter",
+    "slice": "Each parameter",
+    "contour": "The two that matter most",
+    "parallel": "All parameters of all trials",
+}
+_SHOWN = 20  # trials in the table
+_STYLE = """body{font:16px/1.5 system-ui,sans-serif;color:#2b3440;max-width:64rem;margin:2rem auto;padding:0 1rem}
+h1,h2{line-height:1.2}h2{margin-top:2.5rem}table{border-collapse:collapse;font-size:.9rem}
+th,td{padding:.3rem .8rem;border-bottom:1px solid #e6eaef;text-align:left}.number{text-align:right}
+.scroll,.table{overflow-x:auto}"""
+
+
+def study_report(study: Study, path: Path) -> Path:
+    """Write the page; see `Study.report`."""
+    if not path.parent.is_dir() or path.is_dir():
+        raise InvalidInput(f"{str(path)!r} cannot be written; give the path of a file in a folder that exists.")
+    complete = [trial for trial in study.trials if trial.values is not None and study.space.contains(trial.config)]
+    parts: list[Markup] = []
+    for kind, title in _TITLES.items():
+        if (kind == "front") == (len(study.directions) > 1) or kind not in {"front", "history"}:
+            if kind in {"importance", "contour"} and (len(complete) < 4 or len(study.space) < 2):
+                continue
+            figure = plot_study(study, kind)
+            html = figure.to_html(full_html=False, include_plotlyjs=not parts, config={"displaylogo": False})
+            parts.append(joined([tag("h2", title), raw(html)]))
+    sign = 1 if study.directions[0] == "minimize" else -1
+    ranked = sorted(complete, key=lambda trial: (trial.violation, sign * trial.values[0]))  # type: ignore[index]
+    best = (study.front if len(study.directions) > 1 else ranked)[:_SHOWN]
+    rows = [
+        [str(trial.number), ", ".join(f"{value:.6g}" for value in trial.values or ()), _settings(trial.config)]
+        for trial in best
+    ]
+    said = f"{len(study.trials)} trials, of which {len(complete)} are complete; {', '.join(study.directions)}."
+    table = data_table(["trial", "value", "configuration"], rows)
+    body = tag("body", tag("h1", f"Study {study.name}"), tag("p", said), *parts, tag("h2", "Best trials"), table)
+    head = f'<meta charset="utf-8"><title>{escape(study.name)}</title><style>{_STYLE}</style>'
+    path.write_text(f'<!DOCTYPE html><html lang="en"><head>{head}</head>{body}</html>\n', encoding="utf-8")
+    return path
+
+
+def _settings(config: dict[str, object]) -> str:
+    return ", ".join(f"{k} = {f'{v:.4g}' if isinstance(v, float) else v}" for k, v in flat(config).items())

@@ -1,0 +1,248 @@
+"""Figures of a study as plotly figures, one restrained look for all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.report import study_figures as figures
+from seasoned.report.figures import score_range
+from seasoned.report.render import ACCENT, BASE, MUTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly is untyped
+
+    from seasoned.report.study_figures import Axis
+    from seasoned.study import Study
+    from seasoned.trials import Trial
+
+__all__ = ["KINDS", "plot_study"]
+
+_FEW: Final = 12  # parameters in a parallel plot beyond which labels meet
+_WRAP: Final = 4  # small pictures in a row
+_GOOD, _POOR = "#12365c", "#e8eef5"  # dark is good
+
+
+def plot_study(
+    study: Study, kind: str = "history", *, parameters: Sequence[str] | None = None, objective: int = 0
+) -> go.Figure:
+    """A figure of a study; see `Study.plot`."""
+    if kind not in KINDS:
+        raise InvalidInput(f"the figure {kind!r} is unknown; give one of {sorted(KINDS)}.")
+    if not 0 <= objective < len(study.directions):
+        raise InvalidInput(f"objective is {objective}, but the study has {len(study.directions)}; count from 0.")
+    trials = [trial for trial in study.trials if trial.values is not None and study.space.contains(trial.config)]
+    return KINDS[kind](study, trials, parameters, objective)
+
+
+def _history(study: Study, trials: Sequence[Trial], _: Sequence[str] | None, objective: int) -> go.Figure:
+    found = figures.curve(trials, study.directions[objective], objective)
+    figure = _blank(xaxis_title="trial", yaxis_title=_name(study, objective))
+    kept = np.array(found.feasible, dtype=np.bool_)
+    numbers, values = np.array(found.numbers), np.array(found.values)
+    figure.add_scatter(x=numbers[kept], y=values[kept], mode="markers", name="trial", marker=_mark(BASE, 0.55))
+    if not kept.all():
+        broken = {"color": MUTED, "symbol": "x-thin-open", "size": 7}
+        figure.add_scatter(x=numbers[~kept], y=values[~kept], mode="markers", name="infeasible", marker=broken)
+    line = {"color": ACCENT, "width": 2, "shape": "hv"}
+    figure.add_scatter(x=numbers, y=found.best, mode="lines", name="best so far", line=line)
+    figure.update_yaxes(range=_span(values, study.directions[objective]))
+    return figure
+
+
+def _slice(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | None, objective: int) -> go.Figure:
+    from plotly.subplots import make_subplots  # type: ignore[import-untyped]  # plotly is untyped
+
+    found = figures.axes(trials, study.space, parameters)
+    across = max(1, min(_WRAP, len(found)))
+    rows = max(1, -(-len(found) // across))
+    grid = make_subplots(rows, across, shared_yaxes=True, vertical_spacing=0.35 / rows, horizontal_spacing=0.02)
+    figure = _styled(grid, height=60 + 260 * rows, showlegend=False)
+    values = _values(trials, objective)
+    numbers = [trial.number for trial in trials]
+    for index, one in enumerate(found):
+        used = [place for place, value in enumerate(one.values) if value is not None]
+        colour = {
+            "color": [numbers[place] for place in used],
+            "colorscale": [[0, "#c6d7ea"], [1, "#12365c"]],
+            "size": 6,
+        }
+        texts = [f"trial {numbers[place]}" for place in used]
+        x = [_shown(one, one.values[place]) for place in used]
+        place = {"row": index // across + 1, "col": index % across + 1}
+        figure.add_scatter(x=x, y=values[used], mode="markers", marker=colour, text=texts, name=one.name, **place)
+        figure.update_xaxes(title_text=_shortened(one.name), **_axis_of(one), **place)
+    figure.update_yaxes(range=_span(values, study.directions[objective]))
+    figure.update_yaxes(title_text=_name(study, objective), col=1)
+    return figure
+
+
+def _parallel(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | None, objective: int) -> go.Figure:
+    found = figures.axes(trials, study.space, parameters)[:_FEW]
+    values = _values(trials, objective)
+    low, high = _span(values, study.directions[objective])
+    clipped = np.clip(values, low, high)
+    line = {
+        "color": clipped,
+        "colorscale": _scale(study, objective),
+        "showscale": True,
+        "colorbar": _bar(study, objective),
+    }
+    dimensions = [{"label": _name(study, objective), "values": clipped}, *(_dimension(one) for one in found)]
+    figure = _blank(margin={"l": 70, "r": 30, "t": 60, "b": 40})
+    figure.add_parcoords(line=line, dimensions=dimensions, labelangle=-15, labelside="top")
+    return figure
+
+
+def _dimension(one: Axis) -> dict[str, Any]:
+    """One axis of a parallel plot; what is not in use lies below all values."""
+    if one.choices:
+        places = [one.choices.index(value) if value is not None else -1 for value in one.values]
+        labels = [str(choice) for choice in one.choices]
+        ticks = list(range(len(labels)))
+    else:
+        numbers = [None if v is None else float(np.log10(v) if one.log else v) for v in one.values]
+        known = [number for number in numbers if number is not None] or [0.0]
+        low, width = min(known), (max(known) - min(known)) or 1.0
+        places = [low - 0.15 * width if number is None else number for number in numbers]  # type: ignore[misc]
+        ticks = np.linspace(low, low + width, 5).tolist()
+        labels = [f"{10**tick:.3g}" if one.log else f"{tick:.3g}" for tick in ticks]
+    if None in one.values:
+        ticks, labels = [min(places), *ticks], ["not used", *labels]
+    return {"label": _shortened(one.name), "values": places, "tickvals": ticks, "ticktext": labels}
+
+
+def _contour(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | None, objective: int) -> go.Figure:
+    names = list(parameters or figures.importances(trials, study.space, objective).names[:2])
+    if len(names) != 2 or names[0] == names[1]:
+        raise InvalidInput(f"a contour is drawn over two parameters, not over {names}; give parameters=(one, other).")
+    first, second = figures.axes(trials, study.space, names)
+    surface = figures.contour(trials, study.space, (names[0], names[1]), objective)
+    figure = _blank(xaxis_title=first.name, yaxis_title=second.name, showlegend=False)
+    sides = {"x": [_shown(first, x) for x in surface.x], "y": [_shown(second, y) for y in surface.y]}
+    drawn = {"z": surface.mean, "colorscale": _scale(study, objective), **sides}
+    drawn["colorbar"] = _bar(study, objective)
+    if first.choices or second.choices:
+        figure.add_heatmap(**drawn)
+    else:
+        figure.add_contour(**drawn, line={"width": 0.5}, ncontours=20)
+    used = [i for i, pair in enumerate(zip(first.values, second.values, strict=True)) if None not in pair]
+    x, y = ([_shown(one, one.values[i]) for i in used] for one in (first, second))
+    marker = {"color": "white", "size": 6, "line": {"color": "#333", "width": 1}}
+    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, text=[f"trial {trials[i].number}" for i in used])
+    figure.update_xaxes(**_axis_of(first))
+    figure.update_yaxes(**_axis_of(second))
+    return figure
+
+
+def _importance(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | None, objective: int) -> go.Figure:
+    found = figures.importances(trials, study.space, objective)
+    shown = [i for i, name in enumerate(found.names) if parameters is None or name in parameters][::-1]
+    names = [_shortened(found.names[i], 40) for i in shown]
+    alone = np.array([found.alone[i] for i in shown])
+    more = np.array([found.total[i] for i in shown]) - alone
+    figure = _blank(barmode="stack", height=130 + 26 * len(shown), xaxis_title="share of the variance explained")
+    figure.add_bar(x=alone, y=names, orientation="h", name="alone", marker_color=BASE)
+    figure.add_bar(x=more, y=names, orientation="h", name="with others", marker_color="#b9cfe6")
+    figure.update_yaxes(automargin=True, type="category")
+    return figure
+
+
+def _front(study: Study, trials: Sequence[Trial], _: Sequence[str] | None, objective: int) -> go.Figure:
+    if len(study.directions) < 2:
+        raise InvalidInput("a front needs several objectives, and the study has one; use plot('history').")
+    across = objective or 1
+    x, y = _values(trials, 0), _values(trials, across)
+    front = {trial.number for trial in study.front}
+    on_front = np.array([trial.number in front for trial in trials], dtype=np.bool_)
+    feasible = np.array([trial.feasible for trial in trials], dtype=np.bool_)
+    texts = np.array([f"trial {trial.number}" for trial in trials])
+    figure = _blank(xaxis_title=_name(study, 0), yaxis_title=_name(study, across))
+    groups = [("infeasible", ~feasible & ~on_front, {"color": MUTED, "symbol": "x-thin-open", "size": 7})]
+    groups.append(("dominated", feasible & ~on_front, _mark(BASE, 0.45)))
+    groups.append(("Pareto front", on_front, {"color": ACCENT, "size": 8}))
+    for name, mask, marker in groups:
+        if mask.any():
+            order = np.argsort(x[mask], kind="stable")
+            mode = "lines+markers" if name == "Pareto front" and len(study.directions) == 2 else "markers"
+            line = {"color": ACCENT, "width": 1.5, "shape": "hv" if study.directions[across] == "minimize" else "vh"}
+            data = {"x": x[mask][order], "y": y[mask][order], "text": texts[mask][order]}
+            figure.add_scatter(**data, mode=mode, name=name, marker=marker, line=line)
+    return figure
+
+
+KINDS: Final[Mapping[str, Callable[..., Any]]] = {
+    "history": _history,
+    "slice": _slice,
+    "parallel": _parallel,
+    "contour": _contour,
+    "importance": _importance,
+    "front": _front,
+}
+"""Every figure by its name."""
+
+
+def _blank(**layout: Any) -> go.Figure:
+    import plotly.graph_objects as go
+
+    return _styled(go.Figure(), **layout)
+
+
+def _styled(figure: go.Figure, **layout: Any) -> go.Figure:
+    font = {"family": "system-ui, sans-serif", "size": 13, "color": "#2b3440"}
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    base = {"font": font, "legend": legend, "plot_bgcolor": "white", "margin": {"l": 70, "r": 20, "t": 50, "b": 60}}
+    figure.update_layout(**{"template": "plotly_white", "height": 420, **base, **layout})
+    figure.update_xaxes(gridcolor="#e6eaef", zeroline=False, automargin=True)
+    figure.update_yaxes(gridcolor="#e6eaef", zeroline=False, automargin=True)
+    return figure
+
+
+def _values(trials: Sequence[Trial], objective: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([trial.values[objective] for trial in trials if trial.values is not None], dtype=np.float64)
+
+
+def _name(study: Study, objective: int) -> str:
+    return "value" if len(study.directions) == 1 else f"value {objective}"
+
+
+def _span(values: np.ndarray[Any, np.dtype[np.float64]], direction: str) -> tuple[float, float]:
+    """Ends of an axis of values: a few hopeless trials do not flatten all others into a line."""
+    if not len(values):
+        return 0.0, 1.0
+    return score_range(values.tolist(), greater_is_better=direction == "maximize")
+
+
+def _mark(colour: str, opacity: float) -> dict[str, Any]:
+    return {"color": colour, "size": 7, "opacity": opacity}
+
+
+def _scale(study: Study, objective: int) -> list[list[Any]]:
+    """Colours from the smallest value to the largest."""
+    ends = (_GOOD, _POOR) if study.directions[objective] == "minimize" else (_POOR, _GOOD)
+    return [[0.0, ends[0]], [0.5, BASE], [1.0, ends[1]]]
+
+
+def _bar(study: Study, objective: int) -> dict[str, Any]:
+    return {"title": {"text": _name(study, objective)}, "thickness": 14, "outlinewidth": 0}
+
+
+def _shown(one: Axis, value: Any) -> Any:
+    """A value as an axis takes it: categories as text."""
+    return str(value) if one.choices else value
+
+
+def _axis_of(one: Axis) -> dict[str, Any]:
+    if one.choices:
+        names = [str(choice) for choice in one.choices]
+        return {"type": "category", "categoryorder": "array", "categoryarray": names}
+    return {"type": "log"} if one.log else {}
+
+
+def _shortened(name: str, most: int = 24) -> str:
+    """A dotted name, its beginning cut off if it is long: the end says which parameter it is."""
+    return name if len(name) <= most else f"…{name[-most + 1 :]}"

@@ -1,0 +1,89 @@
+"""Auto: what it chooses, and that another sampler takes over without losing anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from seasoned import Categorical, Choice, Float, Int, Space
+from seasoned.samplers import CMAES, TPE, Auto, Bayes, DifferentialEvolution, Genetic
+from seasoned.samplers.auto import choose
+from seasoned.samplers.checks import same
+from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
+
+NUMBERS = Space(x=Float(0, 1), n=Int(0, 99))
+NOMINAL = Space(x=Float(0, 1), kind=Categorical(list("abc")), model=Choice(a=Space(p=Float(0, 1)), b=Space()))
+WIDE = Space({f"x{index}": Float(0, 1) for index in range(101)})
+
+
+@pytest.mark.parametrize(
+    ("space", "directions", "budget", "finished", "seconds", "expected"),
+    [
+        (NUMBERS, 1, None, 0, None, Bayes),
+        (NOMINAL, 1, 100, 50, 0.01, Bayes),
+        (NUMBERS, 1, 1000, 500, 0.001, Bayes),
+        (NUMBERS, 1, 5000, 249, 0.001, Bayes),
+        (NUMBERS, 1, 5000, 250, 0.001, CMAES),
+        (NUMBERS, 1, 5000, 250, 10.0, Bayes),
+        (NUMBERS, 1, 5000, 250, None, Bayes),
+        (NUMBERS, 1, None, 1000, 10.0, CMAES),
+        (NUMBERS, 1, 50_000, 250, 0.001, DifferentialEvolution),
+        (NOMINAL, 1, 5000, 250, 0.001, TPE),
+        (WIDE, 1, None, 0, None, CMAES),
+        (NUMBERS, 2, None, 0, None, Bayes),
+        (NUMBERS, 2, 5000, 100, 0.001, Genetic),
+        (NUMBERS, 2, 5000, 100, 60.0, Bayes),
+        (WIDE, 3, None, 0, None, Genetic),
+    ],
+)
+def test_the_choice(space, directions, budget, finished, seconds, expected):
+    spec = StudySpec(space, ("minimize",) * directions, budget=budget)
+    assert type(choose(spec, finished, seconds)) is expected
+
+
+def log_of(space, count, directions=1, seed=0):
+    """Trials drawn at random, each asked before the one before it ended; every ninth fails."""
+    spec = StudySpec(space, ("minimize",) * directions, seed=seed, budget=3000)
+    events = []
+    for number in range(count):
+        config = space.decode([(0.37 * number * (i + 1)) % 1.0 for i in range(len(space))])
+        events.append(Asked(number, Config(config)))
+        if number:
+            values = tuple(float((7 * number * (i + 1)) % 101) for i in range(directions))
+            failed = number % 9 == 4
+            state = TrialState.FAILED if failed else TrialState.COMPLETE
+            events.append(Finished(number - 1, state, None if failed else values, 0.01))
+    return spec, events
+
+
+@pytest.mark.parametrize(
+    ("space", "directions", "count", "expected"),
+    [(NUMBERS, 1, 260, CMAES), (NOMINAL, 1, 260, TPE), (NUMBERS, 2, 110, Genetic)],
+)
+def test_another_takes_over_wherever_the_log_is_cut(space, directions, count, expected):
+    spec, events = log_of(space, count, directions)
+    sampler = Auto()
+    whole = sampler.tell(sampler.init(spec), events)
+    assert type(whole.chosen) is expected
+    assert type(sampler.tell(sampler.init(spec), events[:50]).chosen) is Bayes
+    for cut in (1, 199, 2 * count - 30):
+        assert same(sampler.tell(sampler.tell(sampler.init(spec), events[:cut]), events[cut:]), whole)
+    suggestions, _ = sampler.ask(whole, range(count, count + 5))
+    assert all(space.contains(given.config) for given in suggestions)
+    assert len({given.config for given in suggestions}) > 1
+
+
+def test_who_takes_over_knows_the_best():
+    """The first suggestions after the change lie nearer to the best trial than chance would."""
+    spec, events = log_of(NUMBERS, 260)
+    scored = []
+    for event in events:
+        if isinstance(event, Asked):
+            scored.append(event)
+        else:
+            config = next(asked.config for asked in events if isinstance(asked, Asked) and asked.number == event.number)
+            value = (config["x"] - 0.9) ** 2 + ((config["n"] - 90) / 100) ** 2
+            scored.append(Finished(event.number, TrialState.COMPLETE, (value,), 0.01))
+    sampler = Auto()
+    state = sampler.tell(sampler.init(spec), scored)
+    suggestions, _ = sampler.ask(state, range(260, 270))
+    assert sum(abs(given.config["x"] - 0.9) for given in suggestions) / 10 < 0.25  # by chance 0.41
