@@ -153,6 +153,7 @@ def importances(trials: Sequence[Trial], space: Space, objective: int = 0, seed:
         at_mixed = forest.predict(_in_use(mixed, branches))[0]
         total[j] = ((at_first - at_mixed) ** 2).mean() / (2 * variance)
         alone[j] = ((at_second - at_second.mean()) * (at_mixed - at_first)).mean() / variance
+    total = np.minimum(total, 1.0)  # what is beyond is the estimate's error
     alone = np.clip(alone, 0.0, total)
     order = np.argsort(-total, kind="stable")
     names = [space.dimensions[j].name for j in order]

@@ -43,7 +43,7 @@ def study_report(study: Study, path: Path) -> Path:
             if kind in {"importance", "contour"} and (len(complete) < 4 or len(study.space) < 2):
                 continue
             figure = plot_study(study, kind)
-            html = figure.to_html(full_html=False, include_plotlyjs=not parts, config={"displaylogo": False})
+            html = figure.to_html(full_html=False, include_plotlyjs=not parts, config={"displayModeBar": False})
             parts.append(joined([tag("h2", title), raw(html)]))
     sign = 1 if study.directions[0] == "minimize" else -1
     ranked = sorted(complete, key=lambda trial: (trial.violation, sign * trial.values[0]))  # type: ignore[index]

@@ -60,8 +60,13 @@ def _slice(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | No
     found = figures.axes(trials, study.space, parameters)
     across = max(1, min(_WRAP, len(found)))
     rows = max(1, -(-len(found) // across))
-    grid = make_subplots(rows, across, shared_yaxes=True, vertical_spacing=0.35 / rows, horizontal_spacing=0.02)
-    figure = _styled(grid, height=60 + 260 * rows, showlegend=False)
+    grid = make_subplots(
+        rows, across, shared_yaxes=True, vertical_spacing=0.35 / rows, horizontal_spacing=0.16 / across
+    )
+    figure = _styled(grid, height=90 + 260 * rows, showlegend=False)
+    figure.update_layout(
+        title={"text": "darker: later trials", "font": {"size": 12}, "x": 0.01, "y": 0.99, "yanchor": "top"}
+    )
     values = _values(trials, objective)
     numbers = [trial.number for trial in trials]
     for index, one in enumerate(found):
@@ -93,7 +98,7 @@ def _parallel(study: Study, trials: Sequence[Trial], parameters: Sequence[str] |
         "colorbar": _bar(study, objective),
     }
     dimensions = [{"label": _name(study, objective), "values": clipped}, *(_dimension(one) for one in found)]
-    figure = _blank(margin={"l": 70, "r": 30, "t": 60, "b": 40})
+    figure = _blank(margin={"l": 70, "r": 60, "t": 110, "b": 40}, height=460)
     figure.add_parcoords(line=line, dimensions=dimensions, labelangle=-15, labelside="top")
     return figure
 
@@ -148,6 +153,8 @@ def _importance(study: Study, trials: Sequence[Trial], parameters: Sequence[str]
     figure = _blank(barmode="stack", height=130 + 26 * len(shown), xaxis_title="share of the variance explained")
     figure.add_bar(x=alone, y=names, orientation="h", name="alone", marker_color=BASE)
     figure.add_bar(x=more, y=names, orientation="h", name="with others", marker_color="#b9cfe6")
+    figure.update_layout(legend_traceorder="normal")
+    figure.update_xaxes(range=[0, max(0.1, 1.05 * float((alone + more).max(initial=0.0)))])
     figure.update_yaxes(automargin=True, type="category")
     return figure
 
@@ -240,7 +247,11 @@ def _axis_of(one: Axis) -> dict[str, Any]:
     if one.choices:
         names = [str(choice) for choice in one.choices]
         return {"type": "category", "categoryorder": "array", "categoryarray": names}
-    return {"type": "log"} if one.log else {}
+    if not one.log:
+        return {}
+    known = [value for value in one.values if value is not None] or [1.0]
+    wide = max(known) > 30 * min(known)  # one tick a decade, unless that would leave one or none
+    return {"type": "log", **({"dtick": 1, "exponentformat": "power"} if wide else {})}
 
 
 def _shortened(name: str, most: int = 24) -> str:

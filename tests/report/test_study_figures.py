@@ -1,0 +1,168 @@
+"""Figures of a study: the numbers behind them, and that each draws whatever the study is."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from seasoned import Categorical, Choice, Constrained, Float, Int, Random, Space, Study
+from seasoned.errors import InvalidInput
+from seasoned.report import study_figures as figures
+from seasoned.report.study_render import KINDS
+
+CUBE = Space(a=Float(0, 1), b=Float(0, 1), c=Float(0, 1))
+MIXED = Space(
+    lr=Float(1e-4, 1e-1, log=True),
+    kind=Categorical(["relu", "tanh", None]),
+    model=Choice(net=Space(depth=Int(1, 8), width=Float(0, 1)), tree=Space()),
+)
+
+
+def study_of(f, space=CUBE, trials=60, direction="minimize"):
+    study = Study(space, direction=direction, sampler=Random(), seed=0, name="s <b>")
+    study.optimize(f, trials=trials)
+    return study
+
+
+def mixed(config):
+    depth = config["model"]["net"]["depth"] if "net" in config["model"] else 0
+    return math.log10(config["lr"]) ** 2 + depth + (config["kind"] == "tanh")
+
+
+@pytest.fixture(scope="module")
+def mixed_study():
+    return study_of(mixed, MIXED, 30)
+
+
+def test_the_curve_is_the_best_feasible_value_so_far():
+    study = Study(CUBE, sampler=Random(), seed=0)
+    for value, constraint in [(3.0, 1.0), (2.0, -1.0), (1.0, 1.0), (5.0, 0.0), (0.5, -1.0)]:
+        study.tell(study.ask(), value, constraints=[constraint])
+    study.tell(study.ask(), error="broke")
+    found = figures.curve(study.trials, "minimize")
+    assert found.numbers == (0, 1, 2, 3, 4)
+    assert found.feasible == (False, True, False, True, True)
+    assert np.isnan(found.best[0])
+    assert found.best[1:] == (2.0, 2.0, 2.0, 0.5)
+    assert figures.curve(study.trials, "maximize").best[1:] == (2.0, 2.0, 5.0, 5.0)
+
+
+def test_axes_hold_what_each_trial_had(mixed_study):
+    lr, kind, model, depth, _ = figures.axes(mixed_study.trials, MIXED)
+    assert (lr.name, lr.log, lr.choices) == ("lr", True, ())
+    assert kind.choices == ("relu", "tanh", None)
+    assert model.choices == ("net", "tree")
+    assert [value is None for value in depth.values] == [value == "tree" for value in model.values]
+    with pytest.raises(InvalidInput, match="no parameter 'x'"):
+        figures.axes(mixed_study.trials, MIXED, ["x"])
+
+
+def test_importances_of_an_additive_function_are_its_shares():
+    """Var(4 a) : Var(2 b) : Var(c) is 16 : 4 : 1, with no interactions."""
+    study = study_of(lambda config: 4 * config["a"] + 2 * config["b"] + config["c"], trials=300)
+    found = figures.importances(study.trials, CUBE)
+    assert found.names == ("a", "b", "c")
+    assert found.alone == pytest.approx([16 / 21, 4 / 21, 1 / 21], abs=0.08)
+    assert found.total == pytest.approx(found.alone, abs=0.08)
+
+
+def test_importances_of_a_product_are_interactions():
+    """With a and b centred, a main effect explains nothing and the pair everything."""
+    study = study_of(lambda config: (config["a"] - 0.5) * (config["b"] - 0.5), trials=400)
+    found = figures.importances(study.trials, CUBE)
+    assert set(found.names[:2]) == {"a", "b"}
+    assert max(found.alone) < 0.25
+    assert min(found.total[:2]) > 0.6
+    assert found.total[2] < 0.2
+
+
+def test_a_conditional_parameter_counts_as_far_as_it_is_in_use(mixed_study):
+    found = figures.importances(study_of(mixed, MIXED, 200).trials, MIXED)
+    shares = dict(zip(found.names, found.total, strict=True))
+    assert shares["lr"] > shares["model"] > shares["model.net.width"]
+    assert shares["model.net.depth"] > shares["model.net.width"]
+
+
+def test_importances_of_a_constant_are_none():
+    assert figures.importances(study_of(lambda _: 1.0, trials=10).trials, CUBE).total == (0.0, 0.0, 0.0)
+    with pytest.raises(InvalidInput, match="at least 4"):
+        figures.importances(study_of(lambda _: 1.0, trials=3).trials, CUBE)
+
+
+def test_a_surface_follows_the_function():
+    study = study_of(lambda config: config["a"] + 3 * config["b"], trials=200)
+    surface = figures.contour(study.trials, CUBE, ("a", "b"))
+    expected = np.array(surface.x)[None, :] + 3 * np.array(surface.y)[:, None]
+    assert np.corrcoef(expected.ravel(), surface.mean.ravel())[0, 1] > 0.95
+
+
+def test_a_surface_over_a_conditional_parameter_is_that_of_its_branch():
+    study = study_of(lambda config: 10.0 * ("tree" in config["model"]), MIXED, 60)
+    surface = figures.contour(study.trials, MIXED, ("model.net.depth", "model.net.width"))
+    assert len(surface.x) == 40
+    assert surface.mean.max() < 3.0
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"front"}))
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_every_figure_draws_a_mixed_study(kind, direction):
+    study = study_of(mixed, MIXED, 12, direction)
+    figure = study.plot(kind)
+    assert figure.data
+    assert "Infinity" not in figure.to_json()
+
+
+def test_figures_of_no_trials_are_empty_or_say_why():
+    study = Study(CUBE, sampler=Random(), seed=0)
+    for kind in ("history", "slice", "parallel"):
+        assert study.plot(kind).to_json()
+    for kind in ("importance", "contour"):
+        with pytest.raises(InvalidInput, match="at least 4"):
+            study.plot(kind)
+
+
+def test_wrong_figures_are_refused(mixed_study):
+    for arguments, reason in [
+        ({"kind": "pie"}, "'pie' is unknown"),
+        ({"objective": 1}, "count from 0"),
+        ({"kind": "front"}, "several objectives"),
+        ({"kind": "contour", "parameters": ["lr"]}, "two parameters"),
+        ({"kind": "slice", "parameters": ["nothing"]}, "no parameter 'nothing'"),
+    ]:
+        with pytest.raises(InvalidInput, match=reason):
+            mixed_study.plot(**arguments)
+
+
+def test_chosen_parameters(mixed_study):
+    assert [trace.name for trace in mixed_study.plot("slice", parameters=["kind", "lr"]).data] == ["kind", "lr"]
+    assert mixed_study.plot("contour", parameters=("lr", "kind")).data[0].type == "heatmap"
+
+
+def test_the_front_is_marked():
+    def both(config):
+        return Constrained((config["a"], -config["a"] + config["b"]), constraints=[config["c"] - 0.8])
+
+    study = study_of(both, trials=40, direction=("minimize", "minimize"))
+    figure = study.plot("front")
+    assert [trace.name for trace in figure.data] == ["infeasible", "dominated", "Pareto front"]
+    front = sorted(trial.values for trial in study.front)
+    assert list(zip(figure.data[2].x, figure.data[2].y, strict=True)) == front
+
+
+@pytest.mark.parametrize("direction", ["minimize", ("minimize", "maximize")])
+def test_the_page_holds_all_and_fetches_nothing(tmp_path, direction):
+    several = isinstance(direction, tuple)
+    study = study_of(lambda config: (mixed(config), config["lr"]) if several else mixed(config), MIXED, 12, direction)
+    text = study.report(tmp_path / "s.html").read_text(encoding="utf-8")
+    assert text.count("Plotly.newPlot(") == 5
+    assert "<b>" not in text.split("<script")[0]
+    assert 'src="http' not in text
+    assert ("Pareto front" in text) == several
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        study.report(tmp_path / "nowhere" / "s.html")
+
+
+def test_the_page_of_no_trials(tmp_path):
+    assert "0 trials" in Study(CUBE, sampler=Random(), seed=0).report(tmp_path / "s.html").read_text(encoding="utf-8")
