@@ -94,14 +94,15 @@ def test_only_what_is_in_use_mutates_and_a_new_branch_is_drawn():
     at = {name: index for index, name in enumerate(names(NESTED))}
     switched = []
     for seed in range(300):
-        child = mutated(GENES, ADAM, 0.3, np.random.default_rng(seed), forced=False)
+        child = mutated(GENES, ADAM, 1.0, np.random.default_rng(seed), forced=False)
         if child[at["optimizer"]] == ADAM[at["optimizer"]]:
             below = slice(at["optimizer"] + 1, at["optimizer.adam.beta"])
             assert (child[below] == ADAM[below]).all()
         else:
             switched.append(NESTED.decode(child)["optimizer"]["sgd"]["momentum"])
-    assert len(switched) > 50
-    assert np.ptp(switched) > 0.9
+    # 30 are expected of 300, with a deviation of 5: false alarm below 1e-3
+    assert 12 < len(switched) < 48
+    assert np.ptp(switched) > 0.8
 
 
 def test_the_rate_of_mutation_is_two_per_point_by_default():
@@ -176,8 +177,8 @@ def test_several_objectives_get_a_front_better_than_chance():
     spec = StudySpec(box(6, 0, 1), directions=("minimize", "minimize"), budget=600, seed=0)
     ours = hypervolume(values_of(drive(Genetic(), two, 600, spec)[0]), [1.1, 6.0])
     random = hypervolume(values_of(drive(Random(), two, 600, spec)[0]), [1.1, 6.0])
-    whole = 1.1 * 6 - (1 / 3 + 0.1 * 0)  # below the front there is 1/3 that nobody can dominate
-    assert (whole - ours) < 0.25 * (whole - random)
+    whole = 1.1 * 6 - 1 / 3  # below the front there is 1/3 that nobody can dominate
+    assert (whole - ours) < 0.5 * (whole - random)
 
 
 def test_survivors_are_the_first_fronts_and_a_crowded_front_loses_its_crowd():

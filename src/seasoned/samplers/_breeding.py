@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["crossed", "mutated"]
 
+_LEAP: Final = 0.1  # a category leaps where a number steps, so it does so less often
 _REACH: Final = 0.5  # alpha of BLX-alpha: how far beyond the parents a child may lie, in units of their distance
 _FINEST, _COARSEST = np.log(1e-4), np.log(0.3)  # scales of a step, in units of the cube
 
@@ -59,13 +60,15 @@ def mutated(
     Args:
         genes: The coordinates by kind.
         point: Any point, shape (d,).
-        rate: Probability per coordinate in use, or None for two divided by their number, at most 0.5.
+        rate: Probability per coordinate in use, or None for two divided by their number, at most 0.5; a coordinate
+            without order has a tenth of it.
         rng: Source of the draws.
         forced: Whether at least one has to change.
     """
     active = _active(genes, point) & (genes.levels != 1)
     draws = rng.random(len(point))
-    hit = active & (draws < (min(0.5, 2.0 / max(1, int(active.sum()))) if rate is None else rate))
+    chance = min(0.5, 2.0 / max(1, int(active.sum()))) if rate is None else rate
+    hit = active & (draws < np.where(genes.nominal, _LEAP * chance, chance))
     if forced and not hit.any() and active.any():
         hit[rng.choice(active.nonzero()[0])] = True
     child = point.copy()

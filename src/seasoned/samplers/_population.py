@@ -211,7 +211,7 @@ class Genes:
         return min(count - 1, int(coordinate * count))
 
     def other(self, index: int, coordinate: float, draw: float) -> float:
-        """Another value of a coordinate without order, by a uniform draw; the same if there is but one."""
+        """Another of a coordinate's countable values, by a uniform draw; the same if there is but one."""
         count = int(self.levels[index])
         if count < 2:
             return coordinate
@@ -227,7 +227,10 @@ class Genes:
             movable = (self.space.encode(config).active & (self.levels != 1)).nonzero()[0]
             if len(movable):
                 moved = np.array(unit)
-                moved[rng.choice(movable)] = rng.random()
+                index = int(rng.choice(movable))
+                moved[index] = (
+                    self.other(index, float(unit[index]), rng.random()) if self.levels[index] else rng.random()
+                )
                 config = self.space.decode(moved)
         return Config(config)
 

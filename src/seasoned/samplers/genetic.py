@@ -86,6 +86,7 @@ class Genetic(Sampler[GeneticState]):
             with `regularized` a quarter of the population.
         crossover: Probability that a child has two parents, in [0, 1].
         mutation: Probability per parameter in use, in [0, 1]; by default two divided by their number, at most 0.5.
+            Categories and choices have a tenth of it.
         regularized: Whether the oldest dies rather than the worst; only for one objective.
 
     Raises:
@@ -152,7 +153,7 @@ class Genetic(Sampler[GeneticState]):
         child = mother
         if rng.random() < self.crossover:
             child = crossed(state.genes, mother, self._winner(members, rng), rng)
-        child = mutated(state.genes, child, self.mutation, rng, forced=child is mother)
+        child = mutated(state.genes, child, self.mutation, rng, forced=bool((child == mother).all()))
         return Suggestion(state.genes.fresh(child, mother, rng))
 
     def _winner(self, members: Sequence[Member], rng: np.random.Generator) -> NDArray[np.float64]:
