@@ -109,17 +109,18 @@ class LocalStep(NamedTuple):
     theta: NDArray[np.float64]
 
 
-def local_step(place: Place, radius: float, start: NDArray[np.float64] | None) -> LocalStep | None:
+def local_step(place: Place, radius: float, since: int, start: NDArray[np.float64] | None) -> LocalStep | None:
     """The point of the trust region with the largest log EI under the local model; None if all is refused.
 
     Args:
         place: What the step starts from; it must hold a feasible trial.
         radius: Half the width of the region.
+        since: First result that may be its centre.
         start: Hyperparameters of the last local model, if there was one.
     """
     layout, seen = place.layout, place.seen
     known = ~np.isnan(place.losses)
-    merit = np.where(seen.feasible, place.losses, np.inf)[known]
+    merit = np.where(seen.feasible & (np.arange(len(seen)) >= since), place.losses, np.inf)[known]
     hood = neighbourhood(
         layout, seen.unit[known], seen.active[known], place.losses[known], int(np.argmin(merit)), radius, start=start
     )

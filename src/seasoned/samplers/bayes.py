@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.samplers._descent import Descent, followed
 from seasoned.samplers._layout import layout_of
 from seasoned.samplers._observations import Observations, Pending
 from seasoned.samplers._search import Place, global_step, local_step
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
-from seasoned.surrogates.local import Region
 from seasoned.surrogates.maximize import sobol
 from seasoned.surrogates.regression import SIGNED, Regression, frame_of, refit_point, regress, updated
 from seasoned.surrogates.threads import one_thread
@@ -38,6 +38,7 @@ _AHEAD: Final = 4  # numbers before one's own that other drivers may be asking f
 _CONFIRMED: Final = 3  # points of a warm start that are tried again before the values of the others are believed
 _BELIEVED: Final = 200  # of those at most
 _TRIES: Final = 100
+_POLISH: Final = 0.1  # of the budget, if it is known, for the best point found
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class BayesState:
         layout: The space as the surrogates see it; follows from the specification.
         plan: First points after the warm start's configurations, shape (m, d); follows from the specification.
         seen: Finished and running trials.
-        region: Trust region about the best point.
+        descent: The local search.
         models: Of the loss and of each constraint at their last refit, grown by what came since; they follow from
             what was seen.
     """
@@ -58,7 +59,7 @@ class BayesState:
     layout: Layout = field(compare=False, repr=False)
     plan: NDArray[np.float64] = field(compare=False, repr=False)
     seen: Observations
-    region: Region = field(default_factory=Region)
+    descent: Descent = field(default_factory=Descent)
     models: tuple[Regression, ...] = field(default=(), compare=False, repr=False)
 
 
@@ -85,7 +86,7 @@ class Bayes(Sampler[BayesState]):
 
     acquisition: str = "log_ei"
     initial: int | None = None
-    explore: int = 4
+    explore: int = 3
 
     def __post_init__(self) -> None:
         if self.acquisition not in _NAMES:
@@ -142,9 +143,10 @@ class Bayes(Sampler[BayesState]):
 
     def _step(self, here: Place, state: BayesState, number: int) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
         several = len(state.spec.directions) > 1
-        local = not several and not state.region.collapsed and number % self.explore > 0
-        if local and here.seen.feasible.any():
-            step = local_step(here, state.region.radius, _last_theta(here.seen, number))
+        since = self._since(state, number)
+        local = not several and since is not None and number % self.explore > 0
+        if local and here.seen.feasible[since:].any():
+            step = local_step(here, state.descent.region.radius, since or 0, _last_theta(here.seen, number))
             if step is not None:
                 return step.unit, {"step": "local", "theta": [round(float(part), 3) for part in step.theta]}
         acquisition = self.acquisition
@@ -152,16 +154,25 @@ class Bayes(Sampler[BayesState]):
             acquisition = str(here.rng.choice(list(_MIX), p=list(_MIX.values())))
         return global_step(here, state.models[0], acquisition), {"step": "global"}
 
+    def _since(self, state: BayesState, number: int) -> int | None:
+        """First result that counts for a local step, or None for none; the last trials polish the best of all."""
+        budget = state.spec.budget
+        if budget is not None and number - state.spec.first >= (1.0 - _POLISH) * budget and state.descent.ended:
+            return 0
+        return None if state.descent.resting else state.descent.since
+
     def tell(self, state: BayesState, events: Sequence[Event]) -> BayesState:
         """Results enter the arrays; the trust region follows those of its own steps."""
-        seen, region = state.seen, state.region
+        seen, descent = state.seen, state.descent
         for event in events:  # one by one, since what a result does may depend on the number of those before it
             before = seen
             seen = before.told([event], state.spec.space)
             if len(seen) > len(before):
-                region = _stepped(region, seen, state.layout)
+                losses = np.where(seen.feasible, seen.losses(), np.inf)
+                if len(state.spec.directions) == 1:
+                    descent = followed(descent, seen, losses, state.layout.numeric)
                 seen = _with_confirmed(state, seen)
-        return replace(state, seen=seen, region=region)
+        return replace(state, seen=seen, descent=descent)
 
     def capacity(self, state: BayesState) -> int | None:  # noqa: ARG002 - whatever the space
         """No end."""
@@ -236,21 +247,6 @@ def _last_theta(seen: Observations, number: int) -> NDArray[np.float64] | None:
     if number % 10 == 1:
         return None
     return next((np.array(tag["theta"]) for tag in reversed(seen.tags[-20:]) if "theta" in tag), None)
-
-
-def _stepped(region: Region, seen: Observations, layout: Layout) -> Region:
-    """The trust region after the latest result."""
-    losses = np.where(seen.feasible, seen.losses() if seen.values.shape[1] == 1 else np.nan, np.inf)
-    before = losses[:-1]
-    if not len(before) or not np.isfinite(before).any():
-        return region
-    best = int(np.argmin(before))
-    gained = bool(losses[-1] < before[best])
-    if seen.tags[-1].get("step") != "local":
-        return Region(0.1) if gained and region.collapsed else region
-    columns = layout.numeric
-    length = float(np.abs(seen.unit[-1, columns] - seen.unit[best, columns]).max(initial=0.0))
-    return region.stepped(length, gained=gained)
 
 
 def _with_confirmed(state: BayesState, seen: Observations) -> Observations:

@@ -114,7 +114,7 @@ def _cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     jitter = 0.0
     for power in range(12):
         factor, info = lapack.dpotrf(covariance + jitter * np.eye(len(covariance)) if jitter else covariance, lower=1)
-        if info == 0:
+        if info == 0 and math.isfinite(float(factor[-1, -1]) if len(factor) else 0.0):
             return factor  # type: ignore[no-any-return]
         jitter = _JITTER * 10.0**power * unit
     raise FloatingPointError("the covariance has no Cholesky factor even with noise added; it holds NaN or infinity.")

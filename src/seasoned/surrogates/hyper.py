@@ -61,7 +61,7 @@ def global_prior(lengths: int, *, trend: bool) -> Prior:
 
 def local_prior(lengths: int) -> Prior:
     """For a model of the neighbourhood of the best point, where a quadratic is a good guess."""
-    return _prior(lengths, tail=((-3.0, 3.0), (1.0, 3.0), (-18.0, 4.0), (-9.0, 3.0)), trend=True, relative=True)
+    return _prior(lengths, tail=((-3.0, 3.0), (1.0, 5.0), (-18.0, 4.0), (-9.0, 3.0)), trend=True, relative=True)
 
 
 def _prior(lengths: int, *, tail: tuple[tuple[float, float], ...], trend: bool, relative: bool) -> Prior:
@@ -69,7 +69,7 @@ def _prior(lengths: int, *, tail: tuple[tuple[float, float], ...], trend: bool, 
     mean = np.array([peak] * lengths + [part[0] for part in tail])
     spread = np.array([math.sqrt(3.0)] * lengths + [part[1] for part in tail])
     low = np.array([math.log(0.01)] * lengths + [math.log(1e-8), math.log(1e-8), math.log(1e-10), math.log(1e-12)])
-    high = np.array([math.log(1e3)] * lengths + [math.log(1e3), math.log(1e4), math.log(1.0), math.log(1.0)])
+    high = np.array([math.log(1e3)] * lengths + [math.log(1e3), math.log(1e9), math.log(1.0), math.log(0.01)])
     start = mean.copy()
     start[:lengths] = math.log(0.5 * math.sqrt(max(lengths, 1)))  # long: Papenmeier, Poloczek and Nardi (2025)
     for index, used in ((TREND, trend), (RELATIVE, relative)):

@@ -9,7 +9,7 @@ Gould and Toint 2000, ch. 6).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -27,45 +27,50 @@ __all__ = ["Neighbourhood", "Region", "neighbourhood"]
 
 _LARGEST: Final = 0.5
 _SMALLEST: Final = 1e-7
+_SHRINK: Final = 0.7
+_PATIENCE: Final = 2  # failures that shrink the region
+_DULL: Final = 3  # dull steps per dimension that end a search
 _CLIP: Final = 1e6
 _MOST: Final = 110  # points in a local model
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A box about the best point of a local search.
+    """A box about the best point of a local search, and when that search is over.
 
     Attributes:
         radius: Half its width, in units of the cube.
         failures: Steps without gain at this radius.
-        patience: How many of them shrink it.
+        minor: Steps in a row without a gain worth mentioning.
     """
 
-    radius: float = 0.3
+    radius: float = 0.4
     failures: int = 0
-    patience: int = 2
+    minor: int = 0
 
-    @property
-    def collapsed(self) -> bool:
-        """Whether it is too small to go on."""
-        return self.radius < _SMALLEST
+    def collapsed(self, dimension: int) -> bool:
+        """Whether to go on is not worth it: too small, or long without a gain worth mentioning."""
+        return self.radius < _SMALLEST or self.minor >= _DULL * dimension + 4
 
-    def stepped(self, length: float, *, gained: bool) -> Region:
-        """The region after a step of that length (in units of the cube, largest coordinate)."""
+    def stepped(self, length: float, *, gained: bool, worthy: bool) -> Region:
+        """The region after a step.
+
+        Args:
+            length: Of the step, in units of the cube, largest coordinate.
+            gained: Whether it found a better point.
+            worthy: Whether the gain was worth mentioning.
+        """
+        minor = 0 if worthy else self.minor + 1
         if gained:
-            far = length > 0.7 * self.radius
-            near = length < 0.3 * self.radius
-            radius = (
-                min(_LARGEST, 2.0 * self.radius)
-                if far
-                else max(0.5 * self.radius, 2.0 * length)
-                if near
-                else self.radius
-            )
-            return replace(self, radius=radius, failures=0)
-        if self.failures + 1 < self.patience:
-            return replace(self, failures=self.failures + 1)
-        return replace(self, radius=0.5 * self.radius, failures=0)
+            radius = self.radius
+            if length > 0.7 * radius:
+                radius = min(_LARGEST, 2.0 * radius)
+            elif length < 0.15 * radius:
+                radius = max(0.5 * radius, 2.0 * length)
+            return Region(radius, 0, minor)
+        if self.failures + 1 < _PATIENCE:
+            return Region(self.radius, self.failures + 1, minor)
+        return Region(_SHRINK * self.radius, 0, minor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,7 @@ def neighbourhood(
     unit = np.where(np.arange(features.shape[1]) < numeric, radius, 1.0)
     scaled = (features - features[best]) / unit
     distance = np.einsum("ij,ij->i", scaled, scaled)
-    wanted = min(max(int(0.75 * (numeric + 1) * (numeric + 2)), 10), _MOST)
+    wanted = min(max(int(1.5 * (numeric + 1) * (numeric + 2)), 10), _MOST)
     near = np.argsort(distance, kind="stable")[:wanted]
     excess = losses[near] - losses[best]
     scale = float(np.median(excess)) or float(excess.max()) or 1.0

@@ -1,0 +1,79 @@
+"""The local searches of a study: one after another, each from where the whole-space steps since the last one led."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.surrogates.local import Region
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.samplers._observations import Observations
+
+__all__ = ["Descent", "followed"]
+
+_WORTHY: Final = 1e-6  # of the distance between the best and the median loss: a gain worth mentioning
+_SAME: Final = 0.05  # in units of the cube: nearer than that to a finished search, a new one would end there too
+_RESTARTED: Final = 0.2  # radius
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """Where the present local search stands.
+
+    Attributes:
+        region: Its trust region.
+        since: The first result that counts for it; earlier ones inform its model but are not its best.
+        ended: The best results of the searches before it.
+        resting: Results of whole-space steps to wait for before it begins; 0 while it runs.
+    """
+
+    region: Region = field(default_factory=Region)
+    since: int = 0
+    ended: tuple[int, ...] = ()
+    resting: int = 0
+
+
+def followed(descent: Descent, seen: Observations, losses: NDArray[np.float64], numeric: NDArray[np.intp]) -> Descent:
+    """The local search after the latest result.
+
+    Args:
+        descent: Before it.
+        seen: Finished trials, the latest last.
+        losses: To be minimised, infinite where a trial does not count, shape (n,).
+        numeric: Columns with an order.
+    """
+    if seen.tags[-1].get("step") != "local":
+        return _rested(descent, seen, losses, numeric)
+    before = losses[descent.since : -1]
+    if descent.resting or not np.isfinite(before).any():
+        return descent
+    best = descent.since + int(np.argmin(before))
+    gain = losses[best] - losses[-1]
+    spread = float(np.median(losses[np.isfinite(losses)])) - float(losses.min())
+    length = float(np.abs(seen.unit[-1, numeric] - seen.unit[best, numeric]).max(initial=0.0))
+    region = descent.region.stepped(length, gained=bool(gain > 0), worthy=bool(gain > _WORTHY * spread))
+    if not region.collapsed(len(numeric)):
+        return replace(descent, region=region)
+    return _over(descent, best if gain <= 0 else len(losses) - 1, len(losses), seen.unit.shape[1])
+
+
+def _over(descent: Descent, best: int, count: int, dimension: int) -> Descent:
+    return Descent(Region(_RESTARTED), count, (*descent.ended, best), dimension + 2)
+
+
+def _rested(descent: Descent, seen: Observations, losses: NDArray[np.float64], numeric: NDArray[np.intp]) -> Descent:
+    """One result less to wait for; a new search begins unless its start lies where another ended."""
+    if not descent.resting:
+        return descent
+    if descent.resting > 1:
+        return replace(descent, resting=descent.resting - 1)
+    start = descent.since + int(np.argmin(losses[descent.since :]))
+    near = (np.abs(seen.unit[start, numeric] - seen.unit[end, numeric]).max(initial=0.0) for end in descent.ended)
+    if not np.isfinite(losses[start]) or any(distance < _SAME for distance in near):
+        return replace(descent, since=len(losses), resting=seen.unit.shape[1] + 2)
+    return replace(descent, resting=0)
