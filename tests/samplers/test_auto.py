@@ -40,9 +40,9 @@ def test_the_choice(space, directions, budget, finished, seconds, expected):
     assert type(choose(spec, finished, seconds)) is expected
 
 
-def log_of(space, count, directions=1, seed=0):
+def log_of(space, count, directions=1, seconds=0.01):
     """Trials drawn at random, each asked before the one before it ended; every ninth fails."""
-    spec = StudySpec(space, ("minimize",) * directions, seed=seed, budget=3000)
+    spec = StudySpec(space, ("minimize",) * directions, seed=0, budget=3000)
     events = []
     for number in range(count):
         config = space.decode([(0.37 * number * (i + 1)) % 1.0 for i in range(len(space))])
@@ -51,7 +51,7 @@ def log_of(space, count, directions=1, seed=0):
             values = tuple(float((7 * number * (i + 1)) % 101) for i in range(directions))
             failed = number % 9 == 4
             state = TrialState.FAILED if failed else TrialState.COMPLETE
-            events.append(Finished(number - 1, state, None if failed else values, 0.01))
+            events.append(Finished(number - 1, state, None if failed else values, seconds))
     return spec, events
 
 
@@ -70,6 +70,17 @@ def test_another_takes_over_wherever_the_log_is_cut(space, directions, count, ex
     suggestions, _ = sampler.ask(whole, range(count, count + 5))
     assert all(space.contains(given.config) for given in suggestions)
     assert len({given.config for given in suggestions}) > 1
+
+
+def test_after_a_thousand_dear_trials_another_takes_over_for_good():
+    spec, events = log_of(NOMINAL, 1003, seconds=5.0)
+    sampler = Auto()
+    late = sampler.tell(sampler.init(spec), events[:-6])
+    assert type(late.chosen) is Bayes
+    whole = sampler.tell(late, events[-6:])
+    assert type(whole.chosen) is TPE
+    assert len(whole.inner.points) == 1002
+    assert whole.heard == ()
 
 
 def test_who_takes_over_knows_the_best():

@@ -99,13 +99,22 @@ def test_nothing_is_tried_twice_while_there_is_something_new():
     assert len({trial.config for trial in study.trials}) == 40
 
 
-def test_a_warm_start_is_believed():
+def test_a_warm_start_helps():
     points = np.random.default_rng(0).random((40, 3))
     values = ((points * 10 - 6) ** 2).sum(axis=1)
     warm = WarmStart(points=tuple(map(tuple, points)), values=tuple(values))
     warmed = [best(sphere, PLAIN, TPE(warm_start=warm), 10, seed).value for seed in range(5)]
     cold = [best(sphere, PLAIN, TPE(), 10, seed).value for seed in range(5)]
     assert np.median(warmed) < np.median(cold)
+
+
+def test_a_warm_start_that_lies_does_not_hold_the_search():
+    """It praises the far corner with values that nothing here can reach."""
+    points = 0.02 * np.random.default_rng(0).random((40, 3))
+    warm = WarmStart(points=tuple(map(tuple, points)), values=tuple(np.arange(40) - 1e6))
+    misled = [best(sphere, PLAIN, TPE(warm_start=warm), 60, seed).value for seed in range(5)]
+    cold = [best(sphere, PLAIN, TPE(), 60, seed).value for seed in range(5)]
+    assert np.median(misled) < 3 * np.median(cold) + 1.0
 
 
 @pytest.mark.parametrize("settings", [{"startup": 0}, {"candidates": 0}, {"good": 0.0}, {"good": 1.0}])

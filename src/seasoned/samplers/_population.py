@@ -33,7 +33,6 @@ __all__ = [
     "one_objective",
     "retried_of",
     "settled",
-    "warm_members",
 ]
 
 
@@ -53,7 +52,7 @@ class Evaluated(NamedTuple):
     """A trial that ended.
 
     Attributes:
-        number: Its number; negative for what a warm start brought along.
+        number: Its number.
         unit: Its point, shape (d,).
         note: What this sampler noted with it in the present space, or None.
         values: Its objectives, minimised; infinite if it failed or was pruned.
@@ -105,15 +104,6 @@ def settled(population: int | None, least: int, default: int) -> int:
     if population is not None and population < least:
         raise InvalidInput(f"population is {population}; give at least {least}, or None to fit it to the budget.")
     return max(least, default if population is None else population)
-
-
-def warm_members(spec: StudySpec) -> Iterator[Evaluated]:
-    """The evaluations that a warm start brings along, as members with negative numbers; others' lengths are refused."""
-    given = spec.warm_start
-    space = spec.space
-    for index, (point, value) in enumerate(zip(given.points, given.values, strict=True)):
-        config = space.decode(point)
-        yield Evaluated(index - len(given.points), space.encode(config).unit, None, (value,), 0.0)
 
 
 def first_points(spec: StudySpec, count: int, *, retried: int = 0) -> NDArray[np.float64]:

@@ -6,15 +6,10 @@ trials are few or dear, evolution and densities while they are many and cheap.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from seasoned.parameters import Categorical
-from seasoned.pareto import pareto_front
-from seasoned.samplers._population import Running, evaluations
-from seasoned.samplers._rows import Rows
 from seasoned.samplers.base import Sampler, Suggestion
 from seasoned.samplers.bayes import Bayes
 from seasoned.samplers.cmaes import CMAES
@@ -36,7 +31,7 @@ _CHEAP: Final = 1.0  # mean seconds of a trial below which a model's own time is
 _LARGE: Final = 1000  # trials beyond which a model of them all is too slow
 _HUGE: Final = 10_000  # trials that differential evolution needs to be worth its patience
 _WIDE: Final = 100  # parameters beyond which a model of them all says little
-_PASSED_ON: Final = 1000  # trials that a sampler taking over hears of, the best
+_PASSED_ON: Final = 100  # trials that a sampler taking over hears of, the best
 
 
 def choose(spec: StudySpec, finished: int = 0, seconds: float | None = None) -> Sampler[Any]:
@@ -88,25 +83,19 @@ class AutoState:
         spec: What the study is.
         chosen: The sampler at work.
         inner: Its state.
-        points: Trials that ended, in log order, shape (n, d).
-        results: Violation and objectives of each, infinite if it failed or was pruned, shape (n, 1 + m).
-        running: Trials that have not ended.
-        asked: What was asked for each of these.
+        heard: All events, until the last decision is made.
+        finished: Number of trials that ended.
         seconds: Time of all trials whose time is known.
         timed: How many these are.
-        highest: The largest number asked.
     """
 
     spec: StudySpec
     chosen: Sampler[Any]
     inner: Any
-    points: Rows
-    results: Rows
-    running: dict[int, Running] = field(default_factory=dict)
-    asked: dict[int, Asked] = field(default_factory=dict)
+    heard: tuple[Event, ...] = ()
+    finished: int = 0
     seconds: float = 0.0
     timed: int = 0
-    highest: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +117,7 @@ class Auto(Sampler[AutoState]):
     def init(self, spec: StudySpec) -> AutoState:
         """The first choice."""
         chosen = choose(spec)
-        rows = Rows(len(spec.space)), Rows(1 + len(spec.directions))
-        return AutoState(spec, chosen, chosen.init(spec), *rows)
+        return AutoState(spec, chosen, chosen.init(spec))
 
     def ask(self, state: AutoState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], AutoState]:
         """What the chosen sampler says."""
@@ -140,60 +128,62 @@ class Auto(Sampler[AutoState]):
         """The chosen sampler hears all; at a decision another may take over."""
         begun = 0
         for index, event in enumerate(events):
-            ended = len(state.points)
-            state = _noted(state, event)
-            if len(state.points) > ended and len(state.points) in _DECISIONS:
-                heard = events[begun : index + 1]
-                state = _decided(replace(state, inner=state.chosen.tell(state.inner, heard)))
+            if not isinstance(event, Finished):
+                continue
+            state = _counted(state, event)
+            if state.finished in _DECISIONS:
+                heard = (*state.heard, *events[begun : index + 1])
+                state = _decided(_heard(state, events[begun : index + 1]), heard)
                 begun = index + 1
-        return replace(state, inner=state.chosen.tell(state.inner, events[begun:]))
+        return _heard(state, events[begun:])
 
     def capacity(self, state: AutoState) -> int | None:  # noqa: ARG002 - whoever is at work
         """No end."""
         return None
 
 
-def _noted(state: AutoState, event: Event) -> AutoState:
-    """The state with an event in its own tables."""
-    if isinstance(event, Asked):
-        running = dict(state.running)
-        list(evaluations(state.spec, running, [event], "auto"))  # only asked: none ends
-        asked = {**state.asked, event.number: event}
-        return replace(state, running=running, asked=asked, highest=max(state.highest, event.number))
-    if not isinstance(event, Finished) or event.number not in state.running:
-        return state
-    running = dict(state.running)
-    (ended,) = evaluations(state.spec, running, [event], "auto")
+def _counted(state: AutoState, event: Finished) -> AutoState:
+    known = event.seconds is not None
     return replace(
         state,
-        points=state.points.append(ended.unit),
-        results=state.results.append((ended.violation, *ended.values)),
-        running=running,
-        asked={number: asked for number, asked in state.asked.items() if number != event.number},
+        finished=state.finished + 1,
         seconds=state.seconds + (event.seconds or 0.0),
-        timed=state.timed + (event.seconds is not None),
+        timed=state.timed + known,
     )
 
 
-def _decided(state: AutoState) -> AutoState:
-    """The state after a decision: as it was, or with another sampler that starts from the best trials."""
-    seconds = state.seconds / state.timed if state.timed else None
-    chosen = choose(state.spec, len(state.points), seconds)
+def _heard(state: AutoState, events: Sequence[Event]) -> AutoState:
+    """The state after the chosen sampler was told."""
+    kept = (*state.heard, *events) if state.finished < _DECISIONS[-1] else ()
+    return replace(state, inner=state.chosen.tell(state.inner, events), heard=kept)
+
+
+def _decided(state: AutoState, heard: Sequence[Event]) -> AutoState:
+    """The state after a decision: as it was, or with another sampler that knows the trials so far.
+
+    TPE and Genetic learn from any trial, so they are told all. The others learn from their own draws; they start about
+    the best trials, with what still runs.
+    """
+    chosen = choose(state.spec, state.finished, state.seconds / state.timed if state.timed else None)
     if type(chosen) is type(state.chosen):
         return state
-    budget = None if state.spec.budget is None else max(1, state.spec.budget - len(state.points))
-    spec = replace(state.spec, warm_start=_experience(state), first=state.highest + 1, budget=budget)
-    running = list(state.asked.values())
-    return replace(state, chosen=chosen, inner=chosen.tell(chosen.init(spec), running))
+    from_any = isinstance(chosen, TPE | Genetic)
+    if from_any:
+        return replace(state, chosen=chosen, inner=chosen.tell(chosen.init(state.spec), heard))
+    ended = {event.number for event in heard if isinstance(event, Finished)}
+    asked = [event for event in heard if isinstance(event, Asked)]
+    budget = None if state.spec.budget is None else max(1, state.spec.budget - state.finished)
+    first = 1 + max((event.number for event in asked), default=state.spec.first - 1)
+    spec = replace(state.spec, warm_start=_experience(state.spec.space, heard), first=first, budget=budget)
+    inner = chosen.tell(chosen.init(spec), [event for event in asked if event.number not in ended])
+    return replace(state, chosen=chosen, inner=inner)
 
 
-def _experience(state: AutoState) -> WarmStart:
-    """What a sampler that takes over may know: feasible trials with values, or the front of several objectives."""
-    kept = np.flatnonzero(state.results.table[:, 0] == 0.0)
-    values = state.results.table[kept, 1:]
-    points = state.points.table[kept]
-    if values.shape[1] > 1:
-        on_front = pareto_front(values)
-        return WarmStart(population=tuple(map(tuple, points[on_front].tolist())))
-    best = np.sort(np.argsort(values[:, 0], kind="stable")[:_PASSED_ON])
-    return WarmStart(points=tuple(map(tuple, points[best].tolist())), values=tuple(values[best, 0].tolist()))
+def _experience(space: Space, heard: Sequence[Event]) -> WarmStart:
+    """The best feasible trials, as points with values."""
+    configs = {event.number: event.config for event in heard if isinstance(event, Asked)}
+    ended = [event for event in heard if isinstance(event, Finished) and event.values is not None]
+    feasible = [event for event in ended if event.violation == 0.0 and event.number in configs]
+    best = sorted(feasible, key=lambda event: (event.values, event.number))[:_PASSED_ON]
+    points = tuple(tuple(space.encode(configs[event.number]).unit.tolist()) for event in best)
+    return WarmStart(points=points, values=tuple(event.values[0] for event in best if event.values is not None))

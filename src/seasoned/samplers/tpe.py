@@ -16,7 +16,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.pareto import crowding_distance, non_dominated_sort
 from seasoned.samplers._branches import Branches
-from seasoned.samplers._population import Evaluated, Running, evaluations, first_points, warm_members
+from seasoned.samplers._population import Evaluated, Running, evaluations, first_points, retried_of
 from seasoned.samplers._rows import Rows
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.surrogates.parzen import fit_parzen
@@ -99,14 +99,11 @@ class TPE(Sampler[TPEState]):
             raise InvalidInput(f"good is {self.good}; give a share of the trials in (0, 1).")
 
     def init(self, spec: StudySpec) -> TPEState:
-        """What the warm start knows counts as trials, and shortens the start."""
-        known = list(warm_members(spec)) if len(spec.directions) == 1 else []
-        startup = max(self.startup - len(known), len(spec.warm_start.population))
+        """The start tries the warm start's population and the best of its points again."""
+        startup = max(self.startup, len(spec.warm_start.population))
+        design = first_points(spec, startup, retried=retried_of(spec, startup))
         rows = Rows(len(spec.space)), Rows(1 + len(spec.directions))
-        state = TPEState(spec, Branches.of(spec.space), first_points(spec, startup), *rows)
-        for member in known:
-            state = _with(state, member)
-        return state
+        return TPEState(spec, Branches.of(spec.space), design, *rows)
 
     def ask(self, state: TPEState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], TPEState]:
         """The warm start's configurations, the design, then draws from what is good."""
