@@ -41,18 +41,18 @@ class Place:
         seen: Finished trials.
         pending: Trials that run.
         losses: One number per finished trial, to be minimised; NaN where it failed.
-        constraints: A model per outcome constraint, kept where it is at most 0.
         rng: Source of randomness.
         refused: Whether a point must not be returned.
+        constraints: A model per outcome constraint, kept where it is at most 0.
     """
 
     layout: Layout
     seen: Observations
     pending: Sequence[Pending]
     losses: NDArray[np.float64]
-    constraints: tuple[Regression, ...]
     rng: np.random.Generator
     refused: Callable[[NDArray[np.float64]], bool]
+    constraints: tuple[Regression, ...] = ()
 
     def running(self) -> list[NDArray[np.float64]]:
         """Features of the trials that run."""

@@ -131,8 +131,8 @@ class Bayes(Sampler[BayesState]):
         if len(seen) - int(seen.failed.sum()) < self._first(state):
             unit = _designed(state, place)
         elif len(spec.space):
-            here, state = _place(state, rng, running, refused)
-            unit, tag = self._step(here, state, number)
+            here = Place(state.layout, seen, running, _losses(state, rng), rng, refused)
+            unit, tag, state = self._step(here, state, number)
         if unit is None or refused(unit):
             unit = _untried(spec, rng, refused)
         return Suggestion(Config(spec.space.decode(unit)), tag), state
@@ -141,18 +141,28 @@ class Bayes(Sampler[BayesState]):
         """Number of results before the first model."""
         return len(state.spec.space) + 2 if self.initial is None else self.initial
 
-    def _step(self, here: Place, state: BayesState, number: int) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
+    def _step(
+        self, here: Place, state: BayesState, number: int
+    ) -> tuple[NDArray[np.float64] | None, dict[str, Any], BayesState]:
+        """Where to go, what to note of it, and the state with the models that were needed."""
         several = len(state.spec.directions) > 1
         since = self._since(state, number)
+        constrained = here.seen.constraints.shape[1] > 0
         local = not several and since is not None and number % self.explore > 0
+        if constrained or not local:
+            state = _with_models(state, here.losses, afresh=several)
+            here = replace(here, constraints=state.models[1:])
         if local and here.seen.feasible[since:].any():
             step = local_step(here, state.descent.region.radius, since or 0, _last_theta(here.seen, number))
             if step is not None:
-                return step.unit, {"step": "local", "theta": [round(float(part), 3) for part in step.theta]}
+                noted = [round(float(part), 3) for part in step.theta]
+                return step.unit, {"step": "local", "theta": noted}, state
         acquisition = self.acquisition
         if acquisition == "mixed":
             acquisition = str(here.rng.choice(list(_MIX), p=list(_MIX.values())))
-        return global_step(here, state.models[0], acquisition), {"step": "global"}
+        if local and not constrained:
+            state = _with_models(state, here.losses, afresh=False)
+        return global_step(here, state.models[0], acquisition), {"step": "global"}, state
 
     def _since(self, state: BayesState, number: int) -> int | None:
         """First result that counts for a local step, or None for none; the last trials polish the best of all."""
@@ -216,14 +226,10 @@ def _untried(spec: StudySpec, rng: np.random.Generator, refused: Any) -> NDArray
     return unit
 
 
-def _place(
-    state: BayesState, rng: np.random.Generator, running: list[Pending], refused: Any
-) -> tuple[Place, BayesState]:
-    """What a step starts from, and the state with its models up to date."""
+def _losses(state: BayesState, rng: np.random.Generator) -> NDArray[np.float64]:
+    """What is minimised; of several objectives a mixture with weights drawn for this trial."""
     several = len(state.spec.directions) > 1
-    losses = state.seen.losses(rng.dirichlet(np.ones(len(state.spec.directions))) if several else None)
-    state = _with_models(state, losses, afresh=several)
-    return Place(state.layout, state.seen, running, losses, state.models[1:], rng, refused), state
+    return state.seen.losses(rng.dirichlet(np.ones(len(state.spec.directions))) if several else None)
 
 
 def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool) -> BayesState:
@@ -231,7 +237,7 @@ def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool
     features = state.layout.features(state.seen.unit, state.seen.active)
     frame = frame_of(state.layout)
     columns = [losses, *state.seen.constraints.T]
-    at = len(losses) if afresh else refit_point(len(losses))
+    at = refit_point(len(losses))
     kept: list[Regression | None] = [*state.models] if len(state.models) == len(columns) else [None] * len(columns)
     models = []
     for index, column in enumerate(columns):

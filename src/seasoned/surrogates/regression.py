@@ -42,7 +42,8 @@ MOST_POINTS: Final = 220
 SIGNED: Final = "signed"
 """The warp of an outcome constraint, which keeps 0 where it is."""
 
-_FITTED: Final = 120  # points whose likelihood decides the hyperparameters
+_FITTED: Final = 100  # points whose likelihood decides the hyperparameters
+_VOTING: Final = 64  # points that vote on the warp
 _CHOICES: Final = (
     8,
     12,
@@ -146,14 +147,14 @@ def regress(
     count = len(losses)
     chosen = max([at for at in _CHOICES if at <= count], default=0)
     if warp is None:
-        few = subset(losses[:chosen], _FITTED)
+        few = subset(losses[:chosen], _VOTING)
         warp = choose_warp(features[few], losses[few], frame) if chosen else "standard"
     rows = subset(losses, MOST_POINTS)
     targets = targets_of(losses[rows], warp)
     fitted = subset(losses[rows], _FITTED)
     sample = Sample(features[rows[fitted]], targets[fitted], np.zeros(len(fitted)))
     prior = global_prior(frame.lengths, trend=True)
-    theta = fit(sample, frame, prior) if len(fitted) > 1 else prior.start
+    theta = fit(sample, frame, prior, steps=25) if len(fitted) > 1 else prior.start
     gp = condition(Sample(features[rows], targets, np.zeros(len(rows))), frame, theta)
     return Regression(gp, rows, warp, count, count)
 
