@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from seasoned import Float, Space, Study
+from seasoned import Float, Random, Space, Study
 from seasoned.trials import TrialState
 
 SPACE = Space(x=Float(0, 1))
@@ -49,7 +49,7 @@ def test_faults(name):
     def sometimes(config):
         return function(config) if config["x"] < 0.5 else config["x"]
 
-    study = Study(SPACE, seed=1)
+    study = Study(SPACE, sampler=Random(), seed=1)
     seconds = 1.5 if "hangs" in name else 60
     study.optimize(sometimes, trials=4, workers=2, trial_time_limit=seconds, trial_memory=2**30)
     assert len(study.trials) == 4
@@ -81,15 +81,15 @@ def test_time_limit_cuts_running_trials_off_and_they_run_again(tmp_path):
 
 
 SCRIPT = """
-from seasoned import Float, Space, minimize
+from seasoned import Float, Random, Space, minimize
 
 OFFSET = 0.25
 
 def f(config):
     return (config["x"] - OFFSET) ** 2
 
-best = minimize(f, Space(x=Float(0, 1)), trials=6, workers=2, trial_time_limit=30, seed=0)
-again = minimize(lambda config: f(config), Space(x=Float(0, 1)), trials=6, trial_time_limit=30, seed=0)
+best = minimize(f, Space(x=Float(0, 1)), sampler=Random(), trials=6, workers=2, trial_time_limit=30, seed=0)
+again = minimize(lambda config: f(config), Space(x=Float(0, 1)), sampler=Random(), trials=6, trial_time_limit=9, seed=0)
 assert best.value == again.value
 print("value", best.value)
 """
