@@ -10,19 +10,57 @@ from typing import TYPE_CHECKING
 from seasoned._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from seasoned.metagrad.adapted import AdaptedModel
     from seasoned.metagrad.bilevel import BilevelProblem, minimize_outer
+    from seasoned.metagrad.guard import guarded
     from seasoned.metagrad.hypergradients import DrMAD, Forward, Implicit, Reverse, Truncated
+    from seasoned.metagrad.imaml import IMAML
+    from seasoned.metagrad.learned_optimizer import LearnedOptimizer
+    from seasoned.metagrad.learner import MetaLearner
+    from seasoned.metagrad.loading import load_learner
+    from seasoned.metagrad.maml import ANIL, MAML, MAMLPlusPlus, MetaSGD
+    from seasoned.metagrad.networks import MLP, ConvNet, Function
+    from seasoned.metagrad.problems import Quadratics
+    from seasoned.metagrad.prototypical import PrototypicalNetworks
     from seasoned.metagrad.rate_descent import adam_hd, hypergradient_descent, sgd_hd
+    from seasoned.metagrad.reptile import Reptile
+    from seasoned.metagrad.tasks import Episodes, GroupedRows, Rows, Sinusoids, Task
+    from seasoned.metagrad.training import Training
+    from seasoned.metagrad.update_rules import LSTMRule, MLPRule
 
 __all__ = [
+    "ANIL",
+    "IMAML",
+    "MAML",
+    "MLP",
+    "AdaptedModel",
     "BilevelProblem",
+    "ConvNet",
     "DrMAD",
+    "Episodes",
     "Forward",
+    "Function",
+    "GroupedRows",
     "Implicit",
+    "LSTMRule",
+    "LearnedOptimizer",
+    "MAMLPlusPlus",
+    "MLPRule",
+    "MetaLearner",
+    "MetaSGD",
+    "PrototypicalNetworks",
+    "Quadratics",
+    "Reptile",
     "Reverse",
+    "Rows",
+    "Sinusoids",
+    "Task",
+    "Training",
     "Truncated",
     "adam_hd",
+    "guarded",
     "hypergradient_descent",
+    "load_learner",
     "minimize_outer",
     "sgd_hd",
 ]
@@ -30,8 +68,22 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "AdaptedModel": "seasoned.metagrad.adapted",
         **dict.fromkeys(("BilevelProblem", "minimize_outer"), "seasoned.metagrad.bilevel"),
         **dict.fromkeys(("DrMAD", "Forward", "Implicit", "Reverse", "Truncated"), "seasoned.metagrad.hypergradients"),
+        "guarded": "seasoned.metagrad.guard",
+        "IMAML": "seasoned.metagrad.imaml",
+        "LearnedOptimizer": "seasoned.metagrad.learned_optimizer",
+        "MetaLearner": "seasoned.metagrad.learner",
+        "load_learner": "seasoned.metagrad.loading",
+        **dict.fromkeys(("ANIL", "MAML", "MAMLPlusPlus", "MetaSGD"), "seasoned.metagrad.maml"),
+        **dict.fromkeys(("MLP", "ConvNet", "Function"), "seasoned.metagrad.networks"),
+        "Quadratics": "seasoned.metagrad.problems",
+        "PrototypicalNetworks": "seasoned.metagrad.prototypical",
         **dict.fromkeys(("adam_hd", "hypergradient_descent", "sgd_hd"), "seasoned.metagrad.rate_descent"),
+        "Reptile": "seasoned.metagrad.reptile",
+        **dict.fromkeys(("Episodes", "GroupedRows", "Rows", "Sinusoids", "Task"), "seasoned.metagrad.tasks"),
+        "Training": "seasoned.metagrad.training",
+        **dict.fromkeys(("LSTMRule", "MLPRule"), "seasoned.metagrad.update_rules"),
     },
 )

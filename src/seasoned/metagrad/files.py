@@ -1,0 +1,101 @@
+"""Files without pickle: one .npz with named arrays and one JSON text; reading one cannot run code."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["flatten", "read", "unflatten", "write"]
+
+FORMAT = "seasoned.metagrad"
+VERSION = 1
+
+
+def write(path: str | os.PathLike[str], kind: str, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes a file, whole or not at all (a new file takes the old one's place).
+
+    Args:
+        path: Where to.
+        kind: What it is.
+        about: Settings, in JSON's types.
+        arrays: Numbers by name.
+    """
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiubU":
+            raise InvalidInput(f"{name} has the type {array.dtype}, and a file holds numbers and texts only.")
+    text = json.dumps({"format": FORMAT, "version": VERSION, "kind": kind, **about}, allow_nan=False)
+    target = Path(path)
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with scratch.open("wb") as handle:
+            np.savez(
+                handle, allow_pickle=False, **{"about": np.array(text), **{f"a/{k}": v for k, v in arrays.items()}}
+            )
+            handle.flush()
+            os.fsync(handle.fileno())
+        scratch.replace(target)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What `write` wrote: the JSON part and the arrays. Raises InvalidInput if the file is something else."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            about = json.loads(str(data["about"]))
+            arrays = {name[2:]: data[name] for name in data.files if name.startswith("a/")}
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InvalidInput(f"{path} is no file of seasoned.metagrad ({error}): give one that `save` wrote.") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise InvalidInput(f"{path} is no file of seasoned.metagrad: give one that `save` wrote.")
+    if about.get("version") != VERSION:
+        raise InvalidInput(
+            f"{path} has version {about.get('version')}, and this release reads {VERSION}: update seasoned."
+        )
+    return about, arrays
+
+
+def flatten(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
+    """The leaves of nested dictionaries and lists by path, such as `layers/0/w`."""
+    if isinstance(tree, dict):
+        parts = [(str(name), part) for name, part in tree.items()]
+    elif isinstance(tree, list | tuple):
+        parts = [(f"#{place}", part) for place, part in enumerate(tree)]
+    else:
+        return {prefix.rstrip("/"): np.asarray(tree)}
+    if any("/" in name for name, _ in parts):
+        raise InvalidInput(f"the names {[name for name, _ in parts]} hold a slash, which separates levels in a file.")
+    flat: dict[str, np.ndarray] = {}
+    for name, part in parts:
+        flat.update(flatten(part, f"{prefix}{name}/"))
+    return flat
+
+
+def unflatten(flat: Mapping[str, np.ndarray]) -> Any:
+    """The tree that `flatten` took apart (tuples come back as lists)."""
+    if set(flat) == {""}:
+        return flat[""]
+    children: dict[str, dict[str, np.ndarray]] = {}
+    for name, array in flat.items():
+        first, _, rest = name.partition("/")
+        children.setdefault(first, {})[rest] = array
+    built = {name: unflatten(part) for name, part in children.items()}
+    if built and all(name.startswith("#") for name in built):
+        if set(built) != {f"#{place}" for place in range(len(built))}:
+            raise InvalidInput(
+                f"a list in the file has the places {sorted(built)}: the file is damaged, save it again."
+            )
+        return [built[f"#{place}"] for place in range(len(built))]
+    return built

@@ -1,0 +1,119 @@
+"""A guard around a learned optimiser: when the validation loss worsens, go back and go on with a trusted one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from seasoned.errors import InvalidInput
+from seasoned.metagrad._jax import jax, jnp, lax, optax
+from seasoned.metagrad.trees import select, subtract
+
+if TYPE_CHECKING:
+    from jax import Array
+
+__all__ = ["GuardState", "guarded"]
+
+Tree = Any
+
+
+class GuardState(NamedTuple):
+    """What the guard remembers.
+
+    Attributes:
+        risky: State of the guarded optimiser.
+        trusted: State of the fallback.
+        best: Parameters with the least value so far.
+        best_value: That value.
+        bad: Values in a row that were worse than allowed.
+        fallen: Whether the fallback has taken over.
+    """
+
+    risky: Tree
+    trusted: Tree
+    best: Tree
+    best_value: Array
+    bad: Array
+    fallen: Array
+
+
+def guarded(
+    risky: optax.GradientTransformation,
+    fallback: optax.GradientTransformation | None = None,
+    *,
+    patience: int = 5,
+    tolerance: float = 0.1,
+) -> optax.GradientTransformationExtraArgs:
+    """Follows `risky` until its validation loss is bad `patience` times in a row, then goes back and falls back.
+
+    Pass `value=` to `update`: the validation loss of the present parameters (or the training loss, if there is no
+    other). Without it nothing is guarded. A value is bad if it is not finite or exceeds best + tolerance * |best|. The
+    fallback is for good, and begins at the best parameters seen.
+
+    Args:
+        risky: For example a learned optimiser.
+        fallback: What takes over; None for Adam at 0.001.
+        patience: Bad values in a row, at least 1; a value that is not finite is enough by itself.
+        tolerance: How much worse than the best is allowed, as a share of it.
+
+    Example:
+        >>> import jax.numpy as jnp, optax
+        >>> from seasoned.metagrad import guarded
+        >>> optimizer = guarded(optax.sgd(10.0), optax.sgd(0.1), patience=1)  # diverges; is caught
+        >>> w = jnp.ones(1)
+        >>> state = optimizer.init(w)
+        >>> for _ in range(40):
+        ...     updates, state = optimizer.update(2 * w, state, w, value=jnp.sum(w**2))
+        ...     w = optax.apply_updates(w, updates)
+        >>> bool(state.fallen), bool(abs(w[0]) < 0.01)
+        (True, True)
+    """
+    if patience < 1 or tolerance < 0:
+        raise InvalidInput(f"patience is {patience} and tolerance {tolerance}: give at least 1 and at least 0.")
+    fallback = optax.adam(1e-3) if fallback is None else fallback
+
+    def init(params: Tree) -> GuardState:
+        dtype = jnp.result_type(*jax.tree.leaves(params))
+        best = jnp.asarray(jnp.inf, dtype)
+        return GuardState(risky.init(params), fallback.init(params), params, best, jnp.int32(0), jnp.bool_(False))
+
+    def update(
+        gradient: Tree, state: GuardState, params: Tree = None, *, value: Any = None, **extra: Any
+    ) -> tuple[Tree, GuardState]:
+        del extra
+        if params is None:
+            raise InvalidInput(
+                "The guard must know where it is: pass the parameters to update(gradient, state, params)."
+            )
+        falls = jnp.bool_(False)
+        if value is not None:
+            state, falls = _judged(state, params, jnp.asarray(value, state.best_value.dtype), patience, tolerance)
+
+        def back(_: None) -> tuple[Tree, Tree, Tree]:  # the fallback sees its first gradient at the best parameters
+            return subtract(state.best, params), state.risky, state.trusted
+
+        def trusted(_: None) -> tuple[Tree, Tree, Tree]:
+            updates, inner = fallback.update(gradient, state.trusted, params)
+            return updates, state.risky, inner
+
+        def follow(_: None) -> tuple[Tree, Tree, Tree]:
+            updates, inner = risky.update(gradient, state.risky, params)
+            return updates, inner, state.trusted
+
+        which = jnp.where(falls, 0, jnp.where(state.fallen, 1, 2))
+        updates, one, two = lax.switch(which, (back, trusted, follow), None)
+        return updates, state._replace(risky=one, trusted=two, fallen=state.fallen | falls)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _judged(state: GuardState, params: Tree, value: Array, patience: int, tolerance: float) -> tuple[GuardState, Array]:
+    """The state after a value, and whether the guard trips now."""
+    better = value < state.best_value
+    known = jnp.isfinite(state.best_value)
+    limit = jnp.where(known, state.best_value + tolerance * jnp.abs(state.best_value), jnp.inf)
+    bad = jnp.where(jnp.isfinite(value) & (value <= limit), 0, state.bad + 1)
+    falls = ~state.fallen & ((bad >= patience) | ~jnp.isfinite(value))
+    state = state._replace(
+        best=select(better, params, state.best), best_value=jnp.where(better, value, state.best_value), bad=bad
+    )
+    return state, falls

@@ -1,0 +1,363 @@
+"""The one protocol of all meta-learners: `fit(tasks)` is meta-training, `adapt(support)` is meta-testing.
+
+A learner is a frozen dataclass of settings. `fit` returns a fitted copy; its only new part is `fitted`, which is data.
+A new learner implements three pure functions: how adaptation starts, one step of it, and the loss of a task (or its
+meta-gradient). `checks.py` holds every learner to the protocol's laws.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.metagrad._jax import jax, jnp, lax
+from seasoned.metagrad.adapted import AdaptedModel
+from seasoned.metagrad.losses import LOSSES, mean_loss
+from seasoned.metagrad.networks import MLP
+from seasoned.metagrad.saving import save_learner
+from seasoned.metagrad.tasks import Rows, as_family
+from seasoned.metagrad.training import Entry, Progress, Training, TrainState, begin, train
+from seasoned.metagrad.tuning import choose
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Self
+
+    from jax import Array
+
+    from seasoned.metagrad.tasks import Task
+
+__all__ = ["Fitted", "MetaLearner", "describe_tasks"]
+
+Tree = Any
+UNROLLED = 4
+"""Up to so many inner steps are written out one by one, which compiles to faster code than a loop."""
+
+
+class Fitted(NamedTuple):
+    """What meta-training gave.
+
+    Attributes:
+        shape: Shape of one input.
+        outputs: Classes, or numbers in a target.
+        single: Whether a target is one number or label.
+        state: Meta-parameters, optimiser and guard.
+        history: The training record.
+    """
+
+    shape: tuple[int, ...]
+    outputs: int
+    single: bool
+    state: TrainState
+    history: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetaLearner(ABC):
+    """A meta-learner; subclasses are final, frozen dataclasses whose fields are their settings.
+
+    Attributes:
+        network: A pure function of (params, inputs): `MLP`, `ConvNet`, `Function`; None for an MLP of 40 and 40 units.
+        loss: `"squared_error"`, `"cross_entropy"` or a function (outputs, y) -> [rows]; None goes by the targets' type.
+        training: Steps, tasks, outer optimiser, guard, seed.
+        fitted: What `fit` found; None before.
+    """
+
+    network: Any = None
+    loss: Any = None
+    training: Training = field(default_factory=Training)
+    fitted: Fitted | None = field(default=None, repr=False, compare=False)
+
+    # --- what a learner implements -----------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def trained_steps(self) -> int:
+        """The number of adaptation steps that meta-training prepares for."""
+
+    @abstractmethod
+    def start(self, theta: Tree) -> Tree:
+        """What adaptation carries from step to step, at the beginning."""
+
+    @abstractmethod
+    def advance(self, theta: Tree, carry: Tree, rows: Rows, number: Any, scale: Any) -> Tree:
+        """One step of adaptation to support rows; `number` counts from 0, `scale` is a factor on the rates."""
+
+    def initial(self, key: Array, shape: tuple[int, ...]) -> Tree:
+        """The first meta-parameters."""
+        return {"params": self.network.init(key, shape)}
+
+    def params(self, carry: Tree) -> Tree:
+        """The predictor's parameters in what adaptation carries."""
+        return carry
+
+    def task_loss(self, theta: Tree, task: Task, progress: Any) -> Array:
+        """What meta-training minimises on one task; `progress` goes from 0 to 1."""
+        del progress
+        return self.row_loss(self.params(self.descend(theta, task.support, self.trained_steps)), task.query)
+
+    def meta_gradient(self, theta: Tree, tasks: Task, progress: Any) -> tuple[Array, Tree]:
+        """Mean loss of stacked tasks and its gradient in the meta-parameters."""
+
+        def loss(theta: Tree) -> Array:
+            return jnp.mean(jax.vmap(lambda task: self.task_loss(theta, task, progress))(tasks))
+
+        return jax.value_and_grad(loss)(theta)
+
+    @property
+    def predictor(self) -> Any:
+        """The network that adapted parameters belong to."""
+        return self.network
+
+    def resolved(self, outputs: int, *, labels: bool) -> Self:
+        """This learner with what was left open decided by the tasks, and nothing fitted: the program to compile."""
+        network = MLP(outputs=outputs) if self.network is None else self.network
+        loss = ("cross_entropy" if labels else "squared_error") if self.loss is None else self.loss
+        if isinstance(loss, str) and loss not in LOSSES:
+            raise InvalidInput(f"loss is {loss!r}: choose one of {', '.join(LOSSES)}, or give a function.")
+        return dataclasses.replace(self, network=network, loss=loss, fitted=None)
+
+    # --- shared by all -----------------------------------------------------------------------------------------------
+
+    def row_loss(self, params: Tree, rows: Rows, loss: Any = None) -> Array:
+        """The mean loss of rows under predictor's parameters, a scalar."""
+        return mean_loss(self.loss if loss is None else loss, self.predictor.apply(params, rows.X), rows)
+
+    def descend(self, theta: Tree, rows: Rows, steps: int) -> Tree:
+        """What adaptation carries after a fixed number of steps, differentiable."""
+        carry = self.start(theta)
+        if steps <= UNROLLED:
+            for number in range(steps):
+                carry = self.advance(theta, carry, rows, number, 1.0)
+            return carry
+        return lax.scan(lambda c, t: (self.advance(theta, c, rows, t, 1.0), None), carry, jnp.arange(steps))[0]
+
+    def describe(self, family: Any) -> tuple[tuple[int, ...], int, bool, bool]:
+        """What tasks look like: shape of an input, outputs, whether targets are single, whether they are labels."""
+        return describe_tasks(family)
+
+    def curve(self, theta: Tree, family: Any, key: Array, most: int, metric: Any) -> Array:
+        """A metric of the query rows of one task after 0 to `most` steps of adaptation [most + 1]."""
+        task = family.sample(key)
+
+        def body(carry: Tree, number: Array) -> tuple[Tree, Array]:
+            value = self.row_loss(self.params(carry), task.query, metric)
+            return self.advance(theta, carry, task.support, number, 1.0), value
+
+        last, values = lax.scan(body, self.start(theta), jnp.arange(most))
+        return jnp.append(values, self.row_loss(self.params(last), task.query, metric))
+
+    def memory(self, theta: Tree, family: Any) -> Tree:
+        """What `update` carries from one meta-step to the next; nothing for most learners."""
+        del theta, family
+        return ()
+
+    def update(self, theta: Tree, memory: Tree, family: Any, key: Array, progress: Array) -> tuple[Array, Tree, Tree]:
+        """See `training.Program`."""
+        tasks = jax.vmap(family.sample)(jax.random.split(key, self.training.tasks))
+        loss, gradient = self.meta_gradient(theta, tasks, progress)
+        return loss, gradient, memory
+
+    def validate(self, theta: Tree, family: Any, keys: Array) -> Array:
+        """See `training.Program`: the query loss after `trained_steps` steps of adaptation."""
+
+        def loss(key: Array) -> Array:
+            task = family.sample(key)
+            return self.row_loss(self.params(self.descend(theta, task.support, self.trained_steps)), task.query)
+
+        return jnp.mean(jax.vmap(loss)(keys))
+
+    def fit(
+        self,
+        tasks: Any,
+        *,
+        validation: Any = None,
+        resume: bool = False,
+        stop_at: int | None = None,
+        progress: bool | Callable[[Entry, int], None] | None = None,
+        on_validation: Callable[[Self], None] | None = None,
+    ) -> Self:
+        """Meta-training: returns a fitted copy of this learner.
+
+        Args:
+            tasks: Pairs of a support set (X, y) and a query set (X, y), or a family (`tasks.py`).
+            validation: Tasks for the guard, which keeps the best meta-parameters seen; None sets 15% of the tasks (or
+                classes, or groups) aside.
+            resume: Go on from this learner's own `fitted` state, bit for bit as if it had never stopped.
+            stop_at: Stop after this meta-step, to resume later; None for all of `training.steps`.
+            progress: A bar (True, False; None: only for a person), or a function of (entry, steps).
+            on_validation: Called with the learner as it is after every validation, for example to save it.
+
+        Raises:
+            InvalidInput: Tasks of wrong shapes; nothing to resume; the loss was never finite.
+        """
+        family = as_family(tasks)
+        parts = family.split(0.15, self.training.seed) if validation is None else (family, as_family(validation))
+        shape, outputs, single, labels = self.describe(family)
+        program = self.resolved(outputs, labels=labels)
+        if resume:
+            state, history = self._resumed(program, parts[0], shape)
+        else:
+            theta = program.initial(jax.random.key(self.training.seed + 1), shape)
+            state, history = begin(program, theta, program.memory(theta, parts[0])), ()
+        until = min(self.training.steps, self.training.steps if stop_at is None else stop_at)
+        learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, single, state, history))
+        with Progress(self.training.steps, progress) as shown:
+            for trained, entry in train(program, parts, state, until):
+                history = (*history, entry)
+                learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, single, trained, history))
+                shown.update(entry)
+                if on_validation is not None:
+                    on_validation(learner)
+        _refuse_divergence(self, history)
+        return learner
+
+    def _resumed(self, program: Self, family: Any, shape: tuple[int, ...]) -> tuple[TrainState, tuple[Entry, ...]]:
+        fitted = self._fitted()
+        if fitted.shape != shape:
+            raise InvalidInput(
+                f"The tasks have inputs of shape {shape}, and the learner was trained on {fitted.shape}."
+            )
+        state = fitted.state
+        like = jax.eval_shape(program.memory, state.theta, family)  # a file holds its leaves, not its structure
+        memory = jax.tree.unflatten(jax.tree.structure(like), jax.tree.leaves(state.memory))
+        return state._replace(memory=memory), fitted.history
+
+    def _fitted(self) -> Fitted:
+        if self.fitted is None:
+            raise InvalidInput(f"This {type(self).__name__} is not fitted: use the learner that fit(tasks) returns.")
+        return self.fitted
+
+    @property
+    def theta(self) -> Tree:
+        """The meta-parameters in use: those of the best validation."""
+        state = self._fitted().state
+        return state.theta if int(state.best_step) == 0 else state.best
+
+    @property
+    def _program(self) -> Self:
+        return dataclasses.replace(self, fitted=None)
+
+    def adapt(
+        self, X: Any, y: Any, *, steps: int | None = None, rate_scale: float | None = None, tune: bool = False
+    ) -> AdaptedModel:
+        """Meta-testing: a model adapted to a support set.
+
+        Args:
+            X: Support inputs [rows, *shape].
+            y: Targets [rows] or [rows, outputs], or class labels.
+            steps: Adaptation steps; None for as many as meta-training prepared for.
+            rate_scale: Factor on the learner's inner rates; None for 1.
+            tune: Choose what is None by cross-validation on the support set (see `tuning.choose`).
+        """
+        fitted = self._fitted()
+        rows, classes = _support(X, y, fitted, labels=self.loss == "cross_entropy")
+        program, theta = self._program, self.theta
+        if tune:
+            steps, rate_scale = choose(program, theta, rows, steps, rate_scale)
+        steps = self.trained_steps if steps is None else steps
+        if steps < 0:
+            raise InvalidInput(f"steps is {steps}, and it counts adaptation steps: give 0 or more.")
+        scale = 1.0 if rate_scale is None else float(rate_scale)
+        params = jax.tree.map(np.asarray, _adapted(program, theta, rows, jnp.int32(steps), scale))
+        if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+            raise InvalidInput(
+                f"Adaptation diverged in {steps} steps at {scale} times the learner's rates: take fewer or smaller."
+            )
+        return AdaptedModel(self.predictor, params, fitted.shape, classes, fitted.single, steps, scale)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes one .npz file without pickle: settings, meta-parameters, and all that training needs to go on."""
+        self._fitted()
+        save_learner(self, path)
+
+    def evaluate(
+        self, tasks: Any, *, steps: Sequence[int] = (0, 1, 5, 10), count: int = 600, metric: Any = None, seed: int = 0
+    ) -> Mapping[int, np.ndarray]:
+        """The query loss (or another metric) of every test task after so many steps of adaptation.
+
+        Args:
+            tasks: Test tasks, as for `fit`; `count` of them are drawn with `seed`, the same for every learner.
+            steps: Numbers of steps to look at.
+            count: Test tasks.
+            metric: Like `loss`, for example `"accuracy"`; None for the loss.
+            seed: Of the draw.
+
+        Returns:
+            Steps -> values [count].
+        """
+        self._fitted()
+        keys = jax.random.split(jax.random.key(seed + 0x7E57), count)
+        curves = _curves(self._program, self.theta, as_family(tasks), keys, max(steps), metric)  # [count, steps + 1]
+        return {number: np.asarray(curves[:, number]) for number in steps}
+
+
+def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool, bool]:
+    """Shape of an input, outputs, whether targets are single, whether they are labels."""
+    task = jax.eval_shape(family.sample, jax.random.key(0))
+    y = task.support.y
+    labels = bool(jnp.issubdtype(y.dtype, jnp.integer))
+    if labels:
+        outputs = getattr(family, "ways", None)
+        if outputs is None:
+            seen = jax.vmap(family.sample)(jax.random.split(jax.random.key(0), 256))
+            whole = getattr(family, "tasks", None)
+            sources = (seen, whole) if whole is not None else (seen,)
+            outputs = 1 + max(int(part.y.max()) for task in sources for part in (task.support, task.query))
+    else:
+        outputs = math.prod(y.shape[1:])
+    return tuple(task.support.X.shape[1:]), int(outputs), y.ndim == 1, labels
+
+
+def _refuse_divergence(learner: MetaLearner, history: tuple[Entry, ...]) -> None:
+    if history and not any(math.isfinite(entry.loss) for entry in history):
+        raise InvalidInput(
+            f"Meta-training never saw a finite loss with {learner.training}: give a smaller training lr or inner rate, "
+            "scale the inputs, or set training clip."
+        )
+
+
+def _support(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows, np.ndarray | None]:
+    """Checked arrays for the device, labels coded; and the labels."""
+    X, y = np.asarray(X), np.asarray(y)
+    leaf = np.asarray(jax.tree.leaves(fitted.state.theta)[0])
+    if X.ndim != 1 + len(fitted.shape) or X.shape[1:] != fitted.shape or len(X) != len(y) or not len(y):
+        expected = ", ".join(map(str, fitted.shape))
+        raise InvalidInput(
+            f"X has shape {X.shape} and y {y.shape}, and the learner takes [rows, {expected}] and [rows]."
+        )
+    X = X.astype(leaf.dtype)
+    if not np.isfinite(X).all():
+        raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
+    if not labels:
+        return Rows(jnp.asarray(X), jnp.asarray(y.astype(leaf.dtype))), None
+    classes = np.unique(y)
+    if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < fitted.outputs:
+        classes = np.arange(fitted.outputs)  # labels as the training tasks had them keep their meaning
+    if len(classes) > fitted.outputs:
+        raise InvalidInput(
+            f"y has {len(classes)} classes, and the learner was trained for {fitted.outputs}: train for more."
+        )
+    return Rows(jnp.asarray(X), jnp.asarray(np.searchsorted(classes, y).astype(np.int32))), classes
+
+
+@partial(jax.jit, static_argnames="learner")
+def _adapted(learner: MetaLearner, theta: Tree, rows: Rows, steps: Array, scale: Array) -> Tree:
+    def body(number: Array, carry: Tree) -> Tree:
+        return learner.advance(theta, carry, rows, number, scale)
+
+    return learner.params(lax.fori_loop(0, steps, body, learner.start(theta)))
+
+
+@partial(jax.jit, static_argnames=("learner", "most", "metric"))
+def _curves(learner: MetaLearner, theta: Tree, family: Any, keys: Array, most: int, metric: Any) -> Array:
+    curves: Array = jax.vmap(lambda key: learner.curve(theta, family, key, most, metric))(keys)
+    return curves

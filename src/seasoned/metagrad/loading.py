@@ -1,0 +1,81 @@
+"""Fitted learners from files. Only the classes listed here are ever built, whatever a file says."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.errors import InvalidInput
+from seasoned.metagrad._jax import jax, jnp
+from seasoned.metagrad.adapted import network_of
+from seasoned.metagrad.files import read
+from seasoned.metagrad.imaml import IMAML
+from seasoned.metagrad.learned_optimizer import LearnedOptimizer
+from seasoned.metagrad.learner import Fitted
+from seasoned.metagrad.maml import ANIL, MAML, MAMLPlusPlus, MetaSGD
+from seasoned.metagrad.prototypical import PrototypicalNetworks
+from seasoned.metagrad.reptile import Reptile
+from seasoned.metagrad.saving import fill
+from seasoned.metagrad.training import Entry, Training, begin
+from seasoned.metagrad.update_rules import LSTMRule, MLPRule
+
+if TYPE_CHECKING:
+    import os
+
+    from seasoned.metagrad.learner import MetaLearner
+
+__all__ = ["LEARNERS", "load_learner"]
+
+LEARNERS: Final[dict[str, type[MetaLearner]]] = {
+    kind.__name__: kind
+    for kind in (MAML, ANIL, MetaSGD, MAMLPlusPlus, Reptile, IMAML, PrototypicalNetworks, LearnedOptimizer)
+}
+PARTS: Final[dict[str, Any]] = {kind.__name__: kind for kind in (LSTMRule, MLPRule)}
+"""Settings objects that may be a field of a learner."""
+
+
+def load_learner(path: str | os.PathLike[str], *, network: Any = None, loss: Any = None) -> MetaLearner:
+    """The fitted learner that `MetaLearner.save` wrote, ready to adapt or to go on training.
+
+    Args:
+        path: The file.
+        network: The network again, if it was a `Function`: a file holds no code.
+        loss: The loss again, if it was a function.
+
+    Raises:
+        InvalidInput: No such file's format, unknown class, damaged arrays, or a missing function.
+    """
+    about, arrays = read(path)
+    kind = LEARNERS.get(about["kind"])
+    if kind is None:
+        raise InvalidInput(
+            f"{path} holds a {about['kind']}, and there are {', '.join(LEARNERS)}: is it an AdaptedModel?"
+        )
+    if about["loss"] is None and loss is None:
+        raise InvalidInput(
+            f"{path} was trained with a loss function of your own: load it with loss=, as it was trained."
+        )
+    program = kind(
+        **{name: _object(value) for name, value in about["settings"].items()},
+        network=network_of(about["network"], network),
+        loss=about["loss"] or loss,
+        training=Training(**about["training"]),
+    )
+    shape = tuple(int(size) for size in about["shape"])
+    like = jax.eval_shape(lambda key: begin(program, program.initial(key, shape), ()), jax.random.key(0))
+    state = fill(like, arrays)
+    count = sum(name.startswith("memory/") for name in arrays)
+    state = state._replace(memory=tuple(jnp.asarray(arrays[f"memory/{place}"]) for place in range(count)))
+    history = tuple(Entry(int(step), float(a), float(b)) for step, a, b in arrays["history"])
+    fitted = Fitted(shape, int(about["outputs"]), bool(about["single"]), state, history)
+    return dataclasses.replace(program, fitted=fitted)
+
+
+def _object(value: Any) -> Any:
+    if isinstance(value, dict) and "kind" in value:
+        settings = dict(value)
+        kind = settings.pop("kind")
+        if kind not in PARTS:
+            raise InvalidInput(f"The file names a part {kind!r}, and there are {', '.join(PARTS)}: update seasoned.")
+        return PARTS[kind](**settings)
+    return value

@@ -1,0 +1,69 @@
+"""Reptile: the initial weights move towards what training on each task ends in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seasoned.metagrad._jax import jax, jnp
+from seasoned.metagrad.learner import MetaLearner
+from seasoned.metagrad.maml import check_inner
+from seasoned.metagrad.tasks import Rows
+from seasoned.metagrad.trees import mean, subtract
+
+if TYPE_CHECKING:
+    from jax import Array
+
+    from seasoned.metagrad.tasks import Task
+
+__all__ = ["Reptile"]
+
+Tree = Any
+
+
+@dataclass(frozen=True)
+class Reptile(MetaLearner):
+    """The outer gradient is theta - phi, with phi from `inner_steps` steps of gradient descent on all rows of a task.
+
+    No derivative of a derivative, no difference between support and query rows in training.
+
+    Args:
+        inner_lr: Rate of the inner steps.
+        inner_steps: Their number, in training and (by default) in adaptation.
+        network, loss, training: See `MetaLearner`.
+
+    Source: Nichol et al. 2018 (arXiv:1803.02999), algorithm 1 (batched), the outer step by `Training`'s optimiser.
+    """
+
+    inner_lr: float = 0.02
+    inner_steps: int = 10
+
+    def __post_init__(self) -> None:
+        check_inner(self.inner_lr, self.inner_steps)
+
+    @property
+    def trained_steps(self) -> int:
+        """See `MetaLearner`."""
+        return self.inner_steps
+
+    def start(self, theta: Tree) -> Tree:
+        """See `MetaLearner`."""
+        return theta["params"]
+
+    def advance(self, theta: Tree, carry: Tree, rows: Rows, number: Any, scale: Any) -> Tree:
+        """See `MetaLearner`."""
+        del theta, number
+        gradient = jax.grad(self.row_loss)(carry, rows)
+        return jax.tree.map(lambda w, g: w - scale * self.inner_lr * g, carry, gradient)
+
+    def meta_gradient(self, theta: Tree, tasks: Task, progress: Any) -> tuple[Array, Tree]:
+        """See `MetaLearner`: the mean of theta - phi; the loss is that of the query rows at phi."""
+        del progress
+
+        def one(task: Task) -> tuple[Array, Tree]:
+            rows = jax.tree.map(lambda *parts: jnp.concatenate(parts), task.support, task.query)
+            phi = self.descend(theta, Rows(*rows), self.inner_steps)
+            return self.row_loss(phi, task.query), subtract(theta["params"], phi)
+
+        losses, moves = jax.vmap(one)(tasks)
+        return jnp.mean(losses), {"params": mean(moves)}

@@ -1,0 +1,243 @@
+"""The one training stack of this room: many meta-steps in one compiled loop, a validation between, the best one kept.
+
+A learner gives two pure functions, `update` and `validate`; everything else (drawing tasks, averaging, the outer
+optimiser, the guard, resuming) is here, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.metagrad import trees
+from seasoned.metagrad._jax import jax, jnp, lax, optax
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Self
+
+    from jax import Array
+
+__all__ = ["Entry", "Program", "Progress", "TrainState", "Training", "begin", "train"]
+
+Tree = Any
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a meta-learner is trained.
+
+    Args:
+        steps: Meta-steps in all.
+        tasks: Tasks of a meta-step.
+        lr: Rate of the outer optimiser.
+        optimizer: `"adam"` or `"sgd"`.
+        schedule: `"constant"`, or `"cosine"` down to a hundredth of `lr` at the last step.
+        clip: Largest global norm of the outer gradient; None for no limit.
+        every: Meta-steps between validations; the training loop is one compiled program of as many steps.
+        validation_tasks: Tasks of a validation; 0 trains without the guard.
+        seed: Of everything random.
+    """
+
+    steps: int = 5000
+    tasks: int = 25
+    lr: float = 1e-3
+    optimizer: Literal["adam", "sgd"] = "adam"
+    schedule: Literal["constant", "cosine"] = "constant"
+    clip: float | None = None
+    every: int = 250
+    validation_tasks: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "tasks", "every"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"{name} is {getattr(self, name)}, and it must be at least 1: give a whole number.")
+        if not self.lr > 0:
+            raise InvalidInput(f"lr is {self.lr}, and it must be above 0: give a rate such as 0.001.")
+        if self.optimizer not in ("adam", "sgd") or self.schedule not in ("constant", "cosine"):
+            raise InvalidInput(
+                f"optimizer is {self.optimizer!r} and schedule {self.schedule!r}: choose 'adam' or 'sgd', and "
+                "'constant' or 'cosine'."
+            )
+
+    def transformation(self) -> optax.GradientTransformation:
+        """The outer optimiser."""
+        cosine = self.schedule == "cosine"
+        rate = optax.cosine_decay_schedule(self.lr, self.steps, 0.01) if cosine else self.lr
+        parts = [] if self.clip is None else [optax.clip_by_global_norm(self.clip)]
+        return optax.chain(*parts, optax.adam(rate) if self.optimizer == "adam" else optax.sgd(rate))
+
+
+class TrainState(NamedTuple):
+    """Everything that training remembers; saved whole, so that it can go on.
+
+    Attributes:
+        theta: The meta-parameters now.
+        optimizer: The outer optimiser's state.
+        memory: What the learner carries from step to step (unfinished inner runs), or nothing.
+        step: Meta-steps done.
+        best: The meta-parameters with the least validation loss.
+        best_loss: That loss.
+        best_step: When it was.
+    """
+
+    theta: Tree
+    optimizer: Tree
+    memory: Tree
+    step: Array
+    best: Tree
+    best_loss: Array
+    best_step: Array
+
+
+class Entry(NamedTuple):
+    """One line of the training record: mean training loss since the last, and the validation loss after `step`."""
+
+    step: int
+    loss: float
+    validation: float
+
+
+class Program(Protocol):
+    """What is trained. It must be hashable: equal programs share one compiled loop."""
+
+    @property
+    def training(self) -> Training:
+        """The settings."""
+
+    def update(self, theta: Tree, memory: Tree, family: Any, key: Array, progress: Array) -> tuple[Array, Tree, Tree]:
+        """Loss, gradient and next memory of one meta-step; `progress` goes from 0 to 1 over the training."""
+
+    def validate(self, theta: Tree, family: Any, keys: Array) -> Array:
+        """The loss on one fixed task for each key, a scalar."""
+
+
+def begin(program: Program, theta: Tree, memory: Tree) -> TrainState:
+    """The state before the first step."""
+    dtype = jnp.result_type(*jax.tree.leaves(theta))
+    state = program.training.transformation().init(theta)
+    return TrainState(theta, state, memory, jnp.int32(0), theta, jnp.asarray(jnp.inf, dtype), jnp.int32(0))
+
+
+def train(
+    program: Program, families: tuple[Any, Any], state: TrainState, until: int
+) -> Iterator[tuple[TrainState, Entry]]:
+    """Goes on from a state to step `until`; gives the state after every validation.
+
+    Args:
+        program: What is trained.
+        families: Tasks to train on, tasks to validate on.
+        state: Where to begin.
+        until: The last step.
+    """
+    settings = program.training
+    while int(state.step) < until:
+        done = int(state.step)
+        count = min(settings.every - done % settings.every, until - done)
+        state, loss = _advance(program, families[0], state, jnp.int32(count))
+        if int(state.step) % settings.every == 0 or int(state.step) == settings.steps:
+            state, validation = _validated(program, families[1], state)
+        else:  # stopped between two validations: going on must give the same as never having stopped
+            validation = jnp.asarray(np.nan)
+        yield state, Entry(int(state.step), float(loss), float(validation))
+
+
+@partial(jax.jit, static_argnames="program")
+def _advance(program: Program, family: Any, state: TrainState, count: Array) -> tuple[TrainState, Array]:
+    """`count` meta-steps in one loop on the device, and their mean loss."""
+    settings = program.training
+    optimizer = settings.transformation()
+    root = jax.random.key(settings.seed)
+
+    def body(_: int, carry: tuple[TrainState, Array]) -> tuple[TrainState, Array]:
+        state, total = carry
+        key = jax.random.fold_in(root, state.step)
+        progress = state.step / settings.steps
+        loss, gradient, memory = program.update(state.theta, state.memory, family, key, progress)
+        updates, inner = optimizer.update(gradient, state.optimizer, state.theta)
+        theta = optax.apply_updates(state.theta, updates)
+        state = state._replace(theta=theta, optimizer=inner, memory=memory, step=state.step + 1)
+        return state, total + loss.astype(total.dtype)
+
+    state, total = lax.fori_loop(0, count, body, (state, jnp.zeros((), state.best_loss.dtype)))
+    return state, total / count
+
+
+@partial(jax.jit, static_argnames="program")
+def _validated(program: Program, family: Any, state: TrainState) -> tuple[TrainState, Array]:
+    """The guard: the present meta-parameters replace the best only if they are better on the validation tasks."""
+    settings = program.training
+    if settings.validation_tasks < 1:
+        nothing = jnp.asarray(jnp.nan, state.best_loss.dtype)
+        return state._replace(best=state.theta, best_step=state.step), nothing
+    keys = jax.random.split(jax.random.key(settings.seed + 0x5EA50), settings.validation_tasks)
+    loss = program.validate(state.theta, family, keys).astype(state.best_loss.dtype)
+    better = loss < state.best_loss  # False for NaN: a diverged step is never kept
+    return (
+        state._replace(
+            best=trees.select(better, state.theta, state.best),
+            best_loss=jnp.where(better, loss, state.best_loss),
+            best_step=jnp.where(better, state.step, state.best_step),
+        ),
+        loss,
+    )
+
+
+class Progress:
+    """Shows a training on the terminal or in a notebook, or calls a function with every entry.
+
+    Args:
+        steps: Meta-steps in all.
+        shown: True, False, None (on a terminal or in a notebook only), or a function of (entry, steps).
+    """
+
+    def __init__(self, steps: int, shown: bool | Callable[[Entry, int], None] | None) -> None:
+        self._steps = steps
+        self._call = shown if callable(shown) else None
+        self._bar: Any = None
+        if self._call is None and shown is not False:
+            self._bar = _bar(steps, forced=shown is True)
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def update(self, entry: Entry) -> None:
+        """Show an entry."""
+        if self._call is not None:
+            self._call(entry, self._steps)
+        if self._bar is not None:
+            found = f"loss {entry.loss:.4g}" + (
+                "" if np.isnan(entry.validation) else f", validation {entry.validation:.4g}"
+            )
+            self._bar.update(self._bar.task_ids[0], completed=entry.step, found=found)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _bar(steps: int, *, forced: bool) -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    if not (forced or console.is_terminal or console.is_jupyter):
+        return None
+    columns = (
+        TextColumn("meta-training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[found]}"),
+        TimeRemainingColumn(),
+    )
+    bar = Bar(*columns, console=console, transient=True)
+    bar.add_task("meta-training", total=steps, found="compiling")
+    return bar
