@@ -70,7 +70,7 @@ class Bayes(Sampler[BayesState]):
     Args:
         acquisition: What a trial of the whole space is worth: "log_ei", "ei", "pi", "ucb", "thompson", or "mixed",
             which draws one of them for each trial.
-        initial: Trials before the first model; two more than there are parameters if left out.
+        initial: Trials before the first model; two more than half the parameters, at least four, if left out.
         explore: Of so many steps one is over the whole space, the others in the trust region; 1 for no trust region.
 
     Raises:
@@ -139,7 +139,7 @@ class Bayes(Sampler[BayesState]):
 
     def _first(self, state: BayesState) -> int:
         """Number of results before the first model."""
-        return len(state.spec.space) + 2 if self.initial is None else self.initial
+        return max(4, len(state.spec.space) // 2 + 2) if self.initial is None else self.initial
 
     def _step(
         self, here: Place, state: BayesState, number: int
