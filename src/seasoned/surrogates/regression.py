@@ -84,7 +84,7 @@ def refit_point(count: int) -> int:
 
     Example:
         >>> [refit_point(n) for n in (7, 53, 207, 1001)]
-        [7, 50, 200, 980]
+        [7, 50, 200, 1000]
     """
     step = 1 if count <= 30 else 2 if count <= 50 else 5 if count <= 100 else 10 if count <= 200 else 20
     return count - count % step
