@@ -97,9 +97,9 @@ class LearnedOptimizer(MetaLearner):
         """See `MetaLearner`."""
         return self.horizon
 
-    def describe(self, family: Any) -> tuple[tuple[int, ...], int, bool, bool]:
+    def describe(self, family: Any) -> tuple[tuple[int, ...], int, bool]:
         """See `MetaLearner`; problem families have no rows."""
-        return ((), 1, True, False) if hasattr(family, "judge") else describe_tasks(family)
+        return ((), 1, False) if hasattr(family, "judge") else describe_tasks(family)
 
     def initial(self, key: Array, shape: tuple[int, ...]) -> Tree:
         """See `MetaLearner`: the rule's weights, and (for tasks) the network's, which meta-training leaves alone."""

@@ -48,14 +48,12 @@ class Fitted(NamedTuple):
     Attributes:
         shape: Shape of one input.
         outputs: Classes, or numbers in a target.
-        single: Whether a target is one number or label.
         state: Meta-parameters, optimiser and guard.
         history: The training record.
     """
 
     shape: tuple[int, ...]
     outputs: int
-    single: bool
     state: TrainState
     history: tuple[Entry, ...] = ()
 
@@ -140,8 +138,8 @@ class MetaLearner(ABC):
             return carry
         return lax.scan(lambda c, t: (self.advance(theta, c, rows, t, 1.0), None), carry, jnp.arange(steps))[0]
 
-    def describe(self, family: Any) -> tuple[tuple[int, ...], int, bool, bool]:
-        """What tasks look like: shape of an input, outputs, whether targets are single, whether they are labels."""
+    def describe(self, family: Any) -> tuple[tuple[int, ...], int, bool]:
+        """What tasks look like: shape of an input, outputs, whether targets are labels."""
         return describe_tasks(family)
 
     def curve(self, theta: Tree, family: Any, key: Array, most: int, metric: Any) -> Array:
@@ -201,7 +199,7 @@ class MetaLearner(ABC):
         """
         family = as_family(tasks)
         parts = family.split(0.15, self.training.seed) if validation is None else (family, as_family(validation))
-        shape, outputs, single, labels = self.describe(family)
+        shape, outputs, labels = self.describe(family)
         program = self.resolved(outputs, labels=labels)
         if resume:
             state, history = self._resumed(program, parts[0], shape)
@@ -209,11 +207,11 @@ class MetaLearner(ABC):
             theta = program.initial(jax.random.key(self.training.seed + 1), shape)
             state, history = begin(program, theta, program.memory(theta, parts[0])), ()
         until = min(self.training.steps, self.training.steps if stop_at is None else stop_at)
-        learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, single, state, history))
+        learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, state, history))
         with Progress(self.training.steps, progress) as shown:
             for trained, entry in train(program, parts, state, until):
                 history = (*history, entry)
-                learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, single, trained, history))
+                learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, trained, history))
                 shown.update(entry)
                 if on_validation is not None:
                     on_validation(learner)
@@ -253,7 +251,7 @@ class MetaLearner(ABC):
 
         Args:
             X: Support inputs [rows, *shape].
-            y: Targets [rows] or [rows, outputs], or class labels.
+            y: Targets [rows] or [rows, outputs] (predictions have the same shape), or class labels.
             steps: Adaptation steps; None for as many as meta-training prepared for.
             rate_scale: Factor on the learner's inner rates; None for 1.
             tune: Choose what is None by cross-validation on the support set (see `tuning.choose`).
@@ -272,7 +270,7 @@ class MetaLearner(ABC):
             raise InvalidInput(
                 f"Adaptation diverged in {steps} steps at {scale} times the learner's rates: take fewer or smaller."
             )
-        return AdaptedModel(self.predictor, params, fitted.shape, classes, fitted.single, steps, scale)
+        return AdaptedModel(self.predictor, params, fitted.shape, classes, np.ndim(y) == 1, steps, scale)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes one .npz file without pickle: settings, meta-parameters, and all that training needs to go on."""
@@ -300,8 +298,8 @@ class MetaLearner(ABC):
         return {number: np.asarray(curves[:, number]) for number in steps}
 
 
-def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool, bool]:
-    """Shape of an input, outputs, whether targets are single, whether they are labels."""
+def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
+    """Shape of an input, outputs, whether targets are labels."""
     task = jax.eval_shape(family.sample, jax.random.key(0))
     y = task.support.y
     labels = bool(jnp.issubdtype(y.dtype, jnp.integer))
@@ -314,7 +312,7 @@ def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool, bool]:
             outputs = 1 + max(int(part.y.max()) for task in sources for part in (task.support, task.query))
     else:
         outputs = math.prod(y.shape[1:])
-    return tuple(task.support.X.shape[1:]), int(outputs), y.ndim == 1, labels
+    return tuple(task.support.X.shape[1:]), int(outputs), labels
 
 
 def _refuse_divergence(learner: MetaLearner, history: tuple[Entry, ...]) -> None:

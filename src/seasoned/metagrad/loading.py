@@ -67,7 +67,7 @@ def load_learner(path: str | os.PathLike[str], *, network: Any = None, loss: Any
     count = sum(name.startswith("memory/") for name in arrays)
     state = state._replace(memory=tuple(jnp.asarray(arrays[f"memory/{place}"]) for place in range(count)))
     history = tuple(Entry(int(step), float(a), float(b)) for step, a, b in arrays["history"])
-    fitted = Fitted(shape, int(about["outputs"]), bool(about["single"]), state, history)
+    fitted = Fitted(shape, int(about["outputs"]), state, history)
     return dataclasses.replace(program, fitted=fitted)
 
 
