@@ -138,8 +138,9 @@ def fit(
         typer.echo(f"{model.fitted_.metric.name} on {len(test)} held-out rows: {score:.5g}")
     typer.echo(f"{kind} model saved to {out}")
     if report is not None:
-        rows = (test.drop(columns=target), test[target]) if len(test) else ()
-        typer.echo(f"report written to {write_report(model, report, *rows)}")
+        rows = test if len(test) else train
+        written = write_report(model, report, rows.drop(columns=target), rows[target], unseen=len(test) > 0)
+        typer.echo(f"report written to {written}")
     if model.stopped_by_ is not None:
         typer.echo(f"stopped by {model.stopped_by_}; the same command with --resume goes on.", err=True)
         raise typer.Exit(_STOPPED[model.stopped_by_])

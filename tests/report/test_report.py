@@ -42,6 +42,18 @@ def test_the_data_are_those_of_the_model(fitted):
     assert "same" not in data.importance.names
 
 
+def test_rows_of_the_fit_tell_what_matters_and_not_how_good_the_model_is(fitted):
+    model, X, y = fitted["binary"]
+    data, judged = report_data(model, X, y, unseen=False), report_data(model, X, y)
+    assert not data.importance.unseen
+    assert judged.importance.unseen
+    assert data.importance.mean == judged.importance.mean
+    assert len(data.predictions.truth) == 160  # out of fold
+    page = render_page(data)
+    assert "The model has seen these rows" in page
+    assert "The model has seen these rows" not in render_page(judged)
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_without_rows_the_report_shows_what_validation_knows(fitted, task):
     model = fitted[task][0]

@@ -106,6 +106,7 @@ class Importance:
         rows: Number of rows that it was measured on.
         repeats: Number of shuffles of each column.
         left_out: Number of columns for which no time was left.
+        unseen: Whether the model had not seen these rows.
     """
 
     names: tuple[str, ...]
@@ -114,6 +115,7 @@ class Importance:
     rows: int
     repeats: int
     left_out: int = 0
+    unseen: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ from seasoned.report.html import write_report
 __all__ = ["report"]
 
 
-def report(estimator: Any, path: str | Path, X: Any = None, y: Any = None) -> Path:
+def report(estimator: Any, path: str | Path, X: Any = None, y: Any = None, *, unseen: bool = True) -> Path:
     """Write one self-contained HTML file about a fitted estimator.
 
     Args:
@@ -20,6 +20,7 @@ def report(estimator: Any, path: str | Path, X: Any = None, y: Any = None) -> Pa
         X: Rows to judge the model on, best such that it has not seen. With them the report shows the errors, and which
             columns matter.
         y: The target of these rows.
+        unseen: Whether the model has not seen these rows; those of its fit only tell which columns matter.
 
     Returns:
         The path of the file.
@@ -32,4 +33,4 @@ def report(estimator: Any, path: str | Path, X: Any = None, y: Any = None) -> Pa
         >>> report(model, "report.html", X_test, y_test)  # doctest: +SKIP
         PosixPath('report.html')
     """
-    return write_report(report_data(estimator, X, y), Path(path))
+    return write_report(report_data(estimator, X, y, unseen=unseen), Path(path))

@@ -31,13 +31,15 @@ _REPEATS: Final = 5
 _SECONDS: Final = 60.0  # for importance, so that a wide table does not hold up the report
 
 
-def report_data(estimator: Any, X: Any = None, y: Any = None) -> ReportData:
+def report_data(estimator: Any, X: Any = None, y: Any = None, *, unseen: bool = True) -> ReportData:
     """What the report of this estimator tells.
 
     Args:
         estimator: A fitted AutoClassifier or AutoRegressor.
         X: Rows to judge the model on, best such that it has not seen; a table as `fit` takes it.
         y: The target of these rows.
+        unseen: Whether the model has not seen these rows. Those of its fit tell which columns matter; for how good it
+            is, what validation found is shown.
 
     Raises:
         InvalidInput: If only one of X and y is given, they differ in length, or the table lacks a column.
@@ -69,7 +71,7 @@ def report_data(estimator: Any, X: Any = None, y: Any = None) -> ReportData:
         return data
     if X is None or y is None:
         raise InvalidInput(f"{'X' if X is None else 'y'} is None; pass both X and y, or neither.")
-    return _judged(data, estimator, to_frame(X), to_series(y))
+    return _judged(data, estimator, to_frame(X), to_series(y), unseen)
 
 
 def _trials(fitted: Fitted) -> tuple[TrialRow, ...]:
@@ -113,7 +115,7 @@ def _members(fitted: Fitted, trials: tuple[TrialRow, ...]) -> tuple[MemberRow, .
     return tuple(rows)
 
 
-def _judged(data: ReportData, estimator: Any, frame: pd.DataFrame, target: pd.Series[Any]) -> ReportData:
+def _judged(data: ReportData, estimator: Any, frame: pd.DataFrame, target: pd.Series[Any], unseen: bool) -> ReportData:
     """The data with what the model does on these rows; rows without a target are left out."""
     if len(frame) != len(target):
         raise InvalidInput(f"X has {len(frame)} rows and y has {len(target)}; pass one target a row.")
@@ -123,13 +125,13 @@ def _judged(data: ReportData, estimator: Any, frame: pd.DataFrame, target: pd.Se
     fitted: Fitted = estimator.fitted_
     frame, target = frame[kept].reset_index(drop=True), target[kept].reset_index(drop=True)
     truth = encode(target, fitted.classes) if len(fitted.classes) else target.to_numpy(dtype=np.float64)
+    importance = _importance(estimator, frame, truth)
+    data = replace(data, target=None if target.name is None else str(target.name))
+    if not unseen:
+        return replace(data, importance=None if importance is None else replace(importance, unseen=False))
     predicted = fitted.predict(frame)
-    return replace(
-        data,
-        predictions=Predictions(truth, predicted, unseen=False, score=_score(fitted, truth, predicted)),
-        importance=_importance(estimator, frame, truth),
-        target=None if target.name is None else str(target.name),
-    )
+    known = Predictions(truth, predicted, unseen=False, score=_score(fitted, truth, predicted))
+    return replace(data, predictions=known, importance=importance)
 
 
 def _score(fitted: Fitted, truth: NDArray[Any], predicted: NDArray[np.floating[Any]]) -> float | None:

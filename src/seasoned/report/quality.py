@@ -178,6 +178,8 @@ def importance(data: ReportData) -> Section:
     )
     if len(found.names) > 25:
         caption += f" The 25 most important of {len(found.names)} columns."
+    if not found.unseen:
+        caption += " The model has seen these rows, so that columns it learned by heart look more useful than they are."
     if found.left_out:
         caption += f" There was no time for {plural(found.left_out, 'other column')}."
     drawn = figure("importance-figure", importance_picture(found, data.metric), "Permutation importance", caption)

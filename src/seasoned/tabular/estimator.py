@@ -131,19 +131,20 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         check_is_fitted(self)
         return failures(self.fitted_)
 
-    def report(self, path: str | Path, X: Any = None, y: Any = None) -> Path:
+    def report(self, path: str | Path, X: Any = None, y: Any = None, *, unseen: bool = True) -> Path:
         """Write one self-contained HTML file about this model: what was tried, what predicts, and how well.
 
         Args:
             path: The file to write; an existing one is replaced.
             X: Rows to judge the model on, best such that it has not seen.
             y: The target of these rows.
+            unseen: Whether the model has not seen these rows; those of its fit only tell which columns matter.
 
         Raises:
             InvalidInput: If only one of X and y is given, or they do not fit the model.
         """
         # The report's room stands above this one, so it is called by name: a method for the user, no dependency.
-        written: Path = importlib.import_module("seasoned.report").report(self, path, X, y)
+        written: Path = importlib.import_module("seasoned.report").report(self, path, X, y, unseen=unseen)
         return written
 
     def save(self, path: str | Path, *, key: bytes | str | None = None) -> None:
