@@ -8,7 +8,8 @@ The folder has a `manifest.json`: `datasets`, each with name, file (Parquet), ta
 regression) and metric (roc_auc, log_loss, rmse). All get the same rows of five folds, the same cores and the same
 metric; each run is a process of its own, one at a time. A result that is there is not measured again: peers' are kept
 for each version and budget in `benchmarks/results/peers/`, ours in the file given with `--out`. `--fresh` measures the
-named frameworks anew, for instance to compare speed in one run.
+named frameworks anew, for instance to compare speed in one run. What Bayes is worth within families: `--frameworks
+seasoned,seasoned-random --first 41`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from comparison.splits import Fold
 
 SOURCE = Path(__file__).parent.parent / "src"
+STANDARD = [name for name in FRAMEWORKS if name != "seasoned-random"]
 
 
 def names(text: str) -> list[str]:
@@ -41,10 +43,11 @@ def names(text: str) -> list[str]:
 def arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--datasets", type=Path, metavar="FOLDER", help="tables with a manifest.json")
-    parser.add_argument("--frameworks", type=names, default=list(FRAMEWORKS), help=", ".join(FRAMEWORKS))
+    parser.add_argument("--frameworks", type=names, default=list(STANDARD), help=", ".join(FRAMEWORKS))
     parser.add_argument("--budget", type=float, default=60, help="seconds for each fit (default 60)")
     parser.add_argument("--folds", type=names, default=["0"], help="numbers from 0 to 4 (default 0)")
     parser.add_argument("--only", type=names, default=[], help="names of tables; all if left out")
+    parser.add_argument("--first", type=int, metavar="N", help="the first N of these in alphabetical order")
     parser.add_argument("--cores", type=int, help="how many cores each process is pinned to (default all)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="JSON with our results and the summary")
     parser.add_argument("--fresh", type=names, default=[], help="frameworks to measure again")
@@ -95,17 +98,15 @@ class Comparison:
 
     def run(self) -> dict[str, Any]:
         """Measure what is missing, table by table; print and store the summary."""
-        for entry in manifest(self._options.datasets, self._options.only):
+        for entry in manifest(self._options.datasets, self._options.only, self._options.first):
             for fold in folds(self._options.datasets, entry, [int(number) for number in self._options.folds]):
                 self._compared += [self._result(framework, fold) for framework in self._frameworks]
         summary = summarize(self._compared, self._options.frameworks)
         states = {record["source"] for record in self._compared if "source" in record}
         print("\n" + render(summary))
         if len(states) > 1:
-            print(
-                f"\nseasoned's results come from {len(states)} states of its source; --fresh seasoned measures it anew."
-            )
-        peers = [record for record in self._compared if record["framework"] != "seasoned"]
+            print(f"\nour results come from {len(states)} states of the source; --fresh seasoned measures it anew.")
+        peers = [record for record in self._compared if not FRAMEWORKS[record["framework"]].ours]
         self._ours.store({"summary": summary, "peers": peers})
         return summary
 

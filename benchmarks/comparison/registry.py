@@ -64,6 +64,7 @@ FRAMEWORKS = {
     framework.name: framework
     for framework in (
         Framework("seasoned", "seasoned_", "seasoned", ours=True),
+        Framework("seasoned-random", "seasoned_", "seasoned", options={"within": "Random"}, ours=True),
         Framework("flaml", "flaml_", "flaml", FLAML, "2.7.0"),
         Framework("autogluon", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3"),
         Framework("autogluon-best", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3", {"presets": "best_quality"}),

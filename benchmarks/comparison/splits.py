@@ -48,13 +48,14 @@ class Fold:
         }
 
 
-def manifest(folder: Path, only: list[str]) -> list[dict[str, Any]]:
-    """The entries of a folder's manifest, those of the given names if there are any."""
+def manifest(folder: Path, only: list[str], first: int | None = None) -> list[dict[str, Any]]:
+    """The entries of a folder's manifest: those of the given names if there are any, the first of them by alphabet."""
     entries = json.loads((folder / "manifest.json").read_text())["datasets"]
     unknown = set(only) - {entry["name"] for entry in entries}
     if unknown:
         raise SystemExit(f"no such table in the manifest: {', '.join(sorted(unknown))}")
-    return [entry for entry in entries if not only or entry["name"] in only]
+    named = [entry for entry in entries if not only or entry["name"] in only]
+    return named if first is None else sorted(named, key=lambda entry: entry["name"].casefold())[:first]
 
 
 def folds(folder: Path, entry: dict[str, Any], numbers: list[int]) -> list[Fold]:

@@ -1,13 +1,20 @@
-"""This package, as a newcomer calls it, without experience from other tables."""
+"""This package, as a newcomer calls it, without experience from other tables.
+
+The option `within` names another sampler to search inside families, to see what Bayes is worth there. That is no
+setting of the estimators, so the search is given it by another way.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
-from seasoned import AutoClassifier, AutoRegressor
+from seasoned import AutoClassifier, AutoRegressor, samplers
 from seasoned import load as load_bundle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PACKAGES = ("seasoned", "numpy", "pandas", "scikit-learn", "lightgbm")
@@ -16,7 +23,18 @@ PACKAGES = ("seasoned", "numpy", "pandas", "scikit-learn", "lightgbm")
 def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
     kind = AutoRegressor if job["task"] == "regression" else AutoClassifier
     model = kind(metric=job["metric"], time_limit=job["budget"], experience=None, random_state=job["seed"])
-    return model.fit(X, y)
+    with within(job["options"].get("within")):
+        return model.fit(X, y)
+
+
+@contextmanager
+def within(sampler: str | None) -> Iterator[None]:
+    """Meanwhile the search uses that sampler, with its defaults, where it uses Bayes."""
+    if sampler is None:
+        yield
+        return
+    with patch("seasoned.tabular.search.Bayes", lambda **_: getattr(samplers, sampler)()):
+        yield
 
 
 def predict(model: Any, X: Any) -> Any:

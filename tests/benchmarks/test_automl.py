@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -27,6 +28,8 @@ from comparison.splits import folds, judge
 from comparison.summary import gain, signed_rank, summarize
 from comparison.text import render
 from comparison.watch import watch
+from seasoned import samplers
+from seasoned.tabular import search
 
 TASKS = {"two": "binary", "three": "multiclass", "number": "regression"}
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
@@ -60,6 +63,14 @@ def compare(tables, tmp_path, monkeypatch):
     monkeypatch.setattr(common, "HERE", tmp_path)
     standard = ["--datasets", str(tables), "--peers", str(tmp_path / "peers"), "--out", str(tmp_path / "out.json")]
     return lambda *words: automl.main([*standard, *words])
+
+
+def ours():
+    """The module that drives this package; the comparison of optimisers has one of the same name."""
+    spec = importlib.util.spec_from_file_location("ours", runner.WORKER.parent / "seasoned_.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def fold(tables, name):
@@ -100,6 +111,33 @@ def test_seasoned_is_judged_beside_its_peers_in_one_file(compare, tmp_path):
     against = summary["against"]["lightgbm"]
     assert against["wins"] + against["losses"] + against["ties"] == 1
     assert summary["costs"]["lightgbm"]["same_run"] == "1 of 1"
+
+
+@pytest.mark.slow
+def test_ours_without_bayes_is_measured_beside_ours_with_it(compare, tmp_path):
+    words = ["--frameworks", "seasoned,seasoned-random", "--budget", "5", "--only", "two", "--cores", "1"]
+    summary = compare(*words)
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert [(record["framework"], record["error"]) for record in written["records"]] == [
+        ("seasoned", None),
+        ("seasoned-random", None),
+    ]
+    assert [record["framework"] for record in written["peers"]] == ["dummy"]
+    assert set(summary["against"]) == {"seasoned-random"}
+
+
+def test_another_sampler_searches_within_families_only_meanwhile():
+    module = ours()
+    with module.within("Random"):
+        assert search.Bayes(initial=3, explore=1) == samplers.Random()
+    with module.within(None):
+        assert search.Bayes is samplers.Bayes
+
+
+def test_the_first_tables_are_those_of_the_alphabet(tables):
+    assert [entry["name"] for entry in automl.manifest(tables, [], 2)] == ["number", "three"]
+    assert [entry["name"] for entry in automl.manifest(tables, ["two", "three"], 1)] == ["three"]
+    assert [entry["name"] for entry in automl.manifest(tables, [])] == list(TASKS)
 
 
 def test_folds_are_averaged_and_a_new_one_joins_those_there(compare, monkeypatch):
