@@ -3,9 +3,12 @@
     python benchmarks/optimiser_figures.py --seeds 10 --figures docs/figures
     python benchmarks/optimiser_figures.py --seeds 10 --frameworks acquisitions
 
+    python benchmarks/optimiser_figures.py --seeds 10 --subject seasoned-bayes
+
 Writes one SVG file for each set of suites: COCO's share of targets reached by number of evaluations, or r (the gap to
 the optimum over random search's, a geometric mean over problems) where COCO's targets say nothing. Prints the tables
-as Markdown. A framework is drawn if it ran all problems of a set with all these seeds, else left out and named.
+as Markdown. A framework is drawn if it ran all problems of a set with as many of these seeds as any, else left out and
+named; the tests of `--subject` against each other framework are over what both ran.
 """
 
 from __future__ import annotations
@@ -46,6 +49,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--peers", type=Path, default=results / "peers" / "optimisers", help="where peers' are")
     parser.add_argument("--seeds", type=int, default=10, help="how many seeds, from 0 on (default 10)")
     parser.add_argument("--frameworks", default="samplers,peers", help="by comma; samplers, acquisitions, peers")
+    parser.add_argument("--subject", help="which framework is tested against each other one; no test if left out")
     parser.add_argument("--figures", type=Path, metavar="FOLDER", help="where the figures go; none if left out")
     return parser.parse_args(words)
 
@@ -132,7 +136,35 @@ def markdown(title: str, cells: Mapping[str, Cells], keys: Sequence[Key]) -> str
         area = [f"{np.mean([measures.area(cell) for cell in runs]):.3f}"] if coco else []
         r = [f"{value:.3f}" for _, value in ratios(cells[name], keys)]
         rows.append([plain(name), *area, *(f"{ranks[n][name]:.2f}" for n in CHECKPOINTS), *r])
-    return f"{title}: {len(keys)} problems\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return f"{title}: {len(keys)} problems\n\n" + table(rows)
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def pairs(subject: str, cells: Mapping[str, Cells], keys: Sequence[Key]) -> str:
+    """The tests: problems won and lost by the seed-mean result, and the p of Wilcoxon's signed ranks over problems."""
+    points = (*CHECKPOINTS[:2], 60, *CHECKPOINTS[2:])
+    rows = [[f"{plain(subject)} against", "problems", "seeds", *(f"won:lost (p) at {n}" for n in points)]]
+    rows.append(["---"] * len(rows[0]))
+    for name in sorted(set(cells) - {subject}):
+        found = {n: measures.versus(cells[subject], cells[name], keys, n) for n in points}
+        if found[points[0]]:
+            texts = [f"{one['wins']}:{one['losses']} ({one['p']:.2g})" if one else "" for one in found.values()]
+            first = found[points[0]]
+            rows.append([plain(name), str(first["problems"]), str(first["seeds"]), *texts])
+    return table(rows)
+
+
+def groups(cells: Mapping[str, Cells]) -> str:
+    """One-sided p that a framework beats random search on each of BBOB's groups, in 5-D."""
+    rows = [["p: better than random", *measures.GROUPS], ["---"] * (1 + len(measures.GROUPS))]
+    for name in sorted(set(cells) - {"random"}):
+        found = measures.beats_random(cells[name], cells["random"], "bbob5")
+        if len(found) == len(measures.GROUPS):
+            rows.append([plain(name), *(f"{found[group]:.1g}" for group in measures.GROUPS)])
+    return table(rows)
 
 
 def main(words: list[str] | None = None) -> None:
@@ -150,9 +182,13 @@ def main(words: list[str] | None = None) -> None:
         if not whole:
             continue
         print(f"\n{markdown(title, whole, these)}\n\nnot in it: {', '.join(sorted(set(cells) - set(whole)))}")
+        if options.subject:
+            print(f"\n{pairs(options.subject, cells, these)}")
         if options.figures and title in FIGURES:
             options.figures.mkdir(parents=True, exist_ok=True)
             (options.figures / FIGURES[title]).write_text(picture(title, whole, these))
+    if "random" in cells and any(key[0] == "bbob5" for key in keys):
+        print(f"\n{groups(cells)}")
 
 
 if __name__ == "__main__":

@@ -73,11 +73,14 @@ def test_a_folder_of_runs_becomes_figures_and_tables(tmp_path, capsys):
     references = {f"bbob5/f{n}/i{i}": {"optimum": 0.0, "random": medians} for n in (1, 2) for i in (1, 2, 3)}
     (peers / "references.json").write_text(json.dumps(references))
     words = ["--runs", str(runs), "--peers", str(peers), "--seeds", "2", "--figures", str(figures)]
+    words += ["--subject", "seasoned-bayes"]
     optimiser_figures.main(words)
     printed = capsys.readouterr().out
-    lines = [line for line in printed.splitlines() if line.startswith(("| Bayes", "| random"))]
+    lines = [line for line in printed.splitlines() if line.startswith(("| Bayes |", "| random |"))][:2]
     assert [line.split(" | ")[2] for line in lines] == ["1.00", "2.00"]
     assert lines[0].endswith("| 0.010 | 0.010 | 0.010 | 0.010 |")
     assert "not in it: smac" in printed
+    assert "| random | 2 | 2 | 2:0 (0.5) |" in printed
+    assert "| smac | 1 | 1 | 1:0 (1) |" in printed
     (figure,) = figures.iterdir()
     assert ET.fromstring(figure.read_text()).tag == f"{SVG}svg"
