@@ -11,7 +11,16 @@ if TYPE_CHECKING:
     from seasoned.samplers import Grid, Random, Sobol
     from seasoned.space import Between, Categorical, Choice, Float, Int, Space
     from seasoned.study import Study, maximize, minimize
-    from seasoned.tabular import AutoClassifier, AutoRegressor, CustomModel, Metric, SearchSettings, load
+    from seasoned.tabular import (
+        AutoClassifier,
+        AutoRegressor,
+        CustomModel,
+        FewShotClassifier,
+        FewShotRegressor,
+        Metric,
+        SearchSettings,
+        load,
+    )
     from seasoned.trials import Trial, WarmStart
 
 __version__ = "0.1.0"
@@ -24,6 +33,8 @@ __all__ = [
     "Choice",
     "Constrained",
     "CustomModel",
+    "FewShotClassifier",
+    "FewShotRegressor",
     "Float",
     "Grid",
     "Int",
@@ -44,7 +55,17 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         **dict.fromkeys(
-            ("AutoClassifier", "AutoRegressor", "CustomModel", "Metric", "SearchSettings", "load"), "seasoned.tabular"
+            (
+                "AutoClassifier",
+                "AutoRegressor",
+                "CustomModel",
+                "FewShotClassifier",
+                "FewShotRegressor",
+                "Metric",
+                "SearchSettings",
+                "load",
+            ),
+            "seasoned.tabular",
         ),
         "Constrained": "seasoned.objective",
         **dict.fromkeys(("Between", "Categorical", "Choice", "Float", "Int", "Space"), "seasoned.space"),

@@ -20,9 +20,11 @@ from seasoned.metagrad import (
     MetaSGD,
     PrototypicalNetworks,
     Reptile,
+    RidgeHead,
     Rows,
     Task,
     Training,
+    WideDeep,
 )
 from seasoned.metagrad.checks import LEARNER_CHECKS, Case
 from seasoned.metagrad.loading import LEARNERS
@@ -73,6 +75,7 @@ CASES = {
     "LearnedOptimizer": Case(
         LearnedOptimizer(LSTMRule(4, 1), horizon=8, truncation=4, network=SMALL, training=TRAINING), LINES
     ),
+    "RidgeHead": Case(RidgeHead(network=WideDeep((16,)), training=TRAINING), LINES),
     "PrototypicalNetworks": Case(PrototypicalNetworks(network=MLP((8,), 8), training=TRAINING), blobs((5,))),
 }
 

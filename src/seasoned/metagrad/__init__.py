@@ -12,6 +12,7 @@ from seasoned._lazy import lazy_names
 if TYPE_CHECKING:
     from seasoned.metagrad.adapted import AdaptedModel
     from seasoned.metagrad.bilevel import BilevelProblem, minimize_outer
+    from seasoned.metagrad.groups import adapt_groups
     from seasoned.metagrad.guard import guarded
     from seasoned.metagrad.hypergradients import DrMAD, Forward, Implicit, Reverse, Truncated
     from seasoned.metagrad.imaml import IMAML
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from seasoned.metagrad.prototypical import PrototypicalNetworks
     from seasoned.metagrad.rate_descent import adam_hd, hypergradient_descent, sgd_hd
     from seasoned.metagrad.reptile import Reptile
+    from seasoned.metagrad.ridge_head import RidgeHead
     from seasoned.metagrad.tasks import Episodes, GroupedRows, Rows, Sinusoids, Task
     from seasoned.metagrad.training import Training
     from seasoned.metagrad.update_rules import LSTMRule, MLPRule
+    from seasoned.metagrad.wide_deep import Offset, WideDeep
 
 __all__ = [
     "ANIL",
@@ -48,16 +51,20 @@ __all__ = [
     "MLPRule",
     "MetaLearner",
     "MetaSGD",
+    "Offset",
     "PrototypicalNetworks",
     "Quadratics",
     "Reptile",
     "Reverse",
+    "RidgeHead",
     "Rows",
     "Sinusoids",
     "Task",
     "Training",
     "Truncated",
+    "WideDeep",
     "adam_hd",
+    "adapt_groups",
     "guarded",
     "hypergradient_descent",
     "load_learner",
@@ -71,6 +78,7 @@ __getattr__, __dir__ = lazy_names(
         "AdaptedModel": "seasoned.metagrad.adapted",
         **dict.fromkeys(("BilevelProblem", "minimize_outer"), "seasoned.metagrad.bilevel"),
         **dict.fromkeys(("DrMAD", "Forward", "Implicit", "Reverse", "Truncated"), "seasoned.metagrad.hypergradients"),
+        "adapt_groups": "seasoned.metagrad.groups",
         "guarded": "seasoned.metagrad.guard",
         "IMAML": "seasoned.metagrad.imaml",
         "LearnedOptimizer": "seasoned.metagrad.learned_optimizer",
@@ -82,8 +90,10 @@ __getattr__, __dir__ = lazy_names(
         "PrototypicalNetworks": "seasoned.metagrad.prototypical",
         **dict.fromkeys(("adam_hd", "hypergradient_descent", "sgd_hd"), "seasoned.metagrad.rate_descent"),
         "Reptile": "seasoned.metagrad.reptile",
+        "RidgeHead": "seasoned.metagrad.ridge_head",
         **dict.fromkeys(("Episodes", "GroupedRows", "Rows", "Sinusoids", "Task"), "seasoned.metagrad.tasks"),
         "Training": "seasoned.metagrad.training",
         **dict.fromkeys(("LSTMRule", "MLPRule"), "seasoned.metagrad.update_rules"),
+        **dict.fromkeys(("Offset", "WideDeep"), "seasoned.metagrad.wide_deep"),
     },
 )

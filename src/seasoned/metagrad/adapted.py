@@ -12,6 +12,7 @@ from seasoned.errors import InvalidInput
 from seasoned.metagrad.files import flatten, read, unflatten, write
 from seasoned.metagrad.forward import softmax
 from seasoned.metagrad.networks import MLP, ConvNet, Prototypes
+from seasoned.metagrad.wide_deep import Offset, WideDeep
 
 if TYPE_CHECKING:
     import os
@@ -20,7 +21,7 @@ __all__ = ["AdaptedModel", "describe_network", "network_of"]
 
 Params = Any
 
-NETWORKS: Final = {kind.__name__: kind for kind in (MLP, ConvNet)}
+NETWORKS: Final = {kind.__name__: kind for kind in (MLP, ConvNet, WideDeep)}
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def describe_network(network: Any) -> dict[str, Any]:
     """A network's settings in JSON's types."""
     if isinstance(network, Prototypes):
         return {"kind": "Prototypes", "body": describe_network(network.body)}
+    if isinstance(network, Offset):
+        return {"kind": "Offset", "body": describe_network(network.body), "count": network.count}
     if type(network) in NETWORKS.values():
         return {"kind": type(network).__name__, **dataclasses.asdict(network)}
     return {"kind": "Function"}
@@ -116,6 +119,8 @@ def network_of(about: dict[str, Any], given: Any = None) -> Any:
         return given
     if kind == "Prototypes":
         return Prototypes(network_of(about["body"], given))
+    if kind == "Offset":
+        return Offset(network_of(about["body"], given), int(about["count"]))
     if kind not in NETWORKS:
         raise InvalidInput(f"The file names a network {kind!r}, and there are {', '.join(NETWORKS)}: update seasoned.")
     return NETWORKS[kind](**about)

@@ -15,6 +15,7 @@ from seasoned.metagrad.learner import Fitted
 from seasoned.metagrad.maml import ANIL, MAML, MAMLPlusPlus, MetaSGD
 from seasoned.metagrad.prototypical import PrototypicalNetworks
 from seasoned.metagrad.reptile import Reptile
+from seasoned.metagrad.ridge_head import RidgeHead
 from seasoned.metagrad.saving import fill
 from seasoned.metagrad.training import Entry, Training, begin
 from seasoned.metagrad.update_rules import LSTMRule, MLPRule
@@ -28,7 +29,7 @@ __all__ = ["LEARNERS", "load_learner"]
 
 LEARNERS: Final[dict[str, type[MetaLearner]]] = {
     kind.__name__: kind
-    for kind in (MAML, ANIL, MetaSGD, MAMLPlusPlus, Reptile, IMAML, PrototypicalNetworks, LearnedOptimizer)
+    for kind in (MAML, ANIL, MetaSGD, MAMLPlusPlus, Reptile, IMAML, PrototypicalNetworks, LearnedOptimizer, RidgeHead)
 }
 PARTS: Final[dict[str, Any]] = {kind.__name__: kind for kind in (LSTMRule, MLPRule)}
 """Settings objects that may be a field of a learner."""

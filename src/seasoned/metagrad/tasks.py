@@ -262,6 +262,7 @@ class GroupedRows:
         counts: Rows of each group.
         shots: Support rows.
         queries: Query rows.
+        least: Fewest support rows: each task draws a number from `least` to `shots`; None for always `shots`.
 
     Example:
         >>> import jax, numpy as np
@@ -277,9 +278,12 @@ class GroupedRows:
     counts: Array
     shots: int = dataclasses.field(default=5, metadata=SETTING)
     queries: int = dataclasses.field(default=15, metadata=SETTING)
+    least: int | None = dataclasses.field(default=None, metadata=SETTING)
 
     @classmethod
-    def of(cls, X: Any, y: Any, groups: Any, *, shots: int = 5, queries: int = 15) -> GroupedRows:
+    def of(
+        cls, X: Any, y: Any, groups: Any, *, shots: int = 5, queries: int = 15, least: int | None = None
+    ) -> GroupedRows:
         """From rows, targets and the group of every row; groups of a single row are left out."""
         labels, codes = np.unique(np.asarray(groups), return_inverse=True)
         places = [np.flatnonzero(codes == code) for code in range(len(labels))]
@@ -291,7 +295,7 @@ class GroupedRows:
         most = max(*map(len, places), shots + queries)
         table = np.stack([np.pad(part, (0, most - len(part)), mode="edge") for part in places])
         counts = np.array([len(part) for part in places])
-        return cls(jnp.asarray(X), jnp.asarray(y), jnp.asarray(table), jnp.asarray(counts), shots, queries)
+        return cls(jnp.asarray(X), jnp.asarray(y), jnp.asarray(table), jnp.asarray(counts), shots, queries, least)
 
     def sample(self, key: Array) -> Task:
         """See `TaskFamily`."""
@@ -299,7 +303,10 @@ class GroupedRows:
         group = jax.random.randint(which, (), 0, self.table.shape[0])
         count = self.counts[group]
         rows = self.table[group][_distinct(order, self.table.shape[1], count, self.shots + self.queries)]
-        support = jnp.minimum(self.shots, count - 1)  # at least one row judges
+        shots: Any = self.shots
+        if self.least is not None:
+            shots = jax.random.randint(jax.random.fold_in(key, 1), (), self.least, self.shots + 1)
+        support = jnp.minimum(shots, count - 1)  # at least one row judges
         places = jnp.arange(self.shots + self.queries)
         # Rows that the short group gave to nobody start where its support ends, so the query set begins there.
         query = rows[jnp.minimum(support + jnp.arange(self.queries), rows.shape[0] - 1)]

@@ -12,12 +12,23 @@ from seasoned._lazy import lazy_names
 if TYPE_CHECKING:
     from seasoned.tabular.bundle import load
     from seasoned.tabular.estimator import AutoClassifier, AutoRegressor
+    from seasoned.tabular.few_shot import FewShotClassifier, FewShotRegressor
     from seasoned.tabular.metrics import Metric
     from seasoned.tabular.models.custom import CustomModel
     from seasoned.tabular.settings import SearchSettings
     from seasoned.tabular.target import infer_task
 
-__all__ = ["AutoClassifier", "AutoRegressor", "CustomModel", "Metric", "SearchSettings", "infer_task", "load"]
+__all__ = [
+    "AutoClassifier",
+    "AutoRegressor",
+    "CustomModel",
+    "FewShotClassifier",
+    "FewShotRegressor",
+    "Metric",
+    "SearchSettings",
+    "infer_task",
+    "load",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -25,6 +36,7 @@ __getattr__, __dir__ = lazy_names(
         "AutoClassifier": "seasoned.tabular.estimator",
         "AutoRegressor": "seasoned.tabular.estimator",
         "CustomModel": "seasoned.tabular.models.custom",
+        **dict.fromkeys(("FewShotClassifier", "FewShotRegressor"), "seasoned.tabular.few_shot"),
         "Metric": "seasoned.tabular.metrics",
         "SearchSettings": "seasoned.tabular.settings",
         "infer_task": "seasoned.tabular.target",

@@ -29,17 +29,24 @@ from seasoned.tabular.soundness import check_fitted
 from seasoned.tabular.validated import Validated
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pandas as pd
 
-__all__ = ["FORMAT", "read", "write"]
+__all__ = ["DAMAGE", "FORMAT", "read", "write"]
 
 _PLAN, _ROWS, _MODEL, _VALIDATED = "plan.json", "rows.json", "model", "validated.npz"
 
 
 def write(
-    fitted: Fitted, rows: pd.DataFrame | None, about: dict[str, Any], path: Path, key: bytes | str | None = None
+    fitted: Fitted,
+    rows: pd.DataFrame | None,
+    about: dict[str, Any],
+    path: Path,
+    key: bytes | str | None = None,
+    *,
+    extra: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write the bundle whole or not at all.
 
@@ -49,8 +56,9 @@ def write(
         about: Plain data stored beside it: the estimator's class and parameters.
         path: The file; an existing one is replaced in one step.
         key: Signs the bundle; None for no signature.
+        extra: Further members, which `read` gives back.
     """
-    members = _members(fitted)
+    members = {**_members(fitted), **(extra or {})}
     if rows is not None:
         members[_ROWS] = json.dumps(rows_to_json(rows, fitted), allow_nan=False).encode()
     manifest = {
@@ -96,8 +104,10 @@ def _replace(path: Path, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
-def read(path: Path, key: bytes | str | None = None) -> tuple[Fitted, pd.DataFrame | None, dict[str, Any]]:
-    """What `write` stored: the model, the rows kept with it, and what was stored beside it.
+def read(
+    path: Path, key: bytes | str | None = None
+) -> tuple[Fitted, pd.DataFrame | None, dict[str, Any], dict[str, bytes]]:
+    """What `write` stored: the model, the rows kept with it, what was stored beside it, and all members by name.
 
     Raises:
         InvalidInput: If the file is missing, foreign, cut, changed, of a newer format, signed with another key, or
@@ -120,7 +130,7 @@ def read(path: Path, key: bytes | str | None = None) -> tuple[Fitted, pd.DataFra
         raise InvalidInput(
             f"{path.name!r} was saved with {', '.join(changed)}, and {gap}; install those versions, or fit again."
         )
-    return fitted, rows, about
+    return fitted, rows, about, members
 
 
 def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:

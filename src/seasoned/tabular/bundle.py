@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular import archive
 from seasoned.tabular.estimator import AutoClassifier, AutoRegressor
+from seasoned.tabular.few_shot import FewShotClassifier, FewShotRegressor
+from seasoned.tabular.few_shot_archive import is_few_shot, rebuild
 from seasoned.tabular.metrics import from_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from seasoned.tabular.fitted import Fitted
 
 __all__ = ["load"]
 
 _KINDS = {kind.__name__: kind for kind in (AutoClassifier, AutoRegressor)}
+_FEW_SHOT = {kind.__name__: kind for kind in (FewShotClassifier, FewShotRegressor)}
 
 
-def load(path: str | Path, *, key: bytes | str | None = None) -> AutoClassifier | AutoRegressor:
+def load(
+    path: str | Path, *, key: bytes | str | None = None
+) -> AutoClassifier | AutoRegressor | FewShotClassifier | FewShotRegressor:
     """The estimator that `save` wrote: same predictions, bit for bit, and nothing in the file can run code.
 
     Where a package that decides predictions has another minor version than at `save`, up to 20 stored rows are
@@ -32,17 +45,29 @@ def load(path: str | Path, *, key: bytes | str | None = None) -> AutoClassifier 
     Example:
         >>> load("churn.seasoned").predict(new_customers)  # doctest: +SKIP
     """
-    fitted, rows, about = archive.read(Path(path), key)
-    kind = _KINDS.get(str(about["estimator"]))
-    if kind is None:
+    fitted, rows, about, members = archive.read(Path(path), key)
+    name = str(about["estimator"])
+    if name not in {**_KINDS, **_FEW_SHOT} or is_few_shot(members) != (name in _FEW_SHOT):
         raise InvalidInput(f"the bundle holds a {about['estimator']!r}, unknown to this version; upgrade seasoned.")
-    if (kind is AutoRegressor) != (fitted.task == "regression"):
-        raise InvalidInput(f"the bundle holds a {kind.__name__} for a {fitted.task} target; get another copy.")
+    if name.endswith("Regressor") != (fitted.task == "regression"):
+        raise InvalidInput(f"the bundle holds a {name} for a {fitted.task} target; get another copy.")
     try:
-        estimator = kind(**{**about["parameters"], "metric": from_plain(about["parameters"].get("metric"))})
+        if name in _FEW_SHOT:
+            return _few_shot(fitted, rows, about, members, Path(path).name)
+        estimator = _KINDS[name](**{**about["parameters"], "metric": from_plain(about["parameters"].get("metric"))})
     except TypeError as error:
         raise InvalidInput(
             f"the bundle's parameters are unknown to this version ({error}); upgrade seasoned."
         ) from None
     estimator.restore(fitted, rows)
+    return estimator
+
+
+def _few_shot(
+    fitted: Fitted, rows: pd.DataFrame | None, about: dict[str, Any], members: Mapping[str, bytes], name: str
+) -> FewShotClassifier | FewShotRegressor:
+    target_name = about["parameters"].pop("target_name", None)
+    estimator = _FEW_SHOT[str(about["estimator"])](**about["parameters"])
+    estimator.target_name_ = None if target_name is None else str(target_name)
+    estimator.restore(*rebuild(fitted, members, name), rows)
     return estimator

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.target import Target
     from seasoned.tabular.validated import Validated
 
-__all__ = ["fit_table"]
+__all__ = ["fit_table", "seed_of"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -73,7 +73,7 @@ def fit_table(
         "rows": len(frame),
         "columns": frame.shape[1],
         "task": target.task,
-        "seed": _seed(settings["random_state"]),
+        "seed": seed_of(settings["random_state"]),
     }
     run = RunFolder.open(key, about, resume=resume)
     try:
@@ -161,7 +161,7 @@ def _key(validation: Any) -> str:
     return digest.hexdigest()
 
 
-def _seed(random_state: Any) -> int:
+def seed_of(random_state: Any) -> int:
     """A seed for everything below; drawn from the generator given, never from numpy's global state."""
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))

@@ -1,0 +1,75 @@
+"""Adaptation to many groups of rows at once, in a few compiled programs, whatever the sizes of the groups."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.metagrad._jax import jax, jnp
+from seasoned.metagrad.tasks import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jax import Array
+
+    from seasoned.metagrad.learner import MetaLearner
+
+__all__ = ["adapt_groups"]
+
+Tree = Any
+SIZES: Final = (8, 32, 128, 512)
+"""Groups are padded to these numbers of rows; of a larger group the first rows count."""
+TOGETHER: Final = 64
+
+
+def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Sequence[np.ndarray]) -> Tree:
+    """The parameters adapted to every group, stacked: leaves [groups, ...] in numpy.
+
+    Args:
+        learner: A fitted learner.
+        X: Inputs [rows, inputs].
+        y: Targets [rows], numbers or labels from 0.
+        groups: Row numbers of every group; at most 512 of each are used.
+
+    Example:
+        >>> import numpy as np
+        >>> from seasoned.metagrad import MAML, MLP, GroupedRows, Training, adapt_groups
+        >>> X, y = np.ones((30, 2), np.float32), np.arange(30, dtype=np.float32) % 3
+        >>> learner = MAML(network=MLP((4,)), training=Training(steps=2)).fit(GroupedRows.of(X, y, np.arange(30) % 3))
+        >>> adapt_groups(learner, X, y, [np.arange(0, 30, 3), np.arange(1, 30, 3)])["layers"][1]["b"].shape
+        (2, 1)
+    """
+    program = dataclasses.replace(learner, fitted=None)
+    data = jnp.asarray(X), jnp.asarray(y)
+    kept = [np.asarray(part)[: SIZES[-1]] for part in groups]
+    size = np.array([next(size for size in SIZES if len(part) <= size) for part in kept])
+    order = np.argsort(size, kind="stable")
+    found: list[Tree] = []
+    for most in SIZES:
+        places = order[size[order] == most]
+        for first in range(0, len(places), TOGETHER):
+            chunk = [kept[place] for place in places[first : first + TOGETHER]]
+            full = chunk + [chunk[0]] * (TOGETHER - len(chunk))  # one shape, one program
+            table = np.stack([np.pad(part, (0, most - len(part)), mode="edge") for part in full])
+            weight = np.stack([np.arange(most) < len(part) for part in full]).astype(np.float32)
+            params = _adapted(program, learner.theta, *data, jnp.asarray(table), jnp.asarray(weight))
+            found.append(jax.tree.map(partial(_first, len(chunk)), params))
+    back = np.argsort(order)
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[back], *found)
+
+
+def _first(count: int, leaf: Array) -> np.ndarray:
+    return np.asarray(leaf)[:count]
+
+
+@partial(jax.jit, static_argnames="learner")
+def _adapted(learner: MetaLearner, theta: Tree, X: Array, y: Array, table: Array, weight: Array) -> Tree:
+    def one(rows: Array, weight: Array) -> Tree:
+        support = Rows(X[rows], y[rows], weight)
+        return learner.params(learner.descend(theta, support, learner.trained_steps))
+
+    return jax.vmap(one)(table, weight)

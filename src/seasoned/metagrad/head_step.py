@@ -1,0 +1,66 @@
+"""One step of a shrunk linear head, written once for numpy and JAX (`xp` is either), for any leading axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["head_step"]
+
+Arrays = Any
+
+
+def head_step(
+    xp: Any,
+    loss: str,
+    data: tuple[Arrays, Arrays, Arrays, Arrays],
+    head: Arrays,
+    prior: tuple[Arrays, Arrays],
+) -> Arrays:
+    """W - (c Phi' Phi + 1 / variance)^{-1} (Phi' dloss + (W - M) / variance).
+
+    With c the largest curvature of the loss: 2 / outputs for the squared error, where one step is the solution, and 1/2
+    for cross-entropy (Böhning's bound), where the loss never goes up.
+
+    Args:
+        xp: numpy or jax.numpy.
+        loss: `"squared_error"` or `"cross_entropy"`.
+        data: Features Phi [..., rows, features]; offsets added to the outputs [..., rows, outputs]; targets of the same
+            shape (one-hot for classes); weights [..., rows].
+        head: W [..., features, outputs].
+        prior: M [features, outputs], and the variances [..., features].
+
+    Returns:
+        The next W.
+    """
+    features, offsets, targets, weight = data
+    centre, variance = prior
+    outputs = offsets + features @ head
+    if loss == "squared_error":
+        curvature = 2 / outputs.shape[-1]
+        slopes = curvature * (outputs - targets)
+    else:
+        shifted = xp.exp(outputs - xp.max(outputs, axis=-1, keepdims=True))
+        slopes, curvature = shifted / xp.sum(shifted, axis=-1, keepdims=True) - targets, 0.5
+    turned = xp.swapaxes(features, -1, -2)
+    gradient = turned @ (weight[..., None] * slopes) + (head - centre) / variance[..., None]
+    return head - _newton(xp, xp.sqrt(curvature * weight)[..., None] * features, variance, gradient)
+
+
+def _newton(xp: Any, features: Arrays, variance: Arrays, gradient: Arrays) -> Arrays:
+    """(F' F + diag(1 / variance))^{-1} gradient; of the two equal forms, the one with the smaller matrix.
+
+    Args:
+        xp: numpy or jax.numpy.
+        features: F [..., rows, features].
+        variance: [..., features].
+        gradient: [..., features, outputs].
+    """
+    rows, size = features.shape[-2:]
+    turned = xp.swapaxes(features, -1, -2)
+    if rows >= size:
+        root = xp.sqrt(variance)
+        inner = root[..., None] * (turned @ features) * root[..., None, :] + xp.eye(size, dtype=features.dtype)
+        return root[..., None] * xp.linalg.solve(inner, root[..., None] * gradient)
+    spread = variance[..., None] * gradient
+    inner = features @ (variance[..., None] * turned) + xp.eye(rows, dtype=features.dtype)  # Woodbury's identity
+    return spread - variance[..., None] * (turned @ xp.linalg.solve(inner, features @ spread))

@@ -1,0 +1,119 @@
+"""Which task each row belongs to: from a column, an array of labels or pandas groups, as words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.canonical import canonical, numbers_as_words
+from seasoned.tabular.tables import to_frame, to_series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["TaskRows", "count_tasks", "read_tasks", "task_words"]
+
+_LEAST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRows:
+    """A table whose rows belong to tasks.
+
+    Attributes:
+        frame: The features.
+        words: The name of each row's task, shape (n,); "" where it is missing.
+        columns: The columns that named the tasks, which are no features; () if they came as an array.
+    """
+
+    frame: pd.DataFrame
+    words: NDArray[Any]
+    columns: tuple[str, ...]
+
+
+def read_tasks(X: Any, task: Any) -> TaskRows:
+    """Take a table and its tasks apart.
+
+    Args:
+        X: The table, or pandas groups of it (`frame.groupby("store")`), which are the tasks then.
+        task: A column's name, a list of them, one label a row, pandas groups; None if X is grouped.
+
+    Raises:
+        InvalidInput: If there are no tasks, no such column, or not one label a row.
+    """
+    if _is_grouped(X):
+        X, task = X.obj, X if task is None else task
+    if task is None:
+        raise InvalidInput("task is None; pass the name of the column that says which task a row belongs to.")
+    frame = to_frame(X)
+    names = [task] if isinstance(task, str) else task
+    if isinstance(names, list | tuple) and names and all(isinstance(name, str) for name in names):
+        known = [name for name in names if name in frame.columns]
+        if len(known) == len(names):
+            return TaskRows(frame.drop(columns=list(names)), _joined(frame, names), tuple(names))
+        if isinstance(task, str) or len(names) != len(frame):
+            strange = next(name for name in names if name not in frame.columns)
+            raise InvalidInput(
+                f"the table has no column {strange!r} to tell tasks apart; its columns are {_listed(frame)}."
+            )
+    words = _of_groups(task) if _is_grouped(task) else task_words(task)
+    if len(words) != len(frame):
+        raise InvalidInput(f"task has {len(words)} labels and the table {len(frame)} rows; pass one label a row.")
+    by = getattr(task, "keys", None) if _is_grouped(task) else None
+    named = [by] if isinstance(by, str) else by if isinstance(by, list) else []
+    columns = tuple(name for name in named if isinstance(name, str) and name in frame.columns)
+    return TaskRows(frame.drop(columns=list(columns)), words, columns if len(columns) == len(named) else ())
+
+
+def task_words(labels: Any) -> NDArray[Any]:
+    """Labels of tasks as words, in which 3, 3.0 and "3" are the same; "" where one is missing."""
+    plain = canonical(to_series(labels))
+    words = plain if plain.dtype.kind not in "fM" else numbers_as_words(plain)
+    return words.fillna("").to_numpy(dtype=np.str_)
+
+
+def count_tasks(codes: NDArray[np.int64], tasks: int) -> NDArray[np.int64]:
+    """Rows of each task.
+
+    Raises:
+        InvalidInput: If there are too few tasks, or none has two rows.
+    """
+    counts = np.bincount(codes, minlength=tasks)
+    if tasks < _LEAST:
+        raise InvalidInput(f"there are {tasks} task(s) and at least {_LEAST} are needed to learn from; add tasks.")
+    several = int((counts > 1).sum())
+    if several < _LEAST:
+        raise InvalidInput(
+            f"only {several} of {tasks} tasks have two rows, one to adapt to and one to judge by, and at least "
+            f"{_LEAST} must have; choose a coarser task column."
+        )
+    return counts
+
+
+def _joined(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[Any]:
+    parts = [task_words(frame[name]) for name in names]
+    if len(parts) == 1:
+        return parts[0]
+    return np.array([" | ".join(words) if all(words) else "" for words in zip(*parts, strict=True)], dtype=np.str_)
+
+
+def _is_grouped(value: Any) -> bool:
+    return hasattr(value, "ngroup") and hasattr(value, "obj")
+
+
+def _of_groups(groups: Any) -> NDArray[Any]:
+    """Words for the groups of a pandas GroupBy."""
+    names = [" | ".join(task_words(list(name))) if isinstance(name, tuple) else name for name, _ in groups]
+    codes = groups.ngroup().fillna(-1).to_numpy(dtype=np.int64)  # missing for rows without a group
+    words: NDArray[Any] = np.array([*task_words(names), ""], dtype=np.str_)[codes]
+    return words
+
+
+def _listed(frame: pd.DataFrame) -> str:
+    return ", ".join(map(str, frame.columns[:20]))

@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from few_shot_data import NOISE, quick, stores
+from seasoned import FewShotClassifier, FewShotRegressor, load
+from seasoned.errors import InvalidInput
+from seasoned.metagrad import MAML, Training
+
+KNOWN = 24  # stores to learn from; the others are new
+
+
+@pytest.fixture(scope="module")
+def table():
+    frame, y, store = stores()
+    return frame, y, store, store < KNOWN
+
+
+@pytest.fixture(scope="module")
+def regressor(table):
+    frame, y, _, known = table
+    return FewShotRegressor(quick(), random_state=0).fit(frame[known], y[known], task="store")
+
+
+@pytest.fixture(scope="module")
+def classifier(table):
+    frame, y, _, known = table
+    labels = np.where(y > 0, "good", "bad")
+    return FewShotClassifier(quick(3), random_state=0).fit(frame[known], labels[known], task="store")
+
+
+def errors(table, model, shots, **options):
+    """Root mean squared errors on the new stores, adapted and not."""
+    frame, y, store, _ = table
+    adapted, common = [], []
+    for number in range(KNOWN, store.max() + 1):
+        rows = np.flatnonzero(store == number)
+        support, query = rows[:shots], rows[10:]
+        one = model.adapt(frame.iloc[support], y.iloc[support], **options)
+        adapted.append(one.predict(frame.iloc[query]) - y.iloc[query])
+        common.append(model.fitted_.fitted.predict(frame.iloc[query]) - y.iloc[query])
+    return np.sqrt(np.mean(np.concatenate(adapted) ** 2)), np.sqrt(np.mean(np.concatenate(common) ** 2))
+
+
+@pytest.mark.parametrize("tune", [True, False])
+def test_ten_rows_of_a_new_task_tell_most_of_it(table, regressor, tune):
+    adapted, common = errors(table, regressor, 10, tune=tune)
+    assert common > 1.5, "intercepts and slopes that the global model cannot know"
+    assert adapted < 3 * NOISE
+    one, _ = errors(table, regressor, 1, tune=tune)
+    assert adapted < one < common, "one row tells something, ten tell more"
+
+
+def test_known_tasks_are_predicted_as_they_are_known(table, regressor):
+    frame, y, _, known = table
+    assert np.sqrt(np.mean((regressor.predict(frame[known]) - y[known]) ** 2)) < 2.5 * NOISE
+    again = regressor.predict(frame[known].drop(columns="store"), task=frame.loc[known, "store"])
+    np.testing.assert_array_equal(again, regressor.predict(frame[known]))
+    assert regressor.tasks_.tolist() == sorted(frame.loc[known, "store"].unique())
+
+
+def test_classes(table, classifier):
+    frame, y, store, known = table
+    labels = np.where(y > 0, "good", "bad")
+    assert classifier.classes_.tolist() == ["bad", "good"]
+    assert classifier.score(frame[known], labels[known]) > 0.9
+    right, common = [], []
+    for number in range(KNOWN, store.max() + 1):
+        rows = np.flatnonzero(store == number)
+        model = classifier.adapt(frame.iloc[rows[:10]], labels[rows[:10]])
+        probabilities = model.predict_proba(frame.iloc[rows[10:]])
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+        right.append(model.predict(frame.iloc[rows[10:]]) == labels[rows[10:]])
+        plain = classifier.fitted_.fitted.predict(frame.iloc[rows[10:]])
+        common.append(classifier.classes_[plain.argmax(axis=1)] == labels[rows[10:]])
+    assert np.mean(right) > np.mean(common)
+
+
+@pytest.mark.parametrize("name", ["regressor", "classifier"])
+def test_a_file_predicts_and_adapts_with_the_same_bits(table, name, request, tmp_path):
+    frame, y, store, known = table
+    model = request.getfixturevalue(name)
+    model.save(tmp_path / "m.seasoned")
+    loaded = load(tmp_path / "m.seasoned")
+    assert type(loaded) is type(model)
+    np.testing.assert_array_equal(loaded.predict(frame[known]), model.predict(frame[known]))
+    rows = np.flatnonzero(store == KNOWN)
+    target = y.iloc[rows[:5]] if name == "regressor" else np.where(y.iloc[rows[:5]] > 0, "good", "bad")
+    pair = [each.adapt(frame.iloc[rows[:5]], target) for each in (loaded, model)]
+    assert pair[0].rate_scale == pair[1].rate_scale
+    np.testing.assert_array_equal(*(each.predict(frame.iloc[rows[5:]]) for each in pair))
+    assert loaded.random_state == 0
+    assert loaded.target_name_ == ("sales" if name == "regressor" else None)
+
+
+def test_the_same_seed_gives_the_same_model(table, regressor):
+    frame, y, _, known = table
+    again = clone(regressor).fit(frame[known], y[known], task="store")
+    np.testing.assert_array_equal(again.predict(frame[known]), regressor.predict(frame[known]))
+
+
+def test_a_scikit_learn_estimator():
+    model = FewShotRegressor(quick(), shots=5, time_limit=10)
+    copy = clone(model)
+    assert copy.get_params() == model.get_params()
+    for call in (lambda: model.predict([[1]]), lambda: model.adapt([[1]], [1]), lambda: model.save("m")):
+        with pytest.raises(NotFittedError):
+            call()
+
+
+def test_another_learner(table, tmp_path):
+    frame, y, store, known = table
+    training = Training(steps=100, tasks=8, lr=5e-3, every=50, validation_tasks=20)
+    learner = MAML(inner_lr=0.05, inner_steps=3, training=training)
+    model = FewShotRegressor(learner, random_state=0).fit(frame[known], y[known], task="store")
+    rows = np.flatnonzero(store == KNOWN)
+    model.save(tmp_path / "m.seasoned")
+    loaded = load(tmp_path / "m.seasoned")
+    np.testing.assert_array_equal(loaded.predict(frame[known]), model.predict(frame[known]))
+    pair = [each.adapt(frame.iloc[rows[:8]], y.iloc[rows[:8]], tune=False) for each in (loaded, model)]
+    assert pair[0].steps == 3
+    np.testing.assert_array_equal(*(each.predict(frame.iloc[rows[8:]]) for each in pair))
+
+
+def test_a_target_of_outliers_and_a_constant_one():
+    frame, y, _ = stores(tasks=8, rows=8)
+    y = y.copy()
+    y.iloc[::13] = 1e6
+    model = FewShotRegressor(quick(), random_state=0).fit(frame, y, task="store")
+    assert np.isfinite(model.predict(frame)).all()
+    flat = FewShotRegressor(quick(), random_state=0).fit(frame, np.full(len(y), 5.0), task="store")
+    np.testing.assert_allclose(flat.predict(frame), 5.0, atol=0.05)
+
+
+def test_the_time_limit_ends_the_training(table):
+    frame, y, _, known = table
+    learner = quick()
+    model = FewShotRegressor(learner, time_limit=0.01, random_state=0).fit(frame[known], y[known], task="store")
+    assert np.isfinite(model.predict(frame[known])).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"shots": 0}, "shots is 0"),
+        ({"validation": 1}, "validation is 1"),
+        ({"time_limit": 0}, "time_limit is 0"),
+        ({"learner": "maml"}, "learner is 'maml'"),
+    ],
+)
+def test_parameters_that_break_a_rule(table, options, sentence):
+    frame, y, _, _ = table
+    with pytest.raises(InvalidInput, match=sentence):
+        FewShotRegressor(**options).fit(frame, y, task="store")
+
+
+def test_tables_that_break_a_rule(table):
+    frame, y, store, _ = table
+    model = FewShotRegressor()
+    few = store < 3
+    for X, target, task, sentence in (
+        (frame, y, "shop", "no column 'shop'"),
+        (frame, y, None, "task is None"),
+        (frame[few], y[few], "store", "3 task\\(s\\) and at least 5"),
+        (frame, y, np.arange(len(y)), "only 0 of 600 tasks have two rows"),
+        (frame, y, store[:-1], "599 labels and the table 600 rows"),
+        (frame, y[:-1], "store", "600 rows and y has 599"),
+        (frame[["store"]], y, "store", "no feature beside the task"),
+    ):
+        with pytest.raises(InvalidInput, match=sentence):
+            model.fit(X, target, task=task)
+
+
+def test_rows_that_break_a_rule(table, regressor, classifier):
+    frame, y, store, _ = table
+    new = frame[store == KNOWN]
+    with pytest.raises(InvalidInput, match="the task 's24' was not there in fit; adapt"):
+        regressor.predict(new)
+    with pytest.raises(InvalidInput, match="pass the column 'store'"):
+        regressor.predict(new.drop(columns="store"))
+    with pytest.raises(InvalidInput, match="row 2 has no task"):
+        regressor.predict(frame.iloc[:5].assign(store=["s00", "s00", None, "s00", "s00"]))
+    with pytest.raises(InvalidInput, match="pass one target a row"):
+        regressor.adapt(new, y[:3])
+    with pytest.raises(InvalidInput, match="all 20 targets are missing"):
+        regressor.adapt(new, np.full(20, np.nan))
+    with pytest.raises(InvalidInput, match="lacks the column\\(s\\) 'x'"):
+        regressor.adapt(new.drop(columns="x"), y[store == KNOWN])
+    with pytest.raises(InvalidInput, match="'awful', a class that was not there"):
+        classifier.adapt(new, ["awful"] * len(new))
+    with pytest.raises(InvalidInput, match="predicts numbers"):
+        regressor.adapt(new, y[store == KNOWN]).predict_proba(new)
+
+
+def test_unlabelled_rows_of_a_new_task_do_not_matter(table, regressor):
+    frame, y, store, _ = table
+    rows = np.flatnonzero(store == KNOWN)
+    some = y.iloc[rows].where(np.arange(len(rows)) < 6)
+    one = regressor.adapt(frame.iloc[rows], some)
+    other = regressor.adapt(frame.iloc[rows[:6]], some.iloc[:6])
+    np.testing.assert_array_equal(one.predict(frame.iloc[rows]), other.predict(frame.iloc[rows]))
+    assert one.predict(frame.iloc[:0]).shape == (0,)
+
+
+def test_a_damaged_file_is_refused(regressor, tmp_path):
+    import io
+    import json
+    import zipfile
+
+    from seasoned.tabular.container import pack
+
+    path = tmp_path / "m.seasoned"
+    regressor.save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(members.pop("manifest.json"))
+    text = json.loads(members["few-shot.json"])
+    with np.load(io.BytesIO(members["few-shot.npz"])) as arrays:
+        parts = {name: arrays[name] for name in arrays.files}
+    place = {name: f"a{index}" for index, name in enumerate(text["arrays"])}
+    forgeries = {
+        "another network": ({**text, "network": {"kind": "Function"}}, {}),
+        "narrower network": ({**text, "network": {**text["network"], "hidden": []}}, {}),
+        "fewer tasks": ({**text, "tasks": text["tasks"][1:]}, {}),
+        "a fold that is not there": (text, {place["task_folds"]: np.full(KNOWN, 7)}),
+        "not a number": (text, {place["adapter/variance"]: parts[place["adapter/variance"]] * np.nan}),
+        "negative variance": (text, {place["adapter/variance"]: -parts[place["adapter/variance"]]}),
+        "shorter variance": (text, {place["adapter/variance"]: parts[place["adapter/variance"]][1:]}),
+        "own heads of another shape": (text, {place["own/head"]: parts[place["own/head"]][:, 1:]}),
+    }
+    for changed, replaced in forgeries.values():
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **{**parts, **replaced})
+        forged = {**members, "few-shot.json": json.dumps(changed).encode(), "few-shot.npz": buffer.getvalue()}
+        path.write_bytes(pack(manifest, forged, None))
+        with pytest.raises(InvalidInput):
+            load(path)
+
+
+def test_predictions_need_no_jax(regressor, table, tmp_path):
+    import subprocess
+    import sys
+
+    frame, y, store, _ = table
+    regressor.save(tmp_path / "m.seasoned")
+    rows = np.flatnonzero(store == KNOWN)
+    frame.iloc[rows].assign(sales=y.iloc[rows]).to_parquet(tmp_path / "new.parquet")
+    code = """
+import sys
+sys.modules["jax"] = None  # importing it fails, as if it were not installed
+import pandas as pd
+from seasoned import load
+from seasoned.errors import MissingExtra
+model, rows = load("m.seasoned"), pd.read_parquet("new.parquet")
+print(model.adapt(rows[:5], rows["sales"][:5]).predict(rows[5:]).round(6).tolist())
+try:
+    model.fit(rows, rows["sales"], task=rows.index % 6)
+except MissingExtra as error:
+    assert "pip install 'seasoned[grad]'" in str(error)
+else:
+    raise AssertionError
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    expected = regressor.adapt(frame.iloc[rows[:5]], y.iloc[rows[:5]]).predict(frame.iloc[rows[5:]])
+    np.testing.assert_allclose(eval(run.stdout), expected, atol=1e-5)
+
+
+def test_pandas_are_kept_as_they_were(table, regressor):
+    frame, y, _, known = table
+    before = frame.copy()
+    regressor.predict(frame[known])
+    pd.testing.assert_frame_equal(frame, before)
+    assert y.name == "sales"
