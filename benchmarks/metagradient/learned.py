@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,11 @@ import numpy as np
 import optax
 
 from seasoned.metagrad import LearnedOptimizer, LSTMRule, MLPRule, Quadratics, Training
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from metagradient.records import Records
 
 FAMILY = Quadratics(10)
 PROBLEMS, HORIZON, LOOKS = 1000, 100, (20, 50, 100)
@@ -41,40 +46,51 @@ def learners(steps: int, seed: int) -> dict[str, LearnedOptimizer]:
     }
 
 
-def run(steps: int | None, seeds: int) -> dict[str, Any]:
+def run(steps: int | None, seeds: int, records: Records, only: Iterable[str] | None = None) -> dict[str, Any]:
     """Mean loss by method and steps; hand-made optimisers each at their best rate for each number of steps."""
     steps = 3000 if steps is None else steps
-    keys = jax.random.split(jax.random.key(0x7E57), PROBLEMS)  # those of `evaluate(seed=0)`
     result: dict[str, Any] = {}
     detail: dict[str, Any] = {}
-    for name, rates in RATES.items():
-        curves = np.stack([np.asarray(_curves(MAKE[name](rate), keys)).mean(axis=0) for rate in rates])
-        curves = np.where(np.isfinite(curves), curves, np.inf)
-        places = {look: int(curves[:, look].argmin()) for look in LOOKS}
-        result[name] = {str(look): float(curves[place, look]) for look, place in places.items()}
-        detail[name] = {
-            "best_rates": {str(look): rates[place] for look, place in places.items()},
-            "best_is_inside_the_grid": all(0 < place < len(rates) - 1 for place in places.values()),
-        }
-        print(name, result[name], detail[name], flush=True)
+    for name in RATES:
+        found = records.keep({"method": name}, lambda name=name: _by_hand(name))
+        result[name], detail[name] = found["loss"], found
+        print(name, result[name], flush=True)
     for name in learners(steps, 0):
-        runs = [_one(learners(steps, seed)[name]) for seed in range(seeds)]
-        result[name] = {str(look): float(np.mean([part[str(look)] for part in runs])) for look in LOOKS}
+        if only is not None and name not in only:
+            continue
+        runs = []
+        for seed in range(seeds):
+            key = {"method": name, "seed": seed, "steps": steps}
+            runs.append(records.keep(key, lambda name=name, seed=seed: _one(learners(steps, seed)[name])))
+        result[name] = {str(look): float(np.mean([part["loss"][str(look)] for part in runs])) for look in LOOKS}
         detail[name] = runs
         print(name, result[name], flush=True)
     return {"learned": result, "learned_detail": detail, "meta_steps": steps, "problems": PROBLEMS}
 
 
-def _one(learner: LearnedOptimizer) -> dict[str, float]:
+def _by_hand(name: str) -> dict[str, Any]:
+    """A hand-made optimiser at every rate of its grid, on the problems that `evaluate(seed=0)` draws."""
+    keys = jax.random.split(jax.random.key(0x7E57), PROBLEMS)
+    rates = RATES[name]
+    curves = np.stack([np.asarray(_curves(MAKE[name](rate), keys)).mean(axis=0) for rate in rates])
+    curves = np.where(np.isfinite(curves), curves, np.inf)
+    places = {look: int(curves[:, look].argmin()) for look in LOOKS}
+    return {
+        "loss": {str(look): float(curves[place, look]) for look, place in places.items()},
+        "best_rates": {str(look): rates[place] for look, place in places.items()},
+        "best_is_inside_the_grid": all(0 < place < len(rates) - 1 for place in places.values()),
+    }
+
+
+def _one(learner: LearnedOptimizer) -> dict[str, Any]:
     began = time.process_time()
     fitted = learner.fit(FAMILY, progress=False)
     spent = time.process_time() - began
     found = fitted.evaluate(FAMILY, steps=LOOKS, count=PROBLEMS)
-    means = {str(look): float(values.mean()) for look, values in found.items()}
     return {
-        **means,
-        **{f"median_{look}": float(np.median(values)) for look, values in found.items()},
-        "cpu_seconds": spent,
+        "loss": {str(look): float(values.mean()) for look, values in found.items()},
+        "median": {str(look): float(np.median(values)) for look, values in found.items()},
+        "cpu_seconds": round(spent, 1),
     }
 
 

@@ -23,9 +23,11 @@ from seasoned.metagrad import (
     PrototypicalNetworks,
     Reptile,
     Reverse,
+    Rows,
     Sinusoids,
     Training,
 )
+from seasoned.metagrad.tasks import TaskFunction, as_family
 
 SINES = Sinusoids(shots=6, queries=5)
 SMOOTH = MLP((7,), activation="tanh")
@@ -107,7 +109,7 @@ def bilevel(program, task):
     )
 
 
-@pytest.mark.parametrize("steps", [2])
+@pytest.mark.parametrize("steps", [2, 6])
 def test_maml_is_a_bilevel_problem(steps):
     """In single precision, over ten meta-steps: the same meta-parameters to 1e-6."""
     program, theta, _ = ready(MAML(0.05, steps))
@@ -163,6 +165,39 @@ def test_reptile_moves_towards_the_adapted_weights(double):
         lambda g: 0.1 * g, jax.jit(jax.grad(loss))(theta)
     )  # one step: theta - phi = alpha * gradient
     np.testing.assert_allclose(ravel_pytree(gradient)[0], ravel_pytree(expected)[0], rtol=1e-9, atol=1e-12)
+
+
+def test_reptile_takes_sets_with_and_without_weights():
+    """Sets of different sizes are padded, sets of one size are not: the padding counts for nothing."""
+    rng = np.random.default_rng(0)
+    support = [(rng.normal(size=(4, 2)), rng.normal(size=4)) for _ in range(6)]
+    query = [(rng.normal(size=(size, 2)), rng.normal(size=size)) for size in (2, 3, 3, 3, 3, 3)]
+    program = Reptile(0.1, 1, network=MLP((4,))).resolved(1, labels=False)
+    tasks = as_family(list(zip(support, query, strict=True))).tasks
+    theta = program.initial(jax.random.key(0), (2,))
+    _, found = program.meta_gradient(theta, jax.tree.map(lambda leaf: leaf[:1], tasks), 0.0)
+    rows = Rows(*(jnp.concatenate([a, b]).astype(jnp.float32) for a, b in zip(support[0], query[0], strict=True)))
+    expected = jax.tree.map(lambda g: 0.1 * g, jax.grad(program.row_loss)(theta["params"], rows))
+    np.testing.assert_allclose(ravel_pytree(found)[0], ravel_pytree(expected)[0], rtol=1e-4, atol=1e-6)
+
+
+def test_another_seed_compiles_nothing_anew():
+    """JAX runs the family's Python code only to compile; what a seed changes is data."""
+    traced = []
+
+    def sample(key):
+        traced.append(key)
+        return SINES.sample(key)
+
+    family, training = TaskFunction(sample), Training(steps=2, every=1, tasks=2, validation_tasks=2)
+    first = MAML(network=SMOOTH, training=training).fit(family, progress=False)
+    first.evaluate(family, steps=[1], count=2)
+    before = len(traced)
+    second = MAML(network=SMOOTH, training=dataclasses.replace(training, seed=1)).fit(family, progress=False)
+    second.evaluate(family, steps=[1], count=2)
+    described = 1  # the shapes of a task are asked for at every fit
+    assert len(traced) - before == described
+    assert not np.array_equal(ravel_pytree(first.theta)[0], ravel_pytree(second.theta)[0])
 
 
 def test_anil_adapts_the_head_alone(double):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seasoned.metagrad.guard import guarded
     from seasoned.metagrad.hypergradients import DrMAD, Forward, Implicit, Reverse, Truncated
     from seasoned.metagrad.imaml import IMAML
+    from seasoned.metagrad.joint import JointTraining
     from seasoned.metagrad.learned_optimizer import LearnedOptimizer
     from seasoned.metagrad.learner import MetaLearner
     from seasoned.metagrad.loading import load_learner
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from seasoned.metagrad.reptile import Reptile
     from seasoned.metagrad.ridge_head import RidgeHead
     from seasoned.metagrad.tasks import Episodes, GroupedRows, Rows, Sinusoids, Task
-    from seasoned.metagrad.training import Training
+    from seasoned.metagrad.training import AdamW, Training
     from seasoned.metagrad.update_rules import LSTMRule, MLPRule
     from seasoned.metagrad.wide_deep import Offset, WideDeep
 
@@ -36,6 +37,7 @@ __all__ = [
     "IMAML",
     "MAML",
     "MLP",
+    "AdamW",
     "AdaptedModel",
     "BilevelProblem",
     "ConvNet",
@@ -45,6 +47,7 @@ __all__ = [
     "Function",
     "GroupedRows",
     "Implicit",
+    "JointTraining",
     "LSTMRule",
     "LearnedOptimizer",
     "MAMLPlusPlus",
@@ -81,6 +84,7 @@ __getattr__, __dir__ = lazy_names(
         "adapt_groups": "seasoned.metagrad.groups",
         "guarded": "seasoned.metagrad.guard",
         "IMAML": "seasoned.metagrad.imaml",
+        "JointTraining": "seasoned.metagrad.joint",
         "LearnedOptimizer": "seasoned.metagrad.learned_optimizer",
         "MetaLearner": "seasoned.metagrad.learner",
         "load_learner": "seasoned.metagrad.loading",
@@ -92,7 +96,7 @@ __getattr__, __dir__ = lazy_names(
         "Reptile": "seasoned.metagrad.reptile",
         "RidgeHead": "seasoned.metagrad.ridge_head",
         **dict.fromkeys(("Episodes", "GroupedRows", "Rows", "Sinusoids", "Task"), "seasoned.metagrad.tasks"),
-        "Training": "seasoned.metagrad.training",
+        **dict.fromkeys(("AdamW", "Training"), "seasoned.metagrad.training"),
         **dict.fromkeys(("LSTMRule", "MLPRule"), "seasoned.metagrad.update_rules"),
         **dict.fromkeys(("Offset", "WideDeep"), "seasoned.metagrad.wide_deep"),
     },

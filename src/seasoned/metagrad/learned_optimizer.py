@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax, optax
+from seasoned.metagrad.describing import describe_tasks
 from seasoned.metagrad.guard import guarded
-from seasoned.metagrad.learner import MetaLearner, describe_tasks
+from seasoned.metagrad.learner import MetaLearner
 from seasoned.metagrad.problems import Problems, TaskProblems
 from seasoned.metagrad.trees import add, axpy, select
 from seasoned.metagrad.update_rules import LSTMRule
@@ -134,14 +135,14 @@ class LearnedOptimizer(MetaLearner):
         )
         return guarded(learned, fallback) if guard else learned
 
-    def curve(self, theta: Tree, family: Any, key: Array, most: int, metric: Any) -> Array:
-        """See `MetaLearner`; on a problem family, judge(w_t) for t = 0 to `most`."""
+    def curve(self, theta: Tree, family: Any, key: Array, looks: tuple[int, ...], metric: Any) -> Array:
+        """See `MetaLearner`; on a problem family, judge(w_t) for t in `looks`."""
         if not hasattr(family, "judge"):
-            return MetaLearner.curve(self, theta, family, key, most, metric)
+            return MetaLearner.curve(self, theta, family, key, looks, metric)
         run = self._begin(theta["rule"], family, key)
         data = family.sample(jax.random.wrap_key_data(run.key))
-        _, judged = self._advance(theta["rule"], family, run, most)
-        return jnp.concatenate([family.judge(run.params, data)[None], judged])
+        _, judged = self._advance(theta["rule"], family, run, max(looks))
+        return jnp.concatenate([family.judge(run.params, data)[None], judged])[jnp.asarray(looks)]
 
     # --- meta-training -----------------------------------------------------------------------------------------------
 
@@ -188,9 +189,6 @@ class LearnedOptimizer(MetaLearner):
         problems = self._problems(family)
         step = self._persistent if self.estimator == "pes" else self._backpropagated
         loss, gradient, memory = step(theta["rule"], problems, memory, key)
-        # One exploding run would otherwise end the training: its step is left out, and it begins anew.
-        fine = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(gradient)]))
-        gradient = jax.tree.map(lambda leaf: jnp.where(fine, leaf, 0), gradient)
         whole = {name: jax.tree.map(jnp.zeros_like, part) for name, part in theta.items()}
         return loss, {**whole, "rule": gradient}, memory
 

@@ -11,7 +11,6 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,11 +18,13 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax
 from seasoned.metagrad.adapted import AdaptedModel
+from seasoned.metagrad.describing import describe_tasks, support_rows
 from seasoned.metagrad.losses import LOSSES, mean_loss
+from seasoned.metagrad.meta_testing import adapted, curves
 from seasoned.metagrad.networks import MLP
 from seasoned.metagrad.saving import save_learner
-from seasoned.metagrad.tasks import Rows, as_family
-from seasoned.metagrad.training import Entry, Progress, Training, TrainState, begin, train
+from seasoned.metagrad.tasks import as_family
+from seasoned.metagrad.training import Entry, Progress, Training, TrainState, begin, seedless, train
 from seasoned.metagrad.tuning import choose
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 
     from jax import Array
 
-    from seasoned.metagrad.tasks import Task
+    from seasoned.metagrad.tasks import Rows, Task
 
-__all__ = ["Fitted", "MetaLearner", "describe_tasks"]
+__all__ = ["Fitted", "MetaLearner"]
 
 Tree = Any
 UNROLLED = 4
@@ -142,16 +143,15 @@ class MetaLearner(ABC):
         """What tasks look like: shape of an input, outputs, whether targets are labels."""
         return describe_tasks(family)
 
-    def curve(self, theta: Tree, family: Any, key: Array, most: int, metric: Any) -> Array:
-        """A metric of the query rows of one task after 0 to `most` steps of adaptation [most + 1]."""
+    def curve(self, theta: Tree, family: Any, key: Array, looks: tuple[int, ...], metric: Any) -> Array:
+        """A metric of the query rows of one task after so many steps of adaptation, in ascending order [looks]."""
         task = family.sample(key)
-
-        def body(carry: Tree, number: Array) -> tuple[Tree, Array]:
-            value = self.row_loss(self.params(carry), task.query, metric)
-            return self.advance(theta, carry, task.support, number, 1.0), value
-
-        last, values = lax.scan(body, self.start(theta), jnp.arange(most))
-        return jnp.append(values, self.row_loss(self.params(last), task.query, metric))
+        carry, done, values = self.start(theta), 0, []
+        for look in looks:
+            carry = lax.fori_loop(done, look, lambda t, c: self.advance(theta, c, task.support, t, 1.0), carry)
+            values.append(self.row_loss(self.params(carry), task.query, metric))
+            done = look
+        return jnp.stack(values)
 
     def memory(self, theta: Tree, family: Any) -> Tree:
         """What `update` carries from one meta-step to the next; nothing for most learners."""
@@ -242,7 +242,7 @@ class MetaLearner(ABC):
 
     @property
     def _program(self) -> Self:
-        return dataclasses.replace(self, fitted=None)
+        return seedless(dataclasses.replace(self, fitted=None))
 
     def adapt(
         self, X: Any, y: Any, *, steps: int | None = None, rate_scale: float | None = None, tune: bool = False
@@ -257,7 +257,7 @@ class MetaLearner(ABC):
             tune: Choose what is None by cross-validation on the support set (see `tuning.choose`).
         """
         fitted = self._fitted()
-        rows, classes = _support(X, y, fitted, labels=self.loss == "cross_entropy")
+        rows, classes = support_rows(X, y, fitted, labels=self.loss == "cross_entropy")
         program, theta = self._program, self.theta
         if tune:
             steps, rate_scale = choose(program, theta, rows, steps, rate_scale)
@@ -265,7 +265,7 @@ class MetaLearner(ABC):
         if steps < 0:
             raise InvalidInput(f"steps is {steps}, and it counts adaptation steps: give 0 or more.")
         scale = 1.0 if rate_scale is None else float(rate_scale)
-        params = jax.tree.map(np.asarray, _adapted(program, theta, rows, jnp.int32(steps), scale))
+        params = jax.tree.map(np.asarray, adapted(program, theta, rows, jnp.int32(steps), scale))
         if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
             raise InvalidInput(
                 f"Adaptation diverged in {steps} steps at {scale} times the learner's rates: take fewer or smaller."
@@ -294,25 +294,9 @@ class MetaLearner(ABC):
         """
         self._fitted()
         keys = jax.random.split(jax.random.key(seed + 0x7E57), count)
-        curves = _curves(self._program, self.theta, as_family(tasks), keys, max(steps), metric)  # [count, steps + 1]
-        return {number: np.asarray(curves[:, number]) for number in steps}
-
-
-def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
-    """Shape of an input, outputs, whether targets are labels."""
-    task = jax.eval_shape(family.sample, jax.random.key(0))
-    y = task.support.y
-    labels = bool(jnp.issubdtype(y.dtype, jnp.integer))
-    if labels:
-        outputs = getattr(family, "ways", None)
-        if outputs is None:
-            seen = jax.vmap(family.sample)(jax.random.split(jax.random.key(0), 256))
-            whole = getattr(family, "tasks", None)
-            sources = (seen, whole) if whole is not None else (seen,)
-            outputs = 1 + max(int(part.y.max()) for task in sources for part in (task.support, task.query))
-    else:
-        outputs = math.prod(y.shape[1:])
-    return tuple(task.support.X.shape[1:]), int(outputs), labels
+        looks = tuple(sorted(set(steps)))
+        found = curves(self._program, self.theta, as_family(tasks), keys, looks, metric)  # [count, looks]
+        return {number: np.asarray(found[:, looks.index(number)]) for number in steps}
 
 
 def _refuse_divergence(learner: MetaLearner, history: tuple[Entry, ...]) -> None:
@@ -321,41 +305,3 @@ def _refuse_divergence(learner: MetaLearner, history: tuple[Entry, ...]) -> None
             f"Meta-training never saw a finite loss with {learner.training}: give a smaller training lr or inner rate, "
             "scale the inputs, or set training clip."
         )
-
-
-def _support(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows, np.ndarray | None]:
-    """Checked arrays for the device, labels coded; and the labels."""
-    X, y = np.asarray(X), np.asarray(y)
-    leaf = np.asarray(jax.tree.leaves(fitted.state.theta)[0])
-    if X.ndim != 1 + len(fitted.shape) or X.shape[1:] != fitted.shape or len(X) != len(y) or not len(y):
-        expected = ", ".join(map(str, fitted.shape))
-        raise InvalidInput(
-            f"X has shape {X.shape} and y {y.shape}, and the learner takes [rows, {expected}] and [rows]."
-        )
-    X = X.astype(leaf.dtype)
-    if not np.isfinite(X).all():
-        raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
-    if not labels:
-        return Rows(jnp.asarray(X), jnp.asarray(y.astype(leaf.dtype))), None
-    classes = np.unique(y)
-    if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < fitted.outputs:
-        classes = np.arange(fitted.outputs)  # labels as the training tasks had them keep their meaning
-    if len(classes) > fitted.outputs:
-        raise InvalidInput(
-            f"y has {len(classes)} classes, and the learner was trained for {fitted.outputs}: train for more."
-        )
-    return Rows(jnp.asarray(X), jnp.asarray(np.searchsorted(classes, y).astype(np.int32))), classes
-
-
-@partial(jax.jit, static_argnames="learner")
-def _adapted(learner: MetaLearner, theta: Tree, rows: Rows, steps: Array, scale: Array) -> Tree:
-    def body(number: Array, carry: Tree) -> Tree:
-        return learner.advance(theta, carry, rows, number, scale)
-
-    return learner.params(lax.fori_loop(0, steps, body, learner.start(theta)))
-
-
-@partial(jax.jit, static_argnames=("learner", "most", "metric"))
-def _curves(learner: MetaLearner, theta: Tree, family: Any, keys: Array, most: int, metric: Any) -> Array:
-    curves: Array = jax.vmap(lambda key: learner.curve(theta, family, key, most, metric))(keys)
-    return curves

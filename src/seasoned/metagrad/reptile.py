@@ -61,9 +61,17 @@ class Reptile(MetaLearner):
         del progress
 
         def one(task: Task) -> tuple[Array, Tree]:
-            rows = jax.tree.map(lambda *parts: jnp.concatenate(parts), task.support, task.query)
-            phi = self.descend(theta, Rows(*rows), self.inner_steps)
+            phi = self.descend(theta, _together(task.support, task.query), self.inner_steps)
             return self.row_loss(phi, task.query), subtract(theta["params"], phi)
 
         losses, moves = jax.vmap(one)(tasks)
         return jnp.mean(losses), {"params": mean(moves)}
+
+
+def _together(left: Rows, right: Rows) -> Rows:
+    """All rows of two sets; a set without weights counts every row once."""
+    X, y = jnp.concatenate([left.X, right.X]), jnp.concatenate([left.y, right.y])
+    if left.weight is None and right.weight is None:
+        return Rows(X, y)
+    ones = [jnp.ones(part.y.shape[0], X.dtype) if part.weight is None else part.weight for part in (left, right)]
+    return Rows(X, y, jnp.concatenate(ones))

@@ -6,9 +6,10 @@ optimiser, the guard, resuming) is here, once.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -22,9 +23,31 @@ if TYPE_CHECKING:
 
     from jax import Array
 
-__all__ = ["Entry", "Program", "Progress", "TrainState", "Training", "begin", "train"]
+__all__ = ["Entry", "Program", "Progress", "TrainState", "Training", "begin", "seedless", "train"]
 
 Tree = Any
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """Adam with decoupled weight decay of the meta-parameters, as the outer optimiser.
+
+    Args:
+        decay: Each meta-step also multiplies them by 1 - lr * decay.
+
+    Source: Loshchilov and Hutter 2019 (arXiv:1711.05101).
+
+    Example:
+        >>> from seasoned.metagrad import AdamW, Training
+        >>> Training(optimizer=AdamW(0.01)).optimizer.decay
+        0.01
+    """
+
+    decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not self.decay >= 0:
+            raise InvalidInput(f"decay is {self.decay}, and it must be at least 0: give a number such as 0.01.")
 
 
 @dataclass(frozen=True)
@@ -35,7 +58,7 @@ class Training:
         steps: Meta-steps in all.
         tasks: Tasks of a meta-step.
         lr: Rate of the outer optimiser.
-        optimizer: `"adam"` or `"sgd"`.
+        optimizer: `"adam"`, `"sgd"` or `AdamW(decay)`.
         schedule: `"constant"`, or `"cosine"` down to a hundredth of `lr` at the last step.
         clip: Largest global norm of the outer gradient; None for no limit.
         every: Meta-steps between validations; the training loop is one compiled program of as many steps.
@@ -46,7 +69,7 @@ class Training:
     steps: int = 5000
     tasks: int = 25
     lr: float = 1e-3
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: Literal["adam", "sgd"] | AdamW = "adam"
     schedule: Literal["constant", "cosine"] = "constant"
     clip: float | None = None
     every: int = 250
@@ -59,10 +82,14 @@ class Training:
                 raise InvalidInput(f"{name} is {getattr(self, name)}, and it must be at least 1: give a whole number.")
         if not self.lr > 0:
             raise InvalidInput(f"lr is {self.lr}, and it must be above 0: give a rate such as 0.001.")
-        if self.optimizer not in ("adam", "sgd") or self.schedule not in ("constant", "cosine"):
+        optimizer: Any = self.optimizer
+        if isinstance(optimizer, dict):  # as a file has it
+            object.__setattr__(self, "optimizer", AdamW(**optimizer))
+        known = isinstance(self.optimizer, AdamW) or self.optimizer in ("adam", "sgd")
+        if not known or self.schedule not in ("constant", "cosine"):
             raise InvalidInput(
-                f"optimizer is {self.optimizer!r} and schedule {self.schedule!r}: choose 'adam' or 'sgd', and "
-                "'constant' or 'cosine'."
+                f"optimizer is {self.optimizer!r} and schedule {self.schedule!r}: choose 'adam', 'sgd' or "
+                "AdamW(decay), and 'constant' or 'cosine'."
             )
 
     def transformation(self) -> optax.GradientTransformation:
@@ -70,6 +97,8 @@ class Training:
         cosine = self.schedule == "cosine"
         rate = optax.cosine_decay_schedule(self.lr, self.steps, 0.01) if cosine else self.lr
         parts = [] if self.clip is None else [optax.clip_by_global_norm(self.clip)]
+        if isinstance(self.optimizer, AdamW):
+            return optax.chain(*parts, optax.adamw(rate, weight_decay=self.optimizer.decay))
         return optax.chain(*parts, optax.adam(rate) if self.optimizer == "adam" else optax.sgd(rate))
 
 
@@ -96,7 +125,10 @@ class TrainState(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One line of the training record: mean training loss since the last, and the validation loss after `step`."""
+    """One line of the training record: mean training loss since the last, and the validation loss after `step`.
+
+    A meta-step whose loss or gradient was not finite changed nothing and is left out of the mean.
+    """
 
     step: int
     loss: float
@@ -104,7 +136,9 @@ class Entry(NamedTuple):
 
 
 class Program(Protocol):
-    """What is trained. It must be hashable: equal programs share one compiled loop."""
+    """What is trained: a hashable dataclass. Programs that are equal but for the seed share one compiled loop."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def training(self) -> Training:
@@ -115,6 +149,14 @@ class Program(Protocol):
 
     def validate(self, theta: Tree, family: Any, keys: Array) -> Array:
         """The loss on one fixed task for each key, a scalar."""
+
+
+AnyProgram = TypeVar("AnyProgram", bound=Program)
+
+
+def seedless(program: AnyProgram) -> AnyProgram:
+    """The program that all seeds share: what is random comes in by keys, so another seed compiles nothing anew."""
+    return dataclasses.replace(program, training=dataclasses.replace(program.training, seed=0))
 
 
 def begin(program: Program, theta: Tree, memory: Tree) -> TrainState:
@@ -136,46 +178,51 @@ def train(
         until: The last step.
     """
     settings = program.training
+    root, fixed = jax.random.key(settings.seed), jax.random.key(settings.seed + 0x5EA50)
+    program = seedless(program)
     while int(state.step) < until:
         done = int(state.step)
         count = min(settings.every - done % settings.every, until - done)
-        state, loss = _advance(program, families[0], state, jnp.int32(count))
+        state, loss = _advance(program, families[0], state, root, jnp.int32(count))
         if int(state.step) % settings.every == 0 or int(state.step) == settings.steps:
-            state, validation = _validated(program, families[1], state)
+            state, validation = _validated(program, families[1], state, fixed)
         else:  # stopped between two validations: going on must give the same as never having stopped
             validation = jnp.asarray(np.nan)
         yield state, Entry(int(state.step), float(loss), float(validation))
 
 
 @partial(jax.jit, static_argnames="program")
-def _advance(program: Program, family: Any, state: TrainState, count: Array) -> tuple[TrainState, Array]:
-    """`count` meta-steps in one loop on the device, and their mean loss."""
+def _advance(program: Program, family: Any, state: TrainState, root: Array, count: Array) -> tuple[TrainState, Array]:
+    """`count` meta-steps in one loop on the device, and the mean of their losses as far as they are finite."""
     settings = program.training
     optimizer = settings.transformation()
-    root = jax.random.key(settings.seed)
 
-    def body(_: int, carry: tuple[TrainState, Array]) -> tuple[TrainState, Array]:
-        state, total = carry
+    def body(_: int, carry: tuple[TrainState, Array, Array]) -> tuple[TrainState, Array, Array]:
+        state, total, counted = carry
         key = jax.random.fold_in(root, state.step)
         progress = state.step / settings.steps
         loss, gradient, memory = program.update(state.theta, state.memory, family, key, progress)
+        # One exploding task would otherwise end the training: a gradient that is not finite counts as zero.
+        fine = jnp.isfinite(loss) & jnp.isfinite(trees.total(gradient))
+        gradient = jax.tree.map(lambda leaf: jnp.where(fine, leaf, 0), gradient)
         updates, inner = optimizer.update(gradient, state.optimizer, state.theta)
         theta = optax.apply_updates(state.theta, updates)
         state = state._replace(theta=theta, optimizer=inner, memory=memory, step=state.step + 1)
-        return state, total + loss.astype(total.dtype)
+        return state, total + jnp.where(fine, loss, 0).astype(total.dtype), counted + fine
 
-    state, total = lax.fori_loop(0, count, body, (state, jnp.zeros((), state.best_loss.dtype)))
-    return state, total / count
+    zero = jnp.zeros((), state.best_loss.dtype)
+    state, total, counted = lax.fori_loop(0, count, body, (state, zero, jnp.int32(0)))
+    return state, total / counted  # 0 / 0, if none was finite
 
 
 @partial(jax.jit, static_argnames="program")
-def _validated(program: Program, family: Any, state: TrainState) -> tuple[TrainState, Array]:
+def _validated(program: Program, family: Any, state: TrainState, key: Array) -> tuple[TrainState, Array]:
     """The guard: the present meta-parameters replace the best only if they are better on the validation tasks."""
     settings = program.training
     if settings.validation_tasks < 1:
         nothing = jnp.asarray(jnp.nan, state.best_loss.dtype)
         return state._replace(best=state.theta, best_step=state.step), nothing
-    keys = jax.random.split(jax.random.key(settings.seed + 0x5EA50), settings.validation_tasks)
+    keys = jax.random.split(key, settings.validation_tasks)
     loss = program.validate(state.theta, family, keys).astype(state.best_loss.dtype)
     better = loss < state.best_loss  # False for NaN: a diverged step is never kept
     return (

@@ -9,7 +9,7 @@ from seasoned.metagrad._jax import jax, jnp
 if TYPE_CHECKING:
     from jax import Array
 
-__all__ = ["add", "axpy", "dot", "lerp", "mean", "select", "subtract", "zeros_like"]
+__all__ = ["add", "axpy", "dot", "lerp", "mean", "select", "subtract", "total", "zeros_like"]
 
 Tree = Any
 """A nest of dictionaries, lists and tuples with arrays at its leaves."""
@@ -55,6 +55,11 @@ def mean(tree: Tree) -> Tree:
 def select(condition: Any, left: Tree, right: Tree) -> Tree:
     """`left` where the scalar condition holds, else `right`."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), left, right)
+
+
+def total(tree: Tree) -> Array:
+    """The sum of all numbers, a scalar; it is finite only if they are."""
+    return sum((jnp.sum(leaf) for leaf in jax.tree.leaves(tree)), start=jnp.zeros(()))
 
 
 def zeros_like(tree: Tree) -> Tree:

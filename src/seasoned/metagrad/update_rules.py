@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from jax.flatten_util import ravel_pytree
 
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["LSTMRule", "MLPRule", "UpdateRule"]
 
 Tree = Any
+DECAYS: Final = (0.5, 0.9, 0.99)
+"""Of an MLP rule's running means of gradients."""
+HORIZONS: Final = (3.0, 10.0, 30.0, 100.0)
+"""Numbers of steps at which an MLP rule's clocks saturate."""
+FEATURES: Final = 1 + len(DECAYS) + 1 + len(HORIZONS) + 1
+"""Gradient, running means, own scale, clocks, common scale."""
 
 
 class UpdateRule(Protocol):
@@ -178,8 +184,3 @@ class MLPRule:
         direction = out[:, 0] + theta["momentum"] * normed[:, 2]
         update = self.scale * direction * jnp.exp(jnp.clip(out[:, 1], -10, 5))
         return restore(update.astype(flat.dtype)), (means, square, count)
-
-
-DECAYS = (0.5, 0.9, 0.99)
-HORIZONS = (3.0, 10.0, 30.0, 100.0)
-FEATURES = 1 + len(DECAYS) + 1 + len(HORIZONS) + 1

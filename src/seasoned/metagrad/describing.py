@@ -1,0 +1,58 @@
+"""What tasks look like, and whether a new support set looks like them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.metagrad._jax import jax, jnp
+from seasoned.metagrad.tasks import Rows
+
+if TYPE_CHECKING:
+    from seasoned.metagrad.learner import Fitted
+
+__all__ = ["describe_tasks", "support_rows"]
+
+
+def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
+    """Shape of an input, outputs, whether targets are labels."""
+    task = jax.eval_shape(family.sample, jax.random.key(0))
+    y = task.support.y
+    labels = bool(jnp.issubdtype(y.dtype, jnp.integer))
+    if labels:
+        outputs = getattr(family, "ways", None)
+        if outputs is None:
+            seen = jax.vmap(family.sample)(jax.random.split(jax.random.key(0), 256))
+            whole = getattr(family, "tasks", None)
+            sources = (seen, whole) if whole is not None else (seen,)
+            outputs = 1 + max(int(part.y.max()) for task in sources for part in (task.support, task.query))
+    else:
+        outputs = math.prod(y.shape[1:])
+    return tuple(task.support.X.shape[1:]), int(outputs), labels
+
+
+def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows, np.ndarray | None]:
+    """Checked arrays for the device, labels coded; and the labels."""
+    X, y = np.asarray(X), np.asarray(y)
+    leaf = np.asarray(jax.tree.leaves(fitted.state.theta)[0])
+    if X.ndim != 1 + len(fitted.shape) or X.shape[1:] != fitted.shape or len(X) != len(y) or not len(y):
+        expected = ", ".join(map(str, fitted.shape))
+        raise InvalidInput(
+            f"X has shape {X.shape} and y {y.shape}, and the learner takes [rows, {expected}] and [rows]."
+        )
+    X = X.astype(leaf.dtype)
+    if not np.isfinite(X).all():
+        raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
+    if not labels:
+        return Rows(jnp.asarray(X), jnp.asarray(y.astype(leaf.dtype))), None
+    classes = np.unique(y)
+    if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < fitted.outputs:
+        classes = np.arange(fitted.outputs)  # labels as the training tasks had them keep their meaning
+    if len(classes) > fitted.outputs:
+        raise InvalidInput(
+            f"y has {len(classes)} classes, and the learner was trained for {fitted.outputs}: train for more."
+        )
+    return Rows(jnp.asarray(X), jnp.asarray(np.searchsorted(classes, y).astype(np.int32))), classes

@@ -1,0 +1,37 @@
+"""The compiled programs of meta-testing: adapting to one support set, and judging many test tasks."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from seasoned.metagrad._jax import jax, lax
+
+if TYPE_CHECKING:
+    from jax import Array
+
+    from seasoned.metagrad.learner import MetaLearner
+    from seasoned.metagrad.tasks import Rows
+
+__all__ = ["adapted", "curves"]
+
+Tree = Any
+TOGETHER = 100
+"""So many test tasks side by side: images of all of them at once would not fit into memory."""
+
+
+@partial(jax.jit, static_argnames="learner")
+def adapted(learner: MetaLearner, theta: Tree, rows: Rows, steps: Array, scale: Array) -> Tree:
+    """The predictor's parameters after `steps` steps at `scale` times the learner's rates."""
+
+    def body(number: Array, carry: Tree) -> Tree:
+        return learner.advance(theta, carry, rows, number, scale)
+
+    return learner.params(lax.fori_loop(0, steps, body, learner.start(theta)))
+
+
+@partial(jax.jit, static_argnames=("learner", "looks", "metric"))
+def curves(learner: MetaLearner, theta: Tree, family: Any, keys: Array, looks: tuple[int, ...], metric: Any) -> Array:
+    """`MetaLearner.curve` of the task of every key [keys, looks]."""
+    found: Array = lax.map(lambda key: learner.curve(theta, family, key, looks, metric), keys, batch_size=TOGETHER)
+    return found

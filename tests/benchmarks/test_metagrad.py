@@ -1,0 +1,51 @@
+"""The benchmark of learning by gradient: what it keeps, what it draws, what it refuses to compare."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+from metagradient import figure, omniglot, speed
+from metagradient.records import Records
+
+
+def test_a_finished_run_is_not_measured_again(tmp_path):
+    calls = []
+
+    def run(records, seed):
+        return records.keep({"seed": seed, "method": "maml"}, lambda: calls.append(seed) or {"loss": seed / 3})
+
+    path = tmp_path / "new" / "runs.jsonl"
+    first = Records(path)
+    assert [run(first, seed) for seed in (0, 1, 0)] == [{"loss": 0.0}, {"loss": 1 / 3}, {"loss": 0.0}]
+    assert run(Records(path), 1) == {"loss": 1 / 3}
+    assert calls == [0, 1]
+    run(Records(path, fresh=True), 1)
+    assert calls == [0, 1, 1]
+
+
+def test_the_figure_is_a_small_picture_of_every_method():
+    X = np.linspace(-5, 5, 10)
+    predicted = {steps: np.zeros(61).tolist() for steps in ("0", "1", "10")}
+    example = {"X": X.tolist(), "y": (2 * np.sin(X - 1)).tolist(), "predicted": predicted}
+    run = {"curve": [3.0, *[0.5] * 10], "examples": [example, example]}
+    text = figure.draw({"sinusoid_seeds": {name: [run] for name in figure.METHODS}})
+    lines = ET.fromstring(text).findall("{*}polyline")
+    assert len(lines) == 2 * 5 + len(figure.METHODS)
+    assert len(text) < 20_000
+
+
+def test_loops_that_do_something_else_are_not_compared():
+    found = {name: {"weights": [np.full(3, value)]} for name, value in {"seasoned": 1.0, "peer": 1.00001}.items()}
+    speed.check(found, 1e-4)
+    assert found["peer"] == {"largest_difference": pytest.approx(1e-5)}
+    with pytest.raises(RuntimeError, match="peer has other weights"):
+        speed.check({"seasoned": {"weights": [np.ones(2)]}, "peer": {"weights": [np.zeros(2)]}}, 1e-4)
+
+
+def test_what_everything_waits_for_is_measured_first():
+    runs = omniglot.order(3, None)
+    assert len(runs) == len(set(runs)) == 2 * (3 * 3 + len(omniglot.MORE))
+    assert {name for _, name, _ in runs[:18]}.isdisjoint(omniglot.MORE)
