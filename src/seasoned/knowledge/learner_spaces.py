@@ -1,0 +1,194 @@
+"""What can be tuned about a meta-learner: its default space, and the learner that a configuration describes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.errors import InvalidInput
+from seasoned.metagrad.forward import ACTIVATIONS
+from seasoned.metagrad.networks import MLP, ConvNet
+from seasoned.metagrad.prototypical import PrototypicalNetworks
+from seasoned.metagrad.training import AdamW, Training
+from seasoned.metagrad.update_rules import LSTMRule, MLPRule
+from seasoned.space import Categorical, Choice, Float, Int, Space
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seasoned.metagrad.learner import MetaLearner
+
+__all__ = ["check_names", "configured", "space_of"]
+
+OWN: Final = "own"
+"""The option that leaves a part of the learner as it is."""
+_RATES: Final = {"inner_lr": (1e-3, 0.5), "strength": (0.05, 50.0), "sigma": (1e-3, 0.1)}
+_DEEPEST: Final = 4
+_PARTS: Final = ("network", "rule", "decay")
+
+
+def space_of(learner: MetaLearner) -> Space:
+    """What is tuned by default: of the following, what the learner has; its own settings are the defaults.
+
+    | parameter | what |
+    |---|---|
+    | `inner_lr`, `inner_steps` | the adaptation |
+    | `strength` | iMAML's pull towards the initial weights |
+    | `sigma` | perturbations of persistent evolution strategies |
+    | `lr`, `decay` | outer rate; weight decay of the meta-parameters, or none |
+    | `network` | a choice of depth, each with a width and an activation (an MLP) or filters (a ConvNet) |
+    | `rule` | a learned optimiser's rule: LSTM or MLP, and its size |
+
+    A network that is a function of your own stays as it is.
+
+    Example:
+        >>> from seasoned.metagrad import MAML
+        >>> space = space_of(MAML(inner_lr=0.05))
+        >>> space.default["inner_lr"], space.default["network"]
+        (0.05, {'2': {'width': 40, 'activation': 'relu'}})
+    """
+    found: dict[str, Any] = {}
+    for name, (low, high) in _RATES.items():
+        if name in _fields(learner) and (name != "sigma" or getattr(learner, "estimator", None) == "pes"):
+            found[name] = _rate(getattr(learner, name), low, high)
+    if "inner_steps" in _fields(learner):
+        own = learner.trained_steps
+        found["inner_steps"] = Int(1, max(10, 2 * own), log=True, default=own)
+    found["lr"] = _rate(learner.training.lr, 1e-4, 3e-2)
+    if learner.training.optimizer != "sgd":
+        found["decay"] = _decay(learner.training)
+    if "rule" in _fields(learner):
+        found["rule"] = _rules(learner)
+    elif (architecture := _architecture(_network(learner, 1))) is not None:
+        found["network"] = architecture
+    return Space(found)
+
+
+def configured(learner: MetaLearner, config: Mapping[str, Any], outputs: int) -> MetaLearner:
+    """The learner of a configuration: settings of the learner and of its training by name, parts built.
+
+    Args:
+        learner: What the configuration is about; everything it does not name stays.
+        config: As drawn from a space whose names `check_names` takes.
+        outputs: What the tasks ask of the network, if the learner has none of its own.
+    """
+    own: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    for name, value in config.items():
+        if name == "network":
+            own[name] = _built(_network(learner, outputs), value)
+        elif name == "rule":
+            own[name] = _rule(learner, value)
+        elif name == "decay":
+            ((option, settings),) = value.items()
+            own_decay = getattr(learner.training.optimizer, "decay", None)
+            training["optimizer"] = AdamW(_kept(own_decay, settings["rate"])) if option == "adamw" else "adam"
+        elif name in _fields(learner):
+            own[name] = _kept(getattr(learner, name), value)
+        else:
+            training[name] = _kept(getattr(learner.training, name), value)
+    return dataclasses.replace(learner, **own, training=dataclasses.replace(learner.training, **training), fitted=None)
+
+
+def check_names(learner: MetaLearner, space: Space) -> None:
+    """Refuses a space that names what this learner does not have."""
+    known = (_fields(learner) | _fields(learner.training)) - {"training", "fitted", "loss", "steps", "every"}
+    allowed = known | set(_PARTS) - ({"rule"} - _fields(learner))
+    if unknown := [name for name in space.parameters if name not in allowed]:
+        raise InvalidInput(
+            f"the space names {', '.join(unknown)}, and {type(learner).__name__} has {', '.join(sorted(allowed))}: "
+            "use these names, or pass build=."
+        )
+
+
+def _fields(settings: Any) -> set[str]:
+    return {field.name for field in dataclasses.fields(settings)}
+
+
+def _kept(own: Any, value: Any) -> Any:
+    """The learner's own number where the value is that but for rounding: the default compiles nothing anew."""
+    return own if isinstance(own, float) and math.isclose(own, value, rel_tol=1e-12) else value
+
+
+def _rate(own: float, low: float, high: float) -> Float:
+    return Float(min(low, own / 10), max(high, own * 10 if own > high else high), log=True, default=own)
+
+
+def _decay(training: Training) -> Choice:
+    own = training.optimizer.decay if isinstance(training.optimizer, AdamW) else None
+    rate = Float(1e-5, 0.1, log=True) if own is None else _rate(own, 1e-5, 0.1)
+    return Choice(none=Space(), adamw=Space(rate=rate), default="none" if own is None else "adamw")
+
+
+def _network(learner: MetaLearner, outputs: int) -> Any:
+    """The network that the learner would take."""
+    if learner.network is not None:
+        return learner.network
+    return MLP((64,), 64) if isinstance(learner, PrototypicalNetworks) else MLP(outputs=outputs)
+
+
+def _architecture(network: Any) -> Choice | None:
+    """Depth as a choice, with what each depth has; the network's own shape is the default."""
+    if isinstance(network, MLP):
+        width, depth = max(network.hidden, default=40), len(network.hidden)
+        inside = Space(
+            width=Int(min(8, width), max(128, width), log=True, default=width),
+            activation=Categorical(tuple(ACTIVATIONS), default=network.activation),
+        )
+        plain = set(network.hidden) == {width}
+    elif isinstance(network, ConvNet):
+        depth, plain = network.blocks, True
+        inside = Space(
+            filters=Int(min(4, network.filters), max(64, network.filters), log=True, default=network.filters)
+        )
+    else:
+        return None
+    options = {str(number): inside for number in range(1, max(_DEEPEST, depth if plain else 0) + 1)}
+    if not plain:  # layers of different widths are no point of this space
+        options = {OWN: Space(), **options}
+    return Choice(options, default=str(depth) if plain else OWN)
+
+
+def _built(network: Any, value: Mapping[str, Any]) -> Any:
+    ((depth, settings),) = value.items()
+    if depth == OWN:
+        return network
+    if isinstance(network, ConvNet):
+        return dataclasses.replace(network, blocks=int(depth), **settings)
+    if isinstance(network, MLP):
+        settings = dict(settings)
+        width = settings.pop("width", max(network.hidden, default=40))
+        return dataclasses.replace(network, hidden=(width,) * int(depth), **settings)
+    raise InvalidInput(
+        f"the space tunes the network, and a {type(network).__name__} has no depth and width: leave it out, or pass "
+        "build=."
+    )
+
+
+def _rules(learner: Any) -> Choice:
+    lstm = learner.rule if isinstance(learner.rule, LSTMRule) else LSTMRule()
+    mlp = learner.rule if isinstance(learner.rule, MLPRule) else MLPRule()
+    options = {
+        "lstm": Space(
+            hidden=Int(min(4, lstm.hidden), max(40, lstm.hidden), log=True, default=lstm.hidden),
+            layers=Int(1, max(2, lstm.layers), default=lstm.layers),
+            scale=_rate(lstm.scale, 0.01, 1.0),
+        ),
+        "mlp": Space(
+            hidden=Int(min(8, mlp.hidden), max(64, mlp.hidden), log=True, default=mlp.hidden),
+            scale=_rate(mlp.scale, 0.005, 0.5),
+        ),
+    }
+    kinds = {LSTMRule: "lstm", MLPRule: "mlp"}
+    default = kinds.get(type(learner.rule), OWN)
+    return Choice({OWN: Space(), **options} if default == OWN else options, default=default)
+
+
+def _rule(learner: Any, value: Mapping[str, Any]) -> Any:
+    ((kind, settings),) = value.items()
+    if kind == OWN:
+        return learner.rule
+    base: Any = {"lstm": LSTMRule, "mlp": MLPRule}[kind]
+    given = learner.rule if isinstance(learner.rule, base) else base()
+    return dataclasses.replace(given, **{name: _kept(getattr(given, name), part) for name, part in settings.items()})
