@@ -45,6 +45,17 @@ def test_a_bowl_s_bottom_is_found(acquisition):
     assert min(values[0] for _, values, _ in found) < bowl({"x": x, "y": y}) + 1e-4
 
 
+def test_the_bottom_of_an_ill_conditioned_valley_is_found_to_many_digits():
+    space = Space(x=Float(-1, 1), y=Float(-1, 1), z=Float(-1, 1))
+
+    def valley(config):
+        x, y, z = config["x"] - 0.3, config["y"] + 0.2, config["z"] - 0.1
+        return (1e4 * (x + y) ** 2 + (x - y) ** 2 + z**2,), ()
+
+    found, _ = run(Bayes(), space, valley, 60)
+    assert min(values[0] for _, values, _ in found) < 1e-8
+
+
 def test_the_best_branch_category_and_level_are_found():
     def objective(config):
         (name,) = config["optimizer"]

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.samplers._observations import Observations
+    from seasoned.surrogates.layout import Layout
 
 __all__ = ["Descent", "followed"]
 
-_WORTHY: Final = 1e-6  # of the distance between the best and the median loss: a gain worth mentioning
+_WORTHY: Final = 1e-5  # of the distance between the best loss and a quarter of them: a gain worth mentioning
 _SAME: Final = 0.05  # in units of the cube: nearer than that to a finished search, a new one would end there too
 _RESTARTED: Final = 0.2  # radius
 
@@ -38,15 +39,16 @@ class Descent:
     resting: int = 0
 
 
-def followed(descent: Descent, seen: Observations, losses: NDArray[np.float64], numeric: NDArray[np.intp]) -> Descent:
+def followed(descent: Descent, seen: Observations, losses: NDArray[np.float64], layout: Layout) -> Descent:
     """The local search after the latest result.
 
     Args:
         descent: Before it.
         seen: Finished trials, the latest last.
         losses: To be minimised, infinite where a trial does not count, shape (n,).
-        numeric: Columns with an order.
+        layout: What the coordinates mean.
     """
+    numeric = layout.numeric
     if seen.tags[-1].get("step") != "local":
         return _rested(descent, seen, losses, numeric)
     before = losses[descent.since : -1]
@@ -54,8 +56,9 @@ def followed(descent: Descent, seen: Observations, losses: NDArray[np.float64], 
         return descent
     best = descent.since + int(np.argmin(before))
     gain = losses[best] - losses[-1]
-    spread = float(np.median(losses[np.isfinite(losses)])) - float(losses.min())
-    length = float(np.abs(seen.unit[-1, numeric] - seen.unit[best, numeric]).max(initial=0.0))
+    spread = float(np.quantile(losses[np.isfinite(losses)], 0.25)) - float(losses.min())
+    fine = numeric[layout.spacing[numeric] <= descent.region.radius]  # a step of a level says nothing of the radius
+    length = float(np.abs(seen.unit[-1, fine] - seen.unit[best, fine]).max(initial=0.0))
     region = descent.region.stepped(length, gained=bool(gain > 0), worthy=bool(gain > _WORTHY * spread))
     if not region.collapsed(len(numeric)):
         return replace(descent, region=region)

@@ -9,7 +9,7 @@ import numpy as np
 
 from seasoned.surrogates.acquisition import thompson
 from seasoned.surrogates.gp import covariance, posterior
-from seasoned.surrogates.local import neighbourhood
+from seasoned.surrogates.local import neighbourhood, newton_step, reaches
 from seasoned.surrogates.maximize import Box, Effort, candidates, maximize
 from seasoned.surrogates.regression import with_pending
 from seasoned.surrogates.score import Part, Total
@@ -28,8 +28,8 @@ __all__ = ["LocalStep", "Place", "global_step", "local_step"]
 
 _CENTERS: Final = 5
 _KAPPA: Final = 1.8  # of the upper confidence bound, as in Vizier's default
-_WIDE: Final = Effort(sobol=512, gaussian=256, starts=6, iterations=30)
-_NARROW: Final = Effort(sobol=128, gaussian=64, starts=4, iterations=40)
+_WIDE: Final = Effort(sobol=384, gaussian=192, starts=5, iterations=20)
+_NARROW: Final = Effort(sobol=128, gaussian=64, starts=3, iterations=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,31 +102,38 @@ class LocalStep(NamedTuple):
 
     Attributes:
         unit: Where to, shape (d,).
-        theta: Hyperparameters of the local model, from which the next one starts.
+        theta: Hyperparameters of the local model, from which the next one starts; None of a quadratic's step.
     """
 
     unit: NDArray[np.float64]
-    theta: NDArray[np.float64]
+    theta: NDArray[np.float64] | None
 
 
-def local_step(place: Place, radius: float, since: int, start: NDArray[np.float64] | None) -> LocalStep | None:
-    """The point of the trust region with the largest log EI under the local model; None if all is refused.
+def local_step(
+    place: Place, radius: float, since: int, start: NDArray[np.float64] | None, *, quadratic: bool
+) -> LocalStep | None:
+    """The lowest point of a quadratic, else the largest log EI in the trust region; None if all is refused.
 
     Args:
         place: What the step starts from; it must hold a feasible trial.
         radius: Half the width of the region.
         since: First result that may be its centre.
         start: Hyperparameters of the last local model, if there was one.
+        quadratic: Whether a quadratic may be tried.
     """
     layout, seen = place.layout, place.seen
     known = ~np.isnan(place.losses)
     merit = np.where(seen.feasible & (np.arange(len(seen)) >= since), place.losses, np.inf)[known]
-    hood = neighbourhood(
-        layout, seen.unit[known], seen.active[known], place.losses[known], int(np.argmin(merit)), radius, start=start
-    )
+    about = (layout, seen.unit[known], seen.active[known], place.losses[known], int(np.argmin(merit)), radius)
+    if quadratic and not place.constraints:
+        found = newton_step(*about)
+        if found is not None and not place.refused(found):
+            return LocalStep(found, None)
+    hood = neighbourhood(*about, start=start)
     gp = with_pending(hood.gp, [(point - hood.origin) / hood.unit for point in place.running()])
-    low, high = np.clip(hood.best - radius, 0.0, 1.0), np.clip(hood.best + radius, 0.0, 1.0)
-    box = Box(low, high, hood.best[None], np.full(len(low), radius), switch=0.2)
+    reach = reaches(layout, radius)
+    low, high = np.clip(hood.best - reach, 0.0, 1.0), np.clip(hood.best + reach, 0.0, 1.0)
+    box = Box(low, high, hood.best[None], reach, switch=0.2)
     score = Total((Part(gp, "log_ei", 0.0, hood.origin, hood.unit), *place.kept()))
     found = maximize(score, layout, box, place.rng, place.refused, _NARROW)
     return None if found is None else LocalStep(found, hood.gp.theta)

@@ -1,7 +1,8 @@
 """Bayesian optimisation: a Gaussian process over the whole space, and a local model in a trust region about the best.
 
 The first trials are the warm start and a small design. Then steps over the whole cube, which look for better regions,
-alternate with steps inside a trust region, which descend in the best one as fast as a quadratic model allows.
+alternate with steps inside a trust region, which descend in the best one: by a quadratic while its steps gain, else by
+the expected improvement of a Gaussian process about the best point.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from seasoned.errors import InvalidInput
 from seasoned.samplers._descent import Descent, followed
 from seasoned.samplers._layout import layout_of
 from seasoned.samplers._observations import Observations, Pending
-from seasoned.samplers._search import Place, global_step, local_step
+from seasoned.samplers._search import LocalStep, Place, global_step, local_step
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.surrogates.maximize import sobol
 from seasoned.surrogates.regression import SIGNED, Regression, frame_of, refit_point, regress, updated
@@ -38,6 +39,7 @@ _AHEAD: Final = 4  # numbers before one's own that other drivers may be asking f
 _CONFIRMED: Final = 3  # points of a warm start that are tried again before the values of the others are believed
 _BELIEVED: Final = 200  # of those at most
 _TRIES: Final = 100
+_STREAK: Final = 4  # times as rare are steps over the whole space while a quadratic's steps gain
 _POLISH: Final = 0.1  # of the budget, if it is known, for the best point found
 
 
@@ -146,17 +148,17 @@ class Bayes(Sampler[BayesState]):
     ) -> tuple[NDArray[np.float64] | None, dict[str, Any], BayesState]:
         """Where to go, what to note of it, and the state with the models that were needed."""
         several = len(state.spec.directions) > 1
-        since = self._since(state, number)
+        since = None if several else self._since(state, number)
+        streak = _last_model(here.seen) == "quadratic" and state.descent.region.failures == 0
+        local = since is not None and number % (_STREAK * self.explore if streak else self.explore) > 0
         constrained = here.seen.constraints.shape[1] > 0
-        local = not several and since is not None and number % self.explore > 0
         if constrained or not local:
             state = _with_models(state, here.losses, afresh=several)
             here = replace(here, constraints=state.models[1:])
         if local and here.seen.feasible[since:].any():
-            step = local_step(here, state.descent.region.radius, since or 0, _last_theta(here.seen, number))
+            step = _local(here, state.descent, since or 0, number)
             if step is not None:
-                noted = [round(float(part), 3) for part in step.theta]
-                return step.unit, {"step": "local", "theta": noted}, state
+                return step.unit, _noted(step), state
         acquisition = self.acquisition
         if acquisition == "mixed":
             acquisition = str(here.rng.choice(list(_MIX), p=list(_MIX.values())))
@@ -180,7 +182,7 @@ class Bayes(Sampler[BayesState]):
             if len(seen) > len(before):
                 losses = np.where(seen.feasible, seen.losses(), np.inf)
                 if len(state.spec.directions) == 1:
-                    descent = followed(descent, seen, losses, state.layout.numeric)
+                    descent = followed(descent, seen, losses, state.layout)
                 seen = _with_confirmed(state, seen)
         return replace(state, seen=seen, descent=descent)
 
@@ -248,11 +250,29 @@ def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool
     return replace(state, models=tuple(models))
 
 
+def _local(here: Place, descent: Descent, since: int, number: int) -> LocalStep | None:
+    """A step in the trust region; after a quadratic's step that failed, one by the Gaussian process."""
+    failed = _last_model(here.seen) == "quadratic" and descent.region.failures > 0
+    return local_step(here, descent.region.radius, since, _last_theta(here.seen, number), quadratic=not failed)
+
+
+def _noted(step: LocalStep) -> dict[str, Any]:
+    """What a local step's tag holds."""
+    if step.theta is None:
+        return {"step": "local", "model": "quadratic"}
+    return {"step": "local", "model": "process", "theta": [round(float(part), 3) for part in step.theta]}
+
+
 def _last_theta(seen: Observations, number: int) -> NDArray[np.float64] | None:
     """Hyperparameters of the last local model; none every tenth time, so that a poor fit does not stay for ever."""
     if number % 10 == 1:
         return None
     return next((np.array(tag["theta"]) for tag in reversed(seen.tags[-20:]) if "theta" in tag), None)
+
+
+def _last_model(seen: Observations) -> str:
+    """Which model the last local step of the last few trials came from."""
+    return next((str(tag["model"]) for tag in reversed(seen.tags[-8:]) if "model" in tag), "")
 
 
 def _with_confirmed(state: BayesState, seen: Observations) -> Observations:

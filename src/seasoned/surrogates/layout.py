@@ -88,6 +88,16 @@ class Layout:
         return tuple(j for j, column in enumerate(self.columns) if column.nominal)
 
     @cached_property
+    def spacing(self) -> NDArray[np.float64]:
+        """The widest gap between neighbouring levels of each ordered column, 0 for others, shape (d,)."""
+        gaps = np.zeros(len(self.columns))
+        for j in self.discrete:
+            levels = self.columns[j].levels
+            if levels is not None and not self.columns[j].nominal:
+                gaps[j] = np.diff(levels).max()
+        return gaps
+
+    @cached_property
     def branches(self) -> tuple[int, ...]:
         """One column of each branch that holds parameters: its mask is the branch's bit."""
         first: dict[tuple[int, int], int] = {}

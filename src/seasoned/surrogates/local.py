@@ -17,19 +17,25 @@ import numpy as np
 from seasoned.surrogates.gp import GaussianProcess, Sample, condition, fit
 from seasoned.surrogates.hyper import local_prior
 from seasoned.surrogates.kernel import Frame
+from seasoned.surrogates.quadratic import box_minimum, fit_quadratic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.surrogates.layout import Layout
+    from seasoned.surrogates.quadratic import Quadratic
 
-__all__ = ["Neighbourhood", "Region", "neighbourhood"]
+__all__ = ["Neighbourhood", "Region", "neighbourhood", "newton_step", "reaches"]
 
 _LARGEST: Final = 0.5
 _SMALLEST: Final = 1e-7
 _SHRINK: Final = 0.7
 _PATIENCE: Final = 2  # failures that shrink the region
-_DULL: Final = 3  # dull steps per dimension that end a search
+_DULL: Final = 2  # dull steps per dimension that end a search
+_TRUSTED: Final = 1.0  # error of a quadratic below which its minimum is worth a trial
+_REACH: Final = 3.0  # times the region's radius, how far an exact quadratic is believed
+_EXACT: Final = 0.1  # error of a quadratic below which it is believed beyond the region
+_GAIN: Final = 1e-15  # of the largest loss, the least gain that rounding lets one see
 _CLIP: Final = 1e6
 _MOST: Final = 110  # points in a local model
 
@@ -81,13 +87,21 @@ class Neighbourhood:
         gp: Posterior of (loss - best loss) / scale.
         best: The best point, shape (d,).
         origin: Its features, shape (p,).
-        unit: The region's radius for numeric features, 1 for others, shape (p,).
+        unit: The region's reach for numeric features, 1 for others, shape (p,).
     """
 
     gp: GaussianProcess
     best: NDArray[np.float64]
     origin: NDArray[np.float64]
     unit: NDArray[np.float64]
+
+
+def reaches(layout: Layout, radius: float) -> NDArray[np.float64]:
+    """How far the region goes along each coordinate: its radius, but at least to the next level, shape (d,).
+
+    A region that shrinks about a point would else freeze the coordinates with few levels long before the others.
+    """
+    return np.maximum(radius, 1.001 * layout.spacing)
 
 
 def neighbourhood(
@@ -113,7 +127,8 @@ def neighbourhood(
     """
     numeric = len(layout.numeric)
     features = layout.features(points, active)
-    unit = np.where(np.arange(features.shape[1]) < numeric, radius, 1.0)
+    unit = np.ones(features.shape[1])
+    unit[:numeric] = reaches(layout, radius)[layout.numeric]
     scaled = (features - features[best]) / unit
     distance = np.einsum("ij,ij->i", scaled, scaled)
     wanted = min(max(int(1.5 * (numeric + 1) * (numeric + 2)), 10), _MOST)
@@ -127,3 +142,80 @@ def neighbourhood(
     warm = start is not None and len(start) == len(prior.start)
     theta = fit(sample, frame, prior, [start] if start is not None and warm else [], steps=12 if warm else 30)
     return Neighbourhood(condition(sample, frame, theta), points[best], features[best], unit)
+
+
+def newton_step(
+    layout: Layout,
+    points: NDArray[np.float64],
+    active: NDArray[np.bool_],
+    losses: NDArray[np.float64],
+    best: int,
+    radius: float,
+) -> NDArray[np.float64] | None:
+    """The lowest point of a quadratic about the best point, shape (d,); None if there is none to be trusted.
+
+    Only results that share the best one's categories and branches count, and only its numbers move. The better the
+    quadratic predicts, the farther it is believed.
+
+    Args:
+        layout: What the coordinates mean.
+        points: Shape (n, d).
+        active: Which coordinates are in use, shape (n, d).
+        losses: To be minimised, without NaN, shape (n,).
+        best: Index of the centre.
+        radius: Half the width of the region, in units of the cube.
+    """
+    nominal = list(layout.nominal)
+    moving = layout.numeric[active[best, layout.numeric]]
+    alike = (active == active[best]).all(axis=1) & (points[:, nominal] == points[best, nominal]).all(axis=1)
+    z, excess = points[:, moving] - points[best, moving], losses - losses[best]
+    reach = reaches(layout, radius)[moving]
+    distance = np.abs(z / reach).max(axis=1, initial=0.0)
+    near = np.argsort(distance, kind="stable")
+    near = near[(alike & (excess >= 0) & (distance > 0))[near]]
+    quadratic = fit_quadratic(z[near], excess[near]) if len(near) else None
+    if quadratic is None or not quadratic.error < _TRUSTED:
+        return None
+    reach *= min(_REACH, max(1.0, _EXACT / max(quadratic.error, 1e-300)))
+    low, high = np.maximum(-reach, -points[best, moving]), np.minimum(reach, 1.0 - points[best, moving])
+    quadratic = quadratic.convex()
+    step = box_minimum(quadratic, low, high)
+    found = points[best].copy()
+    found[moving] += step
+    if len(layout.discrete):
+        found = _on_levels(layout, quadratic, points[best], moving, found, (low, high))
+        step = found[moving] - points[best, moving]
+    return found if quadratic.value(step) < -_GAIN * float(np.abs(losses).max()) else None
+
+
+def _on_levels(
+    layout: Layout,
+    quadratic: Quadratic,
+    best: NDArray[np.float64],
+    moving: NDArray[np.intp],
+    found: NDArray[np.float64],
+    box: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """The point with its levels rounded, each moved by one where that is lower, the continuous rest following."""
+    low, high = box
+    stepped = np.isin(moving, layout.discrete)
+
+    def settled(unit: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        unit = layout.snap(unit[None]).unit[0]
+        z = unit[moving] - best[moving]
+        z = box_minimum(quadratic, np.where(stepped, z, low), high, stepped)
+        unit[moving] = best[moving] + z
+        return quadratic.value(z), unit
+
+    value, found = settled(found)
+    for j in moving[stepped]:
+        levels = layout.columns[j].levels
+        assert levels is not None
+        at = int(layout.level(int(j), found[[j]])[0])
+        for level in levels[max(0, at - 1) : at + 2]:
+            moved = found.copy()
+            moved[j] = level
+            lower, there = settled(moved)
+            if lower < value:
+                value, found = lower, there
+    return found

@@ -185,15 +185,15 @@ def _climb(
     if not len(moving):
         return points, found
     place = np.searchsorted(layout.numeric, moving)  # of the continuous columns among the numeric features
-    active = layout.snap(points).active[:, moving]
+    snapped = layout.snap(points)
+    features, active = layout.features(*snapped), snapped.active[:, moving]
     steps = box.steps[moving]
     low = np.where(active, box.low[moving] / steps, points[:, moving] / steps)
     high = np.where(active, box.high[moving] / steps, points[:, moving] / steps)
 
     def minus(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        moved = points.copy()
-        moved[:, moving] = flat.reshape(len(points), -1) * steps
-        values, slopes = score.gradient(layout.features(*layout.snap(moved)))
+        features[:, place] = flat.reshape(len(points), -1) * steps  # all else stays, so there is nothing to snap
+        values, slopes = score.gradient(features)
         return -float(values.sum()), -(slopes[:, place] * steps * active).ravel()
 
     start = np.clip(points[:, moving] / steps, low, high)
@@ -203,7 +203,7 @@ def _climb(
         jac=True,
         method="L-BFGS-B",
         bounds=list(zip(low.ravel(), high.ravel(), strict=True)),
-        options={"maxiter": iterations, "ftol": 1e-10, "gtol": 1e-8},
+        options={"maxiter": iterations, "ftol": 1e-9, "gtol": 1e-7},
     )
     moved = points.copy()
     moved[:, moving] = np.asarray(ended.x).reshape(len(points), -1) * steps
