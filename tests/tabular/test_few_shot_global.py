@@ -3,8 +3,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from few_shot_data import stores
 
+from few_shot_data import stores
 from seasoned.tabular.few_shot_global import fit_global, fold_models
 from seasoned.tabular.few_shot_model import Scaling
 from seasoned.tabular.target import read_target

@@ -19,12 +19,12 @@ def prediction_table(model: Any, X: Any) -> pd.DataFrame:
     """One row per row of X: `prediction`, and for classes a column `probability_<label>` each.
 
     Args:
-        model: A fitted AutoClassifier or AutoRegressor.
+        model: A fitted estimator, or a model that it adapted to a task.
         X: The table.
     """
     import pandas as pd
 
-    if not hasattr(model, "predict_proba"):
+    if not hasattr(model, "predict_proba") or not len(model.classes_):
         return pd.DataFrame({"prediction": model.predict(X)})
     probabilities = model.predict_proba(X)
     named = {f"probability_{label}": probabilities[:, index] for index, label in enumerate(model.classes_)}
