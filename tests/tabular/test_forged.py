@@ -59,7 +59,8 @@ def verdicts(name, forged, folder, n_classes=2):
 
 def fitted(name, task="binary"):
     if name in EXTRAS:
-        pytest.importorskip(name, reason=f"NOT TESTED: {name} is missing; pip install 'seasoned[boosters]'")
+        package, extra = EXTRAS[name]
+        pytest.importorskip(package, reason=f"NOT TESTED: {package} is missing; pip install 'seasoned[{extra}]'")
     rng = np.random.default_rng(0)
     rows, levels = (1200, 4) if name == "lightgbm" else (300, 30)  # LightGBM ignores levels of few rows
     X = rng.normal(size=(rows, 4))

@@ -24,7 +24,12 @@ from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import EXTRAS, choose, find
 
 TASKS = ("binary", "multiclass", "regression")
-QUICK = {"xgboost": {"eta": 0.3, "max_depth": 4}, "catboost": {"learning_rate": 0.2, "depth": 4}}
+QUICK = {
+    "xgboost": {"eta": 0.3, "max_depth": 4},
+    "catboost": {"learning_rate": 0.2, "depth": 4},
+    "tuned_mlp": {"layers": 1, "width": 16, "rounds": 60},
+}
+BOOSTERS = ("xgboost", "catboost")
 NAMES = ("tree", "extra_trees", "neighbours", "mlp", *EXTRAS)
 
 
@@ -43,7 +48,8 @@ def table(task, rows=300):
 def prepared(name, task, **changes):
     """Family, quick configuration, job and table; a family on the dense diet gets the same without gaps."""
     if name in EXTRAS:
-        pytest.importorskip(name, reason=f"NOT TESTED: {name} is missing; pip install 'seasoned[boosters]'")
+        package, extra = EXTRAS[name]
+        pytest.importorskip(package, reason=f"NOT TESTED: {package} is missing; pip install 'seasoned[{extra}]'")
     X, y = table(task)
     model = find(name)
     job = Job(task, 0 if task == "regression" else len(set(y)), 0, categorical=(2, 3))
@@ -99,7 +105,7 @@ def test_a_class_that_a_fold_lacks(name):
     np.testing.assert_array_equal(predict(model.load(model.dump(estimator)), X, 3), found)
 
 
-@pytest.mark.parametrize("name", EXTRAS)
+@pytest.mark.parametrize("name", BOOSTERS)
 @pytest.mark.parametrize("corner", [0.0, 1.0])
 def test_the_corners_of_a_boosters_space(name, corner):
     for task in TASKS:
@@ -111,7 +117,7 @@ def test_the_corners_of_a_boosters_space(name, corner):
         assert np.isfinite(predict(estimator, X, job.n_classes)).all()
 
 
-@pytest.mark.parametrize("name", ["mlp", *EXTRAS])
+@pytest.mark.parametrize("name", ["mlp", *BOOSTERS])
 def test_a_fit_stops_when_its_time_is_up(name):
     slow = {"mlp": {"width": 256, "epochs": 256}, "xgboost": {"eta": 0.005, "max_depth": 12}}
     model, config, job, X, y = prepared(name, "regression")
@@ -128,7 +134,7 @@ def test_a_fit_stops_when_its_time_is_up(name):
 
 
 def test_categories_are_categories_to_the_boosters():
-    for name in EXTRAS:
+    for name in BOOSTERS:
         model, config, job, X, _ = prepared(name, "binary")
         y = np.isin(X[:, 2], [3, 11, 12, 25, 26, 37]).astype(int)  # no order among the codes says so
         estimator = model.build(config | {"rounds": 40}, job)
@@ -253,3 +259,8 @@ def test_the_example_runs(tmp_path):
         [sys.executable, str(example)], capture_output=True, text=True, check=True, timeout=60, env=environment
     )
     assert "gaussian_process" in run.stdout
+
+
+def test_families_that_take_part_only_when_they_are_named():
+    assert "adaptive_linear" not in {model.name for model in choose(None)}
+    assert [model.name for model in choose(["adaptive_linear", "linear"])] == ["linear", "adaptive_linear"]

@@ -15,6 +15,7 @@ _FAMILIES = MappingProxyType(
     {
         "baseline": "Baseline",
         "linear": "Linear model",
+        "adaptive_linear": "Linear model, learned penalties",
         "lightgbm": "LightGBM",
         "histogram": "Histogram boosting",
         "forest": "Random forest",
@@ -24,6 +25,7 @@ _FAMILIES = MappingProxyType(
         "knn": "Nearest neighbours",
         "tree": "Decision tree",
         "mlp": "Neural network",
+        "tuned_mlp": "Neural network, learned penalties",
     }
 )
 _TASKS = MappingProxyType(

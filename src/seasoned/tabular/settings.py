@@ -21,8 +21,9 @@ class SearchSettings:
 
     Attributes:
         models: Names of the families to use, from `linear`, `lightgbm`, `tree`, `extra_trees`, `histogram`, `forest`,
-            `neighbours`, `mlp`, `xgboost` and `catboost`, and own ones as
-            `CustomModel`; all that are installed if None.
+            `neighbours`, `mlp`, `xgboost` and `catboost`, and own ones as `CustomModel`; all of these that are
+            installed if None. `adaptive_linear` and `tuned_mlp`, whose penalties are tuned by hypergradient while they
+            train, take part when they are named.
         folds: Number of cross-validation folds; by the number of rows if None. `validation=` of the estimator wins.
         ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Choice, Space
+from seasoned.tabular.models.adaptive_linear import AdaptiveLinear
 from seasoned.tabular.models.baseline import Baseline
 from seasoned.tabular.models.catboost import CatBoost
 from seasoned.tabular.models.extra_trees import ExtraTrees
@@ -18,6 +19,7 @@ from seasoned.tabular.models.linear import Linear
 from seasoned.tabular.models.mlp import MLP
 from seasoned.tabular.models.neighbours import Neighbours
 from seasoned.tabular.models.tree import Tree
+from seasoned.tabular.models.tuned_mlp import TunedMLP
 from seasoned.tabular.models.xgboost import XGBoost
 
 if TYPE_CHECKING:
@@ -51,28 +53,48 @@ BASELINE = Baseline()
 # strongest cheap family follows at once.
 MODELS = register(
     [
-        Linear(), LightGBM(), Tree(), ExtraTrees(), Histogram(), Forest(), Neighbours(), MLP(), XGBoost(), CatBoost(),
+        Linear(), LightGBM(), Tree(), ExtraTrees(), Histogram(), Forest(), Neighbours(), AdaptiveLinear(), MLP(),
+        TunedMLP(), XGBoost(), CatBoost(),
     ]
 )  # fmt: skip
-EXTRAS = ("xgboost", "catboost")  # families that need the package of the same name, from the extra `boosters`
+
+
+class Extra(NamedTuple):
+    """What a family needs: a package, and the extra that brings it."""
+
+    package: str
+    extra: str
+
+
+EXTRAS: Final[Mapping[str, Extra]] = MappingProxyType(
+    {
+        "xgboost": Extra("xgboost", "boosters"),
+        "catboost": Extra("catboost", "boosters"),
+        "tuned_mlp": Extra("jax", "grad"),
+    }
+)
+"""Families that are there only with an extra."""
+NAMED_ONLY = frozenset({"adaptive_linear", "tuned_mlp"})  # what they add to the default ensemble is not measured yet
 
 
 def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
-    """The families of these names, in order of cost, then those given as objects; all that are installed if None.
+    """The families of these names, in order of cost, then those given as objects.
+
+    None stands for all that are installed, but those of `NAMED_ONLY`.
 
     Raises:
         InvalidInput: If a name is unknown, or there for two families, or the list is empty.
         MissingExtra: If a family is named whose package is not installed.
     """
     if models is None:
-        return tuple(model for name, model in MODELS.items() if name not in EXTRAS or is_installed(name))
+        return tuple(model for name, model in MODELS.items() if name not in NAMED_ONLY and _has_package(name))
     names = [model for model in models if isinstance(model, str)]
     own = [model for model in models if not isinstance(model, str)]
     unknown = [name for name in names if name not in MODELS]
     if unknown or not models:
         raise InvalidInput(f"there is no model {unknown or 'in an empty list'}; choose from {', '.join(MODELS)}.")
     for name in set(names) & set(EXTRAS):
-        require(name)
+        require(*EXTRAS[name])
     register([*MODELS.values(), BASELINE, *own])  # refuses an own one with the name of another
     return (*(model for name, model in MODELS.items() if name in names), *own)
 
@@ -91,3 +113,7 @@ def find(name: str) -> Model:
 def joint_space(models: Sequence[Model], task: Task) -> Space:
     """One conditional space over all families: `{"model": {"lightgbm": {...}}}`."""
     return Space(model=Choice({model.name: model.space(task) for model in models}))
+
+
+def _has_package(name: str) -> bool:
+    return name not in EXTRAS or is_installed(EXTRAS[name].package)
