@@ -130,6 +130,12 @@ def test_scaled_quantities_are_bounded_and_ordered():
     np.testing.assert_array_equal(dense[:, 1], [0, 0, 0, 0, 0, 1])
 
 
+def test_far_from_a_tiny_scale_is_the_limit():
+    plan = plan_of(pd.DataFrame({"a": [1e-300, 2e-300, 3e-300, 5e-300]}))
+    far = plan.transform(pd.DataFrame({"a": [1e37, -1e37, 1e-140]}), "dense")[:, 0]
+    np.testing.assert_allclose(far, [3, -3, 3])
+
+
 def test_the_short_way_to_codes_is_the_long_one():
     """What `matrices` reads straight from the columns is what reading them in canonical form gives, bit for bit."""
     frame, _ = messy()

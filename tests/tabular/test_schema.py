@@ -17,6 +17,7 @@ from seasoned.tabular.schema import Schema
 NAN = np.nan
 ROWS = 60
 RNG = np.random.default_rng(0)
+LEVELS = pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string()))
 
 
 def column(values, name="odd"):
@@ -64,6 +65,7 @@ def read(values, new=None):
         (np.array([1, 2, 3], dtype=np.longdouble), [1, 2, 3]),
         (pd.array([1, None, 3], dtype="UInt8"), [1, NAN, 3]),
         ([-np.inf, 1.0, 2.0], [NAN, 1, 2]),
+        ([dt.timedelta(days=999_999_999), np.timedelta64(2, "s"), None], [86400.0 * 999_999_999, 2, NAN]),
     ],
 )  # fmt: skip
 def test_numbers_however_they_are_written(values, expected):
@@ -157,6 +159,11 @@ def test_dates_that_came_in_one_format_may_come_back_in_the_standard_one():
         (["a", "b", "a"], [b"a", b"b", b"a"], True),
         ([3.0, "x", 4], ["3", "x", "4.0"], False),
         (pd.Categorical(["a", "b", "a"]), ["a", "c", None], False),
+        (pd.Series(["a", "\ud800", "a"], dtype=object), pd.Series(["a", "\\ud800", "a"]), True),
+        (pd.Categorical(["a", " b", "b "]), ["a", "b", "b"], True),
+        (pd.Categorical(["1", "2", None]), pd.array(["1", "2", None], dtype=LEVELS), True),
+        (pd.array(["1", None, "2"], dtype=LEVELS), [1, None, 2], True),
+        (["p\0q", "p", "p\0z"], ["p", "p", "p"], False),
     ],
 )
 def test_levels_however_they_come(values, new, same):

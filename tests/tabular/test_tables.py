@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import scipy.sparse
 
@@ -20,8 +21,6 @@ def test_records_columns_and_frames_are_one(table):
 
 
 def test_pyarrow_and_polars():
-    import pyarrow as pa
-
     assert to_frame(pa.Table.from_pylist(ROWS))["a"].tolist() == [1, 2]
     assert to_series(pa.chunked_array([[1, 2]])).tolist() == [1, 2]
     polars = pytest.importorskip("polars")
@@ -50,6 +49,13 @@ def test_the_callers_table_is_not_changed():
         (np.zeros((2, 2), dtype=complex), "Complex data not supported"),
         (42, "a int is not a table"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "'a' appears more than once"),
+        (pa.table([[1], [2]], names=["a", "a"]), "appears more than once"),
+        ([[1, 2], [3]], "rows of different lengths"),
+        ({"a": [1, 2], "b": [3]}, "all of one length"),
+        ([{"a": 1}, None], "a dict a row"),
+        ([], "the list is empty"),
+        (np.zeros((2, 3, 3)), "images and sequences are not covered"),
+        (scipy.sparse.csr_array((10**7, 10**7)), "would take 800000 GB"),
     ],
 )
 def test_what_is_no_table_is_refused(table, sentence):
@@ -57,13 +63,39 @@ def test_what_is_no_table_is_refused(table, sentence):
         to_frame(table)
 
 
+def test_what_a_mask_hides_is_missing():
+    array = np.ma.masked_array([[1, 2], [3, 4]], mask=[[True, False], [False, False]])
+    assert to_frame(array)["x0"].isna().tolist() == [True, False]
+    records = np.ma.masked_array([(1, "x"), (2, "y")], mask=[(False, True), (False, False)], dtype="i4,U1")
+    assert to_frame(records)["f1"].isna().tolist() == [True, False]
+    assert to_series(np.ma.masked_array([1, 2], mask=[False, True])).isna().tolist() == [False, True]
+
+
+def test_other_byte_orders_become_this_machines():
+    for table in (np.array([[1], [2]], dtype=">i4"), pd.DataFrame({"x0": np.array([1, 2], dtype=">i4")})):
+        assert to_frame(table)["x0"].iloc[[1]].tolist() == [2]
+    assert to_series(np.array([1, 2], dtype=">f4")).iloc[[1]].tolist() == [2.0]
+
+
+def test_names_that_no_file_can_hold_are_written_out():
+    assert to_frame(pd.DataFrame([[1]], columns=pd.Index(["\ud800"], dtype=object))).columns.tolist() == ["\\ud800"]
+
+
 def test_targets():
     assert to_series(pd.DataFrame({"y": [1, 2]})).tolist() == [1, 2]
     assert to_series(["a", None, "b"]).isna().tolist() == [False, True, False]
     with pytest.raises(InvalidInput, match="y has 2 columns"):
         to_series(np.zeros((3, 2)))
-    with pytest.raises(InvalidInput, match="array-like"):
-        to_series("text")
+    for target, sentence in {
+        "text": "array-like",
+        ((1, 2), (3,)): "several labels",
+        np.zeros((2, 2, 2)).tobytes(): "array-like",
+    }.items():
+        with pytest.raises(InvalidInput, match=sentence):
+            to_series(target)
+    assert to_series(pd.DataFrame({"y": [1]})).tolist() == to_series(pa.table({"y": [1]})).tolist() == [1]
+    assert to_series(scipy.sparse.csr_array([[0.0], [1.0]])).tolist() == [0.0, 1.0]
+    assert to_series(["\ud800", "x"]).tolist() == ["\ud800", "x"]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".tsv", ".tsv.xz", ".parquet"])

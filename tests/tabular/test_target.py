@@ -65,6 +65,15 @@ def test_rows_without_a_target_are_left_out_with_a_note(caplog):
         ([1.0, np.inf], "regression", "infinity"),
         ([0.5, 1.5, 2.5], "classification", "continuous"),
         (None, "regression", "y is None"),
+        ([1e300, 1.0], "regression", "goes up to 1e\\+300.*logarithm"),
+        ([1e-300, 2e-300], "regression", "multiply it"),
+        (pd.to_datetime(["2020", "2021"]), "regression", "holds dates"),
+        (pd.to_timedelta([1, 2]), "regression", "holds durations"),
+        ([10**400, 1], "regression", "which is no number"),
+        ([1j, 2.0], "classification", "is complex"),
+        (pd.Series([["p"], ["p", "q"]]), "classification", "several labels"),
+        (pd.Series([{"p"}, {"q"}]), "classification", "several labels"),
+        (["x" * 2000, "y"], "classification", "2000 characters"),
     ],
 )
 def test_targets_that_cannot_be_learned_are_refused(y, task, sentence):
@@ -72,8 +81,15 @@ def test_targets_that_cannot_be_learned_are_refused(y, task, sentence):
         read_target(y, task)
 
 
+@pytest.mark.parametrize("y", [[3.0, 3.0], [1.0, 1.0 + 1e-9]])
+def test_a_target_that_hardly_varies_is_learned_with_a_note(y, caplog):
+    with caplog.at_level(logging.WARNING, "seasoned.tabular"):
+        assert read_target(y, "regression").values.tolist() == y
+    assert "of each other" in caplog.text
+
+
 def test_labels_are_encoded_as_in_fit():
-    for y in (["b", "a"], [2, 1], [2.0, 1.0], [True, False], pd.Categorical(["x", "w"]), ["x", 1]):
+    for y in (["b", "a"], [2, 1], [2.0, 1.0], [True, False], pd.Categorical(["x", "w"]), ["x", 1], ["\ud800", "x"]):
         target = read_target(y, "classification")
         assert encode(y, target.classes).tolist() == target.values.tolist()
     with pytest.raises(InvalidInput, match="'longer'"):

@@ -24,6 +24,7 @@ from seasoned.tabular.metrics import resolve, to_plain
 from seasoned.tabular.replay import sample
 from seasoned.tabular.settings import SearchSettings
 from seasoned.tabular.stopping import Stop
+from seasoned.tabular.suspicions import warn_of_order
 from seasoned.tabular.tables import has_names, to_frame, to_series
 from seasoned.tabular.target import encode, read_target
 
@@ -92,6 +93,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     def _fit(self, X: Any, y: Any, started: float, stop: Stop, *, resume: bool) -> None:
         self._check_parameters()
         frame = to_frame(X)
+        warn_of_order(X, y)
         if frame.shape[1] == 0:
             raise InvalidInput(f"X has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
         target = read_target(y, self._kind)

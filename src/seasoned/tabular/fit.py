@@ -23,6 +23,7 @@ from seasoned.tabular.objective import CrossValidation, write_arrays
 from seasoned.tabular.runs import RunFolder, fingerprint
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
+from seasoned.tabular.suspicions import warn_of_leaks
 from seasoned.tabular.validated import validated
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def fit_table(
     metric = resolve(settings["metric"], target.task, len(target.classes), target.classes, target.values)
     schema = Schema.infer(frame)
     canonical = schema.apply(frame)
+    warn_of_leaks(canonical, target)
     validation = _materialised(settings["validation"])
     key = fingerprint(canonical, target.values, _textual(settings, target.task, validation))
     about = {

@@ -7,6 +7,7 @@ import json
 import math
 import time
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from seasoned.tabular.models.registry import BASELINE, find
 from seasoned.tabular.runs import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -106,7 +107,8 @@ class CrossValidation:
         for train, valid in self._folds():
             estimator = model.build(dict(settings), job)
             start = time.perf_counter()
-            taken = model.fit(estimator, (X[train], y[train]), (X[valid], y[valid]), job.seconds)
+            with _quiet():
+                taken = model.fit(estimator, (X[train], y[train]), (X[valid], y[valid]), job.seconds)
             seconds.append(time.perf_counter() - start)
             predicted[valid] = predict(estimator, X[valid], job.n_classes)
             rounds += [] if taken is None else [taken]
@@ -161,7 +163,8 @@ class CrossValidation:
         name, settings = _family(config)
         model = self._model(name)
         estimator = model.build(model.with_rounds(dict(settings), self.record(config).rounds), self._job())
-        model.fit(estimator, (np.array(self._matrix(model.diet)), self._target()), None)
+        with _quiet():
+            model.fit(estimator, (np.array(self._matrix(model.diet)), self._target()), None)
         return estimator
 
     def out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.float32] | None:
@@ -204,6 +207,14 @@ class CrossValidation:
                 self._arrays["folds"] = [(stored[f"t{i}"], stored[f"v{i}"]) for i in range(len(stored.files) // 2)]
         folds: list[Fold] = self._arrays["folds"]
         return folds
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without scikit-learn's guess that many classes are numbers: who wants classes has said so."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes")
+        yield
 
 
 def _loss_or_none(metric: Measure, y: NDArray[Any], predicted: NDArray[np.float64]) -> float | None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.canonical import canonical, numbers_as_words
+from seasoned.tabular.canonical import canonical, is_categorical, numbers_as_words
 from seasoned.tabular.identity import duplicates, fingerprint, identifier
 from seasoned.tabular.written import (
     boolean_style,
@@ -71,7 +71,7 @@ class Schema:
         found, marks, reasons = [], {}, {}
         for name in map(str, frame.columns):  # one by one, so that no second copy of the table is in memory
             plain = canonical(frame[name])
-            column = _infer(name, plain, str(frame[name].dtype) == "category")
+            column = _infer(name, plain, is_categorical(frame[name].dtype))
             found.append(column)
             if column.reason is None:
                 marks[name] = fingerprint(plain)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.arrays import as_array, dense, from_array, from_dicts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ def to_frame(table: Any) -> pd.DataFrame:
             ...), list of dicts (a row each) or dict of lists (a column each).
 
     Raises:
-        InvalidInput: If it is none of these, or two columns have the same name.
+        InvalidInput: If it is none of these, its rows or columns differ in length, or two columns have the same name.
 
     Example:
         >>> to_frame([{"a": 1, "b": "x"}, {"a": 2, "b": None}]).shape
@@ -38,19 +39,19 @@ def to_frame(table: Any) -> pd.DataFrame:
 
     if isinstance(table, pd.DataFrame):
         frame = table.copy(deep=False)
-    elif hasattr(table, "toarray"):  # scipy sparse, one of whose kinds is a dict; models here are dense
-        frame = _from_array(table.toarray())
+    elif hasattr(table, "toarray"):  # scipy sparse, one of whose kinds is a dict
+        frame = from_array(dense(table))
     elif isinstance(table, dict) or _holds_dicts(table):
-        frame = pd.DataFrame(table)
+        frame = from_dicts(table)
     elif isinstance(table, np.ndarray | list | tuple):
-        frame = _from_array(np.asarray(table))
+        frame = from_array(as_array(table))
     else:
         frame = _from_native(table)
     frame.columns = pd.Index(_textual(frame.columns), dtype=object)
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise InvalidInput(f"The column name {twice[0]!r} appears more than once; rename so that names are unique.")
-    return frame.reset_index(drop=True)
+    return _in_native_bytes(frame).reset_index(drop=True)
 
 
 def has_names(table: Any) -> bool:
@@ -78,42 +79,67 @@ def _is_plain_array(table: Any) -> bool:
     return hasattr(table, "__array__") and not hasattr(table, "columns")
 
 
-def _from_array(array: Any) -> pd.DataFrame:
-    import pandas as pd
-
-    if array.dtype.names:
-        return pd.DataFrame(array)
-    if array.ndim != 2:
-        raise InvalidInput(
-            f"Expected 2D array, got an array with {array.ndim} dimension(s); a table has rows and columns. Reshape "
-            "your data with array.reshape(-1, 1) for one column or array.reshape(1, -1) for one row."
-        )
-    if array.dtype.kind == "c":
-        raise InvalidInput("Complex data not supported; pass the real and imaginary parts as two columns.")
-    return pd.DataFrame(array, columns=[f"x{index}" for index in range(array.shape[1])])
-
-
 def _from_native(table: Any) -> pd.DataFrame:
-    import narwhals as nw
-    import numpy as np
+    import pyarrow as pa
 
     if _is_plain_array(table):
-        return _from_array(np.asarray(table))
+        return from_array(as_array(table))
     try:
-        native = nw.from_native(table)
+        frame: pd.DataFrame = _to_pandas(table)
     except TypeError:
-        raise InvalidInput(
-            f"a {type(table).__name__} is not a table; pass a pandas or polars frame, a pyarrow table, a 2-D array or "
-            "a list of dicts."
-        ) from None
-    if isinstance(native, nw.LazyFrame):
-        native = native.collect()
-    frame: pd.DataFrame = native.to_pandas()
+        if not hasattr(table, "__arrow_c_stream__") and not hasattr(table, "__arrow_c_array__"):
+            raise InvalidInput(_no_table(table)) from None
+        frame = _to_pandas(pa.table(table))
     return frame
 
 
+def _to_pandas(table: Any, *, allow_series: bool | None = None) -> Any:
+    """A pandas frame or series from that of any library which narwhals knows.
+
+    Raises:
+        TypeError: If narwhals does not know it.
+        InvalidInput: If two columns have the same name.
+    """
+    import narwhals as nw
+
+    wide = {nw.Int128, nw.UInt128}  # types that pyarrow, which stands between, does not know
+    try:
+        native = nw.from_native(table, allow_series=allow_series)
+        if isinstance(native, nw.Series):
+            return (native.cast(nw.Float64) if native.dtype in wide else native).to_pandas()
+        frame = native.collect() if isinstance(native, nw.LazyFrame) else native
+        return frame.with_columns(
+            nw.col(name).cast(nw.Float64) for name, kind in frame.schema.items() if kind in wide
+        ).to_pandas()
+    except nw.exceptions.DuplicateError as error:
+        raise InvalidInput("A column name appears more than once; rename so that names are unique.") from error
+
+
+def _no_table(table: Any) -> str:
+    usual = "a pandas or polars frame, a pyarrow table, a 2-D array or a list of dicts"
+    if table is None:
+        return f"X is None; pass {usual} (to forecast a series from its own past is not covered: give lags as columns)."
+    if isinstance(table, str | Path):
+        return f"a {type(table).__name__} is not a table; read the file first, for example with pandas.read_csv."
+    return f"a {type(table).__name__} is not a table; pass {usual}, as most libraries can convert theirs."
+
+
+def _in_native_bytes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns in the byte order of this machine, for pandas cannot even select rows of others."""
+    import numpy as np
+
+    foreign = {
+        name: kind.newbyteorder("=")
+        for name, kind in frame.dtypes.items()
+        if isinstance(kind, np.dtype) and not kind.isnative
+    }
+    return frame.astype(foreign) if foreign else frame
+
+
 def _textual(names: Any) -> list[str]:
-    return [".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in names]
+    """Names as text; lone surrogates, which no file can hold, are written out."""
+    words = [".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in names]
+    return [word.encode("utf-8", "backslashreplace").decode() for word in words]
 
 
 def to_series(target: Any) -> pd.Series[Any]:
@@ -126,38 +152,70 @@ def to_series(target: Any) -> pd.Series[Any]:
     import pandas as pd
 
     if isinstance(target, pd.DataFrame | pd.Series):
-        values = target
+        values: Any = target
     elif isinstance(target, pd.Index | pd.api.extensions.ExtensionArray):
         values = pd.Series(target)
+    elif hasattr(target, "toarray"):
+        values = _series_of(dense(target))
     elif isinstance(target, np.ndarray | list | tuple):
-        array = np.asarray(target, dtype=object) if _mixed(target) else np.asarray(target)
-        values = pd.DataFrame(array) if array.ndim == 2 else pd.Series(array)
-    elif isinstance(native := _native_series(target), np.ndarray):
-        return to_series(native)
+        values = _series_of(_target_array(target))
     else:
-        values = native
+        values = _native_series(target)
     if isinstance(values, pd.DataFrame):
         if values.shape[1] != 1:
-            raise InvalidInput(f"y has {values.shape[1]} columns; one target is supported, so pass one column.")
+            raise InvalidInput(_several(values.shape[1]))
         values = values.iloc[:, 0]
-    return values.reset_index(drop=True)
+    series: pd.Series[Any] = values.reset_index(drop=True)
+    return series
 
 
-def _mixed(target: Any) -> bool:
-    """Whether numpy would turn missing values or numbers among strings into strings."""
-    return isinstance(target, list | tuple) and len({isinstance(value, str) for value in target}) > 1
+def _several(columns: int) -> str:
+    return (
+        f"y has {columns} columns; one target is supported (neither several labels a row nor several outputs), so "
+        "pass one column, or fit a model for each."
+    )
+
+
+def _series_of(array: Any) -> Any:
+    """A series, or a frame of an array with two dimensions."""
+    import pandas as pd
+
+    if array.ndim not in {1, 2}:
+        raise InvalidInput(f"y has {array.ndim} dimensions; pass one value a row.")
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    text = array.dtype.kind in "SU"  # as objects: pandas would ask pyarrow, which refuses what is no UTF-8
+    values = array.astype(object) if text else array
+    return pd.DataFrame(values) if array.ndim == 2 else pd.Series(values, dtype=values.dtype)
+
+
+def _target_array(target: Any) -> Any:
+    import numpy as np
+
+    if isinstance(target, list | tuple) and not target:
+        return np.array([], dtype=np.float64)
+    if isinstance(target, list | tuple) and len({isinstance(value, str) for value in target}) > 1:
+        return np.asarray(target, dtype=object)  # numpy would turn missing values and numbers among text into text
+    try:
+        return as_array(target)
+    except InvalidInput:
+        raise InvalidInput(
+            "y holds lists of different lengths, as where rows have several labels, which is not covered; pass one "
+            "value a row, or fit a model for each label."
+        ) from None
 
 
 def _native_series(target: Any) -> Any:
-    """A pandas series from another library's, or an array from anything else that numpy can read."""
-    import narwhals as nw
-    import numpy as np
+    """A pandas series or frame from another library's, or from anything else that numpy can read."""
+    import pyarrow as pa
 
     try:
-        return nw.from_native(target, series_only=True).to_pandas()
+        return _to_pandas(target, allow_series=True)
     except TypeError:
+        if isinstance(target, pa.Array):
+            return target.to_pandas()
         if _is_plain_array(target):
-            return np.asarray(target)
+            return _series_of(as_array(target))
         raise InvalidInput(
             f"y is a {type(target).__name__}; expected array-like (array or non-string sequence) with one value a row."
         ) from None

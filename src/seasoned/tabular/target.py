@@ -22,6 +22,11 @@ logger = logging.getLogger("seasoned.tabular")
 
 Task = Literal["binary", "multiclass", "regression"]
 _COLUMN = "A column-vector y was passed when a 1d array was expected; pass y.ravel(), for one target is supported."
+_LARGEST = 1e37  # boosters hold targets in single precision
+_SMALLEST = 1e-150  # squares of less are 0
+_NARROW = 1e-7  # scikit-learn's trees do not split what varies by less than the square root of its epsilon
+_LONGEST = 1000  # characters of a label
+_COLLECTIONS = (list, tuple, set, frozenset, dict, np.ndarray)
 _FEW = 20  # integer targets with at most this many values, repeated often, are classes
 
 
@@ -87,29 +92,64 @@ def read_target(y: Any, task: Literal["classification", "regression"]) -> Target
     if not kept.all():
         logger.warning("%d of %d rows have no target and are left out.", int((~kept).sum()), len(series))
     present = series[kept]
+    if present.dtype.kind == "c" or any(isinstance(value, complex | np.complexfloating) for value in present.head()):
+        raise InvalidInput("the target is complex; pass its real part, its imaginary part or its size.")
     return _numbers(present, kept) if task == "regression" else _classes(present, kept)
 
 
 def _numbers(series: pd.Series[Any], kept: NDArray[np.bool_]) -> Target:
+    if series.dtype.kind in "mM":
+        what = "dates" if series.dtype.kind == "M" else "durations"
+        raise InvalidInput(f"the target holds {what}; pass a number instead, such as days since the first of January.")
     try:
         values = series.to_numpy(dtype=np.float64)
-    except (TypeError, ValueError):
+    except (ArithmeticError, TypeError, ValueError):
         example = next((value for value in series if not isinstance(value, int | float)), series.iloc[0])
         raise InvalidInput(
-            f"the target holds {example!r}, which is no number, as regression needs; use classification, or clean it."
+            f"the target holds {_short(example)}, which is no number, as regression needs; use classification, or "
+            "clean it."
         ) from None
     if not np.isfinite(values).all():
-        raise InvalidInput("the target holds an infinity; Input contains NaN or infinity cannot be learned: drop it.")
+        raise InvalidInput("the target holds an infinity, which cannot be learned; leave such rows out.")
     if len(values) < 2:
         raise InvalidInput(f"the target has {len(values)} row (1 sample); a minimum of 2 is required: add rows.")
+    _check_range(values)
     return Target("regression", values, np.array([]), kept)
 
 
+def _check_range(values: NDArray[np.float64]) -> None:
+    """Models compute in single precision, and with squares."""
+    largest, spread = float(np.abs(values).max()), float(np.ptp(values))
+    if largest > _LARGEST:
+        raise InvalidInput(
+            f"the target goes up to {largest:.3g}, and models compute up to {_LARGEST:g}; divide it by a power of ten, "
+            "or learn its logarithm."
+        )
+    if 0 < spread < _SMALLEST:
+        raise InvalidInput(
+            f"the target's values are all within {spread:.3g} of each other, whose square is 0 for a computer; "
+            "multiply it by a power of ten."
+        )
+    if spread < _NARROW:
+        logger.warning("the target's values are all within %.3g of each other, which trees take for none.", spread)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def _classes(series: pd.Series[Any], kept: NDArray[np.bool_]) -> Target:
+    collection = next((value for value in series if isinstance(value, _COLLECTIONS)), None)
+    if collection is not None:
+        raise InvalidInput(
+            f"the target holds {_short(collection)}, a {type(collection).__name__}, as where rows have several labels, "
+            "which is not covered; pass one label a row, or fit a model for each."
+        )
     labels = _labels(series)
     if labels.dtype.kind == "f":
         if not np.isfinite(labels).all():
-            raise InvalidInput("the target holds an infinity; Input contains NaN or infinity is no class: drop it.")
+            raise InvalidInput("the target holds an infinity, which is no class; leave such rows out.")
         if (labels != np.round(labels)).any():
             example = labels[labels != np.round(labels)].tolist()[0]
             raise InvalidInput(
@@ -135,7 +175,8 @@ def encode(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
     labels = _labels(to_series(y))
     if classes.dtype.kind == "U":
         labels = labels.astype(np.str_)
-    codes = pd.Index(classes.tolist()).get_indexer(pd.Index(labels.tolist()))
+    known = pd.Index(classes.tolist(), dtype=object)  # as objects: pandas would ask pyarrow, which knows UTF-8 only
+    codes = known.get_indexer(pd.Index(labels.tolist(), dtype=object))
     if (codes < 0).any():
         strange = labels[codes < 0].tolist()[0]
         raise InvalidInput(f"y holds {strange!r}, a class that was not there in fit; score the other rows.")
@@ -153,4 +194,11 @@ def _labels(series: pd.Series[Any]) -> NDArray[Any]:
         return objects.to_numpy(dtype=np.bool_)
     if kinds <= {int, np.int64, np.int32}:
         return objects.to_numpy(dtype=np.int64)
-    return np.array([str(value) for value in objects])
+    words = [str(value) for value in objects]
+    longest = max(map(len, words), default=0)
+    if longest > _LONGEST:
+        raise InvalidInput(
+            f"the target holds a text of {longest} characters, and labels have up to {_LONGEST}; pass short labels (to "
+            "predict texts is not covered)."
+        )
+    return np.array(words)

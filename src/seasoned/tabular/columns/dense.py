@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Dense"]
 
 _SMOOTH_LIMIT = 3.0  # no scaled value leaves (-3, 3)
+_FAR = 1e150  # its square is a number still
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ class Dense:
     def transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shape (n, p) to (n, quantities + indicators + levels)."""
         quantities = np.flatnonzero((self.levels == 0) & (self.scale > 0))
-        blocks = [_squash((codes[:, quantities] - self.centre[quantities]) / self.scale[quantities])]
+        with np.errstate(over="ignore"):  # beside a scale of 1e-300, infinitely far is what an ordinary number is
+            scaled = (codes[:, quantities] - self.centre[quantities]) / self.scale[quantities]
+        blocks = [_squash(scaled)]
         blocks.append(np.isnan(codes[:, self.gaps & (self.levels == 0)]).astype(np.float64))
         blocks += [
             (codes[:, [index]] == np.arange(self.levels[index])).astype(np.float64)
@@ -83,5 +86,5 @@ def _centre_and_scale(column: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _squash(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
-    filled = np.nan_to_num(scaled, nan=0.0)
+    filled = np.clip(np.nan_to_num(scaled, nan=0.0), -_FAR, _FAR)
     return filled / np.sqrt(1.0 + (filled / _SMOOTH_LIMIT) ** 2)

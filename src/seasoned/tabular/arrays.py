@@ -1,0 +1,96 @@
+"""Arrays, lists of rows and sparse matrices as pandas frames."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from seasoned.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["as_array", "dense", "from_array", "from_dicts"]
+
+
+def as_array(table: Any) -> Any:
+    """Lists and tensors as an array, and masked arrays as one with NaN or None where they hide their values.
+
+    Raises:
+        InvalidInput: If it is an empty list, or a list of rows of different lengths.
+    """
+    import numpy as np
+
+    if isinstance(table, np.ma.MaskedArray):
+        if table.dtype.names:
+            return table  # each of its columns comes here again
+        shown = np.ma.getdata(table).astype(float if table.dtype.kind in "biuf" else object)
+        shown[np.ma.getmaskarray(table)] = np.nan
+        return shown
+    if isinstance(table, list | tuple) and not table:
+        raise InvalidInput("the list is empty; pass one with a row for each sample.")
+    try:
+        return np.asarray(table)
+    except ValueError:
+        raise InvalidInput(
+            "the list has rows of different lengths; pass as many values in each row, None where one is missing."
+        ) from None
+
+
+def dense(table: Any) -> Any:
+    """A scipy sparse matrix as an array, for the models here are dense.
+
+    Raises:
+        InvalidInput: If there is no memory for it.
+    """
+    import psutil
+
+    needed, free = 8 * math.prod(table.shape), psutil.virtual_memory().available
+    if needed > free:
+        raise InvalidInput(
+            f"the sparse table of shape {table.shape} would take {needed / 1e9:.0f} GB as a dense one, and "
+            f"{free / 1e9:.0f} GB are free; keep fewer columns, or reduce it with scikit-learn's TruncatedSVD."
+        )
+    return table.toarray()
+
+
+def from_array(array: Any) -> pd.DataFrame:
+    """A 2-D array with columns `x0`, `x1`, ..., or a structured one with its own names.
+
+    Raises:
+        InvalidInput: If it has another number of dimensions, or is complex.
+    """
+    import pandas as pd
+
+    if array.ndim > 2:
+        raise InvalidInput(
+            f"Expected 2D array, got an array with {array.ndim} dimensions; images and sequences are not covered, so "
+            "pass one row of features for each of them."
+        )
+    if array.dtype.names and array.ndim == 1:
+        return from_dicts({name: as_array(array[name]) for name in array.dtype.names})
+    if array.ndim != 2:
+        raise InvalidInput(
+            f"Expected 2D array, got an array with {array.ndim} dimension(s); a table has rows and columns. Reshape "
+            "your data with array.reshape(-1, 1) for one column or array.reshape(1, -1) for one row."
+        )
+    if array.dtype.kind == "c":
+        raise InvalidInput("Complex data not supported; pass the real and imaginary parts as two columns.")
+    columns = [f"x{index}" for index in range(array.shape[1])]
+    text = array.dtype.kind in "SU"  # as objects: pandas would ask pyarrow, which refuses what is no UTF-8
+    return pd.DataFrame(array.astype(object) if text else array, columns=columns)
+
+
+def from_dicts(table: Any) -> pd.DataFrame:
+    """A dict of columns or a list of dicts, a row each.
+
+    Raises:
+        InvalidInput: If the columns have different lengths, or not all of the list are dicts.
+    """
+    import pandas as pd
+
+    try:
+        return pd.DataFrame(table)
+    except (AttributeError, TypeError, ValueError):
+        rule = "a list of values, all of one length, for each column" if isinstance(table, dict) else "a dict a row"
+        raise InvalidInput(f"the {type(table).__name__} cannot be read as a table; pass {rule}.") from None

@@ -1,0 +1,187 @@
+"""Columns of Python objects: numbers, dates or durations where all cells are such, else text."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import numbers
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+__all__ = ["from_objects", "to_number", "to_text"]
+
+MISSING_WORDS: Final = frozenset(
+    {"", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "null", "NULL", "none", "None"}
+)
+
+
+def from_objects(series: pd.Series[Any]) -> pd.Series[Any]:
+    """float64, datetime64 (UTC, without zone) or text, whichever all the cells can be read as.
+
+    Durations become seconds, periods the date of their start, times of day seconds since midnight.
+
+    Raises:
+        InvalidInput: If a cell cannot be used: a complex number, an image, an object without a text of its own.
+    """
+    import pandas as pd
+
+    kinds = _kinds(series)
+    if _all(kinds, (numbers.Real, Decimal, np.bool_)):
+        return to_number(series)
+    if _all(kinds, (dt.date, np.datetime64)):
+        return _dates(series)
+    if _all(kinds, (dt.timedelta, np.timedelta64)):
+        return _mapped(series, _seconds)
+    if _all(kinds, (dt.time,)):
+        return _mapped(series, _seconds_of_day)
+    if _all(kinds, (pd.Period,)):
+        return _dates(series.map(lambda period: period.to_timestamp(), na_action="ignore"))
+    return to_text(series)
+
+
+def _kinds(series: pd.Series[Any]) -> set[type]:
+    """The types of the cells that are not missing."""
+    try:
+        return set(map(type, series[series.notna()]))
+    except InvalidOperation:
+        raise InvalidInput(f"the column {series.name!r} holds a signalling NaN; replace it by None.") from None
+
+
+def _all(kinds: set[type], known: tuple[type, ...]) -> bool:
+    return all(issubclass(kind, known) for kind in kinds)
+
+
+def _mapped(series: pd.Series[Any], read: Callable[[Any], float]) -> pd.Series[Any]:
+    return to_number(series.map(read, na_action="ignore"))
+
+
+def _seconds(span: dt.timedelta | np.timedelta64) -> float:
+    return float(span / np.timedelta64(1, "s")) if isinstance(span, np.timedelta64) else span.total_seconds()
+
+
+def _seconds_of_day(value: dt.time) -> float:
+    return 3600.0 * value.hour + 60.0 * value.minute + value.second + value.microsecond / 1e6
+
+
+def _dates(series: pd.Series[Any]) -> pd.Series[Any]:
+    import pandas as pd
+
+    return pd.to_datetime(series, utc=True, errors="coerce").dt.tz_localize(None)
+
+
+# ------------------------------------------------------------------------------------------------ numbers
+
+
+def to_number(series: pd.Series[Any]) -> pd.Series[Any]:
+    """The values as float64; what is missing or infinite as NaN."""
+    import pandas as pd
+
+    if series.dtype == object:
+        values = np.array([_as_float(value) for value in series], dtype=np.float64)
+    else:
+        values = series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    values[~np.isfinite(values)] = np.nan
+    return pd.Series(values, index=series.index, name=series.name)
+
+
+def _as_float(value: Any) -> float:
+    if _is_missing(value):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond 1e308 is as good as infinite
+        return math.nan
+
+
+def _is_missing(value: Any) -> bool:
+    """Only a scalar can be missing: asking a list gives one answer for each of its items."""
+    import pandas as pd
+
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+
+
+# ------------------------------------------------------------------------------------------------ text
+
+
+def to_text(series: pd.Series[Any]) -> pd.Series[Any]:
+    """Text without spaces around it; words that stand for nothing, such as "NA" and "?", as missing.
+
+    Raises:
+        InvalidInput: If a cell has no text.
+    """
+    import pandas as pd
+
+    if not len(series):
+        return pd.Series([], dtype="str", name=series.name)
+    cells = series if series.dtype != object else _readable(series)
+    try:
+        words = cells.astype("str")
+    except UnicodeEncodeError:  # a lone surrogate, which is no character
+        words = _objects(cells, _without_surrogates).astype("str")
+    words = words.str.strip()
+    return words.mask(words.isin(MISSING_WORDS), np.nan)
+
+
+def _readable(series: pd.Series[Any]) -> pd.Series[Any]:
+    """Every cell as text or None."""
+    _check_readable(series)
+    try:
+        return _objects(series, _word)
+    except Exception as error:  # what a user's own __str__ raises
+        reason = " ".join(str(error).split())
+        raise InvalidInput(
+            f"the column {series.name!r} holds something that cannot be written as text ({type(error).__name__}: "
+            f"{reason}); pass text or numbers."
+        ) from error
+
+
+def _objects(series: pd.Series[Any], change: Callable[[Any], Any]) -> pd.Series[Any]:
+    """As `map`, which would guess a dtype."""
+    import pandas as pd
+
+    cells = np.empty(len(series), dtype=object)
+    cells[:] = [change(cell) for cell in series]
+    return pd.Series(cells, index=series.index, name=series.name, dtype=object)
+
+
+def _check_readable(series: pd.Series[Any]) -> None:
+    """Refuse cells whose text says nothing about them, or is but a part of what they hold."""
+    for kind in _kinds(series):
+        name = f"the column {series.name!r} holds"
+        if issubclass(kind, complex | np.complexfloating):
+            raise InvalidInput(f"{name} complex numbers; pass their real and imaginary parts as two columns.")
+        if _has_no_text(kind):
+            raise InvalidInput(f"{name} objects of type {kind.__name__}, which have no text; pass text or numbers.")
+        if hasattr(kind, "__array__") or hasattr(kind, "__array_interface__"):
+            shapes = (np.shape(value) for value in series if isinstance(value, kind))
+            image = next((shape for shape in shapes if len(shape) > 1), None)
+            if image is not None:
+                raise InvalidInput(f"{name} arrays of shape {image}, and images are not covered; pass their features.")
+
+
+def _has_no_text(kind: type) -> bool:
+    return all(getattr(kind, name) is getattr(object, name) for name in ("__str__", "__repr__"))
+
+
+def _word(value: Any) -> str | None:
+    """A cell as text: bytes decoded, whole floats without their ".0" (a column of 3, 3.0 and "3" has one level)."""
+    if _is_missing(value):
+        return None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.15g}"
+    return str(value)
+
+
+def _without_surrogates(word: Any) -> Any:
+    return word.encode("utf-8", "backslashreplace").decode() if isinstance(word, str) else word

@@ -1,0 +1,66 @@
+"""What can be learned from and still looks like a mistake: said in the log, once, and left to the user."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seasoned.tabular.target import Target
+
+__all__ = ["warn_of_leaks", "warn_of_order"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_ROWS: Final = 20  # below, a column may agree with the target by chance
+
+
+def warn_of_order(X: Any, y: Any) -> None:
+    """Say so where features and target have the same index labels in another order; rows are paired by position."""
+    import pandas as pd
+
+    if not isinstance(X, pd.DataFrame) or not isinstance(y, pd.DataFrame | pd.Series) or len(X) != len(y):
+        return
+    if X.index.equals(y.index) or not X.index.is_unique or set(X.index) != set(y.index):
+        return
+    logger.warning(
+        "X and y have the same index in another order, and rows are paired by their position; pass y.loc[X.index] if "
+        "they belong together by the index."
+    )
+
+
+def warn_of_leaks(canonical: pd.DataFrame, target: Target) -> None:
+    """Say so where a column is the target under another name.
+
+    Args:
+        canonical: The columns as the schema reads them.
+        target: The target of the same rows.
+    """
+    if len(canonical) < _ROWS:
+        return
+    for name in canonical.columns:
+        if _is_target(canonical[name], target):
+            logger.warning(
+                "the column %r is the same as the target in every row; leave it out if it is not known before.", name
+            )
+
+
+def _is_target(column: pd.Series[Any], target: Target) -> bool:
+    """Numbers that are equal, or levels that name the classes."""
+    import pandas as pd
+
+    if target.task == "regression":
+        return column.dtype.kind == "f" and np.array_equal(column.to_numpy(), target.values)
+    head = pd.factorize(column.head(_ROWS))[0]
+    if len(np.unique(np.column_stack([head, target.values[:_ROWS]]), axis=0)) != len(np.unique(head)):
+        return False  # settles most columns
+    codes, levels = pd.factorize(column)
+    if len(levels) != len(target.classes) or (codes < 0).any():
+        return False
+    named = np.full(len(levels), -1)
+    named[codes] = target.values
+    return bool((named[codes] == target.values).all()) and len(np.unique(named)) == len(levels)

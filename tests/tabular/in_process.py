@@ -1,0 +1,43 @@
+"""A whole fit in this process: its steps are the same, and a small one takes tenths of a second."""
+
+from __future__ import annotations
+
+import warnings
+
+import seasoned.study
+import seasoned.tabular.early
+import seasoned.tabular.fit
+import seasoned.tabular.refit
+from seasoned import AutoClassifier, AutoRegressor, SearchSettings
+from seasoned.execution.inline import InlineExecutor
+
+
+class Here(InlineExecutor):
+    """Takes a LocalExecutor's place."""
+
+    def __init__(self, *_: object) -> None:
+        super().__init__()
+
+    def wait(self, timeout=None):
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")  # as in a worker, where a library's warning is no error
+            return super().wait(timeout)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def stay_in_process(monkeypatch) -> None:
+    for module in (seasoned.study, seasoned.tabular.early, seasoned.tabular.fit, seasoned.tabular.refit):
+        monkeypatch.setattr(module, "LocalExecutor", Here)
+
+
+def estimator(task, models=("linear",), **options):
+    """A quick one: two folds, a trial a family."""
+    make = AutoRegressor if task == "regression" else AutoClassifier
+    search = SearchSettings(models=list(models), folds=2)
+    quick = {"trials": len(models), "workers": 1, "random_state": 0, "experience": None, "search": search}
+    return make(**{**quick, **options})

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seasoned.tabular.schema import Schema
+from seasoned.tabular.suspicions import warn_of_leaks, warn_of_order
+from seasoned.tabular.target import read_target
+
+ROWS = 60
+RNG = np.random.default_rng(0)
+CLASSES = RNG.choice(["p", "q", "r"], ROWS)
+NUMBERS = RNG.normal(size=ROWS)
+
+
+def leaks(column, y, task, caplog):
+    frame = pd.DataFrame({"suspect": column, "other": RNG.normal(size=ROWS)})
+    schema = Schema.infer(frame)
+    warn_of_leaks(schema.apply(frame), read_target(y, task))
+    return "'suspect' is the same as the target" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("column", "y", "task", "found"),
+    [
+        (CLASSES, CLASSES, "classification", True),
+        (pd.Series(CLASSES).map({"p": 7, "q": 1, "r": 3}), CLASSES, "classification", True),
+        (CLASSES == "p", CLASSES == "p", "classification", True),
+        (np.r_[["s"], CLASSES[1:]], CLASSES, "classification", False),
+        (np.where(CLASSES == "p", "q", CLASSES), CLASSES, "classification", False),
+        (np.arange(ROWS) + 0.5, CLASSES, "classification", False),
+        (pd.Series(CLASSES).where(np.arange(ROWS) != 30), CLASSES, "classification", False),
+        (NUMBERS, NUMBERS, "regression", True),
+        (NUMBERS + 1e-9, NUMBERS, "regression", False),
+        (CLASSES, NUMBERS, "regression", False),
+    ],
+)
+def test_leaks(column, y, task, found, caplog):
+    assert leaks(column, y, task, caplog) == found
+
+
+def test_few_rows_agree_by_chance(caplog):
+    frame = pd.DataFrame({"a": [1.0, 2.0, 1.0]})
+    warn_of_leaks(frame, read_target(["x", "y", "x"], "classification"))
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "found"),
+    [
+        ([0, 1, 2], [2, 1, 0], True),
+        ([0, 1, 2], [0, 1, 2], False),
+        ([0, 1, 2], [3, 4, 5], False),
+        ([0, 0, 1], [1, 0, 0], False),
+        ([("p", 1), ("q", 2)], [5, 6], False),
+    ],
+)
+def test_order(rows, labels, found, caplog):
+    X = pd.DataFrame({"a": range(len(rows))}, index=pd.Index(rows))
+    warn_of_order(X, pd.Series(range(len(rows)), index=labels))
+    assert bool(caplog.text) == found
