@@ -12,6 +12,7 @@ from seasoned._lazy import lazy_names
 if TYPE_CHECKING:
     from seasoned.metagrad.adapted import AdaptedModel
     from seasoned.metagrad.bilevel import BilevelProblem, minimize_outer
+    from seasoned.metagrad.families import Episodes, GroupedRows, Sinusoids
     from seasoned.metagrad.groups import adapt_groups
     from seasoned.metagrad.guard import guarded
     from seasoned.metagrad.hypergradients import DrMAD, Forward, Implicit, Reverse, Truncated
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from seasoned.metagrad.rate_descent import adam_hd, hypergradient_descent, sgd_hd
     from seasoned.metagrad.reptile import Reptile
     from seasoned.metagrad.ridge_head import RidgeHead
-    from seasoned.metagrad.tasks import Episodes, GroupedRows, Rows, Sinusoids, Task
+    from seasoned.metagrad.tasks import Rows, Task
     from seasoned.metagrad.training import AdamW, Training
     from seasoned.metagrad.update_rules import LSTMRule, MLPRule
     from seasoned.metagrad.wide_deep import Offset, WideDeep
@@ -81,6 +82,7 @@ __getattr__, __dir__ = lazy_names(
         "AdaptedModel": "seasoned.metagrad.adapted",
         **dict.fromkeys(("BilevelProblem", "minimize_outer"), "seasoned.metagrad.bilevel"),
         **dict.fromkeys(("DrMAD", "Forward", "Implicit", "Reverse", "Truncated"), "seasoned.metagrad.hypergradients"),
+        **dict.fromkeys(("Episodes", "GroupedRows", "Sinusoids"), "seasoned.metagrad.families"),
         "adapt_groups": "seasoned.metagrad.groups",
         "guarded": "seasoned.metagrad.guard",
         "IMAML": "seasoned.metagrad.imaml",
@@ -95,7 +97,7 @@ __getattr__, __dir__ = lazy_names(
         **dict.fromkeys(("adam_hd", "hypergradient_descent", "sgd_hd"), "seasoned.metagrad.rate_descent"),
         "Reptile": "seasoned.metagrad.reptile",
         "RidgeHead": "seasoned.metagrad.ridge_head",
-        **dict.fromkeys(("Episodes", "GroupedRows", "Rows", "Sinusoids", "Task"), "seasoned.metagrad.tasks"),
+        **dict.fromkeys(("Rows", "Task"), "seasoned.metagrad.tasks"),
         **dict.fromkeys(("AdamW", "Training"), "seasoned.metagrad.training"),
         **dict.fromkeys(("LSTMRule", "MLPRule"), "seasoned.metagrad.update_rules"),
         **dict.fromkeys(("Offset", "WideDeep"), "seasoned.metagrad.wide_deep"),

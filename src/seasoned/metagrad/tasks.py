@@ -1,8 +1,8 @@
 """Tasks: pairs of a support set and a query set; and families, from which tasks are drawn inside compiled programs.
 
-A family is anything with `sample(key) -> Task`, a pure JAX function. `as_family` makes one of a list of pairs. All
-families here are trees of arrays themselves, so they enter a compiled program as arguments and tasks are drawn on the
-device, inside the training loop.
+A family is anything with `sample(key) -> Task`, a pure JAX function. `as_family` makes one of a list of pairs;
+`families.py` holds those made of a formula or of labelled rows. All are trees of arrays themselves, so they enter a
+compiled program as arguments and tasks are drawn on the device, inside the training loop.
 """
 
 from __future__ import annotations
@@ -23,16 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SETTING",
-    "Episodes",
-    "GroupedRows",
     "Rows",
-    "Sinusoids",
     "Task",
     "TaskFamily",
     "TaskFunction",
     "TaskList",
     "as_family",
     "as_tree",
+    "cut",
 ]
 
 
@@ -107,41 +105,6 @@ class TaskFunction:
 
 @as_tree
 @dataclass(frozen=True)
-class Sinusoids:
-    """y = amplitude sin(x - phase), amplitude in [0.1, 5], phase in [0, pi], x in [-5, 5]: MAML's toy regression.
-
-    Args:
-        shots: Support rows K.
-        queries: Query rows.
-
-    Source: Finn et al. 2017 (arXiv:1703.03400), section 5.1.
-
-    Example:
-        >>> import jax
-        >>> from seasoned.metagrad import Sinusoids
-        >>> Sinusoids(shots=5).sample(jax.random.key(0)).support.X.shape
-        (5, 1)
-    """
-
-    shots: int = dataclasses.field(default=10, metadata=SETTING)
-    queries: int = dataclasses.field(default=10, metadata=SETTING)
-
-    def sample(self, key: Array) -> Task:
-        """See `TaskFamily`."""
-        draws = jax.random.uniform(key, (2 + self.shots + self.queries,))
-        amplitude, phase = 0.1 + 4.9 * draws[0], jnp.pi * draws[1]
-        X = 10 * draws[2:, None] - 5
-        y = amplitude * jnp.sin(X - phase)
-        return Task(Rows(X[: self.shots], y[: self.shots]), Rows(X[self.shots :], y[self.shots :]))
-
-    def split(self, fraction: float, seed: int) -> tuple[Sinusoids, Sinusoids]:
-        """The same family twice: its tasks never end."""
-        del fraction, seed
-        return self, self
-
-
-@as_tree
-@dataclass(frozen=True)
 class TaskList:
     """Given tasks, stacked; a draw is one of them.
 
@@ -162,175 +125,15 @@ class TaskList:
 
     def split(self, fraction: float, seed: int) -> tuple[TaskList, TaskList]:
         """A random part of the tasks for validation; all of them for both, if there are fewer than 5."""
-        left, right = _cut(len(self), fraction, seed)
+        left, right = cut(len(self), fraction, seed)
         return self._take(left), self._take(right)
 
     def _take(self, places: np.ndarray) -> TaskList:
         return TaskList(jax.tree.map(lambda leaf: leaf[places], self.tasks))
 
 
-@as_tree
-@dataclass(frozen=True)
-class Episodes:
-    """N-way, k-shot episodes: N random classes in random order, k support and q query rows of each.
-
-    Build it with `Episodes.of(X, y, ...)`.
-
-    Attributes:
-        X: [rows, *shape].
-        table: Row numbers of each class, [classes, most rows], padded with the class's first row.
-        counts: Rows of each class.
-        ways: N.
-        shots: k.
-        queries: q.
-
-    Source: Vinyals et al. 2016 (arXiv:1606.04080), section 4.1.
-
-    Example:
-        >>> import jax, numpy as np
-        >>> from seasoned.metagrad import Episodes
-        >>> family = Episodes.of(np.arange(30.0).reshape(30, 1), np.arange(30) % 6, ways=3, shots=1, queries=2)
-        >>> family.sample(jax.random.key(0)).query.X.shape
-        (6, 1)
-    """
-
-    X: Array
-    table: Array
-    counts: Array
-    ways: int = dataclasses.field(default=5, metadata=SETTING)
-    shots: int = dataclasses.field(default=1, metadata=SETTING)
-    queries: int = dataclasses.field(default=15, metadata=SETTING)
-
-    @classmethod
-    def of(cls, X: Any, y: Any, *, ways: int = 5, shots: int = 1, queries: int = 15) -> Episodes:
-        """From rows and their classes; every class needs shots + queries rows."""
-        labels, codes = np.unique(np.asarray(y), return_inverse=True)
-        places = [np.flatnonzero(codes == code) for code in range(len(labels))]
-        least = min(map(len, places))
-        if least < shots + queries:
-            raise InvalidInput(
-                f"a class has {least} rows, and {shots} shots and {queries} queries need as many together."
-            )
-        if len(labels) < ways:
-            raise InvalidInput(
-                f"there are {len(labels)} classes, and {ways} ways need as many: give more, or fewer ways."
-            )
-        most = max(map(len, places))
-        table = np.stack([np.pad(part, (0, most - len(part)), mode="edge") for part in places])
-        counts = np.array([len(part) for part in places])
-        return cls(jnp.asarray(X), jnp.asarray(table), jnp.asarray(counts), ways, shots, queries)
-
-    def sample(self, key: Array) -> Task:
-        """See `TaskFamily`."""
-        pick, *keys = jax.random.split(key, 1 + self.ways)
-        classes = jax.random.choice(pick, self.table.shape[0], (self.ways,), replace=False)
-
-        def draw(key: Array, place: Array) -> Array:  # shots + queries different rows of one class
-            return self.table[place][_distinct(key, self.table.shape[1], self.counts[place], self.shots + self.queries)]
-
-        rows = jax.vmap(draw)(jnp.stack(keys), classes)  # [ways, shots + queries]
-        parts = []
-        for part in (rows[:, : self.shots], rows[:, self.shots :]):
-            labels = jnp.repeat(jnp.arange(self.ways), part.shape[1])
-            parts.append(Rows(self.X[part.reshape(-1)], labels))
-        return Task(*parts)
-
-    def split(self, fraction: float, seed: int) -> tuple[Episodes, Episodes]:
-        """Some classes for validation, at least `ways`; all for both, if they do not suffice."""
-        size = max(self.ways, round(fraction * self.table.shape[0]))
-        if self.table.shape[0] - size < self.ways:
-            return self, self
-        order = np.random.default_rng(seed).permutation(self.table.shape[0])
-        return self._take(order[size:]), self._take(order[:size])
-
-    def _take(self, classes: np.ndarray) -> Episodes:
-        return dataclasses.replace(self, table=self.table[classes], counts=self.counts[classes])
-
-
-@as_tree
-@dataclass(frozen=True)
-class GroupedRows:
-    """One table cut into tasks by a group (a customer, a sensor): a draw is some rows of one group.
-
-    Groups may be short: missing rows get weight 0, and the query set takes at least one row if there are two.
-    Build it with `GroupedRows.of(X, y, groups, ...)`.
-
-    Attributes:
-        X: [rows, *shape].
-        y: [rows] or [rows, outputs].
-        table: Row numbers of each group, [groups, most rows], padded.
-        counts: Rows of each group.
-        shots: Support rows.
-        queries: Query rows.
-        least: Fewest support rows: each task draws a number from `least` to `shots`; None for always `shots`.
-
-    Example:
-        >>> import jax, numpy as np
-        >>> from seasoned.metagrad import GroupedRows
-        >>> family = GroupedRows.of(np.ones((9, 2)), np.arange(9.0), [0, 0, 0, 1, 1, 1, 1, 1, 1], shots=2, queries=3)
-        >>> family.sample(jax.random.key(0)).query.weight.shape
-        (3,)
-    """
-
-    X: Array
-    y: Array
-    table: Array
-    counts: Array
-    shots: int = dataclasses.field(default=5, metadata=SETTING)
-    queries: int = dataclasses.field(default=15, metadata=SETTING)
-    least: int | None = dataclasses.field(default=None, metadata=SETTING)
-
-    @classmethod
-    def of(
-        cls, X: Any, y: Any, groups: Any, *, shots: int = 5, queries: int = 15, least: int | None = None
-    ) -> GroupedRows:
-        """From rows, targets and the group of every row; groups of a single row are left out."""
-        labels, codes = np.unique(np.asarray(groups), return_inverse=True)
-        places = [np.flatnonzero(codes == code) for code in range(len(labels))]
-        places = [part for part in places if len(part) > 1]
-        if not places:
-            raise InvalidInput(
-                f"none of the {len(labels)} groups has two rows: a task needs a support and a query row."
-            )
-        most = max(*map(len, places), shots + queries)
-        table = np.stack([np.pad(part, (0, most - len(part)), mode="edge") for part in places])
-        counts = np.array([len(part) for part in places])
-        return cls(jnp.asarray(X), jnp.asarray(y), jnp.asarray(table), jnp.asarray(counts), shots, queries, least)
-
-    def sample(self, key: Array) -> Task:
-        """See `TaskFamily`."""
-        which, order = jax.random.split(key)
-        group = jax.random.randint(which, (), 0, self.table.shape[0])
-        count = self.counts[group]
-        rows = self.table[group][_distinct(order, self.table.shape[1], count, self.shots + self.queries)]
-        shots: Any = self.shots
-        if self.least is not None:
-            shots = jax.random.randint(jax.random.fold_in(key, 1), (), self.least, self.shots + 1)
-        support = jnp.minimum(shots, count - 1)  # at least one row judges
-        places = jnp.arange(self.shots + self.queries)
-        # Rows that the short group gave to nobody start where its support ends, so the query set begins there.
-        query = rows[jnp.minimum(support + jnp.arange(self.queries), rows.shape[0] - 1)]
-        weight = (places[: self.queries] < count - support).astype(self.X.dtype)
-        held = (places[: self.shots] < support).astype(self.X.dtype)
-        first = rows[: self.shots]
-        return Task(Rows(self.X[first], self.y[first], held), Rows(self.X[query], self.y[query], weight))
-
-    def split(self, fraction: float, seed: int) -> tuple[GroupedRows, GroupedRows]:
-        """Some groups for validation; all for both, if there are fewer than 5."""
-        left, right = _cut(self.table.shape[0], fraction, seed)
-        return self._take(left), self._take(right)
-
-    def _take(self, groups: np.ndarray) -> GroupedRows:
-        return dataclasses.replace(self, table=self.table[groups], counts=self.counts[groups])
-
-
-def _distinct(key: Array, size: int, count: Array, wanted: int) -> Array:
-    """`wanted` different places below `count` in random order; beyond `count` places they come from the padding."""
-    draws = jax.random.uniform(key, (size,)) + (jnp.arange(size) >= count)
-    return jnp.argsort(draws)[:wanted]
-
-
-def _cut(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def cut(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places of a random part to train on and of one to validate on; all for both, if there are fewer than 5."""
     order = np.random.default_rng(seed).permutation(count)
     if count < 5:
         return order, order
