@@ -1,4 +1,10 @@
-"""Sinusoids (Finn et al. 2017): error after 0 to 10 steps on fixed test tasks, by method and seed."""
+"""Sinusoids (Finn et al. 2017): error after 0 to 10 steps on fixed test tasks, by method and seed.
+
+What is chosen on which tasks: the guard keeps the meta-parameters that are best on 100 validation tasks; joint
+pre-training is fine-tuned at the rate that is best on 600 other tasks, for each number of steps its own. Settings are
+the paper's (inner rate 0.01, 25 tasks a meta-step, Adam at 0.001), or chosen on 600 other tasks too: Meta-SGD's and
+MAML++'s outer rate and clipping. The 2,000 test tasks are drawn once, the same for all; nothing is chosen on them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +24,7 @@ if TYPE_CHECKING:
     from seasoned.metagrad import Rows
 
 FAMILY = Sinusoids(shots=10, queries=10)
-TEST_TASKS, LOOKS, DRAWN = 2000, (0, 1, 5, 10), ("maml", "joint")
+TEST_TASKS, OTHER_TASKS, LOOKS, DRAWN = 2000, 600, (0, 1, 5, 10), ("maml", "joint")
 JOINT_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 GRID = np.linspace(-5, 5, 61)[:, None]
 
@@ -91,15 +97,21 @@ def _one(learner: MetaLearner, *, drawn: bool) -> dict[str, Any]:
 
 
 def _curve(fitted: MetaLearner) -> tuple[list[float], list[float]]:
-    """Error after 0 to 10 steps; joint pre-training at the best rate for each number of steps, and those rates."""
-    rates = JOINT_RATES if isinstance(fitted, Joint) else ()
-    tries = [dataclasses.replace(fitted, inner_lr=rate) for rate in rates] or [fitted]
+    """Error after 0 to 10 steps; joint pre-training at the rates that are best on other tasks, and those rates."""
     looks = range(max(LOOKS) + 1)
-    found = [learner.evaluate(FAMILY, steps=looks, count=TEST_TASKS) for learner in tries]
-    errors = np.array([[curve[number].mean(dtype=float) for number in looks] for curve in found])
-    errors = np.where(np.isfinite(errors), errors, np.inf)
-    best = errors.argmin(axis=0)
-    return [float(value) for value in errors.min(axis=0)], [rates[place] for place in best] if rates else []
+    if not isinstance(fitted, Joint):
+        return _errors(fitted, looks, 0, TEST_TASKS), []
+    tries = [dataclasses.replace(fitted, inner_lr=rate) for rate in JOINT_RATES]
+    best = np.argmin([_errors(learner, looks, 1, OTHER_TASKS) for learner in tries], axis=0)
+    found = {place: _errors(tries[place], looks, 0, TEST_TASKS) for place in set(best.tolist())}
+    return [found[place][number] for number, place in enumerate(best)], [JOINT_RATES[place] for place in best]
+
+
+def _errors(fitted: MetaLearner, looks: Iterable[int], seed: int, count: int) -> list[float]:
+    """Mean error by steps over tasks; infinite where any of them diverged."""
+    found = fitted.evaluate(FAMILY, steps=tuple(looks), count=count, seed=seed)
+    errors = np.array([values.mean(dtype=float) for values in found.values()])
+    return np.where(np.isfinite(errors), errors, np.inf).tolist()
 
 
 def _examples(fitted: MetaLearner, rates: list[float]) -> list[dict[str, Any]]:
