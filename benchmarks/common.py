@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-PACKAGES = ("seasoned", "numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "skrub", "sqlalchemy", "optuna")
+PACKAGES = (
+    *("seasoned", "numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "skrub", "sqlalchemy", "optuna"),
+    *("jax", "jaxlib", "optax"),
+)
 
 
 @contextlib.contextmanager
