@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn import metrics as reference
 from sklearn.metrics import make_scorer
 
@@ -36,10 +37,10 @@ def predictions(rng, m, n, k):
     return stack
 
 
-def slowly(metric, stack, y):
+def slowly(metric, stack, y, weight=None):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a class is never predicted
-        return [metric.loss(y, predicted) for predicted in stack]
+        return [metric.loss(y, predicted, weight) for predicted in stack]
 
 
 @pytest.mark.parametrize("k", [2, 3, 5])
@@ -53,7 +54,10 @@ def test_fast_losses_of_classes_are_scikit_learns(scorer, k):
         stack = predictions(rng, 4, n, k)
         for positive in (0, 1) if k == 2 else (1,):
             metric = Measure(scorer, scorer, k, positive, not scorer.startswith("neg_"))
-            np.testing.assert_allclose(losses_of(stack, y, metric), slowly(metric, stack, y), rtol=1e-9, atol=1e-9)
+            weight = np.r_[np.full(k, 1.0), rng.gamma(1.0, size=n - k)]
+            for w in (None, weight):
+                found, expected = losses_of(stack, y, metric, weight=w), slowly(metric, stack, y, w)
+                np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("scorer", sorted(_NUMBERS))
@@ -65,7 +69,40 @@ def test_fast_losses_of_numbers_are_scikit_learns(scorer):
         y[0] = 0.0
         stack = y + rng.normal(size=(5, n))
         stack[0] = y
-        np.testing.assert_allclose(losses_of(stack, y, metric), slowly(metric, stack, y), rtol=1e-9, atol=1e-12)
+        for w in (None, rng.gamma(1.0, size=n)):
+            found, expected = losses_of(stack, y, metric, weight=w), slowly(metric, stack, y, w)
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "log_loss", "accuracy", "f1", "average_precision", "kappa", "matthews"])
+def test_a_row_of_weight_three_counts_as_three_rows(name):
+    rng = np.random.default_rng(5)
+    y, weight, metric = rng.integers(0, 2, 30), rng.integers(1, 4, 30), resolve(name, "binary", 2)
+    stack = predictions(rng, 3, 30, 2)
+    expected = losses_of(np.repeat(stack, weight, axis=1), np.repeat(y, weight), metric)
+    np.testing.assert_allclose(losses_of(stack, y, metric, weight=weight.astype(float)), expected, rtol=1e-9)
+
+
+def test_which_metrics_weigh_rows():
+    def plain(y, predicted):
+        return float(np.mean(y == predicted))
+
+    def weighing(y, predicted, sample_weight=None):
+        return float(np.average(y == predicted, weights=sample_weight))
+
+    y, weight = np.array([0, 1]), np.array([3.0, 1.0])
+    predicted = np.array([[0.9, 0.1], [0.8, 0.2]])
+    for function, weighs in ((plain, False), (weighing, True), (make_scorer(weighing), True)):
+        metric = resolve(function, "binary", 2, YES)
+        assert metric.weighs == weighs
+        assert metric.loss(y, predicted, weight) == (-0.75 if weighs else -0.5)
+        assert losses_of(predicted[None], y, metric, weight=weight)[0] == metric.loss(y, predicted, weight)
+    with config_context(enable_metadata_routing=True):
+        scorer = make_scorer(weighing).set_score_request(sample_weight=False)
+        assert not resolve(scorer, "binary", 2, YES).weighs
+    weighed = {name: resolve(name, "multiclass", 3).weighs for name in ("log_loss", "f1", "roc_auc", "roc_auc_ovo")}
+    assert weighed == {"log_loss": True, "f1": True, "roc_auc": True, "roc_auc_ovo": False}
+    assert not resolve("max_error", "regression", 0).weighs
 
 
 def test_rows_that_lack_a_class_and_constant_targets():

@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.measure import Measure
 
+    Weight = NDArray[np.float64] | None
+
 __all__ = ["losses_of"]
 
 logger = logging.getLogger("seasoned.tabular")
 
 
 def losses_of(
-    stack: NDArray[np.floating], y: NDArray[np.generic], metric: Measure, deadline: float = math.inf
+    stack: NDArray[np.floating],
+    y: NDArray[np.generic],
+    metric: Measure,
+    deadline: float = math.inf,
+    weight: Weight = None,
 ) -> NDArray[np.float64]:
     """The metric's loss of each set of predictions, as `metric.loss` gives it (to rounding).
 
@@ -32,92 +38,104 @@ def losses_of(
         y: Class codes or numbers, shape (n,).
         metric: Whose loss.
         deadline: On `time.monotonic`'s clock; what is not measured by then, or not defined, counts as infinity.
+        weight: How much each row counts, shape (n,), above 0; all the same if None.
 
     Returns:
         Losses, shape (m,).
     """
-    found = _fast(stack, y, metric)
+    weight = weight if metric.weighs else None
+    found = _fast(stack, y, metric, weight)
     if found is None:
         found = np.full(len(stack), np.nan)
     for index in np.flatnonzero(~np.isfinite(found)):
-        found[index] = _slow(stack[index], y, metric) if time.monotonic() < deadline else math.inf
+        found[index] = _slow(stack[index], y, metric, weight) if time.monotonic() < deadline else math.inf
     return found
 
 
-def _slow(predicted: NDArray[np.floating], y: NDArray[np.generic], metric: Measure) -> float:
+def _slow(predicted: NDArray[np.floating], y: NDArray[np.generic], metric: Measure, weight: Weight) -> float:
     try:
-        loss = metric.loss(y, np.asarray(predicted))
+        loss = metric.loss(y, np.asarray(predicted), weight)
     except ValueError as error:
         logger.debug("a set of predictions is left out of the ensemble: %s", error)
         return math.inf
     return loss if math.isfinite(loss) else math.inf
 
 
-def _fast(stack: NDArray[np.floating], y: NDArray[Any], metric: Measure) -> NDArray[np.float64] | None:
+def _fast(stack: NDArray[np.floating], y: NDArray[Any], metric: Measure, w: Weight) -> NDArray[np.float64] | None:
     """The losses by formulas of our own; None where there is none, or rows lack a class."""
     if not metric.n_classes:
         numbers = _NUMBERS.get(metric.scorer)
-        return None if numbers is None else numbers(np.asarray(stack, dtype=np.float64), y.astype(np.float64))
+        return None if numbers is None else numbers(np.asarray(stack, dtype=np.float64), y.astype(np.float64), w)
     codes, stack = metric.oriented(y.astype(np.int64), stack)
     if metric.scorer in _PROPER:
-        return _PROPER[metric.scorer](stack, codes)
+        return _PROPER[metric.scorer](stack, codes, w)
     if len(np.unique(codes)) < metric.n_classes:
         return None
     if metric.scorer in _RANKS:
-        return -_RANKS[metric.scorer](stack, codes)
+        return -_RANKS[metric.scorer](stack, codes, w)
     if metric.scorer in _COUNTS:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return -_COUNTS[metric.scorer](_confusion(stack, codes))
+            return -_COUNTS[metric.scorer](_confusion(stack, codes, w))
     return None
+
+
+def _mean(values: NDArray[np.floating], w: Weight) -> NDArray[np.float64]:
+    """Weighted mean over the last axis."""
+    return np.asarray(values.mean(axis=-1) if w is None else values @ (w / w.sum()), dtype=np.float64)
 
 
 # ---- numbers: predictions p, shape (m, n)
 
 
-def _squared(p: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.mean((p - y) ** 2, axis=1))
+def _squared(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> NDArray[np.float64]:
+    return _mean((p - y) ** 2, w)
 
 
-def _r2(p: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    spread = float(np.mean((y - y.mean()) ** 2))
-    return _squared(p, y) / spread - 1 if spread > 0 else np.full(len(p), np.nan)
+def _r2(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> NDArray[np.float64]:
+    spread = float(_mean((y - _mean(y, w)) ** 2, w))
+    return _squared(p, y, w) / spread - 1 if spread > 0 else np.full(len(p), np.nan)
 
 
-def _relative(p: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.mean(np.abs(p - y) / np.maximum(np.abs(y), np.finfo(np.float64).eps), axis=1))
+def _relative(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> NDArray[np.float64]:
+    return _mean(np.abs(p - y) / np.maximum(np.abs(y), np.finfo(np.float64).eps), w)
 
 
-def _squared_log(p: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _squared(np.log1p(np.maximum(p, 0.0)), np.log1p(y)) if y.min() > -1 else np.full(len(p), np.nan)
+def _squared_log(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> NDArray[np.float64]:
+    return _squared(np.log1p(np.maximum(p, 0.0)), np.log1p(y), w) if y.min() > -1 else np.full(len(p), np.nan)
+
+
+def _median(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> NDArray[np.float64]:
+    """Of rows that count alike; that of others is left to scikit-learn."""
+    return np.median(np.abs(p - y), axis=1) if w is None else np.full(len(p), np.nan)
 
 
 _NUMBERS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
     "neg_mean_squared_error": _squared,
-    "neg_root_mean_squared_error": lambda p, y: np.sqrt(_squared(p, y)),
-    "neg_mean_absolute_error": lambda p, y: np.abs(p - y).mean(axis=1),
-    "neg_median_absolute_error": lambda p, y: np.median(np.abs(p - y), axis=1),
-    "neg_max_error": lambda p, y: np.abs(p - y).max(axis=1),
+    "neg_root_mean_squared_error": lambda p, y, w: np.sqrt(_squared(p, y, w)),
+    "neg_mean_absolute_error": lambda p, y, w: _mean(np.abs(p - y), w),
+    "neg_median_absolute_error": _median,
+    "neg_max_error": lambda p, y, _: np.abs(p - y).max(axis=1),
     "neg_mean_absolute_percentage_error": _relative,
     "neg_mean_squared_log_error": _squared_log,
-    "neg_root_mean_squared_log_error": lambda p, y: np.sqrt(_squared_log(p, y)),
+    "neg_root_mean_squared_log_error": lambda p, y, w: np.sqrt(_squared_log(p, y, w)),
     "r2": _r2,
 }
 
 # ---- probabilities: p, shape (m, n, classes); defined on any rows
 
 
-def _log_losses(p: NDArray[np.floating], y: NDArray[np.int64]) -> NDArray[np.float64]:
+def _log_losses(p: NDArray[np.floating], y: NDArray[np.int64], w: Weight) -> NDArray[np.float64]:
     """Mean negative logarithm of the probability given to the true class, rows normalised, clipped at rounding."""
     given = p[:, np.arange(len(y)), y] / p.sum(axis=2)
     tiny = np.finfo(p.dtype).eps
-    return np.asarray(-np.log(np.clip(given, tiny, 1 - tiny)).mean(axis=1), dtype=np.float64)
+    return -_mean(np.log(np.clip(given, tiny, 1 - tiny)), w)
 
 
-def _brier(p: NDArray[np.floating], y: NDArray[np.int64]) -> NDArray[np.float64]:
+def _brier(p: NDArray[np.floating], y: NDArray[np.int64], w: Weight) -> NDArray[np.float64]:
     """Mean squared distance from the true corner; for two classes, as usual, of the positive class alone."""
     if p.shape[2] == 2:
-        return np.asarray(np.mean((p[:, :, 1] - y) ** 2, axis=1), dtype=np.float64)
-    return np.asarray(np.mean(np.sum((p - np.eye(p.shape[2])[y]) ** 2, axis=2), axis=1), dtype=np.float64)
+        return _mean((p[:, :, 1] - y) ** 2, w)
+    return _mean(np.sum((p - np.eye(p.shape[2])[y]) ** 2, axis=2), w)
 
 
 _PROPER: Final = {"neg_log_loss": _log_losses, "neg_brier_score": _brier}
@@ -125,65 +143,72 @@ _PROPER: Final = {"neg_log_loss": _log_losses, "neg_brier_score": _brier}
 # ---- ranks: every class is there
 
 
-def _areas(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Area under the ROC curve by Mann and Whitney's rank sum, ties shared; shape (m,)."""
-    count = int(positive.sum())
+def _areas(scores: NDArray[np.floating], positive: NDArray[np.bool_], w: Weight) -> NDArray[np.float64]:
+    """Area under the ROC curve, the share of pairs (positive, negative) in the right order, ties half; shape (m,)."""
+    mass = np.ones(len(positive)) if w is None else w
     areas = np.empty(len(scores))
     for index, score in enumerate(scores):
-        _, place, times = np.unique(score, return_inverse=True, return_counts=True)
-        ranks = (np.cumsum(times) - (times - 1) / 2)[place]
-        areas[index] = (ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(score) - count))
+        _, place = np.unique(score, return_inverse=True)
+        above, below = np.bincount(place, mass * positive), np.bincount(place, mass * ~positive)
+        areas[index] = above @ (np.cumsum(below) - below / 2) / (above.sum() * below.sum())
     return areas
 
 
-def _precisions(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _precisions(scores: NDArray[np.floating], positive: NDArray[np.bool_], w: Weight) -> NDArray[np.float64]:
     """Average precision: the sum of precision times the step of recall, over the thresholds; shape (m,)."""
+    mass = np.ones(len(positive)) if w is None else w
     found = np.empty(len(scores))
     for index, score in enumerate(scores):
         order = np.argsort(-score, kind="stable")
         last = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])  # of each group of equal scores
-        hits = np.cumsum(positive[order])[last]
-        found[index] = np.sum(np.diff(hits, prepend=0) * hits / (last + 1)) / hits[-1]
+        hits = np.cumsum((mass * positive)[order])[last]
+        found[index] = np.sum(np.diff(hits, prepend=0) * hits / np.cumsum(mass[order])[last]) / hits[-1]
     return found
 
 
 def _each(
-    of: Callable[..., NDArray[np.float64]], p: NDArray[np.floating], y: NDArray[np.int64], *, weighted: bool = False
+    of: Callable[..., NDArray[np.float64]],
+    p: NDArray[np.floating],
+    y: NDArray[np.int64],
+    w: Weight,
+    *,
+    weighted: bool = False,
 ) -> NDArray[np.float64]:
     """Of the positive class, or the mean over classes of one against the rest."""
     if p.shape[2] == 2:
-        return of(p[:, :, 1], y == 1)
-    per_class = np.stack([of(p[:, :, code], y == code) for code in range(p.shape[2])])
-    return np.asarray(np.average(per_class, axis=0, weights=np.bincount(y) if weighted else None))
+        return of(p[:, :, 1], y == 1, w)
+    per_class = np.stack([of(p[:, :, code], y == code, w) for code in range(p.shape[2])])
+    return np.asarray(np.average(per_class, axis=0, weights=np.bincount(y, w) if weighted else None))
 
 
-def _one_vs_one(p: NDArray[np.floating], y: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Hand and Till (2001): the mean over pairs of classes of both areas within the pair."""
+def _one_vs_one(p: NDArray[np.floating], y: NDArray[np.int64], w: Weight) -> NDArray[np.float64]:
+    """Hand and Till (2001): the mean over pairs of classes of both areas within the pair; rows count alike."""
     if p.shape[2] == 2:
-        return _areas(p[:, :, 1], y == 1)
+        return _areas(p[:, :, 1], y == 1, w)
     pairs = []
     for a, b in combinations(range(p.shape[2]), 2):
         rows = (y == a) | (y == b)
         within, first = p[:, rows], y[rows] == a
-        pairs.append((_areas(within[:, :, a], first) + _areas(within[:, :, b], ~first)) / 2)
+        pairs.append((_areas(within[:, :, a], first, None) + _areas(within[:, :, b], ~first, None)) / 2)
     return np.asarray(np.mean(pairs, axis=0))
 
 
 _RANKS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
-    "roc_auc": lambda p, y: _each(_areas, p, y),
-    "roc_auc_ovr": lambda p, y: _each(_areas, p, y),
-    "roc_auc_ovr_weighted": lambda p, y: _each(_areas, p, y, weighted=True),
+    "roc_auc": lambda p, y, w: _each(_areas, p, y, w),
+    "roc_auc_ovr": lambda p, y, w: _each(_areas, p, y, w),
+    "roc_auc_ovr_weighted": lambda p, y, w: _each(_areas, p, y, w, weighted=True),
     "roc_auc_ovo": _one_vs_one,
-    "average_precision": lambda p, y: _each(_precisions, p, y),
+    "average_precision": lambda p, y, w: _each(_precisions, p, y, w),
 }
 
 # ---- counts: the confusion matrices c, shape (m, true, predicted)
 
 
-def _confusion(p: NDArray[np.floating], y: NDArray[np.int64]) -> NDArray[np.float64]:
+def _confusion(p: NDArray[np.floating], y: NDArray[np.int64], w: Weight) -> NDArray[np.float64]:
     m, _, k = p.shape
     cells = np.arange(m)[:, None] * k * k + y * k + p.argmax(axis=2)
-    return np.bincount(cells.ravel(), minlength=m * k * k).reshape(m, k, k).astype(np.float64)
+    mass = None if w is None else np.tile(w, m)
+    return np.bincount(cells.ravel(), mass, minlength=m * k * k).reshape(m, k, k).astype(np.float64)
 
 
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:

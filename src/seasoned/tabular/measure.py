@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import warnings
 from dataclasses import dataclass
@@ -40,22 +41,34 @@ class Function:
     labels: NDArray[Any]
     sign: int = 1
 
-    def value(self, y: NDArray[Any], predicted: NDArray[np.float64], positive: int) -> Any:
+    @property
+    def weighs(self) -> bool:
+        """Whether it takes `sample_weight`; a scorer that requests none (`set_score_request`) gets none."""
+        routing = getattr(self.call, "get_metadata_routing", None)
+        if routing is not None and routing().score.requests.get("sample_weight") is False:
+            return False
+        return _takes_weights(getattr(self.call, "_score_func", self.call))
+
+    def value(
+        self, y: NDArray[Any], predicted: NDArray[np.float64], positive: int, weight: NDArray[np.float64] | None = None
+    ) -> Any:
         """What it returns, in its usual sign; labels are the user's own.
 
         Args:
             y: Class codes or numbers, shape (n,).
             predicted: Probabilities, shape (n, classes), or numbers, shape (n,).
             positive: Code of the class whose probabilities a function of two classes gets, as shape (n,).
+            weight: How much each row counts, for a function that takes `sample_weight`.
         """
+        options = {} if weight is None else {"sample_weight": weight}
         truth = self.labels[y] if len(self.labels) else y
         if self.needs == "scorer":
-            return self.sign * self.call(_answers(predicted, self.labels), np.zeros((len(y), 1)), truth)
+            return self.sign * self.call(_answers(predicted, self.labels), np.zeros((len(y), 1)), truth, **options)
         if not len(self.labels):
-            return self.call(truth, predicted)
+            return self.call(truth, predicted, **options)
         if self.needs == "label":
-            return self.call(truth, self.labels[np.argmax(predicted, axis=1)])
-        return self.call(truth, predicted[:, positive] if len(self.labels) == 2 else predicted)
+            return self.call(truth, self.labels[np.argmax(predicted, axis=1)], **options)
+        return self.call(truth, predicted[:, positive] if len(self.labels) == 2 else predicted, **options)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,18 +91,29 @@ class Measure:
     greater_is_better: bool = True
     function: Function | None = None
 
-    def loss(self, y: NDArray[Any], predicted: NDArray[np.float64]) -> float:
+    @property
+    def weighs(self) -> bool:
+        """Whether rows can count differently in it."""
+        if self.scorer == FUNCTION:
+            return self.function is not None and self.function.weighs
+        one_vs_one = "_ovo" in self.scorer and self.n_classes > 2  # scikit-learn has no weights there
+        return not one_vs_one and _takes_weights(_scorer(self.scorer, self.n_classes)._score_func)  # noqa: SLF001
+
+    def loss(self, y: NDArray[Any], predicted: NDArray[np.float64], weight: NDArray[np.float64] | None = None) -> float:
         """What the search minimises: the error itself, or the negative score.
 
         Args:
             y: Class codes or numbers, shape (n,).
             predicted: Probabilities, shape (n, classes), or numbers, shape (n,).
+            weight: How much each row counts, shape (n,); where the metric takes no weights, all count the same.
 
         Raises:
             ValueError: If the metric is not defined on these rows, or the user's function fails.
             InvalidInput: If the measure came from a bundle and is the user's own function.
         """
-        value = self._by_name(y, predicted) if self.scorer != FUNCTION else self._by_function(y, predicted)
+        weight = weight if weight is not None and self.weighs else None
+        measured = self._by_name if self.scorer != FUNCTION else self._by_function
+        value = measured(y, predicted, weight)
         return -value if self.greater_is_better else value
 
     def score(self, loss: float) -> float:
@@ -102,17 +126,20 @@ class Measure:
             return 1 - y, predicted[..., ::-1]
         return y, predicted
 
-    def _by_name(self, y: NDArray[Any], predicted: NDArray[np.float64]) -> float:
+    def _by_name(self, y: NDArray[Any], predicted: NDArray[np.float64], weight: NDArray[np.float64] | None) -> float:
         y, predicted = self.oriented(y, predicted)
         if "log_error" in self.scorer:
             predicted = np.maximum(predicted, 0.0)  # a logarithmic error has no word for a model that went below
         scorer = _scorer(self.scorer, self.n_classes)
+        options = {} if weight is None else {"sample_weight": weight}
         with warnings.catch_warnings():  # rows that lack a class are no news to anybody
             warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
-            value = float(scorer(_answers(predicted, np.arange(self.n_classes)), np.zeros((len(y), 1)), y))
+            value = float(scorer(_answers(predicted, np.arange(self.n_classes)), np.zeros((len(y), 1)), y, **options))
         return -value if self.scorer.startswith("neg_") else value
 
-    def _by_function(self, y: NDArray[Any], predicted: NDArray[np.float64]) -> float:
+    def _by_function(
+        self, y: NDArray[Any], predicted: NDArray[np.float64], weight: NDArray[np.float64] | None
+    ) -> float:
         if self.function is None:
             raise InvalidInput(
                 f"the metric {self.name!r} is a function, which a saved model does not hold; give it again with "
@@ -121,13 +148,20 @@ class Measure:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a trial's worker and the user's score would both repeat them
-                value = float(self.function.value(y, predicted, self.positive))
+                value = float(self.function.value(y, predicted, self.positive, weight))
         except Exception as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"the metric {self.name!r} failed with {type(error).__name__}: {reason}") from error
         if math.isnan(value):
             raise ValueError(f"the metric {self.name!r} gave nan")
         return value
+
+
+def _takes_weights(function: Any) -> bool:
+    try:
+        return "sample_weight" in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # written in C
+        return False
 
 
 def _scorer(name: str, n_classes: int) -> Any:

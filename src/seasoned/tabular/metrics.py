@@ -63,7 +63,8 @@ class Metric:
 
     Attributes:
         metric: A name, a scikit-learn scorer, a function `f(y, predicted) -> number`, or a scorer function
-            `f(estimator, X, y) -> number`. Labels reach functions as the user's own.
+            `f(estimator, X, y) -> number`. Labels reach functions as the user's own, and the weights of the rows, where
+            `fit` or `score` was given some, as `sample_weight`, if the function takes it.
         positive: The label that f1, precision, recall, average_precision and the like are about, of a target with two
             classes; by default the one sorted last. A function of probabilities gets those of this class.
         greater_is_better: For a function: whether it grows with quality. By default that is found out, from what it
@@ -284,7 +285,8 @@ def _is_scorer(function: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):  # written in C: no scorer
         return False
     kinds = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    return sum(p.kind in kinds and p.default is inspect.Parameter.empty for p in parameters) == 3
+    needed = [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+    return len(needed) == 3 and "sample_weight" not in needed
 
 
 def _name(function: Any) -> str:
