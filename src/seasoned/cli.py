@@ -106,7 +106,7 @@ def fit(
     models: Annotated[
         str | None, typer.Option(help="Families to try, such as linear,lightgbm; all by default.")
     ] = None,
-    folds: Annotated[int | None, typer.Option(help="Cross-validation folds; by the number of rows by default.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Cross-validation folds; by rows and time by default.")] = None,
     ensemble: Annotated[int, typer.Option(help="Most models that predict together; 1 for the best alone.")] = 10,
     random_state: Annotated[
         int | None, typer.Option("--random-state", "--seed", help="A number for the same result again.")

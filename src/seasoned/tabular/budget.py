@@ -14,6 +14,8 @@ from seasoned.tabular.stopping import Stop
 
 __all__ = ["Budget"]
 
+_TRIAL_SHARE: Final = 0.25  # of the time limit
+_FIT_SHARE: Final = 0.75  # of a trial's time; the rest is for predictions
 _GROWTH: Final = 0.05  # of the memory; for what this process has yet to load, and the guard
 _LEAST: Final = 2**27  # bytes; below, a worker cannot even import what models need
 
@@ -44,6 +46,16 @@ class Budget:
     def remaining(self) -> float:
         """Seconds until the deadline, or until who asked to stop has waited long enough."""
         return min(self.deadline, self.stop.deadline) - time.monotonic()
+
+    @property
+    def trial_seconds(self) -> float:
+        """Seconds for one trial once a worker has started; one slow configuration cannot eat more."""
+        return _TRIAL_SHARE * self.seconds
+
+    @property
+    def fits_seconds(self) -> float | None:
+        """Seconds for the fits of all folds of a trial; None where the result must not depend on time."""
+        return _FIT_SHARE * self.trial_seconds if self.trials is None else None
 
     @property
     def trial_memory(self) -> int | None:

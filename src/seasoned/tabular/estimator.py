@@ -253,7 +253,8 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-le
             divided among the workers; a trial that takes more than its share is killed, and fails.
         workers: Trials at the same time; one a core by default, never more.
         validation: Number of folds, a scikit-learn splitter, or (train, validation) pairs of row indices. By default 5
-            stratified folds, 3 above 20,000 rows, one held-out fifth above 100,000.
+            stratified folds, 3 above 20,000 rows, one held-out fifth above 100,000; fewer where the time limit is
+            too short for a boosted model in each fold.
         experience: "default", "shipped" or None. Nothing is learned across tables yet, so all three start cold.
         search: Which families may be tried.
         random_state: An int for the same result again, a numpy Generator or RandomState, or None.
@@ -313,7 +314,8 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-lear
             divided among the workers; a trial that takes more than its share is killed, and fails.
         workers: Trials at the same time; one a core by default, never more.
         validation: Number of folds, a scikit-learn splitter, or (train, validation) pairs of row indices. By default 5
-            folds, 3 above 20,000 rows, one held-out fifth above 100,000.
+            folds, 3 above 20,000 rows, one held-out fifth above 100,000; fewer where the time limit is too short for
+            a boosted model in each fold.
         experience: "default", "shipped" or None. Nothing is learned across tables yet, so all three start cold.
         search: Which families may be tried.
         random_state: An int for the same result again, a numpy Generator or RandomState, or None.

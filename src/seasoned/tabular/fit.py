@@ -23,6 +23,7 @@ from seasoned.tabular.objective import CrossValidation, write_arrays
 from seasoned.tabular.runs import RunFolder, fingerprint
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
+from seasoned.tabular.starts import affordable_folds, first_configurations, is_hurried
 from seasoned.tabular.suspicions import warn_of_leaks
 from seasoned.tabular.validated import validated
 
@@ -70,24 +71,28 @@ def fit_table(
     canonical = schema.apply(frame)
     warn_of_leaks(canonical, target)
     validation = _materialised(settings["validation"])
+    size = (*frame.shape, len(target.classes) if target.task == "multiclass" else 1)
     key = fingerprint(canonical, target.values, _textual(settings, target.task, validation))
     about = {
         "rows": len(frame),
         "columns": frame.shape[1],
         "task": target.task,
         "seed": seed_of(settings["random_state"]),
+        "folds": affordable_folds(*size, budget.fits_seconds),
     }
     run = RunFolder.open(key, about, resume=resume)
     try:
         seed = int(run.about["seed"])
-        folds = make_folds(validation, frame, target, seed)
+        folds = make_folds(validation, frame, target, seed, default=int(run.about["folds"]))
         plan = _plan(canonical, schema, run.path, seed, budget)
         write_arrays(run.path, target.values, folds, {diet: plan.encode(canonical, diet) for diet in _DIETS})
         budget.check_memory()  # again, for now the table is there in all its forms
-        job = Job(target.task, len(target.classes), seed, categorical=plan.categorical)
+        fit_seconds = None if budget.fits_seconds is None else budget.fits_seconds / len(folds)
+        job = Job(target.task, len(target.classes), seed, categorical=plan.categorical, seconds=fit_seconds)
         own = {model.name: model for model in models if model.name not in MODELS}
         objective = CrossValidation(run.path, job, metric, own=tuple(own.values()))
-        found = search(objective, models, run.storage, budget)
+        starts = first_configurations(models, target.task, hurried=is_hurried(*size, job.seconds))
+        found = search(objective, models, starts, run.storage, budget)
         evidence = _evidence(objective, found.members)
     except InvalidInput:
         run.delete()  # nothing there could be resumed

@@ -20,15 +20,16 @@ __all__ = ["Fold", "make_folds"]
 Fold = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
 
-def make_folds(validation: Any, frame: pd.DataFrame, target: Target, seed: int) -> list[Fold]:
+def make_folds(validation: Any, frame: pd.DataFrame, target: Target, seed: int, default: int = 5) -> list[Fold]:
     """Row indices, a pair per fold.
 
     Args:
-        validation: None for a number of folds by size (5 up to 20,000 rows, 3 up to 100,000, else one held-out fifth);
-            an int for that many folds; a scikit-learn splitter; or (train, validation) pairs of row indices.
+        validation: None for the default; an int for that many folds; a scikit-learn splitter; or (train, validation)
+            pairs of row indices.
         frame: The rows, for splitters that look at them.
         target: The target; classes are kept in proportion.
         seed: Of the shuffle.
+        default: The default number of folds; 1 for one held-out fifth.
 
     Raises:
         InvalidInput: If the number is below 2 or above the number of rows, or a splitter gives nothing.
@@ -37,9 +38,9 @@ def make_folds(validation: Any, frame: pd.DataFrame, target: Target, seed: int) 
 
     rows = len(target.values)
     if validation is None:
-        if rows > 100_000:
+        if default == 1:
             return _holdout(target, seed)
-        validation = min(5 if rows <= 20_000 else 3, rows)
+        validation = min(default, rows)
     if isinstance(validation, int | np.integer):
         if not 2 <= validation <= rows:
             raise InvalidInput(f"validation is {validation}; with {rows} row(s) it must be from 2 to {rows}.")

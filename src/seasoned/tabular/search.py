@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import AllTrialsFailed
@@ -32,8 +32,6 @@ __all__ = ["Searched", "search"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_TRIAL_SHARE = 0.25  # of the time limit, plus a worker's start; one slow configuration cannot eat more
-_FIT_SHARE = 0.75  # of a trial's time, for the fits of its folds; the rest is for predictions
 _FIRST_SHARE = 0.5  # of the time limit; the first trials may need it, for without one there is no model at all
 _INITIAL = 3  # trials of a family, its default among them, before a model of it decides
 _WARM_UP = 2.0  # seconds a worker may need to start and import, until it is measured
@@ -48,22 +46,26 @@ class Searched:
     trials: tuple[dict[str, Any], ...]
 
 
-def search(objective: CrossValidation, models: Sequence[Model], storage: str, budget: Budget) -> Searched:
+def search(
+    objective: CrossValidation,
+    models: Sequence[Model],
+    starts: Sequence[Mapping[str, Any]],
+    storage: str,
+    budget: Budget,
+) -> Searched:
     """Tune all families together and fit the best configurations on all rows.
 
     Args:
         objective: Cross-validated loss of a configuration.
         models: The families, in order of cost.
+        starts: The configurations that are tried first, whatever they cost.
         storage: Where the study's events are kept; trials found there count.
         budget: Time, trials, workers and memory.
     """
-    if budget.trials is None:
-        objective.job = replace(objective.job, seconds=_FIT_SHARE * _TRIAL_SHARE * budget.seconds / objective.folds)
     space = joint_space(models, objective.job.task)
-    defaults = tuple({"model": {model.name: model.space(objective.job.task).default}} for model in models)
     timed = budget.trials is None
     inner = Bayes(initial=_INITIAL, explore=1)  # no trust region: it would refine what is only the folds' noise
-    sampler = Promising(inner, timed=timed, warm_start=WarmStart(configurations=defaults))
+    sampler = Promising(inner, timed=timed, warm_start=WarmStart(configurations=tuple(starts)))
     study = Study(space, sampler=sampler, storage=storage, name="search", seed=objective.job.seed)
     race, clock = Race(objective, live=timed), Clock(budget.deadline - budget.seconds)
     for trial in study.trials:  # those of a run that is resumed
@@ -71,8 +73,8 @@ def search(objective: CrossValidation, models: Sequence[Model], storage: str, bu
     with Early(objective, budget) as early, Watching(objective.metric, budget) as watching:
         callbacks = (early, race, clock, watching)
         try:
-            _run(study, objective, budget, len(defaults), callbacks)
-            race.close_defaults(study.trials[: len(defaults)])
+            _run(study, objective, budget, len(starts), callbacks)
+            race.close_defaults(study.trials[: len(starts)])
             _run(study, objective, budget, budget.trials, callbacks)
         except AllTrialsFailed as error:
             logger.warning("no model could be fitted, so the baseline predicts: %s", error)
@@ -100,7 +102,6 @@ def _run(
     """
     if budget.trials is not None and target is not None:
         target = min(target, budget.trials)
-    trial_seconds = _TRIAL_SHARE * budget.seconds
     while True:
         rows = [row_of(trial) for trial in study.trials]
         if target and sum(row["state"] in {"complete", "failed", "pruned"} for row in rows) >= target:
@@ -118,7 +119,7 @@ def _run(
             trials=target,
             time_limit=left,
             workers=budget.workers,
-            trial_time_limit=left if budget.trials else trial_seconds + max(warm_up, _WARM_UP),
+            trial_time_limit=left if budget.trials else budget.trial_seconds + max(warm_up, _WARM_UP),
             trial_memory=budget.trial_memory,
             callbacks=callbacks,
             progress=False,
@@ -135,7 +136,7 @@ def _reserve(objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budg
     warm_up = _warm_up(objective, rows[0], folds) if rows else _WARM_UP
     chosen = choose_members(objective, rows, budget)
     if not chosen:
-        return _CLOSING + 1.5 * warm_up + 1.1 * _TRIAL_SHARE * budget.seconds / max(folds - 1, 1), warm_up
+        return _CLOSING + 1.5 * warm_up + 1.1 * budget.trial_seconds / max(folds - 1, 1), warm_up
     fits = [foreseen(objective, row, folds) for row, _ in chosen]
     return _CLOSING + 1.5 * (warm_up + max(*fits, sum(fits) / budget.workers)), warm_up
 

@@ -24,7 +24,7 @@ class SearchSettings:
             `neighbours`, `mlp`, `xgboost` and `catboost`, and own ones as `CustomModel`; all of these that are
             installed if None. `adaptive_linear` and `tuned_mlp`, whose penalties are tuned by hypergradient while they
             train, take part when they are named.
-        folds: Number of cross-validation folds; by the number of rows if None. `validation=` of the estimator wins.
+        folds: Number of cross-validation folds; by rows and time limit if None. `validation=` of the estimator wins.
         ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
 
     Example:

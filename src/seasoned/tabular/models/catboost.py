@@ -13,6 +13,7 @@ from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models.catboost_check import check_model
 from seasoned.tabular.models.extras import require
+from seasoned.tabular.models.rounds import most_rounds, patience
 from seasoned.tabular.models.tree_check import forged
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CatBoost", "CatBooster"]
 
-_MOST_ROUNDS = 1000
-_PATIENCE = 50
 _LOSSES = {"binary": "Logloss", "multiclass": "MultiClass", "regression": "RMSE"}
 
 
@@ -65,7 +64,7 @@ class CatBooster:
     def fit(
         self, X: NDArray[np.float64], y: NDArray[Any], valid: tuple[Any, Any] | None, seconds: float | None
     ) -> None:
-        """Train; with validation rows, stop when their loss has not fallen for 50 rounds and keep the best round."""
+        """Train; with validation rows, stop when their loss falls no more (see `patience`) and keep the best round."""
         library = require("catboost")
         self.width = X.shape[1]
         parameters = dict(self.parameters)
@@ -74,7 +73,11 @@ class CatBooster:
             parameters["classes_count"] = len(self.seen)
         options: dict[str, Any] = {}
         if valid is not None and len(watched := self._known(*valid)[1]):
-            parameters |= {"od_type": "Iter", "od_wait": _PATIENCE, "use_best_model": True}
+            parameters |= {
+                "od_type": "Iter",
+                "od_wait": patience(self.parameters["learning_rate"]),
+                "use_best_model": True,
+            }
             options["eval_set"] = library.Pool(self._features(self._known(*valid)[0]), self._places(watched))
             if seconds is not None:
                 options["callbacks"] = [_StopAfter(time.monotonic() + seconds)]
@@ -165,7 +168,7 @@ class CatBoost:
         """Rounds are fixed where the configuration brings them, and stopped early otherwise."""
         settings = dict(config)
         parameters = {
-            "iterations": settings.pop("rounds", None) or _MOST_ROUNDS,
+            "iterations": settings.pop("rounds", None) or most_rounds(settings["learning_rate"]),
             **settings,
             "loss_function": _LOSSES[job.task],
             "bootstrap_type": "Bernoulli",

@@ -11,6 +11,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models.lightgbm_check import check_text, without_appendix
+from seasoned.tabular.models.rounds import most_rounds, patience
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Booster", "LightGBM"]
 
-_MOST_ROUNDS = 1000
-_PATIENCE = 50
 _OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
 
 
@@ -35,6 +34,7 @@ class Booster:
     Attributes:
         parameters: LightGBM's own parameters.
         rounds: Rounds to train, or the most when validation rows stop it early.
+        patience: Rounds without a lower validation loss after which it stops early.
         n_classes: Number of classes; 0 for regression.
         categorical: Columns that hold level codes.
         booster: The fitted `lightgbm.Booster`.
@@ -42,6 +42,7 @@ class Booster:
 
     parameters: dict[str, Any]
     rounds: int
+    patience: int
     n_classes: int
     categorical: tuple[int, ...] = ()
     booster: Any = None
@@ -54,12 +55,12 @@ class Booster:
     def fit(
         self, X: NDArray[np.float64], y: NDArray[Any], valid: tuple[Any, Any] | None, seconds: float | None
     ) -> None:
-        """Train; with validation rows, stop when their loss has not fallen for 50 rounds and keep the best round."""
+        """Train; with validation rows, stop when their loss falls no more (see `patience`) and keep the best round."""
         import lightgbm
 
         data = lightgbm.Dataset(X, y, categorical_feature=list(self.categorical), free_raw_data=True)
         watched = [] if valid is None else [lightgbm.Dataset(*valid, reference=data)]
-        stop: list[Any] = [lightgbm.early_stopping(_PATIENCE, verbose=False)] if watched else []
+        stop: list[Any] = [lightgbm.early_stopping(self.patience, verbose=False)] if watched else []
         if watched and seconds is not None:
             stop.append(_stop_after(seconds))
         self.booster = lightgbm.train(self.parameters, data, self.rounds, valid_sets=watched, callbacks=stop)
@@ -116,7 +117,8 @@ class LightGBM:
     def build(self, config: dict[str, Any], job: Job) -> Booster:
         """Rounds are fixed where the configuration brings them, and stopped early otherwise."""
         settings = dict(config)
-        rounds = settings.pop("rounds", None)
+        rate = settings["learning_rate"]
+        rounds = settings.pop("rounds", None) or most_rounds(rate)
         parameters = {
             **settings,
             "objective": _OBJECTIVES[job.task],
@@ -131,7 +133,7 @@ class LightGBM:
         }
         if job.task == "multiclass":
             parameters["num_class"] = job.n_classes
-        return Booster(parameters, rounds or _MOST_ROUNDS, job.n_classes, job.categorical)
+        return Booster(parameters, rounds, patience(rate), job.n_classes, job.categorical)
 
     def fit(
         self, estimator: Booster, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
@@ -161,4 +163,4 @@ class LightGBM:
             raise
         except (ValueError, lightgbm.basic.LightGBMError) as error:
             raise InvalidInput(f"the LightGBM model in the file cannot be read ({error}); get another copy.") from error
-        return Booster({}, booster.current_iteration(), n_classes, booster=booster)
+        return Booster({}, booster.current_iteration(), 0, n_classes, booster=booster)

@@ -11,6 +11,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models.extras import require
+from seasoned.tabular.models.rounds import most_rounds, patience
 from seasoned.tabular.models.xgboost_check import check_model
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["XGBoost", "XGBooster"]
 
-_MOST_ROUNDS = 1000
-_PATIENCE = 50
 _CELLS = 200_000  # of a matrix, for each thread; on small tables threads wait for each other longer than they work
 _OBJECTIVES = {"binary": "binary:logistic", "multiclass": "multi:softprob", "regression": "reg:squarederror"}
 
@@ -37,6 +36,7 @@ class XGBooster:
     Attributes:
         parameters: XGBoost's own parameters.
         rounds: Rounds to train, or the most when validation rows stop it early.
+        patience: Rounds without a lower validation loss after which it stops early.
         n_classes: Number of classes; 0 for regression.
         categorical: Columns that hold level codes.
         booster: The fitted `xgboost.Booster`, cut to the best round.
@@ -44,6 +44,7 @@ class XGBooster:
 
     parameters: dict[str, Any]
     rounds: int
+    patience: int
     n_classes: int
     categorical: tuple[int, ...] = ()
     booster: Any = None
@@ -56,7 +57,7 @@ class XGBooster:
     def fit(
         self, X: NDArray[np.float64], y: NDArray[Any], valid: tuple[Any, Any] | None, seconds: float | None
     ) -> None:
-        """Train; with validation rows, stop when their loss has not fallen for 50 rounds and keep the best round."""
+        """Train; with validation rows, stop when their loss falls no more (see `patience`) and keep the best round."""
         library = require("xgboost")
         columns = {"feature_types": self._types(X.shape[1]), "enable_categorical": True, "nthread": 1}
         data = library.QuantileDMatrix(X, y, max_bin=self.parameters["max_bin"], **columns)
@@ -64,7 +65,7 @@ class XGBooster:
         stop: list[Any] = []
         if valid is not None:
             watched = [(library.QuantileDMatrix(*valid, ref=data, **columns), "valid")]
-            stop = [library.callback.EarlyStopping(rounds=_PATIENCE, save_best=True)]
+            stop = [library.callback.EarlyStopping(rounds=self.patience, save_best=True)]
             if seconds is not None:
                 stop.append(_stop_after(seconds))
         threads = min(self.parameters["nthread"], 1 + X.size // _CELLS)  # more never change the trees
@@ -131,7 +132,8 @@ class XGBoost:
     def build(self, config: dict[str, Any], job: Job) -> XGBooster:
         """Rounds are fixed where the configuration brings them, and stopped early otherwise."""
         settings = dict(config)
-        rounds = settings.pop("rounds", None)
+        rate = settings["eta"]
+        rounds = settings.pop("rounds", None) or most_rounds(rate)
         parameters = {
             **settings,
             "objective": _OBJECTIVES[job.task],
@@ -143,7 +145,7 @@ class XGBoost:
         }
         if job.task == "multiclass":
             parameters["num_class"] = job.n_classes
-        return XGBooster(parameters, rounds or _MOST_ROUNDS, job.n_classes, job.categorical)
+        return XGBooster(parameters, rounds, patience(rate), job.n_classes, job.categorical)
 
     def fit(
         self, estimator: XGBooster, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
@@ -168,4 +170,4 @@ class XGBoost:
             booster = library.Booster(model_file=bytearray(data))
         except library.core.XGBoostError as error:
             raise InvalidInput(f"the XGBoost model in the file cannot be read ({error}); get another copy.") from error
-        return XGBooster({}, booster.num_boosted_rounds(), n_classes, booster=booster)
+        return XGBooster({}, booster.num_boosted_rounds(), 0, n_classes, booster=booster)

@@ -1,0 +1,76 @@
+"""What the search can afford: how many folds, and with which configurations of the families it starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seasoned.tabular.models.base import Model
+    from seasoned.tabular.target import Task
+
+__all__ = ["affordable_folds", "booster_seconds", "first_configurations", "is_hurried"]
+
+_MANY_ROWS: Final = 20_000  # above, 3 folds tell enough
+_VERY_MANY_ROWS: Final = 100_000  # above, one held-out part does
+_CELL: Final = 7e-9  # seconds a tree, row and column take in any of the boosters, on one of today's cores
+_OVERHEAD: Final = 10  # columns that a tree's own bookkeeping is worth
+_BRIEF: Final = 100  # rounds in which a hurried booster gets most of what there is
+_CALM: Final = 300  # rounds that the boosters' defaults often want
+_RATES: Final = {"lightgbm": "learning_rate", "xgboost": "eta", "catboost": "learning_rate"}
+_FASTER: Final = 4.0  # times the default learning rate, where there is no time for more rounds
+_HIGHEST: Final = 0.2  # learning rate that a default is raised to
+
+
+def booster_seconds(rows: int, columns: int, outputs: int, rounds: int) -> float:
+    """Seconds that a booster's fit takes, within a factor of two on tables above some thousand rows.
+
+    Args:
+        rows: Rows trained on.
+        columns: Columns of the matrix.
+        outputs: Trees of a round: one, or one per class if there are more than two.
+        rounds: Rounds.
+    """
+    return _CELL * rows * outputs * rounds * (columns + _OVERHEAD)
+
+
+def affordable_folds(rows: int, columns: int, outputs: int, seconds: float | None) -> int:
+    """Folds to validate by: 5, or 3 above 20,000 rows, or 1 held-out part above 100,000; fewer where time is short.
+
+    A booster that is stopped long before it has learned what there is loses more than fewer folds do.
+
+    Args:
+        rows: Rows of the table.
+        columns: Columns of the table.
+        outputs: Trees of a round.
+        seconds: Time for all fits of a trial; None where the result must not depend on time.
+    """
+    most = 5 if rows <= _MANY_ROWS else 3 if rows <= _VERY_MANY_ROWS else 1
+    if seconds is None:
+        return most
+    return next(
+        (
+            folds
+            for folds in (5, 3)
+            if folds <= most and folds * booster_seconds(rows, columns, outputs, _BRIEF) <= seconds
+        ),
+        1,
+    )
+
+
+def is_hurried(rows: int, columns: int, outputs: int, seconds: float | None) -> bool:
+    """Whether a booster with its default learning rate would be stopped by the time for one fit."""
+    return seconds is not None and booster_seconds(rows, columns, outputs, _CALM) > seconds
+
+
+def first_configurations(models: Sequence[Model], task: Task, *, hurried: bool) -> tuple[dict[str, Any], ...]:
+    """Each family's default, in order of cost; where time is short, boosters learn faster than by default."""
+    found = []
+    for model in models:
+        config = dict(model.space(task).default)
+        if hurried and model.name in _RATES:
+            rate = _RATES[model.name]
+            config[rate] = max(config[rate], min(_FASTER * config[rate], _HIGHEST))
+        found.append({"model": {model.name: config}})
+    return tuple(found)

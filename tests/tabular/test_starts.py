@@ -1,0 +1,80 @@
+"""What a search can afford: folds, and configurations to start with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seasoned import AutoClassifier, SearchSettings
+from seasoned.tabular.models.registry import MODELS, choose
+from seasoned.tabular.models.rounds import most_rounds, patience
+from seasoned.tabular.starts import affordable_folds, booster_seconds, first_configurations, is_hurried
+
+
+@pytest.mark.parametrize(("rows", "folds"), [(100, 5), (20_000, 5), (20_001, 3), (100_000, 3), (100_001, 1)])
+def test_folds_by_rows_where_time_plays_no_part(rows, folds):
+    assert affordable_folds(rows, 10, 1, None) == folds
+    assert affordable_folds(rows, 10, 1, 1e9) == folds
+
+
+def test_fewer_folds_where_time_is_short_and_never_more_with_less():
+    found = [affordable_folds(20_000, 16, 26, seconds) for seconds in (0.1, 10.0, 30.0, 100.0)]
+    assert found == sorted(found)
+    assert found[0] == 1
+    assert found[-1] == 5
+    assert set(found) <= {1, 3, 5}
+
+
+def test_what_folds_are_chosen_can_be_paid():
+    for seconds in np.geomspace(0.01, 1000, 40):
+        folds = affordable_folds(15_000, 30, 7, float(seconds))
+        assert folds == 1 or folds * booster_seconds(15_000, 30, 7, 100) <= seconds
+
+
+def test_hurried_boosters_start_with_a_higher_rate_that_their_space_holds():
+    assert is_hurried(20_000, 16, 26, 5.0)
+    assert not is_hurried(1_000, 16, 1, 5.0)
+    assert not is_hurried(10**7, 100, 100, None)
+    models = list(MODELS.values())
+    for task in ("binary", "multiclass", "regression"):
+        calm = first_configurations(models, task, hurried=False)
+        fast = first_configurations(models, task, hurried=True)
+        assert calm == tuple({"model": {model.name: dict(model.space(task).default)}} for model in models)
+        for model, before, after in zip(models, calm, fast, strict=True):
+            old, new = before["model"][model.name], after["model"][model.name]
+            changed = {key for key in old if old[key] != new[key]}
+            assert all(old[key] < new[key] <= 0.2 for key in changed)
+            assert bool(changed) == (model.name in {"lightgbm", "xgboost", "catboost"})
+            assert new.keys() == dict(model.space(task).default).keys()
+
+
+def test_the_fit_validates_by_what_it_can_afford(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    asked = []
+
+    def one(*sizes):
+        asked.append(sizes)
+        return 1
+
+    monkeypatch.setattr("seasoned.tabular.fit.affordable_folds", one)
+    rng = np.random.default_rng(0)
+    X, y = pd.DataFrame(rng.normal(size=(300, 4))), np.arange(300) % 3
+    search = SearchSettings(models=["linear"])
+    model = AutoClassifier(trials=2, search=search, experience=None, random_state=0).fit(X, y)
+    assert asked == [(300, 4, 3, None)]
+    assert len(model.fitted_.validated.truth) == 60
+
+
+def test_slow_boosters_may_take_more_rounds():
+    rates = np.geomspace(0.005, 0.3, 20)
+    assert [most_rounds(rate) for rate in rates] == sorted((most_rounds(rate) for rate in rates), reverse=True)
+    assert all(patience(rate) >= 20 for rate in rates)
+    assert most_rounds(0.005) == 5000
+    assert all(patience(rate) < most_rounds(rate) for rate in rates)
+
+
+def test_the_default_families_are_those_that_start():
+    assert [next(iter(start["model"])) for start in first_configurations(choose(None), "binary", hurried=True)] == [
+        model.name for model in choose(None)
+    ]
