@@ -58,7 +58,9 @@ def methods(steps: int, seed: int) -> dict[str, MetaLearner]:
         "meta_sgd": MetaSGD(training=dataclasses.replace(training, lr=0.004, schedule="cosine")),
         "first_order": MAML(first_order=True, training=training),
         "anil": ANIL(training=training),
-        "maml_plus_plus": MAMLPlusPlus(inner_steps=5, training=dataclasses.replace(training, schedule="cosine")),
+        "maml_plus_plus": MAMLPlusPlus(
+            inner_steps=5, training=dataclasses.replace(training, schedule="cosine", clip=10.0)
+        ),
         "reptile": Reptile(training=dataclasses.replace(training, optimizer="sgd", lr=0.1)),
         "imaml": IMAML(training=training),
     }

@@ -165,7 +165,7 @@ class MAMLPlusPlus(MetaLearner):
     L = sum_t v_t L^query(theta_t). The weights v begin equal and go over, in the first third of training, to the
     last step's alone. With `annealed_order`, inner gradients count as constants in the first sixth. The cosine schedule
     of the outer rate is `Training(schedule="cosine")`; batch norm by step is not needed, since ours uses the rows at
-    hand.
+    hand. One rate moves a whole layer, so a task that explodes can spoil all of them: train with `Training(clip=10.0)`.
 
     Args:
         inner_lr: First value of all rates.
