@@ -1,4 +1,9 @@
-"""Learned optimisers on 10-D random quadratics against tuned hand-made ones, on the same held-out problems."""
+"""Learned optimisers on 10-D random quadratics against tuned hand-made ones, on the same held-out problems.
+
+A hand-made optimiser has, for each number of steps, the rate that is best on 1,000 other problems, and that rate lies
+strictly inside its grid. The learned ones keep what is best on 256 validation problems. The 1,000 held-out problems are
+drawn once, the same for all; nothing is chosen on them.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +52,7 @@ def learners(steps: int, seed: int) -> dict[str, LearnedOptimizer]:
 
 
 def run(steps: int | None, seeds: int, records: Records, only: Iterable[str] | None = None) -> dict[str, Any]:
-    """Mean loss by method and steps; hand-made optimisers each at their best rate for each number of steps."""
+    """Mean loss by method and steps; hand-made optimisers at the rate best on other problems."""
     steps = 3000 if steps is None else steps
     result: dict[str, Any] = {}
     detail: dict[str, Any] = {}
@@ -69,16 +74,21 @@ def run(steps: int | None, seeds: int, records: Records, only: Iterable[str] | N
 
 
 def _by_hand(name: str) -> dict[str, Any]:
-    """A hand-made optimiser at every rate of its grid, on the problems that `evaluate(seed=0)` draws."""
-    keys = jax.random.split(jax.random.key(0x7E57), PROBLEMS)
+    """A hand-made optimiser at its best rate on other problems, on the problems that `evaluate(seed=0)` draws."""
     rates = RATES[name]
-    curves = np.stack([np.asarray(_curves(MAKE[name](rate), keys)).mean(axis=0) for rate in rates])
-    curves = np.where(np.isfinite(curves), curves, np.inf)
-    places = {look: int(curves[:, look].argmin()) for look in LOOKS}
+    others, test = (jax.random.split(jax.random.key(0x7E57 + seed), PROBLEMS) for seed in (1, 0))
+    chosen_on = np.stack([np.asarray(_curves(MAKE[name](rate), others)).mean(axis=0) for rate in rates])
+    chosen_on = np.where(np.isfinite(chosen_on), chosen_on, np.inf)
+    places = {look: int(chosen_on[:, look].argmin()) for look in LOOKS}
+    curves = {place: np.asarray(_curves(MAKE[name](rates[place]), test)) for place in set(places.values())}
     return {
-        "loss": {str(look): float(curves[place, look]) for look, place in places.items()},
+        "loss": {str(look): float(curves[place][:, look].mean()) for look, place in places.items()},
+        "median": {str(look): float(np.median(curves[place][:, look])) for look, place in places.items()},
         "best_rates": {str(look): rates[place] for look, place in places.items()},
         "best_is_inside_the_grid": all(0 < place < len(rates) - 1 for place in places.values()),
+        "grid": {
+            str(rate): [float(curve[look]) for look in LOOKS] for rate, curve in zip(rates, chosen_on, strict=True)
+        },
     }
 
 
