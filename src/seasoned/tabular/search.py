@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,15 @@ from seasoned.errors import AllTrialsFailed
 from seasoned.samplers.bayes import Bayes
 from seasoned.study import Study
 from seasoned.tabular.clock import Clock
+from seasoned.tabular.closing import Closing
 from seasoned.tabular.early import Early
 from seasoned.tabular.models.registry import joint_space
 from seasoned.tabular.race import Race
-from seasoned.tabular.refit import choose_members, config_of, fit_members, foreseen
+from seasoned.tabular.refit import choose_members, fit_members
+from seasoned.tabular.rows import row_of
 from seasoned.tabular.steering import Promising
 from seasoned.tabular.watching import Watching
-from seasoned.trials import WarmStart
+from seasoned.trials import TrialState, WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,10 +33,9 @@ __all__ = ["Searched", "search"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_FIRST_SHARE = 0.5  # of the time limit; the first trials may need it, for without one there is no model at all
 _INITIAL = 3  # trials of a family, its default among them, before a model of it decides
-_WARM_UP = 2.0  # seconds a worker may need to start and import, until it is measured
-_CLOSING = 0.5  # seconds kept for fetching the model and tidying up
+_WARM_UP = 2.0  # seconds that any trial gets beside its own, for its worker may be a fresh one
+_ENDED = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,12 @@ def search(
     for trial in study.trials:  # those of a run that is resumed
         race(study, trial)
     with Early(objective, budget) as early, Watching(objective.metric, budget) as watching:
-        callbacks = (early, race, clock, watching)
+        closing = Closing(objective, budget, study)
+        callbacks = (early, race, clock, watching, closing)
         try:
-            _run(study, objective, budget, len(starts), callbacks)
+            _run(study, objective, budget, closing, len(starts), callbacks)
             race.close_defaults(study.trials[: len(starts)])
-            _run(study, objective, budget, budget.trials, callbacks)
+            _run(study, objective, budget, closing, budget.trials, callbacks)
         except AllTrialsFailed as error:
             logger.warning("no model could be fitted, so the baseline predicts: %s", error)
         except KeyboardInterrupt:  # from a handler that is not ours
@@ -92,73 +93,29 @@ def _run(
     study: Study,
     objective: CrossValidation,
     budget: Budget,
+    closing: Closing,
     target: int | None,
     callbacks: Sequence[Callable[[Study, Trial], None]],
 ) -> None:
-    """Trials until there are `target` of them, or just the time for the last fits is left.
-
-    How long these fits take is not known at first, so time is kept for the slowest trial allowed; once there is a
-    best, what it does not need goes to more trials.
-    """
+    """Trials until there are `target` of them, or just the time for the last fits is left."""
     if budget.trials is not None and target is not None:
         target = min(target, budget.trials)
-    while True:
-        rows = [row_of(trial) for trial in study.trials]
-        if target and sum(row["state"] in {"complete", "failed", "pruned"} for row in rows) >= target:
-            return
-        reserve, warm_up = _reserve(objective, rows, budget)
-        left = budget.remaining - reserve
-        if not rows:  # a first model matters more than time for its last fit
-            left = max(left, min(_FIRST_SHARE * budget.seconds, budget.remaining))
-        if budget.stop():
-            return
-        if left <= 0.02 * budget.seconds:
-            break
-        study.optimize(
-            objective,
-            trials=target,
-            time_limit=left,
-            workers=budget.workers,
-            trial_time_limit=left if budget.trials else budget.trial_seconds + max(warm_up, _WARM_UP),
-            trial_memory=budget.trial_memory,
-            callbacks=callbacks,
-            progress=False,
-            stop=budget.stop,
-        )
-    if budget.trials:
+    ended = sum(trial.state in _ENDED for trial in study.trials)
+    if closing.due() or (target and ended >= target):
+        return
+    left = budget.remaining
+    study.optimize(
+        objective,
+        trials=target,
+        time_limit=left,
+        workers=budget.workers,
+        trial_time_limit=left if budget.trials else budget.trial_seconds + max(closing.warm_up, _WARM_UP),
+        trial_memory=budget.trial_memory,
+        callbacks=callbacks,
+        progress=False,
+        stop=closing.due,
+    )
+    ended = sum(trial.state in _ENDED for trial in study.trials)
+    if budget.trials and target and ended < target and not budget.stop():
         limit = budget.seconds
         logger.warning("the limit of %g s came before %d trials, so the result depends on it.", limit, budget.trials)
-
-
-def _reserve(objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budget: Budget) -> tuple[float, float]:
-    """Seconds to keep for fitting the members on all rows, and those that a fresh worker needs before it fits."""
-    folds = objective.folds
-    warm_up = _warm_up(objective, rows[0], folds) if rows else _WARM_UP
-    chosen = choose_members(objective, rows, budget)
-    if not chosen:
-        return _CLOSING + 1.5 * warm_up + 1.1 * budget.trial_seconds / max(folds - 1, 1), warm_up
-    fits = [foreseen(objective, row, folds) for row, _ in chosen]
-    return _CLOSING + 1.5 * (warm_up + max(*fits, sum(fits) / budget.workers)), warm_up
-
-
-def _warm_up(objective: CrossValidation, first: Mapping[str, Any], folds: int) -> float:
-    """Seconds that a fresh worker needs before it fits: what the first trial took beyond its fits."""
-    if first["state"] != "complete" or first["seconds"] is None:
-        return _WARM_UP
-    measured: float = first["seconds"] - folds * objective.record(config_of(first)).fit_seconds
-    return max(measured, 0.2)
-
-
-def row_of(trial: Any) -> dict[str, Any]:
-    """A trial as plain data for the leaderboard and the bundle."""
-    config: dict[str, Any] = json.loads(json.dumps(trial.config, default=dict))
-    ((model, settings),) = config["model"].items()
-    return {
-        "number": trial.number,
-        "model": model,
-        "state": "cut off" if trial.state == "running" else str(trial.state),
-        "loss": None if trial.value is None else float(trial.value),
-        "seconds": trial.seconds,
-        "error": trial.error,
-        "config": settings,
-    }

@@ -1,0 +1,80 @@
+"""When the search must end, so that the models that will predict are still fitted on all rows in time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.tabular.refit import choose_members, config_of, foreseen
+from seasoned.tabular.rows import row_of
+from seasoned.trials import TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from seasoned.study import Study
+    from seasoned.tabular.budget import Budget
+    from seasoned.tabular.objective import CrossValidation
+    from seasoned.trials import Trial
+
+__all__ = ["Closing"]
+
+_FIRST_SHARE: Final = 0.5  # of the time limit; the first trials may need it, for without one there is no model at all
+_WARM_UP: Final = 2.0  # seconds a worker may need to start and import, until it is measured
+_CLOSING: Final = 0.5  # seconds kept for fetching the models and tidying up
+_CAUTION: Final = 1.5  # times what the last fits should take
+_SPARING: Final = 20.0  # times the seconds that choosing the members took, until they are chosen again
+_NEAR: Final = 2.0  # reserves; when less is left, they are chosen again after a quarter of that
+
+
+class Closing:
+    """A callback of `Study.optimize`, and what that asks whether to stop.
+
+    What the last fits take changes with every trial that changes which models belong together. At first it is not
+    known at all, so time is kept for the slowest trial allowed.
+
+    Args:
+        objective: Whose trials they are.
+        budget: The time.
+        study: The study; its trials, where a run is resumed, count at once.
+    """
+
+    def __init__(self, objective: CrossValidation, budget: Budget, study: Study) -> None:
+        self._objective = objective
+        self._budget = budget
+        self._again = 0.0  # on `time.monotonic`'s clock: when choosing once more costs little of the time
+        self.warm_up = _WARM_UP
+        folds = max(objective.folds - 1, 1)
+        self._reserve = _CLOSING + _CAUTION * _WARM_UP + 1.1 * budget.trial_seconds / folds
+        self._known = False
+        if any(trial.state is TrialState.COMPLETE for trial in study.trials):
+            self._measure([row_of(trial) for trial in study.trials])
+
+    def __call__(self, study: Study, trial: Trial) -> None:
+        """A trial has finished."""
+        if trial.state is TrialState.COMPLETE and time.monotonic() >= self._again:
+            self._measure([row_of(found) for found in study.trials])
+
+    def due(self) -> bool:
+        """Whether to stop: somebody asked, or just the time for the last fits is left."""
+        kept = self._reserve if self._known else min(self._reserve, (1 - _FIRST_SHARE) * self._budget.seconds)
+        return self._budget.stop() or self._budget.remaining <= kept
+
+    def _measure(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        started = time.monotonic()
+        self.warm_up = self._measured_warm_up(rows)
+        chosen = choose_members(self._objective, rows, self._budget)
+        fits = [foreseen(self._objective, row, self._objective.folds) for row, _ in chosen]
+        self._reserve = _CLOSING + _CAUTION * (self.warm_up + max(*fits, sum(fits) / self._budget.workers, 0.0))
+        self._known = True
+        took = time.monotonic() - started
+        near = self._budget.remaining < _NEAR * self._reserve
+        self._again = time.monotonic() + (_SPARING / 4 if near else _SPARING) * took
+
+    def _measured_warm_up(self, rows: Sequence[Mapping[str, Any]]) -> float:
+        """Seconds that a fresh worker needs before it fits: what the first trial took beyond its fits."""
+        first = rows[0]
+        if first["state"] != "complete" or first["seconds"] is None:
+            return _WARM_UP
+        fits: float = self._objective.folds * self._objective.record(config_of(first)).fit_seconds
+        return max(float(first["seconds"]) - fits, 0.2)
