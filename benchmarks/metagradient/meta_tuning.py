@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,66 +19,80 @@ from seasoned.knowledge import tune_meta_learner
 from seasoned.knowledge.tuning import MetaValidation
 from seasoned.metagrad import MAML, Sinusoids, Training
 
+if TYPE_CHECKING:
+    from metagradient.records import Records
+    from seasoned.metagrad.learner import MetaLearner
+
 RATES = tuple(float(rate) for rate in np.geomspace(1e-3, 0.3, 15))
 STEPS = (1, 2, 3, 5, 8)
 TASKS = Sinusoids(shots=10, queries=10)
 TEST = {"count": 2000, "seed": 77}  # of `evaluate`; validation draws with seed 0
 
 
-def run(steps: int | None, seeds: int, trials: int = 30) -> dict[str, Any]:
-    """Test losses of the default, the grid's best, and the tuned learners, for each seed and their means."""
-    found = [_one(1000 if steps is None else steps, seed, trials) for seed in range(seeds)]
-    losses = [{name: part["test"] for name, part in one.items()} for one in found]
-    mean = {name: float(np.mean([one[name] for one in losses])) for name in losses[0]}
-    against_grid = [one["tuned"] / one["grid"] for one in losses]
-    summary = {**mean, "tuned_over_grid": float(np.mean(against_grid)), "trials": trials}
+def run(steps: int | None, seeds: int, trials: int, records: Records) -> dict[str, Any]:
+    """Losses of the default, the grid's best, and the tuned learners, for each seed and their means."""
+    steps = 1000 if steps is None else steps
+    found = [_one(steps, seed, trials, records) for seed in range(seeds)]
+    summary: dict[str, Any] = {"trials": trials, "meta_steps": steps}
+    for what in ("validation", "test"):
+        losses = {name: [one[name][what] for one in found] for name in found[0]}
+        summary[what] = {name: float(np.mean(values)) for name, values in losses.items()}
+        over = np.array(losses["tuned"]) / np.array(losses["grid"])
+        summary[f"{what}_tuned_over_grid"] = {"mean": float(over.mean()), "seeds": over.tolist()}
     print(summary, flush=True)
     return {"meta_tuning": summary, "meta_tuning_seeds": found}
 
 
-def _one(steps: int, seed: int, trials: int) -> dict[str, Any]:
+def _one(steps: int, seed: int, trials: int, records: Records) -> dict[str, Any]:
     training = Training(steps=steps, tasks=10, every=max(1, steps // 9), seed=seed)
     learner = MAML(inner_lr=0.01, inner_steps=1, training=training)
+    about = {"steps": steps, "seed": seed}
     space = Space(
         inner_lr=Float(RATES[0], RATES[-1], log=True, default=learner.inner_lr),
         inner_steps=Int(STEPS[0], STEPS[-1], log=True, default=learner.inner_steps),
     )
-    result: dict[str, Any] = {"default": {"test": _test(learner.fit(TASKS, progress=False))}}
+    result = {"default": records.keep({**about, "part": "default"}, partial(_trained, learner))}
     for name, where in (("tuned", space), ("all", None)):
-        start = time.process_time()
-        tuned = tune_meta_learner(learner, TASKS, space=where, trials=trials, seed=seed, progress=False)
-        states = [str(trial.state) for trial in tuned.study.trials]
-        result[name] = {
-            "test": _test(tuned.learner),
-            "validation": tuned.study.best.value,
-            "config": tuned.study.best.config,
-            "stopped_early": states.count("pruned"),
-            "cpu_seconds": time.process_time() - start,
-        }
-        print(seed, name, result[name], flush=True)
-    result["grid"] = _grid(learner)
-    print(seed, "grid", result["grid"], flush=True)
+        key = {**about, "part": name, "trials": trials}
+        result[name] = records.keep(key, partial(_tuned, learner, where, trials, seed))
+    cells = []
+    for rate in RATES:
+        for count in STEPS:
+            config = {"inner_lr": rate, "inner_steps": count}
+            cell = dataclasses.replace(learner, **config)
+            cells.append(records.keep({**about, "part": "grid", **config}, partial(_trained, cell)))
+    result["grid"] = min(cells, key=lambda cell: cell["validation"])  # the best on validation tasks
+    result["grid"] = {**result["grid"], "cpu_seconds": sum(cell["cpu_seconds"] for cell in cells)}
+    print(seed, result, flush=True)
     return result
 
 
-def _grid(learner: MAML) -> dict[str, Any]:
-    """Every combination trained in full; the best on the validation tasks, judged on the test tasks."""
-    start, seen = time.process_time(), []
-    for rate in RATES:
-        for count in STEPS:
-            trained = dataclasses.replace(learner, inner_lr=rate, inner_steps=count).fit(TASKS, progress=False)
-            judged = MetaValidation(lambda _config: learner, TASKS, TASKS).judged(trained)
-            seen.append((judged if np.isfinite(judged) else np.inf, rate, count, _test(trained)))
-    value, rate, count, test = min(seen)
-    seconds = time.process_time() - start
+def _tuned(learner: MAML, space: Space | None, trials: int, seed: int) -> dict[str, Any]:
+    start = time.process_time()
+    tuned = tune_meta_learner(learner, TASKS, space=space, trials=trials, seed=seed, progress=False)
+    states = [str(trial.state) for trial in tuned.study.trials]
     return {
-        "test": test,
-        "validation": value,
-        "config": {"inner_lr": rate, "inner_steps": count},
-        "cpu_seconds": seconds,
+        "test": _test(tuned.learner),
+        "validation": tuned.study.best.value,
+        "config": tuned.study.best.config,
+        "stopped_early": states.count("pruned"),
+        "cpu_seconds": time.process_time() - start,
     }
 
 
-def _test(learner: MAML) -> float:
+def _trained(learner: MAML) -> dict[str, Any]:
+    """One learner trained in full, judged on the validation tasks and the test tasks."""
+    start = time.process_time()
+    trained = learner.fit(TASKS, progress=False)
+    judged = MetaValidation(lambda _config: learner, TASKS, TASKS).judged(trained)
+    return {
+        "test": _test(trained),
+        "validation": judged if np.isfinite(judged) else float(np.finfo(float).max),
+        "config": {"inner_lr": learner.inner_lr, "inner_steps": learner.inner_steps},
+        "cpu_seconds": time.process_time() - start,
+    }
+
+
+def _test(learner: MetaLearner) -> float:
     steps = learner.trained_steps
     return float(learner.evaluate(TASKS, steps=[steps], **TEST)[steps].mean())

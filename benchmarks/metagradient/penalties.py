@@ -9,7 +9,9 @@ error for numbers. Tables: the first 20 of the folder's manifest by name, of at 
 from __future__ import annotations
 
 import json
+import time
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,23 +32,28 @@ from seasoned.tabular.target import read_target
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from metagradient.records import Records
+
 MOST_ROWS = 20_000
 TABLES = 20
 STEP = 0.25
 
 
-def run(folder: Path, splits: int, only: list[str] | None = None) -> dict[str, Any]:
+def run(folder: Path, splits: int, records: Records, only: list[str] | None = None) -> dict[str, Any]:
     """Losses of both on every table and split, the mean logarithm of their ratio, and Wilcoxon's test over tables."""
     entries = sorted(json.loads((folder / "manifest.json").read_text())["datasets"], key=lambda entry: entry["name"])
     entries = [entry for entry in entries if entry["n_rows"] <= MOST_ROWS]
     entries = entries[:TABLES] if only is None else [entry for entry in entries if entry["name"] in only]
+    found: dict[str, list[dict[str, float]]] = {entry["name"]: [] for entry in entries}
+    for split in range(splits):  # all tables once, then all again: what there is when it is cut off is balanced
+        for entry in entries:
+            key = {"table": entry["name"], "split": split}
+            found[entry["name"]].append(records.keep(key, partial(compare, folder, entry, split)))
     tables = {}
     for entry in entries:
-        with warnings.catch_warnings(), threadpool_limits(1):
-            warnings.simplefilter("ignore")  # of pandas and skrub about these tables' dates
-            pairs = [compare(folder, entry, split) for split in range(splits)]
-        ratios = [float(np.log(pair["own"] / pair["one"])) for pair in pairs]
-        tables[entry["name"]] = {"task": entry["task"], "mean_log_ratio": float(np.mean(ratios)), "splits": pairs}
+        ratios = [float(np.log(pair["own"] / pair["one"])) for pair in found[entry["name"]]]
+        part = {"task": entry["task"], "mean_log_ratio": float(np.mean(ratios)), "splits": found[entry["name"]]}
+        tables[entry["name"]] = part
         print(entry["name"], f"{100 * np.mean(ratios):+.3f}%", np.round(100 * np.array(ratios), 2), flush=True)
     return {"penalties": summary(tables), "penalties_tables": tables}
 
@@ -66,6 +73,15 @@ def summary(tables: dict[str, Any]) -> dict[str, Any]:
 
 def compare(folder: Path, entry: dict[str, Any], split: int) -> dict[str, float]:
     """Held-out losses of one split: `one` penalty, and `own` ones."""
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore")  # of pandas and skrub about these tables' dates
+        start = time.process_time()
+        found = _compare(folder, entry, split)
+    print(entry["name"], split, found, f"{time.process_time() - start:.0f} s", flush=True)
+    return found
+
+
+def _compare(folder: Path, entry: dict[str, Any], split: int) -> dict[str, float]:
     frame = pd.read_parquet(folder / entry["file"])
     regression = entry["task"] == "regression"
     target = read_target(frame[entry["target"]], "regression" if regression else "classification")
