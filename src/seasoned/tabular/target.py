@@ -69,8 +69,15 @@ def infer_task(y: Any) -> Literal["classification", "regression"]:
     return "classification" if few and bool((numbers == np.round(numbers)).all()) else "regression"
 
 
-def read_target(y: Any, task: Literal["classification", "regression"]) -> Target:
+def read_target(
+    y: Any, task: Literal["classification", "regression"], counted: NDArray[np.bool_] | None = None
+) -> Target:
     """Check a target and turn it into numbers; rows without one are left out, with a logged note.
+
+    Args:
+        y: The target, a value a row.
+        task: Whether it is classes or a number.
+        counted: Which rows count; others are left out as well.
 
     Raises:
         InvalidInput: If it is empty, all missing, of one class, infinite, or no number where one is needed.
@@ -82,7 +89,7 @@ def read_target(y: Any, task: Literal["classification", "regression"]) -> Target
     if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
         warnings.warn(_COLUMN, DataConversionWarning, stacklevel=4)
     series = to_series(y)
-    kept = series.notna().to_numpy(dtype=np.bool_)
+    kept = series.notna().to_numpy(dtype=np.bool_, copy=True)
     if not len(series):
         raise InvalidInput(
             "the target has 0 rows (0 sample(s)); a minimum of 2 is required, so pass a table with rows."
@@ -91,6 +98,10 @@ def read_target(y: Any, task: Literal["classification", "regression"]) -> Target
         raise InvalidInput(f"all {len(series)} values of the target are missing; choose another target column.")
     if not kept.all():
         logger.warning("%d of %d rows have no target and are left out.", int((~kept).sum()), len(series))
+    if counted is not None and len(counted) == len(kept):  # other lengths are the caller's to refuse
+        kept &= counted
+        if not kept.any():
+            raise InvalidInput("no row has both a target and a sample_weight above 0; give such rows.")
     present = series[kept]
     if present.dtype.kind == "c" or any(isinstance(value, complex | np.complexfloating) for value in present.head()):
         raise InvalidInput("the target is complex; pass its real part, its imaginary part or its size.")
