@@ -1,0 +1,125 @@
+"""What stands beside features and target, a value a row: how much each row counts, and which rows belong together."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.tables import to_series
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["Roles", "read_roles", "read_weights"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_RATIO: Final = 1e12  # of the largest weight to the smallest; beyond, single precision knows the largest rows only
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Roles:
+    """The roles of the rows that `fit` was given.
+
+    Attributes:
+        weights: How much each row counts, shape (n,), not negative; None if all count the same.
+        groups: Which rows belong together, as codes from 0, shape (n,); None if none do.
+    """
+
+    weights: NDArray[np.float64] | None = None
+    groups: NDArray[np.int64] | None = None
+
+    @property
+    def counted(self) -> NDArray[np.bool_] | None:
+        """Which rows count at all; None if all do."""
+        return None if self.weights is None else self.weights > 0
+
+    def of(self, kept: NDArray[np.bool_]) -> Roles:
+        """Those of the rows that are kept."""
+        return Roles(
+            None if self.weights is None else self.weights[kept],
+            None if self.groups is None else np.unique(self.groups[kept], return_inverse=True)[1],
+        )
+
+
+def read_roles(sample_weight: Any, groups: Any, rows: int) -> Roles:
+    """Check what `fit` was told beside features and target; rows of weight 0 are named in the log.
+
+    Raises:
+        InvalidInput: If a role has another number of rows, is missing somewhere, or weights are negative, infinite or
+            all 0.
+
+    Example:
+        >>> read_roles([1, 2, 0], None, 3).weights
+        array([1., 2., 0.])
+    """
+    weights = None if sample_weight is None else read_weights(sample_weight, rows)
+    if weights is not None and not weights.all():
+        logger.warning("%d of %d rows have the weight 0 and are left out.", int((weights == 0).sum()), rows)
+    return Roles(weights, None if groups is None else _read_groups(groups, rows))
+
+
+def read_weights(sample_weight: Any, rows: int) -> NDArray[np.float64]:
+    """Weights as numbers, shape (rows,).
+
+    Raises:
+        InvalidInput: As `read_roles`.
+    """
+    series = _one_a_row(sample_weight, "sample_weight", rows)
+    if series.isna().any():
+        raise InvalidInput(
+            f"sample_weight is missing (NaN) for {int(series.isna().sum())} of {rows} rows; pass a number for each, 0 "
+            "for what is to be left out."
+        )
+    try:
+        weights = series.to_numpy(dtype=np.float64)
+    except (ArithmeticError, TypeError, ValueError):
+        example = next((value for value in series if not isinstance(value, int | float)), series.iloc[0])
+        raise InvalidInput(f"sample_weight holds {example!r}, which is no number; pass numbers of 0 or more.") from None
+    if (weights < 0).any():
+        raise InvalidInput(f"sample_weight goes down to {weights.min():g}; pass numbers of 0 or more.")
+    if not weights.any():
+        raise InvalidInput("sample_weight is zero for all rows; give those that count a number above 0.")
+    largest, smallest = float(weights.max()), float(weights[weights > 0].min())
+    if not largest <= _RATIO * smallest:
+        raise InvalidInput(
+            f"sample_weight goes from {smallest:g} to {largest:g}, so that only the heaviest rows would count; cut off "
+            f"what is beyond {_RATIO:g} times the smallest."
+        )
+    scaled: NDArray[np.float64] = weights / largest
+    return scaled
+
+
+def _read_groups(groups: Any, rows: int) -> NDArray[np.int64]:
+    import pandas as pd
+
+    series = _one_a_row(groups, "groups", rows)
+    if series.isna().any():
+        raise InvalidInput(
+            f"groups is missing for {int(series.isna().sum())} of {rows} rows; name one for each, of its own where a "
+            "row belongs to no other."
+        )
+    try:
+        codes, _ = pd.factorize(series)
+    except TypeError:
+        raise InvalidInput(
+            f"groups holds {series.iloc[0]!r}, which names no group; pass a number or text a row."
+        ) from None
+    return codes.astype(np.int64)
+
+
+def _one_a_row(values: Any, name: str, rows: int) -> pd.Series[Any]:
+    if isinstance(values, str):
+        raise InvalidInput(f"{name} is {values!r}; pass a value a row, such as X[{values!r}].")
+    try:
+        series = to_series(values)
+    except InvalidInput as error:
+        raise InvalidInput(f"{name} holds no values as they are needed ({error}); pass one a row.") from error
+    if len(series) != rows:
+        raise InvalidInput(f"{name} has {len(series)} values and X has {rows} rows; pass one a row.")
+    return series

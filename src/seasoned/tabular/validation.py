@@ -1,0 +1,138 @@
+"""The user's declaration of validation, as folds of the rows at hand."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.time_folds import forward_folds, read_times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.folds import Fold
+    from seasoned.tabular.roles import Roles
+    from seasoned.tabular.target import Target
+
+__all__ = ["declared_folds"]
+
+
+def declared_folds(
+    validation: Any, folds: int | None, frame: pd.DataFrame, target: Target, roles: Roles, *, default: int = 5
+) -> int | list[Fold] | None:
+    """What decides which rows validate which model: folds, or only their number where rows are free to go anywhere.
+
+    Args:
+        validation: None; a number of folds; the name of the column that tells the time; a scikit-learn splitter, which
+            is given the groups; or (train, validation) pairs of row indices or masks.
+        folds: Number of folds where `validation` does not say; the default if None.
+        frame: The rows that have a target.
+        target: Their target, and which of the rows given they are.
+        roles: Their groups. With groups and a number of folds, a group is never on both sides of a fold.
+        default: The default number of folds; 1 for one held-out part.
+
+    Raises:
+        InvalidInput: If a declaration does not fit the rows.
+    """
+    count = folds if validation is None else validation
+    if isinstance(validation, str):
+        return forward_folds(read_times(frame, validation), folds or default)
+    if hasattr(validation, "split"):
+        return _split(validation, frame, target, roles)
+    if count is None or isinstance(count, int | np.integer):
+        if roles.groups is None:
+            return None if count is None else int(count)
+        return _group_folds(None if count is None else int(count), default, frame, target, roles)
+    return _pairs(validation, target.kept)
+
+
+def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: Target, roles: Roles) -> list[Fold]:
+    """Folds of whole groups, of classes in proportion as far as groups allow."""
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+    assert roles.groups is not None, "the caller has looked"
+    groups = int(roles.groups.max()) + 1
+    if groups < 2:
+        raise InvalidInput("groups holds one group only, so nothing is left to validate on; leave groups out.")
+    if count is not None and not 2 <= count <= groups:
+        raise InvalidInput(f"validation is {count}; with {groups} groups it must be from 2 to {groups}.")
+    holdout = count is None and default == 1  # one fifth of the groups
+    splits = count or min(5 if holdout else default, groups)
+    kinds = [GroupKFold] if target.task == "regression" else [StratifiedGroupKFold, GroupKFold]
+    for kind in kinds:
+        try:
+            found = _split(kind(splits), frame, target, roles)
+        except InvalidInput:  # no class fills every fold, or a fold stays empty: proportions cannot be kept
+            continue
+        return found[:1] if holdout else found
+    raise InvalidInput(f"the {groups} groups cannot be dealt to {splits} folds; pass a smaller number as validation.")
+
+
+def _split(splitter: Any, frame: pd.DataFrame, target: Target, roles: Roles) -> list[Fold]:
+    given = (frame, target.values) if roles.groups is None else (frame, target.values, roles.groups)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")  # rare classes are scored as they come
+        try:
+            found = [_rows(pair, len(frame)) for pair in splitter.split(*given)]
+        except InvalidInput:
+            raise
+        except (ValueError, TypeError) as error:
+            reason = " ".join(str(error).split()).rstrip(".")
+            hint = "pass groups= to fit" if "groups" in reason and roles.groups is None else "use another"
+            raise InvalidInput(f"{type(splitter).__name__} cannot split these rows ({reason}); {hint}.") from error
+    return _checked(found)
+
+
+def _pairs(validation: Any, kept: NDArray[np.bool_]) -> list[Fold]:
+    """Pairs that name rows as `fit` was given them, of which those without a target are left out."""
+    place = np.where(kept, np.cumsum(kept) - 1, -1)
+    try:
+        pairs = [_rows(pair, len(kept)) for pair in validation]
+    except TypeError:
+        raise InvalidInput(
+            f"validation is {validation!r}; pass a number of folds, a scikit-learn splitter, the name of the column "
+            "that tells the time, or (train, validation) pairs of row indices."
+        ) from None
+    return _checked([(place[train][kept[train]], place[valid][kept[valid]]) for train, valid in pairs])
+
+
+def _rows(pair: Iterable[Any], rows: int) -> Fold:
+    """Two arrays of row indices."""
+    train, valid = (_indices(part, rows) for part in pair)
+    return train, valid
+
+
+def _indices(part: Any, rows: int) -> NDArray[np.int64]:
+    found = np.asarray(part)
+    if found.dtype == bool and found.shape == (rows,):
+        return np.flatnonzero(found)
+    if found.ndim != 1 or (found.dtype.kind not in "iu" and found.size):
+        raise InvalidInput(
+            f"validation holds {type(part).__name__} of type {found.dtype} and shape {found.shape}; pass (train, "
+            f"validation) pairs of row indices, or of masks of {rows} rows."
+        )
+    if found.size and not 0 <= found.min() <= found.max() < rows:
+        raise InvalidInput(
+            f"validation names rows from {found.min()} to {found.max()}, beyond the {rows} of this table; make the "
+            "folds from the same rows."
+        )
+    return found.astype(np.int64)
+
+
+def _checked(folds: list[Fold]) -> list[Fold]:
+    if not folds or any(not len(train) or not len(valid) for train, valid in folds):
+        raise InvalidInput("validation gives an empty fold; use fewer folds or another splitter.")
+    for train, valid in folds:
+        shared = np.intersect1d(train, valid)
+        if len(shared):
+            raise InvalidInput(
+                f"validation has the row {shared[0]} both to train on and to validate on; keep them apart, for a model "
+                "would be judged on what it has seen."
+            )
+    return folds

@@ -1,0 +1,196 @@
+"""What `validation=` may be, beside the columns, and that the folds obey it."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, TimeSeriesSplit
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.roles import Roles, read_roles, read_weights
+from seasoned.tabular.target import read_target
+from seasoned.tabular.time_folds import forward_folds, read_times
+from seasoned.tabular.validation import declared_folds
+
+ROWS = 30
+
+
+def declared(validation, groups=None, folds=None, y=None, default=5, **columns):
+    frame = pd.DataFrame({"a": np.arange(ROWS), **columns})
+    target = read_target(np.arange(float(ROWS)) if y is None else y, "regression" if y is None else "classification")
+    roles = read_roles(None, groups, ROWS)
+    return declared_folds(validation, folds, frame[target.kept], target, roles.of(target.kept), default=default)
+
+
+def test_a_number_is_left_to_the_shuffle():
+    assert declared(None) is None
+    assert declared(None, folds=4) == 4
+    assert declared(3, folds=4) == 3
+
+
+@given(st.lists(st.integers(0, 8), min_size=2, max_size=60), st.integers(1, 6))
+def test_forward_chaining(times, count):
+    times = np.array(times)
+    if len(set(times)) == 1:
+        with pytest.raises(InvalidInput, match="same time"):
+            forward_folds(times, count)
+        return
+    folds = forward_folds(times, count)
+    assert 1 <= len(folds) <= count
+    assert folds[-1][1].tolist() == sorted(folds[-1][1])
+    for train, valid in folds:
+        assert len(train)
+        assert times[train].max() < times[valid].min(), "rows of one time stay together, and the later ones validate"
+    for (_, valid), (train, _) in itertools.pairwise(folds):
+        assert set(valid) <= set(train)
+    assert len(folds[-1][0]) + len(folds[-1][1]) == len(times)
+
+
+def test_forward_chaining_has_even_blocks():
+    sizes = [(len(train), len(valid)) for train, valid in forward_folds(np.arange(30)[::-1], 5)]
+    assert sizes == [(5, 5), (10, 5), (15, 5), (20, 5), (25, 5)]
+    ((train, valid),) = forward_folds(np.arange(30), 1)
+    assert (len(train), len(valid)) == (24, 6)
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        pd.date_range("2020", periods=ROWS)[::-1],
+        pd.date_range("2020", periods=ROWS).strftime("%d.%m.%Y")[::-1],
+        pd.date_range("2020", periods=ROWS, tz="Europe/Berlin")[::-1],
+        -np.arange(ROWS),
+        [f"{-row},5" for row in range(ROWS)],
+    ],
+)
+def test_a_column_tells_the_time(days):
+    folds = declared("day", folds=2, day=days)
+    assert folds[0][1].tolist() == list(range(10, 20))
+    assert folds[1][1].tolist() == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("validation", "columns", "sentence"),
+    [
+        ("dya", {"day": range(ROWS)}, "did you mean 'day'"),
+        ("year", {}, "pass one of a ..."),
+        ("b", {"b": ["u", "v"] * 15}, "pass groups=X\\['b'\\] to fit"),
+        ("b", {"b": [1.0, None] * 15}, "missing in 15 of 30 rows"),
+        ("b", {"b": [1.0] * ROWS}, "all rows have the same time"),
+    ],
+)
+def test_times_that_break_a_rule(validation, columns, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        declared(validation, **columns)
+
+
+@pytest.mark.parametrize("y", [None, ["u", "v", "w"] * 10, ["u"] * 29 + ["v"]])
+def test_groups_stay_together(y):
+    groups = np.arange(ROWS) % 7
+    for folds in (declared(None, groups, y=y), declared(3, groups, y=y), declared(LeaveOneGroupOut(), groups, y=y)):
+        assert len(folds) in {3, 5, 7}
+        for train, valid in folds:
+            assert not set(groups[train]) & set(groups[valid])
+        assert sorted(np.concatenate([valid for _, valid in folds])) == list(range(ROWS))
+    assert len(declared(None, [f"g{k}" for k in range(ROWS)])) == 5, "a group a row"
+    assert len(declared(None, np.arange(ROWS) // 15)) == 2, "no more folds than groups"
+    assert len(declared(None, groups, default=1)) == 1
+    assert len(declared(None, groups, folds=3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("validation", "groups", "sentence"),
+    [
+        (None, [1] * ROWS, "one group only"),
+        (5, [1, 2, 3] * 10, "validation is 5; with 3 groups it must be from 2 to 3"),
+        (None, [1, 2], "groups has 2 values and X has 30 rows"),
+        (None, [1, None] * 15, "groups is missing for 15 of 30 rows"),
+        (None, "customer", "such as X\\['customer'\\]"),
+        (None, [{}] * ROWS, "names no group"),
+        (None, np.ones((ROWS, 2)), "pass one a row"),
+        (GroupKFold(3), None, "pass groups= to fit"),
+        (GroupKFold(6), [1, 2, 3] * 10, "GroupKFold cannot split these rows"),
+        (KFold(40), None, "KFold cannot split these rows"),
+        (0.2, None, "validation is 0.2; pass a number of folds"),
+        ([], None, "empty fold"),
+        ([([], [1])], None, "empty fold"),
+        ([([0, 1], [1, 2])], None, "the row 1 both"),
+        ([([0, 1], [30])], None, "from 30 to 30, beyond the 30"),
+        ([([0, 1], [-1])], None, "from -1 to -1"),
+        ([([0.5], [1])], None, "pairs of row indices"),
+        ([[0, 1], [2, 3]], None, "pairs of row indices"),
+    ],
+)
+def test_declarations_that_break_a_rule(validation, groups, sentence):
+    with pytest.raises(InvalidInput, match=sentence) as error:
+        declared(validation, groups)
+    assert str(error.value).endswith(".")
+
+
+def test_splitters_and_holdouts():
+    assert len(declared(TimeSeriesSplit(3))) == 3
+    ((train, valid),) = declared([(range(20), range(20, 30))])
+    assert (train.tolist(), valid.tolist()) == (list(range(20)), list(range(20, 30)))
+    mask = np.arange(ROWS) % 3 == 0
+    ((train, valid),) = declared([(~mask, mask)])
+    assert set(valid) == set(range(0, 30, 3))
+    assert not set(train) & set(valid)
+
+
+def test_pairs_name_the_rows_that_fit_was_given():
+    """Rows without a target are left out, and what the pairs call row 20 is another row of those that remain."""
+    y = np.arange(float(ROWS))
+    y[:5] = np.nan
+    frame, target = pd.DataFrame({"a": np.arange(ROWS)}), read_target(y, "regression")
+    ((train, valid),) = declared_folds([(range(20), range(20, 30))], None, frame[target.kept], target, Roles())
+    np.testing.assert_array_equal(target.values[train], np.arange(5.0, 20.0))
+    np.testing.assert_array_equal(target.values[valid], np.arange(20.0, 30.0))
+
+
+@pytest.mark.parametrize(
+    ("weights", "sentence"),
+    [
+        ([1.0, -2.0, 1.0], "goes down to -2"),
+        ([1.0, np.nan, 1.0], "missing \\(NaN\\) for 1 of 3"),
+        ([1.0, np.inf, 1.0], "goes from 1 to inf"),
+        ([1e-300, 1.0, 1e300], "cut off"),
+        ([0.0, 0.0, 0.0], "zero for all rows"),
+        ([1.0, 2.0], "has 2 values and X has 3 rows"),
+        (["a", 1, 2], "'a', which is no number"),
+        ("weight", "X\\['weight'\\]"),
+        (np.ones((3, 2)), "pass one a row"),
+    ],
+)
+def test_weights_that_break_a_rule(weights, sentence):
+    with pytest.raises(InvalidInput, match=sentence) as error:
+        read_weights(weights, 3)
+    assert str(error.value).endswith(".")
+
+
+def test_weights_of_all_kinds_are_read(caplog):
+    for weights in ([1, 2, 0], np.array([1.0, 2.0, 0.0]), pd.Series([1, 2, 0]), pd.array([1, 2, 0], dtype="Int64")):
+        roles = read_roles(weights, None, 3)
+        np.testing.assert_array_equal(roles.weights, [0.5, 1.0, 0.0])
+        np.testing.assert_array_equal(roles.counted, [True, True, False])
+    assert "1 of 3 rows have the weight 0" in caplog.text
+    target = read_target(["a", "b", "c"], "classification", roles.counted)
+    assert target.classes.tolist() == ["a", "b"]
+    assert roles.of(target.kept).weights.tolist() == [0.5, 1.0]
+    with pytest.raises(InvalidInput, match="both a target and a sample_weight"):
+        read_target([None, None, "c"], "classification", roles.counted)
+
+
+def test_groups_of_the_rows_kept_are_numbered_anew():
+    roles = Roles(None, np.array([0, 1, 2, 2])).of(np.array([False, True, True, True]))
+    assert roles.groups.tolist() == [0, 1, 1]
+
+
+def test_times_are_numbers_or_dates():
+    frame = pd.DataFrame({"n": [3, 1], "d": pd.to_datetime(["2021", "2020"])})
+    assert read_times(frame, "n").tolist() == [3.0, 1.0]
+    assert read_times(frame, "d").dtype.kind == "M"
