@@ -16,7 +16,7 @@ import numpy as np
 from seasoned.errors import Pruned
 from seasoned.execution.resources import cpu_count
 from seasoned.tabular.models.base import Job, predict
-from seasoned.tabular.models.registry import BASELINE, find
+from seasoned.tabular.models.registry import BASELINE, find, takes_weights
 from seasoned.tabular.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = ["CrossValidation", "TrialRecord", "write_arrays"]
 
 _FOLDS = "folds.npz"
 _BAR = "bar.json"
+_WEIGHTS = "weights.npy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,17 @@ class TrialRecord:
     first_loss: float | None = None
 
 
-def write_arrays(folder: Path, y: NDArray[Any], folds: list[Fold], matrices: Mapping[str, NDArray[np.float64]]) -> None:
-    """Store what the objective reads: target, folds, and one matrix per diet."""
+def write_arrays(
+    folder: Path,
+    y: NDArray[Any],
+    folds: list[Fold],
+    matrices: Mapping[str, NDArray[np.float64]],
+    weights: NDArray[np.float64] | None = None,
+) -> None:
+    """Store what the objective reads: target, folds, one matrix per diet, and how much each row counts."""
     np.save(folder / "y.npy", y)
+    if weights is not None:
+        np.save(folder / _WEIGHTS, weights)
     pairs: dict[str, Any] = {
         f"{part}{index}": rows for index, fold in enumerate(folds) for part, rows in zip("tv", fold, strict=True)
     }
@@ -108,22 +117,28 @@ class CrossValidation:
             estimator = model.build(dict(settings), job)
             start = time.perf_counter()
             with _quiet():
-                taken = model.fit(estimator, (X[train], y[train]), (X[valid], y[valid]), job.seconds)
+                taken = model.fit(
+                    estimator,
+                    (X[train], y[train]),
+                    (X[valid], y[valid]),
+                    job.seconds,
+                    **self._weigh(model, train, valid),
+                )
             seconds.append(time.perf_counter() - start)
             predicted[valid] = predict(estimator, X[valid], job.n_classes)
             rounds += [] if taken is None else [taken]
             if len(seconds) == 1:
-                first_loss = self._first_loss(y[valid], predicted[valid])
+                first_loss = self._first_loss(valid, predicted[valid])
         known = ~np.isnan(predicted).reshape(len(y), -1).any(axis=1)  # a time split leaves the first rows unpredicted
         mean_rounds = round(float(np.mean(rounds))) if rounds else None
         record = {"rounds": mean_rounds, "fit_seconds": float(np.mean(seconds)), "first_loss": first_loss}
         RunFolder(self.folder).write_json(_record_name(config), record)
         np.save(self._predictions_path(config), predicted.astype(np.float32))
-        return self.metric.loss(y[known], predicted[known])
+        return self.metric.loss(y[known], predicted[known], self._weights_of(known))
 
-    def _first_loss(self, y: NDArray[Any], predicted: NDArray[np.float64]) -> float | None:
+    def _first_loss(self, valid: NDArray[np.int64], predicted: NDArray[np.float64]) -> float | None:
         """The first fold's loss, if it is below the bar."""
-        loss = _loss_or_none(self.metric, y, predicted)
+        loss = self._loss_or_none(valid, predicted)
         bar = RunFolder(self.folder).read_json(_BAR)
         if loss is not None and bar is not None and loss > bar and len(self._folds()) > 1:
             shown, bar = self.metric.score(loss), self.metric.score(bar)
@@ -150,8 +165,8 @@ class CrossValidation:
         (train, valid), *_ = self._folds()
         X, y = np.zeros((len(self._target()), 1)), self._target()
         estimator = BASELINE.build({}, self.job)
-        BASELINE.fit(estimator, (X[train], y[train]), None)
-        return _loss_or_none(self.metric, y[valid], predict(estimator, X[valid], self.job.n_classes))
+        BASELINE.fit(estimator, (X[train], y[train]), None, **self._weigh(BASELINE, train))
+        return self._loss_or_none(valid, predict(estimator, X[valid], self.job.n_classes))
 
     def record(self, config: Mapping[str, Any]) -> TrialRecord:
         """What the trial of this configuration left."""
@@ -164,7 +179,8 @@ class CrossValidation:
         model = self._model(name)
         estimator = model.build(model.with_rounds(dict(settings), self.record(config).rounds), self._job())
         with _quiet():
-            model.fit(estimator, (np.array(self._matrix(model.diet)), self._target()), None)
+            rows = np.arange(len(self._target()))
+            model.fit(estimator, (np.array(self._matrix(model.diet)), self._target()), None, **self._weigh(model, rows))
         return estimator
 
     def out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.float32] | None:
@@ -179,6 +195,36 @@ class CrossValidation:
     def target(self) -> NDArray[Any]:
         """Class codes or numbers, shape (n,)."""
         return self._target()
+
+    def weights(self) -> NDArray[np.float64] | None:
+        """How much each row counts, shape (n,), above 0; None if all count the same."""
+        if "weights" not in self._arrays:
+            path = self.folder / _WEIGHTS
+            self._arrays["weights"] = np.load(path) if path.is_file() else None
+        weights: NDArray[np.float64] | None = self._arrays["weights"]
+        return weights
+
+    def _weights_of(self, rows: NDArray[Any]) -> NDArray[np.float64] | None:
+        """Those of some rows, 1 on average, so that penalties mean the same in each fold."""
+        weights = self.weights()
+        return None if weights is None else weights[rows] / weights[rows].mean()
+
+    def _weigh(self, model: Model, train: NDArray[np.int64], valid: NDArray[np.int64] | None = None) -> dict[str, Any]:
+        """The argument `weights` of `Model.fit`, where rows count differently and the family can tell."""
+        weights = self._weights_of(train)
+        if weights is None or not takes_weights(model):
+            return {}
+        return {"weights": (weights, None if valid is None else self._weights_of(valid))}
+
+    def _loss_or_none(self, rows: NDArray[np.int64], predicted: NDArray[np.float64]) -> float | None:
+        """The loss on a part of the rows; None where the metric needs more, such as a second class."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a part lacks a class is no news to anybody
+            try:
+                loss = self.metric.loss(self._target()[rows], predicted, self._weights_of(rows))
+            except ValueError:
+                return None
+        return loss if math.isfinite(loss) else None
 
     def _predictions_path(self, config: Mapping[str, Any]) -> Path:
         return self.folder / _record_name(config).replace(".json", ".npy")
@@ -215,17 +261,6 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The number of unique classes")
         yield
-
-
-def _loss_or_none(metric: Measure, y: NDArray[Any], predicted: NDArray[np.float64]) -> float | None:
-    """The loss on a part of the rows; None where the metric needs more, such as a second class."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a part lacks a class is no news to anybody
-        try:
-            loss = metric.loss(y, predicted)
-        except ValueError:
-            return None
-    return loss if math.isfinite(loss) else None
 
 
 def _family(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

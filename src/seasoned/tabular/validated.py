@@ -92,6 +92,8 @@ def validated(objective: CrossValidation, members: Sequence[Member]) -> Validate
     if mean.ndim == 2:
         mean = mean / mean.sum(axis=1, keepdims=True)  # float32 on disk: the sums are 1 but for rounding
     truth = objective.target()[chosen]
+    weights = objective.weights()
     most = min(MOST_ROWS, max(_MOST_VALUES // max(objective.job.n_classes, 1), 100))
     shown = np.sort(rng.permutation(len(chosen))[:most])
-    return Validated(truth[shown], mean[shown].astype(np.float32), float(objective.metric.loss(truth, mean)))
+    loss = float(objective.metric.loss(truth, mean, None if weights is None else weights[chosen]))
+    return Validated(truth[shown], mean[shown].astype(np.float32), loss)

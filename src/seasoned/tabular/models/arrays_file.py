@@ -35,12 +35,15 @@ def dump(arrays: Mapping[str, NDArray[Any]], level: int = 6) -> bytes:
     return buffer.getvalue()
 
 
-def load(data: bytes, expected: Mapping[str, tuple[str, int]]) -> dict[str, NDArray[Any]]:
+def load(
+    data: bytes, expected: Mapping[str, tuple[str, int]], optional: Mapping[str, tuple[str, int]] | None = None
+) -> dict[str, NDArray[Any]]:
     """The arrays that `dump` wrote.
 
     Args:
         data: The archive.
         expected: Name -> data type such as "float32", and number of dimensions; nothing else may be there.
+        optional: The same of arrays that may be there.
 
     Raises:
         InvalidInput: If it is damaged, or an array is missing, of another kind, or not finite.
@@ -55,6 +58,7 @@ def load(data: bytes, expected: Mapping[str, tuple[str, int]]) -> dict[str, NDAr
         raise
     except _DAMAGE as error:
         raise InvalidInput(f"the model file is damaged ({error}); get another copy.") from error
+    expected = {**expected, **{name: kind for name, kind in (optional or {}).items() if name in found}}
     if set(found) != set(expected):
         raise InvalidInput(f"the model file holds the arrays {sorted(found)} instead of {sorted(expected)}; refused.")
     for name, (kind, dimensions) in expected.items():

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.target import Task
 
+    Weights = tuple[NDArray[np.float64], NDArray[np.float64] | None]
+
 __all__ = ["Job", "Model", "predict"]
 
 
@@ -60,9 +62,16 @@ class Model(Protocol):
         ...
 
     def fit(
-        self, estimator: Any, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+        self,
+        estimator: Any,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None = None,
     ) -> int | None:
         """Fit on (X, y), and in a trial watch the rows of `valid`.
+
+        `weights` say how much each row of `train` and of `valid` counts, 1 on average; None if all count the same. A
+        family of `registry.UNWEIGHTED` is given none.
 
         A family that grows trees one by one stops when `valid` gets no better, and when its `seconds` are over: with
         what it has, rather than being killed with nothing. It returns the rounds it took, others None.

@@ -10,7 +10,7 @@ from seasoned.tabular.models import sklearn_file
 
 if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
 __all__ = ["Baseline"]
@@ -39,9 +39,10 @@ class Baseline:
         train: tuple[Any, Any],
         valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
         seconds: float | None = None,  # noqa: ARG002 - the protocol's signature
+        weights: Weights | None = None,
     ) -> None:
         """Fit on (X, y)."""
-        estimator.fit(*train)
+        estimator.fit(*train, None if weights is None else weights[0])
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
         """Unchanged: it has no rounds."""

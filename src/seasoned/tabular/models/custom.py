@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
 __all__ = ["CustomModel", "stored"]
@@ -101,9 +101,17 @@ class CustomModel:
         train: tuple[Any, Any],
         valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
         seconds: float | None = None,  # noqa: ARG002
+        weights: Weights | None = None,
     ) -> None:
-        """Fit on (X, y)."""
-        estimator.fit(*train)
+        """Fit on (X, y), and on the weights of the rows if it takes `sample_weight`."""
+        estimator.fit(*train, **({} if weights is None else {"sample_weight": weights[0]}))
+
+    @property
+    def weighs(self) -> bool:
+        """Whether the estimator takes `sample_weight`."""
+        from sklearn.utils.validation import has_fit_parameter
+
+        return bool(has_fit_parameter(self._estimator, "sample_weight"))
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
         """Unchanged: it has no rounds."""

@@ -12,7 +12,7 @@ from seasoned.tabular.models.tree_model import TreeModel
 
 if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
 __all__ = ["ExtraTrees"]
@@ -50,10 +50,15 @@ class ExtraTrees:
         return TreeModel(kind(trees, random_state=job.seed, n_jobs=job.threads, **settings), job.n_classes)
 
     def fit(
-        self, estimator: TreeModel, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+        self,
+        estimator: TreeModel,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None = None,
+        weights: Weights | None = None,
     ) -> int | None:
         """Fit on (X, y), in a trial ten trees at a time until its time is up; returns the trees grown."""
-        return grow(estimator, train, valid, seconds)
+        return grow(estimator, train, valid, seconds, weights)
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
         """The configuration with its number of trees fixed."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
 __all__ = ["TREES", "Forest", "grow", "nodes_of"]
@@ -55,10 +55,15 @@ class Forest:
         return TreeModel(kind(trees, random_state=job.seed, n_jobs=job.threads, **settings), job.n_classes)
 
     def fit(
-        self, estimator: TreeModel, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+        self,
+        estimator: TreeModel,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None = None,
+        weights: Weights | None = None,
     ) -> int | None:
         """Fit on (X, y), in a trial ten trees at a time until its time is up; returns the trees grown."""
-        return grow(estimator, train, valid, seconds)
+        return grow(estimator, train, valid, seconds, weights)
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
         """The configuration with its number of trees fixed."""
@@ -73,17 +78,23 @@ class Forest:
         return tree_model.load(data, boosted=False)
 
 
-def grow(model: TreeModel, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None) -> int | None:
+def grow(
+    model: TreeModel,
+    train: tuple[Any, Any],
+    valid: tuple[Any, Any] | None,
+    seconds: float | None,
+    weights: Weights | None = None,
+) -> int | None:
     """Fit a forest, in a trial with a limit ten trees at a time until its time is up; returns the trees of a trial."""
-    forest, (X, y) = model.learner, train
+    forest, (X, y), weight = model.learner, train, None if weights is None else weights[0]
     rows = np.asarray(X, dtype=np.float32)
     if valid is None or seconds is None:
-        forest.fit(rows, y)
+        forest.fit(rows, y, weight)
     else:
         forest.set_params(warm_start=True)
         deadline = time.monotonic() + seconds
         for grown in range(_STEP, forest.n_estimators + 1, _STEP):
-            forest.set_params(n_estimators=grown).fit(rows, y)
+            forest.set_params(n_estimators=grown).fit(rows, y, weight)
             if time.monotonic() > deadline:
                 break
     _take(model, forest, rows)

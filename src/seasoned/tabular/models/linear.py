@@ -11,7 +11,7 @@ from seasoned.tabular.models import sklearn_file
 
 if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
 __all__ = ["Linear"]
@@ -42,6 +42,7 @@ class Linear:
         train: tuple[Any, Any],
         valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
         seconds: float | None = None,  # noqa: ARG002 - the protocol's signature
+        weights: Weights | None = None,
     ) -> None:
         """Fit on (X, y); stopping before convergence is a regularisation like any other, so no warning."""
         from sklearn.exceptions import ConvergenceWarning
@@ -49,7 +50,7 @@ class Linear:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.filterwarnings("ignore", message="Ill-conditioned matrix")
-            estimator.fit(*train)
+            estimator.fit(*train, None if weights is None else weights[0])
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
         """Unchanged: it has no rounds."""

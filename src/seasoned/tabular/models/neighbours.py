@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
 __all__ = ["Neighbours", "Vote"]
@@ -23,6 +23,7 @@ __all__ = ["Neighbours", "Vote"]
 _MOST_ROWS: Final = 20_000  # rows remembered; more make predictions slow and bundles large, and hardly better ones
 _MOST_NEIGHBOURS: Final = 1000  # that a file may ask for
 _FILE: Final = {"X": ("float32", 2), "y": ("float64", 1), "settings": ("int64", 1)}
+_WEIGHT: Final = {"weight": ("float64", 1)}
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class Vote:
     Class k of a row has the probability (s_k + q_k) / (m + 1): s_k is the weight of the neighbours of class k, all m
     weights scaled to the sum m, and q_k the share of class k among all rows. This one more voter keeps probabilities
     of seen classes above 0, as the logarithmic loss needs. A number is the weighted mean of the neighbours' numbers.
+    Where rows count differently, a neighbour's weight is multiplied by that of its row, and shares are weighted.
 
     Attributes:
         neighbours: Number of neighbours m; all rows where there are fewer.
@@ -41,6 +43,7 @@ class Vote:
         seed: Chooses the rows that are remembered where there are too many.
         X: The rows remembered, shape (n, p), float32.
         y: Their class codes or numbers, shape (n,), float64.
+        weight: How much each of them counts, shape (n,); None if all count the same.
     """
 
     neighbours: int
@@ -50,6 +53,7 @@ class Vote:
     seed: int = 0
     X: NDArray[np.float32] | None = None
     y: NDArray[np.float64] | None = None
+    weight: NDArray[np.float64] | None = None
     _index: Any = None
 
     @property
@@ -57,18 +61,21 @@ class Vote:
         """All class codes, seen or not."""
         return np.arange(self.n_classes)
 
-    def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> None:
+    def fit(self, X: NDArray[np.float64], y: NDArray[Any], weight: NDArray[np.float64] | None = None) -> None:
         """Remember the rows, 20,000 at most."""
         rows = np.arange(len(X))
         if len(X) > _MOST_ROWS:
             rows = np.sort(np.random.default_rng(self.seed).choice(len(X), _MOST_ROWS, replace=False))
-        self.remember(X[rows].astype(np.float32), np.asarray(y[rows], dtype=np.float64))
+        kept = None if weight is None else weight[rows]
+        self.remember(X[rows].astype(np.float32), np.asarray(y[rows], dtype=np.float64), kept)
 
-    def remember(self, X: NDArray[np.float32], y: NDArray[np.float64]) -> None:
+    def remember(
+        self, X: NDArray[np.float32], y: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+    ) -> None:
         """Take rows and build the index over them; the index itself is never stored, so none can be forged."""
         from sklearn.neighbors import NearestNeighbors
 
-        self.X, self.y = X, y
+        self.X, self.y, self.weight = X, y, weight
         self._index = NearestNeighbors(n_neighbors=min(self.neighbours, len(X)), p=self.power, n_jobs=1).fit(X)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -84,7 +91,8 @@ class Vote:
         for weight, value in zip(weights.T, values.T, strict=True):
             votes[np.arange(len(X)), value.astype(np.int64)] += weight
         count = weights.shape[1]
-        shares = np.bincount(self.y.astype(np.int64), minlength=self.n_classes) / len(self.y)
+        shares = np.bincount(self.y.astype(np.int64), self.weight, minlength=self.n_classes)
+        shares = shares / shares.sum()
         found: NDArray[np.float64] = (votes * count / weights.sum(axis=1, keepdims=True) + shares) / (count + 1)
         return found
 
@@ -93,11 +101,12 @@ class Vote:
         assert self.y is not None, "fitted or loaded first"
         distance, place = self._index.kneighbors(X.astype(np.float32))
         values = self.y[place]
+        own = np.ones(values.shape) if self.weight is None else self.weight[place]
         if not self.by_distance:
-            return np.ones(values.shape), values
+            return own, values
         same = distance <= 0
         weights = 1.0 / np.where(same, 1.0, np.maximum(distance, 1e-12))
-        return np.where(same.any(axis=1, keepdims=True), same, weights).astype(np.float64), values
+        return own * np.where(same.any(axis=1, keepdims=True), same, weights), values
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +135,10 @@ class Neighbours:
         train: tuple[Any, Any],
         valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
         seconds: float | None = None,  # noqa: ARG002
+        weights: Weights | None = None,
     ) -> None:
-        """Remember (X, y)."""
-        estimator.fit(*train)
+        """Remember (X, y), and how much each row counts."""
+        estimator.fit(*train, None if weights is None else weights[0])
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
         """Unchanged: it has no rounds."""
@@ -139,15 +149,19 @@ class Neighbours:
         assert estimator.X is not None, "only what was fitted is stored"
         assert estimator.y is not None
         settings = [estimator.neighbours, estimator.power, estimator.by_distance, estimator.n_classes]
-        return arrays_file.dump(
-            {"X": estimator.X, "y": estimator.y, "settings": np.array(settings, dtype=np.int64)},
-        )
+        arrays: dict[str, NDArray[Any]] = {
+            "X": estimator.X,
+            "y": estimator.y,
+            "settings": np.array(settings, dtype=np.int64),
+        }
+        return arrays_file.dump(arrays if estimator.weight is None else {**arrays, "weight": estimator.weight})
 
     def load(self, data: bytes) -> Vote:
         """From the rows remembered."""
-        found = arrays_file.load(data, _FILE)
-        X, y = found["X"], found["y"]
-        if len(found["settings"]) != 4 or len(X) != len(y) or not X.size:
+        found = arrays_file.load(data, _FILE, _WEIGHT)
+        X, y, weight = found["X"], found["y"], found.get("weight")
+        weighs = weight is not None and (len(weight) != len(y) or not (weight > 0).all())
+        if len(found["settings"]) != 4 or len(X) != len(y) or not X.size or weighs:
             raise InvalidInput("the arrays of the neighbours file do not fit together; get another copy.")
         neighbours, power, by_distance, n_classes = found["settings"].tolist()
         codes = (y >= 0) & (y < n_classes) & (y == np.round(y))
@@ -159,5 +173,5 @@ class Neighbours:
         ):
             raise InvalidInput("the neighbours file holds settings or classes outside their range; refused.")
         vote = Vote(neighbours, power, bool(by_distance), n_classes)
-        vote.remember(np.ascontiguousarray(X), y)
+        vote.remember(np.ascontiguousarray(X), y, weight)
         return vote

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.target import Task
 
-__all__ = ["BASELINE", "EXTRAS", "MODELS", "choose", "find", "joint_space", "register"]
+__all__ = ["BASELINE", "EXTRAS", "MODELS", "choose", "find", "joint_space", "register", "takes_weights"]
 
 
 def register(models: Iterable[Model]) -> Mapping[str, Model]:
@@ -74,6 +74,7 @@ EXTRAS: Final[Mapping[str, Extra]] = MappingProxyType(
     }
 )
 """Families that are there only with an extra."""
+UNWEIGHTED: Final = frozenset({"adaptive_linear", "tuned_mlp"})  # families in which all rows count the same
 NAMED_ONLY = frozenset({"adaptive_linear", "tuned_mlp"})  # what they add to the default ensemble is not measured yet
 
 
@@ -108,6 +109,11 @@ def find(name: str) -> Model:
     if name == BASELINE.name:
         return BASELINE
     return choose([name])[0]
+
+
+def takes_weights(model: Model) -> bool:
+    """Whether rows can count differently in it."""
+    return bool(getattr(model, "weighs", model.name not in UNWEIGHTED))
 
 
 def joint_space(models: Sequence[Model], task: Task) -> Space:

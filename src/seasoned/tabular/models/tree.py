@@ -15,7 +15,7 @@ from seasoned.tabular.models.trees import from_nodes
 
 if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
 __all__ = ["Tree"]
@@ -52,13 +52,15 @@ class Tree:
         train: tuple[Any, Any],
         valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
         seconds: float | None = None,  # noqa: ARG002
+        weights: Weights | None = None,
     ) -> None:
         """Fit on (X, y), and smooth the leaves of a classifier.
 
         A leaf of n rows gives class k the probability (n p_k + q_k) / (n + 1), where p are its shares and q those of
         all rows, so that a pure leaf does not promise certainty, which the logarithmic loss punishes without limit.
         """
-        tree = estimator.learner.fit(np.asarray(train[0], dtype=np.float32), train[1])
+        weight = None if weights is None else weights[0]
+        tree = estimator.learner.fit(np.asarray(train[0], dtype=np.float32), train[1], weight)
         nodes, width = nodes_of(tree.tree_), tree.n_features_in_
         if not estimator.n_classes:
             mean = float(nodes.value[0, 0])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
     Array = NDArray[np.float64]
@@ -158,6 +158,7 @@ class TunedMLP:
         train: tuple[Any, Any],
         valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
         seconds: float | None = None,
+        weights: Weights | None = None,  # noqa: ARG002 - the protocol's signature
     ) -> None:
         """Fit on (X, y); held-out rows are cut from these."""
         estimator.fit(*train, seconds)
