@@ -1,0 +1,263 @@
+"""Feature steps: they recover what was planted, invent nothing, and survive a file."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import numpy as np
+import pytest
+
+from seasoned.errors import InvalidInput
+from seasoned.space import Float, Space
+from seasoned.tabular.features.base import Rows
+from seasoned.tabular.features.made import STEPS, Made, aims_of, choose_steps, fit_features, with_features
+from seasoned.tabular.features.relevance import beyond_chance, relevance
+
+N = 1200
+
+
+def table(y, n_classes=0, categorical=(), seed=0, **columns):
+    codes = np.column_stack(list(columns.values())).astype(float)
+    return Rows(codes, frozenset(categorical), aims_of(np.asarray(y), n_classes), None, seed)
+
+
+def noise(seed=0, rows=N):
+    rng = np.random.default_rng(seed)
+    return {"a": rng.normal(size=rows), "b": rng.normal(size=rows), "c": rng.exponential(size=rows) + 0.1}
+
+
+def made_of(name, rows, most=20):
+    return STEPS[name].fit(rows, most)
+
+
+def correlation(columns, y):
+    return max(abs(np.corrcoef(np.nan_to_num(column), y)[0, 1]) for column in columns.T)
+
+
+def test_relevance_sees_any_shape_and_nothing_in_noise():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 60))
+    told = relevance(x, (x[:, [0]] > 0) ^ (np.abs(x[:, [0]]) > 1))
+    assert told[0] > 0.8
+    assert np.abs(told[1:]).max() < beyond_chance(2000, 59)
+    assert np.abs(told[1:].mean()) < 0.002, "unbiased"
+    assert relevance(np.ones((2000, 1)), x[:, [0]])[0] < beyond_chance(2000, 1), "a constant column tells nothing"
+    assert relevance(x[:15], x[:15, [0]]).tolist() == [0.0] * 60, "too few rows"
+    assert relevance(x, np.ones((2000, 1))).tolist() == [0.0] * 60, "a constant target"
+
+
+@pytest.mark.parametrize(
+    ("operation", "formula"),
+    [
+        ("sum", lambda a, b, c: a + c),
+        ("difference", lambda a, b, c: a - c),
+        ("product", lambda a, b, c: a * b),
+        ("ratio", lambda a, b, c: a / c),
+        ("inverse", lambda a, b, c: c / a),
+    ],
+)
+def test_arithmetic_finds_the_planted_pair(operation, formula):
+    columns = noise()
+    y = formula(**columns)
+    fitted, found = made_of("arithmetic", table(y, **columns))
+    assert fitted.pairs[0][2] == operation
+    np.testing.assert_allclose(found[:, 0], y)
+
+
+def test_arithmetic_among_many_columns():
+    rng = np.random.default_rng(1)
+    columns = {f"x{k}": rng.normal(size=N) for k in range(60)}
+    y = (columns["x3"] * columns["x3"] + columns["x4"]) + 3 * columns["x3"] / (1 + columns["x4"] ** 2)
+    fitted, found = made_of("arithmetic", table(y, **columns), most=5)
+    assert fitted.count <= 5
+    assert (3, 4) in {pair[:2] for pair in fitted.pairs}
+    assert found.shape == (N, fitted.count)
+
+
+def test_xor_of_quantities_is_in_a_product():
+    columns = noise()
+    y = (columns["a"] > 0) ^ (columns["b"] > 0)
+    fitted, found = made_of("arithmetic", table(y.astype(int), 2, **columns))
+    assert fitted.pairs[0] == (0, 1, "product")
+    assert np.mean((found[:, 0] > 0) == ~y) == 1.0
+
+
+def test_xor_of_levels_is_in_the_means_of_pairs():
+    rng = np.random.default_rng(0)
+    a, b, c = rng.integers(0, 2, (3, N))
+    y = a ^ b
+    fitted, found = made_of("encoding", table(y, 2, categorical=[0, 1, 2], a=a, b=b, c=c))
+    assert [one.columns for one in fitted.encodings] == [(0, 1)]
+    assert correlation(found, y) > 0.99
+    again = fitted.transform(np.array([[0.0, 1.0, 0.0], [1.0, 1.0, np.nan], [np.nan, 0.0, 0.0], [7.0, 0.0, 0.0]]))[:, 0]
+    assert again[0] > 0.9
+    assert again[1] < 0.1
+    np.testing.assert_allclose(again[2:], y.mean(), atol=0.01)
+
+
+def test_group_statistics_find_the_planted_mean():
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 80, N)
+    level = rng.permutation(80) / 10.0
+    x = level[group] + rng.normal(size=N)
+    mean = np.array([x[group == g].mean() for g in range(80)])[group]
+    for y, statistic in ((mean, "mean"), (x - mean, "deviation")):
+        fitted, found = made_of("groups", table(y, categorical=[0], g=group, x=x, z=rng.normal(size=N)))
+        assert fitted.statistics[0].statistic == statistic
+        assert correlation(found[:, :1], y) > 0.97
+    spread = rng.uniform(0.1, 3, 80)
+    x = spread[group] * rng.normal(size=N)
+    fitted, found = made_of("groups", table(spread[group], g=group, x=x))
+    assert fitted.statistics[0].statistic == "spread", "whole numbers may name groups as well"
+    assert np.isfinite(fitted.transform(np.array([[999.0, 1.0], [np.nan, 1.0]]))).all(), "unknown groups"
+
+
+def test_frequency_counts_levels():
+    codes = np.r_[np.zeros(8), np.ones(4), np.full(3, 2.0), [np.nan]]
+    fitted, found = made_of("frequency", table(np.arange(16), categorical=[0], a=codes))
+    np.testing.assert_allclose(np.exp(found[[0, 8, 12], 0]) - 1, [8, 4, 3])
+    assert np.isnan(found[15, 0])
+    assert fitted.transform(np.array([[9.0]]))[0, 0] == 0.0
+
+
+@pytest.mark.parametrize("name", ["arithmetic", "groups", "encoding"])
+@pytest.mark.parametrize("n_classes", [0, 2, 4])
+def test_nothing_is_made_of_noise(name, n_classes):
+    """Each seed makes something with a probability of about 1%; of 15, three or more hardly ever."""
+    count = 0
+    for seed in range(15):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(0, n_classes, 600) if n_classes else rng.normal(size=600)
+        columns = {**noise(seed, 600), "g": rng.integers(0, 9, 600), "h": rng.integers(0, 30, 600)}
+        count += made_of(name, table(y, n_classes, categorical=[3, 4], seed=seed, **columns))[0].count > 0
+    assert count <= 2
+
+
+def test_the_order_of_rows_tells_nothing():
+    columns = {"a": np.repeat([0.0, 1.0], N // 2), "b": np.tile([0.0, 1.0], N // 2), "g": np.tile(range(4), N // 4)}
+    for name in STEPS:
+        fitted, _ = made_of(name, table(np.arange(N), categorical=[2], **columns))
+        assert fitted.count == 0
+
+
+def test_a_training_rows_own_target_never_reaches_it():
+    """A level a row met three times: with its own target the column would tell noise; out of fold it tells nothing."""
+    rng = np.random.default_rng(0)
+    y, level = rng.normal(size=300), np.repeat(np.arange(100), 3)
+    rows = table(y, categorical=[0], a=level)
+    fold = np.random.default_rng(rows.seed).permutation(300) % 5
+    made = STEPS["encoding"]._out_of_fold(rows, rows.aims, (0,), {0: np.arange(100.0)}, fold)
+    changed = rows.aims.copy()
+    changed[7] += 5.0
+    again = STEPS["encoding"]._out_of_fold(
+        Rows(rows.codes, rows.categorical, changed, None, 0), changed, (0,), {0: np.arange(100.0)}, fold
+    )
+    assert made[7] == again[7]
+    assert (made[fold != fold[7]] != again[fold != fold[7]]).any()
+
+
+def all_steps(columns=20):
+    return {"made": {**dict.fromkeys(STEPS, True), "columns": columns}}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    rng = np.random.default_rng(0)
+    columns = noise() | {"g": rng.integers(0, 40, N), "h": rng.integers(0, 3, N)}
+    columns["a"][::7] = np.nan
+    columns["c"] += 2 * rng.normal(size=40)[columns["g"]]
+    mean = np.array([columns["c"][columns["g"] == g].mean() for g in range(40)])[columns["g"]]
+    y = np.tanh(columns["a"] * columns["b"]) + mean + ((columns["g"] + columns["h"]) % 2)
+    y[::7] = mean[::7]
+    rows = table(y, categorical=[3, 4], **columns)
+    made, matrix = fit_features(all_steps(), rows, rows.codes, "codes")
+    return rows, made, matrix
+
+
+def test_features_stand_beside_the_columns(fitted):
+    rows, made, matrix = fitted
+    assert [name for name, _ in made.steps] == list(STEPS)
+    np.testing.assert_array_equal(matrix[:, :5], rows.codes)
+    assert matrix.shape[1] == 5 + made.count
+    assert not np.isinf(matrix).any()
+    dense = made.extend(rows.codes, np.zeros((N, 2)), "dense")
+    assert np.isfinite(dense).all()
+    assert (np.abs(dense) <= 3).all()
+    assert made.extend(rows.codes[:0], rows.codes[:0], "codes").shape == (0, 5 + made.count)
+    assert made.extend(rows.codes[:1], rows.codes[:1], "codes").shape == (1, 5 + made.count)
+    strange = np.array([[np.nan] * 5, [1e37] * 5, [-1.0, 0.0, 0.0, 99.0, np.nan]])
+    assert not np.isinf(made.extend(strange, strange, "codes")).any()
+    assert np.isfinite(made.extend(strange, strange[:, :0], "dense")).all()
+
+
+def test_features_survive_a_file(fitted):
+    rows, made, _ = fitted
+    again = Made.from_json(json.loads(json.dumps(made.to_json(), allow_nan=False)), 5)
+    for diet in ("codes", "dense"):
+        expected = made.extend(rows.codes, rows.codes, diet)
+        np.testing.assert_array_equal(again.extend(rows.codes, rows.codes, diet), expected)
+
+
+def changed(state, path, value):
+    state = copy.deepcopy(state)
+    inner = state
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    return state
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("width",), 6),
+        (("steps",), []),
+        (("steps", 0, 0), "oracle"),
+        (("steps", 0, 1, "pairs", 0), [0, 5, "sum"]),
+        (("steps", 0, 1, "pairs", 0), [-1, 0, "sum"]),
+        (("steps", 0, 1, "pairs", 0), [0, 1, "power"]),
+        (("steps", 1, 1, "statistics", 0, "group"), 9),
+        (("steps", 1, 1, "statistics", 0, "quantity"), True),
+        (("steps", 1, 1, "statistics", 0, "statistic"), "median"),
+        (("steps", 1, 1, "statistics", 0, "summary"), [1.0]),
+        (("steps", 1, 1, "statistics", 0, "values", 0), 1e9),
+        (("steps", 1, 1, "statistics", 0, "values", 0), float("nan")),
+        (("steps", 2, 1, "tables", 0, 0), 5),
+        (("steps", 2, 1, "tables", 0, 2), [1.0]),
+        (("steps", 2, 1, "tables", 0, 2, 0), -5.0),
+        (("steps", 3, 1, "encodings", 0, "columns"), [0, 1, 2]),
+        (("steps", 3, 1, "encodings", 0, "columns"), [0, 7]),
+        (("steps", 3, 1, "encodings", 0, "means"), ["x"]),
+        (("steps", 3, 1, "encodings", 0, "keys"), []),
+        (("dense", "centre"), [0.0]),
+        (("dense", "scale", 0), float("inf")),
+        (("dense", "levels", 0), 3),
+    ],
+)
+def test_a_forged_file_is_refused(fitted, path, value):
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        Made.from_json(changed(fitted[1].to_json(), path, value), 5)
+
+
+def test_spaces_with_features():
+    plain = Space(penalty=Float(0.1, 1.0, default=0.5))
+    assert with_features(plain, ()) is plain
+    space = with_features(plain, ["arithmetic", "groups"])
+    assert space.default == {"penalty": 0.5, "features": {"none": {}}}
+    own = Space(features=Float(0.1, 1.0))
+    assert with_features(own, ["groups"]) is own
+    assert choose_steps(None) == ()
+    assert choose_steps(["groups", "arithmetic"]) == ("arithmetic", "groups")
+    with pytest.raises(InvalidInput, match="no feature step 'oracle'"):
+        choose_steps(["oracle"])
+    with pytest.raises(InvalidInput, match="pass a list"):
+        choose_steps("groups")
+
+
+def test_no_features_are_the_matrix_itself(fitted):
+    rows = fitted[0]
+    for config in (None, {"none": {}}, {"made": {"arithmetic": False, "columns": 20}}):
+        made, matrix = fit_features(config, rows, rows.codes, "codes")
+        assert made is None
+        assert matrix is rows.codes
