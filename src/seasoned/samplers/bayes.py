@@ -19,7 +19,7 @@ from seasoned.samplers._observations import Observations, Pending
 from seasoned.samplers._search import LocalStep, Place, global_step, local_step
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.surrogates.maximize import sobol
-from seasoned.surrogates.regression import SIGNED, Regression, frame_of, refit_point, regress, updated
+from seasoned.surrogates.regression import SIGNED, Regression, frame_of, refit_point, regress, updated, warp_point
 from seasoned.surrogates.threads import one_thread
 from seasoned.trials import Config
 
@@ -245,9 +245,17 @@ def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool
     for index, column in enumerate(columns):
         model = kept[index]
         if model is None or model.refit != at or model.count > len(losses) or (afresh and index == 0):
-            model = regress(features[:at], column[:at], frame, warp=SIGNED if index else None)
+            warp = SIGNED if index else _warp_of(model, at, afresh=afresh)
+            model = regress(features[:at], column[:at], frame, warp=warp)
         models.append(updated(model, features, column))
     return replace(state, models=tuple(models))
+
+
+def _warp_of(model: Regression | None, at: int, *, afresh: bool) -> str | None:
+    """The warp of an earlier model, if nothing was to be chosen since; None for a choice."""
+    if afresh or model is None or model.count > at or warp_point(model.refit) != warp_point(at):
+        return None
+    return model.warp
 
 
 def _local(here: Place, descent: Descent, since: int, number: int) -> LocalStep | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from seasoned.surrogates.kernel import matern, squared_distances, trend
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import ModuleType
 
     from numpy.typing import NDArray
 
@@ -97,6 +99,14 @@ class Moments:
     std_gradient: NDArray[np.float64] | None = None
 
 
+@lru_cache(maxsize=1)
+def _lapack() -> ModuleType:
+    """LAPACK, loaded at the first use: an import statement costs as much as a small factorisation."""
+    from scipy.linalg import lapack
+
+    return lapack
+
+
 def _scaled(features: NDArray[np.float64], frame: Frame, theta: NDArray[np.float64]) -> NDArray[np.float64]:
     return features * np.exp(-theta[: frame.lengths])[frame.groups]
 
@@ -108,8 +118,7 @@ def _noise(sample: Sample, theta: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Lower factor; a matrix that rounding made indefinite gets more on its diagonal."""
-    from scipy.linalg import lapack
-
+    lapack = _lapack()
     unit = float(np.trace(covariance)) / max(len(covariance), 1)
     jitter = 0.0
     for power in range(12):
@@ -121,11 +130,9 @@ def _cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _solve(factor: NDArray[np.float64], right: NDArray[np.float64], *, transposed: bool = False) -> NDArray[np.float64]:
-    from scipy.linalg import lapack
-
     if not right.size:
         return right
-    solution, _ = lapack.dtrtrs(factor, right, lower=1, trans=int(transposed))
+    solution, _ = _lapack().dtrtrs(factor, right, lower=1, trans=int(transposed))
     return solution  # type: ignore[no-any-return]
 
 
@@ -253,8 +260,6 @@ def objective(
 
     d(-log p)/dt = -tr((alpha alpha' - K^-1) dK/dt) / 2 (Rasmussen and Williams 2006, eq. 5.9), minus the prior's.
     """
-    from scipy.linalg import lapack
-
     scaled = _scaled(sample.features, frame, theta)
     value, slope = matern(squared_distances(scaled, scaled))
     value *= np.exp(theta[SIGNAL])
@@ -266,7 +271,7 @@ def objective(
     covariance[diagonal] += _noise(sample, theta)
     factor = _cholesky(covariance)
     alpha = _solve(factor, _solve(factor, sample.targets), transposed=True)
-    inverse, _ = lapack.dpotri(factor, lower=1)
+    inverse, _ = _lapack().dpotri(factor, lower=1)
     excess = np.outer(alpha, alpha) - _symmetric(inverse)
 
     gradient = np.zeros_like(theta)
@@ -325,9 +330,7 @@ def leave_one_out(gp: GaussianProcess) -> tuple[NDArray[np.float64], NDArray[np.
 
     mean_i = y_i - alpha_i / (K^-1)_ii and variance_i = 1 / (K^-1)_ii (Rasmussen and Williams 2006, eq. 5.12).
     """
-    from scipy.linalg import lapack
-
-    inverse, _ = lapack.dpotri(gp.factor, lower=1)
+    inverse, _ = _lapack().dpotri(gp.factor, lower=1)
     precision = np.diag(inverse)
     return gp.sample.targets - gp.alpha / precision, np.sqrt(1.0 / precision)
 

@@ -1,9 +1,8 @@
 """Where an acquisition function is largest: candidates, gradient ascent on numbers, sweeps over levels.
 
 1. Candidates: a shifted Sobol sequence over the box, and Gaussian perturbations of given centres.
-2. The best candidates are starts. In turn: all their continuous coordinates climb together, one L-BFGS-B run for all
-   starts (their sum has no cross terms, so each climbs its own hill); then each discrete coordinate is swept over its
-   levels.
+2. The best candidates are starts. In turn: their continuous coordinates climb, all starts in one batch; then each
+   discrete coordinate is swept over its levels.
 3. The best point that was not tried before.
 """
 
@@ -14,6 +13,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
+
+from seasoned.surrogates.ascent import ascend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,7 @@ class Effort:
         sobol: Quasi-random candidates.
         gaussian: Perturbations of the centres.
         starts: Candidates that climb.
-        iterations: Of L-BFGS-B.
+        iterations: Of the ascent, each one batch of gradients.
         rounds: Of ascent and sweep.
     """
 
@@ -178,9 +179,7 @@ def _climb(
     found: NDArray[np.float64],
     iterations: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """L-BFGS-B on the continuous coordinates of all points at once."""
-    from scipy.optimize import minimize
-
+    """Ascent of the continuous coordinates of all points at once."""
     moving = layout.continuous
     if not len(moving):
         return points, found
@@ -191,22 +190,14 @@ def _climb(
     low = np.where(active, box.low[moving] / steps, points[:, moving] / steps)
     high = np.where(active, box.high[moving] / steps, points[:, moving] / steps)
 
-    def minus(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        features[:, place] = flat.reshape(len(points), -1) * steps  # all else stays, so there is nothing to snap
+    def heights(scaled: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        features[:, place] = scaled * steps  # all else stays, so there is nothing to snap
         values, slopes = score.gradient(features)
-        return -float(values.sum()), -(slopes[:, place] * steps * active).ravel()
+        return values, slopes[:, place] * steps * active
 
     start = np.clip(points[:, moving] / steps, low, high)
-    ended = minimize(
-        minus,
-        start.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=list(zip(low.ravel(), high.ravel(), strict=True)),
-        options={"maxiter": iterations, "ftol": 1e-9, "gtol": 1e-7},
-    )
     moved = points.copy()
-    moved[:, moving] = np.asarray(ended.x).reshape(len(points), -1) * steps
+    moved[:, moving] = ascend(heights, start, low, high, iterations) * steps
     moved = layout.snap(moved).unit
     reached = _values(score, layout, moved)
     better = reached > found

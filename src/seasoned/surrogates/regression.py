@@ -33,6 +33,7 @@ __all__ = [
     "regress",
     "targets_of",
     "updated",
+    "warp_point",
     "with_pending",
 ]
 
@@ -90,6 +91,16 @@ def refit_point(count: int) -> int:
     return count - count % step
 
 
+def warp_point(count: int) -> int:
+    """The number of results at which the warp for `count` results was chosen last; 0 before the first choice.
+
+    Example:
+        >>> [warp_point(n) for n in (7, 53, 207, 1001)]
+        [0, 42, 150, 700]
+    """
+    return max((at for at in _CHOICES if at <= count), default=0)
+
+
 def frame_of(layout: Layout) -> Frame:
     """The frame of the whole cube."""
     numeric = len(layout.numeric)
@@ -122,11 +133,12 @@ def choose_warp(features: NDArray[np.float64], losses: NDArray[np.float64], fram
         return "standard"
     better = unit <= np.median(unit)
     prior = global_prior(frame.lengths, trend=True)
-    scores = {}
+    scores, theta = {}, None
     for name, warp in WARPS.items():
         targets, slopes = warp(unit)
         sample = Sample(features[seen], targets, np.zeros(len(unit)))
-        gp = condition(sample, frame, fit(sample, frame, prior, steps=15))
+        theta = fit(sample, frame, prior, steps=15) if theta is None else fit(sample, frame, prior, [theta], steps=8)
+        gp = condition(sample, frame, theta)
         mean, std = leave_one_out(gp)
         error = (targets - mean) / std
         scores[name] = float(np.mean((-0.5 * error * error - np.log(std) + slopes)[better]))
@@ -145,7 +157,7 @@ def regress(
         warp: Name of the warp; chosen by leave-one-out likelihood if left out.
     """
     count = len(losses)
-    chosen = max([at for at in _CHOICES if at <= count], default=0)
+    chosen = warp_point(count)
     if warp is None:
         few = subset(losses[:chosen], _VOTING)
         warp = choose_warp(features[few], losses[few], frame) if chosen else "standard"
