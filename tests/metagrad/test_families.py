@@ -1,0 +1,90 @@
+"""Families of tasks: what a draw holds, what is kept apart, what is refused."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from seasoned.errors import InvalidInput
+from seasoned.metagrad import Episodes, GroupedRows, Sinusoids
+
+
+def draws(family, count=200):
+    keys = jax.random.split(jax.random.key(0), count)
+    return jax.tree.map(np.asarray, jax.jit(jax.vmap(family.sample))(keys))
+
+
+def test_sinusoids_are_the_papers():
+    tasks = draws(Sinusoids(shots=3, queries=200), 500)
+    X, y = tasks.query.X[..., 0], tasks.query.y[..., 0]
+    assert tasks.support.X.shape == (500, 3, 1)
+    assert -5 <= X.min() < -4.9
+    assert 4.9 < X.max() <= 5
+    A = np.stack([np.sin(X), np.cos(X)], axis=-1)  # y = a sin x cos p - a cos x sin p
+    ab = np.linalg.solve(np.einsum("trk,trl->tkl", A, A), np.einsum("trk,tr->tk", A, y)[..., None])[..., 0]
+    amplitude, phase = np.hypot(*ab.T), np.arctan2(-ab[:, 1], ab[:, 0])
+    assert 0.1 <= amplitude.min() < 0.4
+    assert 4.8 < amplitude.max() <= 5.001
+    assert -1e-2 < phase.min() < 0.2
+    assert 2.9 < phase.max() < np.pi + 1e-2
+
+
+def test_episodes_hold_different_rows_of_different_classes():
+    y = np.repeat(np.arange(6), [7, 9, 7, 8, 30, 7])
+    family = Episodes.of(np.arange(len(y), dtype=np.float32)[:, None], y, ways=4, shots=2, queries=5)
+    tasks = draws(family)
+    for place in range(50):
+        support, query = tasks.support.X[place, :, 0].astype(int), tasks.query.X[place, :, 0].astype(int)
+        assert len({*support, *query}) == 28, "a row was drawn twice"
+        classes = [set(y[support[tasks.support.y[place] == way]]) for way in range(4)]
+        assert all(len(found) == 1 for found in classes)
+        assert len(set.union(*classes)) == 4
+        for way in range(4):
+            assert set(y[query[tasks.query.y[place] == way]]) == classes[way]
+    assert set(y[tasks.query.X.astype(int)].ravel()) == set(range(6))
+
+
+def test_groups_may_be_short():
+    groups = np.repeat(["a", "b", "c", "d"], [1, 2, 4, 50])
+    X = np.arange(57, dtype=np.float32)[:, None]
+    family = GroupedRows.of(X, X[:, 0], groups, shots=3, queries=4)
+    tasks = draws(family)
+    seen = set()
+    for place in range(200):
+        support = tasks.support.X[place, tasks.support.weight[place] > 0, 0].astype(int)
+        query = tasks.query.X[place, tasks.query.weight[place] > 0, 0].astype(int)
+        (group,) = {*groups[support], *groups[query]}
+        assert len({*support, *query}) == len(support) + len(query), "a row is in both sets"
+        assert (len(support), len(query)) == {"b": (1, 1), "c": (3, 1), "d": (3, 4)}[group]
+        seen.add(group)
+    assert seen == {"b", "c", "d"}
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        Episodes.of(np.zeros((60, 1), np.float32), np.arange(60) % 12, ways=3, shots=1, queries=2),
+        GroupedRows.of(np.zeros((60, 1), np.float32), np.zeros(60), np.arange(60) % 12, shots=1, queries=2),
+    ],
+    ids=lambda family: type(family).__name__,
+)
+def test_validation_tasks_are_kept_apart(family):
+    left, right = family.split(0.25, 0)
+    rows = [set(np.asarray(part.table).ravel().tolist()) for part in (left, right)]
+    assert not rows[0] & rows[1]
+    assert rows[0] | rows[1] == set(range(60))
+    assert len(right.table) == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Episodes.of(np.ones((4, 1)), [0, 0, 1, 1], ways=2, shots=2, queries=1),
+        lambda: Episodes.of(np.ones((4, 1)), [0, 0, 1, 1], ways=3, shots=1, queries=1),
+        lambda: GroupedRows.of(np.ones((2, 1)), np.ones(2), [0, 1]),
+    ],
+)
+def test_wrong_rows_are_named(wrong):
+    with pytest.raises(InvalidInput):
+        wrong()
