@@ -1,4 +1,9 @@
-"""Hypergradients at work: cleaning labels, mending a learning rate that is 100 times off."""
+"""Hypergradients at work: cleaning labels, mending a learning rate that is 100 times off.
+
+Reported on digits. The number of outer steps (50; 150 in the first run, whose mean AUC was .9497) was chosen on three
+other tables with half of their labels flipped: mfeat-factors, pendigits and satimage, where 50 steps gave AUCs of .958,
+.949 and .940, and 150 gave .954, .947 and .937.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,7 @@ PENALTY = 1e-3
 
 def run(steps: int | None, seeds: int) -> dict[str, Any]:
     """Accuracy with and without cleaning, AUC of the weights; final losses of Adam-HD and tuned Adam."""
-    steps = 150 if steps is None else steps
+    steps = 50 if steps is None else steps
     cleaning = [clean(seed, steps) for seed in range(seeds)]
     rates = [mend(seed) for seed in range(seeds)]
     mean = {name: float(np.mean([part[name] for part in cleaning])) for name in cleaning[0]}
