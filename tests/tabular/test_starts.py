@@ -9,7 +9,7 @@ import pytest
 from seasoned import AutoClassifier, SearchSettings
 from seasoned.tabular.models.registry import MODELS, choose
 from seasoned.tabular.models.rounds import most_rounds, patience
-from seasoned.tabular.starts import affordable_folds, booster_seconds, first_configurations, is_hurried
+from seasoned.tabular.starts import affordable_folds, booster_seconds, first_configurations, haste
 
 
 @pytest.mark.parametrize(("rows", "folds"), [(100, 5), (20_000, 5), (20_001, 3), (100_000, 3), (100_001, 1)])
@@ -33,13 +33,14 @@ def test_what_folds_are_chosen_can_be_paid():
 
 
 def test_hurried_boosters_start_with_a_higher_rate_that_their_space_holds():
-    assert is_hurried(20_000, 16, 26, 5.0)
-    assert not is_hurried(1_000, 16, 1, 5.0)
-    assert not is_hurried(10**7, 100, 100, None)
+    assert haste(20_000, 16, 26, 0.1) == 4.0
+    assert 1.0 < haste(20_000, 16, 26, 5.0) < 4.0
+    assert haste(1_000, 16, 1, 5.0) == 1.0
+    assert haste(10**7, 100, 100, None) == 1.0
     models = list(MODELS.values())
     for task in ("binary", "multiclass", "regression"):
-        calm = first_configurations(models, task, hurried=False)
-        fast = first_configurations(models, task, hurried=True)
+        calm = first_configurations(models, task)
+        fast = first_configurations(models, task, 3.0)
         assert calm == tuple({"model": {model.name: dict(model.space(task).default)}} for model in models)
         for model, before, after in zip(models, calm, fast, strict=True):
             old, new = before["model"][model.name], after["model"][model.name]
@@ -75,6 +76,6 @@ def test_slow_boosters_may_take_more_rounds():
 
 
 def test_the_default_families_are_those_that_start():
-    assert [next(iter(start["model"])) for start in first_configurations(choose(None), "binary", hurried=True)] == [
+    assert [next(iter(start["model"])) for start in first_configurations(choose(None), "binary", 2.0)] == [
         model.name for model in choose(None)
     ]

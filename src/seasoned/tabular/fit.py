@@ -23,7 +23,7 @@ from seasoned.tabular.objective import CrossValidation, write_arrays
 from seasoned.tabular.runs import RunFolder, fingerprint
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
-from seasoned.tabular.starts import affordable_folds, first_configurations, is_hurried
+from seasoned.tabular.starts import affordable_folds, first_configurations, haste
 from seasoned.tabular.suspicions import warn_of_leaks
 from seasoned.tabular.validated import validated
 
@@ -91,7 +91,7 @@ def fit_table(
         job = Job(target.task, len(target.classes), seed, categorical=plan.categorical, seconds=fit_seconds)
         own = {model.name: model for model in models if model.name not in MODELS}
         objective = CrossValidation(run.path, job, metric, own=tuple(own.values()))
-        starts = first_configurations(models, target.task, hurried=is_hurried(*size, job.seconds))
+        starts = first_configurations(models, target.task, haste(*size, job.seconds))
         found = search(objective, models, starts, run.storage, budget)
         evidence = _evidence(objective, found.members)
     except InvalidInput:

@@ -10,16 +10,15 @@ if TYPE_CHECKING:
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.target import Task
 
-__all__ = ["affordable_folds", "booster_seconds", "first_configurations", "is_hurried"]
+__all__ = ["affordable_folds", "booster_seconds", "first_configurations", "haste"]
 
 _MANY_ROWS: Final = 20_000  # above, 3 folds tell enough
 _VERY_MANY_ROWS: Final = 100_000  # above, one held-out part does
 _CELL: Final = 7e-9  # seconds a tree, row and column take in any of the boosters, on one of today's cores
 _OVERHEAD: Final = 10  # columns that a tree's own bookkeeping is worth
-_BRIEF: Final = 100  # rounds in which a hurried booster gets most of what there is
-_CALM: Final = 300  # rounds that the boosters' defaults often want
+_BRIEF: Final = 100  # rounds in which the boosters' defaults get most of what there is
 _RATES: Final = {"lightgbm": "learning_rate", "xgboost": "eta", "catboost": "learning_rate"}
-_FASTER: Final = 4.0  # times the default learning rate, where there is no time for more rounds
+_FASTEST: Final = 4.0  # times the default learning rate
 _HIGHEST: Final = 0.2  # learning rate that a default is raised to
 
 
@@ -59,18 +58,23 @@ def affordable_folds(rows: int, columns: int, outputs: int, seconds: float | Non
     )
 
 
-def is_hurried(rows: int, columns: int, outputs: int, seconds: float | None) -> bool:
-    """Whether a booster with its default learning rate would be stopped by the time for one fit."""
-    return seconds is not None and booster_seconds(rows, columns, outputs, _CALM) > seconds
+def haste(rows: int, columns: int, outputs: int, seconds: float | None) -> float:
+    """How many times faster boosters must learn by default to get most of what there is within the time of one fit.
+
+    From 1 to 4: where there is time, a higher rate costs more than it brings.
+    """
+    if seconds is None:
+        return 1.0
+    return min(max(booster_seconds(rows, columns, outputs, _BRIEF) / seconds, 1.0), _FASTEST)
 
 
-def first_configurations(models: Sequence[Model], task: Task, *, hurried: bool) -> tuple[dict[str, Any], ...]:
-    """Each family's default, in order of cost; where time is short, boosters learn faster than by default."""
+def first_configurations(models: Sequence[Model], task: Task, haste: float = 1.0) -> tuple[dict[str, Any], ...]:
+    """Each family's default, in order of cost; boosters with so many times their learning rate."""
     found = []
     for model in models:
         config = dict(model.space(task).default)
-        if hurried and model.name in _RATES:
+        if model.name in _RATES:
             rate = _RATES[model.name]
-            config[rate] = max(config[rate], min(_FASTER * config[rate], _HIGHEST))
+            config[rate] = max(config[rate], min(haste * config[rate], _HIGHEST))
         found.append({"model": {model.name: config}})
     return tuple(found)
