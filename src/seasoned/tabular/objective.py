@@ -113,15 +113,18 @@ class CrossValidation:
         predicted = np.full((len(y), job.n_classes) if job.n_classes else len(y), np.nan)
         rounds: list[int] = []
         seconds: list[float] = []
-        for train, valid in self._folds():
+        folds = self._folds()
+        end = math.inf if job.seconds is None else time.perf_counter() + job.seconds * len(folds)
+        for place, (train, valid) in enumerate(folds):
             estimator = model.build(dict(settings), job)
             start = time.perf_counter()
+            share = None if job.seconds is None else max(end - start, 0.0) / (len(folds) - place)
             with _quiet():
                 taken = model.fit(
                     estimator,
                     (X[train], y[train]),
                     (X[valid], y[valid]),
-                    job.seconds,
+                    share,
                     **self._weigh(model, train, valid),
                 )
             seconds.append(time.perf_counter() - start)
