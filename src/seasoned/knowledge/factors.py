@@ -1,0 +1,86 @@
+"""The low-rank covariance of configurations over tasks: probabilistic PCA of a table with holes, by EM.
+
+    z_t = mean + V' w_t + e_t,   w_t ~ N(0, I),   e_tj ~ N(0, noise_j),
+
+z_t being the scores of task t on one scale (`regret.py`). So configurations that did well on the same tasks are
+correlated, and a few trials tell about all others. Tipping and Bishop (1999), Probabilistic principal component
+analysis, with missing entries replaced by their expectation in turn; the model of Fusi, Sheth and Elibol (2018),
+Probabilistic matrix factorization for automated machine learning, without its map from the latent space.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Factors", "fit_factors"]
+
+_LEAST_NOISE: Final = 1e-6
+_POOLED: Final = 10.0  # tasks' worth of belief that a configuration's noise is that of all
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """A fitted model of n configurations from T tasks.
+
+    Attributes:
+        mean: Shape (n,).
+        loadings: V, shape (rank, n).
+        noise: Variance of what the factors do not explain, shape (n,).
+        completed: The table with its holes filled by expectation, shape (T, n).
+        weights: w_t of the past tasks, shape (T, rank).
+    """
+
+    mean: NDArray[np.float64]
+    loadings: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    completed: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+
+def fit_factors(table: NDArray[np.float64], rank: int, *, rounds: int = 12) -> Factors:
+    """Maximum likelihood by `rounds` of EM; one round suffices where nothing is missing.
+
+    Args:
+        table: NaN where missing, shape (T, n); each row and each column has a value.
+        rank: Number of factors, less than T.
+        rounds: How often holes are filled.
+
+    Example:
+        >>> table = np.outer(np.array([1.0, -1.0, 2.0, -2.0]), np.array([1.0, 2.0, 3.0]))
+        >>> table[0, 1] = np.nan
+        >>> fit_factors(table, 1, rounds=200).completed[0].round(1).tolist()
+        [1.0, 2.0, 3.0]
+    """
+    known = np.isfinite(table)
+    mean = np.nanmean(table, axis=0)
+    filled = np.where(known, table, mean + np.nanmean(table - mean, axis=1, keepdims=True))
+    for _ in range(1 if known.all() else rounds):
+        mean = filled.mean(axis=0)
+        centred = filled - mean
+        values, vectors = np.linalg.eigh(centred @ centred.T)
+        values, vectors = values[::-1], vectors[:, ::-1]
+        leading = np.maximum(values[:rank], 1e-300)
+        floor = max(float(values[rank:].sum()) / max(len(table) - rank, 1), 0.0)
+        shrunk = np.maximum(1.0 - floor / leading, 0.0)
+        explained = (vectors[:, :rank] * shrunk) @ (vectors[:, :rank].T @ centred)
+        filled = np.where(known, table, mean + explained)
+    scale = np.sqrt(len(table))
+    loadings = (vectors[:, :rank] * np.sqrt(shrunk)).T @ centred / scale
+    weights = vectors[:, :rank] * np.sqrt(shrunk) * scale
+    return Factors(mean, loadings, _noise(table - mean - explained, rank), filled, weights)
+
+
+def _noise(residual: NDArray[np.float64], rank: int) -> NDArray[np.float64]:
+    """Variance per configuration, drawn to that of all; a fit of this rank leaves residuals 1 - rank/T too small."""
+    lost = max(1.0 - rank / len(residual), 0.1)
+    counts = np.isfinite(residual).sum(axis=0)
+    sums = np.nansum(residual * residual, axis=0) / lost
+    pooled = sums.sum() / max(int(counts.sum()), 1)
+    noise: NDArray[np.float64] = (sums + _POOLED * pooled) / (counts + _POOLED)
+    return np.maximum(noise, _LEAST_NOISE)

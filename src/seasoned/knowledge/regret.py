@@ -1,0 +1,89 @@
+"""Scores of many tasks on one scale: the best known configuration of a task is at -1, its median one at 0.
+
+    z = (y - median) / gap,  gap = median - best,  regret = clip(1 + z, 0, 1).
+
+What is worse than the median matters little to a search and has a long tail; `compress` bends it: log(1 + z) for z > 0.
+Scores are minimised everywhere in this room; NaN = not evaluated. The clipped regret is the measure of Salinas and
+Erickson (2024), TabRepo, with the median in the place of the worst.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Level", "compress", "expand", "levels_of", "regret", "standardise"]
+
+_LEAST_GAP: Final = 1e-9  # of a task on which more than half of the configurations are equally good
+
+
+class Level(NamedTuple):
+    """Where the scores of tasks lie.
+
+    Attributes:
+        median: Score of the median configuration, shape (tasks,).
+        gap: How far below it the best lies, positive, shape (tasks,).
+    """
+
+    median: NDArray[np.float64]
+    gap: NDArray[np.float64]
+
+
+def levels_of(scores: NDArray[np.floating]) -> Level:
+    """Median and gap of each task.
+
+    Args:
+        scores: To be minimised, NaN where not evaluated, shape (tasks, configurations).
+
+    Raises:
+        InvalidInput: If a task has no score at all.
+
+    Example:
+        >>> level = levels_of(np.array([[1.0, 3.0, 2.0, np.nan]]))
+        >>> level.median.tolist(), level.gap.tolist()
+        ([2.0], [1.0])
+    """
+    empty = ~np.isfinite(scores).any(axis=1)
+    if empty.any():
+        raise InvalidInput(f"task {int(np.argmax(empty))} has no score; leave out tasks without any evaluation.")
+    median = np.nanmedian(scores, axis=1).astype(float)
+    gap = median - np.nanmin(scores, axis=1)
+    return Level(median, np.maximum(gap, _LEAST_GAP))
+
+
+def standardise(scores: NDArray[np.floating], level: Level) -> NDArray[np.float64]:
+    """Each score as z, shape (tasks, configurations)."""
+    z: NDArray[np.float64] = (scores - level.median[:, None]) / level.gap[:, None]
+    return z
+
+
+def regret(scores: NDArray[np.floating], level: Level) -> NDArray[np.float64]:
+    """Normalised regret: 0 = the best of the task, 1 = its median or worse; NaN stays NaN.
+
+    Example:
+        >>> scores = np.array([[1.0, 3.0, 2.0, 1.5]])
+        >>> regret(scores, levels_of(scores)).round(3).tolist()
+        [[0.0, 1.0, 1.0, 0.667]]
+    """
+    return np.clip(1.0 + standardise(scores, level), 0.0, 1.0)
+
+
+def compress(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is at most 0 stays, else log(1 + z) above: strictly increasing, with slope 1 at 0."""
+    return np.where(z > 0.0, np.log1p(np.maximum(z, 0.0)), z)
+
+
+def expand(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The inverse of `compress`.
+
+    Example:
+        >>> expand(compress(np.array([-0.5, 3.0]))).round(9).tolist()
+        [-0.5, 3.0]
+    """
+    return np.where(u > 0.0, np.expm1(np.maximum(u, 0.0)), u)

@@ -1,0 +1,97 @@
+"""Levels, regrets, and the low-rank model: what was planted is found, with holes and without."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seasoned.errors import InvalidInput
+from seasoned.knowledge.factors import fit_factors
+from seasoned.knowledge.regret import Level, compress, expand, levels_of, regret, standardise
+from seasoned.knowledge.scaling import scale
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def planted(seed, tasks=200, configurations=30, rank=2, noise=0.1):
+    rng = np.random.default_rng(seed)
+    weights, loadings = rng.normal(size=(tasks, rank)), rng.normal(size=(rank, configurations))
+    mean = rng.normal(size=configurations)
+    return mean + weights @ loadings + noise * rng.normal(size=(tasks, configurations)), mean, loadings
+
+
+@given(seeds, st.floats(0.01, 100.0), st.floats(-50.0, 50.0))
+def test_regret_does_not_ask_for_units(seed, factor, shift):
+    scores = np.random.default_rng(seed).normal(size=(4, 9))
+    scores[0, 0] = np.nan
+    one, other = regret(scores, levels_of(scores)), regret(factor * scores + shift, levels_of(factor * scores + shift))
+    assert one == pytest.approx(other, abs=1e-6, nan_ok=True)
+    assert np.nanmin(one, axis=1) == pytest.approx(np.zeros(4), abs=1e-9)
+
+
+def test_a_task_on_which_all_are_equal_has_finite_regrets():
+    scores = np.full((1, 5), 3.0)
+    assert regret(scores, levels_of(scores)).tolist() == [[1.0] * 5]  # best and median fall together
+
+
+def test_a_task_without_scores_is_refused():
+    with pytest.raises(InvalidInput, match="task 1"):
+        levels_of(np.array([[1.0, 2.0], [np.nan, np.nan]]))
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1))
+def test_compression_keeps_the_order_and_can_be_undone(numbers):
+    z = np.sort(np.array(numbers))
+    assert (np.diff(compress(z)) >= 0).all()
+    assert expand(compress(z)) == pytest.approx(z, rel=1e-9, abs=1e-9)
+
+
+def test_the_model_finds_the_planted_covariance():
+    table, mean, loadings = planted(0, tasks=4000)
+    model = fit_factors(table, 2)
+    assert model.mean == pytest.approx(mean, abs=0.15)
+    assert model.loadings.T @ model.loadings == pytest.approx(loadings.T @ loadings, abs=0.35)
+    assert model.noise.mean() == pytest.approx(0.01, rel=0.1)
+    assert model.noise == pytest.approx(np.full(30, 0.01), rel=0.7)
+
+
+def test_holes_are_filled_by_what_the_other_configurations_say():
+    table, _, _ = planted(1)
+    holes = np.random.default_rng(2).random(table.shape) < 0.3
+    model = fit_factors(np.where(holes, np.nan, table), 2)
+    error = (model.completed - table)[holes]
+    assert np.sqrt(np.mean(error**2)) < 0.2  # the planted spread of a cell is 1.4, its noise 0.1
+    assert (model.completed[~holes] == table[~holes]).all()
+
+
+def test_more_factors_than_planted_are_shrunk_away():
+    table, _, _ = planted(3, tasks=100)
+    strength = np.linalg.norm(fit_factors(table, 6).loadings, axis=1)
+    assert strength[2:].max() < 0.1 * strength[:2].min()
+
+
+def test_the_levels_of_new_tasks_are_found_from_a_few_trials():
+    table, _, _ = planted(4, tasks=300)
+    rng = np.random.default_rng(5)
+    median, gap = rng.normal(0.5, 0.1, 300), rng.uniform(0.1, 0.3, 300)
+    scores = median[:, None] + gap[:, None] * standardise(table, levels_of(table))
+    past = Level(median[:250], gap[:250])
+    factors = fit_factors(compress(standardise(scores[:250], past)), 2)
+    rows = np.arange(0, 30, 3)
+    found = [scale(scores[task, rows], rows, factors, past) for task in range(250, 300)]
+    medians = np.array([one.weights @ one.level.median for one in found])
+    gaps = np.exp([one.weights @ np.log(one.level.gap) for one in found])
+    assert np.abs(medians - median[250:]).mean() < 0.3 * np.abs(median[250:] - median[:250].mean()).mean()
+    assert np.corrcoef(np.log(gaps), np.log(gap[250:]))[0, 1] > 0.6
+
+
+def test_scores_on_a_scale_never_seen_are_only_unlikely():
+    table, _, _ = planted(6)
+    past = levels_of(table)
+    factors = fit_factors(compress(standardise(table, past)), 2)
+    rows = np.array([0, 5, 9])
+    scaled = scale(1e3 + 1e3 * table[0, rows], rows, factors, past)
+    assert np.isfinite(scaled.weights).all()
+    assert scaled.weights.sum() == pytest.approx(1.0)
