@@ -1,7 +1,8 @@
 """The bundle file: a fitted model in one zip without pickle, whole or refused (`container.py` guards the zip).
 
 Members: `manifest.json` (what it is, versions, and a SHA-256 of every other member), `plan.json` (the column plan),
-`text-*.skops` (text encoders), the models in their own formats, `rows.json` (up to 20 rows of the table and their
+`text-*.skops` (text encoders), the models in their own formats, `features-*.json` (what makes further columns for a
+model), `rows.json` (up to 20 rows of the table and their
 predictions, which are repeated where versions differ), and `validated.npz` (targets and out-of-fold predictions of at
 most 2,000 rows, without their features, for the report).
 """
@@ -19,6 +20,8 @@ from seasoned.errors import InvalidInput
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.columns.text import TextColumn
 from seasoned.tabular.container import DAMAGE, FORMAT, pack, unpack
+from seasoned.tabular.features.featured import Featured
+from seasoned.tabular.features.made import Made
 from seasoned.tabular.fitted import Fitted, Member
 from seasoned.tabular.measure import FUNCTION, Measure
 from seasoned.tabular.models import sklearn_file
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DAMAGE", "FORMAT", "read", "write"]
 
-_PLAN, _ROWS, _MODEL, _VALIDATED = "plan.json", "rows.json", "model", "validated.npz"
+_PLAN, _ROWS, _MODEL, _FEATURES, _VALIDATED = "plan.json", "rows.json", "model", "features", "validated.npz"
 
 
 def write(
@@ -87,7 +90,11 @@ def _members(fitted: Fitted) -> dict[str, bytes]:
     if fitted.validated is not None:
         members[_VALIDATED] = fitted.validated.dump()
     for index, member in enumerate(fitted.members):
-        members[f"{_MODEL}-{index}"] = member.model.dump(member.estimator)
+        estimator = member.estimator
+        if isinstance(estimator, Featured):
+            members[f"{_FEATURES}-{index}.json"] = json.dumps(estimator.made.to_json(), allow_nan=False).encode()
+            estimator = estimator.estimator
+        members[f"{_MODEL}-{index}"] = member.model.dump(estimator)
     return members
 
 
@@ -140,8 +147,11 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
         if name.startswith("text-")
     }
     classes = _classes(manifest["classes"])
-    models = tuple(_member(about, members[f"{_MODEL}-{index}"]) for index, about in enumerate(manifest["members"]))
     plan = ColumnPlan.from_json(json.loads(members[_PLAN]), texts)
+    models = tuple(
+        _member(about, members[f"{_MODEL}-{index}"], members.get(f"{_FEATURES}-{index}.json"), plan)
+        for index, about in enumerate(manifest["members"])
+    )
     metric = _measure(manifest["metric"], len(classes))
     validated = Validated.load(members[_VALIDATED], len(classes)) if _VALIDATED in members else None
     about = manifest.get("fit", {})
@@ -159,9 +169,12 @@ def _measure(stored: dict[str, Any], n_classes: int) -> Measure:
     return Measure(str(stored["name"]), stored["scorer"], n_classes, stored["positive"], better)
 
 
-def _member(about: dict[str, Any], data: bytes) -> Member:
+def _member(about: dict[str, Any], data: bytes, features: bytes | None, plan: ColumnPlan) -> Member:
     own = stored(about["name"], about["own"]) if about.get("own") else None
-    return Member(about["name"], about["config"], (own or find(about["name"])).load(data), about["weight"], own)
+    estimator = (own or find(about["name"])).load(data)
+    if features is not None:
+        estimator = Featured(estimator, Made.from_json(json.loads(features), len(plan.dense.levels)))
+    return Member(about["name"], about["config"], estimator, about["weight"], own)
 
 
 def _diet(member: Member) -> str | None:

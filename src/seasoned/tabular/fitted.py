@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.models.base import predict
+from seasoned.tabular.features.featured import Featured, predict_matrices
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.models.threads import one_thread
 from seasoned.tabular.tables import to_frame
@@ -34,7 +34,7 @@ class Member:
     Attributes:
         name: Its family's name.
         config: Its configuration.
-        estimator: What was fitted.
+        estimator: What was fitted; a `Featured` one where features were made.
         weight: Its weight in the average.
         own: The family itself, where it is the user's own.
     """
@@ -86,10 +86,13 @@ class Fitted:
         """
         diets: dict[str, Diet] = {member.name: member.model.diet for member in self.members}
         frame = to_frame(X)
-        matrices = self.plan.matrices(frame, set(diets.values()))
+        wanted: set[Diet] = set(diets.values())
+        if any(isinstance(member.estimator, Featured) for member in self.members):
+            wanted.add("codes")  # which features are made from
+        matrices = self.plan.matrices(frame, wanted)
         with _threads_for(len(frame)):
             parts = [
-                member.weight * predict(member.estimator, matrices[diets[member.name]], len(self.classes))
+                member.weight * predict_matrices(member.estimator, matrices, diets[member.name], len(self.classes))
                 for member in self.members
             ]
         return np.asarray(sum(parts[1:], parts[0]))  # summed in order, so that a saved model gives the same bits

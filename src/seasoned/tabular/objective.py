@@ -15,6 +15,9 @@ import numpy as np
 
 from seasoned.errors import Pruned
 from seasoned.execution.resources import cpu_count
+from seasoned.tabular.features.base import Rows
+from seasoned.tabular.features.featured import Featured
+from seasoned.tabular.features.made import aims_of, fit_features, split_features
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import BASELINE, find, takes_weights
 from seasoned.tabular.runs import RunFolder
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.features.made import Made
     from seasoned.tabular.folds import Fold
     from seasoned.tabular.measure import Measure
     from seasoned.tabular.models.base import Model
@@ -107,9 +111,8 @@ class CrossValidation:
         Raises:
             Pruned: If the first fold's loss is above the bar.
         """
-        name, settings = _family(config)
-        model, job = self._model(name), self._job()
-        X, y = self._matrix(model.diet), self._target()
+        name, settings, features = _family(config)
+        model, job, y = self._model(name), self._job(), self._target()
         predicted = np.full((len(y), job.n_classes) if job.n_classes else len(y), np.nan)
         rounds: list[int] = []
         seconds: list[float] = []
@@ -118,17 +121,14 @@ class CrossValidation:
         for place, (train, valid) in enumerate(folds):
             estimator = model.build(dict(settings), job)
             start = time.perf_counter()
-            share = None if job.seconds is None else max(end - start, 0.0) / (len(folds) - place)
+            X_train, made = self._made(features, train, model.diet)
+            X_valid = self._beside(made, valid, model.diet)
+            weights = self._weigh(model, train, valid)
+            share = None if job.seconds is None else max(end - time.perf_counter(), 0.0) / (len(folds) - place)
             with _quiet():
-                taken = model.fit(
-                    estimator,
-                    (X[train], y[train]),
-                    (X[valid], y[valid]),
-                    share,
-                    **self._weigh(model, train, valid),
-                )
+                taken = model.fit(estimator, (X_train, y[train]), (X_valid, y[valid]), share, **weights)
             seconds.append(time.perf_counter() - start)
-            predicted[valid] = predict(estimator, X[valid], job.n_classes)
+            predicted[valid] = predict(estimator, X_valid, job.n_classes)
             rounds += [] if taken is None else [taken]
             if len(seconds) == 1:
                 first_loss = self._first_loss(valid, predicted[valid])
@@ -177,14 +177,33 @@ class CrossValidation:
         return TrialRecord(None, 0.0) if found is None else TrialRecord(**found)
 
     def refit(self, config: Mapping[str, Any]) -> Any:
-        """The estimator of this configuration, fitted on all rows."""
-        name, settings = _family(config)
+        """The estimator of this configuration, fitted on all rows; a `Featured` one where features were made."""
+        name, settings, features = _family(config)
         model = self._model(name)
         estimator = model.build(model.with_rounds(dict(settings), self.record(config).rounds), self._job())
+        rows = np.arange(len(self._target()))
+        X, made = self._made(features, rows, model.diet)
         with _quiet():
-            rows = np.arange(len(self._target()))
-            model.fit(estimator, (np.array(self._matrix(model.diet)), self._target()), None, **self._weigh(model, rows))
-        return estimator
+            model.fit(estimator, (X, self._target()), None, **self._weigh(model, rows))
+        return estimator if made is None else Featured(estimator, made)
+
+    def _made(
+        self, features: Mapping[str, Any] | None, train: NDArray[np.int64], diet: Diet
+    ) -> tuple[NDArray[np.float64], Made | None]:
+        """The training rows as the model eats them, features included, and what makes these."""
+        matrix = self._matrix(diet)[train]
+        if features is None:
+            return matrix, None
+        aims = aims_of(self._target()[train], self.job.n_classes)
+        codes, categorical = self._matrix("codes")[train], frozenset(self.job.categorical)
+        rows = Rows(codes, categorical, aims, self._weights_of(train), self.job.seed)
+        made, matrix = fit_features(features, rows, matrix, diet)
+        return matrix, made
+
+    def _beside(self, made: Made | None, rows: NDArray[np.int64], diet: Diet) -> NDArray[np.float64]:
+        """Other rows in the same way."""
+        matrix = self._matrix(diet)[rows]
+        return matrix if made is None else made.extend(self._matrix("codes")[rows], matrix, diet)
 
     def out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.float32] | None:
         """What the trial predicted, shape (n, classes) or (n,), NaN where nothing was; None if it is lost."""
@@ -266,9 +285,10 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _family(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _family(config: Mapping[str, Any]) -> tuple[str, dict[str, Any], Mapping[str, Any] | None]:
+    """Name, hyperparameters, and the choice of features; None if there is none."""
     ((name, settings),) = config["model"].items()
-    return name, settings
+    return name, *split_features(settings)
 
 
 def _record_name(config: Mapping[str, Any]) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from seasoned.tabular.features.featured import Featured
+
 if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import ColumnPlan
     from seasoned.tabular.fitted import Fitted
@@ -34,10 +36,15 @@ def check_fitted(fitted: Fitted) -> None:
         raise ValueError("the weights of its models do not sum to 1")
     widths = _widths(fitted.plan)
     for member in fitted.members:
-        width = getattr(member.estimator, "n_features_in_", None)
-        if width is not None and width != widths[member.model.diet]:
+        diet, estimator = member.model.diet, member.estimator
+        eaten = widths[diet]
+        if isinstance(estimator, Featured):  # their columns come after the model's own
+            estimator, made = estimator.estimator, estimator.made
+            eaten = made.extend(np.zeros((0, made.width)), np.zeros((0, eaten)), diet).shape[1]
+        width = getattr(estimator, "n_features_in_", None)
+        if width is not None and width != eaten:
             raise ValueError(f"its model {member.name!r} was fitted on another table")
-        n_classes = None if member.own else getattr(member.estimator, "n_classes", None)
+        n_classes = None if member.own else getattr(estimator, "n_classes", None)
         if n_classes is not None and n_classes != len(classes):
             raise ValueError(f"its model {member.name!r} was fitted on other classes")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,14 +17,14 @@ from seasoned.tabular.features.frequency import Frequency
 from seasoned.tabular.features.groups import GroupStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.features.base import Columns, Rows, Step
 
-__all__ = ["FEATURES", "STEPS", "Made", "aims_of", "choose_steps", "fit_features", "with_features"]
+__all__ = ["FEATURES", "STEPS", "Made", "aims_of", "choose_steps", "fit_features", "split_features", "with_features"]
 
 FEATURES: Final = "features"
 """The parameter of a family's space that says which features are made."""
@@ -60,6 +61,14 @@ def with_features(space: Space, steps: Sequence[str]) -> Space:
         {**{name: Categorical((True, False)) for name in steps}, _MOST: Int(3, 100, log=True, default=20)},
     )
     return Space({**space.parameters, FEATURES: Choice({_NONE: Space(), _MADE: made})})
+
+
+def split_features(settings: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+    """A family's settings without the choice of `with_features`, and the choice; None if there is none."""
+    choice = settings.get(FEATURES)
+    if not isinstance(choice, Mapping) or not set(choice) <= {_NONE, _MADE}:
+        return dict(settings), None
+    return {name: value for name, value in settings.items() if name != FEATURES}, choice
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Choice, Space
+from seasoned.tabular.features.made import with_features
 from seasoned.tabular.models.adaptive_linear import AdaptiveLinear
 from seasoned.tabular.models.baseline import Baseline
 from seasoned.tabular.models.catboost import CatBoost
@@ -116,9 +117,9 @@ def takes_weights(model: Model) -> bool:
     return bool(getattr(model, "weighs", model.name not in UNWEIGHTED))
 
 
-def joint_space(models: Sequence[Model], task: Task) -> Space:
-    """One conditional space over all families: `{"model": {"lightgbm": {...}}}`."""
-    return Space(model=Choice({model.name: model.space(task) for model in models}))
+def joint_space(models: Sequence[Model], task: Task, steps: Sequence[str] = ()) -> Space:
+    """One conditional space over all families: `{"model": {"lightgbm": {...}}}`; `steps` may make features."""
+    return Space(model=Choice({model.name: with_features(model.space(task), steps) for model in models}))
 
 
 def _has_package(name: str) -> bool:
