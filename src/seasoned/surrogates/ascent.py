@@ -21,7 +21,7 @@ __all__ = ["ascend"]
 _ARMIJO: Final = 1e-4  # of the gain that the slope promises, the least
 _CUT: Final = 0.3  # of a step that did not climb
 _CURVED: Final = 1e-10  # cosine between step and change of slope from which the curvature is believed
-_STILL: Final = 1e-9  # gain, relative to the height's size, below which a start has arrived
+_STILL: Final = 1e-5  # gain, relative to the height, below which a start has arrived
 _SHORT: Final = 1e-7  # largest coordinate of a step below which a start has arrived
 
 
@@ -68,7 +68,7 @@ def ascend(
         height = np.where(climbed, above, height)
         share = np.where(climbed, 1.0, _CUT * share)
         step = np.where(climbed[:, None], _direction(x, slope, inverse, low, high, fresh), step)
-        still = (gain <= _STILL * (1.0 + np.abs(height))) | (share * np.abs(step).max(axis=1, initial=0.0) < _SHORT)
+        still = (gain <= _STILL * np.abs(height)) | (share * np.abs(step).max(axis=1, initial=0.0) < _SHORT)
         if still.all():
             break
     return x

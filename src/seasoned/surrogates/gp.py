@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 _JITTER: Final = 1e-12  # of the trace; grows tenfold until the factorisation succeeds
+_SETTLED: Final = 1e-6  # relative change of the objective at which a fit is over
 _LOG_2PI: Final = math.log(2.0 * math.pi)
 
 
@@ -318,7 +319,7 @@ def fit(
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
-            options={"maxiter": steps},
+            options={"maxiter": steps, "ftol": _SETTLED},
         )
         if ended.fun < best:
             best, found = float(ended.fun), np.asarray(ended.x)
