@@ -1,8 +1,9 @@
 """Hypergradients at work: cleaning labels, mending a learning rate that is 100 times off.
 
-Reported on digits. The number of outer steps (50; 150 in the first run, whose mean AUC was .9497) was chosen on three
-other tables with half of their labels flipped: mfeat-factors, pendigits and satimage, where 50 steps gave AUCs of .958,
-.949 and .940, and 150 gave .954, .947 and .937.
+Label cleaning is reported on digits. How the outer variables are descended was chosen on other tables with half of
+their labels flipped. There 50 steps of Adam gave mean AUCs of .949 and .940 on pendigits and satimage (150 gave .947
+and .937), and 50 steps along the gradient scaled as a whole .968 and .959: Adam evens out the rows' gradients, whose
+sizes tell the wrong labels from the doubtful ones. On digits both runs with Adam, measured first, had an AUC of .950.
 """
 
 from __future__ import annotations
@@ -45,6 +46,16 @@ def _digits(seed: int) -> tuple[np.ndarray, ...]:
     return X[:1000], y[:1000], X[1000:1200], y[1000:1200], X[1200:], y[1200:]
 
 
+def _whole(size: float) -> optax.GradientTransformation:
+    """Steps along the gradient, scaled as a whole to this root mean square."""
+
+    def update(gradient: jax.Array, state: Any, params: Any = None) -> tuple[jax.Array, Any]:
+        del params
+        return -size * gradient / jnp.sqrt(jnp.mean(gradient**2) + 1e-30), state
+
+    return optax.GradientTransformation(lambda _params: (), update)
+
+
 def clean(seed: int, steps: int) -> dict[str, float]:
     """Hyper-cleaning (Franceschi et al. 2017): a weight for every training row, by the loss on 200 clean rows."""
     X, y, X_val, y_val, X_test, y_test = _digits(seed)
@@ -63,7 +74,7 @@ def clean(seed: int, steps: int) -> dict[str, float]:
     problem = BilevelProblem(inner, outer, lambda weights: jnp.zeros((X.shape[1], 10)), inner_steps=150, inner_lr=2.0)
     backend = Implicit("cg", steps=20, damping=1e-4)
     start = jnp.zeros(len(y))
-    found = minimize_outer(problem, start, backend=backend, optimizer=optax.adam(0.1), steps=steps)
+    found = minimize_outer(problem, start, backend=backend, optimizer=_whole(0.1), steps=steps)
 
     def accuracy(weights: Any) -> float:
         w = np.asarray(jax.jit(problem.run)(weights))

@@ -7,6 +7,7 @@ decay). The loss is the mean over test tasks after as many steps as the learner 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from functools import partial
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned import Float, Int, Space
+from seasoned.errors import InvalidInput
 from seasoned.knowledge import tune_meta_learner
 from seasoned.knowledge.tuning import MetaValidation
 from seasoned.metagrad import MAML, Sinusoids, Training
@@ -26,13 +28,19 @@ if TYPE_CHECKING:
 RATES = tuple(float(rate) for rate in np.geomspace(1e-3, 0.3, 15))
 STEPS = (1, 2, 3, 5, 8)
 TASKS = Sinusoids(shots=10, queries=10)
+DIVERGED = 1e30
 TEST = {"count": 2000, "seed": 77}  # of `evaluate`; validation draws with seed 0
 
 
 def run(steps: int | None, seeds: int, trials: int, records: Records) -> dict[str, Any]:
     """Losses of the default, the grid's best, and the tuned learners, for each seed and their means."""
     steps = 1000 if steps is None else steps
-    found = [_one(steps, seed, trials, records) for seed in range(seeds)]
+    learners = [_learner(steps, seed) for seed in range(seeds)]
+    for rate in RATES:
+        for count in STEPS:
+            for learner in learners:  # one after the other, since they share a compiled program
+                _cell(learner, rate, count, records)
+    found = [_one(learner, trials, records) for learner in learners]
     summary: dict[str, Any] = {"trials": trials, "meta_steps": steps}
     for what in ("validation", "test"):
         losses = {name: [one[name][what] for one in found] for name in found[0]}
@@ -43,10 +51,14 @@ def run(steps: int | None, seeds: int, trials: int, records: Records) -> dict[st
     return {"meta_tuning": summary, "meta_tuning_seeds": found}
 
 
-def _one(steps: int, seed: int, trials: int, records: Records) -> dict[str, Any]:
+def _learner(steps: int, seed: int) -> MAML:
     training = Training(steps=steps, tasks=10, every=max(1, steps // 9), seed=seed)
-    learner = MAML(inner_lr=0.01, inner_steps=1, training=training)
-    about = {"steps": steps, "seed": seed}
+    return MAML(inner_lr=0.01, inner_steps=1, training=training)
+
+
+def _one(learner: MAML, trials: int, records: Records) -> dict[str, Any]:
+    seed = learner.training.seed
+    about = {"steps": learner.training.steps, "seed": seed}
     space = Space(
         inner_lr=Float(RATES[0], RATES[-1], log=True, default=learner.inner_lr),
         inner_steps=Int(STEPS[0], STEPS[-1], log=True, default=learner.inner_steps),
@@ -55,16 +67,17 @@ def _one(steps: int, seed: int, trials: int, records: Records) -> dict[str, Any]
     for name, where in (("tuned", space), ("all", None)):
         key = {**about, "part": name, "trials": trials}
         result[name] = records.keep(key, partial(_tuned, learner, where, trials, seed))
-    cells = []
-    for rate in RATES:
-        for count in STEPS:
-            config = {"inner_lr": rate, "inner_steps": count}
-            cell = dataclasses.replace(learner, **config)
-            cells.append(records.keep({**about, "part": "grid", **config}, partial(_trained, cell)))
-    result["grid"] = min(cells, key=lambda cell: cell["validation"])  # the best on validation tasks
-    result["grid"] = {**result["grid"], "cpu_seconds": sum(cell["cpu_seconds"] for cell in cells)}
+    cells = [_cell(learner, rate, count, records) for rate in RATES for count in STEPS]
+    best = min(cells, key=lambda cell: cell["validation"])  # on validation tasks
+    result["grid"] = {**best, "cpu_seconds": sum(cell["cpu_seconds"] for cell in cells)}
     print(seed, result, flush=True)
     return result
+
+
+def _cell(learner: MAML, rate: float, count: int, records: Records) -> dict[str, Any]:
+    config = {"inner_lr": rate, "inner_steps": count}
+    key = {"steps": learner.training.steps, "seed": learner.training.seed, "part": "grid", **config}
+    return records.keep(key, partial(_trained, dataclasses.replace(learner, **config)))
 
 
 def _tuned(learner: MAML, space: Space | None, trials: int, seed: int) -> dict[str, Any]:
@@ -83,11 +96,13 @@ def _tuned(learner: MAML, space: Space | None, trials: int, seed: int) -> dict[s
 def _trained(learner: MAML) -> dict[str, Any]:
     """One learner trained in full, judged on the validation tasks and the test tasks."""
     start = time.process_time()
-    trained = learner.fit(TASKS, progress=False)
-    judged = MetaValidation(lambda _config: learner, TASKS, TASKS).judged(trained)
+    test = judged = np.inf
+    with contextlib.suppress(InvalidInput):  # it diverged from the first step on
+        trained = learner.fit(TASKS, progress=False)
+        test, judged = _test(trained), MetaValidation(lambda _config: learner, TASKS, TASKS).judged(trained)
     return {
-        "test": _test(trained),
-        "validation": judged if np.isfinite(judged) else float(np.finfo(float).max),
+        "test": test if np.isfinite(test) else DIVERGED,
+        "validation": judged if np.isfinite(judged) else DIVERGED,
         "config": {"inner_lr": learner.inner_lr, "inner_steps": learner.inner_steps},
         "cpu_seconds": time.process_time() - start,
     }
