@@ -116,6 +116,10 @@ class Comparison:
         old = store.find(key)
         if old and framework.name not in self._options.fresh:
             return old
+        if not framework.ready:
+            raise SystemExit(
+                f"no environment for {framework.name}, of which a result is missing: run with --setup first"
+            )
         with common.alone():
             state = {"source": source_state()} if framework.ours else {}
             record = {**measure(framework, fold, self._conditions), **state}
@@ -128,14 +132,10 @@ class Comparison:
 
 def main(words: list[str] | None = None) -> dict[str, Any] | None:
     options = arguments(words)
-    frameworks = [FRAMEWORKS[name] for name in options.frameworks]
     if options.setup:
-        setup(frameworks)
+        setup([FRAMEWORKS[name] for name in options.frameworks])
     if not options.datasets:
         return None
-    missing = [framework.name for framework in frameworks if not framework.ready]
-    if missing:
-        raise SystemExit(f"no environment for {', '.join(missing)}: run with --setup first")
     return Comparison(options).run()
 
 
