@@ -98,9 +98,14 @@ class Comparison:
 
     def run(self) -> dict[str, Any]:
         """Measure what is missing, table by table; print and store the summary."""
-        for entry in manifest(self._options.datasets, self._options.only, self._options.first):
-            for fold in folds(self._options.datasets, entry, [int(number) for number in self._options.folds]):
-                self._compared += [self._result(framework, fold) for framework in self._frameworks]
+        tables = [
+            fold
+            for entry in manifest(self._options.datasets, self._options.only, self._options.first)
+            for fold in folds(self._options.datasets, entry, [int(number) for number in self._options.folds])
+        ]
+        self._refuse_without_environment(tables)
+        for fold in tables:
+            self._compared += [self._result(framework, fold) for framework in self._frameworks]
         summary = summarize(self._compared, self._options.frameworks)
         states = {record["source"] for record in self._compared if "source" in record}
         print("\n" + render(summary))
@@ -110,16 +115,23 @@ class Comparison:
         self._ours.store({"summary": summary, "peers": peers})
         return summary
 
+    def _refuse_without_environment(self, tables: list[Fold]) -> None:
+        """Before anything runs; a framework whose results are all kept needs none."""
+        absent = [framework for framework in self._frameworks if not framework.ready]
+        lacking = [f.name for f in absent if any(self._kept(f, fold) is None for fold in tables)]
+        if lacking:
+            raise SystemExit(f"no environment for {', '.join(lacking)}: run with --setup first")
+
+    def _kept(self, framework: Framework, fold: Fold) -> dict[str, Any] | None:
+        if framework.name in self._options.fresh:
+            return None
+        return self._stores[framework.name].find(identity(framework, fold, self._conditions))
+
     def _result(self, framework: Framework, fold: Fold) -> dict[str, Any]:
         """The kept result, or a new one, kept at once."""
-        store, key = self._stores[framework.name], identity(framework, fold, self._conditions)
-        old = store.find(key)
-        if old and framework.name not in self._options.fresh:
+        if old := self._kept(framework, fold):
             return old
-        if not framework.ready:
-            raise SystemExit(
-                f"no environment for {framework.name}, of which a result is missing: run with --setup first"
-            )
+        store, key = self._stores[framework.name], identity(framework, fold, self._conditions)
         with common.alone():
             state = {"source": source_state()} if framework.ours else {}
             record = {**measure(framework, fold, self._conditions), **state}

@@ -126,6 +126,22 @@ def test_ours_without_bayes_is_measured_beside_ours_with_it(compare, tmp_path):
     assert set(summary["against"]) == {"seasoned-random"}
 
 
+def test_an_environment_is_needed_where_a_result_is_missing_and_only_there(compare, tmp_path, monkeypatch):
+    words = ["--frameworks", "flaml", "--only", "two", "--budget", "5"]
+    monkeypatch.setattr(registry, "ENVIRONMENTS", tmp_path / "none")
+    with pytest.raises(SystemExit, match="no environment for flaml"):
+        compare(*words)
+    assert not (tmp_path / "peers").exists()  # nothing ran
+    compare("--frameworks", "dummy", "--only", "two", "--budget", "5")
+    (kept,) = tmp_path.glob("peers/dummy-*-5s.json")
+    flaml = FRAMEWORKS["flaml"]
+    records = [
+        record | {"framework": "flaml", "version": flaml.version} for record in json.loads(kept.read_text())["records"]
+    ]
+    (tmp_path / "peers" / f"flaml-{flaml.version}-5s.json").write_text(json.dumps({"records": records}))
+    assert compare(*words)["mean_rank"] == {"flaml": 1.0}
+
+
 def test_another_sampler_searches_within_families_only_meanwhile():
     module = ours()
     with module.within("Random"):
