@@ -1,14 +1,13 @@
 """Figures and tables of docs/optimisers.md, from the runs that `optimisers.py` keeps; measures nothing.
 
-    python benchmarks/optimiser_figures.py --seeds 10 --figures docs/figures
-    python benchmarks/optimiser_figures.py --seeds 10 --frameworks acquisitions
-
-    python benchmarks/optimiser_figures.py --seeds 10 --subject seasoned-bayes
+    python benchmarks/optimiser_figures.py --subject seasoned-bayes --figures docs/figures --page docs/optimisers.md
+    python benchmarks/optimiser_figures.py --frameworks acquisitions
 
 Writes one SVG file for each set of suites: COCO's share of targets reached by number of evaluations, or r (the gap to
 the optimum over random search's, a geometric mean over problems) where COCO's targets say nothing. Prints the tables
 as Markdown. A framework is drawn if it ran all problems of a set with as many of these seeds as any, else left out and
-named; the tests of `--subject` against each other framework are over what both ran.
+named. With `--subject` a set's seeds are those that it ran whole, and it is tested against each other framework over
+what both ran.
 """
 
 from __future__ import annotations
@@ -39,6 +38,7 @@ FIGURES = {
     "recorded tables": "optimisers-tables.svg",
 }
 COLOURS = ("#0b5fa5", "#c8452c", "#2a8a57", "#8a4fb0", "#b8860b", "#00868b", "#d0578f", "#4c4c4c", "#5c6bc0", "#7d5a3c")
+MARKS = ("<!-- measured -->", "<!-- end -->")
 POINTS = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
@@ -49,7 +49,8 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--peers", type=Path, default=results / "peers" / "optimisers", help="where peers' are")
     parser.add_argument("--seeds", type=int, default=10, help="how many seeds, from 0 on (default 10)")
     parser.add_argument("--frameworks", default="samplers,peers", help="by comma; samplers, acquisitions, peers")
-    parser.add_argument("--subject", help="which framework is tested against each other one; no test if left out")
+    parser.add_argument("--subject", help="tested against each other one, on the seeds that it ran; none if left out")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="put the tables there, between its marks")
     parser.add_argument("--figures", type=Path, metavar="FOLDER", help="where the figures go; none if left out")
     return parser.parse_args(words)
 
@@ -136,7 +137,7 @@ def markdown(title: str, cells: Mapping[str, Cells], keys: Sequence[Key]) -> str
         area = [f"{np.mean([measures.area(cell) for cell in runs]):.3f}"] if coco else []
         r = [f"{value:.3f}" for _, value in ratios(cells[name], keys)]
         rows.append([plain(name), *area, *(f"{ranks[n][name]:.2f}" for n in CHECKPOINTS), *r])
-    return f"{title}: {len(keys)} problems\n\n" + table(rows)
+    return f"**{title}, {len(keys)} problems**\n\n" + table(rows)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -167,6 +168,42 @@ def groups(cells: Mapping[str, Cells]) -> str:
     return table(rows)
 
 
+def whole_seeds(cells: Cells, keys: Sequence[Key]) -> int:
+    """How many seeds, from 0 on, a framework ran on every problem, to the end."""
+    seeds = [{seed for seed, cell in cells.get(key, {}).items() if cell.trials >= BUDGET} for key in keys]
+    there = set.intersection(*seeds)
+    return next(n for n in range(len(there) + 1) if n not in there)
+
+
+def of_seeds(cells: Mapping[str, Cells], seeds: int) -> dict[str, Cells]:
+    """The runs of the first seeds."""
+    return {
+        name: {key: {seed: cell for seed, cell in row.items() if seed < seeds} for key, row in one.items()}
+        for name, one in cells.items()
+    }
+
+
+def section(title: str, cells: Mapping[str, Cells], keys: Sequence[Key], subject: str | None) -> str:
+    """The tables of one set; empty if nobody ran it whole."""
+    whole = complete(cells, keys) if keys else {}
+    if not whole:
+        return ""
+    seeds = min(whole_seeds(one, keys) for one in whole.values())
+    parts = [markdown(f"{title}, {seeds} seed{'s' * (seeds != 1)}", whole, keys)]
+    if out := sorted(set(cells) - set(whole)):
+        parts.append(f"Not in it, for want of runs: {', '.join(map(plain, out))}.")
+    return "\n\n".join([*parts, pairs(subject, cells, keys)] if subject else parts)
+
+
+def paged(text: str, page: str) -> str:
+    """A page with what stands between its marks replaced."""
+    head, _, rest = page.partition(MARKS[0])
+    _, found, tail = rest.partition(MARKS[1])
+    if not found:
+        raise SystemExit(f"the page has no lines {MARKS[0]} and {MARKS[1]}")
+    return f"{head}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{tail}"
+
+
 def main(words: list[str] | None = None) -> None:
     options = arguments(words)
     asked = chosen(options.frameworks.split(","))
@@ -176,19 +213,22 @@ def main(words: list[str] | None = None) -> None:
     named = {s: {str(k): v for k, v in instances(s, list(range(options.seeds))).items()} for s in suites}
     cells = cells_of(records, references, named)
     keys = sorted({key for one in cells.values() for key in one})
+    parts = []
     for title, members in SETS.items():
         these = [key for key in keys if key[0] in members and open_problem(cells, key)]
-        whole = complete(cells, these) if these else {}
-        if not whole:
-            continue
-        print(f"\n{markdown(title, whole, these)}\n\nnot in it: {', '.join(sorted(set(cells) - set(whole)))}")
-        if options.subject:
-            print(f"\n{pairs(options.subject, cells, these)}")
-        if options.figures and title in FIGURES:
-            options.figures.mkdir(parents=True, exist_ok=True)
-            (options.figures / FIGURES[title]).write_text(picture(title, whole, these))
+        subject = cells.get(options.subject, {})
+        compared = of_seeds(cells, whole_seeds(subject, these) if options.subject and these else options.seeds)
+        if found := section(title, compared, these, options.subject):
+            parts.append(found)
+            if options.figures and title in FIGURES:
+                options.figures.mkdir(parents=True, exist_ok=True)
+                (options.figures / FIGURES[title]).write_text(picture(title, complete(compared, these), these))
     if "random" in cells and any(key[0] == "bbob5" for key in keys):
-        print(f"\n{groups(cells)}")
+        parts.append(groups(cells))
+    text = "\n\n".join(parts)
+    print(text)
+    if options.page:
+        options.page.write_text(paged(text, options.page.read_text()))
 
 
 if __name__ == "__main__":

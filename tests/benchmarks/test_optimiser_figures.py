@@ -72,15 +72,39 @@ def test_a_folder_of_runs_becomes_figures_and_tables(tmp_path, capsys):
     medians = {str(n): 1.0 for n in (25, 50, 60, 100, 200)}
     references = {f"bbob5/f{n}/i{i}": {"optimum": 0.0, "random": medians} for n in (1, 2) for i in (1, 2, 3)}
     (peers / "references.json").write_text(json.dumps(references))
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- measured -->\nold\n<!-- end -->\nafter\n")
     words = ["--runs", str(runs), "--peers", str(peers), "--seeds", "2", "--figures", str(figures)]
-    words += ["--subject", "seasoned-bayes"]
+    words += ["--subject", "seasoned-bayes", "--page", str(page)]
     optimiser_figures.main(words)
     printed = capsys.readouterr().out
     lines = [line for line in printed.splitlines() if line.startswith(("| Bayes |", "| random |"))][:2]
     assert [line.split(" | ")[2] for line in lines] == ["1.00", "2.00"]
     assert lines[0].endswith("| 0.010 | 0.010 | 0.010 | 0.010 |")
-    assert "not in it: smac" in printed
+    assert "Not in it, for want of runs: smac." in printed
+    assert "BBOB 5-D, 2 seeds, 2 problems" in printed
     assert "| random | 2 | 2 | 2:0 (0.5) |" in printed
     assert "| smac | 1 | 1 | 1:0 (1) |" in printed
+    written = page.read_text()
+    assert written.startswith("before\n<!-- measured -->\n\n**BBOB 5-D")
+    assert written.endswith("<!-- end -->\nafter\n")
+    assert "old" not in written
     (figure,) = figures.iterdir()
     assert ET.fromstring(figure.read_text()).tag == f"{SVG}svg"
+
+
+def test_the_seeds_are_those_that_the_subject_ran_whole():
+    whole = {("bbob5", f"f{n}"): {seed: cell((1, 1.0)) for seed in range(3)} for n in (1, 2)}
+    some = {("bbob5", "f1"): {0: cell((1, 1.0)), 2: cell((1, 1.0))}, ("bbob5", "f2"): {0: cell((1, 1.0))}}
+    keys = list(whole)
+    assert optimiser_figures.whole_seeds(whole, keys) == 3
+    assert optimiser_figures.whole_seeds(some, keys) == 1
+    assert optimiser_figures.whole_seeds({}, keys) == 0
+    compared = optimiser_figures.of_seeds({"a": whole, "b": some}, 1)
+    assert [set(row) for row in (*compared["a"].values(), *compared["b"].values())] == [{0}] * 4
+    assert optimiser_figures.section("t", compared, keys, "b").startswith("**t, 1 seed, 2 problems**")
+
+
+def test_a_page_without_marks_is_refused():
+    with pytest.raises(SystemExit, match="no lines"):
+        optimiser_figures.paged("new", "text")

@@ -72,6 +72,15 @@ def test_another_takes_over_wherever_the_log_is_cut(space, directions, count, ex
     assert len({given.config for given in suggestions}) > 1
 
 
+def test_before_that_it_draws_what_bayes_draws():
+    spec, events = log_of(NOMINAL, 30)
+    drawn = []
+    for sampler in (Auto(), Bayes()):
+        suggestions, _ = sampler.ask(sampler.tell(sampler.init(spec), events), [30])
+        drawn.append(suggestions)
+    assert drawn[0] == drawn[1]
+
+
 def test_after_a_thousand_dear_trials_another_takes_over_for_good():
     spec, events = log_of(NOMINAL, 1003, seconds=5.0)
     sampler = Auto()
