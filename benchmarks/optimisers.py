@@ -10,8 +10,10 @@ Suites: bbob5, bbob10, mixint5, mixint10 (COCO); xgboost, rpart (surrogates), hp
 `seasoned-auto`, `seasoned-bayes-ei`, ...; `seasoned` is all of them, `acquisitions` those of Bayes, `peers` all others.
 Each run's improvements are kept, so that measures can be computed again: peers' by version in
 `benchmarks/results/peers/optimisers/`, ours in `--runs`; what is there is not measured again, unless `--fresh`.
-The same instances for all; costly peers run part of it (`optimising/registry.py`). `--background` takes no lock, and
-pauses while a benchmark holds it; quality does not depend on time.
+The same instances for all; costly peers run part of it (`optimising/registry.py`). Reported are seeds 0 to 9, that is
+COCO's instances 1 to 10, and the tasks that `optimising/problems.py` names; what is chosen in our samplers is chosen on
+COCO's instances 11 to 15 and on other tasks. Up to 250 trials `Auto` is `Bayes`, draw by draw. `--background` takes no
+lock, and pauses while a benchmark holds it; quality does not depend on time.
 """
 
 from __future__ import annotations
