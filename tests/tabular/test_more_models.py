@@ -159,7 +159,7 @@ def test_the_gradient_of_the_network_is_its_loss_slope():
     X = rng.normal(size=(7, 3))
     for classes, y in ((True, np.eye(2)[rng.integers(0, 2, 7)]), (False, rng.normal(size=(7, 2)))):
         recipe = network.Recipe(1, 7, 0.1, 0.0, 0.0, 0.0, classes)
-        found = network._gradient(shape, vector, X, y, rng, recipe)
+        found = network._gradient(shape, vector, (X, y, None), rng, recipe)
         ends = [[vector + step, vector - step] for step in 1e-5 * np.eye(shape.size)]
         losses = [[network.loss_of(network.forward(shape, v, X), y, classes=classes) for v in pair] for pair in ends]
         slope = np.diff(losses, axis=1)[:, 0] / -2e-5

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.tabular.losses import losses_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from seasoned.tabular.measure import Measure
+
+    Losses = Callable[[NDArray[Any]], NDArray[np.float64]]
 
 __all__ = ["select"]
 
@@ -41,6 +43,7 @@ def select(
     most: int,
     seed: int,
     deadline: float = math.inf,
+    row_weights: NDArray[np.float64] | None = None,
 ) -> dict[int, float]:
     """Weights of the chosen models, which sum to 1; a model that is not chosen is left out.
 
@@ -54,15 +57,21 @@ def select(
         most: Largest number of different models.
         seed: Chooses the rows that are looked at when there are many.
         deadline: On `time.monotonic`'s clock; what a slow metric of the user's own has told by then decides.
+        row_weights: How much each row counts, shape (n,); all the same if None.
 
     Returns:
         Position in `predictions` -> weight.
     """
     rows = _rows(len(y), seed)
-    alone = np.array([losses_of(p[None, rows], y[rows], metric, deadline)[0] for p in predictions])
+    row_weights = None if row_weights is None else row_weights[rows]
+
+    def losses(stack: NDArray[Any]) -> NDArray[np.float64]:
+        return losses_of(stack, y[rows], metric, deadline, row_weights)
+
+    alone = np.array([losses(p[None, rows])[0] for p in predictions])
     order = np.argsort(alone, kind="stable")[:_CANDIDATES]
     stack = np.stack([np.asarray(predictions[index][rows], dtype=np.float64) for index in order])  # (m, n[, classes])
-    chosen = _grow(stack, y[rows], metric, most, deadline)
+    chosen = _grow(stack, losses, most, deadline)
     counts = np.bincount(chosen, minlength=len(order))
     return {int(order[place]): float(count / len(chosen)) for place, count in enumerate(counts) if count}
 
@@ -73,16 +82,16 @@ def _rows(count: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(count, _ROWS, replace=False))
 
 
-def _grow(stack: NDArray[np.float64], y: NDArray[np.generic], metric: Measure, most: int, deadline: float) -> list[int]:
+def _grow(stack: NDArray[np.float64], losses_of_stack: Losses, most: int, deadline: float) -> list[int]:
     """Positions in the order in which they were added, up to the prefix with the smallest loss."""
-    best, length = _start(stack, y, metric, most, deadline)
+    best, length = _start(stack, losses_of_stack, most)
     chosen = list(range(length))
     total = stack[:length].sum(axis=0)
     for size in range(length + 1, _ROUNDS + 1):
         if time.monotonic() >= deadline:
             break
         allowed = np.arange(len(stack)) if len(set(chosen)) < most else np.unique(chosen)
-        losses = losses_of((total + stack[allowed]) / size, y, metric, deadline)
+        losses = losses_of_stack((total + stack[allowed]) / size)
         place = int(allowed[np.argmin(losses)])
         chosen.append(place)
         total += stack[place]
@@ -91,13 +100,11 @@ def _grow(stack: NDArray[np.float64], y: NDArray[np.generic], metric: Measure, m
     return chosen[:length]
 
 
-def _start(
-    stack: NDArray[np.float64], y: NDArray[np.generic], metric: Measure, most: int, deadline: float
-) -> tuple[float, int]:
+def _start(stack: NDArray[np.float64], losses_of_stack: Losses, most: int) -> tuple[float, int]:
     """Loss and size of the best average of the first so many models; the smallest of equal ones."""
     sizes = np.arange(1, min(len(stack), most, _START) + 1)
     totals = np.cumsum(stack[: len(sizes)], axis=0)
-    losses = losses_of(totals / sizes.reshape(-1, *[1] * (stack.ndim - 1)), y, metric, deadline)
+    losses = losses_of_stack(totals / sizes.reshape(-1, *[1] * (stack.ndim - 1)))
     place = 0
     for other in range(1, len(sizes)):
         if losses[other] < losses[place] - 1e-12:

@@ -17,11 +17,13 @@ from seasoned.errors import InvalidInput
 from seasoned.execution.resources import cpu_count, parse_memory
 from seasoned.tabular import archive
 from seasoned.tabular.budget import Budget
+from seasoned.tabular.features.made import choose_steps
 from seasoned.tabular.fit import fit_table
 from seasoned.tabular.leaderboard import failures, leaderboard
 from seasoned.tabular.measure import FUNCTION
 from seasoned.tabular.metrics import resolve, to_plain
 from seasoned.tabular.replay import sample
+from seasoned.tabular.roles import read_roles, read_weights
 from seasoned.tabular.settings import SearchSettings
 from seasoned.tabular.stopping import Stop
 from seasoned.tabular.suspicions import warn_of_order
@@ -69,7 +71,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         self.search = search
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, *, resume: bool = False) -> Self:
+    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None, resume: bool = False) -> Self:
         """Search, then fit the best model on all rows; ends within the time limit.
 
         Ctrl-C, a notebook's interrupt and SIGTERM end it within 3 seconds, with the best model so far; `stopped_by_`
@@ -78,6 +80,10 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         Args:
             X: The features: pandas or polars frame, pyarrow table, 2-D array, or list of dicts.
             y: The target, a value a row; rows where it is missing are left out.
+            sample_weight: How much each row counts: in models, early stopping, metric and ensemble. The scale does not
+                matter; rows of weight 0 are left out. What takes no weights is named in the log.
+            groups: Which rows belong together, such as those of one customer: a value a row. No group is on both sides
+                of a fold; a scikit-learn splitter given as `validation` gets them.
             resume: Go on with a run of the same data, target and settings that was killed. Its finished trials count,
                 and the time limit starts anew.
 
@@ -86,17 +92,18 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         """
         started, stop = time.monotonic(), Stop()
         with stop.listening():  # from the first moment, for what comes before the search can take seconds
-            self._fit(X, y, started, stop, resume=resume)
+            self._fit(X, y, (sample_weight, groups), started, stop, resume=resume)
         self.stopped_by_ = stop.name
         return self
 
-    def _fit(self, X: Any, y: Any, started: float, stop: Stop, *, resume: bool) -> None:
+    def _fit(self, X: Any, y: Any, roles_given: tuple[Any, Any], started: float, stop: Stop, *, resume: bool) -> None:
         self._check_parameters()
         frame = to_frame(X)
         warn_of_order(X, y)
         if frame.shape[1] == 0:
             raise InvalidInput(f"X has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
-        target = read_target(y, self._kind)
+        roles = read_roles(*roles_given, len(frame))
+        target = read_target(y, self._kind, roles.counted)
         if len(frame) != len(target.kept):
             raise InvalidInput(
                 f"X has {len(frame)} rows and y has {len(target.kept)}: inconsistent numbers of samples; "
@@ -104,7 +111,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             )
         frame = frame[target.kept].reset_index(drop=True)
         budget = replace(self._budget(started), stop=stop)
-        fitted = fit_table(frame, target, self._settings(), budget, resume=resume)
+        fitted = fit_table(frame, target, roles.of(target.kept), self._settings(), budget, resume=resume)
         self.n_features_in_ = frame.shape[1]
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
         self.restore(fitted, sample(frame, fitted.plan.schema))
@@ -167,13 +174,15 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         about = {"estimator": type(self).__name__, "parameters": parameters}
         archive.write(self.fitted_, self.rows_, about, Path(path), key)
 
-    def _score(self, X: Any, y: Any) -> float:
+    def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         check_is_fitted(self)
         fitted: Fitted = self.fitted_
         metric = fitted.metric
         if metric.scorer == FUNCTION and metric.function is None and self.metric is not None:  # loaded, and given again
             metric = resolve(self.metric, fitted.task, len(fitted.classes), fitted.classes)
-        return -metric.loss(self._codes(y), self._predict(X))
+        codes = self._codes(y)
+        weights = None if sample_weight is None else read_weights(sample_weight, len(codes))
+        return -metric.loss(codes, self._predict(X), weights)
 
     def _predict(self, X: Any) -> NDArray[np.float64]:
         """Probabilities or numbers. Columns without names are told apart by place, so there must be just as many."""
@@ -207,7 +216,9 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         return {
             "metric": self.metric,
             "models": search.models,
-            "validation": search.folds if self.validation is None else self.validation,
+            "features": list(choose_steps(search.features)),
+            "folds": search.folds,
+            "validation": self.validation,
             "random_state": self.random_state,
         }
 
@@ -252,7 +263,9 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-le
         memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
             divided among the workers; a trial that takes more than its share is killed, and fails.
         workers: Trials at the same time; one a core by default, never more.
-        validation: Number of folds, a scikit-learn splitter, or (train, validation) pairs of row indices. By default 5
+        validation: Number of folds; the name of the column that tells the time, so that what is validated comes after
+            what it was learned from; a scikit-learn splitter; or (train, validation) pairs of row indices or masks, one
+            of them for a fixed holdout. With `groups` in `fit` no group is on both sides of a fold. By default 5
             stratified folds, 3 above 20,000 rows, one held-out fifth above 100,000; fewer where the time limit is
             too short for a boosted model in each fold.
         experience: "default", "shipped" or None. Nothing is learned across tables yet, so all three start cold.
@@ -290,12 +303,14 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-le
         """Probabilities, shape (n, classes), in the order of `classes_`."""
         return self._predict(X)
 
-    def score(self, X: Any, y: Any) -> float:  # here, for scikit-learn's mixin comes before what both classes share
+    def score(
+        self, X: Any, y: Any, sample_weight: Any = None
+    ) -> float:  # here, for scikit-learn's mixin comes before what both classes share
         """The metric on these rows; errors (log_loss ...) are negated, so that more is better.
 
         After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
         """
-        return self._score(X, y)
+        return self._score(X, y, sample_weight)
 
     def _codes(self, y: Any) -> NDArray[Any]:
         return encode(y, self.classes_)
@@ -313,7 +328,9 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-lear
         memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
             divided among the workers; a trial that takes more than its share is killed, and fails.
         workers: Trials at the same time; one a core by default, never more.
-        validation: Number of folds, a scikit-learn splitter, or (train, validation) pairs of row indices. By default 5
+        validation: Number of folds; the name of the column that tells the time, so that what is validated comes after
+            what it was learned from; a scikit-learn splitter; or (train, validation) pairs of row indices or masks, one
+            of them for a fixed holdout. With `groups` in `fit` no group is on both sides of a fold. By default 5
             folds, 3 above 20,000 rows, one held-out fifth above 100,000; fewer where the time limit is too short for
             a boosted model in each fold.
         experience: "default", "shipped" or None. Nothing is learned across tables yet, so all three start cold.
@@ -337,9 +354,11 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-lear
         """Predicted numbers, shape (n,)."""
         return self._predict(X)
 
-    def score(self, X: Any, y: Any) -> float:  # here, for scikit-learn's mixin comes before what both classes share
+    def score(
+        self, X: Any, y: Any, sample_weight: Any = None
+    ) -> float:  # here, for scikit-learn's mixin comes before what both classes share
         """The metric on these rows; errors (rmse, mae ...) are negated, so that more is better.
 
         After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
         """
-        return self._score(X, y)
+        return self._score(X, y, sample_weight)

@@ -14,29 +14,33 @@ from seasoned.errors import InvalidInput
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.features.made import starts_with_features
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.folds import make_folds
 from seasoned.tabular.metrics import metric_key, resolve
 from seasoned.tabular.models.base import Job
-from seasoned.tabular.models.registry import MODELS, choose
+from seasoned.tabular.models.registry import MODELS, choose, joint_space
 from seasoned.tabular.objective import CrossValidation, write_arrays
 from seasoned.tabular.runs import RunFolder, fingerprint
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
 from seasoned.tabular.starts import affordable_folds, first_configurations, haste
-from seasoned.tabular.suspicions import warn_of_leaks
+from seasoned.tabular.suspicions import warn_of_leaks, warn_of_weights
 from seasoned.tabular.validated import validated
+from seasoned.tabular.validation import declared_folds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from seasoned.execution.base import Outcome
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.fitted import Member
+    from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
     from seasoned.tabular.validated import Validated
 
@@ -51,14 +55,15 @@ _DATA = "data.arrow"
 
 
 def fit_table(
-    frame: pd.DataFrame, target: Target, settings: Mapping[str, Any], budget: Budget, *, resume: bool
+    frame: pd.DataFrame, target: Target, roles: Roles, settings: Mapping[str, Any], budget: Budget, *, resume: bool
 ) -> Fitted:
     """Fit a table.
 
     Args:
         frame: The features, one row per target value.
         target: The target.
-        settings: metric, models, validation and random_state, as the estimator was given them.
+        roles: Weights and groups of these rows.
+        settings: metric, models, features, folds, validation and random_state, as the estimator was given them.
         budget: Time, trials, workers and memory.
         resume: Whether to go on with a killed run of the same data, target and settings.
 
@@ -70,9 +75,10 @@ def fit_table(
     schema = Schema.infer(frame)
     canonical = schema.apply(frame)
     warn_of_leaks(canonical, target)
+    warn_of_weights(roles, metric, models)
     validation = _materialised(settings["validation"])
     size = (*frame.shape, len(target.classes) if target.task == "multiclass" else 1)
-    key = fingerprint(canonical, target.values, _textual(settings, target.task, validation))
+    key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles))
     about = {
         "rows": len(frame),
         "columns": frame.shape[1],
@@ -83,16 +89,27 @@ def fit_table(
     run = RunFolder.open(key, about, resume=resume)
     try:
         seed = int(run.about["seed"])
-        folds = make_folds(validation, frame, target, seed, default=int(run.about["folds"]))
+        usual = int(run.about["folds"])
+        declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
+        folds = make_folds(declared, frame, target, seed, default=usual)
         plan = _plan(canonical, schema, run.path, seed, budget)
-        write_arrays(run.path, target.values, folds, {diet: plan.encode(canonical, diet) for diet in _DIETS})
+        matrices: dict[str, Any] = {diet: plan.encode(canonical, diet) for diet in _DIETS}
+        write_arrays(run.path, target.values, folds, matrices, roles.weights)
         budget.check_memory()  # again, for now the table is there in all its forms
         fit_seconds = None if budget.fits_seconds is None else budget.fits_seconds / len(folds)
-        job = Job(target.task, len(target.classes), seed, categorical=plan.categorical, seconds=fit_seconds)
+        job = Job(
+            target.task,
+            len(target.classes),
+            seed,
+            categorical=plan.categorical,
+            seconds=fit_seconds,
+            cyclic=plan.cyclic,
+        )
         own = {model.name: model for model in models if model.name not in MODELS}
         objective = CrossValidation(run.path, job, metric, own=tuple(own.values()))
         starts = first_configurations(models, target.task, haste(*size, job.seconds))
-        found = search(objective, models, starts, run.storage, budget)
+        space = joint_space(models, target.task, settings["features"])
+        found = search(objective, space, starts_with_features(starts, space), run.storage, budget)
         evidence = _evidence(objective, found.members)
     except InvalidInput:
         run.delete()  # nothing there could be resumed
@@ -147,24 +164,32 @@ def _plan_from_file(path: str, schema: Schema, seed: int) -> ColumnPlan:
 
 def _materialised(validation: Any) -> Any:
     """Pairs of row indices as a list, for a generator can be read only once."""
-    if validation is None or isinstance(validation, int) or hasattr(validation, "split"):
+    if validation is None or isinstance(validation, int | str) or hasattr(validation, "split"):
         return validation
-    return [(np.asarray(train), np.asarray(test)) for train, test in validation]
+    try:
+        return [(np.asarray(train), np.asarray(test)) for train, test in validation]
+    except (TypeError, ValueError):
+        return validation  # no pairs: refused in a sentence where folds are made
 
 
-def _textual(settings: Mapping[str, Any], task: str, validation: Any) -> dict[str, Any]:
+def _textual(settings: Mapping[str, Any], task: str, validation: Any, roles: Roles) -> dict[str, Any]:
     """Settings that tell one run from another, as text that is the same in the next process."""
-    return {**settings, "task": task, "metric": metric_key(settings["metric"]), "validation": _key(validation)}
+    given = {**settings, "task": task, "metric": metric_key(settings["metric"]), "validation": _key(validation)}
+    digests = {name: _digest([rows]) for name, rows in roles.arrays().items()}
+    return {**given, **digests}
 
 
 def _key(validation: Any) -> str:
     """Text that tells one declaration of validation from another."""
-    if not isinstance(validation, list):
-        return repr(validation)
+    return (
+        repr(validation) if not isinstance(validation, list) else _digest(rows for pair in validation for rows in pair)
+    )
+
+
+def _digest(arrays: Iterable[NDArray[Any]]) -> str:
     digest = hashlib.blake2b(digest_size=12)
-    for pair in validation:
-        for rows in pair:
-            digest.update(rows.astype(np.int64).tobytes() + b"|")
+    for array in arrays:
+        digest.update(array.tobytes() + b"|")
     return digest.hexdigest()
 
 

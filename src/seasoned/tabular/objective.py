@@ -196,7 +196,7 @@ class CrossValidation:
             return matrix, None
         aims = aims_of(self._target()[train], self.job.n_classes)
         codes, categorical = self._matrix("codes")[train], frozenset(self.job.categorical)
-        rows = Rows(codes, categorical, aims, self._weights_of(train), self.job.seed)
+        rows = Rows(codes, categorical, aims, self._weights_of(train), self.job.seed, self.job.cyclic)
         made, matrix = fit_features(features, rows, matrix, diet)
         return matrix, made
 

@@ -46,7 +46,7 @@ def choose_members(
     if most == 1 or len(best) < 2:
         return [(row, 1.0) for row in best[:1]]
     predictions = [objective.out_of_fold(config_of(row)) for row in best]
-    known = objective.known_rows()
+    known, row_weights = objective.known_rows(), objective.weights()
     kept = [index for index, found in enumerate(predictions) if found is not None]
     weights = select(
         [predictions[index][known] for index in kept],  # type: ignore[index]  # those that are None were left out
@@ -55,6 +55,7 @@ def choose_members(
         most=most,
         seed=objective.job.seed,
         deadline=time.monotonic() + _CHOOSING * budget.remaining,
+        row_weights=None if row_weights is None else row_weights[known],
     )
     return sorted(((best[kept[place]], weight) for place, weight in weights.items()), key=lambda pair: -pair[1])
 

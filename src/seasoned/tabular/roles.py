@@ -39,6 +39,11 @@ class Roles:
         """Which rows count at all; None if all do."""
         return None if self.weights is None else self.weights > 0
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The roles that were given, by their names."""
+        given = {"weights": self.weights, "groups": self.groups}
+        return {name: array for name, array in given.items() if array is not None}
+
     def of(self, kept: NDArray[np.bool_]) -> Roles:
         """Those of the rows that are kept."""
         return Roles(

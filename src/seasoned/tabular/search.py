@@ -12,7 +12,6 @@ from seasoned.study import Study
 from seasoned.tabular.clock import Clock
 from seasoned.tabular.closing import Closing
 from seasoned.tabular.early import Early
-from seasoned.tabular.models.registry import joint_space
 from seasoned.tabular.race import Race
 from seasoned.tabular.refit import choose_members, fit_members
 from seasoned.tabular.rows import row_of
@@ -23,9 +22,9 @@ from seasoned.trials import TrialState, WarmStart
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from seasoned.space import Space
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.fitted import Member
-    from seasoned.tabular.models.base import Model
     from seasoned.tabular.objective import CrossValidation
     from seasoned.trials import Trial
 
@@ -48,7 +47,7 @@ class Searched:
 
 def search(
     objective: CrossValidation,
-    models: Sequence[Model],
+    space: Space,
     starts: Sequence[Mapping[str, Any]],
     storage: str,
     budget: Budget,
@@ -57,12 +56,11 @@ def search(
 
     Args:
         objective: Cross-validated loss of a configuration.
-        models: The families, in order of cost.
+        space: The families and their hyperparameters (`joint_space`).
         starts: The configurations that are tried first, whatever they cost.
         storage: Where the study's events are kept; trials found there count.
         budget: Time, trials, workers and memory.
     """
-    space = joint_space(models, objective.job.task)
     timed = budget.trials is None
     inner = Bayes(initial=_INITIAL, explore=1)  # no trust region: it would refine what is only the folds' noise
     sampler = Promising(inner, timed=timed, warm_start=WarmStart(configurations=tuple(starts)))

@@ -25,6 +25,8 @@ class SearchSettings:
             installed if None. `adaptive_linear` and `tuned_mlp`, whose penalties are tuned by hypergradient while they
             train, take part when they are named.
         folds: Number of cross-validation folds; by rows and time limit if None. `validation=` of the estimator wins.
+        features: Names of steps that may make further columns, from `arithmetic`, `groups`, `frequency` and
+            `encoding`; each family is then tried without and with them. None by default.
         ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
 
     Example:
@@ -35,6 +37,7 @@ class SearchSettings:
     models: Sequence[str | Model] | None = None
     folds: int | None = None
     ensemble: int = 10
+    features: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.models, str):

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.models.registry import takes_weights
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
+    from seasoned.tabular.measure import Measure
+    from seasoned.tabular.models.base import Model
+    from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
 
-__all__ = ["warn_of_leaks", "warn_of_order"]
+__all__ = ["warn_of_leaks", "warn_of_order", "warn_of_weights"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -31,6 +38,17 @@ def warn_of_order(X: Any, y: Any) -> None:
         "X and y have the same index in another order, and rows are paired by their position; pass y.loc[X.index] if "
         "they belong together by the index."
     )
+
+
+def warn_of_weights(roles: Roles, metric: Measure, models: Iterable[Model]) -> None:
+    """Say so where weights were given and the metric or a family takes none."""
+    if roles.weights is None:
+        return
+    deaf = [model.name for model in models if not takes_weights(model)]
+    if not metric.weighs:
+        logger.warning("the metric %r takes no sample_weight, so all rows count the same in it.", metric.name)
+    if deaf:
+        logger.warning("all rows count the same in %s, which take no sample_weight.", ", ".join(deaf))
 
 
 def warn_of_leaks(canonical: pd.DataFrame, target: Target) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["DateColumn"]
 
 _PARTS = ("year", "month", "day", "day_of_week", "day_of_year", "hour", "minute")
+_PERIODS = {"month": 12.0, "day_of_week": 7.0, "day_of_year": 365.25, "hour": 24.0, "minute": 60.0}
 _EPOCH = np.datetime64("2000-01-01T00:00:00", "us")
 
 
@@ -22,6 +23,16 @@ class DateColumn:
     """Year, month, day, day of week (0 = Monday), day of year, hour, minute, and days since 2000."""
 
     name: str
+
+    @property
+    def width(self) -> int:
+        """Number of its columns of codes."""
+        return len(_PARTS) + 1
+
+    @property
+    def cyclic(self) -> tuple[tuple[int, float], ...]:
+        """Which of them begin again, and after how much."""
+        return tuple((_PARTS.index(part), period) for part, period in _PERIODS.items())
 
     @property
     def levels(self) -> int:

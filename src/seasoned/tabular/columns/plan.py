@@ -60,6 +60,20 @@ class ColumnPlan:
         """Indices of the columns of codes that hold level codes."""
         return tuple(np.flatnonzero(self.dense.levels > 0).tolist())
 
+    @property
+    def cyclic(self) -> tuple[tuple[int, float], ...]:
+        """Columns of codes that are parts of dates with a circle of their own, and its length."""
+        place, found = 0, []
+        for encoder in self.encoders:
+            if isinstance(encoder, DateColumn):
+                found += [(place + part, period) for part, period in encoder.cyclic]
+                place += encoder.width
+            elif isinstance(encoder, TextColumn):
+                place += 1 + (0 if encoder.encoder is None else int(encoder.encoder.n_components_))
+            else:
+                place += 1
+        return tuple(found)
+
     def transform(self, frame: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:
         """The matrix for one diet, shape (n, columns).
 

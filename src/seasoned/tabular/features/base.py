@@ -27,6 +27,7 @@ class Rows:
         aims: What is to be predicted, shape (n, k): the number, or for each class whether it is that.
         weight: How much each row counts, shape (n,); None if all count the same.
         seed: Of everything random.
+        cyclic: Columns that are parts of dates, and after how much each begins again.
     """
 
     codes: NDArray[np.float64]
@@ -34,6 +35,7 @@ class Rows:
     aims: NDArray[np.float64]
     weight: NDArray[np.float64] | None
     seed: int
+    cyclic: tuple[tuple[int, float], ...] = ()
 
     @property
     def quantities(self) -> NDArray[np.int64]:

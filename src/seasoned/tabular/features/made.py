@@ -12,26 +12,39 @@ from seasoned.errors import InvalidInput
 from seasoned.space import Categorical, Choice, Int, Space
 from seasoned.tabular.columns.dense import Dense
 from seasoned.tabular.features.arithmetic import Arithmetic
+from seasoned.tabular.features.bins import Bins
+from seasoned.tabular.features.cycles import Cycles
 from seasoned.tabular.features.encoding import Encoding
 from seasoned.tabular.features.frequency import Frequency
 from seasoned.tabular.features.groups import GroupStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.features.base import Columns, Rows, Step
 
-__all__ = ["FEATURES", "STEPS", "Made", "aims_of", "choose_steps", "fit_features", "split_features", "with_features"]
+__all__ = [
+    "FEATURES",
+    "STEPS",
+    "Made",
+    "aims_of",
+    "choose_steps",
+    "fit_features",
+    "split_features",
+    "starts_with_features",
+    "with_features",
+]
 
 FEATURES: Final = "features"
 """The parameter of a family's space that says which features are made."""
 STEPS: Final[Mapping[str, Step]] = {
-    step.name: step for step in (Arithmetic(), GroupStatistics(), Frequency(), Encoding())
+    step.name: step for step in (Arithmetic(), GroupStatistics(), Frequency(), Encoding(), Cycles(), Bins())
 }
 _NONE, _MADE, _MOST = "none", "made", "columns"
+_FIRST: Final = 2  # families that are tried with features among the first configurations
 
 
 def choose_steps(names: Sequence[str] | None) -> tuple[str, ...]:
@@ -61,6 +74,30 @@ def with_features(space: Space, steps: Sequence[str]) -> Space:
         {**{name: Categorical((True, False)) for name in steps}, _MOST: Int(3, 100, log=True, default=20)},
     )
     return Space({**space.parameters, FEATURES: Choice({_NONE: Space(), _MADE: made})})
+
+
+def starts_with_features(starts: Iterable[Mapping[str, Any]], space: Space) -> list[dict[str, Any]]:
+    """The configurations tried first, as the joint space with features has them.
+
+    Each stays without features, and then the first two families, the cheapest, come again with all steps, so that what
+    features are worth is known early.
+
+    Args:
+        starts: Configurations `{"model": {family: {...}}}` that know no features.
+        space: The joint space of families, whose default has features where they may be made.
+    """
+    families = space.parameters["model"]
+    assert isinstance(families, Choice), "the joint space has no other parameter"
+    plain, again = [], []
+    for start in starts:
+        ((name, settings),) = start["model"].items()
+        choice = families.options[name].parameters.get(FEATURES)
+        if FEATURES in settings or not isinstance(choice, Choice) or _MADE not in choice.options:
+            plain.append({"model": {name: dict(settings)}})
+            continue
+        plain.append({"model": {name: {**settings, FEATURES: {_NONE: {}}}}})
+        again.append({"model": {name: {**settings, FEATURES: {_MADE: dict(choice.options[_MADE].default)}}}})
+    return [*plain, *again[:_FIRST]]
 
 
 def split_features(settings: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any] | None]:

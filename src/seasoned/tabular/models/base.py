@@ -30,6 +30,7 @@ class Job:
         threads: Threads the model may use; never changes the result.
         categorical: Columns of codes that hold level codes.
         seconds: Time for one fit in a trial; None where the result must not depend on time.
+        cyclic: Columns of codes that are parts of dates, and after how much each begins again.
     """
 
     task: Task
@@ -38,6 +39,7 @@ class Job:
     threads: int = 1
     categorical: tuple[int, ...] = ()
     seconds: float | None = None
+    cyclic: tuple[tuple[int, float], ...] = ()
 
 
 class Model(Protocol):
@@ -67,6 +69,7 @@ class Model(Protocol):
         train: tuple[Any, Any],
         valid: tuple[Any, Any] | None,
         seconds: float | None = None,
+        weights: Weights | None = None,
     ) -> int | None:
         """Fit on (X, y), and in a trial watch the rows of `valid`.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
 __all__ = ["CatBoost", "CatBooster"]
@@ -62,7 +62,12 @@ class CatBooster:
         return len(self.seen) if self.n_classes > 2 else 1
 
     def fit(
-        self, X: NDArray[np.float64], y: NDArray[Any], valid: tuple[Any, Any] | None, seconds: float | None
+        self,
+        X: NDArray[np.float64],
+        y: NDArray[Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None,
+        weights: Weights | None = None,
     ) -> None:
         """Train; with validation rows, stop when their loss falls no more (see `patience`) and keep the best round."""
         library = require("catboost")
@@ -72,17 +77,19 @@ class CatBooster:
             self.seen = tuple(np.unique(y).tolist())
             parameters["classes_count"] = len(self.seen)
         options: dict[str, Any] = {}
-        if valid is not None and len(watched := self._known(*valid)[1]):
+        weight, weight_valid = weights or (None, None)
+        if valid is not None and (known := self._known(valid[1])).any():
             parameters |= {
                 "od_type": "Iter",
                 "od_wait": patience(self.parameters["learning_rate"]),
                 "use_best_model": True,
             }
-            options["eval_set"] = library.Pool(self._features(self._known(*valid)[0]), self._places(watched))
+            watched = self._features(valid[0][known]), self._places(valid[1][known])
+            options["eval_set"] = library.Pool(*watched, weight=None if weight_valid is None else weight_valid[known])
             if seconds is not None:
                 options["callbacks"] = [_StopAfter(time.monotonic() + seconds)]
         self.booster = library.CatBoost(parameters)
-        self.booster.fit(library.Pool(self._features(X), self._places(y)), **options)
+        self.booster.fit(library.Pool(self._features(X), self._places(y), weight=weight), **options)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Numbers, shape (n,)."""
@@ -97,12 +104,9 @@ class CatBooster:
         found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
         return found
 
-    def _known(self, X: NDArray[np.float64], y: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[Any]]:
-        """The rows whose class is among the training rows."""
-        if self.n_classes <= 2:
-            return X, y
-        known = np.isin(y, self.seen)
-        return X[known], y[known]
+    def _known(self, y: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which rows have a class that is among the training rows."""
+        return np.isin(y, self.seen) if self.n_classes > 2 else np.ones(len(y), dtype=np.bool_)
 
     def _places(self, y: NDArray[Any]) -> NDArray[Any]:
         """Places of class codes among those seen; numbers as they are."""
@@ -182,10 +186,15 @@ class CatBoost:
         return CatBooster(parameters, job.n_classes, job.categorical)
 
     def fit(
-        self, estimator: CatBooster, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+        self,
+        estimator: CatBooster,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None = None,
+        weights: Weights | None = None,
     ) -> int | None:
         """Fit on (X, y), watching the loss of the validation rows; returns the best round."""
-        estimator.fit(*train, valid, seconds)
+        estimator.fit(*train, valid, seconds, weights)
         return None if valid is None else max(1, int(estimator.booster.tree_count_))
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:

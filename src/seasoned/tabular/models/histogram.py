@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
 __all__ = ["Histogram"]
@@ -62,20 +62,28 @@ class Histogram:
         return TreeModel(learner, job.n_classes, boosted=True)
 
     def fit(
-        self, estimator: TreeModel, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+        self,
+        estimator: TreeModel,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None = None,
+        weights: Weights | None = None,
     ) -> int | None:
         """Fit on (X, y), watching the loss of the validation rows; returns the rounds taken."""
         learner, X, y = estimator.learner, _matrix(train[0]), train[1]
+        weight, weight_valid = weights or (None, None)
         if valid is None or not learner.early_stopping:
-            _take(estimator, learner.fit(X, y))
+            _take(estimator, learner.fit(X, y, weight))
             return None
         X_valid, y_valid = _matrix(valid[0]), valid[1]
         if estimator.n_classes:  # it refuses classes that are only among the validation rows
             known = np.isin(y_valid, y)
             X_valid, y_valid = (X_valid[known], y_valid[known]) if known.any() else (X, y)
+            weight_valid = weight_valid[known] if weight_valid is not None and known.any() else weight
         if seconds is not None:
             learner.set_params(max_iter=_rounds_in(seconds, learner, X, y))
-        _take(estimator, learner.fit(X, y, X_val=X_valid, y_val=y_valid))
+        found = learner.fit(X, y, weight, X_val=X_valid, y_val=y_valid, sample_weight_val=weight_valid)
+        _take(estimator, found)
         return int(learner.n_iter_)
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
 __all__ = ["Booster", "LightGBM"]
@@ -53,13 +53,19 @@ class Booster:
         return np.arange(self.n_classes)
 
     def fit(
-        self, X: NDArray[np.float64], y: NDArray[Any], valid: tuple[Any, Any] | None, seconds: float | None
+        self,
+        X: NDArray[np.float64],
+        y: NDArray[Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None,
+        weights: Weights | None = None,
     ) -> None:
         """Train; with validation rows, stop when their loss falls no more (see `patience`) and keep the best round."""
         import lightgbm
 
-        data = lightgbm.Dataset(X, y, categorical_feature=list(self.categorical), free_raw_data=True)
-        watched = [] if valid is None else [lightgbm.Dataset(*valid, reference=data)]
+        weight, weight_valid = weights or (None, None)
+        data = lightgbm.Dataset(X, y, weight=weight, categorical_feature=list(self.categorical), free_raw_data=True)
+        watched = [] if valid is None else [lightgbm.Dataset(*valid, reference=data, weight=weight_valid)]
         stop: list[Any] = [lightgbm.early_stopping(self.patience, verbose=False)] if watched else []
         if watched and seconds is not None:
             stop.append(_stop_after(seconds))
@@ -136,10 +142,15 @@ class LightGBM:
         return Booster(parameters, rounds, patience(rate), job.n_classes, job.categorical)
 
     def fit(
-        self, estimator: Booster, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+        self,
+        estimator: Booster,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None = None,
+        weights: Weights | None = None,
     ) -> int | None:
         """Fit on (X, y), watching the loss of the validation rows; returns the best round."""
-        estimator.fit(*train, valid, seconds)
+        estimator.fit(*train, valid, seconds, weights)
         return None if valid is None else max(1, int(estimator.booster.best_iteration))
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.models.base import Job, Weights
+    from seasoned.tabular.models.network import Rows
     from seasoned.tabular.target import Task
 
 __all__ = ["MLP", "Perceptron"]
@@ -52,7 +53,14 @@ class Perceptron:
         """All class codes, seen or not."""
         return np.arange(self.n_classes)
 
-    def fit(self, X: NDArray[np.float64], y: NDArray[Any], valid: tuple[Any, Any] | None, seconds: float | None) -> int:
+    def fit(
+        self,
+        X: NDArray[np.float64],
+        y: NDArray[Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None,
+        weights: Weights | None = None,
+    ) -> int:
         """Train; with validation rows keep the best epoch. Returns the epochs that led to what is kept.
 
         BLAS works with one thread: the layers are too small for more, and sums do not depend on the number of cores.
@@ -64,8 +72,9 @@ class Perceptron:
         rng = np.random.default_rng(self.seed)
         hidden = (self.config["width"],) * self.config["layers"]
         self.shape = Shape((X.shape[1], *hidden, self.n_classes or 1))
-        data = X.astype(np.float32), self._targets(y)
-        watched = None if valid is None else self._watched(valid, y)
+        weight, weight_valid = weights or (None, None)
+        data = X.astype(np.float32), self._targets(y), None if weight is None else weight.astype(np.float32)
+        watched = None if valid is None else self._watched(valid, y, weight_valid)
         recipe = self._recipe(len(X))
         with threadpool_limits(1, "blas"):
             start = initial(self.shape, rng)
@@ -90,10 +99,11 @@ class Perceptron:
         with one_thread("blas"):
             return forward(self.shape, self.vector, X.astype(np.float32)).astype(np.float64)
 
-    def _watched(self, valid: tuple[Any, Any], y: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _watched(self, valid: tuple[Any, Any], y: NDArray[Any], weight: NDArray[np.float64] | None) -> Rows:
         """Validation rows whose class is among the training rows: no network can be right on others."""
         known = np.isin(valid[1], y) if self.n_classes else np.ones(len(valid[1]), dtype=np.bool_)
-        return valid[0][known].astype(np.float32), self._targets(valid[1][known])
+        rows, targets = valid[0][known].astype(np.float32), self._targets(valid[1][known])
+        return rows, targets, None if weight is None else weight[known].astype(np.float32)
 
     def _targets(self, y: NDArray[Any]) -> NDArray[np.float32]:
         """One column per class, or the standardised number."""
@@ -148,10 +158,15 @@ class MLP:
         return Perceptron(dict(config), job.n_classes, job.seed)
 
     def fit(
-        self, estimator: Perceptron, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+        self,
+        estimator: Perceptron,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None = None,
+        weights: Weights | None = None,
     ) -> int | None:
         """Fit on (X, y), watching the loss of the validation rows; returns the best epoch."""
-        epochs = estimator.fit(*train, valid, seconds)
+        epochs = estimator.fit(*train, valid, seconds, weights)
         return None if valid is None else epochs
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float32]
+    Rows = tuple[Array, Array, Array | None]
 
 __all__ = ["Recipe", "Shape", "forward", "initial", "loss_of", "train"]
 
@@ -108,14 +109,15 @@ def _forward(shape: Shape, vector: Array, X: Array, rng: np.random.Generator | N
     return seen
 
 
-def _gradient(shape: Shape, vector: Array, X: Array, y: Array, rng: np.random.Generator, recipe: Recipe) -> Array:
-    """Gradient of the mean loss of a batch: cross-entropy of softmax, or half the squared error."""
+def _gradient(shape: Shape, vector: Array, batch: Rows, rng: np.random.Generator, recipe: Recipe) -> Array:
+    """Gradient of the mean loss of a batch: cross-entropy of softmax, or half the squared error; rows may weigh."""
+    X, y, weight = batch
     seen = _forward(shape, vector, X, rng, recipe.dropout)
     gradient = np.empty_like(vector)
     scale_gradient, slots = shape.views(gradient)
     _, layers = shape.views(vector)
     back = (_softmax(seen[-1]) if recipe.classes else seen[-1]) - y
-    back *= np.float32(1.0 / len(X))
+    back *= np.float32(1.0 / len(X)) if weight is None else weight[:, None] / np.float32(len(X))
     keep = 1.0 - recipe.dropout
     for index in range(len(layers) - 1, -1, -1):
         weights, root = layers[index][0], np.float32(1.0 / math.sqrt(len(layers[index][0])))
@@ -134,8 +136,8 @@ def _gradient(shape: Shape, vector: Array, X: Array, y: Array, rng: np.random.Ge
 def train(
     shape: Shape,
     vector: Array,
-    data: tuple[Array, Array],
-    valid: tuple[Array, Array] | None,
+    data: Rows,
+    valid: Rows | None,
     recipe: Recipe,
     *,
     rng: np.random.Generator,
@@ -149,7 +151,7 @@ def train(
     Args:
         shape: The layers.
         vector: Initial parameters, shape (shape.size,).
-        data: Inputs (n, p) and targets (n, outputs).
+        data: Inputs (n, p), targets (n, outputs), and how much each row counts (n,), 1 on average, or None.
         valid: The same for validation rows.
         recipe: How to train.
         rng: Shuffles rows and drops activations.
@@ -162,7 +164,7 @@ def train(
     for epoch in range(1, epochs + 1):
         _epoch(shape, vector, data, adam, rng, (epoch - 1, epochs))
         if valid is not None and len(valid[0]):
-            loss = loss_of(forward(shape, vector, valid[0][:_WATCHED]), valid[1][:_WATCHED], classes=recipe.classes)
+            loss = _validation_loss(shape, vector, valid, classes=recipe.classes)
             if loss < best or not taken:
                 best, kept, taken = loss, vector.copy(), epoch
         spent = time.monotonic() - start
@@ -177,27 +179,33 @@ def train(
     return (kept, taken) if taken else (vector, epochs)
 
 
-def loss_of(outputs: Array, targets: Array, *, classes: bool) -> float:
-    """Mean cross-entropy, or mean squared error."""
+def _validation_loss(shape: Shape, vector: Array, valid: Rows, *, classes: bool) -> float:
+    X, y, weight = valid
+    outputs = forward(shape, vector, X[:_WATCHED])
+    return loss_of(outputs, y[:_WATCHED], None if weight is None else weight[:_WATCHED], classes=classes)
+
+
+def loss_of(outputs: Array, targets: Array, weight: Array | None = None, *, classes: bool) -> float:
+    """Mean cross-entropy, or mean squared error, of rows that may weigh."""
     if not classes:
-        return float(np.mean((outputs - targets) ** 2))
+        return float(np.average(np.mean((outputs - targets) ** 2, axis=1), weights=weight))
     shifted = outputs - outputs.max(axis=1, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return float(-(logs * targets).sum(axis=1).mean())
+    return float(-np.average((logs * targets).sum(axis=1), weights=weight))
 
 
 def _epoch(
     shape: Shape,
     vector: Array,
-    data: tuple[Array, Array],
+    data: Rows,
     adam: _Adam,
     rng: np.random.Generator,
     progress: tuple[int, int],
 ) -> None:
     """One pass over the shuffled rows; a rest smaller than half a batch waits for the next shuffle."""
-    X, y = data
+    X, y, weight = data
     recipe = adam.recipe
-    shares = np.float32(recipe.smoothing) * y.mean(axis=0)
+    shares = np.float32(recipe.smoothing) * np.average(y, axis=0, weights=weight).astype(np.float32)
     order = rng.permutation(len(X))
     steps = max(1, round(len(X) / recipe.batch))
     for step in range(steps):
@@ -206,7 +214,8 @@ def _epoch(
         if recipe.smoothing:
             targets = targets * np.float32(1 - recipe.smoothing) + shares
         share = _schedule((progress[0] + step / steps) / progress[1])
-        adam.step(vector, _gradient(shape, vector, X[rows], targets, rng, recipe), share)
+        batch = X[rows], targets, None if weight is None else weight[rows]
+        adam.step(vector, _gradient(shape, vector, batch, rng, recipe), share)
 
 
 def _cycle(t: float) -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job
+    from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
 __all__ = ["XGBoost", "XGBooster"]
@@ -55,16 +55,22 @@ class XGBooster:
         return np.arange(self.n_classes)
 
     def fit(
-        self, X: NDArray[np.float64], y: NDArray[Any], valid: tuple[Any, Any] | None, seconds: float | None
+        self,
+        X: NDArray[np.float64],
+        y: NDArray[Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None,
+        weights: Weights | None = None,
     ) -> None:
         """Train; with validation rows, stop when their loss falls no more (see `patience`) and keep the best round."""
         library = require("xgboost")
         columns = {"feature_types": self._types(X.shape[1]), "enable_categorical": True, "nthread": 1}
-        data = library.QuantileDMatrix(X, y, max_bin=self.parameters["max_bin"], **columns)
+        weight, weight_valid = weights or (None, None)
+        data = library.QuantileDMatrix(X, y, weight=weight, max_bin=self.parameters["max_bin"], **columns)
         watched: list[Any] = []
         stop: list[Any] = []
         if valid is not None:
-            watched = [(library.QuantileDMatrix(*valid, ref=data, **columns), "valid")]
+            watched = [(library.QuantileDMatrix(*valid, weight=weight_valid, ref=data, **columns), "valid")]
             stop = [library.callback.EarlyStopping(rounds=self.patience, save_best=True)]
             if seconds is not None:
                 stop.append(_stop_after(seconds))
@@ -148,10 +154,15 @@ class XGBoost:
         return XGBooster(parameters, rounds, patience(rate), job.n_classes, job.categorical)
 
     def fit(
-        self, estimator: XGBooster, train: tuple[Any, Any], valid: tuple[Any, Any] | None, seconds: float | None = None
+        self,
+        estimator: XGBooster,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None = None,
+        weights: Weights | None = None,
     ) -> int | None:
         """Fit on (X, y), watching the loss of the validation rows; returns the best round."""
-        estimator.fit(*train, valid, seconds)
+        estimator.fit(*train, valid, seconds, weights)
         return None if valid is None else int(estimator.booster.num_boosted_rounds())
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:

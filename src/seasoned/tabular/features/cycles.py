@@ -1,0 +1,77 @@
+"""Parts of dates on their circle: December is next to January."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.features.base import Rows
+
+__all__ = ["CycleColumns", "Cycles"]
+
+
+@dataclass(frozen=True, slots=True)
+class CycleColumns:
+    """The columns sin(2 pi x / period) and cos(2 pi x / period).
+
+    Attributes:
+        periods: Column of codes, and its period.
+    """
+
+    periods: tuple[tuple[int, float], ...]
+
+    @property
+    def count(self) -> int:
+        """Number of columns that it gives."""
+        return 2 * len(self.periods)
+
+    def transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Shape (n, count); NaN where the date is missing."""
+        blocks = [np.zeros((len(codes), 0))]
+        for column, period in self.periods:
+            angle = 2.0 * np.pi * np.fmod(codes[:, column], period) / period
+            blocks.append(np.column_stack([np.sin(angle), np.cos(angle)]))
+        return np.hstack(blocks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `Cycles.from_json` reads."""
+        return {"periods": [list(pair) for pair in self.periods]}
+
+
+@dataclass(frozen=True, slots=True)
+class Cycles:
+    """The circle of every part of a date that has one (month, day of the week and of the year, hour, minute).
+
+    They look at no target, so nothing is chosen by it; a part that is the same in all rows is left out.
+    """
+
+    name: str = "cycles"
+
+    def fit(self, rows: Rows, most: int) -> tuple[CycleColumns, NDArray[np.float64]]:
+        """Take at most so many, in the order of the table."""
+        varying = []
+        for column, period in rows.cyclic:
+            present = rows.codes[~np.isnan(rows.codes[:, column]), column]
+            if len(present) and present.min() < present.max():
+                varying.append((column, period))
+        columns = CycleColumns(tuple(varying[: max(most // 2, 1)]))
+        return columns, columns.transform(rows.codes)
+
+    def from_json(self, state: dict[str, Any], width: int) -> CycleColumns:
+        """What `CycleColumns.to_json` described.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        periods = [(column, period) for column, period in state["periods"]]
+        for column, period in periods:
+            if type(column) is not int or not 0 <= column < width or type(period) not in {int, float}:
+                raise ValueError("a feature of cycles names columns that are not there")
+            if not 0 < period < np.inf:
+                raise ValueError("a feature of cycles has an impossible period")
+        return CycleColumns(tuple(periods))
