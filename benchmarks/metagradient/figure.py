@@ -101,7 +101,8 @@ def draw(found: dict[str, Any]) -> str:
     curves = Panel(2, (0, 10), tuple(np.log10([0.05, 6])), "mean squared error by steps, mean of the seeds")
     shown = {name: style for name, style in METHODS.items() if name in seeds}
     for name, (_, colour) in shown.items():
-        curves.line(range(11), np.log10(np.mean([part["curve"] for part in seeds[name]], axis=0)), colour)
+        errors = np.mean([np.array(part["curve"], float) for part in seeds[name]], axis=0)
+        curves.line(range(11), np.log10(np.nan_to_num(errors, nan=np.inf)), colour)  # what diverged leaves at the top
     marks = (0.1, 0.3, 1, 3)
     curves.ticks((0, 1, 5, 10), np.log10(marks), marks)
     parts += curves.parts + legend(2, list(shown.values()))

@@ -79,10 +79,16 @@ def run(steps: int | None, seeds: int, records: Records, only: Iterable[str] | N
             key = {"method": name, "seed": seed, "steps": steps}
             learner = methods(steps, seed)[name]
             runs.append(records.keep(key, lambda learner=learner, name=name: _one(learner, drawn=name in DRAWN)))
-        result[name] = {str(look): float(np.mean([part["curve"][look] for part in runs])) for look in LOOKS}
-        detail[name] = runs
-        print(name, {number: round(value, 3) for number, value in result[name].items()}, flush=True)
+        curve = _finite(np.mean([part["curve"] for part in runs], axis=0))
+        result[name] = {str(look): curve[look] for look in LOOKS}
+        detail[name] = [{**part, "curve": _finite(part["curve"])} for part in runs]
+        print(name, result[name], flush=True)
     return {"sinusoid": result, "sinusoid_seeds": detail, "meta_steps": steps, "test_tasks": TEST_TASKS}
+
+
+def _finite(curve: Any) -> list[float | None]:
+    """Errors as JSON can hold them: None where a task diverged."""
+    return [float(value) if np.isfinite(value) else None for value in curve]
 
 
 def _one(learner: MetaLearner, *, drawn: bool) -> dict[str, Any]:
