@@ -25,8 +25,8 @@ class SearchSettings:
             installed if None. `adaptive_linear` and `tuned_mlp`, whose penalties are tuned by hypergradient while they
             train, take part when they are named.
         folds: Number of cross-validation folds; by rows and time limit if None. `validation=` of the estimator wins.
-        features: Names of steps that may make further columns, from `arithmetic`, `groups`, `frequency` and
-            `encoding`; each family is then tried without and with them. None by default.
+        features: Names of steps that may make further columns, from `arithmetic`, `groups`, `frequency`, `encoding`,
+            `cycles` and `bins`; families are then tried without and with them. None by default.
         ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
 
     Example:
