@@ -105,7 +105,8 @@ class Observations:
 
         A single objective stays as it is. Several become their augmented Chebyshev value
         max_i w_i z_i + 0.05 sum_i w_i z_i, where z_i is the objective scaled to [0, 1] (Knowles 2006, ParEGO, eq. 2).
-        A pruned trial counts as the worst that is complete, a failed one is NaN.
+        A pruned trial counts as the worst complete one before it, so that what the first n trials count does not
+        change with those after them; a failed one is NaN.
 
         Args:
             weights: One per objective, of sum 1, shape (k,); needed if there are several.
@@ -119,8 +120,8 @@ class Observations:
             losses = (scaled * weights).max(axis=1) + 0.05 * (scaled @ weights)
         largest = float(np.nanmax(np.abs(losses), initial=0.0))
         losses = losses / largest if largest > _HUGE else losses
-        if self.pruned.any() and not np.isnan(losses).all():
-            losses = np.where(self.pruned & np.isnan(losses), np.nanmax(losses), losses)
+        if self.pruned.any():
+            losses = np.where(self.pruned & np.isnan(losses), np.fmax.accumulate(losses), losses)
         return losses
 
     def told(self, events: Sequence[Event], space: Space) -> Observations:
