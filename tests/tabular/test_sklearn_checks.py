@@ -38,9 +38,16 @@ ALWAYS = {
     "check_no_attributes_set_in_init",
     "check_parameters_default_constructible",
     "check_readonly_memmap_input",
+    "check_all_zero_sample_weights_error",
+    "check_classifiers_one_label_sample_weights",
     "check_regressor_data_not_an_array",
     "check_regressors_int",
     "check_requires_y_none",
+    "check_sample_weights_list",
+    "check_sample_weights_not_an_array",
+    "check_sample_weights_not_overwritten",
+    "check_sample_weights_pandas_series",
+    "check_sample_weights_shape",
     "check_set_params",
     "check_supervised_y_2d",
     "check_supervised_y_no_nan",
@@ -64,13 +71,20 @@ def run(check, estimator, monkeypatch):
     check(estimator)
 
 
+REPEATED = (
+    "a row of weight 2 is in one fold, and a row that is there twice can be in two, so the folds, and what was chosen "
+    "on them, differ. The weights of every family alone are tested in test_weights.py."
+)
+
+
 def expected_failures(estimator):
+    found = {f"check_sample_weight_equivalence_on_{kind}_data": REPEATED for kind in ("dense", "sparse")}
     if isinstance(estimator, AutoRegressor):
-        return {
+        return found | {
             "check_regressors_train": "it ends with `score(X, y) > 0.5`, which means R2; `score` is the metric that "
             "was optimised, here the negative rmse. With metric='r2' the check passes, see below."
         }
-    return {}
+    return found
 
 
 @pytest.mark.slow

@@ -79,7 +79,7 @@ grouped(60, "more folds than groups", [1, 2, 3, 4] * 10, options={"validation": 
 grouped(
     60, "a splitter with more folds than groups", [1, 2] * 20, options={"validation": GroupKFold(3)}, refused="GroupK"
 )
-grouped(60, "a splitter of groups", np.arange(ROWS) // 4, options={"validation": LeavePGroupsOut(9)})
+grouped(60, "a splitter of groups", np.arange(ROWS) // 10, options={"validation": LeavePGroupsOut(2)})
 grouped(60, "a group missing", [None, *range(ROWS - 1)], refused="missing for 1 of 40 rows")
 grouped(60, "too few groups given", [1, 2, 3], refused="groups has 3 values and X has 40 rows")
 weird(60, "a splitter of groups without groups", options={"validation": GroupKFold(3)}, refused="pass groups= to fit")(
