@@ -7,7 +7,6 @@ drawn once, the same for all; nothing is chosen on them.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -15,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from metagradient.resuming import train
 from seasoned.metagrad import LearnedOptimizer, LSTMRule, MLPRule, Quadratics, Training
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def run(steps: int | None, seeds: int, records: Records, only: Iterable[str] | N
         runs = []
         for seed in range(seeds):
             key = {"method": name, "seed": seed, "steps": steps}
-            runs.append(records.keep(key, lambda name=name, seed=seed: _one(learners(steps, seed)[name])))
+            runs.append(
+                records.keep(key, lambda key=key: _one(learners(steps, key["seed"])[key["method"]], records, key))
+            )
         result[name] = {str(look): float(np.mean([part["loss"][str(look)] for part in runs])) for look in LOOKS}
         detail[name] = runs
         print(name, result[name], flush=True)
@@ -92,10 +94,8 @@ def _by_hand(name: str) -> dict[str, Any]:
     }
 
 
-def _one(learner: LearnedOptimizer) -> dict[str, Any]:
-    began = time.process_time()
-    fitted = learner.fit(FAMILY, progress=False)
-    spent = time.process_time() - began
+def _one(learner: LearnedOptimizer, records: Records, key: dict[str, Any]) -> dict[str, Any]:
+    fitted, spent = train(records.unfinished, key, learner, FAMILY)
     found = fitted.evaluate(FAMILY, steps=LOOKS, count=PROBLEMS)
     return {
         "loss": {str(look): float(values.mean()) for look, values in found.items()},

@@ -7,12 +7,12 @@ are best on 40 validation tasks of characters of the six alphabets that training
 from __future__ import annotations
 
 import dataclasses
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from metagradient.resuming import train
 from seasoned.metagrad import (
     ANIL,
     MAML,
@@ -77,7 +77,7 @@ def run(
     for shots, name, seed in order(seeds, only):
         key = {"shots": shots, "method": name, "seed": seed, "steps": steps}
         learner = methods(steps, seed)[name]
-        record = records.keep(key, lambda learner=learner, shots=shots: _one(learner, *sets[shots]))
+        record = records.keep(key, lambda learner=learner, key=key: _one(learner, records, key, *sets[key["shots"]]))
         found[shots, name, seed] = np.array(record["correct"]) / (WAYS * QUERIES)
         print(f"{shots}-shot {name}, seed {seed}: {found[shots, name, seed].mean():.4f}", flush=True)
         rest = {name: value for name, value in record.items() if name != "correct"}
@@ -125,10 +125,10 @@ def _families(folder: Path) -> dict[int, tuple[Episodes, Episodes]]:
     }
 
 
-def _one(learner: MetaLearner, train: Episodes, judge: Episodes) -> dict[str, Any]:
-    began = time.process_time()
-    fitted = learner.fit(train, progress=False)
-    spent = time.process_time() - began
+def _one(
+    learner: MetaLearner, records: Records, key: dict[str, Any], known: Episodes, judge: Episodes
+) -> dict[str, Any]:
+    fitted, spent = train(records.unfinished, key, learner, known)
     steps = 3 if isinstance(learner, MAML) else learner.trained_steps  # 3 after 1, as in the paper
     values = fitted.evaluate(judge, steps=[steps], count=TEST_TASKS, metric="accuracy")[steps]
     correct = np.rint(values * WAYS * QUERIES).astype(int).tolist()

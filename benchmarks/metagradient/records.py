@@ -24,6 +24,8 @@ class Records:
 
     def __init__(self, path: Path, *, fresh: bool = False) -> None:
         self._path = path
+        self.unfinished = path.parent / "unfinished"
+        """For what a run keeps until it ends."""
         if fresh:
             path.unlink(missing_ok=True)
         lines = path.read_text().splitlines() if path.exists() else []

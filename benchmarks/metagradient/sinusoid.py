@@ -9,12 +9,12 @@ MAML++'s outer rate and clipping. The 2,000 test tasks are drawn once, the same 
 from __future__ import annotations
 
 import dataclasses
-import time
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
+from metagradient.resuming import train
 from seasoned.metagrad import ANIL, IMAML, MAML, MAMLPlusPlus, MetaLearner, MetaSGD, Reptile, Sinusoids, Training
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def run(steps: int | None, seeds: int, records: Records, only: Iterable[str] | N
         for seed in range(seeds):
             key = {"method": name, "seed": seed, "steps": steps}
             learner = methods(steps, seed)[name]
-            runs.append(records.keep(key, lambda learner=learner, name=name: _one(learner, drawn=name in DRAWN)))
+            runs.append(records.keep(key, lambda learner=learner, key=key: _one(learner, records, key)))
         curve = _finite(np.mean([part["curve"] for part in runs], axis=0))
         result[name] = {str(look): curve[look] for look in LOOKS}
         detail[name] = [{**part, "curve": _finite(part["curve"])} for part in runs]
@@ -91,15 +91,13 @@ def _finite(curve: Any) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in curve]
 
 
-def _one(learner: MetaLearner, *, drawn: bool) -> dict[str, Any]:
-    began = time.process_time()
-    fitted = learner.fit(FAMILY, progress=False)
-    spent = time.process_time() - began
+def _one(learner: MetaLearner, records: Records, key: dict[str, Any]) -> dict[str, Any]:
+    fitted, spent = train(records.unfinished, key, learner, FAMILY)
     curve, rates = _curve(fitted)
     found = {"curve": curve, "cpu_seconds": round(spent, 1), "kept_step": int(fitted.fitted.state.best_step)}
     if rates:
         found["rates"] = rates
-    if drawn:
+    if key["method"] in DRAWN:
         found["examples"] = _examples(fitted, rates)
     return found
 

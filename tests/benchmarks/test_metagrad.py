@@ -7,8 +7,9 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from metagradient import figure, omniglot, speed
+from metagradient import figure, omniglot, resuming, speed
 from metagradient.records import Records
+from seasoned.metagrad import MAML, MLP, Sinusoids, Training
 
 
 def test_a_finished_run_is_not_measured_again(tmp_path):
@@ -24,6 +25,29 @@ def test_a_finished_run_is_not_measured_again(tmp_path):
     assert calls == [0, 1]
     run(Records(path, fresh=True), 1)
     assert calls == [0, 1, 1]
+
+
+def test_a_training_that_was_cut_off_goes_on(tmp_path, monkeypatch):
+    learner = MAML(network=MLP((4,)), training=Training(steps=5, tasks=2, every=4, validation_tasks=2))
+    expected = learner.fit(Sinusoids())
+    monkeypatch.setattr(resuming, "PIECES", 2)
+    real = MAML.fit
+
+    def cut_off(self, *args, stop_at=None, **more):
+        if stop_at == 5:
+            raise KeyboardInterrupt
+        return real(self, *args, stop_at=stop_at, **more)
+
+    monkeypatch.setattr(MAML, "fit", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        resuming.train(tmp_path, {"seed": 0}, learner, Sinusoids())
+    stops = []
+    monkeypatch.setattr(MAML, "fit", lambda self, *a, **k: stops.append(k["stop_at"]) or real(self, *a, **k))
+    found, seconds = resuming.train(tmp_path, {"seed": 0}, learner, Sinusoids())
+    assert stops == [5]
+    assert seconds > 0
+    np.testing.assert_array_equal(found.theta["params"]["layers"][0]["w"], expected.theta["params"]["layers"][0]["w"])
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_figure_is_a_small_picture_of_every_method():
