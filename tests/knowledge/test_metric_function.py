@@ -1,0 +1,124 @@
+"""The learned metric on planted tasks: what it foresees, how sure it is, and what it would try."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from seasoned.errors import InvalidInput
+from seasoned.knowledge.metric_function import fit_metric
+from seasoned.knowledge.portfolio import greedy
+from seasoned.knowledge.regret import compress, levels_of, regret, standardise
+
+
+def planted(seed, tasks=120, configurations=40, rank=3, noise=0.15):
+    rng = np.random.default_rng(seed)
+    table = 0.5 * rng.normal(size=configurations) + rng.normal(size=(tasks, rank)) @ rng.normal(
+        size=(rank, configurations)
+    )
+    table += noise * rng.normal(size=table.shape)
+    return rng.uniform(0.2, 0.6, (tasks, 1)) + rng.uniform(0.02, 0.1, (tasks, 1)) * table
+
+
+@pytest.fixture(scope="module")
+def world():
+    table = planted(0)
+    return fit_metric(table[:100]), table[:100], table[100:]
+
+
+EVERY = np.arange(40)
+NOTHING = np.array([], dtype=np.intp)
+
+
+def test_without_trials_the_first_choice_is_the_portfolios(world):
+    metric, past, _ = world
+    gains = metric.condition(NOTHING, np.array([])).expected_gain(EVERY)
+    assert np.argmax(gains) == greedy(regret(past, levels_of(past)), 1).members[0]
+    assert gains.max() == pytest.approx(1.0 - greedy(regret(past, levels_of(past)), 1).expected[0])
+
+
+def test_trials_teach_the_order_of_what_was_not_tried(world):
+    metric, _, new = world
+    rows = np.array([0, 7, 13, 22, 31])
+    others = np.setdiff1d(EVERY, rows)
+    blind = metric.condition(NOTHING, np.array([])).standardised(others).mean
+    before = [spearmanr(blind, task[others]).statistic for task in new]
+    after = [
+        spearmanr(metric.condition(rows, task[rows]).standardised(others).mean, task[others]).statistic for task in new
+    ]
+    assert np.mean(after) > 0.85
+    assert np.mean(after) > np.mean(before) + 0.3
+
+
+def test_its_intervals_hold_what_they_say(world):
+    metric, _, new = world
+    rows = np.array([0, 7, 13, 22, 31])
+    others = np.setdiff1d(EVERY, rows)
+    inside = []
+    for task, z in zip(new, compress(standardise(new, levels_of(new))), strict=True):
+        belief = metric.condition(rows, task[rows]).standardised(others)
+        inside.append(np.abs(z[others] - belief.mean) < 1.2816 * belief.std)
+    assert 0.7 < np.mean(inside) < 0.92  # 80% wanted; 20 tasks share their level's error
+
+
+def test_it_finds_good_configurations_sooner_than_a_fixed_portfolio(world):
+    metric, past, new = world
+    members = list(greedy(regret(past, levels_of(past)), 6).members)
+    regrets = regret(new, levels_of(new))
+    ours = []
+    for task, losses in zip(new, regrets, strict=True):
+        rows = []
+        for _ in range(6):
+            belief = metric.condition(np.array(rows, dtype=np.intp), task[rows])
+            rows.append(int(np.argmax(np.where(np.isin(EVERY, rows), -1.0, belief.expected_gain(EVERY)))))
+        ours.append(losses[rows].min())
+    assert np.mean(ours) < 0.8 * regrets[:, members].min(axis=1).mean()
+
+
+def test_weights_of_past_tasks_count(world):
+    metric, past, _ = world
+    only = np.zeros(100)
+    only[17] = 1.0
+    belief = metric.condition(NOTHING, np.array([]), weights=only)
+    assert np.argmax(belief.expected_gain(EVERY)) == np.argmin(past[17])
+
+
+def test_promising_are_those_that_were_best_somewhere(world):
+    metric, past, _ = world
+    assert set(metric.promising(1)) == set(np.argmin(past, axis=1))
+    assert set(metric.promising(40)) == set(EVERY)
+
+
+def test_holes_are_never_counted_as_gains():
+    table = planted(1)
+    table[:, 5] = np.nan
+    table[3, 5] = np.nanmin(table[3]) - 0.5  # the best ever on one task, unknown elsewhere
+    metric = fit_metric(table)
+    gain = metric.condition(NOTHING, np.array([])).expected_gain(np.array([5]))
+    assert gain[0] <= 1.0 / len(table) + 1e-9
+
+
+def test_units_do_not_matter_much(world):
+    _, past, new = world
+    one, other = fit_metric(past), fit_metric(1000.0 * past + 5.0)
+    rows = np.array([2, 9, 21])
+    first = one.condition(rows, new[0, rows]).standardised(EVERY)
+    second = other.condition(rows, 1000.0 * new[0, rows] + 5.0).standardised(EVERY)
+    assert first.mean == pytest.approx(second.mean, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [(np.ones((2, 3)), "3"), (np.where(np.arange(3) == 1, np.nan, np.ones((4, 3))), "configuration 1")],
+)
+def test_what_cannot_be_learned_from_is_refused(table, words):
+    with pytest.raises(InvalidInput, match=words):
+        fit_metric(table)
+
+
+def test_trials_that_are_none_are_refused(world):
+    with pytest.raises(InvalidInput, match="finite"):
+        world[0].condition(np.array([1]), np.array([np.nan]))
+    with pytest.raises(InvalidInput, match="one"):
+        world[0].condition(np.array([1, 2]), np.array([1.0]))
