@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.metagrad import MLP, GroupedRows, Offset, RidgeHead, Rows, Training, WideDeep, adapt_groups
+from seasoned.metagrad import MLP, GroupedRows, Offset, RidgeHead, Rows, Sinusoids, Training, WideDeep, adapt_groups
+from seasoned.metagrad import training as stack
 from seasoned.metagrad.head_step import head_step
 from seasoned.metagrad.shrinkage import HeadAdapter, draw_episodes
 
@@ -147,3 +148,11 @@ def test_the_networks_in_numpy_and_jax():
     with pytest.raises(InvalidInput, match="more than 2"):
         Offset(WideDeep(), 2).init(jax.random.key(0), (2,))
     assert Rows(X, X).weight is None
+
+
+def test_training_compiles_once():
+    program = RidgeHead(network=WideDeep((3,)), training=Training(steps=4, every=2, tasks=2, validation_tasks=2))
+    before = stack._advance._cache_size(), stack._validated._cache_size()
+    fitted = program.fit(Sinusoids(), stop_at=2, progress=False).fit(Sinusoids(), resume=True, progress=False)
+    assert len(fitted.fitted.history) == 2
+    assert (stack._advance._cache_size(), stack._validated._cache_size()) == (before[0] + 1, before[1] + 1)

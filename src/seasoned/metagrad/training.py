@@ -161,6 +161,8 @@ def seedless(program: AnyProgram) -> AnyProgram:
 
 def begin(program: Program, theta: Tree, memory: Tree) -> TrainState:
     """The state before the first step."""
+    # A weakly typed leaf (of a Python number) is of a strong type after the first step: all would be compiled twice.
+    theta = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), theta)
     dtype = jnp.result_type(*jax.tree.leaves(theta))
     state = program.training.transformation().init(theta)
     return TrainState(theta, state, memory, jnp.int32(0), theta, jnp.asarray(jnp.inf, dtype), jnp.int32(0))
