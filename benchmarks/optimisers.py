@@ -65,6 +65,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--fresh", action="store_true", help="measure ours again")
     parser.add_argument("--speed", action="store_true", help="time of the samplers instead of quality")
     parser.add_argument("--long", action="store_true", help="with --speed: 100,000 trials of those without a model")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="with --speed: cpu if others run, too")
     parser.add_argument("--setup", action="store_true", help="make the environments first")
     options = parser.parse_args(words)
     options.suites = [suite for name in options.suites for suite in MANY.get(name, (name,))]
@@ -186,23 +187,24 @@ class Comparison:
 def speed(options: argparse.Namespace, frameworks: dict[str, Framework]) -> dict[str, Any]:
     """Time of ask and tell by trial, 10 coordinates, one thread for linear algebra, all in this run, one at a time."""
     found: dict[str, Any] = {}
-    with common.alone():
+    with contextlib.nullcontext() if options.background else common.alone():
         for name, framework in frameworks.items():
             trials = SPEED_TRIALS.get(name, 1000)
             ways = {name: {}, f"{name}, without Study": {"direct": True}} if framework.ours else {name: {}}
             for way, extra in ways.items():
                 if framework.ours and options.long and name in LONG and extra:
                     trials = 100_000
-                found[way] = timed(framework, trials, extra)
+                found[way] = timed(framework, trials, extra, options.clock)
                 print(f"{way}: {found[way]}", flush=True)
     print("\n" + render_speed(found))
     if options.out:
-        common.write(options.out, {"speed": found})
+        common.write(options.out, {"clock": options.clock, "speed": found})
     return found
 
 
-def timed(framework: Framework, trials: int, extra: dict[str, Any]) -> dict[str, Any]:
-    job = {"module": framework.module, "seed": 0, "trials": trials, "options": {**framework.options, **extra}}
+def timed(framework: Framework, trials: int, extra: dict[str, Any], clock: str) -> dict[str, Any]:
+    settings = {**framework.options, **extra}
+    job = {"module": framework.module, "seed": 0, "trials": trials, "clock": clock, "options": settings}
     service = Service([framework.python, PARTS / "worker.py"], log())
     try:
         times = service.ask(job)["milliseconds"]

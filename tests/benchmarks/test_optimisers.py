@@ -321,8 +321,9 @@ def test_speed_is_of_windows():
     assert set(optimisers.figures([1.0] * 60)) == set()
 
 
-def test_speed_is_measured_with_and_without_study(here, capsys):
-    found = optimisers.main(["--speed", "--frameworks", "seasoned-random", *here])
+@pytest.mark.parametrize("clock", ["wall", "cpu"])
+def test_speed_is_measured_with_and_without_study(here, capsys, clock):
+    found = optimisers.main(["--speed", "--clock", clock, "--frameworks", "seasoned-random", *here])
     assert set(found) == {"seasoned-random", "seasoned-random, without Study"}
     assert all(row["whole_500_s"] > 0 for row in found.values())
 
