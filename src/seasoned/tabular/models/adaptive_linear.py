@@ -50,7 +50,7 @@ class PenalisedLinear:
     """
 
     n_classes: int
-    spread: float = 0.5
+    spread: float = 2.0
     seed: int = 0
     weights: Array | None = None
     classes: NDArray[np.int64] | None = None
@@ -147,7 +147,7 @@ class AdaptiveLinear:
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """How far penalties may differ."""
-        return Space(spread=Float(0.1, 3.0, log=True, default=0.5))
+        return Space(spread=Float(0.2, 6.0, log=True, default=2.0))
 
     def build(self, config: dict[str, Any], job: Job) -> PenalisedLinear:
         """No weights yet."""
