@@ -6,9 +6,9 @@ natural logarithms, from 1e6 down to 1e-4) by the held-out likelihood of five fo
 error for numbers. Tables: the first 20 of the folder's manifest by name, of at most 20,000 rows.
 
 The default spread, 2, was chosen on twelve other tables of the folder (tecator, ionosphere, socmob, wdbc, insurance,
-titanic, vehicle, us-crime, pc4, ibm-attrition, space-ga, yeast; split 0): of .5, 1, 2 and 4 it was better than one penalty
-on nine of them without being much worse on any; 4 was 4% worse on ionosphere and wdbc. With .5, which was the default
-before, the first two splits of the reported tables gave 12 of 20 tables and p = .45.
+titanic, vehicle, us-crime, pc4, ibm-attrition, space-ga, yeast; split 0): of .5, 1, 2 and 4 it was better than one
+penalty on nine of them without being much worse on any; 4 was 4% worse on ionosphere and wdbc. With .5, which was the
+default before, the first two splits of the reported tables gave 12 of 20 tables and p = .45.
 """
 
 from __future__ import annotations
