@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from in_process import estimator, stay_in_process
+from sklearn import config_context
+from sklearn.model_selection import GroupKFold, cross_validate
+from sklearn.neighbors import KNeighborsClassifier
 
+from seasoned import CustomModel, Int, Space
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import MODELS, UNWEIGHTED, find
 
@@ -29,8 +34,64 @@ def test_heavy_rows_win(name, task):
     X, y, weights = contradictory(task)
     model, classes = find(name), {"binary": 2, "multiclass": 3, "regression": 0}[task]
     for weighing, share in ((None, 0.25), ((weights, weights), 0.8)):
-        estimator = model.build(model.space(task).default, Job(task, classes, 0))
-        model.fit(estimator, (X, y), (X, y), None, weighing)
-        predicted = predict(model.load(model.dump(estimator)), X, classes)
+        learner = model.build(model.space(task).default, Job(task, classes, 0))
+        model.fit(learner, (X, y), (X, y), None, weighing)
+        predicted = predict(model.load(model.dump(learner)), X, classes)
         found = predicted if task == "regression" else predicted[:, 1]
         assert found.mean() == pytest.approx(share, abs=0.05)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    stay_in_process(monkeypatch)
+
+
+def test_a_whole_fit_obeys_weights(here):
+    X, y, weights = contradictory("binary")
+    model = estimator("classification", ["linear", "tree"], metric="accuracy", trials=3)
+    light = model.fit(X, y).predict(X)
+    heavy = model.fit(X, y, sample_weight=weights)
+    assert light.mean() < 0.1
+    assert heavy.predict(X).mean() > 0.9
+    assert heavy.score(X, y) == pytest.approx(0.25, abs=0.05)
+    assert heavy.score(X, y, sample_weight=weights) == pytest.approx(0.8, abs=0.05)
+    board = heavy.leaderboard()
+    assert board["accuracy"].max() == pytest.approx(0.8, abs=0.05), "validation weighs rows as well"
+    assert heavy.fitted_.validated.loss == pytest.approx(-0.8, abs=0.05)
+
+
+def test_only_the_proportions_of_weights_count(here):
+    X, y, weights = contradictory("regression")
+    model = estimator("regression", ["linear", "neighbours"])
+    expected = model.fit(X, y, sample_weight=weights).predict(X)
+    np.testing.assert_allclose(model.fit(X, y, sample_weight=1e6 * weights).predict(X), expected, rtol=1e-9)
+    counted = np.arange(len(y)) % 5 > 0
+    left_out = model.fit(X, y, sample_weight=counted * weights).predict(X)
+    np.testing.assert_allclose(model.fit(X[counted], y[counted], sample_weight=weights[counted]).predict(X), left_out)
+
+
+def test_what_takes_no_weights_is_named(here, caplog):
+    def share(y, predicted):
+        return float(np.mean(y == predicted))
+
+    X, y, weights = contradictory("binary")
+    own = CustomModel("votes", KNeighborsClassifier(), Space(n_neighbors=Int(1, 30, default=5)))
+    model = estimator("classification", ["linear", own, "adaptive_linear"], metric=share)
+    model.fit(X, y, sample_weight=weights)
+    assert "the metric 'share' takes no sample_weight" in caplog.text
+    assert "count the same in adaptive_linear, votes" in caplog.text
+    assert model.failures().empty
+
+
+def test_weights_and_groups_are_routed(here):
+    X, y, weights = contradictory("binary")
+    groups = np.arange(len(y)) % 100
+    with config_context(enable_metadata_routing=True):
+        model = estimator("classification", metric="accuracy").set_fit_request(sample_weight=True, groups=True)
+        model.set_score_request(sample_weight=True)
+        given = {"sample_weight": weights, "groups": groups}
+        found = cross_validate(model, X, y, cv=GroupKFold(2), params=given, return_estimator=True)
+    np.testing.assert_allclose(found["test_score"], 0.8, atol=0.05)
+    for fitted in found["estimator"]:
+        assert fitted.predict(X).mean() > 0.9

@@ -64,7 +64,7 @@ class Closing:
         started = time.monotonic()
         self.warm_up = self._measured_warm_up(rows)
         chosen = choose_members(self._objective, rows, self._budget)
-        fits = [foreseen(self._objective, row, self._objective.folds) for row, _ in chosen]
+        fits = [foreseen(self._objective, row) for row, _ in chosen]
         self._reserve = _CLOSING + _CAUTION * (self.warm_up + max(*fits, sum(fits) / self._budget.workers, 0.0))
         self._known = True
         took = time.monotonic() - started

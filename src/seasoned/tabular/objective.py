@@ -159,6 +159,11 @@ class CrossValidation:
         """Number of folds."""
         return len(self._folds())
 
+    @property
+    def train_share(self) -> float:
+        """Share of the rows that a fold trains on, the mean over folds: in time, early folds have few."""
+        return float(np.mean([len(train) for train, _ in self._folds()])) / len(self._target())
+
     def first_fold_rows(self) -> int:
         """Number of rows that the first fold validates."""
         return len(self._folds()[0][1])

@@ -60,10 +60,9 @@ def choose_members(
     return sorted(((best[kept[place]], weight) for place, weight in weights.items()), key=lambda pair: -pair[1])
 
 
-def foreseen(objective: CrossValidation, row: Mapping[str, Any], folds: int) -> float:
+def foreseen(objective: CrossValidation, row: Mapping[str, Any]) -> float:
     """Seconds to fit on all rows: the mean time of a fold, scaled to the rows that it left out."""
-    share = (folds - 1) / folds if folds > 1 else 0.8
-    return objective.record(config_of(row)).fit_seconds / share
+    return objective.record(config_of(row)).fit_seconds / objective.train_share
 
 
 def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
