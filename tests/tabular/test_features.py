@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import copy
 import json
+import zipfile
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+from in_process import estimator, stay_in_process
 
+from messy import messy
+from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Space
+from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.features.base import Rows
+from seasoned.tabular.features.cycles import CycleColumns
+from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.made import STEPS, Made, aims_of, choose_steps, fit_features, with_features
 from seasoned.tabular.features.relevance import beyond_chance, relevance
+from seasoned.tabular.schema import Schema
 
 N = 1200
 
@@ -67,11 +77,10 @@ def test_arithmetic_finds_the_planted_pair(operation, formula):
 
 def test_arithmetic_among_many_columns():
     rng = np.random.default_rng(1)
-    columns = {f"x{k}": rng.normal(size=N) for k in range(60)}
-    y = (columns["x3"] * columns["x3"] + columns["x4"]) + 3 * columns["x3"] / (1 + columns["x4"] ** 2)
-    fitted, found = made_of("arithmetic", table(y, **columns), most=5)
-    assert fitted.count <= 5
-    assert (3, 4) in {pair[:2] for pair in fitted.pairs}
+    columns = {f"x{k}": rng.uniform(0.5, 2.0, N) for k in range(60)}
+    fitted, found = made_of("arithmetic", table(columns["x3"] / columns["x4"], **columns), most=5)
+    assert 1 <= fitted.count <= 5
+    assert fitted.pairs[0] == (3, 4, "ratio"), "columns that tell something alone are looked at first"
     assert found.shape == (N, fitted.count)
 
 
@@ -121,7 +130,7 @@ def test_frequency_counts_levels():
     assert fitted.transform(np.array([[9.0]]))[0, 0] == 0.0
 
 
-@pytest.mark.parametrize("name", ["arithmetic", "groups", "encoding"])
+@pytest.mark.parametrize("name", ["arithmetic", "groups", "encoding", "bins"])
 @pytest.mark.parametrize("n_classes", [0, 2, 4])
 def test_nothing_is_made_of_noise(name, n_classes):
     """Each seed makes something with a probability of about 1%; of 15, three or more hardly ever."""
@@ -129,7 +138,7 @@ def test_nothing_is_made_of_noise(name, n_classes):
     for seed in range(15):
         rng = np.random.default_rng(seed)
         y = rng.integers(0, n_classes, 600) if n_classes else rng.normal(size=600)
-        columns = {**noise(seed, 600), "g": rng.integers(0, 9, 600), "h": rng.integers(0, 30, 600)}
+        columns = {**noise(seed + 100, 600), "g": rng.integers(0, 9, 600), "h": rng.integers(0, 30, 600)}
         count += made_of(name, table(y, n_classes, categorical=[3, 4], seed=seed, **columns))[0].count > 0
     assert count <= 2
 
@@ -138,7 +147,42 @@ def test_the_order_of_rows_tells_nothing():
     columns = {"a": np.repeat([0.0, 1.0], N // 2), "b": np.tile([0.0, 1.0], N // 2), "g": np.tile(range(4), N // 4)}
     for name in STEPS:
         fitted, _ = made_of(name, table(np.arange(N), categorical=[2], **columns))
-        assert fitted.count == 0
+        assert fitted.count == 0, name
+
+
+def test_bins_are_for_what_bends():
+    columns = noise()
+    y = np.abs(columns["a"]) + columns["b"]
+    fitted, found = made_of("bins", table(y, **columns))
+    assert [column for column, _ in fitted.thresholds] == [0]
+    assert set(np.unique(found)) == {0.0, 1.0}
+    line = np.column_stack([np.ones(N), columns["a"], columns["b"]])
+    with_steps = np.column_stack([line, found])
+    left = [y - x @ np.linalg.lstsq(x, y, rcond=None)[0] for x in (line, with_steps)]
+    assert left[1].var() < 0.4 * left[0].var()
+    assert made_of("bins", table(columns["a"] * 3 + 1, **columns))[0].count == 0, "a straight line needs none"
+    assert np.isnan(fitted.transform(np.array([[np.nan, 0.0, 0.0]]))).all()
+
+
+def test_cycles_close():
+    month = np.arange(1.0, 13.0)
+    rows = Rows(np.column_stack([month, month * 0]), frozenset(), np.zeros((12, 1)), None, 0, ((0, 12.0), (1, 7.0)))
+    fitted, found = STEPS["cycles"].fit(rows, 20)
+    assert fitted.periods == ((0, 12.0),), "a part that never changes is left out"
+    steps = np.linalg.norm(found - np.roll(found, 1, axis=0), axis=1)
+    np.testing.assert_allclose(steps, steps[0])
+
+
+def test_the_plan_knows_which_parts_of_dates_are_cyclic():
+    X, _ = messy()
+    schema = Schema.infer(X)
+    plan = ColumnPlan.fit(schema.apply(X), schema, seed=0)
+    codes = plan.transform(X, "codes")
+    assert len(plan.cyclic) == 10
+    when = X["when"].dt
+    expected = [when.month, when.day_of_week, when.day_of_year, when.hour, when.minute]
+    for (column, _), part in zip(plan.cyclic[5:], expected, strict=True):
+        np.testing.assert_array_equal(codes[:, column], part)
 
 
 def test_a_training_rows_own_target_never_reaches_it():
@@ -148,6 +192,9 @@ def test_a_training_rows_own_target_never_reaches_it():
     rows = table(y, categorical=[0], a=level)
     fold = np.random.default_rng(rows.seed).permutation(300) % 5
     made = STEPS["encoding"]._out_of_fold(rows, rows.aims, (0,), {0: np.arange(100.0)}, fold)
+    others, y = fold != fold[7], rows.aims[:, 0]
+    alike = others & (level == level[7])
+    assert made[7, 0] == pytest.approx((y[alike].sum() + 10 * y[others].mean()) / (alike.sum() + 10))
     changed = rows.aims.copy()
     changed[7] += 5.0
     again = STEPS["encoding"]._out_of_fold(
@@ -168,7 +215,7 @@ def fitted():
     columns["a"][::7] = np.nan
     columns["c"] += 2 * rng.normal(size=40)[columns["g"]]
     mean = np.array([columns["c"][columns["g"] == g].mean() for g in range(40)])[columns["g"]]
-    y = np.tanh(columns["a"] * columns["b"]) + mean + ((columns["g"] + columns["h"]) % 2)
+    y = 3 * np.tanh(columns["a"] * columns["b"]) + mean + 2 * ((columns["g"] + columns["h"]) % 2) + columns["b"] ** 2
     y[::7] = mean[::7]
     rows = table(y, categorical=[3, 4], **columns)
     made, matrix = fit_features(all_steps(), rows, rows.codes, "codes")
@@ -177,7 +224,7 @@ def fitted():
 
 def test_features_stand_beside_the_columns(fitted):
     rows, made, matrix = fitted
-    assert [name for name, _ in made.steps] == list(STEPS)
+    assert [name for name, _ in made.steps] == ["arithmetic", "groups", "frequency", "encoding", "bins"]
     np.testing.assert_array_equal(matrix[:, :5], rows.codes)
     assert matrix.shape[1] == 5 + made.count
     assert not np.isinf(matrix).any()
@@ -230,6 +277,10 @@ def changed(state, path, value):
         (("steps", 3, 1, "encodings", 0, "columns"), [0, 7]),
         (("steps", 3, 1, "encodings", 0, "means"), ["x"]),
         (("steps", 3, 1, "encodings", 0, "keys"), []),
+        (("steps", 4, 1, "thresholds", 0, 0), 5),
+        (("steps", 4, 1, "thresholds", 0, 1), [1.0, 0.0]),
+        (("steps", 0), ["cycles", {"periods": [[0, -1.0]]}]),
+        (("steps", 0), ["cycles", {"periods": [[5, 7.0]]}]),
         (("dense", "centre"), [0.0]),
         (("dense", "scale", 0), float("inf")),
         (("dense", "levels", 0), 3),
@@ -261,3 +312,78 @@ def test_no_features_are_the_matrix_itself(fitted):
         made, matrix = fit_features(config, rows, rows.codes, "codes")
         assert made is None
         assert matrix is rows.codes
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    stay_in_process(monkeypatch)
+
+
+def both(task, X, y, model, **options):
+    """Scores without and with features, by validation, and the fitted estimator."""
+    search = SearchSettings(models=[model], folds=3, features=list(STEPS), **options)
+    fitted = estimator(task, trials=2, search=search).fit(X, y)
+    board = fitted.leaderboard().set_index("number")
+    assert board["config"].map(lambda config: next(iter(config["features"]))).sort_index().tolist() == ["none", "made"]
+    score = board.iloc[:, 2].sort_index()
+    return score[0], score[1], fitted
+
+
+@pytest.mark.parametrize("model", ["linear", "tree"])
+def test_a_whole_fit_recovers_a_planted_ratio(here, tmp_path, model):
+    X = pd.DataFrame(noise(rows=600))
+    y = X["a"] / X["c"]
+    plain, made, fitted = both("regression", X, np.sign(y) * np.log1p(np.abs(y)), model, ensemble=1)
+    assert made < 0.7 * plain, "rmse"
+    fitted.save(tmp_path / "model.seasoned")
+    again = load(tmp_path / "model.seasoned")
+    np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
+    np.testing.assert_array_equal(again.predict(X[["c", "b", "a"]].head(3)), fitted.predict(X.head(3)))
+    assert np.isfinite(again.predict(X.assign(c=None))).all()
+
+
+def test_a_whole_fit_recovers_a_planted_xor(here):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.choice(["u", "v"], 400), "b": rng.choice(["x", "y"], 400), "c": rng.normal(size=400)})
+    plain, made, _ = both("classification", X, (X["a"] == "u") ^ (X["b"] == "x"), "linear")
+    assert plain < 0.65, "roc_auc"
+    assert made > 0.99
+
+
+def test_a_whole_fit_recovers_planted_group_means(here):
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 60, 1200)
+    x = rng.normal(size=60)[group] + rng.normal(size=1200)
+    mean = np.array([x[group == g].mean() for g in range(60)])[group]
+    X = pd.DataFrame({"g": [f"g{g}" for g in group], "x": x, "z": rng.normal(size=1200)})
+    plain, made, _ = both("regression", X, mean, "tree")
+    assert made < 0.7 * plain
+
+
+def test_a_forged_bundle_is_refused(here, tmp_path):
+    X = pd.DataFrame(noise(rows=400))
+    fitted = both("regression", X, np.tanh(X["a"] * X["b"]), "tree", ensemble=1)[2]
+    assert any(isinstance(member.estimator, Featured) for member in fitted.fitted_.members)
+    fitted.save(tmp_path / "model.seasoned")
+    with zipfile.ZipFile(tmp_path / "model.seasoned") as archive:
+        assert "features-0.json" in archive.namelist()
+    member = fitted.fitted_.members[0]
+    narrow = replace(member.estimator.made, steps=(("cycles", CycleColumns(((0, 7.0),))),))
+    wrong = replace(fitted.fitted_, members=(replace(member, estimator=Featured(member.estimator.estimator, narrow)),))
+    fitted.restore(wrong)
+    fitted.save(tmp_path / "model.seasoned")
+    with pytest.raises(InvalidInput):
+        load(tmp_path / "model.seasoned")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["linear", "tree"])
+def test_a_permuted_target_stays_a_coin(here, model):
+    """Whatever is made and chosen, validation says .50; the mean of 20 deviates by .003, so one run in 1,000 fails."""
+    rng = np.random.default_rng(0)
+    columns = noise(rows=2000) | {"g": rng.integers(0, 50, 2000), "h": rng.integers(0, 4, 2000)}
+    X = pd.DataFrame(columns).astype({"g": "category", "h": "category"})
+    y = (X["a"] / X["c"] > 0.2).to_numpy()
+    scores = [both("classification", X, rng.permutation(y), model)[:2] for _ in range(20)]
+    np.testing.assert_allclose(np.mean(scores, axis=0), 0.5, atol=0.01)

@@ -57,7 +57,8 @@ class Arithmetic:
     """The pairs, each with its best operation, that tell more than both of their columns.
 
     Gain of a pair = relevance(a op b) - max(relevance(a), relevance(b)), on up to 2,000 rows; only what noise hardly
-    ever reaches is taken, so a table without such pairs gets no columns.
+    ever reaches is taken (of the share of variance that the better column leaves), so a table without such pairs gets
+    no columns.
     """
 
     name: str = "arithmetic"
@@ -74,8 +75,8 @@ class Arithmetic:
             best = gains.argmax(axis=0)
             gain = gains.max(axis=0)
             order = np.argsort(-gain, kind="stable")[:most]
-            enough = beyond_chance(len(looked), gains.size)
-            chosen = [(int(pairs[k, 0]), int(pairs[k, 1]), _OPERATIONS[best[k]]) for k in order if gain[k] > enough]
+            enough = beyond_chance(len(looked), gains.size) * (1.0 - alone[pairs].max(axis=1))
+            chosen = [(int(pairs[k, 0]), int(pairs[k, 1]), _OPERATIONS[best[k]]) for k in order if gain[k] > enough[k]]
         columns = PairColumns(tuple(chosen))
         return columns, columns.transform(rows.codes)
 

@@ -24,7 +24,7 @@ class Rows:
     Attributes:
         codes: Quantities with NaN and level codes, shape (n, p), as the diet `codes` has them.
         categorical: Which columns hold level codes.
-        aims: What is to be predicted, shape (n, k): the number, or for each class whether it is that.
+        aims: What is to be predicted, shape (n, k): the number without extremes, or for each class whether it is that.
         weight: How much each row counts, shape (n,); None if all count the same.
         seed: Of everything random.
         cyclic: Columns that are parts of dates, and after how much each begins again.

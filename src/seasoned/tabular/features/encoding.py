@@ -104,17 +104,14 @@ class Encoding:
         found: list[tuple[float, tuple[int, ...], NDArray[np.float64]]] = []
         for columns in sets:
             made = self._out_of_fold(rows, aims, columns, levels, dealt)
-            gain = _told(made, rows.aims, [looked[dealt[looked] == fold] for fold in range(_FOLDS)])
-            gain -= max(alone[column] for column in columns)
-            if gain > beyond_chance(len(looked) // _FOLDS, len(sets) * aims.shape[1]) / np.sqrt(_FOLDS):
+            known = max(alone[column] for column in columns)
+            gain = _told(made, rows.aims, [looked[dealt[looked] == fold] for fold in range(_FOLDS)]) - known
+            enough = beyond_chance(len(looked) // _FOLDS, len(sets) * aims.shape[1]) / np.sqrt(_FOLDS)
+            if gain > enough * (1.0 - known):
                 found.append((gain, columns, made))
         found.sort(key=lambda one: -one[0])
         chosen = found[: max(1, most // aims.shape[1])]
-        encodings = [
-            _means(rows, aim, columns, levels, np.ones(len(rows.codes), dtype=np.bool_))
-            for _, columns, _ in chosen
-            for aim in aims.T
-        ]
+        encodings = [_means(rows, aim, columns, levels) for _, columns, _ in chosen for aim in aims.T]
         made = np.hstack([np.zeros((len(rows.codes), 0)), *(made for *_, made in chosen)])
         return EncodingColumns(tuple(encodings)), made
 
@@ -133,11 +130,18 @@ class Encoding:
         dealt: NDArray[np.int64],
     ) -> NDArray[np.float64]:
         """For each training row the means without its own fold, shape (n, aims)."""
+        keys, place = np.unique(keys_of(rows.codes, columns, tuple(levels[c] for c in columns)), return_inverse=True)
+        weight = np.ones(len(rows.codes)) if rows.weight is None else rows.weight
+        cells, shape = place * _FOLDS + dealt, (len(keys), _FOLDS)
+        mass = np.bincount(cells, weight, minlength=len(keys) * _FOLDS).reshape(shape)
+        others = mass.sum(axis=1, keepdims=True) - mass
         found = np.empty((len(rows.codes), aims.shape[1]))
-        for fold in range(_FOLDS):
-            held = dealt == fold
-            for place, aim in enumerate(aims.T):
-                found[held, place] = _means(rows, aim, columns, levels, ~held).column(rows.codes[held])
+        for column, aim in enumerate(aims.T):
+            sums = np.bincount(cells, weight * aim, minlength=len(keys) * _FOLDS).reshape(shape)
+            elsewhere = sums.sum(axis=1, keepdims=True) - sums
+            overall = elsewhere.sum(axis=0) / np.maximum(others.sum(axis=0), 1e-300)
+            means = (elsewhere + _PRIOR * overall) / (others + _PRIOR)
+            found[:, column] = means[place, dealt]
         return found
 
     def from_json(self, state: dict[str, Any], width: int) -> EncodingColumns:
@@ -170,17 +174,13 @@ def _told(made: NDArray[np.float64], aims: NDArray[np.float64], folds: list[NDAr
 
 
 def _means(
-    rows: Rows,
-    aim: NDArray[np.float64],
-    columns: tuple[int, ...],
-    levels: dict[int, NDArray[np.float64]],
-    used: NDArray[np.bool_],
+    rows: Rows, aim: NDArray[np.float64], columns: tuple[int, ...], levels: dict[int, NDArray[np.float64]]
 ) -> LevelMeans:
     values = tuple(levels[column] for column in columns)
-    weight = np.ones(int(used.sum())) if rows.weight is None else rows.weight[used]
-    keys, place = np.unique(keys_of(rows.codes[used], columns, values), return_inverse=True)
-    overall = float(np.average(aim[used], weights=weight)) if len(weight) else 0.0
-    means = (np.bincount(place, weight * aim[used]) + _PRIOR * overall) / (np.bincount(place, weight) + _PRIOR)
+    weight = np.ones(len(aim)) if rows.weight is None else rows.weight
+    keys, place = np.unique(keys_of(rows.codes, columns, values), return_inverse=True)
+    overall = float(np.average(aim, weights=weight))
+    means = (np.bincount(place, weight * aim) + _PRIOR * overall) / (np.bincount(place, weight) + _PRIOR)
     return LevelMeans(columns, values, keys, np.append(means, overall))
 
 

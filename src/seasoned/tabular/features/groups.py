@@ -100,9 +100,10 @@ class GroupStatistics:
         if not made:
             return GroupColumns(()), np.zeros((len(rows.codes), 0))
         columns = GroupColumns(tuple(made)).transform(rows.codes[looked])
-        gains = relevance(columns, aims) - [max(alone[one.group], alone[one.quantity]) for one in made]
-        enough = beyond_chance(len(looked), len(made))
-        order = [place for place in np.argsort(-gains, kind="stable") if gains[place] > enough]
+        known = np.array([max(alone[one.group], alone[one.quantity]) for one in made])
+        gains = relevance(columns, aims) - known
+        enough = beyond_chance(len(looked), len(made)) * (1.0 - known)
+        order = [place for place in np.argsort(-gains, kind="stable") if gains[place] > enough[place]]
         chosen = GroupColumns(tuple(made[place] for place in order[:most]))
         return chosen, chosen.transform(rows.codes)
 

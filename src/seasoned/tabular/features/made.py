@@ -195,11 +195,11 @@ def fit_features(
 
 
 def aims_of(y: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
-    """What steps look at, shape (n, k): for classes whether it is that class, for numbers their rank from 0 to 1.
+    """What steps look at, shape (n, k): for classes whether it is that class, for numbers the number.
 
-    Ranks, so that a few enormous targets do not decide which features are made.
+    Numbers are cut off at their first and last percentile, so that a few enormous ones do not decide what is made.
     """
     if n_classes:
         return np.eye(n_classes)[y.astype(np.int64)]
-    values, place = np.unique(y, return_inverse=True)
-    return (place / max(len(values) - 1, 1))[:, None]
+    cut: NDArray[np.float64] = np.clip(y, *np.quantile(y, [0.01, 0.99]))[:, None]
+    return cut
