@@ -1,8 +1,8 @@
 """How long a booster may train: in units of 1/learning rate, for a slow one needs as many more rounds.
 
-A fixed number of rounds cuts a slow booster off while it still learns, and a fixed patience lets noise end it: on tables
-outside the comparisons log loss or RMSE fell by up to 1.7 % against 1,000 rounds and a patience of 50. Twice this
-patience bought a little more for one model, but left a search of a minute half as many trials.
+A fixed number of rounds cuts a slow booster off while it still learns, and a fixed patience lets noise end it: on
+tables outside the comparisons log loss or RMSE fell by up to 1.7 % against 1,000 rounds and a patience of 50. Twice
+this patience bought a little more for one model, but left a search of a minute half as many trials.
 """
 
 from __future__ import annotations
