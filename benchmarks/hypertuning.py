@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--steps", type=int, help="meta-steps of a training")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--trials", type=int, default=15)
     parser.add_argument("--runs", type=Path, default=HERE / "results" / "metagrad", help="where finished runs are kept")
     parser.add_argument("--fresh", action="store_true", help="measure all of it again")
     parser.add_argument("--background", action="store_true", help="take no lock")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["AdaptiveLinear", "PenalisedLinear", "dealt"]
 
 _FOLDS: Final = 5
-_CELLS: Final = 400_000  # rows times columns (times classes) that the penalties are tuned on; the last fit takes all
+_CELLS: Final = 1_600_000  # rows times columns (times classes) that the penalties are tuned on; the last fit takes all
 _LEAST: Final = 1_000  # rows, however many columns
 _SHARE: Final = 0.6  # of the time given, for tuning
 _FILE: Final = {"weights": ("float64", 2), "classes": ("int64", 1), "target": ("float64", 1)}
