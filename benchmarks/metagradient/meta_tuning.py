@@ -1,7 +1,8 @@
 """A meta-learner tuned by a study, against its default and against a fine grid, on tasks that no tuning saw.
 
 Sinusoids learned by MAML in few meta-steps, from its default inner rate of 0.01 and one inner step. The space is the
-inner rate and the inner steps, as in the grid. The loss is the mean over test tasks after as many steps as the learner was trained for.
+inner rate and the inner steps, as in the grid. The loss is the mean over test tasks after as many steps as the learner
+was trained for.
 """
 
 from __future__ import annotations
