@@ -146,12 +146,14 @@ class MetaLearner(ABC):
     def curve(self, theta: Tree, family: Any, key: Array, looks: tuple[int, ...], metric: Any) -> Array:
         """A metric of the query rows of one task after so many steps of adaptation, in ascending order [looks]."""
         task = family.sample(key)
-        carry, done, values = self.start(theta), 0, []
-        for look in looks:
-            carry = lax.fori_loop(done, look, lambda t, c: self.advance(theta, c, task.support, t, 1.0), carry)
-            values.append(self.row_loss(self.params(carry), task.query, metric))
-            done = look
-        return jnp.stack(values)
+
+        def on(carry: Tree, span: Array) -> tuple[Tree, Array]:  # from one look to the next
+            carry = lax.fori_loop(span[0], span[1], lambda t, c: self.advance(theta, c, task.support, t, 1.0), carry)
+            return carry, self.row_loss(self.params(carry), task.query, metric)
+
+        spans = jnp.stack([jnp.asarray((0, *looks[:-1])), jnp.asarray(looks)], axis=1)
+        values: Array = lax.scan(on, self.start(theta), spans)[1]
+        return values
 
     def memory(self, theta: Tree, family: Any) -> Tree:
         """What `update` carries from one meta-step to the next; nothing for most learners."""
