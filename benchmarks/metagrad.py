@@ -40,6 +40,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=Path, default=HERE / "results" / "metagrad", help="where finished runs are kept")
     parser.add_argument("--fresh", action="store_true", help="measure all of it again")
     parser.add_argument("--background", action="store_true", help="take no lock")
+    parser.add_argument("--block", type=float, default=3.0, help="CPU seconds of a block of `speed`")
     parser.add_argument("--setup", action="store_true", help="make the environments of the peers first")
     parser.add_argument("--out", type=Path, help="one file for all parts asked for")
     given = parser.parse_args()
@@ -57,7 +58,7 @@ def measured(part: str, given: argparse.Namespace) -> dict[str, Any]:
     if part == "omniglot":
         return omniglot.run(given.steps, given.seeds, records, given.metadata / "omniglot28", given.methods)
     if part == "speed":
-        return speed.run(given.methods, given.metadata and given.metadata / "omniglot28")
+        return speed.run(given.methods, given.metadata and given.metadata / "omniglot28", given.block)
     return {"sinusoid": sinusoid, "learned": learned}[part].run(given.steps, given.seeds, records, given.methods)
 
 

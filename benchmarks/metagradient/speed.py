@@ -34,8 +34,8 @@ OMNIGLOT_PEERS = ("plain", "functional", "compiled")
 CHECKED = 20
 TOLERANCE = {"sinusoid": 1e-4, "omniglot": 1e-3}
 """Largest difference of a weight after `CHECKED` steps; images sum up more rounding, which Adam makes larger."""
-BLOCKS, SECONDS = 5, 3.0
-"""Alternating blocks, and about how long one is."""
+BLOCKS = 5
+"""Alternating blocks."""
 
 
 class Worker:
@@ -104,16 +104,23 @@ def _build_learn2learn(python: str, folder: Path) -> None:
     subprocess.run([*pip, "install", "--no-deps", "--no-build-isolation", str(tree)], check=True)
 
 
-def run(only: Iterable[str] | None = None, folder: Path | None = None) -> dict[str, Any]:
-    """Meta-steps per CPU second by problem and library, the ratios, and how far the weights differ."""
-    found = {"sinusoid": timed("sinusoid", [name for name in PEERS if only is None or name in only])}
+def run(only: Iterable[str] | None = None, folder: Path | None = None, seconds: float = 3.0) -> dict[str, Any]:
+    """Meta-steps per CPU second by problem and library, the ratios, and how far the weights differ.
+
+    Args:
+        only: Names of peers; None for all.
+        folder: With Omniglot's images; None for the sinusoids alone.
+        seconds: About how long a block is.
+    """
+    found = {"sinusoid": timed("sinusoid", [name for name in PEERS if only is None or name in only], seconds)}
     if folder is not None:
         peers = [name for name in OMNIGLOT_PEERS if only is None or name in only]
-        found["omniglot"] = timed("omniglot", peers, str(folder))
-    return {"speed": found, "versions": _versions(), "blocks": BLOCKS, "checked_steps": CHECKED}
+        found["omniglot"] = timed("omniglot", peers, seconds, str(folder))
+    about = {"blocks": BLOCKS, "block_seconds": seconds, "checked_steps": CHECKED}
+    return {"speed": found, "versions": _versions(), **about}
 
 
-def timed(name: str, peers: list[str], folder: str | None = None) -> dict[str, Any]:
+def timed(name: str, peers: list[str], seconds: float, folder: str | None = None) -> dict[str, Any]:
     """All loops on one problem."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "problem.npz"
@@ -122,30 +129,32 @@ def timed(name: str, peers: list[str], folder: str | None = None) -> dict[str, A
         try:
             for peer in ("seasoned", *peers):
                 workers[peer] = Worker(peer, path)
-            return _measure(name, workers)
+            return _measure(name, workers, seconds)
         finally:
             for worker in workers.values():
                 worker.__exit__()
 
 
-def _measure(name: str, workers: dict[str, Worker]) -> dict[str, Any]:
+def _measure(name: str, workers: dict[str, Worker], length: float) -> dict[str, Any]:
     found: dict[str, Any] = {peer: {} for peer in workers}
     counts = {}
     for peer, worker in workers.items():
         first, _ = worker.advance(1)
         _, weights = worker.advance(CHECKED - 1)
         found[peer]["first_step_seconds"] = round(first, 2)
+        print(name, peer, f"first step: {first:.2f} s", flush=True)
         found[peer]["weights"] = weights
         seconds, _ = worker.advance(CHECKED)
-        counts[peer] = max(CHECKED, int(SECONDS * CHECKED / seconds))
+        counts[peer] = max(CHECKED, int(length * CHECKED / seconds))
         if counts[peer] > 100 * CHECKED:  # a fast loop's first steps say little about its rate
             seconds, _ = worker.advance(counts[peer] // 10)
-            counts[peer] = int(SECONDS * (counts[peer] // 10) / seconds)
+            counts[peer] = int(length * (counts[peer] // 10) / seconds)
     check(found, TOLERANCE[name])
     rates: dict[str, list[float]] = {peer: [] for peer in workers}
     for _ in range(BLOCKS):
         for peer, worker in workers.items():
             rates[peer].append(counts[peer] / worker.advance(counts[peer])[0])
+            print(name, peer, f"{rates[peer][-1]:.1f} meta-steps per CPU second", flush=True)
     for peer, record in found.items():
         ratios = [ours / theirs for ours, theirs in zip(rates["seasoned"], rates[peer], strict=True)]
         record |= {
