@@ -7,15 +7,55 @@ from typing import TYPE_CHECKING
 from seasoned._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from seasoned.knowledge.advice import Adviser, AdviserState
+    from seasoned.knowledge.canonical import Table, table_of
+    from seasoned.knowledge.cold import Pool, pool_of
+    from seasoned.knowledge.heads import Head, fit_failures, fit_seconds
     from seasoned.knowledge.learner_spaces import space_of
+    from seasoned.knowledge.metafeatures import METAFEATURES, describe
+    from seasoned.knowledge.metric_function import MetricFunction, fit_metric
+    from seasoned.knowledge.portfolio import Portfolio, conditioned, greedy, similarity
+    from seasoned.knowledge.transfer import Evaluations, ensemble_start, quantile_start
     from seasoned.knowledge.tuning import TunedLearner, tune_meta_learner
 
-__all__ = ["TunedLearner", "space_of", "tune_meta_learner"]
+__all__ = [
+    "METAFEATURES",
+    "Adviser",
+    "AdviserState",
+    "Evaluations",
+    "Head",
+    "MetricFunction",
+    "Pool",
+    "Portfolio",
+    "Table",
+    "TunedLearner",
+    "conditioned",
+    "describe",
+    "ensemble_start",
+    "fit_failures",
+    "fit_metric",
+    "fit_seconds",
+    "greedy",
+    "pool_of",
+    "quantile_start",
+    "similarity",
+    "space_of",
+    "table_of",
+    "tune_meta_learner",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "space_of": "seasoned.knowledge.learner_spaces",
+        **dict.fromkeys(("Adviser", "AdviserState"), "seasoned.knowledge.advice"),
+        **dict.fromkeys(("Table", "table_of"), "seasoned.knowledge.canonical"),
+        **dict.fromkeys(("Pool", "pool_of"), "seasoned.knowledge.cold"),
+        **dict.fromkeys(("Head", "fit_failures", "fit_seconds"), "seasoned.knowledge.heads"),
+        **dict.fromkeys(("METAFEATURES", "describe"), "seasoned.knowledge.metafeatures"),
+        **dict.fromkeys(("MetricFunction", "fit_metric"), "seasoned.knowledge.metric_function"),
+        **dict.fromkeys(("Portfolio", "conditioned", "greedy", "similarity"), "seasoned.knowledge.portfolio"),
+        **dict.fromkeys(("Evaluations", "ensemble_start", "quantile_start"), "seasoned.knowledge.transfer"),
         **dict.fromkeys(("TunedLearner", "tune_meta_learner"), "seasoned.knowledge.tuning"),
     },
 )

@@ -62,16 +62,18 @@ def fit_factors(table: NDArray[np.float64], rank: int, *, rounds: int = 12) -> F
     filled = np.where(known, table, mean + np.nanmean(table - mean, axis=1, keepdims=True))
     for _ in range(1 if known.all() else rounds):
         mean = filled.mean(axis=0)
-        centred = filled - mean
-        values, vectors = np.linalg.eigh(centred @ centred.T)
+        centred = (filled - mean).astype(np.float32)  # its products are most of the work, and statistics need no more
+        values, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))
         values, vectors = values[::-1], vectors[:, ::-1]
         leading = np.maximum(values[:rank], 1e-300)
         floor = max(float(values[rank:].sum()) / max(len(table) - rank, 1), 0.0)
         shrunk = np.maximum(1.0 - floor / leading, 0.0)
-        explained = (vectors[:, :rank] * shrunk) @ (vectors[:, :rank].T @ centred)
+        some = vectors[:, :rank].astype(np.float32)
+        projected = some.T @ centred
+        explained = ((some * shrunk.astype(np.float32)) @ projected).astype(np.float64)
         filled = np.where(known, table, mean + explained)
     scale = np.sqrt(len(table))
-    loadings = (vectors[:, :rank] * np.sqrt(shrunk)).T @ centred / scale
+    loadings = np.sqrt(shrunk)[:, None] * projected.astype(np.float64) / scale
     weights = vectors[:, :rank] * np.sqrt(shrunk) * scale
     return Factors(mean, loadings, _noise(table - mean - explained, rank), filled, weights)
 

@@ -139,20 +139,34 @@ class Belief:
     def standardised(self, columns: NDArray[np.intp]) -> Prediction:
         """Mean and spread in compressed units of the gap (-1 = the best, 0 = the median), noise included."""
         factors = self.metric.factors
-        loadings, noise = factors.loadings[:, columns], factors.noise[columns]
-        own = np.einsum("ij,ij->j", loadings, loadings) + noise
+        loadings = factors.loadings[:, columns]
+        variance = np.einsum("ij,ij->j", loadings, loadings) + factors.noise[columns]
+        if self.scaled is not None:
+            v, inverse, pulls = self._pulls(self.scaled)
+            explained = loadings.T @ v
+            variance -= np.einsum("ij,jk,ik->i", explained, inverse, explained, optimize=True)
+            apart = (pulls - (pulls @ self.scaled.weights)[:, None]) * np.sqrt(self.scaled.weights)
+            variance += np.square(loadings.T @ apart).sum(axis=1)
+        return Prediction(self.mean(columns), np.sqrt(np.maximum(variance, 1e-12)))
+
+    def mean(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        """The mean of `standardised` alone, which costs far less."""
+        factors = self.metric.factors
         if self.scaled is None:
-            return Prediction(self.shares @ factors.completed[:, columns], np.sqrt(own))
+            prior: NDArray[np.float64] = self.shares @ factors.completed[:, columns]
+            return prior
+        pull = self._pulls(self.scaled)[2] @ self.scaled.weights
+        middle: NDArray[np.float64] = factors.mean[columns] + pull @ factors.loadings[:, columns]
+        return middle
+
+    def _pulls(self, scaled: Scaled) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """The trials' loadings and inverse covariance, and the expected w under each hypothesis, (rank, h)."""
+        factors = self.metric.factors
         v = factors.loadings[:, self.rows]
-        inverse = np.linalg.inv(v.T @ v + np.diag(factors.noise[self.rows]))
-        error = self.scaled.z - factors.mean[self.rows][:, None]
-        pulls = v @ inverse @ error  # rank x hypotheses
-        middle = pulls @ self.scaled.weights
-        apart = (pulls - middle[:, None]) * np.sqrt(self.scaled.weights)
-        explained = loadings.T @ v
-        variance = own - np.einsum("ij,jk,ik->i", explained, inverse, explained, optimize=True)
-        variance += np.square(loadings.T @ apart).sum(axis=1)
-        return Prediction(factors.mean[columns] + middle @ loadings, np.sqrt(np.maximum(variance, 1e-12)))
+        inverse: NDArray[np.float64] = np.asarray(
+            np.linalg.inv(v.T @ v + np.diag(factors.noise[self.rows])), np.float64
+        )
+        return v, inverse, v @ inverse @ (scaled.z - factors.mean[self.rows][:, None])
 
 
 def fit_metric(scores: NDArray[np.floating], *, rank: int | None = None) -> MetricFunction:

@@ -1,0 +1,131 @@
+"""Which configuration of a pool to try next: the learned metric's choice, or that of a search without experience.
+
+Both experts watch all trials. The share of the search without experience grows when the learned metric misjudges:
+before each trial both predict where among the earlier scores the new one will fall, and by their errors e in [0, 1]
+
+    share_k  ~  prior_k exp(-rate (e_k1 + e_k2 + ...)),
+
+which is Hedge (Freund and Schapire 1997): whatever the experience is worth, the loss of the mixture exceeds that of the
+better expert by at most log(1 / prior_k) / rate + rate T / 8. The search without experience has a turn whenever its
+shares add up to one. So good advice is followed at once, and bad advice costs a few trials.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.knowledge.cold import fit_pool
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.knowledge.cold import Pool
+    from seasoned.knowledge.metric_function import Belief, MetricFunction
+
+__all__ = ["Adviser", "AdviserState"]
+
+_PRIOR: Final = 0.05  # share of the search without experience before any trial
+_RATE: Final = 2.0
+_FAR: Final = 100.0  # log-odds beyond which a share is 0 or 1 to rounding
+_LIKELY: Final = 32  # configurations of the best means, which join those that were good on past tasks
+_DESIGN: Final = 3  # trials before the search without experience has a model
+
+
+@dataclass(frozen=True, slots=True)
+class AdviserState:
+    """What was tried, and how well the experts foresaw it.
+
+    Attributes:
+        rows: Configurations tried, in order.
+        scores: Their scores, to be minimised.
+        errors: Sums of the errors of the learned metric and of the search without experience.
+        credit: Shares of the search without experience that it has not used yet.
+    """
+
+    rows: tuple[int, ...] = ()
+    scores: tuple[float, ...] = ()
+    errors: tuple[float, float] = (0.0, 0.0)
+    credit: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """Of the search without experience."""
+        log_odds = math.log(_PRIOR / (1.0 - _PRIOR)) + _RATE * (self.errors[0] - self.errors[1])
+        return 1.0 / (1.0 + math.exp(-max(-_FAR, min(_FAR, log_odds))))
+
+
+@dataclass(frozen=True, slots=True)
+class Adviser:
+    """A pool of configurations and what is known of them.
+
+    Args:
+        metric: What past tasks teach about the configurations of the pool; None if nothing is known of them.
+        pool: Their features.
+        weights: How much each past task counts (`portfolio.conditioned`); equal if left out.
+        seed: Of the search without experience.
+    """
+
+    metric: MetricFunction | None
+    pool: Pool
+    weights: NDArray[np.float64] | None = None
+    seed: int = 0
+    promising: NDArray[np.intp] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        some = np.empty(0, dtype=np.intp) if self.metric is None else self.metric.promising()
+        object.__setattr__(self, "promising", some)
+
+    def ask(self, state: AdviserState, open_: NDArray[np.bool_]) -> int:
+        """The next configuration.
+
+        Args:
+            state: So far.
+            open_: Which configurations can be tried, shape (n,).
+
+        Raises:
+            InvalidInput: If none is open.
+        """
+        rows = np.flatnonzero(open_)
+        if not rows.size:
+            raise InvalidInput("no configuration is left; stop, or give a larger pool.")
+        if self.metric is None and len(state.rows) < _DESIGN:
+            return int(np.random.default_rng((self.seed, len(state.rows))).choice(rows))
+        if self.metric is None or _cold_turn(state):
+            fitted = fit_pool(self.pool.points[list(state.rows)], np.array(state.scores))
+            return int(rows[np.argmax(fitted.expected_gain(self.pool.points[rows]))])
+        belief = self._belief(self.metric, state)
+        likely = rows[np.argsort(belief.mean(rows), kind="stable")[:_LIKELY]]
+        some = np.union1d(self.promising[open_[self.promising]], likely)
+        return int(some[np.argmax(belief.expected_gain(some))])
+
+    def tell(self, state: AdviserState, row: int, score: float) -> AdviserState:
+        """The state after a trial."""
+        told = replace(state, rows=(*state.rows, row), scores=(*state.scores, score))
+        if self.metric is None:
+            return told
+        credit = min(state.credit + state.share - float(_cold_turn(state)), 1.0)
+        if len(state.rows) < _DESIGN:
+            return replace(told, credit=credit)
+        seen, tried = np.array(state.scores), np.array(told.rows)
+        place = float(np.mean(seen < score) + 0.5 * np.mean(seen == score))
+        warm = self._belief(self.metric, state).standardised(tried).mean
+        cold = fit_pool(self.pool.points[tried[:-1]], seen).predict(self.pool.points[tried]).mean
+        errors = (state.errors[0] + _error(warm, place), state.errors[1] + _error(cold, place))
+        return replace(told, errors=errors, credit=credit)
+
+    def _belief(self, metric: MetricFunction, state: AdviserState) -> Belief:
+        return metric.condition(np.array(state.rows, dtype=np.intp), np.array(state.scores), weights=self.weights)
+
+
+def _cold_turn(state: AdviserState) -> bool:
+    return len(state.rows) >= _DESIGN and state.credit + state.share >= 1.0
+
+
+def _error(means: NDArray[np.float64], place: float) -> float:
+    """How far from its place among the earlier trials the last of the means puts the new one."""
+    return abs(float(np.mean(means[:-1] < means[-1]) + 0.5 * np.mean(means[:-1] == means[-1])) - place)

@@ -1,0 +1,145 @@
+"""The search without experience, and the mixture: good advice is followed, bad advice costs a few trials."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seasoned.errors import InvalidInput
+from seasoned.knowledge.advice import Adviser, AdviserState
+from seasoned.knowledge.cold import fit_pool, pool_of
+from seasoned.knowledge.metric_function import fit_metric
+from seasoned.knowledge.regret import levels_of, regret
+
+STEPS = 15
+
+
+def bowls(seed, tasks=40, configurations=150):
+    """Tasks whose best lies near (0.7, 0.3) of the square, on scales of their own, and the square's points."""
+    rng = np.random.default_rng(seed)
+    points = rng.random((configurations, 2))
+    centres = np.array([0.7, 0.3]) + 0.08 * rng.normal(size=(tasks, 2))
+    table = np.square(points[None] - centres[:, None]).sum(axis=2)
+    return rng.uniform(0.1, 0.5, (tasks, 1)) + rng.uniform(0.1, 0.3, (tasks, 1)) * table, points
+
+
+def searched(adviser, task, steps=STEPS):
+    state, open_ = AdviserState(), np.ones(len(task), dtype=bool)
+    for _ in range(steps):
+        row = adviser.ask(state, open_)
+        open_[row] = False
+        state = adviser.tell(state, row, float(task[row]))
+    return state
+
+
+def reached(states, tasks):
+    regrets = regret(tasks, levels_of(tasks))
+    return np.mean([row[list(state.rows)].min() for state, row in zip(states, regrets, strict=True)])
+
+
+@pytest.fixture(scope="module")
+def world():
+    table, points = bowls(0)
+    return table[:30], table[30:], points
+
+
+def adviser(past, points):
+    return Adviser(fit_metric(past), pool_of(points))
+
+
+def without_experience(task, points, steps=STEPS):
+    pool, rng = pool_of(points).points, np.random.default_rng(0)
+    rows = list(rng.permutation(len(task))[:3])
+    while len(rows) < steps:
+        gains = fit_pool(pool[rows], task[rows]).expected_gain(pool)
+        gains[rows] = -1.0
+        rows.append(int(np.argmax(gains)))
+    return AdviserState(rows=tuple(rows))
+
+
+def test_good_advice_is_followed(world):
+    past, new, points = world
+    states = [searched(adviser(past, points), task, 3) for task in new]
+    assert reached(states, new) < 0.5 * reached([without_experience(task, points, 3) for task in new], new)
+    assert np.mean([searched(adviser(past, points), task).share for task in new]) < 0.3
+
+
+POISONS = {
+    "opposite": lambda past: -past,
+    "mixed up": lambda past: past[:, np.random.default_rng(1).permutation(past.shape[1])],
+    "noise": lambda past: np.random.default_rng(2).normal(size=past.shape),
+}
+
+
+@pytest.mark.parametrize("poison", POISONS)
+def test_poison_costs_a_few_trials(world, poison):
+    past, new, points = world
+    states = [searched(adviser(POISONS[poison](past), points), task) for task in new]
+    cold = [without_experience(task, points, STEPS - 6) for task in new]
+    assert reached(states, new) < reached(cold, new) + 0.02  # at most six of fifteen trials are lost
+
+
+def test_nothing_is_tried_twice_and_all_can_be_tried(world):
+    past, new, points = world
+    state = searched(adviser(past, points), new[0], len(points))
+    assert sorted(state.rows) == list(range(len(points)))
+    with pytest.raises(InvalidInput, match="left"):
+        adviser(past, points).ask(state, np.zeros(len(points), dtype=bool))
+
+
+def test_without_experience_it_is_the_search_without(world):
+    _, new, points = world
+    states = [searched(Adviser(None, pool_of(points), seed=seed), task) for seed, task in enumerate(new)]
+    assert reached(states, new) < 0.05
+    assert states[0] != searched(Adviser(None, pool_of(points), seed=7), new[0])
+
+
+def test_what_is_asked_follows_from_what_was_told(world):
+    past, new, points = world
+    first, second = searched(adviser(past, points), new[1]), searched(adviser(past, points), new[1])
+    assert first == second
+
+
+def test_the_share_is_a_probability_whatever_was_foreseen():
+    assert AdviserState().share == pytest.approx(0.05)
+    assert 0.0 <= AdviserState(errors=(0.0, 500.0)).share < 1e-9
+    assert 1.0 - 1e-9 < AdviserState(errors=(500.0, 0.0)).share <= 1.0
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_a_fitted_pool_reproduces_its_trials_and_knows_where_it_does_not_know(seed):
+    rng = np.random.default_rng(seed)
+    points = rng.random((8, 2))
+    fitted = fit_pool(points, np.sin(4 * points[:, 0]))
+    at, far = fitted.predict(points), fitted.predict(points + 50.0)
+    assert np.corrcoef(at.mean, fitted.targets)[0, 1] > 0.9
+    assert far.mean == pytest.approx(np.zeros(8), abs=1e-3)
+    assert at.std.max() < far.std.min()
+
+
+def test_leaving_out_is_leaving_out():
+    rng = np.random.default_rng(0)
+    points, scores = rng.random((12, 2)), rng.normal(size=12)
+    fitted = fit_pool(points, scores)
+    left = fitted.left_out()
+    kept = np.arange(12) != 4
+    again = fit_pool(points, scores)
+    kernel = again.factor @ again.factor.T
+    expected = kernel[4, kept] @ np.linalg.solve(kernel[np.ix_(kept, kept)], fitted.targets[kept])
+    assert left.mean[4] == pytest.approx(expected)
+
+
+def test_a_pool_has_one_unit_and_no_constant_columns():
+    features = np.random.default_rng(0).random((400, 3)) * [1.0, 1000.0, 0.0] + 5.0
+    points = pool_of(features).points
+    assert points.shape == (400, 2)
+    distances = np.square(points[:, None] - points[None]).sum(axis=2)
+    assert distances.mean() == pytest.approx(1.0, rel=1e-6)
+
+
+def test_equal_scores_do_no_harm():
+    fitted = fit_pool(np.random.default_rng(0).random((4, 2)), np.full(4, 2.0))
+    assert np.isfinite(fitted.expected_gain(np.random.default_rng(1).random((5, 2)))).all()
