@@ -1,0 +1,168 @@
+"""What the learned metric foresees on unseen tasks of recorded tables, before any trial and after five.
+
+    python benchmarks/foresight.py --metadata FOLDER --out foresight.json
+
+Five folds by task within each source, as in `transfer.py`. `FILE` gets JSON, source -> figure -> mean over tasks:
+
+- `spearman_baseline`: of each configuration's mean rank over the past tasks with the task's true order;
+- `spearman_0`, `spearman_5`: of the learned metric's means, without a trial and after the first five of the
+  portfolio; a source with meta-features (`SOURCE_metafeatures` or `SOURCE/tasks.parquet`) weights past tasks by them;
+- `calibration_0`, `calibration_5`: mean |coverage - nominal| of its central intervals from 10% to 90%, over all cells;
+- `failure_auc_0`, `failure_auc_5`: of the failure head, a missing cell being a failure (sources with missing cells);
+- `seconds_spearman_1`, `seconds_error_1` and so on: of the seconds head after one trial; the error is the median
+  |log10| (sources with run times).
+
+Of more than 2,000 configurations 2,000 drawn ones are judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+import common
+from seasoned.knowledge.heads import Head, fit_failures, fit_seconds
+from seasoned.knowledge.metric_function import MetricFunction, fit_metric
+from seasoned.knowledge.portfolio import conditioned, greedy, similarity
+from seasoned.knowledge.regret import compress, levels_of, regret, standardise
+from transfer import FOLDS, SEED, SOURCES
+from transferring.sources import Source, folded, read, sources
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TRIALS = 5
+JUDGED = 2000
+LEVELS = np.linspace(0.1, 0.9, 9)
+TRUST = 0.8
+
+
+class Fold(NamedTuple):
+    """What was learned from past tasks, and which configurations are judged."""
+
+    metric: MetricFunction
+    baseline: NDArray[np.float64]
+    portfolio: NDArray[np.intp]
+    judged: NDArray[np.intp]
+    seconds: Head | None
+    failures: Head | None
+
+
+def learned(source: Source, past: NDArray[np.intp], rng: np.random.Generator) -> Fold:
+    scores = source.scores[past]
+    losses = regret(scores, levels_of(scores))
+    ranks = np.full(scores.shape, np.nan)
+    for row, rank in zip(scores, ranks, strict=True):
+        known = np.isfinite(row)
+        rank[known] = rankdata(row[known]) / known.sum()
+    seen = np.flatnonzero(np.isfinite(scores).any(axis=0))
+    judged = np.sort(rng.permutation(seen)[:JUDGED])
+    missing = np.isnan(scores)
+    return Fold(
+        fit_metric(scores),
+        np.nanmean(ranks, axis=0),
+        np.array(greedy(losses, 40).members),
+        judged,
+        None if source.seconds is None else fit_seconds(source.seconds[past]),
+        fit_failures(missing) if missing.mean() > 0.01 else None,
+    )
+
+
+def spearman(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1]) if np.ptp(other) > 0 else float("nan")
+
+
+def auc(risk: NDArray[np.float64], failed: NDArray[np.bool_]) -> float:
+    if failed.all() or not failed.any():
+        return float("nan")
+    ranks = rankdata(risk)
+    count = int(failed.sum())
+    return float((ranks[failed].sum() - count * (count + 1) / 2) / (count * (len(failed) - count)))
+
+
+def covered(error: NDArray[np.float64], std: NDArray[np.float64]) -> list[float]:
+    """Share of cells within each central interval."""
+    z = np.abs(error) / std
+    return [float((z < ndtri(0.5 + level / 2)).mean()) for level in LEVELS]
+
+
+def foreseen(
+    fold: Fold, source: Source, task: int, weights: NDArray[np.float64] | None
+) -> dict[str, float | list[float]]:
+    """All figures of one task."""
+    scores = source.scores[task]
+    rows = fold.portfolio[np.isfinite(scores[fold.portfolio])][:TRIALS]
+    judged = np.setdiff1d(fold.judged[np.isfinite(scores[fold.judged])], rows)
+    truth = compress(standardise(scores[None], levels_of(scores[None])))[0]
+    found: dict[str, float | list[float]] = {"spearman_baseline": spearman(fold.baseline[judged], scores[judged])}
+    for count in (0, TRIALS):
+        belief = fold.metric.condition(rows[:count], scores[rows[:count]], weights=weights).standardised(judged)
+        found[f"spearman_{count}"] = spearman(belief.mean, scores[judged])
+        found[f"calibration_{count}"] = covered(truth[judged] - belief.mean, belief.std)
+        if fold.failures is not None:
+            tried = fold.portfolio[:count]
+            failed = np.isnan(scores)
+            risk = fold.failures.predict(fold.judged, tried, failed[tried].astype(float), weights=weights)
+            found[f"failure_auc_{count}"] = auc(risk.mean, failed[fold.judged])
+    if fold.seconds is not None and source.seconds is not None:
+        logs = np.log10(np.maximum(source.seconds[task], 1e-3))
+        for count in (0, 1, TRIALS):
+            mean = fold.seconds.predict(judged, rows[:count], logs[rows[:count]], weights=weights).mean
+            found[f"seconds_spearman_{count}"] = spearman(mean, logs[judged])
+            found[f"seconds_error_{count}"] = float(np.median(np.abs(mean - logs[judged])))
+    return found
+
+
+def metafeatures(folder: Path, name: str, tasks: NDArray[np.str_]) -> NDArray[np.float64] | None:
+    """In the order of the tasks, NaN where missing; None if there are none."""
+    paths = [folder / f"{name}_metafeatures" / "tasks.parquet", folder / name / "tasks.parquet"]
+    path = next((path for path in paths if path.exists()), None)
+    if path is None:
+        return None
+    table = pd.read_parquet(path)
+    table = table.set_index(table["openmlid"].astype(str)).drop(columns="openmlid").select_dtypes("number")
+    return table.reindex(tasks).to_numpy(dtype=float)
+
+
+def judged(folder: Path, name: str) -> dict[str, float]:
+    """Means over the tasks of a source; calibration over all cells."""
+    source, rng = read(folder / name), np.random.default_rng(SEED)
+    features = metafeatures(folder, name, source.tasks)
+    found: list[dict[str, float | list[float]]] = []
+    for past, tested in folded(source, FOLDS):
+        fold = learned(source, past, rng)
+        for task in tested:
+            weights = None
+            if features is not None:
+                weights = conditioned(similarity(features[past], features[task]), TRUST)
+            found.append(foreseen(fold, source, int(task), weights))
+    figures = {}
+    for key in found[0]:
+        values = np.array([one[key] for one in found], dtype=float)
+        mean = np.nanmean(values, axis=0)
+        figures[key] = round(float(np.abs(mean - LEVELS).mean() if values.ndim == 2 else mean), 4)
+    return figures
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--metadata", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--only", default=",".join(SOURCES), help="names of sources (default: six)")
+    options = parser.parse_args(words)
+    result = {}
+    for name in options.only.split(","):
+        if name in sources(options.metadata):
+            result[name] = judged(options.metadata, name)
+            print(name, result[name], flush=True)
+            common.write(options.out, {"sources": result})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Search on a new task with the experience of past ones, on recorded tables.
+
+    python benchmarks/transfer.py --train FOLDER --test FOLDER --out transfer.json
+
+A folder holds sources, each with `configs.parquet` and `error.parquet` or `scores.parquet` (the largest fidelity
+counts). Where both folders are the same, five folds of tasks that follow each other by OpenML's ids, so that most of a
+family is in one fold; else all tasks of the one are past, those that are also tested left out, and all of the other
+are tested. The scores of a tested task are seen as trials only; configurations
+that were not evaluated on it are no candidates for any method. A task's regret is
+
+    clip((best trial - best of the task) / (median of the task - best of the task), 0, 1),
+
+and `FILE` gets JSON: source -> method -> evaluations -> its mean over tasks. With `--details FILE` another file gets
+the regrets of each task, paired bootstrap intervals and versions; a run that was cut off goes on from it. Choices are
+made on the folds of the development tables; another folder is for reporting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+import common
+from seasoned.knowledge.regret import levels_of, regret
+from transferring.methods import METHODS, SEEDS, STANDARD, Past, Problem
+from transferring.sources import Source, aligned, folded, read, sources
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+AT = (1, 5, 10, 25)
+KEPT = (1, 2, 3, 5, 8, 10, 13, 22, 25)  # so that a delay of three trials can be told
+FOLDS = 5
+SEED = 0
+DRAWS = 2000
+SOURCES = ("pmf", "tensor_oboe", "oboe", "yahpo_rbv2_xgboost", "yahpo_rbv2_rpart", "yahpo_lcbench")
+
+Curves = dict[str, dict[str, dict[str, list[float]]]]
+
+
+class Split(NamedTuple):
+    """Past and tested tasks of one source."""
+
+    past: Past
+    tasks: NDArray[np.str_]
+    scores: NDArray[np.float64]
+
+
+def splits(train: Source, test: Source | None) -> list[Split]:
+    """One split per fold, or one if there is another table to test on."""
+    if test is not None:
+        train, test = aligned(train, test)
+        return [Split(Past(train.scores, train.features), test.tasks, test.scores)]
+    return [
+        Split(Past(train.scores[past], train.features), train.tasks[tested], train.scores[tested])
+        for past, tested in folded(train, FOLDS)
+    ]
+
+
+def usable(split: Split) -> Split:
+    """Without configurations that no past task has tried."""
+    kept = np.isfinite(split.past.scores).any(axis=0)
+    scores = split.scores[:, kept]
+    tasks = np.isfinite(scores).any(axis=1)
+    return Split(Past(split.past.scores[:, kept], split.past.features[kept]), split.tasks[tasks], scores[tasks])
+
+
+def curve(search: Any, scores: NDArray[np.float64], regrets: NDArray[np.float64], seed: int) -> list[float]:
+    """Regret after each number of evaluations in `KEPT`; a task with fewer candidates keeps its last."""
+    tried: list[int] = []
+
+    def evaluate(row: int) -> float:
+        tried.append(row)
+        return float(scores[row])
+
+    search(Problem(np.isfinite(scores), evaluate, max(KEPT), np.random.default_rng(seed)))
+    assert len(set(tried)) == len(tried), "no method may try a configuration twice"
+    best = np.minimum.accumulate(regrets[tried])
+    return [float(best[min(count, len(best)) - 1]) for count in KEPT]
+
+
+def measured(split: Split, method: str, known: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Curves of the tasks that are not known yet, the mean over the method's seeds."""
+    missing = [at for at, task in enumerate(split.tasks) if task not in known]
+    if not missing:
+        return {}
+    search = METHODS[method](split.past)
+    regrets = regret(split.scores, levels_of(split.scores))
+    found = {}
+    for at in missing:
+        runs = [curve(search, split.scores[at], regrets[at], seed) for seed in range(SEEDS.get(method, 1))]
+        found[str(split.tasks[at])] = np.mean(runs, axis=0).round(6).tolist()
+    return found
+
+
+def means(curves: Curves) -> dict[str, dict[str, dict[str, float]]]:
+    """Source -> method -> evaluations -> mean over tasks."""
+    return {
+        source: {
+            method: {str(at): round(float(np.mean([task[KEPT.index(at)] for task in tasks.values()])), 4) for at in AT}
+            for method, tasks in methods.items()
+        }
+        for source, methods in curves.items()
+    }
+
+
+def intervals(curves: Curves) -> dict[str, Any]:
+    """Source -> other method -> mean of ours minus theirs and its 95% interval, by bootstrap over tasks."""
+    found: dict[str, Any] = {}
+    for source, methods in curves.items():
+        ours = methods.get("seasoned")
+        for method in [name for name in methods if ours and name != "seasoned"]:
+            tasks = sorted(set(ours) & set(methods[method]))
+            gaps = np.array([np.subtract(ours[task], methods[method][task]) for task in tasks])
+            rows = np.random.default_rng(SEED).integers(len(tasks), size=(DRAWS, len(tasks)))
+            low, high = np.quantile(gaps[rows].mean(axis=1), (0.025, 0.975), axis=0)
+            found.setdefault(source, {})[method] = {
+                str(count): [round(float(x), 4) for x in (gaps[:, at].mean(), low[at], high[at])]
+                for at, count in enumerate(KEPT)
+            }
+    return found
+
+
+def show(result: dict[str, dict[str, dict[str, float]]]) -> None:
+    """As a table."""
+    for source, methods in result.items():
+        for method, values in methods.items():
+            print(f"{source:20} {method:10}", *(f"{values[str(count)]:7.3f}" for count in AT), flush=True)
+
+
+def stored(path: Path | None) -> Curves:
+    return json.loads(path.read_text())["curves"] if path and path.exists() else {}
+
+
+def arguments(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--train", type=Path, required=True, metavar="FOLDER", help="past tasks")
+    parser.add_argument("--test", type=Path, required=True, metavar="FOLDER", help="tested tasks")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON with the means")
+    parser.add_argument("--details", type=Path, metavar="FILE", help="JSON with all regrets; a run goes on from it")
+    parser.add_argument("--only", default=",".join(SOURCES), help="names of sources, or 'all' (default: six)")
+    parser.add_argument("--methods", default=",".join(STANDARD), help=f"some of {', '.join(METHODS)}")
+    parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five folds are tested (default 5)")
+    return parser.parse_args(words)
+
+
+def main(words: list[str] | None = None) -> None:
+    options = arguments(words)
+    same = options.train.resolve() == options.test.resolve()
+    names = [name for name in sources(options.train) if name in sources(options.test)]
+    if options.only != "all":
+        names = [name for name in options.only.split(",") if name in names]
+    curves = stored(options.details)
+    for name in names:
+        train = read(options.train / name)
+        for split in splits(train, None if same else read(options.test / name))[: options.folds]:
+            for method in options.methods.split(","):
+                known = curves.setdefault(name, {}).setdefault(method, {})
+                known.update(measured(usable(split), method, known))
+                if options.details:
+                    details = {"curves": curves, "intervals": intervals(curves), "same": same}
+                    common.write(options.details, details)
+        show({name: means(curves)[name]})
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(means(curves), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

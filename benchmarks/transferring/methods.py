@@ -1,0 +1,160 @@
+"""Ways to search a table of recorded scores: each learns from past tasks, then tries one configuration at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from seasoned.knowledge.advice import Adviser, AdviserState
+from seasoned.knowledge.cold import fit_pool, pool_of
+from seasoned.knowledge.metric_function import MetricFunction, fit_metric
+from seasoned.knowledge.portfolio import greedy
+from seasoned.knowledge.regret import levels_of, regret
+from seasoned.knowledge.transfer import rank_weights
+from seasoned.surrogates.acquisition import expected_improvement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+DESIGN = 3  # random evaluations before a Gaussian process has a model
+MEMBERS = 40  # past tasks in the rank-weighted ensemble, drawn by the seed: more cost minutes and share the weights
+HELD = 100  # evaluations of each that its model holds
+LONG = 150  # members of the portfolio: some are not evaluated on the tested task
+
+
+class Past(NamedTuple):
+    """What a method may learn from: scores of past tasks (NaN = not evaluated) and features of all configurations."""
+
+    scores: NDArray[np.float64]
+    features: NDArray[np.float64]
+
+
+class Problem(NamedTuple):
+    """A tested task as a method sees it: what can be tried, a function that tries it, and how often it may."""
+
+    open_: NDArray[np.bool_]
+    evaluate: Callable[[int], float]
+    steps: int
+    rng: np.random.Generator
+
+
+def rest(order: list[int], tested: Problem) -> None:
+    """Try the given ones that can be tried, then others at random."""
+    left = np.flatnonzero(tested.open_)
+    chosen = [row for row in order if tested.open_[row]][: tested.steps]
+    left = tested.rng.permutation(np.setdiff1d(left, chosen))
+    for row in [*chosen, *left][: tested.steps]:
+        tested.evaluate(int(row))
+
+
+def random(past: Past) -> Callable[[Problem], None]:
+    """Without replacement."""
+    return lambda tested: rest([], tested)
+
+
+def portfolio(past: Past) -> Callable[[Problem], None]:
+    """The greedy portfolio of past regrets, in its order."""
+    members = list(greedy(regret(past.scores, levels_of(past.scores)), LONG).members)
+    return lambda tested: rest(members, tested)
+
+
+def cold(past: Past) -> Callable[[Problem], None]:
+    """A Gaussian process that knows no past task, by expected improvement."""
+    points = pool_of(past.features).points
+
+    def search(tested: Problem) -> None:
+        rows: list[int] = []
+        scores: list[float] = []
+        open_ = tested.open_.copy()
+        while open_.any() and len(rows) < tested.steps:
+            left = np.flatnonzero(open_)
+            if len(rows) < DESIGN:
+                row = int(tested.rng.choice(left))
+            else:
+                row = int(left[np.argmax(fit_pool(points[rows], np.array(scores)).expected_gain(points[left]))])
+            open_[row] = False
+            rows.append(row)
+            scores.append(tested.evaluate(row))
+
+    return search
+
+
+def rgpe(past: Past) -> Callable[[Problem], None]:
+    """The rank-weighted ensemble of Gaussian processes with the new task's own, by expected improvement."""
+    points, rng = pool_of(past.features).points, np.random.default_rng(0)
+    members = rng.permutation(len(past.scores))[:MEMBERS]
+    means, spreads = [], []
+    for scores in past.scores[members]:
+        known = np.flatnonzero(np.isfinite(scores))
+        held = rng.permutation(known)[:HELD]
+        mean, std = fit_pool(points[held], scores[held]).predict(points)
+        means.append(mean)
+        spreads.append(std)
+    base, wide = np.stack(means), np.stack(spreads)
+
+    def search(tested: Problem) -> None:
+        rows: list[int] = []
+        scores: list[float] = []
+        open_ = tested.open_.copy()
+        while open_.any() and len(rows) < tested.steps:
+            left = np.flatnonzero(open_)
+            if len(rows) < DESIGN:
+                row = int(left[np.argmin(base[:, left].mean(axis=0))])
+            else:
+                seen = np.array(scores)
+                own = fit_pool(points[rows], seen)
+                weights = rank_weights((base[:, rows], wide[:, rows]), own.left_out(), seen, floor=0.1, rng=tested.rng)
+                mine = own.predict(points[left])
+                mean = weights[:-1] @ base[:, left] + weights[-1] * mine.mean
+                std = np.sqrt(weights[:-1] ** 2 @ wide[:, left] ** 2 + weights[-1] ** 2 * mine.std**2)
+                reached = weights[:-1] @ base[:, rows] + weights[-1] * own.targets
+                row = int(left[np.argmax(expected_improvement(mean, std, float(reached.min())).value)])
+            open_[row] = False
+            rows.append(row)
+            scores.append(tested.evaluate(row))
+
+    return search
+
+
+def seasoned(past: Past) -> Callable[[Problem], None]:
+    """The learned metric, beside a search without experience whose share grows when advice fails."""
+    return advised(fit_metric(past.scores), past.features)
+
+
+def poisoned(past: Past) -> Callable[[Problem], None]:
+    """The same with an experience that says the opposite of what was seen."""
+    return advised(fit_metric(-past.scores), past.features)
+
+
+def strange(past: Past) -> Callable[[Problem], None]:
+    """The same with an experience that knows none of the configurations: those of another space."""
+    return advised(None, past.features)
+
+
+def advised(metric: MetricFunction | None, features: NDArray[np.float64]) -> Callable[[Problem], None]:
+    adviser = Adviser(metric, pool_of(features))
+
+    def search(tested: Problem) -> None:
+        state, open_ = AdviserState(), tested.open_.copy()
+        while open_.any() and len(state.rows) < tested.steps:
+            row = adviser.ask(state, open_)
+            open_[row] = False
+            state = adviser.tell(state, row, tested.evaluate(row))
+
+    return search
+
+
+METHODS: dict[str, Callable[[Past], Callable[[Problem], None]]] = {
+    "seasoned": seasoned,
+    "portfolio": portfolio,
+    "cold": cold,
+    "rgpe": rgpe,
+    "random": random,
+    "poisoned": poisoned,
+    "strange": strange,
+}
+STANDARD = ("seasoned", "portfolio", "cold", "rgpe", "random")
+SEEDS = {"random": 20}  # how often a method is run on each task; once if not named

@@ -1,0 +1,130 @@
+"""Recorded tables: scores of configurations on tasks, minimised, and the configurations as numbers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+FIDELITIES = ("epoch", "trainsize")
+MAXIMISED = ("val_accuracy", "acc")
+SECONDS = ("time", "timetrain")
+
+
+class Source(NamedTuple):
+    """One table.
+
+    Attributes:
+        tasks: Their names, those without any score left out.
+        configs: Ids of the configurations.
+        scores: To be minimised, NaN where not evaluated, shape (tasks, configurations).
+        seconds: Of each evaluation, in the same shape; None if not recorded.
+        features: Of the configurations, finite, shape (configurations, d).
+    """
+
+    tasks: NDArray[np.str_]
+    configs: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    seconds: NDArray[np.float64] | None
+    features: NDArray[np.float64]
+
+
+def read(folder: Path) -> Source:
+    """A subfolder with `configs.parquet` and either wide `error.parquet` or long `scores.parquet`."""
+    table = pd.read_parquet(folder / "configs.parquet").set_index("config_id").sort_index()
+    if (folder / "error.parquet").exists():
+        wide = pd.read_parquet(folder / "error.parquet").set_index("config_id")
+        runtime = folder / "runtime.parquet"
+        seconds = pd.read_parquet(runtime).set_index("config_id") if runtime.exists() else None
+    else:
+        long = pd.read_parquet(folder / "scores.parquet")
+        fidelity = next(name for name in FIDELITIES if name in long)
+        long = long[long[fidelity] == long[fidelity].max()]
+        wide = -long.pivot(index="config_id", columns="task", values=next(name for name in MAXIMISED if name in long))
+        seconds = long.pivot(index="config_id", columns="task", values=next(name for name in SECONDS if name in long))
+    wide = wide.loc[:, wide.notna().any()].reindex(table.index)
+    if seconds is not None:
+        seconds = seconds.reindex(index=table.index, columns=wide.columns).to_numpy(dtype=float).T
+    tasks = wide.columns.astype(str).to_numpy(dtype=str)
+    return Source(tasks, table.index.to_numpy(), wide.to_numpy(dtype=float).T, seconds, numbers(table))
+
+
+def sources(folder: Path) -> list[str]:
+    """Names of the subfolders that `read` can read, sorted."""
+    return sorted(
+        path.parent.name
+        for path in folder.glob("*/configs.parquet")
+        if (path.parent / "error.parquet").exists() or (path.parent / "scores.parquet").exists()
+    )
+
+
+def numbers(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Configurations as numbers: one-hot categories, logarithms of what spans two decades, medians for unused."""
+    columns = []
+    for column in flat(table).values():
+        values = pd.to_numeric(column, errors="coerce")
+        known = values.notna()
+        if known.sum() < column.notna().sum() or not known.any():
+            columns += [
+                (column == level).to_numpy(dtype=float) for level in sorted(column.dropna().astype(str).unique())
+            ]
+            continue
+        if values.min() > 0 and values.max() > 100 * values.min():
+            values = np.log(values)
+        columns.append(values.fillna(values.median()).to_numpy(dtype=float))
+        if not known.all() and known.any():
+            columns.append(known.to_numpy(dtype=float))
+    return np.stack(columns, axis=1)
+
+
+def flat(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """Columns, those that hold JSON objects replaced by one column per key."""
+    columns: dict[str, pd.Series] = {}
+    for name in table:
+        column = table[name]
+        if pd.api.types.is_numeric_dtype(column) or not column.dropna().astype(str).str.startswith("{").all():
+            columns[str(name)] = column if pd.api.types.is_numeric_dtype(column) else column.astype(object)
+            continue
+        parts: list[dict[str, Any]] = [json.loads(text) for text in column]
+        keys = sorted({key for part in parts for key in part})
+        for key in keys:
+            values = [part.get(key) for part in parts]
+            plain = all(isinstance(value, int | float) or value is None for value in values)
+            columns[f"{name}.{key}"] = pd.Series(
+                [value if value is None or plain else str(value) for value in values],
+                index=table.index,
+                dtype=float if plain else object,
+            )
+    return columns
+
+
+def aligned(train: Source, test: Source) -> tuple[Source, Source]:
+    """The configurations that both have, and of the past tasks those that are not tested."""
+    shared, left, right = np.intersect1d(train.configs, test.configs, return_indices=True)
+    past = ~np.isin(train.tasks, test.tasks)
+
+    def part(source: Source, rows: NDArray[np.bool_], columns: NDArray[np.intp]) -> Source:
+        seconds = None if source.seconds is None else source.seconds[rows][:, columns]
+        return Source(source.tasks[rows], shared, source.scores[rows][:, columns], seconds, source.features[columns])
+
+    return part(train, past, left), part(test, np.ones(len(test.tasks), dtype=bool), right)
+
+
+def folded(source: Source, folds: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Past and tested tasks of each fold: neighbours in the order of OpenML's ids, which are often of one family."""
+    order = sorted(range(len(source.tasks)), key=lambda at: _place(str(source.tasks[at])))
+    fold = np.empty(len(order), dtype=np.intp)
+    fold[order] = np.arange(len(order)) * folds // len(order)
+    return [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(folds)]
+
+
+def _place(task: str) -> tuple[int, str]:
+    """Numbers in order; names such as "3-flowers" by what stands after the first dash."""
+    return (int(task), "") if task.isdigit() else (0, task.split("-", 1)[-1])
