@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from seasoned import AutoClassifier, SearchSettings
+from seasoned.tabular.models.bins import bins
 from seasoned.tabular.models.registry import MODELS, choose
 from seasoned.tabular.models.rounds import most_rounds, patience
 from seasoned.tabular.starts import affordable_folds, booster_seconds, first_configurations, haste
@@ -79,3 +80,7 @@ def test_the_default_families_are_those_that_start():
     assert [next(iter(start["model"])) for start in first_configurations(choose(None), "binary", 2.0)] == [
         model.name for model in choose(None)
     ]
+
+
+def test_few_rows_get_few_bins_and_many_the_most_that_all_boosters_take():
+    assert [bins(1_000), bins(1_000, 100), bins(20_000), bins(20_001), bins(10**6, 100)] == [128, 64, 128, 255, 255]

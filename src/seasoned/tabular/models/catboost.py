@@ -11,6 +11,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
+from seasoned.tabular.models.bins import bins
 from seasoned.tabular.models.catboost_check import check_model
 from seasoned.tabular.models.extras import require
 from seasoned.tabular.models.rounds import most_rounds, patience
@@ -76,6 +77,7 @@ class CatBooster:
         if self.n_classes > 2:
             self.seen = tuple(np.unique(y).tolist())
             parameters["classes_count"] = len(self.seen)
+        parameters["border_count"] = bins(len(X), X.shape[1] * self.outputs) - 1
         options: dict[str, Any] = {}
         weight, weight_valid = weights or (None, None)
         if valid is not None and (known := self._known(valid[1])).any():

@@ -10,6 +10,7 @@ import numpy as np
 
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models import tree_model
+from seasoned.tabular.models.bins import bins
 from seasoned.tabular.models.tree_model import TreeModel, scaled
 from seasoned.tabular.models.trees import Nodes, from_nodes
 
@@ -72,6 +73,7 @@ class Histogram:
         """Fit on (X, y), watching the loss of the validation rows; returns the rounds taken."""
         learner, X, y = estimator.learner, _matrix(train[0]), train[1]
         weight, weight_valid = weights or (None, None)
+        learner.set_params(max_bins=bins(len(X)))
         if valid is None or not learner.early_stopping:
             _take(estimator, learner.fit(X, y, weight))
             return None

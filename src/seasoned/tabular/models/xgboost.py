@@ -10,6 +10,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
+from seasoned.tabular.models.bins import bins
 from seasoned.tabular.models.extras import require
 from seasoned.tabular.models.rounds import most_rounds, patience
 from seasoned.tabular.models.xgboost_check import check_model
@@ -64,9 +65,10 @@ class XGBooster:
     ) -> None:
         """Train; with validation rows, stop when their loss falls no more (see `patience`) and keep the best round."""
         library = require("xgboost")
-        columns = {"feature_types": self._types(X.shape[1]), "enable_categorical": True, "nthread": 1}
+        most = bins(len(X))
+        columns = {"feature_types": self._types(X.shape[1]), "enable_categorical": True, "nthread": 1, "max_bin": most}
         weight, weight_valid = weights or (None, None)
-        data = library.QuantileDMatrix(X, y, weight=weight, max_bin=self.parameters["max_bin"], **columns)
+        data = library.QuantileDMatrix(X, y, weight=weight, **columns)
         watched: list[Any] = []
         stop: list[Any] = []
         if valid is not None:
@@ -76,7 +78,7 @@ class XGBooster:
                 stop.append(_stop_after(seconds))
         threads = min(self.parameters["nthread"], 1 + X.size // _CELLS)  # more never change the trees
         self.booster = library.train(
-            {**self.parameters, "nthread": threads},
+            {**self.parameters, "nthread": threads, "max_bin": most},
             data,
             self.rounds,
             evals=watched,
@@ -146,7 +148,6 @@ class XGBoost:
             "nthread": job.threads,
             "seed": job.seed,
             "tree_method": "hist",
-            "max_bin": 256,
             "verbosity": 0,
         }
         if job.task == "multiclass":
