@@ -104,6 +104,9 @@ def timed(name: str, times: Any, **expected: Any) -> None:
 timed("all times equal", pd.Timestamp("2020-01-01"), refused="all rows have the same time")
 timed("times reversed", pd.date_range("2020", periods=ROWS)[::-1])
 timed("times with ties", np.arange(ROWS) // 10)
+weird(61, "no other class until half the time is over", options={"validation": "t"})(
+    lambda: (plain()[0].assign(t=range(ROWS)), np.where(np.arange(ROWS) < 25, "no", ["yes", "no"] * 20))
+)
 timed("two times", np.arange(ROWS) // 20)
 timed("times with a gap", np.r_[np.arange(20), 10**9 + np.arange(20)])
 timed("times as text", pd.date_range("2020", periods=ROWS).strftime("%d/%m/%Y"))

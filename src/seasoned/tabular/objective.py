@@ -81,7 +81,8 @@ class CrossValidation:
 
     Every fold's model predicts its validation rows; the metric is taken once, over all of these together, so that
     it is defined even where a fold lacks a class. Boosters stop early on the validation rows, so one integer, the
-    number of rounds, is chosen with sight of them, as if it were one more hyperparameter.
+    number of rounds, is chosen with sight of them, as if it were one more hyperparameter. Where the training rows of a
+    fold are all of one class, as can be early in time, that class is predicted.
 
     A small object that points to a folder; the arrays are memory-mapped in the process that runs it, and stay there.
 
@@ -119,14 +120,17 @@ class CrossValidation:
         folds = self._folds()
         end = math.inf if job.seconds is None else time.perf_counter() + job.seconds * len(folds)
         for place, (train, valid) in enumerate(folds):
-            estimator = model.build(dict(settings), job)
             start = time.perf_counter()
             X_train, made = self._made(features, train, model.diet)
             X_valid = self._beside(made, valid, model.diet)
-            weights = self._weigh(model, train, valid)
+            able = (
+                model if not job.n_classes or len(np.unique(y[train])) > 1 else BASELINE
+            )  # of one class knows only it
+            estimator = able.build(dict(settings), job)
+            weights = self._weigh(able, train, valid)
             share = None if job.seconds is None else max(end - time.perf_counter(), 0.0) / (len(folds) - place)
             with _quiet():
-                taken = model.fit(estimator, (X_train, y[train]), (X_valid, y[valid]), share, **weights)
+                taken = able.fit(estimator, (X_train, y[train]), (X_valid, y[valid]), share, **weights)
             seconds.append(time.perf_counter() - start)
             predicted[valid] = predict(estimator, X_valid, job.n_classes)
             rounds += [] if taken is None else [taken]
