@@ -69,7 +69,7 @@ def usable(split: Split) -> Split:
     return Split(Past(split.past.scores[:, kept], split.past.features[kept]), split.tasks[tasks], scores[tasks])
 
 
-def curve(search: Any, scores: NDArray[np.float64], regrets: NDArray[np.float64], seed: int) -> list[float]:
+def curve(search: Any, scores: NDArray[np.float64], regrets: NDArray[np.float64], seed: tuple[int, int]) -> list[float]:
     """Regret after each number of evaluations in `KEPT`; a task with fewer candidates keeps its last."""
     tried: list[int] = []
 
@@ -92,7 +92,8 @@ def measured(split: Split, method: str, known: dict[str, list[float]]) -> dict[s
     regrets = regret(split.scores, levels_of(split.scores))
     found = {}
     for at in missing:
-        runs = [curve(search, split.scores[at], regrets[at], seed) for seed in range(SEEDS.get(method, 1))]
+        seeds = [(seed, at) for seed in range(SEEDS.get(method, 1))]  # no two tasks with the same draws
+        runs = [curve(search, split.scores[at], regrets[at], seed) for seed in seeds]
         found[str(split.tasks[at])] = np.mean(runs, axis=0).round(6).tolist()
     return found
 
