@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+PARALLEL := -n logical --maxprocesses 4
 
 .PHONY: demo test check format proof bench clean
 
@@ -10,7 +11,7 @@ demo: $(VENV)/.demo
 	$(BIN)/seasoned demo
 
 test: check
-	$(PYTEST)
+	$(PYTEST) $(PARALLEL)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks examples

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,6 +12,14 @@ settings.register_profile("seasoned", deadline=None, suppress_health_check=[Heal
 settings.load_profile("seasoned")  # machines differ: no example is failed for being slow
 
 POSTGRES = "SEASONED_TEST_POSTGRES"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_programs_are_forgotten():
+    """JAX keeps all that it compiled; after hundreds of tests that is gigabytes in this process."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 def pytest_collection_modifyitems(items):

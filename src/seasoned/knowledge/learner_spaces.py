@@ -45,7 +45,7 @@ def space_of(learner: MetaLearner) -> Space:
     Example:
         >>> from seasoned.metagrad import MAML
         >>> space = space_of(MAML(inner_lr=0.05))
-        >>> space.default["inner_lr"], space.default["network"]
+        >>> round(space.default["inner_lr"], 3), space.default["network"]
         (0.05, {'2': {'width': 40, 'activation': 'relu'}})
     """
     found: dict[str, Any] = {}

@@ -55,13 +55,15 @@ class Roles:
 def read_roles(sample_weight: Any, groups: Any, rows: int) -> Roles:
     """Check what `fit` was told beside features and target; rows of weight 0 are named in the log.
 
+    Weights come back as shares of the largest.
+
     Raises:
         InvalidInput: If a role has another number of rows, is missing somewhere, or weights are negative, infinite or
             all 0.
 
     Example:
         >>> read_roles([1, 2, 0], None, 3).weights
-        array([1., 2., 0.])
+        array([0.5, 1. , 0. ])
     """
     weights = None if sample_weight is None else read_weights(sample_weight, rows)
     if weights is not None and not weights.all():
