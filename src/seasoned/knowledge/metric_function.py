@@ -15,6 +15,7 @@ expected gain is the first of the greedy portfolio; with trials they bend toward
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -33,6 +34,8 @@ __all__ = ["Belief", "MetricFunction", "Prediction", "fit_metric"]
 _MOST_RANK: Final = 30
 _TASKS_PER_FACTOR: Final = 4
 _WORST_Z: Final = 3.0
+_DOUBT: Final = 1.0  # share of the past tasks as they were in what is expected, before the first trial
+_HALVED: Final = 4.0  # trials by which it is halved
 
 
 class Prediction(NamedTuple):
@@ -120,19 +123,30 @@ class Belief:
         return np.minimum(drawn, len(self.scaled.weights) - 1)
 
     def expected_gain(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        """By how much each of some configurations is expected to lower the regret of the best trial, shape (m,)."""
+        """By how much each of some configurations is expected to lower the regret of the best trial, shape (m,).
+
+        A share of it, halved by every few trials, comes from the past tasks as they were: what the portfolio goes by.
+        """
         metric, factors = self.metric, self.metric.factors
-        past = factors.completed[:, columns]
+        past, known = factors.completed[:, columns], metric.known[:, columns]
         if self.scaled is None:
-            samples, best = past, np.zeros((len(past), 1))
-        else:
-            z = np.minimum(self.scaled.z[:, self._drawn()], _WORST_Z)
-            v = factors.loadings[:, self.rows]
-            covariance = v.T @ v + np.diag(factors.noise[self.rows])
-            pull = v @ np.linalg.solve(covariance, z - factors.completed[:, self.rows].T)
-            samples, best = past + pull.T @ factors.loadings[:, columns], np.minimum(z.min(axis=0), 0.0)[:, None]
-        gains = np.maximum(best - np.maximum(samples, -1.0), 0.0)
-        gains *= metric.known[:, columns]
+            return self._gain(past, np.zeros(len(past)), known)
+        tried = np.where(metric.known[:, self.rows], factors.completed[:, self.rows], 0.0)
+        doubt = _DOUBT * math.exp2(-len(self.rows) / _HALVED)
+        as_they_were = self._gain(past, np.minimum(tried.min(axis=1), 0.0), known)
+        z = np.minimum(self.scaled.z[:, self._drawn()], _WORST_Z)
+        v = factors.loadings[:, self.rows]
+        covariance = v.T @ v + np.diag(factors.noise[self.rows])
+        pull = v @ np.linalg.solve(covariance, z - factors.completed[:, self.rows].T)
+        bent = self._gain(past + pull.T @ factors.loadings[:, columns], np.minimum(z.min(axis=0), 0.0), known)
+        return doubt * as_they_were + (1.0 - doubt) * bent
+
+    def _gain(
+        self, samples: NDArray[np.float64], best: NDArray[np.float64], known: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Mean over the past tasks, each with its best trial so far; what was not evaluated gains nothing."""
+        gains = np.maximum(np.maximum(best, -1.0)[:, None] - np.maximum(samples, -1.0), 0.0)
+        gains *= known
         expected: NDArray[np.float64] = self.shares @ gains
         return expected
 
