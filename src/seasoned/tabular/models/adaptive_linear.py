@@ -30,6 +30,7 @@ __all__ = ["AdaptiveLinear", "PenalisedLinear", "dealt"]
 
 _FOLDS: Final = 5
 _CELLS: Final = 1_600_000  # rows times columns (times classes) that the penalties are tuned on; the last fit takes all
+_ROWS_EACH: Final = 20  # rows for each penalty, below which they may differ less, by the root of the share
 _LEAST: Final = 1_000  # rows, however many columns
 _SHARE: Final = 0.6  # of the time given, for tuning
 _FILE: Final = {"weights": ("float64", 2), "classes": ("int64", 1), "target": ("float64", 1)}
@@ -119,7 +120,9 @@ class PenalisedLinear:
             problem = SoftmaxFolds.of(X[rows], y[rows], len(self.classes_), folds)
         else:
             problem = RidgeFolds.of(X, y, folds)
-        return tune_penalties(problem, levels_together(X[rows]), self.spread, deadline=deadline).rho
+        groups = levels_together(X[rows])
+        known = min(1.0, float(np.sqrt(len(rows) / (_ROWS_EACH * (groups.max() + 1)))))
+        return tune_penalties(problem, groups, self.spread * known, deadline=deadline).rho
 
 
 def dealt(y: NDArray[Any], rng: np.random.Generator) -> list[Fold]:
@@ -137,7 +140,8 @@ class AdaptiveLinear:
 
     They go down the gradient of the held-out likelihood of five folds, which the implicit function theorem gives
     (`penalties.py`); numpy does it faster than JAX could compile it, so no extra is needed. `spread` says how far they
-    may differ, in natural logarithms; at 0 it would be the plain model with a tuned penalty.
+    may differ, in natural logarithms; at 0 it would be the plain model with a tuned penalty. On fewer than 20 rows for
+    each penalty they may differ less: held-out rows would be fitted rather than judged by.
 
     Source: adaptive ridge (Grandvalet 1998) with the hypergradients of Bengio 2000 and Lorraine et al. 2020.
     """
