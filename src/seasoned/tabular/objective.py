@@ -47,7 +47,7 @@ class TrialRecord:
 
     Attributes:
         rounds: Boosting rounds, the mean over folds; None for models without.
-        fit_seconds: Seconds of one fit, the mean over folds.
+        fit_seconds: Seconds of one fit, the median over folds, for the first may have to load a library.
         first_loss: Loss on the first fold alone; None where it is undefined.
     """
 
@@ -138,7 +138,7 @@ class CrossValidation:
                 first_loss = self._first_loss(valid, predicted[valid])
         known = ~np.isnan(predicted).reshape(len(y), -1).any(axis=1)  # a time split leaves the first rows unpredicted
         mean_rounds = round(float(np.mean(rounds))) if rounds else None
-        record = {"rounds": mean_rounds, "fit_seconds": float(np.mean(seconds)), "first_loss": first_loss}
+        record = {"rounds": mean_rounds, "fit_seconds": float(np.median(seconds)), "first_loss": first_loss}
         RunFolder(self.folder).write_json(_record_name(config), record)
         np.save(self._predictions_path(config), predicted.astype(np.float32))
         return self.metric.loss(y[known], predicted[known], self._weights_of(known))

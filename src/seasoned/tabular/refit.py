@@ -61,7 +61,7 @@ def choose_members(
 
 
 def foreseen(objective: CrossValidation, row: Mapping[str, Any]) -> float:
-    """Seconds to fit on all rows: the mean time of a fold, scaled to the rows that it left out."""
+    """Seconds to fit on all rows: the median time of a fold, scaled to the rows that it left out."""
     return objective.record(config_of(row)).fit_seconds / objective.train_share
 
 
