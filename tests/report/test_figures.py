@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from seasoned.report import diagnostics, figures, render, render_quality
 from seasoned.report.data import Importance, TrialRow
-from seasoned.report.wording import duration, number, settings, short, summary
+from seasoned.report.wording import duration, family_name, number, settings, short, summary
+from seasoned.tabular.models.registry import MODELS
 
 
 def test_progress_is_the_best_so_far(data):
@@ -123,3 +124,7 @@ def test_the_summary_says_it_in_plain_words(data):
     assert "An ensemble of 6 models (a, b, c, 2 other families)" in summary(replace(data, members=many))
     assert "no configuration" in summary(replace(data, trials=())).lower()
     assert "best configuration, LightGBM, reached roc_auc 0.8700" in summary(replace(data, score=None))
+
+
+def test_every_family_has_a_name_for_people():
+    assert [name for name in MODELS if family_name(name) == name] == []

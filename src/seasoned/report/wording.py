@@ -22,7 +22,7 @@ _FAMILIES = MappingProxyType(
         "extra_trees": "Extra trees",
         "xgboost": "XGBoost",
         "catboost": "CatBoost",
-        "knn": "Nearest neighbours",
+        "neighbours": "Nearest neighbours",
         "tree": "Decision tree",
         "mlp": "Neural network",
         "tuned_mlp": "Neural network, learned penalties",
