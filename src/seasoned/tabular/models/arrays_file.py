@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.container import DAMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["dump", "load"]
 
 _LARGEST: Final = 2**31  # bytes unpacked; a small file that unpacks to more is an attack on memory
-_DAMAGE = (
-    ValueError, KeyError, OSError, EOFError, TypeError, OverflowError, MemoryError, NotImplementedError, RuntimeError,
-    SyntaxError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+_DAMAGE = (*DAMAGE, SyntaxError)  # numpy reads an array's header as Python text
 
 
 def dump(arrays: Mapping[str, NDArray[Any]], level: int = 6) -> bytes:
