@@ -11,9 +11,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from seasoned import CustomModel, Int, Space
 from seasoned.tabular.models.base import Job, predict
-from seasoned.tabular.models.registry import MODELS, UNWEIGHTED, find
+from seasoned.tabular.models.registry import MODELS, find, takes_weights
 
-WEIGHING = ("baseline", *(name for name in MODELS if name not in UNWEIGHTED))
+WEIGHING = ("baseline", *(name for name, model in MODELS.items() if takes_weights(model)))
 
 
 def contradictory(task):

@@ -148,6 +148,7 @@ class AdaptiveLinear:
 
     name: str = "adaptive_linear"
     diet: Diet = "dense"
+    weighs: bool = False  # all rows count the same
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """How far penalties may differ."""

@@ -74,7 +74,7 @@ class Model(Protocol):
         """Fit on (X, y), and in a trial watch the rows of `valid`.
 
         `weights` say how much each row of `train` and of `valid` counts, 1 on average; None if all count the same. A
-        family of `registry.UNWEIGHTED` is given none.
+        family that says `weighs = False` is given none.
 
         A family that grows trees one by one stops when `valid` gets no better, and when its `seconds` are over: with
         what it has, rather than being killed with nothing. It returns the rounds it took, others None.

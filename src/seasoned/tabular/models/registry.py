@@ -75,8 +75,8 @@ EXTRAS: Final[Mapping[str, Extra]] = MappingProxyType(
     }
 )
 """Families that are there only with an extra."""
-UNWEIGHTED: Final = frozenset({"adaptive_linear", "tuned_mlp"})  # families in which all rows count the same
-NAMED_ONLY = frozenset({"adaptive_linear", "tuned_mlp"})  # what they add to the default ensemble is not measured yet
+NAMED_ONLY: Final = frozenset({"adaptive_linear", "tuned_mlp"})
+"""Families that take part only when named: what they add to the default ensemble is not measured yet."""
 
 
 def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
@@ -113,8 +113,8 @@ def find(name: str) -> Model:
 
 
 def takes_weights(model: Model) -> bool:
-    """Whether rows can count differently in it."""
-    return bool(getattr(model, "weighs", model.name not in UNWEIGHTED))
+    """Whether rows can count differently in it; a family in which they cannot says `weighs = False`."""
+    return bool(getattr(model, "weighs", True))
 
 
 def joint_space(models: Sequence[Model], task: Task, steps: Sequence[str] = ()) -> Space:

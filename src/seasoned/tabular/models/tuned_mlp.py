@@ -130,6 +130,7 @@ class TunedMLP:
 
     name: str = "tuned_mlp"
     diet: Diet = "dense"
+    weighs: bool = False  # all rows count the same
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """Size, rates of weights and hyperparameters, and where the penalties begin."""
