@@ -52,7 +52,7 @@ def test_fit_and_predict_classes(tmp_path):
         "--out",
         "m.s",
     )
-    assert "configurations tried" in result.output
+    assert "2 configurations tried, 2 of them to the end" in result.output
     assert "linear" in result.output
     assert "penalty=1" in result.output
     assert "roc_auc on 40 held-out rows" in result.output
@@ -218,3 +218,9 @@ def test_reports(tmp_path):
     assert "no column 'x'" in call("report", "model.seasoned", "train.csv", "--target", "x", code=2).stderr
     nowhere = call("fit", "train.csv", "--target", "target", "--report", "none/r.html", code=2)
     assert "no folder 'none'" in nowhere.stderr
+
+
+def test_the_command_line_without_its_script():
+    done = subprocess.run([sys.executable, "-m", "seasoned", "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "adapt" in done.stdout

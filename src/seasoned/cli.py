@@ -353,7 +353,8 @@ def _show_leaderboard(model: Any) -> None:
     board = model.leaderboard()
     metric = model.fitted_.metric.name
     complete = board[board["state"] == "complete"]
-    shown = Table("rank", "model", metric, "seconds", title=f"{len(complete)} configurations tried", expand=True)
+    tried = f"{len(board)} configurations tried, {len(complete)} of them to the end"
+    shown = Table("rank", "model", metric, "seconds", title=tried, expand=True)
     shown.add_column("configuration", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in complete.head(_SHOWN).to_dict("records"):
         config = ", ".join(f"{key}={_short(value)}" for key, value in row["config"].items())
