@@ -24,6 +24,8 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 
+from common import environment
+
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 
 
@@ -138,7 +140,9 @@ def main() -> None:
         rows.append(run(options.folder, next(e for e in entries if e["name"] == name), options.time_limit))
         print(rows[-1], flush=True)
         if options.out:
-            options.out.write_text(json.dumps({"time_limit": options.time_limit, "rows": rows}, indent=1))
+            options.out.write_text(
+                json.dumps({"environment": environment(), "time_limit": options.time_limit, "rows": rows}, indent=1)
+            )
     judged = [row for row in rows if "error" not in row]
     shown = ["name", "metric", "seasoned", "lightgbm", "dummy", "fit_seconds", "model", "complete", "failed"]
     print(pd.DataFrame(judged, columns=shown).to_string(index=False))

@@ -65,21 +65,13 @@ def cold(past: Past) -> Callable[[Problem], None]:
     """A Gaussian process that knows no past task, by expected improvement."""
     points = pool_of(past.features).points
 
-    def search(tested: Problem) -> None:
-        rows: list[int] = []
-        scores: list[float] = []
-        open_ = tested.open_.copy()
-        while open_.any() and len(rows) < tested.steps:
-            left = np.flatnonzero(open_)
-            if len(rows) < DESIGN:
-                row = int(tested.rng.choice(left))
-            else:
-                row = int(left[np.argmax(fit_pool(points[rows], np.array(scores)).expected_gain(points[left]))])
-            open_[row] = False
-            rows.append(row)
-            scores.append(tested.evaluate(row))
+    def first(tested: Problem, left: NDArray[np.intp]) -> int:
+        return int(tested.rng.choice(left))
 
-    return search
+    def later(_: Problem, left: NDArray[np.intp], rows: list[int], scores: NDArray[np.float64]) -> int:
+        return int(left[np.argmax(fit_pool(points[rows], scores).expected_gain(points[left]))])
+
+    return one_by_one(first, later)
 
 
 def rgpe(past: Past) -> Callable[[Problem], None]:
@@ -95,23 +87,31 @@ def rgpe(past: Past) -> Callable[[Problem], None]:
         spreads.append(std)
     base, wide = np.stack(means), np.stack(spreads)
 
+    def first(_: Problem, left: NDArray[np.intp]) -> int:
+        return int(left[np.argmin(base[:, left].mean(axis=0))])
+
+    def later(tested: Problem, left: NDArray[np.intp], rows: list[int], scores: NDArray[np.float64]) -> int:
+        own = fit_pool(points[rows], scores)
+        weights = rank_weights((base[:, rows], wide[:, rows]), own.left_out(), scores, floor=0.1, rng=tested.rng)
+        mine = own.predict(points[left])
+        mean = weights[:-1] @ base[:, left] + weights[-1] * mine.mean
+        std = np.sqrt(weights[:-1] ** 2 @ wide[:, left] ** 2 + weights[-1] ** 2 * mine.std**2)
+        reached = weights[:-1] @ base[:, rows] + weights[-1] * own.targets
+        return int(left[np.argmax(expected_improvement(mean, std, float(reached.min())).value)])
+
+    return one_by_one(first, later)
+
+
+def one_by_one(first: Callable[..., int], later: Callable[..., int]) -> Callable[[Problem], None]:
+    """A search that chooses among the rows left: `first(problem, left)` in the design, then `later` by the scores."""
+
     def search(tested: Problem) -> None:
         rows: list[int] = []
         scores: list[float] = []
         open_ = tested.open_.copy()
         while open_.any() and len(rows) < tested.steps:
             left = np.flatnonzero(open_)
-            if len(rows) < DESIGN:
-                row = int(left[np.argmin(base[:, left].mean(axis=0))])
-            else:
-                seen = np.array(scores)
-                own = fit_pool(points[rows], seen)
-                weights = rank_weights((base[:, rows], wide[:, rows]), own.left_out(), seen, floor=0.1, rng=tested.rng)
-                mine = own.predict(points[left])
-                mean = weights[:-1] @ base[:, left] + weights[-1] * mine.mean
-                std = np.sqrt(weights[:-1] ** 2 @ wide[:, left] ** 2 + weights[-1] ** 2 * mine.std**2)
-                reached = weights[:-1] @ base[:, rows] + weights[-1] * own.targets
-                row = int(left[np.argmax(expected_improvement(mean, std, float(reached.min())).value)])
+            row = first(tested, left) if len(rows) < DESIGN else later(tested, left, rows, np.array(scores))
             open_[row] = False
             rows.append(row)
             scores.append(tested.evaluate(row))
