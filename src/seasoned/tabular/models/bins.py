@@ -1,9 +1,9 @@
 """How many bins a booster puts a column's numbers into.
 
 On few rows the bins, not the rows, are what a tree costs. Measured on five tables of 1,000 to 8,000 rows outside the
-comparisons (three folds): with 128 bins rather than 255 XGBoost, CatBoost and histogram boosting took 0.6 of the time
-and their loss was lower more often than higher, by 1 % in the mean. CatBoost with 64 took a quarter, at no loss, on the
-two tables of many columns or classes, where it is slowest.
+comparisons (defaults, three folds): with 128 bins rather than 255 XGBoost and CatBoost took 0.6 of the time, histogram
+boosting 0.9, and the loss was lower in 13 of 15 cases. CatBoost with 64 took a quarter to a third, its loss lower too,
+on the two tables of many columns or classes, where it is slowest.
 """
 
 from __future__ import annotations
