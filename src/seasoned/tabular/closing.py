@@ -65,7 +65,7 @@ class Closing:
         self.warm_up = self._measured_warm_up(rows)
         chosen = choose_members(self._objective, rows, self._budget)
         fits = [foreseen(self._objective, row) for row, _ in chosen]
-        self._reserve = _CLOSING + _CAUTION * (self.warm_up + max(*fits, sum(fits) / self._budget.workers, 0.0))
+        self._reserve = _CLOSING + _CAUTION * (self.warm_up + max(*fits, sum(fits) / self._budget.workers))
         self._known = True
         took = time.monotonic() - started
         near = self._budget.remaining < _NEAR * self._reserve

@@ -89,7 +89,7 @@ def fit_table(
     run = RunFolder.open(key, about, resume=resume)
     try:
         seed = int(run.about["seed"])
-        usual = int(run.about["folds"])
+        usual = int(run.about.get("folds", about["folds"]))  # a run from before folds were noted has none
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
         folds = make_folds(declared, frame, target, seed, default=usual)
         plan = _plan(canonical, schema, run.path, seed, budget)
