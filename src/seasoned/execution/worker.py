@@ -201,6 +201,7 @@ def _leftovers() -> bool:
             break
         time.sleep(0.001)
         _reap()
+    _reap()  # those that ended between the last look and the last reaping
     return found
 
 
