@@ -7,14 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from seasoned.surrogates.evidence import Evidence, fit
 from seasoned.surrogates.gp import (
     Sample,
     append,
     condition,
     covariance,
-    fit,
     leave_one_out,
-    objective,
     posterior,
     retarget,
 )
@@ -44,12 +43,12 @@ def test_the_gradient_of_the_objective_is_its_finite_difference(prior):
     rng = np.random.default_rng(3)
     sample, theta = some_sample(rng), some_theta(rng, prior)
     theta[NOISE] = -3.0
-    _, gradient = objective(theta, sample, FRAME, prior)
+    _, gradient = Evidence(sample, FRAME, prior)(theta)
     steps = 1e-5 * np.eye(len(theta))
     differences = [
         (8 * (value(theta + step) - value(theta - step)) - value(theta + 2 * step) + value(theta - 2 * step)) / 12e-5
         for step in steps
-        for value in [lambda at: objective(at, sample, FRAME, prior)[0]]
+        for value in [lambda at: Evidence(sample, FRAME, prior)(at)[0]]
     ]
     assert np.abs(gradient - differences).max() <= 1e-6 * np.abs(gradient).max()
 
@@ -136,7 +135,8 @@ def test_a_fit_finds_which_coordinate_matters():
     prior = global_prior(3, trend=True)
     theta = fit(sample, frame, prior)
     assert theta[1] + 1.0 < min(theta[0], theta[2])
-    assert objective(theta, sample, frame, prior)[0] < objective(prior.start, sample, frame, prior)[0]
+    evidence = Evidence(sample, frame, prior)
+    assert evidence(theta)[0] < evidence(prior.start)[0]
 
 
 def test_equal_points_do_not_break_the_factorisation():

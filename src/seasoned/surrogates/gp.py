@@ -22,12 +22,10 @@ from seasoned.surrogates.hyper import NOISE, RELATIVE, SIGNAL, TREND
 from seasoned.surrogates.kernel import matern, squared_distances, trend
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from types import ModuleType
 
     from numpy.typing import NDArray
 
-    from seasoned.surrogates.hyper import Prior
     from seasoned.surrogates.kernel import Frame
 
 __all__ = [
@@ -35,18 +33,18 @@ __all__ = [
     "Moments",
     "Sample",
     "append",
+    "cholesky",
     "condition",
     "covariance",
-    "fit",
+    "lapack",
     "leave_one_out",
-    "objective",
+    "noise",
     "posterior",
     "retarget",
+    "solve",
 ]
 
 _JITTER: Final = 1e-12  # of the trace; grows tenfold until the factorisation succeeds
-_SETTLED: Final = 1e-6  # relative change of the objective at which a fit is over
-_LOG_2PI: Final = math.log(2.0 * math.pi)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,51 +99,56 @@ class Moments:
 
 
 @lru_cache(maxsize=1)
-def _lapack() -> ModuleType:
+def lapack() -> ModuleType:
     """LAPACK, loaded at the first use: an import statement costs as much as a small factorisation."""
-    from scipy.linalg import lapack
+    from scipy.linalg import lapack as routines
 
-    return lapack
+    return routines
 
 
 def _scaled(features: NDArray[np.float64], frame: Frame, theta: NDArray[np.float64]) -> NDArray[np.float64]:
     return features * np.exp(-theta[: frame.lengths])[frame.groups]
 
 
-def _noise(sample: Sample, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+def noise(sample: Sample, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What the targets' noise adds to the diagonal of K, shape (n,)."""
     diagonal: NDArray[np.float64] = np.exp(theta[NOISE]) + np.exp(theta[RELATIVE]) * sample.weights
     return diagonal
 
 
-def _cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+def cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Lower factor; a matrix that rounding made indefinite gets more on its diagonal."""
-    lapack = _lapack()
+    routines = lapack()
     unit = float(np.trace(covariance)) / max(len(covariance), 1)
     jitter = 0.0
     for power in range(12):
-        factor, info = lapack.dpotrf(covariance + jitter * np.eye(len(covariance)) if jitter else covariance, lower=1)
+        factor, info = routines.dpotrf(covariance + jitter * np.eye(len(covariance)) if jitter else covariance, lower=1)
         if info == 0 and math.isfinite(float(factor[-1, -1]) if len(factor) else 0.0):
             return factor  # type: ignore[no-any-return]
         jitter = _JITTER * 10.0**power * unit
     raise FloatingPointError("the covariance has no Cholesky factor even with noise added; it holds NaN or infinity.")
 
 
-def _solve(factor: NDArray[np.float64], right: NDArray[np.float64], *, transposed: bool = False) -> NDArray[np.float64]:
+def solve(factor: NDArray[np.float64], right: NDArray[np.float64], *, transposed: bool = False) -> NDArray[np.float64]:
+    """L^-1 right, or L^-T right, with the lower factor L."""
     if not right.size:
         return right
-    solution, _ = _lapack().dtrtrs(factor, right, lower=1, trans=int(transposed))
+    solution, _ = lapack().dtrtrs(factor, right, lower=1, trans=int(transposed))
     return solution  # type: ignore[no-any-return]
 
 
 def condition(sample: Sample, frame: Frame, theta: NDArray[np.float64]) -> GaussianProcess:
     """The posterior under given hyperparameters."""
     scaled = _scaled(sample.features, frame, theta)
-    covariance = np.exp(theta[SIGNAL]) * matern(squared_distances(scaled, scaled))[0]
+    covariance = matern(squared_distances(scaled, scaled))[0]
+    covariance *= np.exp(theta[SIGNAL])
     z = frame.local(sample.features)
-    covariance += np.exp(theta[TREND]) * trend(z, z)[0]
-    covariance[np.diag_indices(len(covariance))] += _noise(sample, theta)
-    factor = _cholesky(covariance)
-    alpha = _solve(factor, _solve(factor, sample.targets), transposed=True)
+    quadratic = trend(z, z)[0]
+    quadratic *= np.exp(theta[TREND])
+    covariance += quadratic
+    covariance[np.diag_indices(len(covariance))] += noise(sample, theta)
+    factor = cholesky(covariance)
+    alpha = solve(factor, solve(factor, sample.targets), transposed=True)
     return GaussianProcess(sample, frame, theta, factor, alpha)
 
 
@@ -164,23 +167,26 @@ def append(gp: GaussianProcess, features: NDArray[np.float64], target: float, we
         np.append(gp.sample.weights, weight),
     )
     cross = _covariance(gp, features[None])[0]
-    row = _solve(gp.factor, cross)
-    own = float(_own(gp, features[None])[0]) + float(_noise(replace(sample, weights=sample.weights[-1:]), gp.theta)[0])
+    row = solve(gp.factor, cross)
+    own = float(_own(gp, features[None])[0]) + float(noise(replace(sample, weights=sample.weights[-1:]), gp.theta)[0])
     count = len(gp.alpha)
     factor = np.zeros((count + 1, count + 1), order="F")
     factor[:count, :count] = gp.factor
     factor[count, :count] = row
     factor[count, count] = math.sqrt(max(own - float(row @ row), 1e-10 * own))
-    alpha = _solve(factor, _solve(factor, sample.targets), transposed=True)
+    alpha = solve(factor, solve(factor, sample.targets), transposed=True)
     return GaussianProcess(sample, gp.frame, gp.theta, factor, alpha)
 
 
 def _covariance(gp: GaussianProcess, features: NDArray[np.float64]) -> NDArray[np.float64]:
     """Covariances of points with the sample, shape (m, n)."""
     squared = squared_distances(_scaled(features, gp.frame, gp.theta), _scaled(gp.sample.features, gp.frame, gp.theta))
-    covariance = np.exp(gp.theta[SIGNAL]) * matern(squared)[0]
-    covariance += np.exp(gp.theta[TREND]) * trend(gp.frame.local(features), gp.frame.local(gp.sample.features))[0]
-    return covariance  # type: ignore[no-any-return]
+    covariance = matern(squared)[0]
+    covariance *= np.exp(gp.theta[SIGNAL])
+    quadratic = trend(gp.frame.local(features), gp.frame.local(gp.sample.features))[0]
+    quadratic *= np.exp(gp.theta[TREND])
+    covariance += quadratic
+    return covariance
 
 
 def _own(gp: GaussianProcess, features: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -206,7 +212,7 @@ def posterior(gp: GaussianProcess, features: NDArray[np.float64], *, gradient: b
     if gradient:
         return _posterior_with_gradient(gp, features)
     cross = _covariance(gp, features)
-    explained = _solve(gp.factor, cross.T)
+    explained = solve(gp.factor, cross.T)
     own = _own(gp, features)
     variance = own - np.einsum("ij,ij->j", explained, explained)
     return Moments(cross @ gp.alpha, np.sqrt(np.maximum(variance, 1e-14 * own)))
@@ -216,14 +222,16 @@ def _posterior_with_gradient(gp: GaussianProcess, features: NDArray[np.float64])
     frame, theta = gp.frame, gp.theta
     inverse = np.exp(-theta[: frame.lengths])[frame.groups]
     left, right = features * inverse, gp.sample.features * inverse
-    value, slope = matern(squared_distances(left, right))
+    cross, slope = matern(squared_distances(left, right))
+    cross *= np.exp(theta[SIGNAL])
     slope *= np.exp(theta[SIGNAL])
     z, seen = frame.local(features), frame.local(gp.sample.features)
     quadratic, inner = trend(z, seen)
+    quadratic *= np.exp(theta[TREND])
     inner *= np.exp(theta[TREND])
-    cross = np.exp(theta[SIGNAL]) * value + np.exp(theta[TREND]) * quadratic
-    explained = _solve(gp.factor, cross.T)
-    weights = _solve(gp.factor, explained, transposed=True).T  # K^-1 k, shape (m, n)
+    cross += quadratic
+    explained = solve(gp.factor, cross.T)
+    weights = solve(gp.factor, explained, transposed=True).T  # K^-1 k, shape (m, n)
     own = _own(gp, features)
     variance = np.maximum(own - np.einsum("ij,ij->j", explained, explained), 1e-14 * own)
     std = np.sqrt(variance)
@@ -249,81 +257,9 @@ def covariance(gp: GaussianProcess, features: NDArray[np.float64]) -> NDArray[np
         np.exp(gp.theta[SIGNAL]) * matern(squared_distances(scaled, scaled))[0]
         + np.exp(gp.theta[TREND]) * trend(z, z)[0]
     )
-    explained = _solve(gp.factor, _covariance(gp, features).T)
+    explained = solve(gp.factor, _covariance(gp, features).T)
     reduced: NDArray[np.float64] = own - explained.T @ explained
     return reduced
-
-
-def objective(
-    theta: NDArray[np.float64], sample: Sample, frame: Frame, prior: Prior
-) -> tuple[float, NDArray[np.float64]]:
-    """Minus the log of the posterior density of the hyperparameters, up to a constant, and its gradient.
-
-    d(-log p)/dt = -tr((alpha alpha' - K^-1) dK/dt) / 2 (Rasmussen and Williams 2006, eq. 5.9), minus the prior's.
-    """
-    scaled = _scaled(sample.features, frame, theta)
-    value, slope = matern(squared_distances(scaled, scaled))
-    value *= np.exp(theta[SIGNAL])
-    slope *= np.exp(theta[SIGNAL])
-    z = frame.local(sample.features)
-    quadratic = np.exp(theta[TREND]) * trend(z, z)[0]
-    covariance = value + quadratic
-    diagonal = np.diag_indices(len(covariance))
-    covariance[diagonal] += _noise(sample, theta)
-    factor = _cholesky(covariance)
-    alpha = _solve(factor, _solve(factor, sample.targets), transposed=True)
-    inverse, _ = _lapack().dpotri(factor, lower=1)
-    excess = np.outer(alpha, alpha) - _symmetric(inverse)
-
-    gradient = np.zeros_like(theta)
-    pull = excess * slope
-    moved = pull.sum(axis=1) @ (scaled * scaled) - np.einsum("ij,ij->j", scaled, pull @ scaled)
-    np.add.at(gradient, frame.groups, 2.0 * moved)
-    gradient[SIGNAL] = np.vdot(excess, value)
-    gradient[TREND] = np.vdot(excess, quadratic)
-    gradient[NOISE] = np.exp(theta[NOISE]) * excess[diagonal].sum()
-    gradient[RELATIVE] = np.exp(theta[RELATIVE]) * (excess[diagonal] @ sample.weights)
-    likelihood = 0.5 * sample.targets @ alpha + np.log(factor[diagonal]).sum() + 0.5 * len(alpha) * _LOG_2PI
-    penalty, force = prior.penalty(theta)
-    return float(likelihood) + penalty, -0.5 * gradient + force
-
-
-def _symmetric(lower: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The symmetric matrix whose lower triangle is given; above it lie zeros, as LAPACK leaves them."""
-    whole = lower + lower.T
-    whole[np.diag_indices(len(lower))] *= 0.5
-    return whole
-
-
-def fit(
-    sample: Sample, frame: Frame, prior: Prior, starts: Iterable[NDArray[np.float64]] = (), *, steps: int = 40
-) -> NDArray[np.float64]:
-    """The most probable hyperparameters (MAP) by L-BFGS-B, shape (lengths + 4,).
-
-    Args:
-        sample: What was seen.
-        frame: What the kernel knows of the features.
-        prior: Of the hyperparameters.
-        starts: Where to begin; the prior's start if none is given.
-        steps: Most iterations per start.
-    """
-    from scipy.optimize import minimize
-
-    bounds = list(zip(prior.low, prior.high, strict=True))
-    best, found = math.inf, prior.start
-    for start in [*starts] or [prior.start]:
-        ended = minimize(
-            objective,
-            np.clip(start, prior.low, prior.high),
-            args=(sample, frame, prior),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=bounds,
-            options={"maxiter": steps, "ftol": _SETTLED},
-        )
-        if ended.fun < best:
-            best, found = float(ended.fun), np.asarray(ended.x)
-    return found
 
 
 def leave_one_out(gp: GaussianProcess) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -331,12 +267,12 @@ def leave_one_out(gp: GaussianProcess) -> tuple[NDArray[np.float64], NDArray[np.
 
     mean_i = y_i - alpha_i / (K^-1)_ii and variance_i = 1 / (K^-1)_ii (Rasmussen and Williams 2006, eq. 5.12).
     """
-    inverse, _ = _lapack().dpotri(gp.factor, lower=1)
+    inverse, _ = lapack().dpotri(gp.factor, lower=1)
     precision = np.diag(inverse)
     return gp.sample.targets - gp.alpha / precision, np.sqrt(1.0 / precision)
 
 
 def retarget(gp: GaussianProcess, targets: NDArray[np.float64]) -> GaussianProcess:
     """The posterior for other targets at the same points, in O(n^2): the Cholesky factor does not depend on them."""
-    alpha = _solve(gp.factor, _solve(gp.factor, targets), transposed=True)
+    alpha = solve(gp.factor, solve(gp.factor, targets), transposed=True)
     return replace(gp, sample=replace(gp.sample, targets=targets), alpha=alpha)

@@ -18,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Frame", "matern", "squared_distances", "trend"]
+__all__ = ["Frame", "matern", "matern_in_place", "squared_distances", "trend"]
 
 Array = "NDArray[np.float64]"
 _SQRT5: Final = 5.0**0.5
@@ -50,9 +50,11 @@ class Frame:
         return (features[:, : self.numeric] - self.center) / self.half_width
 
 
-def squared_distances(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared Euclidean distances of rows, shape (n, m)."""
-    squared = -2.0 * left @ right.T
+def squared_distances(
+    left: NDArray[np.float64], right: NDArray[np.float64], out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Squared Euclidean distances of rows, shape (n, m); into `out`, if it is given."""
+    squared = np.matmul(-2.0 * left, right.T, out=out)
     squared += np.einsum("ij,ij->i", left, left)[:, None]
     squared += np.einsum("ij,ij->i", right, right)
     return np.maximum(squared, 0.0, out=squared)
@@ -65,13 +67,35 @@ def matern(squared: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
         >>> matern(np.zeros(1))
         (array([1.]), array([1.66666667]))
     """
-    scaled = _SQRT5 * np.sqrt(squared)
-    decay = np.exp(-scaled)
-    slope = (1.0 + scaled) * decay
-    return slope + (5.0 / 3.0) * squared * decay, (5.0 / 3.0) * slope
+    value = squared.copy()
+    return value, matern_in_place(value, np.empty_like(value), np.empty_like(value))
+
+
+def matern_in_place(
+    squared: NDArray[np.float64], slope: NDArray[np.float64], work: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Turn squared distances into M(r) and fill `slope`, which is returned; all three have one shape.
+
+    Large temporaries cost more than the arithmetic: the system hands out and takes back their pages each time.
+    """
+    np.sqrt(squared, out=slope)
+    slope *= _SQRT5
+    np.negative(slope, out=work)
+    np.exp(work, out=work)
+    slope += 1.0
+    slope *= work
+    squared *= 5.0 / 3.0
+    squared *= work
+    squared += slope
+    slope *= 5.0 / 3.0
+    return slope
 
 
 def trend(left: NDArray[np.float64], right: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(1 + z.z')^2 / 4 and (1 + z.z') / 2, the factor of its derivative z' by z; shapes (n, m)."""
-    inner = 1.0 + left @ right.T
-    return 0.25 * inner * inner, 0.5 * inner
+    inner = left @ right.T
+    inner += 1.0
+    quadratic = 0.25 * inner
+    quadratic *= inner
+    inner *= 0.5
+    return quadratic, inner

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from seasoned.surrogates.gp import GaussianProcess, Sample, condition, fit
+from seasoned.surrogates.evidence import fit
+from seasoned.surrogates.gp import GaussianProcess, Sample, condition
 from seasoned.surrogates.hyper import local_prior
 from seasoned.surrogates.kernel import Frame
 from seasoned.surrogates.quadratic import box_minimum, fit_quadratic

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from seasoned.surrogates.gp import GaussianProcess, Sample, append, condition, fit, leave_one_out, posterior, retarget
+from seasoned.surrogates.evidence import fit
+from seasoned.surrogates.gp import GaussianProcess, Sample, append, condition, leave_one_out, posterior, retarget
 from seasoned.surrogates.hyper import global_prior
 from seasoned.surrogates.kernel import Frame
 from seasoned.surrogates.warp import WARPS, finite, signed, warped, with_failures
