@@ -17,7 +17,7 @@ from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Space
 from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.features.base import Rows
+from seasoned.tabular.features.base import Given, Rows
 from seasoned.tabular.features.cycles import CycleColumns
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.made import STEPS, Made, aims_of, choose_steps, fit_features, with_features
@@ -29,7 +29,11 @@ N = 1200
 
 def table(y, n_classes=0, categorical=(), seed=0, **columns):
     codes = np.column_stack(list(columns.values())).astype(float)
-    return Rows(codes, frozenset(categorical), aims_of(np.asarray(y), n_classes), None, seed)
+    return Rows(Given(codes), frozenset(categorical), aims_of(np.asarray(y), n_classes), None, seed)
+
+
+def given(codes):
+    return Given(np.asarray(codes, dtype=float))
 
 
 def noise(seed=0, rows=N):
@@ -99,7 +103,7 @@ def test_xor_of_levels_is_in_the_means_of_pairs():
     fitted, found = made_of("encoding", table(y, 2, categorical=[0, 1, 2], a=a, b=b, c=c))
     assert [one.columns for one in fitted.encodings] == [(0, 1)]
     assert correlation(found, y) > 0.99
-    again = fitted.transform(np.array([[0.0, 1.0, 0.0], [1.0, 1.0, np.nan], [np.nan, 0.0, 0.0], [7.0, 0.0, 0.0]]))[:, 0]
+    again = fitted.transform(given([[0.0, 1.0, 0.0], [1.0, 1.0, np.nan], [np.nan, 0.0, 0.0], [7.0, 0.0, 0.0]]))[:, 0]
     assert again[0] > 0.9
     assert again[1] < 0.1
     np.testing.assert_allclose(again[2:], y.mean(), atol=0.01)
@@ -119,7 +123,7 @@ def test_group_statistics_find_the_planted_mean():
     x = spread[group] * rng.normal(size=N)
     fitted, found = made_of("groups", table(spread[group], g=group, x=x))
     assert fitted.statistics[0].statistic == "spread", "whole numbers may name groups as well"
-    assert np.isfinite(fitted.transform(np.array([[999.0, 1.0], [np.nan, 1.0]]))).all(), "unknown groups"
+    assert np.isfinite(fitted.transform(given([[999.0, 1.0], [np.nan, 1.0]]))).all(), "unknown groups"
 
 
 def test_frequency_counts_levels():
@@ -127,7 +131,7 @@ def test_frequency_counts_levels():
     fitted, found = made_of("frequency", table(np.arange(16), categorical=[0], a=codes))
     np.testing.assert_allclose(np.exp(found[[0, 8, 12], 0]) - 1, [8, 4, 3])
     assert np.isnan(found[15, 0])
-    assert fitted.transform(np.array([[9.0]]))[0, 0] == 0.0
+    assert fitted.transform(given([[9.0]]))[0, 0] == 0.0
 
 
 @pytest.mark.parametrize("name", ["arithmetic", "groups", "encoding", "bins"])
@@ -161,12 +165,14 @@ def test_bins_are_for_what_bends():
     left = [y - x @ np.linalg.lstsq(x, y, rcond=None)[0] for x in (line, with_steps)]
     assert left[1].var() < 0.4 * left[0].var()
     assert made_of("bins", table(columns["a"] * 3 + 1, **columns))[0].count == 0, "a straight line needs none"
-    assert np.isnan(fitted.transform(np.array([[np.nan, 0.0, 0.0]]))).all()
+    assert np.isnan(fitted.transform(given([[np.nan, 0.0, 0.0]]))).all()
 
 
 def test_cycles_close():
     month = np.arange(1.0, 13.0)
-    rows = Rows(np.column_stack([month, month * 0]), frozenset(), np.zeros((12, 1)), None, 0, ((0, 12.0), (1, 7.0)))
+    rows = Rows(
+        given(np.column_stack([month, month * 0])), frozenset(), np.zeros((12, 1)), None, 0, ((0, 12.0), (1, 7.0))
+    )
     fitted, found = STEPS["cycles"].fit(rows, 20)
     assert fitted.periods == ((0, 12.0),), "a part that never changes is left out"
     steps = np.linalg.norm(found - np.roll(found, 1, axis=0), axis=1)
@@ -198,7 +204,7 @@ def test_a_training_rows_own_target_never_reaches_it():
     changed = rows.aims.copy()
     changed[7] += 5.0
     again = STEPS["encoding"]._out_of_fold(
-        Rows(rows.codes, rows.categorical, changed, None, 0), changed, (0,), {0: np.arange(100.0)}, fold
+        Rows(rows.given, rows.categorical, changed, None, 0), changed, (0,), {0: np.arange(100.0)}, fold
     )
     assert made[7] == again[7]
     assert (made[fold != fold[7]] != again[fold != fold[7]]).any()
@@ -228,22 +234,22 @@ def test_features_stand_beside_the_columns(fitted):
     np.testing.assert_array_equal(matrix[:, :5], rows.codes)
     assert matrix.shape[1] == 5 + made.count
     assert not np.isinf(matrix).any()
-    dense = made.extend(rows.codes, np.zeros((N, 2)), "dense")
+    dense = made.extend(rows.given, np.zeros((N, 2)), "dense")
     assert np.isfinite(dense).all()
     assert (np.abs(dense) <= 3).all()
-    assert made.extend(rows.codes[:0], rows.codes[:0], "codes").shape == (0, 5 + made.count)
-    assert made.extend(rows.codes[:1], rows.codes[:1], "codes").shape == (1, 5 + made.count)
+    assert made.extend(given(rows.codes[:0]), rows.codes[:0], "codes").shape == (0, 5 + made.count)
+    assert made.extend(given(rows.codes[:1]), rows.codes[:1], "codes").shape == (1, 5 + made.count)
     strange = np.array([[np.nan] * 5, [1e37] * 5, [-1.0, 0.0, 0.0, 99.0, np.nan]])
-    assert not np.isinf(made.extend(strange, strange, "codes")).any()
-    assert np.isfinite(made.extend(strange, strange[:, :0], "dense")).all()
+    assert not np.isinf(made.extend(given(strange), strange, "codes")).any()
+    assert np.isfinite(made.extend(given(strange), strange[:, :0], "dense")).all()
 
 
 def test_features_survive_a_file(fitted):
     rows, made, _ = fitted
     again = Made.from_json(json.loads(json.dumps(made.to_json(), allow_nan=False)), 5)
     for diet in ("codes", "dense"):
-        expected = made.extend(rows.codes, rows.codes, diet)
-        np.testing.assert_array_equal(again.extend(rows.codes, rows.codes, diet), expected)
+        expected = made.extend(rows.given, rows.codes, diet)
+        np.testing.assert_array_equal(again.extend(rows.given, rows.codes, diet), expected)
 
 
 def changed(state, path, value):

@@ -21,6 +21,7 @@ from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.columns.text import TextColumn
 from seasoned.tabular.container import DAMAGE, FORMAT, pack, unpack
 from seasoned.tabular.features.featured import Featured
+from seasoned.tabular.features.given import feature_width, text_columns
 from seasoned.tabular.features.made import Made
 from seasoned.tabular.fitted import Fitted, Member
 from seasoned.tabular.measure import FUNCTION, Measure
@@ -173,7 +174,9 @@ def _member(about: dict[str, Any], data: bytes, features: bytes | None, plan: Co
     own = stored(about["name"], about["own"]) if about.get("own") else None
     estimator = (own or find(about["name"])).load(data)
     if features is not None:
-        estimator = Featured(estimator, Made.from_json(json.loads(features), len(plan.dense.levels)))
+        estimator = Featured(
+            estimator, Made.from_json(json.loads(features), feature_width(plan), len(text_columns(plan)))
+        )
     return Member(about["name"], about["config"], estimator, about["weight"], own)
 
 

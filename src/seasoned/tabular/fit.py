@@ -14,7 +14,8 @@ from seasoned.errors import InvalidInput
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.features.made import starts_with_features
+from seasoned.tabular.features.given import save_texts
+from seasoned.tabular.features.made import TEXT_STEPS, starts_with_features
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.folds import make_folds
 from seasoned.tabular.metrics import metric_key, resolve
@@ -95,6 +96,9 @@ def fit_table(
         plan = _plan(canonical, schema, run.path, seed, budget)
         matrices: dict[str, Any] = {diet: plan.encode(canonical, diet) for diet in _DIETS}
         write_arrays(run.path, target.values, folds, matrices, roles.weights)
+        steps = _steps(settings["features"], schema)
+        if steps:
+            save_texts(run.path, plan, canonical)
         budget.check_memory()  # again, for now the table is there in all its forms
         fit_seconds = None if budget.fits_seconds is None else budget.fits_seconds / len(folds)
         job = Job(
@@ -108,7 +112,7 @@ def fit_table(
         own = {model.name: model for model in models if model.name not in MODELS}
         objective = CrossValidation(run.path, job, metric, own=tuple(own.values()))
         starts = first_configurations(models, target.task, haste(*size, job.seconds))
-        space = joint_space(models, target.task, settings["features"])
+        space = joint_space(models, target.task, steps)
         found = search(objective, space, starts_with_features(starts, space), run.storage, budget)
         evidence = _evidence(objective, found.members)
     except InvalidInput:
@@ -160,6 +164,12 @@ def _plan_from_file(path: str, schema: Schema, seed: int) -> ColumnPlan:
     import pandas as pd
 
     return ColumnPlan.fit(pd.read_feather(path), schema, seed=seed)
+
+
+def _steps(names: Sequence[str], schema: Schema) -> list[str]:
+    """The feature steps that can do something for this table."""
+    texts = any(column.kind == "text" for column in schema.used)
+    return [name for name in names if texts or name not in TEXT_STEPS]
 
 
 def _materialised(validation: Any) -> Any:

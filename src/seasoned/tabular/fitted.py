@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.tabular.features.featured import Featured, predict_matrices
+from seasoned.tabular.features.given import given_of
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.models.threads import one_thread
 from seasoned.tabular.tables import to_frame
@@ -87,12 +88,16 @@ class Fitted:
         diets: dict[str, Diet] = {member.name: member.model.diet for member in self.members}
         frame = to_frame(X)
         wanted: set[Diet] = set(diets.values())
-        if any(isinstance(member.estimator, Featured) for member in self.members):
-            wanted.add("codes")  # which features are made from
-        matrices = self.plan.matrices(frame, wanted)
+        made = [member.estimator.made for member in self.members if isinstance(member.estimator, Featured)]
+        matrices = self.plan.matrices(frame, wanted | {"codes"} if made else wanted)
+        given = None
+        if made:
+            texts = any(one.reads_texts for one in made)
+            given = given_of(self.plan, frame, matrices["codes"], texts=texts)
         with _threads_for(len(frame)):
             parts = [
-                member.weight * predict_matrices(member.estimator, matrices, diets[member.name], len(self.classes))
+                member.weight
+                * predict_matrices(member.estimator, matrices, diets[member.name], len(self.classes), given)
                 for member in self.members
             ]
         return np.asarray(sum(parts[1:], parts[0]))  # summed in order, so that a saved model gives the same bits

@@ -17,7 +17,8 @@ from seasoned.errors import Pruned
 from seasoned.execution.resources import cpu_count
 from seasoned.tabular.features.base import Rows
 from seasoned.tabular.features.featured import Featured
-from seasoned.tabular.features.made import aims_of, fit_features, split_features
+from seasoned.tabular.features.given import load_given
+from seasoned.tabular.features.made import aims_of, fit_features, reads_texts, split_features
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import BASELINE, find, takes_weights
 from seasoned.tabular.runs import RunFolder
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.features.base import Given
     from seasoned.tabular.features.made import Made
     from seasoned.tabular.folds import Fold
     from seasoned.tabular.measure import Measure
@@ -126,7 +128,7 @@ class CrossValidation:
             able = (
                 model if not job.n_classes or len(np.unique(y[train])) > 1 else BASELINE
             )  # of one class knows only it
-            estimator = able.build(dict(settings), job)
+            estimator = able.build(dict(settings), _fed(job, made))
             weights = self._weigh(able, train, valid)
             share = None if job.seconds is None else max(end - time.perf_counter(), 0.0) / (len(folds) - place)
             with _quiet():
@@ -189,9 +191,9 @@ class CrossValidation:
         """The estimator of this configuration, fitted on all rows; a `Featured` one where features were made."""
         name, settings, features = _family(config)
         model = self._model(name)
-        estimator = model.build(model.with_rounds(dict(settings), self.record(config).rounds), self._job())
         rows = np.arange(len(self._target()))
         X, made = self._made(features, rows, model.diet)
+        estimator = model.build(model.with_rounds(dict(settings), self.record(config).rounds), _fed(self._job(), made))
         with _quiet():
             model.fit(estimator, (X, self._target()), None, **self._weigh(model, rows))
         return estimator if made is None else Featured(estimator, made)
@@ -204,15 +206,25 @@ class CrossValidation:
         if features is None:
             return matrix, None
         aims = aims_of(self._target()[train], self.job.n_classes)
-        codes, categorical = self._matrix("codes")[train], frozenset(self.job.categorical)
-        rows = Rows(codes, categorical, aims, self._weights_of(train), self.job.seed, self.job.cyclic)
+        given = self._given(reads_texts(features)).take(train)
+        levels = range(self._matrix("codes").shape[1], given.codes.shape[1])  # of text columns
+        categorical = frozenset([*self.job.categorical, *levels])
+        rows = Rows(given, categorical, aims, self._weights_of(train), self.job.seed, self.job.cyclic)
         made, matrix = fit_features(features, rows, matrix, diet)
         return matrix, made
 
     def _beside(self, made: Made | None, rows: NDArray[np.int64], diet: Diet) -> NDArray[np.float64]:
         """Other rows in the same way."""
         matrix = self._matrix(diet)[rows]
-        return matrix if made is None else made.extend(self._matrix("codes")[rows], matrix, diet)
+        return matrix if made is None else made.extend(self._given(made.reads_texts).take(rows), matrix, diet)
+
+    def _given(self, texts: bool) -> Given:
+        """What features of all rows are made from, with the texts or without; texts are read once in a process."""
+        name = "given with texts" if texts else "given"
+        if name not in self._arrays:
+            self._arrays[name] = load_given(self.folder, self._matrix("codes"), texts=texts)
+        given: Given = self._arrays[name]
+        return given
 
     def out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.float32] | None:
         """What the trial predicted, shape (n, classes) or (n,), NaN where nothing was; None if it is lost."""
@@ -292,6 +304,11 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The number of unique classes")
         yield
+
+
+def _fed(job: Job, made: Made | None) -> Job:
+    """The job as the model sees it once columns are left out: level codes have other places."""
+    return job if made is None else replace(job, categorical=made.places(job.categorical))
 
 
 def _family(config: Mapping[str, Any]) -> tuple[str, dict[str, Any], Mapping[str, Any] | None]:

@@ -40,7 +40,7 @@ def check_fitted(fitted: Fitted) -> None:
         eaten = widths[diet]
         if isinstance(estimator, Featured):  # their columns come after the model's own
             estimator, made = estimator.estimator, estimator.made
-            eaten = made.extend(np.zeros((0, made.width)), np.zeros((0, eaten)), diet).shape[1]
+            eaten = made.extend(made.nothing(), np.zeros((0, eaten)), diet).shape[1]
         width = getattr(estimator, "n_features_in_", None)
         if width is not None and width != eaten:
             raise ValueError(f"its model {member.name!r} was fitted on another table")

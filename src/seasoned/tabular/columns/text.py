@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["TextColumn"]
 
 _COMPONENTS = 20
+_MOST_LEVELS = 2_000
 _MOST_COUNTED = 10_000  # levels whose frequency is kept; rarer ones count as seen once
 
 
@@ -30,7 +32,7 @@ class TextColumn:
     Attributes:
         name: The column's name.
         encoder: The fitted StringEncoder; None where there was no time for it.
-        counts: Value -> occurrences at fit time, for values that occurred more than once.
+        counts: Value -> occurrences at fit time, for values that occurred more than once, the most common first.
     """
 
     name: str
@@ -60,6 +62,16 @@ class TextColumn:
             return np.zeros((0, 1 + self.encoder.n_components_))
         vectors = self.encoder.transform(text.rename(self.encoder.input_name_))
         return np.hstack([frequency, vectors.to_numpy(dtype=np.float64)])
+
+    def level_codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
+        """Which level each value is, 0 for the most common one, shape (n,); NaN where it is missing or rare.
+
+        A level is a value that occurred more than once at fit time, one of the 2,000 most common. No model gets these
+        codes; features are made from them.
+        """
+        place = {word: float(code) for code, word in enumerate(islice(self.counts, _MOST_LEVELS))}
+        found: NDArray[np.float64] = column.astype("str").map(place).to_numpy(dtype=np.float64)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that rebuilds the column, the encoder excepted."""

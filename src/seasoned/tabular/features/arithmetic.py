@@ -14,7 +14,7 @@ from seasoned.tabular.features.relevance import beyond_chance, relevance
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from seasoned.tabular.features.base import Rows
+    from seasoned.tabular.features.base import Given, Rows
 
     Pair = tuple[int, int, str]
 
@@ -40,8 +40,9 @@ class PairColumns:
         """Number of columns that it gives."""
         return len(self.pairs)
 
-    def transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def transform(self, given: Given) -> NDArray[np.float64]:
         """Shape (n, count); NaN where either is missing, or the divisor is 0."""
+        codes = given.codes
         found = np.empty((len(codes), len(self.pairs)))
         for place, (a, b, operation) in enumerate(self.pairs):
             found[:, place] = _combined(codes[:, a], codes[:, b], operation)
@@ -78,7 +79,7 @@ class Arithmetic:
             enough = beyond_chance(len(looked), gains.size) * (1.0 - alone[pairs].max(axis=1))
             chosen = [(int(pairs[k, 0]), int(pairs[k, 1]), _OPERATIONS[best[k]]) for k in order if gain[k] > enough[k]]
         columns = PairColumns(tuple(chosen))
-        return columns, columns.transform(rows.codes)
+        return columns, columns.transform(rows.given)
 
     def from_json(self, state: dict[str, Any], width: int) -> PairColumns:
         """What `PairColumns.to_json` described.

@@ -12,9 +12,30 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LARGEST", "Columns", "Rows", "Step", "few_valued", "plain_numbers"]
+    from seasoned.tabular.features.text_rows import TextRows
+
+__all__ = ["LARGEST", "Columns", "Given", "Rows", "Selection", "Step", "few_valued", "plain_numbers"]
 
 LARGEST: Final = 1e37  # forests compute in float32; beyond its range they refuse the whole table
+_MOST_LEVELS: Final = 10_000  # of a column that holds level codes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """What columns are made from, of any rows.
+
+    Attributes:
+        codes: Quantities with NaN and level codes, shape (n, p): those of the diet `codes`, and after them the levels
+            of text columns.
+        texts: The text columns.
+    """
+
+    codes: NDArray[np.float64]
+    texts: tuple[TextRows, ...] = ()
+
+    def take(self, rows: NDArray[np.int64]) -> Given:
+        """Some of the rows."""
+        return Given(self.codes[rows], tuple(text.take(rows) for text in self.texts))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,20 +43,25 @@ class Rows:
     """The training rows of a fold.
 
     Attributes:
-        codes: Quantities with NaN and level codes, shape (n, p), as the diet `codes` has them.
-        categorical: Which columns hold level codes.
+        given: Their columns.
+        categorical: Which columns of codes hold level codes.
         aims: What is to be predicted, shape (n, k): the number without extremes, or for each class whether it is that.
         weight: How much each row counts, shape (n,); None if all count the same.
         seed: Of everything random.
         cyclic: Columns that are parts of dates, and after how much each begins again.
     """
 
-    codes: NDArray[np.float64]
+    given: Given
     categorical: frozenset[int]
     aims: NDArray[np.float64]
     weight: NDArray[np.float64] | None
     seed: int
     cyclic: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def codes(self) -> NDArray[np.float64]:
+        """Shape (n, p)."""
+        return self.given.codes
 
     @property
     def quantities(self) -> NDArray[np.int64]:
@@ -57,7 +83,7 @@ class Columns(Protocol):
         """Number of columns that it gives."""
         ...
 
-    def transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def transform(self, given: Given) -> NDArray[np.float64]:
         """The new columns of any rows, shape (n, count); NaN where there is no value, never infinite."""
         ...
 
@@ -83,7 +109,7 @@ class Step(Protocol):
         ...
 
     def from_json(self, state: dict[str, Any], width: int) -> Columns:
-        """What `Columns.to_json` described, for tables of `width` columns of codes.
+        """What `Columns.to_json` described, for tables of `width` columns of what it reads: codes, or texts.
 
         Raises:
             ValueError: If a column is out of range, or a number is none.
@@ -91,14 +117,33 @@ class Step(Protocol):
         ...
 
 
+class Selection(Protocol):
+    """A way to leave columns out. What is left is all that there is to keep of it."""
+
+    @property
+    def name(self) -> str:
+        """Its name in configurations."""
+        ...
+
+    def keep(self, matrix: NDArray[np.float64], rows: Rows) -> NDArray[np.bool_]:
+        """Which columns stay, shape (m,).
+
+        Args:
+            matrix: The training rows as the model would eat them, made columns included, shape (n, m).
+            rows: The same rows, for their target and weights.
+        """
+        ...
+
+
 def few_valued(rows: Rows, most: int = 100) -> list[int]:
-    """Columns whose values may name groups: level codes and whole numbers, few and each met again and again."""
+    """Columns whose values may name groups: level codes, and whole numbers of which there are few; each met often."""
     found = []
     for place, column in enumerate(rows.codes.T):
         present = column[~np.isnan(column)]
         values = np.unique(present)
         whole = bool((values == np.round(values)).all())
-        if 2 <= len(values) <= min(most, len(present) // 3) and whole:
+        limit = _MOST_LEVELS if place in rows.categorical else most
+        if 2 <= len(values) <= min(limit, len(present) // 3) and whole:
             found.append(place)
     return found
 

@@ -13,7 +13,7 @@ from seasoned.tabular.features.relevance import beyond_chance, relevance
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from seasoned.tabular.features.base import Rows
+    from seasoned.tabular.features.base import Given, Rows
 
 __all__ = ["BinColumns", "Bins"]
 
@@ -36,11 +36,11 @@ class BinColumns:
         """Number of columns that it gives."""
         return sum(len(cuts) for _, cuts in self.thresholds)
 
-    def transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def transform(self, given: Given) -> NDArray[np.float64]:
         """Shape (n, count)."""
-        blocks = [np.zeros((len(codes), 0))]
+        blocks = [np.zeros((len(given.codes), 0))]
         for column, cuts in self.thresholds:
-            x = codes[:, [column]]
+            x = given.codes[:, [column]]
             blocks.append(np.where(np.isnan(x), np.nan, (x > cuts).astype(np.float64)))
         return np.hstack(blocks)
 
@@ -74,7 +74,7 @@ class Bins:
             if len(cuts):
                 found.append((int(quantities[place]), cuts))
         columns = BinColumns(tuple(found))
-        return columns, columns.transform(rows.codes)
+        return columns, columns.transform(rows.given)
 
     def from_json(self, state: dict[str, Any], width: int) -> BinColumns:
         """What `BinColumns.to_json` described.

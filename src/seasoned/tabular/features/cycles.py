@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from seasoned.tabular.features.base import Rows
+    from seasoned.tabular.features.base import Given, Rows
 
 __all__ = ["CycleColumns", "Cycles"]
 
@@ -30,8 +30,9 @@ class CycleColumns:
         """Number of columns that it gives."""
         return 2 * len(self.periods)
 
-    def transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def transform(self, given: Given) -> NDArray[np.float64]:
         """Shape (n, count); NaN where the date is missing."""
+        codes = given.codes
         blocks = [np.zeros((len(codes), 0))]
         for column, period in self.periods:
             angle = 2.0 * np.pi * np.fmod(codes[:, column], period) / period
@@ -60,7 +61,7 @@ class Cycles:
             if len(present) and present.min() < present.max():
                 varying.append((column, period))
         columns = CycleColumns(tuple(varying[: max(most // 2, 1)]))
-        return columns, columns.transform(rows.codes)
+        return columns, columns.transform(rows.given)
 
     def from_json(self, state: dict[str, Any], width: int) -> CycleColumns:
         """What `CycleColumns.to_json` described.

@@ -15,7 +15,7 @@ from seasoned.tabular.features.relevance import beyond_chance, relevance
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from seasoned.tabular.features.base import Rows
+    from seasoned.tabular.features.base import Given, Rows
 
 __all__ = ["Encoding", "EncodingColumns", "LevelMeans"]
 
@@ -68,8 +68,9 @@ class EncodingColumns:
         """Number of columns that it gives."""
         return len(self.encodings)
 
-    def transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def transform(self, given: Given) -> NDArray[np.float64]:
         """Shape (n, count)."""
+        codes = given.codes
         return np.column_stack([np.zeros((len(codes), 0)), *(one.column(codes) for one in self.encodings)])
 
     def to_json(self) -> dict[str, Any]:

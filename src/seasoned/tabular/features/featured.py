@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.features.base import Given
     from seasoned.tabular.features.made import Made
 
 __all__ = ["Featured", "predict_matrices"]
@@ -33,17 +34,23 @@ class Featured:
 
 
 def predict_matrices(
-    estimator: Any, matrices: Mapping[Diet, NDArray[np.float64]], diet: Diet, n_classes: int
+    estimator: Any,
+    matrices: Mapping[Diet, NDArray[np.float64]],
+    diet: Diet,
+    n_classes: int,
+    given: Given | None = None,
 ) -> NDArray[np.float64]:
     """As `models.base.predict`, with made columns where the estimator was fitted on such.
 
     Args:
         estimator: An estimator, or a `Featured` one.
-        matrices: The rows in the diets `diet` and `codes`.
+        matrices: The rows in the diet `diet`.
         diet: What the model eats.
         n_classes: Number of classes; 0 for regression.
+        given: What features of the same rows are made from; None only where the estimator needs none.
     """
     if not isinstance(estimator, Featured):
         return predict(estimator, matrices[diet], n_classes)
-    extended = estimator.made.extend(matrices["codes"], matrices[diet], diet)
+    assert given is not None, "whoever has an estimator with features has what they are made from"
+    extended = estimator.made.extend(given, matrices[diet], diet)
     return predict(estimator.estimator, extended, n_classes)

@@ -13,7 +13,7 @@ from seasoned.tabular.features.groups import places_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from seasoned.tabular.features.base import Rows
+    from seasoned.tabular.features.base import Given, Rows
 
 __all__ = ["Frequency", "FrequencyColumns"]
 
@@ -33,8 +33,9 @@ class FrequencyColumns:
         """Number of columns that it gives."""
         return len(self.tables)
 
-    def transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def transform(self, given: Given) -> NDArray[np.float64]:
         """Shape (n, count); NaN where the level is missing."""
+        codes = given.codes
         found = np.full((len(codes), len(self.tables)), np.nan)
         for place, (column, values, counts) in enumerate(self.tables):
             known = ~np.isnan(codes[:, column])
@@ -62,7 +63,7 @@ class Frequency:
                 tables.append((column, values[there], counts[there].astype(np.float64)))
         tables.sort(key=lambda table: -len(table[1]))
         columns = FrequencyColumns(tuple(tables[:most]))
-        return columns, columns.transform(rows.codes)
+        return columns, columns.transform(rows.given)
 
     def from_json(self, state: dict[str, Any], width: int) -> FrequencyColumns:
         """What `FrequencyColumns.to_json` described.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.features.base import LARGEST, few_valued, plain_numbers
+from seasoned.tabular.features.base import LARGEST, Given, few_valued, plain_numbers
 from seasoned.tabular.features.relevance import beyond_chance, relevance
 
 if TYPE_CHECKING:
@@ -70,8 +70,9 @@ class GroupColumns:
         """Number of columns that it gives."""
         return len(self.statistics)
 
-    def transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def transform(self, given: Given) -> NDArray[np.float64]:
         """Shape (n, count)."""
+        codes = given.codes
         return np.column_stack([np.zeros((len(codes), 0)), *(one.column(codes) for one in self.statistics)])
 
     def to_json(self) -> dict[str, Any]:
@@ -99,13 +100,13 @@ class GroupStatistics:
         made = [statistic for pair in pairs for statistic in _statistics(rows.codes, *pair)]
         if not made:
             return GroupColumns(()), np.zeros((len(rows.codes), 0))
-        columns = GroupColumns(tuple(made)).transform(rows.codes[looked])
+        columns = GroupColumns(tuple(made)).transform(Given(rows.codes[looked]))
         known = np.array([max(alone[one.group], alone[one.quantity]) for one in made])
         gains = relevance(columns, aims) - known
         enough = beyond_chance(len(looked), len(made)) * (1.0 - known)
         order = [place for place in np.argsort(-gains, kind="stable") if gains[place] > enough[place]]
         chosen = GroupColumns(tuple(made[place] for place in order[:most]))
-        return chosen, chosen.transform(rows.codes)
+        return chosen, chosen.transform(rows.given)
 
     def _pairs(self, rows: Rows, alone: NDArray[np.float64]) -> list[tuple[int, int]]:
         groups = few_valued(rows)

@@ -1,9 +1,9 @@
-"""All steps together: from the training rows of a fold to further columns, in the diet of the model."""
+"""All steps together: from the training rows of a fold to the columns that the model eats, in its diet."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,11 +12,17 @@ from seasoned.errors import InvalidInput
 from seasoned.space import Categorical, Choice, Int, Space
 from seasoned.tabular.columns.dense import Dense
 from seasoned.tabular.features.arithmetic import Arithmetic
+from seasoned.tabular.features.base import Given
 from seasoned.tabular.features.bins import Bins
 from seasoned.tabular.features.cycles import Cycles
 from seasoned.tabular.features.encoding import Encoding
 from seasoned.tabular.features.frequency import Frequency
 from seasoned.tabular.features.groups import GroupStatistics
+from seasoned.tabular.features.redundant import Redundant
+from seasoned.tabular.features.text_rows import TextRows
+from seasoned.tabular.features.text_statistics import TextStatistics
+from seasoned.tabular.features.text_words import TextWords
+from seasoned.tabular.features.uninformative import Uninformative
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,15 +30,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.features.base import Columns, Rows, Step
+    from seasoned.tabular.features.base import Columns, Rows, Selection, Step
 
 __all__ = [
     "FEATURES",
+    "SELECTIONS",
     "STEPS",
+    "TEXT_STEPS",
     "Made",
     "aims_of",
     "choose_steps",
     "fit_features",
+    "reads_texts",
     "split_features",
     "starts_with_features",
     "with_features",
@@ -40,25 +49,30 @@ __all__ = [
 
 FEATURES: Final = "features"
 """The parameter of a family's space that says which features are made."""
+TEXT_STEPS: Final[Mapping[str, Step]] = {step.name: step for step in (TextStatistics(), TextWords())}
+"""Steps that read texts; tables without a text column are searched without them."""
 STEPS: Final[Mapping[str, Step]] = {
     step.name: step for step in (Arithmetic(), GroupStatistics(), Frequency(), Encoding(), Cycles(), Bins())
-}
+} | dict(TEXT_STEPS)
+SELECTIONS: Final[Mapping[str, Selection]] = {step.name: step for step in (Redundant(), Uninformative())}
+"""Steps that leave columns out, the made ones and the table's own, after all others."""
 _NONE, _MADE, _MOST = "none", "made", "columns"
 _FIRST: Final = 2  # families that are tried with features among the first configurations
 
 
 def choose_steps(names: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of steps, checked, in the order of `STEPS`; none by default.
+    """Names of steps, checked, in the order of `STEPS` and `SELECTIONS`; none by default.
 
     Raises:
         InvalidInput: If one is unknown.
     """
     if isinstance(names, str):
         raise InvalidInput(f"features is {names!r}; pass a list of names, such as [{names!r}].")
-    unknown = [name for name in names or () if name not in STEPS]
+    known = (*STEPS, *SELECTIONS)
+    unknown = [name for name in names or () if name not in known]
     if unknown:
-        raise InvalidInput(f"there is no feature step {unknown[0]!r}; choose from {', '.join(STEPS)}.")
-    return tuple(name for name in STEPS if name in (names or ()))
+        raise InvalidInput(f"there is no feature step {unknown[0]!r}; choose from {', '.join(known)}.")
+    return tuple(name for name in known if name in (names or ()))
 
 
 def with_features(space: Space, steps: Sequence[str]) -> Space:
@@ -70,10 +84,20 @@ def with_features(space: Space, steps: Sequence[str]) -> Space:
     """
     if not steps or FEATURES in space.parameters:  # an own family may have a parameter of this name
         return space
+    usual = [name for name in steps if name not in SELECTIONS] or steps  # what the first configurations have
     made = Space(
-        {**{name: Categorical((True, False)) for name in steps}, _MOST: Int(3, 100, log=True, default=20)},
+        {
+            **{name: Categorical((True, False), default=name in usual) for name in steps},
+            _MOST: Int(3, 100, log=True, default=20),
+        },
     )
     return Space({**space.parameters, FEATURES: Choice({_NONE: Space(), _MADE: made})})
+
+
+def reads_texts(choice: Mapping[str, Any] | None) -> bool:
+    """Whether what a configuration asks for needs more of text columns than their codes."""
+    wanted = {} if choice is None else choice.get(_MADE, {})
+    return any(wanted.get(name) for name in TEXT_STEPS)
 
 
 def starts_with_features(starts: Iterable[Mapping[str, Any]], space: Space) -> list[dict[str, Any]]:
@@ -110,61 +134,107 @@ def split_features(settings: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """Fitted steps, and how their columns are scaled for models that need that. Plain data.
+    """Fitted steps, how their columns are scaled for models that need that, and which columns stay. Plain data.
 
     Attributes:
         steps: Name and fitted state of each.
         dense: Of all their columns.
         width: Number of columns of codes that they are made from.
+        texts: Number of text columns that they read; 0 where they need no more than codes.
+        kept: Places of the columns that stay, among the model's own and the made ones, ascending; None if all do.
     """
 
     steps: tuple[tuple[str, Columns], ...]
     dense: Dense
     width: int
+    texts: int = 0
+    kept: NDArray[np.int64] | None = None
 
     @property
     def count(self) -> int:
         """Number of columns that are made."""
         return sum(columns.count for _, columns in self.steps)
 
-    def extend(self, codes: NDArray[np.float64], matrix: NDArray[np.float64], diet: Diet) -> NDArray[np.float64]:
-        """The matrix that a model eats, with the made columns after its own.
+    @property
+    def reads_texts(self) -> bool:
+        """Whether it needs more of text columns than their codes."""
+        return any(name in TEXT_STEPS for name, _ in self.steps)
+
+    def extend(self, given: Given, matrix: NDArray[np.float64], diet: Diet) -> NDArray[np.float64]:
+        """The matrix that a model eats: its own columns and then the made ones, as far as they stay.
 
         Args:
-            codes: Of the rows, shape (n, width).
+            given: What columns are made from.
             matrix: The same rows in the model's diet, shape (n, p).
             diet: Which it is.
+
+        Raises:
+            ValueError: If it was fitted on fewer columns.
         """
-        return self._beside(matrix, np.hstack([columns.transform(codes) for _, columns in self.steps]), diet)
+        made = [columns.transform(given) for _, columns in self.steps]
+        return self._beside(matrix, np.hstack([np.zeros((len(matrix), 0)), *made]), diet)
 
     def _beside(self, matrix: NDArray[np.float64], made: NDArray[np.float64], diet: Diet) -> NDArray[np.float64]:
-        return np.hstack([matrix, made if diet == "codes" else self.dense.transform(made)])
+        found = np.hstack([matrix, made if diet == "codes" else self.dense.transform(made)])
+        if self.kept is None:
+            return found
+        if self.kept[-1] >= found.shape[1]:
+            raise ValueError("its features keep columns that are not there")
+        return found[:, self.kept]
+
+    def places(self, columns: Sequence[int]) -> tuple[int, ...]:
+        """Where these columns of the model's own are now; without those that were left out."""
+        if self.kept is None:
+            return tuple(columns)
+        return tuple(np.flatnonzero(np.isin(self.kept, list(columns))).tolist())
+
+    def nothing(self) -> Given:
+        """What columns are made from, without rows."""
+        return Given(np.zeros((0, self.width)), (TextRows.of([]),) * self.texts)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads."""
-        steps = [[name, columns.to_json()] for name, columns in self.steps]
-        return {"width": self.width, "steps": steps, "dense": self.dense.to_json()}
+        return {
+            "width": self.width,
+            "texts": self.texts,
+            "steps": [[name, columns.to_json()] for name, columns in self.steps],
+            "dense": self.dense.to_json(),
+            "kept": None if self.kept is None else self.kept.tolist(),
+        }
 
     @classmethod
-    def from_json(cls, state: dict[str, Any], width: int) -> Made:
-        """What `to_json` described, for tables of `width` columns of codes.
+    def from_json(cls, state: dict[str, Any], width: int, texts: int = 0) -> Made:
+        """What `to_json` described, for tables of `width` columns of codes and so many text columns.
 
         Raises:
             ValueError: If it names columns that are not there, or its parts do not fit together.
         """
-        if state["width"] != width:
+        if state["width"] != width or state["texts"] not in {0, texts}:
             raise ValueError("its features are those of another table")
-        steps = tuple((name, STEPS[name].from_json(inner, width)) for name, inner in state["steps"])
-        found = cls(steps, Dense.from_json(state["dense"]), width)
+        steps = tuple(
+            (name, STEPS[name].from_json(inner, state["texts"] if name in TEXT_STEPS else width))
+            for name, inner in state["steps"]
+        )
+        kept = None if state["kept"] is None else _places(state["kept"])
+        found = cls(steps, Dense.from_json(state["dense"]), width, state["texts"], kept)
         parts = (found.dense.levels, found.dense.centre, found.dense.scale, found.dense.gaps)
         sound = (
             np.isfinite(found.dense.centre).all()
             and np.isfinite(found.dense.scale).all()
             and not found.dense.levels.any()
         )
-        if not steps or any(part.shape != (found.count,) for part in parts) or not sound:
+        useful = found.count > 0 or kept is not None
+        if not useful or any(part.shape != (found.count,) for part in parts) or not sound:
             raise ValueError("its features do not fit together")
         return found
+
+
+def _places(kept: list[Any]) -> NDArray[np.int64]:
+    whole = all(type(place) is int and 0 <= place < 2**31 for place in kept)
+    found = np.array(kept if whole else [], dtype=np.int64)
+    if not len(found) or not (np.diff(found) > 0).all():
+        raise ValueError("its features keep columns that are not there")
+    return found
 
 
 def fit_features(
@@ -179,19 +249,29 @@ def fit_features(
         diet: Which it is.
 
     Returns:
-        None and the matrix as it is where nothing is asked for, or nothing was found worth making.
+        None and the matrix as it is where nothing is asked for, or nothing was found worth making or leaving out.
     """
     wanted = {} if config is None else dict(config.get(_MADE, {}))
     names = [name for name in STEPS if wanted.get(name)]
-    if not names:
-        return None, matrix
     fitted = [(name, STEPS[name].fit(rows, int(wanted[_MOST]))) for name in names]
-    made = np.hstack([columns for _, (_, columns) in fitted])
-    if not made.shape[1]:
-        return None, matrix
+    made = np.hstack([np.zeros((len(matrix), 0)), *(columns for _, (_, columns) in fitted)])
     steps = tuple((name, state) for name, (state, _) in fitted if state.count)
-    found = Made(steps, Dense.fit(made, np.zeros(made.shape[1], dtype=np.int64)), rows.codes.shape[1])
-    return found, found._beside(matrix, made, diet)  # noqa: SLF001 - its own constructor
+    dense = Dense.fit(made, np.zeros(made.shape[1], dtype=np.int64))
+    found = Made(steps, dense, rows.codes.shape[1], len(rows.given.texts))
+    full = found._beside(matrix, made, diet)  # noqa: SLF001 - its own constructor
+    kept = _kept([name for name in SELECTIONS if wanted.get(name)], full, rows)
+    if kept is None and not steps:
+        return None, matrix
+    return (found, full) if kept is None else (replace(found, kept=kept), full[:, kept])
+
+
+def _kept(names: Sequence[str], matrix: NDArray[np.float64], rows: Rows) -> NDArray[np.int64] | None:
+    """The places of the columns that all selections keep, one after the other; None if all stay, or none would."""
+    places = np.arange(matrix.shape[1])
+    for name in names:
+        stay = SELECTIONS[name].keep(matrix[:, places], rows)
+        places = places[stay] if stay.any() else places
+    return None if len(places) == matrix.shape[1] else places
 
 
 def aims_of(y: NDArray[Any], n_classes: int) -> NDArray[np.float64]:

@@ -1,0 +1,61 @@
+"""Leave out what says the same as another column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.tabular.features.relevance import relevance
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.features.base import Rows
+
+__all__ = ["Redundant"]
+
+_SAME: Final = 0.98  # of the rank correlation's size
+_ROWS: Final = 2_000  # looked at
+_COLUMNS: Final = 1_000  # compared; of more, those that tell most of the target
+
+
+@dataclass(frozen=True, slots=True)
+class Redundant:
+    """The Spearman filter: of two columns whose ranks correlate by more than 0.98, the one that tells less goes.
+
+    Columns are taken in the order of `relevance`, the earlier of equals first, and each stays unless one that stays
+    already has nearly the same order of rows, or the reverse one. Missing values have the middle rank. Constant columns
+    go, too.
+
+    Source: Spearman 1904, The proof and measurement of association between two things.
+    """
+
+    name: str = "redundant"
+
+    def keep(self, matrix: NDArray[np.float64], rows: Rows) -> NDArray[np.bool_]:
+        """Which columns stay, shape (m,)."""
+        looked = rows.sample(_ROWS)
+        seen = matrix[looked]
+        order = np.argsort(-relevance(seen, rows.aims[looked]), kind="stable")
+        compared, kept = order[:_COLUMNS], np.ones(matrix.shape[1], dtype=np.bool_)
+        ranks = _ranks(seen[:, compared])
+        kept[compared[~ranks.any(axis=0)]] = False
+        alike = np.abs(ranks.T @ ranks) > _SAME
+        for place, column in enumerate(compared):
+            if kept[column]:
+                later = compared[place + 1 :][alike[place, place + 1 :]]
+                kept[later] = False
+        return kept
+
+
+def _ranks(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks with mean 0 and length 1, ties sharing theirs, shape (n, m); all 0 where a column is constant."""
+    from scipy.stats import rankdata
+
+    found = rankdata(columns, axis=0, nan_policy="omit") if len(columns) else columns
+    centred = np.nan_to_num(found - np.nanmean(found, axis=0)) if len(columns) else columns
+    length = np.linalg.norm(centred, axis=0)
+    scaled: NDArray[np.float64] = centred / np.where(length > 0, length, 1.0)
+    return scaled

@@ -1,0 +1,81 @@
+"""How long texts are, and what characters they are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.tabular.features.relevance import relevance
+from seasoned.tabular.features.text_rows import STATISTICS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.features.base import Given, Rows
+
+__all__ = ["StatisticColumns", "TextStatistics"]
+
+_ROWS = 5_000  # looked at when there are too many
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticColumns:
+    """A column a statistic.
+
+    Attributes:
+        statistics: Place of the text column, and of the statistic in `STATISTICS`.
+    """
+
+    statistics: tuple[tuple[int, int], ...]
+
+    @property
+    def count(self) -> int:
+        """Number of columns that it gives."""
+        return len(self.statistics)
+
+    def transform(self, given: Given) -> NDArray[np.float64]:
+        """Shape (n, count); NaN where the text is missing."""
+        blocks = [given.texts[text].statistics[:, [place]] for text, place in self.statistics]
+        return np.hstack([np.zeros((len(given.codes), 0)), *blocks])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `TextStatistics.from_json` reads."""
+        return {"statistics": [list(pair) for pair in self.statistics]}
+
+
+@dataclass(frozen=True, slots=True)
+class TextStatistics:
+    """The statistics of texts that are not the same for all rows; of too many, those that tell most of the target."""
+
+    name: str = "text_statistics"
+
+    def fit(self, rows: Rows, most: int) -> tuple[StatisticColumns, NDArray[np.float64]]:
+        """Take at most so many."""
+        pairs = [
+            (text, place)
+            for text, found in enumerate(rows.given.texts)
+            for place in range(len(STATISTICS))
+            if len(np.unique(found.statistics[~np.isnan(found.statistics[:, place]), place])) > 1
+        ]
+        columns = StatisticColumns(tuple(pairs))
+        made = columns.transform(rows.given)
+        if len(pairs) <= most:
+            return columns, made
+        looked = rows.sample(_ROWS)
+        kept = np.sort(np.argsort(-relevance(made[looked], rows.aims[looked]), kind="stable")[:most])
+        return StatisticColumns(tuple(pairs[place] for place in kept)), made[:, kept]
+
+    def from_json(self, state: dict[str, Any], width: int) -> StatisticColumns:
+        """What `StatisticColumns.to_json` described, for `width` text columns.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        pairs = [(text, place) for text, place in state["statistics"]]
+        for text, place in pairs:
+            whole = type(text) is int and type(place) is int
+            if not whole or not 0 <= text < width or not 0 <= place < len(STATISTICS):
+                raise ValueError("a feature of texts names columns or statistics that are not there")
+        return StatisticColumns(tuple(pairs))

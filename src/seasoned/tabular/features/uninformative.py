@@ -1,0 +1,68 @@
+"""Leave out what tells no more than noise, not even together with other columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.features.base import Rows
+
+__all__ = ["Uninformative"]
+
+_COPIES: Final = 5
+_TREES: Final = 40  # of a forest, at least
+_ROWS: Final = 2_000  # looked at
+_AIMS: Final = 10  # the most common classes
+_LEAST: Final = 50  # rows, with fewer nothing is left out
+
+
+@dataclass(frozen=True, slots=True)
+class Uninformative:
+    """The permutation filter: a column goes that is not more important than each of five permuted copies of it.
+
+    Five forests of randomised trees are grown, each on all columns and a permuted copy of every one. A column stays if
+    its mean importance (decrease of the squared error) is above those of all its copies, so that noise stays with a
+    probability of about 1/6, and what tells something with another column only, as in XOR, stays as well.
+
+    Source: Kursa and Rudnicki 2010, Feature selection with the Boruta package, whose copies compete as a whole.
+    """
+
+    name: str = "uninformative"
+
+    def keep(self, matrix: NDArray[np.float64], rows: Rows) -> NDArray[np.bool_]:
+        """Which columns stay, shape (m,)."""
+        count = matrix.shape[1]
+        looked = rows.sample(_ROWS)
+        if len(looked) < _LEAST or count < 2:
+            return np.ones(count, dtype=np.bool_)
+        seen, weight = matrix[looked], None if rows.weight is None else rows.weight[looked]
+        aims = rows.aims[looked][:, np.sort(np.argsort(-rows.aims.sum(axis=0), kind="stable")[:_AIMS])]
+        rng = np.random.default_rng(rows.seed)
+        found = np.array([_importances(seen, aims, weight, rng) for _ in range(_COPIES)])  # (copies, 2 columns)
+        own, copies = found[:, :count].mean(axis=0), found[:, count:].max(axis=0)
+        kept: NDArray[np.bool_] = own > copies
+        return kept
+
+
+def _importances(
+    matrix: NDArray[np.float64], aims: NDArray[np.float64], weight: NDArray[np.float64] | None, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Of each column, and then of its permuted copy; shape (2 m,)."""
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    copies = np.column_stack([column[rng.permutation(len(column))] for column in matrix.T])
+    forest = ExtraTreesRegressor(
+        _TREES + matrix.shape[1] // 10,
+        max_features="sqrt",
+        min_samples_leaf=5,
+        random_state=int(rng.integers(2**31 - 1)),
+        n_jobs=1,
+    )
+    forest.fit(np.hstack([matrix, copies]).astype(np.float32), aims if aims.shape[1] > 1 else aims[:, 0], weight)
+    importances: NDArray[np.float64] = forest.feature_importances_
+    return importances
