@@ -1,0 +1,176 @@
+"""One configuration on one task, as the search would run it: cross-validated, in a worker that is killed at a limit."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.execution.base import Ending, Limits
+from seasoned.knowledge.canonical import table_of
+from seasoned.knowledge.metafeatures import describe
+from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.folds import make_folds
+from seasoned.tabular.metrics import resolve
+from seasoned.tabular.models.base import Job
+from seasoned.tabular.models.registry import BASELINE
+from seasoned.tabular.objective import CrossValidation, write_arrays
+from seasoned.tabular.schema import Schema
+from seasoned.tabular.target import read_target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from seasoned.execution.local import LocalExecutor
+    from seasoned.tabular.building.targets import Asked
+    from seasoned.tabular.measure import Measure
+    from seasoned.tabular.target import Target, Task
+
+__all__ = ["METRICS", "Prepared", "Rules", "measure", "prepare"]
+
+METRICS: Final[Mapping[Task, tuple[str, ...]]] = {
+    "binary": ("roc_auc", "log_loss", "accuracy", "balanced_accuracy"),
+    "multiclass": ("log_loss", "accuracy", "balanced_accuracy"),
+    "regression": ("rmse", "mae"),
+}
+"""What is measured for each sort of task, the search's default first."""
+_FIT_SHARE: Final = 0.75  # of a configuration's time that its fits may take, as in a search
+_START: Final = 20.0  # seconds that a fresh worker may take to load libraries, on a machine that others use
+_RAREST: Final = 4  # rows of a class that stays
+_SEED: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How much of each task is looked at.
+
+    Attributes:
+        rows: Most rows of a task; of more, so many are drawn.
+        folds: Cross-validation folds.
+        seconds: For one configuration, of processor time.
+        patience: How many times as long it may take by the clock, on a machine that others use.
+    """
+
+    rows: int = 3000
+    folds: int = 2
+    seconds: float = 20.0
+    patience: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A task ready for configurations.
+
+    Attributes:
+        objective: Its cross-validated loss.
+        measures: What else is measured, by name.
+        about: Its sort, sizes, meta-features, and the losses of predicting the same for all rows.
+    """
+
+    objective: CrossValidation
+    measures: Mapping[str, Measure]
+    about: dict[str, Any]
+
+
+def prepare(asked: Asked, folder: Path, rules: Rules) -> Prepared:
+    """Draw rows, plan columns, make folds and write all arrays to a folder.
+
+    Raises:
+        InvalidInput: If the table breaks a rule of `fit`.
+    """
+    frame, goal = _drawn(asked, rules.rows)
+    target = read_target(goal, asked.sort)
+    frame = frame[target.kept].reset_index(drop=True)
+    schema = Schema.infer(frame)
+    canonical = schema.apply(frame)
+    plan = ColumnPlan.fit(canonical, schema, seed=_SEED)
+    folds = make_folds(rules.folds, frame, target, _SEED)
+    (folder / "trials").mkdir(parents=True, exist_ok=True)
+    write_arrays(
+        folder,
+        target.values,
+        folds,
+        {"codes": plan.encode(canonical, "codes"), "dense": plan.encode(canonical, "dense")},
+    )
+    seconds = _FIT_SHARE * rules.patience * rules.seconds / len(folds)
+    job = Job(
+        target.task, len(target.classes), _SEED, categorical=plan.categorical, seconds=seconds, cyclic=plan.cyclic
+    )
+    measures = {
+        name: resolve(name, target.task, len(target.classes), target.classes, target.values)
+        for name in METRICS[target.task]
+    }
+    objective = CrossValidation(folder, job, next(iter(measures.values())))
+    constant = _losses(objective, measures, {"model": {BASELINE.name: {}}})
+    about = {
+        "sort": target.task,
+        "rows": len(frame),
+        "columns": frame.shape[1],
+        "classes": len(target.classes),
+        "baselines": constant,
+        "metafeatures": _described(canonical, target),
+    }
+    return Prepared(objective, measures, about)
+
+
+def _drawn(asked: Asked, rows: int) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """At most so many rows, and no class too rare to be in every fold."""
+    frame, goal = asked.features, asked.target
+    if len(frame) > rows:
+        chosen = np.sort(np.random.default_rng(_SEED).choice(len(frame), rows, replace=False))
+        frame, goal = frame.iloc[chosen].reset_index(drop=True), goal.iloc[chosen].reset_index(drop=True)
+    if asked.sort == "classification":
+        counts = goal.map(goal.value_counts())
+        frame, goal = frame[counts >= _RAREST].reset_index(drop=True), goal[counts >= _RAREST].reset_index(drop=True)
+        goal = goal.astype(str)
+    return frame, goal
+
+
+def _described(canonical: pd.DataFrame, target: Target) -> dict[str, float | None]:
+    found = describe(table_of(canonical, target.values, regression=target.task == "regression"))
+    return {name: value if math.isfinite(value) else None for name, value in found.items()}
+
+
+def measure(prepared: Prepared, config: Mapping[str, Any], executor: LocalExecutor, rules: Rules) -> dict[str, Any]:
+    """What the configuration did: state, losses by metric, and seconds of this process's core; or why it failed."""
+    limits = Limits(seconds=rules.patience * rules.seconds + _START)
+    executor.submit(_evaluated, prepared.objective, dict(prepared.measures), dict(config), limits=limits)
+    (outcome,) = executor.wait()
+    if outcome.ending is not Ending.RETURNED:
+        return {"state": "failed", "seconds": round(outcome.seconds, 3), "error": str(outcome.reason)[:200]}
+    losses, seconds = outcome.value
+    if seconds > rules.seconds:
+        reason = f"it took {seconds:.1f} s, and {rules.seconds:g} s is the limit"
+        return {"state": "failed", "seconds": round(seconds, 3), "error": reason}
+    return {"state": "complete", "seconds": round(seconds, 4), "losses": losses}
+
+
+def _evaluated(
+    objective: CrossValidation, measures: Mapping[str, Measure], config: Mapping[str, Any]
+) -> tuple[dict[str, float], float]:
+    """In a worker: the losses, and the seconds of processor that they took, whatever else the machine did."""
+    began = time.process_time()
+    losses = _losses(objective, measures, config)
+    return losses, time.process_time() - began
+
+
+def _losses(objective: CrossValidation, measures: Mapping[str, Measure], config: Mapping[str, Any]) -> dict[str, float]:
+    objective(config)
+    predicted = objective.out_of_fold(config)
+    assert predicted is not None, "the objective has just written it"
+    rows, y = objective.known_rows(), objective.target()
+    return {name: _loss(one, y[rows], np.asarray(predicted[rows], dtype=np.float64)) for name, one in measures.items()}
+
+
+def _loss(measure_: Measure, y: NDArray[Any], predicted: NDArray[np.float64]) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(measure_.loss(y, predicted))

