@@ -1,0 +1,280 @@
+"""Experience: a view over finished studies, in which each is a task, and all of them together are tables.
+
+Studies are read at once, as arrays; texts of configurations are looked up only where they are asked for. So a store of
+ten thousand studies opens in a fraction of a second. A view never changes: what is stored later is in the next one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.knowledge.metafeatures import METAFEATURES
+from seasoned.knowledge.past import Head, PastStudy, PastTrial, head_of, row_of
+from seasoned.knowledge.transfer import Evaluations
+from seasoned.storage.past import PastRow, PastStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from seasoned.space import Space
+
+__all__ = ["Experience", "Recorded", "merge"]
+
+MOST: Final = 20_000
+"""Studies of a store that are read, the newest: what bounds the memory of a view, at about 5 kB a study."""
+_NAMES: Final = tuple(feature.name for feature in METAFEATURES)
+
+Texts: TypeAlias = Callable[[Sequence[int]], Mapping[int, str]]
+
+
+class Recorded(NamedTuple):
+    """Tasks x configurations; NaN where a configuration was not tried on a task, or gave no score.
+
+    Attributes:
+        studies: Places of the tasks in the experience, shape (tasks,).
+        configurations: Numbers of the configurations, shape (n,).
+        scores: To be minimised, shape (tasks, n).
+        seconds: Shape (tasks, n).
+        failed: Whether it was tried and failed, shape (tasks, n).
+    """
+
+    studies: NDArray[np.intp]
+    configurations: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    failed: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Experience:
+    """Finished studies as arrays; made by `read`, `of_studies`, or `experience_file.read_file`.
+
+    Attributes:
+        keys: Of the studies.
+        heads: What each was about.
+        metafeatures: Shape (studies, features), in the order of `METAFEATURES`, NaN where unknown.
+        starts: Where the trials of each study begin, and where the last ends, shape (studies + 1,).
+        configurations: Number of each trial's configuration, shape (trials,).
+        scores: Of each trial, to be minimised, NaN where there is none, shape (trials,).
+        seconds: Of each trial, NaN where unknown, shape (trials,).
+        failed: Whether each trial failed, shape (trials,).
+        texts: Gives the texts of configurations by their numbers.
+
+    Example:
+        >>> trials = [PastTrial({"x": x}, (x - 0.3) ** 2) for x in (0.1, 0.3, 0.9)]
+        >>> experience = Experience.of_studies([PastStudy(Head("a", "a"), {}, trials)])
+        >>> len(experience), experience.table().scores.round(2).tolist()[0]
+        (1, [0.04, 0.0, 0.36])
+    """
+
+    keys: tuple[str, ...]
+    heads: tuple[Head, ...]
+    metafeatures: NDArray[np.float64]
+    starts: NDArray[np.intp]
+    configurations: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    seconds: NDArray[np.float32]
+    failed: NDArray[np.bool_]
+    texts: Texts
+
+    # ----------------------------------------------------------------------------------- coming to be
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[PastRow], texts: Texts) -> Experience:
+        """From a store's rows.
+
+        Raises:
+            InvalidInput: If a row does not hold what it should.
+        """
+        configurations = _joined([row.configurations for row in rows], "<i8")
+        counts = np.array([len(row.configurations) // 8 for row in rows], dtype=np.intp)
+        scores = _joined([row.scores for row in rows], "<f8")
+        seconds = _joined([row.seconds for row in rows], "<f4")
+        failed = _joined([row.failed for row in rows], "u1") > 0
+        if not len(configurations) == len(scores) == len(seconds) == len(failed):
+            raise InvalidInput("trials, scores and seconds of a study differ in number; the store is damaged.")
+        starts = np.concatenate([np.zeros(1, dtype=np.intp), np.cumsum(counts)])
+        heads = tuple(head_of(row.head) for row in rows)
+        keys = tuple(row.key for row in rows)
+        return cls(keys, heads, _aligned(rows), starts, configurations, scores, seconds, failed, texts)
+
+    @classmethod
+    def of_studies(cls, studies: Iterable[PastStudy]) -> Experience:
+        """From studies as objects; one that comes twice is there once."""
+        rows: dict[str, PastRow] = {}
+        texts: dict[int, str] = {}
+        for study in studies:
+            row, words = row_of(study)
+            rows[row.key] = row
+            texts.update(words)
+        return cls.of_rows(list(rows.values()), texts_of(texts))
+
+    @classmethod
+    def read(cls, url: str) -> Experience:
+        """All of a store, at most the newest 20,000 studies; texts are read from it later, where needed.
+
+        Raises:
+            InvalidInput: If the URL is not understood.
+            StorageError: If the store cannot be read.
+        """
+        store = PastStore(url)
+        return cls.of_rows(store.read(MOST), store.texts)
+
+    # ----------------------------------------------------------------------------------- looking
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def id(self) -> str:
+        """Tells this experience from every other one: 16 hexadecimal digits of its studies' keys."""
+        return hashlib.blake2b("".join(sorted(self.keys)).encode(), digest_size=8).hexdigest()
+
+    def chosen(self, places: Sequence[int] | NDArray[np.intp]) -> Experience:
+        """The studies at these places, in this order."""
+        rows = np.asarray(places, dtype=np.intp)
+        spans = [np.arange(self.starts[row], self.starts[row + 1]) for row in rows]
+        trials = np.concatenate([np.zeros(0, dtype=np.intp), *spans])
+        return Experience(
+            tuple(self.keys[row] for row in rows),
+            tuple(self.heads[row] for row in rows),
+            self.metafeatures[rows],
+            np.concatenate([np.zeros(1, dtype=np.intp), np.cumsum([len(span) for span in spans], dtype=np.intp)]),
+            self.configurations[trials],
+            self.scores[trials],
+            self.seconds[trials],
+            self.failed[trials],
+            self.texts,
+        )
+
+    def where(self, **asked: Any) -> Experience:
+        """The studies whose heads have these values: `experience.where(sort="binary", metric="roc_auc")`."""
+        wanted = [row for row, head in enumerate(self.heads) if all(getattr(head, k) == v for k, v in asked.items())]
+        return self.chosen(wanted)
+
+    def tasks(self) -> pd.DataFrame:
+        """A row a study: what it was about, how many trials it had, its best score, and its meta-features."""
+        import pandas as pd
+
+        rows = []
+        for place, head in enumerate(self.heads):
+            scores = self.scores[self.starts[place] : self.starts[place + 1]]
+            known = scores[np.isfinite(scores)]
+            best = float(known.min()) if len(known) else None
+            about = {"rows": head.about.get("rows"), "columns": head.about.get("columns")}
+            told = {
+                name: getattr(head, name) for name in ("name", "family", "kind", "sort", "metric", "source", "created")
+            }
+            rows.append({"key": self.keys[place], **told, **about, "trials": len(scores), "best": best})
+        return pd.concat([pd.DataFrame(rows), pd.DataFrame(self.metafeatures, columns=list(_NAMES))], axis=1)
+
+    def table(self, configurations: NDArray[np.int64] | None = None) -> Recorded:
+        """Tasks x configurations.
+
+        Args:
+            configurations: Numbers of those to look at; all by default. Of several trials of one configuration on one
+                task the best counts.
+        """
+        columns = np.unique(self.configurations) if configurations is None else np.unique(configurations)
+        shape = (len(self), len(columns))
+        scores, seconds = np.full(shape, np.nan), np.full(shape, np.nan)
+        failed = np.zeros(shape, dtype=bool)
+        if len(columns):
+            tasks = np.repeat(np.arange(len(self)), np.diff(self.starts))
+            at = np.minimum(np.searchsorted(columns, self.configurations), len(columns) - 1)
+            order = np.flatnonzero(columns[at] == self.configurations)
+            order = order[np.argsort(-np.nan_to_num(self.scores[order], nan=np.inf), kind="stable")]  # the best last
+            rows, places = tasks[order], at[order]
+            scores[rows, places] = self.scores[order]
+            seconds[rows, places] = self.seconds[order]
+            failed[rows, places] = self.failed[order]
+        return Recorded(np.arange(len(self)), columns, scores, seconds, failed)
+
+    def configs(self, numbers: Sequence[int] | NDArray[np.int64]) -> dict[int, Any]:
+        """Configurations by their numbers."""
+        found = self.texts([int(number) for number in numbers])
+        return {number: json.loads(text) for number, text in found.items()}
+
+    def studies(self) -> list[PastStudy]:
+        """The studies as objects."""
+        configs = self.configs(np.unique(self.configurations))
+        found = []
+        for place, head in enumerate(self.heads):
+            span = range(self.starts[place], self.starts[place + 1])
+            trials = [self._trial(row, configs) for row in span]
+            features = {n: float(v) for n, v in zip(_NAMES, self.metafeatures[place], strict=True)}
+            found.append(PastStudy(head, features if np.isfinite(self.metafeatures[place]).any() else {}, trials))
+        return found
+
+    def _trial(self, row: int, configs: Mapping[int, Any]) -> PastTrial:
+        score, seconds = float(self.scores[row]), float(self.seconds[row])
+        return PastTrial(
+            configs[int(self.configurations[row])],
+            score if np.isfinite(score) else None,
+            seconds if np.isfinite(seconds) else None,
+            bool(self.failed[row]),
+        )
+
+    def evaluations(self, space: Space) -> list[Evaluations]:
+        """The trials that are valid in a space, a task each, as points of its cube: what `quantile_start` learns from.
+
+        Tasks with fewer than three valid trials are left out.
+        """
+        found = []
+        for study in self.studies():
+            valid = [trial for trial in study.trials if trial.score is not None and space.contains(trial.config)]
+            if len(valid) >= 3:
+                points = np.stack([space.encode(trial.config).unit for trial in valid])
+                found.append(Evaluations(points, np.array([trial.score for trial in valid], dtype=np.float64)))
+        return found
+
+
+def merge(one: Experience, other: Experience) -> Experience:
+    """All studies of both; one that is in both is there once."""
+    known = set(one.keys)
+    new = other.chosen([place for place, key in enumerate(other.keys) if key not in known])
+    return Experience(
+        one.keys + new.keys,
+        one.heads + new.heads,
+        np.concatenate([one.metafeatures, new.metafeatures]),
+        np.concatenate([one.starts, one.starts[-1] + new.starts[1:]]),
+        np.concatenate([one.configurations, new.configurations]),
+        np.concatenate([one.scores, new.scores]),
+        np.concatenate([one.seconds, new.seconds]),
+        np.concatenate([one.failed, new.failed]),
+        lambda numbers: {**new.texts(numbers), **one.texts(numbers)},
+    )
+
+
+def texts_of(known: Mapping[int, str]) -> Texts:
+    """Texts that are in memory."""
+    return lambda numbers: {number: known[number] for number in numbers if number in known}
+
+
+def _joined(parts: Sequence[bytes], dtype: str) -> NDArray[Any]:
+    return np.frombuffer(b"".join(parts), dtype=dtype)
+
+
+def _aligned(rows: Sequence[PastRow]) -> NDArray[np.float64]:
+    """Meta-features in the order of today's registry, whatever it was when they were stored."""
+    found = np.full((len(rows), len(_NAMES)), np.nan)
+    by_names: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        by_names.setdefault(row.names, []).append(place)
+    for names, places in by_names.items():
+        own = names.split(",") if names else []
+        values = _joined([rows[place].numbers for place in places], "<f8").reshape(len(places), len(own))
+        kept = [(at, _NAMES.index(name)) for at, name in enumerate(own) if name in _NAMES]
+        if kept:
+            found[np.ix_(places, [to for _, to in kept])] = values[:, [at for at, _ in kept]]
+    return found

@@ -1,0 +1,186 @@
+"""Experience as one Parquet file, a row a trial, which any table tool can read; and past runs from a CSV.
+
+Columns: `study` (its key), what the study was about (`name`, `family`, `kind`, `version`, `sort`, `metric`, `baseline`,
+`source`, `created`, `about` as JSON), its meta-features (`meta.log_rows` ...), and of the trial `configuration` (JSON),
+`score` (to be minimised), `seconds` and `failed`. What repeats is stored once (dictionary encoding).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.knowledge.experience import Experience, texts_of
+from seasoned.knowledge.metafeatures import METAFEATURES
+from seasoned.knowledge.past import Head, PastStudy, PastTrial
+from seasoned.storage.past import digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+__all__ = ["read_csv", "read_file", "write_file"]
+
+FORMAT: Final = b"1"
+_FORMAT_KEY: Final = b"seasoned.experience"
+_META: Final = "meta."
+_HEAD: Final = ("name", "family", "kind", "version", "sort", "metric", "baseline", "source", "created")
+_RESERVED: Final = ("task", "score", "seconds", "failed", "configuration", "metric", "sort")
+
+
+def write_file(experience: Experience, path: Path) -> None:
+    """Write a file whole or not at all; it holds no rows of any table, but names, configurations and scores.
+
+    Raises:
+        InvalidInput: If its folder does not exist.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.parent.is_dir():
+        raise InvalidInput(f"there is no folder {str(path.parent)!r} to write {path.name!r} in; make it first.")
+    counts = np.diff(experience.starts)
+    studies = np.repeat(np.arange(len(experience)), counts).astype(np.int32)
+    columns: dict[str, Any] = {"study": _repeated(experience.keys, studies)}
+    for name in _HEAD:
+        columns[name] = _repeated([getattr(head, name) for head in experience.heads], studies)
+    columns["about"] = _repeated([json.dumps(dict(head.about), sort_keys=True) for head in experience.heads], studies)
+    for place, feature in enumerate(METAFEATURES):
+        columns[_META + feature.name] = pa.array(experience.metafeatures[studies, place])
+    numbers, codes = np.unique(experience.configurations, return_inverse=True)
+    texts = experience.texts(numbers.tolist())
+    columns["configuration"] = _repeated([texts[int(number)] for number in numbers], codes.astype(np.int32))
+    columns |= {"score": experience.scores, "seconds": experience.seconds, "failed": experience.failed}
+    table = pa.table(columns).replace_schema_metadata({_FORMAT_KEY: FORMAT})
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        pq.write_table(table, partial, compression="zstd", compression_level=15)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _repeated(values: Any, codes: NDArray[np.int32]) -> Any:
+    """The value of each code, as a column of trials."""
+    import pyarrow as pa
+
+    return pa.array(list(values)).take(pa.array(codes))
+
+
+def read_file(path: Path) -> Experience:
+    """What `write_file` wrote, here or by somebody else.
+
+    Raises:
+        InvalidInput: If it is no such file, of a newer format, or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, read_dictionary=["study", "configuration"])
+        found = (table.schema.metadata or {}).get(_FORMAT_KEY)
+        if found is None or int(found) > int(FORMAT):
+            raise InvalidInput(f"{path.name!r} is of format {found!r}, and this version reads {FORMAT!r}; upgrade.")
+        return _from_table(table.combine_chunks())
+    except (OSError, KeyError, ValueError, TypeError, pa.ArrowInvalid) as error:
+        if isinstance(error, InvalidInput):
+            raise
+        raise InvalidInput(f"{path.name!r} holds no experience: {error}; give a file that was exported.") from error
+
+
+def _from_table(table: pa.Table) -> Experience:
+    studies, keys = _coded(table["study"])
+    order = np.argsort(studies, kind="stable")
+    studies = studies[order]
+    starts = np.searchsorted(studies, np.arange(len(keys) + 1))
+    first = order[starts[:-1]] if len(keys) else np.zeros(0, dtype=np.intp)
+    heads = tuple(
+        Head(**{**{name: row[name] for name in _HEAD}, "about": json.loads(row["about"])})
+        for row in table.select([*_HEAD, "about"]).take(first).to_pylist()
+    )
+    metafeatures = np.full((len(keys), len(METAFEATURES)), np.nan)
+    for place, feature in enumerate(METAFEATURES):
+        if _META + feature.name in table.column_names:
+            metafeatures[:, place] = table[_META + feature.name].to_numpy()[first]
+    codes, texts = _coded(table["configuration"])
+    numbers = np.array([digest(text) for text in texts], dtype=np.int64)
+    return Experience(
+        tuple(keys),
+        heads,
+        metafeatures,
+        starts,
+        numbers[codes[order]],
+        table["score"].to_numpy()[order].astype(np.float64),
+        table["seconds"].to_numpy()[order].astype(np.float32),
+        table["failed"].to_numpy()[order].astype(bool),
+        texts_of(dict(zip(numbers.tolist(), texts, strict=True))),
+    )
+
+
+def _coded(column: Any) -> tuple[NDArray[np.intp], list[str]]:
+    """A column of words as codes and words."""
+    import pyarrow as pa
+
+    chunks = [chunk.dictionary_encode() if not pa.types.is_dictionary(chunk.type) else chunk for chunk in column.chunks]
+    if not chunks:
+        return np.zeros(0, dtype=np.intp), []
+    whole: Any = pa.chunked_array(chunks).unify_dictionaries().combine_chunks()
+    words: list[str] = whole.dictionary.to_pylist()
+    return np.asarray(whole.indices.to_numpy(zero_copy_only=False), dtype=np.intp), words
+
+
+def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> Experience:
+    """Past runs of anything from a CSV with a row a trial.
+
+    Columns: `task` says which runs belong together, `score` is what was reached (empty for a run that failed);
+    `seconds`, `failed`, `sort` and `metric` are taken where they are there. A column `configuration` holds
+    configurations as JSON; without one, every other column is a parameter.
+
+    Args:
+        path: The file.
+        maximise: Whether a higher score is better.
+        kind: Name of the space that the configurations are from; the file's name by default.
+
+    Raises:
+        InvalidInput: If the file, or one of the columns `task` and `score`, is missing.
+    """
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path.name!r} cannot be read as CSV: {error}.") from error
+    missing = [name for name in ("task", "score") if name not in frame.columns]
+    if missing:
+        raise InvalidInput(
+            f"{path.name!r} lacks the column {missing[0]!r}; its columns are {', '.join(frame.columns)}."
+        )
+    sign = -1.0 if maximise else 1.0
+    studies = []
+    for name, rows in frame.groupby("task", sort=False):
+        trials = [_trial(row, sign) for row in rows.to_dict("records")]
+        sort, metric = (str(rows[key].iloc[0]) if key in rows else "" for key in ("sort", "metric"))
+        head = Head(str(name), str(name), kind or path.stem, sort=sort, metric=metric, source=path.name)
+        studies.append(PastStudy(head, {}, trials))
+    return Experience.of_studies(studies)
+
+
+def _trial(row: dict[Any, Any], sign: float) -> PastTrial:
+    score, seconds = row["score"], row.get("seconds")
+    if "configuration" in row:
+        config = json.loads(row["configuration"])
+    else:
+        config = {key: value for key, value in row.items() if key not in _RESERVED and value == value}  # noqa: PLR0124
+    failed = bool(row.get("failed", False)) or score != score  # noqa: PLR0124 - NaN is not itself
+    return PastTrial(
+        config,
+        None if score != score else sign * float(score),  # noqa: PLR0124
+        None if seconds is None or seconds != seconds else float(seconds),  # noqa: PLR0124
+        failed,
+    )

@@ -1,0 +1,128 @@
+"""One finished study as experience: what its task was like, and what each configuration did on it. Never any rows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.storage.past import PastRow, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Head", "PastStudy", "PastTrial", "head_of", "row_of", "textual"]
+
+
+class PastTrial(NamedTuple):
+    """What a configuration did.
+
+    Attributes:
+        config: The configuration.
+        score: To be minimised; None where there is none.
+        seconds: How long it took; None if unknown.
+        failed: Whether it failed.
+    """
+
+    config: Mapping[str, Any]
+    score: float | None
+    seconds: float | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a study was about.
+
+    Attributes:
+        name: For people; not needed to be unique.
+        family: What counts once, however many studies it has: the blocks of one table, the forms of one data set.
+        kind: Form of the configurations: "pipeline" for those of the AutoML search, else the name of a space.
+        version: Of that form.
+        sort: Of the task: "binary", "multiclass", "regression", or "" where it is none of these.
+        metric: What was minimised.
+        baseline: Its loss where the same is predicted for all rows; None if unknown.
+        source: Where it comes from: "own", "shipped", "optuna", a file.
+        created: When, as ISO text.
+        about: Sizes and settings: rows, columns, classes, folds, gains.
+    """
+
+    name: str
+    family: str
+    kind: str = "pipeline"
+    version: int = 1
+    sort: str = ""
+    metric: str = ""
+    baseline: float | None = None
+    source: str = "own"
+    created: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PastStudy:
+    """A finished study.
+
+    Attributes:
+        head: What it was about.
+        metafeatures: Of its table (`metafeatures.describe`); empty where there was none.
+        trials: What was tried.
+    """
+
+    head: Head
+    metafeatures: Mapping[str, float]
+    trials: Sequence[PastTrial]
+
+    def __post_init__(self) -> None:
+        if not self.trials:
+            raise InvalidInput(f"the study {self.head.name!r} has no trials; there is nothing to learn from it.")
+
+
+def textual(config: Mapping[str, Any]) -> str:
+    """A configuration as JSON, the same for the same configuration.
+
+    Example:
+        >>> textual({"b": 1, "a": {"c": 0.5}})
+        '{"a":{"c":0.5},"b":1}'
+    """
+    return json.dumps(config, sort_keys=True, separators=(",", ":"), default=dict)
+
+
+def row_of(study: PastStudy) -> tuple[PastRow, dict[int, str]]:
+    """The study as a store keeps it, and the texts of its configurations.
+
+    Its key is a digest of all that it holds but its name, source and time, so that a study that comes twice, by way of
+    a colleague's file, is there once.
+    """
+    head, trials = study.head, study.trials
+    words = [textual(trial.config) for trial in trials]
+    numbers = [digest(word) for word in words]
+    names = ",".join(study.metafeatures)
+    arrays = (
+        np.array(list(study.metafeatures.values()), dtype="<f8"),
+        np.array(numbers, dtype="<i8"),
+        np.array([np.nan if trial.score is None else trial.score for trial in trials], dtype="<f8"),
+        np.array([np.nan if trial.seconds is None else trial.seconds for trial in trials], dtype="<f4"),
+        np.array([trial.failed for trial in trials], dtype=np.uint8),
+    )
+    content = [head.kind, head.version, head.sort, head.metric, names, *(array.tobytes().hex() for array in arrays)]
+    key = f"{digest(json.dumps(content)) & (2**64 - 1):016x}"
+    fields = {name: getattr(head, name) for name in Head.__slots__}
+    row = PastRow(key, json.dumps(fields, default=dict), names, *(array.tobytes() for array in arrays))
+    return row, dict(zip(numbers, words, strict=True))
+
+
+def head_of(text: str) -> Head:
+    """The head that a store's text describes; what a newer version added is passed over.
+
+    Raises:
+        InvalidInput: If it is none.
+    """
+    try:
+        found = json.loads(text)
+        return Head(**{name: value for name, value in found.items() if name in Head.__slots__})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InvalidInput(f"{text[:40]!r} describes no study ({error}); the store is damaged or foreign.") from error

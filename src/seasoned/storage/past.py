@@ -1,0 +1,187 @@
+"""Finished studies in SQLite or PostgreSQL, one row a study: what learning across studies reads, all at once.
+
+The event log (`sql.py`) is made for writing trial by trial. Here nothing is added to a study once it is there, and
+everything is read together: a study's trials are four packed arrays in its row, and a configuration's text is kept
+once, under a number that follows from it (`digest`), so that ten thousand studies are read without any texts.
+
+Layout of the arrays: little-endian, `configurations` int64, `scores` float64, `seconds` float32, `failed` uint8.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from seasoned.errors import StorageError
+from seasoned.storage.engine import Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["PastRow", "PastStore", "digest"]
+
+_LAYOUT: Final = 1
+_AT_ONCE: Final = 500  # bound values of one statement
+_LOCK: Final = 7326776834  # an advisory lock of PostgreSQL: "create if absent" is no atomic act there
+
+_metadata = MetaData()
+_layouts = Table("seasoned_past_layout", _metadata, Column("version", Integer, primary_key=True))
+_studies = Table(
+    "seasoned_past_studies",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("head", Text, nullable=False),
+    Column("names", Text, nullable=False),
+    Column("numbers", LargeBinary, nullable=False),
+    Column("configurations", LargeBinary, nullable=False),
+    Column("scores", LargeBinary, nullable=False),
+    Column("seconds", LargeBinary, nullable=False),
+    Column("failed", LargeBinary, nullable=False),
+)
+_texts = Table(
+    "seasoned_past_configurations",
+    _metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("content", Text, nullable=False),
+    sqlite_with_rowid=True,
+)
+
+
+class PastRow(NamedTuple):
+    """One finished study.
+
+    Attributes:
+        key: Tells it from all others; the same study has the same key in every store.
+        head: What it was about, as JSON.
+        names: Names of its meta-features, joined by commas.
+        numbers: The meta-features, float64.
+        configurations: Numbers of the configurations, int64 (`digest`).
+        scores: To be minimised, float64, NaN where there is none.
+        seconds: float32, NaN where unknown.
+        failed: uint8, 1 where the trial failed.
+    """
+
+    key: str
+    head: str
+    names: str
+    numbers: bytes
+    configurations: bytes
+    scores: bytes
+    seconds: bytes
+    failed: bytes
+
+
+def digest(content: str) -> int:
+    """The number of a configuration's text, in the range of int64.
+
+    Example:
+        >>> digest("{}") == digest("{}"), digest("{}") == digest("[]")
+        (True, False)
+    """
+    return int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest(), "little", signed=True)
+
+
+class PastStore:
+    """Finished studies in a database.
+
+    Args:
+        url: `sqlite:///file.db` (made if absent), or `postgresql+psycopg://user@host/name` with the extra `postgres`.
+
+    Raises:
+        InvalidInput: If the URL is not understood.
+        StorageError: If the database cannot be opened, or was written by a newer version.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._connections = Connections(url)
+        with self._connections.transaction() as connection:
+            if not self._connections.is_sqlite:
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            _metadata.create_all(connection)
+            found = connection.execute(select(_layouts.c.version)).scalar()
+            if found is None:
+                connection.execute(insert(_layouts).values(version=_LAYOUT))
+            elif found > _LAYOUT:
+                raise StorageError(
+                    f"the experience in {self._connections.url.render_as_string()} has layout {found}, and this "
+                    f"version of seasoned knows up to {_LAYOUT}; upgrade seasoned."
+                )
+
+    @property
+    def url(self) -> str:
+        """Where it lies, without a password."""
+        return self._connections.url.render_as_string()
+
+    def add(self, rows: Iterable[PastRow], texts: Mapping[int, str]) -> int:
+        """Add studies and the texts of their configurations, all or none; returns how many were not there before."""
+        spell: Any = sqlite.insert if self._connections.is_sqlite else postgresql.insert
+        new = [{"number": number, "content": content} for number, content in texts.items()]
+        added = 0
+        with self._connections.transaction() as connection:
+            for start in range(0, len(new), _AT_ONCE):
+                connection.execute(spell(_texts).on_conflict_do_nothing(), new[start : start + _AT_ONCE])
+            for row in rows:
+                once = spell(_studies).on_conflict_do_nothing().values(**row._asdict())
+                added += connection.execute(once).rowcount
+        return added
+
+    def read(self, most: int) -> list[PastRow]:
+        """The newest studies, at most so many, the oldest of these first."""
+        columns = [_studies.c[name] for name in PastRow._fields]
+        with self._connections.transaction(write=False) as connection:
+            found = connection.execute(select(*columns).order_by(_studies.c.id.desc()).limit(most)).all()
+        return [PastRow(*row) for row in reversed(found)]
+
+    def texts(self, numbers: Sequence[int]) -> dict[int, str]:
+        """The texts of configurations, by number."""
+        found: dict[int, str] = {}
+        with self._connections.transaction(write=False) as connection:
+            for start in range(0, len(numbers), _AT_ONCE):
+                some = [int(number) for number in numbers[start : start + _AT_ONCE]]
+                rows = connection.execute(select(_texts.c.number, _texts.c.content).where(_texts.c.number.in_(some)))
+                found.update((row.number, row.content) for row in rows)
+        return found
+
+    def heads(self) -> list[tuple[str, str]]:
+        """Key and head of every study, the oldest first."""
+        with self._connections.transaction(write=False) as connection:
+            found = connection.execute(select(_studies.c.key, _studies.c.head).order_by(_studies.c.id)).all()
+        return [(row.key, row.head) for row in found]
+
+    def count(self) -> int:
+        """How many studies there are."""
+        with self._connections.transaction(write=False) as connection:
+            return int(connection.execute(select(func.count()).select_from(_studies)).scalar_one())
+
+    def delete(self, keys: Sequence[str]) -> int:
+        """Remove studies, and texts where none is left; returns how many were there."""
+        gone = 0
+        with self._connections.transaction() as connection:
+            for start in range(0, len(keys), _AT_ONCE):
+                some = list(keys[start : start + _AT_ONCE])
+                gone += connection.execute(delete(_studies).where(_studies.c.key.in_(some))).rowcount
+            if not connection.execute(select(func.count()).select_from(_studies)).scalar_one():
+                connection.execute(delete(_texts))
+        return gone
+
+    def close(self) -> None:
+        """Close this process's connections."""
+        self._connections.close()
