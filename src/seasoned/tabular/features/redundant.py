@@ -54,8 +54,10 @@ def _ranks(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks with mean 0 and length 1, ties sharing theirs, shape (n, m); all 0 where a column is constant."""
     from scipy.stats import rankdata
 
-    found = rankdata(columns, axis=0, nan_policy="omit") if len(columns) else columns
-    centred = np.nan_to_num(found - np.nanmean(found, axis=0)) if len(columns) else columns
+    known = ~np.isnan(columns)
+    ranks = rankdata(np.where(known, columns, np.inf), axis=0)  # missing ones come last, and so move no other
+    mean = np.where(known, ranks, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    centred = np.where(known, ranks - mean, 0.0)
     length = np.linalg.norm(centred, axis=0)
     scaled: NDArray[np.float64] = centred / np.where(length > 0, length, 1.0)
     return scaled
