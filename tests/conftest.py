@@ -12,6 +12,7 @@ settings.register_profile("seasoned", deadline=None, suppress_health_check=[Heal
 settings.load_profile("seasoned")  # machines differ: no example is failed for being slow
 
 POSTGRES = "SEASONED_TEST_POSTGRES"
+os.environ["SEASONED_EXPERIENCE"] = "none"  # what "default" is: no test reads or adds to anybody's own store
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -103,6 +103,16 @@ class Adviser:
         some = np.union1d(self.promising[open_[self.promising]], likely)
         return int(some[np.argmax(belief.expected_gain(some))])
 
+    def gains(self, state: AdviserState, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """By how much each of some configurations is expected to lower the regret of the best trial, by experience.
+
+        Raises:
+            InvalidInput: If there is no experience.
+        """
+        if self.metric is None:
+            raise InvalidInput("there is no experience; the search without it knows no gains in regret.")
+        return self._belief(self.metric, state).expected_gain(rows)
+
     def tell(self, state: AdviserState, row: int, score: float) -> AdviserState:
         """The state after a trial."""
         told = replace(state, rows=(*state.rows, row), scores=(*state.scores, score))

@@ -25,7 +25,7 @@ from seasoned.errors import InvalidInput
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Portfolio", "conditioned", "greedy", "similarity"]
+__all__ = ["Portfolio", "conditioned", "distances_by_rank", "greedy", "similarity"]
 
 _BATCH: Final = 64  # gains computed at a time
 _LEAST_GAIN: Final = 1e-12  # below it lies rounding
@@ -198,13 +198,27 @@ def similarity(past: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[n
         >>> similarity(np.array([[1.0], [2.0], [9.0]]), np.array([1.0])).round(2).tolist()
         [1.0, 0.61, 0.14]
     """
-    below = (past[None] < past[:, None]).mean(axis=1) + 0.5 * (past[None] == past[:, None]).mean(axis=1)
-    own = (past < new).mean(axis=0) + 0.5 * (past == new).mean(axis=0)
-    ranks, rank = np.where(np.isnan(past), 0.5, below), np.where(np.isnan(new), 0.5, own)
-    distances = np.linalg.norm(ranks - rank, axis=1)
+    distances = distances_by_rank(past, new)
     unit = max(float(np.median(distances)), 1e-12)
     alike: NDArray[np.float64] = np.exp(-0.5 * (distances / unit) ** 2)
     return alike
+
+
+def distances_by_rank(past: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Euclidean distances of past tasks to a new one, each meta-feature replaced by its rank, in n log n; (tasks,).
+
+    Args:
+        past: Meta-features of the past tasks, shape (tasks, features), NaN where missing.
+        new: Those of the new task, shape (features,).
+    """
+    squares = np.zeros(len(past))
+    for column, value in zip(past.T, new, strict=True):
+        known = np.sort(column[~np.isnan(column)])
+        both = np.append(column, value)
+        place = 0.5 * (np.searchsorted(known, both, "left") + np.searchsorted(known, both, "right")) / len(past)
+        ranks = np.where(np.isnan(both), 0.5, place)
+        squares += np.square(ranks[:-1] - ranks[-1])
+    return np.sqrt(squares)
 
 
 def conditioned(alike: NDArray[np.float64], trust: float = 0.5) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def write(
         },
         "members": [{"name": m.name, "config": m.config, "weight": m.weight, "own": _diet(m)} for m in fitted.members],
         "trials": list(fitted.trials),
-        "fit": {"rows": fitted.rows, "seconds": fitted.seconds},
+        "fit": {"rows": fitted.rows, "seconds": fitted.seconds, "experience": fitted.experience},
     }
     _replace(path, pack(manifest, members, key))
 
@@ -157,9 +158,10 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     validated = Validated.load(members[_VALIDATED], len(classes)) if _VALIDATED in members else None
     about = manifest.get("fit", {})
     trials = tuple(manifest["trials"])
-    return Fitted(
+    fitted = Fitted(
         manifest["task"], classes, metric, plan, models, trials, validated, about.get("rows"), about.get("seconds")
     )
+    return replace(fitted, experience=about.get("experience"))
 
 
 def _measure(stored: dict[str, Any], n_classes: int) -> Measure:

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from seasoned.errors import InvalidInput
 from seasoned.execution.resources import cpu_count, parse_memory
+from seasoned.knowledge.places import places
 from seasoned.tabular import archive
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.features.made import choose_steps
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["AutoClassifier", "AutoRegressor"]
 
 logger = logging.getLogger("seasoned.tabular")
-
-_EXPERIENCE = ("default", "shipped", None)
 
 
 class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -111,7 +110,9 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             )
         frame = frame[target.kept].reset_index(drop=True)
         budget = replace(self._budget(started), stop=stop)
-        fitted = fit_table(frame, target, roles.of(target.kept), self._settings(), budget, resume=resume)
+        fitted = fit_table(
+            frame, target, roles.of(target.kept), self._settings(), budget, resume=resume, experience=self.experience
+        )
         self.n_features_in_ = frame.shape[1]
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
         self.restore(fitted, sample(frame, fitted.plan.schema))
@@ -206,8 +207,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             raise InvalidInput(f"time_limit is {self.time_limit}; it is in seconds and must be above 0.")
         if self.trials is not None and (self.trials != int(self.trials) or self.trials < 1):
             raise InvalidInput(f"trials is {self.trials!r}; it must be a whole number above 0, or None.")
-        if self.experience not in _EXPERIENCE:
-            raise InvalidInput(f"experience is {self.experience!r}; use 'default', 'shipped' or None.")
+        places(self.experience)  # refuses what it does not know
         if self.search is not None and not isinstance(self.search, SearchSettings):
             raise InvalidInput(f"search is {self.search!r}; pass SearchSettings(...) or None.")
 
@@ -268,7 +268,9 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-le
             of them for a fixed holdout. With `groups` in `fit` no group is on both sides of a fold. By default 5
             stratified folds, 3 above 20,000 rows, one held-out fifth above 100,000; fewer where the time limit is
             too short for a boosted model in each fold.
-        experience: "default", "shipped" or None. Nothing is learned across tables yet, so all three start cold.
+        experience: What past fits teach: "default" (what ships and the user's own store, to which this fit is added:
+            meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a database URL
+            in the place of the own store, or None to start cold. `SEASONED_EXPERIENCE` says what "default" is.
         search: Which families may be tried.
         random_state: An int for the same result again, a numpy Generator or RandomState, or None.
 
@@ -333,7 +335,9 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-lear
             of them for a fixed holdout. With `groups` in `fit` no group is on both sides of a fold. By default 5
             folds, 3 above 20,000 rows, one held-out fifth above 100,000; fewer where the time limit is too short for
             a boosted model in each fold.
-        experience: "default", "shipped" or None. Nothing is learned across tables yet, so all three start cold.
+        experience: What past fits teach: "default" (what ships and the user's own store, to which this fit is added:
+            meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a database URL
+            in the place of the own store, or None to start cold. `SEASONED_EXPERIENCE` says what "default" is.
         search: Which families may be tried.
         random_state: An int for the same result again, a numpy Generator or RandomState, or None.
 

@@ -18,6 +18,7 @@ from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import TEXT_STEPS, starts_with_features
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.folds import make_folds
+from seasoned.tabular.memory import Memory
 from seasoned.tabular.metrics import metric_key, resolve
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import MODELS, choose, joint_space
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.fitted import Member
+    from seasoned.tabular.folds import Fold
     from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
     from seasoned.tabular.validated import Validated
@@ -56,7 +58,14 @@ _DATA = "data.arrow"
 
 
 def fit_table(
-    frame: pd.DataFrame, target: Target, roles: Roles, settings: Mapping[str, Any], budget: Budget, *, resume: bool
+    frame: pd.DataFrame,
+    target: Target,
+    roles: Roles,
+    settings: Mapping[str, Any],
+    budget: Budget,
+    *,
+    resume: bool,
+    experience: str | None = None,
 ) -> Fitted:
     """Fit a table.
 
@@ -67,6 +76,7 @@ def fit_table(
         settings: metric, models, features, folds, validation and random_state, as the estimator was given them.
         budget: Time, trials, workers and memory.
         resume: Whether to go on with a killed run of the same data, target and settings.
+        experience: Which experience is used, and where this fit is kept as such (`knowledge/places.py`).
 
     Raises:
         InvalidInput: If a setting or the table breaks a rule.
@@ -81,39 +91,26 @@ def fit_table(
     size = (*frame.shape, len(target.classes) if target.task == "multiclass" else 1)
     key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles))
     about = {
-        "rows": len(frame),
-        "columns": frame.shape[1],
-        "task": target.task,
-        "seed": seed_of(settings["random_state"]),
-        "folds": affordable_folds(*size, budget.fits_seconds),
+        "rows": len(frame), "columns": frame.shape[1], "task": target.task,
+        "seed": seed_of(settings["random_state"]), "folds": affordable_folds(*size, budget.fits_seconds),
     }
     run = RunFolder.open(key, about, resume=resume)
+    own = {model.name: model for model in models if model.name not in MODELS}
     try:
-        seed = int(run.about["seed"])
         usual = int(run.about.get("folds", about["folds"]))  # a run from before folds were noted has none
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
-        folds = make_folds(declared, frame, target, seed, default=usual)
-        plan = _plan(canonical, schema, run.path, seed, budget)
-        matrices: dict[str, Any] = {diet: plan.encode(canonical, diet) for diet in _DIETS}
-        write_arrays(run.path, target.values, folds, matrices, roles.weights)
+        folds = make_folds(declared, frame, target, int(run.about["seed"]), default=usual)
+        plan = _plan(canonical, schema, run.path, int(run.about["seed"]), budget)
         steps = _steps(settings["features"], schema)
-        if steps:
-            save_texts(run.path, plan, canonical)
+        _write(run, canonical, target, folds, plan, roles, texts=bool(steps))
         budget.check_memory()  # again, for now the table is there in all its forms
-        fit_seconds = None if budget.fits_seconds is None else budget.fits_seconds / len(folds)
-        job = Job(
-            target.task,
-            len(target.classes),
-            seed,
-            categorical=plan.categorical,
-            seconds=fit_seconds,
-            cyclic=plan.cyclic,
-        )
-        own = {model.name: model for model in models if model.name not in MODELS}
+        job = _job(run, target, plan, None if budget.fits_seconds is None else budget.fits_seconds / len(folds))
         objective = CrossValidation(run.path, job, metric, own=tuple(own.values()))
-        starts = first_configurations(models, target.task, haste(*size, job.seconds))
         space = joint_space(models, target.task, steps)
-        found = search(objective, space, starts_with_features(starts, space), run.storage, budget)
+        starts = starts_with_features(first_configurations(models, target.task, haste(*size, job.seconds)), space)
+        memory = Memory.of(experience, canonical, target, objective)
+        guide = memory.guide(run.path, space, budget.seconds)
+        found = search(objective, space, starts, run.storage, budget, guide)
         evidence = _evidence(objective, found.members)
     except InvalidInput:
         run.delete()  # nothing there could be resumed
@@ -124,12 +121,41 @@ def fit_table(
     if budget.stop():
         run.release()  # who stopped it may go on with it
     else:
+        memory.keep(found.trials, guide)
         run.delete()
     members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
     seconds = time.monotonic() - (budget.deadline - budget.seconds)
     trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
-    return Fitted(
-        target.task, target.classes, metric, plan, members, trials, evidence, rows=len(frame), seconds=seconds
+    told = None if guide is None else guide.told()
+    about_fit = (evidence, len(frame), seconds, told)
+    return Fitted(target.task, target.classes, metric, plan, members, trials, *about_fit)
+
+
+def _write(
+    run: RunFolder,
+    canonical: pd.DataFrame,
+    target: Target,
+    folds: list[Fold],
+    plan: ColumnPlan,
+    roles: Roles,
+    *,
+    texts: bool,
+) -> None:
+    """The arrays that trials read."""
+    matrices: dict[str, Any] = {diet: plan.encode(canonical, diet) for diet in _DIETS}
+    write_arrays(run.path, target.values, folds, matrices, roles.weights)
+    if texts:
+        save_texts(run.path, plan, canonical)
+
+
+def _job(run: RunFolder, target: Target, plan: ColumnPlan, seconds: float | None) -> Job:
+    return Job(
+        target.task,
+        len(target.classes),
+        int(run.about["seed"]),
+        categorical=plan.categorical,
+        seconds=seconds,
+        cyclic=plan.cyclic,
     )
 
 

@@ -15,6 +15,8 @@ from seasoned.tabular.models.threads import one_thread
 from seasoned.tabular.tables import to_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import ColumnPlan, Diet
@@ -67,6 +69,7 @@ class Fitted:
         validated: What the members together predicted for rows they had not seen; None if that is not known.
         rows: Number of rows of the fit; None if unknown.
         seconds: Wall clock of the fit; None if unknown.
+        experience: What past tasks it was guided by, as plain data; None if by none.
     """
 
     task: Task
@@ -78,6 +81,7 @@ class Fitted:
     validated: Validated | None = None
     rows: int | None = None
     seconds: float | None = None
+    experience: Mapping[str, Any] | None = None
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Probabilities, shape (n, classes), or numbers, shape (n,).

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.target import Task
 
-__all__ = ["Metric", "from_plain", "metric_key", "resolve", "to_plain"]
+__all__ = ["Metric", "from_plain", "metric_key", "resolve", "to_plain", "usual_metric"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -100,6 +100,11 @@ class Metric:
             raise InvalidInput(
                 f"{_name(self.metric)!r} knows its direction and what it needs; leave greater_is_better and needs out."
             )
+
+
+def usual_metric(task: Task) -> str:
+    """The metric where none is given: roc_auc (binary), log_loss (multiclass) or rmse (regression)."""
+    return _DEFAULTS[task]
 
 
 def metric_key(metric: Any) -> str:

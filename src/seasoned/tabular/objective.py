@@ -182,6 +182,17 @@ class CrossValidation:
         BASELINE.fit(estimator, (X[train], y[train]), None, **self._weigh(BASELINE, train))
         return self._loss_or_none(valid, predict(estimator, X[valid], self.job.n_classes))
 
+    def baseline_loss(self) -> float | None:
+        """Loss of predicting the same for all rows of a fold, over all folds; None where it is undefined."""
+        X, y = np.zeros((len(self._target()), 1)), self._target()
+        predicted = np.full((len(y), self.job.n_classes) if self.job.n_classes else len(y), np.nan)
+        for train, valid in self._folds():
+            estimator = BASELINE.build({}, self.job)
+            BASELINE.fit(estimator, (X[train], y[train]), None, **self._weigh(BASELINE, train))
+            predicted[valid] = predict(estimator, X[valid], self.job.n_classes)
+        known = self.known_rows()
+        return self._loss_or_none(known, predicted[known])
+
     def record(self, config: Mapping[str, Any]) -> TrialRecord:
         """What the trial of this configuration left."""
         found = RunFolder(self.folder).read_json(_record_name(config))

@@ -12,6 +12,7 @@ from seasoned.study import Study
 from seasoned.tabular.clock import Clock
 from seasoned.tabular.closing import Closing
 from seasoned.tabular.early import Early
+from seasoned.tabular.experienced import Experienced
 from seasoned.tabular.race import Race
 from seasoned.tabular.refit import choose_members, fit_members
 from seasoned.tabular.rows import row_of
@@ -22,9 +23,11 @@ from seasoned.trials import TrialState, WarmStart
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from seasoned.samplers.base import Sampler
     from seasoned.space import Space
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.fitted import Member
+    from seasoned.tabular.guide import Guide
     from seasoned.tabular.objective import CrossValidation
     from seasoned.trials import Trial
 
@@ -33,6 +36,8 @@ __all__ = ["Searched", "search"]
 logger = logging.getLogger("seasoned.tabular")
 
 _INITIAL = 3  # trials of a family, its default among them, before a model of it decides
+_FIRST = 2  # defaults that come before all advice: a usable model at once, and a strong cheap one
+_OPENING = 8  # trials with experience, after which what is worse than the best is stopped sooner
 _WARM_UP = 2.0  # seconds that any trial gets beside its own, for its worker may be a fresh one
 _ENDED = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 
@@ -51,6 +56,7 @@ def search(
     starts: Sequence[Mapping[str, Any]],
     storage: str,
     budget: Budget,
+    guide: Guide | None = None,
 ) -> Searched:
     """Tune all families together and fit the best configurations on all rows.
 
@@ -60,10 +66,15 @@ def search(
         starts: The configurations that are tried first, whatever they cost.
         storage: Where the study's events are kept; trials found there count.
         budget: Time, trials, workers and memory.
+        guide: What past tasks say about this one; None to search without experience.
     """
     timed = budget.trials is None
     inner = Bayes(initial=_INITIAL, explore=1)  # no trust region: it would refine what is only the folds' noise
-    sampler = Promising(inner, timed=timed, warm_start=WarmStart(configurations=tuple(starts)))
+    sampler: Sampler[Any] = Promising(inner, timed=timed, warm_start=WarmStart(configurations=tuple(starts)))
+    opening = len(starts)
+    if guide is not None:
+        first, opening = WarmStart(configurations=tuple(starts[:_FIRST])), min(len(starts), _OPENING)
+        sampler = Experienced(Promising(inner, timed=timed), guide, tuple(starts), timed, warm_start=first)
     study = Study(space, sampler=sampler, storage=storage, name="search", seed=objective.job.seed)
     race, clock = Race(objective, live=timed), Clock(budget.deadline - budget.seconds)
     for trial in study.trials:  # those of a run that is resumed
@@ -72,8 +83,8 @@ def search(
         closing = Closing(objective, budget, study)
         callbacks = (early, race, clock, watching, closing)
         try:
-            _run(study, objective, budget, closing, len(starts), callbacks)
-            race.close_defaults(study.trials[: len(starts)])
+            _run(study, objective, budget, closing, opening, callbacks)
+            race.close_defaults(study.trials[:opening])
             _run(study, objective, budget, closing, budget.trials, callbacks)
         except AllTrialsFailed as error:
             logger.warning("no model could be fitted, so the baseline predicts: %s", error)

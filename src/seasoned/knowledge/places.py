@@ -1,0 +1,135 @@
+"""Where experience lies: what ships, and the user's own store; and what the setting `experience` means.
+
+    "default"   what ships and the own store, which is read and written
+    "shipped"   what ships; nothing is written
+    None        neither
+    a URL       what ships and the store of that URL, which is read and written, as for a team
+
+`SEASONED_EXPERIENCE` says what "default" is: "shipped", "none", a URL, or the path of a SQLite file.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import lru_cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from seasoned.errors import InvalidInput, SeasonedError
+from seasoned.knowledge.experience import Experience, merge
+from seasoned.knowledge.experience_file import read_file
+from seasoned.knowledge.past import row_of
+from seasoned.storage.past import PastStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from seasoned.knowledge.past import PastStudy
+
+__all__ = ["Places", "add_studies", "own_store", "places", "read_places", "shipped"]
+
+logger = logging.getLogger("seasoned.knowledge")
+
+VARIABLE: Final = "SEASONED_EXPERIENCE"
+_FILE: Final = "experience.parquet"
+_NOTHING: Final = frozenset({"none", "off", "0"})
+
+
+class Places(NamedTuple):
+    """Where to read experience, and where to add to it.
+
+    Attributes:
+        ships: Whether what ships is read.
+        store: URL of the store that is read and written; None for none.
+    """
+
+    ships: bool
+    store: str | None
+
+
+def own_store() -> str:
+    """URL of the user's own store: a file in the user's data folder, or what `SEASONED_EXPERIENCE` names."""
+    import platformdirs
+
+    named = os.environ.get(VARIABLE, "")
+    if named and named.lower() not in _NOTHING | {"shipped", "default"}:
+        return _url(named)
+    return _url(str(Path(platformdirs.user_data_dir("seasoned", appauthor=False)) / "experience.db"))
+
+
+def _url(named: str) -> str:
+    return named if "://" in named else f"sqlite:///{Path(named).expanduser().absolute()}"
+
+
+def places(setting: str | None) -> Places:
+    """What the setting means.
+
+    Raises:
+        InvalidInput: If it is no such setting.
+
+    Example:
+        >>> places("shipped"), places(None), places("sqlite:///team.db")
+        (Places(ships=True, store=None), Places(ships=False, store=None), Places(ships=True, store='sqlite:///team.db'))
+    """
+    if setting == "default":
+        named = os.environ.get(VARIABLE, "").lower()
+        setting = "shipped" if named == "shipped" else None if named in _NOTHING else own_store()
+    if setting is None or setting == "shipped":
+        return Places(setting == "shipped", None)
+    if not isinstance(setting, str) or "://" not in setting:
+        raise InvalidInput(
+            f"experience is {setting!r}; use 'default', 'shipped', None, or a database URL such as 'sqlite:///team.db'."
+        )
+    return Places(True, setting)
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Experience:
+    """What comes with this package; empty where it comes with none."""
+    with as_file(files("seasoned.knowledge") / "data" / _FILE) as path:
+        return read_file(path) if path.is_file() else Experience.of_studies(())
+
+
+def read_places(found: Places) -> Experience:
+    """All experience there; a store that cannot be read is passed over with a warning, for a fit needs none."""
+    experience = shipped() if found.ships else Experience.of_studies(())
+    if found.store is None or not _exists(found.store):
+        return experience
+    try:
+        return merge(experience, Experience.read(found.store))
+    except SeasonedError as error:
+        logger.warning("the experience in %s is not used: %s", found.store, error)
+        return experience
+
+
+def add_studies(url: str, studies: Iterable[PastStudy]) -> int:
+    """Add finished studies to a store, which is made where there is none; returns how many were new.
+
+    Raises:
+        InvalidInput: If the URL is not understood.
+        StorageError: If the store cannot be written.
+    """
+    file = _file(url)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    rows, texts = [], {}
+    for study in studies:
+        row, words = row_of(study)
+        rows.append(row)
+        texts.update(words)
+    store = PastStore(url)
+    try:
+        return store.add(rows, texts)
+    finally:
+        store.close()
+
+
+def _file(url: str) -> Path | None:
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
+def _exists(url: str) -> bool:
+    file = _file(url)
+    return file is None or file.is_file()

@@ -1,0 +1,235 @@
+"""What of all experience bears on a new task: few tasks, few configurations, and how much each task counts.
+
+A past task counts by its likeness to the new one (ranks of meta-features, `portfolio.distances_by_rank`):
+
+    w_t  ~  1/|family of t|  x  (a + b exp(-(d_t/m)^2 / 2) + c exp(-(d_t/h)^2 / 2)),
+
+m the median distance, h a fixed short one: a table that comes again is near to all its earlier forms, and to nothing
+else. Never is a task left out for being unlike, as long as there is room for it (Feurer et al. 2022, Auto-sklearn 2.0,
+dropped its nearest-task rule for one portfolio). A family counts once, however many studies of it there are.
+
+The configurations are those that many tasks share, and the best ones of the tasks that count most, which only they
+have. Scores of different metrics and scales are brought near each other by the loss b of predicting the same for all
+rows: (y - b) / |b|.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.knowledge.portfolio import distances_by_rank
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from seasoned.knowledge.experience import Experience
+
+__all__ = ["Asking", "Recalled", "recall", "relative"]
+
+_TASKS: Final = 256
+_CONFIGURATIONS: Final = 384
+_SHARES: Final = (0.4, 0.3, 0.3)  # of all tasks alike, of the similar, and of the very similar ones
+_SHORT: Final = 0.09  # h, for each meta-feature: ranks of the same table's other rows differ by about this
+_SHARED: Final = 0.1  # share of the tasks that a configuration is known on, to be one of those that many share
+_ECHOES: Final = (16, 3)  # tasks that count most, and how many of their own best configurations are taken
+_HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees; k folds make k fits on (k - 1)/k of them
+_LEAST: Final = 3  # tasks, and configurations of a task
+
+
+class Asking(NamedTuple):
+    """The new task.
+
+    Attributes:
+        kind: Form of the configurations that can be tried.
+        sort: "binary", "multiclass" or "regression".
+        metric: What is minimised.
+        usual: The metric to look for where nobody has minimised that one.
+        metafeatures: In the order of `METAFEATURES`, shape (features,).
+    """
+
+    kind: str
+    sort: str
+    metric: str
+    usual: str
+    metafeatures: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recalled:
+    """What bears on a new task; plain data, so that a run that is resumed goes on with what it began with.
+
+    Attributes:
+        configs: The configurations, as the new space has them.
+        scores: Relative ones of the past tasks, to be minimised, NaN where not tried, shape (tasks, n).
+        seconds: Of a fit on all rows, as far as folds tell it, NaN where unknown, shape (tasks, n).
+        failed: Whether it failed there, shape (tasks, n).
+        weights: How much each task counts, shape (tasks,), summing to 1.
+        metafeatures: Of the tasks, shape (tasks, features).
+        names: Of the tasks, for people.
+        about: Id of the experience, its number of studies, the metric.
+    """
+
+    configs: tuple[dict[str, Any], ...]
+    scores: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    failed: NDArray[np.bool_]
+    weights: NDArray[np.float64]
+    metafeatures: NDArray[np.float64]
+    names: tuple[str, ...]
+    about: Mapping[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write it to an npz file, whole or not at all."""
+        words = {"configs": self.configs, "names": self.names, "about": dict(self.about)}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        data = io.BytesIO()
+        np.savez_compressed(data, text=np.frombuffer(json.dumps(words).encode(), dtype=np.uint8), **arrays)
+        partial = path.with_name(f".{path.name}")
+        partial.write_bytes(data.getvalue())
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Recalled:
+        """What `save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            words = json.loads(stored["text"].tobytes())
+            arrays = {name: stored[name] for name in _ARRAYS}
+        return cls(configs=tuple(words["configs"]), names=tuple(words["names"]), about=words["about"], **arrays)
+
+
+_ARRAYS: Final = ("scores", "seconds", "failed", "weights", "metafeatures")
+
+
+def relative(score: float | NDArray[np.float64], baseline: float | None) -> Any:
+    """A loss in units of that of predicting the same for all rows, which is at 0.
+
+    Example:
+        >>> relative(-0.75, -0.5), relative(8.0, 10.0), relative(3.0, None)
+        (-0.5, -0.2, 3.0)
+    """
+    return score if not baseline else (score - baseline) / abs(baseline)
+
+
+def recall(
+    experience: Experience, asking: Asking, adapt: Callable[[Mapping[str, Any], int], dict[str, Any] | None]
+) -> Recalled | None:
+    """What bears on a task; None where too little is known.
+
+    Args:
+        experience: All there is.
+        asking: The new task.
+        adapt: A stored configuration and its version as the new space has it; None where it is not valid there.
+    """
+    places, metric = _fitting(experience, asking)
+    if len(places) < _LEAST:
+        return None
+    weights = _weights(experience, places, asking.metafeatures)
+    if len(places) > _TASKS:
+        kept = np.sort(np.argsort(-weights, kind="stable")[:_TASKS])
+        places, weights = places[kept], weights[kept]
+    some = experience.chosen(places)
+    pool = _adapted(some, _worth(some, weights), adapt)
+    if len(pool) < _LEAST:
+        return None
+    table = some.table(np.array(list(pool), dtype=np.int64))
+    baselines = [head.baseline for head in some.heads]
+    scores = np.stack([relative(row, b) for row, b in zip(table.scores, baselines, strict=True)])
+    folds = np.array([float(head.about.get("folds", 2)) for head in some.heads])
+    seconds = table.seconds / np.maximum(folds - 1.0, _HELD_OUT)[:, None]
+    known = np.isfinite(scores).sum(axis=1) >= _LEAST
+    seen = np.isfinite(scores[known]).any(axis=0)
+    if known.sum() < _LEAST or seen.sum() < _LEAST:
+        return None
+    numbers = table.configurations[seen]
+    total = weights[known].sum()
+    return Recalled(
+        tuple(pool[int(number)] for number in numbers),
+        scores[known][:, seen],
+        seconds[known][:, seen],
+        table.failed[known][:, seen],
+        weights[known] / total,
+        some.metafeatures[known],
+        tuple(head.name for head, there in zip(some.heads, known, strict=True) if there),
+        {"id": experience.id, "studies": len(experience), "metric": metric},
+    )
+
+
+def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], str]:
+    """Places of the studies of the same sort, by the metric, or by the usual one where too few have it."""
+    for metric in (asking.metric, asking.usual):
+        found = [
+            place
+            for place, head in enumerate(experience.heads)
+            if head.metric == metric and head.sort == asking.sort and head.kind == asking.kind
+        ]
+        if len(found) >= _LEAST:
+            return np.array(found, dtype=np.intp), metric
+    return np.zeros(0, dtype=np.intp), asking.usual
+
+
+def _weights(
+    experience: Experience, places: NDArray[np.intp], metafeatures: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How much each of the studies counts; they sum to 1."""
+    families = [experience.heads[place].family for place in places]
+    counts = Counter(families)
+    alone = np.array([1.0 / counts[family] for family in families])
+    distances = distances_by_rank(experience.metafeatures[places], metafeatures)
+    middle = max(float(np.median(distances)), 1e-12)
+    short = _SHORT * np.sqrt(len(metafeatures))
+    broad, sharp = np.exp(-0.5 * np.square(distances / middle)), np.exp(-0.5 * np.square(distances / short))
+    even = alone / alone.sum()
+    # What no task is near enough to claim goes back to all alike.
+    near = min(float(sharp.max()), 1.0)
+    parts = (even, _share(alone * broad), near * _share(sharp) + (1.0 - near) * even)
+    weights: NDArray[np.float64] = np.sum([s * part for s, part in zip(_SHARES, parts, strict=True)], axis=0)
+    return weights
+
+
+def _share(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values / max(float(values.sum()), 1e-300)
+
+
+def _worth(some: Experience, weights: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Numbers of the configurations to look at, each with the version of a study that has it."""
+    tasks = np.repeat(np.arange(len(some)), np.diff(some.starts))
+    numbers, first, codes = np.unique(some.configurations, return_index=True, return_inverse=True)
+    pairs = np.unique(np.stack([codes, tasks]), axis=1)
+    spread = np.bincount(pairs[0], minlength=len(numbers))
+    shared = np.flatnonzero(spread >= max(_LEAST, _SHARED * len(some)))
+    shared = shared[np.argsort(-spread[shared], kind="stable")][:_CONFIGURATIONS]
+    found = dict.fromkeys(shared.tolist())
+    for task in np.argsort(-weights, kind="stable")[: _ECHOES[0]]:
+        span = slice(some.starts[task], some.starts[task + 1])
+        scores, own = some.scores[span], codes[span]
+        best = np.argsort(np.nan_to_num(scores, nan=np.inf), kind="stable")[: _ECHOES[1]]
+        found.update(dict.fromkeys(own[best[np.isfinite(scores[best])]].tolist()))
+    return [(int(numbers[code]), some.heads[int(tasks[first[code]])].version) for code in found]
+
+
+def _adapted(
+    some: Experience,
+    wanted: list[tuple[int, int]],
+    adapt: Callable[[Mapping[str, Any], int], dict[str, Any] | None],
+) -> dict[int, dict[str, Any]]:
+    """Those that are valid in the new space."""
+    texts = some.configs([number for number, _ in wanted])
+    found = {}
+    for number, version in wanted:
+        try:
+            config = adapt(texts[number], version) if number in texts else None
+        except (InvalidInput, TypeError, AttributeError):  # a stranger's configuration
+            config = None
+        if config is not None:
+            found[number] = config
+    return found

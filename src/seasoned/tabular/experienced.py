@@ -1,0 +1,167 @@
+"""Which trial next, with experience: what past tasks teach, mixed with the search without it.
+
+After the configurations of the warm start, which give a usable model at once, each trial is either *advised* or *free*.
+An advised one is the configuration of past tasks with the largest expected gain, divided by its predicted seconds where
+time counts; it is re-ranked with every score that arrives (`knowledge/metric_function.py`). A free one is what the
+search without experience does: the families' defaults, then `Promising`. Both see all trials.
+
+The share of free trials is the larger of two: what the advice's errors so far call for (Hedge, `knowledge/advice.py`),
+and a ramp from 0 to one half over the first trials, because what past tasks know is general, and the last gains lie
+near the best trials of this one. Where no configuration is expected to gain anything any more, all trials are free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.knowledge.advice import AdviserState
+from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
+from seasoned.tabular.pipeline import textual
+from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from seasoned.tabular.guide import Guide
+    from seasoned.tabular.steering import Promising
+    from seasoned.trials import Event
+
+__all__ = ["Experienced"]
+
+_RAMP: Final = 24  # advised trials until half of all are free
+_MOST_FREE: Final = 0.5  # of the ramp; errors may call for more
+_LEAST_GAIN: Final = 2e-3  # of the gap between a task's median and its best
+_TAG: Final = "advised"
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Everything is a fold of the log.
+
+    Attributes:
+        spec: Of the study.
+        free: State of the search without experience.
+        advised: What was tried of the guide's configurations, and how well it was foreseen.
+        rows: Trial number -> row of the guide, for trials that are one of its configurations.
+        seconds: Row of the guide -> seconds that its trial took.
+        asked: Texts of all configurations asked so far.
+        credit: Free trials that are due.
+        led: Trials that were advised.
+    """
+
+    spec: StudySpec
+    free: Any
+    advised: AdviserState = field(default_factory=AdviserState)
+    rows: Mapping[int, int] = field(default_factory=dict)
+    seconds: Mapping[int, float] = field(default_factory=dict)
+    asked: frozenset[str] = frozenset()
+    credit: float = 0.0
+    led: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Experienced(Sampler[_State]):
+    """The warm start's configurations, then advised and free trials.
+
+    Attributes:
+        free: The search without experience.
+        guide: What past tasks say about this one.
+        defaults: Configurations that free trials begin with.
+        timed: Whether predicted seconds decide as well; what is suggested then depends on time.
+    """
+
+    free: Promising
+    guide: Guide
+    defaults: tuple[Mapping[str, Any], ...] = ()
+    timed: bool = False
+
+    def init(self, spec: StudySpec) -> _State:
+        """The search without experience begins with no warm start: its defaults come as free trials."""
+        return _State(spec, self.free.init(replace(spec, warm_start=WarmStart())))
+
+    def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
+        """The next configuration for each number, as if the ones before it had been asked."""
+        suggestions = []
+        ahead = state
+        for number in numbers:
+            config, _ = next_of_plan(state.spec, number)
+            found = self._suggest(ahead, number) if config is None else Suggestion(config)
+            suggestions.append(found)
+            ahead = self._asked(ahead, Asked(number, found.config, found.tag))
+        return suggestions, state
+
+    def _suggest(self, state: _State, number: int) -> Suggestion:
+        if state.credit + self._share(state) < 1.0:
+            row = self._advised(state)
+            if row is not None:
+                return Suggestion(Config(self.guide.configs[row]), {_TAG: row})
+        for config in self.defaults:
+            if textual(config) not in state.asked:
+                return Suggestion(Config(config))
+        (found,), _ = self.free.ask(state.free, [number])
+        return found
+
+    def _share(self, state: _State) -> float:
+        """Of free trials."""
+        return max(state.advised.share, _MOST_FREE * min(state.led / _RAMP, 1.0))
+
+    def _advised(self, state: _State) -> int | None:
+        """The row of the guide that is worth most; None if none is worth anything."""
+        tried = set(state.rows.values())
+        rows = np.array([row for row in self.guide.rows if row not in tried], dtype=np.intp)
+        if not len(rows):
+            return None
+        gains = self.guide.gains(state.advised, rows)
+        if gains.max() < _LEAST_GAIN:
+            return None
+        worth = gains / self.guide.spent(state.seconds, rows) if self.timed else gains
+        return int(rows[np.argmax(worth)])
+
+    def tell(self, state: _State, events: Sequence[Event]) -> _State:
+        """Both experts are told of every trial."""
+        for event in events:
+            if isinstance(event, Asked):
+                state = self._asked(state, event)
+            elif isinstance(event, Finished):
+                state = self._finished(state, event)
+            else:
+                state = replace(state, free=self.free.tell(state.free, [event]))
+        return state
+
+    def _asked(self, state: _State, event: Asked) -> _State:
+        text = textual(event.config)
+        row = self.guide.row_of(text)
+        advised = event.tag is not None and _TAG in event.tag
+        planned = event.number - state.spec.first < len(state.spec.warm_start.configurations)
+        share = self._share(state)
+        credit = state.credit if planned else min(state.credit + share - (0.0 if advised else 1.0), 1.0)
+        return replace(
+            state,
+            free=self.free.tell(state.free, [replace(event, tag=None) if advised else event]),
+            rows=state.rows if row is None else {**state.rows, event.number: row},
+            asked=state.asked | {text},
+            credit=max(credit, -1.0),
+            led=state.led + advised,
+        )
+
+    def _finished(self, state: _State, event: Finished) -> _State:
+        free = self.free.tell(state.free, [event])
+        row = state.rows.get(event.number)
+        if row is None:
+            return replace(state, free=free)
+        scores = state.advised.scores
+        seconds = state.seconds if event.seconds is None else {**state.seconds, row: event.seconds}
+        if event.state is TrialState.COMPLETE and event.values is not None:
+            score = self.guide.relative(event.values[0])
+        elif event.state is TrialState.PRUNED and scores:
+            score = max(scores)  # the race stopped it for being no better
+        else:
+            return replace(state, free=free, seconds=seconds)
+        return replace(state, free=free, seconds=seconds, advised=self.guide.adviser.tell(state.advised, row, score))
+
+    def capacity(self, state: _State) -> int | None:  # noqa: ARG002 - whatever the space
+        """No end."""
+        return None

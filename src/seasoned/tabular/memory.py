@@ -1,0 +1,127 @@
+"""How a fit meets experience: what past tasks tell it, and what it leaves behind for later ones. Never any rows."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.errors import SeasonedError
+from seasoned.knowledge.canonical import table_of
+from seasoned.knowledge.metafeatures import describe
+from seasoned.knowledge.past import Head, PastStudy, PastTrial
+from seasoned.knowledge.places import Places, add_studies, places
+from seasoned.tabular.guide import Scene, guide_for
+from seasoned.tabular.pipeline import KIND, VERSION, textual
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from seasoned.space import Space
+    from seasoned.tabular.guide import Guide
+    from seasoned.tabular.objective import CrossValidation
+    from seasoned.tabular.target import Target
+
+__all__ = ["Memory"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_LEAST_TRIALS: Final = 3  # complete ones of a study that is worth keeping
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Where a fit reads and adds experience, and how its table looks to it; without a scene, neither.
+
+    Attributes:
+        places: What the setting means.
+        scene: The table; None where no experience is wanted.
+    """
+
+    places: Places
+    scene: Scene | None
+
+    @classmethod
+    def of(cls, setting: str | None, canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Memory:
+        """For the estimator's setting `experience`."""
+        found = places(setting)
+        if found == Places(False, None):
+            return cls(found, None)
+        regression = target.task == "regression"
+        names = "|".join(sorted(map(str, canonical.columns)))
+        rows, columns = canonical.shape
+        scene = Scene(
+            describe(table_of(canonical, target.values, regression=regression)),
+            objective.baseline_loss(),
+            target.task,
+            objective.metric.name,
+            (rows, columns),
+            objective.folds,
+            hashlib.blake2b(names.encode(), digest_size=8).hexdigest(),
+        )
+        return cls(found, scene)
+
+    def guide(self, folder: Path, space: Space, seconds: float) -> Guide | None:
+        """What past tasks say; None where nobody asks, or too little is known.
+
+        Args:
+            folder: The run's.
+            space: Of the configurations that can be tried.
+            seconds: The time limit.
+        """
+        return None if self.scene is None else guide_for(folder, self.places, self.scene, space, seconds)
+
+    def keep(self, trials: Sequence[Mapping[str, Any]], guide: Guide | None) -> bool:
+        """Add the finished search to the store, if there is one; whether it was added.
+
+        Never raises for the store's sake: a fitted model is worth more than a note about it.
+        """
+        kept = [trial for trial in trials if trial["state"] in {"complete", "failed"}]
+        complete = sum(trial["state"] == "complete" for trial in kept)
+        if self.scene is None or self.places.store is None or complete < _LEAST_TRIALS:
+            return False
+        past = [_trial(trial) for trial in kept]
+        study = PastStudy(_head(self.scene, trials, guide), self.scene.metafeatures, past)
+        try:
+            return add_studies(self.places.store, [study]) == 1
+        except (SeasonedError, OSError) as error:
+            logger.warning("this fit is not kept as experience: %s", error)
+            return False
+
+
+def _trial(trial: Mapping[str, Any]) -> PastTrial:
+    config = {"model": {trial["model"]: trial["config"]}}
+    return PastTrial(config, trial["loss"], trial["seconds"], trial["state"] == "failed")
+
+
+def _head(scene: Scene, trials: Sequence[Mapping[str, Any]], guide: Guide | None) -> Head:
+    rows, columns = scene.sizes
+    return Head(
+        f"{rows:,} rows x {columns} columns",
+        scene.family,
+        KIND,
+        VERSION,
+        scene.sort,
+        scene.metric,
+        scene.baseline,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        about={"rows": rows, "columns": columns, "folds": scene.folds, **_gained(trials, guide)},
+    )
+
+
+def _gained(trials: Sequence[Mapping[str, Any]], guide: Guide | None) -> dict[str, Any]:
+    """How the search went, for `seasoned experience stats`: which trial was best, and whether it was known before."""
+    complete = [trial for trial in trials if trial["state"] == "complete"]
+    best = min(complete, key=lambda trial: (trial["loss"], trial["number"]))
+    text = textual({"model": {best["model"]: best["config"]}})
+    return {
+        "trials": len(trials),
+        "best_at": int(best["number"]),
+        "guided": guide is not None,
+        "known": guide is not None and guide.row_of(text) is not None,
+    }
