@@ -97,12 +97,22 @@ def test_options_of_a_fit_and_every_kind_of_file(tmp_path):
     assert "cannot be read as CSV" in call("predict", "model.seasoned", "cut.csv.xz", code=2).stderr
 
 
-def test_experience_tells_the_truth(monkeypatch):
-    monkeypatch.setenv("SEASONED_EXPERIENCE", "/there/experience.db")
-    assert call("experience", "list").output.splitlines() == [
-        "0 tables: nothing is kept yet, and every fit starts cold.",
-        "The store will be /there/experience.db",
-    ]
+def test_experience_is_listed_shared_and_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_EXPERIENCE", str(tmp_path / "own.db"))
+    assert call("experience", "list").output.startswith("0 fit(s) in sqlite:///")
+    rows = [f"{task},{x},{(x - 0.3) ** 2}" for task in ("a", "b") for x in (0.1, 0.3, 0.9)]
+    (tmp_path / "runs.csv").write_text("\n".join(["task,x,score", *rows]))
+    assert call("experience", "import", str(tmp_path / "runs.csv")).output.startswith("2 of 2 studies are new")
+    assert call("experience", "import", str(tmp_path / "runs.csv")).output.startswith("0 of 2 studies are new")
+    assert "2 fit(s) with 6 trials" in call("experience", "stats").output
+    call("experience", "export", str(tmp_path / "all.parquet"))
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    call("experience", "import", str(tmp_path / "all.parquet"), "--store", other)
+    assert call("experience", "forget", "a", "--store", other).output.startswith("1 fit(s) forgotten")
+    assert [line.split()[2] for line in call("experience", "list", "--store", other).output.splitlines()[1:]] == ["b"]
+    assert "nothing says what to forget" in call("experience", "forget", code=2).stderr
+    assert call("experience", "forget", "--all").output.startswith("2 fit(s) forgotten")
+    assert "no experience to export" in call("experience", "export", str(tmp_path / "x.parquet"), code=2).stderr
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])

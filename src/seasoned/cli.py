@@ -8,6 +8,7 @@ came from. Heavy packages load inside the commands, so that `--help` is quick.
 from __future__ import annotations
 
 import functools
+import importlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,7 +21,7 @@ from seasoned.report import report as write_report
 from seasoned.tabular.demo import SOURCE, TASK, run_demo
 from seasoned.tabular.few_shot_files import predict_unlabelled
 from seasoned.tabular.output import prediction_table, write_table
-from seasoned.tabular.runs import cache_folder, clear_runs, experience_store, list_runs
+from seasoned.tabular.runs import cache_folder, clear_runs, list_runs
 from seasoned.tabular.tables import read_csv, read_table
 
 if TYPE_CHECKING:
@@ -338,12 +339,80 @@ def runs(
         typer.echo(f"{run.name}  {about.get('started', '?')}  {shape}  {run.megabytes:.1f} MB  {state}")
 
 
+_Store = Annotated[str | None, typer.Option(help="A store's URL; the user's own by default.")]
+
+
+def _kept(store: str | None) -> tuple[Any, str]:
+    """What looks after stores, loaded when it is asked for, and the store's URL."""
+    keeping = importlib.import_module("seasoned.knowledge.keeping")
+    return keeping, store or keeping.own_store()
+
+
 @experience_app.command("list")
 @_reported
-def list_experience(context: typer.Context) -> None:  # noqa: ARG001 - read by `_reported`
-    """List the tables that later fits can learn from."""
-    typer.echo("0 tables: nothing is kept yet, and every fit starts cold.")
-    typer.echo(f"The store will be {experience_store()}")
+def list_experience(context: typer.Context, store: _Store = None) -> None:  # noqa: ARG001 - read by `_reported`
+    """List the fits that later ones learn from."""
+    keeping, url = _kept(store)
+    found = keeping.heads(url)
+    typer.echo(f"{len(found)} fit(s) in {url}, {len(keeping.shipped())} more come with seasoned")
+    for key, head in found:
+        told = f"{head.sort} {head.metric}".strip() or head.kind
+        typer.echo(f"{key}  {head.created or '-'}  {head.name}  {told}  {head.source}")
+
+
+@experience_app.command("stats")
+@_reported
+def experience_stats(context: typer.Context, store: _Store = None) -> None:  # noqa: ARG001 - read by `_reported`
+    """Tell how much is known, and what it brought."""
+    keeping, url = _kept(store)
+    for line in keeping.told(keeping.statistics(url), url):
+        typer.echo(line)
+
+
+@experience_app.command("export")
+@_reported
+def export_experience(
+    context: typer.Context,  # noqa: ARG001 - read by `_reported`
+    file: Annotated[Path, typer.Argument(help="Parquet file to write, a row a trial.")],
+    store: _Store = None,
+    with_shipped: Annotated[bool, typer.Option("--with-shipped", help="Add what comes with seasoned.")] = False,
+) -> None:
+    """Write all experience to one file, to share it: names, meta-features, configurations, scores; never rows."""
+    keeping, url = _kept(store)
+    count = keeping.export(url, file, with_shipped=with_shipped)
+    typer.echo(f"{count} fit(s) written to {file}")
+
+
+@experience_app.command("import")
+@_reported
+def import_experience(
+    context: typer.Context,  # noqa: ARG001 - read by `_reported`
+    source: Annotated[str, typer.Argument(help="Exported Parquet file, CSV of past runs, or URL of Optuna's storage.")],
+    store: _Store = None,
+    maximise: Annotated[bool, typer.Option("--maximise", help="In a CSV, a higher score is better.")] = False,
+) -> None:
+    """Add somebody else's experience, or past runs of other tools."""
+    keeping, url = _kept(store)
+    if "://" in source:
+        # Integrations need extras, so the one that is asked for is loaded by name.
+        found = importlib.import_module("seasoned.integrations.optuna_import").read_studies(source)
+        new, count = keeping.add_experience(url, found), len(found)
+    else:
+        new, count = keeping.import_file(url, Path(source), maximise=maximise)
+    typer.echo(f"{new} of {count} studies are new, and now in {url}")
+
+
+@experience_app.command("forget")
+@_reported
+def forget_experience(
+    context: typer.Context,  # noqa: ARG001 - read by `_reported`
+    which: Annotated[list[str] | None, typer.Argument(help="Keys, or patterns of names or sources.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Forget all of the store.")] = False,
+    store: _Store = None,
+) -> None:
+    """Remove fits from the store; what comes with seasoned stays."""
+    keeping, url = _kept(store)
+    typer.echo(f"{keeping.forget(url, which or (), everything=everything)} fit(s) forgotten, in {url}")
 
 
 def _show_leaderboard(model: Any) -> None:

@@ -10,10 +10,13 @@ if TYPE_CHECKING:
     from seasoned.knowledge.advice import Adviser, AdviserState
     from seasoned.knowledge.canonical import Table, table_of
     from seasoned.knowledge.cold import Pool, pool_of
+    from seasoned.knowledge.experience import Experience, merge
+    from seasoned.knowledge.experience_file import read_csv, read_file, write_file
     from seasoned.knowledge.heads import Head, fit_failures, fit_seconds
     from seasoned.knowledge.learner_spaces import space_of
     from seasoned.knowledge.metafeatures import METAFEATURES, describe
     from seasoned.knowledge.metric_function import MetricFunction, fit_metric
+    from seasoned.knowledge.past import PastStudy, PastTrial
     from seasoned.knowledge.portfolio import Portfolio, conditioned, greedy, similarity
     from seasoned.knowledge.transfer import Evaluations, ensemble_start, quantile_start
     from seasoned.knowledge.tuning import TunedLearner, tune_meta_learner
@@ -23,8 +26,11 @@ __all__ = [
     "Adviser",
     "AdviserState",
     "Evaluations",
+    "Experience",
     "Head",
     "MetricFunction",
+    "PastStudy",
+    "PastTrial",
     "Pool",
     "Portfolio",
     "Table",
@@ -36,12 +42,16 @@ __all__ = [
     "fit_metric",
     "fit_seconds",
     "greedy",
+    "merge",
     "pool_of",
     "quantile_start",
+    "read_csv",
+    "read_file",
     "similarity",
     "space_of",
     "table_of",
     "tune_meta_learner",
+    "write_file",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -51,9 +61,12 @@ __getattr__, __dir__ = lazy_names(
         **dict.fromkeys(("Adviser", "AdviserState"), "seasoned.knowledge.advice"),
         **dict.fromkeys(("Table", "table_of"), "seasoned.knowledge.canonical"),
         **dict.fromkeys(("Pool", "pool_of"), "seasoned.knowledge.cold"),
+        **dict.fromkeys(("Experience", "merge"), "seasoned.knowledge.experience"),
+        **dict.fromkeys(("read_csv", "read_file", "write_file"), "seasoned.knowledge.experience_file"),
         **dict.fromkeys(("Head", "fit_failures", "fit_seconds"), "seasoned.knowledge.heads"),
         **dict.fromkeys(("METAFEATURES", "describe"), "seasoned.knowledge.metafeatures"),
         **dict.fromkeys(("MetricFunction", "fit_metric"), "seasoned.knowledge.metric_function"),
+        **dict.fromkeys(("PastStudy", "PastTrial"), "seasoned.knowledge.past"),
         **dict.fromkeys(("Portfolio", "conditioned", "greedy", "similarity"), "seasoned.knowledge.portfolio"),
         **dict.fromkeys(("Evaluations", "ensemble_start", "quantile_start"), "seasoned.knowledge.transfer"),
         **dict.fromkeys(("TunedLearner", "tune_meta_learner"), "seasoned.knowledge.tuning"),

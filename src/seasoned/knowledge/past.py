@@ -108,7 +108,15 @@ def row_of(study: PastStudy) -> tuple[PastRow, dict[int, str]]:
         np.array([np.nan if trial.seconds is None else trial.seconds for trial in trials], dtype="<f4"),
         np.array([trial.failed for trial in trials], dtype=np.uint8),
     )
-    content = [head.kind, head.version, head.sort, head.metric, names, *(array.tobytes().hex() for array in arrays)]
+    content = [
+        head.family,
+        head.kind,
+        head.version,
+        head.sort,
+        head.metric,
+        names,
+        *(array.tobytes().hex() for array in arrays),
+    ]
     key = f"{digest(json.dumps(content)) & (2**64 - 1):016x}"
     fields = {name: getattr(head, name) for name in Head.__slots__}
     row = PastRow(key, json.dumps(fields, default=dict), names, *(array.tobytes() for array in arrays))

@@ -21,14 +21,24 @@ from seasoned.errors import InvalidInput, SeasonedError
 from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_file
 from seasoned.knowledge.past import row_of
-from seasoned.storage.past import PastStore
+from seasoned.storage.past import PastRow, PastStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from seasoned.knowledge.past import PastStudy
 
-__all__ = ["Places", "add_studies", "own_store", "places", "read_places", "shipped"]
+__all__ = [
+    "Places",
+    "add_experience",
+    "add_studies",
+    "file_of",
+    "own_store",
+    "places",
+    "read_places",
+    "shipped",
+    "store_exists",
+]
 
 logger = logging.getLogger("seasoned.knowledge")
 
@@ -95,7 +105,7 @@ def shipped() -> Experience:
 def read_places(found: Places) -> Experience:
     """All experience there; a store that cannot be read is passed over with a warning, for a fit needs none."""
     experience = shipped() if found.ships else Experience.of_studies(())
-    if found.store is None or not _exists(found.store):
+    if found.store is None or not store_exists(found.store):
         return experience
     try:
         return merge(experience, Experience.read(found.store))
@@ -111,14 +121,15 @@ def add_studies(url: str, studies: Iterable[PastStudy]) -> int:
         InvalidInput: If the URL is not understood.
         StorageError: If the store cannot be written.
     """
-    file = _file(url)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    rows, texts = [], {}
+    rows: list[PastRow] = []
+    texts: dict[int, str] = {}
     for study in studies:
         row, words = row_of(study)
         rows.append(row)
         texts.update(words)
+    file = file_of(url)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = PastStore(url)
     try:
         return store.add(rows, texts)
@@ -126,10 +137,17 @@ def add_studies(url: str, studies: Iterable[PastStudy]) -> int:
         store.close()
 
 
-def _file(url: str) -> Path | None:
+def add_experience(url: str, experience: Experience) -> int:
+    """Add all of an experience to a store; returns how many studies were new."""
+    return add_studies(url, experience.studies())
+
+
+def file_of(url: str) -> Path | None:
+    """The file of a SQLite store; None for a server."""
     return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
 
 
-def _exists(url: str) -> bool:
-    file = _file(url)
+def store_exists(url: str) -> bool:
+    """Whether there is such a store; a server is taken to be there."""
+    file = file_of(url)
     return file is None or file.is_file()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["RunFolder", "RunInfo", "cache_folder", "clear_runs", "experience_store", "fingerprint", "list_runs"]
+__all__ = ["RunFolder", "RunInfo", "cache_folder", "clear_runs", "fingerprint", "list_runs"]
 
 _OWNER = "owner.json"
 _ABOUT = "run.json"
@@ -33,14 +33,6 @@ def cache_folder() -> Path:
     import platformdirs
 
     return Path(os.environ.get("SEASONED_CACHE") or platformdirs.user_cache_dir("seasoned", appauthor=False)) / "runs"
-
-
-def experience_store() -> Path:
-    """Where experience will be kept: `SEASONED_EXPERIENCE` if it is set, or a file in the user's data folder."""
-    import platformdirs
-
-    named = os.environ.get("SEASONED_EXPERIENCE")
-    return Path(named or Path(platformdirs.user_data_dir("seasoned", appauthor=False)) / "experience.db")
 
 
 def fingerprint(frame: pd.DataFrame, y: NDArray[Any], settings: Mapping[str, Any]) -> str:

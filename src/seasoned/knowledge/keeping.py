@@ -1,0 +1,183 @@
+"""Looking after a store of experience: what is in it, what it brought, taking parts out and in, forgetting."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.knowledge.experience import Experience, merge
+from seasoned.knowledge.experience_file import read_csv, read_file, write_file
+from seasoned.knowledge.past import head_of
+from seasoned.knowledge.places import add_experience, file_of, own_store, shipped, store_exists
+from seasoned.storage.past import PastStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from seasoned.knowledge.past import Head
+
+__all__ = [
+    "Statistics",
+    "add_experience",
+    "export",
+    "forget",
+    "heads",
+    "import_file",
+    "own_store",
+    "shipped",
+    "statistics",
+    "told",
+]
+
+_CSV: Final = (".csv", ".csv.gz", ".csv.zst", ".csv.xz", ".csv.bz2", ".csv.zip")
+
+
+class Statistics(NamedTuple):
+    """What a store holds and what it brought.
+
+    Attributes:
+        studies: Studies of the store.
+        shipped: Studies that ship.
+        trials: Trials of the store.
+        sorts: How many studies are of each sort.
+        winners: In how many studies a family had the best trial.
+        guided: Own fits that had experience to go by.
+        known: Those of them whose best configuration was one that past tasks had known.
+        best_at: Median number of trials after which the best one was reached: of guided fits, and of the others.
+        megabytes: Size of the store's file; None for a server.
+    """
+
+    studies: int
+    shipped: int
+    trials: int
+    sorts: dict[str, int]
+    winners: dict[str, int]
+    guided: int
+    known: int
+    best_at: tuple[float | None, float | None]
+    megabytes: float | None
+
+
+def heads(url: str) -> list[tuple[str, Head]]:
+    """Key and head of each study of a store, the oldest first; none where there is no store."""
+    return [(key, head_of(text)) for key, text in PastStore(url).heads()] if store_exists(url) else []
+
+
+def statistics(url: str) -> Statistics:
+    """What a store holds, and what its experience brought."""
+    found = Experience.read(url) if store_exists(url) else Experience.of_studies(())
+    own = [head.about for head in found.heads if "guided" in head.about]
+    guided = [about for about in own if about["guided"]]
+    file = file_of(url)
+    return Statistics(
+        len(found),
+        len(shipped()),
+        len(found.scores),
+        dict(Counter(head.sort or "other" for head in found.heads)),
+        _winners(found),
+        len(guided),
+        sum(bool(about.get("known")) for about in guided),
+        (_median(guided), _median([about for about in own if not about["guided"]])),
+        file.stat().st_size / 1e6 if file is not None and file.is_file() else None,
+    )
+
+
+def told(found: Statistics, url: str) -> list[str]:
+    """The statistics as lines for people."""
+    size = "" if found.megabytes is None else f", {found.megabytes:.1f} MB"
+    lines = [
+        f"{found.studies} fit(s) with {found.trials} trials in {url}{size}",
+        f"{found.shipped} studies come with seasoned",
+    ]
+    if found.sorts:
+        lines.append("tasks: " + ", ".join(f"{count} {sort}" for sort, count in found.sorts.items()))
+    if found.winners:
+        lines.append("best trials: " + ", ".join(f"{family} {count}" for family, count in found.winners.items()))
+    if found.guided:
+        lines.append(
+            f"{found.guided} fit(s) had experience to go by; in {found.known} the best configuration was one that past "
+            "tasks had known"
+        )
+    for what, median in zip(("with experience", "without"), found.best_at, strict=True):
+        if median is not None:
+            lines.append(f"{what}, the best trial was number {median:g} (median)")
+    return lines
+
+
+def _median(abouts: Sequence[Any]) -> float | None:
+    places = [int(about["best_at"]) + 1 for about in abouts if "best_at" in about]
+    return float(np.median(places)) if places else None
+
+
+def _winners(found: Experience) -> dict[str, int]:
+    """Family of the best trial -> number of studies."""
+    best = []
+    for start, end in zip(found.starts[:-1], found.starts[1:], strict=True):
+        scores = found.scores[start:end]
+        if np.isfinite(scores).any():
+            best.append(int(found.configurations[start + int(np.nanargmin(scores))]))
+    configs = found.configs(sorted(set(best)))
+    families = [next(iter(configs[number].get("model", {"other": 0}))) for number in best if number in configs]
+    return dict(Counter(families).most_common())
+
+
+def export(url: str, path: Path, *, with_shipped: bool = False) -> int:
+    """Write a store's experience to one Parquet file; returns the number of studies.
+
+    Args:
+        url: The store.
+        path: The file.
+        with_shipped: Whether what ships goes into it, too.
+    """
+    found = Experience.read(url) if store_exists(url) else Experience.of_studies(())
+    if with_shipped:
+        found = merge(found, shipped())
+    if not len(found):
+        raise InvalidInput("there is no experience to export; fit a model first.")
+    write_file(found, path)
+    return len(found)
+
+
+def import_file(url: str, path: Path, *, maximise: bool = False) -> tuple[int, int]:
+    """Add an exported Parquet file, or a CSV of past runs, to a store; returns how many studies were new, and in it.
+
+    Raises:
+        InvalidInput: If the file is neither, or damaged.
+    """
+    if not path.is_file():
+        raise InvalidInput(f"there is no file {str(path)!r}; give one that was exported, or a CSV of past runs.")
+    found = read_csv(path, maximise=maximise) if path.name.endswith(_CSV) else read_file(path)
+    return add_experience(url, found), len(found)
+
+
+def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False) -> int:
+    """Remove studies whose key, name or source fits a pattern (`*` for any part), or all; returns how many.
+
+    Raises:
+        InvalidInput: If nothing says which.
+    """
+    if not patterns and not everything:
+        raise InvalidInput("nothing says what to forget; name keys or patterns of names, or say --all.")
+    if not store_exists(url):
+        return 0
+    store = PastStore(url)
+    keys = [
+        key
+        for key, text in store.heads()
+        if everything or any(fnmatch(word, pattern) for pattern in patterns for word in _words(key, text))
+    ]
+    try:
+        return store.delete(keys)
+    finally:
+        store.close()
+
+
+def _words(key: str, text: str) -> list[str]:
+    head = json.loads(text)
+    return [key, str(head.get("name")), str(head.get("source"))]
