@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import logging
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.building.configurations import COUNT, read_or_choose
 from seasoned.tabular.building.evaluate import Rules, measure, prepare
 from seasoned.tabular.building.lines import Lines
+from seasoned.tabular.building.ship import ship
 from seasoned.tabular.building.tables import excluded, listed, tasks_of
 from seasoned.tabular.pipeline import VERSION, textual
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from seasoned.tabular.building.evaluate import Prepared
-    from seasoned.tabular.building.tables import Listed
+from seasoned.tabular.building.tables import Listed
 
 __all__ = ["build", "main"]
 
@@ -155,8 +157,14 @@ def main(words: list[str] | None = None) -> None:
         help="the clock may run this many times longer, on a busy machine",
     )
     parser.add_argument("--hours", type=float, default=float("inf"), help="stop after so many")
+    parser.add_argument("--ship", type=Path, metavar="FILE", help="measure nothing: write what is there as experience")
     parser.add_argument("--pause-while", type=Path, help="a file whose lock makes the build wait")
     options = parser.parse_args(words)
+    if options.ship is not None:
+        found = ship(options.folder, options.ship)
+        tasks = {head.name for head in found.heads}
+        sys.stdout.write(f"{len(tasks)} tasks, {len(found)} studies, {len(found.scores)} scores in {options.ship}\n")
+        return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     build(
         options.folder,

@@ -1,0 +1,82 @@
+"""From a build's lines to the file that ships."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.errors import InvalidInput
+from seasoned.knowledge.experience import Experience
+from seasoned.knowledge.experience_file import write_file
+from seasoned.knowledge.past import Head, PastStudy, PastTrial
+from seasoned.tabular.building.lines import Lines
+from seasoned.tabular.pipeline import KIND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+__all__ = ["ship", "studies_of"]
+
+_LEAST: Final = 20  # complete configurations of a task; those that were given up have half as many
+_MOST_BYTES: Final = 5_000_000
+_DIGITS: Final = 7  # of a score, which the noise of two folds is far above
+
+
+def ship(folder: Path, out: Path) -> Experience:
+    """Write the experience of a build's folder to a file, and return it.
+
+    Raises:
+        InvalidInput: If there is none, or the file is above 5 MB.
+    """
+    experience = Experience.of_studies(studies_of(folder))
+    if not len(experience):
+        raise InvalidInput(f"{str(folder)!r} holds no task with {_LEAST} configurations; let the build go on.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_file(experience, out)
+    size = out.stat().st_size
+    if size > _MOST_BYTES:
+        raise InvalidInput(
+            f"{out.name} has {size / 1e6:.1f} MB, and {_MOST_BYTES / 1e6:g} is the most; leave tasks out."
+        )
+    return experience
+
+
+def studies_of(folder: Path) -> Iterator[PastStudy]:
+    """A study for each task and metric; tasks with few complete configurations are left out."""
+    lines = Lines(folder)
+    trials: dict[str, list[dict[str, Any]]] = {}
+    for line in lines.trials():
+        trials.setdefault(line["task"], []).append(line)
+    for name, about in sorted(lines.tasks().items()):
+        tried = trials.get(name, [])
+        if sum(line["state"] == "complete" for line in tried) >= _LEAST:
+            for metric in about["baselines"]:
+                yield _study(name, about, metric, tried)
+
+
+def _study(name: str, about: Mapping[str, Any], metric: str, tried: Sequence[Mapping[str, Any]]) -> PastStudy:
+    sizes = {key: about[key] for key in ("rows", "columns", "classes")}
+    head = Head(
+        name,
+        about["family"],
+        KIND,
+        int(tried[0]["version"]),
+        about["sort"],
+        metric,
+        about["baselines"][metric],
+        "shipped",
+        about={**sizes, "folds": 2},
+    )
+    features = {
+        key: float("nan") if value is None else float(f"{value:.6g}") for key, value in about["metafeatures"].items()
+    }
+    trials = [
+        PastTrial(
+            line["config"],
+            float(f"{line['losses'][metric]:.{_DIGITS}g}") if line["state"] == "complete" else None,
+            line["seconds"],
+            line["state"] != "complete",
+        )
+        for line in tried
+    ]
+    return PastStudy(head, features, trials)
