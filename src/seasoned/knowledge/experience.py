@@ -212,8 +212,8 @@ class Experience:
         for place, head in enumerate(self.heads):
             span = range(self.starts[place], self.starts[place + 1])
             trials = [self._trial(row, configs) for row in span]
-            features = {n: float(v) for n, v in zip(_NAMES, self.metafeatures[place], strict=True)}
-            found.append(PastStudy(head, features if np.isfinite(self.metafeatures[place]).any() else {}, trials))
+            features = {n: float(v) for n, v in zip(_NAMES, self.metafeatures[place], strict=True) if np.isfinite(v)}
+            found.append(PastStudy(head, features, trials))
         return found
 
     def _trial(self, row: int, configs: Mapping[int, Any]) -> PastTrial:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,7 +69,7 @@ class PastStudy:
 
     Attributes:
         head: What it was about.
-        metafeatures: Of its table (`metafeatures.describe`); empty where there was none.
+        metafeatures: Of its table (`metafeatures.describe`), as far as they are known.
         trials: What was tried.
     """
 
@@ -100,9 +101,10 @@ def row_of(study: PastStudy) -> tuple[PastRow, dict[int, str]]:
     head, trials = study.head, study.trials
     words = [textual(trial.config) for trial in trials]
     numbers = [digest(word) for word in words]
-    names = ",".join(study.metafeatures)
+    known = sorted((name, value) for name, value in study.metafeatures.items() if math.isfinite(value))
+    names = ",".join(name for name, _ in known)
     arrays = (
-        np.array(list(study.metafeatures.values()), dtype="<f8"),
+        np.array([value for _, value in known], dtype="<f8"),
         np.array(numbers, dtype="<i8"),
         np.array([np.nan if trial.score is None else trial.score for trial in trials], dtype="<f8"),
         np.array([np.nan if trial.seconds is None else trial.seconds for trial in trials], dtype="<f4"),

@@ -1,0 +1,192 @@
+"""Experience is a view: stores, files and objects hold the same, however they are taken apart and put together."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seasoned.errors import InvalidInput
+from seasoned.knowledge import (
+    Experience,
+    PastStudy,
+    PastTrial,
+    keeping,
+    merge,
+    quantile_start,
+    read_csv,
+    read_file,
+    write_file,
+)
+from seasoned.knowledge.metafeatures import METAFEATURES
+from seasoned.knowledge.past import Head
+from seasoned.knowledge.places import Places, add_experience, add_studies, own_store, places, read_places
+from seasoned.space import Float, Space
+
+NAMES = [feature.name for feature in METAFEATURES]
+SCORES = st.one_of(st.none(), st.floats(-1e6, 1e6))
+
+
+@st.composite
+def studies(draw):
+    trials = draw(
+        st.lists(
+            st.builds(
+                PastTrial,
+                st.fixed_dictionaries({"x": st.floats(0, 1), "kind": st.sampled_from(["a", "b"])}),
+                SCORES,
+                st.one_of(st.none(), st.floats(0, 1000, width=32)),
+                st.booleans(),
+            ),
+            min_size=1,
+            max_size=6,
+        )
+    )
+    head = Head(
+        draw(st.text(max_size=8)),
+        draw(st.sampled_from(["f", "g"])),
+        sort=draw(st.sampled_from(["binary", "regression"])),
+        metric="roc_auc",
+        baseline=draw(st.one_of(st.none(), st.floats(-5, 5))),
+        about={"rows": draw(st.integers(1, 9))},
+    )
+    features = draw(st.dictionaries(st.sampled_from(NAMES), st.floats(-10, 10), max_size=4))
+    return PastStudy(head, features, trials)
+
+
+def same(one, other):
+    """Whether two experiences hold the same studies, in whatever order."""
+    order = [other.keys.index(key) for key in one.keys]
+    other = other.chosen(order)
+    arrays = ("metafeatures", "starts", "configurations", "scores", "seconds", "failed")
+    equal = all(np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name != "failed") for name in arrays)
+    numbers = sorted(set(one.configurations.tolist()))
+    return one.id == other.id and one.heads == other.heads and equal and one.configs(numbers) == other.configs(numbers)
+
+
+@given(st.lists(studies(), max_size=5))
+def test_objects_files_and_stores_hold_the_same(tmp_path_factory, found):
+    folder = tmp_path_factory.mktemp("experience")
+    experience = Experience.of_studies(found)
+    assert same(experience, Experience.of_studies(experience.studies()))
+    write_file(experience, folder / "all.parquet")
+    assert same(experience, read_file(folder / "all.parquet"))
+    url = f"sqlite:///{folder / 'store.db'}"
+    assert add_experience(url, experience) == len(experience)
+    assert same(experience, Experience.read(url))
+
+
+@given(st.lists(studies(), max_size=4), st.lists(studies(), max_size=4))
+def test_merging_keeps_every_study_once(one, other):
+    left, right = Experience.of_studies(one), Experience.of_studies(other)
+    both = merge(left, right)
+    assert set(both.keys) == {*left.keys, *right.keys}
+    assert len(both) == len(set(both.keys))
+    assert same(merge(both, left), both)
+    assert merge(right, left).id == both.id
+    assert same(both.chosen(range(len(left))), left)
+
+
+@given(studies())
+def test_a_table_has_the_best_score_of_each_configuration(study):
+    experience = Experience.of_studies([study])
+    table = experience.table()
+    for column, number in enumerate(table.configurations):
+        scores = [score for n, score in zip(experience.configurations, experience.scores, strict=True) if n == number]
+        best = min((score for score in scores if not math.isnan(score)), default=math.nan)
+        assert table.scores[0, column] == best or (math.isnan(best) and math.isnan(table.scores[0, column]))
+
+
+def study(name="a", shift=0.0):
+    trials = [PastTrial({"x": x / 10}, (x / 10 - 0.3) ** 2 + shift) for x in range(10)]
+    return PastStudy(Head(name, name, "mine"), {}, trials)
+
+
+def test_a_study_without_trials_teaches_nothing():
+    with pytest.raises(InvalidInput, match="no trials"):
+        PastStudy(Head("a", "a"), {}, [])
+
+
+def test_what_a_key_tells_apart():
+    one = study()
+    renamed = PastStudy(Head("other", "a", "mine", created="later"), {}, one.trials)
+    assert len(Experience.of_studies([one, renamed])) == 1
+    assert len(Experience.of_studies([one, study("b"), study("a", 1.0)])) == 3
+
+
+def test_past_runs_of_a_space_start_a_search_of_it():
+    space = Space(x=Float(0, 1))
+    experience = Experience.of_studies([study("a"), study("b", 5.0)])
+    start = quantile_start(space, experience.evaluations(space))
+    assert abs(start.configurations[0]["x"] - 0.3) < 0.15
+    assert experience.evaluations(Space(y=Float(0, 1))) == []
+
+
+def test_metafeatures_of_another_version_are_aligned_by_name():
+    older = PastStudy(Head("a", "a"), {"log_rows": 3.0, "gone": 9.0}, [PastTrial({}, 1.0)])
+    found = Experience.of_studies([older, study()]).metafeatures
+    assert found[0, NAMES.index("log_rows")] == 3.0
+    assert np.isnan(found).sum() == found.size - 1
+
+
+def test_foreign_and_damaged_files_are_refused(tmp_path):
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 nothing")
+    with pytest.raises(InvalidInput, match="holds no experience"):
+        read_file(tmp_path / "x.parquet")
+    Experience.of_studies([study()]).tasks().to_parquet(tmp_path / "y.parquet")
+    with pytest.raises(InvalidInput, match="format None"):
+        read_file(tmp_path / "y.parquet")
+
+
+def test_a_csv_of_past_runs(tmp_path):
+    text = 'task,configuration,score,seconds\na,"{""x"": 1}",0.5,2.0\na,"{""x"": 2}",,3.0\nb,"{""x"": 1}",0.7,\n'
+    (tmp_path / "runs.csv").write_text(text)
+    found = read_csv(tmp_path / "runs.csv", maximise=True)
+    assert [head.name for head in found.heads] == ["a", "b"]
+    assert found.scores[0] == -0.5
+    assert found.failed.tolist() == [False, True, False]
+    assert list(found.configs(found.configurations).values()) == [{"x": 1}, {"x": 2}]
+    (tmp_path / "bad.csv").write_text("task,x\na,1\n")
+    with pytest.raises(InvalidInput, match="lacks the column 'score'"):
+        read_csv(tmp_path / "bad.csv")
+
+
+def test_places(tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path / 'team.db'}"
+    assert places(None) == Places(False, None)
+    assert places("shipped") == Places(True, None)
+    assert places(url) == Places(True, url)
+    assert places("default") == Places(False, None)  # as for all tests: SEASONED_EXPERIENCE=none
+    monkeypatch.setenv("SEASONED_EXPERIENCE", str(tmp_path / "own.db"))
+    assert places("default") == Places(True, f"sqlite:///{tmp_path / 'own.db'}")
+    monkeypatch.setenv("SEASONED_EXPERIENCE", "shipped")
+    assert places("default") == Places(True, None)
+    monkeypatch.delenv("SEASONED_EXPERIENCE")
+    assert own_store().endswith("experience.db")
+    with pytest.raises(InvalidInput, match="experience is 'mine'"):
+        places("mine")
+
+
+def test_a_damaged_store_is_passed_over_with_a_warning(tmp_path, caplog):
+    (tmp_path / "own.db").write_bytes(b"no database at all" * 100)
+    assert len(read_places(Places(False, f"sqlite:///{tmp_path / 'own.db'}"))) == 0
+    assert "is not used" in caplog.text
+
+
+def test_a_store_that_is_not_there_is_not_made_by_reading(tmp_path):
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    assert len(read_places(Places(False, url))) == 0
+    assert keeping.heads(url) == []
+    assert keeping.statistics(url).studies == 0
+    assert keeping.forget(url, everything=True) == 0
+    assert not (tmp_path / "own.db").exists()
+
+
+def test_forgetting_by_pattern(tmp_path):
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    add_studies(url, [study("blue"), study("black"), study("red")])
+    assert keeping.forget(url, ["bl*"]) == 2
+    assert [head.name for _, head in keeping.heads(url)] == ["red"]

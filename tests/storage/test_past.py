@@ -1,0 +1,71 @@
+"""Finished studies in one row each: what goes in comes out, once, and only what is asked for is removed."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from seasoned.errors import StorageError
+from seasoned.storage.past import PastRow, PastStore, digest
+
+
+def row(key, number=1):
+    return PastRow(key, "{}", "a,b", b"\0" * 16, number.to_bytes(8, "little"), b"\0" * 8, b"\0" * 4, b"\0")
+
+
+@pytest.fixture
+def store(tmp_path):
+    found = PastStore(f"sqlite:///{tmp_path / 'past.db'}")
+    yield found
+    found.close()
+
+
+def test_rows_come_back_as_they_were_the_newest_last(store):
+    rows = [row("one", 1), row("two", 2), row("three", 3)]
+    assert store.add(rows, {1: "{}", 2: "[]"}) == 3
+    assert store.read(10) == rows
+    assert store.read(2) == rows[1:]
+    assert store.texts([2, 1, 7]) == {1: "{}", 2: "[]"}
+    assert store.heads() == [("one", "{}"), ("two", "{}"), ("three", "{}")]
+
+
+def test_a_study_is_there_once(store):
+    assert store.add([row("one")], {1: "{}"}) == 1
+    assert store.add([row("one"), row("two")], {1: "{}"}) == 1
+    assert store.count() == 2
+
+
+def test_all_or_none(store):
+    with pytest.raises(StorageError):
+        store.add([row("one"), row(None)], {1: "{}"})
+    assert store.count() == 0
+    assert store.texts([1]) == {}
+
+
+def test_what_is_forgotten_is_gone_and_texts_with_the_last(store):
+    store.add([row("one"), row("two")], {1: "{}"})
+    assert store.delete(["one", "nobody"]) == 1
+    assert [found.key for found in store.read(10)] == ["two"]
+    assert store.texts([1]) == {1: "{}"}
+    store.delete(["two"])
+    assert store.texts([1]) == {}
+
+
+def test_more_texts_than_a_statement_binds(store):
+    many = {number: str(number) for number in range(2000)}
+    store.add([row("one")], many)
+    assert store.texts(list(many)) == many
+
+
+def test_a_newer_layout_is_refused(tmp_path):
+    PastStore(f"sqlite:///{tmp_path / 'past.db'}").close()
+    with sqlite3.connect(tmp_path / "past.db") as connection:
+        connection.execute("UPDATE seasoned_past_layout SET version = 99")
+    with pytest.raises(StorageError, match="upgrade seasoned"):
+        PastStore(f"sqlite:///{tmp_path / 'past.db'}")
+
+
+def test_a_digest_fits_the_database():
+    assert all(-(2**63) <= digest(str(number)) < 2**63 for number in range(1000))
+    assert len({digest(str(number)) for number in range(1000)}) == 1000
