@@ -1,0 +1,114 @@
+"""What bears on a new task: its twins first, everybody a little, one voice a family, and nothing that is not valid."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seasoned.knowledge import Experience, PastStudy, PastTrial
+from seasoned.knowledge.metafeatures import METAFEATURES
+from seasoned.knowledge.past import Head
+from seasoned.knowledge.portfolio import distances_by_rank
+from seasoned.knowledge.recall import Asking, Recalled, recall, relative
+
+NAMES = [feature.name for feature in METAFEATURES]
+SHARED = 12
+
+
+def task(number, *, family=None, metric="roc_auc", features=None, own=(), baseline=-0.5, sort="binary"):
+    rng = np.random.default_rng(number)
+    scores = -0.7 - 0.1 * rng.random(SHARED)
+    trials = [PastTrial({"x": x}, float(score), 1.0, False) for x, score in enumerate(scores)]
+    trials += [PastTrial({"x": x}, score) for x, score in own]
+    values = rng.normal(size=len(NAMES)) if features is None else features
+    head = Head(f"t{number}", family or f"f{number}", sort=sort, metric=metric, baseline=baseline)
+    return PastStudy(head, dict(zip(NAMES, values.tolist(), strict=True)), trials)
+
+
+def asking(features=None, metric="roc_auc"):
+    values = np.random.default_rng(99).normal(size=len(NAMES)) if features is None else features
+    return Asking("pipeline", "binary", metric, "roc_auc", values)
+
+
+def as_it_is(config, version):
+    return dict(config)
+
+
+def test_a_twin_counts_most_and_brings_its_own_best():
+    features = np.random.default_rng(99).normal(size=len(NAMES))
+    past = [task(number) for number in range(40)]
+    past.append(task(50, features=features + 1e-3, own=[(1000, -0.99), (1001, -0.1)]))
+    found = recall(Experience.of_studies(past), asking(features), as_it_is)
+    assert found.names[int(np.argmax(found.weights))] == "t50"
+    assert found.weights.max() > 0.25
+    assert {"x": 1000} in found.configs
+    assert {"x": 1001} not in found.configs
+    assert found.weights.min() > 0.2 / 41  # nobody is left out
+    assert found.weights.sum() == pytest.approx(1.0)
+
+
+def test_without_a_twin_all_count_much_alike():
+    found = recall(Experience.of_studies([task(number) for number in range(40)]), asking(), as_it_is)
+    assert found.weights.max() < 4 / 40
+
+
+def test_a_family_counts_once():
+    past = [task(number) for number in range(20)]
+    many = past + [task(number, family="big") for number in range(100, 160)]
+    found = recall(Experience.of_studies(many), asking(), as_it_is)
+    big = sum(w for w, name in zip(found.weights, found.names, strict=True) if int(name[1:]) >= 100)
+    assert big < 0.15
+
+
+def test_only_tasks_of_the_sort_and_the_metric_or_else_the_usual_one():
+    past = [task(number) for number in range(5)] + [task(9, sort="regression"), task(8, metric="accuracy")]
+    experience = Experience.of_studies(past)
+    assert recall(experience, asking(metric="f1"), as_it_is).about["metric"] == "roc_auc"
+    assert len(recall(experience, asking(), as_it_is).names) == 5
+    assert recall(experience, asking()._replace(sort="multiclass"), as_it_is) is None
+    assert recall(experience, asking()._replace(kind="other"), as_it_is) is None
+
+
+def test_what_is_not_valid_any_more_is_left_out():
+    past = Experience.of_studies([task(number) for number in range(5)])
+    found = recall(past, asking(), lambda config, version: None if config["x"] % 2 else {"x": -config["x"]})
+    assert sorted(config["x"] for config in found.configs) == [-10, -8, -6, -4, -2, 0]
+    assert recall(past, asking(), lambda config, version: None) is None
+
+
+def test_a_strangers_configuration_does_no_harm():
+    def adapt(config, version):
+        return {"x": config["y"]} if config["x"] == 3 else dict(config)
+
+    past = Experience.of_studies([task(number) for number in range(5)])
+    with pytest.raises(KeyError):
+        adapt({"x": 3}, 1)
+    found = recall(past, asking(), lambda config, version: None if config["x"] == 3 else adapt(config, version))
+    assert len(found.configs) == SHARED - 1
+
+
+def test_it_can_be_written_down(tmp_path):
+    found = recall(Experience.of_studies([task(number) for number in range(5)]), asking(), as_it_is)
+    found.save(tmp_path / "recalled.npz")
+    again = Recalled.load(tmp_path / "recalled.npz")
+    assert again.configs == found.configs
+    assert again.names == found.names
+    assert dict(again.about) == dict(found.about)
+    for name in ("scores", "seconds", "failed", "weights", "metafeatures"):
+        assert np.array_equal(getattr(again, name), getattr(found, name), equal_nan=name != "failed")
+
+
+def test_relative_scores_meet_at_the_baseline():
+    assert relative(np.array([-0.5, -1.0]), -0.5).tolist() == [0.0, -1.0]
+    assert relative(3.0, 0.0) == 3.0
+
+
+def test_distances_by_rank_are_those_of_the_definition():
+    rng = np.random.default_rng(0)
+    past, new = rng.integers(0, 5, size=(30, 4)).astype(float), rng.integers(0, 5, size=4).astype(float)
+    past[3, 1] = np.nan
+    new[2] = np.nan
+    below = (past[None] < past[:, None]).mean(axis=1) + 0.5 * (past[None] == past[:, None]).mean(axis=1)
+    own = (past < new).mean(axis=0) + 0.5 * (past == new).mean(axis=0)
+    ranks, rank = np.where(np.isnan(past), 0.5, below), np.where(np.isnan(new), 0.5, own)
+    assert distances_by_rank(past, new) == pytest.approx(np.linalg.norm(ranks - rank, axis=1))

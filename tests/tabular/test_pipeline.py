@@ -1,0 +1,65 @@
+"""Configurations as they are kept: the same text for the same thing, and valid in later spaces where they can be."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from seasoned.space import Choice, Float, Space
+from seasoned.tabular import pipeline
+from seasoned.tabular.models.registry import MODELS, choose, joint_space
+from seasoned.tabular.pipeline import current, textual
+
+TASKS = ("binary", "multiclass", "regression")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_configuration_of_today_is_valid_today(task):
+    space = joint_space(list(MODELS.values()), task, ["arithmetic", "bins"])
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        config = space.sample(rng)
+        assert current(config, pipeline.VERSION, space) == config
+        assert textual(config) == textual(current(config, pipeline.VERSION, space))
+
+
+def test_one_from_before_there_were_features_makes_none():
+    plain = {"model": {"linear": {"penalty": 2.0}}}
+    space = joint_space(choose(["linear", "tree"]), "binary", ["arithmetic"])
+    found = current(plain, 1, space)
+    assert found == {"model": {"linear": {"penalty": 2.0, "features": {"none": {}}}}}
+    assert textual(found) == textual(plain)
+    assert current(found, 1, joint_space(choose(["linear"]), "binary")) == plain
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model": {"unknown": {}}},
+        {"model": {"linear": {"penalty": -1.0}}},
+        {"model": {"linear": {"penalty": 1.0, "made_up": 3}}},
+        {"model": {"linear": {}, "tree": {}}},
+        {"model": 3},
+        {"other": {}},
+        {},
+    ],
+)
+def test_what_is_not_valid_does_not_count(config):
+    assert current(config, 1, joint_space(choose(["linear", "tree"]), "binary")) is None
+
+
+def test_a_family_that_changed_its_meaning_begins_anew(monkeypatch):
+    monkeypatch.setattr(pipeline, "CHANGED", {2: frozenset({"linear"})})
+    space = Space(model=Choice(linear=Space(penalty=Float(0.1, 10)), other=Space(penalty=Float(0.1, 10))))
+    assert current({"model": {"linear": {"penalty": 1.0}}}, 1, space) is None
+    assert current({"model": {"linear": {"penalty": 1.0}}}, 2, space) is not None
+    assert current({"model": {"other": {"penalty": 1.0}}}, 1, space) is not None
+
+
+def test_a_changed_space_is_noticed():
+    """A renamed or narrowed setting makes shipped experience invalid: see `pipeline.VERSION` before changing these."""
+    names = {f"{task}.{name}": sorted(model.space(task).parameters) for task in TASKS for name, model in MODELS.items()}
+    digest = hashlib.blake2b(repr(sorted(names.items())).encode(), digest_size=8).hexdigest()
+    assert digest == "d7a68db5da7a37e1"
