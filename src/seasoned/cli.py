@@ -18,6 +18,7 @@ import typer
 from seasoned import tabular
 from seasoned.errors import InvalidInput, MissingExtra, SeasonedError
 from seasoned.report import report as write_report
+from seasoned.tabular.declared import Declared
 from seasoned.tabular.demo import SOURCE, TASK, run_demo
 from seasoned.tabular.few_shot_files import predict_unlabelled
 from seasoned.tabular.output import prediction_table, write_table
@@ -84,6 +85,21 @@ def _sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {text} (seasoned --debug shows where)"
 
 
+_MetricName = Annotated[str | None, typer.Option(help="What to optimise: roc_auc, log_loss, f1, rmse, mae, r2 ...")]
+_Positive = Annotated[str | None, typer.Option(help="The class of two that f1, precision, recall ... are about.")]
+_Models = Annotated[str | None, typer.Option(help="Families to try, such as linear,lightgbm; all by default.")]
+_Features = Annotated[
+    str | None, typer.Option(help="Steps that may make or leave out columns, such as groups,encoding, or all.")
+]
+_Weights = Annotated[str | None, typer.Option(help="Column that tells how much each row counts.")]
+_Groups = Annotated[str | None, typer.Option(help="Column that tells which rows belong together, such as a customer.")]
+_Seed = Annotated[int | None, typer.Option("--random-state", "--seed", help="A number for the same result again.")]
+_Validation = Annotated[
+    str | None,
+    typer.Option(help="How models are judged: a number of folds, the column that tells the time, or a file of rows."),
+]
+
+
 @app.command()
 @_reported
 def fit(
@@ -94,24 +110,20 @@ def fit(
     task: Annotated[
         Literal["auto", "classification", "regression"], typer.Option(help="What the target asks for.")
     ] = "auto",
-    metric: Annotated[
-        str | None, typer.Option(help="What to optimise: roc_auc, log_loss, f1, rmse, mae, r2 ...")
-    ] = None,
-    positive: Annotated[
-        str | None, typer.Option(help="The class of two that f1, precision, recall ... are about.")
-    ] = None,
+    metric: _MetricName = None,
+    positive: _Positive = None,
     time_limit: Annotated[float, typer.Option(help="Seconds that the fit may take.")] = 300,
     trials: Annotated[int | None, typer.Option(help="Number of configurations to try.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trials at the same time; one a core by default.")] = None,
     memory_limit: Annotated[str | None, typer.Option(help="For all processes together, such as 8GB.")] = None,
-    models: Annotated[
-        str | None, typer.Option(help="Families to try, such as linear,lightgbm; all by default.")
-    ] = None,
+    models: _Models = None,
+    features: _Features = None,
+    weights: _Weights = None,
+    groups: _Groups = None,
+    validation: _Validation = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validation folds; by rows and time by default.")] = None,
     ensemble: Annotated[int, typer.Option(help="Most models that predict together; 1 for the best alone.")] = 10,
-    random_state: Annotated[
-        int | None, typer.Option("--random-state", "--seed", help="A number for the same result again.")
-    ] = None,
+    random_state: _Seed = None,
     out: Annotated[Path, typer.Option(help="Where to save the model.")] = Path("model.seasoned"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same command.")] = False,
     holdout: Annotated[float, typer.Option(help="Share of rows kept aside to score the model at the end.")] = 0.0,
@@ -120,32 +132,41 @@ def fit(
     """Fit a model to a table and save it."""
     frame = _table_to_fit(table, target, out, report)
     kind = tabular.infer_task(frame[target]) if task == "auto" else task
-    train, test = _split(frame, target, kind, holdout, random_state)
+    said = Declared(target, weights, groups, validation)
+    said.check(frame)
+    train, test = said.split(frame, holdout, random_state or 0, classes=kind == "classification")
+    train, validated = said.validated(train)
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
-    settings = tabular.SearchSettings(models=_names(models), folds=folds, ensemble=ensemble)
+    steps: Any = features if features == "all" else _names(features)
+    settings = tabular.SearchSettings(models=_names(models), folds=folds, ensemble=ensemble, features=steps)
     model = make(
         _metric(metric, positive),
         time_limit=time_limit,
         trials=trials,
         memory_limit=memory_limit,
         workers=workers,
+        validation=validated,
         search=settings,
         random_state=random_state,
     )
-    model.fit(train.drop(columns=target), train[target], resume=resume)
+    model.fit(said.features(train), train[target], **said.roles(train), resume=resume)
     model.save(out)
     _show_leaderboard(model)
     if len(test):
-        score = model.fitted_.metric.score(-model.score(test.drop(columns=target), test[target]))
-        typer.echo(f"{model.fitted_.metric.name} on {len(test)} held-out rows: {score:.5g}")
+        _show_score(model, said, test)
     typer.echo(f"{kind} model saved to {out}")
     if report is not None:
-        rows = test if len(test) else train
-        written = write_report(model, report, rows.drop(columns=target), rows[target], unseen=len(test) > 0)
-        typer.echo(f"report written to {written}")
+        _write_report(model, report, said, train, test)
     if model.stopped_by_ is not None:
         typer.echo(f"stopped by {model.stopped_by_}; the same command with --resume goes on.", err=True)
         raise typer.Exit(_STOPPED[model.stopped_by_])
+
+
+def _write_report(model: Any, path: Path, said: Declared, train: pd.DataFrame, test: pd.DataFrame) -> None:
+    """About the rows held out; where there are none, what the columns tell is measured on those of the fit."""
+    rows = test if len(test) else train
+    written = write_report(model, path, said.features(rows), rows[said.target], unseen=len(test) > 0)
+    typer.echo(f"report written to {written}")
 
 
 def _table_to_fit(table: Path, target: str, *outputs: Path | None) -> pd.DataFrame:
@@ -161,8 +182,8 @@ def _table_to_fit(table: Path, target: str, *outputs: Path | None) -> pd.DataFra
     return frame.dropna(subset=[target]) if frame[target].notna().any() else frame
 
 
-def _names(models: str | None) -> list[str] | None:
-    return None if models is None else [name for word in models.split(",") if (name := word.strip())]
+def _names(words: str | None) -> list[str] | None:
+    return None if words is None else [name for word in words.split(",") if (name := word.strip())]
 
 
 def _metric(metric: str | None, positive: str | None) -> Any:
@@ -171,21 +192,6 @@ def _metric(metric: str | None, positive: str | None) -> Any:
     if metric is None:
         raise InvalidInput(f"--positive {positive} is for a metric such as f1; give --metric, too.")
     return tabular.Metric(metric, positive=positive)
-
-
-def _split(
-    frame: pd.DataFrame, target: str, kind: str, holdout: float, random_state: int | None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    if not 0 <= holdout < 1:
-        raise InvalidInput(f"holdout is {holdout}; it is a share of the rows, from 0 up to but not including 1.")
-    if holdout == 0:
-        return frame, frame.iloc[:0]
-    from sklearn.model_selection import train_test_split
-
-    rare = frame[target].value_counts().min() < 2
-    strata = None if kind == "regression" or rare else frame[target]
-    train, test = train_test_split(frame, test_size=holdout, random_state=random_state or 0, stratify=strata)
-    return train, test
 
 
 @app.command()
@@ -432,6 +438,12 @@ def _show_leaderboard(model: Any) -> None:
     failed = model.failures()
     if len(failed):
         typer.echo(f"{len(failed)} trial(s) failed; the first: {failed['model'].iloc[0]}: {failed['error'].iloc[0]}")
+
+
+def _show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:
+    metric = model.fitted_.metric
+    score = metric.score(-model.score(said.features(test), test[said.target], said.weights_of(test)))
+    typer.echo(f"{metric.name} on {len(test)} held-out rows: {score:.5g}")
 
 
 def _show_scores(scores: dict[str, float], rows: int) -> None:

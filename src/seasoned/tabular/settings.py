@@ -27,7 +27,7 @@ class SearchSettings:
         folds: Number of cross-validation folds; by rows and time limit if None. `validation=` of the estimator wins.
         features: Names of steps that may make further columns, from `arithmetic`, `groups`, `frequency`, `encoding`,
             `cycles`, `bins`, `text_statistics` and `text_words`, and of those that may leave columns out, `redundant`
-            and `uninformative`; families are then tried without and with them. None by default.
+            and `uninformative`; or "all". Families are then tried without and with them. None by default.
         ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
 
     Example:

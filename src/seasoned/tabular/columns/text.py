@@ -70,8 +70,7 @@ class TextColumn:
         codes; features are made from them.
         """
         place = {word: float(code) for code, word in enumerate(islice(self.counts, _MOST_LEVELS))}
-        found: NDArray[np.float64] = column.astype("str").map(place).to_numpy(dtype=np.float64)
-        return found
+        return np.asarray(column.astype("str").map(place), dtype=np.float64)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that rebuilds the column, the encoder excepted."""

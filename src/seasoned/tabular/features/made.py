@@ -61,14 +61,16 @@ _FIRST: Final = 2  # families that are tried with features among the first confi
 
 
 def choose_steps(names: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of steps, checked, in the order of `STEPS` and `SELECTIONS`; none by default.
+    """Names of steps, checked, in the order of `STEPS` and `SELECTIONS`; "all" for all of them, none by default.
 
     Raises:
         InvalidInput: If one is unknown.
     """
-    if isinstance(names, str):
-        raise InvalidInput(f"features is {names!r}; pass a list of names, such as [{names!r}].")
     known = (*STEPS, *SELECTIONS)
+    if names == "all":
+        return known
+    if isinstance(names, str):
+        raise InvalidInput(f"features is {names!r}; pass a list of names, such as [{names!r}], or 'all'.")
     unknown = [name for name in names or () if name not in known]
     if unknown:
         raise InvalidInput(f"there is no feature step {unknown[0]!r}; choose from {', '.join(known)}.")

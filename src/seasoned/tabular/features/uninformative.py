@@ -59,4 +59,5 @@ def _importances(
     seen = np.hstack([matrix, copies]).astype(np.float32)
     seeds = rng.integers(2**31 - 1, size=_TREES + matrix.shape[1] // 20)
     trees = [ExtraTreeRegressor(max_features="sqrt", min_samples_leaf=5, random_state=int(seed)) for seed in seeds]
-    return np.mean([tree.fit(seen, aims, weight).feature_importances_ for tree in trees], axis=0)
+    found: NDArray[np.float64] = np.mean([tree.fit(seen, aims, weight).feature_importances_ for tree in trees], axis=0)
+    return found

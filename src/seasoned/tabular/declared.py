@@ -1,0 +1,139 @@
+"""A table from a file: which of its columns have a role, which rows are held out, and how the rest is validated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.tables import read_table
+from seasoned.tabular.time_folds import read_times
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Declared"]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the options of a command say about a table.
+
+    Attributes:
+        target: The column to predict.
+        weights: The column that tells how much each row counts; None if all count the same.
+        groups: The column that tells which rows belong together; None if none do.
+        validation: The name of the column that tells the time; or else a number of folds; or else a file of rows to
+            validate on. None for the default.
+    """
+
+    target: str
+    weights: str | None = None
+    groups: str | None = None
+    validation: str | None = None
+
+    def check(self, frame: pd.DataFrame) -> None:
+        """Refuse what is not there.
+
+        Raises:
+            InvalidInput: If a column is not in the table, or has two roles.
+        """
+        roles = {"--target": self.target, "--weights": self.weights, "--groups": self.groups}
+        given = {option: column for option, column in roles.items() if column is not None}
+        for option, column in given.items():
+            if column not in frame.columns:
+                raise InvalidInput(
+                    f"{option} is {column!r}, and there is no such column; the columns are "
+                    f"{', '.join(map(str, frame.columns))}."
+                )
+        twice = next((column for column in given.values() if list(given.values()).count(column) > 1), None)
+        if twice is not None:
+            raise InvalidInput(f"the column {twice!r} is given two roles; a column has one.")
+        what = self.validation
+        if what is not None and not what.isdigit() and what not in frame.columns and not Path(what).is_file():
+            raise InvalidInput(
+                f"--validation is {what!r}, which is no number of folds, no column that tells the time, and no file of "
+                "rows to validate on."
+            )
+
+    def features(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The columns to learn from: all but the target, weights and groups; what is not there does not matter."""
+        roles = [column for column in (self.target, self.weights, self.groups) if column is not None]
+        return frame.drop(columns=roles, errors="ignore")
+
+    def roles(self, frame: pd.DataFrame) -> dict[str, Any]:
+        """The arguments `sample_weight` and `groups` of `fit`, as far as they were given."""
+        given = {"sample_weight": self.weights, "groups": self.groups}
+        return {name: frame[column] for name, column in given.items() if column is not None}
+
+    def weights_of(self, frame: pd.DataFrame) -> Any:
+        """The column of weights, or None."""
+        return None if self.weights is None else frame[self.weights]
+
+    def validated(self, train: pd.DataFrame) -> tuple[pd.DataFrame, Any]:
+        """The rows to fit, those of a validation file among them, and the argument `validation` of the estimator.
+
+        Raises:
+            InvalidInput: If the file of rows to validate on is no table, or lacks a column.
+        """
+        what = self.validation
+        if what is None or what in train.columns:
+            return train, what
+        if what.isdigit():
+            return train, int(what)
+        import pandas as pd
+
+        more = read_table(what)
+        missing = [str(column) for column in train.columns if column not in more.columns]
+        if missing:
+            raise InvalidInput(f"{Path(what).name!r} lacks the column(s) {', '.join(map(repr, missing))} of the table.")
+        more = more[more[self.target].notna()]
+        together = pd.concat([train, more[train.columns]], ignore_index=True)
+        return together, [(np.arange(len(train)), np.arange(len(train), len(together)))]
+
+    def split(
+        self, frame: pd.DataFrame, share: float, seed: int, *, classes: bool
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Rows to learn from and rows held out, as validation is asked to do it: whole groups, or the latest rows.
+
+        Args:
+            frame: All rows.
+            share: Of the rows that are held out; from 0 up to but not including 1.
+            seed: Of the draw.
+            classes: Whether the target holds classes, which are then held out in proportion where that is possible.
+
+        Raises:
+            InvalidInput: If the share is out of range, or leaves nothing on one side.
+        """
+        if not 0 <= share < 1:
+            raise InvalidInput(f"holdout is {share}; it is a share of the rows, from 0 up to but not including 1.")
+        if share == 0:
+            return frame, frame.iloc[:0]
+        train, test = self._rows(frame, share, seed, classes)
+        if not len(train) or not len(test):
+            raise InvalidInput(f"a holdout of {share:g} leaves no rows on one side; choose another share.")
+        return frame.iloc[train], frame.iloc[test]
+
+    def _rows(self, frame: pd.DataFrame, share: float, seed: int, classes: bool) -> tuple[Any, Any]:
+        from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+        rows = np.arange(len(frame))
+        if self.validation in frame.columns:
+            times = read_times(frame, str(self.validation))
+            first = min(round((1 - share) * len(times)), len(times) - 1)
+            late = times >= np.sort(times)[first]  # rows of the same time stay together
+            return rows[~late], rows[late]
+        if self.groups is not None:
+            shuffled = GroupShuffleSplit(1, test_size=share, random_state=seed)
+            try:
+                train, test = next(shuffled.split(frame, groups=frame[self.groups]))
+            except ValueError as error:
+                raise InvalidInput(f"a holdout of {share:g} cannot be made of whole groups: {error}") from error
+            return train, test
+        rare = frame[self.target].value_counts().min() < 2
+        strata = frame[self.target] if classes and not rare else None
+        train, test = train_test_split(rows, test_size=share, random_state=seed, stratify=strata)
+        return train, test

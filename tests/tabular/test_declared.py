@@ -1,0 +1,146 @@
+"""`seasoned fit` with weights, groups, validation and features."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from in_process import stay_in_process
+from typer.testing import CliRunner
+
+from seasoned import load
+from seasoned.cli import app
+from seasoned.tabular.declared import Declared
+from seasoned.tabular.features.made import SELECTIONS, STEPS
+
+ROWS = 120
+
+
+@pytest.fixture(autouse=True)
+def table(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    stay_in_process(monkeypatch)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "x": rng.normal(size=ROWS),
+            "z": rng.normal(size=ROWS),
+            "day": pd.date_range("2024-01-01", periods=ROWS).astype(str),
+            "customer": [f"c{place // 6}" for place in range(ROWS)],
+            "weight": np.where(np.arange(ROWS) % 4 == 3, 100.0, 1.0),
+        }
+    )
+    frame["target"] = np.where(frame["weight"] == 100, -1, 1) * 3.0 * frame["x"] + 0.1 * rng.normal(size=ROWS)
+    frame.to_csv("train.csv", index=False)
+    return frame
+
+
+def call(*words, code=0):
+    quick = ("--target", "target", "--models", "linear", "--trials", 1, "--seed", 0)
+    result = CliRunner().invoke(app, [str(word) for word in ("fit", "train.csv", *quick, *words)])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def fit(*words, code=0):
+    result = call(*words, code=code)
+    return result.stderr if code else load("model.seasoned").fitted_
+
+
+def columns(fitted):
+    return [column.name for column in fitted.plan.schema.columns]
+
+
+def test_weights(table):
+    plain, heavy = fit("--metric", "mae"), fit("--metric", "mae", "--weights", "weight")
+    assert "weight" in columns(plain)
+    assert columns(heavy) == ["x", "z", "day", "customer"]
+    heaviest = table[table["weight"] == 100]
+    error = [np.abs(model.predict(heaviest) - heaviest["target"]).mean() for model in (plain, heavy)]
+    assert error[1] < 0.5 * error[0]
+
+
+def test_held_out_rows_are_weighed_as_well():
+    shown = call("--metric", "mae", "--weights", "weight", "--holdout", 0.25, "--report", "r.html").output
+    frame = pd.read_csv("train.csv")
+    model = load("model.seasoned")
+    told = float(shown.split("mae on 30 held-out rows: ")[1].split()[0])
+    said = Declared("target", weights="weight")
+    _, test = said.split(frame, 0.25, 0, classes=False)
+    errors = np.abs(model.predict(test) - test["target"])
+    assert told == pytest.approx(np.average(errors, weights=test["weight"]), rel=1e-4)
+    assert told != pytest.approx(errors.mean(), rel=0.01)
+
+
+def test_groups(table):
+    fitted = fit("--groups", "customer", "--folds", 4)
+    assert "customer" not in columns(fitted)
+    assert len(fitted.validated.truth) == ROWS
+    assert "with 20 groups it must be from 2 to 20" in fit("--groups", "customer", "--validation", 50, code=2)
+
+
+def test_number_of_folds():
+    assert "validation is 1" in fit("--validation", 1, code=2)
+    assert len(fit("--validation", 3).validated.truth) == ROWS
+
+
+def test_time():
+    fitted = fit("--validation", "day")
+    assert "day" in columns(fitted)
+    assert len(fitted.validated.truth) == 100, "the first sixth is only learned from"
+
+
+def test_a_file_of_rows_to_validate_on(table):
+    more = table.head(50).assign(extra=1, target=table["target"].head(50).where(table.index[:50] > 4))
+    more.to_csv("more.csv", index=False)
+    fitted = fit("--validation", "more.csv")
+    assert len(fitted.validated.truth) == 45, "five have no target"
+    assert fitted.rows == ROWS + 45, "the last fit is on all rows"
+    more.drop(columns=["x", "z"]).to_csv("less.csv", index=False)
+    assert "'less.csv' lacks the column(s) 'x', 'z'" in fit("--validation", "less.csv", code=2)
+
+
+def test_features():
+    names = {name for name in (*STEPS, *SELECTIONS) if not name.startswith("text_")}
+
+    def asked(fitted):
+        (trial,) = [trial for trial in fitted.trials if "made" in trial["config"]["features"]]
+        return set(trial["config"]["features"]["made"]) - {"columns"}
+
+    assert asked(fit("--features", "all", "--trials", 2)) == names
+    assert asked(fit("--features", "arithmetic, redundant", "--trials", 2)) == {"arithmetic", "redundant"}
+    assert "there is no feature step 'oracle'" in fit("--features", "oracle", code=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--weights", "mass"], "--weights is 'mass', and there is no such column; the columns are x, z, day"),
+        (["--groups", "mass"], "--groups is 'mass'"),
+        (["--groups", "weight", "--weights", "weight"], "'weight' is given two roles"),
+        (["--weights", "target"], "'target' is given two roles"),
+        (["--weights", "day"], "which is no number"),
+        (["--validation", "none.csv"], "no number of folds, no column that tells the time, and no file"),
+        (["--validation", "customer"], "a column of text that are no dates"),
+        (["--groups", "customer", "--holdout", "0.999"], "whole groups"),
+    ],
+)
+def test_what_is_not_there_is_one_line_and_code_2(words, sentence):
+    error = fit(*words, code=2)
+    assert error.count("\n") == 1
+    assert sentence in error
+
+
+def test_held_out_rows_are_the_latest_or_whole_groups(table):
+    train, test = Declared("target", validation="day").split(
+        table.sample(frac=1, random_state=0), 0.25, 0, classes=False
+    )
+    assert len(test) == 30
+    assert train["day"].max() < test["day"].min()
+    train, test = Declared("target", groups="customer").split(table, 0.25, 0, classes=False)
+    assert len(test) == 30
+    assert not set(train["customer"]) & set(test["customer"])
+    classes = table.assign(target=np.arange(ROWS) % 3 == 0)
+    _, test = Declared("target").split(classes, 0.25, 0, classes=True)
+    assert test["target"].sum() == 10
