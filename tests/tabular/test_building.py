@@ -1,0 +1,145 @@
+"""How shipped experience is made: targets by rules, configurations once and for all, and builds that can be stopped."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seasoned.knowledge import read_file
+from seasoned.tabular.building.configurations import choose_configurations, read_or_choose
+from seasoned.tabular.building.evaluate import Rules
+from seasoned.tabular.building.generated import KINDS, generate
+from seasoned.tabular.building.lines import Lines
+from seasoned.tabular.building.run import build
+from seasoned.tabular.building.ship import ship, studies_of
+from seasoned.tabular.building.tables import Listed, excluded, listed, tasks_of
+from seasoned.tabular.building.targets import ask, cleaned
+from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
+from seasoned.tabular.pipeline import current, textual
+
+RNG = np.random.default_rng(0)
+
+
+def frame(rows=300, **columns):
+    base = {"a": RNG.normal(size=rows), "b": RNG.integers(0, 40, rows), "c": RNG.choice(["x", "y", "z"], rows)}
+    return pd.DataFrame({**base, **columns})
+
+
+def test_what_counts_or_names_rows_goes():
+    rows = 300
+    found = cleaned(
+        frame(
+            rownames=np.arange(rows),
+            number=RNG.permutation(rows) * 7,
+            person_id=RNG.integers(0, 50, rows),
+            name=[f"n{row}" for row in range(rows)],
+            same=1,
+            empty=[1.0] + [np.nan] * (rows - 1),
+            when=pd.Timestamp("2020-01-01"),
+            lists=[[1]] * rows,
+        )
+    )
+    assert list(found.columns) == ["a", "b", "c"]
+
+
+def test_targets_follow_the_rules():
+    found = {task.sort: task for task in ask(frame())}
+    assert found["classification"].target.name == "c"
+    assert found["regression"].target.name == "a"
+    assert list(found["regression"].features.columns) == ["b", "c"]
+    named = {
+        task.sort: task.target.name for task in ask(frame(wage=RNG.normal(size=300), status=RNG.choice([0, 1], 300)))
+    }
+    assert named == {"classification": "status", "regression": "wage"}
+
+
+def test_rare_classes_and_few_rows_are_no_task():
+    assert ask(frame(rows=100)) == []
+    odd = frame().drop(columns=["b", "c"]).assign(c=["x"] * 295 + ["y"] * 5, d=RNG.normal(size=300))
+    assert [task.sort for task in ask(odd)] == ["regression"]
+
+
+def test_the_target_in_other_words_is_no_feature():
+    table = frame(wage=np.exp(RNG.normal(size=300)))
+    table["lwage"] = np.log(table["wage"])
+    table["code"] = table["c"].map({"x": 3, "y": 1, "z": 2})
+    found = {task.sort: task for task in ask(table)}
+    assert found["regression"].target.name == "wage"
+    assert "lwage" not in found["regression"].features
+    assert found["classification"].target.name == "c"
+    assert "code" not in found["classification"].features
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_generated_tables_are_tasks(number):
+    table = generate(number)
+    pd.testing.assert_frame_equal(table, generate(number))
+    kind = KINDS[number % 5]
+    (task,) = tasks_of(Listed(f"generated:{kind}-{number}", "g", lambda: table, "target"))
+    assert task.sort == ("classification" if number % 2 else "regression")
+
+
+def test_patterns_leave_tables_out(tmp_path):
+    (tmp_path / "twins.json").write_text(json.dumps({"x": ["generated:tree-*"], "y": ["scikit-learn:iris"]}))
+    every, some = listed(), listed(excluded([tmp_path / "twins.json"], ["generated:linear-0"]))
+    gone = {table.name for table in every} - {table.name for table in some}
+    assert {"scikit-learn:iris", "generated:linear-0", "generated:tree-2"} <= gone
+    assert all(name.startswith(("generated:tree", "generated:linear-0", "scikit-learn:iris")) for name in gone)
+    assert [table.name for table in every] == [table.name for table in listed()]
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_configurations_are_valid_different_and_begin_with_the_defaults(task):
+    chosen = choose_configurations(task)
+    families = [model for name, model in MODELS.items() if name not in NAMED_ONLY]
+    space = joint_space(families, task)
+    assert len({textual(config) for config in chosen}) == len(chosen) == 64
+    assert all(current(config, 1, space) == config for config in chosen)
+    assert [config["model"] for config in chosen[: len(families)]] == [
+        {model.name: dict(model.space(task).default)} for model in families
+    ]
+    assert choose_configurations(task, 20) == chosen[:20]
+
+
+def test_configurations_stay_what_they_were(tmp_path):
+    first = read_or_choose(tmp_path / "c.json", 12)
+    assert read_or_choose(tmp_path / "c.json", 64) == first
+
+
+def test_a_torn_line_is_passed_over_and_the_next_is_whole(tmp_path):
+    lines = Lines(tmp_path)
+    lines.add_trial({"task": "a", "config": {}})
+    with (tmp_path / "trials.jsonl").open("a") as file:
+        file.write('{"task": "b", "con')
+    lines.add_trial({"task": "c", "config": {}})
+    assert [line["task"] for line in lines.trials()] == ["a", "c"]
+
+
+def test_a_build_goes_on_where_it_stopped_and_ships(tmp_path):
+    names = ["generated:linear-0", "generated:tree-7"]
+    rules = Rules(rows=120, seconds=20)
+    build(tmp_path, configurations=3, only=names, rules=rules)
+    first = (tmp_path / "trials.jsonl").read_text()
+    assert first.count("\n") == 6
+    build(tmp_path, configurations=3, only=names, rules=rules)
+    assert (tmp_path / "trials.jsonl").read_text() == first
+    build(tmp_path, configurations=4, only=names[:1], rules=rules)
+    lines = list(Lines(tmp_path).trials())
+    assert len(lines) == 7
+    assert {line["state"] for line in lines} == {"complete"}
+    linear = next(line for line in lines if line["task"] == "generated:linear-0#target")
+    assert set(linear["losses"]) == {"rmse", "mae"}
+    about = Lines(tmp_path).tasks()["generated:tree-7#target"]
+    assert about["rows"] <= 120
+    assert about["sort"] in {"binary", "multiclass"}
+    assert list(studies_of(tmp_path)) == []  # too few configurations yet
+    for number in range(20):
+        Lines(tmp_path).add_trial({**linear, "config": {"model": {"linear": {"penalty": 1.0 + number}}}})
+    ship(tmp_path, tmp_path / "out" / "experience.parquet")
+    found = read_file(tmp_path / "out" / "experience.parquet")
+    assert [head.metric for head in found.heads] == ["rmse", "mae"]
+    assert {head.source for head in found.heads} == {"shipped"}
+    assert found.heads[0].baseline > 0

@@ -1,0 +1,136 @@
+"""A fit reads experience and adds to it: never rows, never at the cost of the fit, and nothing where nobody asks."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
+from seasoned.knowledge import Experience, PastStudy, PastTrial
+from seasoned.knowledge.metafeatures import METAFEATURES
+from seasoned.knowledge.past import Head
+from seasoned.knowledge.places import add_studies
+
+SEARCH = SearchSettings(folds=2, models=["linear", "tree"])
+SECRET = "a level nobody must see"
+
+
+def table(seed=0, rows=120):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"size": rng.normal(size=rows), "kind": rng.choice([SECRET, "b", "c"], rows)})
+    return frame, np.where(frame["size"] + (frame["kind"] == "b") > 0.3, "yes", "no")
+
+
+def fit(experience, *, make=AutoClassifier, trials=4, seed=0, **options):
+    X, y = table(seed)
+    y = y if make is AutoClassifier else (y == "yes") + X["size"]
+    settings = {"search": SEARCH, "workers": 1, "random_state": 0, **options}
+    return make(trials=trials, experience=experience, **settings).fit(X, y), X
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path / 'team.db'}"
+
+
+def tried(model):
+    return [(trial["model"], trial["config"], trial["loss"]) for trial in model.fitted_.trials]
+
+
+def test_a_fit_is_kept_and_called_up_and_holds_no_rows(url, tmp_path):
+    for seed in range(3):
+        model, _ = fit(url, seed=seed)
+        assert model.fitted_.experience is None  # three past tasks are the least
+    found = Experience.read(url)
+    assert len(found) == 3
+    assert {head.sort for head in found.heads} == {"binary"}
+    assert {head.metric for head in found.heads} == {"roc_auc"}
+    assert len({head.family for head in found.heads}) == 1  # the same columns
+    assert found.heads[0].baseline == pytest.approx(-0.5)
+    assert np.isfinite(found.metafeatures).sum() > 30
+    assert found.heads[0].about["trials"] == 4
+    model, _ = fit(url, seed=3)
+    told = model.fitted_.experience
+    assert told["tasks"] == 3
+    assert told["id"] == found.id
+    assert {one["model"] for one in told["similar"]} <= {"linear", "tree"}
+    data = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.name.startswith("team.db"))
+    assert SECRET.encode() not in data
+    assert b"size" not in data.replace(b"sizes", b"")
+    model.save(tmp_path / "m.seasoned")
+    assert load(tmp_path / "m.seasoned").fitted_.experience == told
+
+
+def test_without_experience_nothing_is_read_or_written(url, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("experience was asked for")
+
+    monkeypatch.setattr("seasoned.tabular.guide.read_places", refuse)
+    monkeypatch.setattr("seasoned.tabular.memory.describe", refuse)
+    monkeypatch.setattr("seasoned.tabular.memory.add_studies", refuse)
+    model, _ = fit(None)
+    assert model.fitted_.experience is None
+
+
+def test_too_little_experience_changes_nothing(url):
+    cold, X = fit(None)
+    warm, _ = fit(url)
+    assert tried(warm) == tried(cold)
+    assert np.array_equal(warm.predict_proba(X), cold.predict_proba(X))
+
+
+def past(number, penalty):
+    rng = np.random.default_rng(number)
+    features = {feature.name: float(rng.normal()) for feature in METAFEATURES}
+    trials = [
+        PastTrial({"model": {"linear": {"penalty": value}}}, -0.9 if value == penalty else -0.6 - 0.001 * value, 0.1)
+        for value in (0.5, 2.0, 7.0, 90.0)
+    ]
+    head = Head(f"t{number}", f"f{number}", sort="binary", metric="roc_auc", baseline=-0.5)
+    return PastStudy(head, features, trials)
+
+
+def test_what_past_tasks_found_best_is_tried_early(url):
+    add_studies(url, [past(number, 7.0) for number in range(8)])
+    model, _ = fit(url, trials=4)
+    assert [trial["model"] for trial in model.fitted_.trials[:2]] == ["linear", "tree"]  # the defaults that come first
+    assert {"penalty": 7.0} in [trial["config"] for trial in model.fitted_.trials[2:4]]
+    fit(url, trials=4, seed=1)
+    assert len(Experience.read(url)) == 10
+
+
+def test_the_same_experience_gives_the_same_fit(url):
+    add_studies(url, [past(number, 7.0) for number in range(8)])
+    one, X = fit(url, trials=6)
+    Experience.read(url)
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        connection.execute("DELETE FROM seasoned_past_studies WHERE head LIKE '%rows x%'")
+    two, _ = fit(url, trials=6)
+    assert tried(one) == tried(two)
+    assert np.array_equal(one.predict_proba(X), two.predict_proba(X))
+
+
+def test_experience_of_classes_is_none_of_numbers(url):
+    add_studies(url, [past(number, 7.0) for number in range(8)])
+    model, _ = fit(url, make=AutoRegressor)
+    assert model.fitted_.experience is None
+    assert Experience.read(url).heads[-1].sort == "regression"
+
+
+def test_a_store_that_cannot_be_written_costs_a_warning(tmp_path, caplog):
+    (tmp_path / "own.db").write_bytes(b"no database" * 500)
+    with caplog.at_level(logging.WARNING, logger="seasoned"):
+        model, X = fit(f"sqlite:///{tmp_path / 'own.db'}")
+    assert "is not used" in caplog.text
+    assert "not kept as experience" in caplog.text
+    assert len(model.predict(X)) == len(X)
+
+
+def test_what_ships_is_read_and_nothing_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_EXPERIENCE", str(tmp_path / "own.db"))
+    fit("shipped", trials=3)
+    assert not (tmp_path / "own.db").exists()
