@@ -16,7 +16,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.metafeatures import METAFEATURES
-from seasoned.knowledge.past import Head, PastStudy, PastTrial, head_of, row_of
+from seasoned.knowledge.past import Head, PastStudy, PastTrial, heads_of, row_of
 from seasoned.knowledge.transfer import Evaluations
 from seasoned.storage.past import PastRow, PastStore
 
@@ -104,7 +104,7 @@ class Experience:
         if not len(configurations) == len(scores) == len(seconds) == len(failed):
             raise InvalidInput("trials, scores and seconds of a study differ in number; the store is damaged.")
         starts = np.concatenate([np.zeros(1, dtype=np.intp), np.cumsum(counts)])
-        heads = tuple(head_of(row.head) for row in rows)
+        heads = heads_of([row.head for row in rows])
         keys = tuple(row.key for row in rows)
         return cls(keys, heads, _aligned(rows), starts, configurations, scores, seconds, failed, texts)
 

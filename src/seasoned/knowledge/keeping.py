@@ -12,7 +12,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_csv, read_file, write_file
-from seasoned.knowledge.past import head_of
+from seasoned.knowledge.past import heads_of
 from seasoned.knowledge.places import add_experience, file_of, own_store, shipped, store_exists
 from seasoned.storage.past import PastStore
 
@@ -66,7 +66,8 @@ class Statistics(NamedTuple):
 
 def heads(url: str) -> list[tuple[str, Head]]:
     """Key and head of each study of a store, the oldest first; none where there is no store."""
-    return [(key, head_of(text)) for key, text in PastStore(url).heads()] if store_exists(url) else []
+    found = PastStore(url).heads() if store_exists(url) else []
+    return list(zip([key for key, _ in found], heads_of([text for _, text in found]), strict=True))
 
 
 def statistics(url: str) -> Statistics:

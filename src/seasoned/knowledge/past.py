@@ -15,7 +15,7 @@ from seasoned.storage.past import PastRow, digest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Head", "PastStudy", "PastTrial", "head_of", "row_of", "textual"]
+__all__ = ["Head", "PastStudy", "PastTrial", "heads_of", "row_of", "textual"]
 
 
 class PastTrial(NamedTuple):
@@ -125,14 +125,15 @@ def row_of(study: PastStudy) -> tuple[PastRow, dict[int, str]]:
     return row, dict(zip(numbers, words, strict=True))
 
 
-def head_of(text: str) -> Head:
-    """The head that a store's text describes; what a newer version added is passed over.
+def heads_of(texts: Sequence[str]) -> tuple[Head, ...]:
+    """The heads that a store's texts describe, parsed in one go; what a newer version added is passed over.
 
     Raises:
-        InvalidInput: If it is none.
+        InvalidInput: If one is none.
     """
+    known = set(Head.__slots__)
     try:
-        found = json.loads(text)
-        return Head(**{name: value for name, value in found.items() if name in Head.__slots__})
+        found = json.loads(f"[{','.join(texts)}]")
+        return tuple(Head(**(one if one.keys() <= known else {k: one[k] for k in one if k in known})) for one in found)
     except (ValueError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"{text[:40]!r} describes no study ({error}); the store is damaged or foreign.") from error
+        raise InvalidInput(f"a study cannot be read ({error}); the store is damaged or foreign.") from error
