@@ -43,6 +43,7 @@ _SHORT: Final = 0.09  # h, for each meta-feature: ranks of the same table's othe
 _SHARED: Final = 0.1  # share of the tasks that a configuration is known on, to be one of those that many share
 _ECHOES: Final = (16, 3)  # tasks that count most, and how many of their own best configurations are taken
 _HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees; k folds make k fits on (k - 1)/k of them
+_CLASSES: Final = frozenset({"binary", "multiclass"})
 _LEAST: Final = 3  # tasks, and configurations of a task
 
 
@@ -165,12 +166,17 @@ def recall(
 
 
 def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], str]:
-    """Places of the studies of the same sort, by the metric, or by the usual one where too few have it."""
+    """Places of the studies of such a sort, by the metric, or by the usual one where too few have it.
+
+    Two classes and more are one sort here: what does well by the same metric is much the same, and how many classes
+    there are is one of the meta-features.
+    """
+    alike = _CLASSES if asking.sort in _CLASSES else {asking.sort}
     for metric in (asking.metric, asking.usual):
         found = [
             place
             for place, head in enumerate(experience.heads)
-            if head.metric == metric and head.sort == asking.sort and head.kind == asking.kind
+            if head.metric == metric and head.sort in alike and head.kind == asking.kind
         ]
         if len(found) >= _LEAST:
             return np.array(found, dtype=np.intp), metric

@@ -1,0 +1,154 @@
+"""What experience is worth on whole tables: the same search with what ships and without any.
+
+    python benchmarks/warm_start.py --datasets FOLDER --budget 60 --first 41 --out benchmarks/results/warm-start.json
+
+The folder is as in `automl.py`: a `manifest.json` and Parquet files. On each table `experience="shipped"` and
+`experience=None` are fitted on the training rows of the same fold, one after the other in alternating order, each in a
+process of its own; the settings are those of `automl.py`. Reported for each:
+
+- the loss on the held-out fifth, and after every trial the best validation loss and the seconds since the fit began;
+- how many seconds and trials the search with experience takes to reach the final validation loss of the one without;
+- over all tables: mean rank on held-out rows with Wilcoxon's signed-rank test, and the medians of both.
+
+A run that is in the file is not made again. Nothing is tuned here: which tables choices may be made on is said in
+`docs/benchmarks.md`. With `--store URL` in the place of what ships: that store, which then grows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import common
+from comparison.splits import folds, judge, manifest
+from seasoned import AutoClassifier, AutoRegressor
+
+SETTINGS = ("shipped", None)
+FOLD = 0
+
+
+def run(options: dict[str, Any]) -> dict[str, Any]:
+    """One fit, in a process of its own."""
+    folder = Path(options["datasets"])
+    entry = manifest(folder, [options["table"]])[0]
+    (fold,) = folds(folder, entry, [FOLD])
+    frame = pd.read_parquet(fold.file)
+    X, y = frame.drop(columns=fold.target), frame[fold.target]
+    if fold.task != "regression":
+        y = y.astype(str)
+    make = AutoRegressor if fold.task == "regression" else AutoClassifier
+    began = time.monotonic()
+    model = make(
+        fold.metric, time_limit=options["budget"], workers=2, experience=options["experience"], random_state=0
+    ).fit(X.iloc[fold.train], y.iloc[fold.train])
+    seconds = time.monotonic() - began
+    unseen = X.iloc[fold.test]
+    if fold.task == "regression":
+        score = judge(fold, model.predict(unseen), None)
+    else:
+        score = judge(fold, model.predict_proba(unseen), [str(label) for label in model.classes_])
+    return {
+        "loss": -score if fold.metric == "roc_auc" else score,
+        "seconds": seconds,
+        "trials": len(model.fitted_.trials),
+        "curve": improvements(model.fitted_.trials),
+        "order": [trial["model"] for trial in model.fitted_.trials[:20]],
+        "experience": model.fitted_.experience,
+    }
+
+
+def improvements(trials: Any) -> list[list[float]]:
+    """Seconds since the fit began, and the validation loss, of each trial that was better than all before it."""
+    ended = sorted((t["elapsed"], t["loss"]) for t in trials if t["elapsed"] is not None and t["loss"] is not None)
+    found: list[list[float]] = []
+    for elapsed, loss in ended:
+        if not found or loss < found[-1][1]:
+            found.append([elapsed, loss])
+    return found
+
+
+def measured(table: str, options: argparse.Namespace, setting: str | None) -> dict[str, Any]:
+    """The result of a fit, or why there is none."""
+    experience = options.store if setting and options.store else setting
+    task = {"datasets": str(options.datasets), "table": table, "budget": options.budget, "experience": experience}
+    command = [sys.executable, __file__, "--run", json.dumps(task)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        return {"error": ended.stderr.strip().splitlines()[-1] if ended.stderr.strip() else "no reason"}
+    found: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
+    return found
+
+
+def reached(curve: list[list[float]], loss: float) -> float | None:
+    """Seconds until the loss; None if it never was."""
+    return next((seconds for seconds, best in curve if best <= loss and seconds is not None), None)
+
+
+def summary(tables: dict[str, Any]) -> dict[str, Any]:
+    """Over all tables with both results."""
+    from scipy.stats import wilcoxon
+
+    both = [t for t in tables.values() if all("loss" in t.get(str(setting), {}) for setting in SETTINGS)]
+    if not both:
+        return {}
+    warm, cold = ([t[str(setting)] for t in both] for setting in SETTINGS)
+    gaps = [(w["loss"] - c["loss"]) / max(abs(c["loss"]), 1e-12) for w, c in zip(warm, cold, strict=True)]
+    times = [reached(w["curve"], c["curve"][-1][1]) for w, c in zip(warm, cold, strict=True)]
+    own = [reached(c["curve"], c["curve"][-1][1]) for c in cold]
+    infinite = float("inf")
+    wins = sum(gap < 0 for gap in gaps) + 0.5 * sum(gap == 0 for gap in gaps)
+    return {
+        "tables": len(both),
+        "mean_rank_with": 2 - wins / len(both),
+        "wins": sum(gap < 0 for gap in gaps),
+        "ties": sum(gap == 0 for gap in gaps),
+        "wilcoxon_p": float(wilcoxon(gaps).pvalue) if any(gaps) else 1.0,
+        "reached_cold_score": sum(found is not None for found in times),
+        "median_seconds_to_cold_score": statistics.median(infinite if t is None else t for t in times),
+        "median_seconds_of_cold": statistics.median(infinite if t is None else t for t in own),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--datasets", type=Path, metavar="FOLDER")
+    parser.add_argument("--budget", type=float, default=60, help="seconds for each fit (default 60)")
+    parser.add_argument("--only", default="", help="names of tables; all if left out")
+    parser.add_argument("--first", type=int, help="the first N in alphabetical order")
+    parser.add_argument("--store", help="URL of a store, in the place of what ships")
+    parser.add_argument("--out", type=Path, default=common.HERE / "results" / "warm-start.json")
+    parser.add_argument("--run", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.run:
+        print(json.dumps(run(json.loads(options.run))))
+        return
+    measure_all(options)
+
+
+def measure_all(options: argparse.Namespace) -> None:
+    names = [name for name in options.only.split(",") if name]
+    entries = sorted(manifest(options.datasets, names, options.first), key=lambda entry: entry["name"].casefold())
+    kept = json.loads(options.out.read_text())["tables"] if options.out.exists() else {}
+    for number, entry in enumerate(entries):
+        table = kept.setdefault(entry["name"], {})
+        for setting in SETTINGS if number % 2 else SETTINGS[::-1]:
+            if str(setting) in table:
+                continue
+            with common.alone():
+                table[str(setting)] = measured(entry["name"], options, setting)
+            shown = {name: table[str(setting)].get(name) for name in ("loss", "trials", "error")}
+            print(entry["name"], setting, shown, flush=True)
+            common.write(options.out, {"budget": options.budget, "summary": summary(kept), "tables": kept})
+    print(json.dumps(summary(kept), indent=1))
+
+
+if __name__ == "__main__":
+    main()
