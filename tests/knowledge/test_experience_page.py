@@ -17,6 +17,8 @@ def test_the_examples_run():
     names = {}
     for block in BLOCKS:
         exec(compile(block, "docs/experience.md", "exec"), names)
+    assert len(names["both"]) == 2
+    assert names["both"].table().scores.shape == (2, 10)
     assert names["state"].rows[0] != names["state"].rows[1]
     assert min(names["state"].scores) < 0.03
     assert names["state"].share < 0.5
