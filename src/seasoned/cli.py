@@ -123,6 +123,7 @@ def fit(
     validation: _Validation = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validation folds; by rows and time by default.")] = None,
     ensemble: Annotated[int, typer.Option(help="Most models that predict together; 1 for the best alone.")] = 10,
+    predict_limit: Annotated[float | None, typer.Option(help="Milliseconds that predicting a row may take.")] = None,
     random_state: _Seed = None,
     out: Annotated[Path, typer.Option(help="Where to save the model.")] = Path("model.seasoned"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same command.")] = False,
@@ -138,7 +139,7 @@ def fit(
     train, validated = said.validated(train)
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
     steps: Any = features if features == "all" else _names(features)
-    settings = tabular.SearchSettings(models=_names(models), folds=folds, ensemble=ensemble, features=steps)
+    settings = tabular.SearchSettings(_names(models), folds, ensemble, steps, predict_limit=predict_limit)
     model = make(
         _metric(metric, positive),
         time_limit=time_limit,
@@ -205,13 +206,20 @@ def predict(
     out: Annotated[
         Path, typer.Option(help="File to write, of the same kinds; - writes CSV to the standard output.")
     ] = Path("predictions.csv"),
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of rows, such as 0.9, whose truth is to lie between two more columns, lower and upper; "
+            "of classes, in a column `set`."
+        ),
+    ] = None,
 ) -> None:
     """Predict the rows of a table."""
     if out != _STREAM and not out.parent.is_dir():
         raise InvalidInput(f"there is no folder {str(out.parent)!r} to write {out.name!r} in; make it first.")
     fitted = tabular.load(model)
     rows = read_csv(sys.stdin, "the standard input") if table == _STREAM else read_table(table)
-    predictions = prediction_table(fitted, rows)
+    predictions = prediction_table(fitted, rows, interval)
     if out == _STREAM:
         typer.echo(predictions.to_csv(index=False), nl=False)
         return
@@ -435,6 +443,8 @@ def _show_leaderboard(model: Any) -> None:
         config = ", ".join(f"{key}={_short(value)}" for key, value in row["config"].items())
         shown.add_row(str(row["rank"]), row["model"], f"{row[metric]:.5g}", f"{row['seconds']:.1f}", config)
     Console().print(shown)
+    for sentence in model.fitted_.sentences:
+        typer.echo(sentence)
     failed = model.failures()
     if len(failed):
         typer.echo(f"{len(failed)} trial(s) failed; the first: {failed['model'].iloc[0]}: {failed['error'].iloc[0]}")

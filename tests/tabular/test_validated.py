@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular import validated as module
+from seasoned.tabular import pooled as module
+from seasoned.tabular.concluding import learned
 from seasoned.tabular.fitted import Member
 from seasoned.tabular.metrics import resolve
-from seasoned.tabular.validated import MOST_ROWS, Validated, validated
+from seasoned.tabular.validated import MOST_ROWS, Validated
 
 
 class Trials:
@@ -31,6 +32,12 @@ class Trials:
     def weights(self):
         return None
 
+    def fold_of_rows(self):
+        return np.arange(len(self.y)) % 3
+
+    def matrix(self, diet):
+        return np.zeros((len(self.y), 1))
+
     def known_rows(self):
         return np.arange(10, len(self.y))
 
@@ -42,6 +49,11 @@ class Trials:
 
 
 MEMBERS = (Member("a", {}, None, 0.75), Member("b", {}, None, 0.25))
+
+
+def validated(trials, members):
+    known = SimpleNamespace(metric=trials.metric, members=members)
+    return learned(known, trials, calibrate=False).get("validated")
 
 
 @pytest.mark.parametrize("classes", [0, 3])
@@ -86,16 +98,15 @@ def test_what_belongs_to_another_model_is_refused():
 
 
 def test_a_metric_that_is_undefined_costs_the_evidence_and_no_more(caplog):
-    from seasoned.tabular.fit import _evidence
-
-    trials = Trials(50, 3)
-    trials.metric = SimpleNamespace(loss=lambda *_: (_ for _ in ()).throw(ValueError("one class")))
-    assert _evidence(trials, MEMBERS) is None
+    trials = Trials(50, 0)
+    failing = {"n_classes": 0, "costs": None, "loss": lambda *_: (_ for _ in ()).throw(ValueError("one class"))}
+    trials.metric = SimpleNamespace(**failing)
+    assert validated(trials, MEMBERS) is None
     assert "one class" in caplog.text
 
 
 def test_rows_of_large_tables_are_drawn_alike(monkeypatch):
-    monkeypatch.setattr(module, "_SCORED", 100)
+    monkeypatch.setattr(module, "_MOST", 100)
     first, second = (validated(Trials(5_000, 0), MEMBERS) for _ in range(2))
     assert len(first.truth) == 100
     np.testing.assert_array_equal(first.truth, second.truth)

@@ -2,7 +2,8 @@
 
 Members: `manifest.json` (what it is, versions, and a SHA-256 of every other member), `plan.json` (the column plan),
 `text-*.skops` (text encoders), the models in their own formats, `features-*.json` (what makes further columns for a
-model), `rows.json` (up to 20 rows of the table and their
+model), `conformal.npz` and `conformal-scale` (how far off the model is on rows that it has not seen, for intervals),
+`rows.json` (up to 20 rows of the table and their
 predictions, which are repeated where versions differ), and `validated.npz` (targets and out-of-fold predictions of at
 most 2,000 rows, without their features, for the report).
 """
@@ -20,15 +21,19 @@ from sklearn.metrics import get_scorer_names
 from seasoned.errors import InvalidInput
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.columns.text import TextColumn
+from seasoned.tabular.conformal import Conformal
 from seasoned.tabular.container import DAMAGE, FORMAT, pack, unpack
+from seasoned.tabular.decision import Decision
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.given import feature_width, text_columns
 from seasoned.tabular.features.made import Made
+from seasoned.tabular.finish import Finish
 from seasoned.tabular.fitted import Fitted, Member
-from seasoned.tabular.measure import FUNCTION, Measure
+from seasoned.tabular.measure import COST, FUNCTION, QUANTILE, Measure
 from seasoned.tabular.models import sklearn_file
 from seasoned.tabular.models.custom import CustomModel, stored
 from seasoned.tabular.models.registry import find
+from seasoned.tabular.pace import Pace
 from seasoned.tabular.replay import changed_versions, replay, rows_from_json, rows_to_json, versions
 from seasoned.tabular.soundness import check_fitted
 from seasoned.tabular.validated import Validated
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["DAMAGE", "FORMAT", "read", "write"]
 
 _PLAN, _ROWS, _MODEL, _FEATURES, _VALIDATED = "plan.json", "rows.json", "model", "features", "validated.npz"
+_CONFORMAL, _SCALE = "conformal.npz", "conformal-scale"
 
 
 def write(
@@ -76,10 +82,14 @@ def write(
             "scorer": fitted.metric.scorer,  # a function of the user's own is not stored
             "positive": fitted.metric.positive,
             "greater_is_better": fitted.metric.greater_is_better,
+            "costs": None if fitted.metric.costs is None else fitted.metric.costs.tolist(),
+            "quantile": fitted.metric.quantile,
         },
+        "finish": fitted.finish.to_json(),
         "members": [{"name": m.name, "config": m.config, "weight": m.weight, "own": _diet(m)} for m in fitted.members],
         "trials": list(fitted.trials),
         "fit": {"rows": fitted.rows, "seconds": fitted.seconds, "experience": fitted.experience},
+        "pace": None if fitted.pace is None else fitted.pace.to_json(),
     }
     _replace(path, pack(manifest, members, key))
 
@@ -91,6 +101,10 @@ def _members(fitted: Fitted) -> dict[str, bytes]:
             members[f"text-{index}.skops"] = sklearn_file.dump(encoder.encoder)
     if fitted.validated is not None:
         members[_VALIDATED] = fitted.validated.dump()
+    if fitted.conformal is not None:
+        members[_CONFORMAL] = fitted.conformal.dump()
+        if (scale := fitted.conformal.dump_scale()) is not None:
+            members[_SCALE] = scale
     for index, member in enumerate(fitted.members):
         estimator = member.estimator
         if isinstance(estimator, Featured):
@@ -158,18 +172,28 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     validated = Validated.load(members[_VALIDATED], len(classes)) if _VALIDATED in members else None
     about = manifest.get("fit", {})
     trials = tuple(manifest["trials"])
-    fitted = Fitted(
-        manifest["task"], classes, metric, plan, models, trials, validated, about.get("rows"), about.get("seconds")
-    )
-    return replace(fitted, experience=about.get("experience"))
+    finish = Finish.from_json(manifest.get("finish"), len(classes))
+    task, rows, seconds = manifest["task"], about.get("rows"), about.get("seconds")
+    conformal = Conformal.load(members[_CONFORMAL], members.get(_SCALE)) if _CONFORMAL in members else None
+    pace = Pace.from_json(manifest.get("pace"))
+    fitted = Fitted(task, classes, metric, plan, models, trials, validated, rows, seconds, about.get("experience"))
+    return replace(fitted, finish=finish, conformal=conformal, pace=pace)
 
 
 def _measure(stored: dict[str, Any], n_classes: int) -> Measure:
-    known = {*get_scorer_names(), "kappa", FUNCTION}
-    if stored["scorer"] not in known or stored["positive"] not in {0, 1}:
+    known = {*get_scorer_names(), "kappa", COST, QUANTILE, FUNCTION}
+    scorer, costs, quantile = stored["scorer"], stored.get("costs"), stored.get("quantile")
+    if scorer not in known or stored["positive"] not in {0, 1}:
         raise ValueError(f"the metric {stored['name']!r} is none that is known here")
+    if (costs is not None) != (scorer == COST) or (quantile is not None) != (scorer == QUANTILE):
+        raise ValueError("its metric does not say what it needs")
+    if costs is not None:
+        costs = Decision.from_json({"costs": costs, "given": True}, n_classes).costs
+    if quantile is not None and not 0 < float(quantile) < 1:
+        raise ValueError(f"its metric asks for the quantile {quantile}")
     better = bool(stored["greater_is_better"])
-    return Measure(str(stored["name"]), stored["scorer"], n_classes, stored["positive"], better)
+    name, positive = str(stored["name"]), stored["positive"]
+    return Measure(name, scorer, n_classes, positive, better, costs=costs, quantile=quantile)
 
 
 def _member(about: dict[str, Any], data: bytes, features: bytes | None, plan: ColumnPlan) -> Member:

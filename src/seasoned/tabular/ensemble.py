@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.measure import Measure
 
     Losses = Callable[[NDArray[Any]], NDArray[np.float64]]
+    Paces = tuple[NDArray[np.float64], float]
 
 __all__ = ["select"]
 
@@ -44,6 +46,7 @@ def select(
     seed: int,
     deadline: float = math.inf,
     row_weights: NDArray[np.float64] | None = None,
+    paces: Paces | None = None,
 ) -> dict[int, float]:
     """Weights of the chosen models, which sum to 1; a model that is not chosen is left out.
 
@@ -58,6 +61,8 @@ def select(
         seed: Chooses the rows that are looked at when there are many.
         deadline: On `time.monotonic`'s clock; what a slow metric of the user's own has told by then decides.
         row_weights: How much each row counts, shape (n,); all the same if None.
+        paces: What each model takes to predict a row, shape (models,), none more than the limit, and the limit for
+            all that are chosen together; None for no limit.
 
     Returns:
         Position in `predictions` -> weight.
@@ -71,7 +76,8 @@ def select(
     alone = np.array([losses(p[None, rows])[0] for p in predictions])
     order = np.argsort(alone, kind="stable")[:_CANDIDATES]
     stack = np.stack([np.asarray(predictions[index][rows], dtype=np.float64) for index in order])  # (m, n[, classes])
-    chosen = _grow(stack, losses, most, deadline)
+    allowed = _Allowed(most, *((np.zeros(len(order)), math.inf) if paces is None else (paces[0][order], paces[1])))
+    chosen = _grow(stack, losses, allowed, deadline)
     counts = np.bincount(chosen, minlength=len(order))
     return {int(order[place]): float(count / len(chosen)) for place, count in enumerate(counts) if count}
 
@@ -82,15 +88,38 @@ def _rows(count: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(count, _ROWS, replace=False))
 
 
-def _grow(stack: NDArray[np.float64], losses_of_stack: Losses, most: int, deadline: float) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """How many different models, and how slow all of them together."""
+
+    most: int
+    paces: NDArray[np.float64]
+    limit: float
+
+    def beside(self, chosen: Sequence[int]) -> NDArray[np.int64]:
+        """Positions that may be added: those chosen already, and others as far as their number and pace allow."""
+        known = np.unique(chosen)
+        if len(known) >= self.most:
+            return known
+        free = self.paces <= self.limit - self.paces[known].sum() + 1e-12
+        free[known] = True
+        return np.flatnonzero(free)
+
+    def prefix(self, longest: int) -> int:
+        """How many of the first models may be taken together."""
+        fit = np.flatnonzero(np.cumsum(self.paces[: min(longest, self.most)]) <= self.limit + 1e-12)
+        return max(1, int(fit[-1]) + 1 if len(fit) else 1)
+
+
+def _grow(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed, deadline: float) -> list[int]:
     """Positions in the order in which they were added, up to the prefix with the smallest loss."""
-    best, length = _start(stack, losses_of_stack, most)
+    best, length = _start(stack, losses_of_stack, rules)
     chosen = list(range(length))
     total = stack[:length].sum(axis=0)
     for size in range(length + 1, _ROUNDS + 1):
         if time.monotonic() >= deadline:
             break
-        allowed = np.arange(len(stack)) if len(set(chosen)) < most else np.unique(chosen)
+        allowed = rules.beside(chosen)
         losses = losses_of_stack((total + stack[allowed]) / size)
         place = int(allowed[np.argmin(losses)])
         chosen.append(place)
@@ -100,9 +129,9 @@ def _grow(stack: NDArray[np.float64], losses_of_stack: Losses, most: int, deadli
     return chosen[:length]
 
 
-def _start(stack: NDArray[np.float64], losses_of_stack: Losses, most: int) -> tuple[float, int]:
+def _start(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed) -> tuple[float, int]:
     """Loss and size of the best average of the first so many models; the smallest of equal ones."""
-    sizes = np.arange(1, min(len(stack), most, _START) + 1)
+    sizes = np.arange(1, rules.prefix(min(len(stack), _START)) + 1)
     totals = np.cumsum(stack[: len(sizes)], axis=0)
     losses = losses_of_stack(totals / sizes.reshape(-1, *[1] * (stack.ndim - 1)))
     place = 0

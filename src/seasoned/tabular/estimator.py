@@ -19,10 +19,11 @@ from seasoned.knowledge.places import places
 from seasoned.tabular import archive
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.features.made import choose_steps
-from seasoned.tabular.fit import fit_table
+from seasoned.tabular.fit import fit_table, seed_of
 from seasoned.tabular.leaderboard import failures, leaderboard
 from seasoned.tabular.measure import FUNCTION
 from seasoned.tabular.metrics import resolve, to_plain
+from seasoned.tabular.refitting import refit_table
 from seasoned.tabular.replay import sample
 from seasoned.tabular.roles import read_roles, read_weights
 from seasoned.tabular.settings import SearchSettings
@@ -131,8 +132,64 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         self.n_features_in_ = len(names)
         self.feature_names_in_ = np.array(names, dtype=object)
 
+    def refit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
+        """Fit the same models on other rows, such as all that there are by now, without a search.
+
+        Settings, rounds and weights of the models stay, and so do thresholds, calibration and what is known of
+        validation, which the search found. Columns are read as `fit` read them. `fit` itself ends with a fit on all of
+        its rows. It takes `time_limit` at most; a model that is not ready by then is left out.
+
+        Args:
+            X: The features; all columns of `fit` must be there.
+            y: The target, of the same classes.
+            sample_weight: How much each row counts.
+
+        Raises:
+            InvalidInput: If the rows do not fit the model.
+        """
+        started = time.monotonic()
+        fitted, frame = self._checked(X)
+        roles = read_roles(sample_weight, None, len(frame))
+        target = read_target(y, self._kind, roles.counted)
+        if len(frame) != len(target.kept):
+            raise InvalidInput(
+                f"X has {len(frame)} rows and y has {len(target.kept)}: inconsistent numbers of samples; "
+                "pass one target a row."
+            )
+        frame = frame[target.kept].reset_index(drop=True)
+        seed, budget = seed_of(self.random_state), self._budget(started)
+        again = refit_table(fitted, frame, target, roles.of(target.kept), seed, budget)
+        self.restore(again, sample(frame, fitted.plan.schema))
+        return self
+
+    def explain(self, X: Any, y: Any, *, repeats: int = 10, seconds: float | None = 60.0) -> pd.DataFrame:
+        """How much each column helps: the loss that shuffling it adds, with a 95 % interval and a p-value.
+
+        Args:
+            X: Rows that the model has not seen. On rows of the fit it tells what was memorised, too.
+            y: Their target.
+            repeats: Shuffles of each column, each on a part of the rows of its own.
+            seconds: Stop after this time, with fewer repeats or fewer columns; None for no limit.
+
+        Returns:
+            The most important column first: column, importance, low, high, p, repeats.
+
+        Raises:
+            InvalidInput: If X and y do not fit, or repeats is below 2.
+        """
+        self._checked(X)
+        # As in `report`: that room stands above this one, so it is called by name.
+        table: pd.DataFrame = importlib.import_module("seasoned.report.explaining").explain(
+            self, X, y, repeats=repeats, seconds=seconds
+        )
+        return table
+
     def leaderboard(self) -> pd.DataFrame:
-        """What was tried, the best first: rank, model, score in its usual sign, seconds, state, configuration."""
+        """What was tried, the best first: rank, model, score in its usual sign, seconds, state, configuration.
+
+        `attrs["finish"]` holds sentences on calibration and decision. Scores are those of each trial alone, without
+        them; of f1 and other metrics of labels in two classes, at the trial's best threshold.
+        """
         check_is_fitted(self)
         return leaderboard(self.fitted_)
 
@@ -181,12 +238,18 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         metric = fitted.metric
         if metric.scorer == FUNCTION and metric.function is None and self.metric is not None:  # loaded, and given again
             metric = resolve(self.metric, fitted.task, len(fitted.classes), fitted.classes)
+            fitted = replace(fitted, metric=metric)
         codes = self._codes(y)
         weights = None if sample_weight is None else read_weights(sample_weight, len(codes))
-        return -metric.loss(codes, self._predict(X), weights)
+        return -fitted.loss(codes, self._predict(X), weights)
 
     def _predict(self, X: Any) -> NDArray[np.float64]:
         """Probabilities or numbers. Columns without names are told apart by place, so there must be just as many."""
+        fitted, frame = self._checked(X)
+        return fitted.predict(frame)
+
+    def _checked(self, X: Any) -> tuple[Fitted, pd.DataFrame]:
+        """What was fitted, and X as a frame that has as many columns as it needs."""
         check_is_fitted(self)
         fitted: Fitted = self.fitted_
         frame = to_frame(X)
@@ -195,7 +258,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
                 f"X has {frame.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_} "
                 "features as input; pass the columns that fit saw, in their order."
             )
-        return fitted.predict(frame)
+        return fitted, frame
 
     def _codes(self, y: Any) -> NDArray[Any]:
         return to_series(y).to_numpy(dtype=np.float64)
@@ -218,6 +281,8 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             "models": search.models,
             "features": list(choose_steps(search.features)),
             "folds": search.folds,
+            "calibrate": search.calibrate,
+            "predict_limit": search.predict_limit,
             "validation": self.validation,
             "random_state": self.random_state,
         }
@@ -256,7 +321,8 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-le
     Args:
         metric: What to optimise: roc_auc, log_loss, accuracy, balanced_accuracy, f1, average_precision, brier or
             another name of scikit-learn's; a scorer; a function of labels (y, predicted); or a `Metric`, which also
-            names the positive class. By default roc_auc for two classes and log_loss for more.
+            names the positive class, or the costs of errors. By default roc_auc for two classes and log_loss for more.
+            f1, balanced_accuracy, matthews and kappa choose the threshold of `predict`, too.
         time_limit: Seconds that `fit` may take, all included.
         trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
             as the time limit is not reached first.
@@ -297,13 +363,30 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-le
         return classes
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable label of each row, shape (n,)."""
-        best: NDArray[Any] = self.classes_[np.argmax(self.predict_proba(X), axis=1)]
-        return best
+        """The label of each row, shape (n,): the most probable one, or what the metric's threshold or costs ask for."""
+        p = self.predict_proba(X)  # first, for it asks whether there is anything fitted
+        found: NDArray[Any] = self.classes_[self.fitted_.finish.codes(p)]
+        return found
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities, shape (n, classes), in the order of `classes_`."""
         return self._predict(X)
+
+    def predict_set(self, X: Any, coverage: float = 0.9) -> NDArray[np.bool_]:
+        """Which labels each row may have, shape (n, classes) in the order of `classes_`, by conformal prediction.
+
+        The true label is in a row's set with about the probability asked for, over rows like those of the fit; sure
+        rows have one label, others several.
+
+        Args:
+            X: The rows.
+            coverage: Share of rows whose true label is to be in the set.
+
+        Raises:
+            InvalidInput: If X does not fit, or too few rows were validated for this coverage.
+        """
+        fitted, frame = self._checked(X)
+        return fitted.sets(frame, coverage)
 
     def score(
         self, X: Any, y: Any, sample_weight: Any = None
@@ -322,8 +405,8 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-lear
     """Give it a table and a number to predict; it prepares the columns, tunes model families and keeps the best.
 
     Args:
-        metric: What to optimise: rmse (default), mae, r2, median_ae, mape, rmsle or another name of scikit-learn's; a
-            scorer; a function (y, predicted); or a `Metric`.
+        metric: What to optimise: rmse (default), mae, r2, median_ae, mape, rmsle, quantile@0.9 or another name of
+            scikit-learn's; a scorer; a function (y, predicted); or a `Metric`.
         time_limit: Seconds that `fit` may take, all included.
         trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
             as the time limit is not reached first.
@@ -357,6 +440,22 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-lear
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predicted numbers, shape (n,)."""
         return self._predict(X)
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> NDArray[np.float64]:
+        """Lower and upper bounds, shape (n, 2), by conformal prediction: half of the misses on either side.
+
+        The truth lies between them with about the probability asked for, over rows like those of the fit. Where the
+        size of the errors depends on the row, so does the width.
+
+        Args:
+            X: The rows.
+            coverage: Share of rows whose truth is to lie inside.
+
+        Raises:
+            InvalidInput: If X does not fit, or too few rows were validated for this coverage.
+        """
+        fitted, frame = self._checked(X)
+        return fitted.intervals(frame, coverage)
 
     def score(
         self, X: Any, y: Any, sample_weight: Any = None

@@ -14,6 +14,8 @@ from seasoned.errors import InvalidInput
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.concluding import conclude
+from seasoned.tabular.deciding import searched
 from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import TEXT_STEPS, starts_with_features
 from seasoned.tabular.fitted import Fitted
@@ -21,14 +23,14 @@ from seasoned.tabular.folds import make_folds
 from seasoned.tabular.memory import Memory
 from seasoned.tabular.metrics import metric_key, resolve
 from seasoned.tabular.models.base import Job
-from seasoned.tabular.models.registry import MODELS, choose, joint_space
+from seasoned.tabular.models.registry import MODELS, choose, for_quantile, joint_space
 from seasoned.tabular.objective import CrossValidation, write_arrays
+from seasoned.tabular.pace import preparing
 from seasoned.tabular.runs import RunFolder, fingerprint
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
 from seasoned.tabular.starts import affordable_folds, first_configurations, haste
 from seasoned.tabular.suspicions import warn_of_leaks, warn_of_weights
-from seasoned.tabular.validated import validated
 from seasoned.tabular.validation import declared_folds
 
 if TYPE_CHECKING:
@@ -41,11 +43,9 @@ if TYPE_CHECKING:
     from seasoned.execution.base import Outcome
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.fitted import Member
     from seasoned.tabular.folds import Fold
     from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
-    from seasoned.tabular.validated import Validated
 
 __all__ = ["fit_table", "seed_of"]
 
@@ -73,7 +73,8 @@ def fit_table(
         frame: The features, one row per target value.
         target: The target.
         roles: Weights and groups of these rows.
-        settings: metric, models, features, folds, validation and random_state, as the estimator was given them.
+        settings: What the estimator was given: metric, models, features, folds, calibrate, predict_limit, validation
+            and random_state.
         budget: Time, trials, workers and memory.
         resume: Whether to go on with a killed run of the same data, target and settings.
         experience: Which experience is used, and where this fit is kept as such (`knowledge/places.py`).
@@ -83,6 +84,8 @@ def fit_table(
     """
     models = choose(settings["models"])
     metric = resolve(settings["metric"], target.task, len(target.classes), target.classes, target.values)
+    if metric.quantile is not None:
+        models = for_quantile(models, named=settings["models"] is not None)
     schema = Schema.infer(frame)
     canonical = schema.apply(frame)
     warn_of_leaks(canonical, target)
@@ -90,28 +93,30 @@ def fit_table(
     validation = _materialised(settings["validation"])
     size = (*frame.shape, len(target.classes) if target.task == "multiclass" else 1)
     key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles))
-    about = {
-        "rows": len(frame), "columns": frame.shape[1], "task": target.task,
-        "seed": seed_of(settings["random_state"]), "folds": affordable_folds(*size, budget.fits_seconds),
-    }
+    seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
+    about = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, "seed": seed, "folds": usual}
     run = RunFolder.open(key, about, resume=resume)
     own = {model.name: model for model in models if model.name not in MODELS}
     try:
-        usual = int(run.about.get("folds", about["folds"]))  # a run from before folds were noted has none
+        usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
         folds = make_folds(declared, frame, target, int(run.about["seed"]), default=usual)
         plan = _plan(canonical, schema, run.path, int(run.about["seed"]), budget)
         steps = _steps(settings["features"], schema)
         _write(run, canonical, target, folds, plan, roles, texts=bool(steps))
         budget.check_memory()  # again, for now the table is there in all its forms
-        job = _job(run, target, plan, None if budget.fits_seconds is None else budget.fits_seconds / len(folds))
-        objective = CrossValidation(run.path, job, metric, own=tuple(own.values()))
+        seconds = None if budget.fits_seconds is None else budget.fits_seconds / len(folds)
+        job = replace(_job(run, target, plan, seconds), quantile=metric.quantile)
+        limit = None if settings["predict_limit"] is None else settings["predict_limit"] - preparing(plan, frame)
+        objective = CrossValidation(run.path, job, searched(metric), tuple(own.values()), limit)
         space = joint_space(models, target.task, steps)
         starts = starts_with_features(first_configurations(models, target.task, haste(*size, job.seconds)), space)
         memory = Memory.of(experience, canonical, target, objective)
         guide = memory.guide(run.path, space, budget.seconds)
         found = search(objective, space, starts, run.storage, budget, guide)
-        evidence = _evidence(objective, found.members)
+        members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
+        fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame))
+        fitted = conclude(fitted, objective, frame, settings)
     except InvalidInput:
         run.delete()  # nothing there could be resumed
         raise
@@ -123,12 +128,9 @@ def fit_table(
     else:
         memory.keep(found.trials, guide)
         run.delete()
-    members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
     seconds = time.monotonic() - (budget.deadline - budget.seconds)
     trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
-    told = None if guide is None else guide.told()
-    about_fit = (evidence, len(frame), seconds, told)
-    return Fitted(target.task, target.classes, metric, plan, members, trials, *about_fit)
+    return replace(fitted, trials=trials, seconds=seconds, experience=None if guide is None else guide.told())
 
 
 def _write(
@@ -157,15 +159,6 @@ def _job(run: RunFolder, target: Target, plan: ColumnPlan, seconds: float | None
         seconds=seconds,
         cyclic=plan.cyclic,
     )
-
-
-def _evidence(objective: CrossValidation, members: Sequence[Member]) -> Validated | None:
-    """What the members together did in validation; None, with the reason in the log, where the metric is undefined."""
-    try:
-        return validated(objective, members)
-    except ValueError as error:
-        logger.warning("the report will lack the predictions in validation: %s", error)
-        return None
 
 
 def _plan(canonical: pd.DataFrame, schema: Schema, folder: Path, seed: int, budget: Budget) -> ColumnPlan:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.errors import InvalidInput
 from seasoned.tabular.features.featured import Featured, predict_matrices
 from seasoned.tabular.features.given import given_of
+from seasoned.tabular.finish import Finish
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.models.threads import one_thread
 from seasoned.tabular.tables import to_frame
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import ColumnPlan, Diet
+    from seasoned.tabular.conformal import Conformal
     from seasoned.tabular.measure import Measure
     from seasoned.tabular.models.base import Model
+    from seasoned.tabular.pace import Pace
     from seasoned.tabular.target import Task
     from seasoned.tabular.validated import Validated
 
@@ -70,6 +74,9 @@ class Fitted:
         rows: Number of rows of the fit; None if unknown.
         seconds: Wall clock of the fit; None if unknown.
         experience: What past tasks it was guided by, as plain data; None if by none.
+        finish: What follows the average of the members.
+        pace: What a prediction takes, where a limit was set; None otherwise.
+        conformal: What intervals and sets of labels are made from; None where nothing is known of validation.
     """
 
     task: Task
@@ -82,6 +89,14 @@ class Fitted:
     rows: int | None = None
     seconds: float | None = None
     experience: Mapping[str, Any] | None = None
+    finish: Finish = field(default_factory=Finish)
+    conformal: Conformal | None = None
+    pace: Pace | None = None
+
+    @property
+    def sentences(self) -> list[str]:
+        """What follows the members' average and what a prediction takes, for people."""
+        return [*self.finish.sentences(self.metric, self.classes), *([] if self.pace is None else [self.pace.sentence])]
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Probabilities, shape (n, classes), or numbers, shape (n,).
@@ -104,7 +119,44 @@ class Fitted:
                 * predict_matrices(member.estimator, matrices, diets[member.name], len(self.classes), given)
                 for member in self.members
             ]
-        return np.asarray(sum(parts[1:], parts[0]))  # summed in order, so that a saved model gives the same bits
+        mean = np.asarray(sum(parts[1:], parts[0]))  # summed in order, so that a saved model gives the same bits
+        return self.finish.apply(mean)
+
+    def intervals(self, X: Any, coverage: float) -> NDArray[np.float64]:
+        """Lower and upper bounds of numbers, shape (n, 2).
+
+        Raises:
+            InvalidInput: If X is no table or lacks a column, or too few rows were validated for the coverage.
+        """
+        conformal, frame = self._known_conformal(), to_frame(X)
+        codes = None if conformal.scale is None else self.plan.matrices(frame, {"codes"})["codes"]
+        return conformal.intervals(self.predict(frame), codes, coverage)
+
+    def sets(self, X: Any, coverage: float) -> NDArray[np.bool_]:
+        """Which classes each row may be of, shape (n, classes).
+
+        Raises:
+            InvalidInput: If X is no table or lacks a column, or too few rows were validated for the coverage.
+        """
+        return self._known_conformal().sets(self.predict(X), coverage)
+
+    def _known_conformal(self) -> Conformal:
+        if self.conformal is None:
+            raise InvalidInput(
+                "the model does not know how far off it is on rows that it has not seen, as its search was cut short "
+                "or it comes from an older version; fit it again."
+            )
+        return self.conformal
+
+    def loss(
+        self, truth: NDArray[Any], predicted: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+    ) -> float:
+        """The metric's loss of what `predict` gave, labels being chosen as `predict` of the estimator does.
+
+        Raises:
+            ValueError: If the metric is not defined on these rows.
+        """
+        return self.metric.loss(truth, self.finish.judged(predicted, self.metric), weights)
 
 
 def _threads_for(rows: int) -> contextlib.AbstractContextManager[Any]:

@@ -13,7 +13,11 @@ __all__ = ["failures", "leaderboard"]
 
 
 def leaderboard(fitted: Fitted) -> pd.DataFrame:
-    """Complete trials, the best first, then the others."""
+    """Complete trials, the best first, then the others; `attrs["finish"]` says what follows their average.
+
+    Scores are those of trials alone, without it; those of f1 and other metrics that get a threshold are each at the
+    trial's best threshold.
+    """
     import pandas as pd
 
     complete = sorted((t for t in fitted.trials if t["state"] == "complete"), key=lambda t: (t["loss"], t["number"]))
@@ -21,7 +25,9 @@ def leaderboard(fitted: Fitted) -> pd.DataFrame:
     rows = [_row(fitted, trial, rank) for rank, trial in enumerate(complete, start=1)]
     rows += [_row(fitted, trial, None) for trial in others]
     columns = ["rank", "model", fitted.metric.name, "weight", "seconds", "state", "number", "config"]
-    return pd.DataFrame(rows, columns=columns).astype({"rank": "Int64"})
+    frame = pd.DataFrame(rows, columns=columns).astype({"rank": "Int64"})
+    frame.attrs["finish"] = fitted.sentences
+    return frame
 
 
 def _row(fitted: Fitted, trial: dict[str, Any], rank: int | None) -> dict[str, Any]:

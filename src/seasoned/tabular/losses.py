@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.decision import decide
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     Weight = NDArray[np.float64] | None
 
-__all__ = ["losses_of"]
+__all__ = ["TUNABLE", "best_cut", "counts_of", "losses_of", "pinball"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -64,8 +66,9 @@ def _slow(predicted: NDArray[np.floating], y: NDArray[np.generic], metric: Measu
 def _fast(stack: NDArray[np.floating], y: NDArray[Any], metric: Measure, w: Weight) -> NDArray[np.float64] | None:
     """The losses by formulas of our own; None where there is none, or rows lack a class."""
     if not metric.n_classes:
-        numbers = _NUMBERS.get(metric.scorer)
-        return None if numbers is None else numbers(np.asarray(stack, dtype=np.float64), y.astype(np.float64), w)
+        return _fast_of_numbers(np.asarray(stack, dtype=np.float64), y.astype(np.float64), metric, w)
+    if metric.costs is not None:
+        return _mean(metric.costs[y.astype(np.int64), decide(stack, metric.costs)], w)
     codes, stack = metric.oriented(y.astype(np.int64), stack)
     if metric.scorer in _PROPER:
         return _PROPER[metric.scorer](stack, codes, w)
@@ -74,9 +77,22 @@ def _fast(stack: NDArray[np.floating], y: NDArray[Any], metric: Measure, w: Weig
     if metric.scorer in _RANKS:
         return -_RANKS[metric.scorer](stack, codes, w)
     if metric.scorer in _COUNTS:
+        if metric.tuned:
+            mass = np.ones(len(codes)) if w is None else w
+            cuts = [best_cut(scores, codes == 1, mass, _COUNTS[metric.scorer]) for scores in stack[:, :, 1]]
+            return -np.array([score for _, score in cuts])
         with np.errstate(divide="ignore", invalid="ignore"):
             return -_COUNTS[metric.scorer](_confusion(stack, codes, w))
     return None
+
+
+def _fast_of_numbers(
+    p: NDArray[np.float64], y: NDArray[np.float64], metric: Measure, w: Weight
+) -> NDArray[np.float64] | None:
+    if metric.quantile is not None:
+        return _mean(pinball(p, y, metric.quantile), w)
+    numbers = _NUMBERS.get(metric.scorer)
+    return None if numbers is None else numbers(p, y, w)
 
 
 def _mean(values: NDArray[np.floating], w: Weight) -> NDArray[np.float64]:
@@ -107,6 +123,15 @@ def _squared_log(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> N
 def _median(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> NDArray[np.float64]:
     """Of rows that count alike; that of others is left to scikit-learn."""
     return np.median(np.abs(p - y), axis=1) if w is None else np.full(len(p), np.nan)
+
+
+def pinball(p: NDArray[np.float64], y: NDArray[np.float64], quantile: float) -> NDArray[np.float64]:
+    """The quantile loss of each prediction: q (y - p) where it is too low, (1 - q) (p - y) where it is too high.
+
+    Koenker and Bassett (1978), Regression quantiles, equation 2.1; the q-quantile has the smallest expectation.
+    """
+    gap = y - p
+    return np.maximum(quantile * gap, (quantile - 1.0) * gap)
 
 
 _NUMBERS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
@@ -265,3 +290,48 @@ _COUNTS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
     **_averages("precision", _class_precisions),
     **_averages("recall", _recalls),
 }
+
+TUNABLE: Final = frozenset(
+    {"f1", "f1_macro", "f1_weighted", "balanced_accuracy", "matthews_corrcoef", "kappa"} & _COUNTS.keys()
+)
+"""Scorers of labels that are better where labels follow from another threshold than one half.
+
+Accuracy is best at one half, and precision and recall alone are best where always, or hardly ever, yes is said.
+"""
+
+
+def counts_of(scorer: str) -> Callable[[NDArray[np.float64]], NDArray[np.float64]] | None:
+    """The score as a function of confusion matrices, shape (m, true, predicted) -> (m,); None if it is no such one.
+
+    The matrices need a row of each class.
+    """
+    return _COUNTS.get(scorer)
+
+
+def best_cut(
+    scores: NDArray[np.floating],
+    positive: NDArray[np.bool_],
+    mass: NDArray[np.float64],
+    score: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> tuple[float, float]:
+    """The threshold on a probability above which to say yes, and the score there; of equal ones that nearest to 0.5.
+
+    Args:
+        scores: Probabilities of the positive class, shape (n,).
+        positive: Which rows are of it; some are and some are not.
+        mass: How much each row counts.
+        score: From confusion matrices to scores, the positive class at 1 (`counts_of`).
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranked = np.asarray(scores, dtype=np.float64)[order]
+    last = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])  # of each group of equal probabilities
+    hits = np.cumsum((mass * positive)[order])[last]
+    alarms = np.cumsum((mass * ~positive)[order])[last]
+    confusion = np.array([[alarms[-1] - alarms, alarms], [hits[-1] - hits, hits]]).transpose(2, 0, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.nan_to_num(score(confusion), nan=-np.inf)
+    below = np.r_[ranked[last[:-1] + 1], 0.0]
+    cuts = (ranked[last] + below) / 2
+    places = np.flatnonzero(found >= found.max() - 1e-12)
+    place = places[np.argmin(np.abs(cuts[places] - 0.5))]
+    return float(cuts[place]), float(found[place])

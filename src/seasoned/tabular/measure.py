@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.decision import decide
+from seasoned.tabular.losses import best_cut, counts_of, pinball
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-__all__ = ["FUNCTION", "Function", "Measure"]
+__all__ = ["COST", "FUNCTION", "QUANTILE", "Function", "Measure"]
+
+COST: Final = "cost"
+"""The scorer of a measure that is the mean cost of what is decided, by a cost matrix."""
+QUANTILE: Final = "quantile"
+"""The scorer of a measure that is the mean quantile (pinball) loss."""
 
 FUNCTION: Final = "a function"
 """The scorer of a measure that is the user's own function, which a bundle does not hold."""
@@ -77,11 +84,15 @@ class Measure:
 
     Attributes:
         name: As people read it, such as "roc_auc" or "rmse".
-        scorer: A scikit-learn scorer's name, "kappa", or `FUNCTION`.
+        scorer: A scikit-learn scorer's name, "kappa", `COST`, `QUANTILE` or `FUNCTION`.
         n_classes: Number of classes; 0 for regression.
         positive: Code of the class that precision, recall and the like are about, of a target of two.
         greater_is_better: Whether `score` grows with quality.
         function: The user's own function; None for a metric with a name, and after loading.
+        costs: costs[true, predicted] of the scorer `COST`, shape (classes, classes).
+        tuned: Whether it is that of labels at the best threshold on the very rows, for a search among models whose
+            threshold is chosen in the end; of two classes, for a scorer in `TUNABLE`.
+        quantile: Which quantile the scorer `QUANTILE` asks for, between 0 and 1.
     """
 
     name: str
@@ -90,10 +101,15 @@ class Measure:
     positive: int = 1
     greater_is_better: bool = True
     function: Function | None = None
+    costs: NDArray[np.float64] | None = None
+    tuned: bool = False
+    quantile: float | None = None
 
     @property
     def weighs(self) -> bool:
         """Whether rows can count differently in it."""
+        if self.costs is not None or self.quantile is not None:
+            return True
         if self.scorer == FUNCTION:
             return self.function is not None and self.function.weighs
         one_vs_one = "_ovo" in self.scorer and self.n_classes > 2  # scikit-learn has no weights there
@@ -112,9 +128,21 @@ class Measure:
             InvalidInput: If the measure came from a bundle and is the user's own function.
         """
         weight = weight if weight is not None and self.weighs else None
+        if self.quantile is not None:
+            return float(np.average(pinball(predicted, y, self.quantile), weights=weight))
+        if self.costs is not None:
+            return float(np.average(self.costs[y, decide(predicted, self.costs)], weights=weight))
+        if self.tuned and len(np.unique(y)) == self.n_classes:
+            return self._at_best_cut(y, predicted, weight)
         measured = self._by_name if self.scorer != FUNCTION else self._by_function
         value = measured(y, predicted, weight)
         return -value if self.greater_is_better else value
+
+    def _at_best_cut(self, y: NDArray[Any], p: NDArray[np.float64], weight: NDArray[np.float64] | None) -> float:
+        score = counts_of(self.scorer)
+        assert score is not None, "only such metrics are tuned"
+        mass = np.ones(len(y)) if weight is None else weight
+        return -best_cut(p[:, self.positive], y == self.positive, mass, score)[1]
 
     def score(self, loss: float) -> float:
         """The metric in its usual sign, from the loss."""

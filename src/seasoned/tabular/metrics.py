@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.measure import FUNCTION, Function, Measure
+from seasoned.tabular.costs import cost_matrix, costs_from_plain, costs_to_plain
+from seasoned.tabular.measure import COST, FUNCTION, QUANTILE, Function, Measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +54,11 @@ _PROBABILITIES: Final = {  # scikit-learn's functions of probabilities, as names
     "average_precision_score": "average_precision",
 }
 _OF_NUMBERS: Final = re.compile(r"neg_.*(_error|_deviance)$|r2$|explained_variance$|d2_absolute_error_score$")
-_USUAL: Final = "roc_auc, log_loss, accuracy, balanced_accuracy, f1, average_precision, brier, rmse, mae, r2"
+_USUAL: Final = (
+    "roc_auc, log_loss, accuracy, balanced_accuracy, f1, average_precision, brier, rmse, mae, r2, mape, rmsle, "
+    "quantile@0.9"
+)
+_QUANTILE: Final = re.compile(r"(?:quantile|pinball)@(0?\.[0-9]+)")
 _TAKEN: Final = {"rank", "model", "weight", "seconds", "state", "number", "config"}  # columns of the leaderboard
 
 
@@ -69,6 +74,9 @@ class Metric:
             classes; by default the one sorted last. A function of probabilities gets those of this class.
         greater_is_better: For a function: whether it grows with quality. By default that is found out, from what it
             gives for perfect and for wrong predictions.
+        costs: For the metric "cost", the mean cost of the labels decided for: pairs (true, predicted) -> cost, where
+            pairs that are not named cost 0 if right and 1 if wrong; or a square matrix costs[true][predicted] in the
+            order of `classes_`. `predict` gives the label with the lowest expected cost.
         needs: For a function, and classes: "label" for predicted labels, shape (n,); "proba" for probabilities, shape
             (n,) of the positive class if there are two, shape (n, classes) in the order of `classes_` otherwise.
 
@@ -81,14 +89,21 @@ class Metric:
         >>> def cost(y, predicted):
         ...     return float((y != predicted).mean())
         >>> clf = AutoClassifier(Metric(cost, greater_is_better=False))
+        >>> clf = AutoClassifier(Metric("cost", costs={("ill", "well"): 20, ("well", "ill"): 1}))
     """
 
     metric: Any
     positive: Any = None
     greater_is_better: bool | None = None
     needs: Literal["label", "proba"] | None = None
+    costs: Any = None
 
     def __post_init__(self) -> None:
+        if (self.costs is not None) != (self.metric == COST):
+            raise InvalidInput(
+                f"the metric is {_name(self.metric)!r} and costs is {self.costs!r}; costs belong to "
+                "Metric('cost', costs=...), and to no other."
+            )
         if not isinstance(self.metric, str) and not callable(self.metric):
             raise InvalidInput(
                 f"the metric is {self.metric!r}; pass a name such as 'roc_auc', a scikit-learn scorer or a function."
@@ -114,7 +129,7 @@ def metric_key(metric: Any) -> str:
     if metric is None or isinstance(metric, str):
         return repr(metric)
     declared = metric if isinstance(metric, Metric) else Metric(metric)
-    rest = (declared.positive, declared.greater_is_better, declared.needs)
+    rest = (declared.positive, declared.greater_is_better, declared.needs, costs_to_plain(declared.costs))
     if isinstance(declared.metric, str):
         return repr((declared.metric, *rest))
     code = hashlib.blake2b(cloudpickle.dumps(declared.metric), digest_size=12).hexdigest()
@@ -127,12 +142,16 @@ def to_plain(metric: Any) -> Any:
         return metric if isinstance(metric, str) else None
     label = metric.positive.item() if isinstance(metric.positive, np.generic) else metric.positive
     plain = isinstance(metric.metric, str) and isinstance(label, bool | int | float | str)
+    if metric.costs is not None:
+        return {"metric": COST, "costs": costs_to_plain(metric.costs)}
     return {"metric": metric.metric, "positive": label} if plain else to_plain(metric.metric)
 
 
 def from_plain(stored: Any) -> Any:
     """What `to_plain` was given, as far as it was kept."""
-    return Metric(**stored) if isinstance(stored, dict) else stored
+    if not isinstance(stored, dict):
+        return stored
+    return Metric(**{**stored, "costs": costs_from_plain(stored.get("costs"))})
 
 
 def resolve(
@@ -157,6 +176,8 @@ def resolve(
     declared = metric if isinstance(metric, Metric) else Metric(_DEFAULTS[task] if metric is None else metric)
     labels = np.arange(n_classes) if classes is None else classes
     positive = _positive(declared.positive, task, labels)
+    if declared.costs is not None:
+        return _cost(declared, task, labels)
     if isinstance(declared.metric, str):
         return _checked(_named(declared.metric, task, n_classes, positive), task, y)
     function = declared.metric
@@ -167,8 +188,20 @@ def resolve(
     return _checked(_own(declared, task, labels, positive), task, y)
 
 
+def _cost(declared: Metric, task: Task, labels: NDArray[Any]) -> Measure:
+    if task == "regression":
+        raise InvalidInput("the metric 'cost' is for classes, and the target is a number; use mae, or a function.")
+    if declared.positive is not None:
+        raise InvalidInput("the costs say what each label costs; leave positive out.")
+    matrix = cost_matrix(declared.costs, labels)
+    return Measure(COST, COST, len(labels), greater_is_better=False, costs=matrix)
+
+
 def _named(name: str, task: Task, n_classes: int, positive: int) -> Measure:
     from sklearn.metrics import get_scorer_names
+
+    if name in {"quantile", "pinball"} or name.startswith(("quantile@", "pinball@")):
+        return _quantile(name, task)
 
     known = {*get_scorer_names(), "kappa"}
     scorer = _SHORT.get(name, name)
@@ -180,6 +213,18 @@ def _named(name: str, task: Task, n_classes: int, positive: int) -> Measure:
         raise InvalidInput(f"there is no metric {name!r}; {meant} {_USUAL}, or the name of a scikit-learn scorer.")
     shown = _LONG.get(name, name).removeprefix("neg_")
     return Measure(shown, scorer, n_classes, positive, not scorer.startswith("neg_"))
+
+
+def _quantile(name: str, task: Task) -> Measure:
+    found = _QUANTILE.fullmatch(name)
+    if found is None or not 0 < float(found[1]) < 1:
+        raise InvalidInput(
+            f"the metric {name!r} does not say which quantile; write it behind an @, as in 'quantile@0.9'."
+        )
+    if task != "regression":
+        raise InvalidInput(f"the metric {name!r} is for numbers, and the target holds classes; choose another.")
+    quantile = float(found[1])
+    return Measure(f"quantile@{quantile:g}", QUANTILE, 0, greater_is_better=False, quantile=quantile)
 
 
 def _own(declared: Metric, task: Task, labels: NDArray[Any], positive: int) -> Measure:

@@ -8,7 +8,7 @@ import math
 import time
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +41,8 @@ __all__ = ["CrossValidation", "TrialRecord", "write_arrays"]
 _FOLDS = "folds.npz"
 _BAR = "bar.json"
 _WEIGHTS = "weights.npy"
+_QUICK = "quick.json"
+_PATIENCE = 1.5  # times predict_limit that the first fold may take, for the machine may be busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,13 @@ class TrialRecord:
         rounds: Boosting rounds, the mean over folds; None for models without.
         fit_seconds: Seconds of one fit, the median over folds, for the first may have to load a library.
         first_loss: Loss on the first fold alone; None where it is undefined.
+        predict_ms: Milliseconds that predicting a row took, made features included: the least over folds.
     """
 
     rounds: int | None
     fit_seconds: float
     first_loss: float | None = None
+    predict_ms: float = 0.0
 
 
 def write_arrays(
@@ -93,38 +97,42 @@ class CrossValidation:
         job: What models are built for.
         metric: What to measure.
         own: Families of the user's own, which travel to the workers with this object.
+        predict_limit: Milliseconds a row that models may take to predict; None for no limit.
     """
 
     folder: Path
     job: Job
     metric: Measure
     own: tuple[Model, ...] = ()
+    predict_limit: float | None = None
     _arrays: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self.folder, self.job, self.metric, self.own
+        return self.folder, self.job, self.metric, self.own, self.predict_limit
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.folder, self.job, self.metric, self.own = state
+        self.folder, self.job, self.metric, self.own, self.predict_limit = state
         self._arrays = {}
 
     def __call__(self, config: Mapping[str, Any]) -> float:
         """The loss of `{"model": {family: {...}}}`; lower is better.
 
         Raises:
-            Pruned: If the first fold's loss is above the bar.
+            Pruned: If the first fold's loss is above the bar, or predicting it takes longer than `predict_limit`
+                allows and another trial does not.
         """
         name, settings, features = _family(config)
         model, job, y = self._model(name), self._job(), self._target()
         predicted = np.full((len(y), job.n_classes) if job.n_classes else len(y), np.nan)
         rounds: list[int] = []
         seconds: list[float] = []
+        paces: list[float] = []
         folds = self._folds()
         end = math.inf if job.seconds is None else time.perf_counter() + job.seconds * len(folds)
         for place, (train, valid) in enumerate(folds):
             start = time.perf_counter()
             X_train, made = self._made(features, train, model.diet)
-            X_valid = self._beside(made, valid, model.diet)
+            X_valid, making = self._beside(made, valid, model.diet)
             able = (
                 model if not job.n_classes or len(np.unique(y[train])) > 1 else BASELINE
             )  # of one class knows only it
@@ -134,16 +142,29 @@ class CrossValidation:
             with _quiet():
                 taken = able.fit(estimator, (X_train, y[train]), (X_valid, y[valid]), share, **weights)
             seconds.append(time.perf_counter() - start)
+            before = time.perf_counter()
             predicted[valid] = predict(estimator, X_valid, job.n_classes)
+            paces.append(1_000 * (making + time.perf_counter() - before) / len(valid))
             rounds += [] if taken is None else [taken]
             if len(seconds) == 1:
                 first_loss = self._first_loss(valid, predicted[valid])
+                self._check_pace(paces[0])
         known = ~np.isnan(predicted).reshape(len(y), -1).any(axis=1)  # a time split leaves the first rows unpredicted
         mean_rounds = round(float(np.mean(rounds))) if rounds else None
-        record = {"rounds": mean_rounds, "fit_seconds": float(np.median(seconds)), "first_loss": first_loss}
-        RunFolder(self.folder).write_json(_record_name(config), record)
+        record = TrialRecord(mean_rounds, float(np.median(seconds)), first_loss, min(paces))
+        RunFolder(self.folder).write_json(_record_name(config), asdict(record))
+        if self.predict_limit is not None and record.predict_ms <= self.predict_limit:
+            RunFolder(self.folder).write_json(_QUICK, record.predict_ms)
         np.save(self._predictions_path(config), predicted.astype(np.float32))
         return self.metric.loss(y[known], predicted[known], self._weights_of(known))
+
+    def _check_pace(self, pace: float) -> None:
+        """Give up what is too slow to predict, once there is something that is not."""
+        limit = self.predict_limit
+        if limit is None or pace <= _PATIENCE * limit or len(self._folds()) == 1:
+            return
+        if RunFolder(self.folder).read_json(_QUICK) is not None:
+            raise Pruned(f"it took {pace:.3g} ms to predict a row; predict_limit leaves {limit:.3g} to the models")
 
     def _first_loss(self, valid: NDArray[np.int64], predicted: NDArray[np.float64]) -> float | None:
         """The first fold's loss, if it is below the bar."""
@@ -193,6 +214,10 @@ class CrossValidation:
         known = self.known_rows()
         return self._loss_or_none(known, predicted[known])
 
+    def note_rounds(self, config: Mapping[str, Any], rounds: int | None) -> None:
+        """Leave the record of a trial that took so many rounds, where there was none here."""
+        RunFolder(self.folder).write_json(_record_name(config), asdict(TrialRecord(rounds, 0.0)))
+
     def record(self, config: Mapping[str, Any]) -> TrialRecord:
         """What the trial of this configuration left."""
         found = RunFolder(self.folder).read_json(_record_name(config))
@@ -224,10 +249,14 @@ class CrossValidation:
         made, matrix = fit_features(features, rows, matrix, diet)
         return matrix, made
 
-    def _beside(self, made: Made | None, rows: NDArray[np.int64], diet: Diet) -> NDArray[np.float64]:
-        """Other rows in the same way."""
+    def _beside(self, made: Made | None, rows: NDArray[np.int64], diet: Diet) -> tuple[NDArray[np.float64], float]:
+        """Other rows in the same way, and the seconds that making features of them took."""
         matrix = self._matrix(diet)[rows]
-        return matrix if made is None else made.extend(self._given(made.reads_texts).take(rows), matrix, diet)
+        if made is None:
+            return matrix, 0.0
+        given = self._given(made.reads_texts).take(rows)
+        start = time.perf_counter()
+        return made.extend(given, matrix, diet), time.perf_counter() - start
 
     def _given(self, texts: bool) -> Given:
         """What features of all rows are made from, with the texts or without; texts are read once in a process."""
@@ -242,9 +271,20 @@ class CrossValidation:
         path = self._predictions_path(config)
         return np.load(path) if path.is_file() else None
 
+    def matrix(self, diet: Diet) -> NDArray[np.float64]:
+        """All rows as a family of this diet eats them, mapped from the disk."""
+        return self._matrix(diet)
+
     def known_rows(self) -> NDArray[np.int64]:
         """The rows that some fold validates."""
         return np.unique(np.concatenate([valid for _, valid in self._folds()]))
+
+    def fold_of_rows(self) -> NDArray[np.int64]:
+        """The fold that validates each row, shape (n,); the last of several, -1 for none."""
+        found = np.full(len(self._target()), -1)
+        for place, (_, valid) in enumerate(self._folds()):
+            found[valid] = place
+        return found
 
     def target(self) -> NDArray[Any]:
         """Class codes or numbers, shape (n,)."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.conformal import as_words
+from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.tables import COMPRESSED, SEPARATORS
 
 if TYPE_CHECKING:
@@ -15,20 +17,39 @@ if TYPE_CHECKING:
 __all__ = ["prediction_table", "write_table"]
 
 
-def prediction_table(model: Any, X: Any) -> pd.DataFrame:
+def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.DataFrame:
     """One row per row of X: `prediction`, and for classes a column `probability_<label>` each.
+
+    With an interval also `lower` and `upper` for numbers, and `set` for classes: the labels that a row may have, as in
+    "no | yes".
 
     Args:
         model: A fitted estimator, or a model that it adapted to a task.
         X: The table.
+        interval: Share of rows whose truth is to lie inside; None for no such columns.
+
+    Raises:
+        InvalidInput: If the model knows no intervals.
     """
     import pandas as pd
 
+    extra = {} if interval is None else _inside(model, X, interval)
     if not hasattr(model, "predict_proba") or not len(model.classes_):
-        return pd.DataFrame({"prediction": model.predict(X)})
+        return pd.DataFrame({"prediction": model.predict(X), **extra})
     probabilities = model.predict_proba(X)
     named = {f"probability_{label}": probabilities[:, index] for index, label in enumerate(model.classes_)}
-    return pd.DataFrame({"prediction": model.classes_[probabilities.argmax(axis=1)], **named})
+    fitted = getattr(model, "fitted_", None)  # what adapts to tasks has no thresholds
+    codes = fitted.finish.codes(probabilities) if isinstance(fitted, Fitted) else probabilities.argmax(axis=1)
+    return pd.DataFrame({"prediction": model.classes_[codes], **named, **extra})
+
+
+def _inside(model: Any, X: Any, coverage: float) -> dict[str, Any]:
+    if hasattr(model, "predict_interval"):
+        lower, upper = model.predict_interval(X, coverage=coverage).T
+        return {"lower": lower, "upper": upper}
+    if hasattr(model, "predict_set"):
+        return {"set": as_words(model.predict_set(X, coverage=coverage), model.classes_)}
+    raise InvalidInput(f"a {type(model).__name__} knows no intervals; leave the interval out.")
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:

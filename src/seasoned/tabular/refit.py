@@ -7,6 +7,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.ensemble import select
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.early import Early
     from seasoned.tabular.objective import CrossValidation
 
-__all__ = ["choose_members", "fit_members", "foreseen", "ranked"]
+__all__ = ["choose_members", "fit_all", "fit_members", "foreseen", "ranked"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -41,8 +43,8 @@ def choose_members(
     objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budget: Budget
 ) -> list[tuple[Mapping[str, Any], float]]:
     """Trials and their weights in the average, the heaviest first; one member means the best trial alone."""
-    most = budget.members
-    best = ranked(rows)[:_CHOICES]
+    most, limit = budget.members, objective.predict_limit
+    best = _quick_enough(objective, ranked(rows))[:_CHOICES]
     if most == 1 or len(best) < 2:
         return [(row, 1.0) for row in best[:1]]
     predictions = [objective.out_of_fold(config_of(row)) for row in best]
@@ -56,8 +58,22 @@ def choose_members(
         seed=objective.job.seed,
         deadline=time.monotonic() + _CHOOSING * budget.remaining,
         row_weights=None if row_weights is None else row_weights[known],
+        paces=None if limit is None else (np.array([_pace(objective, best[index]) for index in kept]), limit),
     )
     return sorted(((best[kept[place]], weight) for place, weight in weights.items()), key=lambda pair: -pair[1])
+
+
+def _quick_enough(objective: CrossValidation, best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Trials that keep `predict_limit` alone; the quickest one where none does."""
+    if objective.predict_limit is None or not best:
+        return best
+    quick = [row for row in best if _pace(objective, row) <= objective.predict_limit]
+    return quick or [min(best, key=lambda row: _pace(objective, row))]
+
+
+def _pace(objective: CrossValidation, row: Mapping[str, Any]) -> float:
+    """Milliseconds that predicting a row took."""
+    return objective.record(config_of(row)).predict_ms
 
 
 def foreseen(objective: CrossValidation, row: Mapping[str, Any]) -> float:
@@ -88,7 +104,7 @@ def fit_members(
         ]
         ready = {place: replace(first, weight=chosen[place][1]) for place in same}
     if waiting := [place for place in range(len(chosen)) if place not in ready]:
-        ready |= _fit_all(objective, {place: chosen[place] for place in waiting}, budget)
+        ready |= fit_all(objective, {place: chosen[place] for place in waiting}, budget)
     members = [ready[place] for place in sorted(ready)]  # not in the order of finishing, so that sums are the same
     if not members:
         logger.warning("no tuned model could be fitted on all rows in time; a simple one predicts.")
@@ -98,10 +114,10 @@ def fit_members(
     return tuple(replace(member, weight=member.weight / total) for member in members)
 
 
-def _fit_all(
+def fit_all(
     objective: CrossValidation, waiting: Mapping[int, tuple[Mapping[str, Any], float]], budget: Budget
 ) -> dict[int, Member]:
-    """Fit side by side until the time is up."""
+    """Fit trials with their weights, by place, side by side until the time is up; the log names what is not ready."""
     limits = Limits(memory=budget.trial_memory)
     ready: dict[int, Member] = {}
     with LocalExecutor(budget.workers) as executor:  # as many as the search had: its workers are warm

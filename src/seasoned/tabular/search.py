@@ -92,10 +92,19 @@ def search(
             budget.stop.ask("SIGINT")
         if budget.stop():
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
-        trials = tuple({**row_of(trial), "elapsed": clock.elapsed.get(trial.number)} for trial in study.trials)
+        trials = tuple(_row(objective, trial, clock.elapsed.get(trial.number)) for trial in study.trials)
         study.close()
         chosen = choose_members(objective, trials, budget)
         return Searched(fit_members(objective, chosen, budget, early), trials)
+
+
+def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dict[str, Any]:
+    """A trial as plain data, with what its folds told of it."""
+    row = {**row_of(trial), "elapsed": elapsed}
+    if trial.state is not TrialState.COMPLETE:
+        return row
+    record = objective.record(trial.config)
+    return {**row, "rounds": record.rounds, "predict_ms": record.predict_ms}
 
 
 def _run(

@@ -29,6 +29,11 @@ class SearchSettings:
             `cycles`, `bins`, `text_statistics` and `text_words`, and of those that may leave columns out, `redundant`
             and `uninformative`; or "all". Families are then tried without and with them. None by default.
         ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
+        calibrate: Whether probabilities are calibrated on out-of-fold predictions: by default for log_loss, brier and
+            cost, if that clearly helps; True for any metric, False for none.
+        predict_limit: Milliseconds that predicting a row may take, in batches of 1,000 rows on this machine; models and
+            ensemble are chosen under it. Where nothing is so quick, the quickest model predicts and the log says so.
+            What is chosen then depends on time.
 
     Example:
         >>> SearchSettings(models=["linear", "lightgbm"], folds=3).folds
@@ -39,11 +44,17 @@ class SearchSettings:
     folds: int | None = None
     ensemble: int = 10
     features: Sequence[str] | None = None
+    calibrate: bool | None = None
+    predict_limit: float | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.models, str):
             raise InvalidInput(f"models is {self.models!r}; pass a list of names, such as [{self.models!r}].")
         if self.folds is not None and self.folds < 2:
             raise InvalidInput(f"folds is {self.folds}; cross-validation needs at least 2.")
+        if self.calibrate not in {None, True, False}:
+            raise InvalidInput(f"calibrate is {self.calibrate!r}; use True, False, or None for where it helps.")
+        if self.predict_limit is not None and not self.predict_limit > 0:
+            raise InvalidInput(f"predict_limit is {self.predict_limit}; it is in milliseconds and must be above 0.")
         if self.ensemble < 1:
             raise InvalidInput(f"ensemble is {self.ensemble}; at least 1 model must predict.")

@@ -35,6 +35,7 @@ def check_fitted(fitted: Fitted) -> None:
     if not all(0 < weight <= 1 + 1e-9 for weight in weights) or not math.isclose(sum(weights), 1.0, abs_tol=1e-6):
         raise ValueError("the weights of its models do not sum to 1")
     widths = _widths(fitted.plan)
+    _check_finish(fitted, widths["codes"])
     for member in fitted.members:
         diet, estimator = member.model.diet, member.estimator
         eaten = widths[diet]
@@ -47,6 +48,17 @@ def check_fitted(fitted: Fitted) -> None:
         n_classes = None if member.own else getattr(estimator, "n_classes", None)
         if n_classes is not None and n_classes != len(classes):
             raise ValueError(f"its model {member.name!r} was fitted on other classes")
+
+
+def _check_finish(fitted: Fitted, width: int) -> None:
+    """Check that what follows the members is for the same task and table."""
+    numbers, scale = fitted.task == "regression", None if fitted.conformal is None else fitted.conformal.scale
+    if numbers and fitted.finish.changes:
+        raise ValueError("it calibrates numbers as if they were probabilities")
+    if not numbers and (fitted.metric.quantile is not None or scale is not None):
+        raise ValueError("its metric or its intervals are for numbers, and it predicts classes")
+    if scale is not None and (scale.n_classes or scale.n_features_in_ != width + 1):
+        raise ValueError("its scale of intervals was fitted on another table")
 
 
 def _widths(plan: ColumnPlan) -> dict[str, int]:

@@ -31,6 +31,8 @@ class Job:
         categorical: Columns of codes that hold level codes.
         seconds: Time for one fit in a trial; None where the result must not depend on time.
         cyclic: Columns of codes that are parts of dates, and after how much each begins again.
+        quantile: Which quantile is asked for instead of the mean, of regression; families that say `quantiles = True`
+            learn it.
     """
 
     task: Task
@@ -40,6 +42,7 @@ class Job:
     categorical: tuple[int, ...] = ()
     seconds: float | None = None
     cyclic: tuple[tuple[int, float], ...] = ()
+    quantile: float | None = None
 
 
 class Model(Protocol):

@@ -22,6 +22,7 @@ class Baseline:
 
     name: str = "baseline"
     diet: Diet = "codes"
+    quantiles: bool = True
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """Nothing to tune."""
@@ -31,7 +32,11 @@ class Baseline:
         """scikit-learn's dummy."""
         from sklearn.dummy import DummyClassifier, DummyRegressor
 
-        return DummyClassifier(strategy="prior") if job.n_classes else DummyRegressor(strategy="mean")
+        if job.n_classes:
+            return DummyClassifier(strategy="prior")
+        if job.quantile is not None:
+            return DummyRegressor(strategy="quantile", quantile=job.quantile)
+        return DummyRegressor(strategy="mean")
 
     def fit(
         self,

@@ -156,6 +156,7 @@ class CatBoost:
 
     name: str = "catboost"
     diet: Diet = "codes"
+    quantiles: bool = True
 
     def space(self, task: Task) -> Space:
         """Learning rate, depth, penalties, sampling and which categories become one-hot."""
@@ -185,6 +186,8 @@ class CatBoost:
             "allow_writing_files": False,
             "logging_level": "Silent",
         }
+        if job.quantile is not None:  # its leaves are exact quantiles, found in one step
+            parameters |= {"loss_function": f"Quantile:alpha={job.quantile!r}", "leaf_estimation_iterations": 1}
         return CatBooster(parameters, job.n_classes, job.categorical)
 
     def fit(

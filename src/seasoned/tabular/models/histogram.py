@@ -11,6 +11,7 @@ import numpy as np
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models import tree_model
 from seasoned.tabular.models.bins import bins
+from seasoned.tabular.models.quantile_line import rows_to_know
 from seasoned.tabular.models.tree_model import TreeModel, scaled
 from seasoned.tabular.models.trees import Nodes, from_nodes
 
@@ -34,6 +35,7 @@ class Histogram:
 
     name: str = "histogram"
     diet: Diet = "codes"
+    quantiles: bool = True
 
     def space(self, task: Task) -> Space:
         """Learning rate, tree size and penalties."""
@@ -52,6 +54,9 @@ class Histogram:
         settings = dict(config)
         rounds = settings.pop("rounds", None)
         kind = HistGradientBoostingClassifier if job.n_classes else HistGradientBoostingRegressor
+        if job.quantile is not None:
+            least = max(settings["min_samples_leaf"], rows_to_know(job.quantile))
+            settings |= {"loss": "quantile", "quantile": job.quantile, "min_samples_leaf": least}
         learner = kind(
             max_iter=rounds or _MOST_ROUNDS,
             early_stopping=rounds is None,

@@ -10,7 +10,8 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
-from seasoned.tabular.models.lightgbm_check import check_text, without_appendix
+from seasoned.tabular.models.lightgbm_check import as_regression, check_text, without_appendix
+from seasoned.tabular.models.quantile_line import rows_to_know
 from seasoned.tabular.models.rounds import most_rounds, patience
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class LightGBM:
 
     name: str = "lightgbm"
     diet: Diet = "codes"
+    quantiles: bool = True
 
     def space(self, task: Task) -> Space:
         """Learning rate, tree size, sampling, penalties and the treatment of categories."""
@@ -137,6 +139,9 @@ class LightGBM:
             "force_row_wise": True,
             "verbosity": -1,
         }
+        if job.quantile is not None:
+            least = max(settings["min_data_in_leaf"], rows_to_know(job.quantile))
+            parameters |= {"objective": "quantile", "alpha": job.quantile, "min_data_in_leaf": least}
         if job.task == "multiclass":
             parameters["num_class"] = job.n_classes
         return Booster(parameters, rounds, patience(rate), job.n_classes, job.categorical)
@@ -159,7 +164,7 @@ class LightGBM:
 
     def dump(self, estimator: Booster) -> bytes:
         """LightGBM's own text, which keeps every digit, after a line with the number of classes."""
-        return f"{estimator.n_classes}\n{without_appendix(estimator.booster.model_to_string())}".encode()
+        return f"{estimator.n_classes}\n{as_regression(without_appendix(estimator.booster.model_to_string()))}".encode()
 
     def load(self, data: bytes) -> Booster:
         """From LightGBM's own text, checked first."""

@@ -17,7 +17,7 @@ from seasoned.tabular.models.tree_check import check_finite, check_nodes, check_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["check_text", "without_appendix"]
+__all__ = ["as_regression", "check_text", "without_appendix"]
 
 _END: Final = "end of trees\n"
 _HEADER: Final = frozenset(
@@ -32,6 +32,7 @@ _INTERNAL: Final = ("internal_value", "internal_weight", "internal_count")
 _CATEGORIES: Final = ("cat_boundaries", "cat_threshold")
 _SINGLE: Final = ("num_leaves", "num_cat", "is_linear", "shrinkage")
 _OBJECTIVES: Final = {0: "regression", 2: "binary sigmoid:1"}
+_QUANTILE: Final = re.compile(r"^objective=quantile\b.*$", re.MULTILINE)
 _INTEGERS: Final = re.compile(r"[-0-9 ]*")  # int() would take "1_0" and " 1 ", which LightGBM reads otherwise
 _NUMBER: Final = r"-?(?:[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?|inf|nan)"
 _NUMBERS: Final = re.compile(rf"(?:{_NUMBER}(?: {_NUMBER})*)?")  # LightGBM ends the process at any other token
@@ -43,6 +44,11 @@ def without_appendix(text: str) -> str:
     """The text up to the end of the trees, which is all that predictions need."""
     head, end, _ = text.partition(_END)
     return head + end
+
+
+def as_regression(text: str) -> str:
+    """The text of a model of a quantile as one of the mean: its trees predict the same, whatever they learned."""
+    return _QUANTILE.sub("objective=regression", text, count=1)
 
 
 def check_text(text: str, n_classes: int) -> None:

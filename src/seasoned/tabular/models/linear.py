@@ -1,4 +1,4 @@
-"""Logistic regression for classes, ridge regression for numbers."""
+"""Logistic regression for classes, ridge regression for numbers, or a line for one of their quantiles."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from seasoned.space import Float, Space
 from seasoned.tabular.models import sklearn_file
+from seasoned.tabular.models.quantile_line import fit_line
 
 if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import Diet
@@ -23,6 +26,7 @@ class Linear:
 
     name: str = "linear"
     diet: Diet = "dense"
+    quantiles: bool = True
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """The penalty, over seven orders of magnitude."""
@@ -30,10 +34,12 @@ class Linear:
 
     def build(self, config: dict[str, Any], job: Job) -> Any:
         """Lbfgs for classes, the closed form for numbers."""
-        from sklearn.linear_model import LogisticRegression, Ridge
+        from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge
 
         if job.n_classes:
             return LogisticRegression(C=1.0 / config["penalty"], max_iter=300)
+        if job.quantile is not None:
+            return QuantileRegressor(quantile=job.quantile, alpha=config["penalty"])
         return Ridge(alpha=config["penalty"])
 
     def fit(
@@ -46,7 +52,14 @@ class Linear:
     ) -> None:
         """Fit on (X, y); stopping before convergence is a regularisation like any other, so no warning."""
         from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import QuantileRegressor
 
+        if isinstance(estimator, QuantileRegressor):  # as it would be fitted, but in a hundredth of its time
+            X, y = np.asarray(train[0], dtype=np.float64), np.asarray(train[1], dtype=np.float64)
+            rows = None if weights is None else weights[0]
+            estimator.coef_, estimator.intercept_ = fit_line(X, y, estimator.quantile, estimator.alpha, rows)
+            estimator.n_features_in_ = X.shape[1]
+            return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.filterwarnings("ignore", message="Ill-conditioned matrix")
@@ -62,4 +75,4 @@ class Linear:
 
     def load(self, data: bytes) -> Any:
         """From a skops archive."""
-        return sklearn_file.load(data, ("LogisticRegression", "Ridge"))
+        return sklearn_file.load(data, ("LogisticRegression", "QuantileRegressor", "Ridge"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.target import Task
 
-__all__ = ["BASELINE", "EXTRAS", "MODELS", "choose", "find", "joint_space", "register", "takes_weights"]
+__all__ = ["BASELINE", "EXTRAS", "MODELS", "choose", "find", "for_quantile", "joint_space", "register", "takes_weights"]
+
+
+logger = logging.getLogger("seasoned.tabular")
 
 
 def register(models: Iterable[Model]) -> Mapping[str, Model]:
@@ -115,6 +119,16 @@ def find(name: str) -> Model:
 def takes_weights(model: Model) -> bool:
     """Whether rows can count differently in it; a family in which they cannot says `weighs = False`."""
     return bool(getattr(model, "weighs", True))
+
+
+def for_quantile(models: Sequence[Model], *, named: bool) -> tuple[Model, ...]:
+    """The families that learn a quantile; those that were named stay, with a note in the log."""
+    able = tuple(model for model in models if getattr(model, "quantiles", False))
+    if not named:
+        return able
+    if others := [model.name for model in models if model not in able]:
+        logger.warning("%s learn the mean, not the quantile that the metric asks for.", ", ".join(others))
+    return tuple(models)
 
 
 def joint_space(models: Sequence[Model], task: Task, steps: Sequence[str] = ()) -> Space:

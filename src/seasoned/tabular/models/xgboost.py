@@ -123,6 +123,7 @@ class XGBoost:
 
     name: str = "xgboost"
     diet: Diet = "codes"
+    quantiles: bool = True
 
     def space(self, task: Task) -> Space:
         """Learning rate, tree size, sampling, penalties and the treatment of categories."""
@@ -150,6 +151,8 @@ class XGBoost:
             "tree_method": "hist",
             "verbosity": 0,
         }
+        if job.quantile is not None:
+            parameters |= {"objective": "reg:quantileerror", "quantile_alpha": job.quantile}
         if job.task == "multiclass":
             parameters["num_class"] = job.n_classes
         return XGBooster(parameters, rounds, patience(rate), job.n_classes, job.categorical)

@@ -6,6 +6,7 @@ Checked before XGBoost sees the bytes, down to every array of every tree; unknow
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,8 @@ from seasoned.tabular.models.ubjson import read
 
 __all__ = ["check_model"]
 
+_QUANTILE: Final = re.compile(r"\[?([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\]?")
+_OF_NUMBERS: Final = {"reg:squarederror": 0, "reg:quantileerror": 0}
 _ROOT: Final = 2**31 - 1  # the parent of a root
 _MOST_LEVELS: Final = 2**20  # of a category; XGBoost allocates a bit for each
 _REALS: Final = ("base_weights", "loss_changes", "sum_hessian", "split_conditions")
@@ -45,7 +48,11 @@ def _check(model: Any) -> int:
     _keys(learner, parts, optional=frozenset({"attributes"}))
     width, groups = _parameters(learner["learner_model_param"])
     objective = learner["objective"]["name"]
-    n_classes = {"reg:squarederror": 0, "binary:logistic": 2, "multi:softprob": groups}[objective]
+    if objective == "reg:quantileerror":
+        _check_quantile(learner["objective"])
+    n_classes = {"reg:squarederror": 0, "reg:quantileerror": 0, "binary:logistic": 2, "multi:softprob": groups}[
+        objective
+    ]
     if (objective == "multi:softprob") != (groups > 1):
         raise forged("an XGBoost model for another task")
     if list(learner["feature_names"]) or len(learner["feature_types"]) not in {0, width}:
@@ -57,6 +64,15 @@ def _check(model: Any) -> int:
         raise forged("an XGBoost model of another kind")
     _check_trees(booster["model"], width, groups)
     return n_classes
+
+
+def _check_quantile(objective: dict[str, Any]) -> None:
+    """One quantile between 0 and 1, written as a plain number."""
+    _keys(objective, {"name", "quantile_loss_param"})
+    _keys(objective["quantile_loss_param"], {"quantile_alpha"})
+    found = _QUANTILE.fullmatch(objective["quantile_loss_param"]["quantile_alpha"])
+    if found is None or not 0 < float(found[1]) < 1:
+        raise forged("an XGBoost model of an unknown quantile")
 
 
 def _parameters(values: dict[str, str]) -> tuple[int, int]:

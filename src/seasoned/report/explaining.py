@@ -1,0 +1,134 @@
+"""What a model's predictions depend on, as a table with uncertainty."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.report.importance import permutation_importance
+from seasoned.tabular.tables import to_frame, to_series
+from seasoned.tabular.target import encode
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.fitted import Fitted
+
+__all__ = ["explain"]
+
+_MOST_ROWS: Final = 5_000
+_LEAST_ROWS: Final = 40  # of a part, below which shuffles are of all rows instead
+_LEVEL: Final = 0.95
+
+
+def explain(
+    estimator: Any, X: Any, y: Any, *, repeats: int = 10, seconds: float | None = 60.0, random_state: int = 0
+) -> pd.DataFrame:
+    """Permutation importance of each column, with a confidence interval that counts both shuffles and rows.
+
+    The rows are dealt into as many parts as there are repeats, and each part shuffles every column once. With d_r the
+    increase of the loss in part r, importance is the mean of d, and its interval mean +- t s / sqrt(repeats) with
+    Student's t at repeats - 1 degrees of freedom, as the parts are independent rows; p is that of the one-sided test
+    that the column does not help. With fewer than 40 rows a part, all rows are shuffled each time: the interval then
+    leaves out that other rows would say something else.
+
+    Source: Breiman 2001, Random forests, section 10; columns that say the same share their importance.
+
+    Args:
+        estimator: A fitted AutoClassifier or AutoRegressor.
+        X: Rows that the model has not seen; at most 5,000 of them are used.
+        y: Their target.
+        repeats: Shuffles of each column; at least 2.
+        seconds: Stop after this time, with fewer repeats or fewer columns; None for no limit.
+        random_state: Of parts and shuffles.
+
+    Returns:
+        The most important column first: column, importance (increase of the metric's loss), low, high (95 %), p,
+        repeats. Columns that the model does not use have 0.
+
+    Raises:
+        InvalidInput: If X and y do not fit, or repeats is below 2.
+    """
+    import pandas as pd
+
+    if repeats < 2:
+        raise InvalidInput(f"repeats is {repeats}; an interval needs at least 2.")
+    fitted: Fitted = estimator.fitted_
+    frame, truth = _rows(fitted, X, y)
+    rng = np.random.default_rng(random_state)
+    parts = _parts(truth, repeats, rng, classes=len(fitted.classes))
+    used = [column.name for column in fitted.plan.schema.used]
+    dealt = [(frame.iloc[part].reset_index(drop=True), truth[part]) for part in parts]
+    gains = _gains(estimator, dealt, used, rng, seconds)
+    rows = [_line(name, np.array(gains.get(name, []))) for name in used]
+    rows += [(c.name, 0.0, 0.0, 0.0, 1.0, 0) for c in fitted.plan.schema.columns if c.reason is not None]
+    columns = ["column", "importance", "low", "high", "p", "repeats"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values("importance", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _rows(fitted: Fitted, X: Any, y: Any) -> tuple[pd.DataFrame, NDArray[Any]]:
+    frame, target = to_frame(X), to_series(y)
+    if len(frame) != len(target):
+        raise InvalidInput(f"X has {len(frame)} rows and y has {len(target)}; pass one target a row.")
+    kept = np.flatnonzero(target.notna().to_numpy(dtype=np.bool_))
+    if len(kept) < 2:
+        raise InvalidInput(
+            f"{len(kept)} of the {len(target)} rows has a target; pass at least 2 whose answer is known."
+        )
+    frame, target = frame.iloc[kept].reset_index(drop=True), target.iloc[kept].reset_index(drop=True)
+    truth = encode(target, fitted.classes) if len(fitted.classes) else target.to_numpy(dtype=np.float64)
+    if len(fitted.classes) and len(np.unique(truth)) < 2:
+        raise InvalidInput("the rows are all of one class, on which few metrics are defined; pass rows of others, too.")
+    return frame, truth
+
+
+def _parts(truth: NDArray[Any], repeats: int, rng: np.random.Generator, *, classes: int) -> list[NDArray[np.int64]]:
+    """Rows of each repeat: parts that share none and have each class in proportion, or all rows where they are few."""
+    order = rng.permutation(len(truth))[:_MOST_ROWS]
+    few = len(order) < repeats * _LEAST_ROWS
+    if few or (classes and np.bincount(truth[order], minlength=classes).min() < repeats):
+        return [np.sort(order)] * repeats
+    order = order[np.argsort(truth[order], kind="stable")]
+    return [np.sort(order[place::repeats]) for place in range(repeats)]
+
+
+def _gains(
+    estimator: Any,
+    parts: list[tuple[pd.DataFrame, NDArray[Any]]],
+    used: list[str],
+    rng: np.random.Generator,
+    seconds: float | None,
+) -> dict[str, list[float]]:
+    """The increase of the loss, a value a part, for each column."""
+    from threadpoolctl import threadpool_limits
+
+    found: dict[str, list[float]] = {}
+    end = None if seconds is None else time.monotonic() + seconds
+    with threadpool_limits(1):  # few rows, thousands of trees: threads would wait for each other at each of them
+        for rows, truth in parts:
+            left = None if end is None else max(end - time.monotonic(), 0.0)
+            loss = estimator.fitted_.loss
+            one = permutation_importance(estimator, rows, truth, loss, 1, rng, columns=used, seconds=left)
+            for name, gain in zip(one.names, one.mean, strict=True):
+                found.setdefault(name, []).append(gain)
+    return found
+
+
+def _line(name: str, gains: NDArray[np.float64]) -> tuple[str, float, float, float, float, int]:
+    """Name, mean, interval, p and number of repeats."""
+    from scipy.stats import t
+
+    count = len(gains)
+    if count < 2:
+        mean = float(gains[0]) if count else float("nan")
+        return name, mean, float("nan"), float("nan"), float("nan"), count
+    mean, error = float(gains.mean()), float(gains.std(ddof=1)) / count**0.5
+    if error == 0.0:
+        return name, mean, mean, mean, 0.0 if mean > 0 else 1.0, count
+    half = float(t.ppf(0.5 + _LEVEL / 2, count - 1)) * error
+    return name, mean, mean - half, mean + half, float(t.sf(mean / error, count - 1)), count

@@ -1,0 +1,179 @@
+"""Calibration: a map from the ensemble's probabilities to ones that come true as often as they say.
+
+Three maps, from stiff to free: temperature scaling (Guo, Pleiss, Sun and Weinberger 2017, On calibration of modern
+neural networks, section 4.2), scaling with a bias for each class (Platt 1999 for two classes; Alexandari, Kundaje and
+Shrikumar 2020, equation 4, for more), and isotonic regression (Zadrozny and Elkan 2002, one class against the rest).
+All are plain data: numbers in a bundle's manifest, applied in numpy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Weight = Array | None
+    Kind = Literal["temperature", "scaling", "isotonic"]
+
+__all__ = ["Isotonic", "Scaling", "fit_isotonic", "fit_scaling", "from_json"]
+
+_FLOOR: Final = 1e-7  # a probability below is taken for it, as the logarithm needs; single precision knows no smaller
+_SLOPES: Final = (0.05, 20.0)  # between them the slope lies, so that the order of a class's probabilities stays
+_BIASES: Final = 20.0  # in natural logarithms: a class that is e^20 times too rare is no matter of calibration
+_PRIOR: Final = 1.0  # pseudo-rows that pull towards no change
+_MOST_KNOTS: Final = 100_000  # of an isotonic map in a file
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """q = softmax(slope * log p + bias); with two classes that is Platt's logit(q) = slope * logit(p) + bias.
+
+    Attributes:
+        slope: Below 1 it makes probabilities more moderate; 1 / temperature.
+        biases: One a class, shape (classes,); all 0 in temperature scaling.
+    """
+
+    slope: float
+    biases: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """As people read it."""
+        if not any(self.biases):
+            return "temperature scaling"
+        return "Platt scaling" if len(self.biases) == 2 else "temperature scaling with a bias for each class"
+
+    def apply(self, p: Array) -> Array:
+        """Calibrated probabilities, shape (n, classes)."""
+        return _softmax(self.slope * np.log(np.maximum(p, _FLOOR)) + np.array(self.biases))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"kind": "scaling", "slope": self.slope, "biases": list(self.biases)}
+
+
+@dataclass(frozen=True, slots=True)
+class Isotonic:
+    """q_k proportional to f_k(p_k), each f_k rising and linear between its knots.
+
+    Attributes:
+        knots: For each class (of two: the second alone) where f is given, and its values.
+    """
+
+    knots: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
+
+    @property
+    def name(self) -> str:
+        """As people read it."""
+        return "isotonic regression"
+
+    def apply(self, p: Array) -> Array:
+        """Calibrated probabilities, shape (n, classes)."""
+        if len(self.knots) == 1:
+            second = np.interp(p[:, 1], *self.knots[0])
+            return np.column_stack([1.0 - second, second])
+        found = np.column_stack([np.interp(p[:, code], *knots) for code, knots in enumerate(self.knots)])
+        return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"kind": "isotonic", "knots": [[list(part) for part in knots] for knots in self.knots]}
+
+
+def from_json(found: Any, classes: int) -> Scaling | Isotonic:
+    """The map that `to_json` wrote.
+
+    Raises:
+        ValueError: If it is none for this number of classes.
+    """
+    if found["kind"] == "scaling":
+        slope, biases = float(found["slope"]), tuple(map(float, found["biases"]))
+        small = all(abs(bias) <= _BIASES for bias in biases)  # false for NaN
+        if len(biases) != classes or not small or not _SLOPES[0] <= slope <= _SLOPES[1]:
+            raise ValueError("its calibration is that of another model")
+        return Scaling(slope, biases)
+    if found["kind"] != "isotonic" or len(found["knots"]) != (1 if classes == 2 else classes):
+        raise ValueError("its calibration is of an unknown kind")
+    knots = tuple((tuple(map(float, xs)), tuple(map(float, ys))) for xs, ys in found["knots"])
+    if not all(_sound(xs, ys) for xs, ys in knots):
+        raise ValueError("its calibration is no rising curve of probabilities")
+    return Isotonic(knots)
+
+
+def _sound(xs: tuple[float, ...], ys: tuple[float, ...]) -> bool:
+    rising = all(a < b for a, b in pairwise(xs)) and all(a <= b for a, b in pairwise(ys))
+    return 0 < len(xs) == len(ys) <= _MOST_KNOTS and rising and all(0 < y < 1 for y in ys) and abs(xs[0]) <= 2
+
+
+def fit_scaling(p: Array, y: NDArray[np.int64], w: Weight = None, *, biased: bool) -> Scaling:
+    """The scaling with the smallest logarithmic loss on these rows; it is convex, so there is one.
+
+    Args:
+        p: Probabilities, shape (n, classes).
+        y: Class codes, shape (n,).
+        w: How much each row counts; all the same if None.
+        biased: Whether classes get a bias each. A unit normal prior on the biases and on the slope's distance from 1
+            makes it unique, and keeps few rows from saying much.
+    """
+    from scipy.optimize import minimize
+
+    n, k = p.shape
+    logs, hits = np.log(np.maximum(p, _FLOOR)), np.eye(k)[y]
+    mass = np.ones(n) if w is None else w / w.mean()
+
+    def loss(theta: Array) -> tuple[float, Array]:
+        q = _softmax(theta[0] * logs + theta[1:])
+        given = np.maximum(q[np.arange(n), y], np.finfo(float).tiny)
+        error = mass[:, None] * (q - hits)
+        gradient = np.concatenate([[np.sum(error * logs)], error.sum(axis=0)])
+        shift = theta - start
+        value = -float(mass @ np.log(given)) + 0.5 * _PRIOR * float(shift @ shift)
+        return value / n, (gradient + _PRIOR * shift) / n
+
+    start = np.r_[1.0, np.zeros(k)]
+    bounds = [_SLOPES, *([(-_BIASES, _BIASES) if biased else (0.0, 0.0)] * k)]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return Scaling(float(found[0]), tuple(map(float, found[1:])))
+
+
+def fit_isotonic(p: Array, y: NDArray[np.int64], w: Weight = None) -> Isotonic:
+    """Isotonic regression of each class against the rest, by pooling adjacent violators.
+
+    A level of mass m and share v becomes (m v + r) / (m + 1), where r is the class's share of all rows: a level of
+    few rows, all of one class, must not promise certainty, which the logarithmic loss punishes without limit.
+
+    Args:
+        p: Probabilities, shape (n, classes).
+        y: Class codes, shape (n,).
+        w: How much each row counts; all the same if None.
+    """
+    mass = np.ones(len(y)) if w is None else w / w.mean()
+    codes = (1,) if p.shape[1] == 2 else range(p.shape[1])
+    return Isotonic(tuple(_curve(p[:, code], y == code, mass) for code in codes))
+
+
+def _curve(score: Array, hit: NDArray[np.bool_], mass: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    from scipy.optimize import isotonic_regression
+
+    xs, place = np.unique(score, return_inverse=True)
+    total = np.bincount(place, mass)
+    pooled = isotonic_regression(np.bincount(place, mass * hit) / total, weights=total)
+    first, last = pooled.blocks[:-1], pooled.blocks[1:] - 1
+    share = (float(mass @ hit) + 1.0) / (float(mass.sum()) + 2.0)
+    level = (pooled.weights * pooled.x[first] + share) / (pooled.weights + 1.0)
+    level = np.maximum.accumulate(level)  # the pull towards the middle is stronger on small levels
+    ends = np.column_stack([xs[first], xs[last]]).ravel()
+    values = np.repeat(level, 2)
+    kept = np.r_[True, np.diff(ends) > 0]  # a level of one value has one knot
+    return tuple(ends[kept].tolist()), tuple(values[kept].tolist())
+
+
+def _softmax(z: Array) -> Array:
+    shares = np.exp(z - z.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))

@@ -1,0 +1,78 @@
+"""What follows the last fits: the members that are quick enough, and what their out-of-fold predictions teach."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.tabular.conformal import learn_conformal
+from seasoned.tabular.decision import Decision
+from seasoned.tabular.finish import Finish, choose_finish
+from seasoned.tabular.pace import within
+from seasoned.tabular.pooled import pool
+from seasoned.tabular.validated import MOST_ROWS, Validated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from seasoned.tabular.fitted import Fitted
+    from seasoned.tabular.objective import CrossValidation
+    from seasoned.tabular.pooled import Pooled
+
+__all__ = ["conclude", "learned"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_MOST_VALUES: Final = 100_000  # kept of validation, so that many classes do not swell the bundle: 400 kB
+
+
+def conclude(fitted: Fitted, objective: CrossValidation, frame: pd.DataFrame, settings: Mapping[str, Any]) -> Fitted:
+    """The model with all that predictions need beside its members, and the evidence for the report.
+
+    Args:
+        fitted: The members with their weights, and what is around them.
+        objective: Whose trials they are; its folder is still there.
+        frame: The rows, as they were given.
+        settings: Among others calibrate and predict_limit of `SearchSettings`.
+    """
+    limit = settings["predict_limit"]
+    if limit is not None:
+        members, pace = within(fitted.members, fitted.plan, fitted.metric, frame, limit)
+        fitted = replace(fitted, members=members, pace=pace)
+    fitted = replace(fitted, **learned(fitted, objective, calibrate=settings["calibrate"]))
+    for sentence in fitted.sentences:
+        logger.info(sentence)
+    return fitted
+
+
+def learned(fitted: Fitted, objective: CrossValidation, *, calibrate: bool | None) -> dict[str, Any]:
+    """What is learned from the members' out-of-fold predictions: `finish`, `validated` and `conformal` of `Fitted`.
+
+    Nothing, with the reason in the log, where the metric is undefined on them.
+    """
+    seed, metric = objective.job.seed, fitted.metric
+    plain = Finish() if metric.costs is None else Finish(decision=Decision(metric.costs, given=True))
+    try:
+        pooled = pool(objective, fitted.members)
+        if pooled is None:
+            return {"finish": plain}
+        finish, pooled, loss = choose_finish(pooled, metric, seed, calibrate=calibrate)
+    except ValueError as error:
+        logger.warning("the report will lack the predictions in validation: %s", error)
+        return {"finish": plain}
+    codes = None if objective.job.n_classes else objective.matrix("codes")[pooled.rows]
+    conformal = learn_conformal(pooled, codes, seed)
+    return {"finish": finish, "validated": _evidence(pooled, loss, seed), "conformal": conformal}
+
+
+def _evidence(pooled: Pooled, loss: float, seed: int) -> Validated:
+    """What the report gets: at most 2,000 rows, fewer with many classes, the same ones each time."""
+    classes = pooled.predicted.shape[1] if pooled.predicted.ndim == 2 else 1
+    most = min(MOST_ROWS, max(_MOST_VALUES // classes, 100))
+    shown = np.sort(np.random.default_rng(seed).permutation(len(pooled.truth))[:most])
+    return Validated(pooled.truth[shown], pooled.predicted[shown].astype(np.float32), loss)

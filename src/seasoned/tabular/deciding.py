@@ -1,0 +1,125 @@
+"""Which decision a metric of labels asks for, found on out-of-fold predictions and judged on others of them.
+
+F1 or balanced accuracy are not best where the most probable label is predicted: with few positives, a lower threshold
+finds more of them. Probabilities stay as they are; only how labels follow from them is chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.tabular.decision import Decision
+from seasoned.tabular.losses import TUNABLE, best_cut, counts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.measure import Measure
+    from seasoned.tabular.pooled import Pooled
+
+    Array = NDArray[np.float64]
+    Score = Callable[[Array], Array]
+
+__all__ = ["Decided", "choose_decision", "searched"]
+
+_POWERS: Final = np.linspace(0.1, 1.0, 10)  # of 1 / share of a class: its weight among more than two
+_RESAMPLES: Final = 200
+_CLEAR: Final = 1.0  # standard errors of the gain; a threshold that gains nothing costs little, so few are asked for
+
+
+def searched(metric: Measure) -> Measure:
+    """The metric by which models are compared where the threshold is chosen in the end: that at each one's best.
+
+    At one half, a good model of rare positives can look as bad as one that knows nothing.
+    """
+    return replace(metric, tuned=metric.n_classes == 2 and metric.scorer in TUNABLE)
+
+
+class Decided(NamedTuple):
+    """What was chosen: the decision (None: the most probable label), and the cross-fitted loss without and with it."""
+
+    decision: Decision | None
+    before: float
+    after: float
+
+
+def choose_decision(pooled: Pooled, metric: Measure, seed: int) -> Decided | None:
+    """The decision, if it gains at least a standard error on rows that it was not chosen on; None for other metrics.
+
+    Each part of the rows is decided as the other parts say, and the metric is taken over all rows together. The
+    standard error is that of 200 resamples of the rows.
+
+    Args:
+        pooled: Out-of-fold predictions.
+        metric: What to improve.
+        seed: Of the resamples.
+    """
+    score = counts_of(metric.scorer)
+    if metric.scorer not in TUNABLE or score is None or len(np.unique(pooled.truth)) < metric.n_classes:
+        return None
+    y, p, mass = pooled.truth, pooled.predicted, pooled.mass
+    plain = np.argmax(p, axis=1)
+    crossed = np.empty_like(plain)
+    for part in np.unique(pooled.parts):
+        here = pooled.parts == part
+        found = _best(p[~here], y[~here], mass[~here], metric, score)
+        crossed[here] = plain[here] if found is None else found.codes(p[here])
+    before, after = (-_scores(y, codes, mass, metric, score) for codes in (plain, crossed))
+    error = _standard_error(y, (plain, crossed), mass, metric, score, seed)
+    clear = before - after > max(_CLEAR * error, 1e-12)
+    decision = _best(p, y, mass, metric, score) if clear else None
+    return Decided(decision, before, after)
+
+
+def _best(p: Array, y: NDArray[np.int64], mass: Array, metric: Measure, score: Score) -> Decision | None:
+    """The best threshold, or the best of ten weightings of classes; None for the most probable label."""
+    if len(np.unique(y)) < metric.n_classes:
+        return None
+    if metric.n_classes == 2:
+        threshold, _ = best_cut(p[:, metric.positive], y == metric.positive, mass, score)
+        return Decision.at(threshold, metric.positive)
+    shares = np.bincount(y, mass) / mass.sum()
+    candidates = [Decision.weighing(shares**-power) for power in _POWERS]
+    reached = [_scores(y, candidate.codes(p), mass, metric, score) for candidate in candidates]
+    plain = _scores(y, np.argmax(p, axis=1), mass, metric, score)
+    place = int(np.argmax(reached))
+    return candidates[place] if reached[place] > plain else None
+
+
+def _scores(y: NDArray[Any], codes: NDArray[np.int64], mass: Array, metric: Measure, score: Score) -> float:
+    k = metric.n_classes
+    confusion = np.bincount(y * k + codes, mass, k * k).astype(np.float64).reshape(1, k, k)
+    return float(score(_oriented(confusion, metric))[0])
+
+
+def _oriented(confusion: Array, metric: Measure) -> Array:
+    """With the positive class at 1, where the formulas have it."""
+    return confusion[:, ::-1, ::-1] if metric.n_classes == 2 and metric.positive == 0 else confusion
+
+
+def _standard_error(
+    y: NDArray[Any],
+    both: Sequence[NDArray[np.int64]],
+    mass: Array,
+    metric: Measure,
+    score: Score,
+    seed: int,
+) -> float:
+    """Of the gain, by resampling rows: only how many there are of each (truth, label before, label after) matters."""
+    k = metric.n_classes
+    cells, place = np.unique((y * k + both[0]) * k + both[1], return_inverse=True)
+    shares = np.bincount(place, mass)
+    drawn = np.random.default_rng(seed).multinomial(len(y), shares / shares.sum(), _RESAMPLES).astype(np.float64)
+    truth, labels = cells // (k * k), (cells // k % k, cells % k)
+    gains = []
+    for codes in labels:
+        confusion = np.zeros((_RESAMPLES, k * k))
+        np.add.at(confusion.T, truth * k + codes, drawn.T)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gains.append(score(_oriented(confusion.reshape(-1, k, k), metric)))
+    return float(np.nanstd(gains[1] - gains[0]))

@@ -1,0 +1,152 @@
+"""What follows the average of the members: calibration, and how labels are chosen; learned from out-of-fold rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from seasoned.tabular.calibrating import choose_calibration
+from seasoned.tabular.calibration import from_json
+from seasoned.tabular.deciding import choose_decision
+from seasoned.tabular.decision import Decision
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.calibration import Isotonic, Scaling
+    from seasoned.tabular.measure import Measure
+    from seasoned.tabular.pooled import Pooled
+
+    Array = NDArray[np.float64]
+
+__all__ = ["Finish", "Finished", "choose_finish"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """What is done with the members' average.
+
+    Attributes:
+        calibration: The map of probabilities; None for none.
+        decision: How labels follow from probabilities; None for the most probable one.
+        calibrated: The cross-fitted loss without and with the calibration; None if unknown.
+        decided: The cross-fitted loss with the most probable label and with the decision; None if unknown.
+    """
+
+    calibration: Scaling | Isotonic | None = None
+    decision: Decision | None = None
+    calibrated: tuple[float, float] | None = None
+    decided: tuple[float, float] | None = None
+
+    @property
+    def changes(self) -> bool:
+        """Whether it does anything."""
+        return self.calibration is not None or self.decision is not None
+
+    def apply(self, predicted: Array) -> Array:
+        """Probabilities or numbers, as `predict` gives them."""
+        return predicted if self.calibration is None else self.calibration.apply(predicted)
+
+    def codes(self, p: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+        """Class codes, shape (n,), from finished probabilities."""
+        return np.argmax(p, axis=1) if self.decision is None else self.decision.codes(p)
+
+    def judged(self, predicted: NDArray[Any], metric: Measure) -> NDArray[Any]:
+        """What the metric is to judge: certainty of the labels that are decided for, where they are not just likely.
+
+        A cost measures probabilities by itself, by the same decision.
+        """
+        if self.decision is None or metric.costs is not None:
+            return predicted
+        return np.eye(predicted.shape[1])[self.decision.codes(predicted)]
+
+    def sentences(self, metric: Measure, classes: NDArray[Any]) -> list[str]:
+        """What was done and what it brought, for the log and the report; `classes` are the labels."""
+        found = []
+        if self.calibration is not None:
+            found.append(f"Probabilities are calibrated by {self.calibration.name}{_gain(self.calibrated, metric)}.")
+        if self.decision is not None:
+            cut = self.decision.threshold(metric.positive)
+            how = "The label with the lowest expected cost is predicted"
+            if cut is not None:
+                how = f"{classes.tolist()[metric.positive]!r} is predicted above a probability of {cut:.3g}"
+            elif not self.decision.given:
+                how = "Rare classes count more when the label is chosen"
+            found.append(f"{how}{_gain(self.decided, metric)}.")
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "calibration": None if self.calibration is None else self.calibration.to_json(),
+            "decision": None if self.decision is None else self.decision.to_json(),
+            "calibrated": None if self.calibrated is None else list(self.calibrated),
+            "decided": None if self.decided is None else list(self.decided),
+        }
+
+    @classmethod
+    def from_json(cls, found: Any, classes: int) -> Finish:
+        """What `to_json` wrote; a bundle from before there was any of this has None.
+
+        Raises:
+            ValueError: If it is none of a model with so many classes.
+        """
+        if found is None:
+            return cls()
+        calibration, decision = found["calibration"], found["decision"]
+        return cls(
+            None if calibration is None else from_json(calibration, classes),
+            None if decision is None else Decision.from_json(decision, classes),
+            _pair(found["calibrated"]),
+            _pair(found["decided"]),
+        )
+
+
+def _pair(found: Any) -> tuple[float, float] | None:
+    if found is None:
+        return None
+    before, after = map(float, found)
+    return before, after
+
+
+def _gain(losses: tuple[float, float] | None, metric: Measure) -> str:
+    if losses is None:
+        return ""
+    before, after = (metric.score(loss) for loss in losses)
+    return f" (cross-fitted {metric.name}: {before:.5g} without, {after:.5g} with it)"
+
+
+class Finished(NamedTuple):
+    """What was chosen, and what the out-of-fold predictions are and lose with it, each row as the other parts say."""
+
+    finish: Finish
+    pooled: Pooled
+    loss: float
+
+
+def choose_finish(pooled: Pooled, metric: Measure, seed: int, *, calibrate: bool | None) -> Finished:
+    """Calibration and decision.
+
+    Args:
+        pooled: Out-of-fold predictions of the members together.
+        metric: What to improve.
+        seed: Of resamples.
+        calibrate: See `SearchSettings.calibrate`.
+    """
+    if not metric.n_classes:
+        return Finished(Finish(), pooled, metric.loss(pooled.truth, pooled.predicted, pooled.weights))
+    calibrated = choose_calibration(pooled, metric, wanted=calibrate)
+    finish = Finish()
+    if calibrated is not None and calibrated.calibration is not None:
+        pooled = pooled.replaced(calibrated.predicted)
+        finish = Finish(calibrated.calibration, calibrated=(calibrated.before, calibrated.after))
+    decided = None if metric.costs is not None else choose_decision(pooled, metric, seed)
+    loss = metric.loss(pooled.truth, pooled.predicted, pooled.weights)
+    if metric.costs is not None:
+        finish = replace(finish, decision=Decision(metric.costs, given=True))
+    elif decided is not None and decided.decision is not None:
+        finish = replace(finish, decision=decided.decision, decided=(decided.before, decided.after))
+        loss = decided.after
+    return Finished(finish, pooled, loss)

@@ -1,0 +1,134 @@
+"""How long predictions take: milliseconds a row, measured, and the members kept within a limit."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.tabular.fitted import Fitted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
+
+    from seasoned.tabular.columns.plan import ColumnPlan
+    from seasoned.tabular.fitted import Member
+    from seasoned.tabular.measure import Measure
+    from seasoned.tabular.target import Task
+
+__all__ = ["BATCH", "Pace", "milliseconds", "preparing", "within"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+BATCH: Final = 1_000  # rows that are predicted together when it is measured
+_FIRST: Final = 50  # rows of a first look, so that what is slow is not measured for long
+_REPEATS: Final = 3  # of which the quickest counts: a busy machine only ever makes it slower
+_LONGEST: Final = 0.5  # seconds for one measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What a prediction takes.
+
+    Attributes:
+        limit: Milliseconds a row that were asked for.
+        measured: Milliseconds a row that the whole model took, in batches of up to 1,000 rows.
+    """
+
+    limit: float
+    measured: float
+
+    @property
+    def sentence(self) -> str:
+        """What people are told."""
+        kept = "within" if self.measured <= self.limit else "more than"
+        taken = f"A row takes {self.measured:.3g} ms to predict in batches of {BATCH:,}"
+        return f"{taken}, {kept} the limit of {self.limit:g}."
+
+    def to_json(self) -> dict[str, float]:
+        """As plain data."""
+        return {"limit": self.limit, "measured": self.measured}
+
+    @classmethod
+    def from_json(cls, found: Any) -> Pace | None:
+        """What `to_json` wrote; None where there was none."""
+        return None if found is None else cls(float(found["limit"]), float(found["measured"]))
+
+
+def milliseconds(predict: Callable[[pd.DataFrame], Any], frame: pd.DataFrame) -> float:
+    """What a row takes in a batch of up to 1,000 rows; of up to three times the quickest.
+
+    Args:
+        predict: What is measured.
+        frame: Rows like those to come; the first ones are taken.
+    """
+    first = frame.iloc[:_FIRST]
+    predict(first)  # what is built at the first call is not the rows' doing
+    row = _seconds(predict, first) / len(first)
+    rows = max(min(BATCH, len(frame), int(_LONGEST / _REPEATS / max(row, 1e-9))), len(first))
+    batch = frame.iloc[:rows]
+    repeats = max(1, min(_REPEATS, int(_LONGEST / max(row * rows, 1e-9))))
+    return 1_000 * min(_seconds(predict, batch) for _ in range(repeats)) / rows
+
+
+def _seconds(predict: Callable[[pd.DataFrame], Any], frame: pd.DataFrame) -> float:
+    start = time.perf_counter()
+    predict(frame)
+    return time.perf_counter() - start
+
+
+def preparing(plan: ColumnPlan, frame: pd.DataFrame) -> float:
+    """Milliseconds a row from a table to matrices, which any model needs."""
+    return milliseconds(lambda rows: plan.matrices(rows, {"codes", "dense"}), frame)
+
+
+def within(
+    members: Sequence[Member], plan: ColumnPlan, metric: Measure, frame: pd.DataFrame, limit: float
+) -> tuple[tuple[Member, ...], Pace]:
+    """The members that keep the limit together, their weights scaled to sum to 1, and what they then take.
+
+    The ensemble was chosen by what its trials took; this is what the fitted models do. While they are too slow, the
+    member is left out that takes most time for its weight. One stays, the quickest, even if it is too slow alone.
+
+    Args:
+        members: The fitted models, with the user's own families where they have one.
+        plan: From a table to matrices.
+        metric: For what is measured to be a whole model.
+        frame: Rows of the table as `fit` was given it.
+        limit: Milliseconds a row.
+    """
+
+    def pace(some: Sequence[Member]) -> float:
+        return milliseconds(_whole(some, plan, metric).predict, frame)
+
+    kept = list(members)
+    taken = pace(kept)
+    if taken > limit and len(kept) > 1:
+        alone = {id(member): pace([member]) for member in kept}
+        while taken > limit and len(kept) > 1:
+            slowest = max(kept, key=lambda member: alone[id(member)] / member.weight)
+            if len(kept) == 2:  # the quicker of two is what is left
+                slowest = max(kept, key=lambda member: alone[id(member)])
+            logger.warning("%s is left out of the ensemble for predict_limit: %g ms a row.", slowest.name, limit)
+            kept.remove(slowest)
+            taken = pace(kept)
+    if taken > limit:
+        logger.warning(
+            "predict_limit is %g ms a row, and %s, the quickest model found, takes %.3g with all that comes before it; "
+            "it predicts alone.",
+            limit,
+            kept[0].name,
+            taken,
+        )
+    total = sum(member.weight for member in kept)
+    return tuple(replace(member, weight=member.weight / total) for member in kept), Pace(limit, taken)
+
+
+def _whole(members: Sequence[Member], plan: ColumnPlan, metric: Measure) -> Fitted:
+    import numpy as np
+
+    task: Task = "regression" if not metric.n_classes else "binary" if metric.n_classes == 2 else "multiclass"
+    return Fitted(task, np.arange(metric.n_classes), metric, plan, tuple(members), ())

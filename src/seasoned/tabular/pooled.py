@@ -1,0 +1,86 @@
+"""The members' out-of-fold predictions together: what calibration, thresholds, intervals and the report learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.fitted import Member
+    from seasoned.tabular.objective import CrossValidation
+
+    Array = NDArray[np.float64]
+
+__all__ = ["Pooled", "pool"]
+
+_MOST: Final = 50_000  # rows; more change nothing that is decided on them
+_PARTS: Final = 5  # most parts that something is cross-fitted over
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pooled:
+    """Rows with their truth and the weighted mean of what the members' trials predicted without having seen them.
+
+    Attributes:
+        rows: Which rows of the table, shape (n,), rising.
+        truth: Class codes or numbers, shape (n,).
+        predicted: Probabilities, shape (n, classes), or numbers, shape (n,).
+        weights: How much each row counts, shape (n,); None if all count the same.
+        parts: From 0 on, shape (n,): what is learned for a part is learned from the others. Rows that were validated
+            together, which keeps groups and times apart, are of one part.
+    """
+
+    rows: NDArray[np.int64]
+    truth: NDArray[Any]
+    predicted: Array
+    weights: Array | None
+    parts: NDArray[np.int64]
+
+    @property
+    def mass(self) -> Array:
+        """How much each row counts, 1 on average, shape (n,)."""
+        return np.ones(len(self.truth)) if self.weights is None else self.weights / self.weights.mean()
+
+    def replaced(self, predicted: Array) -> Pooled:
+        """The same rows with other predictions."""
+        return replace(self, predicted=predicted)
+
+
+def pool(objective: CrossValidation, members: Sequence[Member]) -> Pooled | None:
+    """Put the members' out-of-fold predictions together; None where those of one are not known.
+
+    Args:
+        objective: Knows what every trial predicted.
+        members: The models that predict together.
+    """
+    rng = np.random.default_rng(objective.job.seed)
+    chosen = np.sort(rng.permutation(objective.known_rows())[:_MOST])
+    mean: Array | None = None
+    for member in members:
+        found = objective.out_of_fold({"model": {member.name: member.config}})
+        if found is None:
+            return None
+        part = member.weight * found[chosen].astype(np.float64)
+        mean = part if mean is None else mean + part
+    if mean is None or not np.isfinite(mean).all():
+        return None
+    if mean.ndim == 2:
+        mean = mean / mean.sum(axis=1, keepdims=True)  # float32 on disk: the sums are 1 but for rounding
+    weights = objective.weights()
+    parts = _parts(objective.fold_of_rows()[chosen], rng)
+    truth = objective.target()[chosen]
+    return Pooled(chosen, truth, mean, None if weights is None else weights[chosen], parts)
+
+
+def _parts(folds: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """The folds, at most five parts of them; five random parts where there are fewer than three folds."""
+    known, place = np.unique(folds, return_inverse=True)
+    if len(known) < 3:
+        return rng.permutation(len(folds)) % _PARTS
+    return place % _PARTS

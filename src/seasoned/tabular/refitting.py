@@ -1,0 +1,102 @@
+"""The same models on other rows: what a search found, fitted again without a search."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.features.featured import Featured
+from seasoned.tabular.features.given import save_texts
+from seasoned.tabular.models.base import Job
+from seasoned.tabular.objective import CrossValidation, write_arrays
+from seasoned.tabular.refit import fit_all
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seasoned.tabular.budget import Budget
+    from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.fitted import Fitted, Member
+    from seasoned.tabular.roles import Roles
+    from seasoned.tabular.target import Target
+
+__all__ = ["refit_table"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_DIETS: Final[tuple[Diet, ...]] = ("codes", "dense")
+
+
+def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Roles, seed: int, budget: Budget) -> Fitted:
+    """The members with the same settings, rounds and weights on these rows; all that follows their average stays.
+
+    Columns are read as the fit read them, so a level that it had not seen stays unknown. What is known of validation
+    (scores, thresholds, calibration, intervals) is still that of the search.
+
+    Args:
+        fitted: What the search found.
+        frame: The rows, one per target value.
+        target: Their target.
+        roles: How much each row counts.
+        seed: Of the models.
+        budget: Time, workers and memory; members that are not ready in time are left out.
+
+    Raises:
+        InvalidInput: If the target has other classes, a column is missing, or no member was ready in time.
+    """
+    if len(fitted.classes) and not np.array_equal(target.classes, fitted.classes):
+        raise InvalidInput(
+            f"the rows have the classes {target.classes.tolist()}, and the model knows {fitted.classes.tolist()}; its "
+            "thresholds are for these alone, so fit again."
+        )
+    started = time.monotonic()
+    plan, classes = fitted.plan, len(fitted.classes)
+    canonical = plan.schema.apply(frame)
+    job = Job(
+        fitted.task,
+        classes,
+        seed,
+        categorical=plan.categorical,
+        cyclic=plan.cyclic,
+        quantile=fitted.metric.quantile,
+    )
+    own = {member.name: member.own for member in fitted.members if member.own is not None}
+    with tempfile.TemporaryDirectory(prefix="seasoned-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "trials").mkdir()
+        write_arrays(folder, target.values, [], {diet: plan.encode(canonical, diet) for diet in _DIETS}, roles.weights)
+        if any(isinstance(member.estimator, Featured) for member in fitted.members):
+            save_texts(folder, plan, canonical)
+        objective = CrossValidation(folder, job, fitted.metric, own=tuple(own.values()))
+        for member in fitted.members:
+            objective.note_rounds({"model": {member.name: member.config}}, _rounds(fitted, member))
+        waiting = {place: (_row(place, member), member.weight) for place, member in enumerate(fitted.members)}
+        ready = fit_all(objective, waiting, budget)
+    if not ready:
+        raise InvalidInput("no model could be fitted within time_limit and memory_limit; raise them.")
+    total = sum(member.weight for member in ready.values())
+    members = tuple(
+        replace(ready[place], weight=ready[place].weight / total, own=fitted.members[place].own)
+        for place in sorted(ready)
+    )
+    return replace(fitted, members=members, rows=len(frame), seconds=time.monotonic() - started)
+
+
+def _row(place: int, member: Member) -> dict[str, Any]:
+    return {"number": place, "model": member.name, "config": member.config}
+
+
+def _rounds(fitted: Fitted, member: Member) -> int | None:
+    """The rounds that the member's trial took on average over folds; None for models without."""
+    same = (t for t in fitted.trials if (t["model"], t["config"]) == (member.name, member.config))
+    trial = next(same, None)
+    if trial is None or trial.get("rounds") is None:
+        return None
+    return int(trial["rounds"])

@@ -1,0 +1,108 @@
+"""The quantile metric, the families that learn it, and what is stored of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from in_process import estimator, stay_in_process
+from scipy.stats import norm
+from sklearn.linear_model import QuantileRegressor
+from sklearn.metrics import mean_pinball_loss
+
+from seasoned import load
+from seasoned.errors import InvalidInput
+from seasoned.tabular.losses import losses_of
+from seasoned.tabular.metrics import resolve
+from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.models.quantile_line import fit_line, quantile_of
+from seasoned.tabular.models.registry import BASELINE, MODELS, choose, find, for_quantile
+
+ABLE = [model.name for model in MODELS.values() if getattr(model, "quantiles", False)]
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.95])
+def test_the_loss_is_the_pinball_loss(quantile):
+    rng = np.random.default_rng(0)
+    y, stack, weight = rng.normal(size=80), rng.normal(size=(3, 80)), rng.gamma(1.0, size=80)
+    metric = resolve(f"quantile@{quantile}", "regression", 0)
+    assert metric.name == f"quantile@{quantile}"
+    for w in (None, weight):
+        expected = [mean_pinball_loss(y, p, alpha=quantile, sample_weight=w) for p in stack]
+        np.testing.assert_allclose([metric.loss(y, p, w) for p in stack], expected)
+        np.testing.assert_allclose(losses_of(stack, y, metric, weight=w), expected)
+    assert metric.score(2.0) == 2.0
+    assert resolve(f"pinball@{quantile}", "regression", 0).quantile == quantile
+
+
+@pytest.mark.parametrize("name", ["quantile", "quantile@1.5", "quantile@0.0", "quantile@ten"])
+def test_which_quantile_must_be_said(name):
+    with pytest.raises(InvalidInput, match="which quantile"):
+        resolve(name, "regression", 0)
+    with pytest.raises(InvalidInput, match="for numbers"):
+        resolve("quantile@0.5", "binary", 2)
+
+
+def test_the_quantile_of_weighted_values():
+    values, mass = np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 8.0])
+    assert [quantile_of(values, mass, q) for q in (0.05, 0.1, 0.5, 0.9, 0.95)] == [1.0, 1.0, 2.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
+def test_the_line_is_that_of_the_linear_programme(quantile):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(400, 3))
+    y = 5 + X @ [1.0, -2.0, 0.0] + (1 + np.abs(X[:, 0])) * rng.normal(size=400)
+    reference = QuantileRegressor(quantile=quantile, alpha=0.0).fit(X, y)
+    slopes, intercept = fit_line(X, y, quantile, 1e-9)
+    np.testing.assert_allclose(slopes, reference.coef_, atol=0.15)
+    found, best = (mean_pinball_loss(y, p, alpha=quantile) for p in (X @ slopes + intercept, reference.predict(X)))
+    assert found <= best * 1.005
+    assert np.mean(y <= X @ slopes + intercept) == pytest.approx(quantile, abs=0.005)
+
+
+def spread_out(n, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1, 1, size=(n, 2))
+    return X, 10 * X[:, 0] + (1.0 + 2.0 * (X[:, 1] > 0)) * rng.normal(size=n)
+
+
+@pytest.mark.parametrize("name", [*ABLE, BASELINE.name])
+@pytest.mark.parametrize("quantile", [0.1, 0.9])
+def test_families_learn_it_and_their_files_predict_the_same_bits(name, quantile):
+    """A share of 4,000 fresh rows lies below; its standard error is .005, and .06 are left to the families' bias."""
+    X, y = spread_out(3_000)
+    fresh, truth = spread_out(4_000, seed=1)
+    model, config = find(name), dict(find(name).space("regression").default)
+    learner = model.build(config, Job("regression", 0, 0, quantile=quantile))
+    model.fit(learner, (X, y), (fresh[:1000], truth[:1000]), None)
+    predicted = predict(learner, fresh, 0)
+    assert np.mean(truth < predicted) == pytest.approx(quantile, abs=0.06)
+    np.testing.assert_array_equal(predict(model.load(model.dump(learner)), fresh, 0), predicted)
+    expected = 10 * fresh[:, 0] + norm.ppf(quantile) * (1.0 + 2.0 * (fresh[:, 1] > 0))
+    if name not in {"linear", BASELINE.name}:
+        assert np.corrcoef(predicted - 10 * fresh[:, 0], expected - 10 * fresh[:, 0])[0, 1] > 0.5
+
+
+def test_families_that_learn_the_mean_take_part_only_when_named(caplog):
+    assert {model.name for model in for_quantile(choose(None), named=False)} <= set(ABLE)
+    assert [model.name for model in for_quantile(choose(["linear", "forest"]), named=True)] == ["linear", "forest"]
+    assert "forest learn the mean" in caplog.text
+
+
+def test_a_whole_fit_and_its_bundle(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    stay_in_process(monkeypatch)
+    X, y = spread_out(1_500)
+    fresh, truth = spread_out(4_000, seed=1)
+    shares = []
+    for quantile in (0.1, 0.9):
+        model = estimator("regression", ["linear", "lightgbm"], metric=f"quantile@{quantile}").fit(X, y)
+        shares.append(np.mean(truth < model.predict(fresh)))
+        assert model.score(fresh, truth) == pytest.approx(
+            -mean_pinball_loss(truth, model.predict(fresh), alpha=quantile)
+        )
+        model.save(tmp_path / "model.seasoned")
+        again = load(tmp_path / "model.seasoned")
+        np.testing.assert_array_equal(again.predict(fresh), model.predict(fresh))
+        assert again.score(fresh, truth) == model.score(fresh, truth)
+    np.testing.assert_allclose(shares, [0.1, 0.9], atol=0.05)

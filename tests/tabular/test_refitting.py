@@ -1,0 +1,72 @@
+"""`refit`: the same models on other rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from in_process import estimator, stay_in_process
+
+from messy import messy
+from seasoned import Metric, load
+from seasoned.errors import InvalidInput
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    stay_in_process(monkeypatch)
+    return tmp_path
+
+
+def the_task(task):
+    return "regression" if task == "regression" else "classification"
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_on_the_same_rows_it_gives_the_same_model(here, task):
+    X, y = messy(task)
+    model = estimator(the_task(task), ["linear", "lightgbm", "histogram", "tree"]).fit(X, y)
+    before, members = model.fitted_.predict(X), model.fitted_.members
+    assert model.refit(X, y) is model
+    np.testing.assert_allclose(model.fitted_.predict(X), before, rtol=1e-9)
+    assert [(m.name, m.weight) for m in model.fitted_.members] == [(m.name, m.weight) for m in members]
+
+
+def test_other_rows_and_weights_count(here):
+    X, y = messy("regression")
+    model = estimator("regression", ["linear", "lightgbm"]).fit(X[:120], y[:120])
+    first, evidence = model.predict(X), model.fitted_.validated
+    more = model.refit(X, y).predict(X)
+    assert not np.allclose(more, first)
+    assert np.mean((more[120:] - y[120:]) ** 2) < np.mean((first[120:] - y[120:]) ** 2)
+    assert model.fitted_.rows == 240
+    assert model.fitted_.validated is evidence
+    weighted = model.refit(X, y, sample_weight=np.linspace(1, 9, 240)).predict(X)
+    assert not np.allclose(weighted, more)
+    kept = np.arange(240) % 3 > 0
+    some = model.refit(X, y, sample_weight=kept.astype(float)).predict(X)
+    np.testing.assert_allclose(model.refit(X[kept], y[kept]).predict(X), some)
+
+
+def test_a_loaded_model_is_refitted_with_its_rounds_and_saved_again(here):
+    X, y = messy("binary")
+    model = estimator("classification", ["lightgbm"], metric=Metric("f1", positive="yes")).fit(X[:160], y[:160])
+    trial = model.fitted_.trials[0]
+    assert trial["rounds"] > 0
+    assert trial["predict_ms"] > 0
+    model.save(here / "model.seasoned")
+    again = load(here / "model.seasoned").refit(X, y)
+    np.testing.assert_array_equal(again.predict(X), model.refit(X, y).predict(X))
+    again.save(here / "again.seasoned")
+    np.testing.assert_array_equal(load(here / "again.seasoned").predict_proba(X), again.predict_proba(X))
+
+
+def test_what_does_not_fit_is_refused(here):
+    X, y = messy("multiclass")
+    model = estimator("classification").fit(X, y)
+    with pytest.raises(InvalidInput, match="the model knows"):
+        model.refit(X[y > 0], y[y > 0])
+    with pytest.raises(InvalidInput, match="size"):
+        model.refit(X.drop(columns="size"), y)
+    with pytest.raises(InvalidInput, match="inconsistent numbers"):
+        model.refit(X, y[:-1])
