@@ -166,7 +166,9 @@ def fit(
 def _write_report(model: Any, path: Path, said: Declared, train: pd.DataFrame, test: pd.DataFrame) -> None:
     """About the rows held out; where there are none, what the columns tell is measured on those of the fit."""
     rows = test if len(test) else train
-    written = write_report(model, path, said.features(rows), rows[said.target], unseen=len(test) > 0)
+    weights = said.weights_of(rows)
+    features, unseen = said.features(rows), len(test) > 0
+    written = write_report(model, path, features, rows[said.target], unseen=unseen, sample_weight=weights)
     typer.echo(f"report written to {written}")
 
 
@@ -304,18 +306,24 @@ def make_report(
     ] = None,
     *,
     target: Annotated[str | None, typer.Option(help="Name of the column to predict, in that table.")] = None,
+    weights: _Weights = None,
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
 ) -> None:
     """Write an HTML report about a saved model: what was tried, what it weighs, and how it does on the rows given."""
     if (table is None) != (target is None):
         raise InvalidInput("give a table and --target together, or neither.")
     rows: tuple[Any, ...] = ()
+    mass: Any = None
     if table is not None:
         frame = read_table(table)
-        if target not in frame.columns:
-            raise InvalidInput(f"{table.name} has no column {target!r}; its columns are {', '.join(frame.columns)}.")
+        for column in (target, weights):
+            if column is not None and column not in frame.columns:
+                raise InvalidInput(
+                    f"{table.name} has no column {column!r}; its columns are {', '.join(map(str, frame.columns))}."
+                )
         rows = (frame.drop(columns=target), frame[target])
-    typer.echo(f"report written to {write_report(tabular.load(model), out, *rows)}")
+        mass = None if weights is None else frame[weights]
+    typer.echo(f"report written to {write_report(tabular.load(model), out, *rows, sample_weight=mass)}")
 
 
 @app.command()

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
 
-from seasoned.report.diagnostics import calibration, confusion, pairs, precision_recall, residual_histogram, roc
+from seasoned.report.diagnostics import (
+    calibration,
+    confusion,
+    middle,
+    pairs,
+    precision_recall,
+    residual_histogram,
+    roc,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -94,3 +102,41 @@ def test_residuals_are_all_counted_and_zero_is_the_middle(seed):
     assert found.counts.sum() == 300
     assert found.edges[0] == -found.edges[-1]
     assert residual_histogram(np.zeros(3), np.zeros(3)).counts.sum() == 3
+
+
+@given(SEEDS)
+def test_a_weight_is_so_many_rows(seed):
+    """Whatever counts rows counts a row of weight 3 as three of them."""
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(1, 5, 62)
+    many = np.repeat(np.arange(62), weights)
+    truth, score = binary(seed)
+    both = np.column_stack([1 - score, score])
+    counted = confusion(truth[many], both[many], ("a", "b")).counts
+    np.testing.assert_array_equal(confusion(truth, both, ("a", "b"), weights=weights).counts, counted)
+    found, repeated = calibration(truth, both, weights=weights), calibration(truth[many], both[many])
+    np.testing.assert_allclose(found.observed, repeated.observed)
+    np.testing.assert_allclose(found.predicted, repeated.predicted)
+    assert (found.high - found.low >= repeated.high - repeated.low - 1e-12).all(), "but it tells less than three rows"
+    assert found.counts.sum() == 62
+    for curve in (roc, precision_recall):
+        weighted, longer = curve(truth, score, weights), curve(truth[many], score[many])
+        np.testing.assert_allclose(weighted.x, longer.x)
+        np.testing.assert_allclose(weighted.y, longer.y)
+        assert weighted.area == pytest.approx(longer.area)
+    drawn = residual_histogram(truth, score, weights=weights)
+    assert drawn.counts.sum() == weights.sum()
+    counts, _ = np.histogram(np.clip((score - truth)[many], drawn.edges[0], drawn.edges[-1]), drawn.edges)
+    np.testing.assert_array_equal(drawn.counts, counts)
+    assert np.mean(score[many] <= middle(score, weights)) >= 0.5
+    assert np.mean(score[many] >= middle(score, weights)) >= 0.5
+
+
+@given(SEEDS)
+def test_equal_weights_are_none(seed):
+    truth, score = binary(seed)
+    both, weights = np.column_stack([1 - score, score]), np.full(62, 7.0)
+    for plain, weighted in zip(calibration(truth, both), calibration(truth, both, weights=weights), strict=True):
+        np.testing.assert_allclose(plain, weighted)
+    assert roc(truth, score).area == pytest.approx(roc(truth, score, weights).area)
+    assert middle(np.array([4.0]), np.array([0.5])) == middle(np.array([4.0])) == 4.0

@@ -10,7 +10,8 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
-from seasoned import AutoClassifier, load
+from messy import messy
+from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.report import report, report_data
 from seasoned.report.html import render_page
@@ -150,3 +151,51 @@ def test_the_room_loads_nothing_heavy():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_rows_count_by_their_weights_in_all_figures(fitted, tmp_path):
+    model, X, y = fitted["binary"]
+    hard = (model.predict(X) != y).to_numpy()
+    weights = np.where(hard, 9.0, 1.0)
+    plain, heavy = report_data(model, X, y), report_data(model, X, y, sample_weight=weights)
+    assert plain.predictions.weights is None
+    assert heavy.predictions.weights.mean() == pytest.approx(1)
+    assert heavy.predictions.score == pytest.approx(model.score(X, y, sample_weight=weights))
+    assert heavy.predictions.score < plain.predictions.score
+    assert (plain.importance.weighted, heavy.importance.weighted) == (False, True)
+    assert plain.importance.mean != heavy.importance.mean
+    text = model.report(tmp_path / "r.html", X, y, sample_weight=weights).read_text()
+    share = np.average(~hard, weights=weights)
+    assert "Rows count by their weights, in the score and below" in text
+    assert f"{share:.1%} of rows get the right class" in text
+    assert f"{np.mean(~hard):.1%} of rows" in model.report(tmp_path / "r.html", X, y).read_text()
+
+
+def test_rows_of_weight_0_are_left_out(fitted):
+    for model, X, y in fitted.values():
+        few = report_data(model, X[:30], y[:30]).predictions
+        some = report_data(model, X, y, sample_weight=np.r_[np.full(30, 2.0), np.zeros(len(X) - 30)]).predictions
+        np.testing.assert_array_equal(some.truth, few.truth)
+        assert some.score == pytest.approx(few.score)
+    with pytest.raises(InvalidInput, match="goes down to -1"):
+        report_data(model, X, y, sample_weight=-np.ones(len(X)))
+    missing = y.astype(float).where(np.arange(len(y)) > 0)
+    with pytest.raises(InvalidInput, match="all rows with a target have the weight 0"):
+        report_data(model, X, missing, sample_weight=np.eye(len(y))[0])
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_fit_with_weights_reports_them(task, tmp_path):
+    X, y = messy(task, rows=120)
+    weights = np.linspace(1, 5, 120)
+    make = AutoRegressor if task == "regression" else AutoClassifier
+    quick = {"trials": 1, "random_state": 0, "experience": None, "workers": 1}
+    model = make(search=SearchSettings(folds=2, models=["linear"]), **quick).fit(X, y, sample_weight=weights)
+    model.save(tmp_path / "m.seasoned")
+    for one in (model, load(tmp_path / "m.seasoned")):
+        data = report_data(one)
+        np.testing.assert_allclose(data.predictions.weights, weights / 3)
+        assert data.predictions.score == pytest.approx(data.final_score, rel=1e-5)
+        assert "Rows count by their weights" in one.report(tmp_path / "r.html").read_text()
+    text = model.report(tmp_path / "r.html", X[:30], y[:30]).read_text()
+    assert "Here all rows count the same, though not in the fit" in text

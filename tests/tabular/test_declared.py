@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -144,3 +146,11 @@ def test_held_out_rows_are_the_latest_or_whole_groups(table):
     classes = table.assign(target=np.arange(ROWS) % 3 == 0)
     _, test = Declared("target").split(classes, 0.25, 0, classes=True)
     assert test["target"].sum() == 10
+
+
+def test_the_report_of_a_saved_model_weighs_rows(table):
+    fit("--weights", "weight")
+    words = ["report", "model.seasoned", "train.csv", "--target", "target", "--out", "r.html"]
+    assert CliRunner().invoke(app, [*words, "--weights", "weight"]).exit_code == 0
+    assert "Rows count by their weights" in Path("r.html").read_text()
+    assert "no column 'mass'" in CliRunner().invoke(app, [*words, "--weights", "mass"]).stderr

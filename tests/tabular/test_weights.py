@@ -12,6 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from seasoned import CustomModel, Int, Space
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import MODELS, find, takes_weights
+from seasoned.tabular.validated import Validated
 
 WEIGHING = ("baseline", *(name for name, model in MODELS.items() if takes_weights(model)))
 
@@ -95,3 +96,13 @@ def test_weights_and_groups_are_routed(here):
     np.testing.assert_allclose(found["test_score"], 0.8, atol=0.05)
     for fitted in found["estimator"]:
         assert fitted.predict(X).mean() > 0.9
+
+
+def test_weights_in_validation_survive_a_file_and_forged_ones_are_refused():
+    truth, predicted = np.array([1.0, 2.0]), np.array([1.0, 2.5], dtype=np.float32)
+    kept = Validated(truth, predicted, 0.5, np.array([0.5, 1.5]))
+    np.testing.assert_array_equal(Validated.load(kept.dump(), 0).weights, kept.weights)
+    assert Validated.load(Validated(truth, predicted, 0.5).dump(), 0).weights is None
+    for weights in ([1.0], [1.0, 0.0], [2.0, -1.0]):
+        with pytest.raises(ValueError, match="weights in validation"):
+            Validated.load(Validated(truth, predicted, 0.5, np.array(weights)).dump(), 0)

@@ -87,12 +87,14 @@ class Predictions:
         unseen: True for out-of-fold predictions, which were made by models that had not seen the row; False for rows
             that somebody handed to the report, of which we cannot know.
         score: The metric on these rows, in its usual sign; None if unknown.
+        weights: How much each row counts, shape (n,), 1 on average; None if all count the same.
     """
 
     truth: NDArray[Any]
     predicted: NDArray[np.floating[Any]]
     unseen: bool
     score: float | None = None
+    weights: NDArray[np.floating[Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Importance:
         repeats: Number of shuffles of each column.
         left_out: Number of columns for which no time was left.
         unseen: Whether the model had not seen these rows.
+        weighted: Whether the metric weighed them.
     """
 
     names: tuple[str, ...]
@@ -116,6 +119,7 @@ class Importance:
     repeats: int
     left_out: int = 0
     unseen: bool = True
+    weighted: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,6 +141,7 @@ class ReportData:
         predictions: The truth beside what was predicted.
         importance: What columns matter.
         code: Python that repeats the fit.
+        weighted: Whether rows of the fit counted differently, as far as it is known.
         notes: Sentences about repeating it that a reader should know.
         versions: Package -> version.
         created: When the report was made, as text.
@@ -159,6 +164,7 @@ class ReportData:
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str | None = None
+    weighted: bool = False
 
     @property
     def complete(self) -> tuple[TrialRow, ...]:

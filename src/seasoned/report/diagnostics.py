@@ -19,6 +19,7 @@ __all__ = [
     "Pairs",
     "calibration",
     "confusion",
+    "middle",
     "pairs",
     "precision_recall",
     "residual_histogram",
@@ -35,11 +36,11 @@ class Confusion(NamedTuple):
 
     Attributes:
         labels: The classes shown; the last is "other" if some were put together.
-        counts: Shape (k, k).
+        counts: Shape (k, k); where rows count differently, the sums of their weights.
     """
 
     labels: tuple[str, ...]
-    counts: NDArray[np.int64]
+    counts: NDArray[np.floating[Any]]
 
 
 class Curve(NamedTuple):
@@ -56,7 +57,8 @@ class Calibration(NamedTuple):
     Attributes:
         predicted: Mean predicted probability of each bin, shape (b,).
         observed: Share of its rows where it came true, shape (b,).
-        low, high: Wilson's interval of 95 % for `observed`, shape (b,).
+        low, high: Wilson's interval of 95 % for `observed`, shape (b,); with weights for as many rows as
+            (sum w)^2 / sum w^2, which tell as much where all count the same (Kish 1965, Survey sampling, section 11.7).
         counts: Rows in each bin, shape (b,).
     """
 
@@ -76,13 +78,19 @@ class Pairs(NamedTuple):
 
 
 class Histogram(NamedTuple):
-    """Counts between edges; the outer bins hold everything beyond them too."""
+    """Counts between edges, or sums of weights; the outer bins hold everything beyond them too."""
 
     edges: Floats
-    counts: NDArray[np.int64]
+    counts: Floats
 
 
-def confusion(truth: NDArray[Any], predicted: Floats, labels: tuple[str, ...], most: int = 20) -> Confusion:
+def confusion(
+    truth: NDArray[Any],
+    predicted: Floats,
+    labels: tuple[str, ...],
+    most: int = 20,
+    weights: Floats | None = None,
+) -> Confusion:
     """Rows by true and most probable class; beyond `most` classes the rarest are put together.
 
     Args:
@@ -90,56 +98,64 @@ def confusion(truth: NDArray[Any], predicted: Floats, labels: tuple[str, ...], m
         predicted: Probabilities, shape (n, classes).
         labels: Names of the classes.
         most: Largest number of rows and columns of the table.
+        weights: How much each row counts, shape (n,); 1 if None.
 
     Example:
         >>> predicted = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
         >>> confusion(np.array([0, 1, 1]), predicted, ("no", "yes")).counts.tolist()
-        [[1, 0], [1, 1]]
+        [[1.0, 0.0], [1.0, 1.0]]
     """
     k = len(labels)
     guess = np.argmax(predicted, axis=1)
-    counts = np.bincount(truth * k + guess, minlength=k * k).reshape(k, k).astype(np.int64)
+    counts = np.bincount(truth * k + guess, _mass(truth, weights), minlength=k * k).reshape(k, k).astype(np.float64)
     if k <= most:
         return Confusion(labels, counts)
     frequent = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[: most - 1])
     place = np.full(k, most - 1)
     place[frequent] = np.arange(most - 1)
-    merged = np.zeros((most, most), dtype=np.int64)
+    merged = np.zeros((most, most))
     np.add.at(merged, (place[:, None], place[None, :]), counts)
     return Confusion((*(labels[index] for index in frequent), f"{k - most + 1} others"), merged)
 
 
-def roc(truth: NDArray[Any], score: Floats) -> Curve:
+def _mass(truth: NDArray[Any], weights: Floats | None) -> Floats:
+    return np.ones(len(truth)) if weights is None else np.asarray(weights, dtype=np.float64)
+
+
+def roc(truth: NDArray[Any], score: Floats, weights: Floats | None = None) -> Curve:
     """True-positive rate against false-positive rate (Fawcett 2006, An introduction to ROC analysis, algorithm 1).
 
     Args:
         truth: 1 for the positive class, else 0, shape (n,); both occur.
         score: Probability of the positive class, shape (n,).
+        weights: How much each row counts, shape (n,), above 0; the same if None.
     """
-    hits, alarms = _cumulated(truth, score)
+    hits, alarms = _cumulated(truth, score, weights)
     x, y = np.append(0.0, alarms / alarms[-1]), np.append(0.0, hits / hits[-1])
     return _thinned(x, y, float(np.trapezoid(y, x)))
 
 
-def precision_recall(truth: NDArray[Any], score: Floats) -> Curve:
+def precision_recall(truth: NDArray[Any], score: Floats, weights: Floats | None = None) -> Curve:
     """Precision against recall; the area is the average precision, sum of (R_k - R_k-1) P_k.
 
     Args:
         truth: 1 for the positive class, else 0, shape (n,); a 1 occurs.
         score: Probability of the positive class, shape (n,).
+        weights: How much each row counts, shape (n,), above 0; the same if None.
     """
-    hits, alarms = _cumulated(truth, score)
+    hits, alarms = _cumulated(truth, score, weights)
     recall, precision = hits / hits[-1], hits / (hits + alarms)
     area = float(np.sum(np.diff(recall, prepend=0.0) * precision))
     return _thinned(np.append(0.0, recall), np.append(precision[0], precision), area)
 
 
-def _cumulated(truth: NDArray[Any], score: Floats) -> tuple[Floats, Floats]:
+def _cumulated(truth: NDArray[Any], score: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
     """True and false positives at each distinct threshold, from the highest score down."""
     order = np.argsort(-score, kind="stable")
     last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # tied scores enter together
-    hits = np.cumsum(truth[order] == 1)[last].astype(np.float64)
-    return hits, last + 1.0 - hits
+    mass = _mass(truth, weights)[order]
+    positive = truth[order] == 1
+    return np.cumsum(mass * positive)[last], np.cumsum(mass * ~positive)[last]
 
 
 def _thinned(x: Floats, y: Floats, area: float) -> Curve:
@@ -150,13 +166,14 @@ def _thinned(x: Floats, y: Floats, area: float) -> Curve:
     return Curve(x[kept], y[kept], area)
 
 
-def calibration(truth: NDArray[Any], predicted: Floats, bins: int = 10) -> Calibration:
+def calibration(truth: NDArray[Any], predicted: Floats, bins: int = 10, weights: Floats | None = None) -> Calibration:
     """Reliability in bins of equal width: of the positive class, or with more classes of the most probable one.
 
     Args:
         truth: Class codes, shape (n,).
         predicted: Probabilities, shape (n, classes).
         bins: Number of bins between 0 and 1.
+        weights: How much each row counts, shape (n,), above 0; the same if None.
     """
     if predicted.shape[1] == 2:
         confidence, came_true = predicted[:, 1], truth == 1
@@ -165,10 +182,11 @@ def calibration(truth: NDArray[Any], predicted: Floats, bins: int = 10) -> Calib
     place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     counts = np.bincount(place, minlength=bins)
     filled = counts > 0
-    n = counts[filled].astype(np.float64)
-    mean = np.bincount(place, weights=confidence, minlength=bins)[filled] / n
-    share = np.bincount(place, weights=came_true, minlength=bins)[filled] / n
-    low, high = _wilson(share, n)
+    mass = _mass(truth, weights)
+    total = np.bincount(place, mass, minlength=bins)[filled]
+    mean = np.bincount(place, mass * confidence, minlength=bins)[filled] / total
+    share = np.bincount(place, mass * came_true, minlength=bins)[filled] / total
+    low, high = _wilson(share, total**2 / np.bincount(place, mass**2, minlength=bins)[filled])
     return Calibration(mean, share, low, high, counts[filled].astype(np.int64))
 
 
@@ -186,10 +204,26 @@ def pairs(truth: NDArray[Any], predicted: Floats) -> Pairs:
     return Pairs(truth[kept].astype(np.float64), predicted[kept].astype(np.float64), len(truth))
 
 
-def residual_histogram(truth: NDArray[Any], predicted: Floats, bins: int = 30) -> Histogram:
-    """How large the errors (predicted - true) are, between their percentiles 0.5 and 99.5."""
+def residual_histogram(
+    truth: NDArray[Any], predicted: Floats, bins: int = 30, weights: Floats | None = None
+) -> Histogram:
+    """How large the errors (predicted - true) are, between their percentiles 0.5 and 99.5; `weights` as above."""
     residuals = np.asarray(predicted, dtype=np.float64) - truth
     reach = float(np.max(np.abs(np.percentile(residuals, [0.5, 99.5])))) or 1.0  # symmetric, so that 0 is the middle
     edges = np.linspace(-reach, reach, bins + 1)
-    counts, _ = np.histogram(np.clip(residuals, -reach, reach), edges)
-    return Histogram(edges, counts.astype(np.int64))
+    counts, _ = np.histogram(np.clip(residuals, -reach, reach), edges, weights=_mass(truth, weights))
+    return Histogram(edges, counts)
+
+
+def middle(values: Floats, weights: Floats | None = None) -> float:
+    """The median; with weights the value that half of the mass is at most.
+
+    Example:
+        >>> middle(np.array([1.0, 2.0, 4.0, 8.0])), middle(np.array([1.0, 2.0, 4.0]), np.array([1.0, 1.0, 5.0]))
+        (3.0, 4.0)
+    """
+    if weights is None:
+        return float(np.median(values))
+    order = np.argsort(values, kind="stable")
+    mass = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(mass, mass[-1] / 2)])

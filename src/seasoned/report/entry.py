@@ -11,7 +11,9 @@ from seasoned.report.html import write_report
 __all__ = ["report"]
 
 
-def report(estimator: Any, path: str | Path, X: Any = None, y: Any = None, *, unseen: bool = True) -> Path:
+def report(
+    estimator: Any, path: str | Path, X: Any = None, y: Any = None, *, unseen: bool = True, sample_weight: Any = None
+) -> Path:
     """Write one self-contained HTML file about a fitted estimator.
 
     Args:
@@ -21,6 +23,7 @@ def report(estimator: Any, path: str | Path, X: Any = None, y: Any = None, *, un
             columns matter.
         y: The target of these rows.
         unseen: Whether the model has not seen these rows; those of its fit only tell which columns matter.
+        sample_weight: How much each of these rows counts, in all figures and in the metric; the same if None.
 
     Returns:
         The path of the file.
@@ -33,4 +36,4 @@ def report(estimator: Any, path: str | Path, X: Any = None, y: Any = None, *, un
         >>> report(model, "report.html", X_test, y_test)  # doctest: +SKIP
         PosixPath('report.html')
     """
-    return write_report(report_data(estimator, X, y, unseen=unseen), Path(path))
+    return write_report(report_data(estimator, X, y, unseen=unseen, sample_weight=sample_weight), Path(path))

@@ -14,6 +14,7 @@ from seasoned.errors import InvalidInput
 from seasoned.report.columns import column_rows
 from seasoned.report.data import Importance, MemberRow, Predictions, ReportData, TrialRow
 from seasoned.report.importance import permutation_importance
+from seasoned.tabular.roles import read_weights
 from seasoned.tabular.tables import to_frame, to_series
 from seasoned.tabular.target import encode
 
@@ -31,7 +32,9 @@ _REPEATS: Final = 5
 _SECONDS: Final = 60.0  # for importance, so that a wide table does not hold up the report
 
 
-def report_data(estimator: Any, X: Any = None, y: Any = None, *, unseen: bool = True) -> ReportData:
+def report_data(
+    estimator: Any, X: Any = None, y: Any = None, *, unseen: bool = True, sample_weight: Any = None
+) -> ReportData:
     """What the report of this estimator tells.
 
     Args:
@@ -40,9 +43,11 @@ def report_data(estimator: Any, X: Any = None, y: Any = None, *, unseen: bool = 
         y: The target of these rows.
         unseen: Whether the model has not seen these rows. Those of its fit tell which columns matter; for how good it
             is, what validation found is shown.
+        sample_weight: How much each of these rows counts; the same if None.
 
     Raises:
-        InvalidInput: If only one of X and y is given, they differ in length, or the table lacks a column.
+        InvalidInput: If only one of X and y is given, they differ in length, the table lacks a column, or weights are
+            negative or missing.
         sklearn.exceptions.NotFittedError: If the estimator is not fitted.
     """
     from sklearn.utils.validation import check_is_fitted
@@ -66,12 +71,15 @@ def report_data(estimator: Any, X: Any = None, y: Any = None, *, unseen: bool = 
         notes=_notes(estimator),
         versions=_versions(),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        weighted=fitted.validated is not None and fitted.validated.weights is not None,
     )
     if X is None and y is None:
         return data
     if X is None or y is None:
         raise InvalidInput(f"{'X' if X is None else 'y'} is None; pass both X and y, or neither.")
-    return _judged(data, estimator, to_frame(X), to_series(y), unseen)
+    frame, target = to_frame(X), to_series(y)
+    weights = None if sample_weight is None else read_weights(sample_weight, len(frame))
+    return _judged(data, estimator, (frame, target, weights), unseen)
 
 
 def _trials(fitted: Fitted) -> tuple[TrialRow, ...]:
@@ -101,7 +109,8 @@ def _validated(fitted: Fitted) -> Predictions | None:
     known = fitted.validated
     if known is None:
         return None
-    return Predictions(known.truth, known.predicted, unseen=True, score=_score(fitted, known.truth, known.predicted))
+    score = _score(fitted, known.truth, known.predicted, known.weights)
+    return Predictions(known.truth, known.predicted, unseen=True, score=score, weights=known.weights)
 
 
 def _members(fitted: Fitted, trials: tuple[TrialRow, ...]) -> tuple[MemberRow, ...]:
@@ -115,26 +124,40 @@ def _members(fitted: Fitted, trials: tuple[TrialRow, ...]) -> tuple[MemberRow, .
     return tuple(rows)
 
 
-def _judged(data: ReportData, estimator: Any, frame: pd.DataFrame, target: pd.Series[Any], unseen: bool) -> ReportData:
-    """The data with what the model does on these rows; rows without a target are left out."""
+def _judged(
+    data: ReportData,
+    estimator: Any,
+    given: tuple[pd.DataFrame, pd.Series[Any], NDArray[np.float64] | None],
+    unseen: bool,
+) -> ReportData:
+    """The data with what the model does on these rows; rows without a target, or of weight 0, are left out."""
+    frame, target, weights = given
     if len(frame) != len(target):
         raise InvalidInput(f"X has {len(frame)} rows and y has {len(target)}; pass one target a row.")
     kept = target.notna().to_numpy(dtype=np.bool_)
     if not kept.any():
         raise InvalidInput(f"none of the {len(target)} rows has a target; pass rows whose answer is known.")
+    if weights is not None:
+        kept = kept & (weights > 0)
+        if not kept.any():
+            raise InvalidInput("all rows with a target have the weight 0; give those that count a number above 0.")
+        weights = weights[kept] / weights[kept].mean()
     fitted: Fitted = estimator.fitted_
     frame, target = frame[kept].reset_index(drop=True), target[kept].reset_index(drop=True)
     truth = encode(target, fitted.classes) if len(fitted.classes) else target.to_numpy(dtype=np.float64)
-    importance = _importance(estimator, frame, truth)
+    importance = _importance(estimator, frame, truth, weights)
     data = replace(data, target=None if target.name is None else str(target.name))
     if not unseen:
         return replace(data, importance=None if importance is None else replace(importance, unseen=False))
     predicted = fitted.predict(frame)
-    known = Predictions(truth, predicted, unseen=False, score=_score(fitted, truth, predicted))
+    score = _score(fitted, truth, predicted, weights)
+    known = Predictions(truth, predicted, unseen=False, score=score, weights=weights)
     return replace(data, predictions=known, importance=importance)
 
 
-def _score(fitted: Fitted, truth: NDArray[Any], predicted: NDArray[np.floating[Any]]) -> float | None:
+def _score(
+    fitted: Fitted, truth: NDArray[Any], predicted: NDArray[np.floating[Any]], weights: NDArray[np.float64] | None
+) -> float | None:
     """The metric on these rows; None where it is not defined, as roc_auc is not for rows of one class."""
     if len(fitted.classes) and len(np.unique(truth)) == 1:
         return None
@@ -142,12 +165,14 @@ def _score(fitted: Fitted, truth: NDArray[Any], predicted: NDArray[np.floating[A
     if exact.ndim == 2:
         exact = exact / exact.sum(axis=1, keepdims=True)  # float32 in the bundle: the sums are 1 but for rounding
     try:
-        return fitted.metric.score(fitted.metric.loss(truth, exact))
+        return fitted.metric.score(fitted.metric.loss(truth, exact, weights))
     except ValueError:  # scikit-learn's word for rows that lack a class
         return None
 
 
-def _importance(estimator: Any, frame: pd.DataFrame, truth: NDArray[Any]) -> Importance | None:
+def _importance(
+    estimator: Any, frame: pd.DataFrame, truth: NDArray[Any], weights: NDArray[np.float64] | None
+) -> Importance | None:
     """Permutation importance on at most 2,000 of the rows, the same ones each time."""
     from threadpoolctl import threadpool_limits
 
@@ -155,13 +180,17 @@ def _importance(estimator: Any, frame: pd.DataFrame, truth: NDArray[Any]) -> Imp
     rng = np.random.default_rng(0)
     rows = np.sort(rng.permutation(len(frame))[:_MOST_ROWS])
     chosen, answers = frame.iloc[rows].reset_index(drop=True), truth[rows]
+    weights = None if weights is None else weights[rows]
+
+    def loss(y: NDArray[Any], predicted: NDArray[Any]) -> float:
+        return fitted.metric.loss(y, predicted, weights)
+
     used = [column.name for column in fitted.plan.schema.used]
     with threadpool_limits(1):  # a few rows, thousands of trees: threads would wait for each other at each of them
-        if _score(fitted, answers, fitted.predict(chosen)) is None:
+        if _score(fitted, answers, fitted.predict(chosen), weights) is None:
             return None
-        return permutation_importance(
-            estimator, chosen, answers, fitted.metric.loss, _REPEATS, rng, columns=used, seconds=_SECONDS
-        )
+        found = permutation_importance(estimator, chosen, answers, loss, _REPEATS, rng, columns=used, seconds=_SECONDS)
+    return replace(found, weighted=weights is not None)
 
 
 def _code(estimator: Any) -> str:

@@ -45,12 +45,14 @@ def predictions(data: ReportData) -> Section:
 def _known(given: Predictions) -> Predictions:
     """Without the rows that nobody predicted: a split by time leaves the first ones out."""
     finite = np.isfinite(given.predicted).reshape(len(given.truth), -1).all(axis=1) & np.isfinite(given.truth)
-    return Predictions(given.truth[finite], given.predicted[finite], given.unseen, given.score)
+    weights = None if given.weights is None else given.weights[finite]
+    return Predictions(given.truth[finite], given.predicted[finite], given.unseen, given.score, weights)
 
 
 def _where(data: ReportData, known: Predictions) -> Markup:
     rows = plural(len(known.truth), "row")
     score = "" if known.score is None else f" There, {data.metric} is {number(known.score)}."
+    score += _counting(data, known)
     if known.unseen:
         several = len(data.members) > 1
         chosen = " The members' weights were chosen there, which flatters them a little." if several else ""
@@ -59,13 +61,20 @@ def _where(data: ReportData, known: Predictions) -> Markup:
     return tag("p", f"From {rows} given to this report.{score} {warning}")
 
 
+def _counting(data: ReportData, known: Predictions) -> str:
+    """Whether rows count differently."""
+    if known.weights is not None:
+        return " Rows count by their weights, in the score and below; their average weight is 1."
+    return " Here all rows count the same, though not in the fit: it had weights." if data.weighted else ""
+
+
 def _classes(data: ReportData, known: Predictions) -> list[Markup]:
     table = _confusion(data, known)
     binary = len(data.classes) == 2
     what = f"of {short(data.classes[1])}" if binary else "of the most likely class"
     reliable = figure(
         "calibration",
-        calibration_picture(diagnostics.calibration(known.truth, known.predicted), what),
+        calibration_picture(diagnostics.calibration(known.truth, known.predicted, weights=known.weights), what),
         "Are the probabilities right?",
         "Near the dotted line, what was predicted with 70 % came true in 70 % of cases. Bars above and below: 95 % "
         "interval.",
@@ -80,8 +89,9 @@ def _classes(data: ReportData, known: Predictions) -> list[Markup]:
 
 def _ranking(positive: str, known: Predictions) -> Markup:
     score = known.predicted[:, 1]
-    over, under = diagnostics.roc(known.truth, score), diagnostics.precision_recall(known.truth, score)
-    share = float(np.mean(known.truth == 1))
+    over = diagnostics.roc(known.truth, score, known.weights)
+    under = diagnostics.precision_recall(known.truth, score, known.weights)
+    share = float(np.average(known.truth == 1, weights=known.weights))
     name = short(positive)
     return tag(
         "div",
@@ -102,8 +112,8 @@ def _ranking(positive: str, known: Predictions) -> Markup:
 
 
 def _confusion(data: ReportData, known: Predictions) -> Markup:
-    found = diagnostics.confusion(known.truth, known.predicted, data.classes)
-    right = float(np.mean(np.argmax(known.predicted, axis=1) == known.truth))
+    found = diagnostics.confusion(known.truth, known.predicted, data.classes, weights=known.weights)
+    right = float(np.average(np.argmax(known.predicted, axis=1) == known.truth, weights=known.weights))
     labels = [tag("th", short(label, 18), scope="col", title=label) for label in found.labels]
     head = tag("thead", tag("tr", tag("th", raw("true &darr; &ensp; predicted &rarr;"), class_="corner"), *labels))
     rows = [
@@ -124,20 +134,22 @@ def _confusion(data: ReportData, known: Predictions) -> Markup:
 
 def _cells(counts: np.ndarray[Any, Any], true: int) -> list[Markup]:
     """Cells of one true class, the darker the larger their share; blue where right, orange where wrong."""
-    total = max(int(counts.sum()), 1)
+    total = float(counts.sum()) or 1.0
     cells = []
     for place, count in enumerate(counts.tolist()):
         share = count / total
         colour = "69,131,196" if place == true else "221,131,48"
         style = f"background:rgba({colour},{0.6 * share:.3f})" if count else None
         percent = tag("small", f"{share:.0%}") if count else None
-        cells.append(tag("td", f"{count:,}", percent, style=style, class_=None if count else "none"))
+        shown = f"{count:,.0f}" if count == round(count) else number(count, 3)
+        cells.append(tag("td", shown, percent, style=style, class_=None if count else "none"))
     return cells
 
 
 def _numbers(known: Predictions) -> list[Markup]:
     residuals = known.predicted - known.truth
-    half = float(np.median(np.abs(residuals)))
+    half = diagnostics.middle(np.abs(residuals), known.weights)
+    bias = float(np.average(residuals, weights=known.weights))
     found = diagnostics.pairs(known.truth, known.predicted)
     drawn = "" if len(found.truth) == found.rows else f" {len(found.truth):,} of the rows are drawn."
     return [
@@ -151,10 +163,10 @@ def _numbers(known: Predictions) -> list[Markup]:
             ),
             figure(
                 "residuals",
-                residuals_picture(diagnostics.residual_histogram(known.truth, known.predicted)),
+                residuals_picture(diagnostics.residual_histogram(known.truth, known.predicted, weights=known.weights)),
                 "How large the errors are",
                 f"Half of the rows are off by at most {number(half, 3)}; on average the prediction is "
-                f"{number(abs(float(residuals.mean())), 2)} too {'high' if residuals.mean() > 0 else 'low'}.",
+                f"{number(abs(bias), 2)} too {'high' if bias > 0 else 'low'}.",
             ),
             class_="pair",
         )
@@ -178,6 +190,8 @@ def importance(data: ReportData) -> Section:
     )
     if len(found.names) > 25:
         caption += f" The 25 most important of {len(found.names)} columns."
+    if found.weighted:
+        caption += " Rows count by their weights."
     if not found.unseen:
         caption += " The model has seen these rows, so that columns it learned by heart look more useful than they are."
     if found.left_out:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["calibration_picture", "pairs_picture", "precision_recall_picture", "residuals_picture", "roc_picture"]
 
 
+def _rows(count: float) -> str:
+    """A number of rows, or of weighted ones."""
+    return plural(round(count), "row") if count == round(count) else f"{number(count, 3)} rows, weighted"
+
+
 def _diagonal(low: float, high: float) -> dict[str, Any]:
     return {
         "type": "scatter",
@@ -135,7 +140,7 @@ def residuals_picture(found: Histogram) -> Picture:
         "y": found.counts.tolist(),
         "marker": {"color": BASE},
         "hovertext": [
-            f"error {number(a, 3)} to {number(b, 3)}<br>{plural(int(n), 'row')}"
+            f"error {number(a, 3)} to {number(b, 3)}<br>{_rows(n)}"
             for a, b, n in zip(found.edges[:-1], found.edges[1:], found.counts, strict=True)
         ],
         "hoverinfo": "text",

@@ -198,7 +198,9 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         check_is_fitted(self)
         return failures(self.fitted_)
 
-    def report(self, path: str | Path, X: Any = None, y: Any = None, *, unseen: bool = True) -> Path:
+    def report(
+        self, path: str | Path, X: Any = None, y: Any = None, *, unseen: bool = True, sample_weight: Any = None
+    ) -> Path:
         """Write one self-contained HTML file about this model: what was tried, what predicts, and how well.
 
         Args:
@@ -206,12 +208,14 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             X: Rows to judge the model on, best such that it has not seen.
             y: The target of these rows.
             unseen: Whether the model has not seen these rows; those of its fit only tell which columns matter.
+            sample_weight: How much each of these rows counts; the same if None.
 
         Raises:
             InvalidInput: If only one of X and y is given, or they do not fit the model.
         """
         # The report's room stands above this one, so it is called by name: a method for the user, no dependency.
-        written: Path = importlib.import_module("seasoned.report").report(self, path, X, y, unseen=unseen)
+        write = importlib.import_module("seasoned.report").report
+        written: Path = write(self, path, X, y, unseen=unseen, sample_weight=sample_weight)
         return written
 
     def save(self, path: str | Path, *, key: bytes | str | None = None) -> None:

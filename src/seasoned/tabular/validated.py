@@ -35,16 +35,19 @@ class Validated:
         truth: Class codes or numbers, shape (n,), of at most 2,000 rows, fewer with many classes. No features are kept.
         predicted: Probabilities, shape (n, classes), or numbers, shape (n,), as float32.
         loss: The metric's loss on at most 50,000 rows; lower is better.
+        weights: How much each row counts, shape (n,), 1 on average; None if all count the same.
     """
 
     truth: NDArray[Any]
     predicted: NDArray[np.float32]
     loss: float
+    weights: NDArray[np.float64] | None = None
 
     def dump(self) -> bytes:
         """The arrays as one npz file."""
         truth = self.truth.astype(np.float64)  # class codes are whole numbers, so they survive
-        return arrays_file.dump({"truth": truth, "predicted": self.predicted, "loss": np.array(self.loss)})
+        arrays: dict[str, NDArray[Any]] = {"truth": truth, "predicted": self.predicted, "loss": np.array(self.loss)}
+        return arrays_file.dump(arrays if self.weights is None else {**arrays, "weights": self.weights})
 
     @classmethod
     def load(cls, data: bytes, classes: int) -> Validated:
@@ -55,7 +58,7 @@ class Validated:
             ValueError: If it belongs to a model with another number of classes (0 for regression).
         """
         kinds = {"truth": ("float64", 1), "predicted": ("float32", 2 if classes else 1), "loss": ("float64", 0)}
-        found = arrays_file.load(data, kinds)
+        found = arrays_file.load(data, kinds, {"weights": ("float64", 1)})
         truth, predicted = found["truth"], found["predicted"]
         if predicted.shape != ((len(truth), classes) if classes else (len(truth),)) or not len(truth):
             raise ValueError("its predictions in validation are those of another model")
@@ -64,7 +67,10 @@ class Validated:
             if not ((codes == truth) & (codes >= 0) & (codes < classes)).all():
                 raise ValueError("its rows in validation have unknown classes")
             truth = codes
-        return cls(truth, predicted, float(found["loss"]))
+        weights = found.get("weights")
+        if weights is not None and (weights.shape != truth.shape or not (weights > 0).all()):
+            raise ValueError("its weights in validation are those of another model")
+        return cls(truth, predicted, float(found["loss"]), weights)
 
 
 def validated(objective: CrossValidation, members: Sequence[Member]) -> Validated | None:
@@ -95,5 +101,7 @@ def validated(objective: CrossValidation, members: Sequence[Member]) -> Validate
     weights = objective.weights()
     most = min(MOST_ROWS, max(_MOST_VALUES // max(objective.job.n_classes, 1), 100))
     shown = np.sort(rng.permutation(len(chosen))[:most])
-    loss = float(objective.metric.loss(truth, mean, None if weights is None else weights[chosen]))
-    return Validated(truth[shown], mean[shown].astype(np.float32), loss)
+    weights = None if weights is None else weights[chosen] / weights[chosen].mean()
+    loss = float(objective.metric.loss(truth, mean, weights))
+    kept = None if weights is None else weights[shown] / weights[shown].mean()
+    return Validated(truth[shown], mean[shown].astype(np.float32), loss, kept)
