@@ -57,12 +57,19 @@ class Rules:
         folds: Cross-validation folds.
         seconds: For one configuration, of processor time.
         patience: How many times as long it may take by the clock, on a machine that others use.
+        cells: Most rows x columns x classes of a task that is measured now; larger ones wait for a later build.
     """
 
     rows: int = 3000
     folds: int = 2
     seconds: float = 20.0
     patience: float = 1.0
+    cells: int | None = None
+
+    def waits(self, about: Mapping[str, Any]) -> bool:
+        """Whether a task is too large for now."""
+        outputs = about["classes"] if about["classes"] > 2 else 1
+        return self.cells is not None and about["rows"] * about["columns"] * outputs > self.cells
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,8 @@ def build(
                 continue
             for name, prepared in _prepared(table, lines, folder / "arrays", rules):
                 counted += name not in known
+                if rules.waits(prepared.about):
+                    continue
                 sort = "regression" if prepared.about["sort"] == "regression" else "classification"
                 tried = history.setdefault(name, [])
                 done = {textual(line["config"]) for line in tried}
@@ -156,6 +158,9 @@ def main(words: list[str] | None = None) -> None:
         default=1.0,
         help="the clock may run this many times longer, on a busy machine",
     )
+    parser.add_argument(
+        "--most-cells", type=int, help="rows x columns x classes of a task that is measured now; larger ones wait"
+    )
     parser.add_argument("--hours", type=float, default=float("inf"), help="stop after so many")
     parser.add_argument("--ship", type=Path, metavar="FILE", help="measure nothing: write what is there as experience")
     parser.add_argument("--pause-while", type=Path, help="a file whose lock makes the build wait")
@@ -171,7 +176,7 @@ def main(words: list[str] | None = None) -> None:
         without=excluded(options.exclude, options.without),
         configurations=options.configurations,
         tasks=options.tasks,
-        rules=Rules(patience=options.patience),
+        rules=Rules(patience=options.patience, cells=options.most_cells),
         pause_while=options.pause_while,
         only=options.only,
         deadline=time.monotonic() + 3600 * options.hours,
