@@ -145,6 +145,7 @@ class ReportData:
         notes: Sentences about repeating it that a reader should know.
         versions: Package -> version.
         created: When the report was made, as text.
+        experience: Past tasks that the search went by, as plain data; None if by none.
     """
 
     task: Task
@@ -165,6 +166,7 @@ class ReportData:
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str | None = None
     weighted: bool = False
+    experience: Mapping[str, Any] | None = None
 
     @property
     def complete(self) -> tuple[TrialRow, ...]:

@@ -72,6 +72,7 @@ def report_data(
         versions=_versions(),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         weighted=fitted.validated is not None and fitted.validated.weights is not None,
+        experience=fitted.experience if isinstance(fitted.experience, dict) else None,
     )
     if X is None and y is None:
         return data

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from seasoned.errors import InvalidInput
-from seasoned.report import quality, sections
+from seasoned.report import experience, quality, sections
 from seasoned.report.markup import Markup, joined, raw, tag
 from seasoned.report.wording import duration, number, plural, summary, task_name
 
@@ -51,6 +51,7 @@ def render_page(data: ReportData) -> str:
     """The page as text."""
     found = [
         sections.search(data),
+        experience.similar(data),
         sections.members(data),
         quality.predictions(data),
         quality.importance(data),
