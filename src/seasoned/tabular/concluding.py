@@ -75,4 +75,5 @@ def _evidence(pooled: Pooled, loss: float, seed: int) -> Validated:
     classes = pooled.predicted.shape[1] if pooled.predicted.ndim == 2 else 1
     most = min(MOST_ROWS, max(_MOST_VALUES // classes, 100))
     shown = np.sort(np.random.default_rng(seed).permutation(len(pooled.truth))[:most])
-    return Validated(pooled.truth[shown], pooled.predicted[shown].astype(np.float32), loss)
+    weights = None if pooled.weights is None else pooled.weights[shown] / pooled.weights[shown].mean()
+    return Validated(pooled.truth[shown], pooled.predicted[shown].astype(np.float32), loss, weights)
