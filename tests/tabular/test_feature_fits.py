@@ -12,7 +12,7 @@ from in_process import estimator, stay_in_process
 
 from seasoned import SearchSettings, load
 from seasoned.tabular.features.given import feature_width
-from seasoned.tabular.features.made import STEPS, Made
+from seasoned.tabular.features.made import SELECTIONS, STEPS, Made
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import find
@@ -163,3 +163,20 @@ def test_a_file_whose_texts_are_those_of_another_table_is_refused(tmp_path):
     changed = replace(member, estimator=replace(member.estimator, made=beyond))
     with pytest.raises(ValueError, match="not there"):
         check_fitted(replace(fitted.fitted_, members=(changed,)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("features", [list(STEPS), list(SELECTIONS)], ids=["steps", "selections"])
+@pytest.mark.parametrize("model", ["linear", "tree"])
+def test_a_permuted_target_stays_a_coin(model, features):
+    """Whatever is made or left out, validation says .50; the mean of 20 deviates by .003, so one run in 1,000 fails."""
+    rng = np.random.default_rng(0)
+    rows = 2000
+    city = np.array([f"{chr(97 + place % 26)}{place * 7919 % 1000}" for place in range(200)])[
+        rng.integers(0, 200, rows)
+    ]
+    numbers = pd.DataFrame(rng.normal(size=(rows, 6)), columns=list("abcdef"))
+    X = numbers.assign(city=city, text=[f"{a} {b} {c}" for a, b, c in rng.integers(0, 50, (rows, 3))])
+    y = X["a"].to_numpy() * X["b"].to_numpy() > 0
+    scores = [both("classification", X, rng.permutation(y), model, features)[:2] for _ in range(20)]
+    np.testing.assert_allclose(np.mean(scores, axis=0), -0.5, atol=0.01)
