@@ -88,6 +88,7 @@ class Predictions:
             that somebody handed to the report, of which we cannot know.
         score: The metric on these rows, in its usual sign; None if unknown.
         weights: How much each row counts, shape (n,), 1 on average; None if all count the same.
+        codes: The classes decided for, shape (n,); None for the most probable ones.
     """
 
     truth: NDArray[Any]
@@ -95,6 +96,7 @@ class Predictions:
     unseen: bool
     score: float | None = None
     weights: NDArray[np.floating[Any]] | None = None
+    codes: NDArray[np.integer[Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ class ReportData:
         importance: What columns matter.
         code: Python that repeats the fit.
         weighted: Whether rows of the fit counted differently, as far as it is known.
+        finish: Sentences on what follows the members' average, such as calibration.
         notes: Sentences about repeating it that a reader should know.
         versions: Package -> version.
         created: When the report was made, as text.
@@ -167,6 +170,7 @@ class ReportData:
     created: str | None = None
     weighted: bool = False
     experience: Mapping[str, Any] | None = None
+    finish: tuple[str, ...] = ()
 
     @property
     def complete(self) -> tuple[TrialRow, ...]:

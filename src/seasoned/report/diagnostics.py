@@ -86,28 +86,26 @@ class Histogram(NamedTuple):
 
 def confusion(
     truth: NDArray[Any],
-    predicted: Floats,
+    codes: NDArray[Any],
     labels: tuple[str, ...],
     most: int = 20,
     weights: Floats | None = None,
 ) -> Confusion:
-    """Rows by true and most probable class; beyond `most` classes the rarest are put together.
+    """Rows by true and predicted class; beyond `most` classes the rarest are put together.
 
     Args:
         truth: Class codes, shape (n,).
-        predicted: Probabilities, shape (n, classes).
+        codes: Predicted class codes, shape (n,).
         labels: Names of the classes.
         most: Largest number of rows and columns of the table.
         weights: How much each row counts, shape (n,); 1 if None.
 
     Example:
-        >>> predicted = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
-        >>> confusion(np.array([0, 1, 1]), predicted, ("no", "yes")).counts.tolist()
+        >>> confusion(np.array([0, 1, 1]), np.array([0, 0, 1]), ("no", "yes")).counts.tolist()
         [[1.0, 0.0], [1.0, 1.0]]
     """
     k = len(labels)
-    guess = np.argmax(predicted, axis=1)
-    counts = np.bincount(truth * k + guess, _mass(truth, weights), minlength=k * k).reshape(k, k).astype(np.float64)
+    counts = np.bincount(truth * k + codes, _mass(truth, weights), minlength=k * k).reshape(k, k).astype(np.float64)
     if k <= most:
         return Confusion(labels, counts)
     frequent = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[: most - 1])

@@ -14,6 +14,7 @@ from seasoned.errors import InvalidInput
 from seasoned.report.columns import column_rows
 from seasoned.report.data import Importance, MemberRow, Predictions, ReportData, TrialRow
 from seasoned.report.importance import permutation_importance
+from seasoned.tabular.deciding import searched
 from seasoned.tabular.roles import read_weights
 from seasoned.tabular.tables import to_frame, to_series
 from seasoned.tabular.target import encode
@@ -73,6 +74,7 @@ def report_data(
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         weighted=fitted.validated is not None and fitted.validated.weights is not None,
         experience=fitted.experience if isinstance(fitted.experience, dict) else None,
+        finish=(*fitted.sentences, *_intervals(fitted)),
     )
     if X is None and y is None:
         return data
@@ -100,8 +102,9 @@ def _trials(fitted: Fitted) -> tuple[TrialRow, ...]:
 
 
 def _validated_score(fitted: Fitted) -> float | None:
-    """The final model's score in validation; a single member's is its trial's, on all rows, and found there."""
-    if fitted.validated is None or len(fitted.members) == 1:
+    """The final model's score in validation; a plain single member's is its trial's, on all rows, and found there."""
+    plain = len(fitted.members) == 1 and not fitted.finish.changes and not searched(fitted.metric).tuned
+    if fitted.validated is None or plain:
         return None
     return fitted.metric.score(fitted.validated.loss)
 
@@ -111,7 +114,20 @@ def _validated(fitted: Fitted) -> Predictions | None:
     if known is None:
         return None
     score = _score(fitted, known.truth, known.predicted, known.weights)
-    return Predictions(known.truth, known.predicted, unseen=True, score=score, weights=known.weights)
+    codes = _codes(fitted, known.predicted)
+    return Predictions(known.truth, known.predicted, unseen=True, score=score, weights=known.weights, codes=codes)
+
+
+def _codes(fitted: Fitted, predicted: NDArray[np.floating[Any]]) -> NDArray[np.int64] | None:
+    """The classes decided for, where they are not just the most probable ones."""
+    return None if fitted.finish.decision is None else fitted.finish.codes(predicted)
+
+
+def _intervals(fitted: Fitted) -> list[str]:
+    if fitted.conformal is None or fitted.task != "regression":
+        return []
+    sentence = fitted.conformal.sentence()
+    return [] if sentence is None else [sentence]
 
 
 def _members(fitted: Fitted, trials: tuple[TrialRow, ...]) -> tuple[MemberRow, ...]:
@@ -152,7 +168,8 @@ def _judged(
         return replace(data, importance=None if importance is None else replace(importance, unseen=False))
     predicted = fitted.predict(frame)
     score = _score(fitted, truth, predicted, weights)
-    known = Predictions(truth, predicted, unseen=False, score=score, weights=weights)
+    codes = _codes(fitted, predicted)
+    known = Predictions(truth, predicted, unseen=False, score=score, weights=weights, codes=codes)
     return replace(data, predictions=known, importance=importance)
 
 
@@ -166,7 +183,7 @@ def _score(
     if exact.ndim == 2:
         exact = exact / exact.sum(axis=1, keepdims=True)  # float32 in the bundle: the sums are 1 but for rounding
     try:
-        return fitted.metric.score(fitted.metric.loss(truth, exact, weights))
+        return fitted.metric.score(fitted.loss(truth, exact, weights))
     except ValueError:  # scikit-learn's word for rows that lack a class
         return None
 
@@ -184,7 +201,7 @@ def _importance(
     weights = None if weights is None else weights[rows]
 
     def loss(y: NDArray[Any], predicted: NDArray[Any]) -> float:
-        return fitted.metric.loss(y, predicted, weights)
+        return fitted.loss(y, predicted, weights)
 
     used = [column.name for column in fitted.plan.schema.used]
     with threadpool_limits(1):  # a few rows, thousands of trees: threads would wait for each other at each of them

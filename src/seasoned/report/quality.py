@@ -46,7 +46,8 @@ def _known(given: Predictions) -> Predictions:
     """Without the rows that nobody predicted: a split by time leaves the first ones out."""
     finite = np.isfinite(given.predicted).reshape(len(given.truth), -1).all(axis=1) & np.isfinite(given.truth)
     weights = None if given.weights is None else given.weights[finite]
-    return Predictions(given.truth[finite], given.predicted[finite], given.unseen, given.score, weights)
+    codes = None if given.codes is None else given.codes[finite]
+    return Predictions(given.truth[finite], given.predicted[finite], given.unseen, given.score, weights, codes)
 
 
 def _where(data: ReportData, known: Predictions) -> Markup:
@@ -112,8 +113,9 @@ def _ranking(positive: str, known: Predictions) -> Markup:
 
 
 def _confusion(data: ReportData, known: Predictions) -> Markup:
-    found = diagnostics.confusion(known.truth, known.predicted, data.classes, weights=known.weights)
-    right = float(np.average(np.argmax(known.predicted, axis=1) == known.truth, weights=known.weights))
+    codes = np.argmax(known.predicted, axis=1) if known.codes is None else known.codes
+    found = diagnostics.confusion(known.truth, codes, data.classes, weights=known.weights)
+    right = float(np.average(codes == known.truth, weights=known.weights))
     labels = [tag("th", short(label, 18), scope="col", title=label) for label in found.labels]
     head = tag("thead", tag("tr", tag("th", raw("true &darr; &ensp; predicted &rarr;"), class_="corner"), *labels))
     rows = [

@@ -142,14 +142,20 @@ def members(data: ReportData) -> Section | None:
     ]
     if len(ranked) == 1:
         intro = tag("p", "One model predicts. It was fitted again on all rows, with the settings found in the search.")
-        return Section("model", "The model", joined([intro, data_table(head, rows, numbers=(1, 2, 3))]))
+        return Section("model", "The model", joined([intro, data_table(head, rows, numbers=(1, 2, 3)), *_finish(data)]))
     intro = tag(
         "p",
         f"{len(ranked)} models predict together: the weighted mean of their predictions. {data.metric} is what each "
         "reached alone.",
     )
     drawn = figure("weights", weights_picture(data), "Weights", "The share of each model in the prediction.")
-    return Section("model", "The model", joined([intro, drawn, data_table(head, rows, numbers=(1, 2, 3))]))
+    table = data_table(head, rows, numbers=(1, 2, 3))
+    return Section("model", "The model", joined([intro, drawn, table, *_finish(data)]))
+
+
+def _finish(data: ReportData) -> list[Markup]:
+    """What follows the members' average."""
+    return [tag("p", " ".join(data.finish))] if data.finish else []
 
 
 def columns(data: ReportData) -> Section:

@@ -10,18 +10,12 @@ import numpy as np
 from seasoned.tabular.models import arrays_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-    from seasoned.tabular.fitted import Member
-    from seasoned.tabular.objective import CrossValidation
 
-__all__ = ["MOST_ROWS", "Validated", "validated"]
+__all__ = ["MOST_ROWS", "Validated"]
 
 MOST_ROWS: Final = 2_000  # kept: enough for every figure of a report
-_MOST_VALUES: Final = 100_000  # kept, so that many classes do not swell the bundle: 400 kB
-_SCORED: Final = 50_000  # rows that the score is taken on; its standard error is far below what a report prints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,37 +65,3 @@ class Validated:
         if weights is not None and (weights.shape != truth.shape or not (weights > 0).all()):
             raise ValueError("its weights in validation are those of another model")
         return cls(truth, predicted, float(found["loss"]), weights)
-
-
-def validated(objective: CrossValidation, members: Sequence[Member]) -> Validated | None:
-    """Put the members' out-of-fold predictions together; None where those of one are not known.
-
-    Args:
-        objective: Knows what every trial predicted.
-        members: The models that predict together.
-
-    Raises:
-        ValueError: If the metric is not defined on the rows.
-    """
-    rng = np.random.default_rng(objective.job.seed)
-    known = objective.known_rows()
-    chosen = np.sort(rng.permutation(known)[:_SCORED])
-    mean: NDArray[np.float64] | None = None
-    for member in members:
-        found = objective.out_of_fold({"model": {member.name: member.config}})
-        if found is None:
-            return None
-        part = member.weight * found[chosen].astype(np.float64)
-        mean = part if mean is None else mean + part
-    if mean is None or not np.isfinite(mean).all():
-        return None
-    if mean.ndim == 2:
-        mean = mean / mean.sum(axis=1, keepdims=True)  # float32 on disk: the sums are 1 but for rounding
-    truth = objective.target()[chosen]
-    weights = objective.weights()
-    most = min(MOST_ROWS, max(_MOST_VALUES // max(objective.job.n_classes, 1), 100))
-    shown = np.sort(rng.permutation(len(chosen))[:most])
-    weights = None if weights is None else weights[chosen] / weights[chosen].mean()
-    loss = float(objective.metric.loss(truth, mean, weights))
-    kept = None if weights is None else weights[shown] / weights[shown].mean()
-    return Validated(truth[shown], mean[shown].astype(np.float32), loss, kept)

@@ -1,0 +1,50 @@
+"""What a report says of calibration, decisions and intervals, and that its numbers obey them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from in_process import estimator, stay_in_process
+from sklearn.metrics import confusion_matrix, f1_score
+
+from seasoned import Metric
+from seasoned.report import report_data
+from seasoned.report.html import render_page
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    stay_in_process(monkeypatch)
+
+
+def patients(n, seed=0):
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(rng.normal(size=(n, 2)), columns=["a", "b"])
+    return X, np.where(rng.random(n) < 1 / (1 + np.exp(2.5 - 1.5 * X["a"])), "ill", "well")
+
+
+def test_the_score_and_the_confusion_are_those_of_the_decision(here):
+    X, y = patients(900)
+    model = estimator("classification", metric=Metric("f1", positive="ill")).fit(X, y)
+    fresh, truth = patients(600, seed=1)
+    data = report_data(model, fresh, truth)
+    predicted = model.predict(fresh)
+    assert data.predictions.score == pytest.approx(f1_score(truth, predicted, pos_label="ill"))
+    page = render_page(data)
+    assert "is predicted above a probability of" in page
+    for count in confusion_matrix(truth, predicted).ravel():
+        assert f">{count:,}<" in page
+    alone = report_data(model)
+    assert alone.score == pytest.approx(-model.fitted_.validated.loss)
+    assert alone.score == pytest.approx(model.fitted_.finish.decided[1] * -1)
+
+
+def test_intervals_are_told(here):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2))
+    model = estimator("regression").fit(X, X[:, 0] + rng.normal(size=300))
+    assert "90% intervals reach from" in render_page(report_data(model))
+    steep = estimator("regression").fit(X, X[:, 0] + np.where(X[:, 1] > 0, 9.0, 0.1) * rng.normal(size=300))
+    assert len(report_data(steep).finish) == 1
