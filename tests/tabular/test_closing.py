@@ -30,7 +30,7 @@ def objective(**fit_seconds):
     def record(config):
         return TrialRecord(None, fit_seconds[f"t{config['model']['linear']['number']}"])
 
-    return SimpleNamespace(folds=5, train_share=0.8, record=record)
+    return SimpleNamespace(folds=5, train_share=0.8, record=record, predict_limit=None)
 
 
 def test_without_a_model_the_search_may_use_half_of_the_time_whatever_is_kept():
