@@ -13,7 +13,7 @@ from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
 from seasoned.knowledge import Experience, PastStudy, PastTrial
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.past import Head
-from seasoned.knowledge.places import add_studies
+from seasoned.knowledge.places import add_studies, shipped
 
 SEARCH = SearchSettings(folds=2, models=["linear", "tree"])
 SECRET = "a level nobody must see"
@@ -33,7 +33,9 @@ def fit(experience, *, make=AutoClassifier, trials=4, seed=0, **options):
 
 
 @pytest.fixture
-def url(tmp_path):
+def url(tmp_path, monkeypatch):
+    """A store, and nothing that ships beside it."""
+    monkeypatch.setattr("seasoned.knowledge.places.shipped", lambda: Experience.of_studies(()))
     return f"sqlite:///{tmp_path / 'team.db'}"
 
 
@@ -132,5 +134,25 @@ def test_a_store_that_cannot_be_written_costs_a_warning(tmp_path, caplog):
 
 def test_what_ships_is_read_and_nothing_written(tmp_path, monkeypatch):
     monkeypatch.setenv("SEASONED_EXPERIENCE", str(tmp_path / "own.db"))
-    fit("shipped", trials=3)
+    model, _ = fit("shipped", trials=3)
+    assert model.fitted_.experience["studies"] == len(shipped())
     assert not (tmp_path / "own.db").exists()
+
+
+def test_a_resumed_fit_goes_on_with_the_experience_it_began_with(url, tmp_path, monkeypatch):
+    add_studies(url, [past(number, 7.0) for number in range(8)])
+    whole, _ = fit(url, trials=6)
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    add_studies(other, [past(number, 7.0) for number in range(8)])
+
+    def killed(*_):
+        raise RuntimeError("the lights went out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("seasoned.tabular.fit.conclude", killed)
+        with pytest.raises(RuntimeError, match="lights"):
+            fit(other, trials=4)
+    add_studies(other, [past(number, 90.0) for number in range(20, 60)])  # what others have learned meanwhile
+    X, y = table()
+    model = AutoClassifier(trials=6, experience=other, search=SEARCH, workers=1, random_state=0)
+    assert tried(model.fit(X, y, resume=True)) == tried(whole)
