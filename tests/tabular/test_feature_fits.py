@@ -136,6 +136,36 @@ def test_a_category_stays_one_where_columns_before_it_are_left_out(tmp_path):
     assert refitted.estimator.categorical == (len(refitted.made.kept) - 1,)
 
 
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost", "catboost"])
+def test_boosters_split_levels_of_text_columns(tmp_path, name):
+    """120 levels in no order, which their rank by frequency hides, but as categories two leaves tell apart."""
+    pytest.importorskip(name)
+    rng = np.random.default_rng(0)
+    level = np.where(rng.random(2000) < 0.02, np.nan, rng.integers(0, 120, 2000))
+    good = rng.random(120) < 0.5
+    y = np.where(np.isnan(level), 0.5, good[np.nan_to_num(level).astype(int)]) + 0.1 * rng.normal(size=2000)
+    folds = [(np.arange(500, 2000), np.arange(500))]
+    codes = rng.normal(size=(2000, 2))
+    write_arrays(tmp_path, y, folds, {"codes": codes})
+    np.save(tmp_path / "levels.npy", level[:, None])
+    (tmp_path / "trials").mkdir()
+    objective = CrossValidation(tmp_path, Job("regression", 0, 0), resolve("rmse", "regression", 0))
+    space = find(name).space("regression").default
+    small = {"num_leaves": 8, "max_depth": 3, "depth": 3, "learning_rate": 0.2, "eta": 0.2}
+    settings = {**space, **{key: value for key, value in small.items() if key in space}}
+    losses = []
+    for features in ({"none": {}}, {"made": {"levels": True, "columns": 20}}):
+        config = {"model": {name: {**settings, "features": features}}}
+        losses.append(objective(config))
+    assert losses[1] < 0.8 * losses[0]
+    refitted = objective.refit(config)
+    assert tuple(refitted.estimator.categorical) == (2,)
+    model, eaten = find(name), np.column_stack([codes, level])
+    eaten[:3, 2] = (119, 120, 5_000)
+    expected = refitted.estimator.predict(eaten)
+    np.testing.assert_array_equal(model.load(model.dump(refitted.estimator)).predict(eaten), expected)
+
+
 def test_steps_for_texts_are_not_tried_without_any(tmp_path):
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.normal(size=100), "b": rng.normal(size=100)})

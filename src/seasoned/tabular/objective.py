@@ -136,7 +136,7 @@ class CrossValidation:
             able = (
                 model if not job.n_classes or len(np.unique(y[train])) > 1 else BASELINE
             )  # of one class knows only it
-            estimator = able.build(dict(settings), _fed(job, made))
+            estimator = able.build(dict(settings), self._fed(job, made, able))
             weights = self._weigh(able, train, valid)
             share = None if job.seconds is None else max(end - time.perf_counter(), 0.0) / (len(folds) - place)
             with _quiet():
@@ -229,7 +229,8 @@ class CrossValidation:
         model = self._model(name)
         rows = np.arange(len(self._target()))
         X, made = self._made(features, rows, model.diet)
-        estimator = model.build(model.with_rounds(dict(settings), self.record(config).rounds), _fed(self._job(), made))
+        settings = model.with_rounds(dict(settings), self.record(config).rounds)
+        estimator = model.build(settings, self._fed(self._job(), made, model))
         with _quiet():
             model.fit(estimator, (X, self._target()), None, **self._weigh(model, rows))
         return estimator if made is None else Featured(estimator, made)
@@ -257,6 +258,12 @@ class CrossValidation:
         given = self._given(made.reads_texts).take(rows)
         start = time.perf_counter()
         return made.extend(given, matrix, diet), time.perf_counter() - start
+
+    def _fed(self, job: Job, made: Made | None, model: Model) -> Job:
+        """The job as the model sees it once columns are made or left out: level codes have other places."""
+        if made is None or model.diet != "codes":
+            return job
+        return replace(job, categorical=made.categorical(job.categorical, self.matrix("codes").shape[1]))
 
     def _given(self, texts: bool) -> Given:
         """What features of all rows are made from, with the texts or without; texts are read once in a process."""
@@ -355,11 +362,6 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The number of unique classes")
         yield
-
-
-def _fed(job: Job, made: Made | None) -> Job:
-    """The job as the model sees it once columns are left out: level codes have other places."""
-    return job if made is None else replace(job, categorical=made.places(job.categorical))
 
 
 def _family(config: Mapping[str, Any]) -> tuple[str, dict[str, Any], Mapping[str, Any] | None]:

@@ -18,6 +18,7 @@ from seasoned.tabular.features.cycles import Cycles
 from seasoned.tabular.features.encoding import Encoding
 from seasoned.tabular.features.frequency import Frequency
 from seasoned.tabular.features.groups import GroupStatistics
+from seasoned.tabular.features.levels import LevelColumns, Levels
 from seasoned.tabular.features.redundant import Redundant
 from seasoned.tabular.features.text_rows import TextRows
 from seasoned.tabular.features.text_statistics import TextStatistics
@@ -52,7 +53,7 @@ FEATURES: Final = "features"
 TEXT_STEPS: Final[Mapping[str, Step]] = {step.name: step for step in (TextStatistics(), TextWords())}
 """Steps that read texts; tables without a text column are searched without them."""
 STEPS: Final[Mapping[str, Step]] = {
-    step.name: step for step in (Arithmetic(), GroupStatistics(), Frequency(), Encoding(), Cycles(), Bins())
+    step.name: step for step in (Arithmetic(), GroupStatistics(), Frequency(), Encoding(), Levels(), Cycles(), Bins())
 } | dict(TEXT_STEPS)
 SELECTIONS: Final[Mapping[str, Selection]] = {step.name: step for step in (Redundant(), Uninformative())}
 """Steps that leave columns out, the made ones and the table's own, after all others."""
@@ -184,11 +185,19 @@ class Made:
             raise ValueError("its features keep columns that are not there")
         return found[:, self.kept]
 
-    def places(self, columns: Sequence[int]) -> tuple[int, ...]:
-        """Where these columns of the model's own are now; without those that were left out."""
-        if self.kept is None:
-            return tuple(columns)
-        return tuple(np.flatnonzero(np.isin(self.kept, list(columns))).tolist())
+    def categorical(self, columns: Sequence[int], own: int) -> tuple[int, ...]:
+        """Where level codes are in what a model of the diet `codes` eats.
+
+        Args:
+            columns: Where they are among its own columns.
+            own: How many these are.
+        """
+        found, place = list(columns), own
+        for _, state in self.steps:
+            if isinstance(state, LevelColumns):
+                found += range(place, place + state.count)
+            place += state.count
+        return tuple(found) if self.kept is None else tuple(np.flatnonzero(np.isin(self.kept, found)).tolist())
 
     def nothing(self) -> Given:
         """What columns are made from, without rows."""
