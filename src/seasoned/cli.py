@@ -124,6 +124,9 @@ def fit(
     folds: Annotated[int | None, typer.Option(help="Cross-validation folds; by rows and time by default.")] = None,
     ensemble: Annotated[int, typer.Option(help="Most models that predict together; 1 for the best alone.")] = 10,
     predict_limit: Annotated[float | None, typer.Option(help="Milliseconds that predicting a row may take.")] = None,
+    experience: Annotated[
+        str, typer.Option(help="What past fits teach: default, shipped, none, or a URL.")
+    ] = "default",
     random_state: _Seed = None,
     out: Annotated[Path, typer.Option(help="Where to save the model.")] = Path("model.seasoned"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same command.")] = False,
@@ -147,6 +150,7 @@ def fit(
         memory_limit=memory_limit,
         workers=workers,
         validation=validated,
+        experience=None if experience == "none" else experience,
         search=settings,
         random_state=random_state,
     )
