@@ -357,6 +357,13 @@ def test_a_whole_fit_recovers_a_planted_xor(here):
     assert made > 0.99
 
 
+def test_a_whole_fit_recovers_a_planted_xor_of_quantities(here):
+    X = pd.DataFrame(noise(rows=500))
+    plain, made, _ = both("classification", X, (X["a"] > 0) ^ (X["b"] > 0), "linear")
+    assert plain < 0.65, "roc_auc"
+    assert made > 0.99
+
+
 def test_a_whole_fit_recovers_planted_group_means(here):
     rng = np.random.default_rng(0)
     group = rng.integers(0, 60, 1200)
