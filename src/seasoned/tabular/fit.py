@@ -17,7 +17,7 @@ from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.concluding import conclude
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.features.given import save_texts
-from seasoned.tabular.features.made import TEXT_STEPS, starts_with_features
+from seasoned.tabular.features.made import NEEDS, starts_with_features
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.folds import make_folds
 from seasoned.tabular.memory import Memory
@@ -187,8 +187,8 @@ def _plan_from_file(path: str, schema: Schema, seed: int) -> ColumnPlan:
 
 def _steps(names: Sequence[str], schema: Schema) -> list[str]:
     """The feature steps that can do something for this table."""
-    texts = any(column.kind == "text" for column in schema.used)
-    return [name for name in names if texts or name not in TEXT_STEPS]
+    kinds = {column.kind for column in schema.used}
+    return [name for name in names if name not in NEEDS or NEEDS[name] in kinds]
 
 
 def _materialised(validation: Any) -> Any:

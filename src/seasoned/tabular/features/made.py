@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FEATURES",
+    "NEEDS",
     "SELECTIONS",
     "STEPS",
     "TEXT_STEPS",
@@ -51,10 +52,12 @@ __all__ = [
 FEATURES: Final = "features"
 """The parameter of a family's space that says which features are made."""
 TEXT_STEPS: Final[Mapping[str, Step]] = {step.name: step for step in (TextStatistics(), TextWords())}
-"""Steps that read texts; tables without a text column are searched without them."""
+"""Steps that read texts."""
 STEPS: Final[Mapping[str, Step]] = {
     step.name: step for step in (Arithmetic(), GroupStatistics(), Frequency(), Encoding(), Levels(), Cycles(), Bins())
 } | dict(TEXT_STEPS)
+NEEDS: Final[Mapping[str, str]] = {**dict.fromkeys(TEXT_STEPS, "text"), "levels": "text", "cycles": "date"}
+"""The kind of column without which a step can do nothing; tables without such a column are searched without it."""
 SELECTIONS: Final[Mapping[str, Selection]] = {step.name: step for step in (Redundant(), Uninformative())}
 """Steps that leave columns out, the made ones and the table's own, after all others."""
 _NONE, _MADE, _MOST = "none", "made", "columns"
