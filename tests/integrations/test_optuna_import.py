@@ -1,0 +1,63 @@
+"""Studies of Optuna as experience: what they minimised, what failed, and a warm start for a search of ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from seasoned import Float, Space
+from seasoned.errors import InvalidInput
+from seasoned.knowledge import quantile_start
+
+optuna = pytest.importorskip("optuna")
+read_studies = pytest.importorskip("seasoned.integrations.optuna_import").read_studies
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+def objective(trial):
+    x = trial.suggest_float("x", 0, 1)
+    if trial.number == 3:
+        raise ValueError("it cannot")
+    if trial.number == 4:
+        raise optuna.TrialPruned
+    return -((x - 0.7) ** 2)
+
+
+@pytest.fixture
+def url(tmp_path):
+    found = f"sqlite:///{tmp_path / 'optuna.db'}"
+    for name in ("one", "two"):
+        study = optuna.create_study(
+            study_name=name, storage=found, direction="maximize", sampler=optuna.samplers.RandomSampler(seed=len(name))
+        )
+        study.optimize(objective, n_trials=20, catch=(ValueError,))
+    optuna.create_study(study_name="empty", storage=found)
+    optuna.create_study(study_name="several", storage=found, directions=["minimize", "minimize"])
+    return found
+
+
+def test_each_study_with_trials_is_a_task(url):
+    experience = read_studies(url)
+    assert sorted(head.name for head in experience.heads) == ["one", "two"]
+    assert {head.source for head in experience.heads} == {"optuna"}
+    assert len(experience.scores) == 2 * 19  # what was pruned has no final score, and did not fail
+    assert experience.failed.sum() == 2
+    assert experience.scores[~experience.failed].min() >= 0.0  # maximised there, so negated here
+
+
+def test_they_start_a_search_of_the_same_space(url):
+    space = Space(x=Float(0, 1))
+    start = quantile_start(space, read_studies(url).evaluations(space))
+    assert abs(start.configurations[0]["x"] - 0.7) < 0.15
+
+
+def test_what_is_no_storage_is_refused(tmp_path):
+    (tmp_path / "x.db").write_bytes(b"nothing" * 1000)
+    with pytest.raises(InvalidInput, match="Optuna cannot read"):
+        read_studies(f"sqlite:///{tmp_path / 'x.db'}")
