@@ -54,10 +54,11 @@ def squared_distances(
     left: NDArray[np.float64], right: NDArray[np.float64], out: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
     """Squared Euclidean distances of rows, shape (n, m); into `out`, if it is given."""
-    squared = np.matmul(-2.0 * left, right.T, out=out)
+    squared: NDArray[np.float64] = np.matmul(-2.0 * left, right.T, out=out)
     squared += np.einsum("ij,ij->i", left, left)[:, None]
     squared += np.einsum("ij,ij->i", right, right)
-    return np.maximum(squared, 0.0, out=squared)
+    np.maximum(squared, 0.0, out=squared)
+    return squared
 
 
 def matern(squared: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
