@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import math
 
 import numpy as np
@@ -98,6 +100,16 @@ def test_a_table_has_the_best_score_of_each_configuration(study):
         scores = [score for n, score in zip(experience.configurations, experience.scores, strict=True) if n == number]
         best = min((score for score in scores if not math.isnan(score)), default=math.nan)
         assert table.scores[0, column] == best or (math.isnan(best) and math.isnan(table.scores[0, column]))
+
+
+MODULES = ["knowledge.experience", "knowledge.past", "knowledge.places", "knowledge.recall", "storage.past"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_hold(name):
+    found = doctest.testmod(importlib.import_module(f"seasoned.{name}"))
+    assert found.attempted
+    assert not found.failed
 
 
 def study(name="a", shift=0.0):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
 
 import numpy as np
@@ -20,12 +22,20 @@ from seasoned.tabular.building.targets import ask, cleaned
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
 from seasoned.tabular.pipeline import current, textual
 
+MODULES = ["pipeline", "building.targets", "building.generated", "building.configurations", "building.tables"]
 RNG = np.random.default_rng(0)
 
 
 def frame(rows=300, **columns):
     base = {"a": RNG.normal(size=rows), "b": RNG.integers(0, 40, rows), "c": RNG.choice(["x", "y", "z"], rows)}
     return pd.DataFrame({**base, **columns})
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_hold(name):
+    found = doctest.testmod(importlib.import_module(f"seasoned.tabular.{name}"))
+    assert found.attempted
+    assert not found.failed
 
 
 def test_what_counts_or_names_rows_goes():
