@@ -17,11 +17,13 @@ A run that is in the file is not made again. Nothing is tuned here: which tables
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +48,11 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
         y = y.astype(str)
     make = AutoRegressor if fold.task == "regression" else AutoClassifier
     began = time.monotonic()
-    model = make(
-        fold.metric, time_limit=options["budget"], workers=2, experience=options["experience"], random_state=0
-    ).fit(X.iloc[fold.train], y.iloc[fold.train])
+    limits = {"time_limit": options["budget"]}
+    if options["trials"]:
+        limits = {"time_limit": None, "trials": options["trials"]}
+    make_ = partial(make, fold.metric, workers=2, experience=options["experience"], random_state=0)
+    model = make_(**limits).fit(X.iloc[fold.train], y.iloc[fold.train])
     seconds = time.monotonic() - began
     unseen = X.iloc[fold.test]
     if fold.task == "regression":
@@ -79,6 +83,7 @@ def measured(table: str, options: argparse.Namespace, setting: str | None) -> di
     """The result of a fit, or why there is none."""
     experience = options.store if setting and options.store else setting
     task = {"datasets": str(options.datasets), "table": table, "budget": options.budget, "experience": experience}
+    task["trials"] = options.trials
     command = [sys.executable, __file__, "--run", json.dumps(task)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
@@ -121,6 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--datasets", type=Path, metavar="FOLDER")
     parser.add_argument("--budget", type=float, default=60, help="seconds for each fit (default 60)")
+    parser.add_argument("--trials", type=int, help="of each search, in the place of a time limit; takes no lock")
     parser.add_argument("--only", default="", help="names of tables; all if left out")
     parser.add_argument("--first", type=int, help="the first N in alphabetical order")
     parser.add_argument("--store", help="URL of a store, in the place of what ships")
@@ -142,11 +148,14 @@ def measure_all(options: argparse.Namespace) -> None:
         for setting in SETTINGS if number % 2 else SETTINGS[::-1]:
             if str(setting) in table:
                 continue
-            with common.alone():
+            with contextlib.nullcontext() if options.trials else common.alone():
                 table[str(setting)] = measured(entry["name"], options, setting)
             shown = {name: table[str(setting)].get(name) for name in ("loss", "trials", "error")}
             print(entry["name"], setting, shown, flush=True)
-            common.write(options.out, {"budget": options.budget, "summary": summary(kept), "tables": kept})
+            common.write(
+                options.out,
+                {"budget": options.budget, "trials": options.trials, "summary": summary(kept), "tables": kept},
+            )
     print(json.dumps(summary(kept), indent=1))
 
 
