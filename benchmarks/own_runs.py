@@ -10,8 +10,8 @@ final validation loss? Reported: for a source's first, second and third fit the 
 it counts as infinite. With `--trials N` each search has N trials whatever they take; then the machine's load does not
 matter, and no lock is taken.
 
-The sources are named before measuring. That unrelated tables do no harm shows in the first blocks: each comes when the store holds
-nothing but other sources.
+The sources are named before measuring. That unrelated tables do no harm shows in the first fits of each source: the
+store holds nothing but other sources then.
 """
 
 from __future__ import annotations
