@@ -43,8 +43,8 @@ def test_the_score_and_the_confusion_are_those_of_the_decision(here):
 
 def test_intervals_are_told(here):
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(300, 2))
-    model = estimator("regression").fit(X, X[:, 0] + rng.normal(size=300))
+    X = rng.normal(size=(1_200, 2))
+    model = estimator("regression").fit(X, X[:, 0] + rng.normal(size=1_200))
     assert "90% intervals reach from" in render_page(report_data(model))
-    steep = estimator("regression").fit(X, X[:, 0] + np.where(X[:, 1] > 0, 9.0, 0.1) * rng.normal(size=300))
-    assert len(report_data(steep).finish) == 1
+    steep = estimator("regression").fit(X, X[:, 0] + np.where(X[:, 1] > 0, 9.0, 0.1) * rng.normal(size=1_200))
+    assert "wider where the model errs more" in render_page(report_data(steep))

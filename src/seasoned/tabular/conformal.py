@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Conformal", "as_words", "learn_conformal"]
 
 _MOST: Final = 2_000  # scores kept: the coverage that they promise varies by .007 around 90 %
-_ENOUGH: Final = 400  # rows, from which on a scale may be learned on a half of them
+_ENOUGH: Final = 1_000  # rows, from which on a scale may be learned on a half of them
 _CELLS: Final = 500_000  # of the table that it is learned from: rows times columns
 _FLOOR: Final = 0.1  # of the mean absolute error: no row is taken for more certain than that
 _HELPS: Final = 0.98  # of the interval score without a scale, below which one helps
@@ -146,7 +146,7 @@ def _upper(scores: Array, mass: Array, share: float) -> float:
 def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal:
     """Scores of out-of-fold predictions.
 
-    From 400 rows on, a half of them decides whether a scale helps, and teaches it; the scores come from the other half.
+    From 1,000 rows on, half of them decide whether a scale helps, and teach it; the scores come from the other half.
     A scale helps if it makes the interval score (Gneiting and Raftery 2007, equation 43) at 90 % at least 2 % smaller
     on rows that it was not learned from.
 
@@ -164,7 +164,7 @@ def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal
     if codes is None or len(order) < _ENOUGH or not np.abs(gap).max() > 0:
         return _sorted(gap[order[:_MOST]], mass[order[:_MOST]])
     half = len(order) // 2
-    most = max(_CELLS // max(codes.shape[1], 1), _ENOUGH)
+    most = max(_CELLS // max(codes.shape[1], 1), _ENOUGH // 2)
     taught, scored = order[:half][:most], order[half:][:_MOST]
     first, second = np.array_split(taught, 2)
     scale, floor = _learn_scale(codes[first], pooled.predicted[first], gap[first], mass[first], seed)
