@@ -8,12 +8,15 @@ import sqlite3
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.tree import DecisionTreeClassifier
 
-from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
+from seasoned import AutoClassifier, AutoRegressor, CustomModel, Int, SearchSettings, Space, load
 from seasoned.knowledge import Experience, PastStudy, PastTrial
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.past import Head
 from seasoned.knowledge.places import add_studies, shipped
+from seasoned.tabular import memory
+from seasoned.tabular.target import read_target
 
 SEARCH = SearchSettings(folds=2, models=["linear", "tree"])
 SECRET = "a level nobody must see"
@@ -137,6 +140,30 @@ def test_what_ships_is_read_and_nothing_written(tmp_path, monkeypatch):
     model, _ = fit("shipped", trials=3)
     assert model.fitted_.experience["studies"] == len(shipped())
     assert not (tmp_path / "own.db").exists()
+
+
+def test_a_long_table_is_described_by_some_of_its_rows(monkeypatch):
+    X, y = table(rows=400)
+    target = read_target(y, "classification")
+    whole = memory._described(X, target, 0)
+    monkeypatch.setattr(memory, "_MOST_ROWS", 100)
+    some = memory._described(X, target, 0)
+    assert some["log_rows"] == pytest.approx(whole["log_rows"])
+    assert some["log_ratio"] == pytest.approx(whole["log_ratio"])
+    assert some["zeros"] == whole["zeros"] == 0.0
+    assert abs(some["commonest_class"] - whole["commonest_class"]) < 0.15
+    again = memory._described(X, target, 0)
+    assert np.array_equal(list(again.values()), list(some.values()), equal_nan=True)
+
+
+def test_families_of_the_users_own_are_not_kept(url):
+    own = CustomModel("mine", DecisionTreeClassifier(), Space(max_depth=Int(1, 5)), diet="dense")
+    search = SearchSettings(folds=2, models=["linear", "tree", own])
+    fit(url, search=search, trials=6)
+    found = Experience.read(url)
+    configs = found.configs(found.configurations).values()
+    assert len(found.configurations) >= 3
+    assert {next(iter(config["model"])) for config in configs} <= {"linear", "tree"}
 
 
 def test_a_resumed_fit_goes_on_with_the_experience_it_began_with(url, tmp_path, monkeypatch):

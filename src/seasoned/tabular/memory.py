@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from seasoned.errors import SeasonedError
 from seasoned.knowledge.canonical import table_of
@@ -14,6 +17,7 @@ from seasoned.knowledge.metafeatures import describe
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
 from seasoned.knowledge.places import Places, add_studies, places
 from seasoned.tabular.guide import Scene, guide_for
+from seasoned.tabular.models.registry import MODELS
 from seasoned.tabular.pipeline import KIND, VERSION, textual
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ __all__ = ["Memory"]
 
 logger = logging.getLogger("seasoned.tabular")
 
+_MOST_ROWS: Final = 50_000
 _LEAST_TRIALS: Final = 3  # complete ones of a study that is worth keeping
 
 
@@ -52,11 +57,10 @@ class Memory:
         found = places(setting)
         if found == Places(False, None):
             return cls(found, None)
-        regression = target.task == "regression"
         names = "|".join(sorted(map(str, canonical.columns)))
         rows, columns = canonical.shape
         scene = Scene(
-            describe(table_of(canonical, target.values, regression=regression)),
+            _described(canonical, target, objective.job.seed),
             objective.baseline_loss(),
             target.task,
             objective.metric.name,
@@ -79,9 +83,10 @@ class Memory:
     def keep(self, trials: Sequence[Mapping[str, Any]], guide: Guide | None) -> bool:
         """Add the finished search to the store, if there is one; whether it was added.
 
-        Never raises for the store's sake: a fitted model is worth more than a note about it.
+        Never raises for the store's sake: a fitted model is worth more than a note about it. Families of the user's own
+        are left out: another one may have their name tomorrow.
         """
-        kept = [trial for trial in trials if trial["state"] in {"complete", "failed"}]
+        kept = [t for t in trials if t["state"] in {"complete", "failed"} and t["model"] in MODELS]
         complete = sum(trial["state"] == "complete" for trial in kept)
         if self.scene is None or self.places.store is None or complete < _LEAST_TRIALS:
             return False
@@ -92,6 +97,17 @@ class Memory:
         except (SeasonedError, OSError) as error:
             logger.warning("this fit is not kept as experience: %s", error)
             return False
+
+
+def _described(canonical: pd.DataFrame, target: Target, seed: int) -> dict[str, float]:
+    """Meta-features; of a very long table those of 50,000 of its rows, but for its length."""
+    rows, values = len(canonical), target.values
+    if rows > _MOST_ROWS:
+        some = np.sort(np.random.default_rng(seed).choice(rows, _MOST_ROWS, replace=False))
+        canonical, values = canonical.iloc[some], values[some]
+    found = describe(table_of(canonical, values, regression=target.task == "regression"))
+    longer = math.log10(rows / len(canonical))
+    return {**found, "log_rows": found["log_rows"] + longer, "log_ratio": found["log_ratio"] + longer}
 
 
 def _trial(trial: Mapping[str, Any]) -> PastTrial:
