@@ -85,6 +85,7 @@ def _sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {text} (seasoned --debug shows where)"
 
 
+_Task = Annotated[Literal["auto", "classification", "regression"], typer.Option(help="What the target asks for.")]
 _MetricName = Annotated[str | None, typer.Option(help="What to optimise: roc_auc, log_loss, f1, rmse, mae, r2 ...")]
 _Positive = Annotated[str | None, typer.Option(help="The class of two that f1, precision, recall ... are about.")]
 _Models = Annotated[str | None, typer.Option(help="Families to try, such as linear,lightgbm; all by default.")]
@@ -93,6 +94,7 @@ _Features = Annotated[
 ]
 _Weights = Annotated[str | None, typer.Option(help="Column that tells how much each row counts.")]
 _Groups = Annotated[str | None, typer.Option(help="Column that tells which rows belong together, such as a customer.")]
+_Experience = Annotated[str, typer.Option(help="What past fits teach: default, shipped, none, or a URL.")]
 _Seed = Annotated[int | None, typer.Option("--random-state", "--seed", help="A number for the same result again.")]
 _Validation = Annotated[
     str | None,
@@ -107,9 +109,7 @@ def fit(
     table: Annotated[Path, typer.Argument(help=f"{_FILES} with the target in it.")],
     *,
     target: Annotated[str, typer.Option(help="Name of the column to predict.")],
-    task: Annotated[
-        Literal["auto", "classification", "regression"], typer.Option(help="What the target asks for.")
-    ] = "auto",
+    task: _Task = "auto",
     metric: _MetricName = None,
     positive: _Positive = None,
     time_limit: Annotated[float, typer.Option(help="Seconds that the fit may take.")] = 300,
@@ -124,9 +124,7 @@ def fit(
     folds: Annotated[int | None, typer.Option(help="Cross-validation folds; by rows and time by default.")] = None,
     ensemble: Annotated[int, typer.Option(help="Most models that predict together; 1 for the best alone.")] = 10,
     predict_limit: Annotated[float | None, typer.Option(help="Milliseconds that predicting a row may take.")] = None,
-    experience: Annotated[
-        str, typer.Option(help="What past fits teach: default, shipped, none, or a URL.")
-    ] = "default",
+    experience: _Experience = "default",
     random_state: _Seed = None,
     out: Annotated[Path, typer.Option(help="Where to save the model.")] = Path("model.seasoned"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same command.")] = False,

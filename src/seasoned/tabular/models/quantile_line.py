@@ -9,7 +9,6 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy.special import expit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +36,7 @@ def fit_line(X: Array, y: Array, quantile: float, penalty: float, weight: Array 
         weight: How much each row counts, 1 on average.
     """
     from scipy.optimize import minimize
+    from scipy.special import expit
 
     mass = np.ones(len(y)) if weight is None else weight
     scale = float(y.std()) or 1.0
