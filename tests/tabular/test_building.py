@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seasoned.errors import InvalidInput
 from seasoned.knowledge import read_file
 from seasoned.tabular.building.configurations import choose_configurations, read_or_choose
 from seasoned.tabular.building.evaluate import Rules
 from seasoned.tabular.building.generated import KINDS, generate
 from seasoned.tabular.building.lines import Lines
 from seasoned.tabular.building.run import build
-from seasoned.tabular.building.ship import ship, studies_of
+from seasoned.tabular.building.ship import go_on_from, ship, studies_of
 from seasoned.tabular.building.tables import Listed, excluded, listed, tasks_of
 from seasoned.tabular.building.targets import ask, cleaned
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
@@ -153,3 +154,8 @@ def test_a_build_goes_on_where_it_stopped_and_ships(tmp_path):
     assert [head.metric for head in found.heads] == ["rmse", "mae"]
     assert {head.source for head in found.heads} == {"shipped"}
     assert found.heads[0].baseline > 0
+    go_on_from(tmp_path / "out" / "experience.parquet", tmp_path / "again")
+    ship(tmp_path / "again", tmp_path / "again.parquet")
+    assert read_file(tmp_path / "again.parquet").id == found.id
+    with pytest.raises(InvalidInput, match="holds a build already"):
+        go_on_from(tmp_path / "out" / "experience.parquet", tmp_path / "again")

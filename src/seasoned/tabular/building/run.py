@@ -16,7 +16,7 @@ from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.building.configurations import COUNT, read_or_choose
 from seasoned.tabular.building.evaluate import Rules, measure, prepare
 from seasoned.tabular.building.lines import Lines
-from seasoned.tabular.building.ship import ship
+from seasoned.tabular.building.ship import go_on_from, ship
 from seasoned.tabular.building.tables import excluded, listed, tasks_of
 from seasoned.tabular.pipeline import VERSION, textual
 
@@ -163,6 +163,7 @@ def main(words: list[str] | None = None) -> None:
     )
     parser.add_argument("--hours", type=float, default=float("inf"), help="stop after so many")
     parser.add_argument("--ship", type=Path, metavar="FILE", help="measure nothing: write what is there as experience")
+    parser.add_argument("--go-on-from", type=Path, metavar="FILE", help="begin with what ships, in a new folder")
     parser.add_argument("--pause-while", type=Path, help="a file whose lock makes the build wait")
     options = parser.parse_args(words)
     if options.ship is not None:
@@ -170,6 +171,8 @@ def main(words: list[str] | None = None) -> None:
         tasks = {head.name for head in found.heads}
         sys.stdout.write(f"{len(tasks)} tasks, {len(found)} studies, {len(found.scores)} scores in {options.ship}\n")
         return
+    if options.go_on_from is not None:
+        go_on_from(options.go_on_from, options.folder)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     build(
         options.folder,

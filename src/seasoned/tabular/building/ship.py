@@ -1,4 +1,4 @@
-"""From a build's lines to the file that ships."""
+"""From a build's lines to the file that ships, and back, so that a later build goes on from what ships."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.experience import Experience
-from seasoned.knowledge.experience_file import write_file
+from seasoned.knowledge.experience_file import read_file, write_file
+from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
 from seasoned.tabular.building.lines import Lines
 from seasoned.tabular.pipeline import KIND
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["ship", "studies_of"]
+__all__ = ["go_on_from", "ship", "studies_of"]
 
 _LEAST: Final = 20  # complete configurations of a task; those that were given up have half as many
 _MOST_BYTES: Final = 5_000_000
@@ -80,3 +81,38 @@ def _study(name: str, about: Mapping[str, Any], metric: str, tried: Sequence[Map
         for line in tried
     ]
     return PastStudy(head, features, trials)
+
+
+def go_on_from(file: Path, folder: Path) -> None:
+    """Write what ships as the first lines of a build's folder; tasks that were given up are looked at again.
+
+    Raises:
+        InvalidInput: If the folder has lines already, or the file holds no experience.
+    """
+    lines = Lines(folder)
+    if lines.tasks():
+        raise InvalidInput(f"{str(folder)!r} holds a build already; name another folder, or go on without a file.")
+    folder.mkdir(parents=True, exist_ok=True)
+    by_task: dict[str, list[PastStudy]] = {}
+    for study in read_file(file).studies():
+        by_task.setdefault(study.head.name, []).append(study)
+    for name, studies in by_task.items():
+        head = studies[0].head
+        lines.add_task(
+            {
+                "task": name, "family": head.family, "target": name.rsplit("#", 1)[-1], "sort": head.sort,
+                **{key: head.about[key] for key in ("rows", "columns", "classes")},
+                "baselines": {study.head.metric: study.head.baseline for study in studies},
+                "metafeatures": {one.name: studies[0].metafeatures.get(one.name) for one in METAFEATURES},
+            }
+        )
+        for trials in zip(*(study.trials for study in studies), strict=True):
+            lines.add_trial(_line(name, head, [study.head.metric for study in studies], trials))
+
+
+def _line(name: str, head: Head, metrics: Sequence[str], trials: Sequence[PastTrial]) -> dict[str, Any]:
+    """One configuration on one task, from its trials by metric."""
+    found = {"task": name, "version": head.version, "config": trials[0].config, "seconds": trials[0].seconds}
+    if trials[0].failed:
+        return {**found, "state": "failed", "error": "it failed"}
+    return {**found, "state": "complete", "losses": {m: t.score for m, t in zip(metrics, trials, strict=True)}}
