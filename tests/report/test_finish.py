@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from in_process import estimator, stay_in_process
 from sklearn.metrics import confusion_matrix, f1_score
 
+from in_process import estimator, stay_in_process
 from seasoned import Metric
 from seasoned.report import report_data
 from seasoned.report.html import render_page

@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from in_process import estimator, stay_in_process
 from scipy.stats import binom
 
+from in_process import estimator, stay_in_process
 from seasoned import load
 from seasoned.errors import InvalidInput
 from seasoned.tabular import container
