@@ -6,8 +6,8 @@ import io
 
 import numpy as np
 import pytest
-from in_process import estimator, stay_in_process
 
+from in_process import estimator, stay_in_process
 from seasoned import Metric, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular import container

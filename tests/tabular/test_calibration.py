@@ -6,10 +6,10 @@ import json
 
 import numpy as np
 import pytest
-from in_process import estimator, stay_in_process
 from scipy.optimize import isotonic_regression
 from sklearn.linear_model import LogisticRegression
 
+from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.calibrating import choose_calibration

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from in_process import estimator, stay_in_process
 from sklearn import metrics as reference
 
+from in_process import estimator, stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, Metric, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular import concluding

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from in_process import stay_in_process
 from typer.testing import CliRunner
 
+from in_process import stay_in_process
 from seasoned import load
 from seasoned.cli import app
 from seasoned.tabular.declared import Declared

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from in_process import estimator, stay_in_process
 
+from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
 from seasoned.tabular.features.given import feature_width
 from seasoned.tabular.features.made import SELECTIONS, STEPS, Made

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from in_process import estimator, stay_in_process
 
+from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput

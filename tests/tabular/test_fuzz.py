@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
-from in_process import estimator, stay_in_process
 
+from in_process import estimator, stay_in_process
 from seasoned import load
 from seasoned.errors import SeasonedError
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from in_process import estimator, stay_in_process
 
+from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput, Pruned
 from seasoned.tabular import pace

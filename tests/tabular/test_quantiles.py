@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from in_process import estimator, stay_in_process
 from scipy.stats import norm
 from sklearn.linear_model import QuantileRegressor
 from sklearn.metrics import mean_pinball_loss
 
+from in_process import estimator, stay_in_process
 from seasoned import load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.losses import losses_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from in_process import estimator, stay_in_process
 
+from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import Metric, load
 from seasoned.errors import InvalidInput

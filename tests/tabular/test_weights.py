@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from in_process import estimator, stay_in_process
 from sklearn import config_context
 from sklearn.model_selection import GroupKFold, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
 
+from in_process import estimator, stay_in_process
 from seasoned import CustomModel, Int, Space
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import MODELS, find, takes_weights

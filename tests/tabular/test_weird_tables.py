@@ -11,8 +11,8 @@ import weird_containers
 import weird_levels
 import weird_roles
 import weird_targets
-from in_process import estimator, stay_in_process
 
+from in_process import estimator, stay_in_process
 from seasoned import load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.tables import to_frame
