@@ -100,7 +100,10 @@ def go_on_from(file: Path, folder: Path) -> None:
         head = studies[0].head
         lines.add_task(
             {
-                "task": name, "family": head.family, "target": name.rsplit("#", 1)[-1], "sort": head.sort,
+                "task": name,
+                "family": head.family,
+                "target": name.rsplit("#", 1)[-1],
+                "sort": head.sort,
                 **{key: head.about[key] for key in ("rows", "columns", "classes")},
                 "baselines": {study.head.metric: study.head.baseline for study in studies},
                 "metafeatures": {one.name: studies[0].metafeatures.get(one.name) for one in METAFEATURES},
