@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from in_process import estimator, stay_in_process
 from messy import messy
-from seasoned import Metric, load
+from seasoned import CustomModel, Float, Metric, Space, load
 from seasoned.errors import InvalidInput
 
 
@@ -59,6 +60,19 @@ def test_a_loaded_model_is_refitted_with_its_rounds_and_saved_again(here):
     np.testing.assert_array_equal(again.predict(X), model.refit(X, y).predict(X))
     again.save(here / "again.seasoned")
     np.testing.assert_array_equal(load(here / "again.seasoned").predict_proba(X), again.predict_proba(X))
+
+
+def test_a_model_of_ones_own_is_refitted_only_where_it_is_known_how(here):
+    X, y = messy("regression")
+    own = CustomModel("mine", Ridge(), Space(alpha=Float(0.1, 10.0, log=True)))
+    model = estimator("regression", [own]).fit(X, y)
+    before = model.predict(X)
+    model.save(here / "model.seasoned")
+    again = load(here / "model.seasoned")
+    with pytest.raises(InvalidInput, match="does not hold how 'mine' is fitted"):
+        again.refit(X, y)
+    np.testing.assert_array_equal(again.predict(X), before)
+    np.testing.assert_allclose(model.refit(X, y).predict(X), before)
 
 
 def test_what_does_not_fit_is_refused(here):

@@ -49,8 +49,10 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         budget: Time, workers and memory; members that are not ready in time are left out.
 
     Raises:
-        InvalidInput: If the target has other classes, a column is missing, or no member was ready in time.
+        InvalidInput: If the target has other classes, a column is missing, no member was ready in time, or the bundle
+            that the model comes from does not hold how a member is fitted.
     """
+    _check_known(fitted)
     if len(fitted.classes) and not np.array_equal(target.classes, fitted.classes):
         raise InvalidInput(
             f"the rows have the classes {target.classes.tolist()}, and the model knows {fitted.classes.tolist()}; its "
@@ -87,6 +89,13 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         for place in sorted(ready)
     )
     return replace(fitted, members=members, rows=len(frame), seconds=time.monotonic() - started)
+
+
+def _check_known(fitted: Fitted) -> None:
+    """Refuse members of which only what was fitted is known."""
+    for member in fitted.members:
+        if not getattr(member.own, "fits", True):
+            raise InvalidInput(f"the file does not hold how {member.name!r} is fitted; fit again.")
 
 
 def _row(place: int, member: Member) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class CustomModel:
             raise InvalidInput(f"{type(estimator).__name__} has no parameter {unknown[0]!r}; correct the space.")
         self.name = name
         self.diet: Diet = diet
+        self.fits = True  # not where a file only holds what was fitted
         self._estimator = estimator
         self._space = space
 
@@ -140,7 +141,9 @@ def stored(name: str, diet: Diet) -> CustomModel:
     """A family that a bundle names: it can load and predict, and knows nothing else of what was fitted."""
     from sklearn.dummy import DummyRegressor
 
-    return CustomModel(name, DummyRegressor(), Space(), diet)
+    model = CustomModel(name, DummyRegressor(), Space(), diet)
+    model.fits = False
+    return model
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
