@@ -11,6 +11,7 @@ from in_process import estimator, stay_in_process
 from seasoned import Metric
 from seasoned.report import report_data
 from seasoned.report.html import render_page
+from seasoned.report.wording import number
 
 
 @pytest.fixture
@@ -36,7 +37,13 @@ def test_the_score_and_the_confusion_are_those_of_the_decision(here):
     assert "is predicted above a probability of" in page
     for count in confusion_matrix(truth, predicted).ravel():
         assert f">{count:,}<" in page
+    assert "threshold was chosen on these rows" not in page
     alone = report_data(model)
+    known = alone.predictions
+    assert known.score == alone.score
+    assert known.score < f1_score(known.truth == 0, known.codes == 0)  # what the threshold reaches where it was chosen
+    assert f"Cross-fitted, f1 is {number(alone.score)}" in render_page(alone)
+    assert "threshold was chosen on these rows" in render_page(alone)
     assert alone.score == pytest.approx(-model.fitted_.validated.loss)
     assert alone.score == pytest.approx(model.fitted_.finish.decided[1] * -1)
 

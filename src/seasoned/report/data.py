@@ -89,6 +89,8 @@ class Predictions:
         score: The metric on these rows, in its usual sign; None if unknown.
         weights: How much each row counts, shape (n,), 1 on average; None if all count the same.
         codes: The classes decided for, shape (n,); None for the most probable ones.
+        tuned: Whether these rows chose how classes are decided for. The score is then the cross-fitted one, of all rows
+            that chose it, each decided as others say.
     """
 
     truth: NDArray[Any]
@@ -97,6 +99,7 @@ class Predictions:
     score: float | None = None
     weights: NDArray[np.floating[Any]] | None = None
     codes: NDArray[np.integer[Any]] | None = None
+    tuned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

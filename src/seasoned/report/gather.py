@@ -113,9 +113,11 @@ def _validated(fitted: Fitted) -> Predictions | None:
     known = fitted.validated
     if known is None:
         return None
-    score = _score(fitted, known.truth, known.predicted, known.weights)
+    tuned = fitted.finish.decided is not None  # on these very rows, so that the score there would flatter
+    shown = known.truth, known.predicted
+    score = fitted.metric.score(known.loss) if tuned else _score(fitted, *shown, known.weights)
     codes = _codes(fitted, known.predicted)
-    return Predictions(known.truth, known.predicted, unseen=True, score=score, weights=known.weights, codes=codes)
+    return Predictions(*shown, unseen=True, score=score, weights=known.weights, codes=codes, tuned=tuned)
 
 
 def _codes(fitted: Fitted, predicted: NDArray[np.floating[Any]]) -> NDArray[np.int64] | None:

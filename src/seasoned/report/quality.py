@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.report import diagnostics
-from seasoned.report.data import Predictions
 from seasoned.report.markup import Markup, joined, raw, tag
 from seasoned.report.render import importance_picture
 from seasoned.report.render_quality import (
@@ -21,7 +21,7 @@ from seasoned.report.sections import Section, figure
 from seasoned.report.wording import number, plural, short
 
 if TYPE_CHECKING:
-    from seasoned.report.data import ReportData
+    from seasoned.report.data import Predictions, ReportData
 
 __all__ = ["importance", "predictions"]
 
@@ -47,12 +47,14 @@ def _known(given: Predictions) -> Predictions:
     finite = np.isfinite(given.predicted).reshape(len(given.truth), -1).all(axis=1) & np.isfinite(given.truth)
     weights = None if given.weights is None else given.weights[finite]
     codes = None if given.codes is None else given.codes[finite]
-    return Predictions(given.truth[finite], given.predicted[finite], given.unseen, given.score, weights, codes)
+    truth, predicted = given.truth[finite], given.predicted[finite]
+    return replace(given, truth=truth, predicted=predicted, weights=weights, codes=codes)
 
 
 def _where(data: ReportData, known: Predictions) -> Markup:
     rows = plural(len(known.truth), "row")
-    score = "" if known.score is None else f" There, {data.metric} is {number(known.score)}."
+    where = "Cross-fitted" if known.tuned else "There"
+    score = "" if known.score is None else f" {where}, {data.metric} is {number(known.score)}."
     score += _counting(data, known)
     if known.unseen:
         several = len(data.members) > 1
@@ -125,11 +127,11 @@ def _confusion(data: ReportData, known: Predictions) -> Markup:
     count = len(found.labels)
     size = " few" if count <= _FEW else " many" if count > _MANY else ""
     table = tag("table", head, tag("tbody", *rows), class_=f"confusion{size}")
-    caption = tag(
-        "figcaption",
-        tag("h3", "Which classes are confused?"),
-        tag("p", f"{right:.1%} of rows get the right class. Percentages are of the rows of that true class."),
-    )
+    said = f"{right:.1%} of rows get the right class. Percentages are of the rows of that true class."
+    if known.tuned:
+        what = "The threshold was" if len(data.classes) == 2 else "How much each class counts was"
+        said += f" {what} chosen on these rows, which flatters the table a little."
+    caption = tag("figcaption", tag("h3", "Which classes are confused?"), tag("p", said))
     box = tag("div", table, class_="scroll", tabindex="0", role="region", aria_label="Confusion matrix")
     return tag("figure", caption, box, id="confusion")
 
