@@ -77,6 +77,45 @@ def test_what_is_not_valid_any_more_is_left_out():
     assert recall(past, asking(), lambda config, version: None) is None
 
 
+def test_what_is_one_configuration_in_the_new_space_is_one_column():
+    trials = [PastTrial({"x": x}, -0.6, 1.0) for x in range(SHARED)]
+    again = [PastTrial({"x": 0, "features": {"none": {}}}, -0.9, 7.0)]
+    lost = [PastTrial({"x": 1, "features": {"none": {}}}, None, 2.0, failed=True)]
+    alone = [
+        PastTrial({"x": 50}, None, 3.0, failed=True),
+        PastTrial({"x": 50, "features": {"none": {}}}, None, 3.0, True),
+    ]
+    heads = [Head(f"t{n}", f"f{n}", sort="binary", metric="roc_auc", baseline=-0.5) for n in range(5)]
+    past = [PastStudy(head, {}, trials + again + lost) for head in heads[:4]]
+    past.append(PastStudy(heads[4], {}, trials + alone))
+
+    def plain(config, version):
+        return {"x": config["x"]}
+
+    found = recall(Experience.of_studies(past), asking(), plain)
+    assert len({config["x"] for config in found.configs}) == len(found.configs)
+    zero, one = (found.configs.index({"x": x}) for x in (0, 1))
+    assert found.scores[0, zero] == pytest.approx(-0.8)  # the better of the two, with its seconds
+    assert found.seconds[0, zero] == pytest.approx(7.0)
+    assert found.scores[4, zero] == pytest.approx(-0.2)
+    assert not found.failed[:, one].any()  # one of the two has a score
+
+
+def test_few_fits_with_another_metric_hide_nothing():
+    usual = [task(number) for number in range(30)]
+    few = [task(number, family="mine", metric="f1") for number in range(100, 103)]
+    found = recall(Experience.of_studies(usual + few), asking(metric="f1"), as_it_is)
+    assert len(found.names) == 33
+    same = [task(number, family="f3", metric="f1") for number in range(100, 103)]
+    found = recall(Experience.of_studies(usual + same), asking(metric="f1"), as_it_is)
+    assert len(found.names) == 32  # not twice the family that has the asked metric
+    assert "t3" not in found.names
+    many = [task(number, family=f"g{number % 5}", metric="f1") for number in range(100, 120)]
+    found = recall(Experience.of_studies(usual + many), asking(metric="f1"), as_it_is)
+    assert len(found.names) == 20
+    assert found.about["metric"] == "f1"
+
+
 def test_it_can_be_written_down(tmp_path):
     found = recall(Experience.of_studies([task(number) for number in range(5)]), asking(), as_it_is)
     found.save(tmp_path / "recalled.npz")

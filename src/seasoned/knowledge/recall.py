@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.knowledge.past import textual
 from seasoned.knowledge.portfolio import distances_by_rank
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seasoned.knowledge.experience import Experience
+    from seasoned.knowledge.experience import Experience, Recorded
 
 __all__ = ["Asking", "Recalled", "recall", "relative"]
 
@@ -44,6 +45,7 @@ _SHARED: Final = 0.1  # share of the tasks that a configuration is known on, to 
 _ECHOES: Final = (16, 3)  # tasks that count most, and how many of their own best configurations are taken
 _HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees; k folds make k fits on (k - 1)/k of them
 _CLASSES: Final = frozenset({"binary", "multiclass"})
+_ENOUGH: Final = (20, 5)  # studies of the asked metric, and families, that need no others beside them
 _LEAST: Final = 3  # tasks, and configurations of a task
 
 
@@ -54,7 +56,7 @@ class Asking(NamedTuple):
         kind: Form of the configurations that can be tried.
         sort: "binary", "multiclass" or "regression".
         metric: What is minimised.
-        usual: The metric to look for where nobody has minimised that one.
+        usual: The metric to look for where few have minimised that one.
         metafeatures: In the order of `METAFEATURES`, shape (features,).
     """
 
@@ -77,7 +79,7 @@ class Recalled:
         weights: How much each task counts, shape (tasks,), summing to 1.
         metafeatures: Of the tasks, shape (tasks, features).
         names: Of the tasks, for people.
-        about: Id of the experience, its number of studies, the metric.
+        about: Id of the experience, its number of studies, the metric, or both where two were looked at.
     """
 
     configs: tuple[dict[str, Any], ...]
@@ -142,7 +144,7 @@ def recall(
     pool = _adapted(some, _worth(some, weights), adapt)
     if len(pool) < _LEAST:
         return None
-    table = some.table(np.array(list(pool), dtype=np.int64))
+    configs, table = _merged(pool, some.table(np.array(list(pool), dtype=np.int64)))
     baselines = [head.baseline for head in some.heads]
     scores = np.stack([relative(row, b) for row, b in zip(table.scores, baselines, strict=True)])
     folds = np.array([float(head.about.get("folds", 2)) for head in some.heads])
@@ -151,10 +153,9 @@ def recall(
     seen = np.isfinite(scores[known]).any(axis=0)
     if known.sum() < _LEAST or seen.sum() < _LEAST:
         return None
-    numbers = table.configurations[seen]
     total = weights[known].sum()
     return Recalled(
-        tuple(pool[int(number)] for number in numbers),
+        tuple(config for config, there in zip(configs, seen, strict=True) if there),
         scores[known][:, seen],
         seconds[known][:, seen],
         table.failed[known][:, seen],
@@ -166,21 +167,25 @@ def recall(
 
 
 def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], str]:
-    """Places of the studies of such a sort, by the metric, or by the usual one where too few have it.
+    """Places of the studies of such a sort, and their metrics.
+
+    Those of the asked metric alone where there are many, from several families; else, too, those of the usual metric
+    of the families that lack the asked one: a handful of own fits must not hide all else that is known.
 
     Two classes and more are one sort here: what does well by the same metric is much the same, and how many classes
     there are is one of the meta-features.
     """
     alike = _CLASSES if asking.sort in _CLASSES else {asking.sort}
-    for metric in (asking.metric, asking.usual):
-        found = [
-            place
-            for place, head in enumerate(experience.heads)
-            if head.metric == metric and head.sort in alike and head.kind == asking.kind
-        ]
-        if len(found) >= _LEAST:
-            return np.array(found, dtype=np.intp), metric
-    return np.zeros(0, dtype=np.intp), asking.usual
+    found: dict[str, list[int]] = {asking.metric: [], asking.usual: []}
+    for place, head in enumerate(experience.heads):
+        if head.metric in found and head.sort in alike and head.kind == asking.kind:
+            found[head.metric].append(place)
+    places = found[asking.metric]
+    families = {experience.heads[place].family for place in places}
+    if asking.metric != asking.usual and (len(places) < _ENOUGH[0] or len(families) < _ENOUGH[1]):
+        places = places + [p for p in found[asking.usual] if experience.heads[p].family not in families]
+    metrics = dict.fromkeys(experience.heads[place].metric for place in places)
+    return np.array(sorted(places), dtype=np.intp), " and ".join(metrics)
 
 
 def _weights(
@@ -239,3 +244,33 @@ def _adapted(
         if config is not None:
             found[number] = config
     return found
+
+
+def _merged(pool: Mapping[int, dict[str, Any]], table: Recorded) -> tuple[list[dict[str, Any]], Recorded]:
+    """One column for each configuration of the new space, in the order of the table's columns.
+
+    Stored configurations can be told apart and yet be one here: what one leaves out is a default that another names.
+    Of several on one task the best score counts, with its seconds; a task has failed it if none has a score there.
+    """
+    groups: dict[str, list[int]] = {}
+    for column, number in enumerate(table.configurations.tolist()):
+        groups.setdefault(textual(pool[number]), []).append(column)
+    first = [columns[0] for columns in groups.values()]
+    configs = [pool[number] for number in table.configurations[first].tolist()]
+    if len(first) == len(table.configurations):
+        return configs, table
+    rows = np.arange(len(table.scores))
+    scores, seconds, failed = [], [], []
+    for columns in groups.values():
+        some = table.scores[:, columns]
+        best = np.array(columns)[np.argmin(np.where(np.isfinite(some), some, np.inf), axis=1)]
+        scores.append(table.scores[rows, best])
+        seconds.append(table.seconds[rows, best])
+        failed.append(table.failed[:, columns].any(axis=1) & ~np.isfinite(scores[-1]))
+    merged = table._replace(
+        configurations=table.configurations[first],
+        scores=np.stack(scores, axis=1),
+        seconds=np.stack(seconds, axis=1),
+        failed=np.stack(failed, axis=1),
+    )
+    return configs, merged
