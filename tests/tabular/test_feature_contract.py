@@ -199,6 +199,22 @@ def test_what_is_left_out_stays_left_out(diet):
         replace(made, kept=np.array([0, 999])).extend(made.nothing(), matrix[:0], diet)
 
 
+@pytest.mark.parametrize("texts", [0, 2])
+def test_a_file_from_before_steps_read_texts_makes_what_it_made(texts):
+    rows = planted("binary")
+    before = replace(rows, given=Given(rows.codes))
+    config = {"made": {**dict.fromkeys(["arithmetic", "frequency", "encoding"], True), "columns": 9}}
+    made, _ = fit_features(config, before, rows.codes, "codes")
+    found = made.extend(before.given, rows.codes, "codes")
+    state = {name: value for name, value in plain(made.to_json()).items() if name in {"width", "steps", "dense"}}
+    again = Made.from_json(state, 6 + texts, texts)
+    more = Given(np.hstack([rows.codes, np.zeros((N, texts))]), rows.given.texts[:texts])
+    np.testing.assert_array_equal(again.extend(more, rows.codes, "codes"), found)
+    assert again.extend(again.nothing(), rows.codes[:0], "codes").shape == (0, found.shape[1])
+    with pytest.raises(ValueError, match="another table"):
+        Made.from_json(state, 7 + texts, texts)
+
+
 @pytest.mark.parametrize("kept", [[], [2, 1], [1, 1], [-1, 2], [0.0, 1.0], [True], ["a"], "ab", 3])
 def test_forged_places_are_refused(kept):
     rows = planted("binary")

@@ -220,17 +220,20 @@ class Made:
     def from_json(cls, state: dict[str, Any], width: int, texts: int = 0) -> Made:
         """What `to_json` described, for tables of `width` columns of codes and so many text columns.
 
+        Before there were steps that read texts, it was of the plan's own columns, which are the first ones.
+
         Raises:
             ValueError: If it names columns that are not there, or its parts do not fit together.
         """
-        if state["width"] != width or state["texts"] not in {0, texts}:
+        read, known = state.get("texts", 0), width if "texts" in state else width - texts
+        if state["width"] != known or read not in {0, texts}:
             raise ValueError("its features are those of another table")
         steps = tuple(
-            (name, STEPS[name].from_json(inner, state["texts"] if name in TEXT_STEPS else width))
+            (name, STEPS[name].from_json(inner, read if name in TEXT_STEPS else known))
             for name, inner in state["steps"]
         )
-        kept = None if state["kept"] is None else _places(state["kept"])
-        found = cls(steps, Dense.from_json(state["dense"]), width, state["texts"], kept)
+        kept = None if state.get("kept") is None else _places(state["kept"])
+        found = cls(steps, Dense.from_json(state["dense"]), width, read, kept)
         parts = (found.dense.levels, found.dense.centre, found.dense.scale, found.dense.gaps)
         sound = (
             np.isfinite(found.dense.centre).all()
