@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
@@ -73,6 +75,20 @@ def test_a_model_of_ones_own_is_refitted_only_where_it_is_known_how(here):
         again.refit(X, y)
     np.testing.assert_array_equal(again.predict(X), before)
     np.testing.assert_allclose(model.refit(X, y).predict(X), before)
+
+
+def test_how_long_a_booster_trained_is_not_guessed(here):
+    X, y = messy("regression")
+    for family, refused in (("lightgbm", True), ("linear", False)):
+        model = estimator("regression", [family]).fit(X, y)
+        before = model.predict(X)
+        older = tuple({name: value for name, value in t.items() if name != "rounds"} for t in model.fitted_.trials)
+        model.restore(replace(model.fitted_, trials=older))
+        if refused:
+            with pytest.raises(InvalidInput, match="older version; fit again"):
+                model.refit(X, y)
+        else:
+            np.testing.assert_allclose(model.refit(X, y).predict(X), before)
 
 
 def test_what_does_not_fit_is_refused(here):

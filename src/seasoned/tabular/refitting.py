@@ -50,7 +50,7 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
 
     Raises:
         InvalidInput: If the target has other classes, a column is missing, no member was ready in time, or the bundle
-            that the model comes from does not hold how a member is fitted.
+            that the model comes from does not hold how a member is fitted, or how long.
     """
     _check_known(fitted)
     if len(fitted.classes) and not np.array_equal(target.classes, fitted.classes):
@@ -104,8 +104,12 @@ def _row(place: int, member: Member) -> dict[str, Any]:
 
 def _rounds(fitted: Fitted, member: Member) -> int | None:
     """The rounds that the member's trial took on average over folds; None for models without."""
+    if member.model.with_rounds(member.config, 1) == member.config:
+        return None
     same = (t for t in fitted.trials if (t["model"], t["config"]) == (member.name, member.config))
     trial = next(same, None)
-    if trial is None or trial.get("rounds") is None:
-        return None
-    return int(trial["rounds"])
+    if trial is None or "rounds" not in trial:
+        raise InvalidInput(
+            f"it is not known how long {member.name!r} trained, as the model was saved by an older version; fit again."
+        )
+    return None if trial["rounds"] is None else int(trial["rounds"])
