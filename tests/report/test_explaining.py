@@ -20,7 +20,8 @@ class Line:
         left_out = SimpleNamespace(name="d", reason="constant")
         schema = SimpleNamespace(used=columns, columns=[*columns, left_out])
         loss = lambda y, predicted: float(np.mean((y - predicted) ** 2))  # noqa: E731
-        self.fitted_ = SimpleNamespace(classes=np.array([]), plan=SimpleNamespace(schema=schema), loss=loss)
+        rest = {"plan": SimpleNamespace(schema=schema), "metric": SimpleNamespace(scorer="r2")}
+        self.fitted_ = SimpleNamespace(classes=np.array([]), loss=loss, **rest)
 
     def predict(self, X):
         return 2 * X["a"].to_numpy() + X["b"].to_numpy()

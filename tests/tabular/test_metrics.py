@@ -15,6 +15,7 @@ from sklearn.metrics import make_scorer
 from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, Metric, SearchSettings, load
 from seasoned.errors import InvalidInput
+from seasoned.report import report_data
 from seasoned.tabular.ensemble import select
 from seasoned.tabular.losses import _COUNTS, _NUMBERS, _PROPER, _RANKS, losses_of
 from seasoned.tabular.measure import Measure
@@ -286,7 +287,13 @@ def test_a_fit_for_an_own_metric_and_what_a_bundle_keeps(tmp_path):
     assert again.leaderboard()["hits"].equals(model.leaderboard()["hits"])
     with pytest.raises(InvalidInput, match="'hits' is a function, which a saved model does not hold; give it again"):
         again.score(X, y)
+    assert report_data(again, X, y).predictions.score is None
     assert again.set_params(metric=hits).score(X, y) == model.score(X, y)
+    assert report_data(again).predictions.score == report_data(model).predictions.score > 0
+    told, expected = report_data(again, X, y), report_data(model, X, y)
+    assert told.predictions.score == expected.predictions.score == model.score(X, y)
+    assert told.importance.mean == expected.importance.mean
+    assert again.explain(X, y, repeats=2).equals(model.explain(X, y, repeats=2))
 
 
 def test_a_bundle_keeps_the_positive_class(tmp_path):

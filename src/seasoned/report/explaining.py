@@ -9,6 +9,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.report.importance import permutation_importance
+from seasoned.tabular.given_again import judging
 from seasoned.tabular.tables import to_frame, to_series
 from seasoned.tabular.target import encode
 
@@ -57,13 +58,13 @@ def explain(
 
     if repeats < 2:
         raise InvalidInput(f"repeats is {repeats}; an interval needs at least 2.")
-    fitted: Fitted = estimator.fitted_
+    fitted = judging(estimator)
     frame, truth = _rows(fitted, X, y)
     rng = np.random.default_rng(random_state)
     parts = _parts(truth, repeats, rng, classes=len(fitted.classes))
     used = [column.name for column in fitted.plan.schema.used]
     dealt = [(frame.iloc[part].reset_index(drop=True), truth[part]) for part in parts]
-    gains = _gains(estimator, dealt, used, rng, seconds)
+    gains = _gains(estimator, fitted, dealt, used, rng, seconds)
     rows = [_line(name, np.array(gains.get(name, []))) for name in used]
     rows += [(c.name, 0.0, 0.0, 0.0, 1.0, 0) for c in fitted.plan.schema.columns if c.reason is not None]
     columns = ["column", "importance", "low", "high", "p", "repeats"]
@@ -99,6 +100,7 @@ def _parts(truth: NDArray[Any], repeats: int, rng: np.random.Generator, *, class
 
 def _gains(
     estimator: Any,
+    fitted: Fitted,
     parts: list[tuple[pd.DataFrame, NDArray[Any]]],
     used: list[str],
     rng: np.random.Generator,
@@ -112,8 +114,7 @@ def _gains(
     with threadpool_limits(1):  # few rows, thousands of trees: threads would wait for each other at each of them
         for rows, truth in parts:
             left = None if end is None else max(end - time.monotonic(), 0.0)
-            loss = estimator.fitted_.loss
-            one = permutation_importance(estimator, rows, truth, loss, 1, rng, columns=used, seconds=left)
+            one = permutation_importance(estimator, rows, truth, fitted.loss, 1, rng, columns=used, seconds=left)
             for name, gain in zip(one.names, one.mean, strict=True):
                 found.setdefault(name, []).append(gain)
     return found

@@ -15,6 +15,7 @@ from seasoned.report.columns import column_rows
 from seasoned.report.data import Importance, MemberRow, Predictions, ReportData, TrialRow
 from seasoned.report.importance import permutation_importance
 from seasoned.tabular.deciding import searched
+from seasoned.tabular.given_again import judging
 from seasoned.tabular.roles import read_weights
 from seasoned.tabular.tables import to_frame, to_series
 from seasoned.tabular.target import encode
@@ -54,7 +55,7 @@ def report_data(
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(estimator)
-    fitted: Fitted = estimator.fitted_
+    fitted = judging(estimator)
     trials = _trials(fitted)
     data = ReportData(
         task=fitted.task,
@@ -161,7 +162,7 @@ def _judged(
         if not kept.any():
             raise InvalidInput("all rows with a target have the weight 0; give those that count a number above 0.")
         weights = weights[kept] / weights[kept].mean()
-    fitted: Fitted = estimator.fitted_
+    fitted = judging(estimator)
     frame, target = frame[kept].reset_index(drop=True), target[kept].reset_index(drop=True)
     truth = encode(target, fitted.classes) if len(fitted.classes) else target.to_numpy(dtype=np.float64)
     importance = _importance(estimator, frame, truth, weights)
@@ -196,7 +197,7 @@ def _importance(
     """Permutation importance on at most 2,000 of the rows, the same ones each time."""
     from threadpoolctl import threadpool_limits
 
-    fitted: Fitted = estimator.fitted_
+    fitted = judging(estimator)
     rng = np.random.default_rng(0)
     rows = np.sort(rng.permutation(len(frame))[:_MOST_ROWS])
     chosen, answers = frame.iloc[rows].reset_index(drop=True), truth[rows]

@@ -20,9 +20,9 @@ from seasoned.tabular import archive
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.features.made import choose_steps
 from seasoned.tabular.fit import fit_table, seed_of
+from seasoned.tabular.given_again import judging
 from seasoned.tabular.leaderboard import failures, leaderboard
-from seasoned.tabular.measure import FUNCTION
-from seasoned.tabular.metrics import resolve, to_plain
+from seasoned.tabular.metrics import to_plain
 from seasoned.tabular.refitting import refit_table
 from seasoned.tabular.replay import sample
 from seasoned.tabular.roles import read_roles, read_weights
@@ -238,14 +238,9 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
 
     def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         check_is_fitted(self)
-        fitted: Fitted = self.fitted_
-        metric = fitted.metric
-        if metric.scorer == FUNCTION and metric.function is None and self.metric is not None:  # loaded, and given again
-            metric = resolve(self.metric, fitted.task, len(fitted.classes), fitted.classes)
-            fitted = replace(fitted, metric=metric)
         codes = self._codes(y)
         weights = None if sample_weight is None else read_weights(sample_weight, len(codes))
-        return -fitted.loss(codes, self._predict(X), weights)
+        return -judging(self).loss(codes, self._predict(X), weights)
 
     def _predict(self, X: Any) -> NDArray[np.float64]:
         """Probabilities or numbers. Columns without names are told apart by place, so there must be just as many."""
