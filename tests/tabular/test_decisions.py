@@ -12,7 +12,7 @@ from sklearn import metrics as reference
 from in_process import estimator, stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, Metric, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular import concluding
+from seasoned.tabular import concluding, deciding
 from seasoned.tabular.costs import cost_matrix, costs_from_plain, costs_to_plain
 from seasoned.tabular.deciding import choose_decision, searched
 from seasoned.tabular.decision import Decision
@@ -130,6 +130,30 @@ def test_weights_of_classes_are_found_for_more_than_two():
         found = choose_decision(pooled(p, y), resolve(name, "multiclass", 3), 0)
         assert found.decision is not None
         assert found.after < found.before
+
+
+def guesses(rows, k, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.concatenate([np.arange(k), rng.integers(0, k, rows - k)])
+    return y, [np.where(rng.random(rows) < right, y, rng.integers(0, k, rows)) for right in (0.5, 0.6)]
+
+
+def test_many_classes_are_resampled_in_parts_with_the_same_result(monkeypatch):
+    y, codes = guesses(500, 30)
+    metric, sizes = resolve("f1", "multiclass", 30), []
+
+    def score(confusion):
+        sizes.append(confusion.size)
+        return counts_of(metric.scorer)(confusion)
+
+    given = y, codes, np.ones(500), metric, score, 0
+    whole = deciding._standard_error(*given)
+    assert whole > 0
+    assert max(sizes) == 200 * 30**2
+    monkeypatch.setattr(deciding, "_CELLS", 7 * 30**2 + 1)
+    sizes.clear()
+    assert deciding._standard_error(*given) == pytest.approx(whole, rel=1e-12)
+    assert max(sizes) == 7 * 30**2
 
 
 def test_what_gains_nothing_is_left_alone():

@@ -29,6 +29,7 @@ __all__ = ["Decided", "choose_decision", "searched"]
 
 _POWERS: Final = np.linspace(0.1, 1.0, 10)  # of 1 / share of a class: its weight among more than two
 _RESAMPLES: Final = 200
+_CELLS: Final = 20_000_000  # of confusion matrices at a time, 160 MB: a matrix of 1,000 classes has a million
 _CLEAR: Final = 1.0  # standard errors of the gain; a threshold that gains nothing costs little, so few are asked for
 
 
@@ -116,10 +117,18 @@ def _standard_error(
     shares = np.bincount(place, mass)
     drawn = np.random.default_rng(seed).multinomial(len(y), shares / shares.sum(), _RESAMPLES).astype(np.float64)
     truth, labels = cells // (k * k), (cells // k % k, cells % k)
-    gains = []
-    for codes in labels:
-        confusion = np.zeros((_RESAMPLES, k * k))
-        np.add.at(confusion.T, truth * k + codes, drawn.T)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gains.append(score(_oriented(confusion.reshape(-1, k, k), metric)))
-    return float(np.nanstd(gains[1] - gains[0]))
+    size, gains = max(1, _CELLS // k**2), []
+    for first in range(0, _RESAMPLES, size):
+        some = drawn[first : first + size]
+        before, after = (_resampled(truth * k + codes, some, metric, score) for codes in labels)
+        gains.append(after - before)
+    return float(np.nanstd(np.concatenate(gains)))
+
+
+def _resampled(cells: NDArray[np.int64], drawn: Array, metric: Measure, score: Score) -> Array:
+    """The metric of each resample, whose rows lie so often in these cells of the confusion matrix."""
+    k = metric.n_classes
+    confusion = np.zeros((len(drawn), k * k))
+    np.add.at(confusion.T, cells, drawn.T)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return score(_oriented(confusion.reshape(-1, k, k), metric))
