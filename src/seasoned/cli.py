@@ -378,7 +378,7 @@ def list_experience(context: typer.Context, store: _Store = None) -> None:  # no
     """List the fits that later ones learn from."""
     keeping, url = _kept(store)
     found = keeping.heads(url)
-    typer.echo(f"{len(found)} fit(s) in {url}, {len(keeping.shipped())} more come with seasoned")
+    typer.echo(f"{len(found)} fit(s) in {keeping.hidden(url)}, {len(keeping.shipped())} more come with seasoned")
     for key, head in found:
         told = f"{head.sort} {head.metric}".strip() or head.kind
         typer.echo(f"{key}  {head.created or '-'}  {head.name}  {told}  {head.source}")
@@ -423,7 +423,7 @@ def import_experience(
         new, count = keeping.add_experience(url, found), len(found)
     else:
         new, count = keeping.import_file(url, Path(source), maximise=maximise)
-    typer.echo(f"{new} of {count} studies are new, and now in {url}")
+    typer.echo(f"{new} of {count} studies are new, and now in {keeping.hidden(url)}")
 
 
 @experience_app.command("forget")
@@ -436,7 +436,7 @@ def forget_experience(
 ) -> None:
     """Remove fits from the store; what comes with seasoned stays."""
     keeping, url = _kept(store)
-    typer.echo(f"{keeping.forget(url, which or (), everything=everything)} fit(s) forgotten, in {url}")
+    typer.echo(f"{keeping.forget(url, which or (), everything=everything)} fit(s) forgotten, in {keeping.hidden(url)}")
 
 
 def _show_leaderboard(model: Any) -> None:

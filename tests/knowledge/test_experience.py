@@ -5,13 +5,15 @@ from __future__ import annotations
 import doctest
 import importlib
 import math
+import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, StorageError
 from seasoned.knowledge import (
     Experience,
     PastStudy,
@@ -27,6 +29,7 @@ from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.past import Head
 from seasoned.knowledge.places import Places, add_experience, add_studies, own_store, places, read_places
 from seasoned.space import Float, Space
+from seasoned.storage.engine import hidden
 
 NAMES = [feature.name for feature in METAFEATURES]
 SCORES = st.one_of(st.none(), st.floats(-1e6, 1e6))
@@ -153,6 +156,33 @@ def test_foreign_and_damaged_files_are_refused(tmp_path):
         read_file(tmp_path / "y.parquet")
 
 
+@pytest.mark.parametrize(
+    "odd", [{"about": {"folds": "many"}}, {"baseline": "low"}, {"version": "new"}, {"metric": None}]
+)
+def test_a_file_with_odd_values_is_refused(tmp_path, odd):
+    good = study()
+    write_file(Experience.of_studies([replace(good, head=replace(good.head, **odd))]), tmp_path / "odd.parquet")
+    with pytest.raises(InvalidInput, match=r"which is no (number|text)"):
+        read_file(tmp_path / "odd.parquet")
+
+
+def test_words_for_failures_in_a_csv(tmp_path):
+    words = ["true", "1", "Yes", "FALSE", "0", "no", ""]
+    (tmp_path / "runs.csv").write_text("task,x,score,failed\n" + "".join(f"a,{n},1,{w}\n" for n, w in enumerate(words)))
+    assert read_csv(tmp_path / "runs.csv").failed.tolist() == [True] * 3 + [False] * 4
+    (tmp_path / "numbers.csv").write_text("task,x,score,failed\na,1,1,1\na,2,1,\na,3,1,0\n")
+    assert read_csv(tmp_path / "numbers.csv").failed.tolist() == [True, False, False]
+    (tmp_path / "odd.csv").write_text("task,x,score,failed\na,1,1,perhaps\n")
+    with pytest.raises(InvalidInput, match="failed is 'perhaps'; write true, 1 or yes"):
+        read_csv(tmp_path / "odd.csv")
+
+
+def test_a_run_without_a_task_is_refused(tmp_path):
+    (tmp_path / "runs.csv").write_text("task,x,score\na,1,1\n,2,1\n")
+    with pytest.raises(InvalidInput, match=r"line 3 of 'runs.csv' names no task"):
+        read_csv(tmp_path / "runs.csv")
+
+
 def test_a_csv_of_past_runs(tmp_path):
     text = 'task,configuration,score,seconds\na,"{""x"": 1}",0.5,2.0\na,"{""x"": 2}",,3.0\nb,"{""x"": 1}",0.7,\n'
     (tmp_path / "runs.csv").write_text(text)
@@ -195,6 +225,32 @@ def test_a_store_that_is_not_there_is_not_made_by_reading(tmp_path):
     assert keeping.statistics(url).studies == 0
     assert keeping.forget(url, everything=True) == 0
     assert not (tmp_path / "own.db").exists()
+
+
+def test_a_password_is_shown_nowhere(tmp_path, monkeypatch, caplog):
+    url = "postgresql+psycopg://me:s3cret@localhost:1/none"
+    monkeypatch.setattr(Experience, "read", lambda url: (_ for _ in ()).throw(StorageError("it is away")))
+    assert len(read_places(Places(False, url))) == 0
+    assert "me:***@localhost" in caplog.text
+    lines = keeping.told(keeping.statistics(f"sqlite:///{tmp_path / 'own.db'}"), url)
+    assert "me:***@localhost" in lines[0]
+    with pytest.raises(InvalidInput) as refused:
+        add_studies("mysql://me:s3cret@localhost/none", [study()])
+    assert "s3cret" not in caplog.text + "".join(lines) + str(refused.value)
+    assert hidden("nonsense://me:s3cret@a:b:c") == "nonsense://me:***@a:b:c"
+
+
+def test_what_no_study_has_any_more_is_forgotten(tmp_path):
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    one, other = (
+        PastStudy(Head(name, name), {}, [PastTrial({"x": 1}, 0.5), PastTrial({name: 2}, 0.7)])
+        for name in ("blue", "red")
+    )
+    add_studies(url, [one, other])
+    keeping.forget(url, ["blue"])
+    with sqlite3.connect(tmp_path / "own.db") as connection:
+        texts = {text for (text,) in connection.execute("SELECT content FROM seasoned_past_configurations")}
+    assert texts == {'{"x":1}', '{"red":2}'}
 
 
 def test_forgetting_by_pattern(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -58,8 +59,29 @@ def test_more_texts_than_a_statement_binds(store):
     assert store.texts(list(many)) == many
 
 
+def test_reading_makes_no_tables_and_waits_for_no_writer(tmp_path):
+    url = f"sqlite:///{tmp_path / 'past.db'}"
+    with closing(PastStore(url)) as empty:
+        assert (empty.read(9), empty.texts([1]), empty.heads(), empty.count(), empty.delete(["one"])) == (
+            [],
+            {},
+            [],
+            0,
+            0,
+        )
+    with closing(sqlite3.connect(tmp_path / "past.db")) as other:
+        assert other.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    with closing(PastStore(url)) as full:
+        full.add([row("one")], {1: "{}"})
+    with closing(sqlite3.connect(tmp_path / "past.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # who needs a writer's lock would wait a minute and fail
+        with closing(PastStore(url)) as reader:
+            assert [found.key for found in reader.read(9)] == ["one"]
+
+
 def test_a_newer_layout_is_refused(tmp_path):
-    PastStore(f"sqlite:///{tmp_path / 'past.db'}").close()
+    with closing(PastStore(f"sqlite:///{tmp_path / 'past.db'}")) as store:
+        store.add([row("one")], {1: "{}"})
     with sqlite3.connect(tmp_path / "past.db") as connection:
         connection.execute("UPDATE seasoned_past_layout SET version = 99")
     with pytest.raises(StorageError, match="upgrade seasoned"):

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import get_scorer_names
 from sklearn.tree import DecisionTreeClassifier
 
 from seasoned import AutoClassifier, AutoRegressor, CustomModel, Int, SearchSettings, Space, load
+from seasoned.errors import InvalidInput
 from seasoned.knowledge import Experience, PastStudy, PastTrial
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.past import Head
 from seasoned.knowledge.places import add_studies, shipped
 from seasoned.tabular import memory
+from seasoned.tabular.metrics import ZERO_BY_DEFINITION, resolve
 from seasoned.tabular.target import read_target
 
 SEARCH = SearchSettings(folds=2, models=["linear", "tree"])
@@ -133,6 +137,53 @@ def test_a_store_that_cannot_be_written_costs_a_warning(tmp_path, caplog):
     assert "is not used" in caplog.text
     assert "not kept as experience" in caplog.text
     assert len(model.predict(X)) == len(X)
+
+
+def test_a_store_of_nonsense_costs_a_warning(url, caplog):
+    studies = [past(number, 7.0) for number in range(8)]
+    odd = [replace(study, head=replace(study.head, about={"folds": "many"})) for study in studies]
+    add_studies(url, odd)
+    with caplog.at_level(logging.WARNING, logger="seasoned"):
+        model, X = fit(url)
+    assert "the fit goes on without" in caplog.text
+    assert "ValueError" in caplog.text
+    assert model.fitted_.experience is None
+    assert len(model.predict(X)) == len(X)
+
+
+def test_a_table_that_cannot_be_described_is_fitted(url, monkeypatch, caplog):
+    def broken(*_):
+        raise ZeroDivisionError("no rows at all")
+
+    monkeypatch.setattr("seasoned.tabular.memory.describe", broken)
+    with caplog.at_level(logging.WARNING, logger="seasoned"):
+        model, X = fit(url)
+    assert "ZeroDivisionError: no rows at all" in caplog.text
+    assert len(model.predict(X)) == len(X)
+
+
+def test_a_setting_that_is_none_is_still_refused():
+    with pytest.raises(InvalidInput, match="experience is"):
+        fit("sometimes")
+
+
+def test_metrics_that_are_0_by_definition_have_no_baseline(url):
+    fit(url, make=AutoRegressor, metric="r2")
+    fit(url, metric="matthews")
+    heads = {head.metric: head for head in Experience.read(url).heads}
+    assert set(heads) == {"r2", "matthews"}
+    assert {head.baseline for head in heads.values()} == {None}
+
+
+@pytest.mark.parametrize("name", sorted(ZERO_BY_DEFINITION & {*get_scorer_names(), "kappa", "matthews"}))
+def test_the_same_prediction_for_all_rows_is_0_there(name):
+    rng = np.random.default_rng(0)
+    classes = name in {"kappa", "matthews", "matthews_corrcoef", "d2_log_loss_score", "d2_brier_score"}
+    y = rng.integers(0, 2, 400) if classes else rng.normal(size=400)
+    measure = resolve(name, "binary" if classes else "regression", 2 if classes else 0)
+    middle = np.median(y) if name == "d2_absolute_error_score" else y.mean()
+    constant = np.tile([1 - y.mean(), y.mean()], (400, 1)) if classes else np.full(400, middle)
+    assert measure.loss(y, constant) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_what_ships_is_read_and_nothing_written(tmp_path, monkeypatch):

@@ -31,6 +31,8 @@ FORMAT: Final = b"1"
 _FORMAT_KEY: Final = b"seasoned.experience"
 _META: Final = "meta."
 _HEAD: Final = ("name", "family", "kind", "version", "sort", "metric", "baseline", "source", "created")
+_YES: Final = frozenset({"true", "1", "1.0", "yes"})
+_NO: Final = frozenset({"false", "0", "0.0", "no", "", "nan", "none"})
 _RESERVED: Final = ("task", "score", "seconds", "failed", "configuration", "metric", "sort")
 
 
@@ -101,7 +103,7 @@ def _from_table(table: pa.Table) -> Experience:
     starts = np.searchsorted(studies, np.arange(len(keys) + 1))
     first = order[starts[:-1]] if len(keys) else np.zeros(0, dtype=np.intp)
     heads = tuple(
-        Head(**{**{name: row[name] for name in _HEAD}, "about": json.loads(row["about"])})
+        Head(**{**{name: row[name] for name in _HEAD}, "about": json.loads(row["about"])}).check()
         for row in table.select([*_HEAD, "about"]).take(first).to_pylist()
     )
     metafeatures = np.full((len(keys), len(METAFEATURES)), np.nan)
@@ -139,8 +141,8 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
     """Past runs of anything from a CSV with a row a trial.
 
     Columns: `task` says which runs belong together, `score` is what was reached (empty for a run that failed);
-    `seconds`, `failed`, `sort` and `metric` are taken where they are there. A column `configuration` holds
-    configurations as JSON; without one, every other column is a parameter.
+    `seconds`, `failed` (true, 1 or yes; false, 0, no or empty), `sort` and `metric` are taken where they are there. A
+    column `configuration` holds configurations as JSON; without one, every other column is a parameter.
 
     Args:
         path: The file.
@@ -148,7 +150,7 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
         kind: Name of the space that the configurations are from; the file's name by default.
 
     Raises:
-        InvalidInput: If the file, or one of the columns `task` and `score`, is missing.
+        InvalidInput: If the file, one of the columns `task` and `score`, or a task is missing, or `failed` is unclear.
     """
     import pandas as pd
 
@@ -161,6 +163,9 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
         raise InvalidInput(
             f"{path.name!r} lacks the column {missing[0]!r}; its columns are {', '.join(frame.columns)}."
         )
+    nameless = frame["task"].isna() | (frame["task"].astype(str).str.strip() == "")
+    if nameless.any():
+        raise InvalidInput(f"line {int(nameless.argmax()) + 2} of {path.name!r} names no task; fill it in.")
     sign = -1.0 if maximise else 1.0
     studies = []
     for name, rows in frame.groupby("task", sort=False):
@@ -177,10 +182,17 @@ def _trial(row: dict[Any, Any], sign: float) -> PastTrial:
         config = json.loads(row["configuration"])
     else:
         config = {key: value for key, value in row.items() if key not in _RESERVED and value == value}  # noqa: PLR0124
-    failed = bool(row.get("failed", False)) or score != score  # noqa: PLR0124 - NaN is not itself
+    failed = _truth(row.get("failed")) or score != score  # noqa: PLR0124 - NaN is not itself
     return PastTrial(
         config,
         None if score != score else sign * float(score),  # noqa: PLR0124
         None if seconds is None or seconds != seconds else float(seconds),  # noqa: PLR0124
         failed,
     )
+
+
+def _truth(value: Any) -> bool:
+    word = str(value).strip().lower()
+    if word not in _YES | _NO:
+        raise InvalidInput(f"failed is {value!r}; write true, 1 or yes, or false, 0, no or nothing.")
+    return word in _YES

@@ -14,6 +14,7 @@ from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_csv, read_file, write_file
 from seasoned.knowledge.past import heads_of
 from seasoned.knowledge.places import add_experience, file_of, own_store, shipped, store_exists
+from seasoned.storage.engine import hidden
 from seasoned.storage.past import PastStore
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "export",
     "forget",
     "heads",
+    "hidden",
     "import_file",
     "own_store",
     "shipped",
@@ -93,7 +95,7 @@ def told(found: Statistics, url: str) -> list[str]:
     """The statistics as lines for people."""
     size = "" if found.megabytes is None else f", {found.megabytes:.1f} MB"
     lines = [
-        f"{found.studies} fit(s) with {found.trials} trials in {url}{size}",
+        f"{found.studies} fit(s) with {found.trials} trials in {hidden(url)}{size}",
         f"{found.shipped} studies come with seasoned",
     ]
     if found.sorts:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from seasoned.errors import InvalidInput
 from seasoned.storage.past import PastRow, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Head", "PastStudy", "PastTrial", "heads_of", "row_of", "textual"]
 
@@ -61,6 +62,28 @@ class Head:
     source: str = "own"
     created: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    def check(self) -> Self:
+        """Itself, if each value is of its type.
+
+        Raises:
+            InvalidInput: If one is not.
+        """
+        for name in _WORDS:
+            if not isinstance(getattr(self, name), str):
+                raise InvalidInput(f"{name} of a study is {getattr(self, name)!r}, which is no text.")
+        if not isinstance(self.about, Mapping):
+            raise InvalidInput(f"about of the study {self.name!r} is {self.about!r}, which are no settings by name.")
+        numbers = {"version": self.version, "folds": self.about.get("folds", 2)}
+        if self.baseline is not None:
+            numbers["baseline"] = self.baseline
+        for name, value in numbers.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise InvalidInput(f"{name} of the study {self.name!r} is {value!r}, which is no number.")
+        return self
+
+
+_WORDS: Final = ("name", "family", "kind", "sort", "metric", "source", "created")
 
 
 @dataclass(frozen=True, slots=True)

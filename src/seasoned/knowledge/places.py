@@ -21,6 +21,7 @@ from seasoned.errors import InvalidInput, SeasonedError
 from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_file
 from seasoned.knowledge.past import row_of
+from seasoned.storage.engine import hidden
 from seasoned.storage.past import PastRow, PastStore
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def read_places(found: Places) -> Experience:
     try:
         return merge(experience, Experience.read(found.store))
     except SeasonedError as error:
-        logger.warning("the experience in %s is not used: %s", found.store, error)
+        logger.warning("the experience in %s is not used: %s", hidden(found.store), error)
         return experience
 
 

@@ -7,6 +7,7 @@ IMMEDIATE`), because one that upgrades later fails at once under load instead of
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from contextlib import contextmanager
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, RootTransaction
     from sqlalchemy.engine import URL
 
-__all__ = ["Connections"]
+__all__ = ["Connections", "hidden"]
 
+_PASSWORD: Final = re.compile(r":(?!//)[^@]*@")
 _PATIENCE: Final = 60.0  # seconds that a writer waits for the others
 
 
@@ -83,7 +85,9 @@ class Connections:
         try:
             engine = sqlalchemy.create_engine(self.url, **options)
         except ModuleNotFoundError as error:
-            raise MissingExtra(f"{self.url} needs {error.name}; pip install 'seasoned[postgres]'.") from error
+            raise MissingExtra(
+                f"{self.url.render_as_string()} needs {error.name}; pip install 'seasoned[postgres]'."
+            ) from error
         if self.is_sqlite:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
@@ -103,18 +107,33 @@ class Connections:
         return f"the store {self.url.render_as_string()} failed: {cause}; {hint}."
 
 
+def hidden(url: str) -> str:
+    """A database URL as it may be shown: without its password.
+
+    Example:
+        >>> hidden("postgresql://me:secret@server/team")
+        'postgresql://me:***@server/team'
+    """
+    try:
+        return sqlalchemy.make_url(url).render_as_string()
+    except (ArgumentError, ValueError):  # no URL, which may hold a password all the same
+        return _PASSWORD.sub(":***@", str(url))
+
+
 def _parse(url: str) -> URL:
     example = "give one such as 'sqlite:///runs.db'"
     try:
         parsed = sqlalchemy.make_url(url)
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError):
-        raise InvalidInput(f"storage {url!r} is no database URL; {example}.") from None
+        raise InvalidInput(f"storage {hidden(url)!r} is no database URL; {example}.") from None
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise InvalidInput(f"storage {url!r} is neither SQLite nor PostgreSQL; {example}.")
+        raise InvalidInput(f"storage {hidden(url)!r} is neither SQLite nor PostgreSQL; {example}.")
     if parsed.get_backend_name() == "sqlite":
         if parsed.database in {None, "", ":memory:"}:
-            raise InvalidInput(f"storage {url!r} would vanish with its connection; {example}, or leave storage out.")
+            raise InvalidInput(
+                f"storage {hidden(url)!r} would vanish with its connection; {example}, or leave storage out."
+            )
         parsed = parsed.set(database=str(Path(str(parsed.database)).absolute()))  # os.chdir must not move a study
     return parsed
 

@@ -10,6 +10,7 @@ Layout of the arrays: little-endian, `configurations` int64, `scores` float64, `
 from __future__ import annotations
 
 import hashlib
+import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -24,6 +25,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    inspect,
     select,
     text,
 )
@@ -34,6 +36,8 @@ from seasoned.storage.engine import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection
 
 __all__ = ["PastRow", "PastStore", "digest"]
 
@@ -103,7 +107,8 @@ class PastStore:
     """Finished studies in a database.
 
     Args:
-        url: `sqlite:///file.db` (made if absent), or `postgresql+psycopg://user@host/name` with the extra `postgres`.
+        url: `sqlite:///file.db` (made by `add` if absent), or `postgresql+psycopg://user@host/name` with the
+            extra `postgres`.
 
     Raises:
         InvalidInput: If the URL is not understood.
@@ -112,18 +117,25 @@ class PastStore:
 
     def __init__(self, url: str) -> None:
         self._connections = Connections(url)
-        with self._connections.transaction() as connection:
-            if not self._connections.is_sqlite:
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            _metadata.create_all(connection)
-            found = connection.execute(select(_layouts.c.version)).scalar()
-            if found is None:
-                connection.execute(insert(_layouts).values(version=_LAYOUT))
-            elif found > _LAYOUT:
-                raise StorageError(
-                    f"the experience in {self._connections.url.render_as_string()} has layout {found}, and this "
-                    f"version of seasoned knows up to {_LAYOUT}; upgrade seasoned."
-                )
+        with self._connections.transaction(write=False) as connection:
+            self._there(connection)
+
+    def _there(self, connection: Connection) -> bool:
+        """Whether there are tables; reading makes none, so that it needs no right to write."""
+        if not inspect(connection).has_table(_layouts.name):
+            return False
+        found = connection.execute(select(_layouts.c.version)).scalar()
+        if found is not None and found > _LAYOUT:
+            raise StorageError(
+                f"the experience in {self.url} has layout {found}, and this version of seasoned knows up to "
+                f"{_LAYOUT}; upgrade seasoned."
+            )
+        return True
+
+    def _lock(self, connection: Connection) -> None:
+        """One writer at a time: SQLite's transactions see to that by themselves."""
+        if not self._connections.is_sqlite:
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
     @property
     def url(self) -> str:
@@ -136,6 +148,10 @@ class PastStore:
         new = [{"number": number, "content": content} for number, content in texts.items()]
         added = 0
         with self._connections.transaction() as connection:
+            self._lock(connection)
+            if not self._there(connection):
+                _metadata.create_all(connection)
+                connection.execute(insert(_layouts).values(version=_LAYOUT))
             for start in range(0, len(new), _AT_ONCE):
                 connection.execute(spell(_texts).on_conflict_do_nothing(), new[start : start + _AT_ONCE])
             for row in rows:
@@ -147,6 +163,8 @@ class PastStore:
         """The newest studies, at most so many, the oldest of these first."""
         columns = [_studies.c[name] for name in PastRow._fields]
         with self._connections.transaction(write=False) as connection:
+            if not self._there(connection):
+                return []
             found = connection.execute(select(*columns).order_by(_studies.c.id.desc()).limit(most)).all()
         return [PastRow(*row) for row in reversed(found)]
 
@@ -154,6 +172,8 @@ class PastStore:
         """The texts of configurations, by number."""
         found: dict[int, str] = {}
         with self._connections.transaction(write=False) as connection:
+            if not self._there(connection):
+                return found
             for start in range(0, len(numbers), _AT_ONCE):
                 some = [int(number) for number in numbers[start : start + _AT_ONCE]]
                 rows = connection.execute(select(_texts.c.number, _texts.c.content).where(_texts.c.number.in_(some)))
@@ -163,25 +183,38 @@ class PastStore:
     def heads(self) -> list[tuple[str, str]]:
         """Key and head of every study, the oldest first."""
         with self._connections.transaction(write=False) as connection:
+            if not self._there(connection):
+                return []
             found = connection.execute(select(_studies.c.key, _studies.c.head).order_by(_studies.c.id)).all()
         return [(row.key, row.head) for row in found]
 
     def count(self) -> int:
         """How many studies there are."""
         with self._connections.transaction(write=False) as connection:
+            if not self._there(connection):
+                return 0
             return int(connection.execute(select(func.count()).select_from(_studies)).scalar_one())
 
     def delete(self, keys: Sequence[str]) -> int:
-        """Remove studies, and texts where none is left; returns how many were there."""
+        """Remove studies, and texts that none of the others has; returns how many studies were there."""
         gone = 0
         with self._connections.transaction() as connection:
-            for start in range(0, len(keys), _AT_ONCE):
-                some = list(keys[start : start + _AT_ONCE])
+            self._lock(connection)
+            if not self._there(connection):
+                return 0
+            for some in _portions(list(keys)):
                 gone += connection.execute(delete(_studies).where(_studies.c.key.in_(some))).rowcount
-            if not connection.execute(select(func.count()).select_from(_studies)).scalar_one():
-                connection.execute(delete(_texts))
+            unused = set(connection.execute(select(_texts.c.number)).scalars())
+            for packed in connection.execute(select(_studies.c.configurations)).scalars():
+                unused.difference_update(number for (number,) in struct.iter_unpack("<q", packed))
+            for some in _portions(sorted(unused)):
+                connection.execute(delete(_texts).where(_texts.c.number.in_(some)))
         return gone
 
     def close(self) -> None:
         """Close this process's connections."""
         self._connections.close()
+
+
+def _portions(values: list[Any]) -> list[list[Any]]:
+    return [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]

@@ -7,21 +7,21 @@ import logging
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
-from seasoned.errors import SeasonedError
 from seasoned.knowledge.canonical import table_of
 from seasoned.knowledge.metafeatures import describe
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
 from seasoned.knowledge.places import Places, add_studies, places
 from seasoned.tabular.guide import Scene, guide_for
+from seasoned.tabular.metrics import ZERO_BY_DEFINITION
 from seasoned.tabular.models.registry import MODELS
 from seasoned.tabular.pipeline import KIND, VERSION, textual
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -36,6 +36,7 @@ __all__ = ["Memory"]
 logger = logging.getLogger("seasoned.tabular")
 
 _MOST_ROWS: Final = 50_000
+_Found = TypeVar("_Found")
 _LEAST_TRIALS: Final = 3  # complete ones of a study that is worth keeping
 
 
@@ -53,32 +54,28 @@ class Memory:
 
     @classmethod
     def of(cls, setting: str | None, canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Memory:
-        """For the estimator's setting `experience`."""
+        """For the estimator's setting `experience`.
+
+        Raises:
+            InvalidInput: If it is no such setting; for nothing else.
+        """
         found = places(setting)
         if found == Places(False, None):
             return cls(found, None)
-        names = "|".join(sorted(map(str, canonical.columns)))
-        rows, columns = canonical.shape
-        scene = Scene(
-            _described(canonical, target, objective.job.seed),
-            objective.baseline_loss(),
-            target.task,
-            objective.metric.name,
-            (rows, columns),
-            objective.folds,
-            hashlib.blake2b(names.encode(), digest_size=8).hexdigest(),
-        )
-        return cls(found, scene)
+        return cls(found, _spared(lambda: _scene(canonical, target, objective), None, "the table cannot be described"))
 
     def guide(self, folder: Path, space: Space, seconds: float) -> Guide | None:
-        """What past tasks say; None where nobody asks, or too little is known.
+        """What past tasks say; None where nobody asks, too little is known, or what there is cannot be used.
 
         Args:
             folder: The run's.
             space: Of the configurations that can be tried.
             seconds: The time limit.
         """
-        return None if self.scene is None else guide_for(folder, self.places, self.scene, space, seconds)
+        scene = self.scene
+        if scene is None:
+            return None
+        return _spared(lambda: guide_for(folder, self.places, scene, space, seconds), None, "it cannot be used")
 
     def keep(self, trials: Sequence[Mapping[str, Any]], guide: Guide | None) -> bool:
         """Add the finished search to the store, if there is one; whether it was added.
@@ -86,17 +83,40 @@ class Memory:
         Never raises for the store's sake: a fitted model is worth more than a note about it. Families of the user's own
         are left out: another one may have their name tomorrow.
         """
+        return _spared(lambda: self._keep(trials, guide), False, "this fit is not kept as experience")
+
+    def _keep(self, trials: Sequence[Mapping[str, Any]], guide: Guide | None) -> bool:
         kept = [t for t in trials if t["state"] in {"complete", "failed"} and t["model"] in MODELS]
         complete = sum(trial["state"] == "complete" for trial in kept)
         if self.scene is None or self.places.store is None or complete < _LEAST_TRIALS:
             return False
         past = [_trial(trial) for trial in kept]
         study = PastStudy(_head(self.scene, trials, guide), self.scene.metafeatures, past)
-        try:
-            return add_studies(self.places.store, [study]) == 1
-        except (SeasonedError, OSError) as error:
-            logger.warning("this fit is not kept as experience: %s", error)
-            return False
+        return add_studies(self.places.store, [study]) == 1
+
+
+def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
+    """What some work with experience gives; where it fails, whatever others have put in a store, the fit goes on."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - a stranger's file can hold anything, and a fit needs no experience
+        logger.warning("experience: %s (%s: %s); the fit goes on without.", what, type(error).__name__, error)
+        return otherwise
+
+
+def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Scene:
+    names = "|".join(sorted(map(str, canonical.columns)))
+    rows, columns = canonical.shape
+    metric = objective.metric.name
+    return Scene(
+        _described(canonical, target, objective.job.seed),
+        None if metric in ZERO_BY_DEFINITION else objective.baseline_loss(),
+        target.task,
+        metric,
+        (rows, columns),
+        objective.folds,
+        hashlib.blake2b(names.encode(), digest_size=8).hexdigest(),
+    )
 
 
 def _described(canonical: pd.DataFrame, target: Target, seed: int) -> dict[str, float]:

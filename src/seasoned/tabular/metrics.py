@@ -24,10 +24,18 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.target import Task
 
-__all__ = ["Metric", "from_plain", "metric_key", "resolve", "to_plain", "usual_metric"]
+__all__ = ["ZERO_BY_DEFINITION", "Metric", "from_plain", "metric_key", "resolve", "to_plain", "usual_metric"]
 
 logger = logging.getLogger("seasoned.tabular")
 
+ZERO_BY_DEFINITION: Final = frozenset(
+    {
+        *("r2", "explained_variance", "d2_absolute_error_score", "d2_log_loss_score", "d2_brier_score"),
+        *("kappa", "matthews", "cohen_kappa_score", "matthews_corrcoef", "r2_score", "explained_variance_score"),
+        *("d2_tweedie_score", "d2_pinball_score"),
+    }
+)
+"""Metrics that are 0 for the same prediction for all rows: measured, it is noise about 0, and no unit to count in."""
 _DEFAULTS: Final[dict[str, str]] = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 _SHORT: Final = {
     "log_loss": "neg_log_loss",
