@@ -16,7 +16,7 @@ from scipy.stats import binom
 from in_process import estimator, stay_in_process
 from seasoned import load
 from seasoned.errors import InvalidInput
-from seasoned.tabular import container
+from seasoned.tabular import conformal, container
 from seasoned.tabular.conformal import Conformal, learn_conformal
 from seasoned.tabular.pooled import Pooled
 
@@ -77,6 +77,19 @@ def test_a_scale_is_left_out_where_it_does_not_help():
     assert few.scale is None
     assert len(few.scores) == 100
     assert learn_conformal(pooled(np.ones(1_500), np.ones(1_500)), rng.random((1_500, 1)), 0).scale is None
+
+
+def test_the_interval_score_is_that_of_the_rows_that_count():
+    rng = np.random.default_rng(0)
+    gap, size = rng.normal(size=400), rng.uniform(0.5, 2.0, 400)
+    low, high = np.quantile(gap / size, [0.05, 0.95])
+    outside = np.maximum(low * size - gap, 0) + np.maximum(gap - high * size, 0)
+    expected = np.mean((high - low) * size + 20 * outside)
+    assert conformal._interval_score(gap, size, np.ones(400)) == pytest.approx(expected)
+    more = np.concatenate([gap, 50 * rng.normal(size=400)]), np.concatenate([size, np.ones(400)])
+    mass = np.repeat([1.0, 1e-9], 400)
+    assert conformal._interval_score(*more, mass) == pytest.approx(expected, rel=0.01)
+    assert conformal._interval_score(*more, np.ones(800)) > 5 * expected
 
 
 @pytest.mark.parametrize("coverage", [0.6, 0.9])

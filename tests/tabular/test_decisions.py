@@ -156,6 +156,16 @@ def test_many_classes_are_resampled_in_parts_with_the_same_result(monkeypatch):
     assert max(sizes) == 7 * 30**2
 
 
+def test_rows_that_hardly_count_make_no_gain_certain():
+    y, codes = guesses(4_000, 2)
+    metric = resolve("balanced_accuracy", "binary", 2)
+    given = metric, counts_of(metric.scorer), 0
+    mass = np.where(np.arange(4_000) < 100, 1.0, 1e-6)
+    few = deciding._standard_error(y[:100], [found[:100] for found in codes], np.ones(100), *given)
+    assert deciding._standard_error(y, codes, mass, *given) == pytest.approx(few, rel=0.1)
+    assert deciding._standard_error(y, codes, np.ones(4_000), *given) < few / 4
+
+
 def test_what_gains_nothing_is_left_alone():
     rng = np.random.default_rng(5)
     p = rng.random(500)

@@ -53,7 +53,7 @@ def choose_decision(pooled: Pooled, metric: Measure, seed: int) -> Decided | Non
     """The decision, if it gains at least a standard error on rows that it was not chosen on; None for other metrics.
 
     Each part of the rows is decided as the other parts say, and the metric is taken over all rows together. The
-    standard error is that of 200 resamples of the rows.
+    standard error is that of 200 resamples of as many rows as their weights are worth.
 
     Args:
         pooled: Out-of-fold predictions.
@@ -111,11 +111,15 @@ def _standard_error(
     score: Score,
     seed: int,
 ) -> float:
-    """Of the gain, by resampling rows: only how many there are of each (truth, label before, label after) matters."""
+    """Of the gain, by resampling rows: only how many there are of each (truth, label before, label after) matters.
+
+    Rows that count differently say as much as fewer that count the same: (sum w)^2 / sum w^2 (Kish 1965) are drawn.
+    """
     k = metric.n_classes
     cells, place = np.unique((y * k + both[0]) * k + both[1], return_inverse=True)
     shares = np.bincount(place, mass)
-    drawn = np.random.default_rng(seed).multinomial(len(y), shares / shares.sum(), _RESAMPLES).astype(np.float64)
+    rows = max(1, round(mass.sum() ** 2 / (mass**2).sum()))
+    drawn = np.random.default_rng(seed).multinomial(rows, shares / shares.sum(), _RESAMPLES).astype(np.float64)
     truth, labels = cells // (k * k), (cells // k % k, cells % k)
     size, gains = max(1, _CELLS // k**2), []
     for first in range(0, _RESAMPLES, size):
