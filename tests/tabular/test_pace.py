@@ -5,6 +5,7 @@ Times are made up, for real ones depend on the machine.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ import pytest
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput, Pruned
-from seasoned.tabular import pace
+from seasoned.tabular import fit, pace
 from seasoned.tabular.ensemble import select
 from seasoned.tabular.fitted import Member
 from seasoned.tabular.metrics import resolve
@@ -163,6 +164,42 @@ def test_what_cannot_be_met_is_said(clock, plan, caplog):
     assert kept[0].weight == 1.0
     assert "the quickest model found, takes 5 with all that comes before it" in caplog.text
     assert "more than the limit of 1" in found.sentence
+
+
+def test_where_there_is_no_time_trials_stand_for_a_measurement(clock, plan):
+    frame, columns = plan
+    took = {0: 1.0, 1: 4.0, 2: 2.0}
+    slow = members(clock, 100.0, 100.0, 100.0)
+    kept, found = within(slow, columns, RMSE, frame, 3.5, lambda some: sum(took[m.config["n"]] for m in some))
+    assert clock.now == 0.0
+    assert [member.config["n"] for member in kept] == [0, 2]
+    assert (found.measured, found.told) == (3.0, True)
+    assert "took its trials 3 ms to predict, within the limit of 3.5; there was no time" in found.sentence
+    assert Pace.from_json(found.to_json()) == found
+    assert Pace.from_json({"limit": 1.0, "measured": 2.0}) == Pace(1.0, 2.0)
+
+
+@pytest.mark.parametrize("hurry", ["stop", "deadline"])
+def test_a_fit_that_must_end_measures_nothing(tmp_path, monkeypatch, hurry):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    stay_in_process(monkeypatch)
+    conclude = fit.conclude
+
+    def hurried(fitted, objective, frame, settings, budget):
+        if hurry == "stop":
+            budget.stop.ask("SIGTERM")
+        else:
+            budget = replace(budget, deadline=time.monotonic() + 0.5)
+        monkeypatch.setattr(pace, "milliseconds", None)
+        return conclude(fitted, objective, frame, settings, budget)
+
+    monkeypatch.setattr(fit, "conclude", hurried)
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    settings = SearchSettings(models=["linear", "tree"], folds=2, predict_limit=1e6)
+    found = estimator("regression", ["linear", "tree"], search=settings).fit(X, X[:, 0] + X[:, 1] ** 2).fitted_
+    trials = [t for t in found.trials if (t["model"], t["config"]) in [(m.name, m.config) for m in found.members]]
+    assert found.pace.told
+    assert found.pace.measured > sum(trial["predict_ms"] for trial in trials) > 0  # and what comes before any model
 
 
 def test_slow_trials_are_given_up_once_there_is_a_quick_one(tmp_path):

@@ -16,11 +16,12 @@ from seasoned.tabular.pooled import pool
 from seasoned.tabular.validated import MOST_ROWS, Validated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from seasoned.tabular.fitted import Fitted
+    from seasoned.tabular.budget import Budget
+    from seasoned.tabular.fitted import Fitted, Member
     from seasoned.tabular.objective import CrossValidation
     from seasoned.tabular.pooled import Pooled
 
@@ -28,10 +29,14 @@ __all__ = ["conclude", "learned"]
 
 logger = logging.getLogger("seasoned.tabular")
 
+_MEASURING: Final = 1.0  # seconds that measuring a model of predictable speed takes at most
+_MEASURED: Final = 150  # rows that are predicted at least, however slow it is
 _MOST_VALUES: Final = 100_000  # kept of validation, so that many classes do not swell the bundle: 400 kB
 
 
-def conclude(fitted: Fitted, objective: CrossValidation, frame: pd.DataFrame, settings: Mapping[str, Any]) -> Fitted:
+def conclude(
+    fitted: Fitted, objective: CrossValidation, frame: pd.DataFrame, settings: Mapping[str, Any], budget: Budget
+) -> Fitted:
     """The model with all that predictions need beside its members, and the evidence for the report.
 
     Args:
@@ -39,15 +44,29 @@ def conclude(fitted: Fitted, objective: CrossValidation, frame: pd.DataFrame, se
         objective: Whose trials they are; its folder is still there.
         frame: The rows, as they were given.
         settings: Among others calibrate and predict_limit of `SearchSettings`.
+        budget: Where little is left of it, what trials took stands for what would be measured.
     """
     limit = settings["predict_limit"]
     if limit is not None:
-        members, pace = within(fitted.members, fitted.plan, fitted.metric, frame, limit)
+
+        def told(members: Sequence[Member]) -> float | None:
+            row = _told(members, objective, limit)
+            enough = budget.remaining > _MEASURING + _MEASURED * row / 1_000
+            return None if enough and not budget.stop() else row
+
+        members, pace = within(fitted.members, fitted.plan, fitted.metric, frame, limit, told)
         fitted = replace(fitted, members=members, pace=pace)
     fitted = replace(fitted, **learned(fitted, objective, calibrate=settings["calibrate"]))
     for sentence in fitted.sentences:
         logger.info(sentence)
     return fitted
+
+
+def _told(members: Sequence[Member], objective: CrossValidation, limit: float) -> float:
+    """Milliseconds a row that these members' trials took, with what comes before any model."""
+    records = [objective.record({"model": {member.name: member.config}}) for member in members]
+    before = 0.0 if objective.predict_limit is None else limit - objective.predict_limit
+    return before + sum(record.predict_ms for record in records)
 
 
 def learned(fitted: Fitted, objective: CrossValidation, *, calibrate: bool | None) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def fit_table(
         found = search(objective, space, starts, run.storage, budget, guide)
         members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
         fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame))
-        fitted = conclude(fitted, objective, frame, settings)
+        fitted = conclude(fitted, objective, frame, settings, budget)
     except InvalidInput:
         run.delete()  # nothing there could be resumed
         raise

@@ -36,26 +36,34 @@ class Pace:
     Attributes:
         limit: Milliseconds a row that were asked for.
         measured: Milliseconds a row that the whole model took, in batches of up to 1,000 rows.
+        told: Whether that is only what its members' trials took, as there was no time to measure the model.
     """
 
     limit: float
     measured: float
+    told: bool = False
 
     @property
     def sentence(self) -> str:
         """What people are told."""
         kept = "within" if self.measured <= self.limit else "more than"
-        taken = f"A row takes {self.measured:.3g} ms to predict in batches of {BATCH:,}"
-        return f"{taken}, {kept} the limit of {self.limit:g}."
+        taken = f"{self.measured:.3g} ms to predict"
+        if self.told:
+            return (
+                f"A row took its trials {taken}, {kept} the limit of {self.limit:g}; there was no time to measure it."
+            )
+        return f"A row takes {taken} in batches of {BATCH:,}, {kept} the limit of {self.limit:g}."
 
-    def to_json(self) -> dict[str, float]:
+    def to_json(self) -> dict[str, Any]:
         """As plain data."""
-        return {"limit": self.limit, "measured": self.measured}
+        return {"limit": self.limit, "measured": self.measured, "told": self.told}
 
     @classmethod
     def from_json(cls, found: Any) -> Pace | None:
         """What `to_json` wrote; None where there was none."""
-        return None if found is None else cls(float(found["limit"]), float(found["measured"]))
+        return (
+            None if found is None else cls(float(found["limit"]), float(found["measured"]), found.get("told") is True)
+        )
 
 
 def milliseconds(predict: Callable[[pd.DataFrame], Any], frame: pd.DataFrame) -> float:
@@ -86,7 +94,12 @@ def preparing(plan: ColumnPlan, frame: pd.DataFrame) -> float:
 
 
 def within(
-    members: Sequence[Member], plan: ColumnPlan, metric: Measure, frame: pd.DataFrame, limit: float
+    members: Sequence[Member],
+    plan: ColumnPlan,
+    metric: Measure,
+    frame: pd.DataFrame,
+    limit: float,
+    told: Callable[[Sequence[Member]], float | None] = lambda _: None,
 ) -> tuple[tuple[Member, ...], Pace]:
     """The members that keep the limit together, their weights scaled to sum to 1, and what they then take.
 
@@ -99,10 +112,15 @@ def within(
         metric: For what is measured to be a whole model.
         frame: Rows of the table as `fit` was given it.
         limit: Milliseconds a row.
+        told: What some of the members take, where there is no time to measure it; None where there is.
     """
+    hurried = False
 
     def pace(some: Sequence[Member]) -> float:
-        return milliseconds(_whole(some, plan, metric).predict, frame)
+        nonlocal hurried
+        known = told(some)
+        hurried = hurried or known is not None
+        return milliseconds(_whole(some, plan, metric).predict, frame) if known is None else known
 
     kept = list(members)
     taken = pace(kept)
@@ -124,7 +142,7 @@ def within(
             taken,
         )
     total = sum(member.weight for member in kept)
-    return tuple(replace(member, weight=member.weight / total) for member in kept), Pace(limit, taken)
+    return tuple(replace(member, weight=member.weight / total) for member in kept), Pace(limit, taken, hurried)
 
 
 def _whole(members: Sequence[Member], plan: ColumnPlan, metric: Measure) -> Fitted:
