@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.canonical import Table, canonical, table_of
 from seasoned.knowledge.landmarkers import skills
-from seasoned.knowledge.metafeatures import METAFEATURES, ROWS, describe
+from seasoned.knowledge.metafeatures import COLUMNS, METAFEATURES, ROWS, _View, describe
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=15, deadline=None)
@@ -60,6 +60,16 @@ def test_so_they_are_where_rows_must_be_sampled():
     rng = np.random.default_rng(0)
     one = table(rng, rows=3 * ROWS)
     same(one, permuted(rng, relabelled(rng, one)))
+
+
+def test_so_they_are_where_columns_are_left_out():
+    rng = np.random.default_rng(0)
+    one = table(rng, rows=60, numbers=COLUMNS + 40, categories=COLUMNS + 5)
+    same(one, permuted(rng, relabelled(rng, one)))
+    view = _View(one)
+    assert len(view.correlations) == COLUMNS * (COLUMNS - 1) // 2
+    assert len(view.relevances) == COLUMNS + 40
+    assert len(view.spectrum) <= COLUMNS
 
 
 @given(seeds, st.integers(1, 90))

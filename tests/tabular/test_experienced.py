@@ -159,6 +159,17 @@ def test_slow_configurations_come_later_where_time_counts():
     assert np.median(seen) > 2 * np.median(predicted)  # three trials were slower than thought
 
 
+@pytest.mark.parametrize("ending", [TrialState.PRUNED, TrialState.FAILED])
+def test_seconds_of_half_a_trial_are_not_those_of_a_whole_one(ending):
+    found = sampler()
+    state = found.init(StudySpec(SPACE, seed=3, warm_start=found.warm_start))
+    asked = [Asked(number, Config(POOL[number]), None) for number in range(2)]
+    ends = [Finished(0, TrialState.COMPLETE, (-0.7,), 4.0), Finished(1, ending, None, 0.1, "it was stopped")]
+    state = found.tell(state, [*asked, *ends])
+    assert state.rows == {0: 0, 1: 1}
+    assert state.seconds == {0: 4.0}
+
+
 def test_what_failed_before_is_expected_to_gain_less():
     plain = guide()
     place = min(range(len(POOL)), key=lambda row: loss(POOL[row]))

@@ -217,6 +217,23 @@ def test_families_of_the_users_own_are_not_kept(url):
     assert {next(iter(config["model"])) for config in configs} <= {"linear", "tree"}
 
 
+def test_a_fit_that_began_without_experience_is_not_resumed_with_it(url, monkeypatch):
+    add_studies(url, [past(number, 7.0) for number in range(8)])
+    whole, _ = fit(url, trials=3)
+
+    def killed(*_):
+        raise RuntimeError("the lights went out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("seasoned.tabular.fit.conclude", killed)
+        with pytest.raises(RuntimeError, match="lights"):
+            fit(None, trials=3)
+    X, y = table()
+    model = AutoClassifier(trials=3, experience=url, search=SEARCH, workers=1, random_state=0).fit(X, y, resume=True)
+    assert tried(model) == tried(whole)
+    assert model.fitted_.experience is not None
+
+
 def test_a_resumed_fit_goes_on_with_the_experience_it_began_with(url, tmp_path, monkeypatch):
     add_studies(url, [past(number, 7.0) for number in range(8)])
     whole, _ = fit(url, trials=6)

@@ -2,7 +2,9 @@
 
 Each is a plain function in one ordered registry, `METAFEATURES`. They are unchanged by the order of rows and columns
 and by the names of categories and classes; where one is not defined (the skew of a table without numbers) it is NaN.
-What costs more than counting is computed on `ROWS` rows (`canonical.py`). They re-weight past tasks and never exclude
+What costs more than counting is computed on `ROWS` rows (`canonical.py`), and what costs more than linearly many steps
+in the columns (correlations of pairs, principal components, landmarkers) on the first `COLUMNS` numeric columns, the
+landmarkers also on as many categorical ones, in canonical order. They re-weight past tasks and never exclude
 one (`portfolio.py`). Sources: Rivolli et al. (2022), Meta-features for meta-learning, groups "general", "statistical",
 "info-theory" and "landmarking"; Feurer et al. (2015), Efficient and robust automated machine learning, table of
 meta-features.
@@ -10,7 +12,7 @@ meta-features.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["METAFEATURES", "MetaFeature", "describe"]
 
 ROWS: Final = 1000  # of the sample
+COLUMNS: Final = 200  # of each sort, the first in the order of `canonical`: pairs and learners of more take long
 _GENERAL: Final = "Rivolli et al. 2022, general"
 _STATISTICAL: Final = "Rivolli et al. 2022, statistical"
 _INFORMATION: Final = "Rivolli et al. 2022, info-theory"
@@ -46,7 +49,8 @@ class _View:
 
     @cached_property
     def skills(self) -> dict[str, float]:
-        return skills(self.sample)
+        one = self.sample
+        return skills(replace(one, numbers=one.numbers[:, :COLUMNS], codes=one.codes[:, :COLUMNS]))
 
     @cached_property
     def missing(self) -> NDArray[np.bool_]:
@@ -69,8 +73,8 @@ class _View:
 
     @cached_property
     def correlations(self) -> NDArray[np.float64]:
-        """|r| of each pair of numeric columns in the sample."""
-        z = self.scores
+        """|r| of each pair of the first numeric columns in the sample."""
+        z = self.scores[:, :COLUMNS]
         full = np.abs(z.T @ z) / max(len(z), 1)
         return np.asarray(full[np.triu_indices(len(full), 1)])
 
@@ -86,10 +90,10 @@ class _View:
 
     @cached_property
     def spectrum(self) -> NDArray[np.float64]:
-        """Shares of the principal components of the standardised numeric columns."""
+        """Shares of the principal components of the first standardised numeric columns."""
         if not self.scores.size:
             return np.empty(0)
-        values = np.square(np.linalg.svd(self.scores, compute_uv=False))
+        values = np.square(np.linalg.svd(self.scores[:, :COLUMNS], compute_uv=False))
         return np.asarray(values / values.sum())
 
 
@@ -190,21 +194,28 @@ METAFEATURES: Final[tuple[MetaFeature, ...]] = (
     MetaFeature("skew", lambda v: _mean(np.abs(_moment(v.scores, 3))), "mean |third moment| of numbers", _STATISTICAL),
     MetaFeature("kurtosis", lambda v: _mean(np.log(_moment(v.scores, 4))), "mean log fourth moment", _STATISTICAL),
     MetaFeature("outliers", lambda v: _mean(np.abs(v.scores) > 3.0), "share of numbers beyond 3 sd", _STATISTICAL),
-    MetaFeature("correlation", lambda v: _mean(v.correlations), "mean |r| of numeric columns", _STATISTICAL),
-    MetaFeature("correlation_most", lambda v: _largest(v.correlations), "largest |r| of two", _STATISTICAL),
+    MetaFeature(
+        "correlation", lambda v: _mean(v.correlations), "mean |r| of two of the first 200 numeric columns", _STATISTICAL
+    ),
+    MetaFeature("correlation_most", lambda v: _largest(v.correlations), "largest |r| of two of them", _STATISTICAL),
     MetaFeature("relevance", lambda v: _mean(v.relevances), "mean |r| with the target", _STATISTICAL),
     MetaFeature("relevance_most", lambda v: _largest(v.relevances), "largest |r| with the target", _STATISTICAL),
     MetaFeature(
         "rank",
         lambda v: float(np.exp(_entropy(v.spectrum)) / len(v.spectrum)) if len(v.spectrum) else float("nan"),
-        "exp(entropy of the principal components' shares) / their number",
+        "exp(entropy of the principal components' shares) / their number, first 200 numeric columns",
         "Roy and Vetterli 2007, The effective rank",
     ),
-    MetaFeature("nearest_neighbour", _skill("nearest_neighbour"), "skill of the nearest neighbour", _LANDMARK),
-    MetaFeature("linear", _skill("linear"), "skill of ridge regression", _LANDMARK),
-    MetaFeature("bayes", _skill("bayes"), "skill of naive Bayes (Bayesian ridge for numbers)", _LANDMARK),
-    MetaFeature("stump", _skill("stump"), "skill of one split", _LANDMARK),
-    MetaFeature("tree", _skill("tree"), "skill of a tree of 16 leaves", _LANDMARK),
+    MetaFeature(
+        "nearest_neighbour",
+        _skill("nearest_neighbour"),
+        "skill of the nearest neighbour, first 200 columns of each sort",
+        _LANDMARK,
+    ),
+    MetaFeature("linear", _skill("linear"), "skill of ridge regression on them", _LANDMARK),
+    MetaFeature("bayes", _skill("bayes"), "skill of naive Bayes (Bayesian ridge for numbers) on them", _LANDMARK),
+    MetaFeature("stump", _skill("stump"), "skill of one split on them", _LANDMARK),
+    MetaFeature("tree", _skill("tree"), "skill of a tree of 16 leaves on them", _LANDMARK),
     MetaFeature("tree_over_linear", _difference("tree", "linear"), "difference of skills", _RELATIVE),
     MetaFeature("tree_over_stump", _difference("tree", "stump"), "difference of skills", _RELATIVE),
     MetaFeature("near_over_linear", _difference("nearest_neighbour", "linear"), "difference of skills", _RELATIVE),

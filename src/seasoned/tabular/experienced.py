@@ -46,7 +46,7 @@ class _State:
         free: State of the search without experience.
         advised: What was tried of the guide's configurations, and how well it was foreseen.
         rows: Trial number -> row of the guide, for trials that are one of its configurations.
-        seconds: Row of the guide -> seconds that its trial took.
+        seconds: Row of the guide -> seconds of its trial, if it came to its end; less is no whole trial.
         asked: Texts of all configurations asked so far.
         credit: Free trials that are due.
         led: Trials that were advised.
@@ -153,13 +153,15 @@ class Experienced(Sampler[_State]):
         if row is None:
             return replace(state, free=free)
         scores = state.advised.scores
-        seconds = state.seconds if event.seconds is None else {**state.seconds, row: event.seconds}
+        seconds = state.seconds
         if event.state is TrialState.COMPLETE and event.values is not None:
+            if event.seconds is not None:
+                seconds = {**seconds, row: event.seconds}
             score = self.guide.relative(event.values[0])
         elif event.state is TrialState.PRUNED and scores:
             score = max(scores)  # the race stopped it for being no better
         else:
-            return replace(state, free=free, seconds=seconds)
+            return replace(state, free=free)
         return replace(state, free=free, seconds=seconds, advised=self.guide.adviser.tell(state.advised, row, score))
 
     def capacity(self, state: _State) -> int | None:  # noqa: ARG002 - whatever the space

@@ -13,6 +13,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
+from seasoned.knowledge.places import Places, places
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.concluding import conclude
 from seasoned.tabular.deciding import searched
@@ -92,7 +93,7 @@ def fit_table(
     warn_of_weights(roles, metric, models)
     validation = _materialised(settings["validation"])
     size = (*frame.shape, len(target.classes) if target.task == "multiclass" else 1)
-    key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles))
+    key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles, experience))
     seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
     about = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, "seed": seed, "folds": usual}
     run = RunFolder.open(key, about, resume=resume)
@@ -201,11 +202,14 @@ def _materialised(validation: Any) -> Any:
         return validation  # no pairs: refused in a sentence where folds are made
 
 
-def _textual(settings: Mapping[str, Any], task: str, validation: Any, roles: Roles) -> dict[str, Any]:
+def _textual(
+    settings: Mapping[str, Any], task: str, validation: Any, roles: Roles, experience: str | None
+) -> dict[str, Any]:
     """Settings that tell one run from another, as text that is the same in the next process."""
     given = {**settings, "task": task, "metric": metric_key(settings["metric"]), "validation": _key(validation)}
     digests = {name: _digest([rows]) for name, rows in roles.arrays().items()}
-    return {**given, **digests}
+    told = places(experience) != Places(False, None)  # a search that began cold cannot go on as an advised one
+    return {**given, **digests, "experience": told}
 
 
 def _key(validation: Any) -> str:
