@@ -337,7 +337,9 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-le
             meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a database URL
             in the place of the own store, or None to start cold. `SEASONED_EXPERIENCE` says what "default" is.
         search: Which families may be tried.
-        random_state: An int for the same result again, a numpy Generator or RandomState, or None.
+        random_state: An int for the same result again, with the same experience; a numpy Generator or RandomState; or
+            None. The own store grows with every fit: where the result must be the same, use `experience=None` or
+            `"shipped"`.
 
     Attributes:
         classes_: The labels, sorted; the columns of `predict_proba`.
@@ -421,7 +423,9 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-lear
             meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a database URL
             in the place of the own store, or None to start cold. `SEASONED_EXPERIENCE` says what "default" is.
         search: Which families may be tried.
-        random_state: An int for the same result again, a numpy Generator or RandomState, or None.
+        random_state: An int for the same result again, with the same experience; a numpy Generator or RandomState; or
+            None. The own store grows with every fit: where the result must be the same, use `experience=None` or
+            `"shipped"`.
 
     Attributes:
         n_features_in_, feature_names_in_: The columns seen by `fit`.
