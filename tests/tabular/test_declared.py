@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from in_process import stay_in_process
 from seasoned import load
 from seasoned.cli import app
+from seasoned.errors import InvalidInput
 from seasoned.tabular.declared import Declared
 from seasoned.tabular.features.made import NEEDS, SELECTIONS, STEPS
 
@@ -132,6 +134,20 @@ def test_what_is_not_there_is_one_line_and_code_2(words, sentence):
     error = fit(*words, code=2)
     assert error.count("\n") == 1
     assert sentence in error
+
+
+@pytest.mark.parametrize(
+    ("said", "option"),
+    [
+        (Declared("target", validation="target"), "--target"),
+        (Declared("target", weights="weight", validation="weight"), "--weights"),
+        (Declared("target", groups="customer", validation="customer"), "--groups"),
+    ],
+)
+def test_a_column_that_has_another_role_tells_no_time(table, said, option):
+    with pytest.raises(InvalidInput, match=f"the column of {option}; a column has one role"):
+        said.check(table)
+    replace(said, validation="day").check(table)
 
 
 def test_held_out_rows_are_the_latest_or_whole_groups(table):

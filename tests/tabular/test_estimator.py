@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import re
 import time
 import warnings
 
@@ -180,3 +181,29 @@ def test_settings_are_checked():
         SearchSettings(models="linear")
     with pytest.raises(InvalidInput, match="at least 2"):
         SearchSettings(folds=1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"predict_limit": "5"},
+        {"predict_limit": [5]},
+        {"predict_limit": True},
+        {"predict_limit": float("nan")},
+        {"calibrate": ["isotonic"]},
+        {"calibrate": 2},
+        {"folds": "3"},
+        {"folds": 2.5},
+        {"ensemble": None},
+        {"ensemble": "all"},
+    ],
+)
+def test_settings_of_another_type_are_refused_in_a_sentence(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(InvalidInput, match=re.escape(f"{name} is {value!r}; ")):
+        SearchSettings(**wrong)
+
+
+def test_numbers_of_numpy_are_numbers():
+    settings = SearchSettings(folds=np.int64(3), ensemble=np.int32(1), predict_limit=np.float32(0.5))
+    assert (settings.folds, settings.ensemble, settings.predict_limit) == (3, 1, 0.5)

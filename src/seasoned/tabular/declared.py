@@ -53,6 +53,9 @@ class Declared:
         if twice is not None:
             raise InvalidInput(f"the column {twice!r} is given two roles; a column has one.")
         what = self.validation
+        other = next((option for option, column in given.items() if column == what), None)
+        if other is not None:
+            raise InvalidInput(f"--validation is {what!r}, the column of {other}; a column has one role.")
         if what is not None and not what.isdigit() and what not in frame.columns and not Path(what).is_file():
             raise InvalidInput(
                 f"--validation is {what!r}, which is no number of folds, no column that tells the time, and no file of "

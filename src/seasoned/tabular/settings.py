@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import InvalidInput
 
@@ -50,11 +51,20 @@ class SearchSettings:
     def __post_init__(self) -> None:
         if isinstance(self.models, str):
             raise InvalidInput(f"models is {self.models!r}; pass a list of names, such as [{self.models!r}].")
+        _check("folds", self.folds, Integral, "a whole number, or None for the default")
+        _check("ensemble", self.ensemble, Integral, "a whole number", needed=True)
+        _check("predict_limit", self.predict_limit, Real, "a number of milliseconds, or None for no limit")
         if self.folds is not None and self.folds < 2:
             raise InvalidInput(f"folds is {self.folds}; cross-validation needs at least 2.")
-        if self.calibrate not in {None, True, False}:
+        if not (self.calibrate is None or isinstance(self.calibrate, bool)):
             raise InvalidInput(f"calibrate is {self.calibrate!r}; use True, False, or None for where it helps.")
         if self.predict_limit is not None and not self.predict_limit > 0:
             raise InvalidInput(f"predict_limit is {self.predict_limit}; it is in milliseconds and must be above 0.")
         if self.ensemble < 1:
             raise InvalidInput(f"ensemble is {self.ensemble}; at least 1 model must predict.")
+
+
+def _check(name: str, value: Any, kind: type, what: str, *, needed: bool = False) -> None:
+    """Refuse what is no number, before it is compared with one."""
+    if (needed or value is not None) and (isinstance(value, bool) or not isinstance(value, kind)):
+        raise InvalidInput(f"{name} is {value!r}; it is {what}.")
