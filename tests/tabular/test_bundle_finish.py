@@ -56,6 +56,13 @@ FORGED = {
         lambda m, _: m["finish"].update(calibration={"kind": "scaling", "slope": 1.0, "biases": []}),
     ),
     "a cost without costs": ("cost", lambda m, _: m["metric"].update(costs=None)),
+    "other costs than it decides by": ("cost", lambda m, _: m["metric"].update(costs=[[0, 1], [4, 0]])),
+    "costs that do not decide": ("cost", lambda m, _: m["finish"].update(decision=None)),
+    "costs that were not given": ("cost", lambda m, _: m["finish"]["decision"].update(given=False)),
+    "costs without a metric of costs": (
+        "cost",
+        lambda m, _: m["metric"].update(name="accuracy", scorer="accuracy", costs=None),
+    ),
     "costs of three classes": ("cost", lambda m, _: m["metric"].update(costs=[[0, 1, 1]] * 3)),
     "costs of another metric": ("number", lambda m, _: m["metric"].update(costs=[[0, 1], [1, 0]])),
     "a quantile of classes": ("cost", lambda m, _: m["metric"].update(scorer="quantile", costs=None, quantile=0.5)),
@@ -91,3 +98,10 @@ def test_a_bundle_from_before_predicts_as_it_did(bundles):
     assert again.fitted_.sentences == []
     with pytest.raises(InvalidInput, match="fit it again"):
         again.predict_set(X)
+
+
+def test_a_quantile_is_a_number_whatever_the_file_says(bundles):
+    folder, X = bundles
+    again = load(changed(folder / "number", lambda m, _: m["metric"].update(quantile="0.8")))
+    assert again.fitted_.metric.quantile == 0.8
+    assert again.score(X, X[:, 0]) == load(folder / "number").score(X, X[:, 0])

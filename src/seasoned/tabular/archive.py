@@ -189,7 +189,8 @@ def _measure(stored: dict[str, Any], n_classes: int) -> Measure:
         raise ValueError("its metric does not say what it needs")
     if costs is not None:
         costs = Decision.from_json({"costs": costs, "given": True}, n_classes).costs
-    if quantile is not None and not 0 < float(quantile) < 1:
+    quantile = None if quantile is None else float(quantile)
+    if quantile is not None and not 0 < quantile < 1:
         raise ValueError(f"its metric asks for the quantile {quantile}")
     better = bool(stored["greater_is_better"])
     name, positive = str(stored["name"]), stored["positive"]
