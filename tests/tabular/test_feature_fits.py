@@ -63,6 +63,18 @@ def test_how_many_words_a_text_has(tmp_path):
     assert [name for name, _ in found.made.steps] == ["text_statistics"]
 
 
+def test_features_that_were_not_worth_making_before_can_be_on_more_rows():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"text": sentences(rng), "x": rng.normal(size=ROWS)})
+    _, _, fitted = both("regression", X, X["text"].str.count(" "), "tree", ["text_statistics"])
+    expected, (member,) = fitted.predict(X), fitted.fitted_.members
+    nothing = replace(member, estimator=member.estimator.estimator)  # what stays where no column is found
+    fitted.restore(replace(fitted.fitted_, members=(nothing,)))
+    fitted.refit(X, X["text"].str.count(" "))
+    assert [name for name, _ in fitted.fitted_.members[0].estimator.made.steps] == ["text_statistics"]
+    np.testing.assert_allclose(fitted.predict(X), expected)
+
+
 def test_how_loud_a_text_is(tmp_path):
     rng = np.random.default_rng(1)
     loud = rng.random(ROWS) < 0.5

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.given import save_texts
+from seasoned.tabular.features.made import split_features
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.objective import CrossValidation, write_arrays
 from seasoned.tabular.refit import fit_all
@@ -74,7 +74,7 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         folder = Path(name)
         (folder / "trials").mkdir()
         write_arrays(folder, target.values, [], {diet: plan.encode(canonical, diet) for diet in _DIETS}, roles.weights)
-        if any(isinstance(member.estimator, Featured) for member in fitted.members):
+        if any(split_features(member.config)[1] is not None for member in fitted.members):  # tried, if none was made
             save_texts(folder, plan, canonical)
         objective = CrossValidation(folder, job, fitted.metric, own=tuple(own.values()))
         for member in fitted.members:
