@@ -135,6 +135,19 @@ def test_a_coverage_that_so_few_rows_cannot_promise():
         found.intervals(np.zeros(1), None, 0.95)
 
 
+def test_the_most_that_is_promised_is_what_the_docs_say():
+    rng = np.random.default_rng(0)
+    labels = learn_conformal(pooled(np.full((19, 2), 0.5), rng.integers(0, 2, 19)), None, 0)
+    assert labels.sets(np.full((3, 2), 0.5), 1 - 1 / 20).shape == (3, 2)
+    with pytest.raises(InvalidInput, match=r"at most 0\.95"):
+        labels.sets(np.full((3, 2), 0.5), 0.96)
+    kept = [
+        len(learn_conformal(pooled(np.zeros(rows), rng.normal(size=rows)), rng.random((rows, 1)), 0).scores)
+        for rows in (999, 1_000, 5_000)
+    ]
+    assert kept == [999, 500, 2_000]
+
+
 def test_it_survives_and_damage_is_refused():
     rng = np.random.default_rng(6)
     x = rng.random(1_200)

@@ -159,6 +159,10 @@ def test_held_out_rows_are_the_latest_or_whole_groups(table):
     train, test = Declared("target", groups="customer").split(table, 0.25, 0, classes=False)
     assert len(test) == 30
     assert not set(train["customer"]) & set(test["customer"])
+    mixed = table.assign(customer=[f"c{place % 6}" for place in range(ROWS)])
+    train, test = Declared("target", groups="customer", validation="day").split(mixed, 0.25, 0, classes=False)
+    assert train["day"].max() < test["day"].min()
+    assert set(train["customer"]) == set(test["customer"])
     classes = table.assign(target=np.arange(ROWS) % 3 == 0)
     _, test = Declared("target").split(classes, 0.25, 0, classes=True)
     assert test["target"].sum() == 10
