@@ -79,6 +79,25 @@ def test_reading_makes_no_tables_and_waits_for_no_writer(tmp_path):
             assert [found.key for found in reader.read(9)] == ["one"]
 
 
+def test_who_may_not_write_can_read(tmp_path, monkeypatch):
+    folder = tmp_path / "of a team"
+    folder.mkdir()
+    url = f"sqlite:///{folder / 'past.db'}"
+    with closing(PastStore(url)) as store:
+        store.add([row("one")], {1: "{}"})
+    (folder / "past.db").chmod(0o444)
+    folder.chmod(0o555)
+    monkeypatch.setattr("seasoned.storage.engine._writable", lambda file: False)  # root may write whatever the mode
+    try:
+        with closing(PastStore(url)) as store:
+            assert [found.key for found in store.read(9)] == ["one"]
+            assert [path.name for path in folder.iterdir()] == ["past.db"]
+            with pytest.raises(StorageError, match="readonly"):
+                store.add([row("two")], {})
+    finally:
+        folder.chmod(0o755)
+
+
 def test_a_newer_layout_is_refused(tmp_path):
     with closing(PastStore(f"sqlite:///{tmp_path / 'past.db'}")) as store:
         store.add([row("one")], {1: "{}"})

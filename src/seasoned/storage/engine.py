@@ -11,6 +11,7 @@ import re
 import sqlite3
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,6 +83,9 @@ class Connections:
 
     def _create(self) -> Engine:
         options: dict[str, Any] = {"connect_args": {"timeout": _PATIENCE}} if self.is_sqlite else {}
+        reads = self.is_sqlite and not _writable(Path(str(self.url.database)))
+        if reads:
+            options = {"creator": partial(_open_to_read, Path(str(self.url.database)))}
         try:
             engine = sqlalchemy.create_engine(self.url, **options)
         except ModuleNotFoundError as error:
@@ -89,7 +93,7 @@ class Connections:
                 f"{self.url.render_as_string()} needs {error.name}; pip install 'seasoned[postgres]'."
             ) from error
         if self.is_sqlite:
-            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "connect", _prepare_reader if reads else _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
         return engine
 
@@ -136,6 +140,21 @@ def _parse(url: str) -> URL:
             )
         parsed = parsed.set(database=str(Path(str(parsed.database)).absolute()))  # os.chdir must not move a study
     return parsed
+
+
+def _writable(file: Path) -> bool:
+    """Whether this process may write to a file and beside it, where the journal lies; a file to be made may be."""
+    return not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+
+
+def _open_to_read(file: Path) -> sqlite3.Connection:
+    """A connection for who may only read. Without a journal beside it nobody writes now, and no lock can be taken."""
+    still = "" if file.with_name(f"{file.name}-wal").exists() else "&immutable=1"
+    return sqlite3.connect(f"{file.as_uri()}?mode=ro{still}", uri=True, timeout=_PATIENCE, check_same_thread=False)
+
+
+def _prepare_reader(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # as in _prepare_sqlite; the journal stays what it is
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
