@@ -60,7 +60,7 @@ def _check_finish(fitted: Fitted, width: int) -> None:
     decision = fitted.finish.decision
     obeyed = None if decision is None or not decision.given else decision.costs
     asked = fitted.metric.costs
-    if (obeyed is None) != (asked is None) or (asked is not None and not np.array_equal(asked, obeyed)):
+    if not (asked is obeyed if asked is None or obeyed is None else np.array_equal(asked, obeyed)):
         raise ValueError("it decides by other costs than those of its metric")
     if scale is not None and (scale.n_classes or scale.n_features_in_ != width + 1):
         raise ValueError("its scale of intervals was fitted on another table")
