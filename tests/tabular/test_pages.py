@@ -6,6 +6,7 @@ import doctest
 from pathlib import Path
 
 import pytest
+
 from in_process import stay_in_process
 
 DOCS = Path(__file__).parents[2] / "docs"
