@@ -9,7 +9,8 @@ regression) and metric (roc_auc, log_loss, rmse). All get the same rows of five 
 metric; each run is a process of its own, one at a time. A result that is there is not measured again: peers' are kept
 for each version and budget in `benchmarks/results/peers/`, ours in the file given with `--out`. `--fresh` measures the
 named frameworks anew, for instance to compare speed in one run. What Bayes is worth within families: `--frameworks
-seasoned,seasoned-random --first 41`.
+seasoned,seasoned-random --first 41 --abreast`. With `--abreast` the named frameworks share the cores and run on a table
+at the same time, so that whatever else the machine does falls on all of them alike: for pairs of our own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import argparse
 import datetime as dt
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +51,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", type=names, default=[], help="names of tables; all if left out")
     parser.add_argument("--first", type=int, metavar="N", help="the first N of these in alphabetical order")
     parser.add_argument("--cores", type=int, help="how many cores each process is pinned to (default all)")
+    parser.add_argument("--abreast", action="store_true", help="all frameworks at the same time, each on its own cores")
     parser.add_argument("--out", type=Path, metavar="FILE", help="JSON with our results and the summary")
     parser.add_argument("--fresh", type=names, default=[], help="frameworks to measure again")
     parser.add_argument(
@@ -74,10 +77,14 @@ def source_state() -> str:
     return digest.hexdigest()[:12]
 
 
-def conditions(options: argparse.Namespace) -> Conditions:
+def conditions(options: argparse.Namespace, lanes: int) -> list[Conditions]:
+    """What holds in each lane: runs of different lanes happen at the same time, on different cores, equally many."""
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
     now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-    return Conditions(options.budget, allowed[: options.cores], now)
+    each = len(allowed[: options.cores]) // lanes
+    if not each:
+        raise SystemExit(f"{lanes} frameworks cannot run abreast on {len(allowed[: options.cores])} cores; name fewer.")
+    return [Conditions(options.budget, allowed[lane * each : (lane + 1) * each], now) for lane in range(lanes)]
 
 
 class Comparison:
@@ -85,7 +92,7 @@ class Comparison:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
-        self._conditions = conditions(options)
+        self._lanes = conditions(options, len(options.frameworks) if options.abreast else 1)
         self._frameworks = [FRAMEWORKS[name] for name in dict.fromkeys([DUMMY, *options.frameworks])]
         header = {"environment": common.environment(), "budget": options.budget}
         self._ours = Records(options.out, header)
@@ -105,7 +112,7 @@ class Comparison:
         ]
         self._refuse_without_environment(tables)
         for fold in tables:
-            self._compared += [self._result(framework, fold) for framework in self._frameworks]
+            self._compared += self._results(fold)
         summary = summarize(self._compared, self._options.frameworks)
         states = {record["source"] for record in self._compared if "source" in record}
         print("\n" + render(summary))
@@ -125,17 +132,31 @@ class Comparison:
     def _kept(self, framework: Framework, fold: Fold) -> dict[str, Any] | None:
         if framework.name in self._options.fresh:
             return None
-        return self._stores[framework.name].find(identity(framework, fold, self._conditions))
+        return self._stores[framework.name].find(identity(framework, fold, self._lanes[0]))
 
-    def _result(self, framework: Framework, fold: Fold) -> dict[str, Any]:
-        """The kept result, or a new one, kept at once."""
-        if old := self._kept(framework, fold):
-            return old
-        store, key = self._stores[framework.name], identity(framework, fold, self._conditions)
-        with common.alone():
-            state = {"source": source_state()} if framework.ours else {}
-            record = {**measure(framework, fold, self._conditions), **state}
-        store.put(record, key)
+    def _results(self, fold: Fold) -> list[dict[str, Any]]:
+        """The kept results and new ones, as many at a time as there are lanes, kept as soon as these are done."""
+        found = {framework.name: self._kept(framework, fold) for framework in self._frameworks}
+        missing = [framework for framework in self._frameworks if found[framework.name] is None]
+        if len(self._lanes) > 1 and any(f.ours for f in missing):  # a pair is measured together or not at all
+            missing = [f for f in self._frameworks if f in missing or f.name in self._options.frameworks]
+        while missing:
+            now, missing = self._next(missing)
+            with common.alone(), ThreadPoolExecutor(len(now)) as together:
+                records = list(together.map(measure, now, [fold] * len(now), self._lanes))
+            for framework, record in zip(now, records, strict=True):
+                found[framework.name] = self._keep(framework, fold, record)
+        return [record for framework in self._frameworks if (record := found[framework.name])]
+
+    def _next(self, missing: list[Framework]) -> tuple[list[Framework], list[Framework]]:
+        """Who runs now, and who after that; the dummy, whose time nobody asks for, runs by itself."""
+        count = 1 if missing[0].name == DUMMY else len(self._lanes)
+        return missing[:count], missing[count:]
+
+    def _keep(self, framework: Framework, fold: Fold, record: dict[str, Any]) -> dict[str, Any]:
+        record |= {"source": source_state()} if framework.ours else {}
+        record |= {"abreast": True} if len(self._lanes) > 1 else {}
+        self._stores[framework.name].put(record, identity(framework, fold, self._lanes[0]))
         seconds = record.get("fit_seconds")
         what = record["error"] or f"{record['metric']} {record['score']:.5g}, fit {seconds:.1f} s"
         print(f"{fold.table}, fold {fold.number}, {framework.name}: {what}", flush=True)

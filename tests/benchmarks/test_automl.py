@@ -25,7 +25,7 @@ from comparison.records import Records
 from comparison.registry import FRAMEWORKS, Framework
 from comparison.runner import Conditions, measure
 from comparison.splits import folds, judge
-from comparison.summary import gain, signed_rank, summarize
+from comparison.summary import QUIET, gain, signed_rank, summarize
 from comparison.text import render
 from comparison.watch import watch
 from seasoned import samplers
@@ -124,6 +124,22 @@ def test_ours_without_bayes_is_measured_beside_ours_with_it(compare, tmp_path):
     ]
     assert [record["framework"] for record in written["peers"]] == ["dummy"]
     assert set(summary["against"]) == {"seasoned-random"}
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two frameworks abreast need two cores")
+def test_abreast_the_frameworks_run_at_the_same_time_on_cores_of_their_own(compare, tmp_path):
+    words = ["--frameworks", "seasoned,seasoned-random", "--budget", "4", "--only", "two", "--cores", "2", "--abreast"]
+    summary = compare(*words)
+    assert not any(summary["failures"].values())
+    records = json.loads((tmp_path / "out.json").read_text())["records"]
+    assert [(record["cores"], record["abreast"]) for record in records] == [(1, True)] * 2
+    assert min(record["others_cores"] for record in records) > QUIET  # each saw the other at work
+    assert compare(*words) == summary  # all kept
+
+
+def test_more_frameworks_abreast_than_cores_are_refused(compare):
+    with pytest.raises(SystemExit, match="2 frameworks cannot run abreast on 1 cores; name fewer"):
+        compare("--frameworks", "seasoned,seasoned-random", "--cores", "1", "--abreast")
 
 
 def test_an_environment_is_needed_where_a_result_is_missing_and_only_there(compare, tmp_path, monkeypatch):
