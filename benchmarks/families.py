@@ -5,10 +5,10 @@
 Written down before measuring. Rows: at most 5,000 (seed 0; classes with fewer than 3 rows left out); 3 folds, classes
 in proportion, seed 0; loss out of fold: 1 - AUC, log loss or RMSE. `choose` are the tables on which defaults are
 chosen, `confirm` those on which a choice is reported; both are among the first 41 in alphabetical order (the
-development tables), and nothing is chosen on `confirm`. Boosters and networks stop early on a fold's validation rows, as in a
-search. An arm is a family, or `family={"setting": value}` for what differs from its defaults; it runs in this process
-on one core, so that seconds are comparable; `cpu` are seconds of the processor, which a busy machine disturbs less.
-A family that compiles pays for that in its first fold.
+development tables), and nothing is chosen on `confirm`. Boosters and networks stop early on a fold's validation rows,
+as in a search. An arm is a family, or `family={"setting": value}` for what differs from its defaults; it runs in this
+process on one core, so that seconds are comparable; `cpu` are seconds of the processor, which a busy machine disturbs
+less. A family that compiles pays for that in its first fold.
 
 A line a table and arm, kept between runs. The summary compares each arm with the first: the geometric mean of the
 loss ratio, tables better and worse, Wilcoxon's signed-rank test over tables.
