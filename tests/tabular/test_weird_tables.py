@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ import weird_roles
 import weird_targets
 
 from in_process import estimator, stay_in_process
-from seasoned import load
+from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput
+from seasoned.tabular.models.registry import MODELS
 from seasoned.tabular.tables import to_frame
 
 TABLES = [
@@ -23,6 +25,7 @@ TABLES = [
     for table in part.TABLES
 ]
 LONGEST = 300  # characters of a sentence
+MOST = 300  # rows that are predicted again and again
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +36,10 @@ def here(tmp_path, monkeypatch):
 
 def tables():
     return [pytest.param(table, id=str(table), marks=[pytest.mark.slow] if table.slow else []) for table in TABLES]
+
+
+def fits_all_families(table):
+    return not (table.refused or table.refused_later or table.slow or "models" in table.options)
 
 
 def test_every_kind_is_there():
@@ -63,6 +70,63 @@ def test_a_weird_table(table, tmp_path, caplog):
     is_sound(predicted, model, new)
     model.save(tmp_path / "model.seasoned")
     np.testing.assert_array_equal(load(tmp_path / "model.seasoned").predict(new), predicted)
+    keeps_its_word(model, to_frame(new).head(MOST))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", [one for one in tables() if fits_all_families(one.values[0])])
+def test_a_weird_table_in_every_family_and_with_features(table, tmp_path):
+    """Whatever the search may try on it, nothing fails."""
+    X, y, *later = table.make()
+    options = {"trials": len(MODELS) + 2, "search": SearchSettings(models=list(MODELS), features="all", folds=2)}
+    model = estimator(table.task, **{**options, **table.options})
+    model.fit(X, y, **table.roles)
+    tried = model.leaderboard()
+    assert set(tried["model"]) == set(MODELS)
+    assert bool(len(model.failures())) == table.hopeless, model.failures()["error"].tolist()
+    new = later[0] if later else X
+    predicted = model.predict(new)
+    is_sound(predicted, model, new)
+    model.save(tmp_path / "model.seasoned")
+    np.testing.assert_array_equal(load(tmp_path / "model.seasoned").predict(new), predicted)
+
+
+def keeps_its_word(model, rows):
+    """What predictions promise for any table: rows alone, in any dress, and a sentence about what is missing."""
+    predicted = outputs(model, rows)
+    shuffled = rows[rows.columns[::-1]].assign(**{"never seen before": "x"})
+    np.testing.assert_array_equal(outputs(model, shuffled), predicted)
+    assert outputs(model, rows.iloc[:0]).shape == (0, *predicted.shape[1:])
+    close(outputs(model, rows.iloc[:1]), predicted[:1])
+    close(outputs(model, numbers_as_text(rows)), predicted)
+    is_sound(model.predict(rows.assign(**dict.fromkeys(rows.columns))), model, rows)
+    used = model.fitted_.plan.schema.used[0].name
+    with pytest.raises(InvalidInput, match=f"lacks the column.*{re.escape(repr(used))}") as error:
+        model.predict(rows.drop(columns=used))
+    assert "\n" not in str(error.value)
+
+
+def outputs(model, rows):
+    return model.predict_proba(rows) if hasattr(model, "predict_proba") else model.predict(rows)
+
+
+def close(one, other):
+    np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
+
+
+def numbers_as_text(rows):
+    """The same table, as it comes from a file in which somebody quoted all numbers."""
+    return rows.assign(
+        **{name: column.map(repr_of, na_action="ignore") for name, column in rows.items() if is_number(column)}
+    )
+
+
+def is_number(column):
+    return isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf" and column.dtype.itemsize <= 8
+
+
+def repr_of(value):
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def is_sound(predicted, model, new):
