@@ -5,18 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import math
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy.sparse
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from in_process import estimator, stay_in_process
-from seasoned import load
+from seasoned import SearchSettings, load
 from seasoned.errors import SeasonedError
 
 WORDS = st.text(max_size=6) | st.sampled_from(
@@ -39,6 +42,7 @@ NAMES = st.one_of(
     st.tuples(st.text(max_size=2), st.integers(0, 2)),
     st.sampled_from(["index", "__label", "target", "x0", 'a"[]{}:,', "é"]),
 )  # fmt: skip
+QUICK = ("linear", "lightgbm", "tree", "extra_trees", "histogram", "neighbours")
 DTYPES = ("float32", "float64", "Float64", "int8", "Int16", "uint64", "bool", "boolean", "category", "str", "object")
 
 
@@ -68,38 +72,98 @@ def _as_column(values):
     return pd.Series(cells, dtype=object)
 
 
+@dataclass(frozen=True)
+class Case:
+    """A table, what is asked of it, and the rows that come later."""
+
+    X: Any
+    y: Any
+    task: str
+    roles: dict[str, Any]
+    search: dict[str, Any]
+    later: Any
+    rows: int
+
+
 @st.composite
 def tables(draw):
-    """(X, y, task, weights, groups, rows to predict)."""
-    rows = draw(st.integers(0, 4) | st.integers(5, 30))
-    names = draw(st.lists(NAMES, max_size=4))
-    frame = pd.DataFrame({place: _as_column(draw(columns(rows))) for place in range(len(names))}, index=range(rows))
-    frame.columns = pd.Index(names, dtype=object)
+    """Half of them have one kind of trouble; the others have odd columns only, and can be fitted."""
+    trouble = draw(st.sampled_from([None] * 6 + ["rows", "names", "target", "weights", "groups", "length"]))
+    rows = draw(st.integers(0, 4) if trouble == "rows" else st.integers(5, 40))
+    odd = trouble == "names"
+    names = draw(st.lists(NAMES, min_size=not odd, max_size=5, unique_by=None if odd else str))
+    cells = {place: _as_column(draw(columns(rows))) for place in range(len(names))}
+    if not odd:  # something to learn from
+        cells[0] = _as_column(draw(st.permutations([place / 2 for place in range(rows)])))
+    frame = pd.DataFrame(cells, index=range(rows))
+    frame.columns = pd.Index(names, dtype=object, tupleize_cols=False)
     task = draw(st.sampled_from(["classification", "regression"]))
-    plain = st.sampled_from([0, 1, 2]) if task == "classification" else st.floats(-5, 5)
-    y = draw(st.lists(plain, min_size=rows, max_size=rows) | columns(rows))
-    size = draw(st.sampled_from([rows, rows, rows, rows, rows, rows + 1]))
-    weights = draw(st.none() | st.lists(st.floats(0, 3) | NUMBERS, min_size=size, max_size=size))
-    groups = draw(st.none() | st.none() | st.lists(st.integers(0, 5), min_size=size, max_size=size))
-    kind = draw(st.sampled_from(["pandas", "pandas", "pandas", "polars", "arrow", "array", "dicts", "lists"]))
-    later = draw(st.sampled_from(["same", "same", "none", "one", "text", "other"]))
-    return _container(frame, kind), y, task, weights, groups, _later(frame, later)
+    y = draw(columns(rows) if trouble == "target" else _targets(task, rows))
+    size = rows + (trouble == "length")
+    kind = draw(st.sampled_from(["pandas"] * 4 + list(CONTAINERS)))
+    X = _container(frame, kind)
+    later = _later(frame, draw(st.sampled_from(LATER))) if isinstance(X, pd.DataFrame) else X
+    return Case(X, y, task, draw(_roles(trouble, size)), draw(SEARCHES), later, rows)
+
+
+def _targets(task, rows):
+    """Such as can be learned."""
+    if task == "regression":
+        return st.lists(st.floats(-5, 5), min_size=rows, max_size=rows)
+    labels = st.sampled_from([("no", "yes"), (0, 1, 2), (False, True), (1, "1.5", "x"), (3.0, 7.0), ("é", "\x00", " ")])
+    return labels.map(lambda few: [few[place * 7 % 11 % len(few)] for place in range(rows)])
+
+
+def _roles(trouble, size):
+    """Weights and groups, in most cases neither."""
+    odd = st.lists(NUMBERS, min_size=size, max_size=size)
+    sound = st.lists(st.sampled_from([0.5, 1.0, 3.0]), min_size=size, max_size=size)
+    weights = odd if trouble == "weights" else st.none() | st.none() | sound
+    few = st.lists(st.integers(0, 5), min_size=size, max_size=size)
+    groups = few if trouble == "groups" else st.none() | st.none() | st.just([place % 5 for place in range(size)])
+    return st.fixed_dictionaries({"sample_weight": weights, "groups": groups})
+
+
+SEARCHES = st.fixed_dictionaries(
+    {
+        "models": st.sampled_from(["linear", "linear", *QUICK]).map(lambda name: [name]),
+        "features": st.sampled_from([None, None, "all"]),
+    }
+)
 
 
 def _container(frame, kind):
     """As another library has it, where that can hold it at all."""
     try:
-        if kind == "polars":
-            return pl.from_pandas(frame.rename(columns=str))
-        if kind == "arrow":
-            return pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
-    except Exception:  # noqa: BLE001 - what polars and pyarrow refuse is not ours
+        return CONTAINERS[kind](frame) if kind in CONTAINERS else frame
+    except Exception:  # noqa: BLE001 - what other libraries refuse is not ours
         return frame
-    if kind == "array":
-        return frame.to_numpy()
-    if kind == "dicts":
-        return frame.to_dict("records") if frame.columns.is_unique else frame
-    return frame.to_numpy().tolist() if kind == "lists" else frame
+
+
+def _dicts(frame):
+    return frame.to_dict("records") if frame.columns.is_unique else frame
+
+
+def _arrow(frame):
+    return pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
+
+
+CONTAINERS = {
+    "polars": lambda frame: pl.from_pandas(frame.rename(columns=str)),
+    "lazy": lambda frame: pl.from_pandas(frame.rename(columns=str)).lazy(),
+    "arrow": _arrow,
+    "arrow dtypes": lambda frame: _arrow(frame).to_pandas(types_mapper=pd.ArrowDtype),
+    "nullable": lambda frame: frame.convert_dtypes(),
+    "categories": lambda frame: frame.astype("category"),
+    "array": lambda frame: frame.to_numpy(),
+    "fortran": lambda frame: np.asfortranarray(frame.to_numpy(np.float32)),
+    "half": lambda frame: frame.to_numpy(np.float16),
+    "records": lambda frame: frame.rename(columns=str).to_records(index=False),
+    "sparse": lambda frame: scipy.sparse.csr_array(frame.to_numpy(np.float64)),
+    "dicts": _dicts,
+    "lists": lambda frame: frame.to_numpy().tolist(),
+}
+LATER = ("same", "same", "none", "one", "text", "other", "empty", "shuffled", "nothing known")
 
 
 def _later(frame, kind):
@@ -111,30 +175,44 @@ def _later(frame, kind):
         return frame.astype(object).map(repr)
     if kind == "other":
         return frame.astype(object).map(lambda _: 7)
+    if kind == "empty":
+        return frame.astype(object).map(lambda _: None)
+    if kind == "nothing known":
+        return frame.astype(object).map(lambda _: "never seen")
+    if kind == "shuffled":
+        return frame.iloc[:, ::-1].assign(more=1j)
     return frame
 
 
 def run(case, folder):
     """One case; raises what is not a sentence of ours."""
-    X, y, task, weights, groups, later = case
-    model = estimator(task, models=["linear" if len(later) % 2 else "tree"])
+    model = estimator(case.task, search=SearchSettings(folds=2, **case.search), trials=1)
     try:
-        model.fit(X, y, sample_weight=weights, groups=groups)
-        event("fitted")
-        named = isinstance(X, pd.DataFrame)
-        predicted = model.predict(later if named else X)
+        model.fit(case.X, case.y, **case.roles)
     except SeasonedError as error:
         event("refused")
-        text = str(error)
-        assert text.strip().endswith((".", "?")), text
-        assert "\n" not in text, text
+        is_a_sentence(error)
         return
-    assert len(predicted) == len(later) or not named
-    if task == "regression":
+    event("fitted")
+    assert not len(model.failures()), model.failures()["error"].tolist()
+    try:
+        predicted = model.predict(case.later)
+    except SeasonedError as error:
+        event("refused later")
+        is_a_sentence(error)
+        return
+    assert len(predicted) == (case.rows if case.later is case.X else len(case.later))
+    if case.task == "regression":
         assert np.isfinite(predicted).all()
     path = folder / "model.seasoned"
     model.save(path)
-    np.testing.assert_array_equal(load(path).predict(later if named else X), predicted)
+    np.testing.assert_array_equal(load(path).predict(case.later), predicted)
+
+
+def is_a_sentence(error):
+    text = str(error)
+    assert text.strip().endswith((".", "?")), text
+    assert "\n" not in text, text
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ def _() -> tuple[Any, ...]:
     return pd.DataFrame({"a": codes + np.tile([0.0, 0.1], 1200), "b": codes % 7}), [f"class {code}" for code in codes]
 
 
+weird(10, "a signalling NaN as a target", refused="the target holds a signalling NaN; replace it by None")(
+    lambda: (plain()[0], [Decimal("sNaN"), *plain()[1][1:]])
+)
 weird(10, "no target at all", refused="all 40 values of the target are missing")(lambda: (plain()[0], [None] * ROWS))
 weird(11, "some targets missing", says="3 of 40 rows have no target")(
     lambda: (plain()[0], pd.Series(plain()[1], dtype=object).where(np.arange(ROWS) > 2, None))

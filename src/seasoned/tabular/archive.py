@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.metrics import get_scorer_names
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, StorageError
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.columns.text import TextColumn
 from seasoned.tabular.conformal import Conformal
@@ -68,7 +68,13 @@ def write(
         path: The file; an existing one is replaced in one step.
         key: Signs the bundle; None for no signature.
         extra: Further members, which `read` gives back.
+
+    Raises:
+        InvalidInput: If the folder does not exist or may not be written, or the path is a folder.
+        StorageError: If the disk is full; what was there before stays.
     """
+    if not path.parent.is_dir() or path.is_dir():
+        raise InvalidInput(f"{str(path)!r} cannot be written; give the path of a file in a folder that exists.")
     members = {**_members(fitted), **(extra or {})}
     if rows is not None:
         members[_ROWS] = json.dumps(rows_to_json(rows, fitted), allow_nan=False).encode()
@@ -123,6 +129,13 @@ def _replace(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except PermissionError as error:
+        raise InvalidInput(f"{str(path)!r} may not be written ({error.strerror}); choose another folder.") from error
+    except OSError as error:
+        raise StorageError(
+            f"{str(path)!r} could not be written ({error.strerror}), and what was there before is as it was; make room "
+            "or choose another place, and save again."
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["from_objects", "to_number", "to_text"]
+__all__ = ["absent", "from_objects", "to_number", "to_text"]
 
 MISSING_WORDS: Final = frozenset(
     {"", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "null", "NULL", "none", "None"}
@@ -48,12 +48,21 @@ def from_objects(series: pd.Series[Any]) -> pd.Series[Any]:
     return to_text(series)
 
 
+def absent(series: pd.Series[Any], name: str) -> pd.Series[bool]:
+    """Which values are missing; `name` is what errors call the series.
+
+    Raises:
+        InvalidInput: If a value is a decimal's signalling NaN, which no comparison survives.
+    """
+    try:
+        return series.isna()
+    except InvalidOperation:
+        raise InvalidInput(f"{name} holds a signalling NaN; replace it by None.") from None
+
+
 def _kinds(series: pd.Series[Any]) -> set[type]:
     """The types of the cells that are not missing."""
-    try:
-        return set(map(type, series[series.notna()]))
-    except InvalidOperation:
-        raise InvalidInput(f"the column {series.name!r} holds a signalling NaN; replace it by None.") from None
+    return set(map(type, series[~absent(series, f"the column {series.name!r}")]))
 
 
 def _all(kinds: set[type], known: tuple[type, ...]) -> bool:

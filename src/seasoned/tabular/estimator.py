@@ -6,6 +6,7 @@ import importlib
 import logging
 import time
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -26,11 +27,11 @@ from seasoned.tabular.metrics import to_plain
 from seasoned.tabular.refitting import refit_table
 from seasoned.tabular.replay import sample
 from seasoned.tabular.roles import read_roles, read_weights
-from seasoned.tabular.settings import SearchSettings
+from seasoned.tabular.settings import SearchSettings, check_number
 from seasoned.tabular.stopping import Stop
 from seasoned.tabular.suspicions import warn_of_order
-from seasoned.tabular.tables import has_names, to_frame, to_series
-from seasoned.tabular.target import encode, read_target
+from seasoned.tabular.tables import has_names, to_frame
+from seasoned.tabular.target import encode, read_numbers, read_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,11 +105,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             raise InvalidInput(f"X has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
         roles = read_roles(*roles_given, len(frame))
         target = read_target(y, self._kind, roles.counted)
-        if len(frame) != len(target.kept):
-            raise InvalidInput(
-                f"X has {len(frame)} rows and y has {len(target.kept)}: inconsistent numbers of samples; "
-                "pass one target a row."
-            )
+        _check_lengths(len(frame), len(target.kept))
         frame = frame[target.kept].reset_index(drop=True)
         budget = replace(self._budget(started), stop=stop)
         fitted = fit_table(
@@ -151,11 +148,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         fitted, frame = self._checked(X)
         roles = read_roles(sample_weight, None, len(frame))
         target = read_target(y, self._kind, roles.counted)
-        if len(frame) != len(target.kept):
-            raise InvalidInput(
-                f"X has {len(frame)} rows and y has {len(target.kept)}: inconsistent numbers of samples; "
-                "pass one target a row."
-            )
+        _check_lengths(len(frame), len(target.kept))
         frame = frame[target.kept].reset_index(drop=True)
         seed, budget = seed_of(self.random_state), self._budget(started)
         again = refit_table(fitted, frame, target, roles.of(target.kept), seed, budget)
@@ -237,10 +230,13 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         archive.write(self.fitted_, self.rows_, about, Path(path), key)
 
     def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        check_is_fitted(self)
+        fitted, frame = self._checked(X)
         codes = self._codes(y)
+        _check_lengths(len(frame), len(codes))
+        if not len(codes):
+            raise InvalidInput("X and y have 0 rows, of which there is no score; pass at least 1.")
         weights = None if sample_weight is None else read_weights(sample_weight, len(codes))
-        return -judging(self).loss(codes, self._predict(X), weights)
+        return -judging(self).loss(codes, fitted.predict(frame), weights)
 
     def _predict(self, X: Any) -> NDArray[np.float64]:
         """Probabilities or numbers. Columns without names are told apart by place, so there must be just as many."""
@@ -260,9 +256,12 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         return fitted, frame
 
     def _codes(self, y: Any) -> NDArray[Any]:
-        return to_series(y).to_numpy(dtype=np.float64)
+        return read_numbers(y)
 
     def _check_parameters(self) -> None:
+        check_number("time_limit", self.time_limit, Real, "a number of seconds, or None for no limit")
+        check_number("trials", self.trials, Real, "a whole number above 0, or None")
+        check_number("workers", self.workers, Real, "a whole number above 0, or None for one a core")
         if self.time_limit is None and self.trials is None:
             raise InvalidInput("time_limit and trials are both None; give one of them, or the search never ends.")
         if self.time_limit is not None and not self.time_limit > 0:
@@ -308,6 +307,13 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+
+def _check_lengths(rows: int, targets: int) -> None:
+    if rows != targets:
+        raise InvalidInput(
+            f"X has {rows} rows and y has {targets}: inconsistent numbers of samples; pass one target a row."
+        )
 
 
 def _is_plain(value: Any) -> bool:

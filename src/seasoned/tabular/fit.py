@@ -232,4 +232,9 @@ def seed_of(random_state: Any) -> int:
         return int(random_state.randint(2**31 - 1))
     if isinstance(random_state, int | np.integer):
         return int(random_state) % (2**31 - 1)
-    return int(np.random.default_rng(random_state).integers(2**31 - 1))
+    try:
+        return int(np.random.default_rng(random_state).integers(2**31 - 1))
+    except (TypeError, ValueError):
+        raise InvalidInput(
+            f"random_state is {random_state!r}; pass a whole number, a numpy Generator or RandomState, or None."
+        ) from None

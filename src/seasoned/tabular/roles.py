@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.cells import absent
 from seasoned.tabular.tables import to_series
 
 if TYPE_CHECKING:
@@ -78,12 +79,15 @@ def read_weights(sample_weight: Any, rows: int) -> NDArray[np.float64]:
         InvalidInput: As `read_roles`.
     """
     series = _one_a_row(sample_weight, "sample_weight", rows)
-    if series.isna().any():
+    gaps = int(absent(series, "sample_weight").sum())
+    if gaps:
         raise InvalidInput(
-            f"sample_weight is missing (NaN) for {int(series.isna().sum())} of {rows} rows; pass a number for each, 0 "
+            f"sample_weight is missing (NaN) for {gaps} of {rows} rows; pass a number for each, 0 "
             "for what is to be left out."
         )
     try:
+        if series.dtype.kind == "c":  # numpy would drop the imaginary part, with a warning
+            raise TypeError
         weights = series.to_numpy(dtype=np.float64)
     except (ArithmeticError, TypeError, ValueError):
         example = next((value for value in series if not isinstance(value, int | float)), series.iloc[0])
@@ -106,9 +110,10 @@ def _read_groups(groups: Any, rows: int) -> NDArray[np.int64]:
     import pandas as pd
 
     series = _one_a_row(groups, "groups", rows)
-    if series.isna().any():
+    gaps = int(absent(series, "groups").sum())
+    if gaps:
         raise InvalidInput(
-            f"groups is missing for {int(series.isna().sum())} of {rows} rows; name one for each, of its own where a "
+            f"groups is missing for {gaps} of {rows} rows; name one for each, of its own where a "
             "row belongs to no other."
         )
     try:

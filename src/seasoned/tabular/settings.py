@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.models.base import Model
 
-__all__ = ["SearchSettings"]
+__all__ = ["SearchSettings", "check_number"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class SearchSettings:
     def __post_init__(self) -> None:
         if isinstance(self.models, str):
             raise InvalidInput(f"models is {self.models!r}; pass a list of names, such as [{self.models!r}].")
-        _check("folds", self.folds, Integral, "a whole number, or None for the default")
-        _check("ensemble", self.ensemble, Integral, "a whole number", needed=True)
-        _check("predict_limit", self.predict_limit, Real, "a number of milliseconds, or None for no limit")
+        check_number("folds", self.folds, Integral, "a whole number, or None for the default")
+        check_number("ensemble", self.ensemble, Integral, "a whole number", needed=True)
+        check_number("predict_limit", self.predict_limit, Real, "a number of milliseconds, or None for no limit")
         if self.folds is not None and self.folds < 2:
             raise InvalidInput(f"folds is {self.folds}; cross-validation needs at least 2.")
         if not (self.calibrate is None or isinstance(self.calibrate, bool)):
@@ -64,7 +64,7 @@ class SearchSettings:
             raise InvalidInput(f"ensemble is {self.ensemble}; at least 1 model must predict.")
 
 
-def _check(name: str, value: Any, kind: type, what: str, *, needed: bool = False) -> None:
+def check_number(name: str, value: Any, kind: type, what: str, *, needed: bool = False) -> None:
     """Refuse what is no number, before it is compared with one."""
     if (needed or value is not None) and (isinstance(value, bool) or not isinstance(value, kind)):
         raise InvalidInput(f"{name} is {value!r}; it is {what}.")

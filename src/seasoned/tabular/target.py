@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.cells import absent
 from seasoned.tabular.tables import to_series
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Target", "Task", "encode", "infer_task", "read_target"]
+__all__ = ["Target", "Task", "encode", "infer_task", "read_numbers", "read_target"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -59,7 +60,8 @@ def infer_task(y: Any) -> Literal["classification", "regression"]:
     """
     import pandas as pd
 
-    series = to_series(y).dropna()
+    series = to_series(y)
+    series = series[~absent(series, "the target")]
     if series.dtype == object:
         series = series.infer_objects()
     if not pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series):
@@ -89,7 +91,7 @@ def read_target(
     if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
         warnings.warn(_COLUMN, DataConversionWarning, stacklevel=4)
     series = to_series(y)
-    kept = series.notna().to_numpy(dtype=np.bool_, copy=True)
+    kept = ~absent(series, "the target").to_numpy(dtype=np.bool_)
     if not len(series):
         raise InvalidInput(
             "the target has 0 rows (0 sample(s)); a minimum of 2 is required, so pass a table with rows."
@@ -112,20 +114,40 @@ def _numbers(series: pd.Series[Any], kept: NDArray[np.bool_]) -> Target:
     if series.dtype.kind in "mM":
         what = "dates" if series.dtype.kind == "M" else "durations"
         raise InvalidInput(f"the target holds {what}; pass a number instead, such as days since the first of January.")
-    try:
-        values = series.to_numpy(dtype=np.float64)
-    except (ArithmeticError, TypeError, ValueError):
-        example = next((value for value in series if not isinstance(value, int | float)), series.iloc[0])
-        raise InvalidInput(
-            f"the target holds {_short(example)}, which is no number, as regression needs; use classification, or "
-            "clean it."
-        ) from None
+    values = _as_floats(series)
     if not np.isfinite(values).all():
         raise InvalidInput("the target holds an infinity, which cannot be learned; leave such rows out.")
     if len(values) < 2:
         raise InvalidInput(f"the target has {len(values)} row (1 sample); a minimum of 2 is required: add rows.")
     _check_range(values)
     return Target("regression", values, np.array([]), kept)
+
+
+def _as_floats(series: pd.Series[Any]) -> NDArray[np.float64]:
+    try:
+        return series.to_numpy(dtype=np.float64)
+    except (ArithmeticError, TypeError, ValueError):
+        example = next((value for value in series if not isinstance(value, int | float)), series.iloc[0])
+        raise InvalidInput(
+            f"the target holds {_short(example)}, which is no number, as regression needs; use classification, or "
+            "clean it."
+        ) from None
+
+
+def read_numbers(y: Any) -> NDArray[np.float64]:
+    """The numbers of a regression that predictions are compared with.
+
+    Raises:
+        InvalidInput: If one is missing, infinite, or no number.
+    """
+    series = to_series(y)
+    gaps = int(absent(series, "y").sum())
+    if gaps:
+        raise InvalidInput(f"y is missing in {gaps} of {len(series)} rows; score the other rows.")
+    values = _as_floats(series)
+    if not np.isfinite(values).all():
+        raise InvalidInput("y holds an infinity, from which everything is infinitely far; score the other rows.")
+    return values
 
 
 def _check_range(values: NDArray[np.float64]) -> None:
