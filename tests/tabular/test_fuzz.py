@@ -219,6 +219,7 @@ def is_a_sentence(error):
 def here(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("fuzz")
     monkeypatch.setenv("SEASONED_CACHE", str(folder))
+    monkeypatch.setenv("SEASONED_CPUS", "1")  # threads of models would only wait for each other on such tables
     stay_in_process(monkeypatch)
     logging.getLogger("seasoned.tabular").setLevel(logging.ERROR)
     yield folder

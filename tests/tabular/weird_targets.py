@@ -21,6 +21,9 @@ weird(3, "one row", refused="only one class")(lambda: (plain(3)[0].iloc[:1], ["y
 weird(3, "one row with a number", task="regression", refused="has 1 row")(lambda: (plain(3)[0].iloc[:1], [1.5]))
 weird(4, "two rows")(lambda: (plain(2)[0], ["yes", "no"]))
 weird(4, "two rows with numbers", task="regression")(lambda: (plain(2)[0], [1.5, 2.5]))
+weird(4, "two rows, of which a booster draws some", task="regression", options={"models": ["lightgbm"]})(
+    lambda: (plain(2)[0], [1.5, 2.5])
+)
 weird(5, "one column")(lambda: (plain()[0][["a"]], plain()[1]))
 weird(6, "one row per class")(lambda: (plain(6)[0], list("pqrstu")))
 weird(7, "a class with one member")(lambda: (plain()[0], [*plain()[1][:-1], "maybe"]))

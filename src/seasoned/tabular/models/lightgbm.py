@@ -70,7 +70,10 @@ class Booster:
         stop: list[Any] = [lightgbm.early_stopping(self.patience, verbose=False)] if watched else []
         if watched and seconds is not None:
             stop.append(_stop_after(seconds))
-        self.booster = lightgbm.train(self.parameters, data, self.rounds, valid_sets=watched, callbacks=stop)
+        parameters = self.parameters
+        if parameters.get("bagging_fraction", 1.0) * len(X) < 1:  # of one row it would take none, and fail
+            parameters = {**parameters, "bagging_fraction": 1.0}
+        self.booster = lightgbm.train(parameters, data, self.rounds, valid_sets=watched, callbacks=stop)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Raw output: numbers (n,), probability of the second class (n,), or of all classes (n, classes)."""
