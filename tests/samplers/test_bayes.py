@@ -129,7 +129,34 @@ def test_a_population_is_tried_early():
     ]
 
 
-@pytest.mark.parametrize("given", [{"acquisition": "magic"}, {"initial": 0}, {"explore": 0}])
+@pytest.mark.parametrize("acquisition", ["log_ei", "ei", "pi"])
+def test_gain_per_second_looks_where_trials_are_cheap(acquisition):
+    """Many equal valleys; from the first to the last a trial takes up to a hundred times as long."""
+    spent = {
+        per_second: sum(
+            _seconds_spent(Bayes(acquisition=acquisition, explore=1, per_second=per_second), seed) for seed in range(5)
+        )
+        for per_second in (False, True)
+    }
+    assert spent[True] < 0.6 * spent[False]
+
+
+def _seconds_spent(sampler, seed, trials=20):
+    state, total = sampler.init(StudySpec(Space(x=Float(0, 1)), seed=seed)), 0.0
+    for number in range(trials):
+        (given,), state = sampler.ask(state, [number])
+        x = given.config["x"]
+        seconds = 100.0**x
+        end = Finished(number, TrialState.COMPLETE, (float(np.sin(60.0 * x)),), seconds)
+        state = sampler.tell(state, [Asked(number, given.config, given.tag), end])
+        total += seconds * (number >= 6)  # before, a design, and too little to tell by
+    return total
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"acquisition": "magic"}, {"initial": 0}, {"explore": 0}, {"acquisition": "ucb", "per_second": True}],
+)
 def test_wrong_settings_are_refused(given):
     with pytest.raises(InvalidInput):
         Bayes(**given)

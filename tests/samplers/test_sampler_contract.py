@@ -22,6 +22,7 @@ SAMPLERS = {
     "auto": Auto,
     "bayes": Bayes,
     "bayes-mixed": lambda: Bayes(acquisition="mixed"),
+    "bayes-per-second": lambda: Bayes(per_second=True),
     "random": Random,
     "sobol": Sobol,
     "tpe": TPE,

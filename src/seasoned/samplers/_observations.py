@@ -47,6 +47,7 @@ class Observations:
         values: Objectives, minimised; NaN where there are none, shape (n, k).
         constraints: Outcome constraints, kept where at most 0; NaN where there are none, shape (n, c).
         pruned: Which were pruned, shape (n,); a trial without values that was not pruned has failed.
+        seconds: What each complete one took; NaN where that is not known, shape (n,).
         tags: What the sampler noted with each.
         pending: Running trials by number.
         asked: Numbers asked so far.
@@ -57,6 +58,7 @@ class Observations:
     values: NDArray[np.float64]
     constraints: NDArray[np.float64]
     pruned: NDArray[np.bool_]
+    seconds: NDArray[np.float64]
     tags: tuple[dict[str, Any], ...] = ()
     pending: dict[int, Pending] = field(default_factory=dict)
     asked: frozenset[int] = frozenset()
@@ -70,6 +72,7 @@ class Observations:
             values=np.zeros((0, objectives)),
             constraints=np.zeros((0, 0)),
             pruned=np.zeros(0, dtype=np.bool_),
+            seconds=np.zeros(0),
         )
 
     def __len__(self) -> int:
@@ -87,6 +90,7 @@ class Observations:
             values=np.concatenate([self.values, losses[:, None]]),
             constraints=np.concatenate([self.constraints, np.full((len(unit), self.constraints.shape[1]), np.nan)]),
             pruned=np.append(self.pruned, np.zeros(len(unit), dtype=np.bool_)),
+            seconds=np.append(self.seconds, np.full(len(unit), np.nan)),
             tags=self.tags + ({},) * len(unit),
         )
 
@@ -149,6 +153,11 @@ def _row(given: Sequence[float] | None, width: int) -> NDArray[np.float64]:
     return row
 
 
+def _seconds(end: Finished) -> float:
+    """What a complete trial took; one that was stopped sooner tells nothing of a whole one."""
+    return np.nan if end.state is not TrialState.COMPLETE or end.seconds is None else end.seconds
+
+
 def _with_rows(seen: Observations, rows: Sequence[tuple[Pending, Finished]]) -> Observations:
     if not rows:
         return seen
@@ -165,5 +174,6 @@ def _with_rows(seen: Observations, rows: Sequence[tuple[Pending, Finished]]) -> 
         values=np.concatenate([seen.values, values]),
         constraints=np.concatenate([old, np.reshape(constraints, (len(rows), width))]),
         pruned=np.append(seen.pruned, [end.state is TrialState.PRUNED for _, end in rows]),
+        seconds=np.append(seen.seconds, [_seconds(end) for _, end in rows]),
         tags=seen.tags + tuple(trial.tag for trial, _ in rows),
     )

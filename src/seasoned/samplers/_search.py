@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.samplers._observations import Observations, Pending
+    from seasoned.surrogates.cost import Cost
     from seasoned.surrogates.gp import GaussianProcess
     from seasoned.surrogates.layout import Layout
     from seasoned.surrogates.regression import Regression
@@ -68,8 +69,17 @@ class Place:
         return tuple(Part(model.gp, "log_pi", 0.0) for model in self.constraints)
 
 
-def global_step(place: Place, model: Regression, acquisition: str) -> NDArray[np.float64] | None:
-    """The point of the whole cube with the largest acquisition; None if all that was looked at is refused."""
+def global_step(
+    place: Place, model: Regression, acquisition: str, cost: Cost | None = None
+) -> NDArray[np.float64] | None:
+    """The point of the whole cube with the largest acquisition; None if all that was looked at is refused.
+
+    Args:
+        place: What the step starts from.
+        model: Of the loss.
+        acquisition: What is largest; with a cost one whose logarithm there is.
+        cost: By which it is divided.
+    """
     layout = place.layout
     gp = with_pending(model.gp, place.running())
     steps = np.ones(len(layout.columns))
@@ -77,11 +87,11 @@ def global_step(place: Place, model: Regression, acquisition: str) -> NDArray[np
     box = Box(np.zeros(len(steps)), np.ones(len(steps)), place.best_points(_CENTERS), np.clip(steps, 0.05, 5.0))
     if acquisition == "thompson":
         return _thompson(place, gp, box)
-    parts = place.kept()
+    parts: tuple[Part | Cost, ...] = (*place.kept(), *([] if cost is None else [cost]))
     if parts and acquisition in {"ei", "pi"}:
         acquisition = f"log_{acquisition}"  # whose sum with the others is the product's logarithm
     feasible = place.seen.feasible[model.rows]
-    if feasible.any() or not parts:
+    if feasible.any() or not place.constraints:
         best = float(model.gp.sample.targets[feasible].min(initial=np.inf)) if feasible.any() else 0.0
         parts = (Part(gp, acquisition, _KAPPA if acquisition == "ucb" else best), *parts)
     return maximize(Total(parts), layout, box, place.rng, place.refused, _WIDE)

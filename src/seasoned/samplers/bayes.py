@@ -18,6 +18,7 @@ from seasoned.samplers._layout import layout_of
 from seasoned.samplers._observations import Observations, Pending
 from seasoned.samplers._search import LocalStep, Place, global_step, local_step
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
+from seasoned.surrogates.cost import fit_cost
 from seasoned.surrogates.maximize import sobol
 from seasoned.surrogates.regression import SIGNED, Regression, frame_of, refit_point, regress, updated, warp_point
 from seasoned.surrogates.threads import one_thread
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from seasoned.surrogates.cost import Cost
     from seasoned.surrogates.layout import Layout
     from seasoned.trials import Event, StudySpec
 
 __all__ = ["Bayes"]
 
 _NAMES: Final = ("log_ei", "ei", "pi", "ucb", "thompson", "mixed")
+_GAINS: Final = ("log_ei", "ei", "pi")  # acquisitions that a number of seconds can divide
 _MIX: Final = {"log_ei": 0.6, "ucb": 0.2, "pi": 0.1, "thompson": 0.1}
 _AHEAD: Final = 4  # numbers before one's own that other drivers may be asking for in the same state
 _CONFIRMED: Final = 3  # points of a warm start that are tried again before the values of the others are believed
@@ -74,9 +77,11 @@ class Bayes(Sampler[BayesState]):
             which draws one of them for each trial.
         initial: Trials before the first model; two more than half the parameters, at least four, if left out.
         explore: Of so many steps one is over the whole space, the others in the trust region; 1 for no trust region.
+        per_second: Whether steps over the whole space divide the expected improvement by the seconds that a trial is
+            predicted to take there (`surrogates/cost.py`); what is suggested then depends on time.
 
     Raises:
-        InvalidInput: If the acquisition is unknown, or a number is below 1.
+        InvalidInput: If the acquisition is unknown or does not go with `per_second`, or a number is below 1.
 
     Example:
         >>> from seasoned import Float, Space, minimize
@@ -89,10 +94,15 @@ class Bayes(Sampler[BayesState]):
     acquisition: str = "log_ei"
     initial: int | None = None
     explore: int = 3
+    per_second: bool = False
 
     def __post_init__(self) -> None:
         if self.acquisition not in _NAMES:
             raise InvalidInput(f"the acquisition {self.acquisition!r} is unknown; give one of {list(_NAMES)}.")
+        if self.per_second and self.acquisition not in _GAINS:
+            raise InvalidInput(
+                f"per_second divides a gain by seconds, and {self.acquisition!r} is none; give one of {list(_GAINS)}."
+            )
         for name, value in (("initial", self.initial), ("explore", self.explore)):
             if value is not None and value < 1:
                 raise InvalidInput(f"{name} is {value}; give a whole number of at least 1.")
@@ -164,7 +174,8 @@ class Bayes(Sampler[BayesState]):
             acquisition = str(here.rng.choice(list(_MIX), p=list(_MIX.values())))
         if local and not constrained:
             state = _with_models(state, here.losses, afresh=False)
-        return global_step(here, state.models[0], acquisition), {"step": "global"}, state
+        cost = _cost(state) if self.per_second else None
+        return global_step(here, state.models[0], acquisition, cost), {"step": "global"}, state
 
     def _since(self, state: BayesState, number: int) -> int | None:
         """First result that counts for a local step, or None for none; the last trials polish the best of all."""
@@ -249,6 +260,11 @@ def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool
             model = regress(features[:at], column[:at], frame, warp=warp)
         models.append(updated(model, features, column))
     return replace(state, models=tuple(models))
+
+
+def _cost(state: BayesState) -> Cost | None:
+    """What trials cost, as far as those that finished tell."""
+    return fit_cost(state.layout.features(state.seen.unit, state.seen.active), state.seen.seconds)
 
 
 def _warp_of(model: Regression | None, at: int, *, afresh: bool) -> str | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from seasoned.surrogates.cost import Cost
     from seasoned.surrogates.gp import GaussianProcess
 
 __all__ = ["ACQUISITIONS", "Part", "Total"]
@@ -74,10 +75,10 @@ class Total:
     Bayesian optimization with inequality constraints, eq. 5.
 
     Attributes:
-        parts: What is summed; at least one.
+        parts: What is summed; at least one acquisition.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[Part | Cost, ...]
 
     def value(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """The score, shape (m,)."""
@@ -86,4 +87,6 @@ class Total:
     def gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The score and its derivatives by the numeric features, shapes (m,) and (m, numeric)."""
         found = [part.gradient(features) for part in self.parts]
-        return np.sum([value for value, _ in found], axis=0), np.sum([slopes for _, slopes in found], axis=0)
+        width = min(slopes.shape[1] for _, slopes in found)
+        slopes = np.sum([slopes[:, :width] for _, slopes in found], axis=0)
+        return np.sum([value for value, _ in found], axis=0), slopes
