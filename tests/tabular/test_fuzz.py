@@ -102,7 +102,7 @@ def tables(draw):
     size = rows + (trouble == "length")
     kind = draw(st.sampled_from(["pandas"] * 4 + list(CONTAINERS)))
     X = _container(frame, kind)
-    later = _later(frame, draw(st.sampled_from(LATER))) if isinstance(X, pd.DataFrame) else X
+    later = _later(X, draw(st.sampled_from(LATER))) if isinstance(X, pd.DataFrame) else X
     return Case(X, y, task, draw(_roles(trouble, size)), draw(SEARCHES), later, rows)
 
 

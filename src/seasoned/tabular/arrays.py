@@ -78,7 +78,7 @@ def from_array(array: Any) -> pd.DataFrame:
         raise InvalidInput("Complex data not supported; pass the real and imaginary parts as two columns.")
     columns = [f"x{index}" for index in range(array.shape[1])]
     text = array.dtype.kind in "SU"  # as objects: pandas would ask pyarrow, which refuses what is no UTF-8
-    return pd.DataFrame(array.astype(object) if text else array, columns=columns)
+    return pd.DataFrame(array.astype(object) if text else array, columns=columns, copy=False)
 
 
 def from_dicts(table: Any) -> pd.DataFrame:

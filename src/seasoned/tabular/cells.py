@@ -91,15 +91,16 @@ def _dates(series: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def to_number(series: pd.Series[Any]) -> pd.Series[Any]:
-    """The values as float64; what is missing or infinite as NaN."""
+    """The values as float64, not copied where they are that; what is missing or infinite as NaN."""
     import pandas as pd
 
     if series.dtype == object:
         values = np.array([_as_float(value) for value in series], dtype=np.float64)
     else:
-        values = series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
-    values[~np.isfinite(values)] = np.nan
-    return pd.Series(values, index=series.index, name=series.name)
+        values = np.ascontiguousarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+    if np.isinf(values).any():
+        values = np.where(np.isinf(values), np.nan, values)
+    return pd.Series(values, index=series.index, name=series.name, copy=False)
 
 
 def _as_float(value: Any) -> float:

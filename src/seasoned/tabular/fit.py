@@ -15,6 +15,7 @@ from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.knowledge.places import Places, places
 from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.columns.stored import store
 from seasoned.tabular.concluding import conclude
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.features.given import save_texts
@@ -145,8 +146,8 @@ def _write(
     texts: bool,
 ) -> None:
     """The arrays that trials read."""
-    matrices: dict[str, Any] = {diet: plan.encode(canonical, diet) for diet in _DIETS}
-    write_arrays(run.path, target.values, folds, matrices, roles.weights)
+    store(plan, canonical, run.path, _DIETS)
+    write_arrays(run.path, target.values, folds, {}, roles.weights)
     if texts:
         save_texts(run.path, plan, canonical)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.columns.stored import in_parts
 from seasoned.tabular.features.featured import Featured, predict_matrices
 from seasoned.tabular.features.given import given_of
 from seasoned.tabular.finish import Finish
@@ -19,6 +20,7 @@ from seasoned.tabular.tables import to_frame
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import ColumnPlan, Diet
@@ -104,8 +106,12 @@ class Fitted:
         Raises:
             InvalidInput: If X is no table or lacks a column.
         """
+        parts = [self._predict(part) for part in in_parts(to_frame(X), self.plan.dense.width)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """The same of rows that are few enough to be in memory in all forms that models eat."""
         diets: dict[str, Diet] = {member.name: member.model.diet for member in self.members}
-        frame = to_frame(X)
         wanted: set[Diet] = set(diets.values())
         made = [member.estimator.made for member in self.members if isinstance(member.estimator, Featured)]
         matrices = self.plan.matrices(frame, wanted | {"codes"} if made else wanted)
@@ -129,8 +135,15 @@ class Fitted:
             InvalidInput: If X is no table or lacks a column, or too few rows were validated for the coverage.
         """
         conformal, frame = self._known_conformal(), to_frame(X)
-        codes = None if conformal.scale is None else self.plan.matrices(frame, {"codes"})["codes"]
-        return conformal.intervals(self.predict(frame), codes, coverage)
+        found = [
+            conformal.intervals(
+                self._predict(part),
+                None if conformal.scale is None else self.plan.matrices(part, {"codes"})["codes"],
+                coverage,
+            )
+            for part in in_parts(frame, self.plan.dense.width)
+        ]
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
     def sets(self, X: Any, coverage: float) -> NDArray[np.bool_]:
         """Which classes each row may be of, shape (n, classes).

@@ -6,7 +6,9 @@ decimals are never identifiers, nor are free texts, dates, years, or anything on
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -96,19 +98,29 @@ def duplicates(marks: Mapping[str, Hashable], read: Callable[[str], pd.Series[An
 
     Args:
         marks: The `fingerprint` of each column, in the order of the table.
-        read: From a name to the column in canonical form; called only where fingerprints are the same.
+        read: From a name to the column in canonical form; called only where fingerprints are the same, and then once
+            for each, for in a wide table of rare events they are the same in very many columns.
     """
-    seen: dict[Hashable, list[str]] = {}
+    alike = Counter(marks.values())
+    first: dict[Hashable, str] = {}
     found: dict[str, str] = {}
     for name, mark in marks.items():
-        twins = seen.setdefault(mark, [])
-        values = read(name) if twins else None
-        twin = None if values is None else next((other for other in twins if read(other).equals(values)), None)
-        if twin is None:
-            twins.append(name)
-        else:
-            found[name] = twin
+        if alike[mark] > 1:
+            twin = first.setdefault((mark, _digest(read(name))), name)
+            if twin != name:
+                found[name] = twin
     return found
+
+
+def _digest(values: pd.Series[Any]) -> bytes:
+    """16 bytes that two columns in canonical form have in common only if all their cells are the same."""
+    import pandas as pd
+
+    if values.dtype.kind == "f":  # two zeros and very many NaN are the same cell
+        cells = np.where(np.isnan(values), np.nan, values.to_numpy() + 0.0)
+    else:
+        cells = pd.util.hash_pandas_object(values, index=False).to_numpy()
+    return hashlib.blake2b(np.ascontiguousarray(cells).tobytes(), digest_size=16).digest()
 
 
 def fingerprint(values: pd.Series[Any]) -> Hashable:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.columns.stored import store
 from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import split_features
 from seasoned.tabular.models.base import Job
@@ -73,7 +74,8 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
     with tempfile.TemporaryDirectory(prefix="seasoned-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "trials").mkdir()
-        write_arrays(folder, target.values, [], {diet: plan.encode(canonical, diet) for diet in _DIETS}, roles.weights)
+        store(plan, canonical, folder, _DIETS)
+        write_arrays(folder, target.values, [], {}, roles.weights)
         if any(split_features(member.config)[1] is not None for member in fitted.members):  # tried, if none was made
             save_texts(folder, plan, canonical)
         objective = CrossValidation(folder, job, fitted.metric, own=tuple(own.values()))

@@ -9,6 +9,7 @@ predict time is read exactly as the table at fit time, whatever its dtypes are n
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -126,13 +127,13 @@ class Schema:
 
 def _infer(name: str, plain: pd.Series[Any], categorical: bool) -> Column:
     """The kind of a column in canonical form; one that is declared as categories is not read as numbers or dates."""
-    levels = plain.nunique(dropna=True)
+    levels = _levels(plain)
     if levels == 0:
         return Column(name, "constant", reason="All of its cells are empty.")
     if levels == 1 and not plain.isna().any():
         return Column(name, "constant", reason="It has the same value in every row.")
     if plain.dtype.kind == "f":
-        return Column(name, "boolean" if plain.dropna().isin((0.0, 1.0)).all() else "numeric")
+        return Column(name, "boolean" if plain.isin((0.0, 1.0, math.nan)).all() else "numeric")
     if plain.dtype.kind == "M":
         return Column(name, "date")
     if levels == 2 and (words := boolean_style(plain)) is not None:
@@ -143,6 +144,14 @@ def _infer(name: str, plain: pd.Series[Any], categorical: bool) -> Column:
         if (style := date_style(plain)) is not None:
             return Column(name, "date", style)
     return Column(name, "category" if levels <= FEW else "text")
+
+
+def _levels(plain: pd.Series[Any]) -> int:
+    """Number of values, missing ones aside; of numbers 2 stands for more, which is ten times as quick to know."""
+    if plain.dtype.kind != "f":
+        return plain.nunique(dropna=True)
+    low, high = plain.min(), plain.max()
+    return 0 if math.isnan(low) else 1 if low == high else 2
 
 
 def _written_numbers(name: str, values: pd.Series[Any], style: str) -> Column:

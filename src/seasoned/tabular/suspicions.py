@@ -74,7 +74,10 @@ def _is_target(column: pd.Series[Any], target: Target) -> bool:
     if target.task == "regression":
         return column.dtype.kind == "f" and np.array_equal(column.to_numpy(), target.values)
     head = pd.factorize(column.head(_ROWS))[0]
-    if len(np.unique(np.column_stack([head, target.values[:_ROWS]]), axis=0)) != len(np.unique(head)):
+    distinct = len(np.unique(head))
+    if distinct > len(target.classes) or distinct != len(
+        np.unique(np.column_stack([head, target.values[:_ROWS]]), axis=0)
+    ):
         return False  # settles most columns
     codes, levels = pd.factorize(column)
     if len(levels) != len(target.classes) or (codes < 0).any():

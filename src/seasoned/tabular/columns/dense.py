@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 __all__ = ["Dense"]
 
 _SMOOTH_LIMIT = 3.0  # no scaled value leaves (-3, 3)
+_CELLS = 2**20  # that are worked on at once
 _FAR = 1e150  # its square is a number still
 
 
@@ -44,8 +47,35 @@ class Dense:
         summary = np.array([_centre_and_scale(column) for column in codes.T]).reshape(-1, 2)
         return cls(levels, summary[:, 0], summary[:, 1], gaps)
 
+    @classmethod
+    def joined(cls, parts: Iterable[Dense]) -> Dense:
+        """Of columns that stand side by side."""
+        rows = [(part.levels, part.centre, part.scale, part.gaps) for part in parts]
+        return cls(*map(np.concatenate, zip(*rows, strict=True)))
+
+    @property
+    def width(self) -> int:
+        """Columns of the widest matrix that there is of a table."""
+        quantities = self.levels == 0
+        return max(
+            len(self.levels),
+            int((quantities & (self.scale > 0)).sum() + (quantities & self.gaps).sum() + self.levels.sum()),
+        )
+
     def transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shape (n, p) to (n, quantities + indicators + levels)."""
+        step = max(_CELLS // max(codes.shape[1], 1), 1)
+        if len(codes) <= step:
+            return self._transform(codes)
+        first = self._transform(codes[:step])
+        found = np.empty((len(codes), first.shape[1]))
+        found[:step] = first
+        for start in range(step, len(codes), step):
+            found[start : start + step] = self._transform(codes[start : start + step])
+        return found
+
+    def _transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same of rows that are few enough to be in memory several times."""
         quantities = np.flatnonzero((self.levels == 0) & (self.scale > 0))
         with np.errstate(over="ignore"):  # beside a scale of 1e-300, infinitely far is what an ordinary number is
             scaled = (codes[:, quantities] - self.centre[quantities]) / self.scale[quantities]

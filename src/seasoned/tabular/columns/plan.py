@@ -52,8 +52,11 @@ class ColumnPlan:
             vectors: Whether text gets vectors, the one slow step, or only counts.
         """
         encoders = tuple(_fit(column, canonical[column.name], seed, vectors) for column in schema.used)
-        codes, levels = _encode(canonical, encoders)
-        return cls(schema, encoders, Dense.fit(codes, levels))
+        parts = []
+        for encoder in encoders:  # one by one, so that no second copy of the table is in memory
+            codes = encoder.codes(canonical[encoder.name])
+            parts.append(Dense.fit(codes, np.full(codes.shape[1], encoder.levels, dtype=np.int64)))
+        return cls(schema, encoders, Dense.joined(parts))
 
     @property
     def categorical(self) -> tuple[int, ...]:
@@ -95,7 +98,7 @@ class ColumnPlan:
 
     def encode(self, canonical: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:
         """As `transform`, from columns that are canonical already."""
-        codes, _ = _encode(canonical, self.encoders)
+        codes = np.hstack([encoder.codes(canonical[encoder.name]) for encoder in self.encoders])
         return codes if diet == "codes" else self.dense.transform(codes)
 
     def to_json(self) -> dict[str, Any]:
@@ -121,13 +124,6 @@ def _fit(column: Column, values: pd.Series[Any], seed: int, vectors: bool) -> En
     if column.kind == "category":
         return CategoryColumn.fit(column.name, values)
     return TextColumn.fit(column.name, values, seed=seed, vectors=vectors)
-
-
-def _encode(canonical: pd.DataFrame, encoders: tuple[Encoder, ...]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The codes, shape (n, p), and the number of levels of each of its columns."""
-    blocks = [encoder.codes(canonical[encoder.name]) for encoder in encoders]
-    levels = [encoder.levels for encoder, block in zip(encoders, blocks, strict=True) for _ in range(block.shape[1])]
-    return np.hstack(blocks), np.array(levels, dtype=np.int64)
 
 
 def _rebuild(item: dict[str, Any], text_encoder: Any) -> Encoder:

@@ -1,0 +1,61 @@
+"""Matrices on the disk, written some rows at a time, so that a long table is never in memory in all its forms."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from seasoned.tabular.columns.plan import ColumnPlan, Diet
+
+__all__ = ["in_parts", "store"]
+
+_CELLS: Final = (
+    2**22
+)  # of a part, 32 MB: enough that a part's overhead is nothing, little beside any table that is long
+
+
+def in_parts(frame: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
+    """A frame, some rows after the others, at least one part; each is numbered from 0.
+
+    Args:
+        frame: Any number of rows.
+        width: Columns of what is made from them.
+    """
+    step = max(_CELLS // max(width, 1), 1)
+    if len(frame) <= step:
+        yield frame
+        return
+    for start in range(0, len(frame), step):
+        yield frame.iloc[start : start + step].reset_index(drop=True)
+
+
+def store(plan: ColumnPlan, canonical: pd.DataFrame, folder: Path, diets: Sequence[Diet]) -> None:
+    """Write `<diet>.npy` for each diet, as `np.save` would write `plan.encode(canonical, diet)`.
+
+    Args:
+        plan: The column plan.
+        canonical: The columns as `plan.schema.apply` gives them.
+        folder: Where the files go.
+        diets: Which matrices.
+    """
+    with contextlib.ExitStack() as stack:
+        files: dict[Diet, Any] = {diet: stack.enter_context((folder / f"{diet}.npy").open("wb")) for diet in diets}
+        begun = False
+        for part in in_parts(canonical, plan.dense.width):
+            codes = plan.encode(part, "codes")
+            for diet, file in files.items():
+                matrix = np.ascontiguousarray(codes if diet == "codes" else plan.dense.transform(codes))
+                if not begun:
+                    shape = (len(canonical), matrix.shape[1])
+                    head = {"descr": matrix.dtype.str, "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(file, head)
+                matrix.tofile(file)
+            begun = True
