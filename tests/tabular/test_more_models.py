@@ -27,10 +27,11 @@ TASKS = ("binary", "multiclass", "regression")
 QUICK = {
     "xgboost": {"eta": 0.3, "max_depth": 4},
     "catboost": {"learning_rate": 0.2, "depth": 4},
+    "realmlp": {"layers": 1, "width": 32, "epochs": 40, "batch": 64},
     "tuned_mlp": {"layers": 1, "width": 16, "rounds": 60},
 }
 BOOSTERS = ("xgboost", "catboost")
-NAMES = ("tree", "extra_trees", "neighbours", "mlp", *EXTRAS)
+NAMES = ("tree", "extra_trees", "neighbours", "splines", "mlp", *EXTRAS)
 
 
 def table(task, rows=300):

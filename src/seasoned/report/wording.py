@@ -16,6 +16,7 @@ _FAMILIES = MappingProxyType(
         "baseline": "Baseline",
         "linear": "Linear model",
         "adaptive_linear": "Linear model, learned penalties",
+        "splines": "Splines and products",
         "lightgbm": "LightGBM",
         "histogram": "Histogram boosting",
         "forest": "Random forest",
@@ -25,6 +26,7 @@ _FAMILIES = MappingProxyType(
         "neighbours": "Nearest neighbours",
         "tree": "Decision tree",
         "mlp": "Neural network",
+        "realmlp": "Neural network, embedded quantities",
         "tuned_mlp": "Neural network, learned penalties",
     }
 )

@@ -21,7 +21,9 @@ _CORNERS: Final = (0.3, 0.05, 0.01)  # widths of the corner in standard deviatio
 _ITERATIONS: Final = 200
 
 
-def fit_line(X: Array, y: Array, quantile: float, penalty: float, weight: Array | None = None) -> tuple[Array, float]:
+def fit_line(
+    X: Array, y: Array, quantile: float, penalty: float | Array, weight: Array | None = None
+) -> tuple[Array, float]:
     """Weights, shape (p,), and intercept of the line below which a share `quantile` of the rows lies.
 
     Minimises sum_i w_i rho(r_i / s) + penalty |b|^2 / 2 over the residuals r = y - X b - a, where s is the target's
@@ -32,7 +34,7 @@ def fit_line(X: Array, y: Array, quantile: float, penalty: float, weight: Array 
         X: Columns of similar size, shape (n, p).
         y: Shape (n,).
         quantile: Between 0 and 1.
-        penalty: Strength of the L2 penalty.
+        penalty: Strength of the L2 penalty, one for all columns or shape (p,).
         weight: How much each row counts, 1 on average.
     """
     from scipy.optimize import minimize
@@ -50,7 +52,7 @@ def fit_line(X: Array, y: Array, quantile: float, penalty: float, weight: Array 
             value = quantile * left + corner * np.logaddexp(0.0, -left / corner)
             slope = mass * (quantile - expit(-left / corner))
             gradient = np.append(-(X.T @ slope) + penalty * theta[:-1], -slope.sum())
-            total = mass @ value + 0.5 * penalty * float(theta[:-1] @ theta[:-1])
+            total = mass @ value + 0.5 * float((penalty * theta[:-1]) @ theta[:-1])
             return float(total) / len(y), gradient / len(y)
 
         found: Any = minimize(loss, theta, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS})

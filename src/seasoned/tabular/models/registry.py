@@ -20,6 +20,8 @@ from seasoned.tabular.models.lightgbm import LightGBM
 from seasoned.tabular.models.linear import Linear
 from seasoned.tabular.models.mlp import MLP
 from seasoned.tabular.models.neighbours import Neighbours
+from seasoned.tabular.models.realmlp import RealMLP
+from seasoned.tabular.models.splines import Splines
 from seasoned.tabular.models.tree import Tree
 from seasoned.tabular.models.tuned_mlp import TunedMLP
 from seasoned.tabular.models.xgboost import XGBoost
@@ -58,8 +60,8 @@ BASELINE = Baseline()
 # strongest cheap family follows at once.
 MODELS = register(
     [
-        Linear(), LightGBM(), Tree(), ExtraTrees(), Histogram(), Forest(), Neighbours(), AdaptiveLinear(), MLP(),
-        TunedMLP(), XGBoost(), CatBoost(),
+        Linear(), LightGBM(), Splines(), Tree(), ExtraTrees(), Histogram(), Forest(), Neighbours(), AdaptiveLinear(),
+        MLP(), RealMLP(), TunedMLP(), XGBoost(), CatBoost(),
     ]
 )  # fmt: skip
 
@@ -75,11 +77,12 @@ EXTRAS: Final[Mapping[str, Extra]] = MappingProxyType(
     {
         "xgboost": Extra("xgboost", "boosters"),
         "catboost": Extra("catboost", "boosters"),
+        "realmlp": Extra("jax", "grad"),
         "tuned_mlp": Extra("jax", "grad"),
     }
 )
 """Families that are there only with an extra."""
-NAMED_ONLY: Final = frozenset({"adaptive_linear", "tuned_mlp"})
+NAMED_ONLY: Final = frozenset({"adaptive_linear", "realmlp", "splines", "tuned_mlp"})
 """Families that take part only when named: what they add to the default ensemble is not measured yet."""
 
 

@@ -1,0 +1,233 @@
+"""An additive model with products: hinges and pairs of columns, one penalty, chosen on held-out rows."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.models.adaptive_linear import dealt
+from seasoned.tabular.models.penalty_softmax import probabilities
+from seasoned.tabular.models.quantile_line import fit_line
+from seasoned.tabular.models.ridge_path import Rotated, classes_path, numbers_path
+from seasoned.tabular.models.spline_basis import Basis, best_pairs
+from seasoned.tabular.models.threads import one_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Single = NDArray[np.float32]
+
+__all__ = ["Additive"]
+
+_GRID: Final = tuple((10.0 ** np.arange(4.0, -2.1, -0.75)).tolist())
+_MOST_COLUMNS: Final = 500  # of the splines, if the inputs are not more
+_MOST_CELLS: Final = 60_000_000  # rows times columns of a fit; of more rows a part
+_TUNED_ROWS, _TUNED_CELLS = 6_000, 6_000_000  # that the penalty is chosen on; cells: of rows, columns and classes
+_LEAST_ROWS: Final = 1_000  # to choose the penalty on, however many columns
+_FOLDS: Final = 3
+_SHARE: Final = 0.6  # of the time, for choosing
+_COARSE, _FINE = 10, 50  # steps for one penalty while choosing, and in the end
+
+
+class _Choice(NamedTuple):
+    """Penalties of the additive model and of the one with products; None if these do no good."""
+
+    plain: float
+    paired: float | None
+
+
+@dataclass(slots=True)
+class Additive:
+    """An additive model with products behind scikit-learn's `predict` and `predict_proba`.
+
+    g(x) = a + sum_j f_j(x_j) + sum_(u, v) c_uv u v, where f_j is a line with hinges (`Basis`), and the products uv are
+    those that the residuals of the additive part ask for. All weights have one L2 penalty, hinges and products
+    relative to `bend` and `bond`. The penalty, and whether there are products at all, is chosen by the loss of
+    held-out rows, the products chosen anew in each fold; the models at all penalties cost one decomposition.
+
+    Attributes:
+        config: The hyperparameters `knots`, `pairs`, `bend` and `bond`.
+        n_classes: Number of classes; 0 for regression.
+        seed: Of the folds, and of rows left out.
+        quantile: Which quantile to learn; None for the mean.
+        basis: The columns, once fitted.
+        weights: Shape (columns + 1, outputs), the intercepts last, once fitted.
+        classes: Codes of the classes seen, once fitted.
+        target: Smallest and largest target of a regression.
+    """
+
+    config: dict[str, Any]
+    n_classes: int
+    seed: int = 0
+    quantile: float | None = None
+    basis: Basis | None = None
+    weights: Array | None = None
+    classes: NDArray[np.int64] | None = None
+    target: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def classes_(self) -> NDArray[np.int64]:
+        """Codes of the classes seen."""
+        assert self.classes is not None, "fitted or loaded first"
+        return self.classes
+
+    def fit(self, X: Array, y: NDArray[Any], weight: Array | None = None, seconds: float | None = None) -> None:
+        """Choose the penalty on folds of the rows, then fit the rows with it."""
+        deadline = None if seconds is None else time.monotonic() + _SHARE * seconds
+        rng = np.random.default_rng(self.seed)
+        X, y = np.asarray(X, dtype=np.float64), np.asarray(y)
+        mass = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
+        most = _MOST_CELLS // (max(_MOST_COLUMNS, X.shape[1]) + self.config["pairs"])
+        if len(X) > most:
+            rows = np.sort(rng.choice(len(X), most, replace=False))
+            X, y, mass = X[rows], y[rows], mass[rows]
+        if self.n_classes:
+            self.classes, y = np.unique(y, return_inverse=True)
+        else:
+            self.target = float(y.min()), float(y.max())
+        with one_thread("blas"):
+            self._fit_with(self._chosen(X, y, mass, rng, deadline), X, y, mass)
+
+    def predict(self, X: Array) -> Array:
+        """Numbers, shape (n,), never outside the range of those seen."""
+        return np.clip(self._outputs(X)[:, 0], *self.target)
+
+    def predict_proba(self, X: Array) -> Array:
+        """Probabilities of the classes seen, shape (n, classes)."""
+        if len(self.classes_) == 1:
+            return np.ones((len(X), 1))
+        found = probabilities(self._outputs(X))
+        return np.column_stack([1.0 - found, found]) if len(self.classes_) == 2 else found
+
+    def _outputs(self, X: Array) -> Array:
+        assert self.basis is not None, "fitted or loaded first"
+        assert self.weights is not None
+        if X.shape[1] != self.basis.width:
+            raise InvalidInput(f"X has {X.shape[1]} columns, and the model was fitted on {self.basis.width}.")
+        with one_thread("blas"):
+            outputs: Array = self.basis.expand(X, np.float64) @ self.weights[:-1] + self.weights[-1]
+        return outputs
+
+    def _fit_with(self, choice: _Choice, X: Array, y: NDArray[Any], mass: Array) -> None:
+        stage = _Stage(self, X, y, mass)
+        (weights,) = stage.path((choice.plain,), _FINE)
+        if choice.paired is not None:
+            stage.add_pairs(weights)
+            (weights,) = stage.path((choice.paired,), _FINE)
+        self.basis, self.weights = stage.basis, weights
+        if self.quantile is not None:
+            self.weights = stage.line(choice.plain if choice.paired is None else choice.paired, self.quantile)
+
+    def _chosen(
+        self, X: Array, y: NDArray[Any], mass: Array, rng: np.random.Generator, deadline: float | None
+    ) -> _Choice:
+        rows = np.arange(len(y))
+        columns = min(_MOST_COLUMNS, X.shape[1] * (1 + self.config["knots"])) + self.config["pairs"]
+        most = max(_LEAST_ROWS, min(_TUNED_ROWS, _TUNED_CELLS // (columns * max(1, self.n_classes - 1))))
+        if len(y) > most:
+            rows = np.sort(rng.choice(len(y), most, replace=False))
+        plain, paired = np.zeros(len(_GRID)), np.zeros(len(_GRID))
+        folds = [(rows[train], rows[held]) for train, held in dealt(y[rows], rng)[:_FOLDS]]
+        if len(folds) < 2 or (self.n_classes and len(self.classes_) == 1):
+            return _Choice(1.0, None)
+        for train, held in folds:
+            stage = _Stage(self, X[train], y[train], mass[train])
+            held_out = _HeldOut(self, X[held], y[held], mass[held])
+            trace = held_out.trace(stage, deadline)
+            plain += trace.losses
+            if self.config["pairs"]:
+                stage.add_pairs(trace.best)
+                paired += held_out.trace(stage, deadline).losses
+            if deadline is not None and time.monotonic() > deadline:
+                break
+        better = self.config["pairs"] and paired.min() < plain.min()
+        return _Choice(_GRID[int(plain.argmin())], _GRID[int(paired.argmin())] if better else None)
+
+
+class _Stage:
+    """Rows with the columns of a basis, and the fits to them."""
+
+    def __init__(self, model: Additive, X: Array, y: NDArray[Any], mass: Array) -> None:
+        self._model, self._X, self._mass = model, X, mass
+        self.basis = Basis.of(X, model.config["knots"], _MOST_COLUMNS)
+        if not model.n_classes:
+            self._Y = np.asarray(y, dtype=np.float64)[:, None]
+        else:
+            flags = np.eye(len(model.classes_))[y]
+            self._Y = flags[:, 1:] if flags.shape[1] == 2 else flags
+        self._decompose()
+
+    def path(self, penalties: Sequence[float], steps: int) -> Iterator[Array]:
+        """Weights at each penalty, from the largest down."""
+        if self._model.n_classes:
+            return classes_path(self._data, self._Y, penalties, steps)
+        return numbers_path(self._data, self._Y[:, 0], penalties)
+
+    def add_pairs(self, weights: Array) -> None:
+        """The products that are missing from the model with these weights."""
+        outputs = self._A @ weights[:-1].astype(np.float32) + weights[-1].astype(np.float32)
+        left = self._Y - (probabilities(outputs) if self._model.n_classes else outputs)
+        left = (left * self._mass[:, None]).astype(np.float32)
+        self.basis = self.basis.with_pairs(best_pairs(self.basis, self._A, left, self._model.config["pairs"]))
+        self._decompose()
+
+    def line(self, penalty: float, quantile: float) -> Array:
+        """Weights of the quantile's model, on columns turned so that the penalty is round."""
+        data, y = self._data, self._Y[:, 0]
+        size = np.sqrt(data.power + penalty)
+        slopes, level = fit_line(data.Z / size, y, quantile, penalty / size**2, self._mass)
+        return data.weights((slopes / size)[:, None], np.array([level]))
+
+    def _decompose(self) -> None:
+        config, basis = self._model.config, self.basis
+        parts = (basis.width, 1.0), (len(basis.column), config["bend"]), (len(basis.pairs), config["bond"])
+        scale = np.concatenate([np.full(count, factor) for count, factor in parts])
+        self._A: Single = basis.expand(self._X)
+        self._data = Rotated.of(self._A, scale, self._mass)
+
+
+@dataclass(slots=True)
+class _Trace:
+    """Held-out losses at the penalties of the grid, and the weights of the best."""
+
+    losses: Array = field(default_factory=lambda: np.full(len(_GRID), np.inf))
+    best: Array = field(default_factory=lambda: np.zeros((1, 1)))
+
+
+class _HeldOut(NamedTuple):
+    """Held-out rows and their loss."""
+
+    model: Additive
+    X: Array
+    y: NDArray[Any]
+    mass: Array
+
+    def trace(self, stage: _Stage, deadline: float | None) -> _Trace:
+        """Down the grid, until the loss has risen twice; what was not tried counts as the last."""
+        found, A = _Trace(), stage.basis.expand(self.X)
+        least = worse = 0
+        for place, weights in enumerate(stage.path(_GRID, _COARSE)):
+            loss = self._loss(A @ weights[:-1].astype(np.float32) + weights[-1].astype(np.float32))
+            found.losses[place:] = loss
+            if not place or loss < found.losses[least]:
+                least, worse, found.best = place, 0, weights
+            else:
+                worse += 1
+            if worse == 2 or (deadline is not None and time.monotonic() > deadline):
+                break
+        return found
+
+    def _loss(self, outputs: Single) -> float:
+        model, y = self.model, self.y
+        if not model.n_classes:
+            return float(self.mass @ (np.clip(outputs[:, 0], *model.target) - y) ** 2)
+        P = probabilities(outputs.astype(np.float64))
+        P = np.column_stack([1.0 - P, P]) if P.shape[1] == 1 else P
+        return float(-self.mass @ np.log(np.maximum(P[np.arange(len(y)), y], 1e-7)))

@@ -1,0 +1,124 @@
+"""The columns of an additive model: the inputs, hinges at their quantiles, and products of two of all these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+__all__ = ["Basis", "best_pairs"]
+
+_CANDIDATES: Final = 80  # inputs and hinges of which products are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """x, then max(0, x_j - t) for each hinge (j, t), then the products of two of these.
+
+    A piecewise linear spline is a line plus a change of slope at each knot, so a penalty on the hinges' weights is one
+    on how much the slope changes (Eilers and Marx 1996; Friedman 1991 for products of hinges).
+
+    Attributes:
+        width: Number of inputs p.
+        column: Input of each hinge, shape (h,).
+        knot: Its knot, shape (h,).
+        pairs: The two factors of each product, as places among the p + h columns before, shape (m, 2).
+    """
+
+    width: int
+    column: NDArray[np.int64]
+    knot: Array
+    pairs: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, X: Array, knots: int, most: int) -> Self:
+        """Hinges at quantiles of each input with three or more values.
+
+        Args:
+            X: Inputs, shape (n, p).
+            knots: Hinges for an input; fewer for one of few values.
+            most: Columns that the basis may have; where there are more inputs, knots are fewer.
+        """
+        values = [np.unique(column) for column in X.T]
+        quantities = sum(len(found) > 2 for found in values)
+        each = min(knots, max(0, most - X.shape[1]) // max(1, quantities))
+        found: list[tuple[int, float]] = []
+        for place, (column, distinct) in enumerate(zip(X.T, values, strict=True)):
+            if len(distinct) > 2 and each:
+                inner = np.quantile(column, np.arange(1, each + 1) / (each + 1))
+                if len(distinct) <= each + 2:
+                    inner = distinct[1:-1]
+                kept = np.unique(inner[(inner > distinct[0]) & (inner < distinct[-1])])
+                found += [(place, float(knot)) for knot in kept]
+        column = np.array([place for place, _ in found], dtype=np.int64)
+        return cls(X.shape[1], column, np.array([knot for _, knot in found]), np.zeros((0, 2), dtype=np.int64))
+
+    @property
+    def size(self) -> int:
+        """Number of columns."""
+        return self.width + len(self.column) + len(self.pairs)
+
+    def with_pairs(self, pairs: NDArray[np.int64]) -> Basis:
+        """The same with these products."""
+        return replace(self, pairs=pairs)
+
+    def expand(self, X: NDArray[Any], dtype: type = np.float32) -> NDArray[Any]:
+        """Shape (n, p) to (n, size)."""
+        first = self.width + len(self.column)
+        found: NDArray[Any] = np.empty((len(X), self.size), dtype=dtype)
+        found[:, : self.width] = X
+        np.maximum(X[:, self.column] - self.knot, 0.0, out=found[:, self.width : first], casting="same_kind")
+        np.multiply(found[:, self.pairs[:, 0]], found[:, self.pairs[:, 1]], out=found[:, first:])
+        return found
+
+
+def best_pairs(basis: Basis, A: NDArray[np.float32], left: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """The products that agree best with what an additive model has left over, shape (count or fewer, 2).
+
+    Product ab scores sum_k (sum_i r_ik a_i b_i)^2 / sum_i (a_i b_i)^2, the fall in squared error that it alone would
+    bring; for a logistic model that is its score test. Looked at are the inputs and one hinge of each, of the largest
+    such scores against r^2 and r themselves where there are too many.
+
+    Args:
+        basis: The additive model's.
+        A: Its columns, shape (n, p + h).
+        left: Residuals of each output, shape (n, outputs).
+        count: Products wanted.
+    """
+    places = _candidates(basis, A, left)
+    C = A[:, places]
+    square = C * C
+    norm = square.T @ square
+    score = np.zeros_like(norm)
+    for part in left.T:
+        score += ((C * part[:, None]).T @ C) ** 2
+    score = np.where(norm > 1e-6 * len(A), score / np.maximum(norm, 1e-9), 0.0)
+    owner = np.concatenate([np.arange(basis.width), basis.column])[places]
+    first, second = np.triu_indices(len(places), 1)
+    score = np.where(owner[first] == owner[second], 0.0, score[first, second])
+    order = np.argsort(-score, kind="stable")[:count]
+    order = order[score[order] > 0]
+    return np.column_stack([places[first[order]], places[second[order]]]).astype(np.int64)
+
+
+def _candidates(basis: Basis, A: NDArray[np.float32], left: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Inputs, and the middle hinge of each."""
+    middle = []
+    for column in np.unique(basis.column):
+        hinges = np.flatnonzero(basis.column == column)
+        middle.append(basis.width + hinges[len(hinges) // 2])
+    places = np.concatenate([np.arange(basis.width), np.array(middle, dtype=np.int64)])
+    if len(places) <= _CANDIDATES:
+        return places
+    C = A[:, places]
+    spread = C.std(axis=0)
+    curved = np.abs((C - C.mean(axis=0)).T @ (left * left)).sum(axis=1) / np.maximum(spread, 1e-6)
+    return np.sort(places[np.argsort(-curved, kind="stable")[:_CANDIDATES]])
