@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.parameters import Float, Int
+from seasoned.parameters import Categorical, Float, Int
 from seasoned.samplers.checks import same
 from seasoned.space import Choice, Space
 from seasoned.tabular.steering import Promising
-from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 
 FAMILIES = Space(
     model=Choice(
@@ -93,6 +94,54 @@ def _slower(event, log, seconds):
     if isinstance(event, Finished) and family == good:
         return Finished(event.number, event.state, event.values, seconds, event.error)
     return event
+
+
+def test_a_family_that_has_long_not_improved_waits_for_those_that_do():
+    sampler = Promising(timed=True)
+    start = sampler.init(StudySpec(FAMILIES, seed=3))
+    shares = {}
+    for name, losses in {
+        "stuck": (0.1, 0.2, 0.2, 0.2, 0.2, 0.2),
+        "improving": (0.2, 0.18, 0.16, 0.14, 0.12, 0.1),
+    }.items():
+        state = sampler.tell(start, _history({"good": losses, "fair": (0.3,) * 6}, seconds=2.0))
+        asked = sampler.ask(state, range(100, 400))[0]
+        shares[name] = Counter(next(iter(suggestion.config["model"])) for suggestion in asked)["good"]
+    assert shares["stuck"] < 0.8 * shares["improving"]
+
+
+def _history(losses, seconds):
+    """Trials of families, one after the other."""
+    events = []
+    for family, values in losses.items():
+        for place, value in enumerate(values):
+            number = len(events) // 2
+            config = Config(
+                {"model": {family: {**FAMILIES.parameters["model"].options[family].default, "x": place / 9}}}
+            )
+            events += [Asked(number, config), Finished(number, TrialState.COMPLETE, (value,), seconds)]
+    return events
+
+
+def test_a_family_s_first_trials_are_its_default_and_some_near_it():
+    family = Space(x=Float(0, 1, default=0.5), depth=Int(1, 99, default=50), kind=Categorical(["a", "b"]))
+    near = {}
+    for seed in range(40):
+        sampler = Promising()
+        state = sampler.init(StudySpec(Space(model=Choice(only=family)), seed=seed))
+        found = []
+        for number in range(3):
+            (given,), state = sampler.ask(state, [number])
+            events = [Asked(number, given.config), Finished(number, TrialState.COMPLETE, (1.0 + number,), 1.0)]
+            state = sampler.tell(state, events)
+            found.append(given.config["model"]["only"])
+        assert found[0] == family.default
+        assert found[1] != found[2]
+        near[seed] = found[1:]
+    moved = np.array([config["x"] for pair in near.values() for config in pair])
+    assert 0.15 < np.std(moved - 0.5) < 0.35
+    assert 0.05 < np.mean([config["kind"] == "b" for pair in near.values() for config in pair]) < 0.35
+    assert len({str(pair) for pair in near.values()}) == 40  # each seed its own
 
 
 def test_another_space_is_refused():

@@ -38,6 +38,7 @@ logger = logging.getLogger("seasoned.tabular")
 _INITIAL = 3  # trials of a family, its default among them, before a model of it decides
 _FIRST = 2  # defaults that come before all advice: a usable model at once, and a strong cheap one
 _OPENING = 8  # trials with experience, after which what is worse than the best is stopped sooner
+_LEAST = 0.01  # of the time limit: what any trial costs at least, to be started, stored and chosen from
 _WARM_UP = 2.0  # seconds that any trial gets beside its own, for its worker may be a fresh one
 _ENDED = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 
@@ -69,12 +70,14 @@ def search(
         guide: What past tasks say about this one; None to search without experience.
     """
     timed = budget.trials is None
-    inner = Bayes(initial=_INITIAL, explore=1)  # no trust region: it would refine what is only the folds' noise
-    sampler: Sampler[Any] = Promising(inner, timed=timed, warm_start=WarmStart(configurations=tuple(starts)))
+    # No trust region: it would refine what is only the folds' noise.
+    inner = Bayes(initial=_INITIAL, explore=1, per_second=timed)
+    least = _LEAST * budget.seconds
+    sampler: Sampler[Any] = Promising(inner, timed, least, warm_start=WarmStart(configurations=tuple(starts)))
     opening = len(starts)
     if guide is not None:
         first, opening = WarmStart(configurations=tuple(starts[:_FIRST])), min(len(starts), _OPENING)
-        sampler = Experienced(Promising(inner, timed=timed), guide, tuple(starts), timed, warm_start=first)
+        sampler = Experienced(Promising(inner, timed, least), guide, tuple(starts), timed, warm_start=first)
     study = Study(space, sampler=sampler, storage=storage, name="search", seed=objective.job.seed)
     race, clock = Race(objective, live=timed), Clock(budget.deadline - budget.seconds)
     for trial in study.trials:  # those of a run that is resumed

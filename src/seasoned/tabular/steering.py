@@ -1,7 +1,8 @@
 """Which family to try next: a sampler over the samplers of the families.
 
 The joint space has one choice, the model family. What is learned about LightGBM says nothing about a forest, so each
-family is searched by a sampler of its own, and the families share the trials by how well each has done.
+family is searched by a sampler of its own, and the families share the trials by what each is expected to bring: how
+well it has done, over how long it is expected to take until it does better.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.parameters import Categorical
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.samplers.random import Random
 from seasoned.space import Choice
@@ -22,28 +24,54 @@ from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from seasoned.space import Space
     from seasoned.trials import Event
 
 __all__ = ["Promising"]
 
 _DECAY: Final = 0.7  # weight of a family against the next better one: an ensemble gains by different families
 _HOPELESS: Final = 2  # failures without a success after which a family is left alone
+_NEAR: Final = 2  # trials of a family next to its default, before others
+_SPREAD: Final = 0.3  # standard deviation of these, in units of the cube, and the chance that a category changes
 
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What a family has shown."""
+    """What a family has shown.
+
+    Attributes:
+        best: Its smallest loss.
+        complete: Trials that came to their end.
+        failed: Trials that failed.
+        seconds: Of all its trials.
+        at: Of those until the best one had ended.
+        before: Of those until the one had ended that was the best before.
+    """
 
     best: float = math.inf
     complete: int = 0
     failed: int = 0
-    seconds: float = 0.0  # of the complete trials, in all
+    seconds: float = 0.0
+    at: float = 0.0
+    before: float = 0.0
 
     def after(self, event: Finished) -> _Record:
+        seconds = self.seconds + (event.seconds or 0.0)
+        found = replace(self, seconds=seconds)
         if event.state is TrialState.COMPLETE and event.values is not None:
-            best = min(self.best, event.values[0])
-            return replace(self, best=best, complete=self.complete + 1, seconds=self.seconds + (event.seconds or 0.0))
-        return replace(self, failed=self.failed + 1) if event.state is TrialState.FAILED else self
+            found = replace(found, complete=self.complete + 1)
+            if event.values[0] < self.best:
+                found = replace(found, best=event.values[0], at=seconds, before=self.at)
+        return replace(found, failed=self.failed + 1) if event.state is TrialState.FAILED else found
+
+    @property
+    def until_better(self) -> float:
+        """Seconds it is expected to take until the family improves.
+
+        The longer of the time since its best trial and the time that this one had taken (Wang, Wu, Weimer and Zhu
+        2021, FLAML: a fast and lightweight AutoML library, §4.2: the estimated cost for improvement).
+        """
+        return max(self.seconds - self.at, self.at - self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +91,20 @@ class Promising(Sampler[_State]):
 
     The family with the best trial so far is drawn with weight 1, the next with 0.7, then 0.49 and so on. Inside a
     family trials are numbered from 0 in the order of the log, so that its sampler sees a study without gaps; this is
-    for one driver, as two that ask at the same moment would take the same place.
+    for one driver, as two that ask at the same moment would take the same place. A family's first trials are its
+    default and two near it, which on five tables brought as much as draws from all of the space, in two thirds of the
+    time.
 
     Attributes:
         inner: What searches inside a family.
-        timed: Divide a family's weight by the square root of its mean seconds, so that slow families come less often.
-            What is suggested then depends on time.
+        timed: Divide a family's weight by the seconds that it is expected to take until it improves. What is suggested
+            then depends on time.
+        least: Seconds that any trial is taken to cost, to be started, stored and chosen from.
     """
 
     inner: Sampler[Any] = field(default_factory=Random)
     timed: bool = False
+    least: float = 0.5
 
     def init(self, spec: StudySpec) -> _State:
         """One state per option of the choice."""
@@ -80,7 +112,7 @@ class Promising(Sampler[_State]):
         if len(choices) != 1 or not isinstance(choices[0], Choice):
             raise InvalidInput("Promising searches a space with one parameter, a Choice of families; use Auto here.")
         specs = {
-            name: replace(spec, space=space, warm_start=WarmStart(), budget=None)
+            name: replace(spec, space=space, warm_start=WarmStart(configurations=_first(space, spec.seed)), budget=None)
             for name, space in choices[0].options.items()
         }
         states = {name: self.inner.init(inner) for name, inner in specs.items()}
@@ -115,12 +147,9 @@ class Promising(Sampler[_State]):
             return dict.fromkeys(untried or tunable, 1.0)
         weights = {name: _DECAY**rank for rank, name in enumerate(order)}
         if self.timed:
-            weights = {name: weight / self._pace(state.records[name]) for name, weight in weights.items()}
+            seconds = {name: max(state.records[name].until_better, self.least) for name in weights}
+            weights = {name: weight / seconds[name] for name, weight in weights.items()}
         return weights
-
-    @staticmethod
-    def _pace(record: _Record) -> float:
-        return math.sqrt(max(record.seconds / record.complete, 0.1))
 
     @staticmethod
     def _key(state: _State) -> str:
@@ -149,3 +178,20 @@ class Promising(Sampler[_State]):
     def capacity(self, state: _State) -> int | None:  # noqa: ARG002 - whatever the space
         """No end."""
         return None
+
+
+def _first(space: Space, seed: int) -> tuple[dict[str, Any], ...]:
+    """A family's default, and configurations near it: all numbers moved a little, some categories changed."""
+    if not space.dimensions:
+        return ()
+    rng = np.random.default_rng([seed, len(space.dimensions)])
+    start = space.encode(space.default).unit
+    found = [space.default]
+    for _ in range(_NEAR):
+        moved = np.clip(start + _SPREAD * rng.standard_normal(len(start)), 0.0, 1.0)
+        drawn = rng.random(len(start))
+        for index, dimension in enumerate(space.dimensions):
+            if isinstance(dimension.parameter, Categorical) and not dimension.parameter.ordered:
+                moved[index] = drawn[index] if rng.random() < _SPREAD else start[index]
+        found.append(space.decode(moved))
+    return tuple(found)
