@@ -10,6 +10,11 @@ as in a search. An arm is a family, or `family={"setting": value}` for what diff
 process on one core, so that seconds are comparable; `cpu` are seconds of the processor, which a busy machine disturbs
 less. A family that compiles pays for that in its first fold.
 
+With `--held-out` 30 % of the rows (seed 0) are kept apart, the arm is fitted again on the others with what the folds
+found (rounds), and its loss on the rows kept apart is compared: for questions such as which metric stops a booster,
+where validation rows answer themselves. `categories` are the tables for the treatment of categories, `binary` those for
+early stopping by AUC; both again from the first 41. `--keep FOLDER` stores predictions, for `families_together.py`.
+
 A line a table and arm, kept between runs. The summary compares each arm with the first: the geometric mean of the
 loss ratio, tables better and worse, Wilcoxon's signed-rank test over tables.
 """
@@ -20,8 +25,9 @@ import argparse
 import json
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -47,12 +53,29 @@ TABLES = {
         "MagicTelescope", "ames-housing", "amazon-employee-access", "concrete", "cpu-act", "credit-default-taiwan",
         "eeg-eye-state", "kr-vs-kp", "letter", "phoneme", "protein-casp", "segment",
     ),
+    "categories": (
+        "adult", "amazon-employee-access", "ames-housing", "analcatdata_dmft", "car", "cmc", "compas",
+        "credit-approval", "credit-g", "diamonds", "flights-late", "hotel-rates", "ibm-attrition", "insurance",
+    ),
+    "binary": (
+        "MagicTelescope", "adult", "amazon-employee-access", "churn", "compas", "credit-approval",
+        "credit-default-taiwan", "credit-g", "diabetes", "eeg-eye-state", "electricity", "flights-late",
+        "heart-cleveland", "ibm-attrition", "ionosphere", "kr-vs-kp", "mammography", "pc4", "phoneme",
+    ),
 }  # fmt: skip
 ROWS = 5_000
 
 
-def prepared(folder: Path, entry: dict[str, Any], out: Path, rows: int) -> CrossValidation:
-    """The cross-validation of a table, its arrays in a folder."""
+class Prepared(NamedTuple):
+    """The cross-validation of a table, and rows that it does not see: a matrix for each diet, and the target."""
+
+    objective: CrossValidation
+    matrices: dict[str, np.ndarray]
+    target: np.ndarray
+
+
+def prepared(folder: Path, entry: dict[str, Any], out: Path, rows: int, share: float = 0.0) -> Prepared:
+    """The cross-validation of a table, its arrays in a folder, and a share of its rows kept apart."""
     table = pd.read_parquet(folder / entry["file"])
     table = table.sample(min(len(table), rows), random_state=0).reset_index(drop=True)
     y = table[entry["target"]]
@@ -67,14 +90,19 @@ def prepared(folder: Path, entry: dict[str, Any], out: Path, rows: int) -> Cross
     plan = ColumnPlan.fit(canonical, schema, seed=0)
     (out / "trials").mkdir()
     matrices = {diet: plan.encode(canonical, diet) for diet in ("codes", "dense")}
-    write_arrays(out, target.values, make_folds(3, X, target, 0), matrices)
+    kept = np.arange(len(X)) >= share * len(X)  # the rows are in random order
+    shown = replace(target, values=target.values[kept])
+    inner = {diet: matrix[kept] for diet, matrix in matrices.items()}
+    write_arrays(out, shown.values, make_folds(3, X[kept], shown, 0), inner)
     classes = len(target.classes)
     job = Job(target.task, classes, 0, categorical=plan.categorical)
-    return CrossValidation(out, job, resolve(None, target.task, classes))
+    objective = CrossValidation(out, job, resolve(None, target.task, classes))
+    return Prepared(objective, {diet: matrix[~kept] for diet, matrix in matrices.items()}, target.values[~kept])
 
 
-def measured(objective: CrossValidation, arm: str) -> dict[str, Any]:
-    """Loss and seconds of an arm, and what its last fit weighs and takes to predict."""
+def measured(table: Prepared, arm: str, keep: Path | None = None) -> dict[str, Any]:
+    """Loss and seconds of an arm, and what its last fit weighs and takes to predict; predictions go into a file."""
+    objective = table.objective
     name, _, changes = arm.partition("=")
     family, task = find(name), objective.job.task
     settings = {**family.space(task).default, **(json.loads(changes) if changes else {})}
@@ -89,6 +117,13 @@ def measured(objective: CrossValidation, arm: str) -> dict[str, Any]:
     start = time.process_time()
     fitted = objective.refit(config)
     found["refit_cpu"] = round(time.process_time() - start, 3)
+    if len(table.target):
+        held = predict(fitted, table.matrices[family.diet], objective.job.n_classes)
+        loss = objective.metric.loss(table.target, held)
+        found["held_out"] = 1.0 + loss if objective.metric.name == "roc_auc" else loss
+        if keep is not None:
+            known = {"y": objective.target(), "found": objective.out_of_fold(config)}
+            np.savez_compressed(keep, **known, held_y=table.target, held=held.astype(np.float32))
     X = np.asarray(objective.matrix(family.diet))[:1000]
     predict(fitted, X, objective.job.n_classes)
     start = time.process_time()
@@ -96,12 +131,12 @@ def measured(objective: CrossValidation, arm: str) -> dict[str, Any]:
     return {**found, "predict_ms": round(1e3 * (time.process_time() - start), 2), "bytes": len(family.dump(fitted))}
 
 
-def summary(lines: list[dict[str, Any]], arms: list[str]) -> None:
-    by_arm = {arm: {line["table"]: line for line in lines if line["arm"] == arm and "loss" in line} for arm in arms}
+def summary(lines: list[dict[str, Any]], arms: list[str], what: str) -> None:
+    by_arm = {arm: {line["table"]: line for line in lines if line["arm"] == arm} for arm in arms}
     first = by_arm[arms[0]]
     for arm, found in by_arm.items():
         both = sorted(set(found) & set(first))
-        logs = np.log([max(found[t]["loss"], 1e-6) / max(first[t]["loss"], 1e-6) for t in both])
+        logs = np.log([max(found[t][what], 1e-6) / max(first[t][what], 1e-6) for t in both])
         p = wilcoxon(logs).pvalue if np.any(logs) and len(logs) > 5 else 1.0
         cpu = np.median([found[t]["cpu"] for t in both])
         print(
@@ -117,6 +152,8 @@ def main() -> None:
     parser.add_argument("--tables", default="choose", help="choose, confirm, or names")
     parser.add_argument("--arms", nargs="+", default=["lightgbm", "mlp"])
     parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--held-out", action="store_true")
+    parser.add_argument("--keep", type=Path, help="folder for the predictions of arms; with --held-out")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     entries = {e["name"]: e for e in json.loads((arguments.datasets / "manifest.json").read_text())["datasets"]}
@@ -127,14 +164,17 @@ def main() -> None:
         if not missing:
             continue
         with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
-            objective = prepared(arguments.datasets, entries[name], Path(folder), arguments.rows)
+            share = 0.3 if arguments.held_out else 0.0
+            table = prepared(arguments.datasets, entries[name], Path(folder), arguments.rows, share)
             for arm in missing:
-                line = {"table": name, "arm": arm, "rows": len(objective.target()), **measured(objective, arm)}
-                lines.append(line | {"metric": objective.metric.name, "versions": environment()["versions"]})
+                keep = None if arguments.keep is None else arguments.keep / f"{name}--{arm}.npz"
+                line = {"table": name, "arm": arm, "rows": len(table.objective.target())} | measured(table, arm, keep)
+                lines.append(line | {"metric": table.objective.metric.name, "versions": environment()["versions"]})
                 with arguments.out.open("a") as file:
                     file.write(json.dumps(lines[-1]) + "\n")
                 print(line, flush=True)
-    summary([line for line in lines if line["table"] in names], arguments.arms)
+    what = "held_out" if arguments.held_out else "loss"
+    summary([line for line in lines if line["table"] in names], arguments.arms, what)
 
 
 if __name__ == "__main__":
