@@ -5,9 +5,15 @@ from __future__ import annotations
 import time
 from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
+
+from seasoned import AutoClassifier, SearchSettings
+from seasoned.tabular import plateau
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.closing import Closing
 from seasoned.tabular.objective import TrialRecord
+from seasoned.tabular.plateau import Plateau
 from seasoned.trials import Config, Trial, TrialState
 
 
@@ -30,7 +36,16 @@ def objective(**fit_seconds):
     def record(config):
         return TrialRecord(None, fit_seconds[f"t{config['model']['linear']['number']}"])
 
-    return SimpleNamespace(folds=5, train_share=0.8, record=record, predict_limit=None)
+    return SimpleNamespace(
+        folds=5,
+        train_share=0.8,
+        record=record,
+        predict_limit=None,
+        job=SimpleNamespace(seed=0),
+        baseline_loss=lambda: None,
+        known_rows=lambda: np.arange(3),
+        out_of_fold=lambda config: None,
+    )
 
 
 def test_without_a_model_the_search_may_use_half_of_the_time_whatever_is_kept():
@@ -66,3 +81,36 @@ def test_who_asked_to_stop_is_heard():
     closing = Closing(objective(), asked, study())
     asked.stop.ask("SIGINT")
     assert closing.due()
+
+
+def test_a_search_that_gains_nothing_for_long_is_over():
+    found = Plateau(baseline=1.0)
+    found.note(0.6, trials=10, seconds=4.0)
+    assert not found.reached(trials=500, seconds=9.0)  # not at once
+    assert not found.reached(trials=100, seconds=60.0)  # nor after few trials
+    assert found.reached(trials=110, seconds=60.0)
+    found.note(0.59, trials=110, seconds=60.0)
+    assert not found.reached(trials=200, seconds=100.0)
+    assert not found.reached(trials=300, seconds=140.0)  # most of the time brought something
+    assert found.reached(trials=300, seconds=151.0)
+
+
+def test_a_gain_of_a_thousandth_is_none_and_a_loss_that_is_not_known_tells_nothing():
+    found = Plateau(baseline=1.0)
+    found.note(float("nan"), trials=5, seconds=1.0)
+    assert not found.reached(trials=1000, seconds=1000.0)
+    found.note(0.5, trials=10, seconds=4.0)
+    found.note(0.4996, trials=120, seconds=40.0)
+    assert found.reached(trials=120, seconds=40.0)
+
+
+def test_a_fit_ends_before_its_time_where_nothing_more_is_gained(monkeypatch):
+    for name, value in {"_TRIALS": 10, "_LEAST": 1.0, "_GAIN": 0.5}.items():
+        monkeypatch.setattr(plateau, name, value)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.random(80), "b": rng.random(80)})
+    model = AutoClassifier(
+        time_limit=120, search=SearchSettings(models=["linear", "tree"]), experience=None, workers=1, random_state=0
+    ).fit(frame, frame["a"] > 0.5)
+    assert model.fitted_.seconds < 60.0
+    assert len(model.leaderboard()) >= 11

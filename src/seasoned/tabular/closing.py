@@ -1,10 +1,15 @@
-"""When the search must end, so that the models that will predict are still fitted on all rows in time."""
+"""When the search ends: models must still be fitted on all rows in time, and more trials must be worth it."""
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from seasoned.tabular.fitted import Member
+from seasoned.tabular.plateau import Plateau
+from seasoned.tabular.pooled import pool
 from seasoned.tabular.refit import choose_members, config_of, foreseen
 from seasoned.tabular.rows import row_of
 from seasoned.trials import TrialState
@@ -19,11 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Closing"]
 
+logger = logging.getLogger("seasoned.tabular")
+
 _FIRST_SHARE: Final = 0.5  # of the time limit; the first trials may need it, for without one there is no model at all
 _WARM_UP: Final = 2.0  # seconds a worker may need to start and import, until it is measured
 _CLOSING: Final = 0.5  # seconds kept for fetching the models and tidying up
 _CAUTION: Final = 1.5  # times what the last fits should take
 _SPARING: Final = 20.0  # times the seconds that choosing the members took, until they are chosen again
+_ENDED: Final = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 _NEAR: Final = 2.0  # reserves; when less is left, they are chosen again after a quarter of that
 
 
@@ -47,6 +55,8 @@ class Closing:
         folds = max(objective.folds - 1, 1)
         self._reserve = _CLOSING + _CAUTION * _WARM_UP + 1.1 * budget.trial_seconds / folds
         self._known = False
+        self._plateau = Plateau(objective.baseline_loss()) if budget.trials is None else None
+        self._over = False
         if any(trial.state is TrialState.COMPLETE for trial in study.trials):
             self._measure([row_of(trial) for trial in study.trials])
 
@@ -54,9 +64,13 @@ class Closing:
         """A trial has finished."""
         if trial.state is TrialState.COMPLETE and time.monotonic() >= self._again:
             self._measure([row_of(found) for found in study.trials])
+        elif self._plateau is not None and not self._over:
+            self._conclude(self._plateau, sum(found.state in _ENDED for found in study.trials))
 
     def due(self) -> bool:
-        """Whether to stop: somebody asked, or just the time for the last fits is left."""
+        """Whether to stop: somebody asked, just the time for the last fits is left, or nothing is gained any more."""
+        if self._over:
+            return True
         kept = self._reserve if self._known else min(self._reserve, (1 - _FIRST_SHARE) * self._budget.seconds)
         return self._budget.stop() or self._budget.remaining <= kept
 
@@ -67,9 +81,22 @@ class Closing:
         fits = [foreseen(self._objective, row) for row, _ in chosen]
         self._reserve = _CLOSING + _CAUTION * (self.warm_up + max(*fits, sum(fits) / self._budget.workers))
         self._known = True
+        if self._plateau is not None:
+            loss = _loss_of(self._objective, chosen)
+            self._plateau.note(loss, sum(row["state"] in _ENDED for row in rows), self._elapsed)
         took = time.monotonic() - started
         near = self._budget.remaining < _NEAR * self._reserve
         self._again = time.monotonic() + (_SPARING / 4 if near else _SPARING) * took
+
+    @property
+    def _elapsed(self) -> float:
+        return self._budget.seconds - (self._budget.deadline - time.monotonic())
+
+    def _conclude(self, plateau: Plateau, trials: int) -> None:
+        """Whether the search is over, and who reads the log is told."""
+        self._over = plateau.reached(trials, self._elapsed)
+        if self._over:
+            logger.info("the search ends after %.0f s: its last trials gained nothing.", self._elapsed)
 
     def _measured_warm_up(self, rows: Sequence[Mapping[str, Any]]) -> float:
         """Seconds that a fresh worker needs before it fits: what the first trial took beyond its fits."""
@@ -78,3 +105,9 @@ class Closing:
             return _WARM_UP
         fits: float = self._objective.folds * self._objective.record(config_of(first)).fit_seconds
         return max(float(first["seconds"]) - fits, 0.2)
+
+
+def _loss_of(objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]]) -> float:
+    """Loss of the models that would predict together, on rows they have not seen; NaN where it is not known."""
+    pooled = pool(objective, [Member(row["model"], row["config"], None, weight) for row, weight in chosen])
+    return math.nan if pooled is None else objective.metric.loss(pooled.truth, pooled.predicted, pooled.weights)
