@@ -28,7 +28,7 @@ WORDS = st.text(max_size=6) | st.sampled_from(
 MOMENTS = st.datetimes(dt.datetime(1600, 1, 1), dt.datetime(2400, 1, 1))  # noqa: DTZ001 - without a zone, as in tables
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), WORDS, st.binary(max_size=3), MOMENTS,
-    st.dates(), st.timedeltas(), st.times(), st.decimals(), st.tuples(st.integers()),
+    st.dates(), st.timedeltas(), st.times(), st.decimals(allow_nan=False), st.tuples(st.integers()),
     st.lists(st.integers(), max_size=2), st.just(pd.NA), st.just(pd.NaT), st.just(Decimal("NaN")),
 )  # fmt: skip
 NUMBERS = (
