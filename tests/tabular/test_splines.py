@@ -12,9 +12,10 @@ from seasoned.tabular.models.additive import Additive
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.penalty_softmax import probabilities
 from seasoned.tabular.models.ridge_path import Rotated, classes_path, numbers_path
-from seasoned.tabular.models.spline_basis import Basis, best_pairs
+from seasoned.tabular.models.spline_basis import Basis, best_pairs, strongest
 from seasoned.tabular.models.splines import Splines
 
+ALL = np.arange(5)
 CONFIG = {"knots": 8, "pairs": 20, "bend": 1.0, "bond": 0.5}
 
 
@@ -25,7 +26,7 @@ def table(rows, seed=0):
 
 def test_hinges_stand_at_quantiles_and_only_in_quantities():
     X, _ = table(1000)
-    basis = Basis.of(X, 4, 500)
+    basis = Basis.of(X, ALL, 4, 500)
     assert basis.column.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     np.testing.assert_allclose(basis.knot[:4], np.quantile(X[:, 0], [0.2, 0.4, 0.6, 0.8]))
     A = basis.with_pairs(np.array([[0, 3], [5, 1]])).expand(X, np.float64)
@@ -37,10 +38,11 @@ def test_hinges_stand_at_quantiles_and_only_in_quantities():
 
 def test_few_values_get_a_hinge_each_and_many_columns_few_hinges():
     X = np.column_stack([np.arange(12) % 4, np.arange(12.0)])
-    basis = Basis.of(X, 8, 500)
+    both = np.arange(2)
+    basis = Basis.of(X, both, 8, 500)
     assert basis.knot[basis.column == 0].tolist() == [1.0, 2.0]
-    assert Basis.of(X, 8, 8).size <= 8
-    assert Basis.of(X, 8, 1).size == 2
+    assert Basis.of(X, both, 8, 8).size <= 8
+    assert Basis.of(X, both, 8, 1).size == 2
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -76,7 +78,7 @@ def test_a_factor_of_a_column_is_a_penalty_divided_by_its_square():
 
 def test_the_product_that_is_missing_comes_first():
     X, rng = table(600)
-    basis = Basis.of(X, 0, 500)
+    basis = Basis.of(X, ALL, 0, 500)
     left = (X[:, 1] * X[:, 4] + 0.3 * rng.normal(size=600)).astype(np.float32)[:, None]
     pairs = best_pairs(basis, basis.expand(X), left, 3)
     assert pairs.shape == (3, 2)
@@ -85,7 +87,7 @@ def test_the_product_that_is_missing_comes_first():
 
 def test_levels_of_one_category_are_never_multiplied():
     level = np.eye(3)[np.random.default_rng(0).integers(0, 3, 200)]
-    basis = Basis.of(level, 8, 500)
+    basis = Basis.of(level, np.arange(3), 8, 500)
     assert len(best_pairs(basis, basis.expand(level), level[:, :1].astype(np.float32), 10)) == 0
 
 
@@ -132,6 +134,19 @@ def test_a_row_of_weight_two_is_two_rows(classes):
     np.testing.assert_allclose(X @ a[:-1] + a[-1], X @ b[:-1] + b[-1], atol=5e-3)
 
 
+def test_of_very_many_columns_the_strongest_are_kept():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 900))
+    y = 3 * X[:, 700] + rng.normal(size=200)
+    model = Additive(dict(CONFIG), 0)
+    model.fit(X, y)
+    assert len(model.basis.kept) == 400
+    assert 700 in model.basis.kept
+    assert strongest(X, y[:, None], np.ones(200), 1).tolist() == [700]
+    again = Splines().load(Splines().dump(model))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
 def test_one_class_few_rows_and_no_columns():
     X = np.arange(8.0).reshape(4, 2)
     one = Additive(dict(CONFIG), 3)
@@ -161,7 +176,8 @@ def test_forged_files_are_refused():
     family.fit(estimator, (X, np.digitize(X[:, 0] * X[:, 1], [-1, 1])), None)
     data = family.dump(estimator)
     kinds = {
-        "weights": ("float64", 2), "column": ("int64", 1), "knot": ("float64", 1), "pairs": ("int64", 2),
+        "weights": ("float64", 2), "kept": ("int64", 1), "column": ("int64", 1), "knot": ("float64", 1),
+        "pairs": ("int64", 2),
         "classes": ("int64", 1), "target": ("float64", 1),
     }  # fmt: skip
     good = arrays_file.load(data, kinds)
@@ -174,6 +190,8 @@ def test_forged_files_are_refused():
         {"column": good["column"] + 5},
         {"column": good["column"] - 5},
         {"knot": good["knot"][1:]},
+        {"kept": good["kept"] + 1},
+        {"kept": good["kept"][1:]},
         {"pairs": good["pairs"] + 1000},
         {"pairs": good["pairs"] - 1000},
         {"pairs": good["pairs"][:, :1]},

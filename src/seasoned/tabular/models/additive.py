@@ -13,7 +13,7 @@ from seasoned.tabular.models.adaptive_linear import dealt
 from seasoned.tabular.models.penalty_softmax import probabilities
 from seasoned.tabular.models.quantile_line import fit_line
 from seasoned.tabular.models.ridge_path import Rotated, classes_path, numbers_path
-from seasoned.tabular.models.spline_basis import Basis, best_pairs
+from seasoned.tabular.models.spline_basis import Basis, best_pairs, strongest
 from seasoned.tabular.models.threads import one_thread
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Additive"]
 
 _GRID: Final = tuple((10.0 ** np.arange(4.0, -2.1, -0.75)).tolist())
-_MOST_COLUMNS: Final = 500  # of the splines, if the inputs are not more
+_MOST_INPUTS, _MOST_COLUMNS = 400, 500  # of which the model is made; before products
 _MOST_CELLS: Final = 60_000_000  # rows times columns of a fit; of more rows a part
 _TUNED_ROWS, _TUNED_CELLS = 6_000, 6_000_000  # that the penalty is chosen on; cells: of rows, columns and classes
 _LEAST_ROWS: Final = 1_000  # to choose the penalty on, however many columns
@@ -84,7 +84,7 @@ class Additive:
         rng = np.random.default_rng(self.seed)
         X, y = np.asarray(X, dtype=np.float64), np.asarray(y)
         mass = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
-        most = _MOST_CELLS // (max(_MOST_COLUMNS, X.shape[1]) + self.config["pairs"])
+        most = _MOST_CELLS // max(_MOST_COLUMNS + self.config["pairs"], X.shape[1])
         if len(X) > most:
             rows = np.sort(rng.choice(len(X), most, replace=False))
             X, y, mass = X[rows], y[rows], mass[rows]
@@ -156,12 +156,13 @@ class _Stage:
 
     def __init__(self, model: Additive, X: Array, y: NDArray[Any], mass: Array) -> None:
         self._model, self._X, self._mass = model, X, mass
-        self.basis = Basis.of(X, model.config["knots"], _MOST_COLUMNS)
         if not model.n_classes:
             self._Y = np.asarray(y, dtype=np.float64)[:, None]
         else:
             flags = np.eye(len(model.classes_))[y]
             self._Y = flags[:, 1:] if flags.shape[1] == 2 else flags
+        kept = strongest(X, self._Y, mass, _MOST_INPUTS)
+        self.basis = Basis.of(X, kept, model.config["knots"], _MOST_COLUMNS)
         self._decompose()
 
     def path(self, penalties: Sequence[float], steps: int) -> Iterator[Array]:
@@ -187,7 +188,7 @@ class _Stage:
 
     def _decompose(self) -> None:
         config, basis = self._model.config, self.basis
-        parts = (basis.width, 1.0), (len(basis.column), config["bend"]), (len(basis.pairs), config["bond"])
+        parts = (len(basis.kept), 1.0), (len(basis.column), config["bend"]), (len(basis.pairs), config["bond"])
         scale = np.concatenate([np.full(count, factor) for count, factor in parts])
         self._A: Single = basis.expand(self._X)
         self._data = Rotated.of(self._A, scale, self._mass)

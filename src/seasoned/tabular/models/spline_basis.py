@@ -14,57 +14,67 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["Basis", "best_pairs"]
+__all__ = ["Basis", "best_pairs", "strongest"]
 
 _CANDIDATES: Final = 80  # inputs and hinges of which products are looked at
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """x, then max(0, x_j - t) for each hinge (j, t), then the products of two of these.
+    """The inputs kept, then max(0, x_j - t) for each hinge (j, t), then the products of two of these.
 
     A piecewise linear spline is a line plus a change of slope at each knot, so a penalty on the hinges' weights is one
     on how much the slope changes (Eilers and Marx 1996; Friedman 1991 for products of hinges).
 
     Attributes:
         width: Number of inputs p.
-        column: Input of each hinge, shape (h,).
+        kept: Which of them are columns, in order, shape (k,).
+        column: Of each hinge, its input's place among these, shape (h,).
         knot: Its knot, shape (h,).
-        pairs: The two factors of each product, as places among the p + h columns before, shape (m, 2).
+        pairs: The two factors of each product, as places among the k + h columns before, shape (m, 2).
     """
 
     width: int
+    kept: NDArray[np.int64]
     column: NDArray[np.int64]
     knot: Array
     pairs: NDArray[np.int64]
 
     @classmethod
-    def of(cls, X: Array, knots: int, most: int) -> Self:
+    def of(cls, X: Array, kept: NDArray[np.int64], knots: int, most: int) -> Self:
         """Hinges at quantiles of each input with three or more values.
 
         Args:
             X: Inputs, shape (n, p).
+            kept: Which of them to use, shape (k,).
             knots: Hinges for an input; fewer for one of few values.
             most: Columns that the basis may have; where there are more inputs, knots are fewer.
         """
-        values = [np.unique(column) for column in X.T]
+        chosen = X[:, kept].T
+        values = [np.unique(column) for column in chosen]
         quantities = sum(len(found) > 2 for found in values)
-        each = min(knots, max(0, most - X.shape[1]) // max(1, quantities))
+        each = min(knots, max(0, most - len(kept)) // max(1, quantities))
         found: list[tuple[int, float]] = []
-        for place, (column, distinct) in enumerate(zip(X.T, values, strict=True)):
+        for place, (column, distinct) in enumerate(zip(chosen, values, strict=True)):
             if len(distinct) > 2 and each:
                 inner = np.quantile(column, np.arange(1, each + 1) / (each + 1))
                 if len(distinct) <= each + 2:
                     inner = distinct[1:-1]
-                kept = np.unique(inner[(inner > distinct[0]) & (inner < distinct[-1])])
-                found += [(place, float(knot)) for knot in kept]
-        column = np.array([place for place, _ in found], dtype=np.int64)
-        return cls(X.shape[1], column, np.array([knot for _, knot in found]), np.zeros((0, 2), dtype=np.int64))
+                inside = np.unique(inner[(inner > distinct[0]) & (inner < distinct[-1])])
+                found += [(place, float(knot)) for knot in inside]
+        owner = np.array([place for place, _ in found], dtype=np.int64)
+        none = np.zeros((0, 2), dtype=np.int64)
+        return cls(X.shape[1], kept, owner, np.array([knot for _, knot in found]), none)
+
+    @property
+    def first(self) -> int:
+        """Number of columns before the products."""
+        return len(self.kept) + len(self.column)
 
     @property
     def size(self) -> int:
         """Number of columns."""
-        return self.width + len(self.column) + len(self.pairs)
+        return self.first + len(self.pairs)
 
     def with_pairs(self, pairs: NDArray[np.int64]) -> Basis:
         """The same with these products."""
@@ -72,12 +82,30 @@ class Basis:
 
     def expand(self, X: NDArray[Any], dtype: type = np.float32) -> NDArray[Any]:
         """Shape (n, p) to (n, size)."""
-        first = self.width + len(self.column)
+        inputs = len(self.kept)
         found: NDArray[Any] = np.empty((len(X), self.size), dtype=dtype)
-        found[:, : self.width] = X
-        np.maximum(X[:, self.column] - self.knot, 0.0, out=found[:, self.width : first], casting="same_kind")
-        np.multiply(found[:, self.pairs[:, 0]], found[:, self.pairs[:, 1]], out=found[:, first:])
+        found[:, :inputs] = X[:, self.kept]
+        hinges = found[:, inputs : self.first]
+        np.maximum(X[:, self.kept[self.column]] - self.knot, 0.0, out=hinges, casting="same_kind")
+        np.multiply(found[:, self.pairs[:, 0]], found[:, self.pairs[:, 1]], out=found[:, self.first :])
         return found
+
+
+def strongest(X: Array, Y: Array, mass: Array, most: int) -> NDArray[np.int64]:
+    """The inputs that alone explain most of the targets, in order of place: all, where they are no more than `most`.
+
+    Args:
+        X: Inputs, shape (n, p).
+        Y: Targets, shape (n, outputs).
+        mass: How much each row counts, shape (n,).
+        most: How many.
+    """
+    if X.shape[1] <= most:
+        return np.arange(X.shape[1])
+    away = (Y - np.average(Y, axis=0, weights=mass)) * mass[:, None]
+    centred = X - mass @ X / mass.sum()
+    score = ((centred.T @ away) ** 2).sum(axis=1) / np.maximum((centred**2).T @ mass, 1e-12)
+    return np.sort(np.argsort(-score, kind="stable")[:most])
 
 
 def best_pairs(basis: Basis, A: NDArray[np.float32], left: NDArray[np.float32], count: int) -> NDArray[np.int64]:
@@ -101,7 +129,7 @@ def best_pairs(basis: Basis, A: NDArray[np.float32], left: NDArray[np.float32], 
     for part in left.T:
         score += ((C * part[:, None]).T @ C) ** 2
     score = np.where(norm > 1e-6 * len(A), score / np.maximum(norm, 1e-9), 0.0)
-    owner = np.concatenate([np.arange(basis.width), basis.column])[places]
+    owner = np.concatenate([np.arange(len(basis.kept)), basis.column])[places]
     first, second = np.triu_indices(len(places), 1)
     score = np.where(owner[first] == owner[second], 0.0, score[first, second])
     order = np.argsort(-score, kind="stable")[:count]
@@ -111,11 +139,11 @@ def best_pairs(basis: Basis, A: NDArray[np.float32], left: NDArray[np.float32], 
 
 def _candidates(basis: Basis, A: NDArray[np.float32], left: NDArray[np.float32]) -> NDArray[np.int64]:
     """Inputs, and the middle hinge of each."""
-    middle = []
+    inputs, middle = len(basis.kept), []
     for column in np.unique(basis.column):
         hinges = np.flatnonzero(basis.column == column)
-        middle.append(basis.width + hinges[len(hinges) // 2])
-    places = np.concatenate([np.arange(basis.width), np.array(middle, dtype=np.int64)])
+        middle.append(inputs + hinges[len(hinges) // 2])
+    places = np.concatenate([np.arange(inputs), np.array(middle, dtype=np.int64)])
     if len(places) <= _CANDIDATES:
         return places
     C = A[:, places]

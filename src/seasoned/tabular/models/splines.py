@@ -24,6 +24,7 @@ __all__ = ["Splines"]
 _WIDEST: Final = 2**24  # inputs that a file may ask for
 _FILE: Final = {
     "weights": ("float64", 2),
+    "kept": ("int64", 1),
     "column": ("int64", 1),
     "knot": ("float64", 1),
     "pairs": ("int64", 2),
@@ -76,6 +77,7 @@ class Splines:
         return arrays_file.dump(
             {
                 "weights": estimator.weights,
+                "kept": estimator.basis.kept,
                 "column": estimator.basis.column,
                 "knot": estimator.basis.knot,
                 "pairs": estimator.basis.pairs,
@@ -87,20 +89,19 @@ class Splines:
     def load(self, data: bytes) -> Additive:
         """From the basis and its weights, checked."""
         found = arrays_file.load(data, _FILE)
-        column, knot, pairs, weights, target = (found[k] for k in ("column", "knot", "pairs", "weights", "target"))
+        names = ("kept", "column", "knot", "pairs", "weights", "target")
+        kept, column, knot, pairs, weights, target = (found[name] for name in names)
         *classes, n_classes, width = found["classes"].tolist() if len(found["classes"]) > 1 else [-1, -1]
-        first = width + len(column)
-        inside = (
-            0 <= width <= _WIDEST
-            and ((column >= 0) & (column < width)).all()
-            and pairs.shape[1] == 2
-            and ((pairs >= 0) & (pairs < first)).all()
+        basis = Basis(width, kept, column, knot, pairs)
+        inside = 0 <= width <= _WIDEST and all(
+            ((part >= 0) & (part < limit)).all()
+            for part, limit in ((kept, width), (column, len(kept)), (pairs, basis.first))
         )
         outputs = 1 if len(classes) <= 2 else len(classes)
-        fits = len(knot) == len(column) and weights.shape == (first + len(pairs) + 1, outputs)
+        fits = len(knot) == len(column) and pairs.shape[1] == 2 and weights.shape == (basis.size + 1, outputs)
         ordered = all(a < b for a, b in itertools.pairwise([-1, *classes, n_classes])) if classes else n_classes == 0
         if not inside or not fits or not ordered or len(target) != 2 or target[0] > target[1]:
             raise InvalidInput("the arrays of the additive model in the file do not fit together; get another copy.")
         seen = np.array(classes, dtype=np.int64) if classes else None
         low, high = target.tolist()
-        return Additive({}, n_classes, 0, None, Basis(width, column, knot, pairs), weights, seen, (low, high))
+        return Additive({}, n_classes, 0, None, basis, weights, seen, (low, high))
