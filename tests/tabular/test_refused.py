@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from weird import ROWS, numbers, plain
 
+import seasoned.tabular.fit
 from in_process import estimator, stay_in_process
 from seasoned import load
 from seasoned.errors import InvalidInput, SeasonedError, StorageError
@@ -110,6 +111,26 @@ def test_a_full_disk_leaves_the_file_that_was_there(models, tmp_path, monkeypatc
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["model.seasoned"]
     pd.testing.assert_frame_equal(load(path).leaderboard(), models["classes"].leaderboard())
+
+
+def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setenv("SEASONED_CACHE", str(file))
+    with pytest.raises(InvalidInput, match=r"cannot be written.*SEASONED_CACHE") as error:
+        estimator("classification").fit(X, Y)
+    is_a_sentence(error.value)
+
+
+def test_a_disk_that_is_full_when_the_fit_begins(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    monkeypatch.setattr(seasoned.tabular.fit, "store", full)
+    with pytest.raises(StorageError, match=r"no room left.*SEASONED_CACHE") as error:
+        estimator("classification").fit(X, Y)
+    is_a_sentence(error.value)
 
 
 def is_a_sentence(error):

@@ -28,7 +28,7 @@ from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import MODELS, choose, for_quantile, joint_space
 from seasoned.tabular.objective import CrossValidation, write_arrays
 from seasoned.tabular.pace import preparing
-from seasoned.tabular.runs import RunFolder, fingerprint
+from seasoned.tabular.runs import RunFolder, disk_errors, fingerprint
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
 from seasoned.tabular.starts import affordable_folds, first_configurations, haste
@@ -146,10 +146,11 @@ def _write(
     texts: bool,
 ) -> None:
     """The arrays that trials read."""
-    store(plan, canonical, run.path, _DIETS)
-    write_arrays(run.path, target.values, folds, {}, roles.weights)
-    if texts:
-        save_texts(run.path, plan, canonical)
+    with disk_errors(run.path):
+        store(plan, canonical, run.path, _DIETS)
+        write_arrays(run.path, target.values, folds, {}, roles.weights)
+        if texts:
+            save_texts(run.path, plan, canonical)
 
 
 def _job(run: RunFolder, target: Target, plan: ColumnPlan, seconds: float | None) -> Job:
@@ -167,7 +168,8 @@ def _plan(canonical: pd.DataFrame, schema: Schema, folder: Path, seed: int, budg
     """The column plan. Text can take long, so it is learned in a worker that is killed at its limit."""
     if all(column.kind != "text" for column in schema.used):
         return ColumnPlan.fit(canonical, schema, seed=seed)
-    canonical.to_feather(folder / _DATA, compression="uncompressed")
+    with disk_errors(folder):
+        canonical.to_feather(folder / _DATA, compression="uncompressed")
     limits = Limits(seconds=max(_PLAN_SHARE * budget.seconds, 1.0), memory=budget.trial_memory)
     with LocalExecutor(budget.workers) as executor:
         executor.submit(_plan_from_file, str(folder / _DATA), schema, seed, limits=limits)

@@ -7,6 +7,8 @@ success.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -16,16 +18,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seasoned.errors import InvalidInput, StorageError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["RunFolder", "RunInfo", "cache_folder", "clear_runs", "fingerprint", "list_runs"]
+__all__ = ["RunFolder", "RunInfo", "cache_folder", "clear_runs", "disk_errors", "fingerprint", "list_runs"]
 
 _OWNER = "owner.json"
 _ABOUT = "run.json"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 
 
 def cache_folder() -> Path:
@@ -57,7 +63,16 @@ class RunFolder:
         """Take the folder of this fingerprint: as it is to resume, emptied otherwise.
 
         A folder that another living process owns is left alone; this run then gets one of its own beside it.
+
+        Raises:
+            InvalidInput: If the cache cannot be written at all.
+            StorageError: If the disk is full.
         """
+        with disk_errors(cache_folder()):
+            return cls._opened(key, about, resume=resume)
+
+    @classmethod
+    def _opened(cls, key: str, about: Mapping[str, Any], *, resume: bool) -> RunFolder:
         root = cache_folder()
         path = root / key
         number = 1
@@ -105,6 +120,33 @@ class RunFolder:
     def release(self) -> None:
         """Keep the folder for a later resume, and let go of it."""
         (self.path / _OWNER).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Say in a sentence what the system says of a full disk, or of a folder that cannot be written.
+
+    Args:
+        folder: The one that is written to.
+
+    Raises:
+        StorageError: The disk is full, or the quota is.
+        InvalidInput: The folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageError(
+                f"there is no room left in {str(folder)!r} ({error.strerror}); make room, or set SEASONED_CACHE to "
+                "another folder, and fit again."
+            ) from error
+        if error.errno in _CLOSED:
+            raise InvalidInput(
+                f"{str(folder)!r}, where unfinished fits are kept, cannot be written ({error.strerror}); set "
+                "SEASONED_CACHE to a folder that can."
+            ) from error
+        raise
 
 
 def _identity(pid: int) -> dict[str, Any] | None:

@@ -57,5 +57,5 @@ def store(plan: ColumnPlan, canonical: pd.DataFrame, folder: Path, diets: Sequen
                     shape = (len(canonical), matrix.shape[1])
                     head = {"descr": matrix.dtype.str, "fortran_order": False, "shape": shape}
                     np.lib.format.write_array_header_1_0(file, head)
-                matrix.tofile(file)
+                file.write(matrix.tobytes())  # `tofile` does not say why it could not write
             begun = True
