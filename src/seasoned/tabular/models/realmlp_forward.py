@@ -134,7 +134,7 @@ def forward(
     h = h * params["scale"]
     act = ACTIVATIONS[build.activation]
     for place in range(build.layers + 1):
-        h = h @ params[f"w{place}"] * np.float32(1.0 / math.sqrt(build.widths[place])) + params[f"b{place}"]
+        h = h @ params[f"w{place}"] * np.float32(1.0 / math.sqrt(max(1, build.widths[place]))) + params[f"b{place}"]
         if place < build.layers:
             h = h + params[f"a{place}"] * (act(xp, h) - h)
             h = h if drop is None else drop(place, h)
