@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seasoned.tabular import shrinkage
 from seasoned.tabular.ensemble import select
 from seasoned.tabular.losses import losses_of
 from seasoned.tabular.metrics import resolve
@@ -73,3 +74,52 @@ def test_many_rows_give_nearly_the_same_choice():
     average = sum(weight * predictions[index] for index, weight in weights.items())
     assert losses_of(average[None], y, metric)[0] < min(losses_of(np.stack(predictions), y, metric))
     assert weights == select(predictions, y, metric, most=6, seed=0)
+
+
+def mixed(rows, noises, seed=5):
+    """Numbers, and models that miss them by errors of their own of these sizes."""
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=rows)
+    return y, [y + rng.normal(scale=noise, size=rows) for noise in noises]
+
+
+def test_where_few_rows_cannot_tell_the_weights_are_drawn_to_the_best_five():
+    metric, _, _ = made("rmse", 0)
+    y, predictions = mixed(60, [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    chosen = select(predictions, y, metric, most=7, seed=0)
+    best = sorted(range(7), key=lambda index: metric.loss(y, predictions[index]))[:5]
+    assert {place for place in best if chosen.get(place, 0.0) >= 0.1 - 1e-12} == set(best)
+
+
+def test_where_rows_can_tell_a_bad_model_gets_nothing():
+    metric, _, _ = made("rmse", 0)
+    y, predictions = mixed(2_000, [0.1, 0.1, 2.0, 2.0, 2.0])
+    assert set(select(predictions, y, metric, most=5, seed=0)) == {0, 1}
+
+
+def test_drawing_makes_the_average_better_on_new_rows():
+    """Ranking by models that share most of their error, and by some that know little, as few rows see it."""
+    metric = resolve("roc_auc", "binary", 2)
+    gains = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        y = (rng.random(3_100) < 0.15).astype(int)
+        shared = y + rng.normal(size=3_100)
+        logits = [shared + rng.normal(scale=noise, size=3_100) for noise in (0.3,) * 5 + (3.0,) * 8]
+        predictions = [np.column_stack([1 - p, p]) for p in (1 / (1 + np.exp(-z)) for z in logits)]
+        losses = []
+        for shares in (np.zeros(1), np.array([0.0, 0.25, 0.5])):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(shrinkage, "_SHARES", shares)
+                weights = select([p[:100] for p in predictions], y[:100], metric, most=8, seed=0)
+            losses.append(metric.loss(y[100:], sum(w * predictions[index][100:] for index, w in weights.items())))
+        gains.append(losses[0] - losses[1])
+    assert np.mean(gains) > 0
+    assert np.mean(np.array(gains) > 0) > 0.7
+
+
+def test_drawing_keeps_the_number_of_models_and_their_pace():
+    metric, y, predictions = made("rmse", 6, models=8, rows=60)
+    assert len(select(predictions, y, metric, most=3, seed=0)) <= 3
+    paces = np.full(8, 1.0)
+    assert len(select(predictions, y, metric, most=8, seed=0, paces=(paces, 4.0))) <= 4
