@@ -41,6 +41,26 @@ class Problem(NamedTuple):
     rng: np.random.Generator
 
 
+class Distances:
+    """Squared distances of all points to the trials of one search; in single precision, which halves the time."""
+
+    def __init__(self, points: NDArray[np.float64]) -> None:
+        self.points = points.astype(np.float32)
+        self.rows: list[int] = []
+        self.known = np.empty((len(points), 64), dtype=np.float32)
+
+    def __call__(self, rows: list[int]) -> NDArray[np.float32]:
+        """Shape (n, trials); only those of new trials are computed."""
+        same = min(len(self.rows), len(rows))
+        if self.rows[:same] != rows[:same] or len(self.rows) > len(rows):
+            same = 0
+        for place in range(same, len(rows)):
+            apart = self.points - self.points[rows[place]]
+            self.known[:, place] = np.einsum("ij,ij->i", apart, apart)
+        self.rows = list(rows)
+        return self.known[:, : len(rows)]
+
+
 def rest(order: list[int], tested: Problem) -> None:
     """Try the given ones that can be tried, then others at random."""
     left = np.flatnonzero(tested.open_)
@@ -69,8 +89,10 @@ def cold(past: Past) -> Callable[[Problem], None]:
         return int(tested.rng.choice(left))
 
     def later(_: Problem, left: NDArray[np.intp], rows: list[int], scores: NDArray[np.float64]) -> int:
-        return int(left[np.argmax(fit_pool(points[rows], scores).expected_gain(points[left]))])
+        fitted = fit_pool(points[rows], scores)
+        return int(left[np.argmax(fitted.gain_of(fitted.predict_at(far(rows)[left])))])
 
+    far = Distances(points)
     return one_by_one(first, later)
 
 
@@ -85,7 +107,7 @@ def rgpe(past: Past) -> Callable[[Problem], None]:
         mean, std = fit_pool(points[held], scores[held]).predict(points)
         means.append(mean)
         spreads.append(std)
-    base, wide = np.stack(means), np.stack(spreads)
+    base, wide, far = np.stack(means), np.stack(spreads), Distances(points)
 
     def first(_: Problem, left: NDArray[np.intp]) -> int:
         return int(left[np.argmin(base[:, left].mean(axis=0))])
@@ -93,7 +115,7 @@ def rgpe(past: Past) -> Callable[[Problem], None]:
     def later(tested: Problem, left: NDArray[np.intp], rows: list[int], scores: NDArray[np.float64]) -> int:
         own = fit_pool(points[rows], scores)
         weights = rank_weights((base[:, rows], wide[:, rows]), own.left_out(), scores, floor=0.1, rng=tested.rng)
-        mine = own.predict(points[left])
+        mine = own.predict_at(far(rows)[left])
         mean = weights[:-1] @ base[:, left] + weights[-1] * mine.mean
         std = np.sqrt(weights[:-1] ** 2 @ wide[:, left] ** 2 + weights[-1] ** 2 * mine.std**2)
         reached = weights[:-1] @ base[:, rows] + weights[-1] * own.targets

@@ -5,9 +5,12 @@ before each trial both predict where among the earlier scores the new one will f
 
     share_k  ~  prior_k exp(-rate (e_k1 + e_k2 + ...)),
 
-which is Hedge (Freund and Schapire 1997): whatever the experience is worth, the loss of the mixture exceeds that of the
-better expert by at most log(1 / prior_k) / rate + rate T / 8. The search without experience has a turn whenever its
-shares add up to one. So good advice is followed at once, and bad advice costs a few trials.
+which is Hedge (Freund and Schapire 1997). To foresee is not yet to find: experience that says the opposite foresees
+well, once it has seen some trials, and still looks in the wrong places. So a trial of the search without experience
+counts twice: it also adds its place among the earlier scores to that search's errors, and 1/2 to those of the metric.
+A turn comes whenever the shares add up to one; they begin with most of one, so that the first turn comes early (the
+sixth trial, if nothing speaks against the advice before) and tells whether the advised trials are any good. So good
+advice is followed at once, and bad advice costs a few trials.
 """
 
 from __future__ import annotations
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Adviser", "AdviserState"]
 
 _PRIOR: Final = 0.05  # share of the search without experience before any trial
-_RATE: Final = 2.0
+_RATE: Final = 4.0
+_CREDIT: Final = 0.7  # of the first turn of the search without experience, before any trial
 _FAR: Final = 100.0  # log-odds beyond which a share is 0 or 1 to rounding
 _LIKELY: Final = 32  # configurations of the best means, which join those that were good on past tasks
 _DESIGN: Final = 3  # trials before the search without experience has a model
@@ -50,13 +54,13 @@ class AdviserState:
     rows: tuple[int, ...] = ()
     scores: tuple[float, ...] = ()
     errors: tuple[float, float] = (0.0, 0.0)
-    credit: float = 0.0
+    credit: float = _CREDIT
 
     @property
     def share(self) -> float:
-        """Of the search without experience."""
+        """Of the search without experience; never below its first share, so that it can show what it is worth."""
         log_odds = math.log(_PRIOR / (1.0 - _PRIOR)) + _RATE * (self.errors[0] - self.errors[1])
-        return 1.0 / (1.0 + math.exp(-max(-_FAR, min(_FAR, log_odds))))
+        return max(_PRIOR, 1.0 / (1.0 + math.exp(-max(-_FAR, min(_FAR, log_odds)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,8 @@ class Adviser:
         warm = self._belief(self.metric, state).standardised(tried).mean
         cold = fit_pool(self.pool.points[tried[:-1]], seen).predict(self.pool.points[tried]).mean
         errors = (state.errors[0] + _error(warm, place), state.errors[1] + _error(cold, place))
+        if _cold_turn(state):
+            errors = (errors[0] + 0.5, errors[1] + place)
         return replace(told, errors=errors, credit=credit)
 
     def _belief(self, metric: MetricFunction, state: AdviserState) -> Belief:

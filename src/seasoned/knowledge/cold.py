@@ -60,15 +60,22 @@ class Fitted:
 
     def predict(self, points: NDArray[np.float64]) -> Prediction:
         """Mean and spread in units of the targets, without noise."""
-        across = matern(squared_distances(points, self.points) / self.length**2)[0]
-        inner = np.linalg.solve(self.factor, across.T)
-        variance = self.scale * np.maximum(1.0 - np.einsum("ij,ij->j", inner, inner), 1e-9)
+        return self.predict_at(squared_distances(points, self.points))
+
+    def predict_at(self, squared: NDArray[np.floating]) -> Prediction:
+        """The same from squared distances to the trials, shape (n, t); in their precision."""
+        across = matern((squared / self.length**2).astype(squared.dtype))[0]
+        inner = across @ np.linalg.inv(self.factor).T.astype(squared.dtype)
+        variance = self.scale * np.maximum(1.0 - np.einsum("ij,ij->i", inner, inner), 1e-9)
         return Prediction(across @ self.alpha, np.sqrt(variance))
 
     def expected_gain(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Expected improvement over the best trial, in units of the targets."""
-        mean, std = self.predict(points)
-        return expected_improvement(mean, std, float(self.targets.min())).value
+        return self.gain_of(self.predict(points))
+
+    def gain_of(self, found: Prediction) -> NDArray[np.float64]:
+        """Expected improvement over the best trial of what was predicted."""
+        return expected_improvement(found.mean, found.std, float(self.targets.min())).value
 
     def left_out(self) -> Prediction:
         """What is expected of each trial from all others; Rasmussen and Williams (2006), eqs. 5.10-5.12."""

@@ -2,40 +2,40 @@
 
 It is trained on recorded tasks and nothing else. A new task enters by its meta-features, if there are any, and by the
 trials already seen on it. The founding idea ("learning transferable model metrics") is realised as a Gaussian model of
-all configurations at once: their low-rank covariance over the past tasks (`factors.py`), the unknown level and scale of
-the new task integrated out over a grid (`scaling.py`), and the past tasks themselves as samples of what may come. A
-sample is brought in line with the trials by Matheron's rule (Wilson et al. 2021, Pathwise conditioning of Gaussian
-processes, eq. 8):
+all configurations at once: their low-rank covariance over the past tasks (`factors.py`), and the past tasks themselves
+as hypotheses about the new one, each bent towards the trials (`mixture.py`), the level and scale of the new task being
+unknown (`scaling.py`). What a configuration is worth is the expected improvement under this mixture,
 
-    f | y  =  f_s + k(., X) (K + noise)^-1 (y - f_s(X)),
+    gain(j)  =  (1 - d) B(j) + d A(j) max B / max A,    B(j) = sum_s weight_s E[max(best_s - z_sj, 0)],
 
-f_s being the scores of past task s. Without trials the samples are the past tasks, and the configuration of the highest
-expected gain is the first of the greedy portfolio; with trials they bend towards what was seen.
+where A(j) is the gain over the past tasks as they were, which is what the greedy portfolio goes by, and d is halved by
+every few trials. A model of hundreds of configurations from a few hundred tasks is too sure of itself at first; the
+portfolio is not. Without trials the best configuration is the first of the portfolio.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.factors import Factors, fit_factors
+from seasoned.knowledge.mixture import Mixture, condition
 from seasoned.knowledge.regret import Level, compress, levels_of, standardise
-from seasoned.knowledge.scaling import Scaled, scale
+from seasoned.knowledge.settings import MetricSettings
+from seasoned.surrogates.acquisition import expected_improvement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Belief", "MetricFunction", "Prediction", "fit_metric"]
 
-_MOST_RANK: Final = 30
-_TASKS_PER_FACTOR: Final = 4
 _WORST_Z: Final = 3.0
-_DOUBT: Final = 1.0  # share of the past tasks as they were in what is expected, before the first trial
-_HALVED: Final = 4.0  # trials by which it is halved
+_LEAST: Final = 1e-12  # a gain below it is none
+_CLOSELY: Final = 120  # of many configurations, so many with the best means, and with the best gains as it was
 
 
 class Prediction(NamedTuple):
@@ -58,11 +58,13 @@ class MetricFunction:
         factors: Which configurations do well together, in compressed units of the gap.
         known: Which scores were seen, shape (tasks, n).
         level: Median and gap of each past task.
+        settings: How past tasks are believed.
     """
 
     factors: Factors
     known: NDArray[np.bool_]
     level: Level
+    settings: MetricSettings = field(default_factory=MetricSettings)
 
     @property
     def losses(self) -> NDArray[np.float64]:
@@ -94,8 +96,9 @@ class MetricFunction:
             raise InvalidInput(f"there are {len(rows)} rows and scores {scores}; give one finite score per row.")
         tasks = len(self.known)
         shares = np.full(tasks, 1.0 / tasks) if weights is None else weights / weights.sum()
-        scaled = scale(scores, rows, self.factors, self.level) if len(rows) else None
-        return Belief(self, rows, scaled, shares)
+        if not len(rows):
+            return Belief(self, rows, None, shares)
+        return Belief(self, rows, condition(scores, rows, self.factors, self.level, shares, self.settings), shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,90 +108,73 @@ class Belief:
     Attributes:
         metric: What the past teaches.
         rows: Configurations tried.
-        scaled: What the trials say about the task's level; None without trials.
-        shares: How much each past task counts, shape (tasks,), summing to 1.
+        mixture: What the trials say; None without trials.
+        shares: How much each past task counts before the trials, shape (tasks,), summing to 1.
     """
 
     metric: MetricFunction
     rows: NDArray[np.intp]
-    scaled: Scaled | None
+    mixture: Mixture | None
     shares: NDArray[np.float64]
-
-    def _drawn(self) -> NDArray[np.intp]:
-        """A hypothesis per past task: an even spread over the posterior, the pairs in a fixed shuffled order."""
-        assert self.scaled is not None
-        tasks = len(self.shares)
-        steps = (np.random.default_rng(tasks).permutation(tasks) + 0.5) / tasks
-        drawn: NDArray[np.intp] = np.searchsorted(np.cumsum(self.scaled.weights), steps * (1.0 - 1e-12))
-        return np.minimum(drawn, len(self.scaled.weights) - 1)
 
     def expected_gain(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """By how much each of some configurations is expected to lower the regret of the best trial, shape (m,).
 
-        A share of it, halved by every few trials, comes from the past tasks as they were: what the portfolio goes by.
+        Of many configurations only the likeliest are looked at closely; the others have the share of the past tasks as
+        they were.
         """
-        metric, factors = self.metric, self.metric.factors
-        past, known = factors.completed[:, columns], metric.known[:, columns]
-        if self.scaled is None:
-            return self._gain(past, np.zeros(len(past)), known)
-        tried = np.where(metric.known[:, self.rows], factors.completed[:, self.rows], 0.0)
-        doubt = _DOUBT * math.exp2(-len(self.rows) / _HALVED)
-        as_they_were = self._gain(past, np.minimum(tried.min(axis=1), 0.0), known)
-        z = np.minimum(self.scaled.z[:, self._drawn()], _WORST_Z)
-        v = factors.loadings[:, self.rows]
-        covariance = v.T @ v + np.diag(factors.noise[self.rows])
-        pull = v @ np.linalg.solve(covariance, z - factors.completed[:, self.rows].T)
-        bent = self._gain(past + pull.T @ factors.loadings[:, columns], np.minimum(z.min(axis=0), 0.0), known)
-        return doubt * as_they_were + (1.0 - doubt) * bent
+        was = self._as_they_were(columns)
+        if self.mixture is None:
+            return was
+        doubt = self.metric.settings.doubt * math.exp2(-len(self.rows) / self.metric.settings.halved)
+        some = np.arange(len(columns))
+        if len(columns) > 2 * _CLOSELY:
+            likely = np.argpartition(self.mixture.mean(columns), _CLOSELY)[:_CLOSELY]
+            some = np.union1d(likely, np.argpartition(-was, _CLOSELY)[:_CLOSELY])
+        means, variance = self.mixture.by_task(columns[some])
+        std = np.sqrt(np.maximum(variance, 1e-12))
+        gains = expected_improvement(means, std, self.mixture.best[:, None]).value  # type: ignore[arg-type]
+        bent = self.mixture.weights @ gains
+        expected = doubt * was * (bent.max() / max(float(was.max()), _LEAST))
+        expected[some] += (1.0 - doubt) * bent
+        return np.asarray(expected, dtype=np.float64)
 
-    def _gain(
-        self, samples: NDArray[np.float64], best: NDArray[np.float64], known: NDArray[np.bool_]
-    ) -> NDArray[np.float64]:
-        """Mean over the past tasks, each with its best trial so far; what was not evaluated gains nothing."""
-        gains = np.maximum(np.maximum(best, -1.0)[:, None] - np.maximum(samples, -1.0), 0.0)
-        gains *= known
+    def _as_they_were(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Mean gain over the past tasks, each with its best trial so far; what was not evaluated gains nothing."""
+        completed, known = self.metric.factors.completed, self.metric.known
+        best = np.zeros(len(completed))
+        if len(self.rows):
+            best = np.minimum(np.where(known[:, self.rows], completed[:, self.rows], 0.0).min(axis=1), 0.0)
+        gains = np.maximum(best, -1.0)[:, None] - np.maximum(completed[:, columns], -1.0)
+        np.maximum(gains, 0.0, out=gains)
+        gains *= known[:, columns]
         expected: NDArray[np.float64] = self.shares @ gains
         return expected
 
     def standardised(self, columns: NDArray[np.intp]) -> Prediction:
         """Mean and spread in compressed units of the gap (-1 = the best, 0 = the median), noise included."""
         factors = self.metric.factors
-        loadings = factors.loadings[:, columns]
-        variance = np.einsum("ij,ij->j", loadings, loadings) + factors.noise[columns]
-        if self.scaled is not None:
-            v, inverse, pulls = self._pulls(self.scaled)
-            explained = loadings.T @ v
-            variance -= np.einsum("ij,jk,ik->i", explained, inverse, explained, optimize=True)
-            apart = (pulls - (pulls @ self.scaled.weights)[:, None]) * np.sqrt(self.scaled.weights)
-            variance += np.square(loadings.T @ apart).sum(axis=1)
+        if self.mixture is None:
+            loadings = factors.loadings[:, columns]
+            variance = np.einsum("ij,ij->j", loadings, loadings) + factors.noise[columns]
+        else:
+            variance = self.mixture.variance(columns)
         return Prediction(self.mean(columns), np.sqrt(np.maximum(variance, 1e-12)))
 
     def mean(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """The mean of `standardised` alone, which costs far less."""
-        factors = self.metric.factors
-        if self.scaled is None:
-            prior: NDArray[np.float64] = self.shares @ factors.completed[:, columns]
+        if self.mixture is None:
+            prior: NDArray[np.float64] = self.shares @ self.metric.factors.completed[:, columns]
             return prior
-        pull = self._pulls(self.scaled)[2] @ self.scaled.weights
-        middle: NDArray[np.float64] = factors.mean[columns] + pull @ factors.loadings[:, columns]
-        return middle
-
-    def _pulls(self, scaled: Scaled) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """The trials' loadings and inverse covariance, and the expected w under each hypothesis, (rank, h)."""
-        factors = self.metric.factors
-        v = factors.loadings[:, self.rows]
-        inverse: NDArray[np.float64] = np.asarray(
-            np.linalg.inv(v.T @ v + np.diag(factors.noise[self.rows])), np.float64
-        )
-        return v, inverse, v @ inverse @ (scaled.z - factors.mean[self.rows][:, None])
+        return self.mixture.mean(columns)
 
 
-def fit_metric(scores: NDArray[np.floating], *, rank: int | None = None) -> MetricFunction:
+def fit_metric(scores: NDArray[np.floating], settings: MetricSettings | None = None) -> MetricFunction:
     """Learn from a table of past tasks.
 
     Args:
         scores: To be minimised, NaN where not evaluated, shape (tasks, n); each configuration was seen at least once.
-        rank: Number of factors; a quarter of the tasks, at most 30, if left out.
+        settings: How past tasks are believed; the defaults if left out.
 
     Raises:
         InvalidInput: If there are fewer than 3 tasks, or a configuration was never seen.
@@ -208,6 +194,6 @@ def fit_metric(scores: NDArray[np.floating], *, rank: int | None = None) -> Metr
         raise InvalidInput(f"configuration {int(np.argmax(unseen))} was never evaluated; leave such columns out.")
     level = levels_of(scores)
     table = np.minimum(compress(standardise(scores, level)), _WORST_Z)
-    if rank is None:
-        rank = max(1, min(_MOST_RANK, len(scores) // _TASKS_PER_FACTOR))
-    return MetricFunction(fit_factors(table, rank), np.isfinite(scores), level)
+    settings = settings or MetricSettings()
+    rank = settings.factors_of(len(scores))
+    return MetricFunction(fit_factors(table, rank), np.isfinite(scores), level, settings)

@@ -1,9 +1,9 @@
-"""Where the scores of a new task lie, when only a few are known: a posterior over its median and gap.
+"""Where the scores of a new task lie, when only a few are known: hypotheses about its median and gap.
 
 A hypothesis (m, g) says that the task's median is m and its best lies g below (`regret.py`). It turns the trials y into
-z = (y - m)/g, which the factors' model finds likely or not. Hypotheses stand on a grid over log g and the regret v of
-the best trial, m = y_min + g (1 - v); their prior is a kernel density over the past tasks' (m, log g), mixed with a
-flat one, so that scores on another scale than all before are only unlikely, not impossible.
+z = (y - m)/g, which the past tasks find likely or not (`mixture.py`). Hypotheses stand on a grid over log g and the
+regret v of the best trial, m = y_min + g (1 - v); their prior is a kernel density over the past tasks' (m, log g),
+mixed with a flat one, so that scores on another scale than all before are only unlikely, not impossible.
 """
 
 from __future__ import annotations
@@ -18,52 +18,41 @@ from seasoned.knowledge.regret import Level, compress
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from seasoned.knowledge.factors import Factors
-
-__all__ = ["Scaled", "scale"]
+__all__ = ["Hypotheses", "hypotheses"]
 
 _GAPS: Final = 15
 _REGRETS: Final = np.concatenate([np.linspace(0.0, 1.0, 17) ** 1.5, [1.15, 1.4, 1.8, 2.5, 4.0]])
 _FLAT: Final = 0.02  # share of the flat prior
-_DEGREES: Final = 8.0  # of the multivariate t by which trials are judged: a few may be far off
 
 
 @dataclass(frozen=True, slots=True)
-class Scaled:
-    """Hypotheses and what they make of the trials.
+class Hypotheses:
+    """A grid of h hypotheses, and what each makes of t trials.
 
     Attributes:
-        level: Median and gap per hypothesis, each of shape (h,).
-        weights: Posterior probabilities, shape (h,).
-        z: Compressed scores of the trials under each, shape (trials, h).
+        level: Median and gap, each of shape (h,).
+        prior: Logarithms of prior masses, shape (h,).
+        z: Compressed scores of the trials, shape (t, h).
+        slopes: Logarithm of |dz/dy|, summed over the trials, shape (h,).
     """
 
     level: Level
-    weights: NDArray[np.float64]
+    prior: NDArray[np.float64]
     z: NDArray[np.float64]
+    slopes: NDArray[np.float64]
 
 
-def scale(scores: NDArray[np.float64], rows: NDArray[np.intp], factors: Factors, past: Level) -> Scaled:
-    """The posterior after at least one trial.
+def hypotheses(scores: NDArray[np.float64], past: Level) -> Hypotheses:
+    """The grid after at least one trial.
 
     Args:
-        scores: Of the trials, finite, shape (trials,).
-        rows: Their configurations, shape (trials,).
-        factors: What scores go together.
+        scores: Of the trials, finite, shape (t,).
         past: Levels of the past tasks.
     """
     level, prior = _grid(float(scores.min()), past)
     raw = (scores[:, None] - level.median) / level.gap
-    z = compress(raw)
-    v = factors.loadings[:, rows]
-    covariance = v.T @ v + np.diag(factors.noise[rows])
-    error = z - factors.mean[rows][:, None]
-    square = np.einsum("ij,ij->j", error, np.linalg.solve(covariance, error))
-    count = len(scores)
-    slopes = -count * np.log(level.gap) - np.log1p(np.maximum(raw, 0.0)).sum(axis=0)
-    log = prior - 0.5 * (_DEGREES + count) * np.log1p(square / _DEGREES) + slopes
-    weights = np.exp(log - log.max())
-    return Scaled(level, weights / weights.sum(), z)
+    slopes = -len(scores) * np.log(level.gap) - np.log1p(np.maximum(raw, 0.0)).sum(axis=0)
+    return Hypotheses(level, prior, compress(raw), slopes)
 
 
 def _grid(best: float, past: Level) -> tuple[Level, NDArray[np.float64]]:
