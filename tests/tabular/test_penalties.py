@@ -83,6 +83,30 @@ def test_one_penalty_is_scikit_learns_logistic_regression(classes, penalty):
 
 
 @pytest.mark.parametrize("classes", CLASSES)
+def test_a_row_of_weight_three_is_three_rows(classes):
+    X, y = table(classes)
+    count = 1 + 2 * (np.arange(len(y)) % 4 == 0)
+    again, rho = np.repeat(np.arange(len(y)), count), np.linspace(-1, 3, 6)
+    folds = [
+        (np.flatnonzero(np.arange(len(y)) % 2 == part), np.flatnonzero(np.arange(len(y)) % 2 != part))
+        for part in (0, 1)
+    ]
+    longer = [tuple(np.flatnonzero(np.isin(again, rows)) for rows in fold) for fold in folds]
+    if classes:
+        weighted = SoftmaxFolds.of(X, y, classes, folds, count.astype(float))
+        repeated = SoftmaxFolds.of(X[again], y[again], classes, longer)
+    else:
+        weighted, repeated = RidgeFolds.of(X, y, folds, count.astype(float)), RidgeFolds.of(X[again], y[again], longer)
+        np.testing.assert_allclose(ridge(X, y, rho, count), ridge(X[again], y[again], rho), atol=1e-8)
+    (a, slope), (b, expected) = weighted.loss_and_gradients(rho), repeated.loss_and_gradients(rho)
+    if not classes:  # a Gaussian's likelihood counts rows, and weights are 1 on average
+        slope, expected = slope / weighted.rows, expected / repeated.rows
+        a, b = a / weighted.rows + 0.5 * np.log(weighted.rows), b / repeated.rows + 0.5 * np.log(repeated.rows)
+    assert a == pytest.approx(b, rel=1e-4)
+    np.testing.assert_allclose(slope, expected, atol=1e-3 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("classes", CLASSES)
 def test_columns_that_say_nothing_get_the_larger_penalties(classes):
     tuned = tune_penalties(problem(classes, rows=400), np.arange(6), spread=5.0)
     assert tuned.rho[:2].max() < tuned.rho[2:].min()

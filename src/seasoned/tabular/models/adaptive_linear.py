@@ -64,20 +64,21 @@ class PenalisedLinear:
         assert self.classes is not None, "fitted or loaded first"
         return self.classes
 
-    def fit(self, X: Array, y: NDArray[Any], seconds: float | None = None) -> None:
-        """Tune the penalties on folds of the rows, then fit all rows with them."""
+    def fit(self, X: Array, y: NDArray[Any], seconds: float | None = None, weight: Array | None = None) -> None:
+        """Tune the penalties on folds of the rows, then fit all rows with them; rows may count differently."""
         start = time.monotonic()
         deadline = None if seconds is None else start + _SHARE * seconds
         X = np.asarray(X, dtype=np.float64)
+        mass = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
         aim = self._aim(y)
         with one_thread("blas"):
-            rho = self._tuned(X, aim, deadline)
+            rho = self._tuned(X, aim, mass, deadline)
             self.penalties = np.exp(rho)
             if not self.n_classes:
-                self.weights = ridge(X, aim, rho)
+                self.weights = ridge(X, aim, rho, mass)
             else:
                 last = None if seconds is None else start + seconds
-                self.weights = SoftmaxFit.of(X, aim, len(self.classes_)).move(rho, last)
+                self.weights = SoftmaxFit.of(X, aim, len(self.classes_), mass).move(rho, last)
 
     def predict(self, X: Array) -> Array:
         """Numbers, shape (n,)."""
@@ -106,7 +107,7 @@ class PenalisedLinear:
             outputs: Array = X @ self.weights[:-1] + self.weights[-1]
         return outputs
 
-    def _tuned(self, X: Array, y: NDArray[Any], deadline: float | None) -> Array:
+    def _tuned(self, X: Array, y: NDArray[Any], mass: Array, deadline: float | None) -> Array:
         """Log-penalties, shape (p,)."""
         logits = max(1, self.n_classes if self.n_classes > 2 else 1)
         most = len(y) if not self.n_classes else max(_LEAST, _CELLS // max(1, X.shape[1] * logits))
@@ -117,9 +118,9 @@ class PenalisedLinear:
             return np.zeros(X.shape[1])
         problem: Any
         if self.n_classes:
-            problem = SoftmaxFolds.of(X[rows], y[rows], len(self.classes_), folds)
+            problem = SoftmaxFolds.of(X[rows], y[rows], len(self.classes_), folds, mass[rows])
         else:
-            problem = RidgeFolds.of(X, y, folds)
+            problem = RidgeFolds.of(X, y, folds, mass)
         groups = levels_together(X[rows])
         known = min(1.0, float(np.sqrt(len(rows) / (_ROWS_EACH * (groups.max() + 1)))))
         return tune_penalties(problem, groups, self.spread * known, deadline=deadline).rho
@@ -148,7 +149,6 @@ class AdaptiveLinear:
 
     name: str = "adaptive_linear"
     diet: Diet = "dense"
-    weighs: bool = False  # all rows count the same
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """How far penalties may differ."""
@@ -164,10 +164,10 @@ class AdaptiveLinear:
         train: tuple[Any, Any],
         valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
         seconds: float | None = None,
-        weights: Weights | None = None,  # noqa: ARG002 - the protocol's signature
+        weights: Weights | None = None,
     ) -> None:
         """Fit on (X, y); held-out rows are cut from these."""
-        estimator.fit(*train, seconds)
+        estimator.fit(*train, seconds, None if weights is None else weights[0])
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
         """Unchanged: it has no rounds."""

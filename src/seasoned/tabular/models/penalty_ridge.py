@@ -50,13 +50,15 @@ class RidgeFolds:
     rows: int
 
     @classmethod
-    def of(cls, X: Array, y: Array, folds: Sequence[Fold]) -> Self:
-        """From all rows and (training, held-out) row indices."""
+    def of(cls, X: Array, y: Array, folds: Sequence[Fold], mass: Array | None = None) -> Self:
+        """From all rows, (training, held-out) row indices, and how much each row counts, 1 on average."""
+        mass = np.ones(len(y)) if mass is None else mass
         parts = []
         for train, held in folds:
-            centre, level = X[train].mean(axis=0), y[train].mean()
+            centre, level = np.average(X[train], axis=0, weights=mass[train]), np.average(y[train], weights=mass[train])
             A, r, V, s = X[train] - centre, y[train] - level, X[held] - centre, y[held] - level
-            parts.append((A.T @ A, A.T @ r, V.T @ V, V.T @ s, float(s @ s)))
+            AW, VW = A.T * mass[train], V.T * mass[held]
+            parts.append((AW @ A, AW @ r, VW @ V, VW @ s, float(mass[held] @ s**2)))
         train_, pull, held_, aim, total = (np.array(part) for part in zip(*parts, strict=True))
         return cls(train_, pull, held_, aim, float(total.sum()), sum(len(held) for _, held in folds))
 
@@ -77,9 +79,10 @@ class RidgeFolds:
         return 0.5 * self.rows * float(np.log(error / self.rows)), -scale * penalty * weights * adjoint
 
 
-def ridge(X: Array, y: Array, rho: Array) -> Array:
+def ridge(X: Array, y: Array, rho: Array, mass: Array | None = None) -> Array:
     """Weights and, last, the intercept of the fit to all rows, shape (p + 1, 1)."""
-    centre, level = X.mean(axis=0), y.mean()
+    mass = np.ones(len(y)) if mass is None else mass
+    centre, level = np.average(X, axis=0, weights=mass), np.average(y, weights=mass)
     A = X - centre
-    weights = np.linalg.solve(A.T @ A + np.diag(np.exp(rho)), A.T @ (y - level))
+    weights = np.linalg.solve((A.T * mass) @ A + np.diag(np.exp(rho)), (A.T * mass) @ (y - level))
     return np.append(weights, level - centre @ weights)[:, None]

@@ -39,28 +39,31 @@ class SoftmaxFit:
         X: Columns and a last one of ones, shape (n, p + 1).
         Y: Targets, shape (n, logits).
         weights: The present solution, shape (p + 1, logits).
+        mass: How much each row counts, shape (n, 1).
         blocks: Hessians of the loss for each logit, shape (logits, p + 1, p + 1), of some earlier weights.
     """
 
     X: Array
     Y: Array
     weights: Array
+    mass: Array
     blocks: Array | None = None
     _inverse: Array = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
-    def of(cls, X: Array, y: NDArray[np.int64], n_classes: int) -> Self:
-        """Weights 0 and intercepts of the classes' frequencies; class codes from 0."""
+    def of(cls, X: Array, y: NDArray[np.int64], n_classes: int, mass: Array | None = None) -> Self:
+        """Weights 0 and intercepts of the classes' frequencies; class codes from 0, rows that may count differently."""
+        mass = np.ones((len(y), 1)) if mass is None else mass[:, None]
         inputs = np.column_stack([X, np.ones(len(X))])
         Y = np.eye(n_classes)[y]
-        shares = np.log(np.maximum(Y.mean(axis=0), _INTERCEPT / len(y)))
+        shares = np.log(np.maximum((mass * Y).sum(axis=0) / mass.sum(), _INTERCEPT / len(y)))
         weights = np.zeros((inputs.shape[1], 1 if n_classes == 2 else n_classes))
         if n_classes == 2:
             Y = Y[:, 1:]
             weights[-1] = shares[1] - shares[0]
         else:
             weights[-1] = shares - shares.mean()
-        return cls(inputs, Y, weights)
+        return cls(inputs, Y, weights, mass)
 
     def move(self, rho: Array, deadline: float | None = None) -> Array:
         """The solution at log-penalties, shape (p,); after a deadline (`time.monotonic`) what has been reached."""
@@ -69,7 +72,7 @@ class SoftmaxFit:
         value = self._objective(self.weights, penalty)
         for _ in range(_NEWTON):
             P = probabilities(self.X @ self.weights)
-            gradient = self.X.T @ (P - self.Y) + penalty * self.weights
+            gradient = self.X.T @ (self.mass * (P - self.Y)) + penalty * self.weights
             step = self._solve(P, penalty, gradient)
             gain = 0.5 * float((gradient * step).sum())
             value = self._advance(step, value, penalty)
@@ -94,12 +97,12 @@ class SoftmaxFit:
         return value
 
     def _objective(self, weights: Array, penalty: Array) -> float:
-        return cross_entropy(self.X @ weights, self.Y) + 0.5 * float((penalty * weights**2).sum())
+        return cross_entropy(self.X @ weights, self.Y, self.mass[:, 0]) + 0.5 * float((penalty * weights**2).sum())
 
     def _precondition(self, penalty: Array) -> None:
         if self.blocks is None:
             P = probabilities(self.X @ self.weights)
-            curvature = P * (1 - P)
+            curvature = self.mass * P * (1 - P)
             self.blocks = np.array([(self.X * column[:, None]).T @ self.X for column in curvature.T])
         size = penalty[:, 0] + 1e-9 * len(self.X)
         self._inverse = np.asarray(np.linalg.inv(self.blocks + np.diag(size)), dtype=np.float64)
@@ -108,7 +111,7 @@ class SoftmaxFit:
         def hessian(V: Array) -> Array:
             U = self.X @ V
             R = P * (1 - P) * U if P.shape[1] == 1 else P * (U - (P * U).sum(axis=1, keepdims=True))
-            product: Array = self.X.T @ R + penalty * V
+            product: Array = self.X.T @ (self.mass * R) + penalty * V
             return product
 
         def inverse(V: Array) -> Array:
@@ -131,33 +134,36 @@ class SoftmaxFolds:
 
     Attributes:
         fits: One for each fold.
-        held: Held-out inputs (with the column of ones) and targets of each.
+        held: Held-out inputs (with the column of ones) and targets of each, and how much their rows count.
     """
 
     fits: tuple[SoftmaxFit, ...]
-    held: tuple[tuple[Array, Array], ...]
+    held: tuple[tuple[Array, Array, Array], ...]
 
     @classmethod
-    def of(cls, X: Array, y: NDArray[np.int64], n_classes: int, folds: Sequence[Fold]) -> Self:
-        """From all rows and (training, held-out) row indices."""
-        fits = tuple(SoftmaxFit.of(X[train], y[train], n_classes) for train, _ in folds)
+    def of(
+        cls, X: Array, y: NDArray[np.int64], n_classes: int, folds: Sequence[Fold], mass: Array | None = None
+    ) -> Self:
+        """From all rows, (training, held-out) row indices, and how much each row counts."""
+        mass = np.ones(len(y)) if mass is None else mass
+        fits = tuple(SoftmaxFit.of(X[train], y[train], n_classes, mass[train]) for train, _ in folds)
         Y = np.eye(n_classes)[y][:, 1:] if n_classes == 2 else np.eye(n_classes)[y]
-        held = tuple((np.column_stack([X[rows], np.ones(len(rows))]), Y[rows]) for _, rows in folds)
+        held = tuple((np.column_stack([X[rows], np.ones(len(rows))]), Y[rows], mass[rows]) for _, rows in folds)
         return cls(fits, held)
 
     def loss(self, rho: Array) -> float:
         """Nats at log-penalties, shape (p,)."""
         pairs = zip(self.fits, self.held, strict=True)
-        return sum(cross_entropy(X @ fit.move(rho), Y) for fit, (X, Y) in pairs)
+        return sum(cross_entropy(X @ fit.move(rho), Y, mass) for fit, (X, Y, mass) in pairs)
 
     def loss_and_gradients(self, rho: Array) -> tuple[float, Array]:
         """Nats and what each fold adds to their hypergradient, shape (folds, p)."""
         loss, gradients = 0.0, np.zeros((len(self.fits), len(rho)))
-        for place, (fit, (X, Y)) in enumerate(zip(self.fits, self.held, strict=True)):
+        for place, (fit, (X, Y, mass)) in enumerate(zip(self.fits, self.held, strict=True)):
             weights = fit.move(rho)
             logits = X @ weights
-            loss += cross_entropy(logits, Y)
-            adjoint = fit.adjoint(rho, X.T @ (probabilities(logits) - Y))
+            loss += cross_entropy(logits, Y, mass)
+            adjoint = fit.adjoint(rho, X.T @ (mass[:, None] * (probabilities(logits) - Y)))
             gradients[place] = -np.exp(rho) * (weights * adjoint)[:-1].sum(axis=1)
         return loss, gradients
 
@@ -172,12 +178,12 @@ def probabilities(logits: Array) -> Array:
     return np.asarray(shares)
 
 
-def cross_entropy(logits: Array, Y: Array) -> float:
-    """The sum over rows, in nats."""
+def cross_entropy(logits: Array, Y: Array, mass: Array) -> float:
+    """The sum over rows, each times how much it counts, in nats."""
     if logits.shape[1] == 1:
-        return float((np.logaddexp(0.0, logits) - Y * logits).sum())
+        return float(mass @ (np.logaddexp(0.0, logits) - Y * logits)[:, 0])
     top = logits.max(axis=1, keepdims=True)
-    return float((top[:, 0] + np.log(np.exp(logits - top).sum(axis=1)) - (Y * logits).sum(axis=1)).sum())
+    return float(mass @ (top[:, 0] + np.log(np.exp(logits - top).sum(axis=1)) - (Y * logits).sum(axis=1)))
 
 
 def _conjugate_gradients(
