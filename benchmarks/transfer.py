@@ -5,8 +5,10 @@
 A folder holds sources, each with `configs.parquet` and `error.parquet` or `scores.parquet` (the largest fidelity
 counts). Where both folders are the same, five folds of tasks that follow each other by OpenML's ids, so that most of a
 family is in one fold; else all tasks of the one are past, those that are also tested left out, and all of the other
-are tested. The scores of a tested task are seen as trials only; configurations
-that were not evaluated on it are no candidates for any method. A task's regret is
+are tested. A source that only `--test` has, or whose configurations are all others there, is a new space, of which
+nothing is known. The scores of a tested task are seen as trials only; configurations that were not evaluated on it are
+no candidates for any method. `--methods` may name two that show what wrong experience costs: `poisoned` learns from the
+negated scores of past tasks, `strange` knows none of the configurations. A task's regret is
 
     clip((best trial - best of the task) / (median of the task - best of the task), 0, 1),
 
@@ -50,8 +52,11 @@ class Split(NamedTuple):
     scores: NDArray[np.float64]
 
 
-def splits(train: Source, test: Source | None) -> list[Split]:
-    """One split per fold, or one if there is another table to test on."""
+def splits(train: Source | None, test: Source | None) -> list[Split]:
+    """One split per fold, or one if there is another table to test on; without a table to train on there is no past."""
+    if train is None or (test is not None and not np.isin(train.configs, test.configs).any()):
+        assert test is not None, "one of the two folders has the source"
+        return [Split(Past(test.scores[:0], test.features), test.tasks, test.scores)]
     if test is not None:
         train, test = aligned(train, test)
         return [Split(Past(train.scores, train.features), test.tasks, test.scores)]
@@ -62,8 +67,8 @@ def splits(train: Source, test: Source | None) -> list[Split]:
 
 
 def usable(split: Split) -> Split:
-    """Without configurations that no past task has tried."""
-    kept = np.isfinite(split.past.scores).any(axis=0)
+    """Without configurations that no past task has tried, if there are past tasks."""
+    kept = np.isfinite(split.past.scores).any(axis=0) | (len(split.past.scores) == 0)
     scores = split.scores[:, kept]
     tasks = np.isfinite(scores).any(axis=1)
     return Split(Past(split.past.scores[:, kept], split.past.features[kept]), split.tasks[tasks], scores[tasks])
@@ -152,12 +157,12 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
 def main(words: list[str] | None = None) -> None:
     options = arguments(words)
     same = options.train.resolve() == options.test.resolve()
-    names = [name for name in sources(options.train) if name in sources(options.test)]
+    names, known_space = sources(options.test), set(sources(options.train))
     if options.only != "all":
         names = [name for name in options.only.split(",") if name in names]
     curves = stored(options.details)
     for name in names:
-        train = read(options.train / name)
+        train = read(options.train / name) if name in known_space else None
         for split in splits(train, None if same else read(options.test / name))[: options.folds]:
             for method in options.methods.split(","):
                 known = curves.setdefault(name, {}).setdefault(method, {})

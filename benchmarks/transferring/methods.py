@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DESIGN = 3  # random evaluations before a Gaussian process has a model
 MEMBERS = 40  # past tasks in the rank-weighted ensemble, drawn by the seed: more cost minutes and share the weights
 HELD = 100  # evaluations of each that its model holds
+LEAST = 3  # past tasks from which a metric is learned
 LONG = 150  # members of the portfolio: some are not evaluated on the tested task
 
 
@@ -77,7 +78,7 @@ def random(past: Past) -> Callable[[Problem], None]:
 
 def portfolio(past: Past) -> Callable[[Problem], None]:
     """The greedy portfolio of past regrets, in its order."""
-    members = list(greedy(regret(past.scores, levels_of(past.scores)), LONG).members)
+    members = list(greedy(regret(past.scores, levels_of(past.scores)), LONG).members) if len(past.scores) else []
     return lambda tested: rest(members, tested)
 
 
@@ -98,6 +99,8 @@ def cold(past: Past) -> Callable[[Problem], None]:
 
 def rgpe(past: Past) -> Callable[[Problem], None]:
     """The rank-weighted ensemble of Gaussian processes with the new task's own, by expected improvement."""
+    if not len(past.scores):
+        return cold(past)
     points, rng = pool_of(past.features).points, np.random.default_rng(0)
     members = rng.permutation(len(past.scores))[:MEMBERS]
     means, spreads = [], []
@@ -141,14 +144,18 @@ def one_by_one(first: Callable[..., int], later: Callable[..., int]) -> Callable
     return search
 
 
+def learned(scores: NDArray[np.float64]) -> MetricFunction | None:
+    return fit_metric(scores) if len(scores) >= LEAST else None
+
+
 def seasoned(past: Past) -> Callable[[Problem], None]:
     """The learned metric, beside a search without experience whose share grows when advice fails."""
-    return advised(fit_metric(past.scores), past.features)
+    return advised(learned(past.scores), past.features)
 
 
 def poisoned(past: Past) -> Callable[[Problem], None]:
     """The same with an experience that says the opposite of what was seen."""
-    return advised(fit_metric(-past.scores), past.features)
+    return advised(learned(-past.scores), past.features)
 
 
 def strange(past: Past) -> Callable[[Problem], None]:

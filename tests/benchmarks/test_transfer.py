@@ -143,3 +143,12 @@ def test_it_writes_what_is_asked_for_and_goes_on(folder, tmp_path, capsys):
     low, high = kept["intervals"]["wide"]["random"]["25"][1:]
     assert low <= kept["intervals"]["wide"]["random"]["25"][0] <= high
     assert "seasoned" in capsys.readouterr().out
+
+
+def test_a_new_space_is_searched_as_without_experience(folder, tmp_path):
+    out = tmp_path / "out.json"
+    words = ["--train", str(folder / "other"), "--test", str(folder), "--only", "long", "--out", str(out)]
+    transfer.main([*words, "--methods", "seasoned,cold,strange,poisoned,portfolio,rgpe"])
+    found = json.loads(out.read_text())["long"]
+    assert found["seasoned"] == found["strange"] == found["poisoned"]
+    assert abs(found["seasoned"]["10"] - found["cold"]["10"]) < 0.2  # other draws of the first three trials
