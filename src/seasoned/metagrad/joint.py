@@ -100,6 +100,7 @@ class JointTraining:
         spread: float = 1.0,
         seed: int = 0,
         seconds: float | None = None,
+        weight: np.ndarray | None = None,
     ) -> Learned:
         """Tune on a split of the rows, then train on all of them.
 
@@ -113,6 +114,7 @@ class JointTraining:
             spread: Standard deviation of the columns' log-penalties around the layer's.
             seed: Of the split, the first weights and the batches.
             seconds: Time for everything, compilation included; None for no limit.
+            weight: How much each row counts [rows], above 0: batches draw rows in proportion to it.
         """
         if len(y) < 5:
             raise InvalidInput(f"there are {len(y)} rows, and a fifth of them is held out: give at least 5.")
@@ -130,23 +132,26 @@ class JointTraining:
         }
         first = _initial(self.network, X.shape[1], data.X.shape[1], rng)
         half = deadline if seconds is None else time.monotonic() + 0.5 * seconds
-        tuned, losses = self._run(data, begin(first, outer), rates, self._picks(train, held, rng), half)
+        tuned, losses = self._run(data, begin(first, outer), rates, self._picks(train, held, rng, weight), half)
         rounds = len(losses) if not np.isfinite(losses).any() else 1 + int(np.nanargmin(losses))
-        again = self._picks(order, order, rng)[: -(-rounds // _CHUNK)]
+        again = self._picks(order, order, rng, weight)[: -(-rounds // _CHUNK)]
         last, seen = self._run(
             data, begin(first, tuned.best_outer), rates * np.array([1, 0, 1], np.float32), again, deadline
         )
         whole = len(seen) >= rounds  # what time cut off is no better than what was tuned
         return _learned(last.weights if whole else tuned.best, tuned.best_outer, X.shape[1], losses, rounds)
 
-    def _picks(self, train: np.ndarray, held: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _picks(
+        self, train: np.ndarray, held: np.ndarray, rng: np.random.Generator, weight: np.ndarray | None
+    ) -> np.ndarray:
         """Row numbers of all batches, [pieces, rounds of a piece, every + 2, batch].
 
         Of each round's last two, the hyperparameters see the one as training rows, the other as held-out rows.
         """
         pieces = -(-self.rounds // _CHUNK)
-        picks = rng.choice(train, (pieces, _CHUNK, self.every + 2, self.batch))
-        picks[:, :, -1] = rng.choice(held, (pieces, _CHUNK, self.batch))
+        shares = [None if weight is None else weight[rows] / weight[rows].sum() for rows in (train, held)]
+        picks = rng.choice(train, (pieces, _CHUNK, self.every + 2, self.batch), p=shares[0])
+        picks[:, :, -1] = rng.choice(held, (pieces, _CHUNK, self.batch), p=shares[1])
         return picks.astype(np.int32)
 
     def _run(

@@ -60,14 +60,14 @@ class SelfTuned:
         """All class codes, seen or not."""
         return np.arange(self.n_classes)
 
-    def fit(self, X: Array, y: NDArray[Any], seconds: float | None = None) -> None:
-        """Train weights and hyperparameters together (`metagrad.JointTraining`)."""
+    def fit(self, X: Array, y: NDArray[Any], seconds: float | None = None, weight: Array | None = None) -> None:
+        """Train weights and hyperparameters together (`metagrad.JointTraining`); rows may count differently."""
         aim, groups = self._aim(y)
         config = self.config
         self.activation = config["activation"]
         hidden = (config["width"],) * config["layers"]
         if len(y) < _LEAST or not X.shape[1]:
-            self.layers = _constant(X.shape[1], aim, self.n_classes)
+            self.layers = _constant(X.shape[1], aim, self.n_classes, weight)
             return
         loss = "cross_entropy" if self.n_classes else "squared_error"
         network = MLP(hidden, self.n_classes or 1, self.activation)
@@ -81,6 +81,7 @@ class SelfTuned:
             decay=config["decay"],
             seed=self.seed,
             seconds=seconds,
+            weight=weight,
         )
         self.layers = learned.layers
 
@@ -111,11 +112,14 @@ class SelfTuned:
         return np.asarray((y - mean) / deviation), np.searchsorted(borders, y)
 
 
-def _constant(columns: int, aim: NDArray[Any], n_classes: int) -> list[dict[str, NDArray[np.float32]]]:
+def _constant(
+    columns: int, aim: NDArray[Any], n_classes: int, weight: Array | None
+) -> list[dict[str, NDArray[np.float32]]]:
     """A network that says the same of every row."""
-    level = np.zeros(1)
     if n_classes:
-        level = np.log(np.bincount(aim, minlength=n_classes) + 1e-3)
+        level = np.log(np.bincount(aim, weight, minlength=n_classes) + 1e-3)
+    else:
+        level = np.average(aim, weights=weight, keepdims=True)
     return [{"w": np.zeros((columns, len(level)), np.float32), "b": level.astype(np.float32)}]
 
 
@@ -130,7 +134,6 @@ class TunedMLP:
 
     name: str = "tuned_mlp"
     diet: Diet = "dense"
-    weighs: bool = False  # all rows count the same
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """Size, rates of weights and hyperparameters, and where the penalties begin."""
@@ -159,10 +162,10 @@ class TunedMLP:
         train: tuple[Any, Any],
         valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
         seconds: float | None = None,
-        weights: Weights | None = None,  # noqa: ARG002 - the protocol's signature
+        weights: Weights | None = None,
     ) -> None:
         """Fit on (X, y); held-out rows are cut from these."""
-        estimator.fit(*train, seconds)
+        estimator.fit(*train, seconds, None if weights is None else weights[0])
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
         """Unchanged: it finds its rounds itself."""
