@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 from seasoned.errors import InvalidInput
 
@@ -41,6 +42,26 @@ class MetricSettings:
                 f"{self} cannot be: rank, tasks_per_factor, temper and halved are above 0, closeness in [0, 1), "
                 "doubt in [0, 1]."
             )
+
+    @classmethod
+    def of_text(cls, text: str) -> MetricSettings:
+        """From JSON, as `to_text` writes it.
+
+        Raises:
+            InvalidInput: If the text is no settings.
+
+        Example:
+            >>> MetricSettings.of_text(MetricSettings(rank=7).to_text()).rank
+            7
+        """
+        try:
+            return cls(**json.loads(text)["metric"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise InvalidInput(f"{text[:40]!r} are no settings ({error}); give what to_text wrote.") from error
+
+    def to_text(self) -> str:
+        """As JSON."""
+        return json.dumps({"metric": asdict(self)}, indent=1) + "\n"
 
     def factors_of(self, tasks: int) -> int:
         """How many factors so many past tasks allow.

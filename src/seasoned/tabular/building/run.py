@@ -18,6 +18,7 @@ from seasoned.tabular.building.evaluate import Rules, measure, prepare
 from seasoned.tabular.building.lines import Lines
 from seasoned.tabular.building.ship import go_on_from, ship
 from seasoned.tabular.building.tables import excluded, listed, tasks_of
+from seasoned.tabular.building.tune import tune
 from seasoned.tabular.pipeline import VERSION, textual
 
 if TYPE_CHECKING:
@@ -163,6 +164,10 @@ def main(words: list[str] | None = None) -> None:
     )
     parser.add_argument("--hours", type=float, default=float("inf"), help="stop after so many")
     parser.add_argument("--ship", type=Path, metavar="FILE", help="measure nothing: write what is there as experience")
+    parser.add_argument(
+        "--tune", type=Path, metavar="FILE", help="measure nothing: tune the learned metric, families left out"
+    )
+    parser.add_argument("--trials", type=int, default=30, help="settings that --tune tries (default 30)")
     parser.add_argument("--go-on-from", type=Path, metavar="FILE", help="begin with what ships, in a new folder")
     parser.add_argument("--pause-while", type=Path, help="a file whose lock makes the build wait")
     options = parser.parse_args(words)
@@ -170,6 +175,10 @@ def main(words: list[str] | None = None) -> None:
         found = ship(options.folder, options.ship)
         tasks = {head.name for head in found.heads}
         sys.stdout.write(f"{len(tasks)} tasks, {len(found)} studies, {len(found.scores)} scores in {options.ship}\n")
+        return
+    if options.tune is not None:
+        gained = tune(options.folder, options.tune, trials=options.trials)
+        sys.stdout.write(f"{gained} in {options.tune}\n")
         return
     if options.go_on_from is not None:
         go_on_from(options.go_on_from, options.folder)

@@ -1,0 +1,122 @@
+"""The deep kernel's own settings, tuned by our samplers with whole families of tasks left out.
+
+    minimise over settings:  mean over tasks of  NLL(targets of the task | kernel trained on tasks of other families)
+
+per trial, after the few steps of adaptation that the kernel is used with. The first trial is the settings as they are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.knowledge.deep_training import DeepSettings, train_deep_kernel
+from seasoned.knowledge.transfer import quantiles
+from seasoned.samplers.auto import Auto
+from seasoned.space import Categorical, Float, Int, Space
+from seasoned.study import Study
+from seasoned.surrogates.deep_kernel import likelihood
+from seasoned.trials import WarmStart
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seasoned.knowledge.transfer import Evaluations
+
+__all__ = ["TunedDeepKernel", "deep_space", "left_out_likelihood", "tune_deep_kernel"]
+
+_FOLDS: Final = 3
+_SUPPORT: Final = 12  # trials of a task that the kernel adapts to
+_MOST: Final = 60  # evaluations of a task that judge
+
+
+class TunedDeepKernel(NamedTuple):
+    """Attributes: the best settings, and the study that found them."""
+
+    settings: DeepSettings
+    study: Study
+
+
+def deep_space(default: DeepSettings) -> Space:
+    """What is tuned; the defaults are the settings as they are.
+
+    Example:
+        >>> configured(DeepSettings(), deep_space(DeepSettings()).default) == DeepSettings()
+        True
+    """
+    return Space(
+        by=Categorical(["likelihood", "maml"], default=default.by),
+        units=Int(8, 64, log=True, default=default.hidden[0]),
+        layers=Int(1, 3, default=len(default.hidden)),
+        outputs=Int(2, 16, log=True, default=default.outputs),
+        inner_lr=Float(0.005, 0.5, log=True, default=default.inner_lr),
+        lr=Float(5e-4, 2e-2, log=True, default=default.lr),
+    )
+
+
+def configured(default: DeepSettings, config: dict[str, Any]) -> DeepSettings:
+    """Settings with what a configuration says."""
+    hidden = (int(config["units"]),) * int(config["layers"])
+    chosen = {name: config[name] for name in ("by", "outputs", "inner_lr", "lr")}
+    return dataclasses.replace(default, hidden=hidden, **chosen)
+
+
+def left_out_likelihood(tasks: Sequence[Evaluations], families: Sequence[str], settings: DeepSettings) -> float:
+    """Mean negative log-likelihood per evaluation of tasks whose family the kernel has not seen.
+
+    A kernel trained by MAML adapts by one of its inner steps to the first evaluations of a task, and is judged on
+    others; one trained by likelihood is judged as it is.
+    """
+    names = np.array(families)
+    losses: list[float] = []
+    for group in np.array_split(np.unique(names), _FOLDS):
+        kernel = train_deep_kernel(
+            [task for task, name in zip(tasks, names, strict=True) if name not in group], settings
+        )
+        for task in (task for task, name in zip(tasks, names, strict=True) if name in group):
+            targets = quantiles(task.scores)
+            order = np.random.default_rng(settings.seed).permutation(len(targets))
+            support, query = order[:_SUPPORT], order[_SUPPORT : _SUPPORT + _MOST]
+            if len(query) < 2 or not np.ptp(targets[query]) > 0.0:
+                continue
+            used = kernel
+            if settings.by == "maml":
+                used = kernel.adapt(task.points[support], targets[support], rate=settings.inner_lr, steps=1)
+            losses.append(likelihood(used, task.points[query], targets[query])[0])
+    return float(np.mean(losses))
+
+
+def tune_deep_kernel(
+    tasks: Sequence[Evaluations],
+    families: Sequence[str],
+    *,
+    trials: int = 12,
+    default: DeepSettings | None = None,
+    seed: int = 0,
+) -> TunedDeepKernel:
+    """Settings by which unseen families are foreseen best.
+
+    Args:
+        tasks: Past ones, their points in one space.
+        families: Of the tasks.
+        trials: Settings that are judged.
+        default: The first of them.
+        seed: Of the sampler.
+
+    Raises:
+        InvalidInput: If there are fewer than three families.
+    """
+    if len(set(families)) < _FOLDS or len(tasks) != len(families):
+        raise InvalidInput(
+            f"there are {len(tasks)} tasks of {len(set(families))} families; give at least {_FOLDS} families."
+        )
+    start = default or DeepSettings()
+    space = deep_space(start)
+    study = Study(space, sampler=Auto(warm_start=WarmStart(configurations=(dict(space.default),))), seed=seed)
+    study.optimize(
+        lambda config: left_out_likelihood(tasks, families, configured(start, config)), trials=trials, progress=False
+    )
+    return TunedDeepKernel(configured(start, study.best.config), study)
