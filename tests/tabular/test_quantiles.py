@@ -14,6 +14,7 @@ from seasoned.errors import InvalidInput
 from seasoned.tabular.losses import losses_of
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.models.leaf_quantiles import leaf_quantiles
 from seasoned.tabular.models.quantile_line import fit_line, quantile_of
 from seasoned.tabular.models.registry import BASELINE, MODELS, choose, find, for_quantile
 
@@ -60,6 +61,15 @@ def test_the_line_is_that_of_the_linear_programme(quantile):
     assert np.mean(y <= X @ slopes + intercept) == pytest.approx(quantile, abs=0.005)
 
 
+def test_quantiles_of_leaves_are_those_of_their_rows():
+    rng = np.random.default_rng(0)
+    leaf, y, mass = rng.integers(1, 6, 200), rng.normal(size=200), rng.gamma(1.0, size=200)
+    found = leaf_quantiles(leaf, y, mass, 0.3, 7)
+    expected = [quantile_of(y[leaf == node], mass[leaf == node], 0.3) for node in range(1, 6)]
+    np.testing.assert_array_equal(found[1:6], expected)
+    np.testing.assert_allclose(found[[0, 6]], np.average(y, weights=mass))
+
+
 def spread_out(n, seed=0):
     rng = np.random.default_rng(seed)
     X = rng.uniform(-1, 1, size=(n, 2))
@@ -85,8 +95,8 @@ def test_families_learn_it_and_their_files_predict_the_same_bits(name, quantile)
 
 def test_families_that_learn_the_mean_take_part_only_when_named(caplog):
     assert {model.name for model in for_quantile(choose(None), named=False)} <= set(ABLE)
-    assert [model.name for model in for_quantile(choose(["linear", "forest"]), named=True)] == ["linear", "forest"]
-    assert "forest learn the mean" in caplog.text
+    assert [model.name for model in for_quantile(choose(["linear", "tree"]), named=True)] == ["linear", "tree"]
+    assert "tree learn the mean" in caplog.text
 
 
 def test_a_whole_fit_and_its_bundle(tmp_path, monkeypatch):

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned.space import Categorical, Float, Int, Space
 from seasoned.tabular.models import tree_model
-from seasoned.tabular.models.forest import TREES, grow
-from seasoned.tabular.models.tree_model import TreeModel
+from seasoned.tabular.models.forest import grow, planted
 
 if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.models.base import Job, Weights
+    from seasoned.tabular.models.tree_model import TreeModel
     from seasoned.tabular.target import Task
 
 __all__ = ["ExtraTrees"]
@@ -28,6 +28,7 @@ class ExtraTrees:
 
     name: str = "extra_trees"
     diet: Diet = "codes"
+    quantiles: bool = True
 
     def space(self, task: Task) -> Space:
         """Leaf size, features per split, and the criterion for classes."""
@@ -44,10 +45,8 @@ class ExtraTrees:
         """100 trees, or as many as the configuration brings."""
         from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
-        settings = dict(config)
-        trees = settings.pop("rounds", TREES)
         kind = ExtraTreesClassifier if job.n_classes else ExtraTreesRegressor
-        return TreeModel(kind(trees, random_state=job.seed, n_jobs=job.threads, **settings), job.n_classes)
+        return planted(kind, config, job)
 
     def fit(
         self,

@@ -10,6 +10,8 @@ import numpy as np
 
 from seasoned.space import Categorical, Float, Int, Space
 from seasoned.tabular.models import tree_model
+from seasoned.tabular.models.leaf_quantiles import leaf_quantiles
+from seasoned.tabular.models.quantile_line import rows_to_know
 from seasoned.tabular.models.tree_model import TreeModel, scaled
 from seasoned.tabular.models.trees import Nodes, from_nodes, rounded, shortened
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
-__all__ = ["TREES", "Forest", "grow", "nodes_of"]
+__all__ = ["TREES", "Forest", "grow", "nodes_of", "planted"]
 
 TREES = 100
 _STEP = 10
@@ -33,6 +35,7 @@ class Forest:
 
     name: str = "forest"
     diet: Diet = "codes"
+    quantiles: bool = True
 
     def space(self, task: Task) -> Space:
         """Leaf size, features per split, and the criterion for classes."""
@@ -49,10 +52,8 @@ class Forest:
         """100 trees, or as many as the configuration brings."""
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-        settings = dict(config)
-        trees = settings.pop("rounds", TREES)
         kind = RandomForestClassifier if job.n_classes else RandomForestRegressor
-        return TreeModel(kind(trees, random_state=job.seed, n_jobs=job.threads, **settings), job.n_classes)
+        return planted(kind, config, job)
 
     def fit(
         self,
@@ -78,6 +79,16 @@ class Forest:
         return tree_model.load(data, boosted=False)
 
 
+def planted(kind: Any, config: dict[str, Any], job: Job) -> TreeModel:
+    """A forest of scikit-learn's kind, not grown yet; leaves are large enough to know a quantile that is asked for."""
+    settings = dict(config)
+    trees = settings.pop("rounds", TREES)
+    if job.quantile is not None:
+        settings["min_samples_leaf"] = max(settings["min_samples_leaf"], rows_to_know(job.quantile))
+    learner = kind(trees, random_state=job.seed, n_jobs=job.threads, **settings)
+    return TreeModel(learner, job.n_classes, quantile=job.quantile)
+
+
 def grow(
     model: TreeModel,
     train: tuple[Any, Any],
@@ -97,13 +108,18 @@ def grow(
             forest.set_params(n_estimators=grown).fit(rows, y, weight)
             if time.monotonic() > deadline:
                 break
-    _take(model, forest, rows)
+    _take(model, forest, (rows, np.asarray(y), np.ones(len(y)) if weight is None else np.asarray(weight)))
     return None if valid is None else int(forest.n_estimators)
 
 
-def _take(model: TreeModel, forest: Any, rows: NDArray[np.float32]) -> None:
+def _take(model: TreeModel, forest: Any, data: tuple[NDArray[np.float32], NDArray[Any], NDArray[np.float64]]) -> None:
     """Replace the library's trees by arrays: of two classes the share of the second, of numbers the deviation."""
+    rows, y, mass = data
     found = [nodes_of(tree.tree_) for tree in forest.estimators_]
+    if model.quantile is not None:
+        q, leaves = model.quantile, [tree.tree_.apply(rows) for tree in forest.estimators_]
+        known = [leaf_quantiles(leaf, y, mass, q, len(part.value)) for leaf, part in zip(leaves, found, strict=True)]
+        found = [replace(part, value=values[:, None]) for part, values in zip(found, known, strict=True)]
     seen = tuple(np.asarray(forest.classes_, dtype=np.int64).tolist()) if model.n_classes else ()
     base, scale = (0.0,) * max(1, len(seen) - (len(seen) == 2)), 1.0
     if len(seen) == 2:

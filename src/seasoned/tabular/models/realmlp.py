@@ -34,7 +34,7 @@ _FILE: Final = {
     "target": ("float64", 1),
 }
 _ACTIVATIONS: Final = tuple(ACTIVATIONS)  # a file names one by its place
-_MOST_STEPS: Final = 20_000  # of one fit; large tables get fewer epochs
+_MOST_STEPS, _LEAST_EPOCHS = 3_000, 12  # of one fit: large tables get fewer epochs
 _MOST_LAYERS, _MOST_WIDTH = 20, 2**20  # that a file may ask for
 _PIECE: Final = 4_096  # rows predicted at once
 
@@ -135,7 +135,7 @@ class EmbeddedPerceptron:
     def _plan(self, rows: int) -> Plan:
         config = self.config
         batch = 2 ** int(math.log2(max(1, min(config["batch"], rows))))
-        epochs = config.get("rounds") or min(config["epochs"], max(10, _MOST_STEPS * batch // rows))
+        epochs = config.get("rounds") or min(config["epochs"], max(_LEAST_EPOCHS, _MOST_STEPS * batch // rows))
         loss = "classes" if self.n_classes else "squares" if self.quantile is None else "quantile"
         return Plan(
             epochs, batch, config["rate"], config["decay"], config["dropout"], config.get("smoothing", 0.0),
@@ -169,8 +169,8 @@ class RealMLP:
             "waves": Float(0.0, 1.0, default=0.1),
             "dropout": Float(0.0, 0.5, default=0.15),
             "decay": Float(1e-4, 0.2, log=True, default=0.02),
-            "batch": Int(64, 512, log=True, default=256),
-            "epochs": Int(20, 256, log=True, default=64),
+            "batch": Int(64, 512, log=True, default=128),
+            "epochs": Int(20, 256, log=True, default=256),
         }
         if classes:
             space["smoothing"] = Float(0.0, 0.15, default=0.03)

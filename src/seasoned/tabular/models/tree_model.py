@@ -55,6 +55,7 @@ class TreeModel:
         seen: The class codes among the training rows.
         base: Added to each output, shape (outputs,).
         scale: What leaf values are multiplied by.
+        quantile: Of a forest's learner: which quantile its leaves shall hold, instead of the mean.
     """
 
     learner: Any
@@ -64,14 +65,17 @@ class TreeModel:
     seen: tuple[int, ...] = ()
     base: tuple[float, ...] = (0.0,)
     scale: float = 1.0
+    quantile: float | None = None
     _walk: Walk | None = None
 
     def __getstate__(self) -> tuple[Any, ...]:
         """Without the compiled walk, which is built again where it is needed."""
-        return self.learner, self.n_classes, self.boosted, self.trees, self.seen, self.base, self.scale
+        return self.learner, self.n_classes, self.boosted, self.trees, self.seen, self.base, self.scale, self.quantile
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.learner, self.n_classes, self.boosted, self.trees, self.seen, self.base, self.scale = state
+        (
+            self.learner, self.n_classes, self.boosted, self.trees, self.seen, self.base, self.scale, self.quantile,
+        ) = state  # fmt: skip
         self._walk = None
 
     @property
