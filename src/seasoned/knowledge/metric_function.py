@@ -59,12 +59,18 @@ class MetricFunction:
         known: Which scores were seen, shape (tasks, n).
         level: Median and gap of each past task.
         settings: How past tasks are believed.
+        reached: Compressed scores of the past tasks, at least -1, and 0 where not seen, shape (n, tasks).
     """
 
     factors: Factors
     known: NDArray[np.bool_]
     level: Level
     settings: MetricSettings = field(default_factory=MetricSettings)
+    reached: NDArray[np.float64] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        seen = np.where(self.known, np.maximum(self.factors.completed, -1.0), 0.0)
+        object.__setattr__(self, "reached", np.ascontiguousarray(seen.T))
 
     @property
     def losses(self) -> NDArray[np.float64]:
@@ -141,14 +147,11 @@ class Belief:
 
     def _as_they_were(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """Mean gain over the past tasks, each with its best trial so far; what was not evaluated gains nothing."""
-        completed, known = self.metric.factors.completed, self.metric.known
-        best = np.zeros(len(completed))
-        if len(self.rows):
-            best = np.minimum(np.where(known[:, self.rows], completed[:, self.rows], 0.0).min(axis=1), 0.0)
-        gains = np.maximum(best, -1.0)[:, None] - np.maximum(completed[:, columns], -1.0)
+        reached = self.metric.reached
+        best = reached[self.rows].min(axis=0, initial=0.0)
+        gains = best - reached[columns]
         np.maximum(gains, 0.0, out=gains)
-        gains *= known[:, columns]
-        expected: NDArray[np.float64] = self.shares @ gains
+        expected: NDArray[np.float64] = gains @ self.shares
         return expected
 
     def standardised(self, columns: NDArray[np.intp]) -> Prediction:
