@@ -6,8 +6,8 @@ Written down before measuring. Rows: at most 5,000 (seed 0; classes with fewer t
 in proportion, seed 0; loss out of fold: 1 - AUC, log loss or RMSE. `choose` are the tables on which defaults are
 chosen, `confirm` those on which a choice is reported; both are among the first 41 in alphabetical order (the
 development tables), and nothing is chosen on `confirm`. Boosters and networks stop early on a fold's validation rows,
-as in a search. An arm is a family, or `family={"setting": value}` for what differs from its defaults; it runs in this
-process on one core, so that seconds are comparable; `cpu` are seconds of the processor, which a busy machine disturbs
+as in a search. An arm is a family, or `family={"setting": value}` for what differs from its defaults, or
+`ordinal:family` for level codes taken as numbers; it runs in this process on one core, so that seconds are comparable; `cpu` are seconds of the processor, which a busy machine disturbs
 less. A family that compiles pays for that in its first fold.
 
 With `--held-out` 30 % of the rows (seed 0) are kept apart, the arm is fitted again on the others with what the folds
@@ -64,6 +64,7 @@ TABLES = {
     ),
 }  # fmt: skip
 ROWS = 5_000
+ORDINAL = "ordinal:"
 
 
 class Prepared(NamedTuple):
@@ -103,7 +104,10 @@ def prepared(folder: Path, entry: dict[str, Any], out: Path, rows: int, share: f
 def measured(table: Prepared, arm: str, keep: Path | None = None) -> dict[str, Any]:
     """Loss and seconds of an arm, and what its last fit weighs and takes to predict; predictions go into a file."""
     objective = table.objective
-    name, _, changes = arm.partition("=")
+    name, _, changes = arm.removeprefix(ORDINAL).partition("=")
+    if arm.startswith(ORDINAL):
+        job = replace(objective.job, categorical=())
+        objective = CrossValidation(objective.folder, job, objective.metric)
     family, task = find(name), objective.job.task
     settings = {**family.space(task).default, **(json.loads(changes) if changes else {})}
     if not changes:
