@@ -18,7 +18,8 @@ from seasoned.execution.resources import cpu_count
 from seasoned.tabular.features.base import Rows
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.given import load_given
-from seasoned.tabular.features.made import aims_of, fit_features, reads_texts, split_features
+from seasoned.tabular.features.made import aims_of, fit_features, most_columns, reads_texts, split_features
+from seasoned.tabular.foreseen import Extent, check_memory, free_memory
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import BASELINE, find, takes_weights
 from seasoned.tabular.runs import RunFolder
@@ -98,6 +99,7 @@ class CrossValidation:
         metric: What to measure.
         own: Families of the user's own, which travel to the workers with this object.
         predict_limit: Milliseconds a row that models may take to predict; None for no limit.
+        memory: Bytes that a trial may use beside what its worker holds; None for what is free on the machine.
     """
 
     folder: Path
@@ -105,13 +107,14 @@ class CrossValidation:
     metric: Measure
     own: tuple[Model, ...] = ()
     predict_limit: float | None = None
+    memory: int | None = None
     _arrays: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self.folder, self.job, self.metric, self.own, self.predict_limit
+        return self.folder, self.job, self.metric, self.own, self.predict_limit, self.memory
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.folder, self.job, self.metric, self.own, self.predict_limit = state
+        self.folder, self.job, self.metric, self.own, self.predict_limit, self.memory = state
         self._arrays = {}
 
     def __call__(self, config: Mapping[str, Any]) -> float:
@@ -120,8 +123,10 @@ class CrossValidation:
         Raises:
             Pruned: If the first fold's loss is above the bar, or predicting it takes longer than `predict_limit`
                 allows and another trial does not.
+            NotEnoughMemory: If its fit would take more memory than there is.
         """
         name, settings, features = _family(config)
+        self._check_memory(name, settings, features)
         model, job, y = self._model(name), self._job(), self._target()
         predicted = np.full((len(y), job.n_classes) if job.n_classes else len(y), np.nan)
         rounds: list[int] = []
@@ -157,6 +162,14 @@ class CrossValidation:
             RunFolder(self.folder).write_json(_QUICK, record.predict_ms)
         np.save(self._predictions_path(config), predicted.astype(np.float32))
         return self.metric.loss(y[known], predicted[known], self._weights_of(known))
+
+    def _check_memory(self, name: str, settings: Mapping[str, Any], features: Mapping[str, Any] | None) -> None:
+        """Refuse what will not fit before it costs any time."""
+        model, (train, valid) = self._model(name), max(self._folds(), key=lambda fold: len(fold[0]))
+        columns = self._matrix(model.diet).shape[1] + most_columns(features)
+        levels = len(self.job.categorical) if model.diet == "codes" else 0
+        at = Extent(len(train), len(valid), columns, self.job.n_classes, levels)
+        check_memory(name, settings, at, self.memory, free_memory())
 
     def _check_pace(self, pace: float) -> None:
         """Give up what is too slow to predict, once there is something that is not."""

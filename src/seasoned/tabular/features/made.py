@@ -43,6 +43,7 @@ __all__ = [
     "aims_of",
     "choose_steps",
     "fit_features",
+    "most_columns",
     "reads_texts",
     "split_features",
     "starts_with_features",
@@ -104,6 +105,12 @@ def reads_texts(choice: Mapping[str, Any] | None) -> bool:
     """Whether what a configuration asks for needs more of text columns than their codes."""
     wanted = {} if choice is None else choice.get(_MADE, {})
     return any(wanted.get(name) for name in TEXT_STEPS)
+
+
+def most_columns(choice: Mapping[str, Any] | None) -> int:
+    """The most columns that a configuration's features can have."""
+    wanted = {} if choice is None else choice.get(_MADE, {})
+    return sum(bool(wanted.get(name)) for name in STEPS) * int(wanted.get(_MOST, 0))
 
 
 def starts_with_features(starts: Iterable[Mapping[str, Any]], space: Space) -> list[dict[str, Any]]:
