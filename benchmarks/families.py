@@ -7,8 +7,9 @@ in proportion, seed 0; loss out of fold: 1 - AUC, log loss or RMSE. `choose` are
 chosen, `confirm` those on which a choice is reported; both are among the first 41 in alphabetical order (the
 development tables), and nothing is chosen on `confirm`. Boosters and networks stop early on a fold's validation rows,
 as in a search. An arm is a family, or `family={"setting": value}` for what differs from its defaults, or
-`ordinal:family` for level codes taken as numbers; it runs in this process on one core, so that seconds are comparable; `cpu` are seconds of the processor, which a busy machine disturbs
-less. A family that compiles pays for that in its first fold.
+`ordinal:family` for level codes taken as numbers; it runs in this process on one core, so that seconds are comparable;
+`cpu` are seconds of the processor, which a busy machine disturbs less. A family that compiles pays for that in its
+first fold.
 
 With `--held-out` 30 % of the rows (seed 0) are kept apart, the arm is fitted again on the others with what the folds
 found (rounds), and its loss on the rows kept apart is compared: for questions such as which metric stops a booster,
