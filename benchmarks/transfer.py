@@ -7,8 +7,9 @@ counts). Where both folders are the same, five folds of tasks that follow each o
 family is in one fold; else all tasks of the one are past, those that are also tested left out, and all of the other
 are tested. A source that only `--test` has, or whose configurations are all others there, is a new space, of which
 nothing is known. The scores of a tested task are seen as trials only; configurations that were not evaluated on it are
-no candidates for any method. `--methods` may name two that show what wrong experience costs: `poisoned` learns from the
-negated scores of past tasks, `strange` knows none of the configurations. A task's regret is
+no candidates for any method. `--methods` may name two that show what wrong experience costs, `poisoned`, which learns
+from the negated scores of past tasks, and `strange`, which knows none of the configurations; and three that compare
+kernels (`transferring/deep.py`). A task's regret is
 
     clip((best trial - best of the task) / (median of the task - best of the task), 0, 1),
 
@@ -20,6 +21,7 @@ made on the folds of the development tables; another folder is for reporting.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,6 +36,7 @@ from transferring.sources import Source, aligned, folded, read, sources
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+KERNELS = ("plain", "deep", "deep_maml")
 AT = (1, 5, 10, 25)
 KEPT = (1, 2, 3, 5, 8, 10, 13, 22, 25)  # so that a delay of three trials can be told
 FOLDS = 5
@@ -88,12 +91,17 @@ def curve(search: Any, scores: NDArray[np.float64], regrets: NDArray[np.float64]
     return [float(best[min(count, len(best)) - 1]) for count in KEPT]
 
 
+def method_named(name: str) -> Any:
+    """A method; those of deep kernels need JAX, which is loaded for them alone."""
+    return METHODS[name] if name in METHODS else importlib.import_module("transferring.deep").DEEP[name]
+
+
 def measured(split: Split, method: str, known: dict[str, list[float]]) -> dict[str, list[float]]:
     """Curves of the tasks that are not known yet, the mean over the method's seeds."""
     missing = [at for at, task in enumerate(split.tasks) if task not in known]
     if not missing:
         return {}
-    search = METHODS[method](split.past)
+    search = method_named(method)(split.past)
     regrets = regret(split.scores, levels_of(split.scores))
     found = {}
     for at in missing:
@@ -149,7 +157,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON with the means")
     parser.add_argument("--details", type=Path, metavar="FILE", help="JSON with all regrets; a run goes on from it")
     parser.add_argument("--only", default=",".join(SOURCES), help="names of sources, or 'all' (default: six)")
-    parser.add_argument("--methods", default=",".join(STANDARD), help=f"some of {', '.join(METHODS)}")
+    parser.add_argument("--methods", default=",".join(STANDARD), help=f"some of {', '.join((*METHODS, *KERNELS))}")
     parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five folds are tested (default 5)")
     return parser.parse_args(words)
 

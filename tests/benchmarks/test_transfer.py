@@ -152,3 +152,17 @@ def test_a_new_space_is_searched_as_without_experience(folder, tmp_path):
     found = json.loads(out.read_text())["long"]
     assert found["seasoned"] == found["strange"] == found["poisoned"]
     assert abs(found["seasoned"]["10"] - found["cold"]["10"]) < 0.2  # other draws of the first three trials
+
+
+def test_kernels_are_compared_from_the_same_start(folder, tmp_path, monkeypatch):
+    pytest.importorskip("jax")
+    from transferring import deep
+
+    short = deep.DeepSettings
+    monkeypatch.setattr(deep, "DeepSettings", lambda **given: short(hidden=(8,), outputs=2, steps=50, **given))
+    out = tmp_path / "out.json"
+    words = ["--train", str(folder), "--test", str(folder), "--only", "long", "--out", str(out), "--folds", "1"]
+    transfer.main([*words, "--methods", "portfolio,plain,deep,deep_maml"])
+    found = json.loads(out.read_text())["long"]
+    assert len({found[method]["1"] for method in found}) == 1
+    assert found["deep"]["25"] <= found["deep"]["5"]

@@ -1,0 +1,78 @@
+"""Search by a Gaussian process in a kernel that was meta-trained on the past tasks (needs the extra `grad`).
+
+The first three evaluations are the portfolio's, so that what is compared is the kernel alone: `deep` and `deep_maml`
+have the two ways of training (`knowledge/deep_training.py`), `plain` has the configurations as they are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seasoned.knowledge.cold import fit_pool, pool_of
+from seasoned.knowledge.deep_training import DeepSettings, train_deep_kernel
+from seasoned.knowledge.portfolio import greedy
+from seasoned.knowledge.regret import levels_of, regret
+from seasoned.knowledge.transfer import Evaluations, quantiles
+from transferring.methods import LONG, Past, Problem, one_by_one
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from seasoned.surrogates.deep_kernel import DeepKernel
+
+MOST = 200  # evaluations of a past task that teach
+ADAPTED = 5  # inner steps of a kernel that was trained to be adapted
+
+
+def kernel_of(past: Past, settings: DeepSettings) -> DeepKernel:
+    """Trained on a draw of each past task's evaluations."""
+    points, rng, tasks = pool_of(past.features).points, np.random.default_rng(0), []
+    for scores in past.scores:
+        known = rng.permutation(np.flatnonzero(np.isfinite(scores)))[:MOST]
+        tasks.append(Evaluations(points[known], scores[known]))
+    return train_deep_kernel(tasks, settings)
+
+
+def searching(past: Past, embed: Callable[[list[int], NDArray[np.float64]], NDArray[np.float64]]) -> Callable:
+    """A search whose model lives in `embed(rows, scores)`, points for all configurations."""
+    members = list(greedy(regret(past.scores, levels_of(past.scores)), LONG).members)
+
+    def first(_: Problem, left: NDArray[np.intp]) -> int:
+        open_ = set(left.tolist())
+        return next((row for row in members if row in open_), int(left[0]))
+
+    def later(_: Problem, left: NDArray[np.intp], rows: list[int], scores: NDArray[np.float64]) -> int:
+        points = embed(rows, scores)
+        return int(left[np.argmax(fit_pool(points[rows], scores).expected_gain(points[left]))])
+
+    return one_by_one(first, later)
+
+
+def plain(past: Past) -> Callable[[Problem], None]:
+    points = pool_of(past.features).points
+    return searching(past, lambda rows, scores: points)
+
+
+def deep(past: Past) -> Callable[[Problem], None]:
+    latent = kernel_of(past, DeepSettings()).embed(pool_of(past.features).points)
+    return searching(past, lambda rows, scores: latent)
+
+
+def deep_maml(past: Past) -> Callable[[Problem], None]:
+    settings = DeepSettings(by="maml")
+    kernel, points = kernel_of(past, settings), pool_of(past.features).points
+
+    def embed(rows: list[int], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        if not np.ptp(scores) > 0.0:
+            return kernel.embed(points)
+        adapted = kernel.adapt(points[rows], quantiles(scores), rate=settings.inner_lr, steps=ADAPTED)
+        return adapted.embed(points)
+
+    return searching(past, embed)
+
+
+DEEP = {"plain": plain, "deep": deep, "deep_maml": deep_maml}
