@@ -15,6 +15,7 @@ import numpy as np
 
 from seasoned.errors import Pruned
 from seasoned.execution.resources import cpu_count
+from seasoned.tabular.bar import Bar
 from seasoned.tabular.features.base import Rows
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.given import load_given
@@ -53,13 +54,13 @@ class TrialRecord:
     Attributes:
         rounds: Boosting rounds, the mean over folds; None for models without.
         fit_seconds: Seconds of one fit, the median over folds, for the first may have to load a library.
-        first_loss: Loss on the first fold alone; None where it is undefined.
+        losses: Loss on each fold alone; None where it is undefined.
         predict_ms: Milliseconds that predicting a row took, made features included: the least over folds.
     """
 
     rounds: int | None
     fit_seconds: float
-    first_loss: float | None = None
+    losses: tuple[float | None, ...] = ()
     predict_ms: float = 0.0
 
 
@@ -121,8 +122,8 @@ class CrossValidation:
         """The loss of `{"model": {family: {...}}}`; lower is better.
 
         Raises:
-            Pruned: If the first fold's loss is above the bar, or predicting it takes longer than `predict_limit`
-                allows and another trial does not.
+            Pruned: If its first folds are too far behind the best trial's, or predicting takes longer than
+                `predict_limit` allows and another trial does not.
             NotEnoughMemory: If its fit would take more memory than there is.
         """
         name, settings, features = _family(config)
@@ -132,6 +133,7 @@ class CrossValidation:
         rounds: list[int] = []
         seconds: list[float] = []
         paces: list[float] = []
+        losses: list[float | None] = []
         folds = self._folds()
         end = math.inf if job.seconds is None else time.perf_counter() + job.seconds * len(folds)
         for place, (train, valid) in enumerate(folds):
@@ -151,12 +153,14 @@ class CrossValidation:
             predicted[valid] = predict(estimator, X_valid, job.n_classes)
             paces.append(1_000 * (making + time.perf_counter() - before) / len(valid))
             rounds += [] if taken is None else [taken]
-            if len(seconds) == 1:
-                first_loss = self._first_loss(valid, predicted[valid])
+            losses.append(self._loss_or_none(valid, predicted[valid]))
+            if place + 1 < len(folds):
+                self._check_bar(losses)
+            if place == 0:
                 self._check_pace(paces[0])
         known = ~np.isnan(predicted).reshape(len(y), -1).any(axis=1)  # a time split leaves the first rows unpredicted
         mean_rounds = round(float(np.mean(rounds))) if rounds else None
-        record = TrialRecord(mean_rounds, float(np.median(seconds)), first_loss, min(paces))
+        record = TrialRecord(mean_rounds, float(np.median(seconds)), tuple(losses), min(paces))
         RunFolder(self.folder).write_json(_record_name(config), asdict(record))
         if self.predict_limit is not None and record.predict_ms <= self.predict_limit:
             RunFolder(self.folder).write_json(_QUICK, record.predict_ms)
@@ -179,20 +183,23 @@ class CrossValidation:
         if RunFolder(self.folder).read_json(_QUICK) is not None:
             raise Pruned(f"it took {pace:.3g} ms to predict a row; predict_limit leaves {limit:.3g} to the models")
 
-    def _first_loss(self, valid: NDArray[np.int64], predicted: NDArray[np.float64]) -> float | None:
-        """The first fold's loss, if it is below the bar."""
-        loss = self._loss_or_none(valid, predicted)
-        bar = RunFolder(self.folder).read_json(_BAR)
-        if loss is not None and bar is not None and loss > bar and len(self._folds()) > 1:
-            shown, bar = self.metric.score(loss), self.metric.score(bar)
-            raise Pruned(
-                f"its first fold reached {self.metric.name} {shown:.5g}, not the {bar:.5g} that the race asks for"
+    def _check_bar(self, losses: list[float | None]) -> None:
+        """Give up what lags so far behind the best trial that the other folds are not worth their time."""
+        told = RunFolder(self.folder).read_json(_BAR)
+        bar = None if told is None else Bar.from_dict(told)
+        if bar is not None and bar.stops([math.nan if loss is None else loss for loss in losses]):
+            own, best = (
+                self.metric.score(float(np.nanmean(np.array(some, dtype=np.float64))))
+                for some in (losses, bar.best[: len(losses)])
             )
-        return loss
+            raise Pruned(
+                f"its first {len(losses)} of {self.folds} folds reached {self.metric.name} {own:.5g}, too far from the "
+                f"{best:.5g} of the best trial"
+            )
 
-    def set_bar(self, loss: float) -> None:
-        """From now on, stop what has a higher loss on the first fold; in the run folder, where all workers see it."""
-        RunFolder(self.folder).write_json(_BAR, loss)
+    def set_bar(self, bar: Bar) -> None:
+        """From now on, stop what lags too far behind; in the run folder, where all workers see it."""
+        RunFolder(self.folder).write_json(_BAR, bar.to_dict())
 
     @property
     def folds(self) -> int:
@@ -208,24 +215,25 @@ class CrossValidation:
         """Number of rows that the first fold validates."""
         return len(self._folds()[0][1])
 
-    def baseline_first_loss(self) -> float | None:
-        """Loss on the first fold of predicting the same for all rows; None where it is undefined."""
-        (train, valid), *_ = self._folds()
-        X, y = np.zeros((len(self._target()), 1)), self._target()
-        estimator = BASELINE.build({}, self.job)
-        BASELINE.fit(estimator, (X[train], y[train]), None, **self._weigh(BASELINE, train))
-        return self._loss_or_none(valid, predict(estimator, X[valid], self.job.n_classes))
+    def baseline_losses(self) -> tuple[float | None, ...]:
+        """Loss on each fold of predicting the same for all its rows; None where it is undefined."""
+        predicted = self._baseline()
+        return tuple(self._loss_or_none(valid, predicted[valid]) for _, valid in self._folds())
 
     def baseline_loss(self) -> float | None:
         """Loss of predicting the same for all rows of a fold, over all folds; None where it is undefined."""
+        known = self.known_rows()
+        return self._loss_or_none(known, self._baseline()[known])
+
+    def _baseline(self) -> NDArray[np.float64]:
+        """What predicting the same for all rows of a fold predicts."""
         X, y = np.zeros((len(self._target()), 1)), self._target()
         predicted = np.full((len(y), self.job.n_classes) if self.job.n_classes else len(y), np.nan)
         for train, valid in self._folds():
             estimator = BASELINE.build({}, self.job)
             BASELINE.fit(estimator, (X[train], y[train]), None, **self._weigh(BASELINE, train))
             predicted[valid] = predict(estimator, X[valid], self.job.n_classes)
-        known = self.known_rows()
-        return self._loss_or_none(known, predicted[known])
+        return predicted
 
     def note_rounds(self, config: Mapping[str, Any], rounds: int | None) -> None:
         """Leave the record of a trial that took so many rounds, where there was none here."""
@@ -234,7 +242,10 @@ class CrossValidation:
     def record(self, config: Mapping[str, Any]) -> TrialRecord:
         """What the trial of this configuration left."""
         found = RunFolder(self.folder).read_json(_record_name(config))
-        return TrialRecord(None, 0.0) if found is None else TrialRecord(**found)
+        if found is None:
+            return TrialRecord(None, 0.0)
+        found = {name: value for name, value in found.items() if name in TrialRecord.__slots__}  # others are of before
+        return TrialRecord(**{**found, "losses": tuple(found.get("losses", ()))})
 
     def refit(self, config: Mapping[str, Any]) -> Any:
         """The estimator of this configuration, fitted on all rows; a `Featured` one where features were made."""

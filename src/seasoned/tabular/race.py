@@ -1,10 +1,12 @@
-"""The race: what a configuration must reach on the first fold for the other folds to be worth their time."""
+"""The race: whom a configuration must not lag too far behind, fold by fold, to be given the other folds."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.tabular.bar import Bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,23 +22,23 @@ _SAMPLES: Final = 0.1  # of it, for all that comes later: what is worse hardly e
 
 @dataclass(slots=True)
 class Race:
-    """Keeps the bar on the first fold, between the best trial's loss there and that of predicting the same for all.
+    """Keeps the bar (`bar.py`): the trial that is best over all folds, fold by fold, and the lag that is allowed.
 
-    The reference is the first fold of the trial that is best over all folds, not the best first fold: that is luck.
-    On few rows the bar is laxer, by 1/sqrt(rows of the fold) of the gap.
+    The reference is that trial, not the best of each fold: that is luck. On few rows more luck is expected: a lag of
+    1/sqrt(rows of a fold).
 
     Attributes:
         objective: Whose bar it is; workers see a change at once.
         live: Whether each finished trial may move the bar. Otherwise only `close_defaults` does, so that a search by
             trials does not depend on which trial is quicker.
-        share: How far from the best to the baseline the bar stands.
+        share: How far from the best to the baseline a lag is allowed.
     """
 
     objective: CrossValidation
     live: bool
     share: float = _DEFAULTS
-    _best: tuple[float, float] = (math.inf, math.inf)  # the best loss over all folds, and the same trial's on the first
-    _baseline: float | None = None
+    _best: tuple[float, tuple[float | None, ...]] = (math.inf, ())  # the best loss, and that trial's of each fold
+    _baseline: tuple[float, ...] | None = None
 
     def __call__(self, study: Any, trial: Trial) -> None:  # noqa: ARG002 - a callback of Study.optimize
         """A trial has finished."""
@@ -54,16 +56,19 @@ class Race:
         """Whether the trial is the best so far."""
         if trial.value is None or trial.value >= self._best[0]:
             return False
-        first = self.objective.record(trial.config).first_loss
-        if first is not None:
-            self._best = trial.value, first
-        return first is not None
+        losses = self.objective.record(trial.config).losses
+        if losses:
+            self._best = trial.value, losses
+        return bool(losses)
 
     def _place(self) -> None:
+        if not self._best[1]:
+            return
         if self._baseline is None:
-            found = self.objective.baseline_first_loss()
-            self._baseline = math.nan if found is None else found
-        best = self._best[1]
-        if self._baseline > best:  # false where the baseline's loss is undefined
-            share = self.share + 1 / math.sqrt(self.objective.first_fold_rows())
-            self.objective.set_bar(best + share * (self._baseline - best))
+            self._baseline = _numbers(self.objective.baseline_losses())
+        slack = 1 / math.sqrt(self.objective.first_fold_rows())
+        self.objective.set_bar(Bar(_numbers(self._best[1]), self._baseline, self.share, slack))
+
+
+def _numbers(losses: Iterable[float | None]) -> tuple[float, ...]:
+    return tuple(math.nan if loss is None else loss for loss in losses)
