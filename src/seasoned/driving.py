@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from seasoned.errors import AllTrialsFailed
 from seasoned.execution.base import Ending, Limits
-from seasoned.leases import BY_HAND, LEASE, Lease
+from seasoned.fidelity.base import Decision
+from seasoned.leases import BY_HAND, LEASE, Lease, attends
 from seasoned.objective import Verdict, verdict
-from seasoned.storage.base import DETACHED
+from seasoned.pacing import Pace
 from seasoned.trials import TrialState
 
 if TYPE_CHECKING:
@@ -43,12 +46,14 @@ class Plan:
         time_limit: Seconds that this driver may take.
         limits: What one trial may take.
         lease: Seconds without a beat after which others may take over.
+        checkpoints: Where checkpoints lie, for a study with a rule of fidelity.
     """
 
     trials: int | None = None
     time_limit: float | None = None
     limits: Limits = _UNLIMITED
     lease: float = LEASE
+    checkpoints: Path = Path()
 
 
 class Drive:
@@ -83,6 +88,10 @@ class Drive:
         self._stopping = stopping
         self._hurrying = hurrying
         self._running: dict[int, int] = {}  # task -> trial number
+        self._budgets: dict[int, int] = {}  # trial number -> the step that it shall reach, if there is a rule
+        self._spent: dict[int, float] = {}  # trial number -> seconds of its runs here
+        has_rule = ledger.fidelity is not None
+        self._pace = Pace(ledger, plan.checkpoints, self._must_leave) if has_rule else None
         self._failures = 0  # of this driver
         self._began = time.monotonic()
 
@@ -100,18 +109,19 @@ class Drive:
 
     def _loop(self) -> None:
         pause = 0.01
-        while not (self._out_of_time() or self._hurrying()):
+        while not self._must_leave():
             stopping = self._stopping()
             if not stopping:
+                self._promote()
                 self._fill()
             if self._running:
                 left = self._time_left()
                 for outcome in self._executor.wait(_GLANCE if left is None else min(left, _GLANCE)):
                     self._finish(outcome)
                 pause = 0.01
-            elif stopping or self._fulfilled():
+            elif stopping or not (self._wind_up() or not self._fulfilled()):
                 return
-            else:  # other drivers hold the trials that are missing; one of them may die
+            elif not self._running:  # other drivers hold the trials that are missing; one of them may die
                 time.sleep(min(pause, self._time_left() or pause))
                 pause = min(2 * pause, 0.5)
                 self._ledger.sync()
@@ -143,7 +153,8 @@ class Drive:
     def _free(self) -> int:
         free = self._executor.workers - len(self._running)
         if self._plan.trials is not None:
-            free = min(free, self._plan.trials - self._ledger.history.finished - len(self._running))
+            held = len(self._running) + (0 if self._pace is None else len(self._pace.paused))
+            free = min(free, self._plan.trials - self._ledger.history.finished - held)
         return free
 
     def _limit(self) -> int | None:
@@ -159,24 +170,72 @@ class Drive:
         trial = self._ledger.history[claim.number]
         if trial.state is not TrialState.RUNNING:
             return  # the driver that was taken for dead told after all
-        if claim.attempt > MOST_ATTEMPTS:
+        known = self._ledger.decide(claim.number)
+        if claim.attempt > MOST_ATTEMPTS and known is not Decision.PAUSE:
             reason = f"its driver died {MOST_ATTEMPTS} times while it ran"
             self._store(claim.number, Verdict(TrialState.FAILED, error=reason), None)
+        elif self._pace is not None and known is not Decision.GO_ON:
+            self._pace.paused.add(claim.number)  # what an earlier driver left; `_promote` sees to it
+        else:
+            self._launch(claim.number)
+
+    def _launch(self, number: int) -> None:
+        config, limits = self._ledger.history[number].config, self._plan.limits
+        if self._pace is None:
+            task = self._executor.submit(self._evaluation, config, limits=limits)
+        else:
+            ticket = self._pace.ticket(number)
+            self._budgets[number] = ticket.budget
+            answer = partial(self._pace.answer, number)
+            task = self._executor.submit(self._evaluation, config, ticket, limits=limits, answer=answer)
+        self._running[task] = number
+
+    def _promote(self) -> None:
+        """Let paused trials go on whose time has come, before any new one begins, and end those that are out."""
+        if self._pace is None or not self._pace.paused:
             return
-        task = self._executor.submit(self._evaluation, trial.config, limits=self._plan.limits)
-        self._running[task] = claim.number
+        for number in self._pace.dropped():
+            self._store(number, self._pace.give_up(number), self._spent.get(number))
+        for number in self._pace.promoted()[: max(0, self._executor.workers - len(self._running))]:
+            self._launch(number)
+
+    def _wind_up(self) -> bool:
+        """Where nothing is left to do but paused trials: let the best go on if none is complete, else end them all.
+
+        Returns:
+            Whether there were any to see to.
+        """
+        if self._pace is None or not self._pace.paused:
+            return False
+        self._lease.refresh()
+        if not self._pace.everybody_waits(self._lease.others):
+            return False
+        best = self._pace.last_resort(self._lease.others)
+        if best is not None:
+            self._launch(best)
+            return True
+        for number in sorted(self._pace.paused):
+            self._store(number, self._pace.give_up(number), self._spent.get(number))
+        return True
 
     def _finish(self, outcome: Outcome) -> None:
         number = self._running.pop(outcome.task)
         if outcome.traceback:
             _log.debug("trial %d:\n%s", number, outcome.traceback)
-        self._store(number, verdict(outcome), outcome.seconds)
+        ended: Verdict | None = verdict(outcome)
+        seconds = self._spent[number] = self._spent.get(number, 0.0) + outcome.seconds
+        if self._pace is not None:
+            ended = self._pace.judged(number, verdict(outcome), self._budgets[number])
+        if ended is not None:
+            self._store(number, ended, seconds)
 
     def _store(self, number: int, ended: Verdict, seconds: float | None) -> None:
         (taken,) = self._ledger.record([ended.event(number, seconds, self._ledger.spec.signs)])
         if not taken:
             _log.info("trial %d was finished by another driver first; this result is dropped", number)
             return
+        if self._pace is not None:
+            self._pace.clear(number, ended.state)
         if ended.state is TrialState.FAILED:
             _log.warning("trial %d failed: %s", number, ended.error)
         self._on_finished(self._ledger.history[number])
@@ -196,19 +255,14 @@ class Drive:
         if trials is not None and self._ledger.history.finished >= trials:
             return True
         self._lease.refresh()
-        return not any(_attends(driver) for driver in self._lease.others)
+        return not any(attends(driver) for driver in self._lease.others)
 
     def _time_left(self) -> float | None:
         limit = self._plan.time_limit
         return None if limit is None else max(0.0, limit - (time.monotonic() - self._began))
 
-    def _out_of_time(self) -> bool:
-        return self._time_left() == 0.0
-
-
-def _attends(driver: str) -> bool:
-    """Whether the driver will finish its trials without being asked to."""
-    return driver != DETACHED and not driver.startswith(BY_HAND)
+    def _must_leave(self) -> bool:
+        return self._time_left() == 0.0 or self._hurrying()
 
 
 def causes(errors: Sequence[tuple[str, int]]) -> str:

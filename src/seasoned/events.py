@@ -1,12 +1,13 @@
 """Events as text: one JSON object each, which is what every storage keeps.
 
 Floats come back bit-equal (Python writes the shortest text that reads back the same), tuples inside configurations
-come back as tuples. A field that is None is left out.
+come back as tuples. A field that is None is left out, and so is a reported value that is not finite: it comes back NaN.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import StorageError
@@ -54,7 +55,7 @@ def to_text(event: Event) -> str:
         case Asked(_, config, tag, driver):
             return _write(_without_none({"config": config, "tag": tag, "driver": driver or None}))
         case Reported(_, step, value):
-            return _write({"step": step, "value": value})
+            return _write(_without_none({"step": step, "value": value if math.isfinite(value) else None}))
         case Finished(_, state, values, seconds, error, constraints):
             ended = {"state": state, "values": values, "seconds": seconds, "error": error}
             return _write(_without_none({**ended, "constraints": constraints or None}))
@@ -90,7 +91,7 @@ def _read(kind: str, number: int, content: dict[str, Any]) -> Event:
                 tuple(content.get("constraints", ())),
             )
         case "reported":
-            return Reported(number, content["step"], content["value"])
+            return Reported(number, content["step"], content.get("value", math.nan))
         case "created":
             return Created(_spec_from_dict(content))
         case "spaced":

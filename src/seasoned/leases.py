@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from seasoned.errors import StorageError
+from seasoned.storage.base import DETACHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from seasoned.storage.base import EventLog
 
-__all__ = ["BY_HAND", "LEASE", "Lease", "Verdicts", "new_driver"]
+__all__ = ["BY_HAND", "LEASE", "Lease", "Verdicts", "attends", "new_driver"]
 
 LEASE: Final = 30.0
 """Seconds without a beat after which a driver counts as dead."""
@@ -48,6 +49,11 @@ def is_gone(driver: str) -> bool:
     if len(parts) != 5 or parts[1] != _machine():
         return False
     return _started(int(parts[2])) != parts[3]
+
+
+def attends(driver: str) -> bool:
+    """Whether the driver will finish its trials without being asked to."""
+    return driver != DETACHED and not driver.startswith(BY_HAND)
 
 
 def _machine() -> str:

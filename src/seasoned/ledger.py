@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import StorageError, StudyConflict
+from seasoned.fidelity.base import Decision
 from seasoned.trials import Asked, Created, History, Spaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from seasoned.fidelity.base import Fidelity
     from seasoned.samplers.base import Sampler
     from seasoned.space import Space
     from seasoned.storage.base import EventLog
@@ -26,20 +28,25 @@ class Ledger:
         log: The study's log.
         sampler: What proposes trials here; another driver may use another.
         space: Where this driver searches; the study moves there if it was elsewhere.
+        fidelity: What decides how far trials run here, if they report.
 
     Raises:
         StudyConflict: If another driver moves the study to another space later.
     """
 
-    def __init__(self, log: EventLog, sampler: Sampler[Any], space: Space) -> None:
+    def __init__(
+        self, log: EventLog, sampler: Sampler[Any], space: Space, fidelity: Fidelity[Any] | None = None
+    ) -> None:
         self.log = log
         self.sampler = sampler
+        self.fidelity = fidelity
         self.spec = _present_spec(log.read())
         if self.spec.space != space:
             log.append([Spaced(space, first=_numbers(log.read()))])
             self.spec = _present_spec(log.read())
         self.history = History(self.spec.space)
         self.state = sampler.init(self.spec)
+        self._rungs = None if fidelity is None else fidelity.init(self.spec)
         self._position = 0
         self.sync()
 
@@ -54,6 +61,8 @@ class Ledger:
         told = [event for event in events if self._concerns_sampler(event)]
         if told:
             self.state = self.sampler.tell(self.state, told)
+            if self.fidelity is not None:
+                self._rungs = self.fidelity.tell(self._rungs, told)
 
     def _concerns_sampler(self, event: Event) -> bool:
         return not isinstance(event, Created | Spaced) and self.history.counts_for(event)
@@ -72,6 +81,20 @@ class Ledger:
         suggestions, self.state = self.sampler.ask(self.state, fresh)
         pairs = zip(fresh, suggestions, strict=True)
         self.record([Asked(number, given.config, given.tag, driver) for number, given in pairs])
+
+    def decide(self, number: int) -> Decision:
+        """What becomes of a running trial after its latest report; without one, or without a rule, it goes on."""
+        reports = self.history[number].reports
+        if self.fidelity is None or not reports or number in self.history.outside:
+            return Decision.GO_ON
+        return self.fidelity.decide(self._rungs, number, reports[-1][0])
+
+    def budget(self, number: int) -> int:
+        """The step that a trial shall reach when it runs next."""
+        assert self.fidelity is not None, "only a rule of fidelity sets budgets"
+        if number in self.history.outside:
+            return self.fidelity.levels[-1]
+        return self.fidelity.budget(self._rungs, number)
 
     @property
     def end(self) -> int | None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from seasoned.errors import Pruned
+from seasoned.errors import InvalidInput, Pruned
 from seasoned.execution.base import Ending
+from seasoned.fidelity.live import LiveTrial
 from seasoned.trials import Finished, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from seasoned.execution.base import Outcome
+    from seasoned.fidelity.live import Ticket
 
-__all__ = ["Constrained", "Evaluation", "Objective", "Verdict", "read_values", "verdict"]
+__all__ = ["Constrained", "Evaluation", "Objective", "Verdict", "check_takes_trial", "read_values", "verdict"]
 
-Objective: TypeAlias = "Callable[[dict[str, Any]], Any]"
+Objective: TypeAlias = "Callable[[dict[str, Any]], Any] | Callable[[dict[str, Any], LiveTrial], Any]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +75,39 @@ class Evaluation:
     """An objective, made to return a verdict; this is what travels to a worker.
 
     Args:
-        function: What to call with a configuration.
+        function: What to call with a configuration, and with the running trial where there is a rule of fidelity.
         objectives: How many numbers it must return.
     """
 
     def __init__(self, function: Objective, objectives: int) -> None:
-        self.function = function
+        self.function: Callable[..., Any] = function
         self.objectives = objectives
 
-    def __call__(self, config: Mapping[str, Any]) -> Verdict:
-        """Call the objective with a copy of the configuration that it may change."""
+    def __call__(
+        self, config: Mapping[str, Any], ticket: Ticket | None = None, ask: Callable[[Any], Any] | None = None
+    ) -> Verdict:
+        """Call the objective with a copy of the configuration that it may change, and with its trial, if any."""
+        more = () if ticket is None or ask is None else (LiveTrial(ticket, config, ask),)
         try:
-            returned = self.function(copy.deepcopy(dict(config)))
+            returned = self.function(copy.deepcopy(dict(config)), *more)
         except Pruned as error:
             return Verdict(TrialState.PRUNED, error=str(error) or "pruned")
         return read_values(returned, self.objectives)
+
+
+def check_takes_trial(function: Objective) -> None:
+    """Raise InvalidInput if the objective certainly does not take a configuration and a trial."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # built in: it will show
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        name = getattr(function, "__name__", repr(function))
+        raise InvalidInput(
+            f"the objective {name}{signature} does not take the trial; with fidelity write it as f(config, trial)."
+        ) from None
 
 
 def read_values(returned: object, objectives: int) -> Verdict:

@@ -15,9 +15,10 @@ from seasoned.errors import AllTrialsFailed, InvalidInput, StudyConflict
 from seasoned.execution.base import Limits
 from seasoned.execution.inline import InlineExecutor
 from seasoned.execution.local import LocalExecutor
+from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.leases import BY_HAND, Lease
 from seasoned.ledger import Ledger
-from seasoned.objective import Constrained, Evaluation, Objective, Verdict, read_values
+from seasoned.objective import Constrained, Evaluation, Objective, Verdict, check_takes_trial, read_values
 from seasoned.progress import ProgressBar
 from seasoned.samplers.auto import Auto
 from seasoned.storage.base import DETACHED, Storage
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly is untyped
 
     from seasoned.execution.base import Executor
+    from seasoned.fidelity.base import Fidelity
     from seasoned.samplers.base import Sampler
     from seasoned.space import Space
 
@@ -49,7 +51,10 @@ class Study:
         name: The study's name in the storage. A study of that name is opened with its trials; else it is created.
         direction: "minimize" or "maximize"; a tuple of them for several objectives.
         seed: Source of all randomness; drawn and stored if left out.
+        fidelity: What decides how far a trial is run, such as `ASHA()`; the objective then takes the trial, too.
         budget: How many trials are planned, for samplers that pace themselves.
+        checkpoints: Folder for the trials' checkpoints; if left out one in the user's cache, or a temporary one for a
+            study in memory. Drivers on several machines need one that all see.
 
     Raises:
         InvalidInput: If an argument breaks a rule, or a warm start does not fit the space.
@@ -73,19 +78,26 @@ class Study:
         name: str | None = None,
         direction: str | tuple[str, ...] = "minimize",
         seed: int | None = None,
+        fidelity: Fidelity[Any] | None = None,
         budget: int | None = None,
+        checkpoints: str | Path | None = None,
     ) -> None:
         if storage is not None and name is None:
             raise InvalidInput("storage is given without a name; give name='...' so that the study can be found again.")
         sampler = Auto() if sampler is None else sampler
         directions = (direction,) if isinstance(direction, str) else tuple(direction)
+        if fidelity is not None and len(directions) > 1:
+            raise InvalidInput(
+                f"a rule of fidelity compares one number, not the objectives {directions}; leave it out."
+            )
         warm_start = sampler.warm_start
         configs = tuple(space.check(config) for config in warm_start.configurations)
         chosen_seed = secrets.randbits(63) if seed is None else seed
         spec = StudySpec(space, directions, chosen_seed, budget, replace(warm_start, configurations=configs))
         self.name = name or "study"
         self._storage = _open(storage)
-        self._ledger = Ledger(self._storage.open(self.name, Created(spec)), sampler, space)
+        self._ledger = Ledger(self._storage.open(self.name, Created(spec)), sampler, space, fidelity)
+        self._checkpoints = Checkpoints(checkpoints, storage if isinstance(storage, str) else None, self.name)
         _check_agrees(self._ledger.spec, directions, seed, self.name)
         self._lease: Lease | None = None  # held while trials asked by hand are open
         self._asked_at: dict[int, float] = {}
@@ -114,7 +126,7 @@ class Study:
 
         Args:
             f: Called with a configuration (a dict of its own), returns the value, or a tuple of several; `Constrained`
-                adds outcomes that must keep a bound.
+                adds outcomes that must keep a bound. With a rule of fidelity it is called with a `LiveTrial`, too.
             trials: Finished trials that the study shall hold, over all drivers.
             time_limit: Seconds; trials still running in workers are cut off, and run again when the study goes on.
             workers: Trials at the same time.
@@ -133,7 +145,9 @@ class Study:
             raise InvalidInput("neither trials nor time_limit is given, and the sampler has no end; give one of them.")
         self._stopping = False
         hurrying = stop or (lambda: False)
-        plan = Plan(trials, time_limit, Limits(trial_time_limit, trial_memory))
+        if self._ledger.fidelity is not None:
+            check_takes_trial(f)
+        plan = Plan(trials, time_limit, Limits(trial_time_limit, trial_memory), checkpoints=self._checkpoints.folder)
         evaluation = Evaluation(f, len(self._ledger.spec.directions))
         with ProgressBar(trials, time_limit, shown=progress) as bar:
 
@@ -351,9 +365,13 @@ class Study:
     def _outward(self, trial: Trial) -> Trial:
         """A trial with its objectives as the user sees them."""
         signs = self._ledger.spec.signs
-        if trial.values is None or all(sign == 1 for sign in signs):
+        if all(sign == 1 for sign in signs):
             return trial
-        return replace(trial, values=tuple(s * v + 0.0 for s, v in zip(signs, trial.values, strict=True)))
+        reports = tuple((step, signs[0] * value + 0.0) for step, value in trial.reports)
+        if trial.values is None:
+            return replace(trial, reports=reports)
+        values = tuple(sign * value + 0.0 for sign, value in zip(signs, trial.values, strict=True))
+        return replace(trial, values=values, reports=reports)
 
 
 class StudyOptions(TypedDict, total=False):
@@ -363,7 +381,9 @@ class StudyOptions(TypedDict, total=False):
     storage: str | Storage | None
     name: str | None
     seed: int | None
+    fidelity: Fidelity[Any] | None
     budget: int | None
+    checkpoints: str | Path | None
 
 
 class Options(StudyOptions, total=False):

@@ -83,6 +83,7 @@ class Trial:
         error: Why it failed or was pruned.
         tag: What the sampler noted with its suggestion (particle, generation, rung).
         constraints: Outcomes that must be at most 0, if complete and there are any.
+        reports: Step and value of each report, in their order; the first one of a step counts. NaN is not finite.
     """
 
     number: int
@@ -93,6 +94,7 @@ class Trial:
     error: str | None = None
     tag: Mapping[str, Any] | None = None
     constraints: tuple[float, ...] = ()
+    reports: tuple[tuple[int, float], ...] = ()
 
     @property
     def feasible(self) -> bool:
@@ -225,7 +227,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A running trial reached a step with this value (minimised)."""
+    """A running trial reached a step with this value, minimised, NaN if not finite; the first of a step counts."""
 
     number: int
     step: int
@@ -276,6 +278,7 @@ class History:
         self._outside: set[int] = set()  # not valid in the present space
         self._best: Trial | None = None
         self._counts = dict.fromkeys(TrialState, 0)
+        self._steps: dict[int, set[int]] = {}  # reported, by number
 
     def extend(self, events: Iterable[Event]) -> None:
         """Fold events in, in log order."""
@@ -287,7 +290,9 @@ class History:
                     self._finish(event)
                 case Spaced():
                     self._move(event.space)
-                case Created() | Reported():
+                case Reported():
+                    self._report(event)
+                case Created():
                     pass
 
     def _ask(self, event: Asked) -> None:
@@ -314,6 +319,13 @@ class History:
         self._counts[TrialState.RUNNING] -= 1
         self._counts[event.state] += 1
         self._consider(trial)
+
+    def _report(self, event: Reported) -> None:
+        trial = self._trials[event.number] if event.number in self else None
+        steps = self._steps.setdefault(event.number, set())
+        if trial is not None and trial.state is TrialState.RUNNING and event.step not in steps:
+            steps.add(event.step)
+            self._trials[event.number] = replace(trial, reports=(*trial.reports, (event.step, event.value)))
 
     def _consider(self, trial: Trial) -> None:
         """Keep the best: feasible before infeasible, these by what they break; of equals the earliest."""
@@ -368,6 +380,10 @@ class History:
     def running(self) -> Mapping[int, str]:
         """Numbers of the running trials and the driver that asked each."""
         return self._drivers
+
+    def has_report(self, number: int, step: int) -> bool:
+        """Whether the trial has reported that step."""
+        return step in self._steps.get(number, ())
 
     def count(self, state: TrialState) -> int:
         """How many trials stand there, valid or not."""

@@ -1,7 +1,8 @@
 """What it means to run a callable elsewhere, under limits.
 
 The protocol knows tasks and outcomes, nothing of trials: `submit` a task, `wait` for outcomes, `cancel` what is not
-needed any more. A task ends in exactly one `Outcome`, whatever it does: return, raise, exit, crash, hang or eat memory.
+needed any more. A task may ask its submitter while it runs, and ends in exactly one `Outcome`, whatever it does:
+return, raise, exit, crash, hang or eat memory.
 """
 
 from __future__ import annotations
@@ -71,11 +72,21 @@ class Executor(Protocol):
         """How many tasks run at the same time."""
         ...
 
-    def submit(self, function: Callable[..., Any], *args: Any, limits: Limits = Limits()) -> int:
+    def submit(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        limits: Limits = Limits(),
+        answer: Callable[[Any], Any] | None = None,
+    ) -> int:
         """Start `function(*args)` and return the task's number at once.
 
         The callable travels to a worker once, however often it is submitted (identity decides). Submitting more
         tasks than there are workers queues the rest; a task's wall time counts from when it starts.
+
+        With `answer` the task may ask: it gets one more argument, a function that sends a small plain message and
+        returns what `answer(message)` returned. `answer` is called by `wait`, in the thread of its caller; what it
+        raises leaves `wait`. The task waits for as long as that takes, under its limits, and asks from one thread.
         """
         ...
 

@@ -15,6 +15,7 @@ import ctypes
 import os
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -212,6 +213,48 @@ def check_callable_travels_once(factory: Factory) -> None:
         assert _run(executor, _is_writeable, np.zeros(3)).value is False
 
 
+def check_answers_what_tasks_ask(factory: Factory) -> None:
+    """Each task gets the answers to its own questions, in the waiting thread, however many ask at the same time."""
+    heard: list[tuple[str, int]] = []
+
+    def answer(message: tuple[str, int]) -> int:
+        heard.append((threading.current_thread().name, message[1]))
+        return message[1] * 10
+
+    with _open(factory, 2) as executor:
+        numbers = [executor.submit(_ask_often, start, answer=answer) for start in (0, 100, 200)]
+        silent = executor.submit(_slowly, 7, 0.0)
+        outcomes = collect(executor, 4)
+        for number, start in zip(numbers, (0, 100, 200), strict=True):
+            assert outcomes[number].value == [10 * (start + index) for index in range(20)], outcomes[number]
+        assert outcomes[silent].value == 7
+    assert {name for name, _ in heard} == {threading.current_thread().name}
+    assert sorted(value for _, value in heard) == sorted(start + i for start in (0, 100, 200) for i in range(20))
+
+
+def check_limits_hold_while_a_task_waits_for_an_answer(factory: Factory) -> None:
+    """A task that waits in vain is killed at its limit, one that asks and dies is a death; the next one runs."""
+    with _open(factory, 1) as executor:
+        number = executor.submit(_ask_often, 0, limits=_BRIEF, answer=lambda _: time.sleep(1.0))
+        assert collect(executor, 1)[number].ending is Ending.TIMED_OUT
+        number = executor.submit(_ask_and_die, answer=lambda _: 1)
+        assert collect(executor, 1)[number].ending is Ending.DIED
+        _still_works(executor)
+
+
+def check_an_answer_that_fails_leaves_wait(factory: Factory) -> None:
+    """What the asker's own function raises is not the task's outcome."""
+
+    def answer(_: object) -> object:
+        raise ArithmeticError("no answer")
+
+    with _open(factory, 1) as executor:
+        executor.submit(_ask_often, 0, answer=answer)
+        with contextlib.suppress(ArithmeticError):
+            collect(executor, 1)
+            raise AssertionError("the answer's error was lost")
+
+
 def check_close_ends_everything(factory: Factory) -> None:
     """After `close`, which may be called twice, nothing runs; another executor is not affected."""
     other = factory(1)
@@ -241,6 +284,9 @@ CHECKS: tuple[Check, ...] = (
     check_cancel,
     check_unpicklable_results,
     check_callable_travels_once,
+    check_answers_what_tasks_ask,
+    check_limits_hold_while_a_task_waits_for_an_answer,
+    check_an_answer_that_fails_leaves_wait,
     check_close_ends_everything,
 )
 
@@ -261,6 +307,15 @@ def _open(factory: Factory, workers: int) -> Iterator[Executor]:
 def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         yield Path(name)
+
+
+def _ask_often(start: int, ask: Callable[[Any], Any]) -> list[Any]:
+    return [ask(("number", start + index)) for index in range(20)]
+
+
+def _ask_and_die(ask: Callable[[Any], Any]) -> None:
+    ask(("number", 0))
+    os._exit(3)
 
 
 def _run(executor: Executor, function: Callable[..., Any], *args: Any, limits: Limits | None = None) -> Outcome:

@@ -39,6 +39,7 @@ class Task:
     function: Packed
     arguments: Packed
     limits: Limits
+    asks: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -67,11 +68,13 @@ class Crew:
         self.pid = os.getpid()
         self.changed = threading.Condition()
         self.endings: deque[Outcome | tuple[Any, ...]] = deque()
+        self.questions: deque[tuple[int, bytes]] = deque()  # task and what it asks, pickled
         self.open = 0  # tasks whose ending is not in `endings` yet
         self.failure: BaseException | None = None
         self.stopping = False
         self._queue: deque[Task] = deque()
         self._cancelled: set[int] = set()
+        self._answers: deque[tuple[int, bytes]] = deque()
         self._members: list[_Member] = []
         self._generation = 0
         self._bell, self._ring = Pipe(duplex=False)
@@ -98,6 +101,12 @@ class Crew:
                     self._end(_cancelled(number, 0.0))
                     return
             self._cancelled.add(number)
+            self._wake()
+
+    def answer(self, number: int, content: bytes) -> None:
+        """Send an answer to the task that waits for it; nothing happens if it has ended meanwhile."""
+        with self.changed:
+            self._answers.append((number, content))
             self._wake()
 
     def ask_to_stop(self) -> None:
@@ -129,6 +138,7 @@ class Crew:
         try:
             while not self.stopping:
                 self._kill_cancelled()
+                self._send_answers()
                 self._assign()
                 self._serve()
         except Exception as error:  # noqa: BLE001 - a bug here must reach the caller, who would else wait for ever
@@ -173,7 +183,7 @@ class Crew:
         member.begun = time.monotonic()
         if member.watched:
             self._watch(member, task.number, task.limits)
-        arguments = task.function.content, task.arguments.content, task.limits.memory
+        arguments = task.function.content, task.arguments.content, task.limits.memory, task.asks
         if not member.handle.send("run", task.number, *arguments):
             self._requeue(member)  # it ended while idle, of which its sentinel will tell
 
@@ -187,6 +197,14 @@ class Crew:
             if member.task is not None and member.task.number in numbers:
                 member.handle.kill()
                 self._lose(member, cancelled=True)
+
+    def _send_answers(self) -> None:
+        with self.changed:
+            answers, self._answers = self._answers, deque()
+        for number, content in answers:
+            for member in self._members:
+                if member.task is not None and member.task.number == number:
+                    member.handle.send("answer", content)
 
     def _serve(self) -> None:
         """Wait for something to happen, and see to it."""
@@ -230,6 +248,10 @@ class Crew:
         elif message[0] == "ready":
             POOL.session.done(member.handle.number)
             member.ready = member.handle.proven = True
+        elif message[0] == "asks":
+            with self.changed:
+                self.questions.append((message[1], message[2]))
+                self.changed.notify_all()
         elif message[0] == "stale":
             self._requeue(member)
             self._retire(member)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from seasoned.execution.base import Ending, Limits, Outcome
@@ -32,12 +33,20 @@ class InlineExecutor:
 
     def __init__(self) -> None:
         self._queue: deque[tuple[int, Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._broken: BaseException | None = None  # what an answer raised: its asker's affair, not the task's
         self._cancelled: list[Outcome] = []
         self._next = 0
 
-    def submit(self, function: Callable[..., Any], *args: Any, limits: Limits = Limits()) -> int:  # noqa: ARG002, B008 - see above; Limits is frozen
+    def submit(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        limits: Limits = Limits(),  # noqa: ARG002, B008 - see above; Limits is frozen
+        answer: Callable[[Any], Any] | None = None,
+    ) -> int:
         """Queue the task."""
-        self._queue.append((self._next, function, args))
+        more = () if answer is None else (partial(self._ask, answer),)
+        self._queue.append((self._next, function, (*args, *more)))
         self._next += 1
         return self._next - 1
 
@@ -55,8 +64,22 @@ class InlineExecutor:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a task does is its outcome
             text = traceback.format_exc()
             seconds = time.monotonic() - began
+            self._raise_broken()
             return [Outcome(task, Ending.RAISED, None, describe(error), error, text, seconds)]
+        self._raise_broken()
         return [Outcome(task, Ending.RETURNED, value, seconds=time.monotonic() - began)]
+
+    def _ask(self, answer: Callable[[Any], Any], message: Any) -> Any:
+        try:
+            return answer(message)
+        except BaseException as error:
+            self._broken = error
+            raise
+
+    def _raise_broken(self) -> None:
+        if self._broken is not None:
+            error, self._broken = self._broken, None
+            raise error
 
     def cancel(self, task: int) -> None:
         """Forget the task, if it has not run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import pickle
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Self
@@ -48,6 +49,7 @@ class LocalExecutor:
         self._numbers = itertools.count()
         self._crew = Crew(self._workers, self._threads)
         self._packer: Packer | None = None
+        self._answers: dict[int, Callable[[Any], Any]] = {}  # by task, while it is open
         self._finalizer = weakref.finalize(self, self._crew.ask_to_stop)
         self._finalizer.atexit = False  # the pool sees to that, in its order
 
@@ -61,7 +63,13 @@ class LocalExecutor:
         """Threads of numerical libraries in each worker."""
         return self._threads
 
-    def submit(self, function: Callable[..., Any], *args: Any, limits: Limits = _NO_LIMITS) -> int:
+    def submit(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        limits: Limits = _NO_LIMITS,
+        answer: Callable[[Any], Any] | None = None,
+    ) -> int:
         """Start `function(*args)` and return the task's number at once.
 
         Raises:
@@ -77,11 +85,13 @@ class LocalExecutor:
             self._packer = Packer(POOL.session)
         packed = self._packer.function(function), self._packer.arguments(function, args)
         number = next(self._numbers)
-        self._crew.add(Task(number, *packed, limits))
+        if answer is not None:
+            self._answers[number] = answer
+        self._crew.add(Task(number, *packed, limits, asks=answer is not None))
         return number
 
     def wait(self, timeout: float | None = None) -> Sequence[Outcome]:
-        """Block until at least one task has ended, and return all that have.
+        """Block until at least one task has ended, and return all that have; answer what tasks ask meanwhile.
 
         Returns at once, empty, when no task is open; empty after `timeout` seconds.
 
@@ -91,14 +101,31 @@ class LocalExecutor:
         self._check()
         crew = self._crew
         deadline = math.inf if timeout is None else time.monotonic() + timeout
-        with crew.changed:
-            while not crew.endings and crew.open and not crew.stopping and (left := deadline - time.monotonic()) > 0:
-                crew.changed.wait(min(left, _SLICE))
-            if crew.failure is not None:
-                raise RuntimeError("the executor failed: close it and use another") from crew.failure
-            endings = list(crew.endings)
-            crew.endings.clear()
-        return [ending if isinstance(ending, Outcome) else read_message(ending) for ending in endings]
+        while True:
+            with crew.changed:
+                while not crew.endings and not crew.questions and crew.open and not crew.stopping:
+                    if (left := deadline - time.monotonic()) <= 0:
+                        break
+                    crew.changed.wait(min(left, _SLICE))
+                if crew.failure is not None:
+                    raise RuntimeError("the executor failed: close it and use another") from crew.failure
+                questions = list(crew.questions)
+                crew.questions.clear()
+                endings = list(crew.endings)
+                crew.endings.clear()
+            for task, content in questions:
+                self._answer(task, content)
+            if endings or not questions:
+                return [self._outcome(ending) for ending in endings]
+
+    def _answer(self, task: int, content: bytes) -> None:
+        answer = self._answers[task](pickle.loads(content))  # noqa: S301 - from our own worker
+        self._crew.answer(task, pickle.dumps(answer, protocol=5))
+
+    def _outcome(self, ending: Outcome | tuple[Any, ...]) -> Outcome:
+        outcome = ending if isinstance(ending, Outcome) else read_message(ending)
+        self._answers.pop(outcome.task, None)
+        return outcome
 
     def cancel(self, task: int) -> None:
         """Kill the task's process tree (or forget it, if queued); nothing happens if it has ended.

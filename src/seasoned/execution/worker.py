@@ -7,7 +7,8 @@ pickled tuples:
     ("rest",): let go of callables                       nothing
     ("setup", sys.path, working directory, PYTHONPATH)   ("ready",)
     ("run", task, file of the callable, arguments,       ("ended", task, ending, value, reason, exception, traceback,
-            memory limit)                                          seconds, whether the worker should be replaced)
+            memory limit, whether it may ask)                      seconds, whether the worker should be replaced)
+    ("answer", pickled)                                  ("asks", task, pickled): wait for an answer
                                                          ("stale", task): replace me, then run the task elsewhere
 
 The callable stays alive between tasks, so what it caches stays warm. The worker ends when its channel does.
@@ -26,6 +27,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from seasoned.execution.line import Line
 from seasoned.execution.parcel import open_parcel, pack, thaw
 from seasoned.execution.processes import KILL, LINUX, descendants, is_service, resident, signal_all
 
@@ -90,7 +92,7 @@ class Worker:
         self.callables.clear()
         _trim()
 
-    def _run(self, task: int, path: str, arguments: str | Parcel, memory: int | None) -> Reply:
+    def _run(self, task: int, path: str, arguments: str | Parcel, memory: int | None, asks: bool) -> Reply:
         begun = time.perf_counter()
         if path not in self.callables and self._stale():
             return ("stale", task)
@@ -98,15 +100,17 @@ class Worker:
             with contextlib.suppress(OSError):  # deleted meanwhile: only a task that needs it fails
                 os.chdir(self.folder)  # the last task may have left it
         self.used = True
+        line = Line(self.channel, task)
         try:
             function = self._callable(path)
             values = open_parcel(arguments) if isinstance(arguments, str) else thaw(arguments)
-            result = function(*values)
+            result = function(*values, line.ask) if asks else function(*values)
             ending, value = "returned", _portable(result)
             reply: Reply = (ending, value, None, None, None)
             del values, result
         except BaseException as error:  # noqa: BLE001 - whatever leaves the task is its outcome, SystemExit too
             reply = _failure(error)
+        line.close()
         seconds = time.perf_counter() - begun
         _flush()
         if os.getpid() != self.pid:

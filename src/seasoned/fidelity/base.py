@@ -1,0 +1,100 @@
+"""What a rule of fidelity is: three pure functions over an explicit state, beside the samplers' three.
+
+    state = rule.init(spec)
+    state = rule.tell(state, events)
+    decision = rule.decide(state, number, step)      and rule.budget(state, number): the step to reach
+
+A trial reports its value step by step (epochs, boosting rounds, folds); a rule says whether it shall go on. The
+settings are a frozen dataclass, all memory is in the state, and the state is a fold of the study's events. Three laws
+follow, and `fidelity/checks.py` holds every rule to them:
+
+1. `tell(s, a + b) == tell(tell(s, a), b)`, and nothing given is changed.
+2. What a report leads to is settled at its place in the log: `tell` judges, `decide` looks up. So all drivers of a
+   study agree, and a study that was killed goes on with the same rungs. Only "promote" may come later than "pause".
+3. No trial is stopped before the first step at which the rule compares, and the best one there is never stopped.
+
+Values are minimised in here. One that is not finite is NaN, and counts as worse than every number.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from seasoned.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seasoned.trials import Event, StudySpec
+
+__all__ = ["Decision", "Fidelity", "check_steps", "ladder", "rank_value"]
+
+State = TypeVar("State")
+
+
+class Decision(StrEnum):
+    """What becomes of a trial after a report."""
+
+    GO_ON = "go on"
+    STOP = "stop"  # it is pruned
+    PAUSE = "pause"  # it leaves its worker and keeps its checkpoint; it may be promoted, else it is pruned at the end
+    PROMOTE = "promote"  # it was paused and shall go on to the next budget
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity(ABC, Generic[State]):
+    """Decides how far a trial is run. Subclasses are final, frozen dataclasses; their fields are their settings."""
+
+    @property
+    @abstractmethod
+    def levels(self) -> tuple[int, ...]:
+        """The steps at which trials are compared, rising; the last one is that of a complete trial."""
+
+    @abstractmethod
+    def init(self, spec: StudySpec) -> State:
+        """The state before any event."""
+
+    @abstractmethod
+    def tell(self, state: State, events: Sequence[Event]) -> State:
+        """The state after the events of all drivers, in log order."""
+
+    @abstractmethod
+    def decide(self, state: State, number: int, step: int) -> Decision:
+        """What becomes of the trial whose latest report was that of `step`; of a paused one, as things stand now."""
+
+    @abstractmethod
+    def budget(self, state: State, number: int) -> int:
+        """The step that the trial shall reach when it runs next."""
+
+
+def ladder(lowest: int, highest: int, eta: float) -> tuple[int, ...]:
+    """Rungs: min, min * eta, min * eta^2 and so on below max, then max.
+
+    Example:
+        >>> ladder(1, 81, 3)
+        (1, 3, 9, 27, 81)
+    """
+    levels = [lowest]
+    while (level := math.ceil(lowest * eta ** len(levels) - 1e-9)) < highest:
+        levels.append(level)
+    return tuple(dict.fromkeys([*levels, highest]))
+
+
+def check_steps(lowest: int, highest: int, eta: float | None = None) -> None:
+    """Raise InvalidInput unless 1 <= min <= max, whole numbers, and eta is at least 2."""
+    for name, value in (("min", lowest), ("max", highest)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InvalidInput(f"{name} is {value!r}; give a whole number of steps of at least 1.")
+    if lowest > highest:
+        raise InvalidInput(f"min is {lowest} and max is {highest}; give a min that is not above max.")
+    if eta is not None and not eta >= 2:
+        raise InvalidInput(f"eta is {eta}; give the factor between two rungs, at least 2.")
+
+
+def rank_value(value: float) -> float:
+    """A reported value for comparison: infinity if it is not finite."""
+    return value if math.isfinite(value) else math.inf

@@ -1,0 +1,183 @@
+"""Successive halving: of the trials on a rung the best 1/eta go on to eta times as many steps.
+
+A rung with n trials lets the best k = floor(n / eta) through. The rules differ in when they look:
+
+- `ASHA()` stops: a trial runs up to max, and at each rung it reaches it must be among the best max(1, k) of those that
+  reached the rung before, itself included; else it is pruned at once. Needs no checkpoint.
+- `ASHA(promote=True)`: a trial runs up to a rung and pauses; as soon as it is among the best k it goes on from its
+  checkpoint. Wastes less on trials that only looked good among few; needs checkpoints, or trains anew.
+- `SuccessiveHalving` waits until all trials of a group of `size` have reached the rung.
+
+Sources: Jamieson and Talwalkar (2016), Non-stochastic best arm identification and hyperparameter optimization; Li et
+al. (2020), A system for massively parallel hyperparameter tuning, algorithm 2; the variant that stops is Optuna's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seasoned.errors import InvalidInput
+from seasoned.fidelity.base import Decision, Fidelity, check_steps, ladder
+from seasoned.fidelity.rungs import Entry, Ladder, Rungs, passes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from seasoned.trials import Event, StudySpec
+
+__all__ = ["ASHA", "SuccessiveHalving", "judge_at_rung", "promotable"]
+
+
+@dataclass(frozen=True, slots=True)
+class ASHA(Fidelity[Rungs]):
+    """Asynchronous successive halving: no trial ever waits for another.
+
+    Attributes:
+        min: The first rung; no trial is stopped before it.
+        max: Steps of a complete trial.
+        eta: Of how many trials one goes on, and how many times longer it then runs.
+        promote: Whether trials pause at rungs and are promoted, instead of running until they are stopped.
+
+    Raises:
+        InvalidInput: Unless 1 <= min <= max and eta >= 2.
+
+    Example:
+        >>> from seasoned import Float, Space, Study
+        >>> def train(config, trial):
+        ...     for epoch in range(1, trial.budget + 1):
+        ...         loss = abs(config["x"]) + 1 / epoch
+        ...         trial.report(epoch, loss)
+        ...     return loss
+        >>> study = Study(Space(x=Float(-1, 1)), fidelity=ASHA(min=1, max=27, eta=3), seed=0)
+        >>> study.optimize(train, trials=40)
+        >>> steps = sum(len(trial.reports) for trial in study.trials)
+        >>> study.best.value < 0.2, steps < 40 * 27 / 2
+        (True, True)
+    """
+
+    min: int = 1
+    max: int = 81
+    eta: float = 3
+    promote: bool = False
+
+    def __post_init__(self) -> None:
+        check_steps(self.min, self.max, self.eta)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The rungs."""
+        return ladder(self.min, self.max, self.eta)
+
+    def init(self, spec: StudySpec) -> Rungs:
+        """Empty rungs."""
+        return Rungs(spec.first)
+
+    def tell(self, state: Rungs, events: Sequence[Event]) -> Rungs:
+        """Enter reports on rungs."""
+        only = Ladder(0, self.levels)
+        return state.told(events, lambda _: only, judge_at_rung(self.eta, promote=self.promote))
+
+    def decide(self, state: Rungs, number: int, step: int) -> Decision:
+        """See `Fidelity.decide`."""
+        return promotable(state, number, step, self.eta)
+
+    def budget(self, state: Rungs, number: int) -> int:
+        """The next rung where trials pause there, else the last."""
+        return state.standings[number].next_level if self.promote else self.max
+
+
+def judge_at_rung(eta: float, *, promote: bool) -> Callable[[tuple[Entry, ...], Entry], Decision]:
+    """What becomes of a trial that reaches a rung: it pauses, or must be among the best 1/eta, at least one."""
+
+    def judge(table: tuple[Entry, ...], entry: Entry) -> Decision:
+        if promote:
+            return Decision.PAUSE
+        return Decision.GO_ON if passes(table, entry[0], max(1, int(len(table) / eta))) else Decision.STOP
+
+    return judge
+
+
+def promotable(state: Rungs, number: int, step: int, eta: float) -> Decision:
+    """The verdict on the trial; a paused one is promoted once it is among the floor(n / eta) best of its rung."""
+    standing = state.standings[number]
+    if step not in standing.steps or standing.verdict is not Decision.PAUSE:
+        return standing.verdict
+    table = state.table(standing.ladder.bracket, standing.ladder.levels[standing.reached - 1])
+    count = int(len(table) / eta)
+    chosen = count > 0 and math.isfinite(standing.value) and (standing.value, number) <= table[count - 1]
+    return Decision.PROMOTE if chosen else Decision.PAUSE
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessiveHalving(Fidelity[Rungs]):
+    """Successive halving in groups: a rung is judged when all of the group have reached it.
+
+    Trials pause at rungs. Of a group's s_i trials on rung i, failed ones included, the best max(1, floor(s_i / eta)) go
+    on, so each full group completes a trial. What waits at the study's end for a group that is not full is pruned.
+
+    Attributes:
+        min: The first rung.
+        max: Steps of a complete trial.
+        eta: Of how many trials one goes on, and how many times longer it then runs.
+        size: Trials of a group; if left out, as many as leave one for the last rung.
+
+    Raises:
+        InvalidInput: Unless 1 <= min <= max, eta >= 2 and size >= 1.
+
+    Example:
+        >>> SuccessiveHalving(min=1, max=27, eta=3).group
+        27
+    """
+
+    min: int = 1
+    max: int = 81
+    eta: float = 3
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        check_steps(self.min, self.max, self.eta)
+        if self.size is not None and self.size < 1:
+            raise InvalidInput(f"size is {self.size}; give the number of trials of a group, at least 1.")
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The rungs."""
+        return ladder(self.min, self.max, self.eta)
+
+    @property
+    def group(self) -> int:
+        """Trials of a group."""
+        return self.size or round(self.eta ** (len(self.levels) - 1))
+
+    def init(self, spec: StudySpec) -> Rungs:
+        """Empty rungs."""
+        return Rungs(spec.first)
+
+    def tell(self, state: Rungs, events: Sequence[Event]) -> Rungs:
+        """Enter reports on rungs."""
+        levels = self.levels
+        return state.told(events, lambda place: Ladder(place // self.group, levels), lambda *_: Decision.PAUSE)
+
+    def decide(self, state: Rungs, number: int, step: int) -> Decision:
+        """See `Fidelity.decide`."""
+        standing = state.standings[number]
+        if step not in standing.steps or standing.verdict is not Decision.PAUSE:
+            return standing.verdict
+        bracket, levels = standing.ladder
+        start = state.first + bracket * self.group
+        members = set(range(start, start + self.group))
+        for level in levels[: standing.reached]:
+            table = state.table(bracket, level)
+            here = {other for _, other in table}
+            ended = {other for other in members if other in state.standings and state.standings[other].ended}
+            if not members <= here | ended:
+                return Decision.PAUSE
+            count = max(1, int(len(members) / self.eta))
+            members = {other for value, other in table[:count] if value < float("inf")}
+        return Decision.PROMOTE if number in members else Decision.STOP
+
+    def budget(self, state: Rungs, number: int) -> int:
+        """The next rung."""
+        return state.standings[number].next_level

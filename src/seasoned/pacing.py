@@ -1,0 +1,158 @@
+"""How far one driver runs its trials: tickets at their start, answers to their reports, those that pause."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from seasoned.fidelity.base import Decision, rank_value
+from seasoned.fidelity.live import Ticket
+from seasoned.leases import attends
+from seasoned.objective import Verdict
+from seasoned.trials import Reported, TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from pathlib import Path
+
+    from seasoned.ledger import Ledger
+
+__all__ = ["Pace"]
+
+_WORDS: Final = {
+    Decision.GO_ON: "go on",
+    Decision.STOP: "stopped",
+    Decision.PAUSE: "paused",
+    Decision.PROMOTE: "paused",
+}
+_CUT_OFF: Final = "cut off: the study's time is up"
+
+
+class Pace:
+    """What a driver knows of its trials beyond the log: which are paused, and what the running ones were told.
+
+    A paused trial stays this driver's, under its lease, and takes no worker. If the driver ends, whoever takes over
+    finds in the log that it is paused.
+
+    Args:
+        ledger: The study, with its rule of fidelity.
+        folder: Where checkpoints lie, one folder a trial.
+        leaving: Tells whether trials that report shall leave, to be run again when the study goes on.
+    """
+
+    def __init__(self, ledger: Ledger, folder: Path, leaving: Callable[[], bool]) -> None:
+        self.paused: set[int] = set()
+        self._ledger = ledger
+        self._folder = folder
+        self._leaving = leaving
+        self._told: dict[
+            int, Decision | None
+        ] = {}  # the last answer to a running trial; None: leave, go on another time
+
+    def ticket(self, number: int) -> Ticket:
+        """What a trial is told at its start; from here on it runs."""
+        self.paused.discard(number)
+        self._told[number] = Decision.GO_ON
+        reports = self._ledger.history[number].reports
+        step = max((step for step, _ in reports), default=0)
+        return Ticket(number, self._ledger.budget(number), step, str(self._folder / str(number)))
+
+    def answer(self, number: int, message: tuple[str, int, float]) -> str:
+        """Store a running trial's report, and say what becomes of it; "go on", or why it must leave."""
+        _, step, value = message
+        told = self._report(number, step, value)
+        if told is Decision.GO_ON and self._leaving():
+            self._told[number] = None
+            return _CUT_OFF
+        self._told[number] = told
+        return _WORDS[told]
+
+    def _report(self, number: int, step: int, value: float) -> Decision:
+        history = self._ledger.history
+        if history[number].state is not TrialState.RUNNING:
+            return Decision.STOP  # another driver took this one for dead and finished the trial
+        if history.has_report(number, step):
+            return Decision.GO_ON  # it begins anew without a checkpoint, and has been further
+        signed = self._ledger.spec.signs[0] * value + 0.0
+        inside = signed if abs(signed) < float("inf") else float("nan")
+        self._ledger.record([Reported(number, step, inside)])
+        return self._ledger.decide(number)
+
+    def judged(self, number: int, ended: Verdict, budget: int) -> Verdict | None:
+        """How a run's end counts for its trial; None if the trial has not finished with it.
+
+        Args:
+            number: The trial's number.
+            ended: How the run ended.
+            budget: The step that it was to reach.
+        """
+        if ended.state is TrialState.FAILED:
+            return ended
+        if ended.values is not None and self._told[number] is Decision.GO_ON and budget < self._last:
+            self._told[number] = self._report(number, budget, ended.values[0])  # one that did not report it itself
+        told = self._told.pop(number)
+        if told is None and ended.values is None:
+            return None
+        if told in {Decision.PAUSE, Decision.PROMOTE}:
+            self.paused.add(number)
+            return None
+        return (
+            Verdict(TrialState.PRUNED, error=f"stopped at step {self._step(number)}")
+            if told is Decision.STOP
+            else ended
+        )
+
+    @property
+    def _last(self) -> int:
+        assert self._ledger.fidelity is not None, "only a rule of fidelity paces trials"
+        return self._ledger.fidelity.levels[-1]
+
+    def _step(self, number: int) -> int:
+        return max((step for step, _ in self._ledger.history[number].reports), default=0)
+
+    def promoted(self) -> Sequence[int]:
+        """Paused trials that shall go on, the furthest first."""
+        found = [number for number in self.paused if self._ledger.decide(number) is Decision.PROMOTE]
+        return sorted(found, key=self._merit)
+
+    def dropped(self) -> Sequence[int]:
+        """Paused trials that shall not go on."""
+        return sorted(number for number in self.paused if self._ledger.decide(number) is Decision.STOP)
+
+    def everybody_waits(self, others: Collection[str]) -> bool:
+        """Whether all trials that other drivers run are paused, too: then no report will come.
+
+        Args:
+            others: The drivers that hold trials, this one left out.
+        """
+        return all(self._ledger.decide(number) is Decision.PAUSE for number in self._elsewhere(others))
+
+    def last_resort(self, others: Collection[str]) -> int | None:
+        """Of all trials that pause, the one that has come furthest and is best there, if it is this driver's.
+
+        It goes on where nothing else is left to do and no trial is complete: a study ends with an answer.
+        """
+        if self._ledger.history.best is not None:
+            return None
+        first = min({*self.paused, *self._elsewhere(others)}, key=self._merit)
+        return first if first in self.paused else None
+
+    def _elsewhere(self, others: Collection[str]) -> list[int]:
+        living = {driver for driver in others if attends(driver)}
+        running = self._ledger.history.running
+        return [number for number, driver in running.items() if driver in living and number not in self.paused]
+
+    def _merit(self, number: int) -> tuple[int, float, int]:
+        step, value = max(self._ledger.history[number].reports, default=(0, 0.0))
+        return -step, rank_value(value), number
+
+    def give_up(self, number: int) -> Verdict:
+        """The end of a paused trial that is not promoted."""
+        self.paused.discard(number)
+        return Verdict(TrialState.PRUNED, error=f"not promoted beyond step {self._step(number)}")
+
+    def clear(self, number: int, state: TrialState) -> None:
+        """Remove the checkpoint of a trial that ended without a value."""
+        self._told.pop(number, None)
+        if state is not TrialState.COMPLETE:
+            shutil.rmtree(self._folder / str(number), ignore_errors=True)
