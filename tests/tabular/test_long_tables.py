@@ -41,6 +41,18 @@ def test_matrices_are_stored_in_parts_as_they_are_encoded_in_one(tmp_path, monke
         np.testing.assert_allclose(np.load(tmp_path / f"{diet}.npy", mmap_mode="r"), matrix, rtol=1e-12, atol=1e-12)
 
 
+def test_rows_of_a_large_file_do_not_stay_in_memory(tmp_path, monkeypatch):
+    matrix = np.random.default_rng(0).normal(size=(300, 4))
+    np.save(tmp_path / "x.npy", matrix)
+    mapped, rows = np.load(tmp_path / "x.npy", mmap_mode="r"), np.array([5, 0, 299])
+    monkeypatch.setattr(stored, "_LARGE", 10)
+    for _ in range(2):  # what has left is read again
+        found = stored.rows_of(mapped, rows)
+        np.testing.assert_array_equal(found, matrix[rows])
+    assert type(found) is np.ndarray
+    np.testing.assert_array_equal(stored.rows_of(matrix, rows), matrix[rows])
+
+
 def test_a_table_without_rows_is_stored_too(tmp_path):
     plan, canonical = plan_of(messy()[0])
     store(plan, canonical.iloc[:0], tmp_path, ("codes", "dense"))

@@ -97,8 +97,7 @@ def fit_table(
     key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles, experience))
     seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
     about = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, "seed": seed, "folds": usual}
-    run = RunFolder.open(key, about, resume=resume)
-    own = {model.name: model for model in models if model.name not in MODELS}
+    run, own = RunFolder.open(key, about, resume=resume), {m.name: m for m in models if m.name not in MODELS}
     try:
         usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
@@ -115,6 +114,7 @@ def fit_table(
         starts = starts_with_features(first_configurations(models, target.task, haste(*size, job.seconds)), space)
         memory = Memory.of(experience, canonical, target, objective)
         guide = memory.guide(run.path, space, budget.seconds)
+        del canonical  # of a long table, the matrices on the disk are all that is needed from here on
         found = search(objective, space, starts, run.storage, budget, guide)
         members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
         fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame))
@@ -130,8 +130,8 @@ def fit_table(
     else:
         memory.keep(found.trials, guide)
         run.delete()
-    seconds = time.monotonic() - (budget.deadline - budget.seconds)
     trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
+    seconds = time.monotonic() - (budget.deadline - budget.seconds)
     return replace(fitted, trials=trials, seconds=seconds, experience=None if guide is None else guide.told())
 
 

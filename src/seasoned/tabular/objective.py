@@ -16,6 +16,7 @@ import numpy as np
 from seasoned.errors import Pruned
 from seasoned.execution.resources import cpu_count
 from seasoned.tabular.bar import Bar
+from seasoned.tabular.columns.stored import rows_of
 from seasoned.tabular.features.base import Rows
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.given import load_given
@@ -263,7 +264,7 @@ class CrossValidation:
         self, features: Mapping[str, Any] | None, train: NDArray[np.int64], diet: Diet
     ) -> tuple[NDArray[np.float64], Made | None]:
         """The training rows as the model eats them, features included, and what makes these."""
-        matrix = self._matrix(diet)[train]
+        matrix = rows_of(self._matrix(diet), train)
         if features is None:
             return matrix, None
         aims = aims_of(self._target()[train], self.job.n_classes)
@@ -276,7 +277,7 @@ class CrossValidation:
 
     def _beside(self, made: Made | None, rows: NDArray[np.int64], diet: Diet) -> tuple[NDArray[np.float64], float]:
         """Other rows in the same way, and the seconds that making features of them took."""
-        matrix = self._matrix(diet)[rows]
+        matrix = rows_of(self._matrix(diet), rows)
         if made is None:
             return matrix, 0.0
         given = self._given(made.reads_texts).take(rows)

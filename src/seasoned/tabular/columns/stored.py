@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,11 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import ColumnPlan, Diet
 
-__all__ = ["in_parts", "store"]
+__all__ = ["in_parts", "rows_of", "store"]
 
+_LARGE: Final = 2**26  # bytes
 _CELLS: Final = (
     2**22
 )  # of a part, 32 MB: enough that a part's overhead is nothing, little beside any table that is long
@@ -35,6 +38,19 @@ def in_parts(frame: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
         return
     for start in range(0, len(frame), step):
         yield frame.iloc[start : start + step].reset_index(drop=True)
+
+
+def rows_of(matrix: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Some rows of a matrix, as an array of its own.
+
+    Pages of a large file that were read for it leave this process again: every worker would keep all of them, and the
+    system has them at hand anyway.
+    """
+    found: NDArray[np.float64] = matrix[rows]
+    mapped = getattr(matrix, "_mmap", None)
+    if mapped is not None and matrix.nbytes > _LARGE and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+    return found
 
 
 def store(plan: ColumnPlan, canonical: pd.DataFrame, folder: Path, diets: Sequence[Diet]) -> None:
