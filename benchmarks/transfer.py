@@ -6,7 +6,8 @@ A folder holds sources, each with `configs.parquet` and `error.parquet` or `scor
 counts). Where both folders are the same, five folds of tasks that follow each other by OpenML's ids, so that most of a
 family is in one fold; else all tasks of the one are past, those that are also tested left out, and all of the other
 are tested. A source that only `--test` has, or whose configurations are all others there, is a new space, of which
-nothing is known. The scores of a tested task are seen as trials only; configurations that were not evaluated on it are
+nothing is known. The scores of a tested task are seen as trials only, beside its meta-features, if the folder has them
+(`*_metafeatures/tasks.parquet`, `SOURCE/tasks.parquet`, by OpenML ids); configurations not evaluated on it are
 no candidates for any method. `--methods` may name two that show what wrong experience costs, `poisoned`, which learns
 from the negated scores of past tasks, and `strange`, which knows none of the configurations; and three that compare
 kernels (`transferring/deep.py`). A task's regret is
@@ -31,7 +32,7 @@ import numpy as np
 import common
 from seasoned.knowledge.regret import levels_of, regret
 from transferring.methods import METHODS, SEEDS, STANDARD, Past, Problem
-from transferring.sources import Source, aligned, folded, read, sources
+from transferring.sources import Source, aligned, folded, metafeatures, read, sources
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,39 +54,65 @@ class Split(NamedTuple):
     past: Past
     tasks: NDArray[np.str_]
     scores: NDArray[np.float64]
+    about: NDArray[np.float64] | None = None
 
 
-def splits(train: Source | None, test: Source | None) -> list[Split]:
+class Table(NamedTuple):
+    """A source and the meta-features of its tasks, if any."""
+
+    source: Source
+    about: NDArray[np.float64] | None
+
+
+def table(folder: Path, name: str) -> Table:
+    source = read(folder / name)
+    return Table(source, metafeatures(folder, name, source.tasks))
+
+
+def splits(train: Table | None, test: Table | None) -> list[Split]:
     """One split per fold, or one if there is another table to test on; without a table to train on there is no past."""
-    if train is None or (test is not None and not np.isin(train.configs, test.configs).any()):
+    if train is None or (test is not None and not np.isin(train.source.configs, test.source.configs).any()):
         assert test is not None, "one of the two folders has the source"
-        return [Split(Past(test.scores[:0], test.features), test.tasks, test.scores)]
+        source = test.source
+        return [Split(Past(source.scores[:0], source.features), source.tasks, source.scores)]
     if test is not None:
-        train, test = aligned(train, test)
-        return [Split(Past(train.scores, train.features), test.tasks, test.scores)]
+        past, tested = aligned(train.source, test.source)
+        there = None if train.about is None else train.about[~np.isin(train.source.tasks, test.source.tasks)]
+        alike = there is not None and test.about is not None and there.shape[1] == test.about.shape[1]
+        known = Past(past.scores, past.features, there if alike else None)
+        return [Split(known, tested.tasks, tested.scores, test.about if alike else None)]
+    source, about = train
     return [
-        Split(Past(train.scores[past], train.features), train.tasks[tested], train.scores[tested])
-        for past, tested in folded(train, FOLDS)
+        Split(
+            Past(source.scores[past], source.features, None if about is None else about[past]),
+            source.tasks[tested],
+            source.scores[tested],
+            None if about is None else about[tested],
+        )
+        for past, tested in folded(source, FOLDS)
     ]
 
 
 def usable(split: Split) -> Split:
     """Without configurations that no past task has tried, if there are past tasks."""
-    kept = np.isfinite(split.past.scores).any(axis=0) | (len(split.past.scores) == 0)
+    past = split.past
+    kept = np.isfinite(past.scores).any(axis=0) | (len(past.scores) == 0)
     scores = split.scores[:, kept]
     tasks = np.isfinite(scores).any(axis=1)
-    return Split(Past(split.past.scores[:, kept], split.past.features[kept]), split.tasks[tasks], scores[tasks])
+    about = None if split.about is None else split.about[tasks]
+    return Split(Past(past.scores[:, kept], past.features[kept], past.about), split.tasks[tasks], scores[tasks], about)
 
 
-def curve(search: Any, scores: NDArray[np.float64], regrets: NDArray[np.float64], seed: tuple[int, int]) -> list[float]:
+def curve(search: Any, split: Split, at: int, regrets: NDArray[np.float64], seed: int) -> list[float]:
     """Regret after each number of evaluations in `KEPT`; a task with fewer candidates keeps its last."""
+    scores, about = split.scores[at], None if split.about is None else split.about[at]
     tried: list[int] = []
 
     def evaluate(row: int) -> float:
         tried.append(row)
         return float(scores[row])
 
-    search(Problem(np.isfinite(scores), evaluate, max(KEPT), np.random.default_rng(seed)))
+    search(Problem(np.isfinite(scores), evaluate, max(KEPT), np.random.default_rng((seed, at)), about))
     assert len(set(tried)) == len(tried), "no method may try a configuration twice"
     best = np.minimum.accumulate(regrets[tried])
     return [float(best[min(count, len(best)) - 1]) for count in KEPT]
@@ -105,8 +132,7 @@ def measured(split: Split, method: str, known: dict[str, list[float]]) -> dict[s
     regrets = regret(split.scores, levels_of(split.scores))
     found = {}
     for at in missing:
-        seeds = [(seed, at) for seed in range(SEEDS.get(method, 1))]  # no two tasks with the same draws
-        runs = [curve(search, split.scores[at], regrets[at], seed) for seed in seeds]
+        runs = [curve(search, split, at, regrets[at], seed) for seed in range(SEEDS.get(method, 1))]
         found[str(split.tasks[at])] = np.mean(runs, axis=0).round(6).tolist()
     return found
 
@@ -170,8 +196,8 @@ def main(words: list[str] | None = None) -> None:
         names = [name for name in options.only.split(",") if name in names]
     curves = stored(options.details)
     for name in names:
-        train = read(options.train / name) if name in known_space else None
-        for split in splits(train, None if same else read(options.test / name))[: options.folds]:
+        train = table(options.train, name) if name in known_space else None
+        for split in splits(train, None if same else table(options.test, name))[: options.folds]:
             for method in options.methods.split(","):
                 known = curves.setdefault(name, {}).setdefault(method, {})
                 known.update(measured(usable(split), method, known))

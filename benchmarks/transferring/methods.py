@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from seasoned.knowledge.cold import fit_pool, pool_of
 from seasoned.knowledge.metric_function import MetricFunction, fit_metric
 from seasoned.knowledge.portfolio import greedy
 from seasoned.knowledge.regret import levels_of, regret
+from seasoned.knowledge.task_prior import fit_task_prior
 from seasoned.knowledge.transfer import rank_weights
 from seasoned.surrogates.acquisition import expected_improvement
 
@@ -27,10 +29,17 @@ LONG = 150  # members of the portfolio: some are not evaluated on the tested tas
 
 
 class Past(NamedTuple):
-    """What a method may learn from: scores of past tasks (NaN = not evaluated) and features of all configurations."""
+    """What a method may learn from.
+
+    Attributes:
+        scores: Of past tasks, NaN = not evaluated, shape (tasks, configurations).
+        features: Of all configurations.
+        about: Meta-features of the past tasks, NaN where unknown, shape (tasks, d); None if there are none.
+    """
 
     scores: NDArray[np.float64]
     features: NDArray[np.float64]
+    about: NDArray[np.float64] | None = None
 
 
 class Problem(NamedTuple):
@@ -40,6 +49,7 @@ class Problem(NamedTuple):
     evaluate: Callable[[int], float]
     steps: int
     rng: np.random.Generator
+    about: NDArray[np.float64] | None = None  # its meta-features
 
 
 class Distances:
@@ -150,23 +160,28 @@ def learned(scores: NDArray[np.float64]) -> MetricFunction | None:
 
 def seasoned(past: Past) -> Callable[[Problem], None]:
     """The learned metric, beside a search without experience whose share grows when advice fails."""
-    return advised(learned(past.scores), past.features)
+    return advised(learned(past.scores), past)
 
 
 def poisoned(past: Past) -> Callable[[Problem], None]:
     """The same with an experience that says the opposite of what was seen."""
-    return advised(learned(-past.scores), past.features)
+    return advised(learned(-past.scores), past)
 
 
 def strange(past: Past) -> Callable[[Problem], None]:
     """The same with an experience that knows none of the configurations: those of another space."""
-    return advised(None, past.features)
+    return advised(None, past)
 
 
-def advised(metric: MetricFunction | None, features: NDArray[np.float64]) -> Callable[[Problem], None]:
-    adviser = Adviser(metric, pool_of(features))
+def advised(metric: MetricFunction | None, past: Past) -> Callable[[Problem], None]:
+    """Past tasks count by their meta-features, where there are some."""
+    pool = pool_of(past.features)
+    prior = None if metric is None or past.about is None else fit_task_prior(past.about, metric.factors)
+    plain = Adviser(metric, pool)
 
     def search(tested: Problem) -> None:
+        known = prior is not None and tested.about is not None
+        adviser = replace(plain, weights=prior.shares(tested.about)) if known else plain
         state, open_ = AdviserState(), tested.open_.copy()
         while open_.any() and len(state.rows) < tested.steps:
             row = adviser.ask(state, open_)
