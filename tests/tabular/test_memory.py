@@ -193,11 +193,15 @@ def test_what_ships_is_read_and_nothing_written(tmp_path, monkeypatch):
     assert not (tmp_path / "own.db").exists()
 
 
-def test_a_long_table_is_described_by_some_of_its_rows(monkeypatch):
+@pytest.mark.parametrize(
+    "bounds", [{"_MOST_ROWS": 100}, {"_MOST_CELLS": 300, "_LEAST_ROWS": 100}], ids=["long", "wide"]
+)
+def test_a_large_table_is_described_by_some_of_its_rows(bounds, monkeypatch):
     X, y = table(rows=400)
     target = read_target(y, "classification")
     whole = memory._described(X, target, 0)
-    monkeypatch.setattr(memory, "_MOST_ROWS", 100)
+    for name, bound in bounds.items():
+        monkeypatch.setattr(memory, name, bound)
     some = memory._described(X, target, 0)
     assert some["log_rows"] == pytest.approx(whole["log_rows"])
     assert some["log_ratio"] == pytest.approx(whole["log_ratio"])

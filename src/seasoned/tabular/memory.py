@@ -36,6 +36,8 @@ __all__ = ["Memory"]
 logger = logging.getLogger("seasoned.tabular")
 
 _MOST_ROWS: Final = 50_000
+_MOST_CELLS: Final = 10_000_000  # of which several copies are made
+_LEAST_ROWS: Final = 2_000
 _Found = TypeVar("_Found")
 _LEAST_TRIALS: Final = 3  # complete ones of a study that is worth keeping
 
@@ -120,10 +122,11 @@ def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) 
 
 
 def _described(canonical: pd.DataFrame, target: Target, seed: int) -> dict[str, float]:
-    """Meta-features; of a very long table those of 50,000 of its rows, but for its length."""
+    """Meta-features; of a very long table those of 50,000 of its rows, of a wide one fewer, but for its length."""
     rows, values = len(canonical), target.values
-    if rows > _MOST_ROWS:
-        some = np.sort(np.random.default_rng(seed).choice(rows, _MOST_ROWS, replace=False))
+    most = min(_MOST_ROWS, max(_MOST_CELLS // canonical.shape[1], _LEAST_ROWS))
+    if rows > most:
+        some = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
         canonical, values = canonical.iloc[some], values[some]
     found = describe(table_of(canonical, values, regression=target.task == "regression"))
     longer = math.log10(rows / len(canonical))
