@@ -6,7 +6,7 @@ Five folds by task within each source, as in `transfer.py`. `FILE` gets JSON, so
 
 - `spearman_baseline`: of each configuration's mean rank over the past tasks with the task's true order;
 - `spearman_0`, `spearman_5`: of the learned metric's means, without a trial and after the first five of the
-  portfolio; a source with meta-features (`SOURCE_metafeatures` or `SOURCE/tasks.parquet`) weights past tasks by them;
+  portfolio; tasks with meta-features (`*_metafeatures`, `SOURCE/tasks.parquet`) are foreseen by them (`task_prior.py`);
 - `calibration_0`, `calibration_5`: mean |coverage - nominal| of its central intervals from 10% to 90%, over all cells;
 - `failure_auc_0`, `failure_auc_5`: of the failure head, a missing cell being a failure (sources with missing cells);
 - `seconds_spearman_1`, `seconds_error_1` and so on: of the seconds head after one trial; the error is the median
@@ -22,17 +22,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
 import common
 from seasoned.knowledge.heads import Head, fit_failures, fit_seconds
 from seasoned.knowledge.metric_function import MetricFunction, fit_metric
-from seasoned.knowledge.portfolio import conditioned, greedy, similarity
+from seasoned.knowledge.portfolio import greedy
 from seasoned.knowledge.regret import compress, levels_of, regret, standardise
+from seasoned.knowledge.task_prior import TaskPrior, fit_task_prior
 from transfer import FOLDS, SEED, SOURCES
-from transferring.sources import Source, folded, read, sources
+from transferring.sources import Source, folded, metafeatures, read, sources
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,21 +40,24 @@ if TYPE_CHECKING:
 TRIALS = 5
 JUDGED = 2000
 LEVELS = np.linspace(0.1, 0.9, 9)
-TRUST = 0.8
 
 
 class Fold(NamedTuple):
     """What was learned from past tasks, and which configurations are judged."""
 
     metric: MetricFunction
+    prior: TaskPrior | None
     baseline: NDArray[np.float64]
     portfolio: NDArray[np.intp]
     judged: NDArray[np.intp]
     seconds: Head | None
+    clock: TaskPrior | None
     failures: Head | None
 
 
-def learned(source: Source, past: NDArray[np.intp], rng: np.random.Generator) -> Fold:
+def learned(
+    source: Source, past: NDArray[np.intp], about: NDArray[np.float64] | None, rng: np.random.Generator
+) -> Fold:
     scores = source.scores[past]
     losses = regret(scores, levels_of(scores))
     ranks = np.full(scores.shape, np.nan)
@@ -64,12 +67,16 @@ def learned(source: Source, past: NDArray[np.intp], rng: np.random.Generator) ->
     seen = np.flatnonzero(np.isfinite(scores).any(axis=0))
     judged = np.sort(rng.permutation(seen)[:JUDGED])
     missing = np.isnan(scores)
+    metric = fit_metric(scores)
+    seconds = None if source.seconds is None else fit_seconds(source.seconds[past])
     return Fold(
-        fit_metric(scores),
+        metric,
+        None if about is None else fit_task_prior(about, metric.factors),
         np.nanmean(ranks, axis=0),
         np.array(greedy(losses, 40).members),
         judged,
-        None if source.seconds is None else fit_seconds(source.seconds[past]),
+        seconds,
+        None if about is None or seconds is None else fit_task_prior(about, seconds.factors),
         fit_failures(missing) if missing.mean() > 0.01 else None,
     )
 
@@ -93,16 +100,21 @@ def covered(error: NDArray[np.float64], std: NDArray[np.float64]) -> list[float]
 
 
 def foreseen(
-    fold: Fold, source: Source, task: int, weights: NDArray[np.float64] | None
+    fold: Fold, source: Source, task: int, about: NDArray[np.float64] | None
 ) -> dict[str, float | list[float]]:
     """All figures of one task."""
     scores = source.scores[task]
     rows = fold.portfolio[np.isfinite(scores[fold.portfolio])][:TRIALS]
     judged = np.setdiff1d(fold.judged[np.isfinite(scores[fold.judged])], rows)
     truth = compress(standardise(scores[None], levels_of(scores[None])))[0]
+    told = None if fold.prior is None or about is None or not np.isfinite(about).any() else about
+    weights = None if told is None or fold.prior is None else fold.prior.shares(told)
     found: dict[str, float | list[float]] = {"spearman_baseline": spearman(fold.baseline[judged], scores[judged])}
     for count in (0, TRIALS):
         belief = fold.metric.condition(rows[:count], scores[rows[:count]], weights=weights).standardised(judged)
+        if not count and told is not None and fold.prior is not None:
+            factors = fold.metric.factors
+            belief = belief._replace(mean=(factors.mean + fold.prior.latent(told) @ factors.loadings)[judged])
         found[f"spearman_{count}"] = spearman(belief.mean, scores[judged])
         found[f"calibration_{count}"] = covered(truth[judged] - belief.mean, belief.std)
         if fold.failures is not None:
@@ -112,22 +124,12 @@ def foreseen(
             found[f"failure_auc_{count}"] = auc(risk.mean, failed[fold.judged])
     if fold.seconds is not None and source.seconds is not None:
         logs = np.log10(np.maximum(source.seconds[task], 1e-3))
+        by_size = None if told is None or fold.clock is None else fold.clock.shares(told)
         for count in (0, 1, TRIALS):
-            mean = fold.seconds.predict(judged, rows[:count], logs[rows[:count]], weights=weights).mean
+            mean = fold.seconds.predict(judged, rows[:count], logs[rows[:count]], weights=by_size).mean
             found[f"seconds_spearman_{count}"] = spearman(mean, logs[judged])
             found[f"seconds_error_{count}"] = float(np.median(np.abs(mean - logs[judged])))
     return found
-
-
-def metafeatures(folder: Path, name: str, tasks: NDArray[np.str_]) -> NDArray[np.float64] | None:
-    """In the order of the tasks, NaN where missing; None if there are none."""
-    paths = [folder / f"{name}_metafeatures" / "tasks.parquet", folder / name / "tasks.parquet"]
-    path = next((path for path in paths if path.exists()), None)
-    if path is None:
-        return None
-    table = pd.read_parquet(path)
-    table = table.set_index(table["openmlid"].astype(str)).drop(columns="openmlid").select_dtypes("number")
-    return table.reindex(tasks).to_numpy(dtype=float)
 
 
 def judged(folder: Path, name: str) -> dict[str, float]:
@@ -136,12 +138,9 @@ def judged(folder: Path, name: str) -> dict[str, float]:
     features = metafeatures(folder, name, source.tasks)
     found: list[dict[str, float | list[float]]] = []
     for past, tested in folded(source, FOLDS):
-        fold = learned(source, past, rng)
-        for task in tested:
-            weights = None
-            if features is not None:
-                weights = conditioned(similarity(features[past], features[task]), TRUST)
-            found.append(foreseen(fold, source, int(task), weights))
+        fold = learned(source, past, None if features is None else features[past], rng)
+        about = [None if features is None else features[task] for task in tested]
+        found += [foreseen(fold, source, int(task), told) for task, told in zip(tested, about, strict=True)]
     figures = {}
     for key in found[0]:
         values = np.array([one[key] for one in found], dtype=float)

@@ -106,7 +106,7 @@ def fit_task_prior(metafeatures: NDArray[np.float64], factors: Factors) -> TaskP
     """
     if len(metafeatures) != len(factors.weights):
         raise InvalidInput(f"there are meta-features of {len(metafeatures)} tasks, and {len(factors.weights)} tasks.")
-    described = np.isfinite(metafeatures).any(axis=1)
+    described: NDArray[np.bool_] = np.asarray(np.isfinite(metafeatures).any(axis=1))
     if described.sum() < _LEAST:
         return None
     columns = np.sort(metafeatures[described], axis=0)
