@@ -29,6 +29,7 @@ _NODE: Final = 260  # bytes of a node of a tree while it grows and becomes ours,
 _SAMPLE: Final = 200_000  # rows that LightGBM looks at to find its bins
 _REMEMBERED: Final = 20_000  # rows that the neighbours family keeps
 _TIMES: Final = 6  # copies of its matrix that a family takes of which nothing is known
+_MARGIN: Final = 1.1
 _SHARE: Final = 0.95  # of the memory there is, for what is foreseen is no promise
 
 
@@ -170,7 +171,7 @@ def foreseen(name: str, config: Mapping[str, Any], at: Extent) -> int:
     """
     given = _FLOAT * at.cells + 3 * _FLOAT * at.answers  # rows as they are handed over, and predictions of them
     needs = _NEEDS.get(name)
-    return math.ceil(given + (_TIMES * _FLOAT * at.cells if needs is None else needs(config, at)))
+    return math.ceil(_MARGIN * (given + (_TIMES * _FLOAT * at.cells if needs is None else needs(config, at))))
 
 
 def that_fits(name: str, config: Mapping[str, Any], at: Extent, allowed: float) -> tuple[str, int] | None:
