@@ -30,7 +30,7 @@ _DESIGN: Final = 2
 _NOISE: Final = 1e-6
 _LENGTHS: Final = (0.1, 1.0)  # of the kernel, log-uniform, times the square root of the dimension
 _DIMENSIONS: Final = 4
-_HIDDEN: Final = 6
+_HIDDEN: Final = 3
 _WEIGHT: Final = 3.0  # largest
 
 
