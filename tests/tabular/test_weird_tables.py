@@ -16,7 +16,8 @@ import weird_targets
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular.models.registry import MODELS
+from seasoned.tabular.models.extras import is_installed
+from seasoned.tabular.models.registry import EXTRAS, MODELS
 from seasoned.tabular.tables import to_frame
 
 TABLES = [
@@ -25,6 +26,8 @@ TABLES = [
     for table in part.TABLES
 ]
 LONGEST = 300  # characters of a sentence
+FAMILIES = [name for name in MODELS if name not in EXTRAS or is_installed(EXTRAS[name].package)]
+FEW = 10  # rows, of which a fold may have one
 MOST = 300  # rows that are predicted again and again
 
 
@@ -39,7 +42,7 @@ def tables():
 
 
 def fits_all_families(table):
-    return not (table.refused or table.refused_later or table.slow or "models" in table.options)
+    return not (table.hopeless or table.refused or table.refused_later or table.slow or "models" in table.options)
 
 
 def test_every_kind_is_there():
@@ -78,12 +81,13 @@ def test_a_weird_table(table, tmp_path, caplog):
 def test_a_weird_table_in_every_family_and_with_features(table, tmp_path):
     """Whatever the search may try on it, nothing fails."""
     X, y, *later = table.make()
-    options = {"trials": len(MODELS) + 2, "search": SearchSettings(models=list(MODELS), features="all", folds=2)}
+    options = {"trials": len(FAMILIES) + 2, "search": SearchSettings(models=FAMILIES, features="all", folds=2)}
     model = estimator(table.task, **{**options, **table.options})
     model.fit(X, y, **table.roles)
-    tried = model.leaderboard()
-    assert set(tried["model"]) == set(MODELS)
-    assert bool(len(model.failures())) == table.hopeless, model.failures()["error"].tolist()
+    failed = model.failures()
+    assert set(model.leaderboard()["model"]) == set(FAMILIES)
+    spared = {"catboost"} if len(y) < FEW else set()  # it refuses a fold of one row, where nothing varies
+    assert set(failed["model"]) <= spared, failed["error"].tolist()
     new = later[0] if later else X
     predicted = model.predict(new)
     is_sound(predicted, model, new)
