@@ -20,6 +20,7 @@ from seasoned.tabular.tables import to_frame
 @pytest.fixture
 def small_parts(monkeypatch):
     monkeypatch.setattr(stored, "_CELLS", 700)
+    monkeypatch.setattr(stored, "_LEAST_ROWS", 1)
     monkeypatch.setattr(dense, "_CELLS", 300)
 
 
@@ -34,6 +35,7 @@ def test_matrices_are_stored_in_parts_as_they_are_encoded_in_one(tmp_path, monke
     plan, canonical = plan_of(frame)
     expected = {diet: plan.encode(canonical, diet) for diet in ("codes", "dense")}
     monkeypatch.setattr(stored, "_CELLS", 700)
+    monkeypatch.setattr(stored, "_LEAST_ROWS", 1)
     monkeypatch.setattr(dense, "_CELLS", 300)
     assert len(list(in_parts(canonical, plan.dense.width))) > 3
     store(plan, canonical, tmp_path, ("codes", "dense"))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["in_parts", "rows_of", "store"]
 
 _LARGE: Final = 2**26  # bytes
+_LEAST_ROWS: Final = 2_048  # of a part; with fewer, what pandas takes for each column of a part is more than its rows
 _CELLS: Final = (
     2**22
 )  # of a part, 32 MB: enough that a part's overhead is nothing, little beside any table that is long
@@ -32,7 +33,7 @@ def in_parts(frame: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
         frame: Any number of rows.
         width: Columns of what is made from them.
     """
-    step = max(_CELLS // max(width, 1), 1)
+    step = max(_CELLS // max(width, 1), _LEAST_ROWS)
     if len(frame) <= step:
         yield frame
         return
