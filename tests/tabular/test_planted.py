@@ -112,23 +112,22 @@ def table(rng):
 
 @pytest.mark.parametrize("family", ["linear", "lightgbm"])
 def test_a_permuted_target_is_not_predicted(family):
-    """AUC of validation and on fresh rows, each the mean of 20 permutations, within .50 +- .01.
+    """AUC in validation and on fresh rows, each the mean of 20 permutations, within .50 +- .01.
 
     The AUC of 2,000 rows has a standard deviation of .0129 where nothing is to be learned, the mean of 20 one of .0029;
-    so the test fails by chance once in some 2,000 times, for each of the two.
+    so each of the two is beyond .01 by chance once in some 2,000 times. A booster stops on its validation rows, which
+    alone makes their AUC .01 to .02 too good; of it, what features add to that is asked.
     """
     rng = np.random.default_rng(0)
-    validated, later = [], []
+    gained, later = [], []
     X, fresh = table(rng), table(rng)
     y = rng.permutation(np.repeat(["no", "yes"], ROWS // 2))
     for _ in range(PERMUTATIONS):
         y = rng.permutation(y)
-        search = SearchSettings(models=[family], features="all", folds=5, ensemble=1)
+        search = SearchSettings(models=[family], features="all", folds=3, ensemble=1)
         model = estimator("classification", search=search, trials=2).fit(X, y)
-        tried = model.leaderboard()
-        made = tried["config"].astype(str).str.contains("made")
-        assert made.sum() == 1
-        validated.append(float(tried["roc_auc"][made].iloc[0]))
+        tried = model.leaderboard().set_index("number")["roc_auc"].sort_index()
+        gained.append(tried[1] - (tried[0] if family == "lightgbm" else 0.5))  # the second one has features
         later.append(roc_auc_score(rng.permutation(y) == "yes", model.predict_proba(fresh)[:, 1]))
-    assert abs(np.mean(validated) - 0.5) <= 0.01, (np.mean(validated), validated)
+    assert abs(np.mean(gained)) <= 0.01, (np.mean(gained), gained)
     assert abs(np.mean(later) - 0.5) <= 0.01, (np.mean(later), later)
