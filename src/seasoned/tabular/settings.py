@@ -21,10 +21,10 @@ class SearchSettings:
     """Settings of the search over models.
 
     Attributes:
-        models: Names of the families to use, from `linear`, `lightgbm`, `tree`, `extra_trees`, `histogram`, `forest`,
-            `neighbours`, `mlp`, `xgboost` and `catboost`, and own ones as `CustomModel`; all of these that are
-            installed if None. `adaptive_linear` and `tuned_mlp`, whose penalties are tuned by hypergradient while they
-            train, take part when they are named.
+        models: Names of the families to use, from `linear`, `lightgbm`, `splines`, `tree`, `extra_trees`, `histogram`,
+            `forest`, `neighbours`, `mlp`, `xgboost` and `catboost`, and own ones as `CustomModel`; all of these that
+            are installed if None. `realmlp`, a network trained in JAX, and `adaptive_linear` and `tuned_mlp`, whose
+            penalties are tuned by hypergradient while they train, take part when they are named.
         folds: Number of cross-validation folds; by rows and time limit if None. `validation=` of the estimator wins.
         features: Names of steps that may make further columns, from `arithmetic`, `groups`, `frequency`, `encoding`,
             `levels`, `cycles`, `bins`, `text_statistics` and `text_words`, and of those that may leave columns out,

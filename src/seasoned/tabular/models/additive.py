@@ -33,7 +33,7 @@ _TUNED_ROWS, _TUNED_CELLS = 6_000, 6_000_000  # that the penalty is chosen on; c
 _LEAST_ROWS: Final = 1_000  # to choose the penalty on, however many columns
 _FOLDS: Final = 3
 _SHARE: Final = 0.6  # of the time, for choosing
-_COARSE, _FINE = 10, 50  # steps for one penalty while choosing, and in the end
+_COARSE, _FINE = 30, 80  # steps for one penalty while choosing, and in the end
 
 
 class _Choice(NamedTuple):

@@ -82,7 +82,7 @@ EXTRAS: Final[Mapping[str, Extra]] = MappingProxyType(
     }
 )
 """Families that are there only with an extra."""
-NAMED_ONLY: Final = frozenset({"adaptive_linear", "realmlp", "splines", "tuned_mlp"})
+NAMED_ONLY: Final = frozenset({"adaptive_linear", "realmlp", "tuned_mlp"})
 """Families that take part only when named: what they add to the default ensemble is not measured yet."""
 
 
