@@ -123,6 +123,7 @@ class LightGBM:
             lambda_l2=Float(1e-5, 4.0, log=True, default=1e-5),
             cat_l2=Float(0.1, 50.0, log=True, default=10.0),
             cat_smooth=Float(0.1, 100.0, log=True, default=10.0),
+            max_cat_to_onehot=Int(4, 128, log=True, default=4),
         )
 
     def build(self, config: dict[str, Any], job: Job) -> Booster:
