@@ -108,7 +108,7 @@ class Encoding:
             known = max(alone[column] for column in columns)
             gain = _told(made, rows.aims, [looked[dealt[looked] == fold] for fold in range(_FOLDS)]) - known
             enough = beyond_chance(len(looked) // _FOLDS, len(sets) * aims.shape[1]) / np.sqrt(_FOLDS)
-            if gain > enough * (1.0 - known):
+            if np.isfinite(enough) and gain > enough * (1.0 - known):
                 found.append((gain, columns, made))
         found.sort(key=lambda one: -one[0])
         chosen = found[: max(1, most // aims.shape[1])]
