@@ -16,6 +16,7 @@ from seasoned.execution.base import Limits
 from seasoned.execution.inline import InlineExecutor
 from seasoned.execution.local import LocalExecutor
 from seasoned.fidelity.checkpoints import Checkpoints
+from seasoned.fidelity.modelling import with_rungs
 from seasoned.leases import BY_HAND, Lease
 from seasoned.ledger import Ledger
 from seasoned.objective import Constrained, Evaluation, Objective, Verdict, check_takes_trial, read_values
@@ -90,6 +91,7 @@ class Study:
             raise InvalidInput(
                 f"a rule of fidelity compares one number, not the objectives {directions}; leave it out."
             )
+        sampler = sampler if fidelity is None else with_rungs(sampler, fidelity)
         warm_start = sampler.warm_start
         configs = tuple(space.check(config) for config in warm_start.configurations)
         chosen_seed = secrets.randbits(63) if seed is None else seed

@@ -1,0 +1,183 @@
+"""Stopping by extrapolation: a trial ends when its learning curve will hardly come down to the best value known.
+
+The curve up to now is fitted by an ensemble of shapes that fall from the first step to the last,
+
+    y(t) = a + b psi(t) + e,    psi(1) = 1,  psi(T) = 0,    e ~ N(0, s^2),
+
+so that a is the value at the last step T and b what the trial gains on its way. psi is a power law t^-c, a stretched
+exponential exp(-(k t)^d) (Weibull, Janoschek), a logarithm, or 0 (no gain); its constants lie on a grid. Given psi the
+model is linear, so with a normal-inverse-gamma prior the posterior of a is a Student t in closed form, and the shapes
+are weighed by their evidence (Bayesian model averaging); shapes that would have to rise are left out. The trial is
+stopped when P(y(T) < best) < delta.
+
+Sources: Domhan, Springenberg and Hutter (2015), Speeding up automatic hyperparameter optimization of deep neural
+networks by extrapolation of learning curves, IJCAI: the shapes (table 1) and the rule (section 3.2), there with MCMC
+over all constants; the conjugate linear model as in Bishop (2006), exercise 3.12.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.fidelity.base import Decision, Fidelity, check_steps, ladder
+from seasoned.fidelity.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.trials import Event, StudySpec
+
+__all__ = ["Curve", "Forecast", "forecast"]
+
+_POWERS: Final = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+_RATES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # per T
+_STRETCHES: Final = (0.5, 1.0)
+_PRECISION: Final = 0.01  # of a and b in units of the noise: a prior ten times as wide as the noise
+_NOISE: Final = 0.03  # the noise expected beforehand, as a share of the curve's range
+_WEIGHT: Final = 1.0  # how firmly: the shape of the inverse gamma
+
+
+@dataclass(frozen=True, slots=True)
+class Curve(Fidelity[Record]):
+    """Stop what will not become the best.
+
+    Attributes:
+        min: The first step at which a trial may be stopped; a curve of fewer than four reports says too little.
+        max: Steps of a complete trial.
+        delta: A trial is stopped when it becomes the best with a smaller probability.
+        startup: Complete trials before any is stopped.
+
+    Raises:
+        InvalidInput: Unless 1 <= min <= max, 0 < delta < 1 and startup >= 1.
+
+    Example:
+        >>> Curve(min=4, max=52).levels
+        (4, 6, 9, 14, 21, 31, 46, 52)
+    """
+
+    min: int = 4
+    max: int = 81
+    delta: float = 0.05
+    startup: int = 3
+
+    def __post_init__(self) -> None:
+        check_steps(self.min, self.max)
+        if not 0 < self.delta < 1:
+            raise InvalidInput(f"delta is {self.delta}; give a probability between 0 and 1.")
+        if self.startup < 1:
+            raise InvalidInput(f"startup is {self.startup}; give a number of trials of at least 1.")
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The steps at which curves are extrapolated, each half as far again as the one before."""
+        return ladder(self.min, self.max, 1.5)
+
+    def init(self, spec: StudySpec) -> Record:  # noqa: ARG002 - the rule needs nothing of it
+        """Nothing is known."""
+        return Record()
+
+    def tell(self, state: Record, events: Sequence[Event]) -> Record:
+        """Extrapolate the curves that reach a level."""
+        return state.told(events, self._judge)
+
+    def _judge(self, record: Record, number: int, step: int) -> Decision:
+        curve = record.curves[number]
+        before = max((at for at in curve if at != step), default=0)
+        reached = any(before < level <= step for level in self.levels[:-1])
+        if not reached or record.best is None or len(record.results) < self.startup or step >= self.max:
+            return Decision.GO_ON
+        if not math.isfinite(curve[step]):
+            return Decision.STOP
+        if curve[step] <= min(record.at_step.get(step, (math.inf,))):
+            return Decision.GO_ON  # nobody was better here: whatever the shapes say
+        found = forecast(curve, self.max)
+        hopeless = found is not None and found.below(record.results[record.best]) < self.delta
+        return Decision.STOP if hopeless else Decision.GO_ON
+
+    def decide(self, state: Record, number: int, step: int) -> Decision:  # noqa: ARG002 - `tell` has judged it
+        """See `Fidelity.decide`."""
+        return state.verdict(number)
+
+    def budget(self, state: Record, number: int) -> int:  # noqa: ARG002 - no trial pauses
+        """All steps."""
+        return self.max
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The value at the last step: a mixture of Student t distributions, one a shape.
+
+    Attributes:
+        weights: Of sum 1, shape (m,).
+        centres: Shape (m,).
+        scales: Shape (m,).
+        freedom: Degrees of freedom.
+    """
+
+    weights: NDArray[np.float64]
+    centres: NDArray[np.float64]
+    scales: NDArray[np.float64]
+    freedom: float
+
+    @property
+    def mean(self) -> float:
+        """The expected value."""
+        return float(self.weights @ self.centres)
+
+    def below(self, value: float) -> float:
+        """The probability of a smaller value."""
+        from scipy.special import stdtr
+
+        return float(self.weights @ stdtr(self.freedom, (value - self.centres) / self.scales))
+
+
+def forecast(curve: Mapping[int, float], last: int) -> Forecast | None:
+    """What a falling curve, step -> value, will be at step `last`; None from fewer than four finite values.
+
+    Example:
+        >>> found = forecast({step: 0.2 + step**-0.5 for step in range(1, 20)}, 100)
+        >>> abs(found.mean - 0.3) < 0.02, found.below(0.2) < 0.05
+        (True, True)
+    """
+    known = [(step, value) for step, value in curve.items() if math.isfinite(value) and 1 <= step <= last]
+    if len(known) < 4:
+        return None
+    steps = np.array([step for step, _ in known])
+    values = np.array([value for _, value in known])
+    centre, width = float(values[-1]), float(np.ptp(values)) or 1.0
+    y = (values - centre) / width
+    psi = _shapes(last)[:, steps - 1]
+    n = len(y)
+    # the posterior precision of (a, b) is [[n + p, sum psi], [sum psi, psi psi + p]] for each shape
+    one, cross, two = n + _PRECISION, psi.sum(axis=1), (psi**2).sum(axis=1) + _PRECISION
+    determinant = one * two - cross**2
+    sum_y, sum_psi_y = y.sum(), psi @ y
+    a = (two * sum_y - cross * sum_psi_y) / determinant
+    b = (one * sum_psi_y - cross * sum_y) / determinant
+    shape = _WEIGHT + n / 2
+    rest = _WEIGHT * _NOISE**2 + 0.5 * (y @ y - a * sum_y - b * sum_psi_y)
+    evidence = -0.5 * np.log(determinant) - shape * np.log(rest)
+    evidence[(b <= 0) & psi.any(axis=1)] = -np.inf  # it would rise
+    weights = np.exp(evidence - evidence.max())
+    scales = np.sqrt(rest / shape * (1 + two / determinant))
+    return Forecast(weights / weights.sum(), centre + width * a, width * scales, 2 * shape)
+
+
+@cache
+def _shapes(last: int) -> NDArray[np.float64]:
+    """The shapes psi at the steps 1 to `last`, shape (m, last); the last of them is 0."""
+    steps = np.arange(1.0, last + 1.0)
+    raw = [steps**-power for power in _POWERS]
+    raw += [np.exp(-((rate * steps / last) ** stretch)) for rate in _RATES for stretch in _STRETCHES]
+    raw.append(-np.log(steps))
+    table = np.array([(shape - shape[-1]) / (shape[0] - shape[-1] or 1.0) for shape in raw] + [np.zeros(last)])
+    table.flags.writeable = False
+    return table

@@ -1,0 +1,102 @@
+"""Hyperband: several brackets of halving at the same time, from bold to none, because nobody knows how bold to be.
+
+Bracket s of 0..S skips the S - s lowest rungs: the bold one (s = S) begins at min, the careful one (s = 0) runs every
+trial to max. As in the original, bracket s takes ceil((S + 1) / (s + 1) * eta^s) of the trials, which costs about the
+same steps in each; the brackets are mixed evenly, so that the study can stop at any time. Trials compete within their
+bracket, by ASHA's rules, so none waits. With a model-based sampler, which then models the highest rung with enough
+results, this is BOHB with asynchronous halving.
+
+Sources: Li et al. (2018), Hyperband: a novel bandit-based approach to hyperparameter optimization, JMLR 18; Falkner et
+al. (2018), BOHB, ICML; asynchronous brackets as in Li et al. (2020), section 3.3.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from seasoned.fidelity.base import Decision, Fidelity, check_steps, ladder
+from seasoned.fidelity.halving import judge_at_rung, promotable
+from seasoned.fidelity.rungs import Ladder, Rungs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seasoned.trials import Event, StudySpec
+
+__all__ = ["Hyperband"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperband(Fidelity[Rungs]):
+    """Brackets of asynchronous halving.
+
+    Attributes:
+        min: The first rung of the boldest bracket.
+        max: Steps of a complete trial.
+        eta: Of how many trials one goes on, and how many times longer it then runs.
+        promote: Whether trials pause at rungs and are promoted, instead of running until they are stopped.
+
+    Raises:
+        InvalidInput: Unless 1 <= min <= max and eta >= 2.
+
+    Example:
+        >>> [Hyperband(min=1, max=27, eta=3).rungs_of(place) for place in range(3)]
+        [(1, 3, 9, 27), (3, 9, 27), (1, 3, 9, 27)]
+    """
+
+    min: int = 1
+    max: int = 81
+    eta: float = 3
+    promote: bool = False
+
+    def __post_init__(self) -> None:
+        check_steps(self.min, self.max, self.eta)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The rungs of the boldest bracket, which has all."""
+        return ladder(self.min, self.max, self.eta)
+
+    def rungs_of(self, place: int) -> tuple[int, ...]:
+        """The rungs of a trial, counted from the study's first."""
+        order = _order(len(self.levels), float(self.eta))
+        return self.levels[order[place % len(order)] :]
+
+    def init(self, spec: StudySpec) -> Rungs:
+        """Empty rungs."""
+        return Rungs(spec.first)
+
+    def tell(self, state: Rungs, events: Sequence[Event]) -> Rungs:
+        """Enter reports on the rungs of each trial's bracket."""
+        return state.told(events, self._ladder, judge_at_rung(self.eta, promote=self.promote))
+
+    def _ladder(self, place: int) -> Ladder:
+        rungs = self.rungs_of(place)
+        return Ladder(len(rungs), rungs)
+
+    def decide(self, state: Rungs, number: int, step: int) -> Decision:
+        """See `Fidelity.decide`."""
+        return promotable(state, number, step, self.eta)
+
+    def budget(self, state: Rungs, number: int) -> int:
+        """The next rung where trials pause there, else the last."""
+        return state.standings[number].next_level if self.promote else self.max
+
+
+@cache
+def _order(levels: int, eta: float) -> tuple[int, ...]:
+    """How many rungs each trial of a round skips: brackets by their shares, each as evenly spread as can be."""
+    halvings = range(levels - 1, -1, -1)
+    shares = [math.ceil(levels / (s + 1) * eta**s - 1e-9) for s in halvings]
+    total = sum(shares)
+    owed = [0] * levels
+    order = []
+    for _ in range(total):
+        owed = [debt + share for debt, share in zip(owed, shares, strict=True)]
+        chosen = max(range(levels), key=owed.__getitem__)
+        owed[chosen] -= total
+        order.append(chosen)
+    return tuple(order)

@@ -1,0 +1,84 @@
+"""Median stopping: a trial whose best value so far is worse than what the median complete trial had at that step ends.
+
+Asks for no shape of the curves and no rungs. It is gentle: about half of the trials are let through at any step.
+
+Source: Golovin et al. (2017), Google Vizier, section 3.2, with the median of the values at the step, as in Optuna.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from seasoned.errors import InvalidInput
+from seasoned.fidelity.base import Decision, Fidelity, check_steps, ladder
+from seasoned.fidelity.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seasoned.trials import Event, StudySpec
+
+__all__ = ["Median"]
+
+
+@dataclass(frozen=True, slots=True)
+class Median(Fidelity[Record]):
+    """The median rule.
+
+    With b the trial's smallest value up to step t, it is stopped if b > median of the complete trials' values at t.
+
+    Attributes:
+        min: The first step at which a trial may be stopped.
+        max: Steps of a complete trial.
+        startup: Complete trials before any is stopped.
+        interval: Steps between two comparisons.
+
+    Raises:
+        InvalidInput: Unless 1 <= min <= max, startup >= 1 and interval >= 1.
+
+    Example:
+        >>> Median(min=5, max=50).levels
+        (5, 15, 45, 50)
+    """
+
+    min: int = 1
+    max: int = 81
+    startup: int = 5
+    interval: int = 1
+
+    def __post_init__(self) -> None:
+        check_steps(self.min, self.max)
+        for name in ("startup", "interval"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"{name} is {getattr(self, name)}; give a whole number of at least 1.")
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Steps for models of the objective; the rule itself compares at every interval."""
+        return ladder(self.min, self.max, 3)
+
+    def init(self, spec: StudySpec) -> Record:  # noqa: ARG002 - the rule needs nothing of it
+        """Nothing is known."""
+        return Record()
+
+    def tell(self, state: Record, events: Sequence[Event]) -> Record:
+        """Compare each report with the complete trials before it."""
+        return state.told(events, self._judge)
+
+    def _judge(self, record: Record, number: int, step: int) -> Decision:
+        if not self.min <= step < self.max or (step - self.min) % self.interval or len(record.results) < self.startup:
+            return Decision.GO_ON
+        values = [value for value in record.at_step.get(step, ()) if math.isfinite(value)]
+        own = min(value for at, value in record.curves[number].items() if at <= step)
+        return Decision.STOP if values and own > median(values) else Decision.GO_ON
+
+    def decide(self, state: Record, number: int, step: int) -> Decision:  # noqa: ARG002 - `tell` has judged it
+        """See `Fidelity.decide`."""
+        return state.verdict(number)
+
+    def budget(self, state: Record, number: int) -> int:  # noqa: ARG002 - no trial pauses
+        """All steps."""
+        return self.max

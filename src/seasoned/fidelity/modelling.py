@@ -1,0 +1,127 @@
+"""Which results a model-based sampler learns from: those of the highest rung that has enough of them.
+
+A value after three epochs says something of the value after eighty, but it is another function. So the sampler gets one
+state for each rung, in which a trial is complete with the value that it had there, and is asked in the state of the
+highest rung with at least d + 3 results; below that, in the lowest. A trial that was stopped sooner is a pruned one
+there.
+
+Source: Falkner, Klein and Hutter (2018), BOHB, section 4.1 (N_min = d + 1 points and two more).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from seasoned.samplers.auto import Auto
+from seasoned.samplers.base import Sampler, Suggestion
+from seasoned.samplers.bayes import Bayes
+from seasoned.samplers.tpe import TPE
+from seasoned.trials import Asked, Finished, Reported, TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from seasoned.fidelity.base import Fidelity
+    from seasoned.trials import Event, StudySpec
+
+__all__ = ["ByRung", "with_rungs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """One state of the sampler a rung.
+
+    Attributes:
+        enough: Results that a rung needs before it is modelled.
+        states: The sampler's states.
+        results: How many trials each rung has seen.
+        reached: Running trial -> how many rungs it has reached.
+    """
+
+    enough: int
+    states: tuple[Any, ...]
+    results: tuple[int, ...]
+    reached: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> int:
+        """The rung that is modelled."""
+        return max((rung for rung, count in enumerate(self.results) if count >= self.enough), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class ByRung(Sampler[Views]):
+    """A sampler that models the highest rung with enough results.
+
+    Attributes:
+        sampler: What proposes.
+        levels: The rungs' steps, rising; the last is that of a complete trial.
+
+    Example:
+        >>> from seasoned.samplers import TPE
+        >>> ByRung(TPE(), (1, 9, 81)).levels
+        (1, 9, 81)
+    """
+
+    sampler: Sampler[Any]
+    levels: tuple[int, ...]
+
+    def init(self, spec: StudySpec) -> Views:
+        """The sampler's first state for each rung."""
+        count = len(self.levels)
+        return Views(len(spec.space) + 3, (self.sampler.init(spec),) * count, (0,) * count)
+
+    def ask(self, state: Views, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], Views]:
+        """What the sampler suggests from the chosen rung; the tag says which that was."""
+        rung = state.chosen
+        given, after = self.sampler.ask(state.states[rung], numbers)
+        states = (*state.states[:rung], after, *state.states[rung + 1 :])
+        tagged = [Suggestion(one.config, {"rung": rung, "tag": one.tag}) for one in given]
+        return tagged, Views(state.enough, states, state.results, state.reached)
+
+    def tell(self, state: Views, events: Sequence[Event]) -> Views:
+        """Tell each rung's state what happened there."""
+        heard: list[list[Event]] = [[] for _ in self.levels]
+        results, reached = list(state.results), dict(state.reached)
+        for event in events:
+            if isinstance(event, Asked):
+                reached[event.number] = 0
+                _ask_all(heard, event)
+            elif isinstance(event, Reported) and event.number in reached:
+                while (rung := reached[event.number]) < len(self.levels) - 1 and event.step >= self.levels[rung]:
+                    heard[rung].append(_result(event))
+                    results[rung] += math.isfinite(event.value)
+                    reached[event.number] += 1
+            elif isinstance(event, Finished) and event.number in reached:
+                for rung in range(reached.pop(event.number), len(self.levels)):
+                    heard[rung].append(event)
+                    results[rung] += event.state is TrialState.COMPLETE
+        told = [self.sampler.tell(one, news) if news else one for one, news in zip(state.states, heard, strict=True)]
+        return Views(state.enough, tuple(told), tuple(results), reached)
+
+    def capacity(self, state: Views) -> int | None:
+        """The sampler's."""
+        return self.sampler.capacity(state.states[0])
+
+
+def _ask_all(heard: Sequence[list[Event]], event: Asked) -> None:
+    """All rungs hear of the trial; the sampler's own note is for the rung that it was written on."""
+    tag = event.tag or {}
+    for rung, events in enumerate(heard):
+        note = tag.get("tag") if tag.get("rung") == rung else None
+        events.append(Asked(event.number, event.config, note, event.driver))
+
+
+def _result(event: Reported) -> Finished:
+    if not math.isfinite(event.value):
+        return Finished(event.number, TrialState.FAILED, error="its value is not finite")
+    return Finished(event.number, TrialState.COMPLETE, (event.value,))
+
+
+def with_rungs(sampler: Sampler[Any], fidelity: Fidelity[Any]) -> Sampler[Any]:
+    """The sampler as it is used with the rule: model-based ones learn by rung, the others hear of pruned trials."""
+    if isinstance(sampler, Bayes | TPE | Auto) and len(fidelity.levels) > 1:
+        return ByRung(sampler, fidelity.levels, warm_start=sampler.warm_start)
+    return sampler
