@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 
 from seasoned.errors import InvalidInput
 
@@ -58,6 +59,11 @@ class MetricSettings:
             return cls(**json.loads(text)["metric"])
         except (ValueError, TypeError, KeyError) as error:
             raise InvalidInput(f"{text[:40]!r} are no settings ({error}); give what to_text wrote.") from error
+
+    @classmethod
+    def shipped(cls) -> MetricSettings:
+        """Those that were tuned on the experience that ships, for our own pipelines."""
+        return cls.of_text((files("seasoned.knowledge") / "data" / "settings.json").read_text(encoding="utf-8"))
 
     def to_text(self) -> str:
         """As JSON."""

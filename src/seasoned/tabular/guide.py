@@ -17,6 +17,7 @@ from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.metric_function import fit_metric
 from seasoned.knowledge.places import read_places
 from seasoned.knowledge.recall import Asking, Recalled, recall, relative
+from seasoned.knowledge.settings import MetricSettings
 from seasoned.tabular.metrics import usual_metric
 from seasoned.tabular.pipeline import KIND, current, textual
 
@@ -89,7 +90,7 @@ class Guide:
     def __post_init__(self) -> None:
         found = self.recalled
         pool = pool_of(_features(found.configs, self.space))
-        adviser = Adviser(fit_metric(found.scores), pool, found.weights)
+        adviser = Adviser(fit_metric(found.scores, MetricSettings.shipped()), pool, found.weights)
         tried = np.isfinite(found.scores) | found.failed
         mass = np.maximum(found.weights @ tried, 1e-12)
         for name, value in {
