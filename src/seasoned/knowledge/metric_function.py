@@ -6,7 +6,7 @@ all configurations at once: their low-rank covariance over the past tasks (`fact
 as hypotheses about the new one, each bent towards the trials (`mixture.py`), the level and scale of the new task being
 unknown (`scaling.py`). What a configuration is worth is the expected improvement under this mixture,
 
-    gain(j)  =  (1 - d) B(j) + d A(j) max B / max A,    B(j) = sum_s weight_s E[max(best_s - z_sj, 0)],
+    gain(j)  ~  (1 - d) B(j) / max B + d A(j) / max A,    B(j) = sum_s weight_s E[max(best_s - z_sj, 0)],
 
 where A(j) is the gain over the past tasks as they were, which is what the greedy portfolio goes by, and d is halved by
 every few trials. A model of hundreds of configurations from a few hundred tasks is too sure of itself at first; the
@@ -141,8 +141,9 @@ class Belief:
         std = np.sqrt(np.maximum(variance, 1e-12))
         gains = expected_improvement(means, std, self.mixture.best[:, None]).value  # type: ignore[arg-type]
         bent = self.mixture.weights @ gains
-        expected = doubt * was * (bent.max() / max(float(was.max()), _LEAST))
-        expected[some] += (1.0 - doubt) * bent
+        largest = max(float(was.max()), float(bent.max()))  # so that no gain is foretold only where neither sees one
+        expected = doubt * was * (largest / max(float(was.max()), _LEAST))
+        expected[some] += (1.0 - doubt) * bent * (largest / max(float(bent.max()), _LEAST))
         return np.asarray(expected, dtype=np.float64)
 
     def _as_they_were(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
