@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from seasoned._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from seasoned.fidelity import ASHA, Hyperband
     from seasoned.objective import Constrained
     from seasoned.samplers import Grid, Random, Sobol
     from seasoned.space import Between, Categorical, Choice, Float, Int, Space
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ASHA",
     "AutoClassifier",
     "AutoRegressor",
     "Between",
@@ -37,6 +39,7 @@ __all__ = [
     "FewShotRegressor",
     "Float",
     "Grid",
+    "Hyperband",
     "Int",
     "Metric",
     "Random",
@@ -67,6 +70,7 @@ __getattr__, __dir__ = lazy_names(
             ),
             "seasoned.tabular",
         ),
+        **dict.fromkeys(("ASHA", "Hyperband"), "seasoned.fidelity"),
         "Constrained": "seasoned.objective",
         **dict.fromkeys(("Between", "Categorical", "Choice", "Float", "Int", "Space"), "seasoned.space"),
         **dict.fromkeys(("Grid", "Random", "Sobol"), "seasoned.samplers"),
