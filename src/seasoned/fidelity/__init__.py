@@ -1,13 +1,34 @@
-"""Fidelity: how far a trial is run. When to stop, to pause, to promote."""
+"""Fidelity: how far a trial is run. When to stop, to pause, to promote.
+
+Names load on first use: a worker that runs an objective needs the live trial, and no numpy.
+"""
 
 from __future__ import annotations
 
-from seasoned.fidelity.base import Decision, Fidelity
-from seasoned.fidelity.curve import Curve
-from seasoned.fidelity.halving import ASHA, SuccessiveHalving
-from seasoned.fidelity.hyperband import Hyperband
-from seasoned.fidelity.live import LiveTrial
-from seasoned.fidelity.median import Median
-from seasoned.fidelity.racing import Racing
+from typing import TYPE_CHECKING
+
+from seasoned._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from seasoned.fidelity.base import Decision, Fidelity
+    from seasoned.fidelity.curve import Curve
+    from seasoned.fidelity.halving import ASHA, SuccessiveHalving
+    from seasoned.fidelity.hyperband import Hyperband
+    from seasoned.fidelity.live import LiveTrial
+    from seasoned.fidelity.median import Median
+    from seasoned.fidelity.racing import Racing
 
 __all__ = ["ASHA", "Curve", "Decision", "Fidelity", "Hyperband", "LiveTrial", "Median", "Racing", "SuccessiveHalving"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        **dict.fromkeys(("Decision", "Fidelity"), "seasoned.fidelity.base"),
+        **dict.fromkeys(("ASHA", "SuccessiveHalving"), "seasoned.fidelity.halving"),
+        "Curve": "seasoned.fidelity.curve",
+        "Hyperband": "seasoned.fidelity.hyperband",
+        "LiveTrial": "seasoned.fidelity.live",
+        "Median": "seasoned.fidelity.median",
+        "Racing": "seasoned.fidelity.racing",
+    },
+)
