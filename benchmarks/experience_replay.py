@@ -38,6 +38,7 @@ from seasoned.tabular.pipeline import current, textual
 
 if TYPE_CHECKING:
     from seasoned.knowledge.experience import Experience
+    from seasoned.space import Space
 
 TRIALS = (1, 2, 3, 5, 8, 12, 16, 20)
 SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0)
@@ -58,7 +59,7 @@ def replayed(experience: Experience, place: int) -> dict[str, Any] | None:
         {}, head.baseline, head.sort, head.metric, (head.about["rows"], head.about["columns"]), 2, head.family
     )
     guide = Guide(found, scene, space, LIMIT)
-    regrets, seconds, scores = recorded(experience, place, found.configs)
+    regrets, seconds, scores = recorded(experience, place, found.configs, space)
     rng = np.random.default_rng(0)
     known = {textual(config): row for row, config in enumerate(found.configs)}
     defaults = [
@@ -81,11 +82,15 @@ def replayed(experience: Experience, place: int) -> dict[str, Any] | None:
     }
 
 
-def recorded(experience: Experience, place: int, configs: Any) -> tuple[Any, Any, Any]:
-    """Regret, seconds and score of each configuration on the task."""
+def recorded(experience: Experience, place: int, configs: Any, space: Space) -> tuple[Any, Any, Any]:
+    """Regret, seconds and score of each configuration, in the form of today, on the task."""
     own = experience.chosen([place])
     table = own.table()
-    texts = {textual(config): number for number, config in own.configs(table.configurations).items()}
+    today = {
+        number: current(config, experience.heads[place].version, space)
+        for number, config in own.configs(table.configurations).items()
+    }
+    texts = {textual(config): number for number, config in today.items() if config is not None}
     columns = {int(number): column for column, number in enumerate(table.configurations)}
     at = [columns.get(texts.get(textual(config), -1), -1) for config in configs]
     scores = np.array([np.nan if column < 0 else table.scores[0, column] for column in at])

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.factors import fit_factors
+from seasoned.knowledge.mixture import condition
 from seasoned.knowledge.regret import Level, compress, expand, levels_of, regret, standardise
-from seasoned.knowledge.scaling import scale
+from seasoned.knowledge.settings import MetricSettings
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -72,19 +74,24 @@ def test_more_factors_than_planted_are_shrunk_away():
     assert strength[2:].max() < 0.1 * strength[:2].min()
 
 
-def test_the_levels_of_new_tasks_are_found_from_a_few_trials():
+def test_what_trials_say_of_other_configurations_asks_for_no_scale():
+    """Tasks of other medians and gaps: configurations that were not tried come out in the planted order."""
     table, _, _ = planted(4, tasks=300)
     rng = np.random.default_rng(5)
     median, gap = rng.normal(0.5, 0.1, 300), rng.uniform(0.1, 0.3, 300)
     scores = median[:, None] + gap[:, None] * standardise(table, levels_of(table))
     past = Level(median[:250], gap[:250])
     factors = fit_factors(compress(standardise(scores[:250], past)), 2)
-    rows = np.arange(0, 30, 3)
-    found = [scale(scores[task, rows], rows, factors, past) for task in range(250, 300)]
-    medians = np.array([one.weights @ one.level.median for one in found])
-    gaps = np.exp([one.weights @ np.log(one.level.gap) for one in found])
-    assert np.abs(medians - median[250:]).mean() < 0.3 * np.abs(median[250:] - median[:250].mean()).mean()
-    assert np.corrcoef(np.log(gaps), np.log(gap[250:]))[0, 1] > 0.6
+    rows, others = np.arange(0, 30, 3), np.setdiff1d(np.arange(30), np.arange(0, 30, 3))
+    alike = np.full(250, 1 / 250)
+    agreement = [
+        spearmanr(
+            condition(scores[task, rows], rows, factors, past, alike, MetricSettings()).mean(others),
+            scores[task, others],
+        ).statistic
+        for task in range(250, 300)
+    ]
+    assert np.mean(agreement) > 0.9
 
 
 def test_scores_on_a_scale_never_seen_are_only_unlikely():
@@ -92,6 +99,18 @@ def test_scores_on_a_scale_never_seen_are_only_unlikely():
     past = levels_of(table)
     factors = fit_factors(compress(standardise(table, past)), 2)
     rows = np.array([0, 5, 9])
-    scaled = scale(1e3 + 1e3 * table[0, rows], rows, factors, past)
-    assert np.isfinite(scaled.weights).all()
-    assert scaled.weights.sum() == pytest.approx(1.0)
+    found = condition(
+        1e3 + 1e3 * table[0, rows], rows, factors, past, np.full(len(table), 1 / len(table)), MetricSettings()
+    )
+    assert np.isfinite(found.weights).all()
+    assert found.weights.sum() == pytest.approx(1.0)
+
+
+def test_luck_counts_in_what_is_expected_as_far_as_it_is_asked_to():
+    table, _, _ = planted(7)
+    past = levels_of(table)
+    factors = fit_factors(compress(standardise(table, past)), 2)
+    rows, columns = np.array([0, 5, 9]), np.arange(10, 20)
+    found = condition(table[0, rows], rows, factors, past, np.full(len(table), 1 / len(table)), MetricSettings())
+    with_it, without = found.by_task(columns)[1], found.by_task(columns, 0.0)[1]
+    assert with_it - without == pytest.approx(factors.noise[columns])

@@ -23,7 +23,7 @@ from messy import messy
 from seasoned import AutoClassifier, SearchSettings
 X, y = messy("binary", rows=300)
 search = SearchSettings(models=["linear", "histogram"], folds=2)
-AutoClassifier(trials=100, workers=2, search=search, random_state=0).fit(X, y)
+AutoClassifier(trials=100, workers=1, search=search, random_state=0).fit(X, y)
 """
 
 
@@ -53,12 +53,12 @@ def test_a_killed_fit_goes_on(cache, tmp_path):
     X, y = messy("binary", rows=300)
     trials = kept + 2
     search = SearchSettings(models=["linear", "histogram"], folds=2)
-    resumed = AutoClassifier(trials=trials, workers=2, search=search, random_state=0).fit(X, y, resume=True)
+    resumed = AutoClassifier(trials=trials, workers=1, search=search, random_state=0).fit(X, y, resume=True)
     board = resumed.leaderboard()
     assert board["state"].isin(["complete", "pruned"]).sum() == trials
     assert sorted(board["number"]) == list(range(trials)), "no trial is run twice or lost"
     assert not list(cache.glob("runs/*"))
-    fresh = AutoClassifier(trials=trials, workers=2, search=search, random_state=0).fit(X, y)
+    fresh = AutoClassifier(trials=trials, workers=1, search=search, random_state=0).fit(X, y)
     np.testing.assert_array_equal(fresh.predict_proba(X), resumed.predict_proba(X))
 
 

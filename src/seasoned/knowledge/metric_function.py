@@ -137,7 +137,7 @@ class Belief:
         if len(columns) > 2 * _CLOSELY:
             likely = np.argpartition(self.mixture.mean(columns), _CLOSELY)[:_CLOSELY]
             some = np.union1d(likely, np.argpartition(-was, _CLOSELY)[:_CLOSELY])
-        means, variance = self.mixture.by_task(columns[some])
+        means, variance = self.mixture.by_task(columns[some], self.metric.settings.luck)
         std = np.sqrt(np.maximum(variance, 1e-12))
         gains = expected_improvement(means, std, self.mixture.best[:, None]).value  # type: ignore[arg-type]
         bent = self.mixture.weights @ gains

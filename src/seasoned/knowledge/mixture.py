@@ -65,10 +65,15 @@ class Mixture:
         )
         return expected
 
-    def by_task(self, columns: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Means under each past task, shape (T, m), and the variance, noise included, that they share, shape (m,)."""
+    def by_task(self, columns: NDArray[np.intp], luck: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Means under each past task, shape (T, m), and the variance that they share, shape (m,).
+
+        Args:
+            columns: Which configurations.
+            luck: Share of the noise in that variance.
+        """
         v = self.factors.loadings[:, columns]
-        return self.factors.mean[columns] + self.latent @ v, self._own_variance(v) + self.factors.noise[columns]
+        return self.factors.mean[columns] + self.latent @ v, self._own_variance(v) + luck * self.factors.noise[columns]
 
     def variance(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """Of the compressed scores, noise included: within past tasks, between them, and of the level; shape (m,)."""

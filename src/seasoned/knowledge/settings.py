@@ -26,6 +26,8 @@ class MetricSettings:
             the new one.
         doubt: Share of the past tasks as they were in what is expected, before the first trial.
         halved: Trials by which that share is halved.
+        luck: Share of the noise's variance in what is expected. With all of it, a configuration that is merely erratic
+            has something to gain; cheap ones then come first where gains are divided by seconds.
     """
 
     rank: int = 50
@@ -34,14 +36,15 @@ class MetricSettings:
     temper: float = 0.35
     doubt: float = 1.0
     halved: float = 4.0
+    luck: float = 1.0
 
     def __post_init__(self) -> None:
         whole = self.rank >= 1 and self.tasks_per_factor >= 1
-        shares = 0.0 <= self.closeness < 1.0 and 0.0 <= self.doubt <= 1.0
+        shares = 0.0 <= self.closeness < 1.0 and 0.0 <= self.doubt <= 1.0 and 0.0 <= self.luck <= 1.0
         if not (whole and shares and self.temper > 0.0 and self.halved > 0.0):
             raise InvalidInput(
                 f"{self} cannot be: rank, tasks_per_factor, temper and halved are above 0, closeness in [0, 1), "
-                "doubt in [0, 1]."
+                "doubt and luck in [0, 1]."
             )
 
     @classmethod
@@ -62,7 +65,7 @@ class MetricSettings:
 
     @classmethod
     def shipped(cls) -> MetricSettings:
-        """Those that were tuned on the experience that ships, for our own pipelines."""
+        """Those that were chosen on the experience that ships, for our own pipelines."""
         return cls.of_text((files("seasoned.knowledge") / "data" / "settings.json").read_text(encoding="utf-8"))
 
     def to_text(self) -> str:

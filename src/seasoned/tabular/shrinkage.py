@@ -57,8 +57,8 @@ def drawn(
     losses = measure(predicted, rows)
     rng = np.random.default_rng(seed)
     found = np.array([measure(predicted, np.sort(rng.choice(rows, len(rows)))) for _ in range(_SAMPLES)])
+    found = found[np.isfinite(found).all(axis=1)]
     rises = found - found[:, :1]
-    rises = rises[np.isfinite(rises).all(axis=1)]
     if len(rises) < _KNOWN or not np.isfinite(losses).all():
         return weights
     allowed = (losses - losses[0] <= _ERRORS * rises.std(axis=0)) & (losses <= bound)
