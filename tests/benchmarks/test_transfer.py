@@ -154,6 +154,7 @@ def test_a_new_space_is_searched_as_without_experience(folder, tmp_path):
     assert abs(found["seasoned"]["10"] - found["cold"]["10"]) < 0.2  # other draws of the first three trials
 
 
+@pytest.mark.slow
 def test_kernels_are_compared_from_the_same_start(folder, tmp_path, monkeypatch):
     pytest.importorskip("jax")
     from transferring import deep

@@ -49,6 +49,7 @@ def test_settings_that_are_none_are_refused(text):
         MetricSettings.of_text(text)
 
 
+@pytest.mark.slow
 def test_a_deep_kernel_is_tuned_by_what_it_has_not_seen():
     pytest.importorskip("jax")
     from seasoned.knowledge.deep_training import DeepSettings
