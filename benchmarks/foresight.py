@@ -31,6 +31,7 @@ from seasoned.knowledge.metric_function import MetricFunction, fit_metric
 from seasoned.knowledge.portfolio import greedy
 from seasoned.knowledge.regret import compress, levels_of, regret, standardise
 from seasoned.knowledge.task_prior import TaskPrior, fit_task_prior
+from seasoned.knowledge.trusting import trusted
 from transfer import FOLDS, SEED, SOURCES
 from transferring.sources import Source, folded, metafeatures, read, sources
 
@@ -68,10 +69,11 @@ def learned(
     judged = np.sort(rng.permutation(seen)[:JUDGED])
     missing = np.isnan(scores)
     metric = fit_metric(scores)
+    prior = None if about is None else fit_task_prior(about, metric.factors)
     seconds = None if source.seconds is None else fit_seconds(source.seconds[past])
     return Fold(
         metric,
-        None if about is None else fit_task_prior(about, metric.factors),
+        None if prior is None else trusted(prior, metric),
         np.nanmean(ranks, axis=0),
         np.array(greedy(losses, 40).members),
         judged,

@@ -14,6 +14,7 @@ from seasoned.knowledge.portfolio import greedy
 from seasoned.knowledge.regret import levels_of, regret
 from seasoned.knowledge.task_prior import fit_task_prior
 from seasoned.knowledge.transfer import rank_weights
+from seasoned.knowledge.trusting import trusted
 from seasoned.surrogates.acquisition import expected_improvement
 
 if TYPE_CHECKING:
@@ -177,6 +178,8 @@ def advised(metric: MetricFunction | None, past: Past) -> Callable[[Problem], No
     """Past tasks count by their meta-features, where there are some."""
     pool = pool_of(past.features)
     prior = None if metric is None or past.about is None else fit_task_prior(past.about, metric.factors)
+    if prior is not None and metric is not None:
+        prior = trusted(prior, metric)
     plain = Adviser(metric, pool)
 
     def search(tested: Problem) -> None:

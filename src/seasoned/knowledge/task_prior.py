@@ -10,6 +10,7 @@ tasks are alike, which plain distances do not know. The past tasks count for a n
     share_s  ~  (1 - trust)/T + trust exp(-tau/2 sum_r (w_sr - E w_r)^2 / v_r),
 
 v_r being the leave-one-out error of factor r: they weigh, and never exclude. Tasks without meta-features count alike.
+How much is to be trusted differs from one set of tasks to the next, and is found out on the past ones (`trusting.py`).
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ _LENGTHS: Final = (0.07, 0.1, 0.14, 0.28)
 _SLOPES: Final = (1.2, 3.6, 12.0)
 _NOISES: Final = (0.3, 1.0, 3.0)
 _LEAST: Final = 10  # tasks with meta-features from which something is learned
-_TRUST: Final = 0.8
 _TAU: Final = 0.3
 
 
@@ -50,6 +50,8 @@ class TaskPrior:
         weights: Of the described tasks, shape (described, rank).
         alpha: (k + lam I)^-1 (w - mean), shape (described, rank).
         errors: v, shape (rank,).
+        left_out: What is expected of each described task by the others, shape (described, rank).
+        trust: Share of a new task's weights that its meta-features hand out.
     """
 
     described: NDArray[np.bool_]
@@ -60,6 +62,8 @@ class TaskPrior:
     weights: NDArray[np.float64]
     alpha: NDArray[np.float64]
     errors: NDArray[np.float64]
+    left_out: NDArray[np.float64]
+    trust: float = 0.8
 
     def latent(self, metafeatures: NDArray[np.float64]) -> NDArray[np.float64]:
         """Expected factors' weights of a new task, shape (rank,).
@@ -75,14 +79,17 @@ class TaskPrior:
     def shares(self, metafeatures: NDArray[np.float64]) -> NDArray[np.float64]:
         """How much each past task counts for a new one, shape (T,), summing to 1; alike if nothing is known of it."""
         count = len(self.described)
-        equal = np.full(count, 1.0 / count)
         if not np.isfinite(metafeatures).any():
-            return equal
-        square = np.square(self.weights - self.latent(metafeatures)) @ (1.0 / self.errors)
-        alike = np.exp(-0.5 * _TAU * (square - square.min()))
-        shares = (1.0 - _TRUST) * equal
-        shares[self.described] += _TRUST * alike / alike.sum()
+            return np.full(count, 1.0 / count)
+        shares = np.full(count, (1.0 - self.trust) / count)
+        shares[self.described] += self.trust * self.alike(self.latent(metafeatures))
         return shares
+
+    def alike(self, latent: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How well each described task fits expected weights, shape (described,), summing to 1."""
+        square = np.square(self.weights - latent) @ (1.0 / self.errors)
+        fit: NDArray[np.float64] = np.exp(-0.5 * _TAU * (square - square.min()))
+        return fit / fit.sum()
 
 
 def fit_task_prior(metafeatures: NDArray[np.float64], factors: Factors) -> TaskPrior | None:
@@ -119,12 +126,16 @@ def fit_task_prior(metafeatures: NDArray[np.float64], factors: Factors) -> TaskP
         kernel = _kernel(ranks, ranks, length, slope)
         for noise in _NOISES:
             inverse = np.linalg.inv(kernel + noise * np.eye(len(ranks)))
-            errors = np.square((inverse @ centred) / np.diag(inverse)[:, None]).mean(axis=0)
+            missed = (inverse @ centred) / np.diag(inverse)[:, None]
+            errors = np.square(missed).mean(axis=0)
             loss = float(errors @ explains)
             if loss < least:
-                least, best = loss, (length, slope, inverse @ centred, errors)
+                least, best = loss, (length, slope, inverse @ centred, errors, missed)
     assert best is not None, "the grid is not empty"
-    return TaskPrior(described, columns, ranks, best[0], best[1], weights, best[2], np.maximum(best[3], 1e-9))
+    length, slope, alpha, errors, missed = best
+    return TaskPrior(
+        described, columns, ranks, length, slope, weights, alpha, np.maximum(errors, 1e-9), weights - missed
+    )
 
 
 def _ranks(columns: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,52 @@
+"""Meta-features are trusted as far as they have helped on past tasks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seasoned.knowledge.metric_function import fit_metric
+from seasoned.knowledge.task_prior import fit_task_prior
+from seasoned.knowledge.trusting import trusted
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Tasks of two kinds, on which opposite configurations do well."""
+    rng = np.random.default_rng(1)
+    kind = rng.integers(2, size=80)
+    good = np.where(kind[:, None] == 0, np.arange(20.0), np.arange(20.0)[::-1])
+    return kind[:, None] + 0.0, fit_metric(good + 0.5 * rng.normal(size=good.shape)), rng
+
+
+def test_what_tells_the_kinds_apart_is_trusted(world):
+    about, metric, rng = world
+    noisy = np.hstack([about + 0.1 * rng.normal(size=about.shape), rng.normal(size=(80, 3))])
+    assert trusted(fit_task_prior(noisy, metric.factors), metric).trust > 0.0
+
+
+def test_noise_is_hardly_ever_trusted(world):
+    _, metric, _ = world
+    trusts = []
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(size=(80, 4))
+        prior = trusted(fit_task_prior(noise, metric.factors), metric)
+        trusts.append(prior.trust)
+        if prior.trust == 0.0:
+            assert prior.shares(noise[0]) == pytest.approx(np.full(80, 1 / 80))
+    assert np.mean(np.array(trusts) > 0.0) <= 0.25  # one standard error: about one in six
+
+
+def test_each_task_is_judged_by_the_others(world):
+    """Meta-features that name the task and nothing else fit each task perfectly, and foretell none."""
+    _, metric, _ = world
+    names = np.random.default_rng(2).permutation(80)[:, None] + 0.0
+    assert trusted(fit_task_prior(names, metric.factors), metric).trust == 0.0
+
+
+def test_tasks_without_metafeatures_are_not_judged(world):
+    about, metric, _ = world
+    some = np.where(np.arange(80)[:, None] % 2, about, np.nan)
+    prior = trusted(fit_task_prior(some, metric.factors), metric)
+    assert prior.trust > 0.0
+    assert prior.shares(about[0])[::2] == pytest.approx((1.0 - prior.trust) / 80)
