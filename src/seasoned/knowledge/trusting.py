@@ -1,13 +1,11 @@
-"""How far meta-features are trusted: as far as they have helped to choose on past tasks, each judged by the others.
+"""Whether meta-features are trusted: if they have helped to choose on past tasks, each judged by the others.
 
-For each past task s with meta-features and each trust t the first picks are those of the greedy portfolio of the other
-tasks, weighed with t by what meta-features say about s (`task_prior.py`). Their regret is compared with that of equal
-weights, task by task,
+For each past task s with meta-features, the first picks of the greedy portfolio of the other tasks are made twice: with
+equal weights, and with those by what meta-features say about s (`task_prior.py`). They are trusted if
 
-    trust = argmax_t mean_s d_st - std_s(d_st) / sqrt(S),    d_st = regret_s0 - regret_st,
+    mean_s d_s  >  std_s(d_s) / sqrt(S),    d_s = regret_s (equal weights) - regret_s (by meta-features),
 
-and 0 if that is not above 0: one standard error speaks for the portfolio, which needs no meta-features (Breiman et
-al. 1984, section 3.4.3).
+for within one standard error the simpler rule is taken, which is the portfolio's (Breiman et al. 1984, section 3.4.3).
 """
 
 from __future__ import annotations
@@ -25,15 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["trusted"]
 
-_TRUSTS: Final = (0.4, 0.8)
 _PICKS: Final = 5
 
 
 def trusted(prior: TaskPrior, metric: MetricFunction) -> TaskPrior:
-    """The same prior with the trust that it has earned.
+    """The same prior, with no trust in it if it has not earned any.
 
     Args:
-        prior: Of the tasks of the metric.
+        prior: Of the tasks of the metric, with the trust that it may have.
         metric: What the past tasks teach.
 
     Example:
@@ -55,14 +52,13 @@ def trusted(prior: TaskPrior, metric: MetricFunction) -> TaskPrior:
     tasks = np.flatnonzero(prior.described)
     regrets = np.array(
         [
-            [_regret(reached, known[task], _shares(prior, place, trust), task) for trust in (0.0, *_TRUSTS)]
+            [_regret(reached, known[task], _shares(prior, place, trust), task) for trust in (0.0, prior.trust)]
             for place, task in enumerate(tasks)
         ]
     )
-    gains = regrets[:, :1] - regrets[:, 1:]
-    proven = gains.mean(axis=0) - gains.std(axis=0, ddof=1) / np.sqrt(len(gains))
-    best = int(np.argmax(proven))
-    return replace(prior, trust=_TRUSTS[best] if proven[best] > 0.0 else 0.0)
+    gains = regrets[:, 0] - regrets[:, 1]
+    proven = gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains))
+    return prior if proven else replace(prior, trust=0.0)
 
 
 def _shares(prior: TaskPrior, place: int, trust: float) -> NDArray[np.float64]:
