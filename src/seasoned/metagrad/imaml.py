@@ -30,7 +30,7 @@ class IMAML(MetaLearner):
     An instance of `BilevelProblem` with the backend `Implicit`: memory does not grow with the inner steps.
 
     Args:
-        inner_lr: Rate of the inner steps.
+        inner_lr: Rate of the inner steps; where they explode on a few tasks, these spoil the meta-training.
         inner_steps: Their number; enough to come near the inner optimum.
         strength: lambda, the pull towards theta.
         cg_steps: Conjugate-gradient steps.
@@ -40,9 +40,9 @@ class IMAML(MetaLearner):
     Source: Rajeswaran et al. 2019 (arXiv:1909.04630), algorithms 1 and 2.
     """
 
-    inner_lr: float = 0.02
-    inner_steps: int = 16
-    strength: float = 2.0
+    inner_lr: float = 0.005
+    inner_steps: int = 32
+    strength: float = 0.5
     cg_steps: int = 5
     damping: float = 0.0
 
