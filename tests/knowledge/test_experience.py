@@ -166,6 +166,25 @@ def test_a_file_with_odd_values_is_refused(tmp_path, odd):
         read_file(tmp_path / "odd.parquet")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("task,x,score\na,1,0.5\nb,2,good\n", r"line 3 of 'odd.csv' has 'good' as score; write a number"),
+        ("task,x,score,seconds\na,1,0.5,soon\n", r"line 2 of 'odd.csv' has 'soon' as seconds"),
+        (
+            "task,score,configuration\na,1,{x: 1}\n",
+            r"line 2 of 'odd.csv' has '\{x: 1\}' as configuration; write a JSON",
+        ),
+        ("task,score,configuration\na,1,3\n", r"line 2 of 'odd.csv' has 3 as configuration"),
+        ("task,score,configuration\na,1,\n", r"line 2 of 'odd.csv' has nan as configuration"),
+    ],
+)
+def test_cells_of_a_csv_that_cannot_be_read_are_named(tmp_path, text, said):
+    (tmp_path / "odd.csv").write_text(text)
+    with pytest.raises(InvalidInput, match=said):
+        read_csv(tmp_path / "odd.csv")
+
+
 def test_words_for_failures_in_a_csv(tmp_path):
     words = ["true", "1", "Yes", "FALSE", "0", "no", ""]
     (tmp_path / "runs.csv").write_text("task,x,score,failed\n" + "".join(f"a,{n},1,{w}\n" for n, w in enumerate(words)))

@@ -8,6 +8,7 @@ Columns: `study` (its key), what the study was about (`name`, `family`, `kind`, 
 from __future__ import annotations
 
 import json
+import math
 import os
 from typing import TYPE_CHECKING, Any, Final
 
@@ -150,7 +151,8 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
         kind: Name of the space that the configurations are from; the file's name by default.
 
     Raises:
-        InvalidInput: If the file, one of the columns `task` and `score`, or a task is missing, or `failed` is unclear.
+        InvalidInput: If the file, one of the columns `task` and `score`, or a task is missing, or a cell of `failed`,
+            `score`, `seconds` or `configuration` cannot be read.
     """
     import pandas as pd
 
@@ -169,26 +171,44 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
     sign = -1.0 if maximise else 1.0
     studies = []
     for name, rows in frame.groupby("task", sort=False):
-        trials = [_trial(row, sign) for row in rows.to_dict("records")]
+        records = zip(rows.index, rows.to_dict("records"), strict=True)
+        trials = [_trial(row, sign, f"line {place + 2} of {path.name!r}") for place, row in records]
         sort, metric = (str(rows[key].iloc[0]) if key in rows else "" for key in ("sort", "metric"))
         head = Head(str(name), str(name), kind or path.stem, sort=sort, metric=metric, source=path.name)
         studies.append(PastStudy(head, {}, trials))
     return Experience.of_studies(studies)
 
 
-def _trial(row: dict[Any, Any], sign: float) -> PastTrial:
-    score, seconds = row["score"], row.get("seconds")
+def _trial(row: dict[Any, Any], sign: float, where: str) -> PastTrial:
+    score, seconds = (_number(row.get(name), name, where) for name in ("score", "seconds"))
     if "configuration" in row:
-        config = json.loads(row["configuration"])
+        config = _configuration(row["configuration"], where)
     else:
         config = {key: value for key, value in row.items() if key not in _RESERVED and value == value}  # noqa: PLR0124
-    failed = _truth(row.get("failed")) or score != score  # noqa: PLR0124 - NaN is not itself
-    return PastTrial(
-        config,
-        None if score != score else sign * float(score),  # noqa: PLR0124
-        None if seconds is None or seconds != seconds else float(seconds),  # noqa: PLR0124
-        failed,
-    )
+    failed = _truth(row.get("failed")) or score is None
+    return PastTrial(config, None if score is None else sign * score, seconds, failed)
+
+
+def _number(value: Any, name: str, where: str) -> float | None:
+    """A cell as a number, None if it is empty."""
+    try:
+        number = math.nan if value is None else float(value)
+    except ValueError:
+        raise InvalidInput(
+            f"{where} has {value!r} as {name}; write a number, or nothing where a run has none."
+        ) from None
+    return None if math.isnan(number) else number
+
+
+def _configuration(text: Any, where: str) -> dict[str, Any]:
+    """A cell as a configuration."""
+    try:
+        config = json.loads(text)
+    except (ValueError, TypeError):
+        config = None
+    if not isinstance(config, dict):
+        raise InvalidInput(f'{where} has {text!r} as configuration; write a JSON object such as {{"x": 1}}.')
+    return config
 
 
 def _truth(value: Any) -> bool:
