@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seasoned.knowledge.cold import fit_pool, pool_of
-from seasoned.knowledge.deep_training import DeepSettings, train_deep_kernel
+from seasoned.knowledge.deep_settings import DeepSettings
+from seasoned.knowledge.deep_training import train_deep_kernel
 from seasoned.knowledge.portfolio import greedy
 from seasoned.knowledge.regret import levels_of, regret
-from seasoned.knowledge.transfer import Evaluations, quantiles
+from seasoned.knowledge.starts import Evaluations, quantiles
 from transferring.methods import LONG, Past, Problem, one_by_one
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from seasoned.surrogates.deep_kernel import DeepKernel
 
 MOST = 200  # evaluations of a past task that teach
-ADAPTED = 5  # inner steps of a kernel that was trained to be adapted
 
 
 def kernel_of(past: Past, settings: DeepSettings) -> DeepKernel:
@@ -63,16 +63,8 @@ def deep(past: Past) -> Callable[[Problem], None]:
 
 
 def deep_maml(past: Past) -> Callable[[Problem], None]:
-    settings = DeepSettings(by="maml")
-    kernel, points = kernel_of(past, settings), pool_of(past.features).points
-
-    def embed(rows: list[int], scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        if not np.ptp(scores) > 0.0:
-            return kernel.embed(points)
-        adapted = kernel.adapt(points[rows], quantiles(scores), rate=settings.inner_lr, steps=ADAPTED)
-        return adapted.embed(points)
-
-    return searching(past, embed)
+    kernel, points = kernel_of(past, DeepSettings(by="maml")), pool_of(past.features).points
+    return searching(past, lambda rows, scores: kernel.adapted(points[rows], quantiles(scores)).embed(points))
 
 
 DEEP = {"plain": plain, "deep": deep, "deep_maml": deep_maml}

@@ -128,6 +128,7 @@ def _spec_to_dict(spec: StudySpec) -> dict[str, Any]:
             "values": warm.values,
             "population": warm.population,
             "step_size": warm.step_size,
+            "relative": warm.relative,
         },
     }
 

@@ -132,6 +132,9 @@ class WarmStart:
         values: Their objectives, minimised, shape (n,).
         population: Points for a population to start from, shape (m, d).
         step_size: First step of a local method, in units of the cube.
+        relative: Whether the values say no more than which point is expected to do better, and how clearly, on a scale
+            of their own: what models of past tasks expect, not values of this objective. A Gaussian process then has
+            them as its prior mean, as far as its trials agree.
 
     Raises:
         InvalidInput: If `points` and `values` differ in number.
@@ -142,6 +145,7 @@ class WarmStart:
     values: tuple[float, ...] = ()
     population: tuple[tuple[float, ...], ...] = ()
     step_size: float | None = None
+    relative: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "configurations", tuple(Config(config) for config in self.configurations))
@@ -152,6 +156,11 @@ class WarmStart:
             raise InvalidInput(
                 f"a WarmStart has {len(self.points)} points and {len(self.values)} values; give one value per point."
             )
+
+    @property
+    def only_suggests(self) -> bool:
+        """Whether its configurations are all that it asks to be tried: relative values are nothing to be confirmed."""
+        return self.relative and bool(self.configurations)
 
 
 def _merit(trial: Trial) -> tuple[float, float, int]:

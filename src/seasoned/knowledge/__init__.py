@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from seasoned.knowledge.advice import Adviser, AdviserState
     from seasoned.knowledge.canonical import Table, table_of
     from seasoned.knowledge.cold import Pool, pool_of
+    from seasoned.knowledge.deep_settings import DeepSettings
+    from seasoned.knowledge.deep_training import train_deep_kernel
+    from seasoned.knowledge.deep_transfer import deep_start
     from seasoned.knowledge.experience import Experience, merge
     from seasoned.knowledge.experience_file import read_csv, read_file, write_file
     from seasoned.knowledge.heads import Head, fit_failures, fit_seconds
@@ -18,13 +21,16 @@ if TYPE_CHECKING:
     from seasoned.knowledge.metric_function import MetricFunction, fit_metric
     from seasoned.knowledge.past import PastStudy, PastTrial
     from seasoned.knowledge.portfolio import Portfolio, conditioned, greedy, similarity
-    from seasoned.knowledge.transfer import Evaluations, ensemble_start, quantile_start
+    from seasoned.knowledge.transfer import Evaluations, ensemble_start, metric_start, quantile_start
     from seasoned.knowledge.tuning import TunedLearner, tune_meta_learner
+    from seasoned.surrogates.deep_kernel import DeepKernel
 
 __all__ = [
     "METAFEATURES",
     "Adviser",
     "AdviserState",
+    "DeepKernel",
+    "DeepSettings",
     "Evaluations",
     "Experience",
     "Head",
@@ -36,6 +42,7 @@ __all__ = [
     "Table",
     "TunedLearner",
     "conditioned",
+    "deep_start",
     "describe",
     "ensemble_start",
     "fit_failures",
@@ -43,6 +50,7 @@ __all__ = [
     "fit_seconds",
     "greedy",
     "merge",
+    "metric_start",
     "pool_of",
     "quantile_start",
     "read_csv",
@@ -50,6 +58,7 @@ __all__ = [
     "similarity",
     "space_of",
     "table_of",
+    "train_deep_kernel",
     "tune_meta_learner",
     "write_file",
 ]
@@ -68,7 +77,13 @@ __getattr__, __dir__ = lazy_names(
         **dict.fromkeys(("MetricFunction", "fit_metric"), "seasoned.knowledge.metric_function"),
         **dict.fromkeys(("PastStudy", "PastTrial"), "seasoned.knowledge.past"),
         **dict.fromkeys(("Portfolio", "conditioned", "greedy", "similarity"), "seasoned.knowledge.portfolio"),
-        **dict.fromkeys(("Evaluations", "ensemble_start", "quantile_start"), "seasoned.knowledge.transfer"),
+        "DeepSettings": "seasoned.knowledge.deep_settings",
+        "train_deep_kernel": "seasoned.knowledge.deep_training",
+        "deep_start": "seasoned.knowledge.deep_transfer",
+        "DeepKernel": "seasoned.surrogates.deep_kernel",
+        **dict.fromkeys(
+            ("Evaluations", "ensemble_start", "metric_start", "quantile_start"), "seasoned.knowledge.transfer"
+        ),
         **dict.fromkeys(("TunedLearner", "tune_meta_learner"), "seasoned.knowledge.tuning"),
     },
 )

@@ -13,12 +13,13 @@ JAX trains; what comes out predicts in numpy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.transfer import quantiles
+from seasoned.knowledge.deep_settings import DeepSettings
+from seasoned.knowledge.starts import quantiles
 from seasoned.metagrad import MAML, MLP, Training
 from seasoned.metagrad._jax import jnp
 from seasoned.metagrad.learner import MetaLearner
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seasoned.knowledge.transfer import Evaluations
+    from seasoned.knowledge.starts import Evaluations
 
 __all__ = ["NOISE", "DeepSettings", "MarginalLikelihood", "negative_log_likelihood", "train_deep_kernel"]
 
@@ -38,29 +39,6 @@ NOISE: Final = 0.02
 _ROWS: Final = 24  # of a support or query set
 _SETS: Final = 12  # drawn from each task
 _LEAST: Final = 6  # rows of a task that teaches
-
-
-@dataclass(frozen=True, slots=True)
-class DeepSettings:
-    """How a deep kernel is trained.
-
-    Attributes:
-        by: `"likelihood"` or `"maml"`.
-        hidden: Units of the hidden layers.
-        outputs: Coordinates of what the network makes of a point.
-        inner_lr: Rate of MAML's inner step.
-        steps: Meta-steps.
-        lr: Rate of the outer optimiser, with a cosine schedule.
-        seed: Of everything random.
-    """
-
-    by: Literal["likelihood", "maml"] = "likelihood"
-    hidden: tuple[int, ...] = (32, 32)
-    outputs: int = 8
-    inner_lr: float = 0.05
-    steps: int = 1500
-    lr: float = 3e-3
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,7 +101,9 @@ def train_deep_kernel(tasks: Sequence[Evaluations], settings: DeepSettings | Non
     assert fitted is not None, "fit has returned"
     layers = fitted.state.best["params"]["layers"]
     return DeepKernel(
-        tuple(Layer(np.asarray(one["w"], np.float64), np.asarray(one["b"], np.float64)) for one in layers), NOISE
+        tuple(Layer(np.asarray(one["w"], np.float64), np.asarray(one["b"], np.float64)) for one in layers),
+        NOISE,
+        settings.inner_lr if settings.by == "maml" else 0.0,
     )
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.deep_training import DeepSettings, train_deep_kernel
-from seasoned.knowledge.transfer import quantiles
+from seasoned.knowledge.deep_settings import DeepSettings
+from seasoned.knowledge.deep_training import train_deep_kernel
+from seasoned.knowledge.starts import quantiles
 from seasoned.samplers.auto import Auto
 from seasoned.space import Categorical, Float, Int, Space
 from seasoned.study import Study
@@ -24,7 +25,7 @@ from seasoned.trials import WarmStart
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seasoned.knowledge.transfer import Evaluations
+    from seasoned.knowledge.starts import Evaluations
 
 __all__ = ["TunedDeepKernel", "deep_space", "left_out_likelihood", "tune_deep_kernel"]
 

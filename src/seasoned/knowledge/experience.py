@@ -17,7 +17,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.past import Head, PastStudy, PastTrial, heads_of, row_of
-from seasoned.knowledge.transfer import Evaluations
+from seasoned.knowledge.starts import Evaluations
 from seasoned.storage.past import PastRow, PastStore
 
 if TYPE_CHECKING:

@@ -12,59 +12,33 @@ orders the new task's trials best; the new task's own model is judged on trials 
 that misleading past tasks cannot silence it. Feurer, Letham, Hutter and Bakshy (2018), Practical transfer learning for
 Bayesian optimization (RGPE), section 4.
 
-Either ends as a `WarmStart`: evaluations made elsewhere, which a sampler believes as far as its trials confirm them.
+Where past tasks share their configurations, the learned metric says what to expect (`metric_start`); a kernel that was
+meta-trained on them is `deep_transfer.py`. All end as a relative `WarmStart` (`starts.py`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.cold import fit_pool
+from seasoned.knowledge.starts import MOST, Evaluations, cube_of, quantiles, some, start_of, thinned, unit_of
 from seasoned.surrogates.forest import fit_forest
-from seasoned.surrogates.maximize import sobol
-from seasoned.trials import WarmStart
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from seasoned.knowledge.metric_function import Belief
     from seasoned.space import Space
+    from seasoned.trials import WarmStart
 
-__all__ = ["Evaluations", "ensemble_start", "quantile_start", "quantiles", "rank_weights"]
+__all__ = ["Evaluations", "ensemble_start", "metric_start", "quantile_start", "quantiles", "rank_weights"]
 
 _DRAWS: Final = 200
-_POINTS: Final = 200  # of a warm start
-_TRIED: Final = 5  # of them, to be tried at once
-_MOST: Final = 100  # evaluations of a past task that its model holds
-
-
-class Evaluations(NamedTuple):
-    """Trials of one task.
-
-    Attributes:
-        points: In the unit cube, shape (n, d).
-        scores: To be minimised, finite, shape (n,).
-    """
-
-    points: NDArray[np.float64]
-    scores: NDArray[np.float64]
-
-
-def quantiles(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Normal quantiles of the ranks; equal scores share theirs.
-
-    Example:
-        >>> quantiles(np.array([3.0, 1.0, 2.0])).round(3).tolist()
-        [0.967, -0.967, 0.0]
-    """
-    from scipy.special import ndtri
-    from scipy.stats import rankdata
-
-    return np.asarray(ndtri((rankdata(scores) - 0.5) / len(scores)), dtype=np.float64)
 
 
 def quantile_start(space: Space, tasks: Sequence[Evaluations], *, seed: int = 0) -> WarmStart:
@@ -85,17 +59,44 @@ def quantile_start(space: Space, tasks: Sequence[Evaluations], *, seed: int = 0)
         >>> abs(start.configurations[0]["x"] - 0.3) < 0.1
         True
     """
-    _some(tasks)
+    some(tasks)
     most = min(len(task.scores) for task in tasks)
-    thinned = [_thinned(task, max(most, _MOST)) for task in tasks]
+    kept = [thinned(task, max(most, MOST)) for task in tasks]
     forest = fit_forest(
-        np.concatenate([task.points for task in thinned]),
-        np.concatenate([quantiles(task.scores) for task in thinned]),
+        np.concatenate([task.points for task in kept]),
+        np.concatenate([quantiles(task.scores) for task in kept]),
         seed=seed,
         leaf=2,
     )
-    points = _cube(space, tasks)
-    return _start(space, points, forest.predict(points)[0])
+    points = cube_of(space, tasks)
+    return start_of(space, points, forest.predict(points)[0])
+
+
+def metric_start(space: Space, configurations: Sequence[Mapping[str, Any]], belief: Belief) -> WarmStart:
+    """What the learned metric expects of the configurations that it knows.
+
+    Args:
+        space: Of the new study.
+        configurations: Those of the metric's table, in its order; what is not valid in the space is passed over.
+        belief: What is believed of the new task: `metric.condition(rows, scores)`, of trials on it or of none.
+
+    Raises:
+        InvalidInput: If no configuration is valid in the space.
+
+    Example:
+        >>> from seasoned.knowledge.metric_function import fit_metric
+        >>> from seasoned.space import Float, Space
+        >>> configurations = [{"x": x / 10} for x in range(11)]
+        >>> past = np.array([[(x / 10 - c) ** 2 for x in range(11)] for c in (0.6, 0.7, 0.8, 0.7)])
+        >>> belief = fit_metric(past).condition(np.array([], dtype=int), np.array([]))
+        >>> metric_start(Space(x=Float(0, 1)), configurations, belief).configurations[0]
+        {'x': 0.7}
+    """
+    valid = np.array([row for row, config in enumerate(configurations) if space.contains(config)], dtype=np.intp)
+    if not len(valid):
+        raise InvalidInput(f"none of {len(configurations)} configurations is valid in the space; search without them.")
+    points = np.stack([space.encode(configurations[row]).unit for row in valid])
+    return start_of(space, points, quantiles(belief.mean(valid)))
 
 
 def rank_weights(
@@ -147,13 +148,14 @@ def ensemble_start(
     Raises:
         InvalidInput: If there is no past task, or there are fewer than three trials.
     """
-    _some(tasks)
+    some(tasks)
     if len(trials.scores) < 3:
         raise InvalidInput(f"there are {len(trials.scores)} trials; give at least 3, or take quantile_start.")
-    rng, points = np.random.default_rng(seed), _cube(space, tasks)
-    models = [fit_pool(*_thinned(task, _MOST)) for task in tasks]
-    own = fit_pool(trials.points, trials.scores)
-    seen = [model.predict(trials.points) for model in models]
+    rng, points = np.random.default_rng(seed), cube_of(space, tasks)
+    unit = unit_of(points)
+    models = [fit_pool(task.points / unit, task.scores) for task in map(thinned, tasks)]
+    own = fit_pool(trials.points / unit, trials.scores)
+    seen = [model.predict(trials.points / unit) for model in models]
     weights = rank_weights(
         (np.stack([one.mean for one in seen]), np.stack([one.std for one in seen])),
         own.left_out(),
@@ -161,33 +163,5 @@ def ensemble_start(
         floor=floor,
         rng=rng,
     )
-    means = np.stack([model.predict(points).mean for model in (*models, own)])
-    return _start(space, points, weights @ means)
-
-
-def _some(tasks: Sequence[Evaluations]) -> None:
-    if not tasks:
-        raise InvalidInput("there is no past task; search without experience.")
-
-
-def _thinned(task: Evaluations, most: int) -> Evaluations:
-    """At most so many evaluations, evenly spread over the ranks, the best among them."""
-    order = np.argsort(task.scores, kind="stable")
-    kept = order[np.unique(np.linspace(0, len(order) - 1, min(most, len(order))).astype(np.intp))]
-    return Evaluations(task.points[kept], task.scores[kept])
-
-
-def _cube(space: Space, tasks: Sequence[Evaluations]) -> NDArray[np.float64]:
-    """Points that the space can decode: the best of each past task, and an even spread."""
-    best = np.stack([task.points[np.argmin(task.scores)] for task in tasks])
-    points = np.concatenate([best, sobol(_POINTS, best.shape[1])])
-    return np.unique([space.encode(space.decode(point)).unit for point in points], axis=0)
-
-
-def _start(space: Space, points: NDArray[np.float64], values: NDArray[np.float64]) -> WarmStart:
-    order = np.argsort(values, kind="stable")[:_POINTS]
-    return WarmStart(
-        configurations=tuple(space.decode(points[row]) for row in order[:_TRIED]),
-        points=tuple(map(tuple, points[order])),
-        values=tuple(values[order]),
-    )
+    means = np.stack([model.predict(points / unit).mean for model in (*models, own)])
+    return start_of(space, points, weights @ means)

@@ -109,8 +109,8 @@ def settled(population: int | None, least: int, default: int) -> int:
 def first_points(spec: StudySpec, count: int, *, retried: int = 0) -> NDArray[np.float64]:
     """Where a population starts, shape (count, d): what the warm start gives, the default, a Latin hypercube.
 
-    The default is left out where the warm start says what to try first. McKay, Beckman and Conover (1979), A
-    comparison of three methods for selecting values of input variables, Technometrics 21.
+    The default is left out where the warm start says what to try first, and does more than suggest. McKay, Beckman and
+    Conover (1979), A comparison of three methods for selecting values of input variables, Technometrics 21.
 
     Args:
         spec: What the study is.
@@ -122,30 +122,43 @@ def first_points(spec: StudySpec, count: int, *, retried: int = 0) -> NDArray[np
     strata = rng.permuted(np.tile(np.arange(count), (dimensions, 1)), axis=1).T
     points = (strata + rng.random((count, dimensions))) / max(count, 1)
     warm = spec.warm_start
-    order = sorted(range(len(warm.values)), key=warm.values.__getitem__)
-    rows = [*warm.population, *(warm.points[index] for index in order[:retried])]
-    given = [spec.space.encode(spec.space.decode(point)).unit for point in rows]
-    if not given and not warm.configurations and not warm.points:
+    given = [spec.space.encode(spec.space.decode(point)).unit for point in warm.population]
+    given += _worth_retrying(spec)[:retried]
+    if not given and (warm.only_suggests or not (warm.configurations or warm.points)):
         given = [spec.space.encode(spec.space.default).unit]
     for index, point in enumerate(given[:count]):
         points[index] = point
     return points
 
 
+def _worth_retrying(spec: StudySpec) -> list[NDArray[np.float64]]:
+    """The warm start's evaluated points, the best first, without those that its configurations are anyway."""
+    warm, space = spec.warm_start, spec.space
+    tried = {space.encode(config).unit.tobytes() for config in warm.configurations}
+    order = sorted(range(len(warm.values)), key=warm.values.__getitem__)
+    points = [space.encode(space.decode(warm.points[index])).unit for index in order]
+    return [point for point in points if point.tobytes() not in tried]
+
+
 def retried_of(spec: StudySpec, size: int) -> int:
     """How many evaluated points of the warm start a first population of that size tries again: half of what is free.
 
     They are tried again since values from elsewhere may not be comparable: a member that nothing here can beat would
-    hold the search forever, and a warm start may not end much worse than a cold one.
+    hold the search forever, and a warm start may not end much worse than a cold one. Of relative values those that are
+    tried as configurations join the population anyway; half a population of the same opinion gains little where it is
+    right and costs dozens of trials where it is wrong.
     """
+    if spec.warm_start.only_suggests:
+        return 0
     free = max(0, size - len(spec.warm_start.population))
-    return min(len(spec.warm_start.points), (free + 1) // 2)
+    return min(len(_worth_retrying(spec)), (free + 1) // 2)
 
 
 def is_first(spec: StudySpec, since: int, members: int, size: int) -> bool:
     """Whether a trial belongs to a first population: the one that is `since` places after its beginning."""
-    given = len(spec.warm_start.population) + retried_of(spec, size)
-    return 0 <= since < size and (members < size or since < given)
+    if not 0 <= since < size:
+        return False
+    return members < size or since < len(spec.warm_start.population) + retried_of(spec, size)
 
 
 @dataclass(frozen=True, slots=True)

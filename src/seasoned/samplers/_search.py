@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from seasoned.surrogates.cost import Cost
     from seasoned.surrogates.gp import GaussianProcess
     from seasoned.surrogates.layout import Layout
+    from seasoned.surrogates.prior_mean import Lean
     from seasoned.surrogates.regression import Regression
 
 __all__ = ["LocalStep", "Place", "global_step", "local_step"]
@@ -86,22 +87,23 @@ def global_step(
     steps[layout.numeric] = np.exp(gp.theta[: len(layout.numeric)])
     box = Box(np.zeros(len(steps)), np.ones(len(steps)), place.best_points(_CENTERS), np.clip(steps, 0.05, 5.0))
     if acquisition == "thompson":
-        return _thompson(place, gp, box)
+        return _thompson(place, gp, box, model.lean)
     parts: tuple[Part | Cost, ...] = (*place.kept(), *([] if cost is None else [cost]))
     if parts and acquisition in {"ei", "pi"}:
         acquisition = f"log_{acquisition}"  # whose sum with the others is the product's logarithm
     feasible = place.seen.feasible[model.rows]
     if feasible.any() or not place.constraints:
-        best = float(model.gp.sample.targets[feasible].min(initial=np.inf)) if feasible.any() else 0.0
-        parts = (Part(gp, acquisition, _KAPPA if acquisition == "ucb" else best), *parts)
+        best = float(model.targets()[feasible].min(initial=np.inf)) if feasible.any() else 0.0
+        parts = (Part(gp, acquisition, _KAPPA if acquisition == "ucb" else best, lean=model.lean), *parts)
     return maximize(Total(parts), layout, box, place.rng, place.refused, _WIDE)
 
 
-def _thompson(place: Place, gp: GaussianProcess, box: Box) -> NDArray[np.float64] | None:
+def _thompson(place: Place, gp: GaussianProcess, box: Box, lean: Lean | None) -> NDArray[np.float64] | None:
     """The best of one function drawn from the posterior, at the candidates."""
     unit, active = place.layout.snap(candidates(place.layout, box, place.rng, Effort(sobol=192, gaussian=128)))
     features = place.layout.features(unit, active)
-    drawn = thompson(posterior(gp, features).mean, covariance(gp, features), place.rng)
+    mean = posterior(gp, features).mean + (0.0 if lean is None else lean.at(features))
+    drawn = thompson(mean, covariance(gp, features), place.rng)
     for part in place.kept():
         drawn = np.where(part.value(features) < np.log(0.5), drawn - 10.0 * (1.0 + np.ptp(drawn)), drawn)
     return next((unit[index] for index in np.argsort(-drawn, kind="stable") if not place.refused(unit[index])), None)

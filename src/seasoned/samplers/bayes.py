@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.surrogates.cost import Cost
+    from seasoned.surrogates.gp import GaussianProcess
     from seasoned.surrogates.layout import Layout
     from seasoned.trials import Event, StudySpec
 
@@ -41,6 +42,7 @@ _MIX: Final = {"log_ei": 0.6, "ucb": 0.2, "pi": 0.1, "thompson": 0.1}
 _AHEAD: Final = 4  # numbers before one's own that other drivers may be asking for in the same state
 _CONFIRMED: Final = 3  # points of a warm start that are tried again before the values of the others are believed
 _BELIEVED: Final = 200  # of those at most
+_TELLING: Final = 8  # points from which relative values become a prior mean
 _TRIES: Final = 100
 _STREAK: Final = 4  # times as rare are steps over the whole space while a quadratic's steps gain
 _POLISH: Final = 0.1  # of the budget, if it is known, for the best point found
@@ -58,6 +60,7 @@ class BayesState:
         descent: The local search.
         models: Of the loss and of each constraint at their last refit, grown by what came since; they follow from
             what was seen.
+        expected: What a relative warm start expects of the loss, as a model; follows from the specification.
     """
 
     spec: StudySpec
@@ -66,6 +69,7 @@ class BayesState:
     seen: Observations
     descent: Descent = field(default_factory=Descent)
     models: tuple[Regression, ...] = field(default=(), compare=False, repr=False)
+    expected: GaussianProcess | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ class Bayes(Sampler[BayesState]):
     def init(self, spec: StudySpec) -> BayesState:
         """Nothing was seen yet."""
         layout = layout_of(spec.space)
-        return BayesState(spec, layout, _plan(spec, layout), Observations.none(len(spec.space), len(spec.directions)))
+        seen = Observations.none(len(spec.space), len(spec.directions))
+        return BayesState(spec, layout, _plan(spec, layout), seen, expected=_expected(spec, layout))
 
     def ask(self, state: BayesState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], BayesState]:
         """The warm start, the design, then the model's choice; trials that run count with the value the model expects.
@@ -203,13 +208,26 @@ class Bayes(Sampler[BayesState]):
 
 
 def _plan(spec: StudySpec, layout: Layout) -> NDArray[np.float64]:
-    """The warm start's best points, as many of its population as a design has, and the default; shape (m, d)."""
+    """The warm start's best points, as many of its population as a design has, and the default; shape (m, d).
+
+    Relative values are nothing to be confirmed, so beside configurations to be tried their points are not.
+    """
     d = len(spec.space)
     warm = spec.warm_start
-    order = np.argsort(warm.values, kind="stable")[:_CONFIRMED]
+    order = np.argsort(warm.values, kind="stable")[: 0 if warm.only_suggests else _CONFIRMED]
     rows = [warm.points[index] for index in order] + list(warm.population[: d + 1])
     default = [dimension.default_unit for dimension in spec.space.dimensions]
     return layout.snap(np.array([*rows, default], dtype=np.float64).reshape(len(rows) + 1, d)).unit
+
+
+def _expected(spec: StudySpec, layout: Layout) -> GaussianProcess | None:
+    """A model of a relative warm start's values, in units of their spread; None if there are too few, or objectives."""
+    warm = spec.warm_start
+    if not warm.relative or len(spec.directions) > 1 or len(warm.points) < _TELLING or not len(spec.space):
+        return None
+    features = layout.features(*layout.snap(np.array(warm.points)))
+    with one_thread():
+        return regress(features, np.array(warm.values), frame_of(layout), warp="standard").gp
 
 
 def _designed(state: BayesState, place: int) -> NDArray[np.float64]:
@@ -257,7 +275,8 @@ def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool
         model = kept[index]
         if model is None or model.refit != at or model.count > len(losses) or (afresh and index == 0):
             warp = SIGNED if index else _warp_of(model, at, afresh=afresh)
-            model = regress(features[:at], column[:at], frame, warp=warp)
+            expected = None if index else state.expected
+            model = regress(features[:at], column[:at], frame, warp=warp, expected=expected)
         models.append(updated(model, features, column))
     return replace(state, models=tuple(models))
 
@@ -302,7 +321,7 @@ def _last_model(seen: Observations) -> str:
 def _with_confirmed(state: BayesState, seen: Observations) -> Observations:
     """Evaluations made elsewhere join once the best of them, tried again here, gave what was said of them."""
     warm = state.spec.warm_start
-    if len(warm.points) <= _CONFIRMED or seen.values.shape[1] > 1:
+    if warm.relative or len(warm.points) <= _CONFIRMED or seen.values.shape[1] > 1:
         return seen
     values = np.array(warm.values)
     order = np.argsort(values, kind="stable")

@@ -149,15 +149,20 @@ class CMAES(Sampler[CMAESState]):
 
 
 def _start(spec: StudySpec, axes: Axes) -> tuple[NDArray[np.float64], float]:
-    """The first distribution: its mean, shape (d,), and its standard deviation."""
+    """The first distribution: its mean, shape (d,), and its standard deviation.
+
+    About what was evaluated elsewhere; a start that only suggests leaves it where it is without, and its configurations
+    move it as far as they do well here.
+    """
     warm, space = spec.warm_start, spec.space
-    order = sorted(range(len(warm.values)), key=warm.values.__getitem__)
-    praised = [warm.points[index] for index in order[: max(4, len(order) // 4)]] or warm.population
+    evaluated = () if warm.only_suggests else warm.points
+    order = sorted(range(len(evaluated)), key=warm.values.__getitem__)
+    praised = [evaluated[index] for index in order[: max(4, len(order) // 4)]] or warm.population
     if not praised:
         return axes.rest, _STEP
     points = np.array([space.encode(space.decode(point)).unit for point in praised])
     spread = float(points[:, axes.gaussian].std(axis=0).mean()) if axes.gaussian and len(points) > 3 else _STEP
-    mean: NDArray[np.float64] = points[0] if warm.points else points.mean(axis=0)
+    mean: NDArray[np.float64] = points[0] if evaluated else points.mean(axis=0)
     return mean, min(_STEP, max(_FINEST, spread))
 
 

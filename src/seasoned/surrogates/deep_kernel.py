@@ -14,8 +14,10 @@ optimization with deep kernel surrogates. The network is trained on past tasks b
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["DeepKernel", "Layer", "likelihood"]
+
+_STEPS: Final = 5  # of adapting, each as long as the one that the kernel was trained for
 
 
 class Layer(NamedTuple):
@@ -42,10 +46,12 @@ class DeepKernel:
     Attributes:
         layers: With tanh between them, none after the last.
         noise: n, a share of the signal's variance.
+        rate: Of the steps by which it was trained to be adapted; 0 if it is used as it is.
     """
 
     layers: tuple[Layer, ...]
     noise: float
+    rate: float = 0.0
 
     def embed(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """f(x) of each row, in units of the kernel's length; shape (n, d).
@@ -87,8 +93,50 @@ class DeepKernel:
                 Layer(layer.weight - rate * slope.weight, layer.offset - rate * slope.offset)
                 for layer, slope in zip(now.layers, slopes, strict=True)
             )
-            now = DeepKernel(moved, self.noise)
+            now = DeepKernel(moved, self.noise, self.rate)
         return best
+
+    def adapted(self, points: NDArray[np.float64], targets: NDArray[np.float64]) -> DeepKernel:
+        """The network after the steps that it was trained for; as it is without a rate, or if all targets are equal."""
+        if not (self.rate > 0.0 and np.ptp(targets) > 0.0):
+            return self
+        return self.adapt(points, targets, rate=self.rate, steps=_STEPS)
+
+    def to_text(self) -> str:
+        """As JSON, without loss."""
+        layers = [{"weight": layer.weight.tolist(), "offset": layer.offset.tolist()} for layer in self.layers]
+        return json.dumps({"layers": layers, "noise": self.noise, "rate": self.rate}) + "\n"
+
+    @classmethod
+    def of_text(cls, text: str) -> DeepKernel:
+        """From JSON, as `to_text` writes it.
+
+        Raises:
+            InvalidInput: If the text is no deep kernel: other keys, shapes that do not fit, or not finite.
+
+        Example:
+            >>> kernel = DeepKernel((Layer(np.eye(2), np.zeros(2)),), 0.01)
+            >>> DeepKernel.of_text(kernel.to_text()).embed(np.array([[0.1, 0.7]])).tolist()
+            [[0.1, 0.7]]
+        """
+        try:
+            held = json.loads(text)
+            layers = tuple(Layer(*(np.array(one[key], np.float64) for key in Layer._fields)) for one in held["layers"])
+            kernel = cls(layers, float(held["noise"]), float(held["rate"]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise InvalidInput(f"{text[:40]!r} is no deep kernel ({error}); give what to_text wrote.") from error
+        if not kernel._sound():
+            raise InvalidInput(
+                f"the {len(layers)} layers do not fit each other or are not finite; train the kernel anew."
+            )
+        return kernel
+
+    def _sound(self) -> bool:
+        """Whether every layer takes what the one before it gives, and all numbers are finite."""
+        flat = all(layer.weight.ndim == 2 and layer.offset.shape == layer.weight.shape[1:] for layer in self.layers)
+        joined = flat and all(one.weight.shape[1] == two.weight.shape[0] for one, two in pairwise(self.layers))
+        finite = all(np.isfinite(part).all() for layer in self.layers for part in layer)
+        return bool(self.layers and joined and finite and 0.0 < self.noise < np.inf and 0.0 <= self.rate < np.inf)
 
 
 def likelihood(

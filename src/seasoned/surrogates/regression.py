@@ -7,7 +7,7 @@ model. Between refits, new results enter by rank-one updates.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from seasoned.surrogates.evidence import fit
 from seasoned.surrogates.gp import GaussianProcess, Sample, append, condition, leave_one_out, posterior, retarget
 from seasoned.surrogates.hyper import global_prior
 from seasoned.surrogates.kernel import Frame
+from seasoned.surrogates.prior_mean import Lean, leaned
 from seasoned.surrogates.warp import WARPS, finite, signed, warped, with_failures
 
 if TYPE_CHECKING:
@@ -67,11 +68,12 @@ class Regression:
     """A fitted model.
 
     Attributes:
-        gp: Posterior of the warped loss.
+        gp: Posterior of the warped loss, or with a lean of what it leaves of the warped loss.
         rows: Which results it holds, in the order of its points.
         warp: Name of the warp.
         count: How many results it has seen.
         refit: How many it had seen when its hyperparameters were fitted.
+        lean: How far it leans on what was expected before any result; None if not at all.
     """
 
     gp: GaussianProcess
@@ -79,6 +81,12 @@ class Regression:
     warp: str
     count: int
     refit: int
+    lean: Lean | None = None
+
+    def targets(self) -> NDArray[np.float64]:
+        """The warped losses of its points, shape (n,)."""
+        sample = self.gp.sample
+        return sample.targets if self.lean is None else sample.targets + self.lean.at(sample.features)
 
 
 def refit_point(count: int) -> int:
@@ -147,7 +155,12 @@ def choose_warp(features: NDArray[np.float64], losses: NDArray[np.float64], fram
 
 
 def regress(
-    features: NDArray[np.float64], losses: NDArray[np.float64], frame: Frame, *, warp: str | None = None
+    features: NDArray[np.float64],
+    losses: NDArray[np.float64],
+    frame: Frame,
+    *,
+    warp: str | None = None,
+    expected: GaussianProcess | None = None,
 ) -> Regression:
     """The model refitted to all given results.
 
@@ -156,6 +169,7 @@ def regress(
         losses: To be minimised, NaN where a trial failed, shape (n,).
         frame: What the kernel knows of the features.
         warp: Name of the warp; chosen by leave-one-out likelihood if left out.
+        expected: What was expected before any result, if anything was; a prior mean where the results agree.
     """
     count = len(losses)
     chosen = warp_point(count)
@@ -163,13 +177,18 @@ def regress(
         few = subset(losses[:chosen], _VOTING)
         warp = choose_warp(features[few], losses[few], frame) if chosen else "standard"
     rows = subset(losses, MOST_POINTS)
-    targets = targets_of(losses[rows], warp)
     fitted = subset(losses[rows], _FITTED)
-    sample = Sample(features[rows[fitted]], targets[fitted], np.zeros(len(fitted)))
     prior = global_prior(frame.lengths, trend=True)
-    theta = fit(sample, frame, prior, steps=25) if len(fitted) > 1 else prior.start
-    gp = condition(Sample(features[rows], targets, np.zeros(len(rows))), frame, theta)
-    return Regression(gp, rows, warp, count, count)
+
+    def model(sample: Sample) -> GaussianProcess:
+        few = Sample(sample.features[fitted], sample.targets[fitted], sample.weights[fitted])
+        theta = fit(few, frame, prior, steps=25) if len(fitted) > 1 else prior.start
+        return condition(sample, frame, theta)
+
+    gp, lean = model(Sample(features[rows], targets_of(losses[rows], warp), np.zeros(len(rows)))), None
+    if expected is not None:
+        gp, lean = leaned(gp, expected, model)
+    return Regression(gp, rows, warp, count, count, lean)
 
 
 def updated(model: Regression, features: NDArray[np.float64], losses: NDArray[np.float64]) -> Regression:
@@ -180,7 +199,10 @@ def updated(model: Regression, features: NDArray[np.float64], losses: NDArray[np
     for row in range(model.count, len(losses)):
         gp = append(gp, features[row], 0.0)
     rows = np.append(model.rows, np.arange(model.count, len(losses)))
-    return Regression(retarget(gp, targets_of(losses[rows], model.warp)), rows, model.warp, len(losses), model.refit)
+    targets = targets_of(losses[rows], model.warp)
+    if model.lean is not None:
+        targets = targets - model.lean.at(gp.sample.features)
+    return replace(model, gp=retarget(gp, targets), rows=rows, count=len(losses))
 
 
 def with_pending(gp: GaussianProcess, features: Sequence[NDArray[np.float64]]) -> GaussianProcess:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.surrogates.cost import Cost
-    from seasoned.surrogates.gp import GaussianProcess
+    from seasoned.surrogates.gp import GaussianProcess, Moments
+    from seasoned.surrogates.prior_mean import Lean
 
 __all__ = ["ACQUISITIONS", "Part", "Total"]
 
@@ -41,6 +42,7 @@ class Part:
         reference: Its last argument.
         origin: Shape (p,).
         unit: Shape (p,).
+        lean: The prior mean of which the model holds what is left, if there is one.
     """
 
     gp: GaussianProcess
@@ -48,18 +50,23 @@ class Part:
     reference: float
     origin: NDArray[np.float64] | None = None
     unit: NDArray[np.float64] | None = None
+    lean: Lean | None = None
 
     def _own(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         return features if self.origin is None or self.unit is None else (features - self.origin) / self.unit
 
+    def _moments(self, features: NDArray[np.float64], *, gradient: bool) -> Moments:
+        moments = posterior(self.gp, self._own(features), gradient=gradient)
+        return moments if self.lean is None else self.lean.added(moments, features)
+
     def value(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """The acquisition at features of shape (m, p), shape (m,)."""
-        moments = posterior(self.gp, self._own(features))
+        moments = self._moments(features, gradient=False)
         return ACQUISITIONS[self.acquisition](moments.mean, moments.std, self.reference).value
 
     def gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The acquisition, and its derivatives by the numeric features, shape (m, numeric)."""
-        moments = posterior(self.gp, self._own(features), gradient=True)
+        moments = self._moments(features, gradient=True)
         assert moments.mean_gradient is not None
         assert moments.std_gradient is not None
         found = ACQUISITIONS[self.acquisition](moments.mean, moments.std, self.reference)

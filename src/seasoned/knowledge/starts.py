@@ -1,0 +1,104 @@
+"""What every transfer ends as: what models of past tasks expect on points of the cube, as a `WarmStart`.
+
+Its values are relative: quantiles, which say where a past task's scores were low and not what this one's will be. So
+every sampler tries the three best points first and learns from how they do, and a Gaussian process has the values as
+its prior mean as far as the trials agree (`surrogates/prior_mean.py`). That bounds what an irrelevant past costs: three
+trials for a sampler that learns nothing, three poor members of a population, and what a model believed for a while.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.surrogates.maximize import sobol
+from seasoned.trials import WarmStart
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.space import Space
+
+__all__ = ["MOST", "Evaluations", "cube_of", "quantiles", "some", "start_of", "thinned", "unit_of"]
+
+MOST: Final = 100
+"""Evaluations of a past task that a model of it holds."""
+_POINTS: Final = 200  # of a warm start
+_TRIED: Final = 3  # of them, to be tried at once
+
+
+class Evaluations(NamedTuple):
+    """Trials of one task.
+
+    Attributes:
+        points: In the unit cube, shape (n, d).
+        scores: To be minimised, finite, shape (n,).
+    """
+
+    points: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+
+def quantiles(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Normal quantiles of the ranks; equal scores share theirs.
+
+    Example:
+        >>> quantiles(np.array([3.0, 1.0, 2.0])).round(3).tolist()
+        [0.967, -0.967, 0.0]
+    """
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    return np.asarray(ndtri((rankdata(scores) - 0.5) / len(scores)), dtype=np.float64)
+
+
+def some(tasks: Sequence[Evaluations]) -> None:
+    """Raises InvalidInput if there is no past task."""
+    if not tasks:
+        raise InvalidInput("there is no past task; search without experience.")
+
+
+def thinned(task: Evaluations, most: int = MOST) -> Evaluations:
+    """At most so many evaluations, evenly spread over the ranks, the best among them."""
+    order = np.argsort(task.scores, kind="stable")
+    kept = order[np.unique(np.linspace(0, len(order) - 1, min(most, len(order))).astype(np.intp))]
+    return Evaluations(task.points[kept], task.scores[kept])
+
+
+def cube_of(space: Space, tasks: Sequence[Evaluations]) -> NDArray[np.float64]:
+    """Points that the space can decode: the best of each past task, and an even spread; shape (m, d)."""
+    best = np.stack([task.points[np.argmin(task.scores)] for task in tasks])
+    points = np.concatenate([best, sobol(_POINTS, best.shape[1])])
+    return np.unique([space.encode(space.decode(point)).unit for point in points], axis=0)
+
+
+def unit_of(points: NDArray[np.float64]) -> float:
+    """The root of the mean squared distance of two points: what lengths of `cold.fit_pool` are measured in.
+
+    Example:
+        >>> round(unit_of(np.array([[0.0], [1.0]])) ** 2, 6)
+        0.5
+    """
+    return float(np.sqrt(2.0 * points.var(axis=0).sum())) or 1.0
+
+
+def start_of(space: Space, points: NDArray[np.float64], values: NDArray[np.float64]) -> WarmStart:
+    """A relative warm start: of the points the best by these values, the first of them to be tried at once.
+
+    Args:
+        space: Of the new study.
+        points: As the space encodes them, shape (m, d).
+        values: What is expected there, to be minimised, shape (m,).
+    """
+    order = np.argsort(values, kind="stable")
+    kept = order[np.unique(np.linspace(0, len(order) - 1, min(_POINTS, len(order))).astype(np.intp))]
+    return WarmStart(
+        configurations=tuple(space.decode(points[row]) for row in order[:_TRIED]),
+        points=tuple(map(tuple, points[kept])),
+        values=tuple(values[kept]),
+        relative=True,
+    )
