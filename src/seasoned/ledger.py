@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import StorageError, StudyConflict
 from seasoned.fidelity.base import Decision
-from seasoned.trials import Asked, Created, History, Spaced
+from seasoned.trials import Asked, Created, History, Spaced, WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -110,8 +110,14 @@ def _present_spec(events: Sequence[Event]) -> StudySpec:
     spec = events[0].spec
     for event in events:
         if isinstance(event, Spaced):
-            spec = replace(spec, space=event.space, first=event.first)
+            warm = _still_valid(spec.warm_start, event.space)
+            spec = replace(spec, space=event.space, first=event.first, warm_start=warm)
     return spec
+
+
+def _still_valid(warm: WarmStart, space: Space) -> WarmStart:
+    """What of a warm start means something in another space: configurations that are valid there, no points."""
+    return WarmStart(configurations=tuple(config for config in warm.configurations if space.contains(config)))
 
 
 def _numbers(events: Iterable[Event]) -> int:
