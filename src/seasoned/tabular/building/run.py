@@ -165,9 +165,18 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--hours", type=float, default=float("inf"), help="stop after so many")
     parser.add_argument("--ship", type=Path, metavar="FILE", help="measure nothing: write what is there as experience")
     parser.add_argument(
-        "--tune", type=Path, metavar="FILE", help="measure nothing: tune the learned metric, families left out"
+        "--tune",
+        type=Path,
+        metavar="FILE",
+        help="measure nothing: tune the learned metric and the deep kernel, families left out",
     )
-    parser.add_argument("--trials", type=int, default=30, help="settings that --tune tries (default 30)")
+    parser.add_argument("--trials", type=int, default=30, help="settings of the metric that --tune tries (default 30)")
+    parser.add_argument(
+        "--deep-trials",
+        type=int,
+        default=12,
+        help="settings of the deep kernel that --tune tries, with the extra grad (default 12; 0 = leave it as it is)",
+    )
     parser.add_argument("--go-on-from", type=Path, metavar="FILE", help="begin with what ships, in a new folder")
     parser.add_argument("--pause-while", type=Path, help="a file whose lock makes the build wait")
     options = parser.parse_args(words)
@@ -177,8 +186,9 @@ def main(words: list[str] | None = None) -> None:
         sys.stdout.write(f"{len(tasks)} tasks, {len(found)} studies, {len(found.scores)} scores in {options.ship}\n")
         return
     if options.tune is not None:
-        gained = tune(options.folder, options.tune, trials=options.trials)
-        sys.stdout.write(f"{gained} in {options.tune}\n")
+        told = tune(options.folder, options.tune, trials=options.trials, deep_trials=options.deep_trials)
+        for name, gained in told.items():
+            sys.stdout.write(f"{name}: {gained} in {options.tune}\n")
         return
     if options.go_on_from is not None:
         go_on_from(options.go_on_from, options.folder)
