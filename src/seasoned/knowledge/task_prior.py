@@ -89,7 +89,8 @@ class TaskPrior:
         """How well each described task fits expected weights, shape (described,), summing to 1."""
         square = np.square(self.weights - latent) @ (1.0 / self.errors)
         fit: NDArray[np.float64] = np.exp(-0.5 * _TAU * (square - square.min()))
-        return fit / fit.sum()
+        fit /= fit.sum()
+        return fit
 
 
 def fit_task_prior(metafeatures: NDArray[np.float64], factors: Factors) -> TaskPrior | None:

@@ -49,7 +49,7 @@ def trusted(prior: TaskPrior, metric: MetricFunction) -> TaskPrior:
     columns = metric.promising()
     reached = metric.reached[columns]
     known = metric.known[:, columns]
-    tasks = np.flatnonzero(prior.described)
+    tasks: list[int] = np.flatnonzero(prior.described).tolist()
     regrets = np.array(
         [
             [_regret(reached, known[task], _shares(prior, place, trust), task) for trust in (0.0, prior.trust)]
@@ -66,7 +66,8 @@ def _shares(prior: TaskPrior, place: int, trust: float) -> NDArray[np.float64]:
     shares = np.full(len(prior.described), (1.0 - trust) / len(prior.described))
     shares[prior.described] += trust * prior.alike(prior.left_out[place])
     shares[np.flatnonzero(prior.described)[place]] = 0.0
-    return shares / shares.sum()
+    shares /= shares.sum()
+    return shares
 
 
 def _regret(reached: NDArray[np.float64], open_: NDArray[np.bool_], shares: NDArray[np.float64], task: int) -> float:
