@@ -98,12 +98,12 @@ def draw(found: dict[str, Any]) -> str:
         parts += panel.parts
         names = {"truth": "truth", "0": "MAML, 0 steps", "1": "1 step", "10": "10 steps", "joint": "joint, 10 steps"}
         parts += legend(place, [(name, COLOURS[key]) for key, name in names.items()])
-    curves = Panel(2, (0, 10), tuple(np.log10([0.05, 6])), "mean squared error by steps, mean of the seeds")
+    curves = Panel(2, (0, 10), tuple(np.log10([0.005, 10])), "mean squared error by steps, mean of the seeds")
     shown = {name: style for name, style in METHODS.items() if name in seeds}
     for name, (_, colour) in shown.items():
         errors = np.mean([np.array(part["curve"], float) for part in seeds[name]], axis=0)
         curves.line(range(11), np.log10(np.nan_to_num(errors, nan=np.inf)), colour)  # what diverged leaves at the top
-    marks = (0.1, 0.3, 1, 3)
+    marks = (0.01, 0.1, 1, 10)
     curves.ticks((0, 1, 5, 10), np.log10(marks), marks)
     parts += curves.parts + legend(2, list(shown.values()))
     width, height = LEFT + 3 * (WIDTH + GAP), TOP + HEIGHT + 66
