@@ -22,6 +22,7 @@ from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import NEEDS, starts_with_features
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.folds import make_folds
+from seasoned.tabular.levels import levels_of
 from seasoned.tabular.memory import Memory
 from seasoned.tabular.metrics import metric_key, resolve
 from seasoned.tabular.models.base import Job
@@ -109,7 +110,10 @@ def fit_table(
         seconds = None if budget.fits_seconds is None else budget.fits_seconds / len(folds)
         job = replace(_job(run, target, plan, seconds), quantile=metric.quantile)
         limit = None if settings["predict_limit"] is None else settings["predict_limit"] - preparing(plan, frame)
-        objective = CrossValidation(run.path, job, searched(metric), tuple(own.values()), limit, budget.trial_memory)
+        levels = levels_of(len(folds[0][0]))
+        objective = CrossValidation(
+            run.path, job, searched(metric), tuple(own.values()), limit, budget.trial_memory, levels
+        )
         space = joint_space(models, target.task, steps)
         starts = starts_with_features(first_configurations(models, target.task, haste(*size, job.seconds)), space)
         memory = Memory.of(experience, canonical, target, objective)
