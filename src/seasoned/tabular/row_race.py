@@ -83,11 +83,12 @@ class RowRace(Fidelity[Samples]):
         for event in events:
             if isinstance(event, Asked):
                 families[event.number], losses[event.number] = _family(event.config), {}
-            elif isinstance(event, Reported) and event.step not in losses.get(event.number, {event.step: 0.0}):
+                verdicts[event.number] = Decision.GO_ON
+            elif isinstance(event, Reported) and event.number in verdicts and event.step not in losses[event.number]:
                 losses[event.number] = {**losses[event.number], event.step: rank_value(event.value)}
                 verdicts[event.number] = self._judge(so_far, event.number, event.step)
-            elif isinstance(event, Finished) and event.number in losses:
-                verdicts.pop(event.number, None)
+            elif isinstance(event, Finished) and event.number in verdicts:
+                del verdicts[event.number]
                 if event.state is not TrialState.COMPLETE:
                     del losses[event.number]  # what has left, or failed with more rows, is no rival
         return so_far
