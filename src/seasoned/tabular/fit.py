@@ -110,9 +110,9 @@ def fit_table(
         seconds = None if budget.fits_seconds is None else budget.fits_seconds / len(folds)
         job = replace(_job(run, target, plan, seconds), quantile=metric.quantile)
         limit = None if settings["predict_limit"] is None else settings["predict_limit"] - preparing(plan, frame)
-        levels = levels_of(len(folds[0][0]))
         objective = CrossValidation(
-            run.path, job, searched(metric), tuple(own.values()), limit, budget.trial_memory, levels
+            *(run.path, job, searched(metric), tuple(own.values()), limit, budget.trial_memory),
+            levels=levels_of(len(folds[0][0])),
         )
         space = joint_space(models, target.task, steps)
         starts = starts_with_features(first_configurations(models, target.task, haste(*size, job.seconds)), space)
