@@ -58,7 +58,7 @@ def searched(options: argparse.Namespace) -> dict[str, Any]:
         stay_here()
     X, y = table(options.rows, options.columns, 0)
     usual = seasoned.tabular.fit.levels_of
-    with patch("seasoned.tabular.fit.levels_of", usual if options.arm == "samples" else lambda _: ()):
+    with patch("seasoned.tabular.fit.levels_of", usual if options.arm == "samples" else lambda *_: ()):
         start = time.process_time()
         model = AutoClassifier(
             time_limit=options.seconds, experience=None, random_state=options.seed, workers=options.workers

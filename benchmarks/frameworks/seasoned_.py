@@ -44,7 +44,7 @@ def at_once(rows: str | None) -> Iterator[None]:
     if rows != "all":
         yield
         return
-    with patch("seasoned.tabular.fit.levels_of", lambda _: ()):
+    with patch("seasoned.tabular.fit.levels_of", lambda *_: ()):
         yield
 
 

@@ -112,7 +112,7 @@ def fit_table(
         limit = None if settings["predict_limit"] is None else settings["predict_limit"] - preparing(plan, frame)
         objective = CrossValidation(
             *(run.path, job, searched(metric), tuple(own.values()), limit, budget.trial_memory),
-            levels=levels_of(len(folds[0][0])),
+            levels=levels_of(len(folds[0][0]), len(folds)),
         )
         space = joint_space(models, target.task, steps)
         starts = starts_with_features(first_configurations(models, target.task, haste(*size, job.seconds)), space)

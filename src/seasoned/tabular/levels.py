@@ -18,20 +18,26 @@ __all__ = ["MOST_VALID", "levels_of", "nested"]
 MOST_VALID: Final = 20_000
 """Held-out rows that judge a fit on a sample: their noise is far below what configurations differ by."""
 _LARGE: Final = 60_000  # training rows of a fold from which on a configuration is judged on samples first
-_ETA: Final = 3
+_PARTS: Final = (9, 3)  # a ninth of the rows, then a third
+_MOST: Final = 0.2  # of a trial's fits on all rows that a sample may cost; it saves them only some of the time
 
 
-def levels_of(rows: int) -> tuple[int, ...]:
+def levels_of(rows: int, fits: int) -> tuple[int, ...]:
     """Numbers of training rows, rising: a ninth, a third, all; none where rows are few, and all come at once.
+
+    Where a trial is a single fit on all rows, a third of it would cost too much beside it, and is left out.
 
     Args:
         rows: Training rows of the first fold.
+        fits: Folds.
 
     Example:
-        >>> levels_of(90_000), levels_of(50_000)
-        ((10000, 30000, 90000), ())
+        >>> levels_of(90_000, 3), levels_of(90_000, 1), levels_of(50_000, 3)
+        ((10000, 30000, 90000), (10000, 90000), ())
     """
-    return () if rows < _LARGE else (rows // _ETA**2, rows // _ETA, rows)
+    if rows < _LARGE:
+        return ()
+    return (*(rows // part for part in _PARTS if 1 / part <= _MOST * fits), rows)
 
 
 def nested(labels: NDArray[np.generic] | None, count: int, seed: int) -> NDArray[np.int64]:

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RowRace", "Samples"]
 
-_DEFAULTS: Final = 0.2  # of the gap between the best and the baseline, while the families are first met
-_LATER: Final = 0.1  # of it, for all that comes later; both are those of the race over folds
+_OTHERS: Final = 0.1  # of the gap between the best of all families and the baseline, as in the race over folds
 _FAMILY: Final = 0.0  # behind the best of its own family, beyond what the held-out rows cannot tell
 
 
@@ -46,15 +45,15 @@ class RowRace(Fidelity[Samples]):
     A trial leaves if, beyond the luck of these rows, it stays too far behind the best of all families, or behind the
     best of its own at all: within a family more of the same is only worth all rows if it may be better, while other
     families are worth something in an ensemble though they are worse alone. The first few trials are never stopped:
-    they are whom the others are compared with. Until all defaults have been tried it is only with those, so that a
-    search by trials does not depend on which trial is quicker.
+    they are whom the others are compared with. In the opening it is only with those, so that a search by trials does
+    not depend on which trial is quicker.
 
     Attributes:
         rows: Training rows of each level, rising; the last is all of them.
         baseline: Loss of predicting the same for all held-out rows; None where it is undefined, and nobody is stopped.
         slack: Standard deviation of a lag that is luck.
         first: Trials that are never stopped.
-        opening: Trials in which the families are first met; a greater lag is allowed.
+        opening: Trials that are compared with the first ones alone.
 
     Example:
         >>> RowRace((1_000, 3_000, 9_000), baseline=1.0, slack=0.01).levels
@@ -105,8 +104,7 @@ class RowRace(Fidelity[Samples]):
         }
         own, family = state.losses[number][step], state.families[number]
         related = [loss for other, loss in known.items() if state.families[other] == family]
-        share = _DEFAULTS if place < self.opening else _LATER
-        behind = self._lags(own, known.values(), share) or self._lags(own, related, _FAMILY)
+        behind = self._lags(own, known.values(), _OTHERS) or self._lags(own, related, _FAMILY)
         return Decision.STOP if behind else Decision.GO_ON
 
     def _lags(self, own: float, rivals: Any, share: float) -> bool:

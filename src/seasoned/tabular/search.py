@@ -83,7 +83,7 @@ def search(
         storage=storage,
         name="search",
         seed=objective.job.seed,
-        fidelity=_row_race(objective, opening),
+        fidelity=_row_race(objective, 0 if timed else opening),
         checkpoints=objective.folder / "checkpoints",
     )
     race, clock = Race(objective, live=timed), Clock(budget.deadline - budget.seconds)
