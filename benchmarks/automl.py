@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from comparison.splits import Fold
 
 SOURCE = Path(__file__).parent.parent / "src"
-STANDARD = [name for name in FRAMEWORKS if name != "seasoned-random"]
+STANDARD = [name for name, framework in FRAMEWORKS.items() if name == "seasoned" or not framework.ours]
 
 
 def names(text: str) -> list[str]:

@@ -65,6 +65,7 @@ FRAMEWORKS = {
     for framework in (
         Framework("seasoned", "seasoned_", "seasoned", ours=True),
         Framework("seasoned-random", "seasoned_", "seasoned", options={"within": "Random"}, ours=True),
+        Framework("seasoned-all-rows", "seasoned_", "seasoned", options={"rows": "all"}, ours=True),
         Framework("flaml", "flaml_", "flaml", FLAML, "2.7.0"),
         Framework("autogluon", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3"),
         Framework("autogluon-best", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3", {"presets": "best_quality"}),

@@ -1,7 +1,8 @@
 """This package, as a newcomer calls it, without experience from other tables.
 
-The option `within` names another sampler to search inside families, to see what Bayes is worth there. That is no
-setting of the estimators, so the search is given it by another way.
+The option `within` names another sampler to search inside families, to see what Bayes is worth there; `rows="all"`
+gives every trial all rows at once, to see what samples of a large table's rows are worth. These are no settings of the
+estimators, so the search is given them by another way.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ PACKAGES = ("seasoned", "numpy", "pandas", "scikit-learn", "lightgbm")
 def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
     kind = AutoRegressor if job["task"] == "regression" else AutoClassifier
     model = kind(metric=job["metric"], time_limit=job["budget"], experience=None, random_state=job["seed"])
-    with within(job["options"].get("within")):
+    with within(job["options"].get("within")), at_once(job["options"].get("rows")):
         return model.fit(X, y)
 
 
@@ -34,6 +35,16 @@ def within(sampler: str | None) -> Iterator[None]:
         yield
         return
     with patch("seasoned.tabular.search.Bayes", lambda **_: getattr(samplers, sampler)()):
+        yield
+
+
+@contextmanager
+def at_once(rows: str | None) -> Iterator[None]:
+    """Meanwhile every trial gets all rows at once, if that is asked for."""
+    if rows != "all":
+        yield
+        return
+    with patch("seasoned.tabular.fit.levels_of", lambda *_: ()):
         yield
 
 

@@ -13,8 +13,10 @@ from seasoned import load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.losses import losses_of
 from seasoned.tabular.metrics import resolve
+from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.leaf_quantiles import leaf_quantiles
+from seasoned.tabular.models.neighbours import Vote
 from seasoned.tabular.models.quantile_line import fit_line, quantile_of
 from seasoned.tabular.models.registry import BASELINE, MODELS, choose, find, for_quantile
 
@@ -68,6 +70,25 @@ def test_quantiles_of_leaves_are_those_of_their_rows():
     expected = [quantile_of(y[leaf == node], mass[leaf == node], 0.3) for node in range(1, 6)]
     np.testing.assert_array_equal(found[1:6], expected)
     np.testing.assert_allclose(found[[0, 6]], np.average(y, weights=mass))
+
+
+@pytest.mark.parametrize("by_distance", [False, True])
+def test_the_neighbours_quantile_is_that_of_their_weighted_values(by_distance):
+    rng = np.random.default_rng(0)
+    X, y, mass = rng.normal(size=(60, 2)), rng.normal(size=60), rng.gamma(1.0, size=60)
+    vote = Vote(25, 2, by_distance, 0, quantile=0.3)
+    vote.fit(X, y, mass)
+    rows = rng.normal(size=(9, 2))
+    weights, values = vote._neighbours(rows)
+    expected = [quantile_of(value, weight, 0.3) for weight, value in zip(weights, values, strict=True)]
+    np.testing.assert_array_equal(vote.predict(rows), expected)
+
+
+@pytest.mark.parametrize(("classes", "quantile"), [(2, [0.5]), (0, [1.0]), (0, [0.2, 0.3])])
+def test_a_neighbours_file_with_another_quantile_is_refused(classes, quantile):
+    arrays = {"X": np.ones((3, 1), np.float32), "y": np.zeros(3), "settings": np.array([1, 2, 0, classes])}
+    with pytest.raises(InvalidInput, match="outside their range"):
+        find("neighbours").load(arrays_file.dump({**arrays, "quantile": np.array(quantile)}))
 
 
 def spread_out(n, seed=0):

@@ -103,7 +103,8 @@ class Closing:
         first = rows[0]
         if first["state"] != "complete" or first["seconds"] is None:
             return _WARM_UP
-        fits: float = self._objective.folds * self._objective.record(config_of(first)).fit_seconds
+        record = self._objective.record(config_of(first))
+        fits: float = self._objective.folds * record.fit_seconds + record.sample_seconds
         return max(float(first["seconds"]) - fits, 0.2)
 
 

@@ -155,25 +155,47 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         self.restore(again, sample(frame, fitted.plan.schema))
         return self
 
-    def explain(self, X: Any, y: Any, *, repeats: int = 10, seconds: float | None = 60.0) -> pd.DataFrame:
-        """How much each column helps: the loss that shuffling it adds, with a 95 % interval and a p-value.
+    def explain(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        method: Literal["permutation", "shap"] = "permutation",
+        background: Any = None,
+        repeats: int | None = None,
+        seconds: float | None = 60.0,
+    ) -> pd.DataFrame:
+        """How much each column helps: the loss that shuffling it adds, or how far it moves each row (Shapley values).
 
         Args:
-            X: Rows that the model has not seen. On rows of the fit it tells what was memorised, too.
-            y: Their target.
-            repeats: Shuffles of each column, each on a part of the rows of its own.
-            seconds: Stop after this time, with fewer repeats or fewer columns; None for no limit.
+            X: Rows that the model has not seen. On rows of the fit "permutation" tells what was memorised, too.
+            y: Their target, for "permutation".
+            method: Which of the two.
+            background: Rows that stand for what is usual, for "shap"; those of X if None.
+            repeats: Shuffles of each column, each on a part of the rows of its own (10); with "shap" the rows of the
+                background that each row is compared with (50).
+            seconds: Stop after this time, with fewer repeats, columns or rows; None for no limit.
 
         Returns:
-            The most important column first: column, importance, low, high, p, repeats.
+            "permutation": the most important column first: column, importance, low, high (95 %), p, repeats. "shap": a
+            line a row (of more than two classes, a row and class) and a column for each of the table's, which with
+            `attrs["base"]` sum to the prediction (of two classes, that of the metric's positive one).
 
         Raises:
-            InvalidInput: If X and y do not fit, or repeats is below 2.
+            InvalidInput: If X and y do not fit, repeats is too small, or the method is unknown.
         """
         self._checked(X)
+        if method not in {"permutation", "shap"}:
+            raise InvalidInput(f"method is {method!r}; use 'permutation' or 'shap'.")
         # As in `report`: that room stands above this one, so it is called by name.
+        if method == "shap":
+            shap = importlib.import_module("seasoned.report.shapley").shap
+            values: pd.DataFrame = shap(self, X, background, repeats=repeats, seconds=seconds)
+            return values
+        if y is None:
+            raise InvalidInput("y is None; pass the rows' target, or method='shap', which needs none.")
         table: pd.DataFrame = importlib.import_module("seasoned.report.explaining").explain(
-            self, X, y, repeats=repeats, seconds=seconds
+            self, X, y, repeats=10 if repeats is None else repeats, seconds=seconds
         )
         return table
 

@@ -22,6 +22,7 @@ from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import NEEDS, starts_with_features
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.folds import make_folds
+from seasoned.tabular.levels import levels_of
 from seasoned.tabular.memory import Memory
 from seasoned.tabular.metrics import metric_key, resolve
 from seasoned.tabular.models.base import Job
@@ -106,10 +107,10 @@ def fit_table(
         steps = _steps(settings["features"], schema)
         _write(run, canonical, target, folds, plan, roles, texts=bool(steps))
         budget.check_memory()  # again, for now the table is there in all its forms
-        seconds = None if budget.fits_seconds is None else budget.fits_seconds / len(folds)
-        job = replace(_job(run, target, plan, seconds), quantile=metric.quantile)
-        limit = None if settings["predict_limit"] is None else settings["predict_limit"] - preparing(plan, frame)
-        objective = CrossValidation(run.path, job, searched(metric), tuple(own.values()), limit, budget.trial_memory)
+        job = replace(_job(run, target, plan, budget, len(folds)), quantile=metric.quantile)
+        pace = None if settings["predict_limit"] is None else settings["predict_limit"] - preparing(plan, frame)
+        rungs = levels_of(len(folds[0][0]), len(folds))
+        objective = CrossValidation(run.path, job, searched(metric), (*own.values(),), pace, budget.trial_memory, rungs)
         space = joint_space(models, target.task, steps)
         starts = starts_with_features(first_configurations(models, target.task, haste(*size, job.seconds)), space)
         memory = Memory.of(experience, canonical, target, objective)
@@ -153,13 +154,13 @@ def _write(
             save_texts(run.path, plan, canonical)
 
 
-def _job(run: RunFolder, target: Target, plan: ColumnPlan, seconds: float | None) -> Job:
+def _job(run: RunFolder, target: Target, plan: ColumnPlan, budget: Budget, folds: int) -> Job:
     return Job(
         target.task,
         len(target.classes),
         int(run.about["seed"]),
         categorical=plan.categorical,
-        seconds=seconds,
+        seconds=None if budget.fits_seconds is None else budget.fits_seconds / folds,
         cyclic=plan.cyclic,
     )
 

@@ -22,22 +22,26 @@ from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.given import load_given
 from seasoned.tabular.features.made import aims_of, fit_features, most_columns, reads_texts, split_features
 from seasoned.tabular.foreseen import Extent, check_memory, free_memory
+from seasoned.tabular.levels import MOST_VALID, nested
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import BASELINE, find, takes_weights
 from seasoned.tabular.runs import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from seasoned.fidelity.live import LiveTrial
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.features.base import Given
     from seasoned.tabular.features.made import Made
     from seasoned.tabular.folds import Fold
     from seasoned.tabular.measure import Measure
     from seasoned.tabular.models.base import Model
+
+    Pipeline = tuple[str, dict[str, Any], Mapping[str, Any] | None]
 
 __all__ = ["CrossValidation", "TrialRecord", "write_arrays"]
 
@@ -57,12 +61,14 @@ class TrialRecord:
         fit_seconds: Seconds of one fit, the median over folds, for the first may have to load a library.
         losses: Loss on each fold alone; None where it is undefined.
         predict_ms: Milliseconds that predicting a row took, made features included: the least over folds.
+        sample_seconds: What fits on samples of the rows took before, on a large table.
     """
 
     rounds: int | None
     fit_seconds: float
     losses: tuple[float | None, ...] = ()
     predict_ms: float = 0.0
+    sample_seconds: float = 0.0
 
 
 def write_arrays(
@@ -102,6 +108,8 @@ class CrossValidation:
         own: Families of the user's own, which travel to the workers with this object.
         predict_limit: Milliseconds a row that models may take to predict; None for no limit.
         memory: Bytes that a trial may use beside what its worker holds; None for what is free on the machine.
+        levels: Training rows of the first fold on which a trial is judged one after the other (`levels.py`), the last
+            being all of them; empty where all come at once.
     """
 
     folder: Path
@@ -110,63 +118,115 @@ class CrossValidation:
     own: tuple[Model, ...] = ()
     predict_limit: float | None = None
     memory: int | None = None
+    levels: tuple[int, ...] = ()
     _arrays: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self.folder, self.job, self.metric, self.own, self.predict_limit, self.memory
+        return self.folder, self.job, self.metric, self.own, self.predict_limit, self.memory, self.levels
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.folder, self.job, self.metric, self.own, self.predict_limit, self.memory = state
+        self.folder, self.job, self.metric, self.own, self.predict_limit, self.memory, self.levels = state
         self._arrays = {}
 
-    def __call__(self, config: Mapping[str, Any]) -> float:
+    def __call__(self, config: Mapping[str, Any], trial: LiveTrial | None = None) -> float:
         """The loss of `{"model": {family: {...}}}`; lower is better.
 
+        Args:
+            config: What is tried.
+            trial: Whom to tell of fits on samples of the rows, which then come first; None for all rows at once.
+
         Raises:
-            Pruned: If its first folds are too far behind the best trial's, or predicting takes longer than
+            Pruned: If its samples or first folds are too far behind, or predicting takes longer than
                 `predict_limit` allows and another trial does not.
             NotEnoughMemory: If its fit would take more memory than there is.
         """
-        name, settings, features = _family(config)
-        self._check_memory(name, settings, features)
-        model, job, y = self._model(name), self._job(), self._target()
+        pipeline = _family(config)
+        self._check_memory(*pipeline)
+        sampling = 0.0 if trial is None else self._climb(pipeline, trial)
+        job, y, folds = self.job, self._target(), self._folds()
         predicted = np.full((len(y), job.n_classes) if job.n_classes else len(y), np.nan)
-        rounds: list[int] = []
-        seconds: list[float] = []
-        paces: list[float] = []
+        parts: list[_Part] = []
         losses: list[float | None] = []
-        folds = self._folds()
         end = math.inf if job.seconds is None else time.perf_counter() + job.seconds * len(folds)
-        for place, (train, valid) in enumerate(folds):
-            start = time.perf_counter()
-            X_train, made = self._made(features, train, model.diet)
-            X_valid, making = self._beside(made, valid, model.diet)
-            able = (
-                model if not job.n_classes or len(np.unique(y[train])) > 1 else BASELINE
-            )  # of one class knows only it
-            estimator = able.build(dict(settings), self._fed(job, made, able))
-            weights = self._weigh(able, train, valid)
-            share = None if job.seconds is None else max(end - time.perf_counter(), 0.0) / (len(folds) - place)
-            with _quiet():
-                taken = able.fit(estimator, (X_train, y[train]), (X_valid, y[valid]), share, **weights)
-            seconds.append(time.perf_counter() - start)
-            before = time.perf_counter()
-            predicted[valid] = predict(estimator, X_valid, job.n_classes)
-            paces.append(1_000 * (making + time.perf_counter() - before) / len(valid))
-            rounds += [] if taken is None else [taken]
-            losses.append(self._loss_or_none(valid, predicted[valid]))
+        for place, fold in enumerate(folds):
+            parts.append(self._fit_part(pipeline, fold, end, len(folds) - place))
+            predicted[fold[1]] = parts[-1].predicted
+            losses.append(self._loss_or_none(fold[1], parts[-1].predicted))
             if place + 1 < len(folds):
                 self._check_bar(losses)
             if place == 0:
-                self._check_pace(paces[0])
+                self._check_pace(parts[0].pace)
         known = ~np.isnan(predicted).reshape(len(y), -1).any(axis=1)  # a time split leaves the first rows unpredicted
-        mean_rounds = round(float(np.mean(rounds))) if rounds else None
-        record = TrialRecord(mean_rounds, float(np.median(seconds)), tuple(losses), min(paces))
-        RunFolder(self.folder).write_json(_record_name(config), asdict(record))
-        if self.predict_limit is not None and record.predict_ms <= self.predict_limit:
-            RunFolder(self.folder).write_json(_QUICK, record.predict_ms)
-        np.save(self._predictions_path(config), predicted.astype(np.float32))
+        self._write(config, predicted, _record(parts, losses, sampling))
         return self.metric.loss(y[known], predicted[known], self._weights_of(known))
+
+    def _fit_part(self, pipeline: Pipeline, fold: Fold, end: float, fits: int) -> _Part:
+        """Fit on the first of a fold's rows, and predict the others; so many fits share the time until the end."""
+        name, settings, features = pipeline
+        train, valid = fold
+        model, job, y = self._model(name), self._job(), self._target()
+        start = time.perf_counter()
+        X_train, made = self._made(features, train, model.diet)
+        X_valid, making = self._beside(made, valid, model.diet)
+        able = model if not job.n_classes or len(np.unique(y[train])) > 1 else BASELINE  # of one class knows only it
+        estimator = able.build(dict(settings), self._fed(job, made, able))
+        weights = self._weigh(able, train, valid)
+        share = None if job.seconds is None else max(end - time.perf_counter(), 0.0) / fits
+        with _quiet():
+            taken = able.fit(estimator, (X_train, y[train]), (X_valid, y[valid]), share, **weights)
+        seconds = time.perf_counter() - start
+        before = time.perf_counter()
+        predicted = predict(estimator, X_valid, job.n_classes)
+        pace = 1_000 * (making + time.perf_counter() - before) / len(valid)
+        return _Part(predicted, taken, seconds, pace)
+
+    def _climb(self, pipeline: Pipeline, trial: LiveTrial) -> float:
+        """Fit on samples of the first fold's training rows, and report what each reaches; the seconds that it took.
+
+        Raises:
+            Pruned: If what it reached is too far behind.
+        """
+        start = time.perf_counter()
+        for rows in self.levels[:-1]:
+            if rows <= trial.step:  # told to go on from there before its process ended
+                continue
+            fold = self._sample(rows)
+            end = time.perf_counter() + (self.job.seconds or 0.0) * rows / self.levels[-1]
+            loss = self._loss_or_none(fold[1], self._fit_part(pipeline, fold, end, 1).predicted)
+            trial.report(rows, math.nan if loss is None else loss)
+        return time.perf_counter() - start
+
+    @property
+    def climbing_seconds(self) -> float:
+        """Seconds that a trial's fits on samples may take beside its folds; 0 where there are none."""
+        return (self.job.seconds or 0.0) * sum(self.levels[:-1]) / self.levels[-1] if self.levels else 0.0
+
+    def sample_baseline(self) -> float | None:
+        """Loss of predicting the same for all rows that judge the samples; None where it is undefined."""
+        rows = self._sample(self.levels[0])[1]
+        return self._loss_or_none(rows, self._baseline()[rows])
+
+    def sample_rows(self) -> int:
+        """Number of rows that judge the samples."""
+        return len(self._sample(self.levels[0])[1])
+
+    def _sample(self, rows: int) -> Fold:
+        """So many training rows of the first fold, and at most 20,000 that it holds out; more rows hold the fewer."""
+        if "nested" not in self._arrays:
+            y, seed = self._target(), self.job.seed
+            self._arrays["nested"] = [
+                part[nested(y[part] if self.job.n_classes else None, len(part), seed)] for part in self._folds()[0]
+            ]
+        train, valid = self._arrays["nested"]
+        return np.sort(train[:rows]), np.sort(valid[:MOST_VALID])
+
+    def _write(self, config: Mapping[str, Any], predicted: NDArray[np.float64], record: TrialRecord) -> None:
+        """Leave what the refit, the ensemble and later trials need."""
+        folder = RunFolder(self.folder)
+        folder.write_json(_record_name(config), asdict(record))
+        if self.predict_limit is not None and record.predict_ms <= self.predict_limit:
+            folder.write_json(_QUICK, record.predict_ms)
+        np.save(self._predictions_path(config), predicted.astype(np.float32))
 
     def _check_memory(self, name: str, settings: Mapping[str, Any], features: Mapping[str, Any] | None) -> None:
         """Refuse what will not fit before it costs any time."""
@@ -381,6 +441,23 @@ class CrossValidation:
         return folds
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One fit of a trial: predictions for its held-out rows, rounds, seconds, and milliseconds a row predicted."""
+
+    predicted: NDArray[np.float64]
+    rounds: int | None
+    seconds: float
+    pace: float
+
+
+def _record(parts: Sequence[_Part], losses: Sequence[float | None], sampling: float) -> TrialRecord:
+    rounds = [part.rounds for part in parts if part.rounds is not None]
+    mean_rounds = round(float(np.mean(rounds))) if rounds else None
+    median = float(np.median([part.seconds for part in parts]))
+    return TrialRecord(mean_rounds, median, tuple(losses), min(part.pace for part in parts), sampling)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without scikit-learn's guess that many classes are numbers: who wants classes has said so."""
@@ -389,7 +466,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _family(config: Mapping[str, Any]) -> tuple[str, dict[str, Any], Mapping[str, Any] | None]:
+def _family(config: Mapping[str, Any]) -> Pipeline:
     """Name, hyperparameters, and the choice of features; None if there is none."""
     ((name, settings),) = config["model"].items()
     return name, *split_features(settings)

@@ -1,20 +1,26 @@
-"""The search: defaults first, then samples of the joint space, then the best fitted on all rows; always in time."""
+"""The search: defaults first, then samples of the joint space, then the best fitted on all rows; always in time.
+
+On a large table each trial but the first is judged on samples of the rows before it gets all of them (`levels.py`).
+"""
 
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import AllTrialsFailed
 from seasoned.samplers.bayes import Bayes
 from seasoned.study import Study
+from seasoned.tabular.by_level import ByLevel
 from seasoned.tabular.clock import Clock
 from seasoned.tabular.closing import Closing
 from seasoned.tabular.early import Early
 from seasoned.tabular.experienced import Experienced
 from seasoned.tabular.race import Race
 from seasoned.tabular.refit import choose_members, fit_members
+from seasoned.tabular.row_race import RowRace
 from seasoned.tabular.rows import row_of
 from seasoned.tabular.steering import Promising
 from seasoned.tabular.watching import Watching
@@ -70,15 +76,16 @@ def search(
         guide: What past tasks say about this one; None to search without experience.
     """
     timed = budget.trials is None
-    # No trust region: it would refine what is only the folds' noise.
-    inner = Bayes(initial=_INITIAL, explore=1, per_second=timed)
-    least = _LEAST * budget.seconds
-    sampler: Sampler[Any] = Promising(inner, timed, least, warm_start=WarmStart(configurations=tuple(starts)))
-    opening = len(starts)
-    if guide is not None:
-        first, opening = WarmStart(configurations=tuple(starts[:_FIRST])), min(len(starts), _OPENING)
-        sampler = Experienced(Promising(inner, timed, least), guide, tuple(starts), timed, warm_start=first)
-    study = Study(space, sampler=sampler, storage=storage, name="search", seed=objective.job.seed)
+    opening = len(starts) if guide is None else min(len(starts), _OPENING)
+    study = Study(
+        space,
+        sampler=_sampler(starts, budget, guide, _within(timed, objective)),
+        storage=storage,
+        name="search",
+        seed=objective.job.seed,
+        fidelity=_row_race(objective, 0 if timed else opening),
+        checkpoints=objective.folder / "checkpoints",
+    )
     race, clock = Race(objective, live=timed), Clock(budget.deadline - budget.seconds)
     for trial in study.trials:  # those of a run that is resumed
         race(study, trial)
@@ -86,6 +93,8 @@ def search(
         closing = Closing(objective, budget, study)
         callbacks = (early, race, clock, watching, closing)
         try:
+            if objective.levels and not timed:  # whom the others are compared with, whichever is quicker
+                _run(study, objective, budget, closing, _FIRST, callbacks)
             _run(study, objective, budget, closing, opening, callbacks)
             race.close_defaults(study.trials[:opening])
             _run(study, objective, budget, closing, budget.trials, callbacks)
@@ -101,9 +110,38 @@ def search(
         return Searched(fit_members(objective, chosen, budget, early), trials)
 
 
+def _within(timed: bool, objective: CrossValidation) -> Sampler[Any]:
+    """What searches inside a family. No trust region: it would refine what is only the folds' noise."""
+    inner = Bayes(initial=_INITIAL, explore=1, per_second=timed)
+    return ByLevel(inner, objective.levels, objective.folds) if objective.levels else inner
+
+
+def _sampler(
+    starts: Sequence[Mapping[str, Any]], budget: Budget, guide: Guide | None, inner: Sampler[Any]
+) -> Sampler[Any]:
+    """What chooses the next trial."""
+    timed, least = budget.trials is None, _LEAST * budget.seconds
+    if guide is None:
+        return Promising(inner, timed, least, warm_start=WarmStart(configurations=tuple(starts)))
+    first = WarmStart(configurations=tuple(starts[:_FIRST]))
+    return Experienced(Promising(inner, timed, least), guide, tuple(starts), timed, warm_start=first)
+
+
+def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:
+    """Who goes on from samples of the rows to all of them; None where all rows come at once."""
+    if not objective.levels:
+        return None
+    slack = 1 / math.sqrt(objective.sample_rows())  # as in the race over folds
+    return RowRace(objective.levels, objective.sample_baseline(), slack, _FIRST, opening)
+
+
 def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dict[str, Any]:
     """A trial as plain data, with what its folds told of it."""
     row = {**row_of(trial), "elapsed": elapsed}
+    if trial.state is TrialState.PRUNED and trial.reports and str(trial.error).startswith("stopped at step"):
+        rows, loss = trial.reports[-1]
+        reached = f"{objective.metric.name} {objective.metric.score(loss):.5g}"
+        row["error"] = f"on {rows:,} training rows it reached {reached}, too far from the best there"
     if trial.state is not TrialState.COMPLETE:
         return row
     record = objective.record(trial.config)
@@ -124,13 +162,13 @@ def _run(
     ended = sum(trial.state in _ENDED for trial in study.trials)
     if closing.due() or (target and ended >= target):
         return
-    left = budget.remaining
+    left, more = budget.remaining, max(closing.warm_up, _WARM_UP) + objective.climbing_seconds
     study.optimize(
         objective,
         trials=target,
         time_limit=left,
         workers=budget.workers,
-        trial_time_limit=left if budget.trials else budget.trial_seconds + max(closing.warm_up, _WARM_UP),
+        trial_time_limit=left if budget.trials else budget.trial_seconds + more,
         trial_memory=budget.trial_memory,
         callbacks=callbacks,
         progress=False,

@@ -38,7 +38,8 @@ class Perceptron:
         seed: Of the initial weights, the shuffles and the dropout.
         shape: The layers, once fitted.
         vector: All parameters, once fitted.
-        target: Mean, standard deviation, smallest and largest target of a regression.
+        target: Mean (or the quantile), standard deviation, smallest and largest target of a regression.
+        quantile: Which quantile to learn; None for the mean.
     """
 
     config: dict[str, Any]
@@ -47,6 +48,7 @@ class Perceptron:
     shape: Shape | None = None
     vector: NDArray[np.float32] | None = None
     target: tuple[float, float, float, float] = (0.0, 1.0, 0.0, 0.0)
+    quantile: float | None = None
 
     @property
     def classes_(self) -> NDArray[np.int64]:
@@ -68,7 +70,8 @@ class Perceptron:
         from threadpoolctl import threadpool_limits
 
         if not self.n_classes:
-            self.target = float(y.mean()), float(y.std()) or 1.0, float(y.min()), float(y.max())
+            level = float(y.mean() if self.quantile is None else np.quantile(y, self.quantile))
+            self.target = level, float(y.std()) or 1.0, float(y.min()), float(y.max())
         rng = np.random.default_rng(self.seed)
         hidden = (self.config["width"],) * self.config["layers"]
         self.shape = Shape((X.shape[1], *hidden, self.n_classes or 1))
@@ -118,7 +121,8 @@ class Perceptron:
         epochs = config.get("rounds") or min(config["epochs"], affordable)
         smoothing = config.get("smoothing", 0.0)
         classes = self.n_classes > 0
-        return Recipe(epochs, batch, config["rate"], config["decay"], config["dropout"], smoothing, classes)
+        rate, decay, dropout = config["rate"], config["decay"], config["dropout"]
+        return Recipe(epochs, batch, rate, decay, dropout, smoothing, classes, self.quantile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ class MLP:
 
     name: str = "mlp"
     diet: Diet = "dense"
+    quantiles: bool = True
 
     def space(self, task: Task) -> Space:
         """Learning rate, size, regularisation."""
@@ -155,7 +160,7 @@ class MLP:
 
     def build(self, config: dict[str, Any], job: Job) -> Perceptron:
         """No weights yet."""
-        return Perceptron(dict(config), job.n_classes, job.seed)
+        return Perceptron(dict(config), job.n_classes, job.seed, quantile=job.quantile)
 
     def fit(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.space import Categorical, Int, Space
 from seasoned.tabular.models import arrays_file
+from seasoned.tabular.models.quantile_line import rows_to_know
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,7 @@ __all__ = ["Neighbours", "Vote"]
 _MOST_ROWS: Final = 20_000  # rows remembered; more make predictions slow and bundles large, and hardly better ones
 _MOST_NEIGHBOURS: Final = 1000  # that a file may ask for
 _FILE: Final = {"X": ("float32", 2), "y": ("float64", 1), "settings": ("int64", 1)}
-_WEIGHT: Final = {"weight": ("float64", 1)}
+_MAYBE: Final = {"weight": ("float64", 1), "quantile": ("float64", 1)}
 
 
 @dataclass(slots=True)
@@ -32,7 +33,8 @@ class Vote:
 
     Class k of a row has the probability (s_k + q_k) / (m + 1): s_k is the weight of the neighbours of class k, all m
     weights scaled to the sum m, and q_k the share of class k among all rows. This one more voter keeps probabilities
-    of seen classes above 0, as the logarithmic loss needs. A number is the weighted mean of the neighbours' numbers.
+    of seen classes above 0, as the logarithmic loss needs. A number is the weighted mean of the neighbours' numbers, a
+    quantile the smallest of them at or below which that share of their weight lies.
     Where rows count differently, a neighbour's weight is multiplied by that of its row, and shares are weighted.
 
     Attributes:
@@ -44,6 +46,7 @@ class Vote:
         X: The rows remembered, shape (n, p), float32.
         y: Their class codes or numbers, shape (n,), float64.
         weight: How much each of them counts, shape (n,); None if all count the same.
+        quantile: Which quantile of numbers is predicted; None for the mean.
     """
 
     neighbours: int
@@ -54,7 +57,8 @@ class Vote:
     X: NDArray[np.float32] | None = None
     y: NDArray[np.float64] | None = None
     weight: NDArray[np.float64] | None = None
-    _index: Any = None
+    quantile: float | None = None
+    _index: Any = field(default=None, init=False)
 
     @property
     def classes_(self) -> NDArray[np.int64]:
@@ -81,6 +85,11 @@ class Vote:
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Numbers, shape (n,)."""
         weights, values = self._neighbours(X)
+        if self.quantile is not None:
+            order = np.argsort(values, axis=1, kind="stable")
+            reached = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
+            place = (reached < self.quantile * reached[:, -1:] * (1 - 1e-12)).sum(axis=1)  # as `quantile_of`
+            return np.asarray(values[np.arange(len(X)), order[np.arange(len(X)), place]])
         return np.asarray((weights * values).sum(axis=1) / weights.sum(axis=1))
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -115,6 +124,7 @@ class Neighbours:
 
     name: str = "neighbours"
     diet: Diet = "dense"
+    quantiles: bool = True
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """How many neighbours, how far, and whether near ones count more."""
@@ -125,9 +135,11 @@ class Neighbours:
         )
 
     def build(self, config: dict[str, Any], job: Job) -> Vote:
-        """No rows yet."""
-        by_distance = config["weights"] == "distance"
-        return Vote(config["neighbours"], config["power"], by_distance, job.n_classes, job.seed)
+        """No rows yet; enough neighbours to know a quantile that is asked for."""
+        by_distance, count = config["weights"] == "distance", config["neighbours"]
+        if job.quantile is not None:
+            count = min(max(count, rows_to_know(job.quantile)), _MOST_NEIGHBOURS)
+        return Vote(count, config["power"], by_distance, job.n_classes, job.seed, quantile=job.quantile)
 
     def fit(
         self,
@@ -154,12 +166,17 @@ class Neighbours:
             "y": estimator.y,
             "settings": np.array(settings, dtype=np.int64),
         }
-        return arrays_file.dump(arrays if estimator.weight is None else {**arrays, "weight": estimator.weight})
+        if estimator.weight is not None:
+            arrays["weight"] = estimator.weight
+        if estimator.quantile is not None:
+            arrays["quantile"] = np.array([estimator.quantile])
+        return arrays_file.dump(arrays)
 
     def load(self, data: bytes) -> Vote:
         """From the rows remembered."""
-        found = arrays_file.load(data, _FILE, _WEIGHT)
+        found = arrays_file.load(data, _FILE, _MAYBE)
         X, y, weight = found["X"], found["y"], found.get("weight")
+        quantiles = found.get("quantile", np.zeros(0)).tolist()
         weighs = weight is not None and (len(weight) != len(y) or not (weight > 0).all())
         if len(found["settings"]) != 4 or len(X) != len(y) or not X.size or weighs:
             raise InvalidInput("the arrays of the neighbours file do not fit together; get another copy.")
@@ -170,8 +187,10 @@ class Neighbours:
             or power not in {1, 2}
             or by_distance not in {0, 1}
             or (n_classes != 0 and not codes.all())
+            or len(quantiles) > (n_classes == 0)
+            or not all(0 < quantile < 1 for quantile in quantiles)
         ):
             raise InvalidInput("the neighbours file holds settings or classes outside their range; refused.")
-        vote = Vote(neighbours, power, bool(by_distance), n_classes)
+        vote = Vote(neighbours, power, bool(by_distance), n_classes, quantile=quantiles[0] if quantiles else None)
         vote.remember(np.ascontiguousarray(X), y, weight)
         return vote

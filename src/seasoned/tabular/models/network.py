@@ -27,6 +27,7 @@ _BETA1, _BETA2, _EPSILON = 0.9, 0.95, 1e-8
 _SCALE_RATE, _BIAS_RATE = 6.0, 0.1  # of the learning rate (RealMLP, table A.1)
 _CYCLES: Final = 4
 _WATCHED: Final = 10_000  # validation rows looked at after each epoch
+_CORNER: Final = 0.05  # width of the pinball loss's corner in standard deviations of the target
 _ALPHA, _LAMBDA = 1.6732632, 1.0507010  # of SELU
 
 
@@ -67,6 +68,7 @@ class Recipe:
         dropout: Share of hidden activations that a step leaves out.
         smoothing: Label smoothing, towards the classes' shares of the rows; 0 for regression.
         classes: Whether the outputs are logits.
+        quantile: Which quantile of a number is learned, targets having a deviation of 1; None for the mean.
     """
 
     epochs: int
@@ -76,6 +78,7 @@ class Recipe:
     dropout: float
     smoothing: float
     classes: bool
+    quantile: float | None = None
 
 
 def initial(shape: Shape, rng: np.random.Generator) -> Array:
@@ -110,13 +113,13 @@ def _forward(shape: Shape, vector: Array, X: Array, rng: np.random.Generator | N
 
 
 def _gradient(shape: Shape, vector: Array, batch: Rows, rng: np.random.Generator, recipe: Recipe) -> Array:
-    """Gradient of the mean loss of a batch: cross-entropy of softmax, or half the squared error; rows may weigh."""
+    """Gradient of the mean loss of a batch (`_slope`); rows may weigh."""
     X, y, weight = batch
     seen = _forward(shape, vector, X, rng, recipe.dropout)
     gradient = np.empty_like(vector)
     scale_gradient, slots = shape.views(gradient)
     _, layers = shape.views(vector)
-    back = (_softmax(seen[-1]) if recipe.classes else seen[-1]) - y
+    back = _slope(seen[-1], y, recipe)
     back *= np.float32(1.0 / len(X)) if weight is None else weight[:, None] / np.float32(len(X))
     keep = 1.0 - recipe.dropout
     for index in range(len(layers) - 1, -1, -1):
@@ -131,6 +134,19 @@ def _gradient(shape: Shape, vector: Array, batch: Rows, rng: np.random.Generator
             back *= slope if recipe.dropout <= 0 else np.where(active == 0, np.float32(0.0), slope)
     scale_gradient[:] = (back * X).sum(axis=0)
     return gradient
+
+
+def _slope(outputs: Array, y: Array, recipe: Recipe) -> Array:
+    """Derivative by the outputs: of softmax's cross-entropy, half the squared error, or the pinball loss.
+
+    The last is rounded off at its corner as in `quantile_line.py`, so that it can be told how near the quantile is.
+    """
+    if recipe.classes:
+        return _softmax(outputs) - y
+    if recipe.quantile is None:
+        return outputs - y
+    below = 0.5 * (1.0 + np.tanh((outputs - y) * np.float32(0.5 / _CORNER)))
+    return np.asarray(below - np.float32(recipe.quantile), dtype=np.float32)
 
 
 def train(
@@ -164,7 +180,7 @@ def train(
     for epoch in range(1, epochs + 1):
         _epoch(shape, vector, data, adam, rng, (epoch - 1, epochs))
         if valid is not None and len(valid[0]):
-            loss = _validation_loss(shape, vector, valid, classes=recipe.classes)
+            loss = _validation_loss(shape, vector, valid, recipe)
             if loss < best or not taken:
                 best, kept, taken = loss, vector.copy(), epoch
         spent = time.monotonic() - start
@@ -179,10 +195,15 @@ def train(
     return (kept, taken) if taken else (vector, epochs)
 
 
-def _validation_loss(shape: Shape, vector: Array, valid: Rows, *, classes: bool) -> float:
-    X, y, weight = valid
-    outputs = forward(shape, vector, X[:_WATCHED])
-    return loss_of(outputs, y[:_WATCHED], None if weight is None else weight[:_WATCHED], classes=classes)
+def _validation_loss(shape: Shape, vector: Array, valid: Rows, recipe: Recipe) -> float:
+    X, y = valid[0][:_WATCHED], valid[1][:_WATCHED]
+    weight = None if valid[2] is None else valid[2][:_WATCHED]
+    outputs = forward(shape, vector, X)
+    if recipe.quantile is not None:
+        gap = (y - outputs)[:, 0]
+        pinball = np.maximum(np.float32(recipe.quantile) * gap, np.float32(recipe.quantile - 1.0) * gap)
+        return float(np.average(pinball, weights=weight))
+    return loss_of(outputs, y, weight, classes=recipe.classes)
 
 
 def loss_of(outputs: Array, targets: Array, weight: Array | None = None, *, classes: bool) -> float:
