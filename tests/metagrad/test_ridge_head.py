@@ -107,6 +107,24 @@ def test_settings_learn_from_validation_tasks(fitted):
     assert scale > 0
 
 
+def test_log_losses_count_as_they_are_and_squared_errors_against_the_tasks_own(fitted):
+    """Else tasks of one class, which have next to no loss, would call for more certainty in all others."""
+    learner, X, y, codes = fitted
+    groups = [np.flatnonzero(codes == code) for code in range(30)]
+    drawn = draw_episodes(groups, 6, 6, 40, np.random.default_rng(1))
+    adapter = adapter_of(learner)
+    judged = adapter.judged(X, y, [(6, drawn)])
+    at_trained_setting = judged.losses[0, 4, learner.inner_steps]
+    if learner.loss == "squared_error":
+        assert at_trained_setting < 1.0  # loss / (loss + floor)
+    else:
+        plain = []
+        for support, query in zip(drawn.support, drawn.query, strict=True):
+            probabilities = learner.adapt(X[support], y[support]).predict_proba(X[query])
+            plain.append(-np.log(probabilities[np.arange(len(query)), y[query]]).mean())
+        assert at_trained_setting == pytest.approx(np.mean(plain), rel=1e-3)
+
+
 def test_the_prior_is_learned():
     """Only intercepts differ between the groups: their variance must come out above that of the slopes."""
     X, y, codes = grouped(labels=False)

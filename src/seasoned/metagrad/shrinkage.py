@@ -52,7 +52,7 @@ class HeadAdapter:
         loss: `"squared_error"` or `"cross_entropy"`.
         steps: Steps that meta-training prepared for.
         sizes: Numbers of support rows that settings were judged at [sizes]; empty before `judged`.
-        losses: Mean relative query losses of validation tasks [sizes, scales, steps + 1].
+        losses: Mean query losses of validation tasks, as `_comparable` has them [sizes, scales, steps + 1].
         trust: How many support rows they are worth [sizes].
         floor: What is added to a task's own loss before losses are divided by it.
     """
@@ -97,7 +97,7 @@ class HeadAdapter:
         found = [(size, *self._episode_losses(X, y, drawn)) for size, drawn in episodes]
         floor = 0.1 * float(np.mean([query[:, OWN, self.steps].mean() for _, _, query, _ in found])) + 1e-12
         parts = [
-            _learned(self._relative(cv, floor), self._relative(query, floor), rows) for _, cv, query, rows in found
+            _learned(self._comparable(cv, floor), self._comparable(query, floor), rows) for _, cv, query, rows in found
         ]
         return replace(
             self,
@@ -112,12 +112,18 @@ class HeadAdapter:
         rows = len(data[0])
         cv = self._cross_validated(tuple(part[None] for part in data))[0]
         place = int(np.argmin(np.abs(np.log(self.sizes / rows))))
-        total = rows * self._relative(cv, self.floor) + self.trust[place] * self.losses[place]
+        total = rows * self._comparable(cv, self.floor) + self.trust[place] * self.losses[place]
         scale, steps = np.unravel_index(int(np.argmin(total)), total.shape)
         return int(steps), int(scale)
 
-    def _relative(self, losses: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
-        """Losses [..., scales, steps + 1] divided by the loss at the trained setting: noisy tasks decide no louder."""
+    def _comparable(self, losses: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
+        """Losses [..., scales, steps + 1] on one scale for all tasks.
+
+        Squared errors are divided by those at the trained setting, so that noisy tasks decide no louder. Log losses are
+        comparable as they are; divided, tasks of one class, with next to no loss, would call for more certainty.
+        """
+        if self.loss == "cross_entropy":
+            return losses
         return losses / (losses[..., OWN, self.steps] + floor)[..., None, None]
 
     def _data(self, X: NDArray[Any], y: NDArray[Any], weight: NDArray[Any] | None = None) -> tuple[NDArray[Any], ...]:
@@ -196,7 +202,7 @@ class HeadAdapter:
 def _learned(
     cv: NDArray[np.float64], query: NDArray[np.float64], rows: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
-    """The mean relative query losses, and the trust in them with which the choice does best on the query rows."""
+    """The mean query losses, and the trust in them with which the choice does best on the query rows."""
     prior = query.mean(axis=0)
     chosen = []
     for trust in TRUST:
