@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from seasoned.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from seasoned.trials import Event, StudySpec
 
@@ -65,6 +65,14 @@ class Fidelity(ABC, Generic[State]):
     @abstractmethod
     def decide(self, state: State, number: int, step: int) -> Decision:
         """What becomes of the trial whose latest report was that of `step`; of a paused one, as things stand now."""
+
+    def due(self, state: State) -> Collection[int] | None:  # noqa: ARG002 - it is for rules that keep them
+        """The running trials whose latest report paused them and whose decision is "pause" no longer; None if not kept.
+
+        It spares the study a look at every paused trial whenever a worker is free. A rule that pauses trials keeps them
+        in its state, for then a look costs what there is to find; without it all are asked one by one.
+        """
+        return None
 
     @abstractmethod
     def budget(self, state: State, number: int) -> int:
