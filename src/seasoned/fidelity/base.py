@@ -8,7 +8,8 @@ A trial reports its value step by step (epochs, boosting rounds, folds); a rule 
 settings are a frozen dataclass, all memory is in the state, and the state is a fold of the study's events. Three laws
 follow, and `fidelity/checks.py` holds every rule to them:
 
-1. `tell(s, a + b) == tell(tell(s, a), b)`, and nothing given is changed.
+1. `tell(s, a + b) == tell(tell(s, a), b)`, and nothing given is changed. When other trials were asked plays no part:
+   what a trial is compared with follows from its number.
 2. What a report leads to is settled at its place in the log: `tell` judges, `decide` looks up. So all drivers of a
    study agree, and a study that was killed goes on with the same rungs. Only "promote" may come later than "pause".
 3. No trial is stopped before the first step at which the rule compares, and the best one there is never stopped.
