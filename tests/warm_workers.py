@@ -1,7 +1,8 @@
 """Workers that stay warm from test to test: they are reused only where the environment is the same.
 
-To start one takes seconds of processor time, most of it imports. So all tests of a room have one cache folder, empty at
-the beginning of each, and pytest's note of the present test is taken out of the environment while the test runs.
+To start one takes seconds of processor time, most of it imports. So tests that have `cache` and `cache_folder` (a
+room's conftest.py imports them) have one cache folder, empty at the beginning of each, and pytest's note of the present
+test is taken out of the environment while such a test runs.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import pytest
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_pyfunc_call():
-    os.environ.pop("PYTEST_CURRENT_TEST", None)  # pytest sets it anew for what follows the test
+def pytest_pyfunc_call(pyfuncitem):
+    if "cache_folder" in pyfuncitem.fixturenames:
+        os.environ.pop("PYTEST_CURRENT_TEST", None)  # pytest sets it anew for what follows the test
     return (yield)
 
 

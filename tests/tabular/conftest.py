@@ -4,9 +4,9 @@ import pytest
 
 from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
-from warm_workers import cache, cache_folder, pytest_pyfunc_call
+from warm_workers import cache, cache_folder
 
-__all__ = ["cache", "cache_folder", "pytest_pyfunc_call"]
+__all__ = ["cache", "cache_folder"]
 
 
 @pytest.fixture(scope="session")
