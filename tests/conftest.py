@@ -8,6 +8,10 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
+from warm_workers import pytest_pyfunc_call
+
+__all__ = ["pytest_pyfunc_call"]
+
 settings.register_profile("seasoned", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("seasoned")  # machines differ: no example is failed for being slow
 

@@ -16,11 +16,13 @@ from seasoned import load
 from seasoned.cli import app
 from seasoned.tabular.output import prediction_table, write_table
 from seasoned.tabular.tables import read_table
+from warm_workers import cache, cache_folder
+
+__all__ = ["cache", "cache_folder"]
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path / "cache"))
+def own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -116,7 +118,7 @@ def test_experience_is_listed_shared_and_forgotten(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
-def test_a_stopped_fit_saves_its_model(tmp_path, name, code):
+def test_a_stopped_fit_saves_its_model(tmp_path, cache, name, code):
     write("regression", tmp_path / "train.csv", rows=100)
     script = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -126,7 +128,7 @@ def test_a_stopped_fit_saves_its_model(tmp_path, name, code):
     )
     child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while not list((tmp_path / "cache").glob("runs/*/study.db")):
+    while not list(cache.glob("runs/*/study.db")):
         assert time.monotonic() < deadline
         assert child.poll() is None
         time.sleep(0.05)

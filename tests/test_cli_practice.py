@@ -10,11 +10,13 @@ from typer.testing import CliRunner
 from messy import messy
 from seasoned import load
 from seasoned.cli import app
+from warm_workers import cache, cache_folder
+
+__all__ = ["cache", "cache_folder"]
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path / "cache"))
+def own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 

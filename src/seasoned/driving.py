@@ -163,7 +163,7 @@ class Drive:
             return None
         history = self._ledger.history
         outside = sum(history[number].state is not TrialState.RUNNING for number in history.outside)
-        by_hand = sum(driver.startswith(BY_HAND) for driver in history.running.values())
+        by_hand = sum(count for driver, count in history.held.items() if driver.startswith(BY_HAND))
         return self._plan.trials + outside + by_hand
 
     def _start(self, claim: Claim) -> None:

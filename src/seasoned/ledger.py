@@ -10,7 +10,7 @@ from seasoned.fidelity.base import Decision
 from seasoned.trials import Asked, Created, History, Spaced, WarmStart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from seasoned.fidelity.base import Fidelity
     from seasoned.samplers.base import Sampler
@@ -88,6 +88,11 @@ class Ledger:
         if self.fidelity is None or not reports or number in self.history.outside:
             return Decision.GO_ON
         return self.fidelity.decide(self._rungs, number, reports[-1][0])
+
+    def due(self, paused: Collection[int]) -> Iterable[int]:
+        """Those of paused trials whose decision can be another than "pause" by now, in no order."""
+        found = None if self.fidelity is None else self.fidelity.due(self._rungs)
+        return paused if found is None else [number for number in found if number in paused]
 
     def budget(self, number: int) -> int:
         """The step that a trial shall reach when it runs next."""

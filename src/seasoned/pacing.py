@@ -112,12 +112,14 @@ class Pace:
 
     def promoted(self) -> Sequence[int]:
         """Paused trials that shall go on, the furthest first."""
-        found = [number for number in self.paused if self._ledger.decide(number) is Decision.PROMOTE]
-        return sorted(found, key=self._merit)
+        return sorted(self._decided(Decision.PROMOTE), key=self._merit)
 
     def dropped(self) -> Sequence[int]:
         """Paused trials that shall not go on."""
-        return sorted(number for number in self.paused if self._ledger.decide(number) is Decision.STOP)
+        return sorted(self._decided(Decision.STOP))
+
+    def _decided(self, decision: Decision) -> list[int]:
+        return [number for number in self._ledger.due(self.paused) if self._ledger.decide(number) is decision]
 
     def everybody_waits(self, others: Collection[str]) -> bool:
         """Whether all trials that other drivers run are paused, too: then no report will come.

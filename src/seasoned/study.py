@@ -15,6 +15,7 @@ from seasoned.errors import AllTrialsFailed, InvalidInput, StudyConflict
 from seasoned.execution.base import Limits
 from seasoned.execution.inline import InlineExecutor
 from seasoned.execution.local import LocalExecutor
+from seasoned.fidelity.base import Decision
 from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.fidelity.modelling import with_rungs
 from seasoned.leases import BY_HAND, Lease
@@ -265,6 +266,18 @@ class Study:
         return self._ledger.spec.directions
 
     @property
+    def fidelity(self) -> Fidelity[Any] | None:
+        """What decides how far a trial is run, if anything does."""
+        return self._ledger.fidelity
+
+    @property
+    def paused(self) -> list[int]:
+        """Numbers of the trials that wait at a rung, promoted or not, and have not gone on from there."""
+        self._ledger.sync()
+        waits = {Decision.PAUSE, Decision.PROMOTE}
+        return [number for number in self._ledger.history.running if self._ledger.decide(number) in waits]
+
+    @property
     def trials(self) -> list[Trial]:
         """All trials by number, those of other drivers included."""
         self._ledger.sync()
@@ -338,12 +351,13 @@ class Study:
         return frame_of(self.trials, self.space, len(self.directions))
 
     def plot(self, kind: str = "history", *, parameters: Sequence[str] | None = None, objective: int = 0) -> go.Figure:
-        """A figure of the complete trials, as a plotly figure (`.show()`, `.write_html(path)`).
+        """A figure of the trials, as a plotly figure (`.show()`, `.write_html(path)`).
 
         Args:
             kind: "history" (values and the best so far), "slice" (value against each parameter), "parallel" (all
                 parameters of all trials), "contour" (a forest's mean over two parameters), "importance" (shares of the
-                variance, functional ANOVA on a forest), or "front" (two objectives and what nothing dominates).
+                variance, functional ANOVA on a forest), "front" (two objectives and what nothing dominates), or
+                "curves" (what trials of every state reported, step by step).
             parameters: Dotted names of those shown; all, or for "contour" the two that matter most, if left out.
             objective: Which objective, counted from 0; for "front" the one that is drawn against the first.
 

@@ -124,6 +124,8 @@ def test_it_writes_what_is_asked_for_and_goes_on(folder, tmp_path, capsys):
         str(out),
         "--details",
         str(details),
+        "--folds",
+        "2",
     ]
     transfer.main(words)
     result = json.loads(out.read_text())

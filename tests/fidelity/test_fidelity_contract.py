@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from broken_rules import BROKEN
 
 from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, SuccessiveHalving
 from seasoned.fidelity.checks import FIDELITY_CHECKS
@@ -34,3 +35,14 @@ def test_contract(name, check):
 @pytest.mark.parametrize("sampler", [Random, TPE])
 def test_a_sampler_that_models_rungs_is_a_sampler(sampler, check):
     check(lambda: ByRung(sampler(), (1, 3, 9)))
+
+
+@pytest.mark.parametrize(("check", "name"), [(check, name) for check, rules in BROKEN.items() for name in rules])
+def test_a_broken_rule_fails_its_check(check, name):
+    (checked,) = (found for found in FIDELITY_CHECKS if found.__name__ == check)
+    with pytest.raises(AssertionError, match=r"\w+ .*\.$"):
+        checked(BROKEN[check][name])
+
+
+def test_every_check_finds_a_broken_rule():
+    assert set(BROKEN) == {check.__name__ for check in FIDELITY_CHECKS}

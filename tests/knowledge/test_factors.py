@@ -51,10 +51,14 @@ def test_compression_keeps_the_order_and_can_be_undone(numbers):
 
 
 def test_the_model_finds_the_planted_covariance():
-    table, mean, loadings = planted(0, tasks=4000)
-    model = fit_factors(table, 2)
-    assert model.mean == pytest.approx(mean, abs=0.15)
-    assert model.loadings.T @ model.loadings == pytest.approx(loadings.T @ loadings, abs=0.35)
+    rng = np.random.default_rng(0)
+    loadings, mean = rng.normal(size=(2, 30)), rng.normal(size=30)
+    drawn = rng.normal(size=(600, 2))
+    weights, _ = np.linalg.qr(drawn - drawn.mean(axis=0))
+    weights *= np.sqrt(600)  # of mean 0 and covariance I to the digit: what is left is the noise's luck
+    model = fit_factors(mean + weights @ loadings + 0.1 * rng.normal(size=(600, 30)), 2)
+    assert model.mean == pytest.approx(mean, abs=0.03)
+    assert model.loadings.T @ model.loadings == pytest.approx(loadings.T @ loadings, abs=0.1)
     assert model.noise.mean() == pytest.approx(0.01, rel=0.1)
     assert model.noise == pytest.approx(np.full(30, 0.01), rel=0.7)
 

@@ -27,6 +27,7 @@ from seasoned.metagrad import (
     Sinusoids,
     Training,
 )
+from seasoned.metagrad.rates import rated, rates_of, shared
 from seasoned.metagrad.tasks import TaskFunction, as_family
 
 SINES = Sinusoids(shots=6, queries=5)
@@ -181,8 +182,8 @@ def test_reptile_takes_sets_with_and_without_weights():
     np.testing.assert_allclose(ravel_pytree(found)[0], ravel_pytree(expected)[0], rtol=1e-4, atol=1e-6)
 
 
-def test_another_seed_compiles_nothing_anew():
-    """JAX runs the family's Python code only to compile; what a seed changes is data."""
+def test_other_seeds_and_rates_compile_nothing_anew():
+    """JAX runs the family's Python code only to compile; what a seed or a rate changes is data."""
     traced = []
 
     def sample(key):
@@ -193,11 +194,31 @@ def test_another_seed_compiles_nothing_anew():
     first = MAML(network=SMOOTH, training=training).fit(family, progress=False)
     first.evaluate(family, steps=[1], count=2)
     before = len(traced)
-    second = MAML(network=SMOOTH, training=dataclasses.replace(training, seed=1)).fit(family, progress=False)
+    other = dataclasses.replace(training, seed=1, lr=0.01)
+    second = MAML(inner_lr=0.3, network=SMOOTH, training=other).fit(family, progress=False)
     second.evaluate(family, steps=[1], count=2)
     described = 1  # the shapes of a task are asked for at every fit
     assert len(traced) - before == described
     assert not np.array_equal(ravel_pytree(first.theta)[0], ravel_pytree(second.theta)[0])
+
+
+@pytest.mark.parametrize("learner", [MAML, ANIL, MetaSGD, MAMLPlusPlus, Reptile])
+def test_a_program_without_its_rates_and_the_rates_are_the_program(learner):
+    program = learner(inner_lr=0.2, network=SMOOTH, training=Training(lr=0.3))
+    assert rates_of(program) == {"lr": 0.3, "inner_lr": 0.2}
+    assert shared(program) == shared(learner(network=SMOOTH)) != program
+    assert rated(shared(program), rates_of(program)) == program
+    assert shared(program).inner_lr == 1.0, "what was put together is another object"
+
+
+def test_what_was_compiled_for_no_rate_takes_the_given_one():
+    program, theta, tasks = ready(MAML(0.2))
+    task = jax.tree.map(lambda leaf: leaf[0], tasks)
+    compiled = jax.jit(lambda rates: rated(shared(program), rates).descend(theta, task.support, 1))
+    for rate in (0.2, 0.7):
+        expected = dataclasses.replace(program, inner_lr=rate).descend(theta, task.support, 1)
+        found = compiled({"lr": 0.1, "inner_lr": rate})
+        np.testing.assert_allclose(ravel_pytree(found)[0], ravel_pytree(expected)[0], rtol=1e-5)
 
 
 def test_anil_adapts_the_head_alone(double):

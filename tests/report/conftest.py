@@ -8,13 +8,11 @@ import pytest
 from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from seasoned.report.data import ColumnRow, Importance, MemberRow, Predictions, ReportData, TrialRow
+from warm_workers import cache, cache_folder
+
+__all__ = ["cache", "cache_folder"]
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\"'"
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,10 @@ import pytest
 
 from seasoned import Categorical, Choice, Constrained, Float, Int, Random, Space, Study
 from seasoned.errors import InvalidInput
+from seasoned.fidelity import ASHA, Median
 from seasoned.report import study_figures as figures
 from seasoned.report.study_render import KINDS
+from seasoned.trials import Config, Trial, TrialState
 
 CUBE = Space(a=Float(0, 1), b=Float(0, 1), c=Float(0, 1))
 MIXED = Space(
@@ -105,7 +107,7 @@ def test_a_surface_over_a_conditional_parameter_is_that_of_its_branch():
     assert surface.mean.max() < 3.0
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"front"}))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"front", "curves"}))
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 def test_every_figure_draws_a_mixed_study(kind, direction):
     study = study_of(mixed, MIXED, 12, direction)
@@ -128,6 +130,7 @@ def test_wrong_figures_are_refused(mixed_study):
         ({"kind": "pie"}, "'pie' is unknown"),
         ({"objective": 1}, "count from 0"),
         ({"kind": "front"}, "several objectives"),
+        ({"kind": "curves"}, "no trial has reported"),
         ({"kind": "contour", "parameters": ["lr"]}, "two parameters"),
         ({"kind": "slice", "parameters": ["nothing"]}, "no parameter 'nothing'"),
     ]:
@@ -149,6 +152,82 @@ def test_the_front_is_marked():
     assert [trace.name for trace in figure.data] == ["infeasible", "dominated", "Pareto front"]
     front = sorted(trial.values for trial in study.front)
     assert list(zip(figure.data[2].x, figure.data[2].y, strict=True)) == front
+
+
+def test_learning_curves_hold_what_each_trial_reported():
+    def trial(number, state, *reports, values=None, constraints=()):
+        return Trial(number, Config(), state, values, reports=reports, constraints=constraints)
+
+    trials = [
+        trial(0, TrialState.COMPLETE, (3, 0.3), (1, 0.5), values=(0.2,)),
+        trial(1, TrialState.COMPLETE, (1, 0.4), (9, 0.1), values=(0.1,), constraints=(1.0,)),
+        trial(2, TrialState.COMPLETE, values=(0.6,)),
+        trial(3, TrialState.PRUNED, (1, 0.9)),
+        trial(4, TrialState.FAILED, (1, math.nan)),
+        trial(5, TrialState.RUNNING, (1, 0.7)),
+        trial(6, TrialState.RUNNING, (1, 0.7)),
+        trial(7, TrialState.RUNNING),
+    ]
+    found = figures.learning_curves(trials, "minimize", paused=[3, 6], last=9)
+    assert [one[:3] for one in found] == [
+        (0, "complete", True),
+        (1, "complete", False),
+        (2, "complete", False),
+        (3, "pruned", False),
+        (4, "failed", False),
+        (5, "running", False),
+        (6, "paused", False),
+    ]
+    assert [one[3:] for one in found[:3]] == [((1, 3, 9), (0.5, 0.3, 0.2)), ((1, 9), (0.4, 0.1)), ((9,), (0.6,))]
+    assert [one.best for one in figures.learning_curves(trials, "maximize", last=9)[:3]] == [False, False, True]
+    assert figures.learning_curves(trials, "minimize")[0].steps == (1, 3)
+
+
+def curved_study(rule, direction="minimize", stop_after=None):
+    left = [math.inf if stop_after is None else stop_after]
+
+    def train(config, trial):
+        sign = 1 if direction == "minimize" else -1
+        for step in range(trial.step + 1, trial.budget + 1):
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+            trial.report(step, math.nan if config["b"] > 0.95 else sign * (config["a"] + 1 / step))
+        return sign * (config["a"] + 1 / step)
+
+    study = Study(CUBE, fidelity=rule, direction=direction, sampler=Random(), seed=0)
+    try:
+        study.optimize(train, trials=30)
+    except KeyboardInterrupt:
+        assert stop_after is not None
+    return study
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_curves_tell_the_states_of_trials_apart(direction):
+    figure = curved_study(ASHA(max=27), direction).plot("curves")
+    pruned, complete, best = figure.data
+    assert (pruned.name, complete.name, best.name) == ("pruned", "complete", "best")
+    assert len({trace.line.color for trace in figure.data}) == 3
+    assert figure.layout.xaxis.type == "log"
+    assert tuple(figure.layout.xaxis.tickvals) == (1, 3, 9, 27)
+    assert "Infinity" not in figure.to_json()
+    linear = curved_study(Median(max=9, startup=2), direction).plot("curves")
+    assert linear.layout.xaxis.type is None
+
+
+def test_curves_show_who_waits():
+    study = curved_study(ASHA(max=27, promote=True), stop_after=60)
+    paused = {trial.number for trial in study.trials if trial.number in study.paused}
+    traces = {trace.name: trace for trace in study.plot("curves").data}
+    assert paused
+    assert set(traces["paused"].text) == {f"trial {number}" for number in paused}
+
+
+def test_the_page_shows_curves_where_there_are_any(tmp_path):
+    text = curved_study(ASHA(max=9)).report(tmp_path / "s.html").read_text(encoding="utf-8")
+    assert text.count("Plotly.newPlot(") == 6
+    assert "How far each trial got" in text
 
 
 @pytest.mark.parametrize("direction", ["minimize", ("minimize", "maximize")])

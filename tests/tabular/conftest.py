@@ -4,12 +4,9 @@ import pytest
 
 from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
+from warm_workers import cache, cache_folder
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+__all__ = ["cache", "cache_folder"]
 
 
 @pytest.fixture(scope="session")

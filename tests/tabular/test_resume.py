@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -40,12 +39,14 @@ def test_a_killed_fit_goes_on(cache, tmp_path):
     script.write_text(SCRIPT.format(path=sys.path))
     child = subprocess.Popen([sys.executable, script], env={**os.environ, "SEASONED_CACHE": str(cache)})
     deadline = time.monotonic() + 60
-    while finished_trials(cache) < 6:
-        assert time.monotonic() < deadline, "no trials within a minute"
-        assert child.poll() is None
-        time.sleep(0.05)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    try:
+        while finished_trials(cache) < 6:
+            assert time.monotonic() < deadline, "no trials within a minute"
+            assert child.poll() is None
+            time.sleep(0.05)
+    finally:
+        child.kill()
+        child.wait()
     (run,) = list_runs()
     assert not run.running
     assert run.about["rows"] == 300

@@ -8,7 +8,8 @@ A trial reports its value step by step (epochs, boosting rounds, folds); a rule 
 settings are a frozen dataclass, all memory is in the state, and the state is a fold of the study's events. Three laws
 follow, and `fidelity/checks.py` holds every rule to them:
 
-1. `tell(s, a + b) == tell(tell(s, a), b)`, and nothing given is changed.
+1. `tell(s, a + b) == tell(tell(s, a), b)`, and nothing given is changed. When other trials were asked plays no part:
+   what a trial is compared with follows from its number.
 2. What a report leads to is settled at its place in the log: `tell` judges, `decide` looks up. So all drivers of a
    study agree, and a study that was killed goes on with the same rungs. Only "promote" may come later than "pause".
 3. No trial is stopped before the first step at which the rule compares, and the best one there is never stopped.
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from seasoned.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from seasoned.trials import Event, StudySpec
 
@@ -65,6 +66,14 @@ class Fidelity(ABC, Generic[State]):
     @abstractmethod
     def decide(self, state: State, number: int, step: int) -> Decision:
         """What becomes of the trial whose latest report was that of `step`; of a paused one, as things stand now."""
+
+    def due(self, state: State) -> Collection[int] | None:  # noqa: ARG002 - it is for rules that keep them
+        """The running trials whose latest report paused them and whose decision is "pause" no longer; None if not kept.
+
+        It spares the study a look at every paused trial whenever a worker is free. A rule that pauses trials keeps them
+        in its state, for then a look costs what there is to find; without it all are asked one by one.
+        """
+        return None
 
     @abstractmethod
     def budget(self, state: State, number: int) -> int:

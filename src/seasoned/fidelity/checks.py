@@ -5,144 +5,29 @@
         check(lambda: MyRule())
 
 Each check takes a function that makes the rule, and raises AssertionError with a sentence when a law is broken. No test
-framework is needed. The laws are stated in `fidelity/base.py`. `simulate` is a small driver for curves that are
-functions.
+framework is needed. The laws are stated in `fidelity/base.py`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.errors import InvalidInput
 from seasoned.fidelity.base import Decision
+from seasoned.fidelity.simulation import SPEC, Simulated, simulate
 from seasoned.samplers.checks import same
 from seasoned.space import Space
 from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from seasoned.fidelity.base import Fidelity
     from seasoned.trials import Event
 
 __all__ = ["FIDELITY_CHECKS", "Simulated", "simulate"]
-
-Value = "Callable[[int, int], float]"
-
-_SPEC: Final = StudySpec(Space(), seed=3)
-_TRIALS: Final = 40
-
-
-class Simulated(NamedTuple):
-    """What a simulated study did.
-
-    Attributes:
-        log: Its events.
-        state: The rule's state at the end.
-        decisions: Number, step and decision of each report, in their order.
-    """
-
-    log: list[Event]
-    state: Any
-    decisions: list[tuple[int, int, Decision]]
-
-    def ended(self, state: TrialState) -> list[int]:
-        """The trials that ended so."""
-        return [event.number for event in self.log if isinstance(event, Finished) and event.state is state]
-
-
-class _Driver:
-    """Runs trials on a few workers, one step of one trial at a time, as a study does."""
-
-    def __init__(self, rule: Fidelity[Any], value: Callable[[int, int], float], spec: StudySpec) -> None:
-        self.rule = rule
-        self.value = value
-        self.state = rule.init(spec)
-        self.log: list[Event] = []
-        self.decisions: list[tuple[int, int, Decision]] = []
-        self.running: dict[int, int] = {}  # number -> last step
-        self.budgets: dict[int, int] = {}
-        self.paused: dict[int, int] = {}
-
-    def tell(self, event: Event) -> None:
-        self.log.append(event)
-        self.state = self.rule.tell(self.state, [event])
-
-    def begin(self, number: int, step: int) -> None:
-        self.running[number] = step
-        self.budgets[number] = self.rule.budget(self.state, number)
-
-    def advance(self, number: int) -> None:
-        """One step of one trial."""
-        step = self.running.pop(number) + 1
-        self.tell(Reported(number, step, self.value(number, step)))
-        decision = self.rule.decide(self.state, number, step)
-        self.decisions.append((number, step, decision))
-        if decision is Decision.STOP:
-            self.end(number, TrialState.PRUNED)
-        elif decision is not Decision.GO_ON:
-            self.paused[number] = step
-        elif step >= self.budgets[number]:
-            good = math.isfinite(self.value(number, step))
-            self.end(number, TrialState.COMPLETE if good else TrialState.FAILED, step)
-        else:
-            self.running[number] = step
-
-    def end(self, number: int, state: TrialState, step: int = 0) -> None:
-        values = (self.value(number, step),) if state is TrialState.COMPLETE else None
-        self.tell(Finished(number, state, values))
-
-    def promote(self) -> bool:
-        """Let one paused trial go on whose time has come; end those whose time is over."""
-        for number, step in list(self.paused.items()):
-            decision = self.rule.decide(self.state, number, step)
-            if decision is Decision.STOP:
-                del self.paused[number]
-                self.end(number, TrialState.PRUNED)
-            elif decision is Decision.PROMOTE:
-                self.begin(number, self.paused.pop(number))
-                return True
-        return False
-
-
-def simulate(
-    rule: Fidelity[Any],
-    value: Callable[[int, int], float],
-    trials: int = _TRIALS,
-    *,
-    workers: int = 1,
-    seed: int = 0,
-    spec: StudySpec = _SPEC,
-) -> Simulated:
-    """Run trials whose curves are `value(number, step)`, minimised; which worker is next is drawn.
-
-    Example:
-        >>> from seasoned.fidelity import ASHA
-        >>> found = simulate(ASHA(max=9), lambda number, step: number + 1 / step, trials=10)
-        >>> found.ended(TrialState.COMPLETE)
-        [0]
-    """
-    if trials < 1 or workers < 1:
-        raise InvalidInput(f"trials is {trials} and workers is {workers}; give at least 1 of each.")
-    rng = np.random.default_rng(seed)
-    driver = _Driver(rule, value, spec)
-    asked = 0
-    while True:
-        while len(driver.running) < workers and (driver.promote() or asked < trials):
-            if len(driver.running) < workers and asked < trials:
-                number = spec.first + asked
-                driver.tell(Asked(number, Config()))
-                driver.begin(number, 0)
-                asked += 1
-        if not driver.running:
-            break
-        driver.advance(sorted(driver.running)[rng.integers(len(driver.running))])
-    for number in list(driver.paused):
-        driver.end(number, TrialState.PRUNED)
-    return Simulated(driver.log, driver.state, driver.decisions)
 
 
 def _quality(number: int) -> float:
@@ -165,9 +50,9 @@ def check_tell_is_associative(make: Callable[[], Fidelity[Any]]) -> None:
     rule = make()
     for value in (_falling, _wild):
         found = simulate(rule, value, 20, workers=3)
-        whole = rule.tell(rule.init(_SPEC), found.log)
+        whole = rule.tell(rule.init(SPEC), found.log)
         for cut in range(0, len(found.log), max(1, len(found.log) // 12)):
-            part = rule.tell(rule.tell(rule.init(_SPEC), found.log[:cut]), found.log[cut:])
+            part = rule.tell(rule.tell(rule.init(SPEC), found.log[:cut]), found.log[cut:])
             assert same(part, whole), f"telling {cut} events and then the rest differs from telling all at once."
 
 
@@ -176,22 +61,48 @@ def check_states_do_not_change(make: Callable[[], Fidelity[Any]]) -> None:
     rule = make()
     log = simulate(rule, _falling, 20, workers=2).log
     half = len(log) // 2
-    before = rule.tell(rule.init(_SPEC), log[:half])
+    before = rule.tell(rule.init(SPEC), log[:half])
     rule.tell(before, log[half:])
-    assert same(before, rule.tell(rule.init(_SPEC), log[:half])), (
-        "an older state changed when a newer was made from it."
-    )
+    assert same(before, rule.tell(rule.init(SPEC), log[:half])), "an older state changed when a newer was made from it."
 
 
 def check_decisions_are_a_function_of_the_log(make: Callable[[], Fidelity[Any]]) -> None:
-    """A driver that folds the log anew, cut after any report, decides as the one that ran the trial."""
+    """After any report, a rule made anew and given the folded log decides as the one that ran the trial."""
     first, second = make(), make()
     assert first == second, "two rules with the same settings are not equal."
-    found = simulate(first, _wild, 15, workers=3)
-    places = [place for place, event in enumerate(found.log) if isinstance(event, Reported)]
-    for place, (number, step, decision) in list(zip(places, found.decisions, strict=True))[::7]:
-        state = second.tell(second.init(_SPEC), found.log[: place + 1])
-        assert second.decide(state, number, step) is decision, f"trial {number} at step {step} is judged otherwise."
+    for value in (_falling, _wild):
+        found = simulate(first, value, 15, workers=3)
+        for state, (number, step, decision) in _at_reports(second, found):
+            now = make().decide(state, number, step)
+            assert now is decision, (
+                f"trial {number} at step {step} was told {decision.value!r}; a rule made anew says {now.value!r}."
+            )
+
+
+def _at_reports(rule: Fidelity[Any], found: Simulated) -> Iterator[tuple[Any, tuple[int, int, Decision]]]:
+    """Of each report: the state just after it, folded by this rule, and what was decided then."""
+    state = rule.init(SPEC)
+    decisions = iter(found.decisions)
+    for event in found.log:
+        state = rule.tell(state, [event])
+        if isinstance(event, Reported):
+            yield state, next(decisions)
+
+
+def check_asking_is_independent(make: Callable[[], Fidelity[Any]]) -> None:
+    """When the other trials were asked, and in which order, changes nothing: drivers ask at the same time."""
+    rule = make()
+    for value in (_falling, _wild):
+        found = simulate(rule, value, 20, workers=3)
+        asked = [event for event in found.log if isinstance(event, Asked)]
+        others = [event for event in found.log if not isinstance(event, Asked)]
+        early = found._replace(log=[*reversed(asked), *others])
+        for state, (number, step, decision) in _at_reports(rule, early):
+            now = rule.decide(state, number, step)
+            assert now is decision, (
+                f"trial {number} was told {decision.value!r} at step {step}, and {now.value!r} where the others had "
+                "been asked earlier and in another order."
+            )
 
 
 def check_later_events_change_no_verdict(make: Callable[[], Fidelity[Any]]) -> None:
@@ -199,13 +110,40 @@ def check_later_events_change_no_verdict(make: Callable[[], Fidelity[Any]]) -> N
     rule = make()
     found = simulate(rule, _falling, 20, workers=3)
     places = [place for place, event in enumerate(found.log) if isinstance(event, Reported)]
-    for place, (number, step, decision) in list(zip(places, found.decisions, strict=True))[::11]:
+    waits = {Decision.PAUSE, Decision.PROMOTE, Decision.STOP}
+    for place, (state, (number, step, decision)) in list(zip(places, _at_reports(rule, found), strict=True))[::5]:
         others = [event for event in found.log[place + 1 :] if getattr(event, "number", number) != number][:40]
-        later = rule.tell(rule.tell(rule.init(_SPEC), found.log[: place + 1]), others)
-        now = rule.decide(later, number, step)
-        waits = {Decision.PAUSE, Decision.PROMOTE, Decision.STOP}
+        now = rule.decide(rule.tell(state, others), number, step)
         kept = now is decision or (decision in {Decision.PAUSE, Decision.PROMOTE} and now in waits)
         assert kept, f"trial {number} was told {decision.value!r} at step {step}, and later {now.value!r}."
+
+
+def check_due_is_who_waits_no_longer(make: Callable[[], Fidelity[Any]]) -> None:
+    """If a rule says which trials are due, it names those that were paused and now go on or end, and no others."""
+    rule = make()
+    for value in (_falling, _wild):
+        found = simulate(rule, value, 25, workers=3)
+        state, decisions = rule.init(SPEC), iter(found.decisions)
+        steps: dict[int, int] = {}  # of trials that were paused
+        stopped: set[int] = set()  # at their report; whether they paused before is the rule's affair
+        for event in found.log:
+            state = rule.tell(state, [event])
+            if isinstance(event, Reported | Finished):
+                stopped.discard(event.number)
+                steps.pop(event.number, None)
+            if isinstance(event, Reported):
+                number, step, decision = next(decisions)
+                if decision is Decision.STOP:
+                    stopped.add(number)
+                elif decision is not Decision.GO_ON:
+                    steps[number] = step
+            due = rule.due(state)
+            wanted = {
+                number for number, step in steps.items() if rule.decide(state, number, step) is not Decision.PAUSE
+            }
+            assert due is None or set(due) - stopped == wanted, (
+                f"the trials {sorted(due)} are due, but those that paused and shall no longer are {sorted(wanted)}."
+            )
 
 
 def check_nothing_stops_before_the_first_level(make: Callable[[], Fidelity[Any]]) -> None:
@@ -220,15 +158,22 @@ def check_nothing_stops_before_the_first_level(make: Callable[[], Fidelity[Any]]
 
 def check_the_best_is_never_stopped(make: Callable[[], Fidelity[Any]]) -> None:
     """A trial that is the best so far at every step that it reached is not stopped."""
-    rule = make()
-    for seed in range(3):
-        found = simulate(rule, _falling, workers=2, seed=seed)
-        best: dict[int, float] = {}
-        for number, step, decision in found.decisions:
-            value = _falling(number, step)
-            if value <= best.get(step, math.inf):
-                best[step] = value
-                assert decision is not Decision.STOP, f"trial {number}, the best so far at step {step}, was stopped."
+    values: list[Callable[[int, int], float]] = [
+        _falling,
+        lambda number, step: _falling(number + 1000, step),
+        lambda number, step: 1.0 / step - number,  # each is better than all before it
+    ]
+    for seed, value in enumerate(values):
+        _check_best(simulate(make(), value, workers=2, seed=seed), value)
+
+
+def _check_best(found: Simulated, value: Callable[[int, int], float]) -> None:
+    """No finite trial was stopped that was the best so far at that step."""
+    best: dict[int, float] = {}
+    for number, step, decision in found.decisions:
+        if value(number, step) <= best.get(step, math.inf):
+            best[step] = value(number, step)
+            assert decision is not Decision.STOP, f"trial {number}, the best so far at step {step}, was stopped."
 
 
 def check_some_trial_completes(make: Callable[[], Fidelity[Any]]) -> None:
@@ -243,8 +188,9 @@ def check_some_trial_completes(make: Callable[[], Fidelity[Any]]) -> None:
         lambda number, step: -number - step,
     ]
     for value in values:
-        found = simulate(make(), value, 250)
-        assert found.ended(TrialState.COMPLETE), "no trial of 250 was complete."
+        lengths = (30, 250)  # most rules complete one of the first few, and none should need more than these
+        found = any(simulate(make(), value, trials).ended(TrialState.COMPLETE) for trials in lengths)
+        assert found, "no trial of 250 was complete."
 
 
 def check_stopping_saves(make: Callable[[], Fidelity[Any]]) -> None:
@@ -253,14 +199,19 @@ def check_stopping_saves(make: Callable[[], Fidelity[Any]]) -> None:
     found = simulate(rule, _falling, 100)
     last = rule.levels[-1]
     assert len(found.decisions) < 100 * last, "no trial was stopped."
-    best = min(_quality(number) for number in found.ended(TrialState.COMPLETE))
+    best = min((_quality(number) for number in found.ended(TrialState.COMPLETE)), default=math.inf)
     assert best <= np.quantile([_quality(number) for number in range(100)], 0.1), "the good trials were stopped."
 
 
 def check_not_finite_is_worst(make: Callable[[], Fidelity[Any]]) -> None:
     """A trial of NaN never stops a better one, is never promoted, and only such trials are no error."""
     rule = make()
-    found = simulate(rule, lambda number, step: math.nan if number % 2 else _falling(number // 2, step))
+
+    def value(number: int, step: int) -> float:
+        return math.nan if number % 2 else _falling(number // 2, step)
+
+    found = simulate(rule, value)
+    _check_best(found, value)
     for number, _, decision in found.decisions:
         assert not number % 2 or decision is not Decision.PROMOTE, f"trial {number} of NaN was promoted."
     assert not any(number % 2 for number in found.ended(TrialState.COMPLETE))
@@ -273,7 +224,7 @@ def check_reports_may_repeat_and_skip(make: Callable[[], Fidelity[Any]]) -> None
     rule = make()
     last = rule.levels[-1]
     events: list[Event] = [Asked(0, Config()), Reported(0, 1, 1.0), Reported(0, last, 0.5)]
-    state = rule.tell(rule.init(_SPEC), events)
+    state = rule.tell(rule.init(SPEC), events)
     assert same(rule.tell(state, [Reported(0, 1, -9.0)]), state), "a second report of a step changed the state."
     ended = rule.tell(state, [Finished(0, TrialState.COMPLETE, (0.5,))])
     assert same(rule.tell(ended, [Reported(0, last - 1, -9.0)]), ended), "a report after the end changed the state."
@@ -301,7 +252,9 @@ FIDELITY_CHECKS: Final[Sequence[Callable[[Callable[[], Fidelity[Any]]], None]]] 
     check_tell_is_associative,
     check_states_do_not_change,
     check_decisions_are_a_function_of_the_log,
+    check_asking_is_independent,
     check_later_events_change_no_verdict,
+    check_due_is_who_waits_no_longer,
     check_nothing_stops_before_the_first_level,
     check_the_best_is_never_stopped,
     check_some_trial_completes,

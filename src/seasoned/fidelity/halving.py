@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING
 
 from seasoned.errors import InvalidInput
 from seasoned.fidelity.base import Decision, Fidelity, check_steps, ladder
-from seasoned.fidelity.rungs import Entry, Ladder, Rungs, passes
+from seasoned.fidelity.groups import Groups
+from seasoned.fidelity.rungs import Draft, Entry, Ladder, Rungs, Standing, passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from seasoned.trials import Event, StudySpec
 
-__all__ = ["ASHA", "SuccessiveHalving", "judge_at_rung", "promotable"]
+__all__ = ["ASHA", "SuccessiveHalving", "judge_at_rung", "promotable", "settle_best"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +78,26 @@ class ASHA(Fidelity[Rungs]):
     def tell(self, state: Rungs, events: Sequence[Event]) -> Rungs:
         """Enter reports on rungs."""
         only = Ladder(0, self.levels)
-        return state.told(events, lambda _: only, judge_at_rung(self.eta, promote=self.promote))
+        judge, settle = judge_at_rung(self.eta, promote=self.promote), settle_best(self.eta, promote=self.promote)
+        return state.told(events, lambda _: only, judge, settle)
 
     def decide(self, state: Rungs, number: int, step: int) -> Decision:
         """See `Fidelity.decide`."""
         return promotable(state, number, step, self.eta)
+
+    def due(self, state: Rungs) -> frozenset[int]:
+        """Trials to be promoted."""
+        return state.due
 
     def budget(self, state: Rungs, number: int) -> int:
         """The next rung where trials pause there, else the last."""
         return state.standings[number].next_level if self.promote else self.max
 
 
-def judge_at_rung(eta: float, *, promote: bool) -> Callable[[tuple[Entry, ...], Entry], Decision]:
+def judge_at_rung(eta: float, *, promote: bool) -> Callable[[Sequence[Entry], Entry], Decision]:
     """What becomes of a trial that reaches a rung: it pauses, or must be among the best 1/eta, at least one."""
 
-    def judge(table: tuple[Entry, ...], entry: Entry) -> Decision:
+    def judge(table: Sequence[Entry], entry: Entry) -> Decision:
         if promote:
             return Decision.PAUSE
         return Decision.GO_ON if passes(table, entry[0], max(1, int(len(table) / eta))) else Decision.STOP
@@ -104,14 +110,45 @@ def promotable(state: Rungs, number: int, step: int, eta: float) -> Decision:
     standing = state.standings[number]
     if step not in standing.steps or standing.verdict is not Decision.PAUSE:
         return standing.verdict
-    table = state.table(standing.ladder.bracket, standing.ladder.levels[standing.reached - 1])
+    return Decision.PROMOTE if _chosen(_own_rung(state, standing), standing, number, eta) else Decision.PAUSE
+
+
+def settle_best(eta: float, *, promote: bool) -> Callable[[Draft, int, Standing], None]:
+    """Keeps the trials to be promoted: an entry more moves the border of the best floor(n / eta) by one place at most.
+
+    So after an event only the trial itself and the two at the border of each rung that it entered can change sides.
+    """
+
+    def settle(draft: Draft, number: int, before: Standing) -> None:
+        standing = draft.standings[number]
+        touched = {number}
+        for level in standing.ladder.levels[before.reached : standing.reached]:
+            table = draft.table(standing.ladder.bracket, level)
+            count = int(len(table) / eta)
+            touched.update(other for _, other in table[max(0, count - 1) : count + 1])
+        for other in touched:
+            where = draft.standings[other]
+            pauses = where.verdict is Decision.PAUSE and not where.ended
+            if pauses and _chosen(_own_rung(draft, where), where, other, eta):
+                draft.due.add(other)
+            else:
+                draft.due.discard(other)
+
+    return settle if promote else lambda *_: None
+
+
+def _own_rung(rungs: Rungs | Draft, standing: Standing) -> Sequence[Entry]:
+    """The last rung that a trial reached."""
+    return rungs.table(standing.ladder.bracket, standing.ladder.levels[standing.reached - 1])
+
+
+def _chosen(table: Sequence[Entry], standing: Standing, number: int, eta: float) -> bool:
     count = int(len(table) / eta)
-    chosen = count > 0 and math.isfinite(standing.value) and (standing.value, number) <= table[count - 1]
-    return Decision.PROMOTE if chosen else Decision.PAUSE
+    return count > 0 and math.isfinite(standing.value) and (standing.value, number) <= table[count - 1]
 
 
 @dataclass(frozen=True, slots=True)
-class SuccessiveHalving(Fidelity[Rungs]):
+class SuccessiveHalving(Fidelity[Groups]):
     """Successive halving in groups: a rung is judged when all of the group have reached it.
 
     Trials pause at rungs. Of a group's s_i trials on rung i, failed ones included, the best max(1, floor(s_i / eta)) go
@@ -151,33 +188,22 @@ class SuccessiveHalving(Fidelity[Rungs]):
         """Trials of a group."""
         return self.size or round(self.eta ** (len(self.levels) - 1))
 
-    def init(self, spec: StudySpec) -> Rungs:
+    def init(self, spec: StudySpec) -> Groups:
         """Empty rungs."""
-        return Rungs(spec.first)
+        return Groups(Rungs(spec.first))
 
-    def tell(self, state: Rungs, events: Sequence[Event]) -> Rungs:
-        """Enter reports on rungs."""
-        levels = self.levels
-        return state.told(events, lambda place: Ladder(place // self.group, levels), lambda *_: Decision.PAUSE)
+    def tell(self, state: Groups, events: Sequence[Event]) -> Groups:
+        """Enter reports on rungs, and judge those that all have reached."""
+        return state.told(events, self.levels, self.group, self.eta)
 
-    def decide(self, state: Rungs, number: int, step: int) -> Decision:
+    def decide(self, state: Groups, number: int, step: int) -> Decision:
         """See `Fidelity.decide`."""
-        standing = state.standings[number]
-        if step not in standing.steps or standing.verdict is not Decision.PAUSE:
-            return standing.verdict
-        bracket, levels = standing.ladder
-        start = state.first + bracket * self.group
-        members = set(range(start, start + self.group))
-        for level in levels[: standing.reached]:
-            table = state.table(bracket, level)
-            here = {other for _, other in table}
-            ended = {other for other in members if other in state.standings and state.standings[other].ended}
-            if not members <= here | ended:
-                return Decision.PAUSE
-            count = max(1, int(len(members) / self.eta))
-            members = {other for value, other in table[:count] if value < float("inf")}
-        return Decision.PROMOTE if number in members else Decision.STOP
+        return state.decide(number, step)
 
-    def budget(self, state: Rungs, number: int) -> int:
+    def due(self, state: Groups) -> frozenset[int]:
+        """Trials whose rung is judged."""
+        return state.rungs.due
+
+    def budget(self, state: Groups, number: int) -> int:
         """The next rung."""
-        return state.standings[number].next_level
+        return state.rungs.standings[number].next_level

@@ -18,7 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from seasoned.fidelity.base import Decision, Fidelity, check_steps, ladder
-from seasoned.fidelity.halving import judge_at_rung, promotable
+from seasoned.fidelity.halving import judge_at_rung, promotable, settle_best
 from seasoned.fidelity.rungs import Ladder, Rungs
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class Hyperband(Fidelity[Rungs]):
 
     def tell(self, state: Rungs, events: Sequence[Event]) -> Rungs:
         """Enter reports on the rungs of each trial's bracket."""
-        return state.told(events, self._ladder, judge_at_rung(self.eta, promote=self.promote))
+        judge, settle = judge_at_rung(self.eta, promote=self.promote), settle_best(self.eta, promote=self.promote)
+        return state.told(events, self._ladder, judge, settle)
 
     def _ladder(self, place: int) -> Ladder:
         rungs = self.rungs_of(place)
@@ -80,6 +81,10 @@ class Hyperband(Fidelity[Rungs]):
     def decide(self, state: Rungs, number: int, step: int) -> Decision:
         """See `Fidelity.decide`."""
         return promotable(state, number, step, self.eta)
+
+    def due(self, state: Rungs) -> frozenset[int]:
+        """Trials to be promoted."""
+        return state.due
 
     def budget(self, state: Rungs, number: int) -> int:
         """The next rung where trials pause there, else the last."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from seasoned.trials import Event
 
-__all__ = ["Entry", "Ladder", "Rungs", "Standing", "passes"]
+__all__ = ["Draft", "Entry", "Ladder", "Rungs", "Standing", "passes"]
 
 Entry = tuple[float, int]
 """Value and number of a trial on a rung; in order of merit, of equals the earlier trial first."""
@@ -66,11 +66,14 @@ class Rungs:
         first: Number of the first trial.
         tables: Bracket and level -> its entries, the best first.
         standings: Trial number -> where it stands.
+        due: Running trials that pause and shall not pause any longer, as far as the rule keeps them; see
+            `Fidelity.due`.
     """
 
     first: int = 0
     tables: Mapping[tuple[int, int], tuple[Entry, ...]] = field(default_factory=dict)
     standings: Mapping[int, Standing] = field(default_factory=dict)
+    due: frozenset[int] = frozenset()
 
     def table(self, bracket: int, level: int) -> tuple[Entry, ...]:
         """Who reached the rung, the best first."""
@@ -80,7 +83,8 @@ class Rungs:
         self,
         events: Sequence[Event],
         ladder_of: Callable[[int], Ladder],
-        judge: Callable[[tuple[Entry, ...], Entry], Decision],
+        judge: Callable[[Sequence[Entry], Entry], Decision],
+        settle: Callable[[Draft, int, Standing], None] = lambda *_: None,
     ) -> Rungs:
         """With more events folded in.
 
@@ -88,25 +92,57 @@ class Rungs:
             events: In log order.
             ladder_of: A trial's number, counted from the study's first, -> its rungs.
             judge: What becomes of a new entry of a rung that is not the last, from the rung with that entry.
+            settle: Brings `due` up to date, given the rungs after an event, its trial, and where that stood before.
         """
-        tables, standings = dict(self.tables), dict(self.standings)
+        draft = Draft(self)
         for event in events:
             if isinstance(event, Asked):
-                standings[event.number] = Standing(ladder_of(event.number - self.first))
-            elif isinstance(event, Reported):
-                known = standings.get(event.number)
-                if known is not None and not known.ended and event.step not in known.steps:
-                    standings[event.number] = _climb(known, event, tables, judge)
-            elif isinstance(event, Finished) and event.number in standings:
-                standings[event.number] = standings[event.number]._replace(ended=True)
-        return Rungs(self.first, tables, standings)
+                draft.standings[event.number] = Standing(ladder_of(event.number - self.first))
+            elif isinstance(event, Reported | Finished):
+                known = draft.standings.get(event.number)
+                if known is None or known.ended or (isinstance(event, Reported) and event.step in known.steps):
+                    continue
+                after = (
+                    known._replace(ended=True) if isinstance(event, Finished) else _climb(known, event, draft, judge)
+                )
+                draft.standings[event.number] = after
+                settle(draft, event.number, known)
+        return draft.done()
+
+
+class Draft:
+    """Rungs while events are folded in: what changes is a copy, made once for all of the events.
+
+    Args:
+        rungs: What was before; it stays as it is.
+    """
+
+    def __init__(self, rungs: Rungs) -> None:
+        self.standings = dict(rungs.standings)
+        self.due = set(rungs.due)
+        self._rungs = rungs
+        self._changed: dict[tuple[int, int], list[Entry]] = {}
+
+    def table(self, bracket: int, level: int) -> Sequence[Entry]:
+        """Who reached the rung, the best first."""
+        return self._changed.get((bracket, level)) or self._rungs.table(bracket, level)
+
+    def enter(self, bracket: int, level: int, entry: Entry) -> Sequence[Entry]:
+        """The rung with one more entry."""
+        table = self._changed.get((bracket, level))
+        if table is None:
+            table = self._changed[bracket, level] = list(self._rungs.table(bracket, level))
+        insort(table, entry)
+        return table
+
+    def done(self) -> Rungs:
+        """The rungs after the events."""
+        tables = {**self._rungs.tables, **{place: tuple(table) for place, table in self._changed.items()}}
+        return Rungs(self._rungs.first, tables, self.standings, frozenset(self.due))
 
 
 def _climb(
-    standing: Standing,
-    event: Reported,
-    tables: dict[tuple[int, int], tuple[Entry, ...]],
-    judge: Callable[[tuple[Entry, ...], Entry], Decision],
+    standing: Standing, event: Reported, draft: Draft, judge: Callable[[Sequence[Entry], Entry], Decision]
 ) -> Standing:
     """Enter the trial on each rung that this report is the first to reach; the worst judgement counts."""
     bracket, levels = standing.ladder
@@ -114,13 +150,10 @@ def _climb(
     reached = standing.reached
     verdict = Decision.GO_ON
     while reached < len(levels) and event.step >= levels[reached]:
-        place = (bracket, levels[reached])
-        table = list(tables.get(place, ()))
-        insort(table, entry)
-        tables[place] = tuple(table)
+        table = draft.enter(bracket, levels[reached], entry)
         reached += 1
         if reached < len(levels) and verdict is not Decision.STOP:
-            found = judge(tables[place], entry)
+            found = judge(table, entry)
             verdict = found if found is not Decision.GO_ON else verdict
     value = entry[0] if reached > standing.reached else standing.value
     return standing._replace(steps=standing.steps | {event.step}, reached=reached, value=value, verdict=verdict)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.metagrad._jax import jax, jnp
+from seasoned.metagrad.rates import rated, rates_of, shared
 from seasoned.metagrad.tasks import Rows
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
         >>> adapt_groups(learner, X, y, [np.arange(0, 30, 3), np.arange(1, 30, 3)])["layers"][1]["b"].shape
         (2, 1)
     """
-    program = dataclasses.replace(learner, fitted=None)
+    program, rates = dataclasses.replace(learner, fitted=None), rates_of(learner)
     data = jnp.asarray(X), jnp.asarray(y)
     kept = [np.asarray(part)[: SIZES[-1]] for part in groups]
     size = np.array([next(size for size in SIZES if len(part) <= size) for part in kept])
@@ -56,7 +57,7 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
             full = chunk + [chunk[0]] * (TOGETHER - len(chunk))  # one shape, one program
             table = np.stack([np.pad(part, (0, most - len(part)), mode="edge") for part in full])
             weight = np.stack([np.arange(most) < len(part) for part in full]).astype(np.float32)
-            params = _adapted(program, learner.theta, *data, jnp.asarray(table), jnp.asarray(weight))
+            params = _adapted(shared(program), rates, learner.theta, data, jnp.asarray(table), jnp.asarray(weight))
             found.append(jax.tree.map(partial(_first, len(chunk)), params))
     back = np.argsort(order)
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[back], *found)
@@ -67,7 +68,11 @@ def _first(count: int, leaf: Array) -> np.ndarray:
 
 
 @partial(jax.jit, static_argnames="learner")
-def _adapted(learner: MetaLearner, theta: Tree, X: Array, y: Array, table: Array, weight: Array) -> Tree:
+def _adapted(
+    learner: MetaLearner, rates: dict[str, Any], theta: Tree, data: tuple[Array, Array], table: Array, weight: Array
+) -> Tree:
+    learner, (X, y) = rated(learner, rates), data
+
     def one(rows: Array, weight: Array) -> Tree:
         support = Rows(X[rows], y[rows], weight)
         return learner.params(learner.descend(theta, support, learner.trained_steps))

@@ -11,7 +11,7 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -22,9 +22,10 @@ from seasoned.metagrad.describing import describe_tasks, support_rows
 from seasoned.metagrad.losses import LOSSES, mean_loss
 from seasoned.metagrad.meta_testing import adapted, curves
 from seasoned.metagrad.networks import MLP
+from seasoned.metagrad.rates import rates_of, shared
 from seasoned.metagrad.saving import save_learner
 from seasoned.metagrad.tasks import as_family
-from seasoned.metagrad.training import Entry, Progress, Training, TrainState, begin, seedless, train
+from seasoned.metagrad.training import Entry, Progress, Training, TrainState, begin, train
 from seasoned.metagrad.tuning import choose
 
 if TYPE_CHECKING:
@@ -68,7 +69,11 @@ class MetaLearner(ABC):
         loss: `"squared_error"`, `"cross_entropy"` or a function (outputs, y) -> [rows]; None goes by the targets' type.
         training: Steps, tasks, outer optimiser, guard, seed.
         fitted: What `fit` found; None before.
+        rate_fields: Names of the settings that are factors and nothing else, so that another value compiles nothing
+            anew (`rates.py`).
     """
+
+    rate_fields: ClassVar[tuple[str, ...]] = ()
 
     network: Any = None
     loss: Any = None
@@ -244,7 +249,7 @@ class MetaLearner(ABC):
 
     @property
     def _program(self) -> Self:
-        return seedless(dataclasses.replace(self, fitted=None))
+        return dataclasses.replace(self, fitted=None)
 
     def adapt(
         self, X: Any, y: Any, *, steps: int | None = None, rate_scale: float | None = None, tune: bool = False
@@ -267,7 +272,8 @@ class MetaLearner(ABC):
         if steps < 0:
             raise InvalidInput(f"steps is {steps}, and it counts adaptation steps: give 0 or more.")
         scale = 1.0 if rate_scale is None else float(rate_scale)
-        params = jax.tree.map(np.asarray, adapted(program, theta, rows, jnp.int32(steps), scale))
+        found = adapted(shared(program), rates_of(program), theta, rows, jnp.int32(steps), scale)
+        params = jax.tree.map(np.asarray, found)
         if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
             raise InvalidInput(
                 f"Adaptation diverged in {steps} steps at {scale} times the learner's rates: take fewer or smaller."
@@ -297,7 +303,8 @@ class MetaLearner(ABC):
         self._fitted()
         keys = jax.random.split(jax.random.key(seed + 0x7E57), count)
         looks = tuple(sorted(set(steps)))
-        found = curves(self._program, self.theta, as_family(tasks), keys, looks, metric)  # [count, looks]
+        program, family = shared(self._program), as_family(tasks)
+        found = curves(program, rates_of(self), self.theta, family, keys, looks=looks, metric=metric)  # [count, looks]
         return {number: np.asarray(found[:, looks.index(number)]) for number in steps}
 
 

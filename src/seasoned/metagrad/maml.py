@@ -8,7 +8,7 @@ outer update of theta down the gradient of the mean query loss.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax
@@ -56,6 +56,8 @@ class MAML(MetaLearner):
         (3,)
     """
 
+    rate_fields: ClassVar[tuple[str, ...]] = ("inner_lr",)
+
     inner_lr: float = 0.01
     inner_steps: int = 1
     first_order: bool = False
@@ -92,6 +94,8 @@ class ANIL(MetaLearner):
 
     Source: Raghu et al. 2020 (arXiv:1909.09157).
     """
+
+    rate_fields: ClassVar[tuple[str, ...]] = ("inner_lr",)
 
     inner_lr: float = 0.01
     inner_steps: int = 1
@@ -130,6 +134,8 @@ class MetaSGD(MetaLearner):
 
     Source: Li et al. 2017 (arXiv:1707.09835).
     """
+
+    rate_fields: ClassVar[tuple[str, ...]] = ("inner_lr",)
 
     inner_lr: float = 0.01
     inner_steps: int = 1
@@ -175,6 +181,8 @@ class MAMLPlusPlus(MetaLearner):
 
     Source: Antoniou et al. 2019 (arXiv:1810.09502), section 4.
     """
+
+    rate_fields: ClassVar[tuple[str, ...]] = ("inner_lr",)
 
     inner_lr: float = 0.01
     inner_steps: int = 5

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from seasoned.metagrad._jax import jax, lax
+from seasoned.metagrad.rates import rated
 
 if TYPE_CHECKING:
     from jax import Array
@@ -21,8 +22,9 @@ TOGETHER = 100
 
 
 @partial(jax.jit, static_argnames="learner")
-def adapted(learner: MetaLearner, theta: Tree, rows: Rows, steps: Array, scale: Array) -> Tree:
+def adapted(learner: MetaLearner, rates: dict[str, Any], theta: Tree, rows: Rows, steps: Array, scale: Array) -> Tree:
     """The predictor's parameters after `steps` steps at `scale` times the learner's rates."""
+    learner = rated(learner, rates)
 
     def body(number: Array, carry: Tree) -> Tree:
         return learner.advance(theta, carry, rows, number, scale)
@@ -31,7 +33,17 @@ def adapted(learner: MetaLearner, theta: Tree, rows: Rows, steps: Array, scale: 
 
 
 @partial(jax.jit, static_argnames=("learner", "looks", "metric"))
-def curves(learner: MetaLearner, theta: Tree, family: Any, keys: Array, looks: tuple[int, ...], metric: Any) -> Array:
+def curves(
+    learner: MetaLearner,
+    rates: dict[str, Any],
+    theta: Tree,
+    family: Any,
+    keys: Array,
+    *,
+    looks: tuple[int, ...],
+    metric: Any,
+) -> Array:
     """`MetaLearner.curve` of the task of every key [keys, looks]."""
+    learner = rated(learner, rates)
     found: Array = lax.map(lambda key: learner.curve(theta, family, key, looks, metric), keys, batch_size=TOGETHER)
     return found

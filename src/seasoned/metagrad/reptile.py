@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from seasoned.metagrad._jax import jax, jnp
 from seasoned.metagrad.learner import MetaLearner
@@ -34,6 +34,8 @@ class Reptile(MetaLearner):
 
     Source: Nichol et al. 2018 (arXiv:1803.02999), algorithm 1 (batched), the outer step by `Training`'s optimiser.
     """
+
+    rate_fields: ClassVar[tuple[str, ...]] = ("inner_lr",)
 
     inner_lr: float = 0.02
     inner_steps: int = 10

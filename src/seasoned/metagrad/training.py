@@ -6,16 +6,16 @@ optimiser, the guard, resuming) is here, once.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import trees
 from seasoned.metagrad._jax import jax, jnp, lax, optax
+from seasoned.metagrad.rates import rated, rates_of, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from jax import Array
 
-__all__ = ["Entry", "Program", "Progress", "TrainState", "Training", "begin", "seedless", "train"]
+__all__ = ["Entry", "Program", "Progress", "TrainState", "Training", "begin", "train"]
 
 Tree = Any
 
@@ -136,7 +136,7 @@ class Entry(NamedTuple):
 
 
 class Program(Protocol):
-    """What is trained: a hashable dataclass. Programs that are equal but for the seed share one compiled loop."""
+    """What is trained: a hashable dataclass. Programs equal but for seed and rates share one compiled loop."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -149,14 +149,6 @@ class Program(Protocol):
 
     def validate(self, theta: Tree, family: Any, keys: Array) -> Array:
         """The loss on one fixed task for each key, a scalar."""
-
-
-AnyProgram = TypeVar("AnyProgram", bound=Program)
-
-
-def seedless(program: AnyProgram) -> AnyProgram:
-    """The program that all seeds share: what is random comes in by keys, so another seed compiles nothing anew."""
-    return dataclasses.replace(program, training=dataclasses.replace(program.training, seed=0))
 
 
 def begin(program: Program, theta: Tree, memory: Tree) -> TrainState:
@@ -181,21 +173,24 @@ def train(
     """
     settings = program.training
     root, fixed = jax.random.key(settings.seed), jax.random.key(settings.seed + 0x5EA50)
-    program = seedless(program)
+    rates, program = rates_of(program), shared(program)
     while int(state.step) < until:
         done = int(state.step)
         count = min(settings.every - done % settings.every, until - done)
-        state, loss = _advance(program, families[0], state, root, jnp.int32(count))
+        state, loss = _advance(program, rates, families[0], state, root, jnp.int32(count))
         if int(state.step) % settings.every == 0 or int(state.step) == settings.steps:
-            state, validation = _validated(program, families[1], state, fixed)
+            state, validation = _validated(program, rates, families[1], state, fixed)
         else:  # stopped between two validations: going on must give the same as never having stopped
             validation = jnp.asarray(np.nan)
         yield state, Entry(int(state.step), float(loss), float(validation))
 
 
 @partial(jax.jit, static_argnames="program")
-def _advance(program: Program, family: Any, state: TrainState, root: Array, count: Array) -> tuple[TrainState, Array]:
+def _advance(
+    program: Program, rates: dict[str, Any], family: Any, state: TrainState, root: Array, count: Array
+) -> tuple[TrainState, Array]:
     """`count` meta-steps in one loop on the device, and the mean of their losses as far as they are finite."""
+    program = rated(program, rates)
     settings = program.training
     optimizer = settings.transformation()
 
@@ -218,8 +213,11 @@ def _advance(program: Program, family: Any, state: TrainState, root: Array, coun
 
 
 @partial(jax.jit, static_argnames="program")
-def _validated(program: Program, family: Any, state: TrainState, key: Array) -> tuple[TrainState, Array]:
+def _validated(
+    program: Program, rates: dict[str, Any], family: Any, state: TrainState, key: Array
+) -> tuple[TrainState, Array]:
     """The guard: the present meta-parameters replace the best only if they are better on the validation tasks."""
+    program = rated(program, rates)
     settings = program.training
     if settings.validation_tasks < 1:
         nothing = jnp.asarray(jnp.nan, state.best_loss.dtype)

@@ -9,6 +9,7 @@ import numpy as np
 
 from seasoned.metagrad._jax import jax, jnp, lax
 from seasoned.metagrad.losses import row_losses
+from seasoned.metagrad.rates import rated, rates_of, shared
 from seasoned.metagrad.tasks import Rows
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def choose(
         return own
     most = max(20, 2 * learner.trained_steps) if steps is None else steps
     scales = tuple(dict.fromkeys(SCALES if rate_scale is None else (rate_scale,)))
-    losses = np.asarray(held_out_losses(learner, theta, rows, jnp.asarray(scales), most))  # [scales, steps + 1, rows]
+    losses = np.asarray(
+        held_out_losses(shared(learner), rates_of(learner), theta, rows, jnp.asarray(scales), most)
+    )  # [scales, steps + 1, rows]
     losses = np.where(np.isfinite(losses), losses, np.inf)
     first = 0 if steps is None else most
     means = losses.mean(axis=2)[:, first:]
@@ -60,8 +63,11 @@ def choose(
 
 
 @partial(jax.jit, static_argnames=("learner", "most"))
-def held_out_losses(learner: MetaLearner, theta: Tree, rows: Rows, scales: Array, most: int) -> Array:
+def held_out_losses(
+    learner: MetaLearner, rates: dict[str, Any], theta: Tree, rows: Rows, scales: Array, most: int
+) -> Array:
     """The loss of every row, from adaptations that did not see it: [scales, steps 0 to most, rows]."""
+    learner = rated(learner, rates)
     count = rows.y.shape[0]
     folds = min(FOLDS, count)
     # Rows in order of their targets are dealt out in turn, so that every fold has some of every class or size.

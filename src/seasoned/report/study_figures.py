@@ -10,17 +10,29 @@ from seasoned.errors import InvalidInput
 from seasoned.parameters import Categorical
 from seasoned.samplers._branches import Branches
 from seasoned.surrogates.forest import Forest, fit_forest
+from seasoned.trials import TrialState
 from seasoned.views import flat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
     from seasoned.space import Space
     from seasoned.trials import Trial
 
-__all__ = ["Axis", "Curve", "Importances", "Surface", "axes", "contour", "curve", "importances"]
+__all__ = [
+    "Axis",
+    "Curve",
+    "Importances",
+    "LearningCurve",
+    "Surface",
+    "axes",
+    "contour",
+    "curve",
+    "importances",
+    "learning_curves",
+]
 
 _DRAWS: Final = 2048  # points of the cube over which a variance is estimated
 _GRID: Final = 40  # steps of a surface along each side
@@ -42,6 +54,24 @@ class Curve(NamedTuple):
     values: tuple[float, ...]
     feasible: tuple[bool, ...]
     best: tuple[float, ...]
+
+
+class LearningCurve(NamedTuple):
+    """What one trial reported on its way.
+
+    Attributes:
+        number: The trial's number.
+        state: "complete", "pruned", "paused", "running" or "failed".
+        best: Whether its value is the best of the complete trials that keep all constraints.
+        steps: The steps, rising.
+        values: Its value at each; NaN where it was not finite.
+    """
+
+    number: int
+    state: str
+    best: bool
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
 
 
 class Axis(NamedTuple):
@@ -102,6 +132,38 @@ def curve(trials: Sequence[Trial], direction: str, objective: int = 0) -> Curve:
         tuple(feasible.tolist()),
         tuple(best.tolist()),
     )
+
+
+def learning_curves(
+    trials: Sequence[Trial], direction: str, paused: Collection[int] = (), last: int | None = None
+) -> tuple[LearningCurve, ...]:
+    """The curves of all trials that have any, in the order of the trials.
+
+    Args:
+        trials: Of any state.
+        direction: "minimize" or "maximize".
+        paused: Numbers of the running trials that wait to be promoted.
+        last: The step of a complete trial, if there is a rule of fidelity: one that did not report there ends with its
+            value.
+
+    Example:
+        >>> from seasoned.trials import Config, Trial
+        >>> learning_curves([Trial(0, Config(), reports=((1, 0.5), (3, 0.2)))], "minimize", paused=[0])
+        (LearningCurve(number=0, state='paused', best=False, steps=(1, 3), values=(0.5, 0.2)),)
+    """
+    ranked = [(trial.values[0], trial.number) for trial in trials if trial.values is not None and trial.feasible]
+    best = (min if direction == "minimize" else max)(ranked, key=lambda pair: pair[0], default=(0.0, -1))[1]
+    found = []
+    for trial in trials:
+        points = dict(sorted(trial.reports))
+        if last is not None and trial.values is not None:
+            points.setdefault(last, trial.values[0])
+        waits = trial.state is TrialState.RUNNING and trial.number in paused
+        state = "paused" if waits else trial.state.value
+        if points:
+            own = tuple(points), tuple(points.values())
+            found.append(LearningCurve(trial.number, state, trial.number == best, *own))
+    return tuple(found)
 
 
 def axes(trials: Sequence[Trial], space: Space, names: Sequence[str] | None = None) -> tuple[Axis, ...]:

@@ -19,6 +19,7 @@ __all__ = ["study_report"]
 
 _TITLES = {
     "history": "How the search went",
+    "curves": "How far each trial got",
     "front": "The Pareto front",
     "importance": "Which parameters matter",
     "slice": "Each parameter",
@@ -40,6 +41,8 @@ def study_report(study: Study, path: Path) -> Path:
     parts: list[Markup] = []
     for kind, title in _TITLES.items():
         if (kind == "front") == (len(study.directions) > 1) or kind not in {"front", "history"}:
+            if kind == "curves" and not any(trial.reports for trial in study.trials):
+                continue
             if kind in {"importance", "contour"} and (len(complete) < 4 or len(study.space) < 2):
                 continue
             figure = plot_study(study, kind)

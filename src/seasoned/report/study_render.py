@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly is untyped
 
-    from seasoned.report.study_figures import Axis
+    from seasoned.report.study_figures import Axis, LearningCurve
     from seasoned.study import Study
     from seasoned.trials import Trial
 
@@ -24,6 +24,13 @@ __all__ = ["KINDS", "plot_study"]
 
 _FEW: Final = 12  # parameters in a parallel plot beyond which labels meet
 _WRAP: Final = 4  # small pictures in a row
+_STATES: Final = {  # colour, line and mark at the end of learning curves, the ones in front last
+    "pruned": ("#a9b2be", "solid", "x-thin-open"),
+    "failed": ("#c0504d", "dot", "x"),
+    "running": ("#4d9e6f", "dot", "triangle-right"),
+    "paused": ("#8a63b0", "dash", "square-open"),
+    "complete": (BASE, "solid", "circle"),
+}
 _GOOD, _POOR = "#12365c", "#e8eef5"  # dark is good
 
 
@@ -182,6 +189,48 @@ def _front(study: Study, trials: Sequence[Trial], _: Sequence[str] | None, objec
     return figure
 
 
+def _curves(study: Study, *_: object) -> go.Figure:
+    valid = [trial for trial in study.trials if study.space.contains(trial.config)]
+    last = None if study.fidelity is None else study.fidelity.levels[-1]
+    found = figures.learning_curves(valid, study.directions[0], study.paused, last)
+    if not found:
+        raise InvalidInput("no trial has reported a step; give the study a rule of fidelity, such as fidelity=ASHA().")
+    figure = _blank(xaxis_title="step", yaxis_title=_name(study, 0), legend_itemsizing="constant")
+    for state, (colour, dash, symbol) in _STATES.items():
+        _add_curves(figure, state, [one for one in found if one.state == state and not one.best], colour, dash, symbol)
+    _add_curves(figure, "best", [one for one in found if one.best], ACCENT, "solid", "circle", width=2.5)
+    ends = np.array([value for one in found for value in (one.values[0], one.values[-1])])
+    figure.update_yaxes(range=_span(ends[np.isfinite(ends)], study.directions[0]))
+    steps = [step for one in found for step in one.steps]
+    if min(steps) > 0 and max(steps) >= 20 * min(steps):  # rungs lie as far from each other as their ratios
+        figure.update_xaxes(
+            type="log", **({"dtick": 1} if study.fidelity is None else {"tickvals": study.fidelity.levels})
+        )
+    return figure
+
+
+def _add_curves(
+    figure: go.Figure,
+    name: str,
+    curves: Sequence[LearningCurve],
+    colour: str,
+    dash: str,
+    symbol: str,
+    *,
+    width: float = 1.2,
+) -> None:
+    """Curves of one look as one line with gaps, and a mark where each ends."""
+    if not curves:
+        return
+    x = [step for one in curves for step in (*one.steps, None)]
+    y = [value for one in curves for value in (*one.values, None)]
+    texts = [f"trial {one.number}" for one in curves for _ in range(len(one.steps) + 1)]
+    sizes = [mark for one in curves for mark in (*[0] * (len(one.steps) - 1), 7, 0)]
+    marker = {"symbol": symbol, "size": sizes, "color": colour, "opacity": 1}
+    line = {"color": colour, "width": width, "dash": dash}
+    figure.add_scatter(x=x, y=y, text=texts, mode="lines+markers", name=name, line=line, marker=marker, opacity=0.75)
+
+
 KINDS: Final[Mapping[str, Callable[..., Any]]] = {
     "history": _history,
     "slice": _slice,
@@ -189,6 +238,7 @@ KINDS: Final[Mapping[str, Callable[..., Any]]] = {
     "contour": _contour,
     "importance": _importance,
     "front": _front,
+    "curves": _curves,
 }
 """Every figure by its name."""
 

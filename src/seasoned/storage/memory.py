@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ class MemoryLog:
         self._asked: set[int] = set()
         self._finished: set[int] = set()
         self._claims: dict[int, tuple[str | None, int]] = {}  # number -> driver (None if released), attempt
+        self._held: Counter[str | None] = Counter()  # driver -> how many of them
         self._next = 0
         self._beats: dict[str, int] = {}
 
@@ -47,7 +49,7 @@ class MemoryLog:
                 return False
             known.add(event.number)
             if isinstance(event, Finished):
-                self._claims.pop(event.number, None)
+                self._drop(event.number)
         self._events.append(event)
         return True
 
@@ -70,40 +72,49 @@ class MemoryLog:
             claims = self._reclaim(count, driver, dead)
             fresh = count - len(claims)
             if limit is not None:
-                held = sum(holder != DETACHED for holder, _ in self._claims.values())
+                held = len(self._claims) - self._held[DETACHED]
                 fresh = min(fresh, limit - len(self._finished) - held)
             if below is not None:
                 fresh = min(fresh, below - self._next)
             fresh = max(0, fresh)
             for number in range(self._next, self._next + fresh):
-                self._claims[number] = (driver, 1)
+                self._hold(number, driver, 1)
                 claims.append(Claim(number, 1))
             self._next += fresh
             return claims
 
     def _reclaim(self, count: int, driver: str, dead: Collection[str]) -> list[Claim]:
         """Take over released numbers and those of dead drivers."""
-        claims: list[Claim] = []
-        for number in sorted(self._claims):
-            holder, attempt = self._claims[number]
-            if len(claims) < count and (holder is None or holder in dead):
-                claims.append(Claim(number, attempt + (holder is not None)))
-                self._claims[number] = (driver, claims[-1].attempt)
+        free = {None, *dead}
+        if not any(self._held[holder] for holder in free):
+            return []
+        found = sorted(number for number, (holder, _) in self._claims.items() if holder in free)[:count]
+        claims = [Claim(number, self._claims[number][1] + (self._claims[number][0] is not None)) for number in found]
+        for claim in claims:
+            self._hold(claim.number, driver, claim.attempt)
         return claims
+
+    def _hold(self, number: int, driver: str | None, attempt: int) -> None:
+        self._drop(number)
+        self._claims[number] = (driver, attempt)
+        self._held[driver] += 1
+
+    def _drop(self, number: int) -> None:
+        if number in self._claims:
+            self._held[self._claims.pop(number)[0]] -= 1
 
     def renew(self, driver: str) -> Mapping[str, int]:
         """Move the driver's beat; see `EventLog`."""
         with self._lock:
             self._beats[driver] = self._beats.get(driver, 0) + 1
-            holders = {holder for holder, _ in self._claims.values()}
-            return {name: beat for name, beat in self._beats.items() if name in holders}
+            return {name: beat for name, beat in self._beats.items() if self._held[name]}
 
     def release(self, driver: str, numbers: Collection[int] | None = None) -> None:
         """Give numbers back; see `EventLog`."""
         with self._lock:
-            for number, (holder, attempt) in self._claims.items():
+            for number, (holder, attempt) in list(self._claims.items()):
                 if holder == driver and (numbers is None or number in numbers):
-                    self._claims[number] = (None, attempt)
+                    self._hold(number, None, attempt)
             if numbers is None:
                 self._beats.pop(driver, None)
 

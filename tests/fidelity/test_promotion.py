@@ -1,0 +1,141 @@
+"""Who is promoted, kept as a fold: the same decisions as their plain definitions, on histories of every kind."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from seasoned import Float, Random, Space, Study
+from seasoned.fidelity import ASHA, Decision, Hyperband, SuccessiveHalving
+from seasoned.fidelity.rungs import Rungs
+from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState
+
+PROMOTING = {
+    "asha": ASHA(max=9, promote=True),
+    "asha, eta of 2.5": ASHA(max=30, eta=2.5, promote=True),
+    "hyperband": Hyperband(max=9, promote=True),
+    "groups": SuccessiveHalving(max=9),
+    "small groups": SuccessiveHalving(min=2, max=20, eta=2, size=4),
+    "groups that leave one at once": SuccessiveHalving(max=9, size=2),
+}
+
+
+def rungs_of(state):
+    return state if isinstance(state, Rungs) else state.rungs
+
+
+def plainly(rule, state, number, step):
+    """The definitions, which look at whole rungs and whole groups."""
+    rungs = rungs_of(state)
+    standing = rungs.standings[number]
+    if step not in standing.steps or standing.verdict is not Decision.PAUSE:
+        return standing.verdict
+    if isinstance(rule, SuccessiveHalving):
+        return in_its_group(rule, rungs, number)
+    bracket, levels = standing.ladder
+    table = rungs.table(bracket, levels[standing.reached - 1])
+    best = table[: int(len(table) / rule.eta)]
+    return Decision.PROMOTE if (standing.value, number) in best and standing.value < math.inf else Decision.PAUSE
+
+
+def in_its_group(rule, rungs, number):
+    bracket, levels = rungs.standings[number].ladder
+    start = rungs.first + bracket * rule.group
+    members = set(range(start, start + rule.group))
+    for level in levels[: rungs.standings[number].reached]:
+        table = rungs.table(bracket, level)
+        ended = {other for other in members if other in rungs.standings and rungs.standings[other].ended}
+        if not members <= {other for _, other in table} | ended:
+            return Decision.PAUSE
+        count = max(1, int(len(members) / rule.eta))
+        members = {other for value, other in table[:count] if value < math.inf}
+    return Decision.PROMOTE if number in members else Decision.STOP
+
+
+def history(rule, seed, first=0, trials=14):
+    """Events as many drivers leave them: steps skipped and repeated, trials that fail, diverge, run on unasked."""
+    rng = random.Random(seed)
+    numbers = list(range(first, first + trials))
+    steps = dict.fromkeys(numbers, 0)
+    waiting, running = rng.sample(numbers, trials), []
+    while waiting or running:
+        if waiting and (not running or rng.random() < 0.3):
+            running.append(waiting.pop())
+            yield Asked(running[-1], Config())
+            continue
+        number = rng.choice(running)
+        if rng.random() < 0.12 or steps[number] >= rule.max:
+            running.remove(number)
+            state = rng.choice(list(TrialState)[1:])
+            yield Finished(number, state, (0.5,) if state is TrialState.COMPLETE else None)
+            continue
+        steps[number] = max(0, steps[number] + rng.choice([-1, 1, 1, 1, 2, 3, 9]))
+        yield Reported(number, steps[number], rng.choice([rng.random(), rng.random(), 0.25, math.nan, math.inf]))
+
+
+def agree(rule, state, latest, seen):
+    """Whether the state's decisions are the plain ones, and exactly those trials are due that wait no longer."""
+    plain = {number: plainly(rule, state, number, step) for number, step in latest.items()}
+    assert {number: rule.decide(state, number, step) for number, step in latest.items()} == plain
+    standings = rungs_of(state).standings
+    paused = {number for number in latest if standings[number].verdict is Decision.PAUSE}
+    assert rule.due(state) == {number for number in paused if plain[number] is not Decision.PAUSE}
+    seen.update(plain.values())
+
+
+@pytest.mark.parametrize("name", PROMOTING)
+def test_decisions_are_those_of_the_plain_definition_after_every_event(name):
+    rule, seen = PROMOTING[name], set()
+    for seed in range(40):
+        first = seed % 3 * 5
+        state, latest = rule.init(StudySpec(Space(), first=first)), {}
+        for event in history(rule, seed, first):
+            state = rule.tell(state, [event])
+            if isinstance(event, Finished):
+                latest.pop(event.number, None)
+            elif isinstance(event, Reported) and event.step in rungs_of(state).standings[event.number].steps:
+                latest[event.number] = event.step
+            agree(rule, state, latest, seen)
+    wanted = {Decision.PAUSE, Decision.PROMOTE, Decision.GO_ON}
+    assert seen == wanted | ({Decision.STOP} if isinstance(rule, SuccessiveHalving) else set())
+
+
+@pytest.mark.parametrize("name", PROMOTING)
+def test_a_log_told_in_parts_leaves_the_same_state(name):
+    rule, rng = PROMOTING[name], random.Random(0)
+    for seed in range(10):
+        log = list(history(rule, seed))
+        whole, part = rule.tell(rule.init(StudySpec(Space())), log), rule.init(StudySpec(Space()))
+        while log:
+            cut = rng.randint(1, 9)
+            part, log = rule.tell(part, log[:cut]), log[cut:]
+        assert part == whole
+
+
+@pytest.mark.parametrize("name", PROMOTING)
+def test_a_study_runs_as_if_it_asked_each_paused_trial(name, monkeypatch):
+    def train(config, trial):
+        return (config["x"] - 0.3) ** 2 + 1 / trial.budget
+
+    def log():
+        study = Study(Space(x=Float(0, 1)), fidelity=PROMOTING[name], sampler=Random(), seed=3)
+        study.optimize(train, trials=40)
+        return [event for event in study._ledger.log.read() if not isinstance(event, Finished | Asked)], [
+            (trial.state, trial.error, trial.value) for trial in study.trials
+        ]
+
+    kept = log()
+    monkeypatch.setattr(type(PROMOTING[name]), "due", lambda rule, state: None)
+    assert log() == kept
+
+
+def test_asking_for_promotions_looks_at_few_trials(monkeypatch):
+    looks = []
+    decide = ASHA.decide
+    monkeypatch.setattr(ASHA, "decide", lambda *given: looks.append(given) or decide(*given))
+    study = Study(Space(x=Float(0, 1)), fidelity=ASHA(max=27, promote=True), sampler=Random(), seed=3)
+    study.optimize(lambda config, trial: config["x"] + 1 / trial.budget, trials=300)
+    reports = sum(len(trial.reports) for trial in study.trials)
+    assert len(looks) < 3 * (300 + reports)  # each paused one was asked at each turn: some 130,000
