@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.metagrad import Rows, Task
+from seasoned.metagrad import MAML, MLP, Rows, Task, Training
 from seasoned.metagrad.losses import mean_loss
 from seasoned.metagrad.tasks import TaskFunction, TaskList, as_family
 
@@ -41,3 +41,11 @@ def test_a_function_is_a_family():
 def test_wrong_tasks_are_named(wrong):
     with pytest.raises(InvalidInput):
         wrong()
+
+
+def test_without_a_guard_no_task_is_kept_from_training():
+    rng = np.random.default_rng(1)
+    pairs = [tuple((rng.normal(size=(4, 1)), rng.normal(size=4)) for _ in range(2)) for _ in range(8)]
+    learner = MAML(network=MLP((3,)), training=Training(steps=4, tasks=3, validation_tasks=0))
+    left, right = (learner.fit(pairs, validation=validation, progress=False) for validation in (None, pairs))
+    jax.tree.map(np.testing.assert_array_equal, left.theta, right.theta)

@@ -195,7 +195,7 @@ class MetaLearner(ABC):
         Args:
             tasks: Pairs of a support set (X, y) and a query set (X, y), or a family (`tasks.py`).
             validation: Tasks for the guard, which keeps the best meta-parameters seen; None sets 15% of the tasks (or
-                classes, or groups) aside.
+                classes, or groups) aside, if there is a guard.
             resume: Go on from this learner's own `fitted` state, bit for bit as if it had never stopped.
             stop_at: Stop after this meta-step, to resume later; None for all of `training.steps`.
             progress: A bar (True, False; None: only for a person), or a function of (entry, steps).
@@ -205,7 +205,7 @@ class MetaLearner(ABC):
             InvalidInput: Tasks of wrong shapes; nothing to resume; the loss was never finite.
         """
         family = as_family(tasks)
-        parts = family.split(0.15, self.training.seed) if validation is None else (family, as_family(validation))
+        parts = self._parts(family, validation)
         shape, outputs, labels = self.describe(family)
         program = self.resolved(outputs, labels=labels)
         if resume:
@@ -246,6 +246,12 @@ class MetaLearner(ABC):
         """The meta-parameters in use: those of the best validation."""
         state = self._fitted().state
         return state.theta if int(state.best_step) == 0 else state.best
+
+    def _parts(self, family: Any, validation: Any) -> tuple[Any, Any]:
+        """Tasks to train on, and tasks for the guard; without a guard none are kept from training."""
+        if validation is not None:
+            return family, as_family(validation)
+        return family.split(0.15, self.training.seed) if self.training.validation_tasks else (family, family)
 
     @property
     def _program(self) -> Self:
