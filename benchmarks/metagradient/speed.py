@@ -32,8 +32,9 @@ LEARN2LEARN = "learn2learn==0.2.0"
 PEERS = ("plain", "functional", "compiled", "higher", "learn2learn", "torchopt", "torchopt_functional")
 OMNIGLOT_PEERS = ("plain", "functional", "compiled")
 CHECKED = 20
-TOLERANCE = {"sinusoid": 1e-4, "omniglot": 1e-3}
-"""Largest difference of a weight after `CHECKED` steps; images sum up more rounding, which Adam makes larger."""
+TOLERANCE = {"sinusoid": 1e-4, "omniglot": 3e-3}
+"""Largest difference of a weight after `CHECKED` steps of at most `problems.LR` each; images sum up more rounding, and
+where a gradient is nearly 0, Adam makes whole steps of it. Other tasks or another network differ by 20 times as much."""
 BLOCKS = 5
 """Alternating blocks."""
 
