@@ -34,7 +34,7 @@ OMNIGLOT_PEERS = ("plain", "functional", "compiled")
 CHECKED = 20
 TOLERANCE = {"sinusoid": 1e-4, "omniglot": 3e-3}
 """Largest difference of a weight after `CHECKED` steps of at most `problems.LR` each; images sum up more rounding, and
-where a gradient is nearly 0, Adam makes whole steps of it. Other tasks or another network differ by 20 times as much."""
+where a gradient is nearly 0, Adam makes whole steps of it. Other tasks or another network differ 20-fold."""
 BLOCKS = 5
 """Alternating blocks."""
 
