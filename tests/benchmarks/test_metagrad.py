@@ -63,12 +63,18 @@ def test_the_figure_is_a_small_picture_of_every_method():
     assert "inf" not in text
 
 
+def weights_of(first, later):
+    return {"weights": ([np.asarray(first)], [np.asarray(later)])}
+
+
 def test_loops_that_do_something_else_are_not_compared():
-    found = {name: {"weights": [np.full(3, value)]} for name, value in {"seasoned": 1.0, "peer": 1.00001}.items()}
-    speed.check(found, 1e-4)
-    assert found["peer"] == {"largest_difference": pytest.approx(1e-5)}
+    flipped = np.ones(1000)
+    flipped[3] = -1.0  # a gradient of 0 to rounding
+    found = {"seasoned": weights_of(np.ones(1000), np.ones(1000)), "peer": weights_of(flipped, np.full(1000, 1.5))}
+    speed.check(found)
+    assert found["peer"] == {"difference": {"first_step": 0.0, "step_20": 0.5}}
     with pytest.raises(RuntimeError, match="peer has other weights"):
-        speed.check({"seasoned": {"weights": [np.ones(2)]}, "peer": {"weights": [np.zeros(2)]}}, 1e-4)
+        speed.check({"seasoned": weights_of(np.ones(9), np.ones(9)), "peer": weights_of(np.zeros(9), np.ones(9))})
 
 
 def test_every_method_is_measured_once_before_any_is_measured_again():
