@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from seasoned.ledger import Ledger
 
-__all__ = ["Pace"]
+__all__ = ["STOPPED", "Pace"]
+
+STOPPED: Final = "stopped at step"
+"""How the reason of a trial begins that the rule of fidelity stopped; the step follows."""
 
 _WORDS: Final = {
     Decision.GO_ON: "go on",
@@ -96,11 +99,7 @@ class Pace:
         if told in {Decision.PAUSE, Decision.PROMOTE}:
             self.paused.add(number)
             return None
-        return (
-            Verdict(TrialState.PRUNED, error=f"stopped at step {self._step(number)}")
-            if told is Decision.STOP
-            else ended
-        )
+        return Verdict(TrialState.PRUNED, error=f"{STOPPED} {self._step(number)}") if told is Decision.STOP else ended
 
     @property
     def _last(self) -> int:

@@ -11,7 +11,7 @@ Source: Falkner, Klein and Hutter (2018), BOHB, section 4.1 (N_min = d + 1 point
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from seasoned.samplers.auto import Auto
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from seasoned.fidelity.base import Fidelity
     from seasoned.trials import Event, StudySpec
 
-__all__ = ["ByRung", "with_rungs"]
+__all__ = ["ByRung", "Views", "ask_all", "with_rungs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,41 @@ class Views:
         enough: Results that a rung needs before it is modelled.
         states: The sampler's states.
         results: How many trials each rung has seen.
-        reached: Running trial -> how many rungs it has reached.
+        reached: Running trial -> how far it is, as the sampler that keeps this counts it: rungs, or what it reported.
     """
 
     enough: int
     states: tuple[Any, ...]
     results: tuple[int, ...]
-    reached: Mapping[int, int] = field(default_factory=dict)
+    reached: Mapping[int, Any] = field(default_factory=dict)
 
     @property
     def chosen(self) -> int:
         """The rung that is modelled."""
         return max((rung for rung, count in enumerate(self.results) if count >= self.enough), default=0)
+
+    @classmethod
+    def first(cls, sampler: Sampler[Any], spec: StudySpec, count: int) -> Views:
+        """Before any trial."""
+        return cls(len(spec.space) + 3, (sampler.init(spec),) * count, (0,) * count)
+
+    def ask(self, sampler: Sampler[Any], numbers: Sequence[int]) -> tuple[Sequence[Suggestion], Views]:
+        """What the sampler suggests from the chosen rung; the tag says which that was."""
+        rung = self.chosen
+        given, after = sampler.ask(self.states[rung], numbers)
+        tagged = [Suggestion(one.config, {"rung": rung, "tag": one.tag}) for one in given]
+        return tagged, replace(self, states=(*self.states[:rung], after, *self.states[rung + 1 :]))
+
+    def told(
+        self,
+        sampler: Sampler[Any],
+        heard: Sequence[Sequence[Event]],
+        results: Sequence[int],
+        reached: Mapping[int, Any],
+    ) -> Views:
+        """After each rung has heard its events."""
+        states = (sampler.tell(one, news) if news else one for one, news in zip(self.states, heard, strict=True))
+        return Views(self.enough, tuple(states), tuple(results), reached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +93,11 @@ class ByRung(Sampler[Views]):
 
     def init(self, spec: StudySpec) -> Views:
         """The sampler's first state for each rung."""
-        count = len(self.levels)
-        return Views(len(spec.space) + 3, (self.sampler.init(spec),) * count, (0,) * count)
+        return Views.first(self.sampler, spec, len(self.levels))
 
     def ask(self, state: Views, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], Views]:
-        """What the sampler suggests from the chosen rung; the tag says which that was."""
-        rung = state.chosen
-        given, after = self.sampler.ask(state.states[rung], numbers)
-        states = (*state.states[:rung], after, *state.states[rung + 1 :])
-        tagged = [Suggestion(one.config, {"rung": rung, "tag": one.tag}) for one in given]
-        return tagged, Views(state.enough, states, state.results, state.reached)
+        """What the sampler suggests from the chosen rung."""
+        return state.ask(self.sampler, numbers)
 
     def tell(self, state: Views, events: Sequence[Event]) -> Views:
         """Tell each rung's state what happened there."""
@@ -88,7 +106,7 @@ class ByRung(Sampler[Views]):
         for event in events:
             if isinstance(event, Asked):
                 reached[event.number] = 0
-                _ask_all(heard, event)
+                ask_all(heard, event)
             elif isinstance(event, Reported) and event.number in reached:
                 while (rung := reached[event.number]) < len(self.levels) - 1 and event.step >= self.levels[rung]:
                     heard[rung].append(_result(event))
@@ -98,15 +116,14 @@ class ByRung(Sampler[Views]):
                 for rung in range(reached.pop(event.number), len(self.levels)):
                     heard[rung].append(event)
                     results[rung] += event.state is TrialState.COMPLETE
-        told = [self.sampler.tell(one, news) if news else one for one, news in zip(state.states, heard, strict=True)]
-        return Views(state.enough, tuple(told), tuple(results), reached)
+        return state.told(self.sampler, heard, results, reached)
 
     def capacity(self, state: Views) -> int | None:
         """The sampler's."""
         return self.sampler.capacity(state.states[0])
 
 
-def _ask_all(heard: Sequence[list[Event]], event: Asked) -> None:
+def ask_all(heard: Sequence[list[Event]], event: Asked) -> None:
     """All rungs hear of the trial; the sampler's own note is for the rung that it was written on."""
     tag = event.tag or {}
     for rung, events in enumerate(heard):

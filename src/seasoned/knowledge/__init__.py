@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from seasoned.knowledge.metric_function import MetricFunction, fit_metric
     from seasoned.knowledge.past import PastStudy, PastTrial
     from seasoned.knowledge.portfolio import Portfolio, conditioned, greedy, similarity
+    from seasoned.knowledge.task_prior import TaskPrior, fit_task_prior
     from seasoned.knowledge.transfer import Evaluations, ensemble_start, metric_start, quantile_start
+    from seasoned.knowledge.trusting import trusted
     from seasoned.knowledge.tuning import TunedLearner, tune_meta_learner
     from seasoned.surrogates.deep_kernel import DeepKernel
 
@@ -40,6 +42,7 @@ __all__ = [
     "Pool",
     "Portfolio",
     "Table",
+    "TaskPrior",
     "TunedLearner",
     "conditioned",
     "deep_start",
@@ -48,6 +51,7 @@ __all__ = [
     "fit_failures",
     "fit_metric",
     "fit_seconds",
+    "fit_task_prior",
     "greedy",
     "merge",
     "metric_start",
@@ -59,6 +63,7 @@ __all__ = [
     "space_of",
     "table_of",
     "train_deep_kernel",
+    "trusted",
     "tune_meta_learner",
     "write_file",
 ]
@@ -84,6 +89,8 @@ __getattr__, __dir__ = lazy_names(
         **dict.fromkeys(
             ("Evaluations", "ensemble_start", "metric_start", "quantile_start"), "seasoned.knowledge.transfer"
         ),
+        **dict.fromkeys(("TaskPrior", "fit_task_prior"), "seasoned.knowledge.task_prior"),
+        "trusted": "seasoned.knowledge.trusting",
         **dict.fromkeys(("TunedLearner", "tune_meta_learner"), "seasoned.knowledge.tuning"),
     },
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from seasoned.fidelity.modelling import Views, ask_all
 from seasoned.samplers.base import Sampler, Suggestion
 from seasoned.trials import Asked, Finished, Reported, TrialState
 
@@ -18,29 +19,7 @@ __all__ = ["ByLevel"]
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """One state of the sampler for each level.
-
-    Attributes:
-        enough: Results that a level needs before it is modelled.
-        states: The sampler's states.
-        results: How many trials each level has seen.
-        reports: Running trial -> rows -> loss.
-    """
-
-    enough: int
-    states: tuple[Any, ...]
-    results: tuple[int, ...]
-    reports: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
-
-    @property
-    def chosen(self) -> int:
-        """The highest level with enough results; the lowest where none has."""
-        return max((level for level, count in enumerate(self.results) if count >= self.enough), default=0)
-
-
-@dataclass(frozen=True, slots=True)
-class ByLevel(Sampler[_State]):
+class ByLevel(Sampler[Views]):
     """A sampler that models one level: losses after different numbers of rows are never mixed, nor are their seconds.
 
     As `fidelity/modelling.py` has it for steps of training, but here every level is a fit of its own: of a trial's
@@ -62,27 +41,22 @@ class ByLevel(Sampler[_State]):
     rows: tuple[int, ...]
     fits: int = 1
 
-    def init(self, spec: StudySpec) -> _State:
+    def init(self, spec: StudySpec) -> Views:
         """The sampler's first state for each level."""
-        count = len(self.rows)
-        return _State(len(spec.space) + 3, (self.sampler.init(spec),) * count, (0,) * count)
+        return Views.first(self.sampler, spec, len(self.rows))
 
-    def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
-        """What the sampler suggests from the chosen level; the tag says which that was."""
-        level = state.chosen
-        given, after = self.sampler.ask(state.states[level], numbers)
-        tagged = [Suggestion(one.config, {"level": level, "tag": one.tag}) for one in given]
-        return tagged, replace(state, states=(*state.states[:level], after, *state.states[level + 1 :]))
+    def ask(self, state: Views, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], Views]:
+        """What the sampler suggests from the chosen level."""
+        return state.ask(self.sampler, numbers)
 
-    def tell(self, state: _State, events: Sequence[Event]) -> _State:
+    def tell(self, state: Views, events: Sequence[Event]) -> Views:
         """Tell each level what happened there."""
         heard: list[list[Event]] = [[] for _ in self.rows]
-        results, reports = list(state.results), dict(state.reports)
+        results, reports = list(state.results), dict(state.reached)
         for event in events:
             if isinstance(event, Asked):
                 reports[event.number] = {}
-                for level, told in enumerate(heard):
-                    told.append(replace(event, tag=_note(event.tag, level)))
+                ask_all(heard, event)
             elif isinstance(event, Reported) and event.number in reports:
                 reports[event.number] = {event.step: event.value, **reports[event.number]}
             elif isinstance(event, Finished) and event.number in reports:
@@ -90,10 +64,7 @@ class ByLevel(Sampler[_State]):
                 for level, end in enumerate(ends):
                     heard[level].append(end)
                     results[level] += end.state is TrialState.COMPLETE
-        told_all = tuple(
-            self.sampler.tell(one, news) if news else one for one, news in zip(state.states, heard, strict=True)
-        )
-        return _State(state.enough, told_all, tuple(results), reports)
+        return state.told(self.sampler, heard, results, reports)
 
     def _ends(self, event: Finished, reports: Mapping[int, float]) -> list[Finished]:
         """How the trial ended on each level."""
@@ -118,11 +89,6 @@ class ByLevel(Sampler[_State]):
         total = sum(spent)
         return tuple(rows / total if total else 0.0 for rows in spent)
 
-    def capacity(self, state: _State) -> int | None:
+    def capacity(self, state: Views) -> int | None:
         """The sampler's."""
         return self.sampler.capacity(state.states[0])
-
-
-def _note(tag: Mapping[str, Any] | None, level: int) -> Any:
-    """The sampler's own note, for the level that it was written on."""
-    return tag.get("tag") if tag is not None and tag.get("level") == level else None

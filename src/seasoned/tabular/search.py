@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import AllTrialsFailed
+from seasoned.pacing import STOPPED
 from seasoned.samplers.bayes import Bayes
 from seasoned.study import Study
 from seasoned.tabular.by_level import ByLevel
@@ -138,7 +139,7 @@ def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:
 def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dict[str, Any]:
     """A trial as plain data, with what its folds told of it."""
     row = {**row_of(trial), "elapsed": elapsed}
-    if trial.state is TrialState.PRUNED and trial.reports and str(trial.error).startswith("stopped at step"):
+    if trial.state is TrialState.PRUNED and trial.reports and str(trial.error).startswith(STOPPED):
         rows, loss = trial.reports[-1]
         reached = f"{objective.metric.name} {objective.metric.score(loss):.5g}"
         row["error"] = f"on {rows:,} training rows it reached {reached}, too far from the best there"
