@@ -176,7 +176,11 @@ def test_ctrl_c_stops_everything_and_loses_nothing(tmp_path):
     while not (arena.seen.exists() and arena.seen.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.05)
     driver.send_signal(signal.SIGINT)
-    assert driver.wait(30) != 0
+    try:
+        assert driver.wait(30) != 0
+    finally:
+        driver.kill()
+        driver.wait()
     wait_until_gone(mark)
     assert "KeyboardInterrupt" in (arena.folder / "err").read_text()
     stored = arena.check()

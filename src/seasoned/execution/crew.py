@@ -13,6 +13,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from multiprocessing.connection import Pipe, wait
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from seasoned.execution.base import Ending, Limits, Outcome
@@ -60,19 +61,32 @@ class Crew:
     """Tasks in, endings out; see the module.
 
     An ending is an `Outcome`, or the worker's message, to be read by the caller's thread.
+
+    Ctrl-C raises in the caller's thread between any two steps of Python code, and must not leave the lock taken. So the
+    lock and the bell are objects written in C, taken and heard in one step, and not a `Condition`: that one enters and
+    leaves its lock in Python code, between whose steps an interrupt keeps the lock for ever.
+
+    Attributes:
+        lock: Guards what follows.
+        news: Holds an item when something happened that the caller has not looked at.
+        endings: Of tasks.
+        questions: Of tasks: which one, and what it asks, pickled.
+        failure: What ended the thread before its time.
+        stopping: Whether the thread ends, or has ended.
     """
 
     def __init__(self, workers: int, threads: int) -> None:
         self.workers = workers
         self.threads = threads
         self.pid = os.getpid()
-        self.changed = threading.Condition()
+        self.lock = threading.RLock()
+        self.news: SimpleQueue[None] = SimpleQueue()
         self.endings: deque[Outcome | tuple[Any, ...]] = deque()
-        self.questions: deque[tuple[int, bytes]] = deque()  # task and what it asks, pickled
-        self.open = 0  # tasks whose ending is not in `endings` yet
+        self.questions: deque[tuple[int, bytes]] = deque()
         self.failure: BaseException | None = None
         self.stopping = False
         self._queue: deque[Task] = deque()
+        self._taken = 0  # tasks that have left the queue and not ended
         self._cancelled: set[int] = set()
         self._answers: deque[tuple[int, bytes]] = deque()
         self._members: list[_Member] = []
@@ -85,27 +99,26 @@ class Crew:
 
     # ---- called by the executor's thread
 
+    @property
+    def open(self) -> int:
+        """Tasks whose ending is not in `endings` yet."""
+        return len(self._queue) + self._taken
+
     def add(self, task: Task) -> None:
         """Queue a task."""
-        with self.changed:
+        with self.lock:
             self._queue.append(task)
-            self.open += 1
             self._wake()
 
     def cancel(self, number: int) -> None:
-        """Drop the task if it is queued, else have it killed; nothing happens if it has ended."""
-        with self.changed:
-            for task in self._queue:
-                if task.number == number:
-                    self._queue.remove(task)
-                    self._end(_cancelled(number, 0.0))
-                    return
+        """Have the task dropped if it is queued, else killed; nothing happens if it has ended."""
+        with self.lock:
             self._cancelled.add(number)
             self._wake()
 
     def answer(self, number: int, content: bytes) -> None:
         """Send an answer to the task that waits for it; nothing happens if it has ended meanwhile."""
-        with self.changed:
+        with self.lock:
             self._answers.append((number, content))
             self._wake()
 
@@ -116,7 +129,7 @@ class Crew:
         """
         if os.getpid() != self.pid:
             return
-        with self.changed:
+        with self.lock:
             self.stopping = True
             self._queue.clear()
             self._wake()
@@ -134,6 +147,11 @@ class Crew:
 
     # ---- the thread
 
+    def _tell(self) -> None:
+        """Ring for the caller, once until it hears."""
+        if self.news.empty():
+            self.news.put(None)
+
     def _run(self) -> None:
         try:
             while not self.stopping:
@@ -143,17 +161,17 @@ class Crew:
                 self._serve()
         except Exception as error:  # noqa: BLE001 - a bug here must reach the caller, who would else wait for ever
             _LOG.exception("the executor's thread failed")
-            with self.changed:
+            with self.lock:
                 self.failure = error
         finally:
             try:
                 self._disband()
             finally:
-                with self.changed:
+                with self.lock:
                     self.stopping = True
                     self._bell.close()
                     self._ring.close()
-                    self.changed.notify_all()
+                self._tell()
 
     def _assign(self) -> None:
         """Give queued tasks to free workers, and hire workers for the rest."""
@@ -166,8 +184,11 @@ class Crew:
             starting += 1
 
     def _next(self) -> Task | None:
-        with self.changed:
-            return self._queue.popleft() if self._queue else None
+        with self.lock:
+            if not self._queue:
+                return None
+            self._taken += 1
+            return self._queue.popleft()
 
     def _hire(self) -> None:
         try:
@@ -191,15 +212,19 @@ class Crew:
         POOL.session.watch(member.handle.number, member.handle.process.pid, number, limits)
 
     def _kill_cancelled(self) -> None:
-        with self.changed:
+        with self.lock:
             numbers, self._cancelled = self._cancelled, set()
+            for task in [task for task in self._queue if task.number in numbers]:
+                self._queue.remove(task)
+                self._taken += 1
+                self._end(_cancelled(task.number, 0.0))
         for member in tuple(self._members):
             if member.task is not None and member.task.number in numbers:
                 member.handle.kill()
                 self._lose(member, cancelled=True)
 
     def _send_answers(self) -> None:
-        with self.changed:
+        with self.lock:
             answers, self._answers = self._answers, deque()
         for number, content in answers:
             for member in self._members:
@@ -218,7 +243,7 @@ class Crew:
                 sources.append(member.handle.sentinel)
         events = set(wait(sources, _ROUND if watched else None))
         if self._bell in events:
-            with self.changed:
+            with self.lock:
                 self._bell.recv_bytes()
                 self._rung = False
         for member in tuple(self._members):
@@ -249,9 +274,9 @@ class Crew:
             POOL.session.done(member.handle.number)
             member.ready = member.handle.proven = True
         elif message[0] == "asks":
-            with self.changed:
+            with self.lock:
                 self.questions.append((message[1], message[2]))
-                self.changed.notify_all()
+            self._tell()
         elif message[0] == "stale":
             self._requeue(member)
             self._retire(member)
@@ -263,7 +288,7 @@ class Crew:
         if member.watched:
             POOL.session.done(member.handle.number)
         member.task = None
-        with self.changed:
+        with self.lock:
             self._end(message)
         if message[-1]:  # worn
             self._retire(member)
@@ -277,7 +302,7 @@ class Crew:
         POOL.forget(member.handle)
         for message in member.handle.leftover:
             if message[0] == "ended" and member.task is not None:
-                with self.changed:
+                with self.lock:
                     self._end(message)
                 return
         if not member.ready and not member.handle.proven:
@@ -295,22 +320,23 @@ class Crew:
             outcome = _cancelled(task.number, seconds)
         else:
             outcome = outcome_of_death(task.number, task.limits, seconds, death)
-        with self.changed:
+        with self.lock:
             self._end(outcome)
 
     def _give_up(self, reason: str) -> None:
         """No worker for the next task: it ends, so that its submitter learns of it."""
         task = self._next()
         if task is not None:
-            with self.changed:
+            with self.lock:
                 self._end(Outcome(task.number, Ending.DIED, reason=reason))
 
     def _requeue(self, member: _Member) -> None:
         assert member.task is not None
         if member.watched:
             POOL.session.done(member.handle.number)
-        with self.changed:
+        with self.lock:
             self._queue.appendleft(member.task)
+            self._taken -= 1
         member.task = None
 
     def _retire(self, member: _Member) -> None:
@@ -319,8 +345,8 @@ class Crew:
 
     def _end(self, ending: Outcome | tuple[Any, ...]) -> None:
         self.endings.append(ending)
-        self.open -= 1
-        self.changed.notify_all()
+        self._taken -= 1
+        self._tell()
 
     def _disband(self) -> None:
         for member in tuple(self._members):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
 import pickle
 import time
 import weakref
+from queue import Empty
 from typing import TYPE_CHECKING, Any, Self
 
 from seasoned.errors import InvalidInput
@@ -102,11 +104,8 @@ class LocalExecutor:
         crew = self._crew
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         while True:
-            with crew.changed:
-                while not crew.endings and not crew.questions and crew.open and not crew.stopping:
-                    if (left := deadline - time.monotonic()) <= 0:
-                        break
-                    crew.changed.wait(min(left, _SLICE))
+            self._listen(deadline)
+            with crew.lock:
                 if crew.failure is not None:
                     raise RuntimeError("the executor failed: close it and use another") from crew.failure
                 questions = list(crew.questions)
@@ -117,6 +116,19 @@ class LocalExecutor:
                 self._answer(task, content)
             if endings or not questions:
                 return [self._outcome(ending) for ending in endings]
+
+    def _listen(self, deadline: float) -> None:
+        """Return when there is something to read or nothing to wait for, and at `deadline`."""
+        crew = self._crew
+        while True:
+            with crew.lock:
+                if crew.endings or crew.questions or not crew.open or crew.stopping:
+                    return
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            with contextlib.suppress(Empty):
+                crew.news.get(timeout=min(left, _SLICE))
 
     def _answer(self, task: int, content: bytes) -> None:
         answer = self._answers[task](pickle.loads(content))  # noqa: S301 - from our own worker
