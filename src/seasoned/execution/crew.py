@@ -10,37 +10,22 @@ import logging
 import os
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass
-from multiprocessing.connection import Pipe, wait
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from multiprocessing.connection import wait
+from typing import Any
 
 from seasoned.execution.base import Ending, Limits, Outcome
+from seasoned.execution.exchange import Exchange, Task, cancelled
 from seasoned.execution.handle import Handle, kind_of
 from seasoned.execution.outcomes import Death, outcome_of_death, start_failure
 from seasoned.execution.pool import POOL
 
-if TYPE_CHECKING:
-    from seasoned.execution.packing import Packed
-
-__all__ = ["Crew", "Task"]
+__all__ = ["Crew"]
 
 _LOG = logging.getLogger("seasoned.execution")
 _START_SECONDS = 120.0  # a worker that does not start in that time never will
 _STARTING = -1  # the number under which the guard watches a start
 _ROUND = 1.0  # seconds between two looks at whether the guard lives
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Task:
-    """One call: its callable and arguments, packed."""
-
-    number: int
-    function: Packed
-    arguments: Packed
-    limits: Limits
-    asks: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -58,137 +43,62 @@ class _Member:
 
 
 class Crew:
-    """Tasks in, endings out; see the module.
-
-    An ending is an `Outcome`, or the worker's message, to be read by the caller's thread.
-
-    Ctrl-C raises in the caller's thread between any two steps of Python code, and must not leave the lock taken. So the
-    lock and the bell are objects written in C, taken and heard in one step, and not a `Condition`: that one enters and
-    leaves its lock in Python code, between whose steps an interrupt keeps the lock for ever.
-
-    Attributes:
-        lock: Guards what follows.
-        news: Holds an item when something happened that the caller has not looked at.
-        endings: Of tasks.
-        questions: Of tasks: which one, and what it asks, pickled.
-        failure: What ended the thread before its time.
-        stopping: Whether the thread ends, or has ended.
-    """
+    """Tasks in, endings out by way of its exchange; see the module."""
 
     def __init__(self, workers: int, threads: int) -> None:
         self.workers = workers
         self.threads = threads
         self.pid = os.getpid()
-        self.lock = threading.RLock()
-        self.news: SimpleQueue[None] = SimpleQueue()
-        self.endings: deque[Outcome | tuple[Any, ...]] = deque()
-        self.questions: deque[tuple[int, bytes]] = deque()
-        self.failure: BaseException | None = None
-        self.stopping = False
-        self._queue: deque[Task] = deque()
-        self._taken = 0  # tasks that have left the queue and not ended
-        self._cancelled: set[int] = set()
-        self._answers: deque[tuple[int, bytes]] = deque()
+        self.exchange = Exchange()
         self._members: list[_Member] = []
         self._generation = 0
-        self._bell, self._ring = Pipe(duplex=False)
-        self._rung = False
         self._thread = threading.Thread(target=self._run, name="seasoned-executor", daemon=True)
         POOL.enter(self)
         self._thread.start()
 
     # ---- called by the executor's thread
 
-    @property
-    def open(self) -> int:
-        """Tasks whose ending is not in `endings` yet."""
-        return len(self._queue) + self._taken
-
-    def add(self, task: Task) -> None:
-        """Queue a task."""
-        with self.lock:
-            self._queue.append(task)
-            self._wake()
-
-    def cancel(self, number: int) -> None:
-        """Have the task dropped if it is queued, else killed; nothing happens if it has ended."""
-        with self.lock:
-            self._cancelled.add(number)
-            self._wake()
-
-    def answer(self, number: int, content: bytes) -> None:
-        """Send an answer to the task that waits for it; nothing happens if it has ended meanwhile."""
-        with self.lock:
-            self._answers.append((number, content))
-            self._wake()
-
     def ask_to_stop(self) -> None:
         """Have the thread kill what runs, give back the workers and end; in a fork()ed child: nothing.
 
         It does not wait, so a garbage collection may call it in any thread, whatever locks that thread holds.
         """
-        if os.getpid() != self.pid:
-            return
-        with self.lock:
-            self.stopping = True
-            self._queue.clear()
-            self._wake()
+        if os.getpid() == self.pid:
+            self.exchange.ask_to_stop()
 
     def stop(self) -> None:
         """Ask to stop, and wait until it is done."""
-        self.ask_to_stop()
         if os.getpid() == self.pid:
+            self.exchange.ask_to_stop()
             self._thread.join()
-
-    def _wake(self) -> None:
-        if not self._rung and not self._ring.closed:
-            self._ring.send_bytes(b"!")
-            self._rung = True  # last: Ctrl-C in between rings twice, which does no harm
 
     # ---- the thread
 
-    def _tell(self) -> None:
-        """Ring for the caller, once until it hears."""
-        if self.news.empty():
-            self.news.put(None)
-
     def _run(self) -> None:
         try:
-            while not self.stopping:
+            while not self.exchange.stopping:
                 self._kill_cancelled()
                 self._send_answers()
                 self._assign()
                 self._serve()
         except Exception as error:  # noqa: BLE001 - a bug here must reach the caller, who would else wait for ever
             _LOG.exception("the executor's thread failed")
-            with self.lock:
-                self.failure = error
+            self.exchange.fail(error)
         finally:
             try:
                 self._disband()
             finally:
-                with self.lock:
-                    self.stopping = True
-                    self._bell.close()
-                    self._ring.close()
-                self._tell()
+                self.exchange.close()
 
     def _assign(self) -> None:
         """Give queued tasks to free workers, and hire workers for the rest."""
         free = [member for member in self._members if member.ready and member.task is None]
-        while free and (task := self._next()):
+        while free and (task := self.exchange.take()):
             self._begin(free.pop(), task)
         starting = sum(not member.ready for member in self._members)
-        while len(self._members) < self.workers and starting < len(self._queue):
+        while len(self._members) < self.workers and starting < self.exchange.queued:
             self._hire()
             starting += 1
-
-    def _next(self) -> Task | None:
-        with self.lock:
-            if not self._queue:
-                return None
-            self._taken += 1
-            return self._queue.popleft()
 
     def _hire(self) -> None:
         try:
@@ -212,21 +122,14 @@ class Crew:
         POOL.session.watch(member.handle.number, member.handle.process.pid, number, limits)
 
     def _kill_cancelled(self) -> None:
-        with self.lock:
-            numbers, self._cancelled = self._cancelled, set()
-            for task in [task for task in self._queue if task.number in numbers]:
-                self._queue.remove(task)
-                self._taken += 1
-                self._end(_cancelled(task.number, 0.0))
+        numbers = self.exchange.take_cancelled()
         for member in tuple(self._members):
             if member.task is not None and member.task.number in numbers:
                 member.handle.kill()
-                self._lose(member, cancelled=True)
+                self._lose(member, by_caller=True)
 
     def _send_answers(self) -> None:
-        with self.lock:
-            answers, self._answers = self._answers, deque()
-        for number, content in answers:
+        for number, content in self.exchange.take_answers():
             for member in self._members:
                 if member.task is not None and member.task.number == number:
                     member.handle.send("answer", content)
@@ -236,16 +139,14 @@ class Crew:
         watched = any(member.watched for member in self._members)
         if watched:
             self._check_guard()
-        sources: list[Any] = [self._bell]
+        sources: list[Any] = [self.exchange.bell]
         for member in self._members:
             sources.append(member.handle.channel)
             if member.handle.sentinel is not None:
                 sources.append(member.handle.sentinel)
         events = set(wait(sources, _ROUND if watched else None))
-        if self._bell in events:
-            with self.lock:
-                self._bell.recv_bytes()
-                self._rung = False
+        if self.exchange.bell in events:
+            self.exchange.silence()
         for member in tuple(self._members):
             if member.handle.channel in events:
                 self._hear(member)
@@ -274,9 +175,7 @@ class Crew:
             POOL.session.done(member.handle.number)
             member.ready = member.handle.proven = True
         elif message[0] == "asks":
-            with self.lock:
-                self.questions.append((message[1], message[2]))
-            self._tell()
+            self.exchange.ask(message[1], message[2])
         elif message[0] == "stale":
             self._requeue(member)
             self._retire(member)
@@ -288,12 +187,11 @@ class Crew:
         if member.watched:
             POOL.session.done(member.handle.number)
         member.task = None
-        with self.lock:
-            self._end(message)
+        self.exchange.end(message)
         if message[-1]:  # worn
             self._retire(member)
 
-    def _lose(self, member: _Member, *, cancelled: bool = False) -> None:
+    def _lose(self, member: _Member, *, by_caller: bool = False) -> None:
         """The process of `member` ended, or gave up its channel."""
         worker = member.handle.number
         self._members.remove(member)
@@ -302,8 +200,7 @@ class Crew:
         POOL.forget(member.handle)
         for message in member.handle.leftover:
             if message[0] == "ended" and member.task is not None:
-                with self.lock:
-                    self._end(message)
+                self.exchange.end(message)
                 return
         if not member.ready and not member.handle.proven:
             self._give_up(start_failure(death.code))
@@ -312,41 +209,32 @@ class Crew:
         elif death.verdict is not None and death.verdict[0] != member.task.number:
             self._requeue(member)  # the guard meant the task before, whose result came at the same moment
         else:
-            self._settle(member, member.task, death, cancelled)
+            self._settle(member, member.task, death, by_caller)
 
-    def _settle(self, member: _Member, task: Task, death: Death, cancelled: bool) -> None:
+    def _settle(self, member: _Member, task: Task, death: Death, by_caller: bool) -> None:
         seconds = time.monotonic() - member.begun
-        if cancelled and death.verdict is None:
-            outcome = _cancelled(task.number, seconds)
+        if by_caller and death.verdict is None:
+            outcome = cancelled(task.number, seconds)
         else:
             outcome = outcome_of_death(task.number, task.limits, seconds, death)
-        with self.lock:
-            self._end(outcome)
+        self.exchange.end(outcome)
 
     def _give_up(self, reason: str) -> None:
         """No worker for the next task: it ends, so that its submitter learns of it."""
-        task = self._next()
+        task = self.exchange.take()
         if task is not None:
-            with self.lock:
-                self._end(Outcome(task.number, Ending.DIED, reason=reason))
+            self.exchange.end(Outcome(task.number, Ending.DIED, reason=reason))
 
     def _requeue(self, member: _Member) -> None:
         assert member.task is not None
         if member.watched:
             POOL.session.done(member.handle.number)
-        with self.lock:
-            self._queue.appendleft(member.task)
-            self._taken -= 1
+        self.exchange.put_back(member.task)
         member.task = None
 
     def _retire(self, member: _Member) -> None:
         self._members.remove(member)
         POOL.retire(member.handle)
-
-    def _end(self, ending: Outcome | tuple[Any, ...]) -> None:
-        self.endings.append(ending)
-        self._taken -= 1
-        self._tell()
 
     def _disband(self) -> None:
         for member in tuple(self._members):
@@ -358,7 +246,3 @@ class Crew:
                 POOL.forget(member.handle)
         self._members.clear()
         POOL.leave(self)
-
-
-def _cancelled(number: int, seconds: float) -> Outcome:
-    return Outcome(number, Ending.CANCELLED, reason="the task was cancelled", seconds=seconds)

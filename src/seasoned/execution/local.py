@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 import os
 import pickle
 import time
 import weakref
-from queue import Empty
 from typing import TYPE_CHECKING, Any, Self
 
 from seasoned.errors import InvalidInput
 from seasoned.execution.base import Limits, Outcome
-from seasoned.execution.crew import Crew, Task
+from seasoned.execution.crew import Crew
+from seasoned.execution.exchange import Task
 from seasoned.execution.outcomes import read_message
 from seasoned.execution.packing import Packer
 from seasoned.execution.pool import POOL, release_workers
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _NO_LIMITS = Limits()
-_SLICE = 0.2  # seconds: Ctrl-C is lost when it comes just before the interpreter blocks, so it does not block for long
 
 __all__ = ["LocalExecutor", "release_workers"]
 
@@ -89,7 +87,7 @@ class LocalExecutor:
         number = next(self._numbers)
         if answer is not None:
             self._answers[number] = answer
-        self._crew.add(Task(number, *packed, limits, asks=answer is not None))
+        self._crew.exchange.add(Task(number, *packed, limits, asks=answer is not None))
         return number
 
     def wait(self, timeout: float | None = None) -> Sequence[Outcome]:
@@ -101,38 +99,17 @@ class LocalExecutor:
             RuntimeError: The executor is closed, or belongs to the process that forked this one.
         """
         self._check()
-        crew = self._crew
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         while True:
-            self._listen(deadline)
-            with crew.lock:
-                if crew.failure is not None:
-                    raise RuntimeError("the executor failed: close it and use another") from crew.failure
-                questions = list(crew.questions)
-                crew.questions.clear()
-                endings = list(crew.endings)
-                crew.endings.clear()
-            for task, content in questions:
+            news = self._crew.exchange.listen(deadline)
+            for task, content in news.questions:
                 self._answer(task, content)
-            if endings or not questions:
-                return [self._outcome(ending) for ending in endings]
-
-    def _listen(self, deadline: float) -> None:
-        """Return when there is something to read or nothing to wait for, and at `deadline`."""
-        crew = self._crew
-        while True:
-            with crew.lock:
-                if crew.endings or crew.questions or not crew.open or crew.stopping:
-                    return
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return
-            with contextlib.suppress(Empty):
-                crew.news.get(timeout=min(left, _SLICE))
+            if news.endings or not news.questions:
+                return [self._outcome(ending) for ending in news.endings]
 
     def _answer(self, task: int, content: bytes) -> None:
         answer = self._answers[task](pickle.loads(content))  # noqa: S301 - from our own worker
-        self._crew.answer(task, pickle.dumps(answer, protocol=5))
+        self._crew.exchange.answer(task, pickle.dumps(answer, protocol=5))
 
     def _outcome(self, ending: Outcome | tuple[Any, ...]) -> Outcome:
         outcome = ending if isinstance(ending, Outcome) else read_message(ending)
@@ -146,7 +123,7 @@ class LocalExecutor:
             RuntimeError: The executor is closed, or belongs to the process that forked this one.
         """
         self._check()
-        self._crew.cancel(task)
+        self._crew.exchange.cancel(task)
 
     def close(self) -> None:
         """Cancel what runs and leave idle workers to the next executor; outcomes not yet waited for are dropped."""

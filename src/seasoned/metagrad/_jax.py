@@ -9,9 +9,10 @@ try:
     import jax.numpy as jnp
     import optax
     from jax import lax
+    from jax.flatten_util import ravel_pytree
 except ImportError as error:
     raise MissingExtra(
         f"{error.name} is not installed, and learning by gradient needs it: run `pip install 'seasoned[grad]'`."
     ) from error
 
-__all__ = ["jax", "jnp", "lax", "optax"]
+__all__ = ["jax", "jnp", "lax", "optax", "ravel_pytree"]

@@ -183,12 +183,17 @@ class LearnedOptimizer(MetaLearner):
             return runs
         return runs, runs, jax.tree.map(lambda leaf: jnp.zeros((count, *leaf.shape), leaf.dtype), rule)
 
-    def update(self, theta: Tree, memory: Tree, family: Any, key: Array, progress: Array) -> tuple[Array, Tree, Tree]:
+    def draw(self, family: Any, key: Array) -> Tree:
+        """See `MetaLearner`: a key, for few runs begin anew, and which is not known before."""
+        del family
+        return key
+
+    def update(self, theta: Tree, memory: Tree, family: Any, drawn: Tree, progress: Array) -> tuple[Array, Tree, Tree]:
         """See `MetaLearner`."""
         del progress
         problems = self._problems(family)
         step = self._persistent if self.estimator == "pes" else self._backpropagated
-        loss, gradient, memory = step(theta["rule"], problems, memory, key)
+        loss, gradient, memory = step(theta["rule"], problems, memory, drawn)
         whole = {name: jax.tree.map(jnp.zeros_like, part) for name, part in theta.items()}
         return loss, {**whole, "rule": gradient}, memory
 

@@ -24,8 +24,9 @@ from seasoned.metagrad.meta_testing import adapted, curves
 from seasoned.metagrad.networks import MLP
 from seasoned.metagrad.rates import rates_of, shared
 from seasoned.metagrad.saving import save_learner
+from seasoned.metagrad.showing import Progress
 from seasoned.metagrad.tasks import as_family
-from seasoned.metagrad.training import Entry, Progress, Training, TrainState, begin, train
+from seasoned.metagrad.training import Entry, Training, TrainState, begin, train
 from seasoned.metagrad.tuning import choose
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from seasoned.metagrad.tasks import Rows, Task
 
-__all__ = ["Fitted", "MetaLearner"]
+__all__ = ["UNROLLED", "Fitted", "MetaLearner"]
 
 Tree = Any
 UNROLLED = 4
@@ -165,10 +166,14 @@ class MetaLearner(ABC):
         del theta, family
         return ()
 
-    def update(self, theta: Tree, memory: Tree, family: Any, key: Array, progress: Array) -> tuple[Array, Tree, Tree]:
+    def draw(self, family: Any, key: Array) -> Tree:
+        """See `training.Program`: the tasks."""
+        return jax.vmap(family.sample)(jax.random.split(key, self.training.tasks))
+
+    def update(self, theta: Tree, memory: Tree, family: Any, drawn: Tree, progress: Array) -> tuple[Array, Tree, Tree]:
         """See `training.Program`."""
-        tasks = jax.vmap(family.sample)(jax.random.split(key, self.training.tasks))
-        loss, gradient = self.meta_gradient(theta, tasks, progress)
+        del family
+        loss, gradient = self.meta_gradient(theta, drawn, progress)
         return loss, gradient, memory
 
     def validate(self, theta: Tree, family: Any, keys: Array) -> Array:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax
-from seasoned.metagrad.learner import MetaLearner
+from seasoned.metagrad.factored import InnerLoop, query_losses
+from seasoned.metagrad.learner import UNROLLED, MetaLearner
+from seasoned.metagrad.networks import MLP
 
 if TYPE_CHECKING:
     from jax import Array
@@ -81,6 +83,19 @@ class MAML(MetaLearner):
         if self.first_order:
             gradient = lax.stop_gradient(gradient)
         return jax.tree.map(lambda w, g: w - scale * self.inner_lr * g, carry, gradient)
+
+    def meta_gradient(self, theta: Tree, tasks: Task, progress: Any) -> tuple[Array, Tree]:
+        """See `MetaLearner`; dense networks are adapted without forming their weights (`factored.py`)."""
+        if not isinstance(self.network, MLP) or self.inner_steps > UNROLLED:
+            return MetaLearner.meta_gradient(self, theta, tasks, progress)
+
+        settings = InnerLoop(self.inner_lr, self.inner_steps, self.first_order)
+
+        def loss(theta: Tree) -> Array:
+            layers, activation = theta["params"]["layers"], self.network.activation
+            return jnp.mean(query_losses(layers, activation, self.loss, tasks, settings))
+
+        return jax.value_and_grad(loss)(theta)
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,19 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import trees
-from seasoned.metagrad._jax import jax, jnp, lax, optax
+from seasoned.metagrad._jax import jax, jnp, lax, optax, ravel_pytree
 from seasoned.metagrad.rates import rated, rates_of, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Self
 
     from jax import Array
 
-__all__ = ["Entry", "Program", "Progress", "TrainState", "Training", "begin", "train"]
+__all__ = ["Entry", "Program", "TrainState", "Training", "begin", "train"]
 
 Tree = Any
+MOST_STEPS, MOST_BYTES = 50, 2**20
+"""Tasks are drawn for so many meta-steps at a time, if they fit."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class TrainState(NamedTuple):
 
     Attributes:
         theta: The meta-parameters now.
-        optimizer: The outer optimiser's state.
+        optimizer: The outer optimiser's state, for the meta-parameters as one vector: an operation for all of them.
         memory: What the learner carries from step to step (unfinished inner runs), or nothing.
         step: Meta-steps done.
         best: The meta-parameters with the least validation loss.
@@ -144,7 +145,10 @@ class Program(Protocol):
     def training(self) -> Training:
         """The settings."""
 
-    def update(self, theta: Tree, memory: Tree, family: Any, key: Array, progress: Array) -> tuple[Array, Tree, Tree]:
+    def draw(self, family: Any, key: Array) -> Tree:
+        """What is random in one meta-step; it is drawn for many at a time."""
+
+    def update(self, theta: Tree, memory: Tree, family: Any, drawn: Tree, progress: Array) -> tuple[Array, Tree, Tree]:
         """Loss, gradient and next memory of one meta-step; `progress` goes from 0 to 1 over the training."""
 
     def validate(self, theta: Tree, family: Any, keys: Array) -> Array:
@@ -156,7 +160,7 @@ def begin(program: Program, theta: Tree, memory: Tree) -> TrainState:
     # A weakly typed leaf (of a Python number) is of a strong type after the first step: all would be compiled twice.
     theta = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), theta)
     dtype = jnp.result_type(*jax.tree.leaves(theta))
-    state = program.training.transformation().init(theta)
+    state = program.training.transformation().init(ravel_pytree(theta)[0])
     return TrainState(theta, state, memory, jnp.int32(0), theta, jnp.asarray(jnp.inf, dtype), jnp.int32(0))
 
 
@@ -191,25 +195,69 @@ def _advance(
 ) -> tuple[TrainState, Array]:
     """`count` meta-steps in one loop on the device, and the mean of their losses as far as they are finite."""
     program = rated(program, rates)
-    settings = program.training
-    optimizer = settings.transformation()
+    vector, tree = ravel_pytree(state.theta)
+    step = partial(_step, program, family, tree)
+    size = _drawn_at_once(program, family, root)
+    first, last = state.step, state.step + count
 
-    def body(_: int, carry: tuple[TrainState, Array, Array]) -> tuple[TrainState, Array, Array]:
-        state, total, counted = carry
-        key = jax.random.fold_in(root, state.step)
-        progress = state.step / settings.steps
-        loss, gradient, memory = program.update(state.theta, state.memory, family, key, progress)
-        # One exploding task would otherwise end the training: a gradient that is not finite counts as zero.
-        fine = jnp.isfinite(loss) & jnp.isfinite(trees.total(gradient))
-        gradient = jax.tree.map(lambda leaf: jnp.where(fine, leaf, 0), gradient)
-        updates, inner = optimizer.update(gradient, state.optimizer, state.theta)
-        theta = optax.apply_updates(state.theta, updates)
-        state = state._replace(theta=theta, optimizer=inner, memory=memory, step=state.step + 1)
-        return state, total + jnp.where(fine, loss, 0).astype(total.dtype), counted + fine
+    def block(place: Array, carry: _Carry) -> _Carry:
+        """The steps from `place * size` on that are asked for; each is drawn at its own place, whoever asks."""
+        numbers = place * size + jnp.arange(size)
+        drawn = jax.vmap(lambda number: program.draw(family, jax.random.fold_in(root, number)))(numbers)
+        span = jnp.maximum(first, numbers[0]), jnp.minimum(last, numbers[0] + size)
+        after: _Carry = lax.fori_loop(*span, lambda n, c: step(_at(drawn, n - numbers[0]), n, c), carry)
+        return after
 
     zero = jnp.zeros((), state.best_loss.dtype)
-    state, total, counted = lax.fori_loop(0, count, body, (state, zero, jnp.int32(0)))
-    return state, total / counted  # 0 / 0, if none was finite
+    carry = _Carry(vector, state.optimizer, state.memory, zero, jnp.int32(0))
+    end = lax.fori_loop(first // size, (last + size - 1) // size, block, carry)
+    state = state._replace(theta=tree(end.vector), optimizer=end.optimizer, memory=end.memory, step=last)
+    return state, end.total / end.counted  # 0 / 0, if none was finite
+
+
+class _Carry(NamedTuple):
+    """What a meta-step hands to the next. No more than that: what a loop carries, it copies.
+
+    Attributes:
+        vector: The meta-parameters.
+        optimizer, memory: See `TrainState`.
+        total: The sum of the finite losses.
+        counted: Their number.
+    """
+
+    vector: Array
+    optimizer: Tree
+    memory: Tree
+    total: Array
+    counted: Array
+
+
+def _step(
+    program: Program, family: Any, tree: Callable[[Array], Tree], drawn: Tree, number: Array, carry: _Carry
+) -> _Carry:
+    """One meta-step; `tree` makes meta-parameters of their vector."""
+    settings = program.training
+    progress = number / settings.steps
+    loss, gradient, memory = program.update(tree(carry.vector), carry.memory, family, drawn, progress)
+    slope = ravel_pytree(gradient)[0]
+    # One exploding task would otherwise end the training: a gradient that is not finite counts as zero.
+    fine = jnp.isfinite(loss) & jnp.isfinite(jnp.vdot(slope, slope))
+    optimizer = settings.transformation()
+    updates, inner = optimizer.update(jnp.where(fine, slope, 0), carry.optimizer, carry.vector)
+    vector = optax.apply_updates(carry.vector, updates)
+    total = carry.total + jnp.where(fine, loss, 0).astype(carry.total.dtype)
+    return _Carry(vector, inner, memory, total, carry.counted + fine)
+
+
+def _drawn_at_once(program: Program, family: Any, root: Array) -> int:
+    """For how many meta-steps to draw in one go: step by step, small draws take longer than what is done with them."""
+    shapes = jax.eval_shape(program.draw, family, root)
+    size: int = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
+    return max(1, min(MOST_STEPS, MOST_BYTES // max(size, 1)))
+
+
+def _at(stacked: Tree, place: Array) -> Tree:
+    return jax.tree.map(lambda leaf: lax.dynamic_index_in_dim(leaf, place, keepdims=False), stacked)
 
 
 @partial(jax.jit, static_argnames="program")
@@ -233,58 +281,3 @@ def _validated(
         ),
         loss,
     )
-
-
-class Progress:
-    """Shows a training on the terminal or in a notebook, or calls a function with every entry.
-
-    Args:
-        steps: Meta-steps in all.
-        shown: True, False, None (on a terminal or in a notebook only), or a function of (entry, steps).
-    """
-
-    def __init__(self, steps: int, shown: bool | Callable[[Entry, int], None] | None) -> None:
-        self._steps = steps
-        self._call = shown if callable(shown) else None
-        self._bar: Any = None
-        if self._call is None and shown is not False:
-            self._bar = _bar(steps, forced=shown is True)
-
-    def __enter__(self) -> Self:
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def update(self, entry: Entry) -> None:
-        """Show an entry."""
-        if self._call is not None:
-            self._call(entry, self._steps)
-        if self._bar is not None:
-            found = f"loss {entry.loss:.4g}" + (
-                "" if np.isnan(entry.validation) else f", validation {entry.validation:.4g}"
-            )
-            self._bar.update(self._bar.task_ids[0], completed=entry.step, found=found)
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-
-def _bar(steps: int, *, forced: bool) -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    if not (forced or console.is_terminal or console.is_jupyter):
-        return None
-    columns = (
-        TextColumn("meta-training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[found]}"),
-        TimeRemainingColumn(),
-    )
-    bar = Bar(*columns, console=console, transient=True)
-    bar.add_task("meta-training", total=steps, found="compiling")
-    return bar

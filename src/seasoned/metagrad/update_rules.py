@@ -11,10 +11,8 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from jax.flatten_util import ravel_pytree
-
 from seasoned.errors import InvalidInput
-from seasoned.metagrad._jax import jax, jnp
+from seasoned.metagrad._jax import jax, jnp, ravel_pytree
 
 if TYPE_CHECKING:
     from jax import Array

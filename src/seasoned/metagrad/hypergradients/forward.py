@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jax.flatten_util import ravel_pytree
-
-from seasoned.metagrad._jax import jax, jnp
+from seasoned.metagrad._jax import jax, jnp, ravel_pytree
 from seasoned.metagrad.hypergradients.base import Hypergradient
 
 if TYPE_CHECKING:
