@@ -41,7 +41,8 @@ from seasoned.tabular.folds import make_folds
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.objective import CrossValidation, write_arrays
+from seasoned.tabular.objective import CrossValidation
+from seasoned.tabular.run_arrays import Arrays, write_arrays
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.target import read_target
 
@@ -98,7 +99,7 @@ def prepared(folder: Path, entry: dict[str, Any], out: Path, rows: int, share: f
     write_arrays(out, shown.values, make_folds(3, X[kept], shown, 0), inner)
     classes = len(target.classes)
     job = Job(target.task, classes, 0, categorical=plan.categorical)
-    objective = CrossValidation(out, job, resolve(None, target.task, classes))
+    objective = CrossValidation(Arrays(out), job, resolve(None, target.task, classes))
     return Prepared(objective, {diet: matrix[~kept] for diet, matrix in matrices.items()}, target.values[~kept])
 
 
@@ -108,7 +109,7 @@ def measured(table: Prepared, arm: str, keep: Path | None = None) -> dict[str, A
     name, _, changes = arm.removeprefix(ORDINAL).partition("=")
     if arm.startswith(ORDINAL):
         job = replace(objective.job, categorical=())
-        objective = CrossValidation(objective.folder, job, objective.metric)
+        objective = CrossValidation(objective.data, job, objective.metric)
     family, task = find(name), objective.job.task
     settings = {**family.space(task).default, **(json.loads(changes) if changes else {})}
     if not changes:
@@ -118,7 +119,7 @@ def measured(table: Prepared, arm: str, keep: Path | None = None) -> dict[str, A
     loss = objective(config)
     found = {"loss": 1.0 + loss if objective.metric.name == "roc_auc" else loss}
     found |= {"seconds": round(time.perf_counter() - wall, 3), "cpu": round(time.process_time() - cpu, 3)}
-    found["rounds"] = objective.record(config).rounds
+    found["rounds"] = objective.records.of(config).rounds
     start = time.process_time()
     fitted = objective.refit(config)
     found["refit_cpu"] = round(time.process_time() - start, 3)
@@ -127,9 +128,9 @@ def measured(table: Prepared, arm: str, keep: Path | None = None) -> dict[str, A
         loss = objective.metric.loss(table.target, held)
         found["held_out"] = 1.0 + loss if objective.metric.name == "roc_auc" else loss
         if keep is not None:
-            known = {"y": objective.target(), "found": objective.out_of_fold(config)}
+            known = {"y": objective.data.target, "found": objective.records.out_of_fold(config)}
             np.savez_compressed(keep, **known, held_y=table.target, held=held.astype(np.float32))
-    X = np.asarray(objective.matrix(family.diet))[:1000]
+    X = np.asarray(objective.data.matrix(family.diet))[:1000]
     predict(fitted, X, objective.job.n_classes)
     start = time.process_time()
     predict(fitted, X, objective.job.n_classes)
@@ -173,7 +174,9 @@ def main() -> None:
             table = prepared(arguments.datasets, entries[name], Path(folder), arguments.rows, share)
             for arm in missing:
                 keep = None if arguments.keep is None else arguments.keep / f"{name}--{arm}.npz"
-                line = {"table": name, "arm": arm, "rows": len(table.objective.target())} | measured(table, arm, keep)
+                line = {"table": name, "arm": arm, "rows": len(table.objective.data.target)} | measured(
+                    table, arm, keep
+                )
                 lines.append(line | {"metric": table.objective.metric.name, "versions": environment()["versions"]})
                 with arguments.out.open("a") as file:
                     file.write(json.dumps(lines[-1]) + "\n")

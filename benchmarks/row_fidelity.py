@@ -145,10 +145,10 @@ def ranks(options: argparse.Namespace, name: str) -> dict[str, Any]:
     entry = next(one for one in entries if one["name"] == name)
     with tempfile.TemporaryDirectory() as folder:
         objective = prepared(options.folder, entry, Path(folder), options.rows).objective
-        fold = objective._folds()[0]  # alone, as levels are of its rows
+        fold = objective.data.folds[0]  # alone, as levels are of its rows
         rows = len(fold[0])
         objective = replace(objective, levels=(rows // 9, rows // 3, rows))
-        objective._arrays["folds"] = [fold]
+        objective.data._read["folds"] = [fold]
         family, rng = find(options.family), np.random.default_rng(0)
         space = family.space(objective.job.task)
         drawn = [space.decode(rng.random(len(space.dimensions))) for _ in range(options.configurations - 1)]

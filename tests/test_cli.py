@@ -171,7 +171,7 @@ def test_other_failures_are_code_1_and_debug_shows_them(tmp_path, monkeypatch):
     def fail(_):
         raise RuntimeError("the disk\nis full")
 
-    monkeypatch.setattr("seasoned.cli.read_table", fail)
+    monkeypatch.setattr("seasoned.cli.reading.read_table", fail)
     result = call("fit", "t.csv", "--target", "y", code=1)
     assert result.stderr == "error: RuntimeError: the disk is full (seasoned --debug shows where)\n"
     result = CliRunner().invoke(app, ["--debug", "fit", "t.csv", "--target", "y"])

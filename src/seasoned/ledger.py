@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import StorageError, StudyConflict
 from seasoned.fidelity.base import Decision
-from seasoned.trials import Asked, Created, History, Spaced, WarmStart
+from seasoned.history import History
+from seasoned.trials import Asked, Created, Spaced, WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -14,6 +14,7 @@ from seasoned.driving import MOST_ATTEMPTS, Drive, Plan, causes
 from seasoned.errors import AllTrialsFailed, InvalidInput, StudyConflict
 from seasoned.execution.base import Limits
 from seasoned.execution.inline import InlineExecutor
+from seasoned.execution.lent import Lent
 from seasoned.execution.local import LocalExecutor
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.checkpoints import Checkpoints
@@ -114,7 +115,7 @@ class Study:
         *,
         trials: int | None = None,
         time_limit: float | None = None,
-        workers: int = 1,
+        workers: int | Executor = 1,
         trial_time_limit: float | None = None,
         trial_memory: int | None = None,
         callbacks: Sequence[Callable[[Study, Trial], None]] = (),
@@ -132,7 +133,7 @@ class Study:
                 adds outcomes that must keep a bound. With a rule of fidelity it is called with a `LiveTrial`, too.
             trials: Finished trials that the study shall hold, over all drivers.
             time_limit: Seconds; trials still running in workers are cut off, and run again when the study goes on.
-            workers: Trials at the same time.
+            workers: Trials at the same time; or an executor of your own, such as `RayExecutor`, which stays open.
             trial_time_limit: Seconds that one trial may take.
             trial_memory: Bytes that one trial's process tree may use.
             callbacks: Called with the study and each trial that finished here.
@@ -407,7 +408,7 @@ class Options(StudyOptions, total=False):
 
     trials: int | None
     time_limit: float | None
-    workers: int
+    workers: int | Executor
     trial_time_limit: float | None
     trial_memory: int | None
     callbacks: Sequence[Callable[[Study, Trial], None]]
@@ -454,7 +455,9 @@ def _open(storage: str | Storage | None) -> Storage:
     return seasoned.storage.SqlStorage(storage) if isinstance(storage, str) else storage
 
 
-def _executor(workers: int, limits: Limits) -> Executor:
+def _executor(workers: int | Executor, limits: Limits) -> Executor:
+    if not isinstance(workers, int):
+        return Lent(workers)
     in_here = workers == 1 and limits == Limits()
     return InlineExecutor() if in_here else LocalExecutor(workers)
 
@@ -469,14 +472,14 @@ def _check_agrees(stored: StudySpec, directions: tuple[str, ...], seed: int | No
 def _check_run(
     trials: int | None,
     time_limit: float | None,
-    workers: int,
+    workers: int | Executor,
     trial_time_limit: float | None,
     trial_memory: int | None,
 ) -> None:
     if trials is not None and trials < 1:
         raise InvalidInput(f"trials is {trials}; give at least 1.")
-    if workers < 1:
-        raise InvalidInput(f"workers is {workers}; give at least 1.")
+    if not hasattr(workers, "submit") and not (isinstance(workers, int) and workers >= 1):
+        raise InvalidInput(f"workers is {workers!r}; give at least 1, or an executor.")
     limits = {"time_limit": time_limit, "trial_time_limit": trial_time_limit, "trial_memory": trial_memory}
     for name, limit in limits.items():
         if limit is not None and not limit > 0:

@@ -1,20 +1,20 @@
-"""What happened, as values: configurations, trials, events, and the history that folds events into trials.
+"""What happened, as values: configurations, trials, and the events that a study is a log of.
 
-A study is a log of events. Everything else (which trials exist, which is best, what a sampler believes) is a fold of
-that log, so a killed study resumes by reading it. Objectives are always minimised in here: a study that maximises
-negates values on their way in and out.
+Everything else (which trials exist, which is best, what a sampler believes) is a fold of that log (`history.py`), so a
+killed study resumes by reading it. Objectives are always minimised in here: a study that maximises negates values on
+their way in and out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from seasoned.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from seasoned.space import Space
 
@@ -24,7 +24,6 @@ __all__ = [
     "Created",
     "Event",
     "Finished",
-    "History",
     "Reported",
     "Spaced",
     "StudySpec",
@@ -163,11 +162,6 @@ class WarmStart:
         return self.relative and bool(self.configurations)
 
 
-def _merit(trial: Trial) -> tuple[float, float, int]:
-    assert trial.values is not None, "only complete trials are compared"
-    return trial.violation, trial.values[0], trial.number
-
-
 def _rows(points: Iterable[Iterable[float]]) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(coordinate) for coordinate in row) for row in points)
 
@@ -264,158 +258,3 @@ class Finished:
 
 
 Event: TypeAlias = Created | Spaced | Asked | Reported | Finished
-
-
-class History:
-    """The trials of a study: a fold of its events, with the few queries that all rooms need.
-
-    Trials that are not valid in the present space are kept but do not count: not as finished, not as best.
-
-    Example:
-        >>> from seasoned.space import Space
-        >>> history = History(Space())
-        >>> history.extend([Asked(0, Config()), Finished(0, TrialState.COMPLETE, (1.5,))])
-        >>> history.best.value, history.finished
-        (1.5, 1)
-    """
-
-    def __init__(self, space: Space) -> None:
-        self.space = space
-        self._trials: list[Trial | None] = []  # by number; None where a number is claimed and not asked yet
-        self._drivers: dict[int, str] = {}  # running trials only
-        self._held: dict[str, int] = {}  # by driver: how many of them
-        self._moved = False  # whether the study was elsewhere before; if not, all configurations are valid
-        self._outside: set[int] = set()  # not valid in the present space
-        self._best: Trial | None = None
-        self._counts = dict.fromkeys(TrialState, 0)
-        self._steps: dict[int, set[int]] = {}  # reported, by number
-
-    def extend(self, events: Iterable[Event]) -> None:
-        """Fold events in, in log order."""
-        for event in events:
-            match event:
-                case Asked():
-                    self._ask(event)
-                case Finished():
-                    self._finish(event)
-                case Spaced():
-                    self._move(event.space)
-                case Reported():
-                    self._report(event)
-                case Created():
-                    pass
-
-    def _ask(self, event: Asked) -> None:
-        while len(self._trials) <= event.number:
-            self._trials.append(None)
-        self._trials[event.number] = Trial(event.number, event.config, tag=event.tag)
-        self._drivers[event.number] = event.driver
-        self._held[event.driver] = self._held.get(event.driver, 0) + 1
-        self._counts[TrialState.RUNNING] += 1
-        if self._moved and not self.space.contains(event.config):
-            self._outside.add(event.number)
-
-    def _finish(self, event: Finished) -> None:
-        asked = self[event.number]
-        trial = replace(
-            asked,
-            state=event.state,
-            values=event.values,
-            seconds=event.seconds,
-            error=event.error,
-            constraints=event.constraints,
-        )
-        self._trials[event.number] = trial
-        driver = self._drivers.pop(event.number, None)
-        if driver is not None:
-            self._held[driver] -= 1
-        self._counts[TrialState.RUNNING] -= 1
-        self._counts[event.state] += 1
-        self._consider(trial)
-
-    def _report(self, event: Reported) -> None:
-        trial = self._trials[event.number] if event.number in self else None
-        steps = self._steps.setdefault(event.number, set())
-        if trial is not None and trial.state is TrialState.RUNNING and event.step not in steps:
-            steps.add(event.step)
-            self._trials[event.number] = replace(trial, reports=(*trial.reports, (event.step, event.value)))
-
-    def _consider(self, trial: Trial) -> None:
-        """Keep the best: feasible before infeasible, these by what they break; of equals the earliest."""
-        if trial.values is None or trial.number in self._outside:
-            return
-        if self._best is None or _merit(trial) < _merit(self._best):
-            self._best = trial
-
-    def _move(self, space: Space) -> None:
-        self.space = space
-        self._moved = True
-        self._outside = {trial.number for trial in self if not space.contains(trial.config)}
-        self._best = None
-        for trial in self:
-            self._consider(trial)
-
-    def __len__(self) -> int:
-        return sum(self._counts.values())
-
-    def __iter__(self) -> Iterator[Trial]:
-        return (trial for trial in self._trials if trial is not None)
-
-    def __getitem__(self, number: int) -> Trial:
-        trial = self._trials[number] if 0 <= number < len(self._trials) else None
-        if trial is None:
-            raise InvalidInput(f"there is no trial {number}; the study has the numbers 0 to {len(self._trials) - 1}.")
-        return trial
-
-    def __contains__(self, number: object) -> bool:
-        return isinstance(number, int) and 0 <= number < len(self._trials) and self._trials[number] is not None
-
-    @property
-    def best(self) -> Trial | None:
-        """The valid complete trial with the smallest first objective; of equals the earliest.
-
-        Feasible ones go first; if there is none, the one that breaks its constraints least.
-        """
-        return self._best
-
-    @property
-    def finished(self) -> int:
-        """Number of complete, pruned and failed trials that are valid in the present space."""
-        outside = sum(self[number].state is not TrialState.RUNNING for number in self._outside)
-        return sum(self._counts.values()) - self._counts[TrialState.RUNNING] - outside
-
-    @property
-    def outside(self) -> frozenset[int]:
-        """Numbers of the trials that are not valid in the present space."""
-        return frozenset(self._outside)
-
-    @property
-    def running(self) -> Mapping[int, str]:
-        """Numbers of the running trials and the driver that asked each."""
-        return self._drivers
-
-    @property
-    def held(self) -> Mapping[str, int]:
-        """How many running trials each driver asked; the drivers of finished ones are there with 0."""
-        return self._held
-
-    def has_report(self, number: int, step: int) -> bool:
-        """Whether the trial has reported that step."""
-        return step in self._steps.get(number, ())
-
-    def count(self, state: TrialState) -> int:
-        """How many trials stand there, valid or not."""
-        return self._counts[state]
-
-    def counts_for(self, event: Event) -> bool:
-        """Whether a sampler that searches the present space should hear of the event."""
-        return not (isinstance(event, Asked | Reported | Finished) and event.number in self._outside)
-
-    def errors(self) -> Sequence[tuple[str, int]]:
-        """The reasons of failure and how often each came, the most frequent first."""
-        found: dict[str, int] = {}
-        for trial in self:
-            if trial.state is TrialState.FAILED:
-                reason = trial.error or "no reason was given"
-                found[reason] = found.get(reason, 0) + 1
-        return sorted(found.items(), key=lambda item: -item[1])

@@ -12,8 +12,8 @@ from seasoned import AutoClassifier, SearchSettings
 from seasoned.tabular import plateau
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.closing import Closing
-from seasoned.tabular.objective import TrialRecord
 from seasoned.tabular.plateau import Plateau
+from seasoned.tabular.records import TrialRecord
 from seasoned.trials import Config, Trial, TrialState
 
 
@@ -38,13 +38,11 @@ def objective(**fit_seconds):
 
     return SimpleNamespace(
         folds=5,
-        train_share=0.8,
-        record=record,
+        data=SimpleNamespace(train_share=0.8, known_rows=lambda: np.arange(3)),
+        records=SimpleNamespace(of=record, out_of_fold=lambda config: None),
         predict_limit=None,
         job=SimpleNamespace(seed=0),
         baseline_loss=lambda: None,
-        known_rows=lambda: np.arange(3),
-        out_of_fold=lambda config: None,
     )
 
 

@@ -16,7 +16,8 @@ from seasoned.tabular.features.made import SELECTIONS, STEPS, Made
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.objective import CrossValidation, write_arrays
+from seasoned.tabular.objective import CrossValidation
+from seasoned.tabular.run_arrays import Arrays, write_arrays
 from seasoned.tabular.soundness import check_fitted
 
 ROWS = 500
@@ -137,7 +138,9 @@ def test_a_category_stays_one_where_columns_before_it_are_left_out(tmp_path):
     folds = [(np.arange(100, ROWS), np.arange(100)), (np.arange(ROWS - 100), np.arange(ROWS - 100, ROWS))]
     write_arrays(tmp_path, y, folds, {"codes": codes})
     (tmp_path / "trials").mkdir()
-    objective = CrossValidation(tmp_path, Job("regression", 0, 0, categorical=(5,)), resolve("rmse", "regression", 0))
+    objective = CrossValidation(
+        Arrays(tmp_path), Job("regression", 0, 0, categorical=(5,)), resolve("rmse", "regression", 0)
+    )
     small = {**find("lightgbm").space("regression").default, "num_leaves": 4, "learning_rate": 0.2, "cat_smooth": 1.0}
     for features in ({"none": {}}, {"made": {"uninformative": True, "columns": 3}}):
         config = {"model": {"lightgbm": {**small, "features": features}}}
@@ -161,7 +164,7 @@ def test_boosters_split_levels_of_text_columns(tmp_path, name):
     write_arrays(tmp_path, y, folds, {"codes": codes})
     np.save(tmp_path / "levels.npy", level[:, None])
     (tmp_path / "trials").mkdir()
-    objective = CrossValidation(tmp_path, Job("regression", 0, 0), resolve("rmse", "regression", 0))
+    objective = CrossValidation(Arrays(tmp_path), Job("regression", 0, 0), resolve("rmse", "regression", 0))
     space = find(name).space("regression").default
     small = {"num_leaves": 8, "max_depth": 3, "depth": 3, "learning_rate": 0.2, "eta": 0.2}
     settings = {**space, **{key: value for key, value in small.items() if key in space}}

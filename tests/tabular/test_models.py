@@ -16,7 +16,8 @@ from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.linear import Linear
 from seasoned.tabular.models.registry import EXTRAS, MODELS, choose, find, joint_space, register
-from seasoned.tabular.objective import CrossValidation, write_arrays
+from seasoned.tabular.objective import CrossValidation
+from seasoned.tabular.run_arrays import Arrays, write_arrays
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.target import read_target
 
@@ -48,7 +49,9 @@ def make_objective(task, folder):
     matrices = {diet: plan.encode(canonical, diet) for diet in ("codes", "dense")}
     write_arrays(folder, target.values, make_folds(3, X, target, 0), matrices)
     classes = len(target.classes)
-    return CrossValidation(folder, Job(task, classes, 0, categorical=plan.categorical), resolve(None, task, classes))
+    return CrossValidation(
+        Arrays(folder), Job(task, classes, 0, categorical=plan.categorical), resolve(None, task, classes)
+    )
 
 
 def default(name, task):
@@ -65,7 +68,7 @@ def test_every_family_on_every_task(objectives, name, task):
     if name != "baseline":
         assert loss < objective(default("baseline", task))
     estimator = objective.refit(config)
-    X = np.load(objective.folder / f"{find(name).diet}.npy")
+    X = np.load(objective.data.folder / f"{find(name).diet}.npy")
     predicted = predict(estimator, X, objective.job.n_classes)
     assert np.isfinite(predicted).all()
     if objective.job.n_classes:
@@ -86,17 +89,17 @@ def test_boosters_take_the_rounds_of_the_folds_to_the_last_fit(objectives):
     objective = objectives["regression"]
     config = default("lightgbm", "regression")
     objective(config)
-    rounds = objective.record(config).rounds
+    rounds = objective.records.of(config).rounds
     assert 0 < rounds < 1000
     assert objective.refit(config).booster.current_iteration() == rounds
     config = default("histogram", "regression")
     objective(config)
-    assert objective.refit(config).n_trees == objective.record(config).rounds
+    assert objective.refit(config).n_trees == objective.records.of(config).rounds
 
 
 def test_threads_do_not_change_the_trees(objectives):
     objective = objectives["binary"]
-    X, y = np.load(objective.folder / "codes.npy"), np.load(objective.folder / "y.npy")
+    X, y = np.load(objective.data.folder / "codes.npy"), np.load(objective.data.folder / "y.npy")
     for name in ("lightgbm", "histogram", "forest"):
         model, found = find(name), []
         for threads in (1, 2):

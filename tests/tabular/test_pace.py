@@ -23,6 +23,7 @@ from seasoned.tabular.metrics import resolve
 from seasoned.tabular.objective import CrossValidation
 from seasoned.tabular.pace import Pace, milliseconds, within
 from seasoned.tabular.refit import choose_members
+from seasoned.tabular.run_arrays import Arrays
 
 RMSE = resolve("rmse", "regression", 0)
 
@@ -55,6 +56,9 @@ class Trials:
         self.y, self.made = noisy_models(len(paces))
         self.paces, self.predict_limit = paces, limit
         self.metric, self.job = RMSE, SimpleNamespace(seed=0)
+        known = np.arange(len(self.y))
+        self.data = SimpleNamespace(target=self.y, weights=None, known_rows=lambda: known)
+        self.records = SimpleNamespace(of=self.record, out_of_fold=self.out_of_fold)
 
     def rows(self):
         losses = [RMSE.loss(self.y, found) for found in self.made]
@@ -71,15 +75,6 @@ class Trials:
 
     def out_of_fold(self, config):
         return self.made[self._number(config)]
-
-    def known_rows(self):
-        return np.arange(len(self.y))
-
-    def target(self):
-        return self.y
-
-    def weights(self):
-        return None
 
 
 def budget(members=8):
@@ -203,7 +198,7 @@ def test_a_fit_that_must_end_measures_nothing(tmp_path, monkeypatch, hurry):
 
 
 def test_slow_trials_are_given_up_once_there_is_a_quick_one(tmp_path):
-    objective = CrossValidation(tmp_path, None, RMSE, predict_limit=1.0)
+    objective = CrossValidation(Arrays(tmp_path), None, RMSE, predict_limit=1.0)
     np.savez(tmp_path / "folds.npz", t0=[0], v0=[1], t1=[1], v1=[0])
     objective._check_pace(100.0)  # the first of all goes on, whatever it takes
     (tmp_path / "quick.json").write_text("0.5")

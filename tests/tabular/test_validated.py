@@ -29,23 +29,14 @@ class Trials:
         for found in self.made.values():
             found[:10] = np.nan
 
-    def weights(self):
-        return None
-
-    def fold_of_rows(self):
-        return np.arange(len(self.y)) % 3
-
-    def matrix(self, diet):
-        return np.zeros((len(self.y), 1))
-
-    def known_rows(self):
-        return np.arange(10, len(self.y))
-
-    def target(self):
-        return self.y
-
-    def out_of_fold(self, config):
-        return self.made.get(next(iter(config["model"])))
+        self.data = SimpleNamespace(
+            target=self.y,
+            weights=None,
+            fold_of_rows=lambda: np.arange(rows) % 3,
+            matrix=lambda diet: np.zeros((rows, 1)),
+            known_rows=lambda: np.arange(10, rows),
+        )
+        self.records = SimpleNamespace(out_of_fold=lambda config: self.made.get(next(iter(config["model"]))))
 
 
 MEMBERS = (Member("a", {}, None, 0.75), Member("b", {}, None, 0.25))

@@ -1,5 +1,28 @@
 """Running a callable elsewhere, under limits that hold.
 
-`base` is the protocol, `local` runs tasks in warm processes of this machine, `shared` hands them big data once,
-`resources` says what the machine has, `checks` is the contract kit. Nothing heavy is imported here.
+`base` is the protocol, `local` runs tasks in warm processes of this machine, `cluster` on the machines of a Ray
+cluster, `shared` hands them big data once, `resources` says what the machine has, `checks` is the contract kit. Names
+load on first use: a worker needs none of them.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seasoned._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from seasoned.execution.base import Ending, Executor, Limits, Outcome
+    from seasoned.execution.cluster import RayExecutor
+    from seasoned.execution.local import LocalExecutor
+
+__all__ = ["Ending", "Executor", "Limits", "LocalExecutor", "Outcome", "RayExecutor"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        **dict.fromkeys(("Ending", "Executor", "Limits", "Outcome"), "seasoned.execution.base"),
+        "LocalExecutor": "seasoned.execution.local",
+        "RayExecutor": "seasoned.execution.cluster",
+    },
+)

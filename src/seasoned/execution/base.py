@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from seasoned.errors import InvalidInput
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Ending", "Executor", "Limits", "Outcome"]
+__all__ = ["Ending", "Executor", "Limits", "Outcome", "check_limits", "positive"]
 
 
 class Ending(StrEnum):
@@ -39,6 +41,20 @@ class Limits:
 
     seconds: float | None = None
     memory: int | None = None
+
+
+def check_limits(limits: Limits) -> None:
+    """Refuses a limit that is not positive."""
+    for name, limit in (("seconds", limits.seconds), ("memory", limits.memory)):
+        if limit is not None and not limit > 0:
+            raise InvalidInput(f"limits.{name}={limit!r} must be positive: use None for no limit")
+
+
+def positive(name: str, value: int) -> int:
+    """The value; refuses what is not a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidInput(f"{name}={value!r} must be a whole number of at least 1")
+    return value
 
 
 @dataclass(frozen=True, slots=True)

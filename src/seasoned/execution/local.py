@@ -10,8 +10,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
-from seasoned.errors import InvalidInput
-from seasoned.execution.base import Limits, Outcome
+from seasoned.execution.base import Limits, Outcome, check_limits, positive
 from seasoned.execution.crew import Crew
 from seasoned.execution.exchange import Task
 from seasoned.execution.outcomes import read_message
@@ -44,8 +43,8 @@ class LocalExecutor:
 
     def __init__(self, workers: int | None = None, threads: int | None = None) -> None:
         cores = cpu_count()
-        self._workers = _positive("workers", cores if workers is None else workers)
-        self._threads = _positive("threads", max(1, cores // self._workers) if threads is None else threads)
+        self._workers = positive("workers", cores if workers is None else workers)
+        self._threads = positive("threads", max(1, cores // self._workers) if threads is None else threads)
         self._numbers = itertools.count()
         self._crew = Crew(self._workers, self._threads)
         self._packer: Packer | None = None
@@ -78,9 +77,7 @@ class LocalExecutor:
             RuntimeError: The executor is closed, or belongs to the process that forked this one.
         """
         self._check()
-        for name, limit in (("seconds", limits.seconds), ("memory", limits.memory)):
-            if limit is not None and not limit > 0:
-                raise InvalidInput(f"limits.{name}={limit!r} must be positive: use None for no limit")
+        check_limits(limits)
         if self._packer is None:
             self._packer = Packer(POOL.session)
         packed = self._packer.function(function), self._packer.arguments(function, args)
@@ -144,9 +141,3 @@ class LocalExecutor:
             )
         if not self._finalizer.alive:
             raise RuntimeError("this executor is closed: create a new one")
-
-
-def _positive(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidInput(f"{name}={value!r} must be a whole number of at least 1")
-    return value

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from seasoned.execution.session import Session
 
-__all__ = ["Packed", "Packer"]
+__all__ = ["CALLABLES", "Packed", "Packer", "frozen", "in_file", "packed"]
 
 _INLINE = 1 << 16  # bytes; more goes through a file
-_CALLABLES = 16  # as many as a worker keeps
+CALLABLES = 16  # as many as a worker keeps
 
 
 class Packed:
@@ -54,8 +54,8 @@ class Packer:
         """
         key = id(function)
         if key not in self._callables:
-            self._callables[key] = (function, self._file(_freeze(function, function)))
-            if len(self._callables) > _CALLABLES:
+            self._callables[key] = (function, in_file(frozen(function, function), self._session))
+            if len(self._callables) > CALLABLES:
                 self._callables.popitem(last=False)
         self._callables.move_to_end(key)
         return self._callables[key][1]
@@ -67,24 +67,15 @@ class Packer:
             InvalidInput: They cannot be pickled.
             StorageError: The temporary folder is full.
         """
-        parcel = _freeze(arguments, function)
-        if size(parcel) > _INLINE:
-            return self._file(parcel)
-        return Packed((parcel[0], [bytes(buffer) for buffer in parcel[1]]))
-
-    def _file(self, parcel: Parcel) -> Packed:
-        path = self._session.new_path()
-        try:
-            write_parcel(parcel, path)
-        except OSError as error:
-            raise StorageError(
-                f"{size(parcel) / 1e6:.0f} MB for the workers cannot be written to {self._session.folder} ({error}): "
-                "free space there, or set TMPDIR to a folder that has some"
-            ) from error
-        return Packed(path)
+        return packed(frozen(arguments, function), self._session)
 
 
-def _freeze(value: Any, function: Callable[..., Any]) -> Parcel:
+def frozen(value: Any, function: Callable[..., Any]) -> Parcel:
+    """The value for a task of `function`, pickled.
+
+    Raises:
+        InvalidInput: It cannot be.
+    """
     try:
         return freeze(value)
     except Exception as error:
@@ -92,3 +83,27 @@ def _freeze(value: Any, function: Callable[..., Any]) -> Parcel:
             f"{function!r} cannot be sent to a worker process ({type(error).__name__}: {error}): keep locks, open "
             "files and connections out of what it refers to, or open them inside"
         ) from error
+
+
+def packed(parcel: Parcel, session: Session) -> Packed:
+    """The parcel in the message if it is small, else in a file."""
+    if size(parcel) > _INLINE:
+        return in_file(parcel, session)
+    return Packed((parcel[0], [bytes(buffer) for buffer in parcel[1]]))
+
+
+def in_file(parcel: Parcel, session: Session) -> Packed:
+    """The parcel in a file of the session.
+
+    Raises:
+        StorageError: The temporary folder is full.
+    """
+    path = session.new_path()
+    try:
+        write_parcel(parcel, path)
+    except OSError as error:
+        raise StorageError(
+            f"{size(parcel) / 1e6:.0f} MB for the workers cannot be written to {session.folder} ({error}): free space "
+            "there, or set TMPDIR to a folder that has some"
+        ) from error
+    return Packed(path)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["flatten", "read", "unflatten", "write"]
 
 FORMAT = "seasoned.metagrad"
-VERSION = 1
+VERSION = 2
 
 
 def write(path: str | os.PathLike[str], kind: str, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -62,7 +62,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         raise InvalidInput(f"{path} is no file of seasoned.metagrad: give one that `save` wrote.")
     if about.get("version") != VERSION:
         raise InvalidInput(
-            f"{path} has version {about.get('version')}, and this release reads {VERSION}: update seasoned."
+            f"{path} has version {about.get('version')}, and this release reads {VERSION}: use the release that wrote "
+            "it, or fit again."
         )
     return about, arrays
 

@@ -103,7 +103,7 @@ class Closing:
         first = rows[0]
         if first["state"] != "complete" or first["seconds"] is None:
             return _WARM_UP
-        record = self._objective.record(config_of(first))
+        record = self._objective.records.of(config_of(first))
         fits: float = self._objective.folds * record.fit_seconds + record.sample_seconds
         return max(float(first["seconds"]) - fits, 0.2)
 

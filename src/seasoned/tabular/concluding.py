@@ -64,7 +64,7 @@ def conclude(
 
 def _told(members: Sequence[Member], objective: CrossValidation, limit: float) -> float:
     """Milliseconds a row that these members' trials took, with what comes before any model."""
-    records = [objective.record({"model": {member.name: member.config}}) for member in members]
+    records = [objective.records.of({"model": {member.name: member.config}}) for member in members]
     before = 0.0 if objective.predict_limit is None else limit - objective.predict_limit
     return before + sum(record.predict_ms for record in records)
 
@@ -84,7 +84,7 @@ def learned(fitted: Fitted, objective: CrossValidation, *, calibrate: bool | Non
     except ValueError as error:
         logger.warning("the report will lack the predictions in validation: %s", error)
         return {"finish": plain}
-    codes = None if objective.job.n_classes else objective.matrix("codes")[pooled.rows]
+    codes = None if objective.job.n_classes else objective.data.matrix("codes")[pooled.rows]
     conformal = learn_conformal(pooled, codes, seed)
     return {"finish": finish, "validated": _evidence(pooled, loss, seed), "conformal": conformal}
 

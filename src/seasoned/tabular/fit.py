@@ -27,8 +27,9 @@ from seasoned.tabular.memory import Memory
 from seasoned.tabular.metrics import metric_key, resolve
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import MODELS, choose, for_quantile, joint_space
-from seasoned.tabular.objective import CrossValidation, write_arrays
+from seasoned.tabular.objective import CrossValidation
 from seasoned.tabular.pace import preparing
+from seasoned.tabular.run_arrays import Arrays, write_arrays
 from seasoned.tabular.runs import RunFolder, disk_errors, fingerprint
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
@@ -109,8 +110,8 @@ def fit_table(
         budget.check_memory()  # again, for now the table is there in all its forms
         job = replace(_job(run, target, plan, budget, len(folds)), quantile=metric.quantile)
         pace = None if settings["predict_limit"] is None else settings["predict_limit"] - preparing(plan, frame)
-        rungs = levels_of(len(folds[0][0]), len(folds))
-        objective = CrossValidation(run.path, job, searched(metric), (*own.values(),), pace, budget.trial_memory, rungs)
+        data, rungs = Arrays(run.path), levels_of(len(folds[0][0]), len(folds))
+        objective = CrossValidation(data, job, searched(metric), (*own.values(),), pace, budget.trial_memory, rungs)
         space = joint_space(models, target.task, steps)
         starts = starts_with_features(first_configurations(models, target.task, haste(*size, job.seconds)), space)
         memory = Memory.of(experience, canonical, target, objective)

@@ -60,10 +60,10 @@ def pool(objective: CrossValidation, members: Sequence[Member]) -> Pooled | None
         members: The models that predict together.
     """
     rng = np.random.default_rng(objective.job.seed)
-    chosen = np.sort(rng.permutation(objective.known_rows())[:_MOST])
+    chosen = np.sort(rng.permutation(objective.data.known_rows())[:_MOST])
     mean: Array | None = None
     for member in members:
-        found = objective.out_of_fold({"model": {member.name: member.config}})
+        found = objective.records.out_of_fold({"model": {member.name: member.config}})
         if found is None:
             return None
         part = member.weight * found[chosen].astype(np.float64)
@@ -72,9 +72,9 @@ def pool(objective: CrossValidation, members: Sequence[Member]) -> Pooled | None
         return None
     if mean.ndim == 2:
         mean = mean / mean.sum(axis=1, keepdims=True)  # float32 on disk: the sums are 1 but for rounding
-    weights = objective.weights()
-    parts = _parts(objective.fold_of_rows()[chosen], rng)
-    truth = objective.target()[chosen]
+    weights = objective.data.weights
+    parts = _parts(objective.data.fold_of_rows()[chosen], rng)
+    truth = objective.data.target[chosen]
     return Pooled(chosen, truth, mean, None if weights is None else weights[chosen], parts)
 
 

@@ -56,7 +56,7 @@ class Race:
         """Whether the trial is the best so far."""
         if trial.value is None or trial.value >= self._best[0]:
             return False
-        losses = self.objective.record(trial.config).losses
+        losses = self.objective.records.of(trial.config).losses
         if losses:
             self._best = trial.value, losses
         return bool(losses)
@@ -66,8 +66,8 @@ class Race:
             return
         if self._baseline is None:
             self._baseline = _numbers(self.objective.baseline_losses())
-        slack = 1 / math.sqrt(self.objective.first_fold_rows())
-        self.objective.set_bar(Bar(_numbers(self._best[1]), self._baseline, self.share, slack))
+        slack = 1 / math.sqrt(len(self.objective.data.folds[0][1]))
+        self.objective.records.set_bar(Bar(_numbers(self._best[1]), self._baseline, self.share, slack))
 
 
 def _numbers(losses: Iterable[float | None]) -> tuple[float, ...]:

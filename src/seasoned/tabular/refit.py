@@ -47,12 +47,12 @@ def choose_members(
     best = _quick_enough(objective, ranked(rows))[:_CHOICES]
     if most == 1 or len(best) < 2:
         return [(row, 1.0) for row in best[:1]]
-    predictions = [objective.out_of_fold(config_of(row)) for row in best]
-    known, row_weights = objective.known_rows(), objective.weights()
+    predictions = [objective.records.out_of_fold(config_of(row)) for row in best]
+    known, row_weights = objective.data.known_rows(), objective.data.weights
     kept = [index for index, found in enumerate(predictions) if found is not None]
     weights = select(
         [predictions[index][known] for index in kept],  # type: ignore[index]  # those that are None were left out
-        objective.target()[known],
+        objective.data.target[known],
         objective.metric,
         most=most,
         seed=objective.job.seed,
@@ -73,12 +73,12 @@ def _quick_enough(objective: CrossValidation, best: list[Mapping[str, Any]]) -> 
 
 def _pace(objective: CrossValidation, row: Mapping[str, Any]) -> float:
     """Milliseconds that predicting a row took."""
-    return objective.record(config_of(row)).predict_ms
+    return objective.records.of(config_of(row)).predict_ms
 
 
 def foreseen(objective: CrossValidation, row: Mapping[str, Any]) -> float:
     """Seconds to fit on all rows: the median time of a fold, scaled to the rows that it left out."""
-    return objective.record(config_of(row)).fit_seconds / objective.train_share
+    return objective.records.of(config_of(row)).fit_seconds / objective.data.train_share
 
 
 def config_of(row: Mapping[str, Any]) -> dict[str, Any]:

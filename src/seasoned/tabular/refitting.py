@@ -16,8 +16,10 @@ from seasoned.tabular.columns.stored import store
 from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import split_features
 from seasoned.tabular.models.base import Job
-from seasoned.tabular.objective import CrossValidation, write_arrays
+from seasoned.tabular.objective import CrossValidation
+from seasoned.tabular.records import TrialRecord
 from seasoned.tabular.refit import fit_all
+from seasoned.tabular.run_arrays import Arrays, write_arrays
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,9 +80,10 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         write_arrays(folder, target.values, [], {}, roles.weights)
         if any(split_features(member.config)[1] is not None for member in fitted.members):  # tried, if none was made
             save_texts(folder, plan, canonical)
-        objective = CrossValidation(folder, job, fitted.metric, own=tuple(own.values()))
+        objective = CrossValidation(Arrays(folder), job, fitted.metric, own=tuple(own.values()))
         for member in fitted.members:
-            objective.note_rounds({"model": {member.name: member.config}}, _rounds(fitted, member))
+            record = TrialRecord(_rounds(fitted, member), 0.0)
+            objective.records.note({"model": {member.name: member.config}}, record)
         waiting = {place: (_row(place, member), member.weight) for place, member in enumerate(fitted.members)}
         ready = fit_all(objective, waiting, budget)
     if not ready:

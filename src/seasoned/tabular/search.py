@@ -85,7 +85,7 @@ def search(
         name="search",
         seed=objective.job.seed,
         fidelity=_row_race(objective, 0 if timed else opening),
-        checkpoints=objective.folder / "checkpoints",
+        checkpoints=objective.data.folder / "checkpoints",
     )
     race, clock = Race(objective, live=timed), Clock(budget.deadline - budget.seconds)
     for trial in study.trials:  # those of a run that is resumed
@@ -145,7 +145,7 @@ def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dic
         row["error"] = f"on {rows:,} training rows it reached {reached}, too far from the best there"
     if trial.state is not TrialState.COMPLETE:
         return row
-    record = objective.record(trial.config)
+    record = objective.records.of(trial.config)
     return {**row, "rounds": record.rounds, "predict_ms": record.predict_ms}
 
 

@@ -18,7 +18,8 @@ from seasoned.tabular.folds import make_folds
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import BASELINE
-from seasoned.tabular.objective import CrossValidation, write_arrays
+from seasoned.tabular.objective import CrossValidation
+from seasoned.tabular.run_arrays import Arrays, write_arrays
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.target import read_target
 
@@ -115,7 +116,7 @@ def prepare(asked: Asked, folder: Path, rules: Rules) -> Prepared:
         name: resolve(name, target.task, len(target.classes), target.classes, target.values)
         for name in METRICS[target.task]
     }
-    objective = CrossValidation(folder, job, next(iter(measures.values())))
+    objective = CrossValidation(Arrays(folder), job, next(iter(measures.values())))
     constant = _losses(objective, measures, {"model": {BASELINE.name: {}}})
     about = {
         "sort": target.task,
@@ -171,9 +172,9 @@ def _evaluated(
 
 def _losses(objective: CrossValidation, measures: Mapping[str, Measure], config: Mapping[str, Any]) -> dict[str, float]:
     objective(config)
-    predicted = objective.out_of_fold(config)
+    predicted = objective.records.out_of_fold(config)
     assert predicted is not None, "the objective has just written it"
-    rows, y = objective.known_rows(), objective.target()
+    rows, y = objective.data.known_rows(), objective.data.target
     return {name: _loss(one, y[rows], np.asarray(predicted[rows], dtype=np.float64)) for name, one in measures.items()}
 
 

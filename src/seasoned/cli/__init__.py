@@ -1,0 +1,57 @@
+"""The command line: `seasoned fit`, `predict`, `adapt`, `report`, `demo`, `runs` and `experience`.
+
+A `fit` that is stopped once still saves the best model so far. Heavy packages load inside the commands, so that
+`--help` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from seasoned.cli import adapting, experience, fitting, trying, using
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="AutoML that learns from experience: a table in, a tuned model out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_experience = typer.Typer(help="What earlier fits taught.", no_args_is_help=True)
+
+for _name, _command in (  # as `--help` lists them
+    ("fit", fitting.fit),
+    ("predict", using.predict),
+    ("adapt", adapting.adapt),
+    ("report", using.make_report),
+    ("demo", trying.demo),
+    ("runs", trying.runs),
+):
+    app.command(_name)(_command)
+
+for _name, _command in (
+    ("list", experience.list_experience),
+    ("stats", experience.experience_stats),
+    ("export", experience.export_experience),
+    ("import", experience.import_experience),
+    ("forget", experience.forget_experience),
+):
+    _experience.command(_name)(_command)
+app.add_typer(_experience, name="experience")
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+) -> None:
+    context.obj = debug
+
+
+def main() -> None:
+    """Run the command line; the entry point of `seasoned`."""
+    sys.exit(app())

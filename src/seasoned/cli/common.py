@@ -1,0 +1,61 @@
+"""What all commands share: how errors are told, and names for what they take.
+
+Exit codes: 0 done, 2 bad input, 1 any other failure, 130 stopped by Ctrl-C, 143 stopped by SIGTERM. An error is one
+line on stderr; `seasoned --debug ...` shows where it came from.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from seasoned.errors import InvalidInput, MissingExtra, SeasonedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FILES", "STOPPED", "STREAM", "check_folder", "reported"]
+
+STREAM = Path("-")
+STOPPED = {"SIGINT": 130, "SIGTERM": 143}  # exit codes as shells have them: 128 and the signal's number
+FILES = "CSV, TSV (also .gz, .bz2, .xz, .zst, .zip) or Parquet file"
+
+
+def reported(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with errors as one line on stderr and an exit code."""
+
+    @functools.wraps(command)
+    def run(context: typer.Context, *args: Any, **kwargs: Any) -> None:
+        try:
+            command(context, *args, **kwargs)
+        except (Exception, KeyboardInterrupt) as error:
+            if context.obj or isinstance(error, typer.Exit):
+                raise
+            typer.echo(f"error: {_sentence(error)}", err=True)
+            raise typer.Exit(_code(error)) from None
+
+    return run
+
+
+def _code(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        return STOPPED["SIGINT"]
+    return 2 if isinstance(error, InvalidInput | MissingExtra) else 1
+
+
+def _sentence(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, SeasonedError):
+        return text
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; `--resume` goes on from the finished trials."
+    return f"{type(error).__name__}: {text} (seasoned --debug shows where)"
+
+
+def check_folder(file: Path) -> None:
+    """Refuses, before any work, a file in a folder that is not there."""
+    if not file.parent.is_dir():
+        raise InvalidInput(f"there is no folder {str(file.parent)!r} to write {file.name!r} in; make it first.")

@@ -1,0 +1,83 @@
+"""`seasoned experience`: what earlier fits taught."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from seasoned.cli.common import reported
+
+__all__ = ["experience_stats", "export_experience", "forget_experience", "import_experience", "list_experience"]
+
+_Store = Annotated[str | None, typer.Option(help="A store's URL; the user's own by default.")]
+
+
+def _kept(store: str | None) -> tuple[Any, str]:
+    """What looks after stores, loaded when it is asked for, and the store's URL."""
+    keeping = importlib.import_module("seasoned.knowledge.keeping")
+    return keeping, store or keeping.own_store()
+
+
+@reported
+def list_experience(context: typer.Context, store: _Store = None) -> None:  # noqa: ARG001 - read by `reported`
+    """List the fits that later ones learn from."""
+    keeping, url = _kept(store)
+    found = keeping.heads(url)
+    typer.echo(f"{len(found)} fit(s) in {keeping.hidden(url)}, {len(keeping.shipped())} more come with seasoned")
+    for key, head in found:
+        told = f"{head.sort} {head.metric}".strip() or head.kind
+        typer.echo(f"{key}  {head.created or '-'}  {head.name}  {told}  {head.source}")
+
+
+@reported
+def experience_stats(context: typer.Context, store: _Store = None) -> None:  # noqa: ARG001 - read by `reported`
+    """Tell how much is known, and what it brought."""
+    keeping, url = _kept(store)
+    for line in keeping.told(keeping.statistics(url), url):
+        typer.echo(line)
+
+
+@reported
+def export_experience(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    file: Annotated[Path, typer.Argument(help="Parquet file to write, a row a trial.")],
+    store: _Store = None,
+    with_shipped: Annotated[bool, typer.Option("--with-shipped", help="Add what comes with seasoned.")] = False,
+) -> None:
+    """Write all experience to one file, to share it: names, meta-features, configurations, scores; never rows."""
+    keeping, url = _kept(store)
+    count = keeping.export(url, file, with_shipped=with_shipped)
+    typer.echo(f"{count} fit(s) written to {file}")
+
+
+@reported
+def import_experience(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    source: Annotated[str, typer.Argument(help="Exported Parquet file, CSV of past runs, or URL of Optuna's storage.")],
+    store: _Store = None,
+    maximise: Annotated[bool, typer.Option("--maximise", help="In a CSV, a higher score is better.")] = False,
+) -> None:
+    """Add somebody else's experience, or past runs of other tools."""
+    keeping, url = _kept(store)
+    if "://" in source:
+        # Integrations need extras, so the one that is asked for is loaded by name.
+        found = importlib.import_module("seasoned.integrations.optuna_import").read_studies(source)
+        new, count = keeping.add_experience(url, found), len(found)
+    else:
+        new, count = keeping.import_file(url, Path(source), maximise=maximise)
+    typer.echo(f"{new} of {count} studies are new, and now in {keeping.hidden(url)}")
+
+
+@reported
+def forget_experience(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    which: Annotated[list[str] | None, typer.Argument(help="Keys, or patterns of names or sources.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Forget all of the store.")] = False,
+    store: _Store = None,
+) -> None:
+    """Remove fits from the store; what comes with seasoned stays."""
+    keeping, url = _kept(store)
+    typer.echo(f"{keeping.forget(url, which or (), everything=everything)} fit(s) forgotten, in {keeping.hidden(url)}")

@@ -1,0 +1,119 @@
+"""`seasoned fit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from seasoned import tabular
+from seasoned.cli.common import FILES, STOPPED, reported
+from seasoned.cli.reading import Weights, table_to_fit
+from seasoned.cli.showing import show_leaderboard, show_score
+from seasoned.errors import InvalidInput
+from seasoned.report import report as write_report
+from seasoned.tabular.declared import Declared
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["fit"]
+
+_Task = Annotated[Literal["auto", "classification", "regression"], typer.Option(help="What the target asks for.")]
+_MetricName = Annotated[str | None, typer.Option(help="What to optimise: roc_auc, log_loss, f1, rmse, mae, r2 ...")]
+_Positive = Annotated[str | None, typer.Option(help="The class of two that f1, precision, recall ... are about.")]
+_Models = Annotated[str | None, typer.Option(help="Families to try, such as linear,lightgbm; all by default.")]
+_Features = Annotated[
+    str | None, typer.Option(help="Steps that may make or leave out columns, such as groups,encoding, or all.")
+]
+_Groups = Annotated[str | None, typer.Option(help="Column that tells which rows belong together, such as a customer.")]
+_Experience = Annotated[str, typer.Option(help="What past fits teach: default, shipped, none, or a URL.")]
+_Seed = Annotated[int | None, typer.Option("--random-state", "--seed", help="A number for the same result again.")]
+_Validation = Annotated[
+    str | None,
+    typer.Option(help="How models are judged: a number of folds, the column that tells the time, or a file of rows."),
+]
+
+
+@reported
+def fit(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    table: Annotated[Path, typer.Argument(help=f"{FILES} with the target in it.")],
+    *,
+    target: Annotated[str, typer.Option(help="Name of the column to predict.")],
+    task: _Task = "auto",
+    metric: _MetricName = None,
+    positive: _Positive = None,
+    time_limit: Annotated[float, typer.Option(help="Seconds that the fit may take.")] = 300,
+    trials: Annotated[int | None, typer.Option(help="Number of configurations to try.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Trials at the same time; one a core by default.")] = None,
+    memory_limit: Annotated[str | None, typer.Option(help="For all processes together, such as 8GB.")] = None,
+    models: _Models = None,
+    features: _Features = None,
+    weights: Weights = None,
+    groups: _Groups = None,
+    validation: _Validation = None,
+    folds: Annotated[int | None, typer.Option(help="Cross-validation folds; by rows and time by default.")] = None,
+    ensemble: Annotated[int, typer.Option(help="Most models that predict together; 1 for the best alone.")] = 10,
+    predict_limit: Annotated[float | None, typer.Option(help="Milliseconds that predicting a row may take.")] = None,
+    experience: _Experience = "default",
+    random_state: _Seed = None,
+    out: Annotated[Path, typer.Option(help="Where to save the model.")] = Path("model.seasoned"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same command.")] = False,
+    holdout: Annotated[float, typer.Option(help="Share of rows kept aside to score the model at the end.")] = 0.0,
+    report: Annotated[Path | None, typer.Option(help="Where to write an HTML report, if anywhere.")] = None,
+) -> None:
+    """Fit a model to a table and save it."""
+    frame = table_to_fit(table, target, out, report)
+    kind = tabular.infer_task(frame[target]) if task == "auto" else task
+    said = Declared(target, weights, groups, validation)
+    said.check(frame)
+    train, test = said.split(frame, holdout, random_state or 0, classes=kind == "classification")
+    train, validated = said.validated(train)
+    make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
+    steps: Any = features if features == "all" else _names(features)
+    settings = tabular.SearchSettings(_names(models), folds, ensemble, steps, predict_limit=predict_limit)
+    model = make(
+        _metric(metric, positive),
+        time_limit=time_limit,
+        trials=trials,
+        memory_limit=memory_limit,
+        workers=workers,
+        validation=validated,
+        experience=None if experience == "none" else experience,
+        search=settings,
+        random_state=random_state,
+    )
+    model.fit(said.features(train), train[target], **said.roles(train), resume=resume)
+    model.save(out)
+    show_leaderboard(model)
+    if len(test):
+        show_score(model, said, test)
+    typer.echo(f"{kind} model saved to {out}")
+    if report is not None:
+        _write_report(model, report, said, train, test)
+    if model.stopped_by_ is not None:
+        typer.echo(f"stopped by {model.stopped_by_}; the same command with --resume goes on.", err=True)
+        raise typer.Exit(STOPPED[model.stopped_by_])
+
+
+def _write_report(model: Any, path: Path, said: Declared, train: pd.DataFrame, test: pd.DataFrame) -> None:
+    """About the rows held out; where there are none, what the columns tell is measured on those of the fit."""
+    rows = test if len(test) else train
+    weights = said.weights_of(rows)
+    features, unseen = said.features(rows), len(test) > 0
+    written = write_report(model, path, features, rows[said.target], unseen=unseen, sample_weight=weights)
+    typer.echo(f"report written to {written}")
+
+
+def _names(words: str | None) -> list[str] | None:
+    return None if words is None else [name for word in words.split(",") if (name := word.strip())]
+
+
+def _metric(metric: str | None, positive: str | None) -> Any:
+    if positive is None:
+        return metric
+    if metric is None:
+        raise InvalidInput(f"--positive {positive} is for a metric such as f1; give --metric, too.")
+    return tabular.Metric(metric, positive=positive)

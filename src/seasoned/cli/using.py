@@ -1,0 +1,71 @@
+"""`seasoned predict` and `seasoned report`: what to do with a saved model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from seasoned import tabular
+from seasoned.cli.common import FILES, STREAM, check_folder, reported
+from seasoned.cli.reading import Weights, check_column, rows_to_predict
+from seasoned.cli.showing import write_predictions
+from seasoned.errors import InvalidInput
+from seasoned.report import report as write_report
+from seasoned.tabular.output import prediction_table
+from seasoned.tabular.tables import read_table
+
+__all__ = ["make_report", "predict"]
+
+
+@reported
+def predict(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    model: Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")],
+    table: Annotated[Path, typer.Argument(help=f"{FILES} with the same columns; - reads CSV from the standard input.")],
+    out: Annotated[
+        Path, typer.Option(help="File to write, of the same kinds; - writes CSV to the standard output.")
+    ] = Path("predictions.csv"),
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of rows, such as 0.9, whose truth is to lie between two more columns, lower and upper; "
+            "of classes, in a column `set`."
+        ),
+    ] = None,
+) -> None:
+    """Predict the rows of a table."""
+    if out != STREAM:
+        check_folder(out)
+    fitted = tabular.load(model)
+    rows = rows_to_predict(table)
+    predictions = prediction_table(fitted, rows, interval)
+    write_predictions(predictions, out)
+
+
+@reported
+def make_report(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    model: Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")],
+    table: Annotated[
+        Path | None, typer.Argument(help="Rows to judge the model on, best such that it has not seen.")
+    ] = None,
+    *,
+    target: Annotated[str | None, typer.Option(help="Name of the column to predict, in that table.")] = None,
+    weights: Weights = None,
+    out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
+) -> None:
+    """Write an HTML report about a saved model: what was tried, what it weighs, and how it does on the rows given."""
+    if (table is None) != (target is None):
+        raise InvalidInput("give a table and --target together, or neither.")
+    rows: tuple[Any, ...] = ()
+    mass: Any = None
+    if table is not None:
+        frame = read_table(table)
+        for column in (target, weights):
+            if column is not None:
+                check_column(frame, table, column)
+        rows = (frame.drop(columns=target), frame[target])
+        mass = None if weights is None else frame[weights]
+    typer.echo(f"report written to {write_report(tabular.load(model), out, *rows, sample_weight=mass)}")

@@ -1,0 +1,63 @@
+"""An executor that belongs to somebody else, for a while."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from seasoned.execution.base import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from seasoned.execution.base import Executor, Outcome
+
+__all__ = ["Lent"]
+
+_NO_LIMITS = Limits()
+
+
+class Lent:
+    """Passes everything on, but `close` ends only what was submitted through this object; an `Executor`.
+
+    Args:
+        executor: Stays open, for its owner to use again and to close.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._open: set[int] = set()
+
+    @property
+    def workers(self) -> int:
+        """How many tasks run at the same time."""
+        return self._executor.workers
+
+    def submit(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        limits: Limits = _NO_LIMITS,
+        answer: Callable[[Any], Any] | None = None,
+    ) -> int:
+        """See `Executor`."""
+        number = self._executor.submit(function, *args, limits=limits, answer=answer)
+        self._open.add(number)
+        return number
+
+    def wait(self, timeout: float | None = None) -> Sequence[Outcome]:
+        """See `Executor`."""
+        outcomes = self._executor.wait(timeout)
+        self._open.difference_update(outcome.task for outcome in outcomes)
+        return outcomes
+
+    def cancel(self, task: int) -> None:
+        """See `Executor`."""
+        self._executor.cancel(task)
+
+    def close(self) -> None:
+        """Cancel what is open here, and wait until it has ended."""
+        for task in tuple(self._open):
+            self._executor.cancel(task)
+        while self._open and self.wait():
+            continue
+        self._open.clear()

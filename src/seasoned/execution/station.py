@@ -1,0 +1,68 @@
+"""What stands for one worker on some machine of a cluster: a crew of one, told from afar what to run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from seasoned.execution.crew import Crew
+from seasoned.execution.exchange import News, Task
+from seasoned.execution.packing import CALLABLES, Packed, in_file, packed
+from seasoned.execution.pool import POOL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seasoned.execution.base import Limits
+    from seasoned.execution.parcel import Parcel
+
+__all__ = ["Station"]
+
+
+class Station:
+    """Runs one task at a time in a worker process of its machine, under the same guard as everywhere.
+
+    Its methods may be called from several threads at once: one listens while another cancels.
+
+    Args:
+        threads: Threads of numerical libraries in the worker.
+        path: Where the driver's modules lie, looked at last.
+    """
+
+    def __init__(self, threads: int, path: Sequence[str]) -> None:
+        sys.path.extend(entry for entry in path if entry not in sys.path)
+        self._crew = Crew(1, threads)
+        self._callables: OrderedDict[int, Packed] = OrderedDict()
+        self._cancelled: set[int] = set()
+
+    def run(self, number: int, key: int, function: Parcel, arguments: Parcel, limits: Limits, asks: bool) -> None:
+        """Begin a task; `key` tells callables apart, each of which is unpacked once."""
+        if key not in self._callables:
+            self._callables[key] = in_file(function, POOL.session)
+            if len(self._callables) > CALLABLES:
+                self._callables.popitem(last=False)
+        self._callables.move_to_end(key)
+        given = self._callables[key], packed(arguments, POOL.session)
+        self._crew.exchange.add(Task(number, *given, limits, asks=asks))
+        if number in self._cancelled:  # that call overtook this one
+            self._crew.exchange.cancel(number)
+
+    def listen(self, seconds: float) -> News:
+        """What happened; waits for it for so many seconds."""
+        return self._crew.exchange.listen(time.monotonic() + seconds)
+
+    def answer(self, number: int, content: bytes) -> None:
+        """Answer what a task asked."""
+        self._crew.exchange.answer(number, content)
+
+    def cancel(self, number: int) -> None:
+        """Kill the task."""
+        self._cancelled.add(number)
+        self._crew.exchange.cancel(number)
+
+    def close(self) -> None:
+        """Kill what runs, and end the worker."""
+        self._crew.stop()
+        POOL.shutdown()

@@ -1,0 +1,70 @@
+"""Tasks on a Ray cluster, of this machine alone: the same contract as in its own workers; with the extra `ray`."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from seasoned import Float, Space, Study
+from seasoned.errors import InvalidInput
+from seasoned.execution.base import Ending
+from seasoned.execution.checks import CHECKS
+
+ray = pytest.importorskip("ray", reason="ray is not installed here: pip install 'seasoned[ray]' for its tests")
+pytestmark = [
+    pytest.mark.slow,  # Ray's own processes start for seconds
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Ray
+    pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cluster():
+    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+def open_executor(workers):
+    from seasoned.execution import RayExecutor
+
+    return RayExecutor(workers)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_contract(check):
+    check(open_executor)
+
+
+def test_a_study_on_a_cluster():
+    executor = open_executor(2)
+    study = Study(Space(x=Float(-1, 1)), seed=0)
+    study.optimize(lambda config: config["x"] ** 2, trials=12, workers=executor, progress=False)
+    study.optimize(lambda config: config["x"] ** 2, trials=20, workers=executor, progress=False)
+    assert len(study.trials) == 20
+    assert study.best.value < 0.1
+    executor.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        executor.submit(abs, 1)
+
+
+def test_a_lost_station_ends_its_task_and_is_replaced():
+    with open_executor(1) as executor:
+        task = executor.submit(time.sleep, 1000)
+        while executor._posts[0].task is None:
+            executor.wait(0.05)
+        ray.kill(executor._posts[0].actor)
+        (outcome,) = executor.wait(60)
+        assert (outcome.task, outcome.ending) == (task, Ending.DIED)
+        assert "lost" in outcome.reason
+        executor.submit(os.getpid)
+        (outcome,) = executor.wait(60)
+        assert outcome.ending is Ending.RETURNED
+        assert outcome.value != os.getpid()
+
+
+def test_numbers_must_be_positive():
+    with pytest.raises(InvalidInput, match="at least 1"):
+        open_executor(0)
