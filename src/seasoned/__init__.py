@@ -8,10 +8,11 @@ from seasoned._lazy import lazy_names
 
 if TYPE_CHECKING:
     from seasoned.fidelity import ASHA, Hyperband
+    from seasoned.minimizing import maximize, minimize
     from seasoned.objective import Constrained
     from seasoned.samplers import Grid, Random, Sobol
     from seasoned.space import Between, Categorical, Choice, Float, Int, Space
-    from seasoned.study import Study, maximize, minimize
+    from seasoned.study import Study
     from seasoned.tabular import (
         AutoClassifier,
         AutoRegressor,
@@ -74,7 +75,8 @@ __getattr__, __dir__ = lazy_names(
         "Constrained": "seasoned.objective",
         **dict.fromkeys(("Between", "Categorical", "Choice", "Float", "Int", "Space"), "seasoned.space"),
         **dict.fromkeys(("Grid", "Random", "Sobol"), "seasoned.samplers"),
-        **dict.fromkeys(("Study", "maximize", "minimize"), "seasoned.study"),
+        **dict.fromkeys(("maximize", "minimize"), "seasoned.minimizing"),
+        "Study": "seasoned.study",
         **dict.fromkeys(("Trial", "WarmStart"), "seasoned.trials"),
     },
 )

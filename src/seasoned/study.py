@@ -7,7 +7,7 @@ import secrets
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import seasoned.storage
 from seasoned.driving import MOST_ATTEMPTS, Drive, Plan, causes
@@ -31,7 +31,6 @@ from seasoned.views import frame_of, front_of, volume_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Unpack
 
     import pandas as pd
     import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly is untyped
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from seasoned.samplers.base import Sampler
     from seasoned.space import Space
 
-__all__ = ["Study", "maximize", "minimize"]
+__all__ = ["Study"]
 
 
 class Study:
@@ -389,64 +388,6 @@ class Study:
             return replace(trial, reports=reports)
         values = tuple(sign * value + 0.0 for sign, value in zip(signs, trial.values, strict=True))
         return replace(trial, values=values, reports=reports)
-
-
-class StudyOptions(TypedDict, total=False):
-    """Study's arguments, for `minimize` and `maximize`."""
-
-    sampler: Sampler[Any] | None
-    storage: str | Storage | None
-    name: str | None
-    seed: int | None
-    fidelity: Fidelity[Any] | None
-    budget: int | None
-    checkpoints: str | Path | None
-
-
-class Options(StudyOptions, total=False):
-    """Study's and `optimize`'s arguments."""
-
-    trials: int | None
-    time_limit: float | None
-    workers: int | Executor
-    trial_time_limit: float | None
-    trial_memory: int | None
-    callbacks: Sequence[Callable[[Study, Trial], None]]
-    progress: bool | None
-    stop: Callable[[], bool] | None
-
-
-def minimize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
-    """The best trial of a search for the smallest value of `f`.
-
-    Args:
-        f: Called with a configuration, returns a number.
-        space: Where to search.
-        **options: Study's and `Study.optimize`'s arguments.
-
-    Raises:
-        AllTrialsFailed: If no trial succeeded.
-
-    Example:
-        >>> from seasoned import Float, Space, minimize
-        >>> minimize(lambda config: (config["x"] - 1) ** 2, Space(x=Float(0, 2)), trials=50, seed=1).value < 0.01
-        True
-    """
-    return _search(f, space, "minimize", options)
-
-
-def maximize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
-    """The best trial of a search for the largest value of `f`; see `minimize`."""
-    return _search(f, space, "maximize", options)
-
-
-def _search(f: Objective, space: Space, direction: str, options: Options) -> Trial:
-    given: dict[str, Any] = dict(options)
-    for_study = {key: given.pop(key) for key in list(given) if key in StudyOptions.__annotations__}
-    for_study.setdefault("budget", given.get("trials"))
-    study = Study(space, direction=direction, **for_study)
-    study.optimize(f, **given)
-    return study.best
 
 
 def _open(storage: str | Storage | None) -> Storage:

@@ -50,12 +50,11 @@ def test_a_study_on_a_cluster():
         executor.submit(abs, 1)
 
 
-def test_a_lost_station_ends_its_task_and_is_replaced():
+def test_a_lost_station_ends_its_task_and_is_replaced(until):
     with open_executor(1) as executor:
         task = executor.submit(time.sleep, 1000)
-        while executor._posts[0].task is None:
-            executor.wait(0.05)
-        ray.kill(executor._posts[0].actor)
+        until(lambda: any(post.task for post in executor._loop._posts), "the task begins")
+        ray.kill(executor._loop._posts[0].actor)
         (outcome,) = executor.wait(60)
         assert (outcome.task, outcome.ending) == (task, Ending.DIED)
         assert "lost" in outcome.reason

@@ -91,8 +91,8 @@ def test_an_interrupt_at_any_step_leaves_no_lock_taken(action):
         action(executor)
         for step in count():
             ended = Interrupt(step).runs_out(lambda: action(executor))
-            if not is_free(executor._crew.exchange._lock):
-                executor._crew.exchange._lock.release()  # else the end of this test would wait for ever
+            if not is_free(executor._loop.exchange._lock):
+                executor._loop.exchange._lock.release()  # else the end of this test would wait for ever
                 pytest.fail(f"interrupted at point {step}, it keeps its lock")
             if ended:
                 break

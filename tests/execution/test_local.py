@@ -109,7 +109,7 @@ def test_idle_workers_end_by_themselves(monkeypatch, until):
 def test_a_forgotten_executor_is_closed_by_the_garbage_collector(until):
     executor = LocalExecutor(workers=1)
     executor.submit(time.sleep, 1000)
-    crew = weakref.ref(executor._crew)
+    crew = weakref.ref(executor._loop)
     del executor
     gc.collect()
     until(lambda: crew() is None or not crew()._thread.is_alive(), "the thread ends")

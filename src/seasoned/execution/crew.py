@@ -1,22 +1,20 @@
-"""The thread behind an executor: hires workers, hands out tasks, takes in what becomes of them.
+"""The thread behind a local executor: hires workers, hands out tasks, takes in what becomes of them.
 
-All talk with workers happens here, so Ctrl-C in the caller's thread never cuts a message in two. Limits are the guard's
-business: this thread may be held up by a driver that computes, the guard is not.
+Limits are the guard's business: this thread may be held up by a driver that computes, the guard is not.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import threading
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any
 
 from seasoned.execution.base import Ending, Limits, Outcome
-from seasoned.execution.exchange import Exchange, Task, cancelled
+from seasoned.execution.exchange import Task, cancelled
 from seasoned.execution.handle import Handle, kind_of
+from seasoned.execution.loop import Loop
 from seasoned.execution.outcomes import Death, outcome_of_death, start_failure
 from seasoned.execution.pool import POOL
 
@@ -42,53 +40,22 @@ class _Member:
         return not self.ready or (self.task is not None and self.task.limits != Limits())
 
 
-class Crew:
+class Crew(Loop):
     """Tasks in, endings out by way of its exchange; see the module."""
 
     def __init__(self, workers: int, threads: int) -> None:
-        self.workers = workers
+        super().__init__(workers)
         self.threads = threads
-        self.pid = os.getpid()
-        self.exchange = Exchange()
         self._members: list[_Member] = []
         self._generation = 0
-        self._thread = threading.Thread(target=self._run, name="seasoned-executor", daemon=True)
         POOL.enter(self)
         self._thread.start()
 
-    # ---- called by the executor's thread
-
-    def ask_to_stop(self) -> None:
-        """Have the thread kill what runs, give back the workers and end; in a fork()ed child: nothing.
-
-        It does not wait, so a garbage collection may call it in any thread, whatever locks that thread holds.
-        """
-        if os.getpid() == self.pid:
-            self.exchange.ask_to_stop()
-
-    def stop(self) -> None:
-        """Ask to stop, and wait until it is done."""
-        if os.getpid() == self.pid:
-            self.exchange.ask_to_stop()
-            self._thread.join()
-
-    # ---- the thread
-
-    def _run(self) -> None:
-        try:
-            while not self.exchange.stopping:
-                self._kill_cancelled()
-                self._send_answers()
-                self._assign()
-                self._serve()
-        except Exception as error:  # noqa: BLE001 - a bug here must reach the caller, who would else wait for ever
-            _LOG.exception("the executor's thread failed")
-            self.exchange.fail(error)
-        finally:
-            try:
-                self._disband()
-            finally:
-                self.exchange.close()
+    def _go_round(self) -> None:
+        self._kill_cancelled()
+        self._send_answers()
+        self._assign()
+        self._serve()
 
     def _assign(self) -> None:
         """Give queued tasks to free workers, and hire workers for the rest."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seasoned.execution.base import Limits
-    from seasoned.execution.packing import Packed
 
 __all__ = ["Exchange", "News", "Task", "cancelled"]
 
@@ -31,11 +30,11 @@ _SLICE = 0.2  # seconds: Ctrl-C is lost when it comes just before the interprete
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """One call: its callable and arguments, packed."""
+    """One call: its callable and arguments, packed as its loop's workers want them."""
 
     number: int
-    function: Packed
-    arguments: Packed
+    function: Any
+    arguments: Any
     limits: Limits
     asks: bool = False
 

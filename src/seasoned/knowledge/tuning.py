@@ -13,8 +13,9 @@ from seasoned.errors import InvalidInput, Pruned
 from seasoned.knowledge.learner_spaces import check_names, configured, space_of
 from seasoned.metagrad.learner import MetaLearner
 from seasoned.metagrad.tasks import as_family
+from seasoned.minimizing import Options, StudyOptions
 from seasoned.samplers.auto import Auto
-from seasoned.study import Options, Study, StudyOptions
+from seasoned.study import Study
 from seasoned.trials import WarmStart
 
 if TYPE_CHECKING:

@@ -1,0 +1,80 @@
+"""A search in one call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from seasoned.study import Study
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from typing import Unpack
+
+    from seasoned.execution.base import Executor
+    from seasoned.fidelity.base import Fidelity
+    from seasoned.objective import Objective
+    from seasoned.samplers.base import Sampler
+    from seasoned.space import Space
+    from seasoned.storage.base import Storage
+    from seasoned.trials import Trial
+
+__all__ = ["Options", "StudyOptions", "maximize", "minimize"]
+
+
+class StudyOptions(TypedDict, total=False):
+    """Study's arguments, for `minimize` and `maximize`."""
+
+    sampler: Sampler[Any] | None
+    storage: str | Storage | None
+    name: str | None
+    seed: int | None
+    fidelity: Fidelity[Any] | None
+    budget: int | None
+    checkpoints: str | Path | None
+
+
+class Options(StudyOptions, total=False):
+    """Study's and `optimize`'s arguments."""
+
+    trials: int | None
+    time_limit: float | None
+    workers: int | Executor
+    trial_time_limit: float | None
+    trial_memory: int | None
+    callbacks: Sequence[Callable[[Study, Trial], None]]
+    progress: bool | None
+    stop: Callable[[], bool] | None
+
+
+def minimize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
+    """The best trial of a search for the smallest value of `f`.
+
+    Args:
+        f: Called with a configuration, returns a number.
+        space: Where to search.
+        **options: Study's and `Study.optimize`'s arguments.
+
+    Raises:
+        AllTrialsFailed: If no trial succeeded.
+
+    Example:
+        >>> from seasoned import Float, Space, minimize
+        >>> minimize(lambda config: (config["x"] - 1) ** 2, Space(x=Float(0, 2)), trials=50, seed=1).value < 0.01
+        True
+    """
+    return _search(f, space, "minimize", options)
+
+
+def maximize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
+    """The best trial of a search for the largest value of `f`; see `minimize`."""
+    return _search(f, space, "maximize", options)
+
+
+def _search(f: Objective, space: Space, direction: str, options: Options) -> Trial:
+    given: dict[str, Any] = dict(options)
+    for_study = {key: given.pop(key) for key in list(given) if key in StudyOptions.__annotations__}
+    for_study.setdefault("budget", given.get("trials"))
+    study = Study(space, direction=direction, **for_study)
+    study.optimize(f, **given)
+    return study.best
