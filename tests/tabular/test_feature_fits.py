@@ -26,7 +26,7 @@ ROWS = 500
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
-    monkeypatch.setattr("seasoned.tabular.objective.cpu_count", lambda: 1)  # threads only wait on tables this small
+    monkeypatch.setattr("seasoned.tabular.fitter.cpu_count", lambda: 1)  # threads only wait on tables this small
     stay_in_process(monkeypatch)
 
 
