@@ -11,6 +11,7 @@ from seasoned import Float, Space, Study
 from seasoned.errors import InvalidInput
 from seasoned.execution.base import Ending
 from seasoned.execution.checks import CHECKS
+from seasoned.execution.station import Station
 
 ray = pytest.importorskip("ray", reason="ray is not installed here: pip install 'seasoned[ray]' for its tests")
 pytestmark = [
@@ -62,6 +63,25 @@ def test_a_lost_station_ends_its_task_and_is_replaced(until):
         (outcome,) = executor.wait(60)
         assert outcome.ending is Ending.RETURNED
         assert outcome.value != os.getpid()
+
+
+def test_a_task_that_cannot_begin_ends(monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    class Full(Station):
+        def __init__(self, *given):
+            import seasoned.execution.packing
+
+            super().__init__(*given)
+            seasoned.execution.packing.write_parcel = fail  # in the station's own process
+
+    monkeypatch.setattr("seasoned.execution.cluster.Station", Full)
+    with open_executor(1) as executor:
+        executor.submit(abs, -1)
+        (outcome,) = executor.wait(60)
+        assert outcome.ending is Ending.DIED
+        assert "TMPDIR" in outcome.reason
 
 
 def test_numbers_must_be_positive():

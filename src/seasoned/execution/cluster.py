@@ -10,8 +10,7 @@ import atexit
 import itertools
 import sys
 import time
-from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from seasoned.errors import MissingExtra
 from seasoned.execution.base import Ending, Outcome, positive
 from seasoned.execution.calling import Caller
 from seasoned.execution.loop import Loop
-from seasoned.execution.packing import CALLABLES, frozen
+from seasoned.execution.packing import Recent, frozen
 from seasoned.execution.station import Station
 
 try:
@@ -81,18 +80,14 @@ class _Packing:
 
     def __init__(self) -> None:
         self._keys = itertools.count()
-        self._callables: OrderedDict[int, tuple[Callable[..., Any], tuple[int, Any]]] = OrderedDict()
+        self._recent: Recent[tuple[Callable[..., Any], int, Any]] = Recent()
 
     def function(self, function: Callable[..., Any]) -> tuple[int, Any]:
         """A key of the callable, and where it lies."""
-        place = id(function)
-        if place not in self._callables:
-            stored = ray.put(_portable(frozen(function, function)))
-            self._callables[place] = function, (next(self._keys), stored)
-            if len(self._callables) > CALLABLES:
-                self._callables.popitem(last=False)
-        self._callables.move_to_end(place)
-        return self._callables[place][1]
+        return self._recent.get(id(function), lambda: self._stored(function))[1:]
+
+    def _stored(self, function: Callable[..., Any]) -> tuple[Callable[..., Any], int, Any]:
+        return function, next(self._keys), ray.put(_portable(frozen(function, function)))
 
     def arguments(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Parcel:
         """The arguments, in the message."""
@@ -156,8 +151,7 @@ class _Stations(Loop):
     def _begin(self, post: _Post, task: Task) -> None:
         post.task, post.begun = task, time.monotonic()
         key, function = task.function
-        post.actor.run.remote(task.number, key, function, task.arguments, task.limits, task.asks)
-        post.asked = post.actor.listen.remote(_LISTENING)
+        post.asked = post.actor.run.remote(replace(task, function=key), function, _LISTENING)
 
     def _look(self) -> None:
         """Take in what stations say; wait for it, or for the bell."""
@@ -190,9 +184,10 @@ class _Stations(Loop):
     def _lose(self, post: _Post, error: Exception) -> None:
         """A station is gone, with its machine perhaps; what it ran ends, or the next task if it never began."""
         self._posts.remove(post)
-        cause = " ".join(str(error).split())
+        ray.kill(post.actor)  # it may live, if a call to it failed, and would keep its processors
+        cause = " ".join(str(getattr(error, "cause", None) or error).split())
         if post.task is not None:
-            reason = f"the machine or process that ran the task was lost: {cause}"
+            reason = f"the task was lost with the process or machine that was to run it: {cause}"
             seconds = time.monotonic() - post.begun
             self.exchange.end(Outcome(post.task.number, Ending.DIED, reason=reason, seconds=seconds))
         elif not post.ready and (task := self.exchange.take()):

@@ -20,7 +20,7 @@ class Lent:
     """Passes everything on, but `close` ends only what was submitted through this object; an `Executor`.
 
     Args:
-        executor: Stays open, for its owner to use again and to close.
+        executor: Stays open, for its owner to use again and to close; until then its owner submits nothing to it.
     """
 
     def __init__(self, executor: Executor) -> None:

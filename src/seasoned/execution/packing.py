@@ -7,7 +7,7 @@ import os
 import weakref
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.execution.parcel import Parcel, freeze, size, write_parcel
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
     from seasoned.execution.session import Session
 
-__all__ = ["CALLABLES", "Packed", "Packer", "frozen", "in_file", "packed"]
+__all__ = ["Packed", "Packer", "Recent", "frozen", "in_file", "packed"]
 
 _INLINE = 1 << 16  # bytes; more goes through a file
-CALLABLES = 16  # as many as a worker keeps
+_CALLABLES = 16  # as many as a worker keeps
+
+
+Made = TypeVar("Made")
 
 
 class Packed:
@@ -38,12 +41,28 @@ def _remove(path: str, owner: int) -> None:
             Path(path).unlink()
 
 
+class Recent(Generic[Made]):
+    """What was made for the last callables, by key; as many as a worker keeps."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[int, Made] = OrderedDict()
+
+    def get(self, key: int, make: Callable[[], Made]) -> Made:
+        """What there is, or else is made now; the one not asked for the longest goes."""
+        if key not in self._made:
+            self._made[key] = make()
+            if len(self._made) > _CALLABLES:
+                self._made.popitem(last=False)
+        self._made.move_to_end(key)
+        return self._made[key]
+
+
 class Packer:
     """Packs each callable once; identity decides, so the callable is kept alive with its parcel."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._callables: OrderedDict[int, tuple[Callable[..., Any], Packed]] = OrderedDict()
+        self._recent: Recent[tuple[Callable[..., Any], Packed]] = Recent()
 
     def function(self, function: Callable[..., Any]) -> Packed:
         """The callable, in a file.
@@ -52,13 +71,7 @@ class Packer:
             InvalidInput: It cannot be pickled.
             StorageError: The temporary folder is full.
         """
-        key = id(function)
-        if key not in self._callables:
-            self._callables[key] = (function, in_file(frozen(function, function), self._session))
-            if len(self._callables) > CALLABLES:
-                self._callables.popitem(last=False)
-        self._callables.move_to_end(key)
-        return self._callables[key][1]
+        return self._recent.get(id(function), lambda: (function, in_file(frozen(function, function), self._session)))[1]
 
     def arguments(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Packed:
         """The arguments of one call, in the message or in a file.

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seasoned.execution.crew import Crew
-from seasoned.execution.exchange import News, Task
-from seasoned.execution.packing import CALLABLES, Packed, in_file, packed
+from seasoned.execution.packing import Packed, Recent, in_file, packed
 from seasoned.execution.pool import POOL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seasoned.execution.base import Limits
+    from seasoned.execution.exchange import News, Task
     from seasoned.execution.parcel import Parcel
 
 __all__ = ["Station"]
@@ -34,20 +33,21 @@ class Station:
     def __init__(self, threads: int, path: Sequence[str]) -> None:
         sys.path.extend(entry for entry in path if entry not in sys.path)
         self._crew = Crew(1, threads)
-        self._callables: OrderedDict[int, Packed] = OrderedDict()
+        self._recent: Recent[Packed] = Recent()
         self._cancelled: set[int] = set()
 
-    def run(self, number: int, key: int, function: Parcel, arguments: Parcel, limits: Limits, asks: bool) -> None:
-        """Begin a task; `key` tells callables apart, each of which is unpacked once."""
-        if key not in self._callables:
-            self._callables[key] = in_file(function, POOL.session)
-            if len(self._callables) > CALLABLES:
-                self._callables.popitem(last=False)
-        self._callables.move_to_end(key)
-        given = self._callables[key], packed(arguments, POOL.session)
-        self._crew.exchange.add(Task(number, *given, limits, asks=asks))
-        if number in self._cancelled:  # that call overtook this one
-            self._crew.exchange.cancel(number)
+    def run(self, task: Task, function: Parcel, seconds: float) -> News:
+        """Begin a task and listen; its `function` is a key that tells callables apart, each of which is unpacked once.
+
+        Raises:
+            StorageError: The temporary folder of this machine is full.
+        """
+        callable_ = self._recent.get(task.function, lambda: in_file(function, POOL.session))
+        arguments = packed(task.arguments, POOL.session)
+        self._crew.exchange.add(replace(task, function=callable_, arguments=arguments))
+        if task.number in self._cancelled:  # that call overtook this one
+            self._crew.exchange.cancel(task.number)
+        return self.listen(seconds)
 
     def listen(self, seconds: float) -> News:
         """What happened; waits for it for so many seconds."""

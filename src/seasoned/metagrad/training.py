@@ -240,7 +240,7 @@ def _step(
     progress = number / settings.steps
     loss, gradient, memory = program.update(tree(carry.vector), carry.memory, family, drawn, progress)
     slope = ravel_pytree(gradient)[0]
-    # One exploding task would otherwise end the training: a gradient that is not finite counts as zero.
+    # One exploding task would otherwise end the training, or Adam's memory of squares: such a gradient counts as zero.
     fine = jnp.isfinite(loss) & jnp.isfinite(jnp.vdot(slope, slope))
     optimizer = settings.transformation()
     updates, inner = optimizer.update(jnp.where(fine, slope, 0), carry.optimizer, carry.vector)
