@@ -19,7 +19,7 @@ from sklearn.svm import SVC
 from messy import messy
 from seasoned import AutoClassifier, Choice, CustomModel, Float, Int, SearchSettings, Space, load
 from seasoned.errors import InvalidInput, MissingExtra
-from seasoned.tabular.models import extras, network
+from seasoned.tabular.models import extras
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import EXTRAS, choose, find
 
@@ -151,20 +151,6 @@ def test_a_missing_package_is_left_out_and_named(monkeypatch):
     assert not {model.name for model in choose(None)} & set(EXTRAS)
     with pytest.raises(MissingExtra, match=r"pip install 'seasoned\[boosters\]'"):
         choose(["linear", "xgboost"])
-
-
-def test_the_gradient_of_the_network_is_its_loss_slope():
-    rng = np.random.default_rng(0)
-    shape = network.Shape((3, 5, 4, 2))
-    vector = rng.normal(size=shape.size)
-    X = rng.normal(size=(7, 3))
-    for classes, y in ((True, np.eye(2)[rng.integers(0, 2, 7)]), (False, rng.normal(size=(7, 2)))):
-        recipe = network.Recipe(1, 7, 0.1, 0.0, 0.0, 0.0, classes)
-        found = network._gradient(shape, vector, (X, y, None), rng, recipe)
-        ends = [[vector + step, vector - step] for step in 1e-5 * np.eye(shape.size)]
-        losses = [[network.loss_of(network.forward(shape, v, X), y, classes=classes) for v in pair] for pair in ends]
-        slope = np.diff(losses, axis=1)[:, 0] / -2e-5
-        np.testing.assert_allclose(found, slope, atol=1e-6)
 
 
 def test_neighbours_vote_as_the_docstring_says():

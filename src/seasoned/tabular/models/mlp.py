@@ -10,7 +10,8 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models import arrays_file
-from seasoned.tabular.models.network import Recipe, Shape, forward, initial, train
+from seasoned.tabular.models.network import Loss, Shape, forward, initial
+from seasoned.tabular.models.network_training import Recipe, train
 from seasoned.tabular.models.threads import one_thread
 
 if TYPE_CHECKING:
@@ -120,9 +121,13 @@ class Perceptron:
         affordable = max(10, _MOST_STEPS * batch // rows)
         epochs = config.get("rounds") or min(config["epochs"], affordable)
         smoothing = config.get("smoothing", 0.0)
-        classes = self.n_classes > 0
         rate, decay, dropout = config["rate"], config["decay"], config["dropout"]
-        return Recipe(epochs, batch, rate, decay, dropout, smoothing, classes, self.quantile)
+        return Recipe(epochs, batch, rate, decay, dropout, smoothing, self._loss())
+
+    def _loss(self) -> Loss:
+        if self.n_classes:
+            return Loss("classes")
+        return Loss("squares") if self.quantile is None else Loss("quantile", self.quantile)
 
 
 @dataclass(frozen=True, slots=True)

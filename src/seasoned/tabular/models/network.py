@@ -1,15 +1,15 @@
-"""A small multilayer perceptron in numpy: forward pass, gradient, Adam.
+"""A small multilayer perceptron in numpy: forward pass, gradient, loss.
 
-All parameters lie in one float32 vector, of which the layers are views, so that a step of Adam is a few passes over one
-array.
+All parameters lie in one float32 vector, of which the layers are views, so that a step of an optimiser is a few passes
+over one array (`network_training.py`). Nothing here branches on a number's sign, as `where` does: that costs more than
+the matrix products of layers this small.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,14 +21,12 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
     Rows = tuple[Array, Array, Array | None]
 
-__all__ = ["Recipe", "Shape", "forward", "initial", "loss_of", "train"]
+__all__ = ["Dropout", "Loss", "Shape", "forward", "gradient", "initial", "loss_of"]
 
-_BETA1, _BETA2, _EPSILON = 0.9, 0.95, 1e-8
-_SCALE_RATE, _BIAS_RATE = 6.0, 0.1  # of the learning rate (RealMLP, table A.1)
-_CYCLES: Final = 4
-_WATCHED: Final = 10_000  # validation rows looked at after each epoch
 _CORNER: Final = 0.05  # width of the pinball loss's corner in standard deviations of the target
 _ALPHA, _LAMBDA = 1.6732632, 1.0507010  # of SELU
+_BELOW, _STEP = np.float32(_LAMBDA * _ALPHA), np.float32(_LAMBDA * _ALPHA - _LAMBDA)
+_PARTS: Final = 256  # in which a share of dropped activations is counted: a random byte decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +55,32 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How to train.
+class Loss:
+    """What is minimised: softmax's cross-entropy, the squared error, or the pinball loss.
 
     Attributes:
-        epochs: Passes over the rows, over which the learning rate is scheduled.
-        batch: Rows of a step.
-        rate: Largest learning rate.
-        decay: Weight decay, times the learning rate's fraction of its largest value.
-        dropout: Share of hidden activations that a step leaves out.
-        smoothing: Label smoothing, towards the classes' shares of the rows; 0 for regression.
-        classes: Whether the outputs are logits.
-        quantile: Which quantile of a number is learned, targets having a deviation of 1; None for the mean.
+        kind: `"classes"` (outputs are logits), `"squares"` or `"quantile"`.
+        quantile: Which quantile of a number is learned, targets having a deviation of 1.
     """
 
-    epochs: int
-    batch: int
-    rate: float
-    decay: float
-    dropout: float
-    smoothing: float
-    classes: bool
-    quantile: float | None = None
+    kind: Literal["classes", "squares", "quantile"]
+    quantile: float = 0.5
+
+
+class Dropout(NamedTuple):
+    """The share of hidden activations that a step leaves out, in 256ths, and what draws them."""
+
+    share: float
+    rng: np.random.Generator
+
+    def factors(self, shape: tuple[int, ...]) -> Array | None:
+        """0 for what is left out, 1 / (1 - share) for what stays; None if all stay."""
+        out = round(self.share * _PARTS)
+        if not out:
+            return None
+        count = math.prod(shape)
+        drawn = self.rng.bit_generator.random_raw(-(-count // 8)).view(np.uint8)[:count].reshape(shape)
+        return (drawn >= out) * np.float32(_PARTS / (_PARTS - out))
 
 
 def initial(shape: Shape, rng: np.random.Generator) -> Array:
@@ -92,196 +94,104 @@ def initial(shape: Shape, rng: np.random.Generator) -> Array:
 
 
 def forward(shape: Shape, vector: Array, X: Array) -> Array:
-    """Outputs (logits or numbers), shape (n, outputs)."""
-    return _forward(shape, vector, X, None, 0.0)[-1]
+    """Outputs (logits or numbers), shape (n, outputs): h_0 = s x; h_i = selu(h_{i-1} W_i / sqrt(fan_in) + b_i).
 
-
-def _forward(shape: Shape, vector: Array, X: Array, rng: np.random.Generator | None, dropout: float) -> list[Array]:
-    """What each layer sees, and the output: h_0 = s x; h_i = selu(h_{i-1} W_i / sqrt(fan_in) + b_i); no selu last."""
+    The last layer has no selu.
+    """
     scales, layers = shape.views(vector)
-    seen = [X * scales]
-    for index, (weights, bias) in enumerate(layers):
-        z = seen[-1] @ weights
-        z *= np.float32(1.0 / math.sqrt(len(weights)))
-        z += bias
+    found = X * scales
+    for index, layer in enumerate(layers):
+        found = _affine(found, layer)
         if index < len(layers) - 1:
-            z = np.where(z > 0, np.float32(_LAMBDA) * z, np.float32(_LAMBDA * _ALPHA) * np.expm1(np.minimum(z, 0)))
-            if rng is not None and dropout > 0:
-                z *= (rng.random(z.shape, dtype=np.float32) >= dropout) * np.float32(1.0 / (1.0 - dropout))
-        seen.append(z)
-    return seen
+            found = _selu(found, np.expm1(np.minimum(found, 0)))
+    return found
 
 
-def _gradient(shape: Shape, vector: Array, batch: Rows, rng: np.random.Generator, recipe: Recipe) -> Array:
-    """Gradient of the mean loss of a batch (`_slope`); rows may weigh."""
+def gradient(shape: Shape, vector: Array, batch: Rows, loss: Loss, dropout: Dropout) -> Array:
+    """Gradient of the mean loss of a batch (X, y, weights), by all parameters, shape (shape.size,)."""
     X, y, weight = batch
-    seen = _forward(shape, vector, X, rng, recipe.dropout)
-    gradient = np.empty_like(vector)
-    scale_gradient, slots = shape.views(gradient)
-    _, layers = shape.views(vector)
-    back = _slope(seen[-1], y, recipe)
+    scales, layers = shape.views(vector)
+    seen, slopes = [X * scales], []
+    for layer in layers[:-1]:
+        active, slope = _activation(_affine(seen[-1], layer), dropout)
+        seen.append(active)
+        slopes.append(slope)
+    back = _slope(_affine(seen[-1], layers[-1]), y, loss)
     back *= np.float32(1.0 / len(X)) if weight is None else weight[:, None] / np.float32(len(X))
-    keep = 1.0 - recipe.dropout
+    found = np.empty_like(vector)
+    of_scales, slots = shape.views(found)
     for index in range(len(layers) - 1, -1, -1):
-        weights, root = layers[index][0], np.float32(1.0 / math.sqrt(len(layers[index][0])))
-        slots[index][0][:] = seen[index].T @ back
-        slots[index][0][:] *= root
-        slots[index][1][:] = back.sum(axis=0)
-        back = (back @ weights.T) * root
+        weights, (of_weights, of_bias) = layers[index][0], slots[index]
+        back.sum(axis=0, out=of_bias)
+        back *= _scale(weights)
+        np.matmul(seen[index].T, back, out=of_weights)
+        back = back @ weights.T
         if index:
-            active = seen[index]  # selu'(z) = lambda above 0, selu(z) + lambda alpha below; 0 where dropped out
-            slope = np.where(active > 0, np.float32(_LAMBDA / keep), active + np.float32(_LAMBDA * _ALPHA / keep))
-            back *= slope if recipe.dropout <= 0 else np.where(active == 0, np.float32(0.0), slope)
-    scale_gradient[:] = (back * X).sum(axis=0)
-    return gradient
+            back *= slopes[index - 1]
+    back *= X
+    back.sum(axis=0, out=of_scales)
+    return found
 
 
-def _slope(outputs: Array, y: Array, recipe: Recipe) -> Array:
-    """Derivative by the outputs: of softmax's cross-entropy, half the squared error, or the pinball loss.
-
-    The last is rounded off at its corner as in `quantile_line.py`, so that it can be told how near the quantile is.
-    """
-    if recipe.classes:
-        return _softmax(outputs) - y
-    if recipe.quantile is None:
-        return outputs - y
-    below = 0.5 * (1.0 + np.tanh((outputs - y) * np.float32(0.5 / _CORNER)))
-    return np.asarray(below - np.float32(recipe.quantile), dtype=np.float32)
-
-
-def train(
-    shape: Shape,
-    vector: Array,
-    data: Rows,
-    valid: Rows | None,
-    recipe: Recipe,
-    *,
-    rng: np.random.Generator,
-    seconds: float | None,
-) -> tuple[Array, int]:
-    """Adam with four cosine cycles; with validation rows the best epoch's parameters, and its number.
-
-    A cycle that ends without a better validation loss ends the training. With `seconds` the number of epochs, and so
-    the schedule, is cut to what the first epoch says is possible.
-
-    Args:
-        shape: The layers.
-        vector: Initial parameters, shape (shape.size,).
-        data: Inputs (n, p), targets (n, outputs), and how much each row counts (n,), 1 on average, or None.
-        valid: The same for validation rows.
-        recipe: How to train.
-        rng: Shuffles rows and drops activations.
-        seconds: Time for the whole training.
-    """
-    start, epochs = time.monotonic(), recipe.epochs
-    vector = vector.copy()
-    adam = _Adam(shape, recipe)
-    best, kept, taken, last_cycle = math.inf, vector, 0, math.inf
-    for epoch in range(1, epochs + 1):
-        _epoch(shape, vector, data, adam, rng, (epoch - 1, epochs))
-        if valid is not None and len(valid[0]):
-            loss = _validation_loss(shape, vector, valid, recipe)
-            if loss < best or not taken:
-                best, kept, taken = loss, vector.copy(), epoch
-        spent = time.monotonic() - start
-        if seconds is not None and epoch <= 2:
-            epochs = max(epoch, min(recipe.epochs, int(0.9 * seconds * epoch / spent)))
-        if epoch >= epochs or (seconds is not None and spent > seconds):
-            break
-        if valid is not None and _cycle(epoch / epochs) > _cycle((epoch - 1) / epochs):
-            if best >= last_cycle:
-                break
-            last_cycle = best
-    return (kept, taken) if taken else (vector, epochs)
-
-
-def _validation_loss(shape: Shape, vector: Array, valid: Rows, recipe: Recipe) -> float:
-    X, y = valid[0][:_WATCHED], valid[1][:_WATCHED]
-    weight = None if valid[2] is None else valid[2][:_WATCHED]
-    outputs = forward(shape, vector, X)
-    if recipe.quantile is not None:
-        gap = (y - outputs)[:, 0]
-        pinball = np.maximum(np.float32(recipe.quantile) * gap, np.float32(recipe.quantile - 1.0) * gap)
-        return float(np.average(pinball, weights=weight))
-    return loss_of(outputs, y, weight, classes=recipe.classes)
-
-
-def loss_of(outputs: Array, targets: Array, weight: Array | None = None, *, classes: bool) -> float:
-    """Mean cross-entropy, or mean squared error, of rows that may weigh."""
-    if not classes:
+def loss_of(outputs: Array, targets: Array, weight: Array | None, loss: Loss) -> float:
+    """Mean loss of rows that may weigh: cross-entropy, squared error, or pinball loss."""
+    if loss.kind == "squares":
         return float(np.average(np.mean((outputs - targets) ** 2, axis=1), weights=weight))
+    if loss.kind == "quantile":
+        gap = (targets - outputs)[:, 0]
+        pinball = np.maximum(np.float32(loss.quantile) * gap, np.float32(loss.quantile - 1.0) * gap)
+        return float(np.average(pinball, weights=weight))
     shifted = outputs - outputs.max(axis=1, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return float(-np.average((logs * targets).sum(axis=1), weights=weight))
 
 
-def _epoch(
-    shape: Shape,
-    vector: Array,
-    data: Rows,
-    adam: _Adam,
-    rng: np.random.Generator,
-    progress: tuple[int, int],
-) -> None:
-    """One pass over the shuffled rows; a rest smaller than half a batch waits for the next shuffle."""
-    X, y, weight = data
-    recipe = adam.recipe
-    shares = np.float32(recipe.smoothing) * np.average(y, axis=0, weights=weight).astype(np.float32)
-    order = rng.permutation(len(X))
-    steps = max(1, round(len(X) / recipe.batch))
-    for step in range(steps):
-        rows = order[step * recipe.batch : (step + 1) * recipe.batch]
-        targets = y[rows]
-        if recipe.smoothing:
-            targets = targets * np.float32(1 - recipe.smoothing) + shares
-        share = _schedule((progress[0] + step / steps) / progress[1])
-        batch = X[rows], targets, None if weight is None else weight[rows]
-        adam.step(vector, _gradient(shape, vector, batch, rng, recipe), share)
+def _affine(seen: Array, layer: tuple[Array, Array]) -> Array:
+    weights, bias = layer
+    found: Array = seen @ weights
+    found *= _scale(weights)
+    found += bias
+    return found
 
 
-def _cycle(t: float) -> int:
-    """Number of the cosine cycle at the share t of the training; each is twice as long as the one before."""
-    return int(math.log2(1 + (2**_CYCLES - 1) * min(t, 1.0)))
+def _scale(weights: Array) -> np.float32:
+    return np.float32(1.0 / math.sqrt(len(weights)))
 
 
-def _schedule(t: float) -> float:
-    """Share of the learning rate at the share t of the training: 0.5 (1 - cos(2 pi log2(1 + 15 t)))."""
-    return 0.5 * (1 - math.cos(2 * math.pi * math.log2(1 + (2**_CYCLES - 1) * t)))
+def _selu(z: Array, below: Array) -> Array:
+    """selu(z) = lambda max(z, 0) + lambda alpha (exp(min(z, 0)) - 1), the last bracket given; both are overwritten."""
+    np.maximum(z, 0, out=z)
+    z *= np.float32(_LAMBDA)
+    below *= _BELOW
+    z += below
+    return z
 
 
-class _Adam:
-    """Adam with decoupled weight decay (Kingma and Ba 2015; Loshchilov and Hutter 2019)."""
+def _activation(z: Array, dropout: Dropout) -> tuple[Array, Array]:
+    """SELU with dropout, and its derivative: lambda above 0, lambda alpha exp(z) below, 0 where left out."""
+    below = np.expm1(np.minimum(z, 0))
+    slope = below * _BELOW
+    slope += _BELOW
+    slope -= (z > 0) * _STEP
+    active = _selu(z, below)
+    factors = dropout.factors(z.shape)
+    if factors is not None:
+        active *= factors
+        slope *= factors
+    return active, slope
 
-    def __init__(self, shape: Shape, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.mean: Array = np.zeros(shape.size, dtype=np.float32)
-        self.square: Array = np.zeros(shape.size, dtype=np.float32)
-        self.rates: Array = np.full(shape.size, recipe.rate, dtype=np.float32)
-        self.decay: Array = np.zeros(shape.size, dtype=np.float32)
-        self.decays = recipe.decay > 0
-        scales, layers = shape.views(self.rates)
-        scales *= _SCALE_RATE
-        for _, bias in layers:
-            np.multiply(bias, _BIAS_RATE, out=bias)
-        for weights, _ in shape.views(self.decay)[1]:
-            weights[:] = recipe.decay
-        self.count = 0
 
-    def step(self, vector: Array, gradient: Array, share: float) -> None:
-        """Move the parameters, in place."""
-        self.count += 1
-        self.mean += (1 - _BETA1) * (gradient - self.mean)
-        np.square(gradient, out=gradient)
-        self.square += (1 - _BETA2) * (gradient - self.square)
-        size = share / (1 - _BETA1**self.count)
-        move: Any = np.sqrt(self.square / np.float32(1 - _BETA2**self.count))
-        move += np.float32(_EPSILON)
-        np.divide(self.mean, move, out=move)
-        move *= self.rates
-        move *= np.float32(size)
-        if self.decays:
-            vector -= vector * self.decay * self.rates * np.float32(share)
-        vector -= move
+def _slope(outputs: Array, y: Array, loss: Loss) -> Array:
+    """Derivative by the outputs: of softmax's cross-entropy, half the squared error, or the pinball loss.
+
+    The last is rounded off at its corner as in `quantile_line.py`, so that it can be told how near the quantile is.
+    """
+    if loss.kind == "classes":
+        return _softmax(outputs) - y
+    if loss.kind == "squares":
+        return outputs - y
+    below = 0.5 * (1.0 + np.tanh((outputs - y) * np.float32(0.5 / _CORNER)))
+    return np.asarray(below - np.float32(loss.quantile), dtype=np.float32)
 
 
 def _softmax(logits: Array) -> Array:
