@@ -6,11 +6,13 @@
 
 The folder has a `manifest.json`: `datasets`, each with name, file (Parquet), target, task (binary, multiclass,
 regression) and metric (roc_auc, log_loss, rmse). All get the same rows of five folds, the same cores and the same
-metric; each run is a process of its own, one at a time. A result that is there is not measured again: peers' are kept
-for each version and budget in `benchmarks/results/peers/`, ours in the file given with `--out`. `--fresh` measures the
-named frameworks anew, for instance to compare speed in one run. What Bayes is worth within families: `--frameworks
-seasoned,seasoned-random --first 41 --abreast`. With `--abreast` the named frameworks share the cores and run on a table
-at the same time, so that whatever else the machine does falls on all of them alike: for pairs of our own.
+metric; each run is a process of its own, one at a time. `seasoned` has the extras that are installed beside this
+script (for the recorded tables: `pip install "seasoned[all]"`), `seasoned-core` none. A result that is there is not
+measured again: peers' are kept for each version and budget in `benchmarks/results/peers/`, ours in the file given with
+`--out`. `--fresh` measures the named frameworks anew, for instance to compare speed in one run. What Bayes is worth
+within families: `--frameworks seasoned,seasoned-random --first 41 --abreast`. With `--abreast` the named frameworks
+share the cores and run on a table at the same time, so that whatever else the machine does falls on all of them alike:
+for pairs of our own.
 """
 
 from __future__ import annotations

@@ -15,6 +15,10 @@ ENVIRONMENTS = BENCHMARKS / "envs"
 FLAML = ("flaml[automl]==2.7.0", "pandas<3", "pyarrow")  # pandas: as in its own extra `spark`
 AUTOGLUON = ("autogluon.tabular[lightgbm,xgboost,catboost,fastai,ray]==1.6.3", "torch<=2.13.0", "pyarrow")
 
+MLJAR = ("mljar-supervised==1.3.2", "pyarrow")
+LIGHTAUTOML = ("lightautoml==0.4.2", "torch<=2.13.0", "pyarrow")
+CORE = ("--editable", str(BENCHMARKS.parent))
+
 
 @dataclass(frozen=True)
 class Framework:
@@ -66,9 +70,12 @@ FRAMEWORKS = {
         Framework("seasoned", "seasoned_", "seasoned", ours=True),
         Framework("seasoned-random", "seasoned_", "seasoned", options={"within": "Random"}, ours=True),
         Framework("seasoned-all-rows", "seasoned_", "seasoned", options={"rows": "all"}, ours=True),
+        Framework("seasoned-core", "seasoned_", "seasoned", CORE, ours=True),
         Framework("flaml", "flaml_", "flaml", FLAML, "2.7.0"),
         Framework("autogluon", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3"),
         Framework("autogluon-best", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3", {"presets": "best_quality"}),
+        Framework("lightautoml", "lightautoml_", "lightautoml", LIGHTAUTOML, "0.4.2"),
+        Framework("mljar", "mljar_", "mljar-supervised", MLJAR, "1.3.2", {"mode": "Compete"}),
         Framework("lightgbm", "lightgbm_", "lightgbm"),
         Framework("dummy", "dummy_", "scikit-learn"),
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PACKAGES = ("seasoned", "numpy", "pandas", "scikit-learn", "lightgbm")
+PACKAGES = ("seasoned", "numpy", "pandas", "scikit-learn", "lightgbm", "xgboost", "catboost", "jax")
 
 
 def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:

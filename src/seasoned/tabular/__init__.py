@@ -11,10 +11,11 @@ from seasoned._lazy import lazy_names
 
 if TYPE_CHECKING:
     from seasoned.tabular.bundle import load
-    from seasoned.tabular.estimator import AutoClassifier, AutoRegressor
+    from seasoned.tabular.classifier import AutoClassifier
     from seasoned.tabular.few_shot import FewShotClassifier, FewShotRegressor
     from seasoned.tabular.metrics import Metric
     from seasoned.tabular.models.custom import CustomModel
+    from seasoned.tabular.regressor import AutoRegressor
     from seasoned.tabular.settings import SearchSettings
     from seasoned.tabular.target import infer_task
 
@@ -33,8 +34,8 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "AutoClassifier": "seasoned.tabular.estimator",
-        "AutoRegressor": "seasoned.tabular.estimator",
+        "AutoClassifier": "seasoned.tabular.classifier",
+        "AutoRegressor": "seasoned.tabular.regressor",
         "CustomModel": "seasoned.tabular.models.custom",
         **dict.fromkeys(("FewShotClassifier", "FewShotRegressor"), "seasoned.tabular.few_shot"),
         "Metric": "seasoned.tabular.metrics",

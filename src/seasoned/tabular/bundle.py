@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular import archive
-from seasoned.tabular.estimator import AutoClassifier, AutoRegressor
+from seasoned.tabular.classifier import AutoClassifier
 from seasoned.tabular.few_shot import FewShotClassifier, FewShotRegressor
 from seasoned.tabular.few_shot_archive import is_few_shot, rebuild
 from seasoned.tabular.metrics import from_plain
+from seasoned.tabular.regressor import AutoRegressor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

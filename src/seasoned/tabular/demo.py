@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from seasoned.tabular.estimator import AutoClassifier
+    from seasoned.tabular.classifier import AutoClassifier
 
 __all__ = ["SOURCE", "TASK", "DemoResult", "load_storms", "run_demo"]
 

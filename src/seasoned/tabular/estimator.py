@@ -1,4 +1,4 @@
-"""AutoClassifier and AutoRegressor."""
+"""What AutoClassifier and AutoRegressor share."""
 
 from __future__ import annotations
 
@@ -6,46 +6,42 @@ import importlib
 import logging
 import time
 from dataclasses import replace
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from seasoned.errors import InvalidInput
-from seasoned.execution.resources import cpu_count, parse_memory
-from seasoned.knowledge.places import places
 from seasoned.tabular import archive
-from seasoned.tabular.budget import Budget
-from seasoned.tabular.features.made import choose_steps
 from seasoned.tabular.fit import fit_table, seed_of
 from seasoned.tabular.given_again import judging
 from seasoned.tabular.leaderboard import failures, leaderboard
 from seasoned.tabular.metrics import to_plain
+from seasoned.tabular.parameters import budget_of, check_parameters, settings_of
 from seasoned.tabular.refitting import refit_table
 from seasoned.tabular.replay import sample
 from seasoned.tabular.roles import read_roles, read_weights
-from seasoned.tabular.settings import SearchSettings, check_number
 from seasoned.tabular.stopping import Stop
 from seasoned.tabular.suspicions import warn_of_order
 from seasoned.tabular.tables import has_names, to_frame
-from seasoned.tabular.target import encode, read_numbers, read_target
+from seasoned.tabular.target import read_numbers, read_target
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
     from seasoned.tabular.fitted import Fitted
+    from seasoned.tabular.settings import SearchSettings
 
-__all__ = ["AutoClassifier", "AutoRegressor"]
+__all__ = ["TabularEstimator"]
 
 logger = logging.getLogger("seasoned.tabular")
 
 
-class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-    """What classifier and regressor share; see these."""
+class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """Fit, report, explain, save; see the two for parameters and attributes."""
 
     _kind: ClassVar[Literal["classification", "regression"]]
 
@@ -98,7 +94,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         return self
 
     def _fit(self, X: Any, y: Any, roles_given: tuple[Any, Any], started: float, stop: Stop, *, resume: bool) -> None:
-        self._check_parameters()
+        check_parameters(self)
         frame = to_frame(X)
         warn_of_order(X, y)
         if frame.shape[1] == 0:
@@ -107,9 +103,9 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         target = read_target(y, self._kind, roles.counted)
         _check_lengths(len(frame), len(target.kept))
         frame = frame[target.kept].reset_index(drop=True)
-        budget = replace(self._budget(started), stop=stop)
+        budget = replace(budget_of(self, started), stop=stop)
         fitted = fit_table(
-            frame, target, roles.of(target.kept), self._settings(), budget, resume=resume, experience=self.experience
+            frame, target, roles.of(target.kept), settings_of(self), budget, resume=resume, experience=self.experience
         )
         self.n_features_in_ = frame.shape[1]
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
@@ -150,7 +146,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         target = read_target(y, self._kind, roles.counted)
         _check_lengths(len(frame), len(target.kept))
         frame = frame[target.kept].reset_index(drop=True)
-        seed, budget = seed_of(self.random_state), self._budget(started)
+        seed, budget = seed_of(self.random_state), budget_of(self, started)
         again = refit_table(fitted, frame, target, roles.of(target.kept), seed, budget)
         self.restore(again, sample(frame, fitted.plan.schema))
         return self
@@ -280,45 +276,6 @@ class _Auto(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     def _codes(self, y: Any) -> NDArray[Any]:
         return read_numbers(y)
 
-    def _check_parameters(self) -> None:
-        check_number("time_limit", self.time_limit, Real, "a number of seconds, or None for no limit")
-        check_number("trials", self.trials, Real, "a whole number above 0, or None")
-        check_number("workers", self.workers, Real, "a whole number above 0, or None for one a core")
-        if self.time_limit is None and self.trials is None:
-            raise InvalidInput("time_limit and trials are both None; give one of them, or the search never ends.")
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise InvalidInput(f"time_limit is {self.time_limit}; it is in seconds and must be above 0.")
-        if self.trials is not None and (self.trials != int(self.trials) or self.trials < 1):
-            raise InvalidInput(f"trials is {self.trials!r}; it must be a whole number above 0, or None.")
-        places(self.experience)  # refuses what it does not know
-        if self.search is not None and not isinstance(self.search, SearchSettings):
-            raise InvalidInput(f"search is {self.search!r}; pass SearchSettings(...) or None.")
-
-    def _settings(self) -> dict[str, Any]:
-        search = SearchSettings() if self.search is None else self.search
-        return {
-            "metric": self.metric,
-            "models": search.models,
-            "features": list(choose_steps(search.features)),
-            "folds": search.folds,
-            "calibrate": search.calibrate,
-            "predict_limit": search.predict_limit,
-            "validation": self.validation,
-            "random_state": self.random_state,
-        }
-
-    def _budget(self, started: float) -> Budget:
-        cores = cpu_count()
-        workers = cores if self.workers is None else min(int(self.workers), cores)
-        if workers < 1:
-            raise InvalidInput(f"workers is {self.workers}; it must be at least 1.")
-        seconds = 1e9 if self.time_limit is None else float(self.time_limit)
-        most = (SearchSettings() if self.search is None else self.search).ensemble
-        memory = None if self.memory_limit is None else parse_memory(self.memory_limit)
-        budget = Budget(started + seconds, seconds, self.trials, workers, memory, most)
-        budget.check_memory()
-        return budget
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "fitted_")
 
@@ -340,159 +297,3 @@ def _check_lengths(rows: int, targets: int) -> None:
 
 def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str | dict)
-
-
-class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]  # scikit-learn is untyped
-    """Give it a table and classes; it prepares the columns, tunes model families and keeps the best.
-
-    Args:
-        metric: What to optimise: roc_auc, log_loss, accuracy, balanced_accuracy, f1, average_precision, brier or
-            another name of scikit-learn's; a scorer; a function of labels (y, predicted); or a `Metric`, which also
-            names the positive class, or the costs of errors. By default roc_auc for two classes and log_loss for more.
-            f1, balanced_accuracy, matthews and kappa choose the threshold of `predict`, too.
-        time_limit: Seconds that `fit` may take, all included.
-        trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
-            as the time limit is not reached first.
-        memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
-            divided among the workers; a trial that takes more than its share is killed, and fails.
-        workers: Trials at the same time; one a core by default, never more.
-        validation: Number of folds; the name of the column that tells the time, so that what is validated comes after
-            what it was learned from; a scikit-learn splitter; or (train, validation) pairs of row indices or masks, one
-            of them for a fixed holdout. With `groups` in `fit` no group is on both sides of a fold. By default 5
-            stratified folds, 3 above 20,000 rows, one held-out fifth above 100,000; fewer where the time limit is
-            too short for a boosted model in each fold.
-        experience: What past fits teach: "default" (what ships and the user's own store, to which this fit is added:
-            meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a database URL
-            in the place of the own store, or None to start cold. `SEASONED_EXPERIENCE` says what "default" is.
-        search: Which families may be tried.
-        random_state: An int for the same result again, with the same experience; a numpy Generator or RandomState; or
-            None. The own store grows with every fit: where the result must be the same, use `experience=None` or
-            `"shipped"`.
-
-    Attributes:
-        classes_: The labels, sorted; the columns of `predict_proba`.
-        n_features_in_, feature_names_in_: The columns seen by `fit`.
-        stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
-
-    Example:
-        >>> from sklearn.datasets import load_iris
-        >>> X, y = load_iris(return_X_y=True, as_frame=True)
-        >>> clf = AutoClassifier(time_limit=20, trials=4, random_state=0).fit(X, y)  # doctest: +SKIP
-        >>> clf.predict(X[:2])  # doctest: +SKIP
-        array([0, 0])
-    """
-
-    _kind = "classification"
-
-    @property
-    def classes_(self) -> NDArray[Any]:
-        """The labels, sorted."""
-        check_is_fitted(self)
-        classes: NDArray[Any] = self.fitted_.classes
-        return classes
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The label of each row, shape (n,): the most probable one, or what the metric's threshold or costs ask for."""
-        p = self.predict_proba(X)  # first, for it asks whether there is anything fitted
-        found: NDArray[Any] = self.classes_[self.fitted_.finish.codes(p)]
-        return found
-
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities, shape (n, classes), in the order of `classes_`."""
-        return self._predict(X)
-
-    def predict_set(self, X: Any, coverage: float = 0.9) -> NDArray[np.bool_]:
-        """Which labels each row may have, shape (n, classes) in the order of `classes_`, by conformal prediction.
-
-        The true label is in a row's set with about the probability asked for, over rows like those of the fit; sure
-        rows have one label, others several.
-
-        Args:
-            X: The rows.
-            coverage: Share of rows whose true label is to be in the set.
-
-        Raises:
-            InvalidInput: If X does not fit, or too few rows were validated for this coverage.
-        """
-        fitted, frame = self._checked(X)
-        return fitted.sets(frame, coverage)
-
-    def score(
-        self, X: Any, y: Any, sample_weight: Any = None
-    ) -> float:  # here, for scikit-learn's mixin comes before what both classes share
-        """The metric on these rows; errors (log_loss ...) are negated, so that more is better.
-
-        After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
-        """
-        return self._score(X, y, sample_weight)
-
-    def _codes(self, y: Any) -> NDArray[Any]:
-        return encode(y, self.classes_)
-
-
-class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]  # scikit-learn is untyped
-    """Give it a table and a number to predict; it prepares the columns, tunes model families and keeps the best.
-
-    Args:
-        metric: What to optimise: rmse (default), mae, r2, median_ae, mape, rmsle, quantile@0.9 or another name of
-            scikit-learn's; a scorer; a function (y, predicted); or a `Metric`.
-        time_limit: Seconds that `fit` may take, all included.
-        trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
-            as the time limit is not reached first.
-        memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
-            divided among the workers; a trial that takes more than its share is killed, and fails.
-        workers: Trials at the same time; one a core by default, never more.
-        validation: Number of folds; the name of the column that tells the time, so that what is validated comes after
-            what it was learned from; a scikit-learn splitter; or (train, validation) pairs of row indices or masks, one
-            of them for a fixed holdout. With `groups` in `fit` no group is on both sides of a fold. By default 5
-            folds, 3 above 20,000 rows, one held-out fifth above 100,000; fewer where the time limit is too short for
-            a boosted model in each fold.
-        experience: What past fits teach: "default" (what ships and the user's own store, to which this fit is added:
-            meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a database URL
-            in the place of the own store, or None to start cold. `SEASONED_EXPERIENCE` says what "default" is.
-        search: Which families may be tried.
-        random_state: An int for the same result again, with the same experience; a numpy Generator or RandomState; or
-            None. The own store grows with every fit: where the result must be the same, use `experience=None` or
-            `"shipped"`.
-
-    Attributes:
-        n_features_in_, feature_names_in_: The columns seen by `fit`.
-        stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
-
-    Example:
-        >>> from sklearn.datasets import load_diabetes
-        >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
-        >>> AutoRegressor(time_limit=20).fit(X, y).predict(X[:2]).shape  # doctest: +SKIP
-        (2,)
-    """
-
-    _kind = "regression"
-
-    def predict(self, X: Any) -> NDArray[np.float64]:
-        """Predicted numbers, shape (n,)."""
-        return self._predict(X)
-
-    def predict_interval(self, X: Any, coverage: float = 0.9) -> NDArray[np.float64]:
-        """Lower and upper bounds, shape (n, 2), by conformal prediction: half of the misses on either side.
-
-        The truth lies between them with about the probability asked for, over rows like those of the fit. Where the
-        size of the errors depends on the row, so does the width.
-
-        Args:
-            X: The rows.
-            coverage: Share of rows whose truth is to lie inside.
-
-        Raises:
-            InvalidInput: If X does not fit, or too few rows were validated for this coverage.
-        """
-        fitted, frame = self._checked(X)
-        return fitted.intervals(frame, coverage)
-
-    def score(
-        self, X: Any, y: Any, sample_weight: Any = None
-    ) -> float:  # here, for scikit-learn's mixin comes before what both classes share
-        """The metric on these rows; errors (rmse, mae ...) are negated, so that more is better.
-
-        After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
-        """
-        return self._score(X, y, sample_weight)

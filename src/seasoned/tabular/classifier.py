@@ -1,0 +1,105 @@
+"""AutoClassifier."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from seasoned.tabular.estimator import TabularEstimator
+from seasoned.tabular.target import encode
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["AutoClassifier"]
+
+
+class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """Give it a table and classes; it prepares the columns, tunes model families and keeps the best.
+
+    Args:
+        metric: What to optimise: roc_auc, log_loss, accuracy, balanced_accuracy, f1, average_precision, brier or
+            another name of scikit-learn's; a scorer; a function of labels (y, predicted); or a `Metric`, which also
+            names the positive class, or the costs of errors. By default roc_auc for two classes and log_loss for more.
+            f1, balanced_accuracy, matthews and kappa choose the threshold of `predict`, too.
+        time_limit: Seconds that `fit` may take, all included.
+        trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
+            as the time limit is not reached first.
+        memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
+            divided among the workers; a trial that takes more than its share is killed, and fails.
+        workers: Trials at the same time; one a core by default, never more.
+        validation: Number of folds; the name of the column that tells the time, so that what is validated comes after
+            what it was learned from; a scikit-learn splitter; or (train, validation) pairs of row indices or masks, one
+            of them for a fixed holdout. With `groups` in `fit` no group is on both sides of a fold. By default 5
+            stratified folds, 3 above 20,000 rows, one held-out fifth above 100,000; fewer where the time limit is
+            too short for a boosted model in each fold.
+        experience: What past fits teach: "default" (what ships and the user's own store, to which this fit is added:
+            meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a database URL
+            in the place of the own store, or None to start cold. `SEASONED_EXPERIENCE` says what "default" is.
+        search: Which families may be tried.
+        random_state: An int for the same result again, with the same experience; a numpy Generator or RandomState; or
+            None. The own store grows with every fit: where the result must be the same, use `experience=None` or
+            `"shipped"`.
+
+    Attributes:
+        classes_: The labels, sorted; the columns of `predict_proba`.
+        n_features_in_, feature_names_in_: The columns seen by `fit`.
+        stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> clf = AutoClassifier(time_limit=20, trials=4, random_state=0).fit(X, y)  # doctest: +SKIP
+        >>> clf.predict(X[:2])  # doctest: +SKIP
+        array([0, 0])
+    """
+
+    _kind = "classification"
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The labels, sorted."""
+        check_is_fitted(self)
+        classes: NDArray[Any] = self.fitted_.classes
+        return classes
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The label of each row, shape (n,): the most probable one, or what the metric's threshold or costs ask for."""
+        p = self.predict_proba(X)  # first, for it asks whether there is anything fitted
+        found: NDArray[Any] = self.classes_[self.fitted_.finish.codes(p)]
+        return found
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities, shape (n, classes), in the order of `classes_`."""
+        return self._predict(X)
+
+    def predict_set(self, X: Any, coverage: float = 0.9) -> NDArray[np.bool_]:
+        """Which labels each row may have, shape (n, classes) in the order of `classes_`, by conformal prediction.
+
+        The true label is in a row's set with about the probability asked for, over rows like those of the fit; sure
+        rows have one label, others several.
+
+        Args:
+            X: The rows.
+            coverage: Share of rows whose true label is to be in the set.
+
+        Raises:
+            InvalidInput: If X does not fit, or too few rows were validated for this coverage.
+        """
+        fitted, frame = self._checked(X)
+        return fitted.sets(frame, coverage)
+
+    def score(
+        self, X: Any, y: Any, sample_weight: Any = None
+    ) -> float:  # here, for scikit-learn's mixin comes before what both classes share
+        """The metric on these rows; errors (log_loss ...) are negated, so that more is better.
+
+        After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
+        """
+        return self._score(X, y, sample_weight)
+
+    def _codes(self, y: Any) -> NDArray[Any]:
+        return encode(y, self.classes_)

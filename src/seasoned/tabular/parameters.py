@@ -1,0 +1,71 @@
+"""The parameters of the estimators: checked, and as the search takes them."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from seasoned.errors import InvalidInput
+from seasoned.execution.resources import cpu_count, parse_memory
+from seasoned.knowledge.places import places
+from seasoned.tabular.budget import Budget
+from seasoned.tabular.features.made import choose_steps
+from seasoned.tabular.settings import SearchSettings, check_number
+
+if TYPE_CHECKING:
+    from seasoned.tabular.estimator import TabularEstimator
+
+__all__ = ["budget_of", "check_parameters", "settings_of"]
+
+
+def check_parameters(given: TabularEstimator) -> None:
+    """Refuse what breaks a rule, with a sentence that says which.
+
+    Raises:
+        InvalidInput: If one does.
+    """
+    check_number("time_limit", given.time_limit, Real, "a number of seconds, or None for no limit")
+    check_number("trials", given.trials, Real, "a whole number above 0, or None")
+    check_number("workers", given.workers, Real, "a whole number above 0, or None for one a core")
+    if given.time_limit is None and given.trials is None:
+        raise InvalidInput("time_limit and trials are both None; give one of them, or the search never ends.")
+    if given.time_limit is not None and not given.time_limit > 0:
+        raise InvalidInput(f"time_limit is {given.time_limit}; it is in seconds and must be above 0.")
+    if given.trials is not None and (given.trials != int(given.trials) or given.trials < 1):
+        raise InvalidInput(f"trials is {given.trials!r}; it must be a whole number above 0, or None.")
+    places(given.experience)  # refuses what it does not know
+    if given.search is not None and not isinstance(given.search, SearchSettings):
+        raise InvalidInput(f"search is {given.search!r}; pass SearchSettings(...) or None.")
+
+
+def settings_of(given: TabularEstimator) -> dict[str, Any]:
+    """What tells one run from another, as plain data."""
+    search = SearchSettings() if given.search is None else given.search
+    return {
+        "metric": given.metric,
+        "models": search.models,
+        "features": list(choose_steps(search.features)),
+        "folds": search.folds,
+        "calibrate": search.calibrate,
+        "predict_limit": search.predict_limit,
+        "validation": given.validation,
+        "random_state": given.random_state,
+    }
+
+
+def budget_of(given: TabularEstimator, started: float) -> Budget:
+    """Time, trials, workers and memory of a fit that began at that moment of `time.monotonic`.
+
+    Raises:
+        InvalidInput: If there is less than a fit needs.
+    """
+    cores = cpu_count()
+    workers = cores if given.workers is None else min(int(given.workers), cores)
+    if workers < 1:
+        raise InvalidInput(f"workers is {given.workers}; it must be at least 1.")
+    seconds = 1e9 if given.time_limit is None else float(given.time_limit)
+    most = (SearchSettings() if given.search is None else given.search).ensemble
+    memory = None if given.memory_limit is None else parse_memory(given.memory_limit)
+    budget = Budget(started + seconds, seconds, given.trials, workers, memory, most)
+    budget.check_memory()
+    return budget

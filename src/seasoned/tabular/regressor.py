@@ -1,0 +1,83 @@
+"""AutoRegressor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sklearn.base import RegressorMixin
+
+from seasoned.tabular.estimator import TabularEstimator
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["AutoRegressor"]
+
+
+class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """Give it a table and a number to predict; it prepares the columns, tunes model families and keeps the best.
+
+    Args:
+        metric: What to optimise: rmse (default), mae, r2, median_ae, mape, rmsle, quantile@0.9 or another name of
+            scikit-learn's; a scorer; a function (y, predicted); or a `Metric`.
+        time_limit: Seconds that `fit` may take, all included.
+        trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
+            as the time limit is not reached first.
+        memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
+            divided among the workers; a trial that takes more than its share is killed, and fails.
+        workers: Trials at the same time; one a core by default, never more.
+        validation: Number of folds; the name of the column that tells the time, so that what is validated comes after
+            what it was learned from; a scikit-learn splitter; or (train, validation) pairs of row indices or masks, one
+            of them for a fixed holdout. With `groups` in `fit` no group is on both sides of a fold. By default 5
+            folds, 3 above 20,000 rows, one held-out fifth above 100,000; fewer where the time limit is too short for
+            a boosted model in each fold.
+        experience: What past fits teach: "default" (what ships and the user's own store, to which this fit is added:
+            meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a database URL
+            in the place of the own store, or None to start cold. `SEASONED_EXPERIENCE` says what "default" is.
+        search: Which families may be tried.
+        random_state: An int for the same result again, with the same experience; a numpy Generator or RandomState; or
+            None. The own store grows with every fit: where the result must be the same, use `experience=None` or
+            `"shipped"`.
+
+    Attributes:
+        n_features_in_, feature_names_in_: The columns seen by `fit`.
+        stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
+
+    Example:
+        >>> from sklearn.datasets import load_diabetes
+        >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+        >>> AutoRegressor(time_limit=20).fit(X, y).predict(X[:2]).shape  # doctest: +SKIP
+        (2,)
+    """
+
+    _kind = "regression"
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Predicted numbers, shape (n,)."""
+        return self._predict(X)
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> NDArray[np.float64]:
+        """Lower and upper bounds, shape (n, 2), by conformal prediction: half of the misses on either side.
+
+        The truth lies between them with about the probability asked for, over rows like those of the fit. Where the
+        size of the errors depends on the row, so does the width.
+
+        Args:
+            X: The rows.
+            coverage: Share of rows whose truth is to lie inside.
+
+        Raises:
+            InvalidInput: If X does not fit, or too few rows were validated for this coverage.
+        """
+        fitted, frame = self._checked(X)
+        return fitted.intervals(frame, coverage)
+
+    def score(
+        self, X: Any, y: Any, sample_weight: Any = None
+    ) -> float:  # here, for scikit-learn's mixin comes before what both classes share
+        """The metric on these rows; errors (rmse, mae ...) are negated, so that more is better.
+
+        After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
+        """
+        return self._score(X, y, sample_weight)
