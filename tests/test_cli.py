@@ -156,6 +156,10 @@ def test_a_stopped_fit_saves_its_model(tmp_path, cache, name, code):
         (["fit", "train.csv", "--target", "target", "--task", "regression"], "is no number"),
         (["fit", "train.csv", "--target", "same"], "only one class, 'constant'"),
         (["fit", "train.csv", "--target", "target", "--out", "no/m.s"], "no folder 'no'"),
+        (["fit", "train.csv", "--target", "target", "--out", "."], "'.' is a folder; give the path of a file"),
+        (["fit", "train.csv", "--target", "target", "--report", "."], "'.' is a folder"),
+        (["fit", "train.csv", "--target", "target", "--holdout", "0.999"], "leaves no rows on one side"),
+        (["report", "none.seasoned", "--out", "."], "'.' is a folder"),
         (["predict", "train.csv", "train.csv"], "is no bundle"),
     ],
 )

@@ -53,8 +53,10 @@ def test_confusion_counts_every_row(seed, k):
     assert found.counts.shape == (len(found.labels),) * 2 == (min(k, 20),) * 2
     if k <= 20:
         np.testing.assert_array_equal(found.counts, confusion_matrix(truth, codes, labels=range(k)))
+        assert found.right == tuple(range(k))
     else:
         assert found.labels[-1] == f"{k - 19} others"
+        assert found.right == (*range(19), None), "the others may be confused with each other"
 
 
 @given(SEEDS)
@@ -69,6 +71,13 @@ def test_calibration_is_that_of_scikit_learn_inside_its_interval(seed):
     assert (found.low - 1e-12 <= found.observed).all()
     assert (found.observed <= found.high + 1e-12).all()
     assert ((found.low >= 0) & (found.high <= 1)).all()
+
+
+def test_calibration_is_of_the_class_asked_for():
+    truth, predicted = np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1]])
+    found = calibration(truth, predicted, positive=0)
+    np.testing.assert_allclose(found.observed, [2 / 3])
+    np.testing.assert_allclose(found.predicted, [0.9])
 
 
 def test_calibration_of_many_classes_is_of_the_most_likely_one():

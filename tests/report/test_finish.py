@@ -9,6 +9,7 @@ from sklearn.metrics import confusion_matrix, f1_score
 
 from in_process import estimator, stay_in_process
 from seasoned import Metric
+from seasoned.errors import InvalidInput
 from seasoned.report import report_data
 from seasoned.report.html import render_page
 from seasoned.report.wording import number
@@ -55,3 +56,24 @@ def test_intervals_are_told(here):
     assert "90% intervals reach from" in render_page(report_data(model))
     steep = estimator("regression").fit(X, X[:, 0] + np.where(X[:, 1] > 0, 9.0, 0.1) * rng.normal(size=1_200))
     assert "wider where the model errs more" in render_page(report_data(steep))
+
+
+def test_curves_and_reliability_are_those_of_the_metrics_positive_class(here):
+    X, y = patients(900)
+    model = estimator("classification", metric=Metric("average_precision", positive="ill")).fit(X, y)
+    fresh, truth = patients(600, seed=1)
+    data = report_data(model, fresh, truth)
+    page = render_page(data)
+    assert "ill is the positive class" in page
+    assert f"average precision {data.predictions.score:.3f}" in page
+    assert "well is the positive class" not in page
+
+
+def test_a_target_that_is_no_number_is_refused_in_a_sentence(here):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    model = estimator("regression").fit(X, X[:, 0])
+    with pytest.raises(InvalidInput, match="number"):
+        report_data(model, X, np.full(60, "much"))
+    with pytest.raises(InvalidInput, match="number"):
+        model.explain(X, np.full(60, "much"))

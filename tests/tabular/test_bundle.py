@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import copy
 import json
 import zipfile
 
 import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsClassifier
 
 from messy import messy
-from seasoned import load
+from seasoned import CustomModel, Int, SearchSettings, Space, load
 from seasoned.errors import InvalidInput
+from seasoned.report import report_data
 from seasoned.tabular.archive import FORMAT
 from seasoned.tabular.models import sklearn_file
 
@@ -35,6 +38,25 @@ def test_predictions_after_load_are_the_same_bits(fitted, task, tmp_path):
     assert loaded.leaderboard().equals(model.leaderboard())
     assert loaded.feature_names_in_.tolist() == model.feature_names_in_.tolist()
     assert loaded.random_state == 0
+
+
+def test_a_loaded_model_can_tell_how_to_repeat_it(fitted, tmp_path):
+    model, *_ = fitted["binary"]
+    again = copy.copy(model)
+    again.set_params(search=SearchSettings(models=["linear", "tree"], folds=3), validation=[(range(9), range(9, 18))])
+    again.save(tmp_path / "m.seasoned")
+    loaded = load(tmp_path / "m.seasoned")
+    assert loaded.search == again.search
+    assert loaded.validation is None
+    assert loaded.unsaved_ == ("validation",)
+    data = report_data(loaded)
+    assert "SearchSettings(models=['linear', 'tree'], folds=3" in data.code
+    assert "validation was set to what no file holds, so it is missing above." in data.notes
+    loaded.save(tmp_path / "n.seasoned")
+    assert load(tmp_path / "n.seasoned").unsaved_ == ("validation",)
+    own = CustomModel("mine", KNeighborsClassifier(), Space(n_neighbors=Int(1, 5)))
+    assert SearchSettings(models=["linear", own]).to_plain() is None
+    assert SearchSettings(features="all").to_plain()["features"] == "all"
 
 
 def test_a_bundle_is_small_and_holds_no_pickle(bundle):

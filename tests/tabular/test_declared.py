@@ -174,3 +174,40 @@ def test_the_report_of_a_saved_model_weighs_rows(table):
     assert CliRunner().invoke(app, [*words, "--weights", "weight"]).exit_code == 0
     assert "Rows count by their weights" in Path("r.html").read_text()
     assert "no column 'mass'" in CliRunner().invoke(app, [*words, "--weights", "mass"]).stderr
+
+
+def test_a_class_of_one_row_is_learned_from_and_the_others_are_held_out_in_proportion():
+    frame = pd.DataFrame({"x": range(61), "target": ["a"] * 40 + ["b"] * 20 + ["rare"]})
+    for seed in range(20):
+        train, test = Declared("target").split(frame, 0.2, seed, classes=True)
+        assert test["target"].value_counts().to_dict() == {"a": 8, "b": 4}
+        assert "rare" in set(train["target"])
+        assert len(train) + len(test) == 61
+    few, one = Declared("target").split(frame, 0.02, 0, classes=True)
+    assert len(one) == 2, "not a row for each class"
+    assert "rare" in set(few["target"])
+
+
+def test_held_out_rows_of_a_class_that_is_new_are_not_judged():
+    frame = pd.DataFrame({"day": range(10), "target": ["a", "b"] * 4 + ["new", "a"]})
+    said = Declared("target", validation="day")
+    train, test = said.split(frame, 0.2, 0, classes=True)
+    assert test["target"].tolist() == ["new", "a"]
+    judged, new = said.judged(train, test, classes=True)
+    assert judged["target"].tolist() == ["a"]
+    assert new == 1
+    assert said.judged(train, test, classes=False)[1] == 0
+
+
+def test_a_new_class_among_the_held_out_rows_ends_no_fit():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=80), "day": pd.date_range("2024-01-01", periods=80)})
+    frame["target"] = np.where(frame["x"] > 0, "up", "down")
+    frame.loc[79, "target"] = "new"
+    frame.to_csv("latest.csv", index=False)
+    words = ["fit", "latest.csv", "--target", "target", "--validation", "day", "--holdout", "0.25", "--trials", "1"]
+    result = CliRunner().invoke(app, [*words, "--models", "linear", "--experience", "none", "--report", "r.html"])
+    assert result.exit_code == 0, result.output
+    assert "1 held-out row(s) are of classes that no other row has" in result.output
+    assert "on 19 held-out rows" in result.output
+    assert Path("r.html").is_file()

@@ -284,3 +284,20 @@ def test_words_see_what_a_text_is_about():
     line = np.column_stack([made, np.ones(N)])
     left = is_green - line @ np.linalg.lstsq(line, is_green.astype(float), rcond=None)[0]
     assert left.var() < 0.2 * is_green.var()
+
+
+def test_a_column_whose_gaps_tell_something_is_not_redundant():
+    rng = np.random.default_rng(0)
+    gaps = rng.random(300) < 0.5
+    X = np.column_stack([np.where(gaps, np.nan, 1.0), np.full(300, 2.0), np.full(300, np.nan), rng.normal(size=300)])
+    kept = SELECTIONS["redundant"].keep(X, of(X, gaps.astype(float)))
+    assert kept.tolist() == [True, False, False, True]
+
+
+def test_of_many_classes_the_most_common_are_looked_at():
+    aims = np.zeros((60, 12))
+    aims[np.arange(60), np.r_[np.arange(12), np.full(48, 11)]] = 1
+    rows = of(np.zeros((60, 1)), np.zeros(60))
+    assert replace(rows, aims=aims).common_aims(3).sum(axis=0).tolist() == [1, 1, 49]
+    assert replace(rows, aims=aims[:, :2]).common_aims(3).shape == (60, 1)
+    assert rows.common_aims(3).shape == (60, 1)

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.container import pack
+from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import EXTRAS, MODELS, find
 
@@ -325,3 +327,13 @@ def test_the_sources_of_checks_are_listed():
         source = path.read_text()
         if "def load(self, data: bytes)" in source and path.name != "base.py":
             assert any(check in source for check in checks), path.name
+
+
+def test_what_could_not_be_loaded_again_is_not_saved(monkeypatch):
+    monkeypatch.setattr("seasoned.tabular.models.arrays_file._LARGEST", 2**20)
+    with pytest.raises(InvalidInput, match=r"more than a file of one holds \(2\); leave its family out"):
+        arrays_file.dump({"leaves": np.zeros(2**18)})
+    inner = arrays_file.dump({"leaves": np.zeros(2**16)})
+    monkeypatch.setattr("seasoned.tabular.container._LARGEST", 2**19)
+    with pytest.raises(InvalidInput, match="more than a bundle holds"):
+        pack({}, {"model-0": inner}, None)

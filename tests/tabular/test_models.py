@@ -16,6 +16,7 @@ from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.linear import Linear
 from seasoned.tabular.models.registry import EXTRAS, MODELS, choose, find, joint_space, register
+from seasoned.tabular.models.some_rows import some_rows
 from seasoned.tabular.objective import CrossValidation
 from seasoned.tabular.run_arrays import Arrays, write_arrays
 from seasoned.tabular.schema import Schema
@@ -152,6 +153,34 @@ def test_tree_families_stop_when_a_trials_time_is_up(name):
     assert np.isfinite(estimator.predict(X)).all()
     refitted = model.build(model.with_rounds(config, rounds), job)
     assert model.fit(refitted, (X[:500], y[:500]), None) is None
+
+
+def test_a_booster_stopped_by_the_clock_keeps_its_best_round(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(400, 10)), rng.normal(size=400)  # nothing to learn: each round is worse than the one before
+    model = find("lightgbm")
+    config = {**model.space("regression").default, "learning_rate": 0.02}
+    free, stopped = (model.build(config, Job("regression", 0, 0)) for _ in range(2))
+    train, valid = (X[:300], y[:300]), (X[300:], y[300:])
+    best = model.fit(free, train, valid)
+    ticks = iter(range(10_000))
+    monkeypatch.setattr("seasoned.tabular.models.lightgbm.time.monotonic", lambda: next(ticks))
+    rounds = model.fit(stopped, train, valid, best + 20)
+    assert next(ticks) == best + 22, "the clock ended it, not its patience of 100 rounds"
+    assert rounds == best
+    np.testing.assert_array_equal(stopped.predict(X), free.predict(X))
+
+
+def test_families_that_take_some_of_the_rows_take_one_of_each_class():
+    y = np.zeros(40_000, dtype=np.int64)
+    y[[7, 11]] = 1
+    for seed in range(12):
+        rows = some_rows(y, 20_000, np.random.default_rng(seed), classes=True)
+        assert np.unique(y[rows]).tolist() == [0, 1]
+        assert len(np.unique(rows)) == len(rows) <= 20_001
+        assert (np.diff(rows) > 0).all()
+    assert len(some_rows(y, 20_000, np.random.default_rng(0), classes=False)) == 20_000
+    assert some_rows(y[:5], 9, np.random.default_rng(0), classes=True).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_names_are_unique_and_known():

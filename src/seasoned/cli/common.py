@@ -34,7 +34,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
         except (Exception, KeyboardInterrupt) as error:
             if context.obj or isinstance(error, typer.Exit):
                 raise
-            typer.echo(f"error: {_sentence(error)}", err=True)
+            typer.echo(f"error: {_sentence(error, context.info_name)}", err=True)
             raise typer.Exit(_code(error)) from None
 
     return run
@@ -46,16 +46,18 @@ def _code(error: BaseException) -> int:
     return 2 if isinstance(error, InvalidInput | MissingExtra) else 1
 
 
-def _sentence(error: BaseException) -> str:
+def _sentence(error: BaseException, command: str | None) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, SeasonedError):
         return text
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; `--resume` goes on from the finished trials."
+        return "interrupted; `--resume` goes on from the finished trials." if command == "fit" else "interrupted."
     return f"{type(error).__name__}: {text} (seasoned --debug shows where)"
 
 
 def check_folder(file: Path) -> None:
-    """Refuses, before any work, a file in a folder that is not there."""
+    """Refuses, before any work, a file in a folder that is not there, and what is a folder itself."""
+    if file.is_dir():
+        raise InvalidInput(f"{str(file)!r} is a folder; give the path of a file to write.")
     if not file.parent.is_dir():
         raise InvalidInput(f"there is no folder {str(file.parent)!r} to write {file.name!r} in; make it first.")

@@ -70,6 +70,7 @@ def fit(
     said = Declared(target, weights, groups, validation)
     said.check(frame)
     train, test = said.split(frame, holdout, random_state or 0, classes=kind == "classification")
+    test, new = said.judged(train, test, classes=kind == "classification")
     train, validated = said.validated(train)
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
     steps: Any = features if features == "all" else _names(features)
@@ -88,6 +89,8 @@ def fit(
     model.fit(said.features(train), train[target], **said.roles(train), resume=resume)
     model.save(out)
     show_leaderboard(model)
+    if new:
+        typer.echo(f"{new} held-out row(s) are of classes that no other row has, and are left out of what follows")
     if len(test):
         show_score(model, said, test)
     typer.echo(f"{kind} model saved to {out}")

@@ -57,6 +57,7 @@ def make_report(
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
 ) -> None:
     """Write an HTML report about a saved model: what was tried, what it weighs, and how it does on the rows given."""
+    check_folder(out)
     if (table is None) != (target is None):
         raise InvalidInput("give a table and --target together, or neither.")
     rows: tuple[Any, ...] = ()

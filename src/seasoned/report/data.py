@@ -139,6 +139,7 @@ class ReportData:
         columns: The columns of the table, in its order.
         members: The models that predict.
         classes: The labels as text, in the order of the probabilities' columns; empty for regression.
+        positive: Which of two classes the metric is about, and with it curves and reliability.
         score: What the final model reached in validation; by default what its only member reached.
         rows: Number of rows of the fit.
         fit_seconds: Wall clock of the fit.
@@ -174,6 +175,7 @@ class ReportData:
     weighted: bool = False
     experience: Mapping[str, Any] | None = None
     finish: tuple[str, ...] = ()
+    positive: int = 1
 
     @property
     def complete(self) -> tuple[TrialRow, ...]:

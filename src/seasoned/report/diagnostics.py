@@ -37,10 +37,18 @@ class Confusion(NamedTuple):
     Attributes:
         labels: The classes shown; the last is "other" if some were put together.
         counts: Shape (k, k); where rows count differently, the sums of their weights.
+        merged: Whether some were put together.
     """
 
     labels: tuple[str, ...]
     counts: NDArray[np.floating[Any]]
+    merged: bool = False
+
+    @property
+    def right(self) -> tuple[int | None, ...]:
+        """For each true class the column of right predictions; None where several share a row."""
+        alone = len(self.labels) - self.merged
+        return (*range(alone), None) if self.merged else tuple(range(alone))
 
 
 class Curve(NamedTuple):
@@ -113,7 +121,7 @@ def confusion(
     place[frequent] = np.arange(most - 1)
     merged = np.zeros((most, most))
     np.add.at(merged, (place[:, None], place[None, :]), counts)
-    return Confusion((*(labels[index] for index in frequent), f"{k - most + 1} others"), merged)
+    return Confusion((*(labels[index] for index in frequent), f"{k - most + 1} others"), merged, merged=True)
 
 
 def _mass(truth: NDArray[Any], weights: Floats | None) -> Floats:
@@ -164,7 +172,9 @@ def _thinned(x: Floats, y: Floats, area: float) -> Curve:
     return Curve(x[kept], y[kept], area)
 
 
-def calibration(truth: NDArray[Any], predicted: Floats, bins: int = 10, weights: Floats | None = None) -> Calibration:
+def calibration(
+    truth: NDArray[Any], predicted: Floats, bins: int = 10, weights: Floats | None = None, positive: int = 1
+) -> Calibration:
     """Reliability in bins of equal width: of the positive class, or with more classes of the most probable one.
 
     Args:
@@ -172,9 +182,10 @@ def calibration(truth: NDArray[Any], predicted: Floats, bins: int = 10, weights:
         predicted: Probabilities, shape (n, classes).
         bins: Number of bins between 0 and 1.
         weights: How much each row counts, shape (n,), above 0; the same if None.
+        positive: Code of the positive one of two classes.
     """
     if predicted.shape[1] == 2:
-        confidence, came_true = predicted[:, 1], truth == 1
+        confidence, came_true = predicted[:, positive], truth == positive
     else:
         confidence, came_true = predicted.max(axis=1), truth == np.argmax(predicted, axis=1)
     place = np.minimum((confidence * bins).astype(np.int64), bins - 1)

@@ -11,7 +11,7 @@ from seasoned.errors import InvalidInput
 from seasoned.report.importance import permutation_importance
 from seasoned.tabular.given_again import judging
 from seasoned.tabular.tables import to_frame, to_series
-from seasoned.tabular.target import encode
+from seasoned.tabular.target import encode, read_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ def _rows(fitted: Fitted, X: Any, y: Any) -> tuple[pd.DataFrame, NDArray[Any]]:
             f"{len(kept)} of the {len(target)} rows has a target; pass at least 2 whose answer is known."
         )
     frame, target = frame.iloc[kept].reset_index(drop=True), target.iloc[kept].reset_index(drop=True)
-    truth = encode(target, fitted.classes) if len(fitted.classes) else target.to_numpy(dtype=np.float64)
+    truth = encode(target, fitted.classes) if len(fitted.classes) else read_numbers(target)
     if len(fitted.classes) and len(np.unique(truth)) < 2:
         raise InvalidInput("the rows are all of one class, on which few metrics are defined; pass rows of others, too.")
     return frame, truth

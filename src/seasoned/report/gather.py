@@ -15,16 +15,15 @@ from seasoned.report.columns import column_rows
 from seasoned.report.data import Importance, MemberRow, Predictions, ReportData, TrialRow
 from seasoned.report.importance import permutation_importance
 from seasoned.tabular.deciding import searched
+from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.given_again import judging
 from seasoned.tabular.roles import read_weights
 from seasoned.tabular.tables import to_frame, to_series
-from seasoned.tabular.target import encode
+from seasoned.tabular.target import encode, read_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
-
-    from seasoned.tabular.fitted import Fitted
 
 __all__ = ["report_data"]
 
@@ -55,6 +54,8 @@ def report_data(
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(estimator)
+    if not isinstance(estimator.fitted_, Fitted):
+        raise InvalidInput(f"a report is about a model of one table; this is a {type(estimator).__name__}.")
     fitted = judging(estimator)
     trials = _trials(fitted)
     data = ReportData(
@@ -65,7 +66,8 @@ def report_data(
         columns=column_rows(fitted.plan),
         members=_members(fitted, trials),
         classes=tuple(map(str, fitted.classes.tolist())),
-        code=_code(estimator),
+        positive=fitted.metric.positive,
+        code=_code(estimator, fitted),
         score=_validated_score(fitted),
         rows=fitted.rows,
         fit_seconds=fitted.seconds,
@@ -73,7 +75,7 @@ def report_data(
         notes=_notes(estimator),
         versions=_versions(),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        weighted=fitted.validated is not None and fitted.validated.weights is not None,
+        weighted=_weighted(fitted),
         experience=fitted.experience if isinstance(fitted.experience, dict) else None,
         finish=(*fitted.sentences, *_intervals(fitted)),
     )
@@ -164,7 +166,7 @@ def _judged(
         weights = weights[kept] / weights[kept].mean()
     fitted = judging(estimator)
     frame, target = frame[kept].reset_index(drop=True), target[kept].reset_index(drop=True)
-    truth = encode(target, fitted.classes) if len(fitted.classes) else target.to_numpy(dtype=np.float64)
+    truth = encode(target, fitted.classes) if len(fitted.classes) else read_numbers(target)
     importance = _importance(estimator, frame, truth, weights)
     data = replace(data, target=None if target.name is None else str(target.name))
     if not unseen:
@@ -214,15 +216,21 @@ def _importance(
     return replace(found, weighted=weights is not None)
 
 
-def _code(estimator: Any) -> str:
+def _weighted(fitted: Fitted) -> bool:
+    """Whether rows of the fit counted differently, as far as it is known."""
+    return fitted.validated is not None and fitted.validated.weights is not None
+
+
+def _code(estimator: Any, fitted: Fitted) -> str:
     """Python that repeats the fit: the estimator with the parameters that are not their defaults."""
     defaults = type(estimator)().get_params(deep=False)
     given = estimator.get_params(deep=False)
     changed = {name: value for name, value in given.items() if not _same(value, defaults[name])}
     lines = "".join(f"    {name}={_literal(value)},\n" for name, value in changed.items())
     name, arguments = type(estimator).__name__, f"\n{lines}" if lines else ""
+    given = "X, y, sample_weight=weights" if _weighted(fitted) else "X, y"
     needed = ", ".join([name, *(extra for extra in ("Metric", "SearchSettings") if f"={extra}(" in arguments)])
-    return f"from seasoned import {needed}\n\nmodel = {name}({arguments})\nmodel.fit(X, y)"
+    return f"from seasoned import {needed}\n\nmodel = {name}({arguments})\nmodel.fit({given})"
 
 
 def _literal(value: Any) -> str:
@@ -241,6 +249,9 @@ def _notes(estimator: Any) -> tuple[str, ...]:
         notes.append("random_state was no number, so another fit draws other configurations.")
     if estimator.trials is None:
         notes.append("trials was not set, so how many configurations are tried depends on the machine's speed.")
+    notes += [
+        f"{name} was set to what no file holds, so it is missing above." for name in getattr(estimator, "unsaved_", ())
+    ]
     return tuple(notes)
 
 

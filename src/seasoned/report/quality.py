@@ -74,10 +74,11 @@ def _counting(data: ReportData, known: Predictions) -> str:
 def _classes(data: ReportData, known: Predictions) -> list[Markup]:
     table = _confusion(data, known)
     binary = len(data.classes) == 2
-    what = f"of {short(data.classes[1])}" if binary else "of the most likely class"
+    what = f"of {short(data.classes[data.positive])}" if binary else "of the most likely class"
+    found = diagnostics.calibration(known.truth, known.predicted, weights=known.weights, positive=data.positive)
     reliable = figure(
         "calibration",
-        calibration_picture(diagnostics.calibration(known.truth, known.predicted, weights=known.weights), what),
+        calibration_picture(found, what),
         "Are the probabilities right?",
         "Near the dotted line, what was predicted with 70 % came true in 70 % of cases. Bars above and below: 95 % "
         "interval.",
@@ -87,15 +88,15 @@ def _classes(data: ReportData, known: Predictions) -> list[Markup]:
     both = tag("div", table, reliable, class_="pair")
     if not binary or len(np.unique(known.truth)) < 2:
         return [both]
-    return [both, _ranking(data.classes[1], known)]
+    return [both, _ranking(data, known)]
 
 
-def _ranking(positive: str, known: Predictions) -> Markup:
-    score = known.predicted[:, 1]
-    over = diagnostics.roc(known.truth, score, known.weights)
-    under = diagnostics.precision_recall(known.truth, score, known.weights)
-    share = float(np.average(known.truth == 1, weights=known.weights))
-    name = short(positive)
+def _ranking(data: ReportData, known: Predictions) -> Markup:
+    score, true = known.predicted[:, data.positive], (known.truth == data.positive).astype(np.int64)
+    over = diagnostics.roc(true, score, known.weights)
+    under = diagnostics.precision_recall(true, score, known.weights)
+    share = float(np.average(true, weights=known.weights))
+    name = short(data.classes[data.positive])
     return tag(
         "div",
         figure(
@@ -121,8 +122,8 @@ def _confusion(data: ReportData, known: Predictions) -> Markup:
     labels = [tag("th", short(label, 18), scope="col", title=label) for label in found.labels]
     head = tag("thead", tag("tr", tag("th", raw("true &darr; &ensp; predicted &rarr;"), class_="corner"), *labels))
     rows = [
-        tag("tr", tag("th", short(label, 18), scope="row", title=label), *_cells(counts, index))
-        for index, (label, counts) in enumerate(zip(found.labels, found.counts, strict=True))
+        tag("tr", tag("th", short(label, 18), scope="row", title=label), *_cells(counts, right_at))
+        for label, counts, right_at in zip(found.labels, found.counts, found.right, strict=True)
     ]
     count = len(found.labels)
     size = " few" if count <= _FEW else " many" if count > _MANY else ""
@@ -136,8 +137,11 @@ def _confusion(data: ReportData, known: Predictions) -> Markup:
     return tag("figure", caption, box, id="confusion")
 
 
-def _cells(counts: np.ndarray[Any, Any], true: int) -> list[Markup]:
-    """Cells of one true class, the darker the larger their share; blue where right, orange where wrong."""
+def _cells(counts: np.ndarray[Any, Any], true: int | None) -> list[Markup]:
+    """Cells of one true class, the darker the larger their share; blue where right, orange where wrong.
+
+    Of several classes that share a row no cell is right: they may be confused with each other.
+    """
     total = float(counts.sum()) or 1.0
     cells = []
     for place, count in enumerate(counts.tolist()):

@@ -53,14 +53,14 @@ def number(value: float | None, digits: int = 4) -> str:
     """A number to so many significant digits, a dash if there is none.
 
     Example:
-        >>> number(0.87123456), number(1234567.0), number(None)
-        ('0.8712', '1,234,567', '–')
+        >>> number(0.87123456), number(999.97), number(1234567.0), number(None)
+        ('0.8712', '1000', '1,234,567', '–')
     """
     if value is None or value != value:  # noqa: PLR0124 - NaN is the only value unlike itself
         return "–"  # noqa: RUF001 - a dash is meant
     if abs(value) >= 10 ** (digits - 1) and abs(value) < 1e9:
         return f"{value:,.0f}"
-    return f"{value:#.{digits}g}"
+    return f"{value:#.{digits}g}".rstrip(".")
 
 
 def duration(seconds: float | None) -> str:

@@ -64,7 +64,8 @@ def write(
     Args:
         fitted: What to store.
         rows: Canonical rows whose predictions are kept, to be predicted again under other versions.
-        about: Plain data stored beside it: the estimator's class and parameters.
+        about: Plain data stored beside it: the estimator's class and parameters, and the names of those that are no
+            plain data.
         path: The file; an existing one is replaced in one step.
         key: Signs the bundle; None for no signature.
         extra: Further members, which `read` gives back.
@@ -153,6 +154,7 @@ def read(
     changed: list[str] = []
     try:
         about = {name: manifest["about"][name] for name in ("estimator", "parameters")}
+        about["unsaved"] = [str(name) for name in manifest["about"].get("unsaved", ())]
         changed = changed_versions(manifest["packages"])
         fitted = _rebuild(manifest, members)
         check_fitted(fitted)

@@ -12,6 +12,7 @@ from seasoned.tabular.few_shot import FewShotClassifier, FewShotRegressor
 from seasoned.tabular.few_shot_archive import is_few_shot, rebuild
 from seasoned.tabular.metrics import from_plain
 from seasoned.tabular.regressor import AutoRegressor
+from seasoned.tabular.settings import SearchSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,13 +56,24 @@ def load(
     try:
         if name in _FEW_SHOT:
             return _few_shot(fitted, rows, about, members, Path(path).name)
-        estimator = _KINDS[name](**{**about["parameters"], "metric": from_plain(about["parameters"].get("metric"))})
+        estimator = _KINDS[name](**_parameters(about["parameters"]))
     except TypeError as error:
         raise InvalidInput(
             f"the bundle's parameters are unknown to this version ({error}); upgrade seasoned."
         ) from None
     estimator.restore(fitted, rows)
+    estimator.unsaved_ = tuple(about["unsaved"])
     return estimator
+
+
+def _parameters(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The estimator's parameters from plain data."""
+    search = stored.get("search")
+    return {
+        **stored,
+        "metric": from_plain(stored.get("metric")),
+        "search": None if search is None else SearchSettings(**search),
+    }
 
 
 def _few_shot(

@@ -58,8 +58,8 @@ def pack(manifest: Mapping[str, Any], members: Mapping[str, bytes], key: bytes |
         InvalidInput: If the key is empty or neither bytes nor text, or the members are too large.
     """
     secret = _secret(key)
-    sizes = [len(data) for data in members.values()]
-    if sum(sizes) > _LARGEST or max(sizes, default=0) > _LARGEST_MEMBER:
+    sizes = [len(data) + _inside(data) for data in members.values()]
+    if sum(sizes) > _LARGEST or max(map(len, members.values()), default=0) > _LARGEST_MEMBER:
         raise InvalidInput(
             f"the models take {sum(sizes) / 2**30:.1f} GiB, more than a bundle holds (4, and 2 for each); exclude the "
             "largest family with SearchSettings(models=...)."
@@ -173,6 +173,14 @@ def _content(archive: zipfile.ZipFile, name: str) -> bytes:
     if len(data) != member.file_size:
         raise ValueError(f"the member {name!r} was cut")
     return data
+
+
+def _inside(data: bytes) -> int:
+    """Bytes that a member unpacks to if it is a zip itself."""
+    if not _is_zip(data):
+        return 0
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return sum(member.file_size for member in archive.infolist())
 
 
 def _is_zip(data: bytes) -> bool:

@@ -120,8 +120,18 @@ class Declared:
             raise InvalidInput(f"a holdout of {share:g} leaves no rows on one side; choose another share.")
         return frame.iloc[train], frame.iloc[test]
 
+    def judged(self, train: pd.DataFrame, test: pd.DataFrame, *, classes: bool) -> tuple[pd.DataFrame, int]:
+        """Those of the rows held out that a model of the others can be judged on, and how many more there were.
+
+        No model knows a class that is only among the rows held out: the latest class, or that of a group.
+        """
+        if not classes:
+            return test, 0
+        known = test[self.target].isin(train[self.target].unique()).to_numpy()
+        return test[known], int((~known).sum())
+
     def _rows(self, frame: pd.DataFrame, share: float, seed: int, classes: bool) -> tuple[Any, Any]:
-        from sklearn.model_selection import GroupShuffleSplit, train_test_split
+        from sklearn.model_selection import GroupShuffleSplit
 
         rows = np.arange(len(frame))
         if self.validation in frame.columns:
@@ -136,7 +146,20 @@ class Declared:
             except ValueError as error:
                 raise InvalidInput(f"a holdout of {share:g} cannot be made of whole groups: {error}") from error
             return train, test
-        rare = frame[self.target].value_counts().min() < 2
-        strata = frame[self.target] if classes and not rare else None
-        train, test = train_test_split(rows, test_size=share, random_state=seed, stratify=strata)
-        return train, test
+        return self._drawn(frame, share, seed, classes)
+
+    def _drawn(self, frame: pd.DataFrame, share: float, seed: int, classes: bool) -> tuple[Any, Any]:
+        """Classes in proportion where each has a row for both sides; a class of one row is learned from."""
+        from sklearn.model_selection import train_test_split
+
+        rows, target = np.arange(len(frame)), frame[self.target]
+        alone = np.zeros(len(frame), dtype=np.bool_)
+        if classes:
+            alone = (target.groupby(target, observed=True).transform("size") < 2).to_numpy()
+        for strata in (target[~alone], None) if classes else (None,):
+            try:
+                train, test = train_test_split(rows[~alone], test_size=share, random_state=seed, stratify=strata)
+            except ValueError:  # too few rows on a side for all classes, or for any
+                continue
+            return np.append(train, rows[alone]), test
+        raise InvalidInput(f"a holdout of {share:g} leaves no rows on one side; choose another share.")

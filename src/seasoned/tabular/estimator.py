@@ -122,6 +122,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.fitted_ = fitted
         self.rows_ = rows
         self.stopped_by_ = None
+        self.unsaved_: tuple[str, ...] = ()  # parameters that a file could not hold
         self.n_features_in_ = len(names)
         self.feature_names_in_ = np.array(names, dtype=object)
 
@@ -243,8 +244,11 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         """
         check_is_fitted(self)
         given = {**self.get_params(deep=False), "metric": to_plain(self.metric)}
+        if self.search is not None and (plain := self.search.to_plain()) is not None:
+            given["search"] = plain
         parameters = {name: value for name, value in given.items() if _is_plain(value)}
-        about = {"estimator": type(self).__name__, "parameters": parameters}
+        unsaved = sorted({*self.unsaved_, *(given.keys() - parameters.keys())})
+        about = {"estimator": type(self).__name__, "parameters": parameters, "unsaved": unsaved}
         archive.write(self.fitted_, self.rows_, about, Path(path), key)
 
     def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

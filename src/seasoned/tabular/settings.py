@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,15 @@ class SearchSettings:
     features: Sequence[str] | None = None
     calibrate: bool | None = None
     predict_limit: float | None = None
+
+    def to_plain(self) -> dict[str, Any] | None:
+        """The settings in JSON's types; None where a family of the user's own is among them."""
+        models, features = (None if given is None else list(given) for given in (self.models, self.features))
+        if models is not None and not all(isinstance(model, str) for model in models):
+            return None
+        if isinstance(self.features, str):
+            features = self.features  # type: ignore[assignment]  # "all"
+        return {**asdict(self), "models": models, "features": features}
 
     def __post_init__(self) -> None:
         if isinstance(self.models, str):

@@ -70,6 +70,14 @@ class Rows:
             [place for place in range(self.codes.shape[1]) if place not in self.categorical], dtype=np.int64
         )
 
+    def common_aims(self, most: int) -> NDArray[np.float64]:
+        """Of two classes one, which says it all; of more the most common ones; a number as it is. Shape (n, k)."""
+        if self.aims.shape[1] == 2:
+            return self.aims[:, 1:]
+        common = np.argsort(-self.aims.sum(axis=0), kind="stable")[:most]
+        found: NDArray[np.float64] = self.aims[:, np.sort(common)]
+        return found
+
     def sample(self, most: int) -> NDArray[np.int64]:
         """Rows to look at, in random order, so that ties and sorted tables tell nothing."""
         return np.random.default_rng(self.seed).permutation(len(self.codes))[:most]

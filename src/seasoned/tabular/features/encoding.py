@@ -22,7 +22,7 @@ __all__ = ["Encoding", "EncodingColumns", "LevelMeans"]
 _FOLDS: Final = 5  # of the training rows, within the fold
 _PRIOR: Final = 10.0  # rows of the overall mean that a level's mean is blended with
 _SETS: Final = 60  # of one or two columns, that are looked at
-_AIMS: Final = 10  # the classes that are encoded; of two, one says it all
+_AIMS: Final = 10  # the most common classes, which are encoded
 _ROWS: Final = 5_000  # looked at when choosing
 
 
@@ -97,7 +97,7 @@ class Encoding:
         levels = {
             column: np.unique(rows.codes[~np.isnan(rows.codes[:, column]), column]) for column in few_valued(rows)
         }
-        aims = rows.aims[:, 1:] if rows.aims.shape[1] == 2 else rows.aims[:, :_AIMS]
+        aims = rows.common_aims(min(_AIMS, most))
         sets = self._sets(levels)
         told_alone = relevance(rows.codes[looked][:, list(levels)], rows.aims[looked])
         alone = dict(zip(levels, told_alone.tolist(), strict=True))

@@ -26,8 +26,8 @@ class Redundant:
     """The Spearman filter: of two columns whose ranks correlate by more than 0.98, the one that tells less goes.
 
     Columns are taken in the order of `relevance`, the earlier of equals first, and each stays unless one that stays
-    already has nearly the same order of rows, or the reverse one. Missing values have the middle rank. Constant columns
-    go, too.
+    already has nearly the same order of rows, or the reverse one. Missing values have the middle rank. Columns of one
+    value go, too, unless it is missing in some rows: that may be what they tell.
 
     Source: Spearman 1904, The proof and measurement of association between two things.
     """
@@ -41,7 +41,8 @@ class Redundant:
         order = np.argsort(-relevance(seen, rows.aims[looked]), kind="stable")
         compared, kept = order[:_COLUMNS], np.ones(matrix.shape[1], dtype=np.bool_)
         ranks = _ranks(seen[:, compared])
-        kept[compared[~ranks.any(axis=0)]] = False
+        gaps = np.isnan(seen[:, compared])
+        kept[compared[~ranks.any(axis=0) & (gaps.all(axis=0) | ~gaps.any(axis=0))]] = False
         alike = np.abs(ranks.T @ ranks) > _SAME
         for place, column in enumerate(compared):
             if kept[column]:

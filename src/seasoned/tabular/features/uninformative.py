@@ -41,8 +41,7 @@ class Uninformative:
         if len(looked) < _LEAST or count < 2:
             return np.ones(count, dtype=np.bool_)
         seen, weight = matrix[looked], None if rows.weight is None else rows.weight[looked]
-        common = np.sort(np.argsort(-rows.aims.sum(axis=0), kind="stable")[:_AIMS])
-        aims = rows.aims[looked][:, common[1:] if rows.aims.shape[1] == 2 else common]  # one of two says it all
+        aims = rows.common_aims(_AIMS)[looked]
         rng = np.random.default_rng(rows.seed)
         found = np.array([_importances(seen, aims, weight, rng) for _ in range(_COPIES)])  # (copies, 2 columns)
         own, copies = found[:, :count].mean(axis=0), found[:, count:].max(axis=0)

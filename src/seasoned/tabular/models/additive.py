@@ -13,6 +13,7 @@ from seasoned.tabular.models.adaptive_linear import dealt
 from seasoned.tabular.models.penalty_softmax import probabilities
 from seasoned.tabular.models.quantile_line import fit_line
 from seasoned.tabular.models.ridge_path import Rotated, classes_path, numbers_path
+from seasoned.tabular.models.some_rows import some_rows
 from seasoned.tabular.models.spline_basis import Basis, best_pairs, strongest
 from seasoned.tabular.models.threads import one_thread
 
@@ -86,7 +87,7 @@ class Additive:
         mass = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
         most = _MOST_CELLS // max(_MOST_COLUMNS + self.config["pairs"], X.shape[1])
         if len(X) > most:
-            rows = np.sort(rng.choice(len(X), most, replace=False))
+            rows = some_rows(y, most, rng, classes=self.n_classes > 0)
             X, y, mass = X[rows], y[rows], mass[rows]
         if self.n_classes:
             self.classes, y = np.unique(y, return_inverse=True)

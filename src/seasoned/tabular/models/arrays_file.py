@@ -19,11 +19,22 @@ if TYPE_CHECKING:
 __all__ = ["dump", "load"]
 
 _LARGEST: Final = 2**31  # bytes unpacked; a small file that unpacks to more is an attack on memory
+_HEADERS: Final = 2**16  # bytes that the arrays' names, kinds and shapes take beside them, at most
 _DAMAGE = (*DAMAGE, SyntaxError)  # numpy reads an array's header as Python text
 
 
 def dump(arrays: Mapping[str, NDArray[Any]], level: int = 6) -> bytes:
-    """The arrays as a deflated npz archive; `level` is zlib's, from 1 (fast) to 9 (small)."""
+    """The arrays as a deflated npz archive; `level` is zlib's, from 1 (fast) to 9 (small).
+
+    Raises:
+        InvalidInput: If they are more than `load` would take.
+    """
+    size = sum(np.asanyarray(array).nbytes for array in arrays.values())
+    if size > _LARGEST - _HEADERS:
+        raise InvalidInput(
+            f"a model takes {size / 2**30:.1f} GiB, more than a file of one holds (2); leave its family out with "
+            "SearchSettings(models=...)."
+        )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
         for name, array in arrays.items():  # as np.savez_compressed does, which has no level

@@ -86,14 +86,18 @@ class Booster:
 
 
 def _stop_after(seconds: float) -> Any:
-    """A callback that ends the training when the time is up, keeping the rounds trained."""
+    """A callback that ends the training when the time is up, with the round of the smallest validation loss."""
     from lightgbm.callback import EarlyStopException
 
     deadline = time.monotonic() + seconds
+    best: list[Any] = []  # the smallest loss, its round, and what LightGBM found there
 
     def stop(env: Any) -> None:
+        loss = env.evaluation_result_list[0][2]
+        if not best or loss < best[0]:
+            best[:] = [loss, env.iteration, env.evaluation_result_list]
         if time.monotonic() > deadline:
-            raise EarlyStopException(env.iteration, env.evaluation_result_list)
+            raise EarlyStopException(*best[1:])
 
     return stop
 

@@ -11,6 +11,7 @@ from seasoned.errors import InvalidInput
 from seasoned.space import Categorical, Int, Space
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.quantile_line import rows_to_know
+from seasoned.tabular.models.some_rows import some_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,10 +67,8 @@ class Vote:
         return np.arange(self.n_classes)
 
     def fit(self, X: NDArray[np.float64], y: NDArray[Any], weight: NDArray[np.float64] | None = None) -> None:
-        """Remember the rows, 20,000 at most."""
-        rows = np.arange(len(X))
-        if len(X) > _MOST_ROWS:
-            rows = np.sort(np.random.default_rng(self.seed).choice(len(X), _MOST_ROWS, replace=False))
+        """Remember the rows, 20,000 at most, and one more of each class that is not among these."""
+        rows = some_rows(y, _MOST_ROWS, np.random.default_rng(self.seed), classes=self.n_classes > 0)
         kept = None if weight is None else weight[rows]
         self.remember(X[rows].astype(np.float32), np.asarray(y[rows], dtype=np.float64), kept)
 
