@@ -100,6 +100,9 @@ def test_notes_say_what_keeps_a_fit_from_being_repeated():
     from seasoned.report.gather import _notes
 
     assert len(_notes(AutoClassifier())) == 2
+    (note,) = _notes(AutoClassifier(trials=3, random_state=0))
+    assert note.startswith("workers was not 1")
+    assert not _notes(AutoClassifier(trials=3, random_state=0, workers=1))
 
 
 def test_a_loaded_model_tells_the_same(fitted, tmp_path):

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from seasoned import AutoClassifier, SearchSettings
-from seasoned.tabular import plateau
+from seasoned.tabular import closing, plateau
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.closing import Closing
+from seasoned.tabular.metrics import resolve
 from seasoned.tabular.plateau import Plateau
 from seasoned.tabular.records import TrialRecord
 from seasoned.trials import Config, Trial, TrialState
@@ -112,3 +114,12 @@ def test_a_fit_ends_before_its_time_where_nothing_more_is_gained(monkeypatch):
     ).fit(frame, frame["a"] > 0.5)
     assert model.fitted_.seconds < 60.0
     assert len(model.leaderboard()) >= 11
+
+
+def test_a_loss_that_is_not_defined_on_the_rows_at_hand_ends_no_fit(monkeypatch):
+    truth, predicted = np.array([0, 1, 0, 1]), np.full((4, 3), 1 / 3)
+    monkeypatch.setattr(closing, "pool", lambda *_: SimpleNamespace(truth=truth, predicted=predicted, weights=None))
+    judged = SimpleNamespace(metric=resolve("roc_auc", "multiclass", 3))
+    with pytest.raises(ValueError, match="Number of classes"):
+        judged.metric.loss(truth, predicted)
+    assert np.isnan(closing._loss_of(judged, []))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seasoned.tabular import shrinkage
-from seasoned.tabular.ensemble import select
+from seasoned.tabular.ensemble import _rows, select
 from seasoned.tabular.losses import losses_of
 from seasoned.tabular.metrics import resolve
 
@@ -123,3 +123,30 @@ def test_drawing_keeps_the_number_of_models_and_their_pace():
     assert len(select(predictions, y, metric, most=3, seed=0)) <= 3
     paces = np.full(8, 1.0)
     assert len(select(predictions, y, metric, most=8, seed=0, paces=(paces, 4.0))) <= 4
+
+
+def test_a_rare_class_has_its_say_where_rows_are_many():
+    """100 of 60,000 rows are positive: a draw of 10,000 would leave 17 of them to decide."""
+    metric, rng = resolve("roc_auc", "binary", 2), np.random.default_rng(0)
+    y = np.zeros(60_000, dtype=np.int64)
+    y[rng.choice(len(y), 100, replace=False)] = 1
+    scores = [y * gap + rng.normal(size=len(y)) for gap in (1.0, 1.15, 1.3)]
+    shares = [1 / (1 + np.exp(-score)) for score in scores]
+    predictions = [np.column_stack([1 - share, share]) for share in shares]
+    losses = losses_of(np.stack(predictions), y, metric)
+    for seed in range(12):
+        (chosen,) = select(predictions, y, metric, most=1, seed=seed)
+        assert losses[chosen] <= losses.min() + 2e-3
+
+
+def test_rows_that_are_drawn_more_often_count_less():
+    y = np.repeat([0, 1, 2], [39_000, 900, 100])
+    rows, mass = _rows(y, 0, None, classes=True)
+    assert np.bincount(y[rows])[1:].tolist() == [900, 100]
+    assert len(rows) < 11_000
+    np.testing.assert_allclose(np.bincount(y[rows], mass) / mass.sum(), [0.975, 0.0225, 0.0025], rtol=1e-9)
+    given = np.linspace(1, 2, len(y))
+    _, weighted = _rows(y, 0, given, classes=True)
+    np.testing.assert_allclose(weighted / given[rows] / mass, (weighted / given[rows] / mass)[0])
+    assert _rows(np.repeat([0, 1], 20_000), 0, None, classes=True)[1] is None, "none is rare"
+    assert _rows(y, 0, None, classes=False)[1] is None

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from messy import messy
 from seasoned.errors import InvalidInput
 from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.fitter import Fitter
 from seasoned.tabular.folds import make_folds
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job, predict
@@ -169,6 +170,20 @@ def test_a_booster_stopped_by_the_clock_keeps_its_best_round(monkeypatch):
     assert next(ticks) == best + 22, "the clock ended it, not its patience of 100 rounds"
     assert rounds == best
     np.testing.assert_array_equal(stopped.predict(X), free.predict(X))
+
+
+def test_rows_predicted_as_no_number_are_not_left_out_of_the_loss(objectives, monkeypatch):
+    found = objectives["regression"]
+    on_fold = Fitter.on_fold
+
+    def odd(*given):
+        part = on_fold(*given)
+        part.predicted[0] = np.nan
+        return part
+
+    monkeypatch.setattr(Fitter, "on_fold", odd)
+    with pytest.raises(ValueError, match=r"it predicted no finite number for \d of \d+ rows"):
+        found({"model": {"tree": find("tree").space("regression").default}})
 
 
 def test_families_that_take_some_of_the_rows_take_one_of_each_class():

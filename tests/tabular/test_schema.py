@@ -164,6 +164,9 @@ def test_dates_that_came_in_one_format_may_come_back_in_the_standard_one():
         (pd.Categorical(["1", "2", None]), pd.array(["1", "2", None], dtype=LEVELS), True),
         (pd.array(["1", None, "2"], dtype=LEVELS), [1, None, 2], True),
         (["p\0q", "p", "p\0z"], ["p", "p", "p"], False),
+        (pd.Categorical([10**18 + 7 * i for i in range(3)]), [str(10**18 + 7 * i) for i in range(3)], True),
+        ([12345678901234567, "x", 3], pd.array([12345678901234567, None, 3], dtype="Int64"), False),
+        ([True, "maybe", False], [True, False, False], False),
     ],
 )
 def test_levels_however_they_come(values, new, same):
@@ -221,6 +224,32 @@ INFORMATIVE = {
 def test_what_may_inform_is_kept(case):
     name, values = INFORMATIVE[case]
     assert column(values, name).reason is None
+
+
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        (np.array([12345678901234567, 3]), ["12345678901234567", "3"]),
+        (pd.array([12345678901234567, None], dtype="Int64"), ["12345678901234567", None]),
+        (pd.array([12345678901234567, None], dtype="int64[pyarrow]"), ["12345678901234567", None]),
+        (np.array([True, False]), ["True", "False"]),
+        (pd.array([True, None], dtype="boolean"), ["True", None]),
+    ],
+)
+def test_levels_keep_all_their_digits_however_clean_a_later_table_is(new, words):
+    mixed = [12345678901234567, 3, True, False, "x"] * 9
+    found = read(mixed, new)
+    assert column(mixed).kind == "category"
+    assert found.astype(object).where(found.notna(), None).tolist() == words
+    assert {word for word in words if word} <= set(read(mixed, mixed))
+
+
+@pytest.mark.parametrize("names", [("Unnamed: 0", "t"), ("t", "Unnamed: 0"), ("customer_id", "seniority")])
+def test_what_informs_stays_although_an_identifier_says_the_same(names):
+    values = np.arange(50) if "t" in names else np.random.default_rng(0).permutation(50)
+    frame = pd.DataFrame({name: values for name in names} | {"x": RNG.normal(size=50)})
+    kept = {"t", "seniority"} & set(names)
+    assert {found.name for found in Schema.infer(frame).used} == kept | {"x"}
 
 
 def test_an_identifier_is_kept_where_nothing_else_would_remain():

@@ -39,11 +39,16 @@ def test_the_task_is_inferred(y, task):
         (["x", 1, "x"], ["1", "x"]),
         (pd.Categorical(["b", "a", "b"], categories=["c", "b", "a"]), ["a", "b"]),
         ([0.0, 1.0, 0.0], [0.0, 1.0]),
+        (np.array([1.0, 0.0, 1.0], dtype=object), [0.0, 1.0]),
+        (np.array([1, 0.0, 1], dtype=object), [0.0, 1.0]),
+        (np.array([np.uint8(3), 1, np.int16(3)], dtype=object), [1, 3]),
+        (np.array([2**70, 1, 1], dtype=object), ["1", str(2**70)]),
     ],
 )
 def test_classes(y, classes):
     target = read_target(pd.Series(y), "classification")
     assert target.classes.tolist() == classes
+    assert [type(label) for label in target.classes.tolist()] == [type(label) for label in classes]
     assert target.task == "binary"
     assert set(target.values) == {0, 1}
 
@@ -128,6 +133,18 @@ def test_folds_cover_all_rows_once_and_keep_proportions():
     assert len(folds) == 5
     assert sorted(np.concatenate([test for _, test in folds])) == list(range(100))
     assert all(y[test].sum() == 4 for _, test in folds)
+
+
+def test_a_held_out_fifth_keeps_proportions():
+    y = np.repeat([0, 1], [1990, 10])
+    target, frame = read_target(y, "classification"), pd.DataFrame({"a": range(2000)})
+    for seed in range(20):
+        ((train, valid),) = make_folds(None, frame, target, seed, default=1)
+        assert np.bincount(y[valid]).tolist() == [398, 2]
+        assert sorted([*train, *valid]) == list(range(2000))
+    names = read_target(np.repeat(np.arange(6), 2), "classification")
+    ((train, valid),) = make_folds(None, frame[:12], names, 0, default=1)
+    assert len(valid) == 3, "where no class has a row for each fifth, any rows"
 
 
 def test_rare_classes_and_own_splitters():

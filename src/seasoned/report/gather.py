@@ -249,6 +249,8 @@ def _notes(estimator: Any) -> tuple[str, ...]:
         notes.append("random_state was no number, so another fit draws other configurations.")
     if estimator.trials is None:
         notes.append("trials was not set, so how many configurations are tried depends on the machine's speed.")
+    elif estimator.workers != 1:
+        notes.append("workers was not 1, so which configurations are tried depends on the order in which trials end.")
     notes += [
         f"{name} was set to what no file holds, so it is missing above." for name in getattr(estimator, "unsaved_", ())
     ]

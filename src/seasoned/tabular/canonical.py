@@ -10,7 +10,7 @@ from seasoned.tabular.cells import from_objects, to_number, to_text
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["canonical", "is_categorical", "numbers_as_words"]
+__all__ = ["canonical", "is_categorical", "numbers_as_words", "whole_words"]
 
 
 def canonical(series: pd.Series[Any]) -> pd.Series[Any]:
@@ -69,7 +69,9 @@ def _category(series: pd.Series[Any], dtype: pd.CategoricalDtype) -> pd.Series[A
 
     levels = pd.Series(dtype.categories.astype(object), name=series.name)
     numeric = types.is_numeric_dtype(dtype.categories.dtype) and not types.is_bool_dtype(dtype.categories.dtype)
-    words = numbers_as_words(to_number(levels)) if numeric else to_text(levels)
+    words = whole_words(pd.Series(dtype.categories, name=series.name))
+    if words is None:
+        words = numbers_as_words(to_number(levels)) if numeric else to_text(levels)
     cells = words.array.take(series.cat.codes.to_numpy(), allow_fill=True)
     return pd.Series(cells, index=series.index, name=series.name)
 
@@ -101,3 +103,18 @@ def numbers_as_words(plain: pd.Series[Any]) -> pd.Series[Any]:
 
     words = [f"{value:.15g}" if isinstance(value, float) else str(value) for value in plain]
     return pd.Series(words, index=plain.index, name=plain.name, dtype="str").mask(plain.isna(), np.nan)
+
+
+def whole_words(series: pd.Series[Any]) -> pd.Series[Any] | None:
+    """Whole numbers and truth values as a column of text has them, with all digits; None for other dtypes."""
+    import numpy as np
+    import pandas as pd
+    from pandas.api import types
+
+    dtype = series.dtype
+    whole = types.is_integer_dtype(dtype) or types.is_bool_dtype(dtype)
+    if not whole or isinstance(dtype, pd.CategoricalDtype | pd.SparseDtype) or dtype.kind == "O":
+        return None
+    cells = series.astype(object)
+    words = pd.Series([str(cell) for cell in cells], index=series.index, name=series.name, dtype="str")
+    return words.mask(series.isna(), np.nan)

@@ -26,8 +26,8 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
             names the positive class, or the costs of errors. By default roc_auc for two classes and log_loss for more.
             f1, balanced_accuracy, matthews and kappa choose the threshold of `predict`, too.
         time_limit: Seconds that `fit` may take, all included.
-        trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
-            as the time limit is not reached first.
+        trials: Number of configurations to try. With it, `random_state` and `workers=1` the result does not depend on
+            time, as long as the time limit is not reached first.
         memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
             divided among the workers; a trial that takes more than its share is killed, and fails.
         workers: Trials at the same time; one a core by default, never more.

@@ -111,4 +111,9 @@ class Closing:
 def _loss_of(objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]]) -> float:
     """Loss of the models that would predict together, on rows they have not seen; NaN where it is not known."""
     pooled = pool(objective, [Member(row["model"], row["config"], None, weight) for row, weight in chosen])
-    return math.nan if pooled is None else objective.metric.loss(pooled.truth, pooled.predicted, pooled.weights)
+    if pooled is None:
+        return math.nan
+    try:
+        return objective.metric.loss(pooled.truth, pooled.predicted, pooled.weights)
+    except ValueError:  # it needs a class of which none of these rows is
+        return math.nan

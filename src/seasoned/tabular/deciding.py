@@ -85,11 +85,11 @@ def _best(p: Array, y: NDArray[np.int64], mass: Array, metric: Measure, score: S
         threshold, _ = best_cut(p[:, metric.positive], y == metric.positive, mass, score)
         return Decision.at(threshold, metric.positive)
     shares = np.bincount(y, mass) / mass.sum()
-    candidates = [Decision.weighing(shares**-power) for power in _POWERS]
-    reached = [_scores(y, candidate.codes(p), mass, metric, score) for candidate in candidates]
+    weights = [shares**-power for power in _POWERS]
+    reached = [_scores(y, np.argmax(p * weight, axis=1), mass, metric, score) for weight in weights]
     plain = _scores(y, np.argmax(p, axis=1), mass, metric, score)
     place = int(np.argmax(reached))
-    return candidates[place] if reached[place] > plain else None
+    return Decision.weighing(weights[place]) if reached[place] > plain else None
 
 
 def _scores(y: NDArray[Any], codes: NDArray[np.int64], mass: Array, metric: Measure, score: Score) -> float:

@@ -37,6 +37,7 @@ _ROUNDS: Final = 20  # models averaged, with repetition; the best prefix is kept
 _START: Final = 8  # of the best, whose averages are looked at first
 _CANDIDATES: Final = 40  # the best single models; what is worse alone hardly ever enters
 _ROWS: Final = 10_000  # rows looked at; more change no choice
+_LEAST: Final = 1_000  # of a class, if it has so many
 
 
 def select(
@@ -69,15 +70,14 @@ def select(
     Returns:
         Position in `predictions` -> weight.
     """
-    rows = _rows(len(y), seed)
+    rows, mass = _rows(y, seed, row_weights, classes=metric.n_classes > 0 and metric.weighs)
 
     def measure(stack: NDArray[Any], part: NDArray[np.int64]) -> NDArray[np.float64]:
-        weights = None if row_weights is None else row_weights[rows[part]]
+        weights = None if mass is None else mass[part]
         return losses_of(stack[:, part], y[rows[part]], metric, deadline, weights)
 
     def losses(stack: NDArray[Any]) -> NDArray[np.float64]:
-        weights = None if row_weights is None else row_weights[rows]
-        return losses_of(stack, y[rows], metric, deadline, weights)
+        return losses_of(stack, y[rows], metric, deadline, mass)
 
     alone = np.array([losses(p[None, rows])[0] for p in predictions])
     order = np.argsort(alone, kind="stable")[:_CANDIDATES]
@@ -92,10 +92,28 @@ def select(
     return {int(order[place]): float(weight) for place, weight in enumerate(weights) if weight}
 
 
-def _rows(count: int, seed: int) -> NDArray[np.int64]:
+def _rows(
+    y: NDArray[np.generic], seed: int, weights: NDArray[np.float64] | None, *, classes: bool
+) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
+    """The rows looked at, and how much each counts (None: all the same).
+
+    Of many rows a draw; where that would hold few of a class, more of it, which then count less (`classes`: of a
+    metric in which they can).
+    """
+    count, rng = len(y), np.random.default_rng(seed)
     if count <= _ROWS:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(seed).choice(count, _ROWS, replace=False))
+        return np.arange(count), weights
+    if classes:
+        sizes = np.bincount(np.asarray(y, dtype=np.int64))
+        least = min(_LEAST, _ROWS // len(sizes))
+        drawn = np.minimum(sizes, np.maximum(sizes * _ROWS // count, least))
+        if (drawn > sizes * _ROWS // count + 1).any():
+            parts = [rng.choice(np.flatnonzero(y == code), size, replace=False) for code, size in enumerate(drawn)]
+            rows = np.sort(np.concatenate(parts))
+            mass = (sizes / np.maximum(drawn, 1))[np.asarray(y, dtype=np.int64)[rows]]
+            return rows, mass / mass.mean() if weights is None else mass * weights[rows]
+    rows = np.sort(rng.choice(count, _ROWS, replace=False))
+    return rows, None if weights is None else weights[rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Fold", "make_folds"]
 
+_FIFTHS = 5
+
 Fold = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
 
@@ -58,9 +60,15 @@ def make_folds(validation: Any, frame: pd.DataFrame, target: Target, seed: int, 
 
 
 def _holdout(target: Target, seed: int) -> list[Fold]:
-    from sklearn.model_selection import ShuffleSplit
+    """One fifth of the rows, classes in proportion; not so where every class has fewer rows than there are fifths."""
+    from sklearn.model_selection import ShuffleSplit, StratifiedKFold
 
-    return [next(iter(ShuffleSplit(1, test_size=0.2, random_state=seed).split(target.values)))]
+    y = target.values
+    if target.task != "regression" and np.bincount(y).max() >= _FIFTHS:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The least populated class")
+            return [next(iter(StratifiedKFold(_FIFTHS, shuffle=True, random_state=seed).split(y, y)))]
+    return [next(iter(ShuffleSplit(1, test_size=1 / _FIFTHS, random_state=seed).split(y)))]
 
 
 def _checked(folds: list[Fold], rows: int) -> list[Fold]:

@@ -91,7 +91,10 @@ class CrossValidation:
                 self._check_bar(losses)
             if place == 0:
                 self._check_pace(parts[0].pace)
-        known = ~np.isnan(predicted).reshape(len(y), -1).any(axis=1)  # a time split leaves the first rows unpredicted
+        known = self.data.known_rows()  # a time split leaves the first rows unpredicted
+        odd = int((~np.isfinite(predicted[known])).reshape(len(known), -1).any(axis=1).sum())
+        if odd:
+            raise ValueError(f"it predicted no finite number for {odd} of {len(known)} rows")
         self._write(config, predicted, _record(parts, losses, sampling))
         return self.metric.loss(y[known], predicted[known], self.data.weights_of(known))
 

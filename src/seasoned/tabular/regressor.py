@@ -22,8 +22,8 @@ class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # 
         metric: What to optimise: rmse (default), mae, r2, median_ae, mape, rmsle, quantile@0.9 or another name of
             scikit-learn's; a scorer; a function (y, predicted); or a `Metric`.
         time_limit: Seconds that `fit` may take, all included.
-        trials: Number of configurations to try. With it and `random_state` the result does not depend on time, as long
-            as the time limit is not reached first.
+        trials: Number of configurations to try. With it, `random_state` and `workers=1` the result does not depend on
+            time, as long as the time limit is not reached first.
         memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
             divided among the workers; a trial that takes more than its share is killed, and fails.
         workers: Trials at the same time; one a core by default, never more.

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.canonical import canonical, is_categorical, numbers_as_words
+from seasoned.tabular.canonical import canonical, is_categorical, numbers_as_words, whole_words
 from seasoned.tabular.identity import duplicates, fingerprint, identifier
 from seasoned.tabular.written import (
     boolean_style,
@@ -81,9 +81,10 @@ class Schema:
             raise InvalidInput(
                 f"none of the {len(found)} feature(s) differs between rows; add a column that carries information."
             )
-        twins = duplicates(marks, lambda name: canonical(frame[name]))
-        if all(reasons[name] for name in marks.keys() - twins.keys()):
-            reasons = {}  # nothing else would remain
+        telling = {name: mark for name, mark in marks.items() if reasons[name] is None}
+        if not telling:  # nothing else would remain
+            telling, reasons = marks, {}
+        twins = duplicates(telling, lambda name: canonical(frame[name]))
         columns = tuple(_left_out(column, reasons.get(column.name), twins.get(column.name)) for column in found)
         for column in columns:
             if column.reason:
@@ -169,7 +170,8 @@ def _left_out(column: Column, identifies: str | None, twin: str | None) -> Colum
 
 def read(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
     """The column as its kind asks; what cannot be read as such counts as missing."""
-    return _read_plain(column, canonical(series))
+    words = whole_words(series) if column.kind in {"category", "text"} else None
+    return _read_plain(column, canonical(series) if words is None else words)
 
 
 def _read_plain(column: Column, plain: pd.Series[Any]) -> pd.Series[Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -225,8 +227,10 @@ def _labels(series: pd.Series[Any]) -> NDArray[Any]:
     kinds = {type(value) for value in objects}
     if kinds <= {bool, np.bool_}:
         return objects.to_numpy(dtype=np.bool_)
-    if kinds <= {int, np.int64, np.int32}:
-        return objects.to_numpy(dtype=np.int64)
+    if not kinds & {bool, np.bool_} and all(issubclass(kind, Real) for kind in kinds):
+        whole = all(issubclass(kind, Integral) for kind in kinds)
+        with contextlib.suppress(OverflowError):  # then they are told apart as words
+            return objects.to_numpy(dtype=np.int64 if whole else np.float64)
     words = [str(value) for value in objects]
     longest = max(map(len, words), default=0)
     if longest > _LONGEST:
