@@ -25,10 +25,11 @@ from seasoned.knowledge import (
     read_file,
     write_file,
 )
+from seasoned.knowledge.keeping import import_file, statistics
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.past import Head
 from seasoned.knowledge.places import Places, add_experience, add_studies, own_store, places, read_places
-from seasoned.space import Float, Space
+from seasoned.space import Categorical, Float, Int, Space
 from seasoned.storage.engine import hidden
 
 NAMES = [feature.name for feature in METAFEATURES]
@@ -176,7 +177,7 @@ def test_a_file_with_odd_values_is_refused(tmp_path, odd):
             r"line 2 of 'odd.csv' has '\{x: 1\}' as configuration; write a JSON",
         ),
         ("task,score,configuration\na,1,3\n", r"line 2 of 'odd.csv' has 3 as configuration"),
-        ("task,score,configuration\na,1,\n", r"line 2 of 'odd.csv' has nan as configuration"),
+        ("task,score,configuration\na,1,\n", r"line 2 of 'odd.csv' has None as configuration"),
     ],
 )
 def test_cells_of_a_csv_that_cannot_be_read_are_named(tmp_path, text, said):
@@ -277,3 +278,27 @@ def test_forgetting_by_pattern(tmp_path):
     add_studies(url, [study("blue"), study("black"), study("red")])
     assert keeping.forget(url, ["bl*"]) == 2
     assert [head.name for _, head in keeping.heads(url)] == ["red"]
+
+
+def test_whole_numbers_stay_whole_beside_empty_cells_and_none_may_be_a_word(tmp_path):
+    (tmp_path / "runs.csv").write_text(
+        "task,score,depth,rate,activation,fast\na,0.5,3,0.1,None,true\na,0.4,,NA,relu,false\na,,7,1,tanh,\n"
+    )
+    space = Space(depth=Int(1, 9), rate=Float(0, 1), activation=Categorical(["None", "relu"]), fast=Categorical([True]))
+    (study,) = read_csv(tmp_path / "runs.csv").studies()
+    first, second, third = (trial.config for trial in study.trials)
+    assert first == {"depth": 3, "rate": 0.1, "activation": "None", "fast": True}
+    assert type(first["depth"]) is int
+    assert space.contains(first)
+    assert second == {"activation": "relu", "fast": False}
+    assert third == {"depth": 7, "rate": 1.0, "activation": "tanh"}
+    assert study.trials[2].failed
+
+
+def test_statistics_pass_over_parameters_that_are_called_model(tmp_path):
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    (tmp_path / "runs.csv").write_text("task,score,model\na,0.5,random_forest\nb,0.4,\n")
+    (tmp_path / "more.csv").write_text("task,score,model\nc,0.5,2\n")
+    for name in ("runs.csv", "more.csv"):
+        import_file(url, tmp_path / name)
+    assert statistics(url).winners == {"other": 3}

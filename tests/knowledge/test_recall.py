@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -141,3 +143,22 @@ def test_distances_by_rank_are_those_of_the_definition():
     own = (past < new).mean(axis=0) + 0.5 * (past == new).mean(axis=0)
     ranks, rank = np.where(np.isnan(past), 0.5, below), np.where(np.isnan(new), 0.5, own)
     assert distances_by_rank(past, new) == pytest.approx(np.linalg.norm(ranks - rank, axis=1))
+
+
+def test_what_meant_something_else_in_an_older_version_counts_there_no_more():
+    """Configurations with an odd x are not valid as version 1 meant them; most studies are of version 2."""
+    new = [replace(task(number), head=replace(task(number).head, version=2)) for number in range(12)]
+    old = replace(task(99), head=replace(task(99).head, version=1))
+
+    def adapt(config, version):
+        return None if version == 1 and config["x"] % 2 else config
+
+    alone = recall(Experience.of_studies(new), asking(), adapt)
+    for past in ([old, *new], [*new, old]):
+        found = recall(Experience.of_studies(past), asking(), adapt)
+        assert {config["x"] for config in found.configs} == {config["x"] for config in alone.configs}
+        place = found.names.index("t99")
+        odd = np.array([config["x"] % 2 == 1 for config in found.configs])
+        assert np.isnan(found.scores[place, odd]).all()
+        assert not found.failed[place, odd].any()
+        assert np.isfinite(found.scores[place, ~odd]).any()

@@ -7,13 +7,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from messy import messy
 from seasoned import AutoClassifier, SearchSettings
-from seasoned.tabular.runs import RunFolder, clear_runs, fingerprint, list_runs
+from seasoned.tabular.runs import RunFolder, cache_folder, clear_runs, fingerprint, list_runs
 
 SCRIPT = """
 import sys
@@ -101,6 +102,36 @@ def test_a_dead_owner_is_no_owner(cache):
     assert RunFolder.open("key", {}, resume=True).path == folder.path
     (folder.path / "owner.json").write_text("{")
     assert RunFolder.open("key", {}, resume=True).path == folder.path
+
+
+def test_an_owner_is_known_although_the_clock_was_set_and_on_another_machine(cache):
+    folder = RunFolder.open("key", {}, resume=False)
+    file = folder.path / "owner.json"
+    owner = json.loads(file.read_text())
+    file.write_text(json.dumps({**owner, "started": owner["started"] + 2}))
+    assert RunFolder.open("key", {}, resume=True).path != folder.path
+    file.write_text(json.dumps({**owner, "host": "elsewhere", "pid": 1, "started": 0.0}))
+    assert [run.running for run in list_runs()] == [True, True]
+    for path in folder.path.iterdir():
+        os.utime(path, (0, 0))
+    assert RunFolder.open("key", {}, resume=True).path == folder.path, "it has said nothing for more than a day"
+
+
+def test_of_many_that_begin_at_once_each_gets_a_folder_of_its_own(cache):
+    with ThreadPoolExecutor(8) as pool:
+        found = [folder.path for folder in pool.map(lambda _: RunFolder.open("key", {}, resume=False), range(24))]
+    assert len(set(found)) == 24
+    assert all(path.is_dir() for path in found)
+    assert not list(cache.rglob(".taking"))
+
+
+def test_who_was_killed_while_it_took_a_folder_stops_nobody(cache):
+    mark = cache_folder() / ".taking"
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    os.utime(mark, (0, 0))
+    assert RunFolder.open("key", {}, resume=False).path.is_dir()
+    assert not mark.exists()
 
 
 def test_a_failed_fit_keeps_its_folder_and_an_interrupted_one_gives_a_model(cache, monkeypatch, caplog):

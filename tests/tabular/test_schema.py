@@ -247,7 +247,7 @@ def test_levels_keep_all_their_digits_however_clean_a_later_table_is(new, words)
 @pytest.mark.parametrize("names", [("Unnamed: 0", "t"), ("t", "Unnamed: 0"), ("customer_id", "seniority")])
 def test_what_informs_stays_although_an_identifier_says_the_same(names):
     values = np.arange(50) if "t" in names else np.random.default_rng(0).permutation(50)
-    frame = pd.DataFrame({name: values for name in names} | {"x": RNG.normal(size=50)})
+    frame = pd.DataFrame(dict.fromkeys(names, values) | {"x": RNG.normal(size=50)})
     kept = {"t", "seniority"} & set(names)
     assert {found.name for found in Schema.infer(frame).used} == kept | {"x"}
 

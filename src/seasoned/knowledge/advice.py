@@ -49,12 +49,14 @@ class AdviserState:
         scores: Their scores, to be minimised.
         errors: Sums of the errors of the learned metric and of the search without experience.
         credit: Shares of the search without experience that it has not used yet.
+        outside: The least score of trials of other configurations than the pool's; infinite without any.
     """
 
     rows: tuple[int, ...] = ()
     scores: tuple[float, ...] = ()
     errors: tuple[float, float] = (0.0, 0.0)
     credit: float = _CREDIT
+    outside: float = math.inf
 
     @property
     def share(self) -> float:
@@ -117,25 +119,34 @@ class Adviser:
             raise InvalidInput("there is no experience; the search without it knows no gains in regret.")
         return self._belief(self.metric, state).expected_gain(rows)
 
-    def tell(self, state: AdviserState, row: int, score: float) -> AdviserState:
-        """The state after a trial."""
+    def tell(self, state: AdviserState, row: int, score: float, *, cold: bool | None = None) -> AdviserState:
+        """The state after a trial.
+
+        Args:
+            state: Before it.
+            row: Which configuration of the pool.
+            score: What it reached, to be minimised.
+            cold: Whether the search without experience had chosen it; if None, whose turn `ask` says it was.
+        """
         told = replace(state, rows=(*state.rows, row), scores=(*state.scores, score))
         if self.metric is None:
             return told
-        credit = min(state.credit + state.share - float(_cold_turn(state)), 1.0)
+        cold = _cold_turn(state) if cold is None else cold
+        credit = min(state.credit + state.share - float(cold), 1.0)
         if len(state.rows) < _DESIGN:
             return replace(told, credit=credit)
         seen, tried = np.array(state.scores), np.array(told.rows)
         place = float(np.mean(seen < score) + 0.5 * np.mean(seen == score))
         warm = self._belief(self.metric, state).standardised(tried).mean
-        cold = fit_pool(self.pool.points[tried[:-1]], seen).predict(self.pool.points[tried]).mean
-        errors = (state.errors[0] + _error(warm, place), state.errors[1] + _error(cold, place))
-        if _cold_turn(state):
+        blind = fit_pool(self.pool.points[tried[:-1]], seen).predict(self.pool.points[tried]).mean
+        errors = (state.errors[0] + _error(warm, place), state.errors[1] + _error(blind, place))
+        if cold:
             errors = (errors[0] + 0.5, errors[1] + place)
         return replace(told, errors=errors, credit=credit)
 
     def _belief(self, metric: MetricFunction, state: AdviserState) -> Belief:
-        return metric.condition(np.array(state.rows, dtype=np.intp), np.array(state.scores), weights=self.weights)
+        rows, scores = np.array(state.rows, dtype=np.intp), np.array(state.scores)
+        return metric.condition(rows, scores, weights=self.weights, outside=state.outside)
 
 
 def _cold_turn(state: AdviserState) -> bool:

@@ -32,6 +32,7 @@ FORMAT: Final = b"1"
 _FORMAT_KEY: Final = b"seasoned.experience"
 _META: Final = "meta."
 _HEAD: Final = ("name", "family", "kind", "version", "sort", "metric", "baseline", "source", "created")
+_EMPTY: Final = ("", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null")  # a category may be called None
 _YES: Final = frozenset({"true", "1", "1.0", "yes"})
 _NO: Final = frozenset({"false", "0", "0.0", "no", "", "nan", "none"})
 _RESERVED: Final = ("task", "score", "seconds", "failed", "configuration", "metric", "sort")
@@ -157,7 +158,7 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
     import pandas as pd
 
     try:
-        frame = pd.read_csv(path)
+        frame = pd.read_csv(path, keep_default_na=False, na_values=_EMPTY, dtype_backend="numpy_nullable")
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{path.name!r} cannot be read as CSV: {error}.") from error
     missing = [name for name in ("task", "score") if name not in frame.columns]
@@ -171,9 +172,10 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
     sign = -1.0 if maximise else 1.0
     studies = []
     for name, rows in frame.groupby("task", sort=False):
-        records = zip(rows.index, rows.to_dict("records"), strict=True)
+        plain = rows.astype(object).where(rows.notna(), None)
+        records = list(zip(plain.index, plain.to_dict("records"), strict=True))
         trials = [_trial(row, sign, f"line {place + 2} of {path.name!r}") for place, row in records]
-        sort, metric = (str(rows[key].iloc[0]) if key in rows else "" for key in ("sort", "metric"))
+        sort, metric = (str(records[0][1].get(key) or "") for key in ("sort", "metric"))
         head = Head(str(name), str(name), kind or path.stem, sort=sort, metric=metric, source=path.name)
         studies.append(PastStudy(head, {}, trials))
     return Experience.of_studies(studies)
@@ -184,7 +186,7 @@ def _trial(row: dict[Any, Any], sign: float, where: str) -> PastTrial:
     if "configuration" in row:
         config = _configuration(row["configuration"], where)
     else:
-        config = {key: value for key, value in row.items() if key not in _RESERVED and value == value}  # noqa: PLR0124
+        config = {key: value for key, value in row.items() if key not in _RESERVED and value is not None}
     failed = _truth(row.get("failed")) or score is None
     return PastTrial(config, None if score is None else sign * score, seconds, failed)
 

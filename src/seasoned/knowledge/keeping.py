@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -126,8 +127,14 @@ def _winners(found: Experience) -> dict[str, int]:
         if np.isfinite(scores).any():
             best.append(int(found.configurations[start + int(np.nanargmin(scores))]))
     configs = found.configs(sorted(set(best)))
-    families = [next(iter(configs[number].get("model", {"other": 0}))) for number in best if number in configs]
+    families = [_family(configs[number]) for number in best if number in configs]
     return dict(Counter(families).most_common())
+
+
+def _family(config: Mapping[str, Any]) -> str:
+    """The model family of a configuration of ours; "other" for those of other spaces, whatever their `model` is."""
+    model = config.get("model")
+    return str(next(iter(model))) if isinstance(model, Mapping) and len(model) == 1 else "other"
 
 
 def export(url: str, path: Path, *, with_shipped: bool = False) -> int:

@@ -86,7 +86,12 @@ class MetricFunction:
         return np.unique(ranked[:, :each])
 
     def condition(
-        self, rows: NDArray[np.intp], scores: NDArray[np.float64], *, weights: NDArray[np.float64] | None = None
+        self,
+        rows: NDArray[np.intp],
+        scores: NDArray[np.float64],
+        *,
+        weights: NDArray[np.float64] | None = None,
+        outside: float = math.inf,
     ) -> Belief:
         """What is believed of a new task after some trials on it.
 
@@ -94,6 +99,8 @@ class MetricFunction:
             rows: Which configurations were tried, shape (trials,).
             scores: Their scores, to be minimised, shape (trials,).
             weights: How much each past task counts (`portfolio.conditioned`); equal if left out.
+            outside: The least score of trials of other configurations, of which the past knows nothing: what is gained
+                is gained beyond it, too. Infinite without any.
 
         Raises:
             InvalidInput: If rows and scores differ in number or a score is not finite.
@@ -104,7 +111,8 @@ class MetricFunction:
         shares = np.full(tasks, 1.0 / tasks) if weights is None else weights / weights.sum()
         if not len(rows):
             return Belief(self, rows, None, shares)
-        return Belief(self, rows, condition(scores, rows, self.factors, self.level, shares, self.settings), shares)
+        found = condition(scores, rows, self.factors, self.level, shares, self.settings, outside=outside)
+        return Belief(self, rows, found, shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +158,8 @@ class Belief:
         """Mean gain over the past tasks, each with its best trial so far; what was not evaluated gains nothing."""
         reached = self.metric.reached
         best = reached[self.rows].min(axis=0, initial=0.0)
+        if self.mixture is not None:
+            best = np.minimum(best, self.mixture.outside)
         gains = best - reached[columns]
         np.maximum(gains, 0.0, out=gains)
         expected: NDArray[np.float64] = gains @ self.shares

@@ -14,11 +14,13 @@ p a multivariate t, so that a few trials may be far off, and pull each past task
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from seasoned.knowledge.regret import compress
 from seasoned.knowledge.scaling import hypotheses
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Mixture:
         rows: Configurations tried, shape (t,).
         weights: Of the past tasks, summing to 1, shape (T,).
         best: The least compressed score of a trial, as each past task has it, at most 0, shape (T,).
+        outside: That of trials of other configurations; infinite without any, shape (T,).
         latent: Expected w under each past task, shape (T, rank).
         wandering: Columns that, times their transpose, are the covariance of w from not knowing the level, (rank, h).
         width: 1 - a^2, of w's variance before any trial.
@@ -53,6 +56,7 @@ class Mixture:
     rows: NDArray[np.intp]
     weights: NDArray[np.float64]
     best: NDArray[np.float64]
+    outside: NDArray[np.float64]
     latent: NDArray[np.float64]
     wandering: NDArray[np.float64]
     width: float
@@ -97,6 +101,8 @@ def condition(
     past: Level,
     shares: NDArray[np.float64],
     settings: MetricSettings,
+    *,
+    outside: float = math.inf,
 ) -> Mixture:
     """The posterior after at least one trial.
 
@@ -107,6 +113,7 @@ def condition(
         past: Levels of the past tasks.
         shares: How much each past task counts, summing to 1, shape (T,).
         settings: How they are believed.
+        outside: The least score of trials of other configurations; infinite without any.
     """
     grid = hypotheses(scores, past)
     z = np.minimum(grid.z, _WORST_Z)
@@ -124,14 +131,25 @@ def condition(
     joint = np.exp(log - log.max())
     joint /= joint.sum()
     weights, levels = joint.sum(axis=1), joint.sum(axis=0)
-    expected = np.where(weights[:, None] > 0.0, joint @ z.T / np.maximum(weights, 1e-300)[:, None], z @ levels)
+
+    def by_task(compressed: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scores under each hypothesis, shape (n, h), as each past task has them, (T, n)."""
+        under = joint @ compressed.T / np.maximum(weights, 1e-300)[:, None]
+        found: NDArray[np.float64] = np.where(weights[:, None] > 0.0, under, compressed @ levels)
+        return found
+
+    expected = by_task(z)
+    others = np.full(len(weights), math.inf)
+    if math.isfinite(outside):
+        others = by_task(compress((outside - grid.level.median) / grid.level.gap)[None])[:, 0]
     gain = width * (inverse @ v.T)
     spread = (z - (z @ levels)[:, None]) * np.sqrt(levels)
     return Mixture(
         factors,
         rows,
         weights,
-        np.minimum(expected.min(axis=1), 0.0),
+        np.minimum(np.minimum(expected.min(axis=1), others), 0.0),
+        others,
         a * factors.weights + (expected - means) @ gain,
         gain.T @ spread,
         width,

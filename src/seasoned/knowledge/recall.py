@@ -141,10 +141,11 @@ def recall(
         kept = np.sort(np.argsort(-weights, kind="stable")[:_TASKS])
         places, weights = places[kept], weights[kept]
     some = experience.chosen(places)
-    pool = _adapted(some, _worth(some, weights), adapt)
+    pool, invalid = _adapted(some, _worth(some, weights), adapt)
     if len(pool) < _LEAST:
         return None
-    configs, table = _merged(pool, some.table(np.array(list(pool), dtype=np.int64)))
+    known = _without(some.table(np.array(list(pool), dtype=np.int64)), some, invalid)
+    configs, table = _merged(pool, known)
     baselines = [head.baseline for head in some.heads]
     scores = np.stack([relative(row, b) for row, b in zip(table.scores, baselines, strict=True)])
     folds = np.array([float(head.about.get("folds", 2)) for head in some.heads])
@@ -211,10 +212,10 @@ def _share(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values / max(float(values.sum()), 1e-300)
 
 
-def _worth(some: Experience, weights: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Numbers of the configurations to look at, each with the version of a study that has it."""
+def _worth(some: Experience, weights: NDArray[np.float64]) -> dict[int, list[int]]:
+    """Numbers of the configurations to look at, each with the versions of studies that have it, the newest first."""
     tasks = np.repeat(np.arange(len(some)), np.diff(some.starts))
-    numbers, first, codes = np.unique(some.configurations, return_index=True, return_inverse=True)
+    numbers, codes = np.unique(some.configurations, return_inverse=True)
     pairs = np.unique(np.stack([codes, tasks]), axis=1)
     spread = np.bincount(pairs[0], minlength=len(numbers))
     shared = np.flatnonzero(spread >= max(_LEAST, _SHARED * len(some)))
@@ -225,25 +226,45 @@ def _worth(some: Experience, weights: NDArray[np.float64]) -> list[tuple[int, in
         scores, own = some.scores[span], codes[span]
         best = np.argsort(np.nan_to_num(scores, nan=np.inf), kind="stable")[: _ECHOES[1]]
         found.update(dict.fromkeys(own[best[np.isfinite(scores[best])]].tolist()))
-    return [(int(numbers[code]), some.heads[int(tasks[first[code]])].version) for code in found]
+    versions: dict[int, set[int]] = {code: set() for code in found}
+    heads = np.array([head.version for head in some.heads])
+    for code, version in np.unique(np.stack([pairs[0], heads[pairs[1]]]), axis=1).T.tolist():
+        if code in versions:
+            versions[code].add(version)
+    return {int(numbers[code]): sorted(those, reverse=True) for code, those in versions.items()}
 
 
 def _adapted(
     some: Experience,
-    wanted: list[tuple[int, int]],
+    wanted: Mapping[int, list[int]],
     adapt: Callable[[Mapping[str, Any], int], dict[str, Any] | None],
-) -> dict[int, dict[str, Any]]:
-    """Those that are valid in the new space."""
-    texts = some.configs([number for number, _ in wanted])
-    found = {}
-    for number, version in wanted:
-        try:
-            config = adapt(texts[number], version) if number in texts else None
-        except (InvalidInput, TypeError, AttributeError):  # a stranger's configuration
-            config = None
-        if config is not None:
-            found[number] = config
-    return found
+) -> tuple[dict[int, dict[str, Any]], set[tuple[int, int]]]:
+    """Those that are valid in the new space, and (number, version) of what is not, or is something else by now."""
+    texts = some.configs(list(wanted))
+    found: dict[int, dict[str, Any]] = {}
+    invalid = set()
+    for number, versions in wanted.items():
+        for version in versions:
+            try:
+                config = adapt(texts[number], version) if number in texts else None
+            except (InvalidInput, TypeError, AttributeError):  # a stranger's configuration
+                config = None
+            if config is None or config != found.setdefault(number, config):
+                invalid.add((number, version))
+    return found, invalid
+
+
+def _without(table: Recorded, some: Experience, invalid: set[tuple[int, int]]) -> Recorded:
+    """The table without what studies of an older version tell of configurations that meant something else there."""
+    if not invalid:
+        return table
+    numbers = table.configurations.tolist()
+    gone = np.array([[(number, head.version) in invalid for number in numbers] for head in some.heads])
+    return table._replace(
+        scores=np.where(gone, np.nan, table.scores),
+        seconds=np.where(gone, np.nan, table.seconds),
+        failed=table.failed & ~gone,
+    )
 
 
 def _merged(pool: Mapping[int, dict[str, Any]], table: Recorded) -> tuple[list[dict[str, Any]], Recorded]:

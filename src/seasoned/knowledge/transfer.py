@@ -67,6 +67,7 @@ def quantile_start(space: Space, tasks: Sequence[Evaluations], *, seed: int = 0)
         np.concatenate([quantiles(task.scores) for task in kept]),
         seed=seed,
         leaf=2,
+        weights=np.concatenate([np.full(len(task.scores), 1.0 / len(task.scores)) for task in kept]),
     )
     points = cube_of(space, tasks)
     return start_of(space, points, forest.predict(points)[0])

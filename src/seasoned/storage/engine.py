@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from seasoned.errors import InvalidInput, MissingExtra, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection, Engine, RootTransaction
     from sqlalchemy.engine import URL
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Connections", "hidden"]
 
 _PASSWORD: Final = re.compile(r":(?!//)[^@]*@")
-_PATIENCE: Final = 60.0  # seconds that a writer waits for the others
+_PATIENCE: Final = 60.0  # seconds that a server may take to answer, and that a writer waits for the others
 
 
 class Connections:
@@ -38,6 +38,7 @@ class Connections:
 
     Args:
         url: A database URL: `sqlite:///file.db`, `postgresql+psycopg://user@host/name`.
+        patience: Seconds to wait for a server to answer, or for the other writers of a file.
 
     Raises:
         InvalidInput: If the URL is not understood.
@@ -45,8 +46,9 @@ class Connections:
         StorageError: If the database cannot be opened.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float = _PATIENCE) -> None:
         self.url = _parse(url)
+        self.patience = patience
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine: Engine | None = None
         self._owner = 0
@@ -82,10 +84,11 @@ class Connections:
         return self._engine
 
     def _create(self) -> Engine:
-        options: dict[str, Any] = {"connect_args": {"timeout": _PATIENCE}} if self.is_sqlite else {}
+        wait = {"timeout": self.patience} if self.is_sqlite else {"connect_timeout": round(self.patience)}
+        options: dict[str, Any] = {"connect_args": wait}
         reads = self.is_sqlite and not _writable(Path(str(self.url.database)))
         if reads:
-            options = {"creator": partial(_open_to_read, Path(str(self.url.database)))}
+            options = {"creator": partial(_open_to_read, Path(str(self.url.database)), self.patience)}
         try:
             engine = sqlalchemy.create_engine(self.url, **options)
         except ModuleNotFoundError as error:
@@ -93,7 +96,8 @@ class Connections:
                 f"{self.url.render_as_string()} needs {error.name}; pip install 'seasoned[postgres]'."
             ) from error
         if self.is_sqlite:
-            event.listen(engine, "connect", _prepare_reader if reads else _prepare_sqlite)
+            prepare = _prepare_reader if reads else _sqlite_preparer(self.patience)
+            event.listen(engine, "connect", prepare)
             event.listen(engine, "begin", _begin_sqlite)
         return engine
 
@@ -107,7 +111,7 @@ class Connections:
         elif "not a database" in cause or "malformed" in cause:
             hint = "the file is damaged or something else: name another or restore a copy"
         elif "locked" in cause:
-            hint = f"another program held it for over {_PATIENCE:.0f} s: end that program"
+            hint = f"another program held it for over {self.patience:.0f} s: end that program"
         return f"the store {self.url.render_as_string()} failed: {cause}; {hint}."
 
 
@@ -147,34 +151,37 @@ def _writable(file: Path) -> bool:
     return not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
 
 
-def _open_to_read(file: Path) -> sqlite3.Connection:
+def _open_to_read(file: Path, patience: float) -> sqlite3.Connection:
     """A connection for who may only read. Without a journal beside it nobody writes now, and no lock can be taken."""
     still = "" if file.with_name(f"{file.name}-wal").exists() else "&immutable=1"
-    return sqlite3.connect(f"{file.as_uri()}?mode=ro{still}", uri=True, timeout=_PATIENCE, check_same_thread=False)
+    return sqlite3.connect(f"{file.as_uri()}?mode=ro{still}", uri=True, timeout=patience, check_same_thread=False)
 
 
 def _prepare_reader(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # as in _prepare_sqlite; the journal stays what it is
+    connection.isolation_level = None  # as in `_sqlite_preparer`; the journal stays what it is
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """Settings of a new connection."""
-    connection.isolation_level = None  # transactions begin in _begin_sqlite, not when the driver thinks fit
-    cursor = connection.cursor()
-    try:
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute(
-            "PRAGMA synchronous=NORMAL"
-        )  # in WAL: safe against crashes; a power cut may lose the last trials
-        if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            _switch_to_wal(cursor)
-    finally:
-        cursor.close()
+def _sqlite_preparer(patience: float) -> Callable[[Any, object], None]:
+    """What gives a new connection its settings."""
+
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin in _begin_sqlite, not when the driver thinks fit
+        cursor = connection.cursor()
+        try:
+            cursor.execute("PRAGMA foreign_keys=ON")
+            # In WAL: safe against crashes; a power cut may lose the last trials.
+            cursor.execute("PRAGMA synchronous=NORMAL")
+            if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                _switch_to_wal(cursor, patience)
+        finally:
+            cursor.close()
+
+    return prepare
 
 
-def _switch_to_wal(cursor: Any) -> None:
+def _switch_to_wal(cursor: Any, patience: float) -> None:
     """SQLite does not wait for its lock on this one statement, so we do."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + patience
     while True:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")

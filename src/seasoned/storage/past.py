@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["PastRow", "PastStore", "digest"]
 
 _LAYOUT: Final = 1
+_PATIENCE: Final = 10.0  # seconds; experience helps, and nobody should wait long for it
 _AT_ONCE: Final = 500  # bound values of one statement
 _LOCK: Final = 7326776834  # an advisory lock of PostgreSQL: "create if absent" is no atomic act there
 
@@ -116,7 +117,7 @@ class PastStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._connections = Connections(url)
+        self._connections = Connections(url, _PATIENCE)
         with self._connections.transaction(write=False) as connection:
             self._there(connection)
 

@@ -70,6 +70,7 @@ def fit_forest(
     trees: int = 50,
     leaf: int = 1,
     random_splits: bool = True,
+    weights: ArrayLike | None = None,
 ) -> Forest:
     """A forest grown on bootstrap samples.
 
@@ -80,6 +81,7 @@ def fit_forest(
         trees: How many.
         leaf: Trials that a leaf holds at least.
         random_splits: Whether thresholds are drawn, which makes means smoother and spreads wider than the best ones.
+        weights: How much each point counts, shape (n,); the same if None.
 
     Raises:
         InvalidInput: If there is no point, the lengths differ, or anything is not finite.
@@ -104,7 +106,7 @@ def fit_forest(
     kind = ExtraTreesRegressor if random_splits else RandomForestRegressor
     centre, scale = float(values.mean()), max(float(values.std()), np.finfo(np.float64).tiny)
     grown = kind(trees, min_samples_leaf=leaf, bootstrap=True, max_features=5 / 6, random_state=seed, n_jobs=1)
-    grown.fit(points, (values - centre) / scale)
+    grown.fit(points, (values - centre) / scale, sample_weight=weights)
     inner = [tree.tree_ for tree in grown.estimators_]
     return Forest(
         inner,

@@ -49,7 +49,8 @@ class _State:
         seconds: Row of the guide -> seconds of its trial, if it came to its end; less is no whole trial.
         asked: Texts of all configurations asked so far.
         credit: Free trials that are due.
-        led: Trials that were advised.
+        led: Numbers of the trials that were advised.
+        planned: Numbers of the trials that nobody chose.
     """
 
     spec: StudySpec
@@ -59,7 +60,8 @@ class _State:
     seconds: Mapping[int, float] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
     credit: float = 0.0
-    led: int = 0
+    led: frozenset[int] = frozenset()
+    planned: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Experienced(Sampler[_State]):
 
     def _share(self, state: _State) -> float:
         """Of free trials."""
-        return max(state.advised.share, _MOST_FREE * min(state.led / _RAMP, 1.0))
+        return max(state.advised.share, _MOST_FREE * min(len(state.led) / _RAMP, 1.0))
 
     def _advised(self, state: _State) -> int | None:
         """The row of the guide that is worth most; None if none is worth anything."""
@@ -121,7 +123,7 @@ class Experienced(Sampler[_State]):
         return int(rows[np.argmax(worth)])
 
     def tell(self, state: _State, events: Sequence[Event]) -> _State:
-        """Both experts are told of every trial."""
+        """Both experts are told of every trial; of one that past tasks do not know, the advice hears its score."""
         for event in events:
             if isinstance(event, Asked):
                 state = self._asked(state, event)
@@ -144,25 +146,35 @@ class Experienced(Sampler[_State]):
             rows=state.rows if row is None else {**state.rows, event.number: row},
             asked=state.asked | {text},
             credit=max(credit, -1.0),
-            led=state.led + advised,
+            led=state.led | {event.number} if advised else state.led,
+            planned=state.planned | {event.number} if planned else state.planned,
         )
 
     def _finished(self, state: _State, event: Finished) -> _State:
         free = self.free.tell(state.free, [event])
-        row = state.rows.get(event.number)
+        row, advised = state.rows.get(event.number), state.advised
+        score = self._score(advised, event)
+        if score is None:
+            return replace(state, free=free)
+        whole = event.state is TrialState.COMPLETE
         if row is None:
-            return replace(state, free=free)
-        scores = state.advised.scores
+            outside = min(advised.outside, score) if whole else advised.outside
+            return replace(state, free=free, advised=replace(advised, outside=outside))
         seconds = state.seconds
+        if whole and event.seconds is not None:
+            seconds = {**seconds, row: event.seconds}
+        cold = event.number not in state.led | state.planned
+        return replace(
+            state, free=free, seconds=seconds, advised=self.guide.adviser.tell(advised, row, score, cold=cold)
+        )
+
+    def _score(self, advised: AdviserState, event: Finished) -> float | None:
+        """What a trial tells, in the units of past tasks; None if nothing."""
         if event.state is TrialState.COMPLETE and event.values is not None:
-            if event.seconds is not None:
-                seconds = {**seconds, row: event.seconds}
-            score = self.guide.relative(event.values[0])
-        elif event.state is TrialState.PRUNED and scores:
-            score = max(scores)  # the race stopped it for being no better
-        else:
-            return replace(state, free=free)
-        return replace(state, free=free, seconds=seconds, advised=self.guide.adviser.tell(state.advised, row, score))
+            return self.guide.relative(event.values[0])
+        if event.state is TrialState.PRUNED and advised.scores:
+            return max(advised.scores)  # the race stopped it for being no better
+        return None
 
     def capacity(self, state: _State) -> int | None:  # noqa: ARG002 - whatever the space
         """No end."""

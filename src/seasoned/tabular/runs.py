@@ -12,11 +12,13 @@ import errno
 import hashlib
 import json
 import os
+import platform
 import shutil
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput, StorageError
 
@@ -30,6 +32,9 @@ __all__ = ["RunFolder", "RunInfo", "cache_folder", "clear_runs", "disk_errors", 
 
 _OWNER = "owner.json"
 _ABOUT = "run.json"
+_TOLERANCE: Final = 5.0  # seconds by which start times of one process may differ: the system's clock is set at times
+_ELSEWHERE: Final = 86_400.0  # seconds after its last word for which a process of another machine is taken to live
+_TAKING: Final = 60.0  # seconds that finding a folder takes at most
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 
@@ -74,17 +79,18 @@ class RunFolder:
     @classmethod
     def _opened(cls, key: str, about: Mapping[str, Any], *, resume: bool) -> RunFolder:
         root = cache_folder()
-        path = root / key
-        number = 1
-        while _has_other_owner(path):
-            number += 1
-            path = root / f"{key}-{number}"
-        if not resume:
-            shutil.rmtree(path, ignore_errors=True)
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.mkdir(exist_ok=True, mode=0o700)
+        with _one_at_a_time(root):
+            path = root / key
+            number = 1
+            while _has_other_owner(path):
+                number += 1
+                path = root / f"{key}-{number}"
+            if not resume:
+                shutil.rmtree(path, ignore_errors=True)
+            path.mkdir(exist_ok=True, mode=0o700)
+            (path / _OWNER).write_text(json.dumps(_identity(os.getpid())))
         (path / "trials").mkdir(exist_ok=True)
-        (path / _OWNER).write_text(json.dumps(_identity(os.getpid())))
         folder = cls(path)
         if not (path / _ABOUT).exists():
             folder.write_json(_ABOUT, {**about, "started": datetime.now(UTC).isoformat(timespec="seconds")})
@@ -149,23 +155,50 @@ def disk_errors(folder: Path) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def _one_at_a_time(root: Path) -> Iterator[None]:
+    """Only one process looks for a folder to take; what one that was killed meanwhile has left is passed over."""
+    mark = root / ".taking"
+    while True:
+        try:
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            break
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):  # gone since
+                if time.time() - mark.stat().st_mtime > _TAKING:
+                    mark.unlink()
+            time.sleep(0.01)
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
+
+
 def _identity(pid: int) -> dict[str, Any] | None:
-    """Number and start time of a process, which together never come twice; None if it does not live."""
+    """Machine, number and start time of a process, which together never come twice; None if it does not live."""
     import psutil
 
     try:
-        return {"pid": pid, "started": psutil.Process(pid).create_time()}
+        return {"host": platform.node(), "pid": pid, "started": psutil.Process(pid).create_time()}
     except psutil.NoSuchProcess:
         return None
 
 
 def _has_other_owner(path: Path) -> bool:
-    """Whether a living process, this one included, is at work in the folder."""
+    """Whether a living process, this one included, is at work in the folder.
+
+    Of a process on another machine that shares the folder nothing is known, so it counts as living for a day after it
+    last wrote. Start times are compared with some tolerance, for the system's clock may be set meanwhile.
+    """
     try:
         owner = json.loads((path / _OWNER).read_text())
-    except (OSError, ValueError):  # no folder, no owner, or one killed while it wrote its name
+        pid, started, host = owner["pid"], owner["started"], owner.get("host", platform.node())
+    except (OSError, ValueError, TypeError, KeyError):  # no folder, no owner, or one killed while it wrote its name
         return False
-    return owner is not None and _identity(owner["pid"]) == owner
+    if host != platform.node():
+        return time.time() - max(file.stat().st_mtime for file in path.iterdir()) < _ELSEWHERE
+    found = _identity(pid)
+    return found is not None and abs(found["started"] - started) < _TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)
