@@ -35,7 +35,7 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
         results_path=str(Path(job["folder"], "fit")),
         ml_task=TASKS[job["task"]],
         eval_metric=METRICS[job["metric"]],
-        total_time_limit=job["budget"],
+        total_time_limit=int(job["budget"]),
         n_jobs=len(job["cores"]),
         random_state=job["seed"],
         **job["options"],

@@ -139,8 +139,9 @@ def test_distances_by_rank_are_those_of_the_definition():
     past, new = rng.integers(0, 5, size=(30, 4)).astype(float), rng.integers(0, 5, size=4).astype(float)
     past[3, 1] = np.nan
     new[2] = np.nan
-    below = (past[None] < past[:, None]).mean(axis=1) + 0.5 * (past[None] == past[:, None]).mean(axis=1)
-    own = (past < new).mean(axis=0) + 0.5 * (past == new).mean(axis=0)
+    known = np.isfinite(past).sum(axis=0)
+    below = ((past[None] < past[:, None]).sum(axis=1) + 0.5 * (past[None] == past[:, None]).sum(axis=1)) / known
+    own = ((past < new).sum(axis=0) + 0.5 * (past == new).sum(axis=0)) / known
     ranks, rank = np.where(np.isnan(past), 0.5, below), np.where(np.isnan(new), 0.5, own)
     assert distances_by_rank(past, new) == pytest.approx(np.linalg.norm(ranks - rank, axis=1))
 
@@ -162,3 +163,23 @@ def test_what_meant_something_else_in_an_older_version_counts_there_no_more():
         assert np.isnan(found.scores[place, odd]).all()
         assert not found.failed[place, odd].any()
         assert np.isfinite(found.scores[place, ~odd]).any()
+
+
+def test_a_missing_value_is_as_far_from_the_smallest_as_from_the_largest():
+    past = np.array([[1.0], [2.0], [3.0], [4.0], *[[np.nan]] * 6])
+    distances = distances_by_rank(past, np.array([np.nan]))
+    assert distances[0] == pytest.approx(distances[3])
+    assert distances[1] == pytest.approx(distances[2])
+    assert distances[4:] == pytest.approx(0.0)
+
+
+def test_a_family_counts_once_among_twins_too():
+    """Two families are equally near; one of them has been fitted nineteen times."""
+    features = np.random.default_rng(99).normal(size=len(NAMES))
+    past = [task(number) for number in range(40)]
+    past.append(task(50, features=features + 1e-3))
+    past += [task(number, family="again", features=features + 1e-3) for number in range(100, 119)]
+    found = recall(Experience.of_studies(past), asking(features), as_it_is)
+    weights = dict(zip(found.names, found.weights, strict=True))
+    again = sum(weight for name, weight in weights.items() if int(name[1:]) >= 100)
+    assert again == pytest.approx(weights["t50"], rel=0.05)

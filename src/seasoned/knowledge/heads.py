@@ -113,11 +113,11 @@ def fit_seconds(seconds: NDArray[np.float64]) -> Head:
     return fit_head(np.log10(np.maximum(seconds, 1e-3)))
 
 
-def fit_failures(failed: NDArray[np.bool_]) -> Head:
+def fit_failures(failed: NDArray[np.bool_] | NDArray[np.floating]) -> Head:
     """A head for the probability of failure, in [0, 1].
 
     Args:
-        failed: Whether it failed, shape (tasks, configurations).
+        failed: Whether it failed, NaN where it was not tried, shape (tasks, configurations).
     """
-    head = fit_head(failed.astype(np.float64))
+    head = fit_head(np.asarray(failed, dtype=np.float64))
     return Head(head.factors, 0.0, 1.0)

@@ -203,7 +203,7 @@ def _weights(
     even = alone / alone.sum()
     # What no task is near enough to claim goes back to all alike.
     near = min(float(sharp.max()), 1.0)
-    parts = (even, _share(alone * broad), near * _share(sharp) + (1.0 - near) * even)
+    parts = (even, _share(alone * broad), near * _share(alone * sharp) + (1.0 - near) * even)
     weights: NDArray[np.float64] = np.sum([s * part for s, part in zip(_SHARES, parts, strict=True)], axis=0)
     return weights
 

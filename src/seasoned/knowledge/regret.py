@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Level", "compress", "expand", "levels_of", "regret", "standardise"]
 
-_LEAST_GAP: Final = 1e-9  # of a task on which more than half of the configurations are equally good
+_LEAST_GAP: Final = 1e-9  # of a task's largest score, where more than half of the configurations are equally good
 
 
 class Level(NamedTuple):
@@ -54,7 +54,8 @@ def levels_of(scores: NDArray[np.floating]) -> Level:
         raise InvalidInput(f"task {int(np.argmax(empty))} has no score; leave out tasks without any evaluation.")
     median = np.nanmedian(scores, axis=1).astype(float)
     gap = median - np.nanmin(scores, axis=1)
-    return Level(median, np.maximum(gap, _LEAST_GAP))
+    scale = np.nanmax(np.where(np.isfinite(scores), np.abs(scores), np.nan), axis=1)
+    return Level(median, np.maximum(gap, np.maximum(_LEAST_GAP * scale, np.finfo(np.float64).tiny)))
 
 
 def standardise(scores: NDArray[np.floating], level: Level) -> NDArray[np.float64]:
