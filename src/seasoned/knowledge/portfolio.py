@@ -215,8 +215,8 @@ def distances_by_rank(past: NDArray[np.float64], new: NDArray[np.float64]) -> ND
     for column, value in zip(past.T, new, strict=True):
         known = np.sort(column[~np.isnan(column)])
         both = np.append(column, value)
-        place = 0.5 * (np.searchsorted(known, both, "left") + np.searchsorted(known, both, "right")) / max(len(known), 1)
-        ranks = np.where(np.isnan(both), 0.5, place)
+        place = 0.5 * (np.searchsorted(known, both, "left") + np.searchsorted(known, both, "right"))
+        ranks = np.where(np.isnan(both), 0.5, place / max(len(known), 1))
         squares += np.square(ranks[:-1] - ranks[-1])
     return np.sqrt(squares)
 
