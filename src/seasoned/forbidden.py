@@ -25,7 +25,7 @@ _STEPS: Final = 500  # points looked at before the way out is the default
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The condition low <= value <= high on a Float or an Int.
+    """The condition low <= value <= high on a Float or an Int; an infinite end is none.
 
     Example:
         >>> Between(0.5, 1.0).holds(0.7)
@@ -149,6 +149,8 @@ def cleaned(clause: Mapping[str, Any]) -> dict[str, Between | list[Value]]:
     conditions: dict[str, Between | list[Value]] = {}
     for name, given in clause.items():
         values = given if isinstance(given, list | set | frozenset) else [given]
+        if isinstance(given, set | frozenset):  # whose order is another one in each process
+            values = sorted(given, key=lambda value: (type(value).__name__, repr(value)))
         where = f"a forbidden value of {name!r}"
         conditions[name] = given if isinstance(given, Between) else [plain(value, where) for value in values]
     return conditions
@@ -157,11 +159,21 @@ def cleaned(clause: Mapping[str, Any]) -> dict[str, Between | list[Value]]:
 def to_json(clause: Mapping[str, Any]) -> dict[str, Any]:
     """A declared clause in JSON's types."""
     return {
-        path: {"between": [given.low, given.high]} if isinstance(given, Between) else given
+        path: {"between": [_finite(given.low), _finite(given.high)]} if isinstance(given, Between) else given
         for path, given in clause.items()
     }
 
 
+def _finite(end: float) -> float | None:
+    """An end of a `Between` as JSON has it: None where it is infinite."""
+    number = end.item() if hasattr(end, "item") else end  # numpy's
+    return number if math.isfinite(number) else None
+
+
 def from_json(clause: Mapping[str, Any]) -> dict[str, Any]:
     """The inverse of `to_json`."""
-    return {path: Between(*given["between"]) if isinstance(given, dict) else given for path, given in clause.items()}
+    return {path: _between(*given["between"]) if isinstance(given, dict) else given for path, given in clause.items()}
+
+
+def _between(low: float | None, high: float | None) -> Between:
+    return Between(-math.inf if low is None else low, math.inf if high is None else high)

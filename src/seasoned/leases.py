@@ -81,6 +81,9 @@ def _started(pid: int) -> str:
 class Verdicts:
     """Judges drivers by their beats.
 
+    Silence counts only while this judge could have heard: after a gap in its own listening, as when the store was out
+    of reach or this machine slept, it begins to count anew.
+
     Args:
         lease: Seconds without a beat that a driver may live.
 
@@ -93,12 +96,15 @@ class Verdicts:
     def __init__(self, lease: float = LEASE) -> None:
         self._lease = lease
         self._seen: dict[str, tuple[int, float]] = {}  # beat, and when it was first seen
+        self._listened = time.monotonic()
 
     def judge(self, beats: Mapping[str, int]) -> set[str]:
         """The dead among the drivers whose beats are given."""
         now = time.monotonic()
+        deaf = 0 < self._lease < 2 * (now - self._listened)
+        self._listened = now
         seen = {driver: self._seen.get(driver, (-1, now)) for driver in beats}
-        self._seen = {d: old if old[0] == beats[d] else (beats[d], now) for d, old in seen.items()}
+        self._seen = {d: old if old[0] == beats[d] and not deaf else (beats[d], now) for d, old in seen.items()}
         stale = {d for d, (beat, since) in self._seen.items() if seen[d][0] == beat and now - since >= self._lease}
         return stale | {driver for driver in beats if is_gone(driver)}
 

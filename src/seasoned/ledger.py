@@ -11,7 +11,7 @@ from seasoned.history import History
 from seasoned.trials import Asked, Created, Spaced, WarmStart
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from seasoned.fidelity.base import Fidelity
     from seasoned.samplers.base import Sampler
@@ -30,20 +30,29 @@ class Ledger:
         sampler: What proposes trials here; another driver may use another.
         space: Where this driver searches; the study moves there if it was elsewhere.
         fidelity: What decides how far trials run here, if they report.
+        check: Raises if the stored specification is not what was asked for; nothing is written before.
 
     Raises:
         StudyConflict: If another driver moves the study to another space later.
     """
 
     def __init__(
-        self, log: EventLog, sampler: Sampler[Any], space: Space, fidelity: Fidelity[Any] | None = None
+        self,
+        log: EventLog,
+        sampler: Sampler[Any],
+        space: Space,
+        fidelity: Fidelity[Any] | None = None,
+        check: Callable[[StudySpec], None] = lambda _: None,
     ) -> None:
         self.log = log
         self.sampler = sampler
         self.fidelity = fidelity
         self.spec = _present_spec(log.read())
+        check(self.spec)
         if self.spec.space != space:
-            log.append([Spaced(space, first=_numbers(log.read()))])
+            moved = Spaced(space, first=_numbers(log.read()))
+            sampler.init(_moved(self.spec, moved))  # what it refuses is refused before the study moves
+            log.append([moved])
             self.spec = _present_spec(log.read())
         self.history = History(self.spec.space)
         self.state = sampler.init(self.spec)
@@ -54,7 +63,7 @@ class Ledger:
     def sync(self) -> None:
         """Fold in what is new."""
         events = self.log.read(self._position)
-        moved = [event for event in events if isinstance(event, Spaced)]
+        moved = [event for event in events if isinstance(event, Spaced) and event.space != self.spec.space]
         if self._position and moved:
             raise StudyConflict("another process moved this study to another space; open it anew with that space.")
         self._position += len(events)
@@ -116,9 +125,16 @@ def _present_spec(events: Sequence[Event]) -> StudySpec:
     spec = events[0].spec
     for event in events:
         if isinstance(event, Spaced):
-            warm = _still_valid(spec.warm_start, event.space)
-            spec = replace(spec, space=event.space, first=event.first, warm_start=warm)
+            spec = _moved(spec, event)
     return spec
+
+
+def _moved(spec: StudySpec, event: Spaced) -> StudySpec:
+    """The specification in another space; of several drivers that move it to the same one, the first counts."""
+    if event.space == spec.space:
+        return spec
+    warm = _still_valid(spec.warm_start, event.space)
+    return replace(spec, space=event.space, first=event.first, warm_start=warm)
 
 
 def _still_valid(warm: WarmStart, space: Space) -> WarmStart:

@@ -6,6 +6,7 @@ import importlib
 import secrets
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,9 +100,10 @@ class Study:
         spec = StudySpec(space, directions, chosen_seed, budget, replace(warm_start, configurations=configs))
         self.name = name or "study"
         self._storage = _open(storage)
-        self._ledger = Ledger(self._storage.open(self.name, Created(spec)), sampler, space, fidelity)
-        self._checkpoints = Checkpoints(checkpoints, storage if isinstance(storage, str) else None, self.name)
-        _check_agrees(self._ledger.spec, directions, seed, self.name)
+        agrees = partial(_check_agrees, directions=directions, seed=seed, name=self.name)
+        self._ledger = Ledger(self._storage.open(self.name, Created(spec)), sampler, space, fidelity, agrees)
+        url = storage if isinstance(storage, str) else None
+        self._checkpoints = Checkpoints(checkpoints, url, self.name, self._ledger.spec.seed)
         self._lease: Lease | None = None  # held while trials asked by hand are open
         self._asked_at: dict[int, float] = {}
         self._stopping = False

@@ -11,11 +11,12 @@ from collections import Counter
 
 import pytest
 
-from seasoned import Float, Random, Space, Study, maximize, minimize
+from seasoned import Constrained, Float, Random, Space, Study, maximize, minimize
 from seasoned.errors import InvalidInput, Pruned
-from seasoned.fidelity import ASHA, Curve, Hyperband, Median, SuccessiveHalving
+from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, SuccessiveHalving
+from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.samplers import TPE, Grid
-from seasoned.trials import Reported, TrialState
+from seasoned.trials import Finished, Reported, TrialState
 
 SPACE = Space(x=Float(-1, 1))
 RULES = {
@@ -276,3 +277,52 @@ def test_the_frame_and_the_log_are_as_ever():
 def test_maximize_takes_a_rule():
     best = maximize(lambda c, t: c["x"], SPACE, trials=9, fidelity=SuccessiveHalving(max=9, size=9), seed=0)
     assert best.value > 0
+
+
+def test_a_stopped_trial_whose_end_was_not_written_is_stopped_on_resume(tmp_path):
+    """The driver is killed between the report that ends a trial and the end itself."""
+    options = {"fidelity": ASHA(min=1, max=9, eta=3), "sampler": Random(), "storage": f"sqlite:///{tmp_path}/s.db"}
+    study = Study(SPACE, **options, name="s", seed=1, checkpoints=tmp_path / "c")
+
+    def worse_and_worse(config, trial):
+        for step in range(trial.step + 1, trial.budget + 1):
+            if trial.number == 1 and trial.step == 0:
+                study._ledger.record([Reported(1, step, 1e6)])
+                raise KeyboardInterrupt
+            trial.report(step, float(trial.number))
+        return float(trial.number)
+
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(worse_and_worse, trials=8)
+    again = Study(SPACE, **options, name="s", checkpoints=tmp_path / "c")
+    again.optimize(worse_and_worse, trials=8)
+    ended = [event.number for event in again._ledger.log.read() if isinstance(event, Finished)]
+    assert sorted(ended) == list(range(8))
+    assert ended.index(1) <= 2, "it holds a slot no longer than until paused trials are looked at"
+
+
+@pytest.mark.parametrize("rule", [Median(max=9, startup=1), Curve(max=9, startup=1), Racing(max=9)])
+def test_a_trial_that_breaks_a_constraint_stops_nobody(rule):
+    study = Study(SPACE, fidelity=rule, sampler=Random(), seed=1)
+
+    def measured(config, trial):
+        value = 0.0 if trial.number == 0 else 1.0
+        for step in range(trial.step + 1, 10):
+            trial.report(step, value + 0.01 * step)
+        return Constrained(value, constraints=[5.0 if trial.number == 0 else -1.0])
+
+    study.optimize(measured, trials=4)
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 4
+    assert study.best.number == 1
+
+
+def test_checkpoints_are_those_of_this_very_study(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path / "cache"))
+    found = set()
+    for folder, seed in (("one", 0), ("two", 0), ("one", 1)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / folder)
+        found.add(Checkpoints(None, "sqlite:///runs.db", "s", seed).folder)
+    assert len(found) == 3
+    monkeypatch.chdir(tmp_path)
+    assert Checkpoints(None, f"sqlite:///{tmp_path}/one/runs.db", "s", 0).folder in found

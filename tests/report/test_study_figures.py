@@ -10,6 +10,7 @@ import pytest
 from seasoned import Categorical, Choice, Constrained, Float, Int, Random, Space, Study
 from seasoned.errors import InvalidInput
 from seasoned.fidelity import ASHA, Median
+from seasoned.parameters import MISSING
 from seasoned.report import study_figures as figures
 from seasoned.report.study_render import KINDS
 from seasoned.trials import Config, Trial, TrialState
@@ -56,7 +57,7 @@ def test_axes_hold_what_each_trial_had(mixed_study):
     assert (lr.name, lr.log, lr.choices) == ("lr", True, ())
     assert kind.choices == ("relu", "tanh", None)
     assert model.choices == ("net", "tree")
-    assert [value is None for value in depth.values] == [value == "tree" for value in model.values]
+    assert [value is MISSING for value in depth.values] == [value == "tree" for value in model.values]
     with pytest.raises(InvalidInput, match="no parameter 'x'"):
         figures.axes(mixed_study.trials, MIXED, ["x"])
 
@@ -105,6 +106,44 @@ def test_a_surface_over_a_conditional_parameter_is_that_of_its_branch():
     surface = figures.contour(study.trials, MIXED, ("model.net.depth", "model.net.width"))
     assert len(surface.x) == 40
     assert surface.mean.max() < 3.0
+
+
+def test_a_surface_is_blank_where_one_of_the_two_is_not_in_use():
+    study = study_of(lambda config: 7.5 if "tree" in config["model"] else 2.5, MIXED, 80)
+    surface = figures.contour(study.trials, MIXED, ("model", "model.net.depth"))
+    shown = dict(zip(surface.x, surface.mean.T, strict=True))
+    assert np.isnan(shown["tree"]).all()
+    assert abs(shown["net"].mean() - 2.5) < 0.5
+    turned = figures.contour(study.trials, MIXED, ("model.net.depth", "model"))
+    np.testing.assert_allclose(turned.mean, surface.mean.T)
+    assert study.plot("contour", parameters=("model", "model.net.depth")).to_json()
+
+
+def test_no_surface_is_drawn_over_two_that_exclude_each_other():
+    space = Space(model=Choice(one=Space(x=Float(0, 1)), two=Space(y=Float(0, 1))), z=Float(0, 1))
+    study = study_of(lambda config: 10 * next(iter(config["model"].values())).get("x", 0) + config["z"], space, 40)
+    with pytest.raises(InvalidInput, match=r"model\.one\.x and model\.two\.y are never in use together"):
+        study.plot("contour", parameters=("model.one.x", "model.two.y"))
+    assert study.plot("contour").data, "two that can be are chosen"
+
+
+def test_none_is_a_category_like_others():
+    space = Space(depth=Categorical([None, 5]), x=Float(0, 1))
+    study = study_of(lambda config: config["x"] + (config["depth"] is None), space, 30)
+    (depth,) = figures.axes(study.trials, space, ["depth"])
+    assert set(depth.values) == {None, 5}
+    drawn = study.plot("slice").data[0]
+    assert set(drawn.x) == {"None", "5"}
+    (axis,) = [one for one in study.plot("parallel").data[0].dimensions if one.label == "depth"]
+    assert list(axis.ticktext) == ["None", "5"]
+
+
+@pytest.mark.parametrize(("directions", "shape"), [(("minimize", "maximize"), "hv"), (("maximize", "minimize"), "vh")])
+def test_stairs_of_a_front_claim_nothing_that_was_not_reached(directions, shape):
+    study = Study(CUBE, sampler=Random(), seed=0, direction=directions)
+    study.optimize(lambda config: (config["a"], config["b"]), trials=20, progress=False)
+    (front,) = [one for one in study.plot("front").data if "lines" in one.mode]
+    assert front.line.shape == shape
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"front", "curves"}))

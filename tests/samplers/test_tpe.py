@@ -8,6 +8,7 @@ import pytest
 from seasoned import Categorical, Choice, Constrained, Float, Int, Random, Space, Study, WarmStart
 from seasoned.errors import InvalidInput
 from seasoned.samplers import TPE
+from seasoned.samplers.tpe import _order
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
 
 PLAIN = Space(x=Float(-5, 5), y=Float(-5, 5), z=Float(-5, 5))
@@ -121,3 +122,11 @@ def test_a_warm_start_that_lies_does_not_hold_the_search():
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(InvalidInput, match=next(iter(settings))):
         TPE(**settings)
+
+
+def test_trials_that_break_constraints_stand_in_nobodys_way():
+    feasible = [(0.0, 1.0, 5.0), (0.0, 2.0, 2.0), (0.0, 5.0, 1.0), (0.0, 5.5, 5.5)]
+    broken = [(0.2, 1.9, 1.9), (0.1, 0.0, 0.0)]
+    order = _order(np.array([*broken, *feasible])).tolist()
+    assert set(order[:3]) == {2, 3, 4}, "the front among those that keep the constraint"
+    assert order[3:] == [5, 1, 0], "then the dominated one, then by how far the constraint is broken"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -105,3 +108,33 @@ def test_points_of_another_shape_or_with_nan_are_refused():
         SPACE.decode([0.5])
     with pytest.raises(InvalidConfig, match="NaN"):
         FORBIDDING.decode([math.nan, 0.5])
+
+
+def test_a_clause_given_as_a_set_is_the_same_in_every_process():
+    program = (
+        "from seasoned import Categorical, Space; "
+        "print(Space(p=Categorical(list('abcdef')), forbidden=[{'p': {'b', 'c', 'd', 'e'}}]).to_json())"
+    )
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in (1, 2, 3)
+    }
+    assert len(texts) == 1
+
+
+def test_an_infinite_end_of_a_clause_is_none():
+    space = Space(
+        x=Float(0, 1, default=0.1), n=Int(0, 9), forbidden=[{"x": Between(0.5, math.inf), "n": Between(-math.inf, 9)}]
+    )
+    assert not space.contains({"x": 0.7, "n": 3})
+    assert space.contains({"x": 0.3, "n": 3})
+    again = Space.from_json(space.to_json())
+    assert again == space
+    assert not again.contains({"x": 0.7, "n": 3})
+    assert Space(n=Int(0, 9, default=0), forbidden=[{"n": Between(np.int64(4), np.int64(9))}]).to_json()

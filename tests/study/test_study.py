@@ -13,7 +13,8 @@ import pytest
 import seasoned
 from seasoned import Categorical, Choice, Float, Grid, Int, Random, Sobol, Space, WarmStart
 from seasoned.errors import AllTrialsFailed, InvalidConfig, InvalidInput, Pruned, StudyConflict
-from seasoned.trials import TrialState
+from seasoned.leases import Verdicts
+from seasoned.trials import Spaced, TrialState
 
 Study, minimize, maximize = (  # most tests here are about running, not about who proposes
     partial(given, sampler=Random()) for given in (seasoned.Study, seasoned.minimize, seasoned.maximize)
@@ -335,3 +336,51 @@ def test_the_best_is_the_earliest_of_equals():
     assert study.best.number == 0
     study.optimize(lambda c: -1e308, trials=6)
     assert study.best.number == 5
+
+
+def test_a_study_that_is_refused_has_not_moved(tmp_path):
+    study = Study(SPACE, storage=url(tmp_path), name="s", seed=1)
+    study.optimize(square, trials=3)
+    other = Space(x=Float(0, 1))
+    with pytest.raises(StudyConflict, match="direction"):
+        Study(other, storage=url(tmp_path), name="s", direction="maximize")
+    with pytest.raises(StudyConflict, match="seed"):
+        Study(other, storage=url(tmp_path), name="s", seed=2)
+
+    class Choosy(Random):
+        def init(self, spec):
+            if spec.space == other:
+                raise InvalidInput("not there.")
+            return super().init(spec)
+
+    with pytest.raises(InvalidInput, match="not there"):
+        seasoned.Study(other, storage=url(tmp_path), name="s", sampler=Choosy())
+    study.optimize(square, trials=5)
+    assert len(study.trials) == 5
+
+
+def test_two_drivers_that_move_a_study_to_the_same_space_agree(tmp_path):
+    Study(Space(x=Float(-1, 1)), storage=url(tmp_path), name="s", seed=1).optimize(square, trials=3)
+    first = Study(SPACE, storage=url(tmp_path), name="s")
+    first._ledger.log.append([Spaced(SPACE, first=3)])  # the other one had looked before
+    first.optimize(square, trials=6)
+    assert first._ledger.spec.first == 3
+    second = Study(SPACE, storage=url(tmp_path), name="s")
+    assert second._ledger.spec == first._ledger.spec
+    assert len(second.trials) == 9
+
+
+def test_who_could_not_hear_judges_nobody_dead(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("seasoned.leases.time.monotonic", lambda: now)
+    verdicts = Verdicts(lease=30.0)
+    for now, beat in [(0.0, 1), (5.0, 2), (10.0, 3)]:  # noqa: B007 - read by the clock
+        assert not verdicts.judge({"other": beat})
+    now = 60.0  # the store was away, so nobody could beat
+    assert not verdicts.judge({"other": 3})
+    now = 65.0
+    assert not verdicts.judge({"other": 4})
+    for now in (75.0, 85.0, 94.0):  # noqa: B007 - read by the clock
+        assert not verdicts.judge({"other": 4})
+    now = 96.0
+    assert verdicts.judge({"other": 4}) == {"other"}

@@ -20,16 +20,18 @@ class Checkpoints:
         folder: Where the user wants it, or None.
         url: Of the storage, if it has one: a study that is opened again finds its checkpoints.
         name: The study's name.
+        seed: The study's, by which another one of the same name, made once the first was deleted, is told from it.
 
     Example:
-        >>> Checkpoints("runs", None, "study").folder.name
+        >>> Checkpoints("runs", None, "study", 0).folder.name
         'runs'
     """
 
-    def __init__(self, folder: str | Path | None, url: str | None, name: str) -> None:
+    def __init__(self, folder: str | Path | None, url: str | None, name: str, seed: int) -> None:
         self._folder = folder
         self._url = url
         self._name = name
+        self._seed = seed
 
     @cached_property
     def folder(self) -> Path:
@@ -43,5 +45,12 @@ class Checkpoints:
         import platformdirs
 
         cache = os.environ.get("SEASONED_CACHE") or platformdirs.user_cache_dir("seasoned", appauthor=False)
-        key = hashlib.blake2b(f"{self._url}\n{self._name}".encode(), digest_size=12).hexdigest()
+        text = f"{_absolute(self._url)}\n{self._name}\n{self._seed}"
+        key = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
         return Path(cache) / "checkpoints" / key
+
+
+def _absolute(url: str) -> str:
+    """A file's URL by its whole path: two folders may each have a file of that name."""
+    head, mark, file = url.partition(":///")
+    return f"{head}{mark}{Path(file).absolute()}" if head.startswith("sqlite") and file else url

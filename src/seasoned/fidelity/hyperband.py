@@ -82,9 +82,9 @@ class Hyperband(Fidelity[Rungs]):
         """See `Fidelity.decide`."""
         return promotable(state, number, step, self.eta)
 
-    def due(self, state: Rungs) -> frozenset[int]:
-        """Trials to be promoted."""
-        return state.due
+    def due(self, state: Rungs) -> frozenset[int] | None:
+        """Trials to be promoted; any may have another decision by now where trials do not pause."""
+        return state.due if self.promote else None
 
     def budget(self, state: Rungs, number: int) -> int:
         """The next rung where trials pause there, else the last."""

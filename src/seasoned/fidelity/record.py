@@ -23,9 +23,9 @@ class Record:
 
     Attributes:
         curves: Trial number -> step -> value, in the order of the reports; the first report of a step counts. Values
-            that are not finite are infinite. Trials that were stopped or failed are left out.
-        results: Number of each complete trial -> its value, in the order in which they ended.
-        at_step: Step -> what the complete trials had reported there, rising.
+            that are not finite are infinite. Trials that were stopped, failed or broke a constraint are left out.
+        results: Number of each complete trial that kept the constraints -> its value, in the order in which they ended.
+        at_step: Step -> what these had reported there, rising.
         verdicts: Number of each running trial that reported -> what its latest report led to.
     """
 
@@ -54,7 +54,7 @@ class Record:
                     verdicts[event.number] = judge(so_far, event.number, event.step)
             elif isinstance(event, Finished) and event.number in curves:
                 verdicts.pop(event.number, None)
-                if event.state is not TrialState.COMPLETE or event.values is None:
+                if event.state is not TrialState.COMPLETE or event.values is None or event.violation > 0:
                     del curves[event.number]
                     continue
                 results[event.number] = event.values[0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.parameters import Categorical
+from seasoned.parameters import MISSING, Categorical
 from seasoned.samplers._branches import Branches
 from seasoned.surrogates.forest import Forest, fit_forest
 from seasoned.trials import TrialState
@@ -32,6 +32,7 @@ __all__ = [
     "curve",
     "importances",
     "learning_curves",
+    "together",
 ]
 
 _DRAWS: Final = 2048  # points of the cube over which a variance is estimated
@@ -79,7 +80,7 @@ class Axis(NamedTuple):
 
     Attributes:
         name: Its dotted name.
-        values: What each trial had, None where it was not in use.
+        values: What each trial had, `MISSING` where it was not in use.
         log: Whether ratios matter.
         choices: The values of a category, in their order; empty for a number.
     """
@@ -181,7 +182,7 @@ def axes(trials: Sequence[Trial], space: Space, names: Sequence[str] | None = No
     return tuple(
         Axis(
             name,
-            tuple(row.get(name) for row in rows),
+            tuple(row.get(name, MISSING) for row in rows),
             bool(getattr(known[name], "log", False)),
             tuple(known[name].choices) if isinstance(known[name], Categorical) else (),  # type: ignore[union-attr]
         )
@@ -225,9 +226,13 @@ def importances(trials: Sequence[Trial], space: Space, objective: int = 0, seed:
 def contour(trials: Sequence[Trial], space: Space, pair: tuple[str, str], objective: int = 0, seed: int = 0) -> Surface:
     """A random forest's mean over two parameters, averaged over the other parameters of the trials.
 
+    It is NaN where one of the two is not in use, as where the other is a choice that it hangs under.
+
     Raises:
-        InvalidInput: If fewer than 4 trials are complete.
+        InvalidInput: If fewer than 4 trials are complete, or the two are never in use together.
     """
+    if not together(space, *pair):
+        raise InvalidInput(f"{pair[0]} and {pair[1]} are never in use together; choose another pair.")
     branches = Branches.of(space)
     forest = _fitted(trials, space, objective, seed)
     columns = [[d.name for d in space.dimensions].index(name) for name in pair]
@@ -240,13 +245,31 @@ def contour(trials: Sequence[Trial], space: Space, pair: tuple[str, str], object
         points[:, :, columns[0]] = sides[0][:, None]
         flattened = points.reshape(-1, len(space))
         for column in columns:
-            _activate(flattened, branches, column)
-        mean[row] = forest.predict(_in_use(flattened, branches))[0].reshape(len(sides[0]), -1).mean(axis=1)
+            _activate(flattened, branches, column, kept=columns)
+        predicted = forest.predict(_in_use(flattened, branches))[0]
+        used = np.logical_and(*(_used(flattened, branches, column) for column in columns))
+        mean[row] = np.where(used, predicted, np.nan).reshape(len(sides[0]), -1).mean(axis=1)
     x, y = (
         tuple(space.dimensions[column].parameter.from_unit(float(unit)) for unit in side)
         for column, side in zip(columns, sides, strict=True)
     )
     return Surface(x, y, mean)
+
+
+def together(space: Space, one: str, other: str) -> bool:
+    """Whether two parameters can be in use at the same time: they hang under no two options of one choice."""
+    first, second = _taken(space, one), _taken(space, other)
+    return all(first[choice] == second[choice] for choice in first.keys() & second.keys())
+
+
+def _taken(space: Space, name: str) -> dict[int, str]:
+    """Place of each choice that a parameter hangs under -> the option taken there."""
+    dimension = next(dimension for dimension in space.dimensions if dimension.name == name)
+    found = {}
+    while dimension.parent >= 0:
+        found[dimension.parent] = dimension.option
+        dimension = space.dimensions[dimension.parent]
+    return found
 
 
 def _fitted(trials: Sequence[Trial], space: Space, objective: int, seed: int) -> Forest:
@@ -281,10 +304,17 @@ def _side(space: Space, column: int) -> NDArray[np.float64]:
     return np.linspace(0.0, 1.0, _GRID)
 
 
-def _activate(points: NDArray[np.float64], branches: Branches, column: int) -> None:
-    """Choose, in place, the options under which a parameter is in use."""
+def _activate(points: NDArray[np.float64], branches: Branches, column: int, kept: Sequence[int]) -> None:
+    """Choose, in place, the options under which a parameter is in use, but for choices that are to stay."""
     branch = next(found for found in branches.branches if column in found.columns)
     while branch.parent >= 0:
-        points[:, branch.parent] = (branch.option + 0.5) / branches.levels[branch.parent]
         parent = branch.parent
+        if parent not in kept:
+            points[:, parent] = (branch.option + 0.5) / branches.levels[parent]
         branch = next(found for found in branches.branches if parent in found.columns)
+
+
+def _used(points: NDArray[np.float64], branches: Branches, column: int) -> NDArray[np.bool_]:
+    """At which points a parameter is in use, shape (n,)."""
+    masks = zip(branches.branches, branches.masks(points), strict=True)
+    return next(np.asarray(mask, dtype=np.bool_) for branch, mask in masks if column in branch.columns)

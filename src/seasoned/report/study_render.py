@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.parameters import MISSING
 from seasoned.report import study_figures as figures
 from seasoned.report.figures import score_range
 from seasoned.report.render import ACCENT, BASE, MUTED
@@ -77,7 +78,7 @@ def _slice(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | No
     values = _values(trials, objective)
     numbers = [trial.number for trial in trials]
     for index, one in enumerate(found):
-        used = [place for place, value in enumerate(one.values) if value is not None]
+        used = [place for place, value in enumerate(one.values) if value is not MISSING]
         colour = {
             "color": [numbers[place] for place in used],
             "colorscale": [[0, "#c6d7ea"], [1, "#12365c"]],
@@ -113,23 +114,29 @@ def _parallel(study: Study, trials: Sequence[Trial], parameters: Sequence[str] |
 def _dimension(one: Axis) -> dict[str, Any]:
     """One axis of a parallel plot; what is not in use lies below all values."""
     if one.choices:
-        places = [one.choices.index(value) if value is not None else -1 for value in one.values]
+        places = [one.choices.index(value) if value is not MISSING else -1 for value in one.values]
         labels = [str(choice) for choice in one.choices]
         ticks = list(range(len(labels)))
     else:
-        numbers = [None if v is None else float(np.log10(v) if one.log else v) for v in one.values]
+        numbers = [None if v is MISSING else float(np.log10(v) if one.log else v) for v in one.values]
         known = [number for number in numbers if number is not None] or [0.0]
         low, width = min(known), (max(known) - min(known)) or 1.0
         places = [low - 0.15 * width if number is None else number for number in numbers]  # type: ignore[misc]
         ticks = np.linspace(low, low + width, 5).tolist()
         labels = [f"{10**tick:.3g}" if one.log else f"{tick:.3g}" for tick in ticks]
-    if None in one.values:
+    if any(value is MISSING for value in one.values):
         ticks, labels = [min(places), *ticks], ["not used", *labels]
     return {"label": _shortened(one.name), "values": places, "tickvals": ticks, "ticktext": labels}
 
 
+def _two_to_draw(study: Study, trials: Sequence[Trial], objective: int) -> list[str]:
+    """The most important parameter, and of those that can be in use with it the most important one."""
+    first, *others = figures.importances(trials, study.space, objective).names
+    return [first, *(name for name in others if figures.together(study.space, first, name))][:2]
+
+
 def _contour(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | None, objective: int) -> go.Figure:
-    names = list(parameters or figures.importances(trials, study.space, objective).names[:2])
+    names = _two_to_draw(study, trials, objective) if parameters is None else list(parameters)
     if len(names) != 2 or names[0] == names[1]:
         raise InvalidInput(f"a contour is drawn over two parameters, not over {names}; give parameters=(one, other).")
     first, second = figures.axes(trials, study.space, names)
@@ -142,7 +149,11 @@ def _contour(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | 
         figure.add_heatmap(**drawn)
     else:
         figure.add_contour(**drawn, line={"width": 0.5}, ncontours=20)
-    used = [i for i, pair in enumerate(zip(first.values, second.values, strict=True)) if None not in pair]
+    used = [
+        i
+        for i, pair in enumerate(zip(first.values, second.values, strict=True))
+        if not any(value is MISSING for value in pair)
+    ]
     x, y = ([_shown(one, one.values[i]) for i in used] for one in (first, second))
     marker = {"color": "white", "size": 6, "line": {"color": "#333", "width": 1}}
     figure.add_scatter(x=x, y=y, mode="markers", marker=marker, text=[f"trial {trials[i].number}" for i in used])
@@ -183,7 +194,7 @@ def _front(study: Study, trials: Sequence[Trial], _: Sequence[str] | None, objec
         if mask.any():
             order = np.argsort(x[mask], kind="stable")
             mode = "lines+markers" if name == "Pareto front" and len(study.directions) == 2 else "markers"
-            line = {"color": ACCENT, "width": 1.5, "shape": "hv" if study.directions[across] == "minimize" else "vh"}
+            line = {"color": ACCENT, "width": 1.5, "shape": "hv" if study.directions[0] == "minimize" else "vh"}
             data = {"x": x[mask][order], "y": y[mask][order], "text": texts[mask][order]}
             figure.add_scatter(**data, mode=mode, name=name, marker=marker, line=line)
     return figure
@@ -299,7 +310,7 @@ def _axis_of(one: Axis) -> dict[str, Any]:
         return {"type": "category", "categoryorder": "array", "categoryarray": names}
     if not one.log:
         return {}
-    known = [value for value in one.values if value is not None] or [1.0]
+    known = [value for value in one.values if value is not MISSING] or [1.0]
     wide = max(known) > 30 * min(known)  # one tick a decade, unless that would leave one or none
     return {"type": "log", **({"dtick": 1, "exponentformat": "power"} if wide else {})}
 

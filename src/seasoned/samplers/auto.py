@@ -180,10 +180,14 @@ def _decided(state: AutoState, heard: Sequence[Event]) -> AutoState:
 
 
 def _experience(space: Space, heard: Sequence[Event]) -> WarmStart:
-    """The best feasible trials, as points with values."""
+    """The best feasible trials, as points with values; where there are none, those next to it, to begin from."""
     configs = {event.number: event.config for event in heard if isinstance(event, Asked)}
     ended = [event for event in heard if isinstance(event, Finished) and event.values is not None]
     feasible = [event for event in ended if event.violation == 0.0 and event.number in configs]
+    if not feasible:
+        near = sorted((event for event in ended if event.number in configs), key=lambda e: (e.violation, e.number))
+        units = [space.encode(configs[event.number]).unit.tolist() for event in near[:_PASSED_ON]]
+        return WarmStart(population=tuple(map(tuple, units)))
     best = sorted(feasible, key=lambda event: (event.values, event.number))[:_PASSED_ON]
     points = tuple(tuple(space.encode(configs[event.number]).unit.tolist()) for event in best)
     return WarmStart(points=points, values=tuple(event.values[0] for event in best if event.values is not None))

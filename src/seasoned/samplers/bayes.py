@@ -42,6 +42,7 @@ _MIX: Final = {"log_ei": 0.6, "ucb": 0.2, "pi": 0.1, "thompson": 0.1}
 _AHEAD: Final = 4  # numbers before one's own that other drivers may be asking for in the same state
 _CONFIRMED: Final = 3  # points of a warm start that are tried again before the values of the others are believed
 _BELIEVED: Final = 200  # of those at most
+_SAME: Final = 1e-9  # by which a coordinate may change on its way through a configuration
 _TELLING: Final = 8  # points from which relative values become a prior mean
 _TRIES: Final = 100
 _STREAK: Final = 4  # times as rare are steps over the whole space while a quadratic's steps gain
@@ -215,7 +216,8 @@ def _plan(spec: StudySpec, layout: Layout) -> NDArray[np.float64]:
     d = len(spec.space)
     warm = spec.warm_start
     order = np.argsort(warm.values, kind="stable")[: 0 if warm.only_suggests else _CONFIRMED]
-    rows = [warm.points[index] for index in order] + list(warm.population[: d + 1])
+    told = [warm.points[index] for index in order] + list(warm.population[: d + 1])
+    rows = [spec.space.encode(spec.space.decode(point)).unit for point in told]  # as their trials will be
     default = [dimension.default_unit for dimension in spec.space.dimensions]
     return layout.snap(np.array([*rows, default], dtype=np.float64).reshape(len(rows) + 1, d)).unit
 
@@ -325,7 +327,8 @@ def _with_confirmed(state: BayesState, seen: Observations) -> Observations:
         return seen
     values = np.array(warm.values)
     order = np.argsort(values, kind="stable")
-    tried = [np.flatnonzero((seen.unit == point).all(axis=1)) for point in state.plan[:_CONFIRMED]]
+    told = state.plan[:_CONFIRMED]
+    tried = [np.flatnonzero(np.isclose(seen.unit, point, rtol=0.0, atol=_SAME).all(axis=1)) for point in told]
     if any(len(rows) == 0 for rows in tried) or len(seen) - 1 != max(rows[0] for rows in tried):
         return seen  # not all of them yet, or decided before
     here = np.array([seen.values[rows[0], 0] for rows in tried])

@@ -149,7 +149,7 @@ class DifferentialEvolution(Sampler[DifferentialState]):
         if config is not None:
             return Suggestion(config)
         rng = generator(spec, number)
-        if is_first(spec, place - state.start, len(state.alive), len(state.design)):
+        if _begins(state, place):
             unit = state.design[place] if state.start == 0 else rng.random(len(spec.space))
             return Suggestion(Config(spec.space.decode(unit)))
         if len(state.alive) < _LEAST or len(spec.space) == 0:
@@ -158,6 +158,14 @@ class DifferentialEvolution(Sampler[DifferentialState]):
         scale, rate = _drawn(state.history, rng)
         unit = _trial(state, row, scale, rate, self.greed, rng)
         return Suggestion(state.genes.fresh(unit, state.points[row], rng), {_KEY: [row, scale, rate]})
+
+
+def _begins(state: DifferentialState, place: int) -> bool:
+    """Whether a trial belongs to a first population, which after a new beginning is as small as it is by then."""
+    if state.start == 0:
+        return is_first(state.spec, place, len(state.alive), len(state.design))
+    size = _size_now(state)
+    return 0 <= place - state.start < size and len(state.alive) < size
 
 
 def _size(budget: int | None, dimensions: int) -> int:

@@ -175,16 +175,19 @@ def _pending(state: TPEState) -> NDArray[np.float64]:
 
 
 def _order(results: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Trials from the best to the poorest: by violation, then by objective, or by front and crowding."""
+    """Trials from the best to the poorest: by violation, then by objective, or by front and crowding.
+
+    Fronts are those of the trials that keep all constraints: others stand in nobody's way.
+    """
     violation, values = results[:, 0], results[:, 1:]
     if values.shape[1] == 1:
         return np.lexsort((values[:, 0], violation))
     ranks = np.full(len(results), np.iinfo(np.intp).max)
     room = np.zeros(len(results))
-    ended = np.isfinite(violation)
-    if ended.any():
-        ranks[ended] = non_dominated_sort(values[ended])
-        for rank in np.unique(ranks[ended]):
+    kept = violation == 0.0
+    if kept.any():
+        ranks[kept] = non_dominated_sort(values[kept])
+        for rank in np.unique(ranks[kept]):
             room[ranks == rank] = crowding_distance(values[ranks == rank])
     return np.lexsort((-room, ranks, violation))
 

@@ -37,10 +37,14 @@ class SqlStorage:
     def __init__(self, url: str) -> None:
         self._connections = Connections(url)
         with self._connections.transaction() as connection:
-            if not self._connections.is_sqlite:  # "create if absent" is no atomic act there
-                connection.execute(text("SELECT pg_advisory_xact_lock(7326776833)"))
+            self._lock(connection)
             metadata.create_all(connection)
             self._check_version(connection)
+
+    def _lock(self, connection: Connection) -> None:
+        """One creator at a time: "create if absent" is no atomic act in PostgreSQL; SQLite has one writer anyway."""
+        if not self._connections.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(7326776833)"))
 
     def _check_version(self, connection: Connection) -> None:
         found = connection.execute(select(schema.c.version)).scalar()
@@ -57,6 +61,7 @@ class SqlStorage:
         if not name or len(name) > 255:
             raise InvalidInput(f"the study name {name!r} has {len(name)} characters; use 1 to 255.")
         with self._connections.transaction() as connection:
+            self._lock(connection)
             study = connection.execute(select(studies.c.id).where(studies.c.name == name)).scalar()
             if study is None:
                 row = {"name": name, "length": 1, "numbers": 0, "finished": 0}

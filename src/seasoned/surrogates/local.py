@@ -85,7 +85,7 @@ class Neighbourhood:
     """A local model; its features are (features - origin) / unit.
 
     Attributes:
-        gp: Posterior of (loss - best loss) / scale.
+        gp: Posterior of (loss - the centre's loss) / scale.
         best: The best point, shape (d,).
         origin: Its features, shape (p,).
         unit: The region's reach for numeric features, 1 for others, shape (p,).
@@ -135,7 +135,8 @@ def neighbourhood(
     wanted = min(max(int(1.5 * (numeric + 1) * (numeric + 2)), 10), _MOST)
     near = np.argsort(distance, kind="stable")[:wanted]
     excess = losses[near] - losses[best]
-    scale = float(np.median(excess)) or float(excess.max()) or 1.0
+    size = np.abs(excess)  # some may be better than the centre: those that break constraints, or an earlier search's
+    scale = float(np.median(size)) or float(size.max()) or 1.0
     targets = np.clip(excess / scale, -_CLIP, _CLIP)
     frame = Frame(layout.groups, numeric, np.zeros(numeric), np.ones(numeric))
     prior = local_prior(frame.lengths)
