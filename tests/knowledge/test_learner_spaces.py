@@ -25,6 +25,7 @@ from seasoned.metagrad import (
     MLPRule,
     PrototypicalNetworks,
     Reptile,
+    RidgeHead,
     Training,
 )
 
@@ -112,3 +113,11 @@ def test_a_file_keeps_the_outer_optimiser(tmp_path):
     learner = MAML(network=MLP((4,)), training=training).fit(Sinusoids(), progress=False)
     learner.save(tmp_path / "learner.npz")
     assert load_learner(tmp_path / "learner.npz").training == dataclasses.replace(training)
+
+
+def test_a_ridge_head_without_a_network_keeps_its_own():
+    learner = RidgeHead()
+    space = space_of(learner)
+    assert "network" not in space.parameters
+    found = configured(learner, space.default, outputs=3)
+    assert found.resolved(3, labels=True).network.outputs == 3

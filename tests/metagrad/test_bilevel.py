@@ -20,6 +20,7 @@ from seasoned.metagrad import (
     minimize_outer,
     sgd_hd,
 )
+from seasoned.metagrad.hypergradients.implicit import _largest_eigenvalue
 
 ROWS, FEATURES = 40, 5
 
@@ -197,3 +198,9 @@ def test_a_rate_a_hundred_times_off_is_mended(off, make, best):
 def test_wrong_arguments_are_named(wrong):
     with pytest.raises(InvalidInput):
         wrong()
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_the_largest_eigenvalue_of_a_single_number(sign):
+    found = _largest_eigenvalue(lambda vector: 8.0 * vector, jnp.asarray(sign))
+    assert float(found) == pytest.approx(8.8)

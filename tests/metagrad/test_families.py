@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.metagrad import Episodes, GroupedRows, Sinusoids
+from seasoned.metagrad import MAML, ConvNet, Episodes, GroupedRows, Sinusoids, Training
+from seasoned.metagrad.describing import describe_tasks, refuse_padding
+from seasoned.metagrad.tasks import as_family
 
 
 def draws(family, count=200):
@@ -88,3 +90,21 @@ def test_validation_tasks_are_kept_apart(family):
 def test_wrong_rows_are_named(wrong):
     with pytest.raises(InvalidInput):
         wrong()
+
+
+def test_classes_of_a_table_are_counted_in_all_of_its_rows():
+    y = np.zeros(60_000, dtype=np.int64)
+    y[1::2] = 1
+    y[[5, 9]] = 2
+    family = GroupedRows.of(np.ones((60_000, 2), np.float32), y, np.arange(60_000) // 20, shots=2, queries=2)
+    assert describe_tasks(family)[1:] == (3, True)
+
+
+def test_padded_sets_and_batch_normalisation_exclude_each_other():
+    rng = np.random.default_rng(0)
+    sets = [(rng.normal(size=(n, 8, 8)).astype(np.float32), np.arange(n) % 2) for n in (4, 6, 3, 5)]
+    tasks = [(sets[0], sets[1]), (sets[2], sets[3])]
+    with pytest.raises(InvalidInput, match="normalization='instance'"):
+        MAML(network=ConvNet(), training=Training(steps=1)).fit(tasks)
+    refuse_padding(ConvNet(), as_family([(sets[0], sets[1]), (sets[0], sets[1])]))
+    refuse_padding(ConvNet(normalization="instance"), as_family(tasks))

@@ -289,3 +289,19 @@ def test_wrong_settings_are_named(wrong):
 def test_divergence_is_an_error():
     with pytest.raises(InvalidInput, match="never saw a finite loss"):
         MAML(inner_lr=1e30, network=SMOOTH, training=Training(steps=4, every=2, tasks=2)).fit(SINES, progress=False)
+
+
+def test_there_is_nothing_to_tune_where_adapting_is_taking_means():
+    rng = np.random.default_rng(0)
+    centres = np.array([[4.0, 0.0], [0.0, 4.0], [-4.0, -4.0]])
+
+    def drawn(labels):
+        return (centres[labels] + 0.1 * rng.normal(size=(len(labels), 2))).astype(np.float32), labels
+
+    tasks = [(drawn(np.array([0, 0, 1, 1, 2])), drawn(np.arange(9) % 3)) for _ in range(20)]
+    learner = PrototypicalNetworks(training=Training(steps=20, validation_tasks=0)).fit(tasks, progress=False)
+    X, y = drawn(np.array([0, 0, 1, 1, 2]))  # one row of the last class
+    fresh, truth = drawn(np.arange(30) % 3)
+    tuned = learner.adapt(X, y, tune=True)
+    assert (tuned.predict(fresh) == truth).all()
+    np.testing.assert_array_equal(tuned.predict(fresh), learner.adapt(X, y).predict(fresh))

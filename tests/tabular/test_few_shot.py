@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from few_shot_data import NOISE, quick, stores
 from seasoned import FewShotClassifier, FewShotRegressor, load
 from seasoned.errors import InvalidInput
-from seasoned.metagrad import MAML, Training
+from seasoned.metagrad import MAML, PrototypicalNetworks, Training
 
 KNOWN = 24  # stores to learn from; the others are new
 
@@ -150,6 +150,7 @@ def test_the_time_limit_ends_the_training(table):
         ({"validation": 1}, "validation is 1"),
         ({"time_limit": 0}, "time_limit is 0"),
         ({"learner": "maml"}, "learner is 'maml'"),
+        ({"learner": PrototypicalNetworks()}, "a PrototypicalNetworks, which classifies by distances"),
     ],
 )
 def test_parameters_that_break_a_rule(table, options, sentence):

@@ -9,6 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from seasoned.errors import InvalidInput
+from seasoned.metagrad.joint_rounds import Data
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.adaptive_linear import AdaptiveLinear, PenalisedLinear
 from seasoned.tabular.models.base import Job
@@ -199,3 +200,13 @@ def test_forged_files_are_refused():
     ):
         with pytest.raises(InvalidInput):
             family.load(arrays_file.dump({**good, **change}))
+
+
+def test_weights_count_in_what_judges_a_joint_training():
+    rows, weight = np.ones((20, 3), np.float32), np.arange(1.0, 21.0)
+    held = np.array([19, 3, 7])
+    known = np.asarray(Data.of(rows, np.arange(20) % 2, np.zeros(20, np.int64), held, weight).known)
+    np.testing.assert_allclose(known[:3], np.array([20, 4, 8]) / 32, rtol=1e-6)
+    assert not known[3:].any()
+    even = np.asarray(Data.of(rows, np.arange(20) % 2, np.zeros(20, np.int64), held).known)
+    np.testing.assert_allclose(even[:3], 1 / 3, rtol=1e-6)

@@ -10,8 +10,10 @@ from seasoned.errors import InvalidInput
 from seasoned.metagrad.forward import ACTIVATIONS
 from seasoned.metagrad.networks import MLP, ConvNet
 from seasoned.metagrad.prototypical import PrototypicalNetworks
+from seasoned.metagrad.ridge_head import RidgeHead
 from seasoned.metagrad.training import AdamW, Training
 from seasoned.metagrad.update_rules import LSTMRule, MLPRule
+from seasoned.metagrad.wide_deep import WideDeep
 from seasoned.space import Categorical, Choice, Float, Int, Space
 
 if TYPE_CHECKING:
@@ -125,6 +127,8 @@ def _network(learner: MetaLearner, outputs: int) -> Any:
     """The network that the learner would take."""
     if learner.network is not None:
         return learner.network
+    if isinstance(learner, RidgeHead):
+        return WideDeep(outputs=outputs)
     return MLP((64,), 64) if isinstance(learner, PrototypicalNetworks) else MLP(outputs=outputs)
 
 

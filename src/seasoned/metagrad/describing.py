@@ -14,7 +14,7 @@ from seasoned.metagrad.tasks import Rows
 if TYPE_CHECKING:
     from seasoned.metagrad.learner import Fitted
 
-__all__ = ["describe_tasks", "support_rows"]
+__all__ = ["describe_tasks", "refuse_padding", "support_rows"]
 
 
 def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
@@ -28,10 +28,28 @@ def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
             seen = jax.vmap(family.sample)(jax.random.split(jax.random.key(0), 256))
             whole = getattr(family, "tasks", None)
             sources = (seen, whole) if whole is not None else (seen,)
-            outputs = 1 + max(int(part.y.max()) for task in sources for part in (task.support, task.query))
+            drawn = [part.y for task in sources for part in (task.support, task.query)]
+            rows = getattr(family, "y", None)  # all of a table's, for what is rare is hardly ever drawn
+            outputs = 1 + max(int(labels.max()) for labels in ([*drawn, rows] if rows is not None else drawn))
     else:
         outputs = math.prod(y.shape[1:])
     return tuple(task.support.X.shape[1:]), int(outputs), labels
+
+
+def refuse_padding(network: Any, family: Any) -> None:
+    """Batch normalisation takes means over all rows of a set, so rows of weight 0 would change what others give.
+
+    Raises:
+        InvalidInput: If the network has it, and sets are padded to one size.
+    """
+    if getattr(network, "normalization", None) != "batch":
+        return
+    task = jax.eval_shape(family.sample, jax.random.key(0))
+    if task.support.weight is not None or task.query.weight is not None:
+        raise InvalidInput(
+            "the tasks' sets differ in size and are padded, and a network with normalization='batch' takes means over "
+            "all rows of a set: use normalization='instance', or sets of one size."
+        )
 
 
 def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows, np.ndarray | None]:

@@ -123,7 +123,7 @@ class JointTraining:
         order = rng.permutation(len(y))
         cut = max(1, len(y) // 5)
         held, train = order[:cut], order[cut:]
-        data = Data.of(X, y, groups, held)
+        data = Data.of(X, y, groups, held, weight)
         rates = np.array([rate, outer_rate, 1.0 / (spread**2 * len(train))], np.float32)
         outer = {
             "layers": jnp.full(len(self.network.hidden) + 1, math.log(decay)),

@@ -37,14 +37,17 @@ class Data(NamedTuple):
     known: Array
 
     @classmethod
-    def of(cls, X: np.ndarray, y: np.ndarray, groups: np.ndarray, held: np.ndarray) -> Data:
-        """From rows, targets, groups and the numbers of the held-out rows."""
+    def of(
+        cls, X: np.ndarray, y: np.ndarray, groups: np.ndarray, held: np.ndarray, weight: np.ndarray | None = None
+    ) -> Data:
+        """From rows, targets, groups, the numbers of the held-out rows, and how much each row counts."""
         size, width = 1 << max(9, (len(X) - 1).bit_length()), -(-X.shape[1] // 16) * 16
         rows = np.zeros((size, max(16, width)), np.float32)
         rows[: len(X), : X.shape[1]] = X
         targets = np.resize(y, size).astype(np.int32 if y.dtype.kind in "iu" else np.float32)
         judges = min(_WATCHED, size)
-        known = (np.arange(judges) < len(held)) / min(judges, len(held))
+        mass = (np.ones(len(X)) if weight is None else weight)[held[:judges]]
+        known = np.pad(mass / mass.sum(), (0, judges - len(mass)))
         return cls(
             jnp.asarray(rows),
             jnp.asarray(targets),

@@ -18,7 +18,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax
 from seasoned.metagrad.adapted import AdaptedModel
-from seasoned.metagrad.describing import describe_tasks, support_rows
+from seasoned.metagrad.describing import describe_tasks, refuse_padding, support_rows
 from seasoned.metagrad.losses import LOSSES, mean_loss
 from seasoned.metagrad.meta_testing import adapted, curves
 from seasoned.metagrad.networks import MLP
@@ -72,9 +72,12 @@ class MetaLearner(ABC):
         fitted: What `fit` found; None before.
         rate_fields: Names of the settings that are factors and nothing else, so that another value compiles nothing
             anew (`rates.py`).
+        gradual: Whether adaptation goes step by step from something that predicts already; else there are no steps to
+            be tuned, and no other model to be corrected.
     """
 
     rate_fields: ClassVar[tuple[str, ...]] = ()
+    gradual: ClassVar[bool] = True
 
     network: Any = None
     loss: Any = None
@@ -213,6 +216,7 @@ class MetaLearner(ABC):
         parts = self._parts(family, validation)
         shape, outputs, labels = self.describe(family)
         program = self.resolved(outputs, labels=labels)
+        refuse_padding(program.network, family)
         if resume:
             state, history = self._resumed(program, parts[0], shape)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
@@ -32,6 +32,8 @@ class PrototypicalNetworks(MetaLearner):
 
     Source: Snell et al. 2017 (arXiv:1703.05175), equations 1 and 2.
     """
+
+    gradual: ClassVar[bool] = False
 
     ways: int | None = None
 

@@ -42,7 +42,7 @@ def choose(
         rate_scale: Fixed factor, or None to choose.
     """
     own = (learner.trained_steps if steps is None else steps, 1.0 if rate_scale is None else rate_scale)
-    if rows.y.shape[0] < 2:
+    if rows.y.shape[0] < 2 or not learner.gradual:
         return own
     most = max(20, 2 * learner.trained_steps) if steps is None else steps
     scales = tuple(dict.fromkeys(SCALES if rate_scale is None else (rate_scale,)))

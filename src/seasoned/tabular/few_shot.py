@@ -190,6 +190,11 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             raise InvalidInput(f"time_limit is {self.time_limit}; it is in seconds and must be above 0.")
         if self.learner is not None and not hasattr(self.learner, "trained_steps"):
             raise InvalidInput(f"learner is {self.learner!r}; pass a meta-learner such as MAML(...), or None.")
+        if self.learner is not None and not getattr(self.learner, "gradual", True):
+            raise InvalidInput(
+                f"learner is a {type(self.learner).__name__}, which classifies by distances and cannot correct the "
+                "global model of these estimators; pass another, such as MAML(...), or use it by itself."
+            )
         deadline = time.monotonic() + (math.inf if self.time_limit is None else float(self.time_limit))
         seed = seed_of(self.random_state)
         return Options(self.learner, int(self.shots), float(self.validation), deadline, seed)

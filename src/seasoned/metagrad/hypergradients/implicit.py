@@ -119,6 +119,8 @@ def _largest_eigenvalue(product: Callable[[Tree], Tree], like: Tree) -> Array:
         return unit(product(carry[0]))
 
     # The sum with ones keeps the start from lying in an eigenvector's complement by the problem's own symmetry.
-    start, size = unit(jax.tree.map(lambda leaf: leaf + jnp.ones_like(leaf), unit(like)[0]))
+    ones = jax.tree.map(jnp.ones_like, like)
+    start, size = unit(jax.tree.map(jnp.add, unit(like)[0], ones))
+    start = jax.tree.map(lambda leaf, one: jnp.where(size > 0, leaf, one), start, unit(ones)[0])  # of a single -1
     largest = lax.fori_loop(0, 20, body, (start, size))[1]
     return 1.1 * jnp.where(largest > 0, largest, 1)
