@@ -108,3 +108,10 @@ def test_padded_sets_and_batch_normalisation_exclude_each_other():
         MAML(network=ConvNet(), training=Training(steps=1)).fit(tasks)
     refuse_padding(ConvNet(), as_family([(sets[0], sets[1]), (sets[0], sets[1])]))
     refuse_padding(ConvNet(normalization="instance"), as_family(tasks))
+
+
+def test_a_class_of_which_no_row_is_here_counts_if_it_is_said():
+    family = GroupedRows.of(np.ones((40, 2), np.float32), np.arange(40) % 2, np.arange(40) // 8, ways=4)
+    assert describe_tasks(family)[1] == 4
+    assert all(describe_tasks(part)[1] == 4 for part in family.split(0.4, 0))
+    assert describe_tasks(GroupedRows.of(np.ones((40, 2)), np.arange(40.0), np.arange(40) // 8))[1] == 1

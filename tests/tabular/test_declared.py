@@ -208,6 +208,6 @@ def test_a_new_class_among_the_held_out_rows_ends_no_fit():
     words = ["fit", "latest.csv", "--target", "target", "--validation", "day", "--holdout", "0.25", "--trials", "1"]
     result = CliRunner().invoke(app, [*words, "--models", "linear", "--experience", "none", "--report", "r.html"])
     assert result.exit_code == 0, result.output
-    assert "1 held-out row(s) are of classes that no other row has" in result.output
+    assert "1 held-out row(s) are of classes that no other row has, and are not judged" in result.output
     assert "on 19 held-out rows" in result.output
     assert Path("r.html").is_file()

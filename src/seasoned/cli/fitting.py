@@ -70,7 +70,7 @@ def fit(
     said = Declared(target, weights, groups, validation)
     said.check(frame)
     train, test = said.split(frame, holdout, random_state or 0, classes=kind == "classification")
-    test, new = said.judged(train, test, classes=kind == "classification")
+    test = _judged(said, train, test, kind)
     train, validated = said.validated(train)
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
     steps: Any = features if features == "all" else _names(features)
@@ -89,8 +89,6 @@ def fit(
     model.fit(said.features(train), train[target], **said.roles(train), resume=resume)
     model.save(out)
     show_leaderboard(model)
-    if new:
-        typer.echo(f"{new} held-out row(s) are of classes that no other row has, and are left out of what follows")
     if len(test):
         show_score(model, said, test)
     typer.echo(f"{kind} model saved to {out}")
@@ -99,6 +97,14 @@ def fit(
     if model.stopped_by_ is not None:
         typer.echo(f"stopped by {model.stopped_by_}; the same command with --resume goes on.", err=True)
         raise typer.Exit(STOPPED[model.stopped_by_])
+
+
+def _judged(said: Declared, train: pd.DataFrame, test: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The held-out rows that the model can be judged on; what is left out is told."""
+    kept, new = said.judged(train, test, classes=kind == "classification")
+    if new:
+        typer.echo(f"{new} held-out row(s) are of classes that no other row has, and are not judged")
+    return kept
 
 
 def _write_report(model: Any, path: Path, said: Declared, train: pd.DataFrame, test: pd.DataFrame) -> None:

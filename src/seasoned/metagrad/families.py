@@ -147,6 +147,7 @@ class GroupedRows:
         shots: Support rows.
         queries: Query rows.
         least: Fewest support rows: each task draws a number from `least` to `shots`; None for always `shots`.
+        ways: Classes that a label may be, if it may be one of which no row is here; None for those that are here.
 
     Example:
         >>> import jax, numpy as np
@@ -163,10 +164,19 @@ class GroupedRows:
     shots: int = dataclasses.field(default=5, metadata=SETTING)
     queries: int = dataclasses.field(default=15, metadata=SETTING)
     least: int | None = dataclasses.field(default=None, metadata=SETTING)
+    ways: int | None = dataclasses.field(default=None, metadata=SETTING)
 
     @classmethod
     def of(
-        cls, X: Any, y: Any, groups: Any, *, shots: int = 5, queries: int = 15, least: int | None = None
+        cls,
+        X: Any,
+        y: Any,
+        groups: Any,
+        *,
+        shots: int = 5,
+        queries: int = 15,
+        least: int | None = None,
+        ways: int | None = None,
     ) -> GroupedRows:
         """From rows, targets and the group of every row; groups of a single row are left out."""
         labels, codes = np.unique(np.asarray(groups), return_inverse=True)
@@ -179,7 +189,8 @@ class GroupedRows:
         most = max(*map(len, places), shots + queries)
         table = np.stack([np.pad(part, (0, most - len(part)), mode="edge") for part in places])
         counts = np.array([len(part) for part in places])
-        return cls(jnp.asarray(X), jnp.asarray(y), jnp.asarray(table), jnp.asarray(counts), shots, queries, least)
+        rows = jnp.asarray(X), jnp.asarray(y), jnp.asarray(table), jnp.asarray(counts)
+        return cls(*rows, shots, queries, least, ways)
 
     def sample(self, key: Array) -> Task:
         """See `TaskFamily`."""

@@ -176,11 +176,14 @@ def _content(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _inside(data: bytes) -> int:
-    """Bytes that a member unpacks to if it is a zip itself."""
+    """Bytes that a member unpacks to if it is a zip itself, and a sound one."""
     if not _is_zip(data):
         return 0
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return sum(member.file_size for member in archive.infolist())
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except DAMAGE:  # which is refused when it is read
+        return 0
 
 
 def _is_zip(data: bytes) -> bool:

@@ -98,7 +98,8 @@ def meta_train(
 def _family(X: NDArray[np.float32], y: NDArray[Any], groups: list[NDArray[np.int64]], shots: int) -> Any:
     rows = np.concatenate(groups)
     codes = np.repeat(np.arange(len(groups)), [len(part) for part in groups])
-    return metagrad.GroupedRows.of(X[rows], y[rows], codes, shots=shots, queries=_QUERIES, least=1)
+    ways = 1 + int(y.max()) if y.dtype.kind in "iu" else None  # these tasks may lack a class that others have
+    return metagrad.GroupedRows.of(X[rows], y[rows], codes, shots=shots, queries=_QUERIES, least=1, ways=ways)
 
 
 def _step(learner: MetaLearner, which: str = "step") -> int:
