@@ -131,17 +131,10 @@ def condition(
     joint = np.exp(log - log.max())
     joint /= joint.sum()
     weights, levels = joint.sum(axis=1), joint.sum(axis=0)
-
-    def by_task(compressed: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scores under each hypothesis, shape (n, h), as each past task has them, (T, n)."""
-        under = joint @ compressed.T / np.maximum(weights, 1e-300)[:, None]
-        found: NDArray[np.float64] = np.where(weights[:, None] > 0.0, under, compressed @ levels)
-        return found
-
-    expected = by_task(z)
+    expected = _by_task(joint, z)
     others = np.full(len(weights), math.inf)
     if math.isfinite(outside):
-        others = by_task(compress((outside - grid.level.median) / grid.level.gap)[None])[:, 0]
+        others = _by_task(joint, compress((outside - grid.level.median) / grid.level.gap)[None])[:, 0]
     gain = width * (inverse @ v.T)
     spread = (z - (z @ levels)[:, None]) * np.sqrt(levels)
     return Mixture(
@@ -155,3 +148,17 @@ def condition(
         width,
         inverse,
     )
+
+
+def _by_task(joint: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Expected scores as each past task has them, shape (T, n), from those under each level, (n, h).
+
+    Args:
+        joint: Weights of task and level, shape (T, h), summing to 1; what a task of no weight expects, all expect.
+        z: The scores.
+    """
+    weights = joint.sum(axis=1, keepdims=True)
+    found: NDArray[np.float64] = np.where(
+        weights > 0.0, joint @ z.T / np.maximum(weights, 1e-300), z @ joint.sum(axis=0)
+    )
+    return found

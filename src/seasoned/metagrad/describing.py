@@ -30,7 +30,7 @@ def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
             sources = (seen, whole) if whole is not None else (seen,)
             drawn = [part.y for task in sources for part in (task.support, task.query)]
             rows = getattr(family, "y", None)  # all of a table's, for what is rare is hardly ever drawn
-            outputs = 1 + max(int(labels.max()) for labels in ([*drawn, rows] if rows is not None else drawn))
+            outputs = 1 + max(int(codes.max()) for codes in (drawn if rows is None else [*drawn, rows]))
     else:
         outputs = math.prod(y.shape[1:])
     return tuple(task.support.X.shape[1:]), int(outputs), labels

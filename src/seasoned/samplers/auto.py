@@ -180,7 +180,7 @@ def _decided(state: AutoState, heard: Sequence[Event]) -> AutoState:
 
 
 def _experience(space: Space, heard: Sequence[Event]) -> WarmStart:
-    """The best feasible trials, as points with values; where there are none, those next to it, to begin from."""
+    """The best feasible trials, as points with values; if there are none, those of least violation, to begin from."""
     configs = {event.number: event.config for event in heard if isinstance(event, Asked)}
     ended = [event for event in heard if isinstance(event, Finished) and event.values is not None]
     feasible = [event for event in ended if event.violation == 0.0 and event.number in configs]

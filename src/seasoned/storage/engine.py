@@ -85,7 +85,8 @@ class Connections:
 
     def _create(self) -> Engine:
         wait = {"timeout": self.patience} if self.is_sqlite else {"connect_timeout": round(self.patience)}
-        options: dict[str, Any] = {"connect_args": wait}
+        own = {name: value for name, value in wait.items() if name not in self.url.query}  # else the URL says it
+        options: dict[str, Any] = {"connect_args": own}
         reads = self.is_sqlite and not _writable(Path(str(self.url.database)))
         if reads:
             options = {"creator": partial(_open_to_read, Path(str(self.url.database)), self.patience)}

@@ -48,6 +48,7 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
         classes_: The labels, sorted; the columns of `predict_proba`.
         n_features_in_, feature_names_in_: The columns seen by `fit`.
         stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
+        unsaved_: Names of parameters that the file could not hold, if the model was loaded; else none.
 
     Example:
         >>> from sklearn.datasets import load_iris
@@ -58,6 +59,7 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
     """
 
     _kind = "classification"
+    score = TabularEstimator.score  # here, for scikit-learn's mixin comes before what both classes share
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -91,15 +93,6 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
         """
         fitted, frame = self._checked(X)
         return fitted.sets(frame, coverage)
-
-    def score(
-        self, X: Any, y: Any, sample_weight: Any = None
-    ) -> float:  # here, for scikit-learn's mixin comes before what both classes share
-        """The metric on these rows; errors (log_loss ...) are negated, so that more is better.
-
-        After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
-        """
-        return self._score(X, y, sample_weight)
 
     def _codes(self, y: Any) -> NDArray[Any]:
         return encode(y, self.classes_)

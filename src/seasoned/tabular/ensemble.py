@@ -104,13 +104,14 @@ def _rows(
     if count <= _ROWS:
         return np.arange(count), weights
     if classes:
-        sizes = np.bincount(np.asarray(y, dtype=np.int64))
+        codes = np.asarray(y, dtype=np.int64)
+        sizes = np.bincount(codes)
         least = min(_LEAST, _ROWS // len(sizes))
         drawn = np.minimum(sizes, np.maximum(sizes * _ROWS // count, least))
         if (drawn > sizes * _ROWS // count + 1).any():
-            parts = [rng.choice(np.flatnonzero(y == code), size, replace=False) for code, size in enumerate(drawn)]
+            parts = [rng.choice(np.flatnonzero(codes == code), size, replace=False) for code, size in enumerate(drawn)]
             rows = np.sort(np.concatenate(parts))
-            mass = (sizes / np.maximum(drawn, 1))[np.asarray(y, dtype=np.int64)[rows]]
+            mass = (sizes / np.maximum(drawn, 1))[codes[rows]]
             return rows, mass / mass.mean() if weights is None else mass * weights[rows]
     rows = np.sort(rng.choice(count, _ROWS, replace=False))
     return rows, None if weights is None else weights[rows]

@@ -251,7 +251,11 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         about = {"estimator": type(self).__name__, "parameters": parameters, "unsaved": unsaved}
         archive.write(self.fitted_, self.rows_, about, Path(path), key)
 
-    def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The metric on these rows; errors (log_loss, rmse ...) are negated, so that more is better.
+
+        After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
+        """
         fitted, frame = self._checked(X)
         codes = self._codes(y)
         _check_lengths(len(frame), len(codes))

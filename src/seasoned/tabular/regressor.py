@@ -43,6 +43,7 @@ class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # 
     Attributes:
         n_features_in_, feature_names_in_: The columns seen by `fit`.
         stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
+        unsaved_: Names of parameters that the file could not hold, if the model was loaded; else none.
 
     Example:
         >>> from sklearn.datasets import load_diabetes
@@ -52,6 +53,7 @@ class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # 
     """
 
     _kind = "regression"
+    score = TabularEstimator.score  # here, for scikit-learn's mixin comes before what both classes share
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predicted numbers, shape (n,)."""
@@ -72,12 +74,3 @@ class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # 
         """
         fitted, frame = self._checked(X)
         return fitted.intervals(frame, coverage)
-
-    def score(
-        self, X: Any, y: Any, sample_weight: Any = None
-    ) -> float:  # here, for scikit-learn's mixin comes before what both classes share
-        """The metric on these rows; errors (rmse, mae ...) are negated, so that more is better.
-
-        After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
-        """
-        return self._score(X, y, sample_weight)

@@ -34,7 +34,7 @@ _OWNER = "owner.json"
 _ABOUT = "run.json"
 _TOLERANCE: Final = 5.0  # seconds by which start times of one process may differ: the system's clock is set at times
 _ELSEWHERE: Final = 86_400.0  # seconds after its last word for which a process of another machine is taken to live
-_TAKING: Final = 60.0  # seconds that finding a folder takes at most
+_TAKING: Final = 5.0  # seconds after which who was taking a folder has been killed; it takes milliseconds
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 
@@ -86,10 +86,10 @@ class RunFolder:
             while _has_other_owner(path):
                 number += 1
                 path = root / f"{key}-{number}"
-            if not resume:
-                shutil.rmtree(path, ignore_errors=True)
             path.mkdir(exist_ok=True, mode=0o700)
             (path / _OWNER).write_text(json.dumps(_identity(os.getpid())))
+        if not resume:
+            _empty(path)
         (path / "trials").mkdir(exist_ok=True)
         folder = cls(path)
         if not (path / _ABOUT).exists():
@@ -155,6 +155,15 @@ def disk_errors(folder: Path) -> Iterator[None]:
         raise
 
 
+def _empty(path: Path) -> None:
+    """Remove all but the owner's name."""
+    for left in path.iterdir():
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        elif left.name != _OWNER:
+            left.unlink()
+
+
 @contextlib.contextmanager
 def _one_at_a_time(root: Path) -> Iterator[None]:
     """Only one process looks for a folder to take; what one that was killed meanwhile has left is passed over."""
@@ -193,10 +202,10 @@ def _has_other_owner(path: Path) -> bool:
     try:
         owner = json.loads((path / _OWNER).read_text())
         pid, started, host = owner["pid"], owner["started"], owner.get("host", platform.node())
+        if host != platform.node():
+            return time.time() - max(file.stat().st_mtime for file in path.iterdir()) < _ELSEWHERE
     except (OSError, ValueError, TypeError, KeyError):  # no folder, no owner, or one killed while it wrote its name
         return False
-    if host != platform.node():
-        return time.time() - max(file.stat().st_mtime for file in path.iterdir()) < _ELSEWHERE
     found = _identity(pid)
     return found is not None and abs(found["started"] - started) < _TOLERANCE
 

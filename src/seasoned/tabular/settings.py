@@ -48,15 +48,6 @@ class SearchSettings:
     calibrate: bool | None = None
     predict_limit: float | None = None
 
-    def to_plain(self) -> dict[str, Any] | None:
-        """The settings in JSON's types; None where a family of the user's own is among them."""
-        models, features = (None if given is None else list(given) for given in (self.models, self.features))
-        if models is not None and not all(isinstance(model, str) for model in models):
-            return None
-        if isinstance(self.features, str):
-            features = self.features  # type: ignore[assignment]  # "all"
-        return {**asdict(self), "models": models, "features": features}
-
     def __post_init__(self) -> None:
         if isinstance(self.models, str):
             raise InvalidInput(f"models is {self.models!r}; pass a list of names, such as [{self.models!r}].")
@@ -71,6 +62,15 @@ class SearchSettings:
             raise InvalidInput(f"predict_limit is {self.predict_limit}; it is in milliseconds and must be above 0.")
         if self.ensemble < 1:
             raise InvalidInput(f"ensemble is {self.ensemble}; at least 1 model must predict.")
+
+    def to_plain(self) -> dict[str, Any] | None:
+        """The settings in JSON's types; None where a family of the user's own is among them."""
+        if self.models is not None and not all(isinstance(model, str) for model in self.models):
+            return None
+        given = asdict(self)
+        return {
+            name: value if isinstance(value, str | int | float | None) else list(value) for name, value in given.items()
+        }
 
 
 def check_number(name: str, value: Any, kind: type, what: str, *, needed: bool = False) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.models.cycles import cycle, rate_at
 from seasoned.tabular.models.network import Dropout, Loss, forward, gradient, loss_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ __all__ = ["Recipe", "train"]
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.95, 1e-8
 _SCALE_RATE, _BIAS_RATE = 6.0, 0.1  # of the learning rate (RealMLP, table A.1)
-_CYCLES: Final = 4
 _WATCHED: Final = 10_000  # validation rows looked at after each epoch
 
 
@@ -84,7 +84,7 @@ def train(
             epochs = max(epoch, min(recipe.epochs, int(0.9 * seconds * epoch / spent)))
         if epoch >= epochs or (seconds is not None and spent > seconds):
             break
-        if valid is not None and _cycle(epoch / epochs) > _cycle((epoch - 1) / epochs):
+        if valid is not None and cycle(epoch / epochs) > cycle((epoch - 1) / epochs):
             if best >= last_cycle:
                 break
             last_cycle = best
@@ -117,19 +117,9 @@ def _epoch(
         targets = y[rows]
         if recipe.smoothing:
             targets = targets * np.float32(1 - recipe.smoothing) + shares
-        share = _schedule((progress[0] + step / steps) / progress[1])
+        share = rate_at((progress[0] + step / steps) / progress[1])
         batch = X[rows], targets, None if weight is None else weight[rows]
         adam.step(vector, gradient(shape, vector, batch, recipe.loss, dropout), share)
-
-
-def _cycle(t: float) -> int:
-    """Number of the cosine cycle at the share t of the training; each is twice as long as the one before."""
-    return int(math.log2(1 + (2**_CYCLES - 1) * min(t, 1.0)))
-
-
-def _schedule(t: float) -> float:
-    """Share of the learning rate at the share t of the training: 0.5 (1 - cos(2 pi log2(1 + 15 t)))."""
-    return 0.5 * (1 - math.cos(2 * math.pi * math.log2(1 + (2**_CYCLES - 1) * t)))
 
 
 class _Adam:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from seasoned.tabular.models.cycles import cycle, rate_at
 from seasoned.tabular.models.extras import require
 from seasoned.tabular.models.realmlp_forward import Build, forward, initial
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "Rows", "train"]
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.95, 1e-8
-_CYCLES: Final = 4
 _RATES: Final = {"scale": 6.0, "a": 0.1, "b": 0.1, "frequency": 0.1, "phase": 0.1, "mix": 0.1, "offset": 0.1}
 _WATCHED: Final = 10_000  # validation rows looked at after each epoch
 _POOL: Final = 4_096  # rows of random numbers that an epoch's dropout takes its masks from
@@ -112,7 +112,7 @@ def _epochs(run: _Run, plan: Plan, start: float, seconds: float | None) -> tuple
             epochs = max(epoch, min(plan.epochs, int(left * epoch / (now - warm))))
         if seconds is not None and now - start > seconds:
             break
-        if loss is not None and _cycle(epoch / epochs) > _cycle((epoch - 1) / epochs):
+        if loss is not None and cycle(epoch / epochs) > cycle((epoch - 1) / epochs):
             if best >= last_cycle:
                 break
             last_cycle = best
@@ -173,11 +173,6 @@ def _padded(rows: Rows) -> Rows:
     return Rows(*(np.pad(part, [(0, size - n)] + [(0, 0)] * (part.ndim - 1)) for part in rows))
 
 
-def _cycle(t: float) -> int:
-    """Number of the cosine cycle at the share t of the training."""
-    return int(math.log2(1 + (2**_CYCLES - 1) * min(t, 1.0)))
-
-
 @functools.lru_cache(maxsize=8)
 def _compiled(build: Build, batch: int, loss: str, drops: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The compiled pass over the rows, and the compiled validation loss."""
@@ -208,7 +203,7 @@ def _compiled(build: Build, batch: int, loss: str, drops: bool) -> tuple[Callabl
 
         slope = jax.grad(error)(carried.params, rows, quantile, drop if drops else None)
         t = (done + place / steps) / epochs
-        share = 0.5 * (1 - jnp.cos(2 * math.pi * jnp.log2(1 + (2**_CYCLES - 1) * t)))
+        share = rate_at(t, jnp)
         count = carried.count + 1
         mean = {k: _BETA1 * carried.mean[k] + (1 - _BETA1) * slope[k] for k in slope}
         square = {k: _BETA2 * carried.square[k] + (1 - _BETA2) * slope[k] ** 2 for k in slope}
