@@ -20,6 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from seasoned.errors import InvalidInput, MissingExtra, StorageError
+from seasoned.storage.interrupts import held_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,16 +56,17 @@ class Connections:
 
     @contextmanager
     def transaction(self, *, write: bool = True) -> Iterator[Connection]:
-        """A transaction: committed when the block ends, rolled back when it raises.
+        """A transaction: committed when the block ends, rolled back when it raises; Ctrl-C waits until then.
 
         Raises:
             StorageError: Whatever the database complains of, in one sentence.
         """
-        try:
-            with self._connect().connect() as connection, self._begun(connection, write=write):
-                yield connection
-        except DBAPIError as error:
-            raise StorageError(self._explain(error)) from error
+        with held_back():
+            try:
+                with self._connect().connect() as connection, self._begun(connection, write=write):
+                    yield connection
+            except DBAPIError as error:
+                raise StorageError(self._explain(error)) from error
 
     def _begun(self, connection: Connection, *, write: bool) -> RootTransaction:
         return connection.execution_options(seasoned_reads=not write).begin()
