@@ -29,13 +29,17 @@ def check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
 
 
 def table_to_fit(table: Path, target: str, *outputs: Path | None) -> pd.DataFrame:
-    """The table's rows that have a target; what cannot be written in the end is refused now."""
+    """The table's rows that have a target, and a word on the others; what could not be written is refused now."""
     frame = read_table(table)
     check_column(frame, table, target)
     for file in outputs:
         if file is not None:
             check_folder(file)
-    return frame.dropna(subset=[target]) if frame[target].notna().any() else frame
+    kept = frame[target].notna()
+    if kept.all() or not kept.any():  # that none has one, the model says
+        return frame
+    typer.echo(f"{(~kept).sum()} of {len(frame)} rows have no {target!r} and are left out", err=True)
+    return frame[kept]
 
 
 def rows_to_predict(table: Path) -> pd.DataFrame:

@@ -1,0 +1,24 @@
+"""What the commands say of the tables that they read."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from seasoned.cli.reading import table_to_fit
+
+
+def read(folder, capsys, targets):
+    pd.DataFrame({"x": range(len(targets)), "y": targets}).to_csv(folder / "t.csv", index=False)
+    frame = table_to_fit(folder / "t.csv", "y")
+    return frame["x"].tolist(), capsys.readouterr().err
+
+
+def test_rows_without_a_target_are_left_out_and_told(tmp_path, capsys):
+    rows, told = read(tmp_path, capsys, [1.5, None, 2.5, None])
+    assert rows == [0, 2]
+    assert told == "2 of 4 rows have no 'y' and are left out\n"
+
+
+def test_nothing_is_said_where_all_have_one_or_none_has(tmp_path, capsys):
+    assert read(tmp_path, capsys, [1.5, 2.5]) == ([0, 1], "")
+    assert read(tmp_path, capsys, [None, None]) == ([0, 1], "")
