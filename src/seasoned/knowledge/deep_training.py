@@ -23,6 +23,7 @@ from seasoned.knowledge.starts import quantiles
 from seasoned.metagrad import MAML, MLP, Training
 from seasoned.metagrad._jax import jnp
 from seasoned.metagrad.learner import MetaLearner
+from seasoned.metagrad.tasks import cut
 from seasoned.surrogates.deep_kernel import DeepKernel, Layer
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ NOISE: Final = 0.02
 _ROWS: Final = 24  # of a support or query set
 _SETS: Final = 12  # drawn from each task
 _LEAST: Final = 6  # rows of a task that teaches
+_ASIDE: Final = 0.15  # of the tasks: they judge
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,9 @@ def train_deep_kernel(tasks: Sequence[Evaluations], settings: DeepSettings | Non
     if len(known) < 3:
         raise InvalidInput(f"there are {len(known)} tasks with {_LEAST} different evaluations; give at least 3.")
     rows = min(_ROWS, min(len(task.scores) for task in known) // 2)
-    pairs = [pair for task in known for pair in _sets(task, rows, rng)]
+    pairs = [_sets(task, rows, rng) for task in known]
+    parts = cut(len(known), _ASIDE, settings.seed)  # whole tasks, not sets of those that train
+    left, right = ([pair for place in part for pair in pairs[place]] for part in parts)
     training = Training(
         steps=settings.steps, tasks=16, lr=settings.lr, schedule="cosine", clip=10.0, every=250, seed=settings.seed
     )
@@ -97,7 +101,7 @@ def train_deep_kernel(tasks: Sequence[Evaluations], settings: DeepSettings | Non
     learner: MetaLearner = MarginalLikelihood(**shared)
     if settings.by == "maml":
         learner = MAML(inner_lr=settings.inner_lr, inner_steps=1, first_order=True, **shared)
-    fitted = learner.fit(pairs, progress=False).fitted
+    fitted = learner.fit(left, validation=right, progress=False).fitted
     assert fitted is not None, "fit has returned"
     layers = fitted.state.best["params"]["layers"]
     return DeepKernel(

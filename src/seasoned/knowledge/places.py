@@ -21,7 +21,7 @@ from seasoned.errors import InvalidInput, SeasonedError
 from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_file
 from seasoned.knowledge.past import row_of
-from seasoned.storage.engine import hidden
+from seasoned.storage.engine import file_of, hidden
 from seasoned.storage.past import PastRow, PastStore
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ __all__ = [
     "Places",
     "add_experience",
     "add_studies",
-    "file_of",
     "own_store",
     "places",
     "read_places",
@@ -141,11 +140,6 @@ def add_studies(url: str, studies: Iterable[PastStudy]) -> int:
 def add_experience(url: str, experience: Experience) -> int:
     """Add all of an experience to a store; returns how many studies were new."""
     return add_studies(url, experience.studies())
-
-
-def file_of(url: str) -> Path | None:
-    """The file of a SQLite store; None for a server."""
-    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
 
 
 def store_exists(url: str) -> bool:

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Level", "compress", "expand", "levels_of", "regret", "standardise"]
 
-_LEAST_GAP: Final = 1e-9  # of a task's largest score, where more than half of the configurations are equally good
+_LEAST_GAP: Final = 1e-9  # of a task's largest score, where all configurations are equally good
 
 
 class Level(NamedTuple):
     """Where the scores of tasks lie.
 
     Attributes:
-        median: Score of the median configuration, shape (tasks,).
+        median: Score of the median configuration, shape (tasks,); where that is as good as the best, the mean score
+            of all that are worse.
         gap: How far below it the best lies, positive, shape (tasks,).
     """
 
@@ -55,7 +56,12 @@ def levels_of(scores: NDArray[np.floating]) -> Level:
     median = np.nanmedian(scores, axis=1).astype(float)
     gap = median - np.nanmin(scores, axis=1)
     scale = np.nanmax(np.where(np.isfinite(scores), np.abs(scores), np.nan), axis=1)
-    return Level(median, np.maximum(gap, np.maximum(_LEAST_GAP * scale, np.finfo(np.float64).tiny)))
+    least = np.maximum(_LEAST_GAP * scale, np.finfo(np.float64).tiny)
+    for task in np.flatnonzero(gap <= least):  # more than half are the best: the mean of the others is the measure
+        best, others = median[task] - gap[task], scores[task][scores[task] > median[task]]
+        gap[task] = max(least[task], others.mean() - best if len(others) else 0.0)
+        median[task] = best + gap[task]
+    return Level(median, gap)
 
 
 def standardise(scores: NDArray[np.floating], level: Level) -> NDArray[np.float64]:

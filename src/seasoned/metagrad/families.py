@@ -10,7 +10,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
-from seasoned.metagrad.tasks import SETTING, Rows, Task, as_tree, cut
+from seasoned.metagrad.tasks import SETTING, Rows, Task, as_tree, cut, targets
 
 if TYPE_CHECKING:
     from jax import Array
@@ -88,7 +88,9 @@ class Episodes:
     @classmethod
     def of(cls, X: Any, y: Any, *, ways: int = 5, shots: int = 1, queries: int = 15) -> Episodes:
         """From rows and their classes; every class needs shots + queries rows."""
+        X = np.asarray(X)
         labels, codes = np.unique(np.asarray(y), return_inverse=True)
+        targets(codes, np.int32, "the table", X=X)
         places = [np.flatnonzero(codes == code) for code in range(len(labels))]
         least = min(map(len, places))
         if least < shots + queries:
@@ -179,6 +181,8 @@ class GroupedRows:
         ways: int | None = None,
     ) -> GroupedRows:
         """From rows, targets and the group of every row; groups of a single row are left out."""
+        X, y = np.asarray(X), np.asarray(y)
+        y = targets(y, y.dtype if y.dtype.kind == "f" else np.float32, "the table", X=X)
         labels, codes = np.unique(np.asarray(groups), return_inverse=True)
         places = [np.flatnonzero(codes == code) for code in range(len(labels))]
         places = [part for part in places if len(part) > 1]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax, optax
-from seasoned.metagrad.trees import select, subtract
+from seasoned.metagrad.trees import add, select, subtract
 
 if TYPE_CHECKING:
     from jax import Array
@@ -26,6 +26,7 @@ class GuardState(NamedTuple):
         best_value: That value.
         bad: Values in a row that were worse than allowed.
         fallen: Whether the fallback has taken over.
+        returning: Whether the parameters are on their way back to the best.
     """
 
     risky: Tree
@@ -34,6 +35,7 @@ class GuardState(NamedTuple):
     best_value: Array
     bad: Array
     fallen: Array
+    returning: Array
 
 
 def guarded(
@@ -74,7 +76,9 @@ def guarded(
     def init(params: Tree) -> GuardState:
         dtype = jnp.result_type(*jax.tree.leaves(params))
         best = jnp.asarray(jnp.inf, dtype)
-        return GuardState(risky.init(params), fallback.init(params), params, best, jnp.int32(0), jnp.bool_(False))
+        return GuardState(
+            risky.init(params), fallback.init(params), params, best, jnp.int32(0), *[jnp.bool_(False)] * 2
+        )
 
     def update(
         gradient: Tree, state: GuardState, params: Tree = None, *, value: Any = None, **extra: Any
@@ -88,22 +92,39 @@ def guarded(
         if value is not None:
             state, falls = _judged(state, params, jnp.asarray(value, state.best_value.dtype), patience, tolerance)
 
-        def back(_: None) -> tuple[Tree, Tree, Tree]:  # the fallback sees its first gradient at the best parameters
-            return subtract(state.best, params), state.risky, state.trusted
+        home = subtract(state.best, params)
+        # From far away one move ends near the best, not at it: what is added was rounded.
+        falls_short = state.returning & ~_close(params, state.best)
 
-        def trusted(_: None) -> tuple[Tree, Tree, Tree]:
+        def back(_: None) -> tuple[Tree, Tree, Tree, Array]:  # the fallback's first gradient is at the best parameters
+            return home, state.risky, state.trusted, jnp.bool_(False)
+
+        def trusted(_: None) -> tuple[Tree, Tree, Tree, Array]:
             updates, inner = fallback.update(gradient, state.trusted, params)
-            return updates, state.risky, inner
+            return updates, state.risky, inner, jnp.bool_(False)
 
-        def follow(_: None) -> tuple[Tree, Tree, Tree]:
+        def follow(_: None) -> tuple[Tree, Tree, Tree, Array]:
             updates, inner = risky.update(gradient, state.risky, params)
-            return updates, inner, state.trusted
+            breaks = jnp.isfinite(state.best_value) & ~_is_finite(add(params, updates))  # from NaN no move leads back
+            return select(breaks, home, updates), inner, state.trusted, breaks
 
-        which = jnp.where(falls, 0, jnp.where(state.fallen, 1, 2))
-        updates, one, two = lax.switch(which, (back, trusted, follow), None)
-        return updates, state._replace(risky=one, trusted=two, fallen=state.fallen | falls)
+        which = jnp.where(falls | falls_short, 0, jnp.where(state.fallen, 1, 2))
+        updates, one, two, breaks = lax.switch(which, (back, trusted, follow), None)
+        turns = falls | breaks
+        return updates, state._replace(
+            risky=one, trusted=two, fallen=state.fallen | turns, returning=turns | falls_short
+        )
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _is_finite(tree: Tree) -> Array:
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
+
+
+def _close(one: Tree, other: Tree) -> Array:
+    pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    return jnp.all(jnp.stack([jnp.allclose(a, b) for a, b in pairs]))
 
 
 def _judged(state: GuardState, params: Tree, value: Array, patience: int, tolerance: float) -> tuple[GuardState, Array]:

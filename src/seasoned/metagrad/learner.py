@@ -53,12 +53,14 @@ class Fitted(NamedTuple):
         outputs: Classes, or numbers in a target.
         state: Meta-parameters, optimiser and guard.
         history: The training record.
+        labels: Whether targets are labels of classes.
     """
 
     shape: tuple[int, ...]
     outputs: int
     state: TrainState
     history: tuple[Entry, ...] = ()
+    labels: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,17 +219,18 @@ class MetaLearner(ABC):
         shape, outputs, labels = self.describe(family)
         program = self.resolved(outputs, labels=labels)
         refuse_padding(program.network, family)
+        labels = program.loss == "cross_entropy" or (labels and callable(program.loss))
         if resume:
             state, history = self._resumed(program, parts[0], shape)
         else:
             theta = program.initial(jax.random.key(self.training.seed + 1), shape)
             state, history = begin(program, theta, program.memory(theta, parts[0])), ()
         until = min(self.training.steps, self.training.steps if stop_at is None else stop_at)
-        learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, state, history))
+        learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, state, history, labels))
         with Progress(self.training.steps, progress) as shown:
             for trained, entry in train(program, parts, state, until):
                 history = (*history, entry)
-                learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, trained, history))
+                learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, trained, history, labels))
                 shown.update(entry)
                 if on_validation is not None:
                     on_validation(learner)
@@ -252,9 +255,10 @@ class MetaLearner(ABC):
 
     @property
     def theta(self) -> Tree:
-        """The meta-parameters in use: those of the best validation."""
+        """The meta-parameters in use: those of the best validation; without a guard, the last."""
         state = self._fitted().state
-        return state.theta if int(state.best_step) == 0 else state.best
+        guarded = self.training.validation_tasks > 0 and int(state.best_step) > 0
+        return state.best if guarded else state.theta
 
     def _parts(self, family: Any, validation: Any) -> tuple[Any, Any]:
         """Tasks to train on, and tasks for the guard; without a guard none are kept from training."""
@@ -279,7 +283,7 @@ class MetaLearner(ABC):
             tune: Choose what is None by cross-validation on the support set (see `tuning.choose`).
         """
         fitted = self._fitted()
-        rows, classes = support_rows(X, y, fitted, labels=self.loss == "cross_entropy")
+        rows, classes = support_rows(X, y, fitted, labels=fitted.labels)
         program, theta = self._program, self.theta
         if tune:
             steps, rate_scale = choose(program, theta, rows, steps, rate_scale)

@@ -68,7 +68,8 @@ def load_learner(path: str | os.PathLike[str], *, network: Any = None, loss: Any
     count = sum(name.startswith("memory/") for name in arrays)
     state = state._replace(memory=tuple(jnp.asarray(arrays[f"memory/{place}"]) for place in range(count)))
     history = tuple(Entry(int(step), float(a), float(b)) for step, a, b in arrays["history"])
-    fitted = Fitted(shape, int(about["outputs"]), state, history)
+    labels = bool(about.get("labels", about["loss"] == "cross_entropy"))  # files of before do not say
+    fitted = Fitted(shape, int(about["outputs"]), state, history, labels)
     return dataclasses.replace(program, fitted=fitted)
 
 

@@ -14,6 +14,8 @@ from seasoned.metagrad.networks import MLP, Prototypes
 if TYPE_CHECKING:
     from typing import Self
 
+    from jax import Array
+
     from seasoned.metagrad.tasks import Rows
 
 __all__ = ["PrototypicalNetworks"]
@@ -75,3 +77,10 @@ class PrototypicalNetworks(MetaLearner):
         means = (member.T @ embedded) / jnp.maximum(count, 1e-12)
         # A class without support rows is far away from everything, not at the origin.
         return {"body": carry["body"], "prototypes": jnp.where(count > 0, means, FAR)}
+
+    def row_loss(self, params: Tree, rows: Rows, loss: Any = None) -> Array:
+        """See `MetaLearner`; in training, query rows whose class the support lacks say nothing about the embedding."""
+        if loss is None:
+            known = (params["prototypes"][:, 0] != FAR)[rows.y].astype(rows.X.dtype)
+            rows = rows._replace(weight=known if rows.weight is None else known * rows.weight)
+        return super().row_loss(params, rows, loss)

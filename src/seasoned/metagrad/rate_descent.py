@@ -68,17 +68,24 @@ def hypergradient_descent(
         return HypergradientState(direction.init(params), jnp.asarray(rate, dtype), zeros_like(params))
 
     def update(gradient: Tree, state: HypergradientState, params: Tree = None) -> tuple[Tree, HypergradientState]:
-        along = dot(gradient, state.direction)
         if multiplicative:
-            size = jnp.sqrt(dot(gradient, gradient) * dot(state.direction, state.direction))
-            new = state.rate * jnp.exp(hyper_rate * along / jnp.where(size > 0, size, 1))
+            cosine = dot(_unit(gradient), _unit(state.direction))
+            new = state.rate * jnp.exp(hyper_rate * cosine)
         else:
-            new = jnp.maximum(state.rate + hyper_rate * along, 0)
+            new = jnp.maximum(state.rate + hyper_rate * dot(gradient, state.direction), 0)
         moved, inner = direction.update(gradient, state.inner, params)
         updates = jax.tree.map(lambda leaf: -new * leaf, moved)
         return updates, HypergradientState(inner, new.astype(state.rate.dtype), moved)
 
     return optax.GradientTransformation(init, update)
+
+
+def _unit(tree: Tree) -> Tree:
+    """A tree of length 1 or, of zeros, 0; divided by its largest entry first, as squares overflow early."""
+    largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree)]))
+    scaled = jax.tree.map(lambda leaf: leaf / jnp.where(largest > 0, largest, 1), tree)
+    length = jnp.sqrt(dot(scaled, scaled))
+    return jax.tree.map(lambda leaf: leaf / jnp.where(length > 0, length, 1), scaled)
 
 
 def sgd_hd(rate: float, hyper_rate: float = 0.02, *, multiplicative: bool = True) -> optax.GradientTransformation:

@@ -41,6 +41,7 @@ def save_learner(learner: MetaLearner, path: str | os.PathLike[str]) -> None:
         "training": dataclasses.asdict(learner.training),
         "shape": list(fitted.shape),
         "outputs": fitted.outputs,
+        "labels": fitted.labels,
     }
     arrays = named_leaves(fitted.state._replace(memory=()))
     arrays |= {f"memory/{place}": np.asarray(leaf) for place, leaf in enumerate(jax.tree.leaves(fitted.state.memory))}

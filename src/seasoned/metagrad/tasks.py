@@ -31,6 +31,7 @@ __all__ = [
     "as_family",
     "as_tree",
     "cut",
+    "targets",
 ]
 
 
@@ -167,9 +168,23 @@ def _rows(given: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
             f"{name} has X of shape {X.shape} and y of shape {y.shape}: give X [rows, ...] and y [rows]."
         )
     X = X.astype(np.float32 if X.dtype == np.float32 else jnp.result_type(float))  # float64 only where it is enabled
-    if y.dtype.kind in "iub":
-        return X, y.astype(np.int32)
-    return X, y.astype(X.dtype)
+    return X, targets(y, X.dtype, name, X=X)
+
+
+def targets(y: np.ndarray, dtype: Any, name: str, *, X: np.ndarray | None = None) -> np.ndarray:
+    """Labels 0, 1, ... as whole numbers, other targets as floats; all of them finite, and the inputs, too.
+
+    Raises:
+        InvalidInput: A number is missing or infinite, or a label below 0.
+    """
+    for part, what in ((X, "inputs"), (y, "targets")):
+        if part is not None and part.dtype.kind == "f" and not np.isfinite(part).all():
+            raise InvalidInput(f"{name} has missing or infinite {what}, and networks take numbers: fill them first.")
+    if y.dtype.kind not in "iub":
+        return y.astype(dtype)
+    if len(y) and int(y.min()) < 0:
+        raise InvalidInput(f"{name} has the label {y.min()}: number classes from 0 on, or give floats to be predicted.")
+    return y.astype(np.int32)
 
 
 def _stack(sets: Sequence[tuple[np.ndarray, np.ndarray]]) -> Rows:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, RootTransaction
     from sqlalchemy.engine import URL
 
-__all__ = ["Connections", "hidden"]
+__all__ = ["Connections", "file_of", "hidden"]
 
 _PASSWORD: Final = re.compile(r":(?!//)[^@]*@")
 _PATIENCE: Final = 60.0  # seconds that a server may take to answer, and that a writer waits for the others
@@ -129,6 +129,20 @@ def hidden(url: str) -> str:
         return sqlalchemy.make_url(url).render_as_string()
     except (ArgumentError, ValueError):  # no URL, which may hold a password all the same
         return _PASSWORD.sub(":***@", str(url))
+
+
+def file_of(url: str) -> Path | None:
+    """The file of a SQLite URL, whatever its driver and query; None for a server, and for what is no URL.
+
+    Example:
+        >>> file_of("sqlite:///runs.db?timeout=30").name, file_of("postgresql://me@server/team")
+        ('runs.db', None)
+    """
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except (ArgumentError, ValueError):
+        return None
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
 def _parse(url: str) -> URL:

@@ -33,7 +33,7 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
         workers: Trials at the same time; one a core by default, never more.
         validation: Number of folds; the name of the column that tells the time, so that what is validated comes after
             what it was learned from; a scikit-learn splitter; or (train, validation) pairs of row indices or masks, one
-            of them for a fixed holdout. With `groups` in `fit` no group is on both sides of a fold. By default 5
+            of them for a fixed holdout. With `groups` in `fit`, folds by number cut no group. By default 5
             stratified folds, 3 above 20,000 rows, one held-out fifth above 100,000; fewer where the time limit is
             too short for a boosted model in each fold.
         experience: What past fits teach: "default" (what ships and the user's own store, to which this fit is added:

@@ -80,7 +80,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             sample_weight: How much each row counts: in models, early stopping, metric and ensemble. The scale does not
                 matter; rows of weight 0 are left out. What takes no weights is named in the log.
             groups: Which rows belong together, such as those of one customer: a value a row. No group is on both sides
-                of a fold; a scikit-learn splitter given as `validation` gets them.
+                of a fold; a scikit-learn splitter given as `validation` gets them, a column of times and pairs of rows
+                go before them.
             resume: Go on with a run of the same data, target and settings that was killed. Its finished trials count,
                 and the time limit starts anew.
 
@@ -243,7 +244,9 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             InvalidInput: If the key is empty or no bytes or text, or a model is the user's own and cannot be saved.
         """
         check_is_fitted(self)
-        given = {**self.get_params(deep=False), "metric": to_plain(self.metric)}
+        given = self.get_params(deep=False)
+        if (named := to_plain(self.metric)) is not None:  # a function stays one, and is told to be missing
+            given["metric"] = named
         if self.search is not None and (plain := self.search.to_plain()) is not None:
             given["search"] = plain
         parameters = {name: value for name, value in given.items() if _is_plain(value)}

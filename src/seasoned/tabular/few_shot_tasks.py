@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.canonical import canonical, numbers_as_words
+from seasoned.tabular.canonical import canonical, numbers_as_words, whole_words
 from seasoned.tabular.tables import to_frame, to_series
 
 if TYPE_CHECKING:
@@ -62,18 +62,26 @@ def read_tasks(X: Any, task: Any) -> TaskRows:
             raise InvalidInput(
                 f"the table has no column {strange!r} to tell tasks apart; its columns are {_listed(frame)}."
             )
-    words = _of_groups(task) if _is_grouped(task) else task_words(task)
-    if len(words) != len(frame):
-        raise InvalidInput(f"task has {len(words)} labels and the table {len(frame)} rows; pass one label a row.")
     by = getattr(task, "keys", None) if _is_grouped(task) else None
     named = [by] if isinstance(by, str) else by if isinstance(by, list) else []
     columns = tuple(name for name in named if isinstance(name, str) and name in frame.columns)
-    return TaskRows(frame.drop(columns=list(columns)), words, columns if len(columns) == len(named) else ())
+    rest = frame.drop(columns=list(columns))
+    if named and len(columns) == len(named) and len(task.obj) == len(frame):
+        return TaskRows(
+            rest, _joined(task.obj, columns), columns
+        )  # the words that predicting will find in these columns
+    words = _of_groups(task) if _is_grouped(task) else task_words(task)
+    if len(words) != len(frame):
+        raise InvalidInput(f"task has {len(words)} labels and the table {len(frame)} rows; pass one label a row.")
+    return TaskRows(rest, words, ())
 
 
 def task_words(labels: Any) -> NDArray[Any]:
     """Labels of tasks as words, in which 3, 3.0 and "3" are the same; "" where one is missing."""
-    plain = canonical(to_series(labels))
+    series = to_series(labels)
+    if series.dtype.kind in "iu" and (whole := whole_words(series)) is not None:  # numbers of 16 digits and more
+        return whole.fillna("").to_numpy(dtype=np.str_)
+    plain = canonical(series)
     words = plain if plain.dtype.kind not in "fM" else numbers_as_words(plain)
     return words.fillna("").to_numpy(dtype=np.str_)
 
@@ -109,7 +117,8 @@ def _is_grouped(value: Any) -> bool:
 
 def _of_groups(groups: Any) -> NDArray[Any]:
     """Words for the groups of a pandas GroupBy."""
-    names = [" | ".join(task_words(list(name))) if isinstance(name, tuple) else name for name, _ in groups]
+    held = [name for name, rows in groups if len(rows)]  # a category without rows has a name and no number
+    names = [" | ".join(task_words(list(name))) if isinstance(name, tuple) else name for name in held]
     codes = groups.ngroup().fillna(-1).to_numpy(dtype=np.int64)  # missing for rows without a group
     words: NDArray[Any] = np.array([*task_words(names), ""], dtype=np.str_)[codes]
     return words

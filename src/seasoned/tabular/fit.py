@@ -219,9 +219,10 @@ def _textual(
 
 def _key(validation: Any) -> str:
     """Text that tells one declaration of validation from another."""
-    return (
-        repr(validation) if not isinstance(validation, list) else _digest(rows for pair in validation for rows in pair)
-    )
+    if isinstance(validation, list):
+        return _digest(rows for pair in validation for rows in pair)
+    arrays = [value for value in getattr(validation, "__dict__", {}).values() if isinstance(value, np.ndarray)]
+    return repr(validation) + (_digest(arrays) if arrays else "")  # the text leaves out the middle of long arrays
 
 
 def _digest(arrays: Iterable[NDArray[Any]]) -> str:

@@ -327,7 +327,10 @@ def best_cut(
     last = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])  # of each group of equal probabilities
     hits = np.cumsum((mass * positive)[order])[last]
     alarms = np.cumsum((mass * ~positive)[order])[last]
-    confusion = np.array([[alarms[-1] - alarms, alarms], [hits[-1] - hits, hits]]).transpose(2, 0, 1)
+    negatives, positives = alarms[-1], hits[-1]
+    if ranked[-1] == 0.0:  # no threshold says yes to these rows: that of 0 says what the place before does
+        alarms[-1], hits[-1] = (alarms[-2], hits[-2]) if len(last) > 1 else (0.0, 0.0)
+    confusion = np.array([[negatives - alarms, alarms], [positives - hits, hits]]).transpose(2, 0, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.nan_to_num(score(confusion), nan=-np.inf)
     below = np.r_[ranked[last[:-1] + 1], 0.0]

@@ -238,6 +238,11 @@ def _quantile(name: str, task: Task) -> Measure:
 def _own(declared: Metric, task: Task, labels: NDArray[Any], positive: int) -> Measure:
     name = _name(declared.metric)
     if _is_scorer(declared.metric):
+        if declared.positive is not None:
+            raise InvalidInput(
+                f"positive is {declared.positive!r}, but the scorer {name!r} knows by itself which class it is about; "
+                "leave positive out and pass pos_label to make_scorer, or name the metric."
+            )
         sign = int(getattr(declared.metric, "_sign", 1))
         function = Function(declared.metric, "scorer", labels, sign)
         return Measure(name, FUNCTION, len(labels), positive, sign > 0, function)

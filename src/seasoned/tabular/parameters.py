@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +30,11 @@ def check_parameters(given: TabularEstimator) -> None:
     check_number("workers", given.workers, Real, "a whole number above 0, or None for one a core")
     if given.time_limit is None and given.trials is None:
         raise InvalidInput("time_limit and trials are both None; give one of them, or the search never ends.")
-    if given.time_limit is not None and not given.time_limit > 0:
-        raise InvalidInput(f"time_limit is {given.time_limit}; it is in seconds and must be above 0.")
-    if given.trials is not None and (given.trials != int(given.trials) or given.trials < 1):
+    if given.time_limit is not None and not 0 < given.time_limit < math.inf:
+        raise InvalidInput(f"time_limit is {given.time_limit}; it is in seconds, above 0; None is for no limit.")
+    if given.workers is not None and not math.isfinite(given.workers):
+        raise InvalidInput(f"workers is {given.workers}; it must be a whole number above 0, or None for one a core.")
+    if given.trials is not None and not (math.isfinite(given.trials) and given.trials == int(given.trials) >= 1):
         raise InvalidInput(f"trials is {given.trials!r}; it must be a whole number above 0, or None.")
     places(given.experience)  # refuses what it does not know
     if given.search is not None and not isinstance(given.search, SearchSettings):

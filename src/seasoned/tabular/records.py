@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,11 @@ class Records:
     def write(self, config: Mapping[str, Any], predicted: NDArray[np.float64], record: TrialRecord) -> None:
         """Leave what a trial predicted for all rows, NaN where no fold validates, and how it went."""
         self.note(config, record)
-        np.save(self._predictions(config), predicted.astype(np.float32))
+        path = self._predictions(config)
+        scratch = path.with_name(f".{path.name}.{os.getpid()}")
+        with scratch.open("wb") as file:  # whole or not at all: a killed trial must not spoil what another one left
+            np.save(file, predicted.astype(np.float32))
+        scratch.replace(path)
 
     def note(self, config: Mapping[str, Any], record: TrialRecord) -> None:
         """Leave the record alone."""

@@ -50,6 +50,8 @@ def choose_members(
     predictions = [objective.records.out_of_fold(config_of(row)) for row in best]
     known, row_weights = objective.data.known_rows(), objective.data.weights
     kept = [index for index, found in enumerate(predictions) if found is not None]
+    if not kept:  # somebody emptied the run's folder
+        return [(best[0], 1.0)]
     weights = select(
         [predictions[index][known] for index in kept],  # type: ignore[index]  # those that are None were left out
         objective.data.target[known],

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from seasoned.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -69,8 +71,13 @@ class SearchSettings:
             return None
         given = asdict(self)
         return {
-            name: value if isinstance(value, str | int | float | None) else list(value) for name, value in given.items()
+            name: value if isinstance(value, str | int | float | None) else _plain(value)
+            for name, value in given.items()
         }
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else list(value)
 
 
 def check_number(name: str, value: Any, kind: type, what: str, *, needed: bool = False) -> None:

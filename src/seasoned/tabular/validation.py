@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["declared_folds"]
 
+logger = logging.getLogger("seasoned.tabular")
+
 
 def declared_folds(
     validation: Any, folds: int | None, frame: pd.DataFrame, target: Target, roles: Roles, *, default: int = 5
@@ -34,7 +37,8 @@ def declared_folds(
         folds: Number of folds where `validation` does not say; the default if None.
         frame: The rows that have a target.
         target: Their target, and which of the rows given they are.
-        roles: Their groups. With groups and a number of folds, a group is never on both sides of a fold.
+        roles: Their groups. With groups and a number of folds, a group is never on both sides of a fold; a
+            column of times and pairs go first, and the groups that they cut are told.
         default: The default number of folds; 1 for one held-out part.
 
     Raises:
@@ -42,14 +46,29 @@ def declared_folds(
     """
     count = folds if validation is None else validation
     if isinstance(validation, str):
-        return forward_folds(read_times(frame, validation), folds or default)
+        return _told(forward_folds(read_times(frame, validation), folds or default), roles)
     if hasattr(validation, "split"):
         return _split(validation, frame, target, roles)
     if count is None or isinstance(count, int | np.integer):
         if roles.groups is None:
             return None if count is None else int(count)
         return _group_folds(None if count is None else int(count), default, frame, target, roles)
-    return _pairs(validation, target.kept)
+    return _told(_pairs(validation, target.kept), roles)
+
+
+def _told(folds: list[Fold], roles: Roles) -> list[Fold]:
+    """The folds; of groups that they cut in two, a warning: their rows may make the score too good."""
+    if roles.groups is not None:
+        split = {
+            int(group) for train, valid in folds for group in np.intersect1d(roles.groups[train], roles.groups[valid])
+        }
+        if split:
+            logger.warning(
+                "%d of %d groups have rows on both sides of a fold, as validation= asks; their scores may be too good.",
+                len(split),
+                int(roles.groups.max()) + 1,
+            )
+    return folds
 
 
 def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: Target, roles: Roles) -> list[Fold]:
