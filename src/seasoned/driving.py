@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from seasoned.errors import AllTrialsFailed
 from seasoned.execution.base import Ending, Limits
 from seasoned.fidelity.base import Decision
-from seasoned.leases import BY_HAND, LEASE, Lease, attends
+from seasoned.leases import LEASE, Lease, attends
 from seasoned.objective import Verdict, verdict
 from seasoned.pacing import Pace
 from seasoned.trials import TrialState
@@ -158,13 +158,12 @@ class Drive:
         return free
 
     def _limit(self) -> int | None:
-        """The plan's limit in the storage's terms: it also counts trials outside the space and those asked by hand."""
+        """The plan's limit in the storage's terms: it also counts trials outside the space."""
         if self._plan.trials is None:
             return None
         history = self._ledger.history
         outside = sum(history[number].state is not TrialState.RUNNING for number in history.outside)
-        by_hand = sum(count for driver, count in history.held.items() if driver.startswith(BY_HAND))
-        return self._plan.trials + outside + by_hand
+        return self._plan.trials + outside
 
     def _start(self, claim: Claim) -> None:
         trial = self._ledger.history[claim.number]

@@ -35,7 +35,6 @@ class History:
         self.space = space
         self._trials: list[Trial | None] = []  # by number; None where a number is claimed and not asked yet
         self._drivers: dict[int, str] = {}  # running trials only
-        self._held: dict[str, int] = {}  # by driver: how many of them
         self._moved = False  # whether the study was elsewhere before; if not, all configurations are valid
         self._outside: set[int] = set()  # not valid in the present space
         self._best: Trial | None = None
@@ -62,7 +61,6 @@ class History:
             self._trials.append(None)
         self._trials[event.number] = Trial(event.number, event.config, tag=event.tag)
         self._drivers[event.number] = event.driver
-        self._held[event.driver] = self._held.get(event.driver, 0) + 1
         self._counts[TrialState.RUNNING] += 1
         if self._moved and not self.space.contains(event.config):
             self._outside.add(event.number)
@@ -78,9 +76,7 @@ class History:
             constraints=event.constraints,
         )
         self._trials[event.number] = trial
-        driver = self._drivers.pop(event.number, None)
-        if driver is not None:
-            self._held[driver] -= 1
+        self._drivers.pop(event.number, None)
         self._counts[TrialState.RUNNING] -= 1
         self._counts[event.state] += 1
         self._consider(trial)
@@ -145,11 +141,6 @@ class History:
     def running(self) -> Mapping[int, str]:
         """Numbers of the running trials and the driver that asked each."""
         return self._drivers
-
-    @property
-    def held(self) -> Mapping[str, int]:
-        """How many running trials each driver asked; the drivers of finished ones are there with 0."""
-        return self._held
 
     def has_report(self, number: int, step: int) -> bool:
         """Whether the trial has reported that step."""

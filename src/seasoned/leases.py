@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from seasoned.errors import StorageError
-from seasoned.storage.base import DETACHED
+from seasoned.storage.base import BY_HAND, DETACHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +31,6 @@ __all__ = ["BY_HAND", "LEASE", "Lease", "Verdicts", "attends", "new_driver"]
 
 LEASE: Final = 30.0
 """Seconds without a beat after which a driver counts as dead."""
-
-BY_HAND: Final = "hand"
-"""Kind of a driver whose trials were asked with `ask()`; `optimize` does not wait for them."""
 
 _log = logging.getLogger("seasoned.leases")
 
@@ -48,7 +45,9 @@ def is_gone(driver: str) -> bool:
     parts = driver.split("|")
     if len(parts) != 5 or parts[1] != _machine():
         return False
-    return _started(int(parts[2])) != parts[3]
+    pid = int(parts[2])
+    started = _started(pid)
+    return started != parts[3] and not (started == "" and _is_hidden(pid))
 
 
 def attends(driver: str) -> bool:
@@ -69,13 +68,26 @@ def _started(pid: int) -> str:
     if Path("/proc/self/stat").exists():
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             return ""
         return "" if fields[0] in {"Z", "X"} else fields[19]  # ticks since boot, which no clock change moves
     try:
         return str(round(psutil.Process(pid).create_time()))
     except psutil.NoSuchProcess:
         return ""
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether the process is another user's, on a machine that shows nobody those of others."""
+    if not Path("/proc/self/stat").exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        return False
+    return False
 
 
 class Verdicts:

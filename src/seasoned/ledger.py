@@ -54,18 +54,26 @@ class Ledger:
             sampler.init(_moved(self.spec, moved))  # what it refuses is refused before the study moves
             log.append([moved])
             self.spec = _present_spec(log.read())
-        self.history = History(self.spec.space)
-        self.state = sampler.init(self.spec)
-        self._rungs = None if fidelity is None else fidelity.init(self.spec)
-        self._position = 0
+        self._begin()
         self.sync()
 
+    def _begin(self) -> None:
+        """Before the first event."""
+        self.history = History(self.spec.space)
+        self.state = self.sampler.init(self.spec)
+        self._rungs = None if self.fidelity is None else self.fidelity.init(self.spec)
+        self._position = 0
+        self._torn = False  # whether events were folded in here and not there: Ctrl-C came meanwhile
+
     def sync(self) -> None:
-        """Fold in what is new."""
+        """Fold in what is new; all of it, where the last time was interrupted."""
+        if self._torn:
+            self._begin()
         events = self.log.read(self._position)
         moved = [event for event in events if isinstance(event, Spaced) and event.space != self.spec.space]
         if self._position and moved:
             raise StudyConflict("another process moved this study to another space; open it anew with that space.")
+        self._torn = True
         self._position += len(events)
         self.history.extend(events)
         told = [event for event in events if self._concerns_sampler(event)]
@@ -73,6 +81,7 @@ class Ledger:
             self.state = self.sampler.tell(self.state, told)
             if self.fidelity is not None:
                 self._rungs = self.fidelity.tell(self._rungs, told)
+        self._torn = False
 
     def _concerns_sampler(self, event: Event) -> bool:
         return not isinstance(event, Created | Spaced) and self.history.counts_for(event)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import operator
 import secrets
 import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import seasoned.storage
 from seasoned.driving import MOST_ATTEMPTS, Drive, Plan, causes
@@ -220,7 +221,7 @@ class Study:
             InvalidInput: If there is no such trial, or neither or both of values and error are given.
             StudyConflict: If the trial has finished before; the first result is kept.
         """
-        number = trial if isinstance(trial, int) else trial.number
+        number = trial.number if isinstance(trial, Trial) else operator.index(trial)
         if (values is None) == (error is None):
             raise InvalidInput(f"trial {number} needs either values or error=...; give one of them.")
         if error is not None and len(constraints):
@@ -399,8 +400,9 @@ def _open(storage: str | Storage | None) -> Storage:
 
 
 def _executor(workers: int | Executor, limits: Limits) -> Executor:
-    if not isinstance(workers, int):
+    if not isinstance(workers, SupportsIndex):
         return Lent(workers)
+    workers = operator.index(workers)
     in_here = workers == 1 and limits == Limits()
     return InlineExecutor() if in_here else LocalExecutor(workers)
 
@@ -421,7 +423,7 @@ def _check_run(
 ) -> None:
     if trials is not None and trials < 1:
         raise InvalidInput(f"trials is {trials}; give at least 1.")
-    if not hasattr(workers, "submit") and not (isinstance(workers, int) and workers >= 1):
+    if not hasattr(workers, "submit") and not (isinstance(workers, SupportsIndex) and operator.index(workers) >= 1):
         raise InvalidInput(f"workers is {workers!r}; give at least 1, or an executor.")
     limits = {"time_limit": time_limit, "trial_time_limit": trial_time_limit, "trial_memory": trial_memory}
     for name, limit in limits.items():

@@ -7,6 +7,7 @@ their way in and out.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
@@ -194,6 +195,10 @@ class StudySpec:
             raise InvalidInput(
                 f"the direction {self.directions} is unknown; give 'minimize' or 'maximize', or several."
             )
+        for name in ("seed", "budget"):
+            object.__setattr__(self, name, _whole(name, getattr(self, name)))
+        if self.seed < 0:
+            raise InvalidInput(f"seed is {self.seed}; give a whole number from 0 up, or None for another each time.")
         if self.budget is not None and self.budget < 1:
             raise InvalidInput(f"budget is {self.budget}; give a number of trials of at least 1, or None.")
 
@@ -201,6 +206,14 @@ class StudySpec:
     def signs(self) -> tuple[int, ...]:
         """Factor per objective between what the user sees and what is minimised inside."""
         return tuple(1 if direction == "minimize" else -1 for direction in self.directions)
+
+
+def _whole(name: str, value: Any) -> int | None:
+    """A whole number of any library as Python's, which a log can hold."""
+    try:
+        return None if value is None else operator.index(value)
+    except TypeError:
+        raise InvalidInput(f"{name} is {value!r}; give a whole number.") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,9 +59,10 @@ def levels_of(scores: NDArray[np.floating]) -> Level:
     least = np.maximum(_LEAST_GAP * scale, np.finfo(np.float64).tiny)
     for task in np.flatnonzero(gap <= least):  # more than half are the best: the mean of the others is the measure
         best, others = median[task] - gap[task], scores[task][scores[task] > median[task]]
-        gap[task] = max(least[task], others.mean() - best if len(others) else 0.0)
-        median[task] = best + gap[task]
-    return Level(median, gap)
+        if len(others):
+            gap[task] = others.mean() - best
+            median[task] = best + gap[task]
+    return Level(median, np.maximum(gap, least))
 
 
 def standardise(scores: NDArray[np.floating], level: Level) -> NDArray[np.float64]:

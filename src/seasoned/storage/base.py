@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from seasoned.trials import Created, Event
 
-__all__ = ["DETACHED", "Claim", "EventLog", "Storage"]
+__all__ = ["BY_HAND", "DETACHED", "Claim", "EventLog", "Storage"]
+
+BY_HAND = "hand"
+"""How the name of a driver begins whose trials were asked with `ask()`: no limit counts them, nobody waits for them."""
 
 DETACHED = "-"
 """The driver of trials that belong to nobody: they wait for their `tell` for ever and are never handed out again."""
@@ -60,7 +63,8 @@ class EventLog(Protocol):
         """Reserve up to `count` trial numbers for a driver.
 
         Numbers released or held by `dead` drivers come first, the smallest first; then fresh ones, without gaps, as
-        long as they are smaller than `below`, and finished and reserved numbers together stay within `limit`.
+        long as they are smaller than `below`, and finished and reserved numbers together stay within `limit`;
+        those that `DETACHED` and drivers `BY_HAND` hold do not count.
         """
         ...
 

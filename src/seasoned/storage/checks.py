@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from seasoned.errors import StudyConflict
 from seasoned.parameters import Categorical, Float
 from seasoned.space import Choice, Space
-from seasoned.storage.base import DETACHED
+from seasoned.storage.base import BY_HAND, DETACHED
 from seasoned.trials import Asked, Config, Created, Finished, Reported, Spaced, StudySpec, TrialState, WarmStart
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ def check_limits(make: Callable[[], Storage]) -> None:
     assert not log.claim(1, "b", limit=3), "a finished trial no longer counts."
     assert len(log.claim(2, DETACHED)) == 2, "detached numbers were refused."
     assert [claim.number for claim in log.claim(5, "b", limit=4)] == [5], "detached trials count."
-    assert [claim.number for claim in log.claim(5, "b", below=7)] == [6], "`below` does not bound the numbers."
+    assert len(log.claim(1, f"{BY_HAND}|c")) == 1, "a number to be told by hand was refused."
+    assert [claim.number for claim in log.claim(5, "b", limit=5)] == [7], "trials asked by hand count."
+    assert [claim.number for claim in log.claim(5, "b", below=9)] == [8], "`below` does not bound the numbers."
     assert not log.claim(1, "b", below=3), "a number beyond `below`."
 
 

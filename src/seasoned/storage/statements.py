@@ -13,6 +13,7 @@ from sqlalchemy import (
     Insert,
     Select,
     Update,
+    and_,
     bindparam,
     delete,
     func,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from seasoned.storage.base import DETACHED
+from seasoned.storage.base import BY_HAND, DETACHED
 from seasoned.storage.tables import claims, drivers, events, studies
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ __all__ = ["BEATS", "CLAIM", "END", "FREE", "GROW", "HELD", "LOCK", "READ", "REL
 
 _study: Final[BindParameter[int]] = bindparam("study")
 _claims_here: Final = claims.c.study == bindparam("here")  # in updates, a bound name must not be a column's
+
+_attended: Final = and_(claims.c.driver != DETACHED, claims.c.driver.not_like(f"{BY_HAND}|%"))
 
 LOCK: Final[Select[int, int, int]] = (
     select(studies.c.length, studies.c.numbers, studies.c.finished).where(studies.c.id == _study).with_for_update()
@@ -72,11 +75,9 @@ TAKE: Final[Update] = (
 """Take a number over."""
 
 HELD: Final[Select[int]] = (
-    select(func.count())
-    .select_from(claims)
-    .where(claims.c.study == _study, or_(claims.c.driver.is_(None), claims.c.driver != DETACHED))
+    select(func.count()).select_from(claims).where(claims.c.study == _study, or_(claims.c.driver.is_(None), _attended))
 )
-"""How many numbers are reserved and not finished, detached trials left out."""
+"""How many numbers are reserved and not finished, without those that are detached or asked by hand."""
 
 CLAIM: Final[Insert] = insert(claims)
 """Reserve a fresh number."""
