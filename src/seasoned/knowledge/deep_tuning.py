@@ -15,6 +15,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.deep_settings import DeepSettings
 from seasoned.knowledge.deep_training import train_deep_kernel
+from seasoned.knowledge.ranges import holding
 from seasoned.knowledge.starts import quantiles
 from seasoned.samplers.auto import Auto
 from seasoned.space import Categorical, Float, Int, Space
@@ -50,17 +51,19 @@ def deep_space(default: DeepSettings) -> Space:
     """
     return Space(
         by=Categorical(["likelihood", "maml"], default=default.by),
-        units=Int(8, 64, log=True, default=default.hidden[0]),
-        layers=Int(1, 3, default=len(default.hidden)),
-        outputs=Int(2, 16, log=True, default=default.outputs),
-        inner_lr=Float(0.005, 0.5, log=True, default=default.inner_lr),
-        lr=Float(5e-4, 2e-2, log=True, default=default.lr),
+        units=Int(*holding(default.hidden[0], 8, 64), log=True, default=default.hidden[0]),
+        layers=Int(*holding(len(default.hidden), 1, 3), default=len(default.hidden)),
+        outputs=Int(*holding(default.outputs, 2, 16), log=True, default=default.outputs),
+        inner_lr=Float(*holding(default.inner_lr, 0.005, 0.5), log=True, default=default.inner_lr),
+        lr=Float(*holding(default.lr, 5e-4, 2e-2), log=True, default=default.lr),
     )
 
 
 def configured(default: DeepSettings, config: dict[str, Any]) -> DeepSettings:
-    """Settings with what a configuration says."""
-    hidden = (int(config["units"]),) * int(config["layers"])
+    """Settings with what a configuration says; layers of different widths stay where it says what they are."""
+    units, layers = int(config["units"]), int(config["layers"])
+    as_is = (units, layers) == (default.hidden[0], len(default.hidden))
+    hidden = default.hidden if as_is else (units,) * layers
     chosen = {name: config[name] for name in ("by", "outputs", "inner_lr", "lr")}
     return dataclasses.replace(default, hidden=hidden, **chosen)
 

@@ -118,9 +118,9 @@ def _rate(own: float, low: float, high: float) -> Float:
 
 
 def _decay(training: Training) -> Choice:
-    own = training.optimizer.decay if isinstance(training.optimizer, AdamW) else None
-    rate = Float(1e-5, 0.1, log=True) if own is None else _rate(own, 1e-5, 0.1)
-    return Choice(none=Space(), adamw=Space(rate=rate), default="none" if own is None else "adamw")
+    own = training.optimizer.decay if isinstance(training.optimizer, AdamW) else 0.0
+    rate = _rate(own, 1e-5, 0.1) if own else Float(1e-5, 0.1, log=True)
+    return Choice(none=Space(), adamw=Space(rate=rate), default="adamw" if own else "none")
 
 
 def _network(learner: MetaLearner, outputs: int) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.metric_function import fit_metric
+from seasoned.knowledge.ranges import holding
 from seasoned.knowledge.regret import levels_of, regret
 from seasoned.knowledge.settings import MetricSettings
 from seasoned.samplers.auto import Auto
@@ -62,12 +63,12 @@ def metric_space(default: MetricSettings | None = None) -> Space:
     """
     now = default or MetricSettings()
     return Space(
-        rank=Int(3, 80, log=True, default=now.rank),
-        tasks_per_factor=Int(1, 8, default=now.tasks_per_factor),
+        rank=Int(*holding(now.rank, 3, 80), log=True, default=now.rank),
+        tasks_per_factor=Int(*holding(now.tasks_per_factor, 1, 8), default=now.tasks_per_factor),
         closeness=Float(0.0, 0.95, default=now.closeness),
-        temper=Float(0.05, 1.0, log=True, default=now.temper),
+        temper=Float(*holding(now.temper, 0.05, 1.0), log=True, default=now.temper),
         doubt=Float(0.0, 1.0, default=now.doubt),
-        halved=Float(1.0, 16.0, log=True, default=now.halved),
+        halved=Float(*holding(now.halved, 1.0, 16.0), log=True, default=now.halved),
         luck=Float(0.0, 1.0, default=now.luck),
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
 from seasoned.metagrad.rates import rated, rates_of, shared
 from seasoned.metagrad.tasks import Rows
@@ -36,6 +37,9 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
         y: Targets [rows], numbers or labels from 0.
         groups: Row numbers of every group; at most 512 of each are used.
 
+    Raises:
+        InvalidInput: If there are no groups, one is empty, or the network normalises over batches.
+
     Example:
         >>> import numpy as np
         >>> from seasoned.metagrad import MAML, MLP, GroupedRows, Training, adapt_groups
@@ -47,6 +51,7 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
     program, rates = dataclasses.replace(learner, fitted=None), rates_of(learner)
     data = jnp.asarray(X), jnp.asarray(y)
     kept = [np.asarray(part)[: SIZES[-1]] for part in groups]
+    _check(learner, kept)
     size = np.array([next(size for size in SIZES if len(part) <= size) for part in kept])
     order = np.argsort(size, kind="stable")
     found: list[Tree] = []
@@ -61,6 +66,16 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
             found.append(jax.tree.map(partial(_first, len(chunk)), params))
     back = np.argsort(order)
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[back], *found)
+
+
+def _check(learner: MetaLearner, groups: Sequence[np.ndarray]) -> None:
+    if not groups or not all(map(len, groups)):
+        raise InvalidInput(f"there are {len(groups)} groups, and each needs a row; leave out those without.")
+    if getattr(learner.network, "normalization", None) == "batch" and not all(len(part) in SIZES for part in groups):
+        raise InvalidInput(
+            "groups are padded to one size, and a network with normalization='batch' takes means over all rows of a "
+            "set: use normalization='instance', or adapt() group by group."
+        )
 
 
 def _first(count: int, leaf: Array) -> np.ndarray:
