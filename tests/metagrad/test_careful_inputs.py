@@ -9,7 +9,17 @@ import optax
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.metagrad import MAML, MLP, GroupedRows, PrototypicalNetworks, Training, guarded, load_learner, sgd_hd
+from seasoned.metagrad import (
+    MAML,
+    MLP,
+    GroupedRows,
+    JointTraining,
+    PrototypicalNetworks,
+    Training,
+    guarded,
+    load_learner,
+    sgd_hd,
+)
 from seasoned.metagrad.tasks import Rows, as_family
 
 RNG = np.random.default_rng(0)
@@ -110,3 +120,12 @@ def test_a_guard_comes_home_from_far_away():
     w, state = run(optimizer, jnp.array([3.3]), [[1.0]] * 5, [1.0, 9.0, 9.0, 9.0, 9.0])
     assert bool(state.fallen)
     np.testing.assert_allclose(w, [3.3], rtol=1e-5)
+
+
+@pytest.mark.parametrize("rounds", [3, 10, 13])
+def test_joint_training_takes_as_many_rounds_as_are_asked_for(rounds):
+    X = RNG.normal(size=(60, 3))
+    found = JointTraining(MLP((4,)), "squared_error", rounds=rounds).fit(X, X[:, 0], np.zeros(60, int))
+    assert len(found.losses) == rounds
+    assert 1 <= found.rounds <= rounds
+    assert np.isfinite(found.losses).all()

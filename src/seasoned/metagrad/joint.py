@@ -132,11 +132,13 @@ class JointTraining:
         }
         first = _initial(self.network, X.shape[1], data.X.shape[1], rng)
         half = deadline if seconds is None else time.monotonic() + 0.5 * seconds
-        tuned, losses = self._run(data, begin(first, outer), rates, self._picks(train, held, rng, weight), half)
+        tuned, losses = self._run(
+            data, begin(first, outer), rates, self._picks(train, held, rng, weight), half, self.rounds
+        )
         rounds = len(losses) if not np.isfinite(losses).any() else 1 + int(np.nanargmin(losses))
         again = self._picks(order, order, rng, weight)[: -(-rounds // _CHUNK)]
         last, seen = self._run(
-            data, begin(first, tuned.best_outer), rates * np.array([1, 0, 1], np.float32), again, deadline
+            data, begin(first, tuned.best_outer), rates * np.array([1, 0, 1], np.float32), again, deadline, rounds
         )
         whole = len(seen) >= rounds  # what time cut off is no better than what was tuned
         return _learned(last.weights if whole else tuned.best, tuned.best_outer, X.shape[1], losses, rounds)
@@ -155,16 +157,16 @@ class JointTraining:
         return picks.astype(np.int32)
 
     def _run(
-        self, data: Data, state: State, rates: np.ndarray, picks: np.ndarray, deadline: float
+        self, data: Data, state: State, rates: np.ndarray, picks: np.ndarray, deadline: float, rounds: int
     ) -> tuple[State, np.ndarray]:
-        """The state after all pieces or the deadline, and the held-out loss after every round."""
+        """The state after so many rounds or the deadline, and the held-out loss after every one."""
         losses: list[np.ndarray] = []
         for piece in picks:
             if losses and time.monotonic() > deadline:
                 break
-            state, seen = advance(self, data, state, rates, piece)
+            state, seen = advance(self, data, state, rates, piece, jnp.int32(rounds))
             losses.append(np.asarray(seen))
-        return state, np.concatenate(losses)
+        return state, np.concatenate(losses)[:rounds]  # the last piece may be longer
 
 
 def _initial(network: MLP, columns: int, padded: int, rng: np.random.Generator) -> Tree:

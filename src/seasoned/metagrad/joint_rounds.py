@@ -81,10 +81,12 @@ def begin(weights: Tree, outer: Tree) -> State:
 
 
 @partial(jax.jit, static_argnames="settings")
-def advance(settings: JointTraining, data: Data, state: State, rates: Array, picks: Array) -> tuple[State, Array]:
-    """Some rounds in one loop on the device, and the held-out loss after each."""
+def advance(
+    settings: JointTraining, data: Data, state: State, rates: Array, picks: Array, until: Array
+) -> tuple[State, Array]:
+    """Some rounds in one loop on the device, and the held-out loss after each; none from round `until` on."""
 
-    def body(state: State, rows: Array) -> tuple[State, Array]:
+    def run(state: State, rows: Array) -> tuple[State, Array]:
         state = _round(settings, data, state, rates, rows)
         loss = jnp.sum(_losses(settings, data, state.weights, data.held) * data.known)
         better = loss < state.best_loss  # False for NaN
@@ -94,6 +96,12 @@ def advance(settings: JointTraining, data: Data, state: State, rates: Array, pic
             best_loss=jnp.where(better, loss, state.best_loss),
         )
         return kept, loss
+
+    def body(state: State, rows: Array) -> tuple[State, Array]:
+        kept: tuple[State, Array] = lax.cond(
+            state.round < until, run, lambda state, _: (state, state.best_loss), state, rows
+        )
+        return kept
 
     done: tuple[State, Array] = lax.scan(body, state, picks)
     return done
