@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import pytest
@@ -14,6 +15,9 @@ __all__ = ["pytest_pyfunc_call"]
 
 settings.register_profile("seasoned", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("seasoned")  # machines differ: no example is failed for being slow
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's `&` has it, and every process begun here would
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 POSTGRES = "SEASONED_TEST_POSTGRES"
 os.environ["SEASONED_EXPERIENCE"] = "none"  # what "default" is: no test reads or adds to anybody's own store
