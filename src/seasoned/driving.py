@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 from seasoned.errors import AllTrialsFailed
 from seasoned.execution.base import Ending, Limits
 from seasoned.fidelity.base import Decision
-from seasoned.leases import LEASE, Lease, attends
+from seasoned.leases import LEASE, Lease
 from seasoned.objective import Verdict, verdict
 from seasoned.pacing import Pace
+from seasoned.storage.base import attends
 from seasoned.trials import TrialState
 
 if TYPE_CHECKING:

@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from seasoned.errors import StorageError
-from seasoned.storage.base import BY_HAND, DETACHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from seasoned.storage.base import EventLog
 
-__all__ = ["BY_HAND", "LEASE", "Lease", "Verdicts", "attends", "new_driver"]
+__all__ = ["LEASE", "Lease", "Verdicts", "new_driver"]
 
 LEASE: Final = 30.0
 """Seconds without a beat after which a driver counts as dead."""
@@ -48,11 +47,6 @@ def is_gone(driver: str) -> bool:
     pid = int(parts[2])
     started = _started(pid)
     return started != parts[3] and not (started == "" and _is_hidden(pid))
-
-
-def attends(driver: str) -> bool:
-    """Whether the driver will finish its trials without being asked to."""
-    return driver != DETACHED and not driver.startswith(BY_HAND)
 
 
 def _machine() -> str:
@@ -83,10 +77,8 @@ def _is_hidden(pid: int) -> bool:
         return False
     try:
         os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except ProcessLookupError:
-        return False
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return False
 
 

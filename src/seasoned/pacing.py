@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from seasoned.fidelity.base import Decision, rank_value
 from seasoned.fidelity.live import Ticket
-from seasoned.leases import attends
 from seasoned.objective import Verdict
+from seasoned.storage.base import attends
 from seasoned.trials import Reported, TrialState
 
 if TYPE_CHECKING:

@@ -21,12 +21,12 @@ from seasoned.execution.local import LocalExecutor
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.fidelity.modelling import with_rungs
-from seasoned.leases import BY_HAND, Lease
+from seasoned.leases import Lease
 from seasoned.ledger import Ledger
 from seasoned.objective import Constrained, Evaluation, Objective, Verdict, check_takes_trial, read_values
 from seasoned.progress import ProgressBar
 from seasoned.samplers.auto import Auto
-from seasoned.storage.base import DETACHED, Storage
+from seasoned.storage.base import BY_HAND, DETACHED, Storage
 from seasoned.storage.memory import MemoryStorage
 from seasoned.trials import Created, StudySpec, Trial, TrialState
 from seasoned.views import frame_of, front_of, volume_of

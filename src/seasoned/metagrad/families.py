@@ -10,7 +10,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
-from seasoned.metagrad.tasks import SETTING, Rows, Task, as_tree, cut, targets
+from seasoned.metagrad.tasks import SETTING, Rows, Task, as_targets, as_tree, cut, require_finite
 
 if TYPE_CHECKING:
     from jax import Array
@@ -90,7 +90,7 @@ class Episodes:
         """From rows and their classes; every class needs shots + queries rows."""
         X = np.asarray(X)
         labels, codes = np.unique(np.asarray(y), return_inverse=True)
-        targets(codes, np.int32, "the table", X=X)
+        require_finite(X, codes, "the table")
         places = [np.flatnonzero(codes == code) for code in range(len(labels))]
         least = min(map(len, places))
         if least < shots + queries:
@@ -182,7 +182,8 @@ class GroupedRows:
     ) -> GroupedRows:
         """From rows, targets and the group of every row; groups of a single row are left out."""
         X, y = np.asarray(X), np.asarray(y)
-        y = targets(y, y.dtype if y.dtype.kind == "f" else np.float32, "the table", X=X)
+        require_finite(X, y, "the table")
+        y = as_targets(y, y.dtype if y.dtype.kind == "f" else np.float32, "the table")
         labels, codes = np.unique(np.asarray(groups), return_inverse=True)
         places = [np.flatnonzero(codes == code) for code in range(len(labels))]
         places = [part for part in places if len(part) > 1]

@@ -76,9 +76,8 @@ def guarded(
     def init(params: Tree) -> GuardState:
         dtype = jnp.result_type(*jax.tree.leaves(params))
         best = jnp.asarray(jnp.inf, dtype)
-        return GuardState(
-            risky.init(params), fallback.init(params), params, best, jnp.int32(0), *[jnp.bool_(False)] * 2
-        )
+        no = jnp.bool_(False)
+        return GuardState(risky.init(params), fallback.init(params), params, best, jnp.int32(0), no, no)
 
     def update(
         gradient: Tree, state: GuardState, params: Tree = None, *, value: Any = None, **extra: Any

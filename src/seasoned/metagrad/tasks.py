@@ -29,9 +29,10 @@ __all__ = [
     "TaskFunction",
     "TaskList",
     "as_family",
+    "as_targets",
     "as_tree",
     "cut",
-    "targets",
+    "require_finite",
 ]
 
 
@@ -168,18 +169,27 @@ def _rows(given: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
             f"{name} has X of shape {X.shape} and y of shape {y.shape}: give X [rows, ...] and y [rows]."
         )
     X = X.astype(np.float32 if X.dtype == np.float32 else jnp.result_type(float))  # float64 only where it is enabled
-    return X, targets(y, X.dtype, name, X=X)
+    require_finite(X, y, name)
+    return X, as_targets(y, X.dtype, name)
 
 
-def targets(y: np.ndarray, dtype: Any, name: str, *, X: np.ndarray | None = None) -> np.ndarray:
-    """Labels 0, 1, ... as whole numbers, other targets as floats; all of them finite, and the inputs, too.
+def require_finite(X: np.ndarray, y: np.ndarray, name: str) -> None:
+    """Refuse missing and infinite numbers.
 
     Raises:
-        InvalidInput: A number is missing or infinite, or a label below 0.
+        InvalidInput: If there are any.
     """
     for part, what in ((X, "inputs"), (y, "targets")):
-        if part is not None and part.dtype.kind == "f" and not np.isfinite(part).all():
+        if part.dtype.kind == "f" and not np.isfinite(part).all():
             raise InvalidInput(f"{name} has missing or infinite {what}, and networks take numbers: fill them first.")
+
+
+def as_targets(y: np.ndarray, dtype: Any, name: str) -> np.ndarray:
+    """Labels 0, 1, ... and truth values as whole numbers, other targets as floats of a type.
+
+    Raises:
+        InvalidInput: If a label is below 0.
+    """
     if y.dtype.kind not in "iub":
         return y.astype(dtype)
     if len(y) and int(y.min()) < 0:

@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 
     from seasoned.trials import Created, Event
 
-__all__ = ["BY_HAND", "DETACHED", "Claim", "EventLog", "Storage"]
+__all__ = ["BY_HAND", "DETACHED", "Claim", "EventLog", "Storage", "attends"]
 
 BY_HAND = "hand"
 """How the name of a driver begins whose trials were asked with `ask()`: no limit counts them, nobody waits for them."""
 
 DETACHED = "-"
 """The driver of trials that belong to nobody: they wait for their `tell` for ever and are never handed out again."""
+
+
+def attends(driver: str) -> bool:
+    """Whether the driver will finish its trials without being asked to."""
+    return driver != DETACHED and not driver.startswith(BY_HAND)
 
 
 class Claim(NamedTuple):

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from seasoned.errors import StudyConflict
-from seasoned.storage.base import BY_HAND, DETACHED, Claim
+from seasoned.storage.base import Claim, attends
 from seasoned.trials import Asked, Created, Event, Finished
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ class MemoryLog:
             claims = self._reclaim(count, driver, dead)
             fresh = count - len(claims)
             if limit is not None:
-                by_hand = sum(count for name, count in self._held.items() if (name or "").startswith(f"{BY_HAND}|"))
-                held = len(self._claims) - self._held[DETACHED] - by_hand
+                held = sum(count for name, count in self._held.items() if name is None or attends(name))
                 fresh = min(fresh, limit - len(self._finished) - held)
             if below is not None:
                 fresh = min(fresh, below - self._next)

@@ -35,7 +35,7 @@ __all__ = ["BEATS", "CLAIM", "END", "FREE", "GROW", "HELD", "LOCK", "READ", "REL
 _study: Final[BindParameter[int]] = bindparam("study")
 _claims_here: Final = claims.c.study == bindparam("here")  # in updates, a bound name must not be a column's
 
-_attended: Final = and_(claims.c.driver != DETACHED, claims.c.driver.not_like(f"{BY_HAND}|%"))
+_attended: Final = and_(claims.c.driver != DETACHED, ~claims.c.driver.startswith(BY_HAND))
 
 LOCK: Final[Select[int, int, int]] = (
     select(studies.c.length, studies.c.numbers, studies.c.finished).where(studies.c.id == _study).with_for_update()

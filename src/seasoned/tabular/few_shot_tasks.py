@@ -67,9 +67,8 @@ def read_tasks(X: Any, task: Any) -> TaskRows:
     columns = tuple(name for name in named if isinstance(name, str) and name in frame.columns)
     rest = frame.drop(columns=list(columns))
     if named and len(columns) == len(named) and len(task.obj) == len(frame):
-        return TaskRows(
-            rest, _joined(task.obj, columns), columns
-        )  # the words that predicting will find in these columns
+        words = _joined(task.obj, columns)  # as predicting will find them in these columns
+        return TaskRows(rest, words, columns)
     words = _of_groups(task) if _is_grouped(task) else task_words(task)
     if len(words) != len(frame):
         raise InvalidInput(f"task has {len(words)} labels and the table {len(frame)} rows; pass one label a row.")

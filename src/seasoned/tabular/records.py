@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +56,7 @@ class Records:
     def write(self, config: Mapping[str, Any], predicted: NDArray[np.float64], record: TrialRecord) -> None:
         """Leave what a trial predicted for all rows, NaN where no fold validates, and how it went."""
         self.note(config, record)
-        path = self._predictions(config)
-        scratch = path.with_name(f".{path.name}.{os.getpid()}")
-        with scratch.open("wb") as file:  # whole or not at all: a killed trial must not spoil what another one left
-            np.save(file, predicted.astype(np.float32))
-        scratch.replace(path)
+        RunFolder(self.folder).write_array(_predictions(config), predicted.astype(np.float32))
 
     def note(self, config: Mapping[str, Any], record: TrialRecord) -> None:
         """Leave the record alone."""
@@ -77,11 +72,8 @@ class Records:
 
     def out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.float32] | None:
         """What the trial predicted, shape (n, classes) or (n,), NaN where nothing was; None if it is lost."""
-        path = self._predictions(config)
+        path = self.folder / _predictions(config)
         return np.load(path) if path.is_file() else None
-
-    def _predictions(self, config: Mapping[str, Any]) -> Path:
-        return self.folder / _name(config).replace(".json", ".npy")
 
     @property
     def bar(self) -> Bar | None:
@@ -101,6 +93,10 @@ class Records:
     def note_quick(self, predict_ms: float) -> None:
         """One does."""
         RunFolder(self.folder).write_json(_QUICK, predict_ms)
+
+
+def _predictions(config: Mapping[str, Any]) -> str:
+    return _name(config).replace(".json", ".npy")
 
 
 def _name(config: Mapping[str, Any]) -> str:

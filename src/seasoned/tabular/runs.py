@@ -18,12 +18,14 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from seasoned.errors import InvalidInput, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -108,10 +110,18 @@ class RunFolder:
         return found
 
     def write_json(self, name: str, content: Any) -> None:
-        """Write a file whole or not at all."""
+        """Write plain data, whole or not at all."""
+        self._write(name, lambda file: file.write(json.dumps(content).encode()))
+
+    def write_array(self, name: str, array: NDArray[Any]) -> None:
+        """Write numbers, whole or not at all."""
+        self._write(name, lambda file: np.save(file, array))
+
+    def _write(self, name: str, fill: Callable[[IO[bytes]], object]) -> None:
         target = self.path / name
         partial = target.with_name(f".{target.name}.{os.getpid()}")
-        partial.write_text(json.dumps(content))
+        with partial.open("wb") as file:
+            fill(file)
         partial.replace(target)
 
     def read_json(self, name: str) -> Any:

@@ -69,15 +69,13 @@ class SearchSettings:
         """The settings in JSON's types; None where a family of the user's own is among them."""
         if self.models is not None and not all(isinstance(model, str) for model in self.models):
             return None
-        given = asdict(self)
-        return {
-            name: value if isinstance(value, str | int | float | None) else _plain(value)
-            for name, value in given.items()
-        }
+        return {name: _plain(value) for name, value in asdict(self).items()}
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else list(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, str | int | float | None) else list(value)
 
 
 def check_number(name: str, value: Any, kind: type, what: str, *, needed: bool = False) -> None:
