@@ -147,9 +147,10 @@ class Drive:
             )
             if not claims:
                 return
+            unknown = {claim.number for claim in claims if claim.number not in self._ledger.history}
             self._ledger.suggest([claim.number for claim in claims], self._lease.driver)
             for claim in claims:
-                self._start(claim)
+                self._start(claim, asked_here=claim.number in unknown)
 
     def _free(self) -> int:
         free = self._executor.workers - len(self._running)
@@ -166,10 +167,12 @@ class Drive:
         outside = sum(history[number].state is not TrialState.RUNNING for number in history.outside)
         return self._plan.trials + outside
 
-    def _start(self, claim: Claim) -> None:
+    def _start(self, claim: Claim, *, asked_here: bool) -> None:
         trial = self._ledger.history[claim.number]
         if trial.state is not TrialState.RUNNING:
             return  # the driver that was taken for dead told after all
+        if self._pace is not None:
+            self._pace.take(claim.number, self._lease.driver, asked_here=asked_here)
         known = self._ledger.decide(claim.number)
         if claim.attempt > MOST_ATTEMPTS and known is not Decision.PAUSE:
             reason = f"its driver died {MOST_ATTEMPTS} times while it ran"

@@ -21,6 +21,7 @@ from seasoned.trials import (
     Reported,
     Spaced,
     StudySpec,
+    Taken,
     TrialState,
     WarmStart,
 )
@@ -34,6 +35,7 @@ _KINDS: Final[Mapping[type[Event], str]] = {
     Created: "created",
     Spaced: "spaced",
     Asked: "asked",
+    Taken: "taken",
     Reported: "reported",
     Finished: "finished",
 }
@@ -54,6 +56,8 @@ def to_text(event: Event) -> str:
             return _write({"space": space.to_dict(), "first": first})
         case Asked(_, config, tag, driver):
             return _write(_without_none({"config": config, "tag": tag, "driver": driver or None}))
+        case Taken(_, driver):
+            return _write({"driver": driver})
         case Reported(_, step, value):
             return _write(_without_none({"step": step, "value": value if math.isfinite(value) else None}))
         case Finished(_, state, values, seconds, error, constraints):
@@ -90,6 +94,8 @@ def _read(kind: str, number: int, content: dict[str, Any]) -> Event:
                 content.get("error"),
                 tuple(content.get("constraints", ())),
             )
+        case "taken":
+            return Taken(number, content["driver"])
         case "reported":
             return Reported(number, content["step"], content.get("value", math.nan))
         case "created":

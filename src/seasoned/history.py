@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seasoned.errors import InvalidInput
-from seasoned.trials import Asked, Created, Finished, Reported, Spaced, Trial, TrialState
+from seasoned.trials import Asked, Created, Finished, Reported, Spaced, Taken, Trial, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -53,6 +53,8 @@ class History:
                     self._move(event.space)
                 case Reported():
                     self._report(event)
+                case Taken():
+                    self._take(event)
                 case Created():
                     pass
 
@@ -64,6 +66,10 @@ class History:
         self._counts[TrialState.RUNNING] += 1
         if self._moved and not self.space.contains(event.config):
             self._outside.add(event.number)
+
+    def _take(self, event: Taken) -> None:
+        if event.number in self._drivers:
+            self._drivers[event.number] = event.driver
 
     def _finish(self, event: Finished) -> None:
         asked = self[event.number]
@@ -139,7 +145,7 @@ class History:
 
     @property
     def running(self) -> Mapping[int, str]:
-        """Numbers of the running trials and the driver that asked each."""
+        """Numbers of the running trials and the driver that holds each, or held it last."""
         return self._drivers
 
     def has_report(self, number: int, step: int) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seasoned.errors import StorageError, StudyConflict
 from seasoned.fidelity.base import Decision
 from seasoned.history import History
-from seasoned.trials import Asked, Created, Spaced, WarmStart
+from seasoned.trials import Asked, Created, Spaced, Taken, WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -84,7 +84,7 @@ class Ledger:
         self._torn = False
 
     def _concerns_sampler(self, event: Event) -> bool:
-        return not isinstance(event, Created | Spaced) and self.history.counts_for(event)
+        return not isinstance(event, Created | Spaced | Taken) and self.history.counts_for(event)
 
     def record(self, events: Sequence[Event]) -> Sequence[bool]:
         """Append events and fold them in, with all that others wrote before; see `EventLog.append`."""
@@ -100,6 +100,13 @@ class Ledger:
         suggestions, self.state = self.sampler.ask(self.state, fresh)
         pairs = zip(fresh, suggestions, strict=True)
         self.record([Asked(number, given.config, given.tag, driver) for number, given in pairs])
+
+    def take(self, number: int, driver: str) -> bool:
+        """Let all know that a running trial is this driver's now; whether it was another's."""
+        if self.history.running[number] == driver:
+            return False
+        self.record([Taken(number, driver)])
+        return True
 
     def decide(self, number: int) -> Decision:
         """What becomes of a running trial after its latest report; without one, or without a rule, it goes on."""

@@ -52,6 +52,17 @@ class Pace:
             int, Decision | None
         ] = {}  # the last answer to a running trial; None: leave, go on another time
 
+    def take(self, number: int, driver: str, *, asked_here: bool) -> None:
+        """Begin to hold a trial: all learn of it, and a new trial finds no checkpoint of a study that was deleted.
+
+        Args:
+            number: The trial's number.
+            driver: This driver.
+            asked_here: Whether this driver has just asked for it, as far as it knew.
+        """
+        if not self._ledger.take(number, driver) and asked_here:
+            self._remove_checkpoint(number)
+
     def ticket(self, number: int) -> Ticket:
         """What a trial is told at its start; from here on it runs."""
         self.paused.discard(number)
@@ -140,8 +151,7 @@ class Pace:
 
     def _elsewhere(self, others: Collection[str]) -> list[int]:
         living = {driver for driver in others if attends(driver)}
-        running = self._ledger.history.running
-        return [number for number, driver in running.items() if driver in living and number not in self.paused]
+        return [number for number, driver in self._ledger.history.running.items() if driver in living]
 
     def _merit(self, number: int) -> tuple[int, float, int]:
         step, value = max(self._ledger.history[number].reports, default=(0, 0.0))
@@ -156,4 +166,7 @@ class Pace:
         """Remove the checkpoint of a trial that ended without a value."""
         self._told.pop(number, None)
         if state is not TrialState.COMPLETE:
-            shutil.rmtree(self._folder / str(number), ignore_errors=True)
+            self._remove_checkpoint(number)
+
+    def _remove_checkpoint(self, number: int) -> None:
+        shutil.rmtree(self._folder / str(number), ignore_errors=True)

@@ -28,6 +28,7 @@ __all__ = [
     "Reported",
     "Spaced",
     "StudySpec",
+    "Taken",
     "Trial",
     "TrialState",
     "WarmStart",
@@ -242,6 +243,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """A trial goes on under another driver than the one that held it, which died or gave it back."""
+
+    number: int
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reported:
     """A running trial reached a step with this value, minimised, NaN if not finite; the first of a step counts."""
 
@@ -270,4 +279,4 @@ class Finished:
         return violation(self.constraints)
 
 
-Event: TypeAlias = Created | Spaced | Asked | Reported | Finished
+Event: TypeAlias = Created | Spaced | Asked | Taken | Reported | Finished

@@ -15,8 +15,10 @@ from seasoned import Constrained, Float, Random, Space, Study, maximize, minimiz
 from seasoned.errors import InvalidInput, Pruned
 from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, SuccessiveHalving
 from seasoned.fidelity.checkpoints import Checkpoints
+from seasoned.pacing import Pace
 from seasoned.samplers import TPE, Grid
-from seasoned.trials import Finished, Reported, TrialState
+from seasoned.storage import SqlStorage
+from seasoned.trials import Finished, Reported, Taken, TrialState
 
 SPACE = Space(x=Float(-1, 1))
 RULES = {
@@ -326,3 +328,46 @@ def test_checkpoints_are_those_of_this_very_study(tmp_path, monkeypatch):
     assert len(found) == 3
     monkeypatch.chdir(tmp_path)
     assert Checkpoints(None, f"sqlite:///{tmp_path}/one/runs.db", "s", 0).folder in found
+
+
+def test_a_deleted_studys_checkpoints_are_not_its_successors(tmp_path):
+    options = {"fidelity": ASHA(max=9), "sampler": Random(), "seed": 1, "checkpoints": tmp_path / "c"}
+    url = f"sqlite:///{tmp_path}/s.db"
+    first = Study(SPACE, **options, storage=url, name="s")
+    first.optimize(train, trials=6)
+    first.close()
+    storage = SqlStorage(url)
+    storage.delete("s")
+    second = Study(SPACE, **options, storage=storage, name="s")
+    second.optimize(train, trials=6)
+    assert seen(second) == seen(first)
+
+
+def test_a_trial_that_was_taken_over_is_waited_for_while_its_new_driver_lives(tmp_path):
+    ledger = Study(SPACE, fidelity=SuccessiveHalving(max=9, size=2), sampler=Random(), seed=1)._ledger
+    ledger.suggest([0, 1], "dead")
+    ledger.record([Reported(1, 1, 0.5)])
+    pace = Pace(ledger, tmp_path, lambda: False)
+    pace.take(1, "here", asked_here=False)
+    pace.paused.add(1)
+    assert pace.everybody_waits({"alive"}), "the dead one's trial is nobody's"
+    assert pace.last_resort({"alive"}) == 1
+    assert ledger.take(0, "alive")
+    assert not ledger.take(0, "alive"), "it is that driver's already"
+    assert ledger.log.read()[-1] == Taken(0, "alive")
+    assert not pace.everybody_waits({"alive"})
+    ledger.record([Finished(0, TrialState.FAILED, error="lost"), Taken(0, "late")])
+    assert pace.everybody_waits({"alive", "late"})
+
+
+def test_with_a_rule_the_log_tells_who_runs_a_trial_now(tmp_path):
+    options = {"fidelity": ASHA(max=9), "sampler": Random(), "storage": f"sqlite:///{tmp_path}/s.db", "name": "s"}
+
+    def interrupted(config, trial):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Study(SPACE, **options, seed=1).optimize(interrupted, trials=2)
+    study = Study(SPACE, **options)
+    study.optimize(train, trials=2)
+    assert [event.number for event in study._ledger.log.read() if isinstance(event, Taken)] == [0]
