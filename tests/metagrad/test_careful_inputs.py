@@ -129,3 +129,18 @@ def test_joint_training_takes_as_many_rounds_as_are_asked_for(rounds):
     assert len(found.losses) == rounds
     assert 1 <= found.rounds <= rounds
     assert np.isfinite(found.losses).all()
+
+
+def test_labels_that_a_learner_has_no_output_for_are_refused():
+    few, more = pairs([0, 1, 2]), pairs([0, 1, 4])
+    sentence = "labels up to 4, and the learner predicts 3 classes"
+    with pytest.raises(InvalidInput, match=sentence):
+        MAML(0.1, network=MLP((4,), outputs=3), training=SHORT).fit(more)
+    with pytest.raises(InvalidInput, match=sentence):
+        PrototypicalNetworks(ways=3, training=SHORT).fit(more)
+    with pytest.raises(InvalidInput, match=sentence):
+        MAML(0.1, training=SHORT).fit(few, validation=more)
+    learner = MAML(0.1, training=SHORT).fit(few)
+    with pytest.raises(InvalidInput, match=sentence):
+        learner.evaluate(more, steps=[1], count=4)
+    assert np.isfinite(learner.evaluate(few, steps=[1], count=4)[1]).all()

@@ -12,9 +12,9 @@ from seasoned.metagrad._jax import jax, jnp
 from seasoned.metagrad.tasks import Rows
 
 if TYPE_CHECKING:
-    from seasoned.metagrad.learner import Fitted
+    from seasoned.metagrad.learner import Fitted, MetaLearner
 
-__all__ = ["describe_tasks", "refuse_padding", "support_rows"]
+__all__ = ["describe_tasks", "refuse_padding", "refuse_unknown_labels", "support_rows"]
 
 
 def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
@@ -49,6 +49,30 @@ def refuse_padding(network: Any, family: Any) -> None:
         raise InvalidInput(
             "the tasks' sets differ in size and are padded, and a network with normalization='batch' takes means over "
             "all rows of a set: use normalization='instance', or sets of one size."
+        )
+
+
+def refuse_unknown_labels(program: MetaLearner, theta: Any, shape: tuple[int, ...], classes: int) -> None:
+    """Cross-entropy of a label that the learner has no output for is no number, and no training rate mends it.
+
+    Args:
+        program: The learner, resolved.
+        theta: Its meta-parameters.
+        shape: Shape of an input.
+        classes: How many classes the tasks have.
+
+    Raises:
+        InvalidInput: If the learner predicts fewer.
+    """
+
+    def outputs(theta: Any) -> Any:
+        return program.predictor.apply(program.params(program.start(theta)), jnp.zeros((1, *shape)))
+
+    predicted = jax.eval_shape(outputs, theta).shape[-1]
+    if classes > predicted:
+        raise InvalidInput(
+            f"the tasks have labels up to {classes - 1}, and the learner predicts {predicted} classes: give it "
+            f"{classes} (a network's outputs, or ways), or leave that to the training tasks."
         )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax
 from seasoned.metagrad.adapted import AdaptedModel
-from seasoned.metagrad.describing import describe_tasks, refuse_padding, support_rows
+from seasoned.metagrad.describing import describe_tasks, refuse_padding, refuse_unknown_labels, support_rows
 from seasoned.metagrad.losses import LOSSES, mean_loss
 from seasoned.metagrad.meta_testing import adapted, curves
 from seasoned.metagrad.networks import MLP
@@ -224,6 +224,9 @@ class MetaLearner(ABC):
             state, history = self._resumed(program, parts[0], shape)
         else:
             theta = program.initial(jax.random.key(self.training.seed + 1), shape)
+            if program.loss == "cross_entropy":
+                judged = 0 if validation is None else self.describe(parts[1])[1]
+                refuse_unknown_labels(program, theta, shape, max(outputs, judged))
             state, history = begin(program, theta, program.memory(theta, parts[0])), ()
         until = min(self.training.steps, self.training.steps if stop_at is None else stop_at)
         learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, state, history, labels))
@@ -318,11 +321,16 @@ class MetaLearner(ABC):
 
         Returns:
             Steps -> values [count].
+
+        Raises:
+            InvalidInput: If the tasks have labels that the learner does not predict.
         """
-        self._fitted()
+        fitted = self._fitted()
         keys = jax.random.split(jax.random.key(seed + 0x7E57), count)
         looks = tuple(sorted(set(steps)))
         program, family = shared(self._program), as_family(tasks)
+        if fitted.labels and self.loss == "cross_entropy":
+            refuse_unknown_labels(self._program, self.theta, fitted.shape, self.describe(family)[1])
         found = curves(program, rates_of(self), self.theta, family, keys, looks=looks, metric=metric)  # [count, looks]
         return {number: np.asarray(found[:, looks.index(number)]) for number in steps}
 
