@@ -9,6 +9,7 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
+from optional import LEFT_OUT
 from warm_workers import pytest_pyfunc_call
 
 __all__ = ["pytest_pyfunc_call"]
@@ -40,10 +41,11 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    left_out = [report for report in terminalreporter.stats.get("skipped", []) if POSTGRES in str(report.longrepr)]
-    if left_out:
-        terminalreporter.write_line(
-            f"!!! {len(left_out)} PostgreSQL tests were SKIPPED: set {POSTGRES} to a server's URL to run them !!!",
-            red=True,
-            bold=True,
-        )
+    reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    for mark, what, cure in (
+        (POSTGRES, "PostgreSQL", f"set {POSTGRES} to a server's URL to run them"),
+        (LEFT_OUT, "models' and networks'", "pip install --editable '.[boosters,grad]' to run them"),
+    ):
+        if left_out := sum(mark in reason for reason in reasons):
+            line = f"!!! {left_out} {what} tests were SKIPPED: {cure} !!!"
+            terminalreporter.write_line(line, red=True, bold=True)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from in_process import estimator, stay_in_process
+from optional import needs
 from seasoned import SearchSettings, load
 from seasoned.tabular.features.given import feature_width
 from seasoned.tabular.features.made import SELECTIONS, STEPS, Made
@@ -154,7 +155,7 @@ def test_a_category_stays_one_where_columns_before_it_are_left_out(tmp_path):
 @pytest.mark.parametrize("name", ["lightgbm", "xgboost", "catboost"])
 def test_boosters_split_levels_of_text_columns(tmp_path, name):
     """120 levels in no order, which their rank by frequency hides, but as categories two leaves tell apart."""
-    pytest.importorskip(name)
+    needs(name)
     rng = np.random.default_rng(0)
     level = np.where(rng.random(2000) < 0.02, np.nan, rng.integers(0, 120, 2000))
     good = rng.random(120) < 0.5

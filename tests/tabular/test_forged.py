@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from optional import needs
 from seasoned.errors import InvalidInput
 from seasoned.tabular.container import pack
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.base import Job
-from seasoned.tabular.models.registry import EXTRAS, MODELS, find
+from seasoned.tabular.models.registry import MODELS, find
 
 REFUSED = 42
 KINDS = ("forest", "histogram", "linear")
@@ -60,9 +61,7 @@ def verdicts(name, forged, folder, n_classes=2):
 
 
 def fitted(name, task="binary"):
-    if name in EXTRAS:
-        package, extra = EXTRAS[name]
-        pytest.importorskip(package, reason=f"NOT TESTED: {package} is missing; pip install 'seasoned[{extra}]'")
+    needs(name)
     rng = np.random.default_rng(0)
     rows, levels = (1200, 4) if name == "lightgbm" else (300, 30)  # LightGBM ignores levels of few rows
     X = rng.normal(size=(rows, 4))

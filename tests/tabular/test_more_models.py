@@ -17,6 +17,7 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.svm import SVC
 
 from messy import messy
+from optional import needs
 from seasoned import AutoClassifier, Choice, CustomModel, Float, Int, SearchSettings, Space, load
 from seasoned.errors import InvalidInput, MissingExtra
 from seasoned.tabular.models import extras
@@ -48,9 +49,7 @@ def table(task, rows=300):
 
 def prepared(name, task, **changes):
     """Family, quick configuration, job and table; a family on the dense diet gets the same without gaps."""
-    if name in EXTRAS:
-        package, extra = EXTRAS[name]
-        pytest.importorskip(package, reason=f"NOT TESTED: {package} is missing; pip install 'seasoned[{extra}]'")
+    needs(name)
     X, y = table(task)
     model = find(name)
     job = Job(task, 0 if task == "regression" else len(set(y)), 0, categorical=(2, 3))

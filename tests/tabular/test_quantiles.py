@@ -9,6 +9,7 @@ from sklearn.linear_model import QuantileRegressor
 from sklearn.metrics import mean_pinball_loss
 
 from in_process import estimator, stay_in_process
+from optional import needs
 from seasoned import load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.losses import losses_of
@@ -101,6 +102,7 @@ def spread_out(n, seed=0):
 @pytest.mark.parametrize("quantile", [0.1, 0.9])
 def test_families_learn_it_and_their_files_predict_the_same_bits(name, quantile):
     """A share of 4,000 fresh rows lies below; its standard error is .005, and .06 are left to the families' bias."""
+    needs(name)
     X, y = spread_out(3_000)
     fresh, truth = spread_out(4_000, seed=1)
     model, config = find(name), dict(find(name).space("regression").default)

@@ -9,6 +9,7 @@ from sklearn.model_selection import GroupKFold, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
 
 from in_process import estimator, stay_in_process
+from optional import needs
 from seasoned import CustomModel, Int, Space
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import MODELS, find, takes_weights
@@ -32,6 +33,7 @@ def contradictory(task):
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 @pytest.mark.parametrize("name", WEIGHING)
 def test_heavy_rows_win(name, task):
+    needs(name)
     X, y, weights = contradictory(task)
     model, classes = find(name), {"binary": 2, "multiclass": 3, "regression": 0}[task]
     means = []
