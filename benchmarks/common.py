@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 PACKAGES = (
-    *("seasoned", "numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "skrub", "sqlalchemy", "optuna"),
-    *("jax", "jaxlib", "optax"),
+    *("seasoned", "numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "xgboost", "catboost", "skrub"),
+    *("sqlalchemy", "optuna", "jax", "jaxlib", "optax"),
 )
 
 
@@ -27,6 +28,13 @@ def alone() -> Iterator[None]:
     with (HERE / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def all_families() -> None:
+    """Refuse to measure whole fits where families are missing: their results are of another search."""
+    missing = [name for name in ("xgboost", "catboost") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SystemExit(f"{' and '.join(missing)} missing, and the search differs without: pip install '.[boosters]'")
 
 
 def environment() -> dict[str, Any]:

@@ -128,6 +128,7 @@ def measured(table: Prepared, arm: str, keep: Path | None = None) -> dict[str, A
         loss = objective.metric.loss(table.target, held)
         found["held_out"] = 1.0 + loss if objective.metric.name == "roc_auc" else loss
         if keep is not None:
+            keep.parent.mkdir(parents=True, exist_ok=True)
             known = {"y": objective.data.target, "found": objective.records.out_of_fold(config)}
             np.savez_compressed(keep, **known, held_y=table.target, held=held.astype(np.float32))
     X = np.asarray(objective.data.matrix(family.diet))[:1000]

@@ -66,12 +66,17 @@ def chosen(words: Sequence[str]) -> set[str]:
 
 
 def kept(folders: Sequence[Path], seeds: int) -> dict[str, list[dict[str, Any]]]:
-    """Framework -> its runs of these seeds."""
+    """Framework -> its runs of these seeds, peers' of the version that is compared now."""
     found: dict[str, list[dict[str, Any]]] = {}
     for file in sorted(file for folder in folders for file in folder.glob("*.jsonl")):
         for record in Curves(file).all():
-            if record["seed"] < seeds:
-                found.setdefault(record["framework"], []).append(record)
+            name = record["framework"]
+            current = name not in PEERS or file.name.startswith(f"{name}-{PEERS[name].version}-")
+            if record["seed"] < seeds and current:
+                found.setdefault(name, []).append(record)
+    for name, records in found.items():
+        if len(states := {record["source"] for record in records if "source" in record}) > 1:
+            print(f"the runs of {name} are of {len(states)} states of the source: {', '.join(sorted(states))}")
     return found
 
 

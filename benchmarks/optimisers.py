@@ -9,7 +9,8 @@ Suites: bbob5, bbob10, mixint5, mixint10 (COCO); xgboost, rpart (surrogates), hp
 `--metadata FOLDER`; shifted (for long runs: `--trials 100000`); yahpo is xgboost,rpart. Frameworks: ours as
 `seasoned-auto`, `seasoned-bayes-ei`, ...; `seasoned` is all of them, `acquisitions` those of Bayes, `peers` all others.
 Each run's improvements are kept, so that measures can be computed again: peers' by version in
-`benchmarks/results/peers/optimisers/`, ours in `--runs`; what is there is not measured again, unless `--fresh`.
+`benchmarks/results/peers/optimisers/`, ours in `--runs`; what is there is not measured again. `--fresh` asks for
+runs of the present source: ours of another state are replaced one by one, so that it can be cut off and gone on with.
 The same instances for all; costly peers run part of it (`optimising/registry.py`). Reported are seeds 0 to 9, that is
 COCO's instances 1 to 10, and the tasks that `optimising/problems.py` names; what is chosen in our samplers is chosen on
 COCO's instances 11 to 15 and on other tasks. Up to 250 trials `Auto` is `Bayes`, draw by draw. `--background` takes no
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parent.parent / "src" / "seasoned"
 SUITES = ("bbob5", "bbob10", "mixint5", "mixint10", "xgboost", "rpart", "hpobench", "hpolib", "nasbench201", "shifted")
 MANY = {"yahpo": ("xgboost", "rpart"), "tables": ("hpobench", "hpolib", "nasbench201")}
+DECIDING = ("forbidden", "history", "ledger", "neighbours", "parameters", "pareto", "space", "trials")  # of the draws
 SPEED_TRIALS = {"optuna-gp": 200, "smac": 200, "hebo": 60}  # else 1,000
 LONG = ("seasoned-random", "seasoned-genetic", "seasoned-differentialevolution", "seasoned-particleswarm")
 
@@ -62,7 +64,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, metavar="FILE", help="JSON with the figures")
     parser.add_argument("--runs", type=Path, default=common.HERE / "results" / "optimisers", help="where ours are kept")
     parser.add_argument("--peers", type=Path, default=common.HERE / "results" / "peers" / "optimisers")
-    parser.add_argument("--fresh", action="store_true", help="measure ours again")
+    parser.add_argument("--fresh", action="store_true", help="ours anew, if of another source")
     parser.add_argument("--speed", action="store_true", help="time of the samplers instead of quality")
     parser.add_argument("--long", action="store_true", help="with --speed: 100,000 trials of those without a model")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="with --speed: cpu if others run, too")
@@ -89,7 +91,8 @@ def chosen(words: list[str]) -> dict[str, Framework]:
 def source_state() -> str:
     """A fingerprint of what decides our samplers' quality."""
     digest = hashlib.sha256()
-    for file in sorted([*SOURCE.glob("*.py"), *SOURCE.glob("samplers/*.py"), *SOURCE.glob("surrogates/*.py")]):
+    rooms = [*SOURCE.glob("samplers/*.py"), *SOURCE.glob("surrogates/*.py")]
+    for file in sorted([*rooms, *(SOURCE / f"{name}.py" for name in DECIDING)]):
         digest.update(str(file.relative_to(SOURCE)).encode() + file.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -107,7 +110,7 @@ class Comparison:
 
     def _store(self, framework: Framework, suite: str) -> Curves:
         if framework.ours:
-            return Curves(self._options.runs / f"{framework.name}-{suite}.jsonl", fresh=self._options.fresh)
+            return Curves(self._options.runs / f"{framework.name}-{suite}.jsonl")
         return Curves(self._options.peers / f"{framework.name}-{framework.version}-{suite}.jsonl")
 
     def run(self) -> dict[str, Any]:
@@ -160,9 +163,9 @@ class Comparison:
                 for suite in self._options.suites:
                     store = self._stores[framework.name, suite]
                     for problem in volume.problems(suite, self._problems[suite]):
-                        run = Run(suite, problem, seed)
-                        if store.find(run, trials) is None:
-                            found.append(Job(framework, run, trials, store, state if framework.ours else None))
+                        run, source = Run(suite, problem, seed), state if framework.ours else None
+                        if store.find(run, trials, source if self._options.fresh else None) is None:
+                            found.append(Job(framework, run, trials, store, source))
         return found
 
     def _verdict(self) -> dict[str, Any]:

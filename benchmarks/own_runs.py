@@ -90,8 +90,8 @@ def fitted(options: argparse.Namespace, source: str, number: int, store: str | N
 
 
 def reached(result: dict[str, Any], loss: float) -> tuple[float, float]:
-    """Trials and seconds until a loss."""
-    for place, (found, elapsed) in enumerate(zip(result["losses"], result["elapsed"], strict=True)):
+    """Trials and seconds until a loss; infinite if it never was, or the fit failed."""
+    for place, (found, elapsed) in enumerate(zip(result.get("losses", ()), result.get("elapsed", ()), strict=True)):
         if found <= loss:
             return place + 1.0, elapsed
     return float("inf"), float("inf")
@@ -101,13 +101,19 @@ def summary(fits: list[dict[str, Any]]) -> dict[str, Any]:
     """Medians over sources, by the place of a block among its source's."""
     found: dict[str, Any] = {}
     for place in range(BLOCKS):
-        rows = [fit for fit in fits if fit["place"] == place and "losses" in fit["warm"] and "losses" in fit["cold"]]
+        rows = [fit for fit in fits if fit["place"] == place and fit["cold"].get("losses")]
         if rows:
             goals = [min(fit["cold"]["losses"]) for fit in rows]
             for name in ("warm", "cold"):
                 both = [reached(fit[name], goal) for fit, goal in zip(rows, goals, strict=True)]
                 trials, seconds = (statistics.median(side) for side in zip(*both, strict=True))
-                found[f"{name}, block {place + 1}"] = {"fits": len(rows), "trials": trials, "seconds": seconds}
+                failed = sum("losses" not in fit[name] for fit in rows)
+                found[f"{name}, block {place + 1}"] = {
+                    "fits": len(rows),
+                    "failed": failed,
+                    "trials": trials,
+                    "seconds": seconds,
+                }
     return found
 
 
@@ -124,6 +130,9 @@ def main() -> None:
     if options.run:
         print(json.dumps(run(json.loads(options.run))))
         return
+    common.all_families()
+    if options.store.exists():
+        parser.error(f"{options.store} is there already, and the first fits must find an empty store: move it away")
     order = [(source, number) for source in options.sources.split(",") for number in range(BLOCKS)]
     order = [order[place] for place in np.random.default_rng(0).permutation(len(order))]
     fits: list[dict[str, Any]] = []

@@ -24,7 +24,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 
-from common import environment
+from common import all_families, alone, environment
 
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 
@@ -134,16 +134,20 @@ def main() -> None:
     if options.one:
         print(json.dumps(one(options.folder, next(e for e in entries if e["name"] == options.one), options.time_limit)))
         return
+    all_families()
     names = options.only.split(",") if options.only else [entry["name"] for entry in entries]
     rows = []
     for name in names:
-        rows.append(run(options.folder, next(e for e in entries if e["name"] == name), options.time_limit))
+        with alone():
+            rows.append(run(options.folder, next(e for e in entries if e["name"] == name), options.time_limit))
         print(rows[-1], flush=True)
         if options.out:
             options.out.write_text(
                 json.dumps({"environment": environment(), "time_limit": options.time_limit, "rows": rows}, indent=1)
             )
     judged = [row for row in rows if "error" not in row]
+    if len(judged) < len(rows):
+        print(f"{len(rows) - len(judged)} of {len(rows)} fits failed")
     shown = ["name", "metric", "seasoned", "lightgbm", "dummy", "fit_seconds", "model", "complete", "failed"]
     print(pd.DataFrame(judged, columns=shown).to_string(index=False))
     print(

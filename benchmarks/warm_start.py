@@ -10,8 +10,9 @@ process of its own; the settings are those of `automl.py`. Reported for each:
 - how many seconds and trials the search with experience takes to reach the final validation loss of the one without;
 - over all tables: mean rank on held-out rows with Wilcoxon's signed-rank test, and the medians of both.
 
-A run that is in the file is not made again. Nothing is tuned here: which tables choices may be made on is said in
-`docs/benchmarks.md`. With `--store URL` in the place of what ships: that store, which then grows.
+A run that is in the file is not made again, unless it failed; a file of other settings is refused, and each fit says
+which source it is of. A failed fit loses against one that did not. Nothing is tuned here: which tables choices may be
+made on is said in `docs/benchmarks.md`. With `--store URL` in the place of what ships: that store, which then grows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -30,11 +32,13 @@ from typing import Any
 import pandas as pd
 
 import common
+from automl import source_state
 from comparison.splits import folds, judge, manifest
 from seasoned import AutoClassifier, AutoRegressor
 
 SETTINGS = ("shipped", None)
 FOLD = 0
+FAILED = 1e9  # the gap between a fit that failed and one that did not: larger than all others
 
 
 def run(options: dict[str, Any]) -> dict[str, Any]:
@@ -97,24 +101,34 @@ def reached(curve: list[list[float]], loss: float) -> float | None:
     return next((seconds for seconds, best in curve if best <= loss and seconds is not None), None)
 
 
+def gap(warm: float, cold: float) -> float:
+    """How much larger the first is, as a share of the second; a failed fit's loss is infinite."""
+    if math.isinf(warm) or math.isinf(cold):
+        return math.copysign(FAILED, warm - cold)
+    return (warm - cold) / max(abs(cold), 1e-12)
+
+
 def summary(tables: dict[str, Any]) -> dict[str, Any]:
     """Over all tables with both results."""
     from scipy.stats import wilcoxon
 
-    both = [t for t in tables.values() if all("loss" in t.get(str(setting), {}) for setting in SETTINGS)]
+    infinite = float("inf")
+    both = [t for t in tables.values() if all(str(setting) in t for setting in SETTINGS)]
+    both = [t for t in both if any("loss" in t[str(setting)] for setting in SETTINGS)]
     if not both:
         return {}
     warm, cold = ([t[str(setting)] for t in both] for setting in SETTINGS)
-    gaps = [(w["loss"] - c["loss"]) / max(abs(c["loss"]), 1e-12) for w, c in zip(warm, cold, strict=True)]
-    times = [reached(w["curve"], c["curve"][-1][1]) for w, c in zip(warm, cold, strict=True)]
-    own = [reached(c["curve"], c["curve"][-1][1]) for c in cold]
-    infinite = float("inf")
-    wins = sum(gap < 0 for gap in gaps) + 0.5 * sum(gap == 0 for gap in gaps)
+    gaps = [gap(w.get("loss", infinite), c.get("loss", infinite)) for w, c in zip(warm, cold, strict=True)]
+    timed = [(w, c) for w, c in zip(warm, cold, strict=True) if c.get("curve")]
+    times = [reached(w.get("curve", []), c["curve"][-1][1]) for w, c in timed]
+    own = [reached(c["curve"], c["curve"][-1][1]) for _, c in timed]
+    wins = sum(found < 0 for found in gaps) + 0.5 * sum(found == 0 for found in gaps)
     return {
         "tables": len(both),
         "mean_rank_with": 2 - wins / len(both),
-        "wins": sum(gap < 0 for gap in gaps),
-        "ties": sum(gap == 0 for gap in gaps),
+        "failed": {str(setting): sum("loss" not in t[str(setting)] for t in both) for setting in SETTINGS},
+        "wins": sum(found < 0 for found in gaps),
+        "ties": sum(found == 0 for found in gaps),
         "wilcoxon_p": float(wilcoxon(gaps).pvalue) if any(gaps) else 1.0,
         "reached_cold_score": sum(found is not None for found in times),
         "median_seconds_to_cold_score": statistics.median(infinite if t is None else t for t in times),
@@ -142,20 +156,22 @@ def main() -> None:
 def measure_all(options: argparse.Namespace) -> None:
     names = [name for name in options.only.split(",") if name]
     entries = sorted(manifest(options.datasets, names, options.first), key=lambda entry: entry["name"].casefold())
-    kept = json.loads(options.out.read_text())["tables"] if options.out.exists() else {}
+    common.all_families()
+    setup = {"budget": options.budget, "trials": options.trials, "store": options.store}
+    stored = json.loads(options.out.read_text()) if options.out.exists() else {**setup, "tables": {}}
+    if other := {name: stored.get(name) for name in setup if stored.get(name) != setup[name]}:
+        raise SystemExit(f"{options.out} is of {other}, not of {setup}: give another --out")
+    kept = stored["tables"]
     for number, entry in enumerate(entries):
         table = kept.setdefault(entry["name"], {})
         for setting in SETTINGS if number % 2 else SETTINGS[::-1]:
-            if str(setting) in table:
+            if "loss" in table.get(str(setting), {}):
                 continue
             with contextlib.nullcontext() if options.trials else common.alone():
-                table[str(setting)] = measured(entry["name"], options, setting)
+                table[str(setting)] = {**measured(entry["name"], options, setting), "source": source_state()}
             shown = {name: table[str(setting)].get(name) for name in ("loss", "trials", "error")}
             print(entry["name"], setting, shown, flush=True)
-            common.write(
-                options.out,
-                {"budget": options.budget, "trials": options.trials, "summary": summary(kept), "tables": kept},
-            )
+            common.write(options.out, {**setup, "summary": summary(kept), "tables": kept})
     print(json.dumps(summary(kept), indent=1))
 
 

@@ -39,6 +39,8 @@ class Tree:
 
     def __init__(self, pid: int) -> None:
         self._known = {psutil.Process(pid)}
+        self._seen: dict[psutil.Process, tuple[int, float]] = {}  # parent and seconds when last looked at
+        self._orphans = 0.0  # seconds of those that ended after their parents, which nobody here waited for
 
     def processes(self) -> list[psutil.Process]:
         """Those that still run."""
@@ -53,12 +55,20 @@ class Tree:
         return sum(proportional(process) for process in self.processes())
 
     def cpu(self) -> float:
-        """Seconds of processor time until now, those of ended children included."""
-        total = 0.0
+        """Seconds of processor time until now, those of processes that have ended included.
+
+        A process that was waited for counts with its parent from then on, by the system's own account.
+        """
+        now: dict[psutil.Process, tuple[int, float]] = {}
         for process in self.processes():
             with contextlib.suppress(*GONE):
-                total += sum(process.cpu_times()[:4])
-        return total
+                now[process] = process.ppid(), sum(process.cpu_times()[:4])
+        pids = {process.pid for process in self._seen}
+        for process in self._seen.keys() - now.keys():
+            parent, spent = self._seen[process]
+            self._orphans += 0.0 if parent in pids else spent
+        self._seen = now
+        return self._orphans + sum(spent for _, spent in now.values())
 
     def kill(self) -> None:
         """End all; twice, for one may have started another meanwhile."""

@@ -7,6 +7,7 @@ only), `sampler_seconds`, `versions`, and `error` for a run that failed. Later l
 from __future__ import annotations
 
 import json
+import os
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,19 +30,20 @@ class Curves:
 
     Args:
         path: The file; made with the first run.
-        fresh: Whether to forget the runs that are there, once the first new one comes.
     """
 
-    def __init__(self, path: Path, *, fresh: bool = False) -> None:
-        self._path, self._fresh = path, fresh
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._lock = threading.Lock()
-        lines = path.read_text().splitlines() if path.exists() and not fresh else []
+        lines = path.read_text().splitlines() if path.exists() else []
         self._records = {run_of(record): record for record in map(json.loads, lines)}
 
-    def find(self, run: Run, trials: int) -> Record | None:
-        """The record of a run that was at least so long."""
+    def find(self, run: Run, trials: int, source: str | None = None) -> Record | None:
+        """The record of a run that was at least so long, and of this state of the source if one is given."""
         record = self._records.get(run)
-        return record if record is not None and record["trials"] >= trials else None
+        if record is None or record["trials"] < trials:
+            return None
+        return record if source in {None, record.get("source")} else None
 
     def all(self) -> list[Record]:
         """All records."""
@@ -51,9 +53,8 @@ class Curves:
         """Add a run, here and in the file; safe from several threads."""
         with self._lock:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("w" if self._fresh else "a") as file:
+            with self._path.open("a") as file:
                 file.write(json.dumps(record, separators=(",", ":")) + "\n")
-            self._fresh = False
             self._records[run_of(record)] = record
 
 
@@ -76,10 +77,12 @@ class References:
     def put(self, key: str, reference: Record) -> None:
         """Add one; safe from several threads."""
         with self._lock:
-            self.found[key] = reference
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            if self._path.exists():
+                self.found |= json.loads(self._path.read_text())  # another process may have added some
+            self.found[key] = reference
             rows = ",\n".join(f"{json.dumps(key)}: {json.dumps(self.found[key])}" for key in sorted(self.found))
-            half = self._path.with_suffix(".new")
+            half = self._path.with_suffix(f".{os.getpid()}.new")
             half.write_text(f"{{\n{rows}\n}}\n")
             half.replace(self._path)
 

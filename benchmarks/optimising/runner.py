@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from optimising.records import Curves, Run
 
 HERE = Path(__file__).parent
-PATIENCE = 3 * 3600  # seconds after which a run is ended, pauses included
+PATIENCE = 3 * 3600  # seconds after which a run is ended, pauses left out
 POLL = 2.0  # seconds between looks at the lock
 
 
@@ -69,6 +69,7 @@ class Crew:
         self._services: dict[int, tuple[str, Service]] = {}
         self._lock = threading.Lock()
         self._done = threading.Event()
+        self._paused = threading.Event()
 
     def run(self, jobs: Sequence[Job]) -> None:
         """Do all jobs; what a framework raises becomes its record."""
@@ -86,11 +87,13 @@ class Crew:
                 thread.join()
         finally:
             self._done.set()
-            for _, service in self._services.values():
+            with self._lock:
+                services = [service for _, service in self._services.values()]
+            for service in services:
                 service.close()
 
     def _work(self, place: int, waiting: queue.SimpleQueue[Job]) -> None:
-        while True:
+        while not self._done.is_set():
             try:
                 job = waiting.get_nowait()
             except queue.Empty:
@@ -98,21 +101,29 @@ class Crew:
             while self._background and held_by_another():
                 time.sleep(POLL)
             record = self._measure(place, job)
+            if record is None:
+                continue
             job.store.put(record)
             what = record.get("error") or f"{record['curve'][-1][1]:.6g}, sampler {record['sampler_seconds']:.2f} s"
             self._say(f"{job.framework.name} {job.run.suite} {job.run.problem} seed {job.run.seed}: {what}")
 
-    def _measure(self, place: int, job: Job) -> dict[str, Any]:
+    def _measure(self, place: int, job: Job) -> dict[str, Any] | None:
+        """The run's record; None if it was ended from outside, which says nothing about the framework."""
         about = {"framework": job.framework.name, "trials": job.trials, **job.run._asdict()}
         if job.source:
             about["source"] = job.source
-        with limit(self._service(place, job.framework)) as service:
+        with limit(self._service(place, job.framework), self._paused) as (service, overdue):
             try:
                 return {**about, **service.ask(job.request())}
             except ServiceError as error:
                 with self._lock:
-                    self._services.pop(place)
+                    self._services.pop(place, None)
                 service.close()
+                if overdue.is_set():
+                    return {**about, "error": f"not done after {PATIENCE} s"}
+                if self._done.is_set() or error.stopped:
+                    self._say(f"{job.framework.name} {job.run.problem} seed {job.run.seed}: {error}; still missing")
+                    return None
                 return {**about, "error": str(error)}
 
     def _service(self, place: int, framework: Framework) -> Service:
@@ -133,6 +144,7 @@ class Crew:
         stopped = False
         while not self._done.wait(POLL):
             held = held_by_another()
+            (self._paused.set if held else self._paused.clear)()
             if held or stopped:
                 with self._lock:
                     for _, service in self._services.values():
@@ -147,20 +159,25 @@ def log() -> Path:
 
 
 @contextmanager
-def limit(service: Service) -> Iterator[Service]:
-    """Kill the worker of a run that takes too long."""
+def limit(service: Service, paused: threading.Event) -> Iterator[tuple[Service, threading.Event]]:
+    """Kill the worker of a run that takes too long, pauses left out; the event tells that this was done."""
+    overdue, ended = threading.Event(), threading.Event()
 
-    def kill() -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(service.group, signal.SIGKILL)
+    def watch() -> None:
+        spent = 0.0
+        while not ended.wait(POLL):
+            spent += 0.0 if paused.is_set() else POLL
+            if spent >= PATIENCE:
+                overdue.set()
+                with suppress(ProcessLookupError):
+                    os.killpg(service.group, signal.SIGKILL)
+                return
 
-    timer = threading.Timer(PATIENCE, kill)
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=watch, daemon=True).start()
     try:
-        yield service
+        yield service, overdue
     finally:
-        timer.cancel()
+        ended.set()
 
 
 def held_by_another() -> bool:

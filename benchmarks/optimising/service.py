@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,20 @@ if TYPE_CHECKING:
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
+FROM_OUTSIDE = {-signal.SIGHUP, -signal.SIGINT, -signal.SIGKILL, -signal.SIGTERM}
+
+
 class ServiceError(RuntimeError):
-    """The child answered with an error, or ended."""
+    """The child answered with an error, or ended.
+
+    Args:
+        reason: What happened.
+        stopped: Whether somebody else ended it (or the system, for want of memory): no fault of its own.
+    """
+
+    def __init__(self, reason: str, *, stopped: bool = False) -> None:
+        super().__init__(reason)
+        self.stopped = stopped
 
 
 class Service:
@@ -54,7 +67,8 @@ class Service:
         except BrokenPipeError:
             line = ""
         if not line:
-            raise ServiceError(f"the process ended with code {self._process.wait()}")
+            code = self._process.wait()
+            raise ServiceError(f"the process ended with code {code}", stopped=code in FROM_OUTSIDE)
         answer = json.loads(line)
         if "error" in answer:
             raise ServiceError(answer["error"])

@@ -27,7 +27,7 @@ from comparison.runner import Conditions, measure
 from comparison.splits import folds, judge
 from comparison.summary import QUIET, gain, signed_rank, summarize
 from comparison.text import render
-from comparison.watch import watch
+from comparison.watch import Tree, watch
 from seasoned import samplers
 from seasoned.tabular import search
 
@@ -386,3 +386,17 @@ def test_the_script_says_what_it_takes():
     shown = subprocess.run([sys.executable, automl.__file__, "--help"], capture_output=True, text=True, check=True)
     for option in ("--datasets", "--frameworks", "--budget", "--folds", "--only", "--out", "--setup"):
         assert option in shown.stdout
+
+
+def test_processor_time_of_those_that_outlive_their_parents_stays(tmp_path):
+    work = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end: pass"
+    orphan = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {work!r}]); time.sleep(0.3)"
+    script = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {orphan!r}]); time.sleep(3)"
+    child = subprocess.Popen([sys.executable, "-c", script])
+    tree, most = Tree(child.pid), 0.0
+    while child.poll() is None:
+        now = tree.cpu()
+        assert now >= most - 0.05
+        most = max(most, now)
+        time.sleep(0.02)
+    assert most > 0.55

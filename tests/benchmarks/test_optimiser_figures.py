@@ -12,6 +12,7 @@ import optimiser_figures
 from optimising import measures
 from optimising.chart import BOTTOM, LEFT, RIGHT, SPACING, TOP, Axis, Line, chart
 from optimising.measures import Cell
+from optimising.registry import PEERS
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -68,7 +69,10 @@ def test_a_folder_of_runs_becomes_figures_and_tables(tmp_path, capsys):
     random = [record("random", "bbob5", f"f{n}", s, (1, 9.0), (20, 2.0)) for n in (1, 2) for s in range(3)]
     (runs / "seasoned-bayes-bbob5.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ours))
     (peers / "random-1-bbob5.jsonl").write_text("".join(json.dumps(row) + "\n" for row in random))
-    (peers / "smac-2-bbob5.jsonl").write_text(json.dumps(record("smac", "bbob5", "f1", 0, (1, 1.0))) + "\n")
+    (peers / f"smac-{PEERS['smac'].version}-bbob5.jsonl").write_text(
+        json.dumps(record("smac", "bbob5", "f1", 0, (1, 1.0))) + "\n"
+    )
+    (peers / "random-0-bbob5.jsonl").write_text(json.dumps(record("random", "bbob5", "f1", 0, (1, 0.0))) + "\n")
     medians = {str(n): 1.0 for n in (25, 50, 60, 100, 200)}
     references = {f"bbob5/f{n}/i{i}": {"optimum": 0.0, "random": medians} for n in (1, 2) for i in (1, 2, 3)}
     (peers / "references.json").write_text(json.dumps(references))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import math
+import os
+import signal
 import sys
 import threading
 import time
@@ -233,10 +235,10 @@ def test_records_are_kept_line_by_line_and_replaced(tmp_path):
     again = Curves(path)
     assert again.find(Run("s", "p", 0), 200)["curve"] == [[1, 1.0]]
     assert len(again.all()) == 1
-    fresh = Curves(path, fresh=True)
-    assert fresh.all() == []
-    fresh.put(record("s", "q", 0, (1, 1.0)))
-    assert [row["problem"] for row in Curves(path).all()] == ["q"]
+    again.put({**record("s", "q", 0, (1, 1.0)), "source": "old"})
+    assert again.find(Run("s", "q", 0), 200)
+    assert again.find(Run("s", "q", 0), 200, "old")
+    assert again.find(Run("s", "q", 0), 200, "new") is None
 
 
 def test_references_are_kept(tmp_path):
@@ -258,7 +260,7 @@ def here(tmp_path, monkeypatch):
     return ["--runs", str(tmp_path / "ours"), "--peers", str(tmp_path / "peers")]
 
 
-def test_what_is_missing_is_run_once(here, tmp_path, capsys):
+def test_what_is_missing_is_run_once(here, tmp_path, capsys, monkeypatch):
     words = ["--suites", "shifted", "--frameworks", "seasoned-sobol,random", "--trials", "40", "--only", "sphere"]
     first = optimisers.main([*words, *here, "--seeds", "1", "--out", str(tmp_path / "out.json")])
     assert first["shifted"] == {"seasoned-sobol": {}, "random": {}} or first["shifted"]["random"]["sphere"] == "0/0"
@@ -266,7 +268,12 @@ def test_what_is_missing_is_run_once(here, tmp_path, capsys):
     optimisers.main([*words, *here, "--seeds", "2", "--jobs", "2"])
     assert "2 runs are missing" in capsys.readouterr().out
     optimisers.main([*words, *here, "--seeds", "2", "--fresh"])
-    assert "2 runs are missing" in capsys.readouterr().out
+    assert "0 runs are missing" in capsys.readouterr().out
+    monkeypatch.setattr(optimisers, "source_state", lambda: "another")
+    optimisers.main([*words, *here, "--seeds", "1", "--fresh"])
+    assert "1 runs are missing" in capsys.readouterr().out
+    optimisers.main([*words, *here, "--seeds", "2", "--fresh"])
+    assert "1 runs are missing" in capsys.readouterr().out, "what was cut off goes on"
     rows = [json.loads(line) for line in (tmp_path / "peers" / "random-1-shifted.jsonl").read_text().splitlines()]
     assert [row["seed"] for row in rows] == [0, 1]
     assert rows[0]["trials"] == 40
@@ -284,6 +291,24 @@ def test_a_framework_that_raises_has_a_record_of_it(here, tmp_path):
     jobs = [Job(broken, Run("shifted", "sphere", seed), 5, store, None) for seed in range(2)]
     Crew(None, 1, background=False, say=lambda line: None).run(jobs)
     assert [("NoSuch" in row["error"], "curve" in row) for row in store.all()] == [(True, False)] * 2
+
+
+@pytest.mark.parametrize("patience", [0.3, 1e9])
+def test_only_a_run_that_takes_too_long_is_a_failure_where_its_worker_is_killed(here, tmp_path, monkeypatch, patience):
+    monkeypatch.setattr(runner, "POLL", 0.05)
+    monkeypatch.setattr(runner, "PATIENCE", patience)
+    store, said = Curves(tmp_path / "random.jsonl"), []
+    job = Job(PEERS["random"], Run("shifted", "sphere", 0), 10**9, store, None)
+    crew = Crew(None, 1, background=False, say=said.append)
+    thread = threading.Thread(target=crew.run, args=([job],))
+    thread.start()
+    while patience > 1 and not crew._services:
+        time.sleep(0.05)
+    if patience > 1:
+        os.killpg(crew._services[0][1].group, signal.SIGKILL)
+    thread.join(60)
+    assert [row["error"] for row in store.all()] == ([] if patience > 1 else ["not done after 0.3 s"])
+    assert patience < 1 or "code -9; still missing" in said[0]
 
 
 def test_it_pauses_while_another_holds_the_lock(here, tmp_path, monkeypatch):

@@ -25,7 +25,8 @@ class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # 
         trials: Number of configurations to try. With it, `random_state` and `workers=1` the result does not depend on
             time, as long as the time limit is not reached first.
         memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
-            divided among the workers; a trial that takes more than its share is killed, and fails.
+            divided by one more than the workers, for a first model is fitted beside the search; a trial that takes more
+            than its share is killed, and fails.
         workers: Trials at the same time; one a core by default, never more.
         validation: Number of folds; the name of the column that tells the time, so that what is validated comes after
             what it was learned from; a scikit-learn splitter; or (train, validation) pairs of row indices or masks, one
@@ -35,7 +36,8 @@ class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # 
         experience: What past fits teach: "default" (what ships and the user's own store, to which this fit is added:
             meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a database URL
             in the place of the own store, or None to start cold. `SEASONED_EXPERIENCE` says what "default" is.
-        search: Which families may be tried.
+        search: What the search may do (`SearchSettings`): families, own models, features, folds, ensemble, calibration,
+            a limit on prediction.
         random_state: An int for the same result again, with the same experience; a numpy Generator or RandomState; or
             None. The own store grows with every fit: where the result must be the same, use `experience=None` or
             `"shipped"`.
