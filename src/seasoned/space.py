@@ -192,11 +192,7 @@ class Space:
     @property
     def default(self) -> dict[str, Any]:
         """The configuration of all defaults."""
-        values: list[Any] = []
-        for dimension in self.dimensions:
-            in_use = dimension.parent < 0 or values[dimension.parent] == dimension.option
-            values.append(dimension.parameter.default if in_use else _INACTIVE)
-        return self._assemble(values)
+        return self._assemble(self._values(self._defaults()))
 
     def check(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """The configuration with its values cleaned (numpy scalars to Python's, 1 to 1.0 for a Float).
