@@ -35,6 +35,7 @@ import pandas as pd
 from scipy.stats import wilcoxon
 from threadpoolctl import threadpool_limits
 
+from automl import source_state
 from common import environment
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.folds import make_folds
@@ -166,6 +167,9 @@ def main() -> None:
     entries = {e["name"]: e for e in json.loads((arguments.datasets / "manifest.json").read_text())["datasets"]}
     names = TABLES.get(arguments.tables, tuple(arguments.tables.split(",")))
     lines = [json.loads(line) for line in arguments.out.read_text().splitlines()] if arguments.out.exists() else []
+    setup = {"rows_at_most": arguments.rows, "apart": arguments.held_out}
+    if any({key: line.get(key, setup[key]) for key in setup} != setup for line in lines):
+        raise SystemExit(f"{arguments.out} has lines of other settings than {setup}: give another --out")
     for name in names:
         missing = [a for a in arguments.arms if not any((x["table"], x["arm"]) == (name, a) for x in lines)]
         if not missing:
@@ -178,7 +182,8 @@ def main() -> None:
                 line = {"table": name, "arm": arm, "rows": len(table.objective.data.target)} | measured(
                     table, arm, keep
                 )
-                lines.append(line | {"metric": table.objective.metric.name, "versions": environment()["versions"]})
+                line |= {"metric": table.objective.metric.name, "source": source_state(), **setup}
+                lines.append(line | {"versions": environment()["versions"]})
                 with arguments.out.open("a") as file:
                     file.write(json.dumps(lines[-1]) + "\n")
                 print(line, flush=True)

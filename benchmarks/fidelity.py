@@ -113,6 +113,9 @@ def main() -> None:
     logging.getLogger("seasoned").setLevel(logging.ERROR)  # many recorded curves diverge, which is said of each
     tasks = {path.stem: Recorded(path) for path in sorted((given.folder / "taskset").glob("*.parquet"))[: given.tasks]}
     kept = json.loads(given.out.read_text())["methods"] if given.out.exists() else {}
+    for method, found in kept.items():
+        if found["runs"].keys() != tasks.keys() or any(len(runs) != given.seeds for runs in found["runs"].values()):
+            raise SystemExit(f"{given.out} has {method} on other tasks or seeds: give another --out")
     for method in given.methods:
         began = time.perf_counter()
         runs = {name: [run(task, method, seed) for seed in range(given.seeds)] for name, task in tasks.items()}
