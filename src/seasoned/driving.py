@@ -34,6 +34,7 @@ MOST_ATTEMPTS: Final = 3
 
 _UNLIMITED: Final = Limits()
 _GLANCE: Final = 0.2  # seconds between two looks at whether to stop
+_SHOWN: Final = 5  # errors whose traceback is logged
 _HOPELESS: Final = 20  # failures without a success after which a study stops
 _log = logging.getLogger("seasoned.study")
 
@@ -94,6 +95,7 @@ class Drive:
         has_rule = ledger.fidelity is not None
         self._pace = Pace(ledger, plan.checkpoints, self._must_leave) if has_rule else None
         self._failures = 0  # of this driver
+        self._seen: set[str] = set()  # errors whose traceback was logged
         self._began = time.monotonic()
 
     def run(self) -> None:
@@ -224,13 +226,20 @@ class Drive:
     def _finish(self, outcome: Outcome) -> None:
         number = self._running.pop(outcome.task)
         if outcome.traceback:
-            _log.debug("trial %d:\n%s", number, outcome.traceback)
+            self._show(number, outcome.traceback)
         ended: Verdict | None = verdict(outcome)
         seconds = self._spent[number] = self._spent.get(number, 0.0) + outcome.seconds
         if self._pace is not None:
             ended = self._pace.judged(number, verdict(outcome), self._budgets[number])
         if ended is not None:
             self._store(number, ended, seconds)
+
+    def _show(self, number: int, traceback: str) -> None:
+        """Log where the objective failed, once for each error."""
+        error = traceback.strip().rpartition("\n")[2]
+        level = logging.DEBUG if error in self._seen or len(self._seen) >= _SHOWN else logging.WARNING
+        self._seen.add(error)
+        _log.log(level, "trial %d:\n%s", number, traceback.rstrip())
 
     def _store(self, number: int, ended: Verdict, seconds: float | None) -> None:
         (taken,) = self._ledger.record([ended.event(number, seconds, self._ledger.spec.signs)])
@@ -241,6 +250,10 @@ class Drive:
             self._pace.clear(number, ended.state)
         if ended.state is TrialState.FAILED:
             _log.warning("trial %d failed: %s", number, ended.error)
+        else:
+            _log.info(
+                "trial %d is %s after %.3g s: %s", number, ended.state, seconds or 0.0, ended.values or ended.error
+            )
         self._on_finished(self._ledger.history[number])
         self._give_up_if_hopeless(ended)
 

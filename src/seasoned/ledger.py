@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger"]
 
+_log = logging.getLogger("seasoned.study")
+
 
 class Ledger:
     """Reads a log from its beginning, and keeps up with it.
@@ -28,7 +31,7 @@ class Ledger:
     Args:
         log: The study's log.
         sampler: What proposes trials here; another driver may use another.
-        space: Where this driver searches; the study moves there if it was elsewhere.
+        space: Where this driver searches; if the study is elsewhere, it is seen from there, and moves with `settle`.
         fidelity: What decides how far trials run here, if they report.
         check: Raises if the stored specification is not what was asked for; nothing is written before.
 
@@ -49,13 +52,34 @@ class Ledger:
         self.fidelity = fidelity
         self.spec = _present_spec(log.read())
         check(self.spec)
+        self._move: Spaced | None = None  # seen as if it had happened; written by `settle`
         if self.spec.space != space:
-            moved = Spaced(space, first=_numbers(log.read()))
-            sampler.init(_moved(self.spec, moved))  # what it refuses is refused before the study moves
-            log.append([moved])
-            self.spec = _present_spec(log.read())
+            self._move = Spaced(space, first=_numbers(log.read()))
+            self.spec = _moved(self.spec, self._move)
         self._begin()
         self.sync()
+
+    @staticmethod
+    def present(log: EventLog) -> StudySpec:
+        """A stored study's specification after all moves to another space."""
+        return _present_spec(log.read())
+
+    def settle(self) -> None:
+        """Move the study to this driver's space, if it is elsewhere; before its first new trial, not to look at it."""
+        if self._move is None:
+            return
+        space, self._move = self._move.space, None
+        if _present_spec(self.log.read()).space != space:
+            self.log.append([Spaced(space, first=_numbers(self.log.read()))])
+        self.spec = _present_spec(self.log.read())
+        self._begin()
+        self.sync()
+        if outside := len(self.history.outside):
+            _log.warning(
+                "the study moves to another space, in which %d of its %d trials are not valid: they stay as its "
+                "history and count no longer.",
+                *(outside, len(self.history)),
+            )
 
     def _begin(self) -> None:
         """Before the first event."""
@@ -74,8 +98,8 @@ class Ledger:
         if self._position and moved:
             raise StudyConflict("another process moved this study to another space; open it anew with that space.")
         self._torn = True
+        self.history.extend(events if self._position or self._move is None else [*events, self._move])
         self._position += len(events)
-        self.history.extend(events)
         told = [event for event in events if self._concerns_sampler(event)]
         if told:
             self.state = self.sampler.tell(self.state, told)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seasoned.execution.base import Outcome
     from seasoned.fidelity.live import Ticket
 
-__all__ = ["Constrained", "Evaluation", "Objective", "Verdict", "check_takes_trial", "read_values", "verdict"]
+__all__ = ["Constrained", "Evaluation", "Objective", "Verdict", "check_takes", "read_values", "verdict"]
 
 Objective: TypeAlias = "Callable[[dict[str, Any]], Any] | Callable[[dict[str, Any], LiveTrial], Any]"
 
@@ -92,22 +92,39 @@ class Evaluation:
             returned = self.function(copy.deepcopy(dict(config)), *more)
         except Pruned as error:
             return Verdict(TrialState.PRUNED, error=str(error) or "pruned")
+        except Exception as error:
+            if type(error).__name__ != "TrialPruned":  # Optuna's, from an objective that was written for it
+                raise
+            return Verdict(TrialState.PRUNED, error=str(error) or "pruned")
         return read_values(returned, self.objectives)
 
 
-def check_takes_trial(function: Objective) -> None:
-    """Raise InvalidInput if the objective certainly does not take a configuration and a trial."""
+def check_takes(function: Objective, *, trial: bool) -> None:
+    """Raise InvalidInput if the objective certainly does not take a configuration, and a trial if there is a rule."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # built in: it will show
         return
-    try:
-        signature.bind(None, None)
-    except TypeError:
-        name = getattr(function, "__name__", repr(function))
+    given = (None, None) if trial else (None,)
+    if _binds(signature, *given):
+        return
+    name = f"the objective {getattr(function, '__name__', repr(function))}{signature}"
+    if trial:
+        raise InvalidInput(f"{name} does not take the trial; with fidelity write it as f(config, trial).")
+    if _binds(signature, None, None):
         raise InvalidInput(
-            f"the objective {name}{signature} does not take the trial; with fidelity write it as f(config, trial)."
-        ) from None
+            f"{name} takes the trial, and the study has no rule of fidelity; give Study(..., fidelity=ASHA()), or "
+            "write it as f(config)."
+        )
+    raise InvalidInput(f"{name} does not take a configuration alone; write it as f(config), which gets a dict.")
+
+
+def _binds(signature: inspect.Signature, *given: object) -> bool:
+    try:
+        signature.bind(*given)
+    except TypeError:
+        return False
+    return True
 
 
 def read_values(returned: object, objectives: int) -> Verdict:

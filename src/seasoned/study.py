@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import operator
+import os
 import secrets
 import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any
 
-import seasoned.storage
 from seasoned.driving import MOST_ATTEMPTS, Drive, Plan, causes
 from seasoned.errors import AllTrialsFailed, InvalidInput, StudyConflict
 from seasoned.execution.base import Limits
-from seasoned.execution.inline import InlineExecutor
-from seasoned.execution.lent import Lent
-from seasoned.execution.local import LocalExecutor
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.fidelity.modelling import with_rungs
 from seasoned.leases import Lease
 from seasoned.ledger import Ledger
-from seasoned.objective import Constrained, Evaluation, Objective, Verdict, check_takes_trial, read_values
+from seasoned.objective import Constrained, Evaluation, Objective, Verdict, check_takes, read_values
+from seasoned.opening import check_agrees, check_run, executor_for, inward, open_storage, warn_of_others
 from seasoned.progress import ProgressBar
 from seasoned.samplers.auto import Auto
-from seasoned.storage.base import BY_HAND, DETACHED, Storage
-from seasoned.storage.memory import MemoryStorage
-from seasoned.trials import Created, StudySpec, Trial, TrialState
+from seasoned.space import Space
+from seasoned.storage.base import BY_HAND, DETACHED
+from seasoned.trials import Asked, Config, Created, StudySpec, Trial, TrialState
 from seasoned.views import frame_of, front_of, volume_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
     import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly is untyped
@@ -40,9 +39,11 @@ if TYPE_CHECKING:
     from seasoned.execution.base import Executor
     from seasoned.fidelity.base import Fidelity
     from seasoned.samplers.base import Sampler
-    from seasoned.space import Space
+    from seasoned.storage.base import Storage
 
 __all__ = ["Study"]
+
+_log = logging.getLogger("seasoned.study")
 
 
 class Study:
@@ -51,8 +52,10 @@ class Study:
     Args:
         space: Where to search.
         sampler: What decides on the next trial; `Auto()` if left out, which chooses one and changes it in long runs.
-        storage: A database URL such as `"sqlite:///runs.db"`, or a Storage; in memory if left out.
-        name: The study's name in the storage. A study of that name is opened with its trials; else it is created.
+        storage: A database URL such as `"sqlite:///runs.db"`, a path of a SQLite file, or a Storage; in memory if left
+            out.
+        name: The study's name in the storage. A study of that name is opened with its trials; else it is created. In
+            another space than before it goes on from its first new trial on; looking at it changes nothing.
         direction: "minimize" or "maximize"; a tuple of them for several objectives.
         seed: Source of all randomness; drawn and stored if left out.
         fidelity: What decides how far a trial is run, such as `ASHA()`; the objective then takes the trial, too.
@@ -78,7 +81,7 @@ class Study:
         space: Space,
         *,
         sampler: Sampler[Any] | None = None,
-        storage: str | Storage | None = None,
+        storage: str | os.PathLike[str] | Storage | None = None,
         name: str | None = None,
         direction: str | tuple[str, ...] = "minimize",
         seed: int | None = None,
@@ -96,18 +99,45 @@ class Study:
             )
         sampler = sampler if fidelity is None else with_rungs(sampler, fidelity)
         warm_start = sampler.warm_start
-        configs = tuple(space.check(config) for config in warm_start.configurations)
         chosen_seed = secrets.randbits(63) if seed is None else seed
-        spec = StudySpec(space, directions, chosen_seed, budget, replace(warm_start, configurations=configs))
+        spec = StudySpec(space, directions, chosen_seed, budget, inward(warm_start, space, directions))
         self.name = name or "study"
-        self._storage = _open(storage)
-        agrees = partial(_check_agrees, directions=directions, seed=seed, name=self.name)
+        storage = f"sqlite:///{os.fspath(storage)}" if isinstance(storage, os.PathLike) else storage
+        self._storage = open_storage(storage)
+        agrees = partial(check_agrees, directions=directions, seed=seed, name=self.name)
         self._ledger = Ledger(self._storage.open(self.name, Created(spec)), sampler, space, fidelity, agrees)
+        warn_of_others(self._ledger.spec, spec, self.name)
         url = storage if isinstance(storage, str) else None
         self._checkpoints = Checkpoints(checkpoints, url, self.name, self._ledger.spec.seed)
         self._lease: Lease | None = None  # held while trials asked by hand are open
         self._asked_at: dict[int, float] = {}
         self._stopping = False
+
+    @classmethod
+    def load(cls, storage: str | os.PathLike[str] | Storage, name: str, **options: Any) -> Study:
+        """A stored study, in its own space and direction.
+
+        Args:
+            storage: Where it lies.
+            name: Its name there.
+            **options: Study's other arguments, such as the sampler with which it goes on.
+
+        Raises:
+            StudyConflict: If there is none of that name.
+
+        Example:
+            >>> from seasoned import Float, Space, Study
+            >>> from seasoned.storage import MemoryStorage
+            >>> storage = MemoryStorage()
+            >>> Study(Space(x=Float(0, 1)), storage=storage, name="line").optimize(lambda config: config["x"], trials=3)
+            >>> len(Study.load(storage, "line").trials)
+            3
+        """
+        opened = open_storage(storage)
+        if name not in (names := opened.names()):
+            raise StudyConflict(f"there is no study {name!r}; the names are {list(names)}.")
+        spec = Ledger.present(opened.open(name, Created(StudySpec(Space()))))
+        return cls(spec.space, storage=storage, name=name, direction=spec.directions, **options)
 
     # ----------------------------------------------------------------------------------- running
 
@@ -146,13 +176,18 @@ class Study:
             AllTrialsFailed: After 20 failures here without a success in the study.
             InvalidInput: If an argument breaks a rule.
         """
-        _check_run(trials, time_limit, workers, trial_time_limit, trial_memory)
+        check_run(trials, time_limit, workers, trial_time_limit, trial_memory)
         if trials is None and time_limit is None and self._ledger.end is None:
             raise InvalidInput("neither trials nor time_limit is given, and the sampler has no end; give one of them.")
         self._stopping = False
         hurrying = stop or (lambda: False)
-        if self._ledger.fidelity is not None:
-            check_takes_trial(f)
+        check_takes(f, trial=self._ledger.fidelity is not None)
+        self._ledger.settle()
+        self._ledger.sync()
+        if trials is not None and (held := self._ledger.history.finished) >= trials:
+            failed = self._ledger.history.count(TrialState.FAILED)
+            text = "the study %r holds %d finished trials already (%d of them failed): with trials=%d nothing is run."
+            _log.warning(text, self.name, held, failed, trials)
         plan = Plan(trials, time_limit, Limits(trial_time_limit, trial_memory), checkpoints=self._checkpoints.folder)
         evaluation = Evaluation(f, len(self._ledger.spec.directions))
         with ProgressBar(trials, time_limit, shown=progress) as bar:
@@ -165,7 +200,7 @@ class Study:
                 for callback in callbacks:
                     callback(self, self._outward(trial))
 
-            executor = _executor(workers, plan.limits)
+            executor = executor_for(workers, plan.limits)
             Drive(
                 self._ledger, evaluation, executor, plan, on_finished, lambda: self._stopping, hurrying=hurrying
             ).run()
@@ -184,6 +219,7 @@ class Study:
         Raises:
             StudyConflict: If the sampler has no more trials to give.
         """
+        self._ledger.settle()
         if self._lease is None:
             self._lease = Lease(self._ledger.log, BY_HAND)
         driver = DETACHED if detached else self._lease.driver
@@ -200,6 +236,42 @@ class Study:
             elif trial.state is TrialState.RUNNING:
                 self._asked_at[number] = time.monotonic()
                 return trial
+
+    def enqueue(self, *configs: Mapping[str, Any]) -> list[Trial]:
+        """Let configurations be tried next, before the sampler's own, by whoever runs or asks for the next trials.
+
+        In a plan (`Grid`, `Sobol`) each takes the place of one of its points.
+
+        Raises:
+            InvalidConfig: If one is not valid in the space.
+
+        Example:
+            >>> from seasoned import Float, Space, Study
+            >>> study = Study(Space(x=Float(-1, 1)), seed=0)
+            >>> queued = study.enqueue({"x": 0.25}, {"x": -0.5})
+            >>> study.optimize(lambda config: config["x"] ** 2, trials=3)
+            >>> [trial.config["x"] for trial in study.trials[:2]]
+            [0.25, -0.5]
+        """
+        waiting = [Config(self.space.check(config)) for config in configs]
+        self._ledger.settle()
+        lease = Lease(self._ledger.log, BY_HAND)
+        found: list[int] = []
+        try:
+            while len(found) < len(waiting):
+                claims = self._ledger.log.claim(len(waiting) - len(found), lease.driver, below=self._ledger.end)
+                if not claims:
+                    raise StudyConflict(
+                        f"the sampler's {self._ledger.end} trials have all been asked; nothing is left."
+                    )
+                self._ledger.sync()
+                fresh = [number for number, _ in claims if number not in self._ledger.history]
+                pairs = zip(fresh, waiting[len(found) :], strict=False)
+                self._ledger.record([Asked(number, config, None, lease.driver) for number, config in pairs])
+                found += fresh
+        finally:
+            lease.end()  # all that it holds is free for the next who asks
+        return [self._outward(self._ledger.history[number]) for number in found]
 
     def tell(
         self,
@@ -306,6 +378,11 @@ class Study:
             return self._outward(history.best)
         if failed := history.count(TrialState.FAILED):
             raise AllTrialsFailed(f"{failed} trials failed and none succeeded: {causes(history.errors())}.")
+        if outside := sum(history[number].values is not None for number in history.outside):
+            raise StudyConflict(
+                f"the study {self.name!r} has no complete trial in this space, and {outside} in another that it was in "
+                "before: see trials; run optimize, or open it with that space."
+            )
         raise StudyConflict(f"the study {self.name!r} has no complete trial yet; run optimize first.")
 
     @property
@@ -391,41 +468,3 @@ class Study:
             return replace(trial, reports=reports)
         values = tuple(sign * value + 0.0 for sign, value in zip(signs, trial.values, strict=True))
         return replace(trial, values=values, reports=reports)
-
-
-def _open(storage: str | Storage | None) -> Storage:
-    if storage is None:
-        return MemoryStorage()
-    return seasoned.storage.SqlStorage(storage) if isinstance(storage, str) else storage
-
-
-def _executor(workers: int | Executor, limits: Limits) -> Executor:
-    if not isinstance(workers, SupportsIndex):
-        return Lent(workers)
-    workers = operator.index(workers)
-    in_here = workers == 1 and limits == Limits()
-    return InlineExecutor() if in_here else LocalExecutor(workers)
-
-
-def _check_agrees(stored: StudySpec, directions: tuple[str, ...], seed: int | None, name: str) -> None:
-    if stored.directions != directions:
-        raise StudyConflict(f"the stored study {name!r} has the direction {stored.directions}, not {directions}.")
-    if seed is not None and stored.seed != seed:
-        raise StudyConflict(f"the stored study {name!r} has the seed {stored.seed}, not {seed}; leave seed out.")
-
-
-def _check_run(
-    trials: int | None,
-    time_limit: float | None,
-    workers: int | Executor,
-    trial_time_limit: float | None,
-    trial_memory: int | None,
-) -> None:
-    if trials is not None and trials < 1:
-        raise InvalidInput(f"trials is {trials}; give at least 1.")
-    if not hasattr(workers, "submit") and not (isinstance(workers, SupportsIndex) and operator.index(workers) >= 1):
-        raise InvalidInput(f"workers is {workers!r}; give at least 1, or an executor.")
-    limits = {"time_limit": time_limit, "trial_time_limit": trial_time_limit, "trial_memory": trial_memory}
-    for name, limit in limits.items():
-        if limit is not None and not limit > 0:
-            raise InvalidInput(f"{name} is {limit}; give a positive number, or None for no limit.")

@@ -130,7 +130,7 @@ class WarmStart:
     Attributes:
         configurations: To be tried first, in this order.
         points: Evaluations made elsewhere, as points of the unit cube, shape (n, d).
-        values: Their objectives, minimised, shape (n,).
+        values: Their objectives in the study's direction, shape (n,); relative ones are always minimised.
         population: Points for a population to start from, shape (m, d).
         step_size: First step of a local method, in units of the cube.
         relative: Whether the values say no more than which point is expected to do better, and how clearly, on a scale

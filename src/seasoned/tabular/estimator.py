@@ -96,6 +96,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
 
     def _fit(self, X: Any, y: Any, roles_given: tuple[Any, Any], started: float, stop: Stop, *, resume: bool) -> None:
         check_parameters(self)
+        self._check_whole()
         frame = to_frame(X)
         warn_of_order(X, y)
         if frame.shape[1] == 0:
@@ -111,6 +112,17 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.n_features_in_ = frame.shape[1]
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
         self.restore(fitted, sample(frame, fitted.plan.schema))
+
+    def _check_whole(self) -> None:
+        """A file holds no splitters and functions: a fit without would be another one than that which was saved."""
+        lost = [
+            name for name in getattr(self, "unsaved_", ()) if name != "random_state" and getattr(self, name) is None
+        ]
+        if lost:
+            raise InvalidInput(
+                f"the file of this model could not hold {' and '.join(lost)}, and without it fit would do something "
+                f"else; set_params({lost[0]}=...) first, or make a new {type(self).__name__}."
+            )
 
     def restore(self, fitted: Fitted, rows: pd.DataFrame | None = None) -> None:
         """Take the state of a finished fit, as `load` does.
@@ -277,11 +289,17 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         check_is_fitted(self)
         fitted: Fitted = self.fitted_
         frame = to_frame(X)
-        if not has_names(X) and frame.shape[1] != self.n_features_in_:
-            raise InvalidInput(
-                f"X has {frame.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_} "
-                "features as input; pass the columns that fit saw, in their order."
-            )
+        if not has_names(X):
+            if frame.shape[1] != self.n_features_in_:
+                raise InvalidInput(
+                    f"X has {frame.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_} "
+                    "features as input; pass the columns that fit saw, in their order."
+                )
+            if list(frame.columns) != list(self.feature_names_in_):
+                logger.warning(
+                    "X has no names of columns, and the model was fitted with names: they are told by place."
+                )
+                frame = frame.set_axis(self.feature_names_in_, axis=1)
         return fitted, frame
 
     def _codes(self, y: Any) -> NDArray[Any]:

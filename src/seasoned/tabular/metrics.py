@@ -255,11 +255,12 @@ def _own(declared: Metric, task: Task, labels: NDArray[Any], positive: int) -> M
             "leave positive out, or pass needs='proba'."
         )
     measure = Measure(name, FUNCTION, len(labels), positive, True, Function(declared.metric, needs, labels))
-    grows = _grows(measure)
+    grows, why = _grows(measure)
     if declared.greater_is_better is None and grows is None:
         raise InvalidInput(
-            f"whether more of the metric {name!r} is better cannot be told; pass Metric({name}, "
-            "greater_is_better=True) or False."
+            f"whether more of the metric {name!r} is better cannot be told{why}; pass Metric({name}, "
+            "greater_is_better=True) or False, or for a metric of scikit-learn's its name, such as "
+            "Metric('f1', positive=...)."
         )
     if grows is not None and declared.greater_is_better not in {None, grows}:
         logger.warning("the metric %r gives wrong predictions more than perfect ones, or the other way round.", name)
@@ -267,14 +268,14 @@ def _own(declared: Metric, task: Task, labels: NDArray[Any], positive: int) -> M
     return Measure(name, FUNCTION, len(labels), positive, bool(better), measure.function)
 
 
-def _grows(measure: Measure) -> bool | None:
-    """Whether the metric of perfect predictions is above that of wrong ones; None if it is not defined, or equal."""
+def _grows(measure: Measure) -> tuple[bool | None, str]:
+    """Whether the metric of perfect predictions is above that of wrong ones, or None and the reason."""
     y, perfect, wrong = _examples(measure.n_classes)
     try:
         gap = measure.loss(y, wrong) - measure.loss(y, perfect)
-    except ValueError:
-        return None
-    return None if gap == 0 or np.isnan(gap) else bool(gap > 0)
+    except (ValueError, TypeError) as error:
+        return None, f", for it raised {type(error).__name__}: {error}"
+    return (None, "") if gap == 0 or np.isnan(gap) else (bool(gap > 0), "")
 
 
 def _examples(n_classes: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]:

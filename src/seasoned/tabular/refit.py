@@ -109,7 +109,8 @@ def fit_members(
         ready |= fit_all(objective, {place: chosen[place] for place in waiting}, budget)
     members = [ready[place] for place in sorted(ready)]  # not in the order of finishing, so that sums are the same
     if not members:
-        logger.warning("no tuned model could be fitted on all rows in time; a simple one predicts.")
+        what = "could be fitted on all rows in time" if chosen else "came to the end of a trial"
+        logger.warning("no tuned model %s; a simple one predicts.", what)
         first = first or early.member(budget.remaining - _CLOSING)
         members = [first or Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))]
     total = sum(member.weight for member in members)

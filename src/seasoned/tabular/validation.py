@@ -134,7 +134,8 @@ def _indices(part: Any, rows: int) -> NDArray[np.int64]:
     if found.ndim != 1 or (found.dtype.kind not in "iu" and found.size):
         raise InvalidInput(
             f"validation holds {type(part).__name__} of type {found.dtype} and shape {found.shape}; pass (train, "
-            f"validation) pairs of row indices, or of masks of {rows} rows."
+            f"validation) pairs of row indices, or of masks of {rows} rows. Rows of their own (X_val, y_val) go into X "
+            "and y behind the others, as one pair: [(range(len(X)), range(len(X), len(X) + len(X_val)))]."
         )
     if found.size and not 0 <= found.min() <= found.max() < rows:
         raise InvalidInput(

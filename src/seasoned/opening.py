@@ -1,0 +1,91 @@
+"""What a study is given: checked, and as its parts take it."""
+
+from __future__ import annotations
+
+import logging
+import operator
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, SupportsIndex
+
+import seasoned.storage
+from seasoned.errors import InvalidInput, StudyConflict
+from seasoned.execution.base import Limits
+from seasoned.execution.inline import InlineExecutor
+from seasoned.execution.lent import Lent
+from seasoned.execution.local import LocalExecutor
+from seasoned.storage.memory import MemoryStorage
+from seasoned.trials import StudySpec, WarmStart
+
+if TYPE_CHECKING:
+    from seasoned.execution.base import Executor
+    from seasoned.space import Space
+    from seasoned.storage.base import Storage
+
+__all__ = ["check_agrees", "check_run", "executor_for", "inward", "open_storage", "warn_of_others"]
+
+_log = logging.getLogger("seasoned.study")
+
+
+def open_storage(storage: str | os.PathLike[str] | Storage | None) -> Storage:
+    """The storage of that URL or path; one in memory if there is none."""
+    if isinstance(storage, os.PathLike):
+        storage = f"sqlite:///{os.fspath(storage)}"
+    if storage is None:
+        return MemoryStorage()
+    if isinstance(storage, str):
+        return seasoned.storage.SqlStorage(storage)
+    if not (hasattr(storage, "open") and hasattr(storage, "names")):
+        raise InvalidInput(f"storage is {storage!r}; give a URL such as 'sqlite:///runs.db', a path, or a Storage.")
+    return storage
+
+
+def inward(warm: WarmStart, space: Space, directions: tuple[str, ...]) -> WarmStart:
+    """A warm start as samplers take it: its configurations checked, its values minimised."""
+    configs = tuple(space.check(config) for config in warm.configurations)
+    turned = directions[:1] == ("maximize",) and not warm.relative
+    return replace(warm, configurations=configs, values=tuple(-v for v in warm.values) if turned else warm.values)
+
+
+def warn_of_others(stored: StudySpec, given: StudySpec, name: str) -> None:
+    """Say so where a study that is stored already began without what is given now."""
+    if not stored.first and given.warm_start not in (WarmStart(), stored.warm_start):
+        _log.warning("the stored study %r began without this warm start, which is not used; see Study.enqueue.", name)
+    if stored.budget is not None and given.budget not in {None, stored.budget}:
+        text = "the stored study %r was planned for %d trials; budget=%d is not used."
+        _log.info(text, name, stored.budget, given.budget)
+
+
+def executor_for(workers: int | Executor, limits: Limits) -> Executor:
+    """What runs the trials: this process where it can, or worker processes."""
+    if not isinstance(workers, SupportsIndex):
+        return Lent(workers)
+    workers = operator.index(workers)
+    in_here = workers == 1 and limits == Limits()
+    return InlineExecutor() if in_here else LocalExecutor(workers)
+
+
+def check_agrees(stored: StudySpec, directions: tuple[str, ...], seed: int | None, name: str) -> None:
+    """Refuse another direction or seed than the stored study's."""
+    if stored.directions != directions:
+        raise StudyConflict(f"the stored study {name!r} has the direction {stored.directions}, not {directions}.")
+    if seed is not None and stored.seed != seed:
+        raise StudyConflict(f"the stored study {name!r} has the seed {stored.seed}, not {seed}; leave seed out.")
+
+
+def check_run(
+    trials: int | None,
+    time_limit: float | None,
+    workers: int | Executor,
+    trial_time_limit: float | None,
+    trial_memory: int | None,
+) -> None:
+    """Refuse limits that cannot be."""
+    if trials is not None and trials < 1:
+        raise InvalidInput(f"trials is {trials}; give at least 1.")
+    if not hasattr(workers, "submit") and not (isinstance(workers, SupportsIndex) and operator.index(workers) >= 1):
+        raise InvalidInput(f"workers is {workers!r}; give at least 1, or an executor.")
+    limits = {"time_limit": time_limit, "trial_time_limit": trial_time_limit, "trial_memory": trial_memory}
+    for name, limit in limits.items():
+        if limit is not None and not limit > 0:
+            raise InvalidInput(f"{name} is {limit}; give a positive number, or None for no limit.")
