@@ -82,7 +82,7 @@ def searched(options: argparse.Namespace) -> dict[str, Any]:
 
 def stay_here() -> None:
     """Trials and last fits in this process."""
-    import seasoned.study
+    import seasoned.opening
     import seasoned.tabular.early
     import seasoned.tabular.refit
     from seasoned.execution.inline import InlineExecutor
@@ -97,7 +97,7 @@ def stay_here() -> None:
         def __exit__(self, *_: object) -> None:
             self.close()
 
-    for module in (seasoned.study, seasoned.tabular.early, seasoned.tabular.refit):
+    for module in (seasoned.opening, seasoned.tabular.early, seasoned.tabular.refit):
         module.LocalExecutor = Here  # type: ignore[attr-defined]
 
 

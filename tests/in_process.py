@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-import seasoned.study
+import seasoned.opening
 import seasoned.tabular.early
 import seasoned.tabular.fit
 import seasoned.tabular.refit
@@ -31,7 +31,7 @@ class Here(InlineExecutor):
 
 
 def stay_in_process(monkeypatch) -> None:
-    for module in (seasoned.study, seasoned.tabular.early, seasoned.tabular.fit, seasoned.tabular.refit):
+    for module in (seasoned.opening, seasoned.tabular.early, seasoned.tabular.fit, seasoned.tabular.refit):
         monkeypatch.setattr(module, "LocalExecutor", Here)
 
 

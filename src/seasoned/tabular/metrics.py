@@ -274,7 +274,7 @@ def _grows(measure: Measure) -> tuple[bool | None, str]:
     try:
         gap = measure.loss(y, wrong) - measure.loss(y, perfect)
     except (ValueError, TypeError) as error:
-        return None, f", for it raised {type(error).__name__}: {error}"
+        return None, f" ({error})"
     return (None, "") if gap == 0 or np.isnan(gap) else (bool(gap > 0), "")
 
 
