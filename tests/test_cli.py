@@ -172,7 +172,7 @@ def test_bad_input_is_one_line_and_code_2(tmp_path, words, sentence):
 
 
 def test_other_failures_are_code_1_and_debug_shows_them(tmp_path, monkeypatch):
-    def fail(_):
+    def fail(*_, **__):
         raise RuntimeError("the disk\nis full")
 
     monkeypatch.setattr("seasoned.cli.reading.read_table", fail)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from seasoned import __version__
 from seasoned.cli import adapting, experience, fitting, trying, using
 
 __all__ = ["app", "main"]
@@ -44,9 +45,18 @@ for _name, _command in (
 app.add_typer(_experience, name="experience")
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"seasoned {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback shows it
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
     debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
 ) -> None:
     context.obj = debug

@@ -9,7 +9,7 @@ import typer
 
 from seasoned import tabular
 from seasoned.cli.common import FILES, STREAM, check_folder, reported
-from seasoned.cli.reading import rows_to_predict, table_to_fit
+from seasoned.cli.reading import Decimal, Encoding, Reading, Separator, rows_to_predict, table_to_fit
 from seasoned.cli.showing import write_predictions
 from seasoned.errors import InvalidInput
 from seasoned.tabular.few_shot_files import predict_unlabelled
@@ -41,6 +41,9 @@ def adapt(
     out: Annotated[
         Path | None, typer.Option(help="File to write; model.seasoned or predictions.csv by default.")
     ] = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
 ) -> None:
     """Learn from many tasks (--task and --target), or adapt to new ones from a few rows (--model).
 
@@ -53,12 +56,13 @@ def adapt(
     out = Path("predictions.csv" if model else "model.seasoned") if out is None else out
     if out != STREAM:
         check_folder(out)
+    reading = Reading(separator, decimal, encoding)
     if model is not None:
-        _adapt_to(model, table, target, out, tune=tune)
+        _adapt_to(model, table, target, out, reading, tune=tune)
         return
     assert target is not None
     assert task is not None
-    frame = table_to_fit(table, target)
+    frame = table_to_fit(table, target, reading=reading)
     found = tabular.infer_task(frame[target]) if kind == "auto" else kind
     make = tabular.FewShotClassifier if found == "classification" else tabular.FewShotRegressor
     learned = make(shots=shots, time_limit=time_limit, random_state=random_state)
@@ -67,11 +71,11 @@ def adapt(
     typer.echo(f"few-shot {found} model of {len(learned.tasks_)} tasks saved to {out}")
 
 
-def _adapt_to(model: Path, table: Path, target: str | None, out: Path, *, tune: bool) -> None:
+def _adapt_to(model: Path, table: Path, target: str | None, out: Path, reading: Reading, *, tune: bool) -> None:
     learned = tabular.load(model)
     if not hasattr(learned, "adapt"):
         raise InvalidInput(f"{model.name!r} holds a {type(learned).__name__}, which does not adapt; use predict.")
-    rows = rows_to_predict(table)
+    rows, _ = rows_to_predict(table, reading)
     name = learned.target_name_ if target is None else target
     if name is None:
         raise InvalidInput("the model does not know its target's name; give --target.")

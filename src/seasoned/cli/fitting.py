@@ -9,7 +9,7 @@ import typer
 
 from seasoned import tabular
 from seasoned.cli.common import FILES, STOPPED, reported
-from seasoned.cli.reading import Weights, table_to_fit
+from seasoned.cli.reading import Decimal, Encoding, Reading, Separator, Weights, names_in, table_to_fit
 from seasoned.cli.showing import show_leaderboard, show_score
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
@@ -28,6 +28,7 @@ _Features = Annotated[
     str | None, typer.Option(help="Steps that may make or leave out columns, such as groups,encoding, or all.")
 ]
 _Groups = Annotated[str | None, typer.Option(help="Column that tells which rows belong together, such as a customer.")]
+_Ignore = Annotated[str | None, typer.Option(help="Columns to leave out, such as id,comment.")]
 _Experience = Annotated[str, typer.Option(help="What past fits teach: default, shipped, none, or a URL.")]
 _Seed = Annotated[int | None, typer.Option("--random-state", "--seed", help="A number for the same result again.")]
 _Validation = Annotated[
@@ -53,6 +54,7 @@ def fit(
     features: _Features = None,
     weights: Weights = None,
     groups: _Groups = None,
+    ignore: _Ignore = None,
     validation: _Validation = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validation folds; by rows and time by default.")] = None,
     ensemble: Annotated[int, typer.Option(help="Most models that predict together; 1 for the best alone.")] = 10,
@@ -63,15 +65,18 @@ def fit(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same command.")] = False,
     holdout: Annotated[float, typer.Option(help="Share of rows kept aside to score the model at the end.")] = 0.0,
     report: Annotated[Path | None, typer.Option(help="Where to write an HTML report, if anywhere.")] = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
 ) -> None:
     """Fit a model to a table and save it."""
-    frame = table_to_fit(table, target, out, report)
+    reading = Reading(separator, decimal, encoding)
+    frame = table_to_fit(table, target, out, report, reading=reading)
     kind = tabular.infer_task(frame[target]) if task == "auto" else task
-    said = Declared(target, weights, groups, validation)
+    said = Declared(target, weights, groups, validation, tuple(names_in(ignore)))
     said.check(frame)
-    train, test = said.split(frame, holdout, random_state or 0, classes=kind == "classification")
-    test = _judged(said, train, test, kind)
-    train, validated = said.validated(train)
+    train, test = _split(said, said.considered(frame), holdout, random_state or 0, classes=kind == "classification")
+    train, validated = said.validated(train, reading.table)
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
     steps: Any = features if features == "all" else _names(features)
     settings = tabular.SearchSettings(_names(models), folds, ensemble, steps, predict_limit=predict_limit)
@@ -89,26 +94,33 @@ def fit(
     model.fit(said.features(train), train[target], **said.roles(train), resume=resume)
     model.save(out)
     show_leaderboard(model)
-    if len(test):
-        show_score(model, said, test)
+    show_score(model, said, test)
     typer.echo(f"{kind} model saved to {out}")
-    if report is not None:
-        _write_report(model, report, said, train, test)
+    _write_report(model, report, said, train, test)
+    _tell_if_stopped(model)
+
+
+def _tell_if_stopped(model: Any) -> None:
     if model.stopped_by_ is not None:
         typer.echo(f"stopped by {model.stopped_by_}; the same command with --resume goes on.", err=True)
         raise typer.Exit(STOPPED[model.stopped_by_])
 
 
-def _judged(said: Declared, train: pd.DataFrame, test: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """The held-out rows that the model can be judged on; what is left out is told."""
-    kept, new = said.judged(train, test, classes=kind == "classification")
+def _split(
+    said: Declared, frame: pd.DataFrame, holdout: float, seed: int, *, classes: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows to learn from, and the held-out rows that the model can be judged on; what is left out is told."""
+    train, test = said.split(frame, holdout, seed, classes=classes)
+    kept, new = said.judged(train, test, classes=classes)
     if new:
         typer.echo(f"{new} held-out row(s) are of classes that no other row has, and are not judged")
-    return kept
+    return train, kept
 
 
-def _write_report(model: Any, path: Path, said: Declared, train: pd.DataFrame, test: pd.DataFrame) -> None:
+def _write_report(model: Any, path: Path | None, said: Declared, train: pd.DataFrame, test: pd.DataFrame) -> None:
     """About the rows held out; where there are none, what the columns tell is measured on those of the fit."""
+    if path is None:
+        return
     rows = test if len(test) else train
     weights = said.weights_of(rows)
     features, unseen = said.features(rows), len(test) > 0
@@ -117,7 +129,7 @@ def _write_report(model: Any, path: Path, said: Declared, train: pd.DataFrame, t
 
 
 def _names(words: str | None) -> list[str] | None:
-    return None if words is None else [name for word in words.split(",") if (name := word.strip())]
+    return None if words is None else names_in(words)
 
 
 def _metric(metric: str | None, positive: str | None) -> Any:

@@ -2,35 +2,136 @@
 
 from __future__ import annotations
 
+import io
 import sys
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from seasoned.cli.common import STREAM, check_folder
+from seasoned.cli.dialect import HEAD, decimal_of, encoding_of, head_of, separator_of, with_points
 from seasoned.errors import InvalidInput
-from seasoned.tabular.tables import read_csv, read_table
+from seasoned.tabular.tables import SEPARATORS, kind_of, read_csv, read_table
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
-__all__ = ["Weights", "check_column", "rows_to_predict", "table_to_fit"]
+__all__ = [
+    "Decimal",
+    "Encoding",
+    "Reading",
+    "Separator",
+    "Weights",
+    "check_column",
+    "names_in",
+    "rows_to_predict",
+    "table_to_fit",
+]
 
 Weights = Annotated[str | None, typer.Option(help="Column that tells how much each row counts.")]
+Separator = Annotated[
+    str | None, typer.Option(help="What stands between the columns of a text file, such as ; or tab; found by default.")
+]
+Decimal = Annotated[str | None, typer.Option(help="Decimal sign in a text file, . or , (found between semicolons).")]
+Encoding = Annotated[str | None, typer.Option(help="Of a text file, such as cp1252; UTF-8 or UTF-16 by default.")]
+
+_STDIN: Final = "the standard input"
+_TABS: Final = ("tab", "\\t")  # as it can be typed
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How text files are read, where their names and beginnings do not tell.
+
+    Attributes:
+        separator: The character between columns; None for that of the name (comma, or tab in .tsv), or where it makes
+            one column only for the semicolon, bar or tab that makes several.
+        decimal: The decimal sign; None for the point, and between semicolons for what is found there.
+        encoding: The encoding; None for UTF-8, and for UTF-16 where the file begins with its mark.
+
+    Raises:
+        InvalidInput: If one of them cannot be.
+    """
+
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        mark = self.separator
+        if mark is not None and mark not in _TABS and (len(mark) != 1 or not mark.isascii() or mark in '"\r\n'):
+            raise InvalidInput(f"separator is {mark!r}; it is one ASCII character such as ; or | or the word tab.")
+        if self.decimal not in {None, ".", ","}:
+            raise InvalidInput(f"decimal is {self.decimal!r}; it is a point or a comma.")
+        try:
+            "".encode(self.encoding or "utf-8")
+        except LookupError:
+            raise InvalidInput(
+                f"encoding is {self.encoding!r}, which is not known; give one such as cp1252, latin-1 or utf-16."
+            ) from None
+
+    def table(self, source: Path | bytes, text: Iterable[str] = ()) -> pd.DataFrame:
+        """The table in a file, or in what came through the standard input.
+
+        Args:
+            source: The file, or the bytes.
+            text: Columns that stay text, as it is written.
+
+        Raises:
+            InvalidInput: If it cannot be read.
+        """
+        if isinstance(source, Path) and kind_of(source) not in SEPARATORS:
+            return read_table(source)
+        head = head_of(source) if isinstance(source, Path) else source[:HEAD]
+        encoding = self.encoding or encoding_of(head)
+        separator = self._separator(head, encoding, SEPARATORS[kind_of(source)] if isinstance(source, Path) else ",")
+        decimal = self.decimal or (decimal_of(head, encoding) if separator == ";" else ".")
+        options: dict[str, Any] = {"decimal": decimal, "encoding": encoding, "dtype": dict.fromkeys(text, str) or None}
+        if isinstance(source, Path):
+            frame = read_table(source, separator, **options)
+        else:
+            frame = read_csv(_stream(source, encoding), _STDIN, separator, **options)
+        return frame if decimal == "." or text else with_points(frame)
+
+    def _separator(self, head: bytes, encoding: str | None, usual: str) -> str:
+        if self.separator is None:
+            return separator_of(head, encoding, usual)
+        return "\t" if self.separator in _TABS else self.separator
+
+
+_USUAL: Final = Reading()
+
+
+def _stream(content: bytes, encoding: str | None) -> io.IOBase:
+    """What came through the standard input, as text if nothing else says how it is encoded."""
+    stream = io.BytesIO(content)
+    return stream if encoding else io.TextIOWrapper(stream, encoding=sys.stdin.encoding, errors=sys.stdin.errors)
+
+
+def names_in(words: str | None) -> list[str]:
+    """Names with commas between them."""
+    return [name for word in (words or "").split(",") if (name := word.strip())]
 
 
 def check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
     """Refuses a name that the table does not have, and lists those that it has."""
-    if column not in frame.columns:
-        names = ", ".join(map(str, frame.columns))
-        raise InvalidInput(f"{table.name} has no column {column!r}; its columns are {names}.")
+    if column in frame.columns:
+        return
+    name, names = _STDIN if table == STREAM else table.name, ", ".join(map(str, frame.columns))
+    if len(frame.columns) == 1:
+        raise InvalidInput(
+            f"{name} has no column {column!r}; its only column is {names!r}, so give the --separator if these are more."
+        )
+    raise InvalidInput(f"{name} has no column {column!r}; its columns are {names}.")
 
 
-def table_to_fit(table: Path, target: str, *outputs: Path | None) -> pd.DataFrame:
+def table_to_fit(table: Path, target: str, *outputs: Path | None, reading: Reading = _USUAL) -> pd.DataFrame:
     """The table's rows that have a target, and a word on the others; what could not be written is refused now."""
-    frame = read_table(table)
+    frame = reading.table(table)
     check_column(frame, table, target)
     for file in outputs:
         if file is not None:
@@ -42,6 +143,23 @@ def table_to_fit(table: Path, target: str, *outputs: Path | None) -> pd.DataFram
     return frame[kept]
 
 
-def rows_to_predict(table: Path) -> pd.DataFrame:
-    """The table, or what the standard input holds."""
-    return read_csv(sys.stdin, "the standard input") if table == STREAM else read_table(table)
+def rows_to_predict(
+    table: Path, reading: Reading = _USUAL, keep: Sequence[str] = ()
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table, or what the standard input holds; and of its columns those to keep beside the predictions."""
+    source = sys.stdin.buffer.read() if table == STREAM else table
+    rows = reading.table(source)
+    for column in keep:
+        check_column(rows, table, column)
+    kept = rows[list(dict.fromkeys(keep))]
+    return rows, _as_written(kept, reading.table(source, keep)) if keep else kept
+
+
+def _as_written(kept: pd.DataFrame, text: pd.DataFrame) -> pd.DataFrame:
+    """Columns of whole numbers that were written in another way, "007" or with gaps, as text; the others as read."""
+    written = {}
+    for name in kept.columns:
+        words = text[name].dropna().astype(str)
+        if words.str.fullmatch(r"[+-]?\d+").all() and not words.equals(kept[name].dropna().astype(str)):
+            written[name] = text[name]
+    return kept.assign(**written)

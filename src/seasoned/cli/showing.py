@@ -44,7 +44,9 @@ def show_leaderboard(model: Any) -> None:
 
 
 def show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:
-    """The model's metric on rows kept aside."""
+    """The model's metric on rows kept aside, if any were."""
+    if not len(test):
+        return
     metric = model.fitted_.metric
     score = metric.score(-model.score(said.features(test), test[said.target], said.weights_of(test)))
     typer.echo(f"{metric.name} on {len(test)} held-out rows: {score:.5g}")

@@ -9,12 +9,20 @@ import typer
 
 from seasoned import tabular
 from seasoned.cli.common import FILES, STREAM, check_folder, reported
-from seasoned.cli.reading import Weights, check_column, rows_to_predict
+from seasoned.cli.reading import (
+    Decimal,
+    Encoding,
+    Reading,
+    Separator,
+    Weights,
+    check_column,
+    names_in,
+    rows_to_predict,
+)
 from seasoned.cli.showing import write_predictions
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
-from seasoned.tabular.output import prediction_table
-from seasoned.tabular.tables import read_table
+from seasoned.tabular.output import beside, prediction_table
 
 __all__ = ["make_report", "predict"]
 
@@ -24,6 +32,7 @@ def predict(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     model: Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")],
     table: Annotated[Path, typer.Argument(help=f"{FILES} with the same columns; - reads CSV from the standard input.")],
+    *,
     out: Annotated[
         Path, typer.Option(help="File to write, of the same kinds; - writes CSV to the standard output.")
     ] = Path("predictions.csv"),
@@ -34,14 +43,20 @@ def predict(
             "of classes, in a column `set`."
         ),
     ] = None,
+    keep: Annotated[
+        str | None, typer.Option(help="Columns of the table to write before the predictions, such as id,day.")
+    ] = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
 ) -> None:
     """Predict the rows of a table."""
+    reading = Reading(separator, decimal, encoding)
     if out != STREAM:
         check_folder(out)
     fitted = tabular.load(model)
-    rows = rows_to_predict(table)
-    predictions = prediction_table(fitted, rows, interval)
-    write_predictions(predictions, out)
+    rows, kept = rows_to_predict(table, reading, names_in(keep))
+    write_predictions(beside(kept, prediction_table(fitted, rows, interval)), out)
 
 
 @reported
@@ -55,15 +70,19 @@ def make_report(
     target: Annotated[str | None, typer.Option(help="Name of the column to predict, in that table.")] = None,
     weights: Weights = None,
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
 ) -> None:
     """Write an HTML report about a saved model: what was tried, what it weighs, and how it does on the rows given."""
     check_folder(out)
+    reading = Reading(separator, decimal, encoding)
     if (table is None) != (target is None):
         raise InvalidInput("give a table and --target together, or neither.")
     rows: tuple[Any, ...] = ()
     mass: Any = None
     if table is not None:
-        frame = read_table(table)
+        frame = reading.table(table)
         for column in (target, weights):
             if column is not None:
                 check_column(frame, table, column)

@@ -13,6 +13,8 @@ from seasoned.tabular.tables import read_table
 from seasoned.tabular.time_folds import read_times
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
 __all__ = ["Declared"]
@@ -28,12 +30,14 @@ class Declared:
         groups: The column that tells which rows belong together; None if none do.
         validation: The name of the column that tells the time; or else a number of folds; or else a file of rows to
             validate on. None for the default.
+        ignored: Columns that are left out.
     """
 
     target: str
     weights: str | None = None
     groups: str | None = None
     validation: str | None = None
+    ignored: tuple[str, ...] = ()
 
     def check(self, frame: pd.DataFrame) -> None:
         """Refuse what is not there.
@@ -49,6 +53,7 @@ class Declared:
                     f"{option} is {column!r}, and there is no such column; the columns are "
                     f"{', '.join(map(str, frame.columns))}."
                 )
+        self._check_ignored(frame, given)
         twice = next((column for column in given.values() if list(given.values()).count(column) > 1), None)
         if twice is not None:
             raise InvalidInput(f"the column {twice!r} is given two roles; a column has one.")
@@ -61,6 +66,22 @@ class Declared:
                 f"--validation is {what!r}, which is no number of folds, no column that tells the time, and no file of "
                 "rows to validate on."
             )
+
+    def _check_ignored(self, frame: pd.DataFrame, given: dict[str, str]) -> None:
+        strange = [column for column in self.ignored if column not in frame.columns]
+        if strange:
+            raise InvalidInput(
+                f"--ignore names {', '.join(map(repr, strange))}, and there is no such column; the columns are "
+                f"{', '.join(map(str, frame.columns))}."
+            )
+        roles = given if self.validation is None else {**given, "--validation": self.validation}
+        for option, column in roles.items():
+            if column in self.ignored:
+                raise InvalidInput(f"--ignore names {column!r}, the column of {option}; leave it out of one of them.")
+
+    def considered(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The table without the columns that are left out."""
+        return frame.drop(columns=list(self.ignored))
 
     def features(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The columns to learn from: all but the target, weights and groups; what is not there does not matter."""
@@ -76,8 +97,14 @@ class Declared:
         """The column of weights, or None."""
         return None if self.weights is None else frame[self.weights]
 
-    def validated(self, train: pd.DataFrame) -> tuple[pd.DataFrame, Any]:
+    def validated(
+        self, train: pd.DataFrame, read: Callable[[Path], pd.DataFrame] = read_table
+    ) -> tuple[pd.DataFrame, Any]:
         """The rows to fit, those of a validation file among them, and the argument `validation` of the estimator.
+
+        Args:
+            train: The rows to fit that the table has.
+            read: What reads a file.
 
         Raises:
             InvalidInput: If the file of rows to validate on is no table, or lacks a column.
@@ -89,7 +116,7 @@ class Declared:
             return train, int(what)
         import pandas as pd
 
-        more = read_table(what)
+        more = read(Path(what))
         missing = [str(column) for column in train.columns if column not in more.columns]
         if missing:
             raise InvalidInput(f"{Path(what).name!r} lacks the column(s) {', '.join(map(repr, missing))} of the table.")

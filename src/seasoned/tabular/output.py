@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["prediction_table", "write_table"]
+__all__ = ["beside", "prediction_table", "write_table"]
 
 
 def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.DataFrame:
@@ -41,6 +41,22 @@ def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.Da
     fitted = getattr(model, "fitted_", None)  # what adapts to tasks has no thresholds
     codes = fitted.finish.codes(probabilities) if isinstance(fitted, Fitted) else probabilities.argmax(axis=1)
     return pd.DataFrame({"prediction": model.classes_[codes], **named, **extra})
+
+
+def beside(kept: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Columns of the table that was predicted, and then the predictions, which have its rows.
+
+    Raises:
+        InvalidInput: If a column is there and here.
+    """
+    import pandas as pd
+
+    twice = [str(name) for name in kept.columns if name in predictions.columns]
+    if twice:
+        raise InvalidInput(
+            f"{', '.join(map(repr, twice))} is a column of the predictions, too; keep it under another name."
+        )
+    return pd.concat([kept.reset_index(drop=True), predictions], axis="columns")
 
 
 def _inside(model: Any, X: Any, coverage: float) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from seasoned.tabular.arrays import as_array, dense, from_array, from_dicts
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COMPRESSED", "SEPARATORS", "has_names", "read_csv", "read_table", "to_frame", "to_series"]
+__all__ = ["COMPRESSED", "SEPARATORS", "has_names", "kind_of", "read_csv", "read_table", "to_frame", "to_series"]
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -221,8 +221,23 @@ def _native_series(target: Any) -> Any:
         ) from None
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def kind_of(path: Path) -> str:
+    """The ending that tells what a file holds, whatever it is compressed with.
+
+    Example:
+        >>> kind_of(Path("rows.csv.gz"))
+        '.csv'
+    """
+    return Path(path.stem).suffix if path.suffix in COMPRESSED else path.suffix
+
+
+def read_table(path: str | Path, separator: str | None = None, **options: Any) -> pd.DataFrame:
     """Read a CSV, TSV or Parquet file; CSV and TSV may be compressed (.gz, .bz2, .xz, .zst, .zip).
+
+    Args:
+        path: The file.
+        separator: What stands between columns of text, if not what the name says.
+        options: For text, what else `pandas.read_csv` is told.
 
     Raises:
         InvalidInput: If the file is missing, of another kind, or cannot be read as what its name says.
@@ -232,23 +247,24 @@ def read_table(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise InvalidInput(f"there is no file {str(path)!r}; check the path.")
-    inner = Path(path.stem).suffix if path.suffix in COMPRESSED else path.suffix
-    if inner not in {*SEPARATORS, ".parquet"}:
+    kind = kind_of(path)
+    if kind not in {*SEPARATORS, ".parquet"}:
         raise InvalidInput(f"{path.name!r} is not a table known here; pass a .csv, .tsv or .parquet file.")
-    if inner == ".parquet":
+    if kind == ".parquet":
         try:
             return pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise InvalidInput(f"{path.name!r} cannot be read as PARQUET: {_reason(error)}") from error
+    separator = separator or SEPARATORS[kind]
     if path.suffix == ".zst":  # pandas would ask for one more package
         import pyarrow as pa
 
         with pa.input_stream(str(path), compression="zstd") as stream:
-            return read_csv(stream, path.name, SEPARATORS[inner])
-    return read_csv(path, path.name, SEPARATORS[inner])
+            return read_csv(stream, path.name, separator, **options)
+    return read_csv(path, path.name, separator, **options)
 
 
-def read_csv(source: Any, name: str, separator: str = ",") -> pd.DataFrame:
+def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd.DataFrame:
     """Read text with separators from a path or an open file; `name` is what errors call it.
 
     Raises:
@@ -257,12 +273,16 @@ def read_csv(source: Any, name: str, separator: str = ",") -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_csv(source, sep=separator, low_memory=False)
+        frame: pd.DataFrame = pd.read_csv(source, sep=separator, low_memory=False, **options)
     except UnicodeDecodeError:
-        raise InvalidInput(f"{name!r} is not UTF-8 text; convert it, or save it as Parquet.") from None
+        encoding = options.get("encoding") or "UTF-8"
+        raise InvalidInput(
+            f"{name!r} is not {encoding} text; give its --encoding, such as cp1252, or save it as Parquet."
+        ) from None
     except (OSError, EOFError, ValueError, lzma.LZMAError, zipfile.BadZipFile, zlib.error) as error:
         kind = "TSV" if separator == "\t" else "CSV"
         raise InvalidInput(f"{name!r} cannot be read as {kind}: {_reason(error)}") from error
+    return frame
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,120 @@
+"""How a text file is written, as its beginning shows: its encoding, its separator, its decimal sign."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import csv
+import gzip
+import io
+import lzma
+import re
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+__all__ = ["HEAD", "decimal_of", "encoding_of", "head_of", "separator_of", "with_points"]
+
+HEAD: Final = 1 << 18  # bytes that are looked at
+_OTHERS: Final = (";", "|", "\t")
+_POINT: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_COMMA: Final = r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d+)?(?:[eE][+-]?\d+)?"  # also "1.234,5"
+_EITHER: Final = r"[+-]?\d{1,3}(?:(?:\.\d{3})+|(?:,\d{3})+)"  # "1,234" may be a thousand or a little more than one
+_FEW: Final = 100  # cells that are looked at first; most columns are settled by them
+
+
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file, decompressed; none where that fails, for whoever then reads it says why."""
+    try:
+        with _opened(path) as file:
+            return bytes(file.read(HEAD))
+    except (OSError, EOFError, ValueError, LookupError, lzma.LZMAError, zipfile.BadZipFile, zlib.error):
+        return b""
+
+
+def _opened(path: Path) -> Any:
+    """The file as bytes, to read and close."""
+    if path.suffix == ".zst":
+        import pyarrow as pa
+
+        return pa.input_stream(str(path), compression="zstd")
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:  # what is opened in it keeps the file open
+            return archive.open(archive.namelist()[0])
+    if path.suffix == ".gz":
+        return gzip.open(path)
+    if path.suffix == ".bz2":
+        return bz2.open(path)
+    return lzma.open(path) if path.suffix == ".xz" else path.open("rb")
+
+
+def encoding_of(head: bytes) -> str | None:
+    """UTF-16 where the file begins with its mark, which no UTF-8 text does; None for the usual one."""
+    return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else None
+
+
+def separator_of(head: bytes, encoding: str | None, usual: str) -> str:
+    r"""The usual separator, unless it makes one column and just one other makes as many in all lines.
+
+    Example:
+        >>> separator_of(b"a;b\n1,5;2\n", None, ","), separator_of(b"question; why\nhow\n", None, ",")
+        (';', ',')
+    """
+    if len(_rows(head, encoding, usual)[0]) != 1:
+        return usual
+    split = {mark: rows for mark in _OTHERS if len((rows := _rows(head, encoding, mark))[0]) > 1}
+    if len(split) != 1:
+        return usual
+    mark, rows = split.popitem()
+    return mark if all(len(row) == len(rows[0]) for row in rows) else usual
+
+
+def decimal_of(head: bytes, encoding: str | None) -> str:
+    r"""The decimal sign between semicolons: the comma, unless there are numbers with points and none with commas.
+
+    Example:
+        >>> decimal_of(b"a;b\n1,5;2\n", None), decimal_of(b"a;b\n1.5;1,234\n", None)
+        (',', '.')
+    """
+    cells = {cell.strip() for row in _rows(head, encoding, ";")[1:] for cell in row}
+    telling = [cell for cell in cells if not re.fullmatch(_EITHER, cell)]
+    points = any("." in cell and re.fullmatch(_POINT, cell) for cell in telling)
+    commas = any("," in cell and re.fullmatch(_COMMA, cell) for cell in telling)
+    return "." if points and not commas else ","
+
+
+def _rows(head: bytes, encoding: str | None, separator: str) -> list[list[str]]:
+    """The whole rows, at least one; blank lines are none."""
+    text = head.decode(encoding or "utf-8", "replace").removeprefix("\ufeff")
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
+    except csv.Error:  # a cell of more than 131072 characters
+        rows = []
+    return (rows[:-1] if len(head) == HEAD else rows) or [[]]
+
+
+def with_points(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table that was read with decimal commas, its text that is numbers with points, "1.5" or "1.234,5", as such."""
+    import pandas as pd
+
+    found: dict[str, pd.Series[Any]] = {}
+    for name in map(str, frame.columns):  # as text files have them
+        if not isinstance(frame[name].dtype, pd.StringDtype):
+            continue
+        text = frame[name].str.strip()
+        present = text.dropna()
+        if _all(present, _POINT) and present.str.contains(".", regex=False).any():
+            found[name] = text.astype("float64")
+        elif _all(present, _COMMA) and present.str.contains(",", regex=False).any():
+            bare = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+            found[name] = bare.astype("float64")
+    return frame.assign(**found) if found else frame
+
+
+def _all(present: pd.Series[Any], pattern: str) -> bool:
+    return all(bool((part.str.fullmatch(pattern) & (part != "")).all()) for part in (present.head(_FEW), present))
