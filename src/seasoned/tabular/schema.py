@@ -3,11 +3,13 @@
 Kinds: *numeric* and *boolean* (float64), *category* (text with few levels), *text* (text with many), *date*
 (datetime64, UTC), *id* (says who the row is), *constant* (the same in all rows, or nothing). The last two are left out,
 and so is a column that repeats another one; the schema says why. The decision is plain data (JSON), so a table at
-predict time is read exactly as the table at fit time, whatever its dtypes are now.
+predict time is read exactly as the table at fit time, whatever its dtypes are now. Cells that hold something and cannot
+be so read are missing, and a warning says how many and where.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import math
 from dataclasses import asdict, dataclass, replace
@@ -17,25 +19,33 @@ from seasoned.errors import InvalidInput
 from seasoned.tabular.canonical import canonical, is_categorical, numbers_as_words, whole_words
 from seasoned.tabular.identity import duplicates, fingerprint, identifier
 from seasoned.tabular.written import (
+    SLIPS,
     boolean_style,
     date_style,
+    mostly_dates,
+    mostly_numbers,
     number_style,
     read_booleans,
     read_dates,
     read_numbers,
+    say_something,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
-__all__ = ["Column", "Kind", "Schema", "read"]
+__all__ = ["Column", "Kind", "Lost", "Schema", "read", "warn_of_lost"]
 
 logger = logging.getLogger("seasoned.tabular")
 
 Kind = Literal["numeric", "boolean", "category", "text", "date", "id", "constant"]
 FEW = 100  # levels up to which text counts as a category: one-hot columns stay few, LightGBM splits them natively
+_UNREAD = 20  # words that are kept of those that were no numbers or dates at fit time
+_TOLD = 3  # columns that a warning names
+_LONGEST = 40  # characters of a cell that a warning shows
+_MOMENT = dt.datetime(2024, 12, 31, 23, 59, 58, tzinfo=dt.UTC)  # to show a format of dates by
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +58,52 @@ class Column:
         format: How it is written, where that is not as its kind usually is: the format of dates that came as text, the
             style of numbers ("plain", "1,234.5", "1.234,5"), or the two words of a boolean ("no/yes").
         reason: Why it is left out, as a sentence; None if it is used.
+        unread: Words that stood at fit time in a column of numbers or dates and are none, the most frequent 20. They
+            count as missing, which was told then, and is not told again.
     """
 
     name: str
     kind: Kind
     format: str | None = None
     reason: str | None = None
+    unread: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        """What a cell should be, in words; of columns of numbers and dates."""
+        if self.kind == "date":
+            style = None if self.format == "ISO8601" else self.format
+            return f"a date like {_MOMENT.strftime(style or '%Y-%m-%d')}"
+        if self.kind == "boolean":
+            return self.format.replace("/", " or ") if self.format and "/" in self.format else "0 or 1"
+        return "a number" if self.format in {None, "plain"} else f"a number like {self.format}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Cells of a column of numbers or dates that hold something else, and so are missing.
+
+    Attributes:
+        column: The column.
+        cells: How many they are.
+        present: Number of cells that hold anything.
+        example: One of them.
+    """
+
+    column: Column
+    cells: int
+    present: int
+    example: str
+
+    @property
+    def sentence(self) -> str:
+        """The same for people."""
+        short = self.example if len(self.example) <= _LONGEST else self.example[: _LONGEST - 3] + "..."
+        whose = f"the {self.present} cells of {self.column.name!r}"
+        how_many = f"none of {whose} can" if self.cells == self.present else f"{self.cells} of {whose} cannot"
+        if self.present == 1:
+            how_many = f"the one cell of {self.column.name!r} cannot"
+        return f"{how_many} be read as {self.column.expected} (such as {short!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +149,18 @@ class Schema:
     def apply(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The used columns in canonical form; extra columns and another order do not matter.
 
+        A warning tells of cells that cannot be read as at fit time.
+
         Raises:
             InvalidInput: If a column that is used is missing; it is named.
         """
         import pandas as pd
 
         self.check(frame)
-        return pd.DataFrame({column.name: read(column, frame[column.name]) for column in self.used}, copy=False)
+        lost: list[Lost] = []
+        found = {column.name: read(column, frame[column.name], lost) for column in self.used}
+        warn_of_lost(lost)
+        return pd.DataFrame(found, copy=False)
 
     def check(self, frame: pd.DataFrame) -> None:
         """Raise InvalidInput if a column that is used is missing; it is named."""
@@ -118,12 +173,15 @@ class Schema:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Plain data that `from_json` reads."""
-        return [asdict(column) for column in self.columns]
+        given = [asdict(column) for column in self.columns]
+        return [{key: value for key, value in one.items() if key != "unread" or value} for one in given]
 
     @classmethod
     def from_json(cls, columns: Iterable[dict[str, Any]]) -> Schema:
         """The schema that `to_json` described."""
-        return cls(tuple(Column(**column) for column in columns))
+        return cls(
+            tuple(Column(**{**column, "unread": tuple(map(str, column.get("unread", ())))}) for column in columns)
+        )
 
 
 def _infer(name: str, plain: pd.Series[Any], categorical: bool) -> Column:
@@ -139,12 +197,22 @@ def _infer(name: str, plain: pd.Series[Any], categorical: bool) -> Column:
         return Column(name, "date")
     if levels == 2 and (words := boolean_style(plain)) is not None:
         return Column(name, "boolean", words)
-    if not categorical:
-        if (style := number_style(plain)) is not None:
-            return _written_numbers(name, read_numbers(plain, style), style)
-        if (style := date_style(plain)) is not None:
-            return Column(name, "date", style)
-    return Column(name, "category" if levels <= FEW else "text")
+    written = None if categorical else _written(name, plain)
+    return written or Column(name, "category" if levels <= FEW else "text")
+
+
+def _written(name: str, plain: pd.Series[Any]) -> Column | None:
+    """A column of text as numbers or dates, if all its cells are such, or all but a few."""
+    if (style := number_style(plain)) is not None:
+        return _written_numbers(name, read_numbers(plain, style), style)
+    if (style := date_style(plain)) is not None:
+        return Column(name, "date", style)
+    if (mostly := mostly_numbers(plain)) is not None:
+        style, left = mostly
+        return _with_slips(_written_numbers(name, read_numbers(plain, style), style), plain, left)
+    if (mostly := mostly_dates(plain)) is not None:
+        return _with_slips(Column(name, "date", mostly[0]), plain, mostly[1])
+    return None
 
 
 def _levels(plain: pd.Series[Any]) -> int:
@@ -159,6 +227,20 @@ def _written_numbers(name: str, values: pd.Series[Any], style: str) -> Column:
     return Column(name, "boolean" if values.dropna().isin((0.0, 1.0)).all() else "numeric", style)
 
 
+def _with_slips(column: Column, plain: pd.Series[Any], left: pd.Series[Any]) -> Column:
+    """The column, with the words that are no numbers or dates in it; a warning tells of them."""
+    words = left[say_something(left)]
+    if not len(words):
+        return column
+    lost = Lost(column, len(words), int(say_something(plain).sum()), str(words.iloc[0]))
+    logger.warning(
+        "a few cells count as missing: %s, and all others can; correct them, or declare the column as categories "
+        "(astype('category')) to keep them as levels.",
+        lost.sentence,
+    )
+    return replace(column, unread=tuple(words.value_counts().index[:_UNREAD]))
+
+
 def _left_out(column: Column, identifies: str | None, twin: str | None) -> Column:
     """The column with the reason why it is left out, if there is one beyond being constant."""
     if column.reason is not None:
@@ -168,10 +250,46 @@ def _left_out(column: Column, identifies: str | None, twin: str | None) -> Colum
     return column if twin is None else replace(column, reason=f"It is the same as {twin!r} in every row.")
 
 
-def read(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
-    """The column as its kind asks; what cannot be read as such counts as missing."""
+def read(column: Column, series: pd.Series[Any], lost: list[Lost] | None = None) -> pd.Series[Any]:
+    """The column as its kind asks; what cannot be read as such counts as missing, and is noted in `lost`."""
     words = whole_words(series) if column.kind in {"category", "text"} else None
-    return _read_plain(column, canonical(series) if words is None else words)
+    plain = canonical(series) if words is None else words
+    found = _read_plain(column, plain)
+    if lost is not None and (of_column := _lost(column, plain, found)) is not None:
+        lost.append(of_column)
+    return found
+
+
+def _lost(column: Column, plain: pd.Series[Any], found: pd.Series[Any]) -> Lost | None:
+    """The cells that were there and are missing as numbers or dates; None if all of them are as expected."""
+    if column.kind not in {"numeric", "boolean", "date"} or plain.dtype.kind == found.dtype.kind:
+        return None
+    present = plain.notna().to_numpy()
+    gone = present & found.isna().to_numpy()
+    if not gone.any():
+        return None
+    cells, there = plain[gone], int(present.sum())
+    if plain.dtype.kind not in "fM":
+        said = cells[say_something(cells)]
+        there -= len(cells) - len(said)
+        cells = said if len(said) == there > 1 else said[~said.isin(column.unread)]  # a whole column is told anyway
+    if not len(cells) or (len(column.unread) == _UNREAD and len(cells) <= SLIPS * there):  # not all words were kept
+        return None
+    first = cells.iloc[0]
+    return Lost(column, len(cells), there, f"{first:.15g}" if isinstance(first, float) else str(first))
+
+
+def warn_of_lost(lost: Sequence[Lost]) -> None:
+    """One warning for all columns, which names those that lost the most."""
+    if not lost:
+        return
+    worst = sorted(lost, key=lambda one: -one.cells / one.present)[:_TOLD]
+    more = f"; {len(lost) - _TOLD} more column(s) are alike" if len(lost) > _TOLD else ""
+    logger.warning(
+        "cells that cannot be read as in the table of the fit count as missing: %s%s; write them as they were there.",
+        "; ".join(one.sentence for one in worst),
+        more,
+    )
 
 
 def _read_plain(column: Column, plain: pd.Series[Any]) -> pd.Series[Any]:
@@ -183,13 +301,13 @@ def _read_plain(column: Column, plain: pd.Series[Any]) -> pd.Series[Any]:
         if kind == "f":
             return plain
         if kind == "M":
-            return pd.Series(np.full(len(plain), np.nan), index=plain.index, name=plain.name)
-        read = read_booleans(plain) if column.kind == "boolean" else read_numbers(plain, column.format)
+            return pd.Series(np.nan, index=plain.index, name=plain.name, dtype="float64")
+        read = read_booleans(plain, column.format) if column.kind == "boolean" else read_numbers(plain, column.format)
         return read.where(np.isfinite(read)).astype("float64")
     if column.kind == "date":
         if kind == "M":
             return plain.astype("datetime64[us]")
         if kind == "f":
-            return pd.Series(np.full(len(plain), np.datetime64("NaT"), "datetime64[us]"), name=plain.name)
+            return pd.Series(pd.NaT, index=plain.index, name=plain.name, dtype="datetime64[us]")
         return read_dates(plain, column.format)
     return plain if kind not in "fM" else numbers_as_words(plain)

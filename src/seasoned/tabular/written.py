@@ -1,6 +1,7 @@
 """Values that were written as text: numbers as people write them, yes and no, dates.
 
-A style is found once, from the rows at fit time, and is a word in the schema; values are read by it from then on.
+A style is found once, from the rows at fit time, and is a word in the schema; values are read by it from then on. A few
+cells in another style, slips of the pen or words for nothing, do not hide what a column is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["boolean_style", "date_style", "number_style", "read_booleans", "read_dates", "read_numbers"]
+__all__ = [
+    "SLIPS",
+    "boolean_style",
+    "date_style",
+    "mostly_dates",
+    "mostly_numbers",
+    "number_style",
+    "read_booleans",
+    "read_dates",
+    "read_numbers",
+    "say_something",
+]
 
 PLAIN, POINT, COMMA = "plain", "1,234.5", "1.234,5"
 _ALSO_MISSING: Final = frozenset(
@@ -20,14 +32,20 @@ _ALSO_MISSING: Final = frozenset(
 )
 _SIGNS: Final = r"[$€£¥₹%]|\b(?:USD|EUR|GBP|CHF|JPY)\b"  # what may stand around a number
 _SPACES: Final = "\u00a0\u202f "  # between thousands, where the comma is decimal
-_POINT: Final = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?"
-_COMMA: Final = rf"[+-]?(?:\d{{1,3}}(?:[.{_SPACES}]\d{{3}})+|\d+)?(?:,\d*)?(?:[eE][+-]?\d+)?"
+_POINT: Final = r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?"  # "0,126" is no thousands
+_COMMA: Final = rf"[+-]?(?:[1-9]\d{{0,2}}(?:[.{_SPACES}]\d{{3}})+|\d+)?(?:,\d*)?(?:[eE][+-]?\d+)?"
 _ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:$|[T ])")
 _PAIRS: Final = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("off", "on"))
 _ANSWERS: Final = MappingProxyType(
     {word: float(place) for pair in _PAIRS for place, word in enumerate(pair)} | {"0": 0.0, "1": 1.0}
 )
 _HEAD: Final = 100  # values that are looked at first; most columns are settled by them
+_CELLS: Final = 20  # below, a slip is too large a part to tell it from a level
+SLIPS: Final = 0.02  # of the cells at most
+_SAMPLE: Final = 1000  # cells, evenly spread, that tell most other columns from those with slips
+_PARTS: Final = 6  # of the cells, of which the format of dates is guessed; some are without a slip
+_PART: Final = 20  # cells in each
+_CODE: Final = r"[A-Za-z]+[-_. ]?\d[\w.-]*"  # "V57" among "250.83" is another code, not a slip
 
 
 # ------------------------------------------------------------------------------------------------ numbers
@@ -39,8 +57,7 @@ def number_style(text: pd.Series[Any]) -> str | None:
     Either plainly ("7", "1e5"), or with a thousands separator, currency or percent sign: "$1,234.50" or "1.234,50 €".
     A percent sign is dropped (12% is 12), so it must be on all values or on none.
     """
-    present = text.dropna()
-    present = present[~present.str.lower().isin(_ALSO_MISSING)]
+    present = _present(text)
     if not len(present):
         return None
     for style in (PLAIN, POINT, COMMA):
@@ -69,13 +86,60 @@ def _numbers(text: pd.Series[Any], style: str) -> pd.Series[Any]:
     return pd.to_numeric(bare, errors="coerce")
 
 
+def mostly_numbers(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
+    """The style of numbers in which at least 98% of 20 or more values are written, and the values that are not.
+
+    Of several styles the one that leaves the fewest. None if there is none, or the others look like codes of which the
+    numbers are some too, such as "V57" among "250" and "401".
+    """
+    sample = _spread(text, _SAMPLE)
+    likely = [style for style in (PLAIN, POINT, COMMA) if _numbers(sample, style).isna().mean() <= 5 * SLIPS]
+    if not likely or len(present := _present(text)) < _CELLS:
+        return None
+    read = {style: _numbers(present, style).notna() for style in likely}
+    percent = present.str.endswith("%")
+    left = {style: present[~found] for style, found in read.items() if percent[found].nunique() == 1}
+    best = _fewest(left, len(present))
+    return None if best is None or best[1].str.fullmatch(_CODE).mean() >= 0.5 else best
+
+
+def _fewest(left: dict[str, pd.Series[Any]], present: int) -> tuple[str, pd.Series[Any]] | None:
+    """The style that leaves the fewest values, and these; None if they are more than slips."""
+    style = min(left, key=lambda style: len(left[style]), default=None)
+    return None if style is None or len(left[style]) > SLIPS * present else (style, left[style])
+
+
+def _spread(text: pd.Series[Any], cells: int) -> pd.Series[Any]:
+    """About so many of the cells, evenly spread, those aside that are missing."""
+    there = text.dropna()
+    return _present(there.iloc[:: max(1, len(there) // cells)])
+
+
+def _present(text: pd.Series[Any]) -> pd.Series[Any]:
+    present = text.dropna()
+    return present[~present.str.lower().isin(_ALSO_MISSING)]
+
+
+def say_something(text: pd.Series[Any]) -> pd.Series[bool]:
+    """Whether a value is there and neither a word for a missing one nor infinite, which counts as missing."""
+    import pandas as pd
+
+    infinite = pd.to_numeric(text, errors="coerce").abs() == float("inf")
+    return text.notna() & ~text.str.lower().isin(_ALSO_MISSING) & ~infinite
+
+
 def read_numbers(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
-    """The values as numbers; first as plain ones, else in the style (by default with a decimal point)."""
-    plain = _numbers(text, PLAIN)
-    chosen = POINT if style in {None, PLAIN} else style
+    """The values as numbers: in the style, or plain ones in any style but that of decimal commas; else NaN.
+
+    Where the style is not one of thousands, "1,234" might be 1.234 and "12%" might be 0.12, so they are no numbers; a
+    currency sign does no harm.
+    """
     if style == COMMA:  # here "1.234" is one thousand and so on, not 1.234
         return _numbers(text, COMMA)
-    return plain.fillna(_numbers(text, chosen)) if plain.isna().any() else plain
+    plain = _numbers(text, PLAIN)
+    if not plain.isna().any():
+        return plain
+    return plain.fillna(_numbers(text if style == POINT else text.mask(text.str.contains(r"[,%]", na=False)), POINT))
 
 
 # ------------------------------------------------------------------------------------------------ yes and no
@@ -88,9 +152,9 @@ def boolean_style(text: pd.Series[Any]) -> str | None:
     return None if found is None else "/".join(found)
 
 
-def read_booleans(text: pd.Series[Any]) -> pd.Series[Any]:
-    """0 for no, 1 for yes, numbers as they are, else NaN; whichever pair of words it was at fit time."""
-    return text.str.lower().map(_ANSWERS).astype("float64").fillna(read_numbers(text, PLAIN))
+def read_booleans(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
+    """0 for no, 1 for yes, numbers (in the style) as they are, else NaN; whichever pair of words it was at fit time."""
+    return text.str.lower().map(_ANSWERS).astype("float64").fillna(read_numbers(text, style))
 
 
 # ------------------------------------------------------------------------------------------------ dates
@@ -114,6 +178,22 @@ def date_style(text: pd.Series[Any]) -> str | None:
             return None
         return "ISO8601" if pd.to_datetime(present, format="ISO8601", errors="coerce", utc=True).notna().all() else None
     return str(reader.format_)
+
+
+def mostly_dates(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
+    """The format of at least 98% of 20 or more values, and the values that are no dates of it; None if there is none.
+
+    Formats are guessed from a few parts of the values, for one "0000-00-00" is enough that none fits a whole part.
+    """
+    sample = _spread(text, _PARTS * _PART)
+    if not sample.str.contains(r"\d", regex=True).mean() >= 1 - 5 * SLIPS:
+        return None
+    parts = (sample.iloc[start : start + _PART] for start in range(0, _PARTS * _PART, _PART))
+    styles = {date_style(part): None for part in parts if len(part)}  # in their order
+    if set(styles) == {None} or len(present := _present(text)) < _CELLS:
+        return None
+    left = {style: present[read_dates(present, style).isna()] for style in styles if style is not None}
+    return _fewest(left, len(present))
 
 
 def read_dates(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:

@@ -13,7 +13,7 @@ from seasoned.tabular.columns.date import DateColumn
 from seasoned.tabular.columns.dense import Dense
 from seasoned.tabular.columns.number import NumberColumn
 from seasoned.tabular.columns.text import TextColumn
-from seasoned.tabular.schema import Schema
+from seasoned.tabular.schema import Schema, warn_of_lost
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from seasoned.tabular.schema import Column
+    from seasoned.tabular.schema import Column, Lost
 
 __all__ = ["ColumnPlan", "Diet"]
 
@@ -86,14 +86,16 @@ class ColumnPlan:
         return self.encode(self.schema.apply(frame), diet)
 
     def matrices(self, frame: pd.DataFrame, diets: Collection[Diet]) -> dict[Diet, NDArray[np.float64]]:
-        """The matrices for several diets; the columns are read once.
+        """The matrices for several diets; the columns are read once, and a warning tells of cells that cannot be.
 
         Raises:
             InvalidInput: If a column is missing.
         """
         self.schema.check(frame)
         columns = zip(self.schema.used, self.encoders, strict=True)
-        codes = np.hstack([quick.codes(column, encoder, frame[column.name]) for column, encoder in columns])
+        lost: list[Lost] = []
+        codes = np.hstack([quick.codes(column, encoder, frame[column.name], lost) for column, encoder in columns])
+        warn_of_lost(lost)
         return {diet: codes if diet == "codes" else self.dense.transform(codes) for diet in diets}
 
     def encode(self, canonical: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from seasoned.tabular.schema import Column
+    from seasoned.tabular.schema import Column, Lost
 
 __all__ = ["codes"]
 
 
-def codes(column: Column, encoder: Any, series: pd.Series[Any]) -> NDArray[np.float64]:
-    """`encoder.codes(read(column, series))`, without a detour where there is none to make; shape (n, k)."""
+def codes(column: Column, encoder: Any, series: pd.Series[Any], lost: list[Lost]) -> NDArray[np.float64]:
+    """`encoder.codes(read(column, series, lost))`, without a detour where there is none to make; shape (n, k)."""
     import pandas as pd
 
     dtype = series.dtype
@@ -34,7 +34,7 @@ def codes(column: Column, encoder: Any, series: pd.Series[Any]) -> NDArray[np.fl
         return encoder.clipped(values)
     if isinstance(encoder, CategoryColumn) and isinstance(dtype, pd.StringDtype):
         return _levels(column, encoder, series)
-    found: NDArray[np.float64] = encoder.codes(read(column, series))
+    found: NDArray[np.float64] = encoder.codes(read(column, series, lost))
     return found
 
 
