@@ -144,3 +144,23 @@ def test_labels_that_a_learner_has_no_output_for_are_refused():
     with pytest.raises(InvalidInput, match=sentence):
         learner.evaluate(more, steps=[1], count=4)
     assert np.isfinite(learner.evaluate(few, steps=[1], count=4)[1]).all()
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], ["0", "1"], np.array([1.0, "yes"], dtype=object)])
+def test_text_is_no_target(labels):
+    sentence = f"has the target '{labels[1] if labels[0] == 1.0 else labels[0]}', which is text: number classes from 0"
+    with pytest.raises(InvalidInput, match=f"the support set of task 0 {sentence}"):
+        MAML(0.1, training=SHORT).fit(pairs(labels), progress=False)
+    with pytest.raises(InvalidInput, match=f"the table {sentence}"):
+        GroupedRows.of(np.zeros((6, 2)), np.tile(labels, 3), np.repeat([0, 1, 2], 2))
+
+
+def test_text_is_no_target_of_a_learner_of_numbers():
+    learner = MAML(0.1, network=MLP((4,)), training=SHORT).fit(pairs([0.5, 1.5]), progress=False)
+    with pytest.raises(InvalidInput, match="y has the target 'no', and the learner was trained on numbers: give numb"):
+        learner.adapt(np.zeros((2, 3)), ["no", "yes"])
+
+
+def test_numbers_as_objects_are_numbers():
+    family = as_family([((X, np.array(y, dtype=object)), (X, y)) for (X, y), _ in pairs([0.5, 1.5])])
+    assert family.tasks.support.y.dtype == family.tasks.query.y.dtype

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.metagrad import MAML, MLP, Rows, Task, Training
+from seasoned.metagrad import MAML, MLP, Rows, Sinusoids, Task, Training
 from seasoned.metagrad.losses import mean_loss
 from seasoned.metagrad.tasks import TaskFunction, TaskList, as_family
 
@@ -49,3 +49,25 @@ def test_without_a_guard_no_task_is_kept_from_training():
     learner = MAML(network=MLP((3,)), training=Training(steps=4, tasks=3, validation_tasks=0))
     left, right = (learner.fit(pairs, validation=validation, progress=False) for validation in (None, pairs))
     jax.tree.map(np.testing.assert_array_equal, left.theta, right.theta)
+
+
+def test_every_task_of_a_list_is_evaluated_once_and_in_order():
+    rng = np.random.default_rng(2)
+    sizes = [(3, 4), (5, 2), (2, 6)] * 35  # more than are judged side by side, and not a multiple of that
+    pairs = [tuple((rng.normal(size=(n, 2)), rng.normal(size=n)) for n in both) for both in sizes]
+    training = Training(steps=4, tasks=3, every=2, validation_tasks=4)
+    learner = MAML(0.1, network=MLP((3,)), training=training).fit(pairs, progress=False)
+    found = learner.evaluate(pairs, steps=[0, 2])
+    for steps, values in found.items():
+        adapted = [(learner.adapt(*support, steps=steps), query) for support, query in pairs]
+        expected = [np.mean((model.predict(X) - y) ** 2) for model, (X, y) in adapted]
+        np.testing.assert_allclose(values, expected, rtol=1e-4)
+    assert np.array_equal(learner.evaluate(as_family(pairs), steps=[2])[2], found[2])
+    assert len(learner.evaluate(pairs, steps=[2], count=5)[2]) == 5
+
+
+def test_of_a_family_600_tasks_are_drawn():
+    training = Training(steps=2, tasks=2, every=2, validation_tasks=2)
+    learner = MAML(network=MLP((3,)), training=training).fit(Sinusoids(), progress=False)
+    drawn, asked = (learner.evaluate(Sinusoids(), steps=[1], **options)[1] for options in ({}, {"count": 600}))
+    np.testing.assert_array_equal(drawn, asked)

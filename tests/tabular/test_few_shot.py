@@ -207,6 +207,26 @@ def test_unlabelled_rows_of_a_new_task_do_not_matter(table, regressor):
     assert one.predict(frame.iloc[:0]).shape == (0,)
 
 
+def test_rows_of_several_tasks_are_adapted_to_one_at_a_time(table, regressor):
+    frame, y, store, _ = table
+    two = np.isin(store, [KNOWN, KNOWN + 1])
+    with pytest.raises(InvalidInput, match=r"of 2 tasks \(s24, s25\); adapt to one at a time, or .* 'store' out"):
+        regressor.adapt(frame[two], y[two])
+    assert regressor.adapt(frame[two].drop(columns="store"), y[two]).rows == 40
+    labelled = y[two].where(store[two] == KNOWN)  # rows that are not adapted to may be of any task
+    assert regressor.adapt(frame[two], labelled).rows == 20
+    by_array = clone(regressor).fit(frame[["x", "z"]].to_numpy(), y, task=store)
+    assert by_array.adapt(frame.loc[two, ["x", "z"]].to_numpy(), y[two]).rows == 40
+
+
+def test_an_adapted_model_shows_itself_in_a_line(table, regressor, classifier):
+    frame, y, store, _ = table
+    rows = np.flatnonzero(store == KNOWN)[:5]
+    one = classifier.adapt(frame.iloc[rows], np.where(y.iloc[rows] > 0, "good", "bad"))
+    assert repr(one) == "AdaptedTable(5 rows of a task, classification, 2 classes ('bad', 'good'))"
+    assert repr(regressor.adapt(frame.iloc[rows], y.iloc[rows])) == "AdaptedTable(5 rows of a task, regression)"
+
+
 def test_a_damaged_file_is_refused(regressor, tmp_path):
     import io
     import json

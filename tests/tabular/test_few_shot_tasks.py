@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.few_shot_tasks import read_tasks, task_words
+from seasoned.tabular.few_shot_tasks import read_tasks, refuse_several, task_words
 
 FRAME = pd.DataFrame({"x": [1.0, 2.0, 3.0], "shop": [3, 3, 4], "day": ["mon", "tue", None]})
 
@@ -53,3 +53,24 @@ def test_names_that_are_not_there():
         read_tasks(FRAME, ["shop", "store"])
     with pytest.raises(InvalidInput, match="task is None"):
         read_tasks(FRAME, None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        (["shop"], r"of 2 tasks \(3, 4\); adapt to one at a time, or leave the column 'shop' out"),
+        (["shop", "week"], r"of 2 tasks \(3, 4\); .* leave the column 'shop' out"),
+        (["shop", "day"], r"of 2 tasks \(3 \| mon, 3 \| tue\); .* leave the columns 'shop', 'day' out"),
+    ],
+)
+def test_rows_of_several_tasks_are_not_one(columns, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        refuse_several(FRAME, columns)
+
+
+def test_rows_of_one_task_or_of_none_that_is_named_are_one():
+    refuse_several(FRAME, ())
+    refuse_several(FRAME, ("store",))
+    refuse_several(FRAME.iloc[[0, 2]].assign(shop=[3, None]), ("shop",))  # 3.0 and 3 are the same, and None is any
+    with pytest.raises(InvalidInput, match=r"of 9 tasks \(0, 1, 2, 3, 4, \.\.\.\)"):
+        refuse_several(pd.DataFrame({"shop": range(9)}), ("shop",))

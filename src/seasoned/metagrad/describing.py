@@ -9,7 +9,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
-from seasoned.metagrad.tasks import Rows
+from seasoned.metagrad.tasks import Rows, first_text
 
 if TYPE_CHECKING:
     from seasoned.metagrad.learner import Fitted, MetaLearner
@@ -89,6 +89,8 @@ def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows,
     if not np.isfinite(X).all():
         raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
     if not labels:
+        if (text := first_text(y)) is not None:
+            raise InvalidInput(f"y has the target {text!r}, and the learner was trained on numbers: give numbers.")
         return Rows(jnp.asarray(X), jnp.asarray(y.astype(leaf.dtype))), None
     classes = np.unique(y)
     if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < fitted.outputs:

@@ -20,12 +20,12 @@ from seasoned.metagrad._jax import jax, jnp, lax
 from seasoned.metagrad.adapted import AdaptedModel
 from seasoned.metagrad.describing import describe_tasks, refuse_padding, refuse_unknown_labels, support_rows
 from seasoned.metagrad.losses import LOSSES, mean_loss
-from seasoned.metagrad.meta_testing import adapted, curves
+from seasoned.metagrad.meta_testing import adapted, curves, curves_in_order
 from seasoned.metagrad.networks import MLP
 from seasoned.metagrad.rates import rates_of, shared
 from seasoned.metagrad.saving import save_learner
 from seasoned.metagrad.showing import Progress
-from seasoned.metagrad.tasks import as_family
+from seasoned.metagrad.tasks import TaskList, as_family
 from seasoned.metagrad.training import Entry, Training, TrainState, begin, train
 from seasoned.metagrad.tuning import choose
 
@@ -38,11 +38,13 @@ if TYPE_CHECKING:
 
     from seasoned.metagrad.tasks import Rows, Task
 
-__all__ = ["UNROLLED", "Fitted", "MetaLearner"]
+__all__ = ["TEST_TASKS", "UNROLLED", "Fitted", "MetaLearner"]
 
 Tree = Any
 UNROLLED = 4
 """Up to so many inner steps are written out one by one, which compiles to faster code than a loop."""
+TEST_TASKS = 600
+"""So many tasks of a family are drawn to evaluate a learner, where nothing else is asked for."""
 
 
 class Fitted(NamedTuple):
@@ -308,30 +310,41 @@ class MetaLearner(ABC):
         save_learner(self, path)
 
     def evaluate(
-        self, tasks: Any, *, steps: Sequence[int] = (0, 1, 5, 10), count: int = 600, metric: Any = None, seed: int = 0
+        self,
+        tasks: Any,
+        *,
+        steps: Sequence[int] = (0, 1, 5, 10),
+        count: int | None = None,
+        metric: Any = None,
+        seed: int = 0,
     ) -> Mapping[int, np.ndarray]:
         """The query loss (or another metric) of every test task after so many steps of adaptation.
 
         Args:
-            tasks: Test tasks, as for `fit`; `count` of them are drawn with `seed`, the same for every learner.
+            tasks: Test tasks, as for `fit`; those that are drawn are the same for every learner.
             steps: Numbers of steps to look at.
-            count: Test tasks.
+            count: Test tasks to draw, from a list with replacement; None takes every task of a list once and in order,
+                and draws 600 of a family.
             metric: Like `loss`, for example `"accuracy"`; None for the loss.
             seed: Of the draw.
 
         Returns:
-            Steps -> values [count].
+            Steps -> values, one a test task.
 
         Raises:
             InvalidInput: If the tasks have labels that the learner does not predict.
         """
         fitted = self._fitted()
-        keys = jax.random.split(jax.random.key(seed + 0x7E57), count)
+        family = as_family(tasks)
+        in_order = count is None and isinstance(family, TaskList)
+        drawn = (len(family) if in_order else TEST_TASKS) if count is None else count
+        keys = jax.random.split(jax.random.key(seed + 0x7E57), drawn)
         looks = tuple(sorted(set(steps)))
-        program, family = shared(self._program), as_family(tasks)
+        program = shared(self._program)
         if fitted.labels and self.loss == "cross_entropy":
             refuse_unknown_labels(self._program, self.theta, fitted.shape, self.describe(family)[1])
-        found = curves(program, rates_of(self), self.theta, family, keys, looks=looks, metric=metric)  # [count, looks]
+        run = curves_in_order if in_order else curves
+        found = run(program, rates_of(self), self.theta, family, keys, looks=looks, metric=metric)  # [tasks, looks]
         return {number: np.asarray(found[:, looks.index(number)]) for number in steps}
 
 

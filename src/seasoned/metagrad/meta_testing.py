@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned.metagrad._jax import jax, lax
 from seasoned.metagrad.rates import rated
+from seasoned.metagrad.tasks import TaskList
 
 if TYPE_CHECKING:
     from jax import Array
 
     from seasoned.metagrad.learner import MetaLearner
-    from seasoned.metagrad.tasks import Rows
+    from seasoned.metagrad.tasks import Rows, Task
 
-__all__ = ["adapted", "curves"]
+__all__ = ["adapted", "curves", "curves_in_order"]
 
 Tree = Any
 TOGETHER = 100
@@ -46,4 +47,26 @@ def curves(
     """`MetaLearner.curve` of the task of every key [keys, looks]."""
     learner = rated(learner, rates)
     found: Array = lax.map(lambda key: learner.curve(theta, family, key, looks, metric), keys, batch_size=TOGETHER)
+    return found
+
+
+@partial(jax.jit, static_argnames=("learner", "looks", "metric"))
+def curves_in_order(
+    learner: MetaLearner,
+    rates: dict[str, Any],
+    theta: Tree,
+    given: TaskList,
+    keys: Array,
+    *,
+    looks: tuple[int, ...],
+    metric: Any,
+) -> Array:
+    """`MetaLearner.curve` of every given task, once and in their order [tasks, looks]; a key for each."""
+    learner = rated(learner, rates)
+
+    def curve(pair: tuple[Task, Array]) -> Array:
+        alone = TaskList(jax.tree.map(lambda leaf: leaf[None], pair[0]))  # any key draws the only task
+        return learner.curve(theta, alone, pair[1], looks, metric)
+
+    found: Array = lax.map(curve, (given.tasks, keys), batch_size=TOGETHER)
     return found

@@ -32,6 +32,7 @@ __all__ = [
     "as_targets",
     "as_tree",
     "cut",
+    "first_text",
     "require_finite",
 ]
 
@@ -188,13 +189,23 @@ def as_targets(y: np.ndarray, dtype: Any, name: str) -> np.ndarray:
     """Labels 0, 1, ... and truth values as whole numbers, other targets as floats of a type.
 
     Raises:
-        InvalidInput: If a label is below 0.
+        InvalidInput: If a label is below 0, or a target is text.
     """
+    if (text := first_text(y)) is not None:
+        raise InvalidInput(
+            f"{name} has the target {text!r}, which is text: number classes from 0 on, or give floats to be predicted."
+        )
     if y.dtype.kind not in "iub":
         return y.astype(dtype)
     if len(y) and int(y.min()) < 0:
         raise InvalidInput(f"{name} has the label {y.min()}: number classes from 0 on, or give floats to be predicted.")
     return y.astype(np.int32)
+
+
+def first_text(y: np.ndarray) -> str | bytes | None:
+    """The first of some targets that is text, even if it spells a number; None if none is."""
+    values = y.reshape(-1).tolist() if y.dtype.kind in "OSTU" else []
+    return next((value for value in values if isinstance(value, str | bytes)), None)
 
 
 def _stack(sets: Sequence[tuple[np.ndarray, np.ndarray]]) -> Rows:

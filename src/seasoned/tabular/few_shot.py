@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from seasoned.errors import InvalidInput
 from seasoned.tabular.few_shot_archive import write
 from seasoned.tabular.few_shot_fit import Options, adapt_table, fit_tasks
-from seasoned.tabular.few_shot_tasks import read_tasks
+from seasoned.tabular.few_shot_tasks import read_tasks, refuse_several
 from seasoned.tabular.fit import seed_of
 from seasoned.tabular.replay import sample
 from seasoned.tabular.tables import has_names, to_frame, to_series
@@ -106,13 +106,14 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         """A model for a new task, from a few of its rows.
 
         Args:
-            X: The features of the task's labelled rows; a column that names the task does not matter.
+            X: The features of the task's labelled rows; a column that names the task may be there or not.
             y: Their target.
             tune: Choose the number of steps and the rate (for the default learner, how far to move from what all tasks
                 have in common) by cross-validation on these rows, weighed against what did best on validation tasks.
 
         Raises:
-            InvalidInput: If the rows break a rule, or hold a class that was not there in fit.
+            InvalidInput: If the rows break a rule, are of several tasks by the columns that named tasks in fit, or hold
+                a class that was not there.
             MissingExtra: If the learner is not the default one and JAX is not installed.
         """
         check_is_fitted(self)
@@ -124,6 +125,8 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             raise InvalidInput(f"all {len(values)} targets are missing; adapt needs at least one labelled row.")
         target = self._target(values[present])
         frame = frame.loc[present].reset_index(drop=True)
+        if has_names(X):
+            refuse_several(frame, self.fitted_.columns)
         return adapt_table(self.fitted_, self.adapter_, frame, target, tune=bool(tune))
 
     def save(self, path: str | Path, *, key: bytes | str | None = None) -> None:
@@ -225,7 +228,8 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]  # sci
         learner: A meta-learner of `seasoned.metagrad`; with `network=None` its network is a `WideDeep`.
         shots: Most rows of a new task that meta-training prepares for; it draws 1 to `shots`.
         validation: Share of the tasks held out, to stop early and keep the best.
-        time_limit: Seconds that `fit` may take; None for no limit.
+        time_limit: Seconds that `fit` may take; None for no limit. It does not cut compiling short, some ten seconds
+            more for a table of a new size; the clock is looked at after every `training.every` steps of the learner.
         random_state: An int for the same result again, a numpy Generator or RandomState, or None.
 
     Attributes:
@@ -277,7 +281,8 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]  # sciki
         learner: A meta-learner of `seasoned.metagrad`; with `network=None` its network is a `WideDeep`.
         shots: Most rows of a new task that meta-training prepares for; it draws 1 to `shots`.
         validation: Share of the tasks held out, to stop early and keep the best.
-        time_limit: Seconds that `fit` may take; None for no limit.
+        time_limit: Seconds that `fit` may take; None for no limit. It does not cut compiling short, some ten seconds
+            more for a table of a new size; the clock is looked at after every `training.every` steps of the learner.
         random_state: An int for the same result again, a numpy Generator or RandomState, or None.
 
     Attributes:

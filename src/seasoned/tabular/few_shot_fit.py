@@ -103,4 +103,4 @@ def adapt_table(
     """
     expected, X = fitted.expected(frame)
     y = target.values if len(target.classes) else fitted.scaling.errors(target.values, expected)
-    return AdaptedTable(fitted, *adapter.adapt(X, y, tune=tune))
+    return AdaptedTable(fitted, *adapter.adapt(X, y, tune=tune), rows=len(frame))

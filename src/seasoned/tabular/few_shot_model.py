@@ -25,6 +25,7 @@ __all__ = ["AdaptedTable", "FewShotFitted", "Scaling", "network_inputs"]
 
 _LEAST_PROBABILITY: Final = 1e-4
 _DENSE: Final[tuple[Diet, ...]] = ("dense",)
+_NAMED: Final = 5  # classes that a representation lists
 _OUTLIER: Final = 10.0  # units from what is expected beyond which an error is drawn in
 
 
@@ -148,7 +149,7 @@ class FewShotFitted:
         return unflatten({**flatten(self.prior), **{path: leaves[code] for path, leaves in self.own.items()}})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AdaptedTable:
     """A model adapted to one task of a table.
 
@@ -157,12 +158,20 @@ class AdaptedTable:
         params: The network's parameters for this task.
         steps: Adaptation steps taken.
         rate_scale: Factor on the learner's own rates.
+        rows: Labelled rows that it was adapted to.
     """
 
     shared: FewShotFitted
     params: Any
     steps: int
     rate_scale: float
+    rows: int
+
+    def __repr__(self) -> str:
+        labels = self.classes_.tolist()
+        some = ", ".join(map(repr, labels[:_NAMED])) + (", ..." if len(labels) > _NAMED else "")
+        kind = f"classification, {len(labels)} classes ({some})" if labels else "regression"
+        return f"AdaptedTable({self.rows} rows of a task, {kind})"
 
     @property
     def classes_(self) -> NDArray[Any]:

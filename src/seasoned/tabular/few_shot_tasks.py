@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["TaskRows", "count_tasks", "read_tasks", "task_words"]
+__all__ = ["TaskRows", "count_tasks", "read_tasks", "refuse_several", "task_words"]
 
 _LEAST = 5
+_NAMED = 5  # tasks that a sentence lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,28 @@ def count_tasks(codes: NDArray[np.int64], tasks: int) -> NDArray[np.int64]:
             f"{_LEAST} must have; choose a coarser task column."
         )
     return counts
+
+
+def refuse_several(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Rows to adapt to are of one task.
+
+    Args:
+        frame: The rows.
+        columns: The columns that name tasks, as far as the rows have them; rows without a task may be of any.
+
+    Raises:
+        InvalidInput: If they name more than one task.
+    """
+    present = [name for name in columns if name in frame.columns]
+    words = _joined(frame, present) if present else np.array([], dtype=np.str_)
+    tasks = list(dict.fromkeys(words[words != ""].tolist()))
+    if len(tasks) > 1:
+        some = ", ".join(tasks[:_NAMED]) + (", ..." if len(tasks) > _NAMED else "")
+        what = f"the column{'s' if len(present) > 1 else ''} {', '.join(map(repr, present))}"
+        raise InvalidInput(
+            f"the rows are of {len(tasks)} tasks ({some}); adapt to one at a time, or leave {what} out to take them "
+            "for one task."
+        )
 
 
 def _joined(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[Any]:
