@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seasoned import Float, Space
+from seasoned import Choice, Float, Int, Space
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import quantile_start
 
@@ -55,6 +55,26 @@ def test_they_start_a_search_of_the_same_space(url):
     space = Space(x=Float(0, 1))
     start = quantile_start(space, read_studies(url).evaluations(space))
     assert abs(start.configurations[0]["x"] - 0.7) < 0.15
+
+
+def test_conditional_studies_are_read_as_a_nested_space_has_them(caplog):
+    def branching(trial):
+        rate = trial.suggest_float("rate", 1e-3, 1.0, log=True)
+        if trial.suggest_categorical("kind", ["tree", "line"]) == "tree":
+            return abs(rate - 0.1) + abs(trial.suggest_int("depth", 1, 9) - 4)
+        return 2.0 + rate
+
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(study_name="nested", storage=storage, sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(branching, n_trials=30)
+    space = Space(rate=Float(1e-3, 1, log=True), kind=Choice(tree=Space(depth=Int(1, 9)), line=Space()))
+    (found,) = read_studies(storage).evaluations(space)
+    assert sorted(found.scores) == sorted(trial.value for trial in study.trials)
+    best = space.decode(found.points[found.scores.argmin()])
+    assert best["kind"]["tree"]["depth"] == study.best_params["depth"]
+    assert not caplog.text
+    assert read_studies(storage).evaluations(Space(other=Float(0, 1))) == []
+    assert "no task has three trials that are valid in the space; one that is not: {" in caplog.text
 
 
 def test_what_is_no_storage_is_refused(tmp_path):

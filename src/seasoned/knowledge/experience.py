@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -16,6 +17,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.metafeatures import METAFEATURES
+from seasoned.knowledge.nesting import nested
 from seasoned.knowledge.past import Head, PastStudy, PastTrial, heads_of, row_of
 from seasoned.knowledge.starts import Evaluations
 from seasoned.storage.past import PastRow, PastStore
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from seasoned.space import Space
 
 __all__ = ["Experience", "Recorded", "merge"]
+
+_log = logging.getLogger("seasoned.knowledge")
 
 MOST: Final = 20_000
 """Studies of a store that are read, the newest: what bounds the memory of a view, at about 5 kB a study."""
@@ -228,15 +232,26 @@ class Experience:
     def evaluations(self, space: Space) -> list[Evaluations]:
         """The trials that are valid in a space, a task each, as points of its cube: what `quantile_start` learns from.
 
-        Tasks with fewer than three valid trials are left out.
+        Flat configurations of other tools are read as the space has them (`nested`). Tasks with fewer than three valid
+        trials are left out; where none is left, a warning says so.
         """
-        found = []
+        found, passed_over = [], []
         for study in self.studies():
-            valid = [trial for trial in study.trials if trial.score is not None and space.contains(trial.config)]
+            scored = [trial for trial in study.trials if trial.score is not None]
+            there = [(_within(trial.config, space), trial) for trial in scored]
+            valid = [(config, trial.score) for config, trial in there if config is not None]
+            passed_over += [trial.config for config, trial in there if config is None]
             if len(valid) >= 3:
-                points = np.stack([space.encode(trial.config).unit for trial in valid])
-                found.append(Evaluations(points, np.array([trial.score for trial in valid], dtype=np.float64)))
+                points = np.stack([space.encode(config).unit for config, _ in valid])
+                found.append(Evaluations(points, np.array([score for _, score in valid], dtype=np.float64)))
+        if passed_over and not found:
+            text = "experience: no task has three trials that are valid in the space; one that is not: %s."
+            _log.warning(text, passed_over[0])
         return found
+
+
+def _within(config: Mapping[str, Any], space: Space) -> Mapping[str, Any] | None:
+    return config if space.contains(config) else nested(config, space)
 
 
 def merge(one: Experience, other: Experience) -> Experience:
