@@ -29,10 +29,11 @@ import common
 from seasoned.knowledge.heads import Head, fit_failures, fit_seconds
 from seasoned.knowledge.metric_function import MetricFunction, fit_metric
 from seasoned.knowledge.portfolio import greedy
-from seasoned.knowledge.regret import compress, levels_of, regret, standardise
+from seasoned.knowledge.regret import compress, levels_of, standardise
 from seasoned.knowledge.task_prior import TaskPrior, fit_task_prior
 from seasoned.knowledge.trusting import trusted
 from transfer import FOLDS, SEED, SOURCES
+from transferring.measure import regrets
 from transferring.sources import Source, folded, metafeatures, read, sources
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def learned(
     source: Source, past: NDArray[np.intp], about: NDArray[np.float64] | None, rng: np.random.Generator
 ) -> Fold:
     scores = source.scores[past]
-    losses = regret(scores, levels_of(scores))
+    losses = regrets(scores)
     ranks = np.full(scores.shape, np.nan)
     for row, rank in zip(scores, ranks, strict=True):
         known = np.isfinite(row)

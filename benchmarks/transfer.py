@@ -12,7 +12,7 @@ no candidates for any method. `--methods` may name two that show what wrong expe
 from the negated scores of past tasks, and `strange`, which knows none of the configurations; and three that compare
 kernels (`transferring/deep.py`). A task's regret is
 
-    clip((best trial - best of the task) / (median of the task - best of the task), 0, 1),
+    clip((best trial - best of the task) / (median of the task - best of the task), 0, 1),   1 where these two tie,
 
 and `FILE` gets JSON: source -> method -> evaluations -> its mean over tasks. With `--details FILE` another file gets
 the regrets of each task, paired bootstrap intervals and versions; a run that was cut off goes on from it. Choices are
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import common
-from seasoned.knowledge.regret import levels_of, regret
+from transferring.measure import regrets
 from transferring.methods import METHODS, SEEDS, STANDARD, Past, Problem
 from transferring.sources import Source, aligned, folded, metafeatures, read, sources
 
@@ -103,7 +103,7 @@ def usable(split: Split) -> Split:
     return Split(Past(past.scores[:, kept], past.features[kept], past.about), split.tasks[tasks], scores[tasks], about)
 
 
-def curve(search: Any, split: Split, at: int, regrets: NDArray[np.float64], seed: int) -> list[float]:
+def curve(search: Any, split: Split, at: int, losses: NDArray[np.float64], seed: int) -> list[float]:
     """Regret after each number of evaluations in `KEPT`; a task with fewer candidates keeps its last."""
     scores, about = split.scores[at], None if split.about is None else split.about[at]
     tried: list[int] = []
@@ -114,7 +114,7 @@ def curve(search: Any, split: Split, at: int, regrets: NDArray[np.float64], seed
 
     search(Problem(np.isfinite(scores), evaluate, max(KEPT), np.random.default_rng((seed, at)), about))
     assert len(set(tried)) == len(tried), "no method may try a configuration twice"
-    best = np.minimum.accumulate(regrets[tried])
+    best = np.minimum.accumulate(losses[tried])
     return [float(best[min(count, len(best)) - 1]) for count in KEPT]
 
 
@@ -129,10 +129,10 @@ def measured(split: Split, method: str, known: dict[str, list[float]]) -> dict[s
     if not missing:
         return {}
     search = method_named(method)(split.past)
-    regrets = regret(split.scores, levels_of(split.scores))
+    losses = regrets(split.scores)
     found = {}
     for at in missing:
-        runs = [curve(search, split, at, regrets[at], seed) for seed in range(SEEDS.get(method, 1))]
+        runs = [curve(search, split, at, losses[at], seed) for seed in range(SEEDS.get(method, 1))]
         found[str(split.tasks[at])] = np.mean(runs, axis=0).round(6).tolist()
     return found
 

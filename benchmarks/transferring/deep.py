@@ -14,8 +14,8 @@ from seasoned.knowledge.cold import fit_pool, pool_of
 from seasoned.knowledge.deep_settings import DeepSettings
 from seasoned.knowledge.deep_training import train_deep_kernel
 from seasoned.knowledge.portfolio import greedy
-from seasoned.knowledge.regret import levels_of, regret
 from seasoned.knowledge.starts import Evaluations, quantiles
+from transferring.measure import regrets
 from transferring.methods import LONG, Past, Problem, one_by_one
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def kernel_of(past: Past, settings: DeepSettings) -> DeepKernel:
 
 def searching(past: Past, embed: Callable[[list[int], NDArray[np.float64]], NDArray[np.float64]]) -> Callable:
     """A search whose model lives in `embed(rows, scores)`, points for all configurations."""
-    members = list(greedy(regret(past.scores, levels_of(past.scores)), LONG).members)
+    members = list(greedy(regrets(past.scores), LONG).members)
 
     def first(_: Problem, left: NDArray[np.intp]) -> int:
         open_ = set(left.tolist())

@@ -11,11 +11,11 @@ from seasoned.knowledge.advice import Adviser, AdviserState
 from seasoned.knowledge.cold import fit_pool, pool_of
 from seasoned.knowledge.metric_function import MetricFunction, fit_metric
 from seasoned.knowledge.portfolio import greedy
-from seasoned.knowledge.regret import levels_of, regret
 from seasoned.knowledge.task_prior import fit_task_prior
 from seasoned.knowledge.transfer import rank_weights
 from seasoned.knowledge.trusting import trusted
 from seasoned.surrogates.acquisition import expected_improvement
+from transferring.measure import regrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +89,7 @@ def random(past: Past) -> Callable[[Problem], None]:
 
 def portfolio(past: Past) -> Callable[[Problem], None]:
     """The greedy portfolio of past regrets, in its order."""
-    members = list(greedy(regret(past.scores, levels_of(past.scores)), LONG).members) if len(past.scores) else []
+    members = list(greedy(regrets(past.scores), LONG).members) if len(past.scores) else []
     return lambda tested: rest(members, tested)
 
 
