@@ -16,7 +16,7 @@ def regrets(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     """clip(1 + (score - median) / (median - best), 0, 1), minimised; NaN stays NaN; shape (tasks, configurations).
 
     Where the median is as good as the best, there is nothing between them to measure by: all counts 1, for every method
-    alike. (What our room learns from has another scale there, `seasoned.knowledge.regret`; the measure does not follow.)
+    alike. (What our room learns from has another scale there, `seasoned.knowledge.regret`, which this does not follow.)
 
     >>> regrets(np.array([[1.0, 3.0, 2.0, 1.5], [1.0, 1.0, 1.0, 2.0]])).round(3).tolist()
     [[0.0, 1.0, 1.0, 0.667], [1.0, 1.0, 1.0, 1.0]]
