@@ -10,14 +10,15 @@ from seasoned.storage import SqlStorage
 from seasoned.storage.engine import file_of
 
 
-def test_where_most_tie_at_the_best_the_others_are_the_measure():
+def test_where_most_tie_at_the_best_the_others_are_the_scale():
     scores = np.array([[0.0, 0.0, 0.0, 1.0, 3.0], [1.0, 3.0, 2.0, 4.0, 5.0]])
     level = levels_of(scores)
-    assert level.median.tolist() == [2.0, 3.0]
-    assert level.gap.tolist() == [2.0, 2.0]
-    found = regret(scores, level)
-    np.testing.assert_allclose(found[0], [0, 0, 0, 0.5, 1])
-    assert np.abs(standardise(scores, level)).max() < 10
+    assert level.median.tolist() == [0.0, 3.0]
+    np.testing.assert_allclose(level.gap, [0.2, 2.0])
+    np.testing.assert_allclose(standardise(scores, level)[0], [0, 0, 0, 5, 15])
+    assert regret(scores, level)[0].tolist() == [1.0] * 5, "there is nothing between the best and the median"
+    alone = levels_of(np.array([[2.0, 2.0, 2.0]]))
+    assert (alone.median.tolist(), alone.gap[0] > 0) == ([2.0], True)
 
 
 def test_a_url_with_a_query_or_a_driver_names_its_file(tmp_path):

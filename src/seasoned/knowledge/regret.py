@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Level", "compress", "expand", "levels_of", "regret", "standardise"]
 
+_SHARE: Final = 0.1  # chosen on folds 0 and 1 of pmf (docs/benchmarks.md, Transfer), among 1, 0.1 and next to nothing
 _LEAST_GAP: Final = 1e-9  # of a task's largest score, where all configurations are equally good
 
 
@@ -27,9 +28,9 @@ class Level(NamedTuple):
     """Where the scores of tasks lie.
 
     Attributes:
-        median: Score of the median configuration, shape (tasks,); where that is as good as the best, the mean score
-            of all that are worse.
-        gap: How far below it the best lies, positive, shape (tasks,).
+        median: Score of the median configuration, shape (tasks,).
+        gap: How far below it the best lies, positive, shape (tasks,). Where the two tie, a tenth of how far above it
+            the mean of the worse lies, so that a task of which most configurations are equally good has a scale.
     """
 
     median: NDArray[np.float64]
@@ -57,11 +58,10 @@ def levels_of(scores: NDArray[np.floating]) -> Level:
     gap = median - np.nanmin(scores, axis=1)
     scale = np.nanmax(np.where(np.isfinite(scores), np.abs(scores), np.nan), axis=1)
     least = np.maximum(_LEAST_GAP * scale, np.finfo(np.float64).tiny)
-    for task in np.flatnonzero(gap <= least):  # more than half are the best: the mean of the others is the measure
-        best, others = median[task] - gap[task], scores[task][scores[task] > median[task]]
-        if len(others):
-            gap[task] = others.mean() - best
-            median[task] = best + gap[task]
+    for task in np.flatnonzero(gap <= least):  # more than half are the best
+        worse = scores[task][scores[task] > median[task] + least[task]]
+        if len(worse):
+            gap[task] = _SHARE * (worse.mean() - median[task])
     return Level(median, np.maximum(gap, least))
 
 
