@@ -22,15 +22,18 @@ if TYPE_CHECKING:
     from seasoned.space import Space
     from seasoned.storage.base import Storage
 
-__all__ = ["check_agrees", "check_run", "executor_for", "inward", "open_storage", "warn_of_others"]
+__all__ = ["check_agrees", "check_run", "executor_for", "inward", "located", "open_storage", "warn_of_others"]
 
 _log = logging.getLogger("seasoned.study")
 
 
-def open_storage(storage: str | os.PathLike[str] | Storage | None) -> Storage:
-    """The storage of that URL or path; one in memory if there is none."""
-    if isinstance(storage, os.PathLike):
-        storage = f"sqlite:///{os.fspath(storage)}"
+def located(storage: str | os.PathLike[str] | Storage | None) -> str | Storage | None:
+    """A path as the URL of its SQLite file; anything else as it is."""
+    return f"sqlite:///{os.fspath(storage)}" if isinstance(storage, os.PathLike) else storage
+
+
+def open_storage(storage: str | Storage | None) -> Storage:
+    """The storage of that URL; one in memory if there is none."""
     if storage is None:
         return MemoryStorage()
     if isinstance(storage, str):

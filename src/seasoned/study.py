@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import operator
-import os
 import secrets
 import time
 from dataclasses import replace
@@ -22,7 +21,7 @@ from seasoned.fidelity.modelling import with_rungs
 from seasoned.leases import Lease
 from seasoned.ledger import Ledger
 from seasoned.objective import Constrained, Evaluation, Objective, Verdict, check_takes, read_values
-from seasoned.opening import check_agrees, check_run, executor_for, inward, open_storage, warn_of_others
+from seasoned.opening import check_agrees, check_run, executor_for, inward, located, open_storage, warn_of_others
 from seasoned.progress import ProgressBar
 from seasoned.samplers.auto import Auto
 from seasoned.space import Space
@@ -31,6 +30,7 @@ from seasoned.trials import Asked, Config, Created, StudySpec, Trial, TrialState
 from seasoned.views import frame_of, front_of, volume_of
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
@@ -102,12 +102,12 @@ class Study:
         chosen_seed = secrets.randbits(63) if seed is None else seed
         spec = StudySpec(space, directions, chosen_seed, budget, inward(warm_start, space, directions))
         self.name = name or "study"
-        storage = f"sqlite:///{os.fspath(storage)}" if isinstance(storage, os.PathLike) else storage
-        self._storage = open_storage(storage)
+        place = located(storage)
+        self._storage = open_storage(place)
         agrees = partial(check_agrees, directions=directions, seed=seed, name=self.name)
         self._ledger = Ledger(self._storage.open(self.name, Created(spec)), sampler, space, fidelity, agrees)
         warn_of_others(self._ledger.spec, spec, self.name)
-        url = storage if isinstance(storage, str) else None
+        url = place if isinstance(place, str) else None
         self._checkpoints = Checkpoints(checkpoints, url, self.name, self._ledger.spec.seed)
         self._lease: Lease | None = None  # held while trials asked by hand are open
         self._asked_at: dict[int, float] = {}
@@ -133,11 +133,16 @@ class Study:
             >>> len(Study.load(storage, "line").trials)
             3
         """
-        opened = open_storage(storage)
-        if name not in (names := opened.names()):
-            raise StudyConflict(f"there is no study {name!r}; the names are {list(names)}.")
-        spec = Ledger.present(opened.open(name, Created(StudySpec(Space()))))
-        return cls(spec.space, storage=storage, name=name, direction=spec.directions, **options)
+        place = located(storage)
+        opened = open_storage(place)
+        try:
+            if name not in (names := opened.names()):
+                raise StudyConflict(f"there is no study {name!r}; the names are {list(names)}.")
+            spec = Ledger.present(opened.open(name, Created(StudySpec(Space()))))
+        finally:
+            if opened is not place:  # opened here, only to look
+                opened.close()
+        return cls(spec.space, storage=place, name=name, direction=spec.directions, **options)
 
     # ----------------------------------------------------------------------------------- running
 

@@ -20,7 +20,7 @@ from seasoned.metagrad._jax import jax, jnp, lax
 from seasoned.metagrad.adapted import AdaptedModel
 from seasoned.metagrad.describing import describe_tasks, refuse_padding, refuse_unknown_labels, support_rows
 from seasoned.metagrad.losses import LOSSES, mean_loss
-from seasoned.metagrad.meta_testing import adapted, curves, curves_in_order
+from seasoned.metagrad.meta_testing import adapted, curves
 from seasoned.metagrad.networks import MLP
 from seasoned.metagrad.rates import rates_of, shared
 from seasoned.metagrad.saving import save_learner
@@ -343,8 +343,8 @@ class MetaLearner(ABC):
         program = shared(self._program)
         if fitted.labels and self.loss == "cross_entropy":
             refuse_unknown_labels(self._program, self.theta, fitted.shape, self.describe(family)[1])
-        run = curves_in_order if in_order else curves
-        found = run(program, rates_of(self), self.theta, family, keys, looks=looks, metric=metric)  # [tasks, looks]
+        asked = {"looks": looks, "metric": metric, "in_order": in_order}
+        found = curves(program, rates_of(self), self.theta, family, keys, **asked)  # [tasks, looks]
         return {number: np.asarray(found[:, looks.index(number)]) for number in steps}
 
 

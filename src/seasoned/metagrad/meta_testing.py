@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seasoned.metagrad.learner import MetaLearner
     from seasoned.metagrad.tasks import Rows, Task
 
-__all__ = ["adapted", "curves", "curves_in_order"]
+__all__ = ["adapted", "curves"]
 
 Tree = Any
 TOGETHER = 100
@@ -33,7 +33,7 @@ def adapted(learner: MetaLearner, rates: dict[str, Any], theta: Tree, rows: Rows
     return learner.params(lax.fori_loop(0, steps, body, learner.start(theta)))
 
 
-@partial(jax.jit, static_argnames=("learner", "looks", "metric"))
+@partial(jax.jit, static_argnames=("learner", "looks", "metric", "in_order"))
 def curves(
     learner: MetaLearner,
     rates: dict[str, Any],
@@ -43,30 +43,20 @@ def curves(
     *,
     looks: tuple[int, ...],
     metric: Any,
+    in_order: bool = False,
 ) -> Array:
-    """`MetaLearner.curve` of the task of every key [keys, looks]."""
-    learner = rated(learner, rates)
-    found: Array = lax.map(lambda key: learner.curve(theta, family, key, looks, metric), keys, batch_size=TOGETHER)
-    return found
-
-
-@partial(jax.jit, static_argnames=("learner", "looks", "metric"))
-def curves_in_order(
-    learner: MetaLearner,
-    rates: dict[str, Any],
-    theta: Tree,
-    given: TaskList,
-    keys: Array,
-    *,
-    looks: tuple[int, ...],
-    metric: Any,
-) -> Array:
-    """`MetaLearner.curve` of every given task, once and in their order [tasks, looks]; a key for each."""
+    """`MetaLearner.curve` of the task that each key draws [keys, looks]; or of a list's, once and in their order."""
     learner = rated(learner, rates)
 
-    def curve(pair: tuple[Task, Array]) -> Array:
-        alone = TaskList(jax.tree.map(lambda leaf: leaf[None], pair[0]))  # any key draws the only task
-        return learner.curve(theta, alone, pair[1], looks, metric)
+    def given(pair: tuple[Array, Task]) -> Array:
+        alone = TaskList(jax.tree.map(lambda leaf: leaf[None], pair[1]))  # any key draws the only task
+        return learner.curve(theta, alone, pair[0], looks, metric)
 
-    found: Array = lax.map(curve, (given.tasks, keys), batch_size=TOGETHER)
+    def drawn(key: Array) -> Array:
+        return learner.curve(theta, family, key, looks, metric)
+
+    if in_order:
+        found: Array = lax.map(given, (keys, family.tasks), batch_size=TOGETHER)
+    else:
+        found = lax.map(drawn, keys, batch_size=TOGETHER)
     return found
