@@ -12,7 +12,8 @@ measured again: peers' are kept for each version and budget in `benchmarks/resul
 `--out`. `--fresh` measures the named frameworks anew, for instance to compare speed in one run. What Bayes is worth
 within families: `--frameworks seasoned,seasoned-random --first 41 --abreast`. With `--abreast` the named frameworks
 share the cores and run on a table at the same time, so that whatever else the machine does falls on all of them alike:
-for pairs of our own.
+for pairs of our own. What choosing among families is worth: `--frameworks seasoned,seasoned-one-family`, where the second
+gets the whole budget for the family whose trial was the first's best.
 """
 
 from __future__ import annotations
@@ -22,18 +23,21 @@ import datetime as dt
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import common
 from comparison.records import Records
-from comparison.registry import FRAMEWORKS, Framework, setup
+from comparison.registry import BEST, FRAMEWORKS, Framework, setup
 from comparison.runner import Conditions, identity, measure
 from comparison.splits import FOLDS, folds, manifest
 from comparison.summary import DUMMY, summarize
 from comparison.text import render
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from comparison.splits import Fold
 
 SOURCE = Path(__file__).parent.parent / "src"
@@ -144,8 +148,9 @@ class Comparison:
             missing = [f for f in self._frameworks if f in missing or f.name in self._options.frameworks]
         while missing:
             now, missing = self._next(missing)
+            named = [self._named(framework, found) for framework in now]
             with common.alone(), ThreadPoolExecutor(len(now)) as together:
-                records = list(together.map(measure, now, [fold] * len(now), self._lanes))
+                records = list(together.map(measure, named, [fold] * len(now), self._lanes))
             for framework, record in zip(now, records, strict=True):
                 found[framework.name] = self._keep(framework, fold, record)
         return [record for framework in self._frameworks if (record := found[framework.name])]
@@ -154,6 +159,15 @@ class Comparison:
         """Who runs now, and who after that; the dummy, whose time nobody asks for, runs by itself."""
         count = 1 if missing[0].name == DUMMY else len(self._lanes)
         return missing[:count], missing[count:]
+
+    def _named(self, framework: Framework, found: Mapping[str, dict[str, Any] | None]) -> Framework:
+        """The framework, with the best family's name where it asks for that."""
+        if framework.options.get("models") != BEST:
+            return framework
+        family = ((found.get("seasoned") or {}).get("details") or {}).get("family")
+        if family is None:
+            raise SystemExit(f"{framework.name} takes the best family of seasoned: name that before it, --fresh if old.")
+        return replace(framework, options={**framework.options, "models": [family]})
 
     def _keep(self, framework: Framework, fold: Fold, record: dict[str, Any]) -> dict[str, Any]:
         record |= {"source": source_state()} if framework.ours else {}

@@ -37,12 +37,31 @@ def ints(draw):
     return Int(low, low + draw(st.integers(1, 2**39 if log else 2**49)), log=log)
 
 
+@st.composite
+def stepped_floats(draw):
+    """Decimals as people write them, or any doubles; the upper bound on the grid or not."""
+    if draw(st.booleans()):
+        low, step = (
+            draw(st.integers(-(10**6), 10**6)) / 100,
+            draw(st.integers(1, 10**4)) / 10 ** draw(st.integers(0, 4)),
+        )
+    else:
+        low, step = draw(st.floats(-1e6, 1e6)), draw(st.floats(1e-4, 1e4))
+    return Float(low, low + step * (1 + draw(st.floats(0.001, 10**4))), step=step)
+
+
+@st.composite
+def stepped_ints(draw):
+    low, step = draw(st.integers(-(2**60), 2**60)), draw(st.integers(2, 2**30))
+    return Int(low, low + step * draw(st.integers(1, 2**40)) + draw(st.integers(0, step - 1)), step=step)
+
+
 categoricals = st.builds(
     Categorical,
     st.lists(values, min_size=1, max_size=5, unique_by=lambda value: repr(_typed(value))),
     ordered=st.booleans(),
 )
-leaves = st.one_of(floats(), ints(), categoricals)
+leaves = st.one_of(floats(), ints(), stepped_floats(), stepped_ints(), categoricals)
 
 
 def _spaces(parameters):

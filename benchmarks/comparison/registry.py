@@ -18,6 +18,7 @@ AUTOGLUON = ("autogluon.tabular[lightgbm,xgboost,catboost,fastai,ray]==1.6.3", "
 MLJAR = ("mljar-supervised==1.3.2", "pyarrow")
 LIGHTAUTOML = ("lightautoml==0.4.2", "torch<=2.13.0", "pyarrow")
 CORE = ("--editable", str(BENCHMARKS.parent))
+BEST = "best"  # the family of the best trial of `seasoned` on the same fold, by its own validation
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ FRAMEWORKS = {
         Framework("seasoned", "seasoned_", "seasoned", ours=True),
         Framework("seasoned-random", "seasoned_", "seasoned", options={"within": "Random"}, ours=True),
         Framework("seasoned-all-rows", "seasoned_", "seasoned", options={"rows": "all"}, ours=True),
+        Framework("seasoned-one-family", "seasoned_", "seasoned", options={"models": BEST}, ours=True),
         Framework("seasoned-core", "seasoned_", "seasoned", CORE, ours=True),
         Framework("flaml", "flaml_", "flaml", FLAML, "2.7.0"),
         Framework("autogluon", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3"),

@@ -14,7 +14,7 @@ Record = dict[str, Any]
 OURS, DUMMY = "seasoned", "dummy"
 GREATER = {"roc_auc"}  # metrics of which more is better
 QUIET = 0.3  # cores that others may use meanwhile; more, and a framework had less than its share of time
-TOLERANCE = 1.1  # a fit that takes longer than this times its budget is an overrun
+TOLERANCE = (1.05, 2.0)  # a fit that takes longer than this times its budget and so many seconds is an overrun
 COSTS = (
     "fit_seconds",
     "predict_seconds_per_1000",
@@ -148,10 +148,12 @@ def signed_rank(differences: list[float]) -> float | None:
 
 
 def overruns(records: list[Record]) -> dict[str, Any]:
-    """How many fits took more than 1.1 budgets, and the longest as a multiple of the budget."""
-    shares = [r["fit_seconds"] / r["budget"] for r in records if r.get("fit_seconds")]
+    """How many fits took 5% and 2 s longer than they should, and the longest as a multiple of the budget."""
+    times, seconds = TOLERANCE
+    timed = [(r["fit_seconds"], r["budget"]) for r in records if r.get("fit_seconds")]
+    shares = [took / budget for took, budget in timed]
     return {
-        "count": sum(share > TOLERANCE for share in shares),
+        "count": sum(took > times * budget + seconds for took, budget in timed),
         "longest": round(max(shares), 3) if shares else None,
     }
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 GONE = (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError, ProcessLookupError)
+SPARING = 50.0  # times what a look took, until the next one
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class Tree:
 
     def __init__(self, pid: int) -> None:
         self._known = {psutil.Process(pid)}
-        self._seen: dict[psutil.Process, tuple[int, float]] = {}  # parent and seconds when last looked at
+        self._seen: dict[psutil.Process, tuple[int, float, float]] = {}  # parent, seconds with and without children's
         self._orphans = 0.0  # seconds of those that ended after their parents, which nobody here waited for
+        self._ended = 0.0  # seconds of all that ended, as last seen
 
     def processes(self) -> list[psutil.Process]:
         """Those that still run."""
@@ -55,20 +57,25 @@ class Tree:
         return sum(proportional(process) for process in self.processes())
 
     def cpu(self) -> float:
-        """Seconds of processor time until now, those of processes that have ended included.
+        """Seconds of processor time until now, those of processes that have ended included: the larger of two accounts.
 
-        A process that was waited for counts with its parent from then on, by the system's own account.
+        One takes from the system what those took that were waited for, which counts with their parents; a parent that
+        ignores its children's end, as Ray's does, waits for none. The other takes from each process what was last seen,
+        and misses those that lived between two looks only.
         """
-        now: dict[psutil.Process, tuple[int, float]] = {}
+        now: dict[psutil.Process, tuple[int, float, float]] = {}
         for process in self.processes():
             with contextlib.suppress(*GONE):
-                now[process] = process.ppid(), sum(process.cpu_times()[:4])
+                times = process.cpu_times()
+                now[process] = process.ppid(), sum(times[:4]), sum(times[:2])
         pids = {process.pid for process in self._seen}
         for process in self._seen.keys() - now.keys():
-            parent, spent = self._seen[process]
+            parent, spent, alone = self._seen[process]
             self._orphans += 0.0 if parent in pids else spent
+            self._ended += alone
         self._seen = now
-        return self._orphans + sum(spent for _, spent in now.values())
+        waited = self._orphans + sum(spent for _, spent, _ in now.values())
+        return max(waited, self._ended + sum(alone for _, _, alone in now.values()))
 
     def kill(self) -> None:
         """End all; twice, for one may have started another meanwhile."""
@@ -98,7 +105,11 @@ def proportional(process: psutil.Process) -> int:
 
 
 def watch(command: Sequence[str], *, env: Mapping[str, str], log: Path, limit: float, interval: float = 0.2) -> Outcome:
-    """Run a command with its output in `log`; kill it after `limit` seconds, and what it leaves behind in any case."""
+    """Run a command with its output in `log`; kill it after `limit` seconds, and what it leaves behind in any case.
+
+    It is looked at every `interval` seconds, less often where looking takes long: the memory of some twenty processes,
+    as AutoGluon has them, takes a tenth of a second, and the time of whoever is watched with it.
+    """
     start, before = time.perf_counter(), busy()
     peak, cpu, code = 0, 0.0, None
     with log.open("wb") as sink:
@@ -113,9 +124,11 @@ def watch(command: Sequence[str], *, env: Mapping[str, str], log: Path, limit: f
     tree = Tree(child.pid)
     try:
         while code is None and time.perf_counter() - start < limit:
+            looked = time.perf_counter()
             peak, cpu = max(peak, tree.memory()), max(cpu, tree.cpu())
+            took = time.perf_counter() - looked
             with contextlib.suppress(subprocess.TimeoutExpired):
-                code = child.wait(interval)
+                code = child.wait(max(interval, SPARING * took))
     finally:
         seconds, spent = time.perf_counter() - start, busy() - before
         tree.kill()

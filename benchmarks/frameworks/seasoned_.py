@@ -2,7 +2,7 @@
 
 The option `within` names another sampler to search inside families, to see what Bayes is worth there; `rows="all"`
 gives every trial all rows at once, to see what samples of a large table's rows are worth. These are no settings of the
-estimators, so the search is given them by another way.
+estimators, so the search is given them by another way. `models` names the families that take part.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from seasoned import AutoClassifier, AutoRegressor, samplers
 from seasoned import load as load_bundle
+from seasoned.tabular import SearchSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,13 @@ PACKAGES = ("seasoned", "numpy", "pandas", "scikit-learn", "lightgbm", "xgboost"
 
 def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
     kind = AutoRegressor if job["task"] == "regression" else AutoClassifier
-    model = kind(metric=job["metric"], time_limit=job["budget"], experience=None, random_state=job["seed"])
+    model = kind(
+        metric=job["metric"],
+        time_limit=job["budget"],
+        experience=None,
+        random_state=job["seed"],
+        search=SearchSettings(models=job["options"].get("models")),
+    )
     with within(job["options"].get("within")), at_once(job["options"].get("rows")):
         return model.fit(X, y)
 
@@ -57,8 +64,10 @@ def classes(model: Any) -> Any:
 
 
 def details(model: Any) -> dict[str, Any]:
-    states = model.leaderboard()["state"]
+    board = model.leaderboard()
+    states = board["state"]
     return {
+        "family": board["model"].iloc[0],  # of the best trial, by its own validation
         "model": " + ".join(f"{member.weight:.2f} {member.name}" for member in model.fitted_.members),
         "complete": int((states == "complete").sum()),
         "failed": len(model.failures()),

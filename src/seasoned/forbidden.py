@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from seasoned.errors import InvalidSpace
+from seasoned.levels import beyond
 from seasoned.parameters import Categorical, Float, Int, Value, identity, plain
 
 if TYPE_CHECKING:
@@ -122,16 +123,12 @@ def _ways_out(parameter: Float | Int | Categorical, condition: Condition, unit: 
 
 def _beyond(parameter: Float | Int, condition: Condition, value: float, sign: int) -> float | None:
     """The first value from `value` on in the direction of `sign` at which the condition fails, if inside the range."""
-    while condition.holds(value):
+    found: float | None = value
+    while found is not None and condition.holds(found):
         if isinstance(condition, Between):
-            value = condition.high if sign > 0 else condition.low
-        if isinstance(parameter, Int):
-            value = (math.floor(value) + 1) if sign > 0 else (math.ceil(value) - 1)
-        else:
-            value = math.nextafter(value, sign * math.inf)
-        if not parameter.low <= value <= parameter.high:
-            return None
-    return value
+            found = condition.high if sign > 0 else condition.low
+        found = beyond(parameter, found, sign)
+    return found
 
 
 def _coordinate_of(parameter: Float | Int, condition: Condition, value: float, sign: int) -> float:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from seasoned.parameters import Categorical, Float, Int, Value, identity
+from seasoned.levels import beyond
+from seasoned.parameters import Categorical, Value, identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy as np
+
+    from seasoned.parameters import Float, Int
 
 __all__ = ["moves"]
 
@@ -21,7 +24,7 @@ def moves(
 
     Args:
         parameter: What to move in. An unordered Categorical moves to every other value, an ordered one to the
-            adjacent; an Int to the next integers and to Gaussian draws, a Float to Gaussian draws.
+            adjacent; an Int and a Float with a step to the next values and to Gaussian draws, another Float to these.
         value: Where it is.
         rng: Source of the draws.
         draws: How many draws.
@@ -33,8 +36,8 @@ def moves(
             if index != here and (not parameter.ordered or abs(index - here) == 1):
                 yield choice
         return
-    if isinstance(parameter, Int):
-        yield from (near for near in (value - 1, value + 1) if parameter.low <= near <= parameter.high)
+    if parameter.count is not None:
+        yield from (near for near in (beyond(parameter, value, sign) for sign in (-1, 1)) if near is not None)
     unit = parameter.to_unit(value)
     for step in rng.standard_normal(draws).tolist():
         yield parameter.from_unit(min(1.0, max(0.0, unit + scale * step)))

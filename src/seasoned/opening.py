@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from seasoned.space import Space
     from seasoned.storage.base import Storage
 
-__all__ = ["check_agrees", "check_run", "executor_for", "inward", "located", "open_storage", "warn_of_others"]
+__all__ = [
+    "check_agrees",
+    "check_exists",
+    "check_run",
+    "executor_for",
+    "inward",
+    "located",
+    "open_storage",
+    "warn_of_others",
+]
 
 _log = logging.getLogger("seasoned.study")
 
@@ -30,6 +39,15 @@ _log = logging.getLogger("seasoned.study")
 def located(storage: str | os.PathLike[str] | Storage | None) -> str | Storage | None:
     """A path as the URL of its SQLite file; anything else as it is."""
     return f"sqlite:///{os.fspath(storage)}" if isinstance(storage, os.PathLike) else storage
+
+
+def check_exists(storage: str | Storage | None, name: str) -> None:
+    """Refuse a SQLite file that is not there, before opening it would make it."""
+    if isinstance(storage, str) and not seasoned.storage.store_exists(storage):
+        raise StudyConflict(
+            f"the file of the storage {storage!r} does not exist, and so there is no study {name!r}; give the storage "
+            "that it lies in, or make it by Study(space, storage=..., name=...)."
+        )
 
 
 def open_storage(storage: str | Storage | None) -> Storage:

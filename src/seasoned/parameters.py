@@ -2,21 +2,22 @@
 
 Every parameter maps a value to a coordinate in [0, 1] (`to_unit`) and any coordinate back to a valid value
 (`from_unit`). That pair is all that samplers, surrogates and meta-learners see, so a new kind of parameter needs
-nothing but this map. `from_unit(to_unit(x)) == x` holds exactly for integers and categories, and up to rounding for
-floats.
+nothing but this map. `from_unit(to_unit(x)) == x` holds exactly for integers, categories and numbers with a step, and
+up to rounding for other floats. `count` tells how many values there are, None for a continuum.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from seasoned.errors import InvalidSpace
+from seasoned.steps import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Categorical", "Float", "Int", "Value"]
 
@@ -34,26 +35,33 @@ _WIDEST_LOG_INT: Final = 2**40  # beyond it, exp(log(x)) is no longer within hal
 class Float:
     """A real number in [low, high], uniform on the linear or the logarithmic scale.
 
-    `from_unit(u) = low + u (high - low)`, or `exp(log low + u (log high - log low))` with `log=True`.
+    `from_unit(u) = low + u (high - low)`, or `exp(log low + u (log high - log low))` with `log=True`. With a `step`
+    each of its values owns a bin of equal width, as those of an Int do.
 
     Args:
         low: Smallest value.
-        high: Largest value, above `low`.
+        high: Largest value, above `low`; with a `step` the last of its values that is not above this.
         log: Whether ratios matter rather than differences; needs `low > 0`.
         default: The value to start from; the middle of the scale if left out.
+        step: Only low, low + step, low + 2 step and so on, as clean decimals; every number if left out.
 
     Raises:
-        InvalidSpace: If the bounds are not finite and increasing, or the default lies outside them.
+        InvalidSpace: If the bounds are not finite and increasing, the default lies outside them or between two steps,
+            or a step is given with `log=True`.
 
     Example:
         >>> Float(1e-4, 1e-1, log=True).from_unit(0.5)
         0.003162277660168382
+        >>> Float(0, 1, step=0.1).from_unit(0.3), Float(0, 1, step=0.3).high
+        (0.3, 0.9)
     """
 
     low: float
     high: float
     log: bool = False
     default: float = MISSING
+    step: float | None = None
+    steps: Steps | None = field(default=None, init=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("low", "high"):
@@ -65,18 +73,40 @@ class Float:
             raise InvalidSpace(
                 f"Float({self.low}, {self.high}, log=True) is too narrow for a logarithm; leave log out."
             )
+        if self.step is not None:
+            _set(self, "step", _real(self.step, "step of a Float"))
+            _check_log(self)
+            steps = Steps.between(self.low, self.high, self.step)
+            _set(self, "high", steps.value(steps.count - 1))
+            _set(self, "steps", steps)
         default = self.from_unit(0.5) if self.default is MISSING else self.clean(self.default, "the default")
         _set(self, "default", default)
 
+    def __repr__(self) -> str:
+        return _shown(self)
+
+    @property
+    def count(self) -> int | None:
+        """How many values it has; None without a step."""
+        return None if self.steps is None else self.steps.count
+
     def clean(self, value: object, where: str) -> float:
-        """The value as a float, or InvalidSpace naming `where`."""
+        """The value as a float, on the grid if there is one, or InvalidSpace naming `where`."""
         number = _real(value, where)
+        found = None if self.steps is None else self.steps.found(number)
+        if found is not None:
+            return found
         if not self.low <= number <= self.high:
             raise InvalidSpace(f"{where} is {number!r}, outside [{self.low}, {self.high}]; give a value inside.")
+        if self.steps is not None:
+            near = self.steps.value(self.steps.nearest(number))
+            raise InvalidSpace(_between_steps(where, number, self.low, self.step, near))
         return number
 
     def to_unit(self, value: float) -> float:
-        """Coordinate in [0, 1] of a value."""
+        """Coordinate in [0, 1] of a value; with a step that of its bin's centre."""
+        if self.steps is not None:
+            return (self.steps.nearest(value) + 0.5) / self.steps.count
         if self.log:
             low = math.log(self.low)
             return min(1.0, max(0.0, (math.log(value) - low) / (math.log(self.high) - low)))
@@ -84,6 +114,8 @@ class Float:
 
     def from_unit(self, unit: float) -> float:
         """Value at a coordinate; the ends of the interval give the bounds exactly."""
+        if self.steps is not None:
+            return self.steps.value(min(self.steps.count - 1, max(0, math.floor(unit * self.steps.count))))
         if unit <= 0.0:
             return self.low
         if unit >= 1.0:
@@ -100,44 +132,71 @@ class Float:
 class Int:
     """An integer in [low, high], both included, uniform on the linear or the logarithmic scale.
 
-    Each integer owns a bin of the unit interval: of equal width 1/(high - low + 1), or, with `log=True`, reaching
-    from log(k - 1/2) to log(k + 1/2). `to_unit` gives the bin's centre (its integer's logarithm), `from_unit` the
-    integer whose bin holds the coordinate.
+    Each of its values owns a bin of the unit interval: of equal width 1/count, where count is (high - low)/step + 1,
+    or, with `log=True`, reaching from log(k - 1/2) to log(k + 1/2). `to_unit` gives the bin's centre (its integer's
+    logarithm), `from_unit` the integer whose bin holds the coordinate.
 
     Args:
         low: Smallest value.
-        high: Largest value, above `low`.
+        high: Largest value, above `low`; with a `step` the last of its values that is not above this.
         log: Whether ratios matter rather than differences; needs `low >= 1`.
         default: The value to start from; the middle of the scale if left out.
+        step: Only low, low + step, low + 2 step and so on.
 
     Raises:
-        InvalidSpace: If the bounds are not increasing integers, or the default lies outside them.
+        InvalidSpace: If the bounds are not increasing integers, the default lies outside them or between two steps, or
+            a step is given with `log=True`.
 
     Example:
         >>> Int(1, 8).from_unit(0.99), Int(1, 1000, log=True).default
         (8, 22)
+        >>> Int(0, 100, step=32).high
+        96
     """
 
     low: int
     high: int
     log: bool = False
     default: int = MISSING
+    step: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("low", "high"):
+        for name in ("low", "high", "step"):
             _set(self, name, _integer(getattr(self, name), f"{name} of an Int"))
         _check_bounds(self)
+        if self.step != 1:
+            _check_log(self)
+            _set(self, "high", self._last())
         widest = _WIDEST_LOG_INT if self.log else _WIDEST_INT
-        if (self.high if self.log else self.high - self.low) > widest:
+        if (self.high if self.log else self.count - 1) > widest:
             raise InvalidSpace(f"Int({self.low}, {self.high}) is wider than {widest}; use a Float and round it.")
         default = self.from_unit(0.5) if self.default is MISSING else self.clean(self.default, "the default")
         _set(self, "default", default)
+
+    def __repr__(self) -> str:
+        return _shown(self)
+
+    def _last(self) -> int:
+        """The last value that is not above the bound."""
+        text = f"Int({self.low}, {self.high}, step={self.step})"
+        if self.step < 1:
+            raise InvalidSpace(f"{text} goes nowhere: step must be at least 1.")
+        if self.step > self.high - self.low:
+            raise InvalidSpace(f"{text} holds {self.low} alone: step must not be above high - low.")
+        return self.high - (self.high - self.low) % self.step
+
+    @property
+    def count(self) -> int:
+        """How many values it has."""
+        return (self.high - self.low) // self.step + 1
 
     def clean(self, value: object, where: str) -> int:
         """The value as an int, or InvalidSpace naming `where`."""
         number = _integer(value, where)
         if not self.low <= number <= self.high:
             raise InvalidSpace(f"{where} is {number!r}, outside [{self.low}, {self.high}]; give a value inside.")
+        if (above := (number - self.low) % self.step) != 0:
+            raise InvalidSpace(_between_steps(where, number, self.low, self.step, number - above))
         return number
 
     def to_unit(self, value: int) -> float:
@@ -145,7 +204,7 @@ class Int:
         if self.log:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
             return (math.log(value) - low) / (high - low)
-        return (value - self.low + 0.5) / (self.high - self.low + 1)
+        return ((value - self.low) // self.step + 0.5) / self.count
 
     def from_unit(self, unit: float) -> int:
         """The integer whose bin holds the coordinate."""
@@ -153,7 +212,7 @@ class Int:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
             value = round(math.exp(low + unit * (high - low)))
         else:
-            value = self.low + math.floor(unit * (self.high - self.low + 1))
+            value = self.low + self.step * math.floor(unit * self.count)
         return min(self.high, max(self.low, value))
 
 
@@ -195,6 +254,11 @@ class Categorical:
         _set(self, "choices", choices)
         default = choices[0] if self.default is MISSING else self.clean(self.default, "the default")
         _set(self, "default", default)
+
+    @property
+    def count(self) -> int:
+        """How many values it has."""
+        return len(self.choices)
 
     def clean(self, value: object, where: str) -> Value:
         """The choice that equals the value (1 finds 1.0, True does not), or InvalidSpace naming `where`."""
@@ -288,13 +352,23 @@ def _check_bounds(parameter: Float | Int) -> None:
         raise InvalidSpace(f"{kind}({low}, {high}, log=True) has no logarithm at its low end; low must be above 0.")
 
 
-def values_between(parameter: Float | Int | Categorical, resolution: int) -> Iterable[Value]:
-    """At most `resolution` different values, evenly spread over the scale, both ends included; all categories."""
-    if isinstance(parameter, Categorical):
-        return parameter.choices
-    if isinstance(parameter, Int) and parameter.high - parameter.low < resolution:
-        return range(parameter.low, parameter.high + 1)
-    if resolution == 1:
-        return (parameter.default,)
-    steps = (parameter.from_unit(step / (resolution - 1)) for step in range(resolution))
-    return dict.fromkeys(steps)
+def declaration(parameter: Float | Int) -> dict[str, Any]:
+    """How a number was declared; the step only where there is one, so that what was stored before reads the same."""
+    none = 1 if isinstance(parameter, Int) else None
+    names = ["low", "high", "log", "default", *(["step"] if parameter.step != none else [])]
+    return {name: getattr(parameter, name) for name in names}
+
+
+def _shown(parameter: Float | Int) -> str:
+    inside = ", ".join(f"{name}={value!r}" for name, value in declaration(parameter).items())
+    return f"{type(parameter).__name__}({inside})"
+
+
+def _check_log(parameter: Float | Int) -> None:
+    if parameter.log:
+        text = f"{type(parameter).__name__}({parameter.low}, {parameter.high}, log=True, step={parameter.step})"
+        raise InvalidSpace(f"{text} has equal steps on a scale of ratios; leave out log or step.")
+
+
+def _between_steps(where: str, number: float, low: float, step: float | None, near: float) -> str:
+    return f"{where} is {number!r}, none of {low}, {low} + {step} and so on; give one of them, such as {near}."

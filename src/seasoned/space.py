@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from seasoned.errors import InvalidConfig, InvalidSpace
 from seasoned.forbidden import Among, Between, Clause, Condition, cleaned, from_json, nearest_allowed, to_json
 from seasoned.neighbours import moves
-from seasoned.parameters import MISSING, Categorical, Float, Int, Value
+from seasoned.parameters import MISSING, Categorical, Float, Int, Value, declaration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -234,9 +234,10 @@ class Space:
     ) -> Iterator[dict[str, Any]]:
         """Configurations that differ from `config` in one parameter.
 
-        A category moves to every other (an ordered one to the adjacent), an Int to the next integers and to Gaussian
-        draws, a Float to Gaussian draws, a Choice to each other option with the defaults inside. Forbidden ones are
-        left out, none comes twice. After SMAC's one-exchange neighbourhood (Hutter, Hoos and Leyton-Brown 2011, §4.3).
+        A category moves to every other (an ordered one to the adjacent), an Int and a Float with a step to the next
+        values and to Gaussian draws, another Float to Gaussian draws, a Choice to each other option with the defaults
+        inside. Forbidden ones are left out, none comes twice. After SMAC's one-exchange neighbourhood (Hutter, Hoos
+        and Leyton-Brown 2011, §4.3).
 
         Args:
             config: A valid configuration.
@@ -471,9 +472,7 @@ def _parameter_to_dict(parameter: Parameter) -> dict[str, Any]:
     if isinstance(parameter, Categorical):
         kept = {"choices": parameter.choices, "ordered": parameter.ordered, "default": parameter.default}
         return {"kind": "categorical", **kept}
-    kind = "float" if isinstance(parameter, Float) else "int"
-    bounds = {"low": parameter.low, "high": parameter.high, "log": parameter.log}
-    return {"kind": kind, **bounds, "default": parameter.default}
+    return {"kind": "float" if isinstance(parameter, Float) else "int", **declaration(parameter)}
 
 
 def _parameter_from_dict(declared: Mapping[str, Any]) -> Parameter:

@@ -6,27 +6,34 @@ import importlib
 import logging
 import operator
 import secrets
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seasoned.driving import MOST_ATTEMPTS, Drive, Plan, causes
+from seasoned.by_hand import ByHand
+from seasoned.driving import Drive, Plan, causes
 from seasoned.errors import AllTrialsFailed, InvalidInput, StudyConflict
 from seasoned.execution.base import Limits
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.fidelity.modelling import with_rungs
-from seasoned.leases import Lease
 from seasoned.ledger import Ledger
 from seasoned.objective import Constrained, Evaluation, Objective, Verdict, check_takes, read_values
-from seasoned.opening import check_agrees, check_run, executor_for, inward, located, open_storage, warn_of_others
+from seasoned.opening import (
+    check_agrees,
+    check_exists,
+    check_run,
+    executor_for,
+    inward,
+    located,
+    open_storage,
+    warn_of_others,
+)
 from seasoned.progress import ProgressBar
 from seasoned.samplers.auto import Auto
 from seasoned.space import Space
-from seasoned.storage.base import BY_HAND, DETACHED
-from seasoned.trials import Asked, Config, Created, StudySpec, Trial, TrialState
+from seasoned.trials import Config, Created, StudySpec, Trial, TrialState
 from seasoned.views import frame_of, front_of, volume_of
 
 if TYPE_CHECKING:
@@ -38,6 +45,7 @@ if TYPE_CHECKING:
 
     from seasoned.execution.base import Executor
     from seasoned.fidelity.base import Fidelity
+    from seasoned.fidelity.live import LiveTrial
     from seasoned.samplers.base import Sampler
     from seasoned.storage.base import Storage
 
@@ -109,8 +117,7 @@ class Study:
         warn_of_others(self._ledger.spec, spec, self.name)
         url = place if isinstance(place, str) else None
         self._checkpoints = Checkpoints(checkpoints, url, self.name, self._ledger.spec.seed)
-        self._lease: Lease | None = None  # held while trials asked by hand are open
-        self._asked_at: dict[int, float] = {}
+        self._by_hand = ByHand(self._ledger, self._checkpoints)
         self._stopping = False
 
     @classmethod
@@ -123,7 +130,7 @@ class Study:
             **options: Study's other arguments, such as the sampler with which it goes on.
 
         Raises:
-            StudyConflict: If there is none of that name.
+            StudyConflict: If there is none of that name, or no such SQLite file, which is not made.
 
         Example:
             >>> from seasoned import Float, Space, Study
@@ -134,6 +141,7 @@ class Study:
             3
         """
         place = located(storage)
+        check_exists(place, name)
         opened = open_storage(place)
         try:
             if name not in (names := opened.names()):
@@ -217,6 +225,8 @@ class Study:
     def ask(self, *, detached: bool = False) -> Trial:
         """The next trial to run by hand; answer with `tell`.
 
+        With a rule of fidelity that pauses trials, one that is promoted is given again, before any new one.
+
         Args:
             detached: The trial belongs to nobody and waits for its `tell` for ever. Otherwise this process holds it,
                 and once the process has ended without telling, the trial is given to the next who asks.
@@ -224,23 +234,30 @@ class Study:
         Raises:
             StudyConflict: If the sampler has no more trials to give.
         """
-        self._ledger.settle()
-        if self._lease is None:
-            self._lease = Lease(self._ledger.log, BY_HAND)
-        driver = DETACHED if detached else self._lease.driver
-        while True:
-            claims = self._ledger.log.claim(1, driver, below=self._ledger.end, dead=self._lease.dead)
-            if not claims:
-                raise StudyConflict(f"the sampler's {self._ledger.end} trials have all been asked; nothing is left.")
-            number, attempt = claims[0]
-            self._ledger.sync()
-            self._ledger.suggest([number], driver)
-            trial = self._ledger.history[number]
-            if attempt > MOST_ATTEMPTS:
-                self.tell(trial, error=f"its driver died {MOST_ATTEMPTS} times while it ran")
-            elif trial.state is TrialState.RUNNING:
-                self._asked_at[number] = time.monotonic()
-                return trial
+        return self._outward(self._by_hand.ask(detached=detached))
+
+    def live(self, trial: Trial | int) -> LiveTrial:
+        """A trial that was asked for, as an objective `f(config, trial)` sees it: `budget`, `report`, `checkpoint`.
+
+        Its `report(step, value)` raises `Pruned` where the rule of fidelity says that it shall not go on. What is told
+        then is judged as in `optimize`: a trial that the rule stopped is pruned, whatever its value; one that pauses
+        stays, and `ask` gives it again when it is promoted.
+
+        Raises:
+            InvalidInput: If there is no such trial, or the study has no rule of fidelity.
+            StudyConflict: If the trial has finished, or waits at a rung.
+
+        Example:
+            >>> from seasoned import ASHA, Float, Space, Study
+            >>> study = Study(Space(x=Float(0, 1)), fidelity=ASHA(max=9), seed=0)
+            >>> trial = study.ask()
+            >>> running = study.live(trial)
+            >>> for step in range(running.step + 1, running.budget + 1):
+            ...     running.report(step, trial.config["x"] + 1 / step)
+            >>> study.tell(trial, trial.config["x"]).state.value
+            'complete'
+        """
+        return self._by_hand.live(_number(trial))
 
     def enqueue(self, *configs: Mapping[str, Any]) -> list[Trial]:
         """Let configurations be tried next, before the sampler's own, by whoever runs or asks for the next trials.
@@ -259,24 +276,7 @@ class Study:
             [0.25, -0.5]
         """
         waiting = [Config(self.space.check(config)) for config in configs]
-        self._ledger.settle()
-        lease = Lease(self._ledger.log, BY_HAND)
-        found: list[int] = []
-        try:
-            while len(found) < len(waiting):
-                claims = self._ledger.log.claim(len(waiting) - len(found), lease.driver, below=self._ledger.end)
-                if not claims:
-                    raise StudyConflict(
-                        f"the sampler's {self._ledger.end} trials have all been asked; nothing is left."
-                    )
-                self._ledger.sync()
-                fresh = [number for number, _ in claims if number not in self._ledger.history]
-                pairs = zip(fresh, waiting[len(found) :], strict=False)
-                self._ledger.record([Asked(number, config, None, lease.driver) for number, config in pairs])
-                found += fresh
-        finally:
-            lease.end()  # all that it holds is free for the next who asks
-        return [self._outward(self._ledger.history[number]) for number in found]
+        return [self._outward(trial) for trial in self._by_hand.enqueue(waiting)]
 
     def tell(
         self,
@@ -285,6 +285,7 @@ class Study:
         *,
         constraints: Sequence[float] = (),
         error: str | None = None,
+        pruned: str | None = None,
     ) -> Trial:
         """Store how a trial ended, and return it.
 
@@ -293,39 +294,30 @@ class Study:
             values: The value, or a tuple of several. What is not finite makes a failed trial.
             constraints: Outcomes that must be at most 0, such as `memory - 8e9`, the same ones in every trial.
             error: Why it failed, instead of values.
+            pruned: Why it was not run to its end, instead of values.
 
         Raises:
-            InvalidInput: If there is no such trial, or neither or both of values and error are given.
+            InvalidInput: If there is no such trial, or not exactly one of values, error and pruned is given.
             StudyConflict: If the trial has finished before; the first result is kept.
         """
-        number = trial.number if isinstance(trial, Trial) else operator.index(trial)
-        if (values is None) == (error is None):
-            raise InvalidInput(f"trial {number} needs either values or error=...; give one of them.")
-        if error is not None and len(constraints):
+        number = _number(trial)
+        if sum(given is not None for given in (values, error, pruned)) != 1:
+            raise InvalidInput(f"trial {number} needs either values or error=... or pruned=...; give one of them.")
+        if values is None and len(constraints):
             raise InvalidInput(
-                f"trial {number} has constraints and an error; a failed trial has no outcomes, leave one out."
+                f"trial {number} has constraints and no values; only a complete trial has outcomes, leave one out."
             )
-        self._ledger.sync()
-        asked = self._ledger.history[number]
         if error is not None:
             ended = Verdict(TrialState.FAILED, error=error)
+        elif pruned is not None:
+            ended = Verdict(TrialState.PRUNED, error=pruned or "pruned")
         else:
-            told = Constrained(values, constraints=constraints)
-            ended = read_values(told, len(self._ledger.spec.signs))
-        began = self._asked_at.pop(number, None)
-        seconds = None if began is None else time.monotonic() - began
-        if asked.state is not TrialState.RUNNING:
-            raise StudyConflict(f"trial {number} is {asked.state} already; the first result is kept.")
-        (taken,) = self._ledger.record([ended.event(number, seconds, self._ledger.spec.signs)])
-        if not taken:
-            raise StudyConflict(f"trial {number} was told by another process just now; that result is kept.")
-        return self._outward(self._ledger.history[number])
+            ended = read_values(Constrained(values, constraints=constraints), len(self._ledger.spec.signs))
+        return self._outward(self._by_hand.tell(number, ended))
 
     def close(self) -> None:
         """Give back open trials asked here, and free the storage's connections."""
-        if self._lease is not None:
-            self._lease.end()
-            self._lease = None
+        self._by_hand.end()
         self._storage.close()
 
     # ----------------------------------------------------------------------------------- looking
@@ -473,3 +465,7 @@ class Study:
             return replace(trial, reports=reports)
         values = tuple(sign * value + 0.0 for sign, value in zip(signs, trial.values, strict=True))
         return replace(trial, values=values, reports=reports)
+
+
+def _number(trial: Trial | int) -> int:
+    return trial.number if isinstance(trial, Trial) else operator.index(trial)

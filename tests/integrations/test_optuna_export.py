@@ -93,6 +93,19 @@ def test_optunas_plots_read_it(ours, storage):
     )
 
 
+def test_steps_arrive(storage):
+    study = Study(Space(n=Int(0, 10, step=3), x=Float(0, 0.5, step=0.1)), name="steps", seed=1, sampler=Random())
+    study.optimize(lambda config: config["n"] + config["x"], trials=10)
+    theirs = export(study, storage)
+    distributions = theirs.trials[0].distributions
+    assert distributions["n"] == optuna.distributions.IntDistribution(0, 9, step=3)
+    assert distributions["x"] == optuna.distributions.FloatDistribution(0.0, 0.5, step=0.1)
+    assert [trial.params for trial in theirs.trials] == [dict(trial.config) for trial in study.trials]
+    theirs.sampler = optuna.samplers.TPESampler(seed=0, n_startup_trials=5)
+    theirs.optimize(lambda trial: trial.suggest_int("n", 0, 9, step=3) + trial.suggest_float("x", 0, 0.5, step=0.1), 5)
+    assert all(study.space.contains(trial.params) for trial in theirs.trials)
+
+
 def test_several_objectives_and_constraints(storage):
     study = Study(Space(x=Float(0, 1)), name="two", direction=("minimize", "maximize"), seed=0)
     for violation in (-1.0, 1.0):

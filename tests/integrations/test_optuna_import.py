@@ -77,6 +77,16 @@ def test_conditional_studies_are_read_as_a_nested_space_has_them(caplog):
     assert "no task has three trials that are valid in the space; one that is not: {" in caplog.text
 
 
+def test_steps_start_a_search_on_the_same_grid():
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(study_name="steps", storage=storage, sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda t: abs(t.suggest_float("x", 0, 1, step=0.1) - 0.3) + t.suggest_int("n", 0, 9, step=3), 40)
+    space = Space(x=Float(0, 1, step=0.1), n=Int(0, 9, step=3))
+    (found,) = read_studies(storage).evaluations(space)
+    assert len(found.scores) == 40
+    assert quantile_start(space, [found]).configurations[0]["n"] == 0
+
+
 def test_what_is_no_storage_is_refused(tmp_path):
     (tmp_path / "x.db").write_bytes(b"nothing" * 1000)
     with pytest.raises(InvalidInput, match="Optuna cannot read"):

@@ -104,8 +104,17 @@ def test_a_surface_follows_the_function():
 def test_a_surface_over_a_conditional_parameter_is_that_of_its_branch():
     study = study_of(lambda config: 10.0 * ("tree" in config["model"]), MIXED, 60)
     surface = figures.contour(study.trials, MIXED, ("model.net.depth", "model.net.width"))
-    assert len(surface.x) == 40
+    assert (surface.x, len(surface.y)) == (tuple(range(1, 9)), 40)
     assert surface.mean.max() < 3.0
+
+
+def test_a_surface_over_a_parameter_with_a_step_has_each_of_its_values_once():
+    space = Space(a=Float(0, 1, step=0.25), n=Int(0, 30, step=10))
+    study = study_of(lambda config: config["a"] + config["n"], space, 30)
+    surface = figures.contour(study.trials, space, ("a", "n"))
+    assert (surface.x, surface.y) == ((0.0, 0.25, 0.5, 0.75, 1.0), (0, 10, 20, 30))
+    assert surface.mean.shape == (4, 5)
+    assert all(study.plot(kind).to_json() for kind in ("slice", "parallel", "contour", "importance"))
 
 
 def test_a_surface_is_blank_where_one_of_the_two_is_not_in_use():

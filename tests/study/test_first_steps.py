@@ -60,6 +60,19 @@ def test_a_stored_study_is_loaded_without_knowing_its_space(tmp_path):
         Study(SPACE, storage=5, name="s")
 
 
+@pytest.mark.parametrize("kind", ["path", "url", "url with a query", "folder that is not there"])
+def test_a_file_that_is_not_there_is_not_made_by_looking_into_it(tmp_path, kind):
+    file = tmp_path / "none.db" if kind != "folder that is not there" else tmp_path / "none" / "s.db"
+    place = {"path": file, "url with a query": f"sqlite:///{file}?timeout=3"}.get(kind, f"sqlite:///{file}")
+    with pytest.raises(
+        StudyConflict, match=r"the file of the storage '.*' does not exist, and so there is no study 'night'"
+    ):
+        Study.load(place, "night")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InvalidInput, match="no database URL"):
+        Study.load("nowhere", "night")
+
+
 @pytest.mark.parametrize("sampler", [Random(), Bayes(), TPE(), Genetic(), DifferentialEvolution()])
 def test_what_is_enqueued_is_tried_next(sampler):
     study = Study(SPACE, sampler=sampler, seed=0, budget=30)
@@ -82,7 +95,7 @@ def test_what_is_enqueued_is_checked_and_fits_the_plan():
     assert not study.trials
     given_back = Study(SPACE, sampler=Random(), storage=study._storage, name="study")
     lost = given_back.ask()
-    given_back._lease.end()  # an earlier trial waits for somebody
+    given_back._by_hand.end()  # an earlier trial waits for somebody
     assert study.enqueue({"x": 0.0, "n": 1})[0].number == lost.number + 1
     assert study.ask().config == lost.config
     plan = Study(Space(n=Int(1, 3)), sampler=Grid(), seed=0)

@@ -31,10 +31,10 @@ _PLAIN: Final = (str, int, float, bool, type(None))
 def export(study: Study, storage: str | optuna.storages.BaseStorage, name: str | None = None) -> optuna.Study:
     """Write a study of ours into a storage of Optuna's.
 
-    Parameters keep their dotted names; a `Choice` is a categorical of its options. Values, states, reported steps,
-    constraints and durations are kept, and a failed trial's reason as the user attribute `error`. Our log keeps how
-    long a trial took, not when: the trials stand one after the other, the last one ending now. Trials from before the
-    study moved to its present space are left out.
+    Parameters keep their dotted names and steps; a `Choice` is a categorical of its options. Values, states, reported
+    steps, constraints and durations are kept, and a failed trial's reason as the user attribute `error`. Our log keeps
+    how long a trial took, not when: the trials stand one after the other, the last one ending now. Trials from before
+    the study moved to its present space are left out.
 
     Args:
         study: What to export; it stays as it is.
@@ -122,8 +122,8 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
             )
         return optuna.distributions.CategoricalDistribution(choices)
     if isinstance(parameter, Float):
-        return optuna.distributions.FloatDistribution(parameter.low, parameter.high, log=parameter.log)
-    return optuna.distributions.IntDistribution(parameter.low, parameter.high, log=parameter.log)
+        return optuna.distributions.FloatDistribution(parameter.low, parameter.high, parameter.log, parameter.step)
+    return optuna.distributions.IntDistribution(parameter.low, parameter.high, parameter.log, parameter.step)
 
 
 def _value(value: Any) -> Any:

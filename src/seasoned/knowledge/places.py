@@ -21,7 +21,7 @@ from seasoned.errors import InvalidInput, SeasonedError
 from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_file
 from seasoned.knowledge.past import row_of
-from seasoned.storage.engine import file_of, hidden
+from seasoned.storage.engine import file_of, hidden, store_exists
 from seasoned.storage.past import PastRow, PastStore
 
 if TYPE_CHECKING:
@@ -140,9 +140,3 @@ def add_studies(url: str, studies: Iterable[PastStudy]) -> int:
 def add_experience(url: str, experience: Experience) -> int:
     """Add all of an experience to a store; returns how many studies were new."""
     return add_studies(url, experience.studies())
-
-
-def store_exists(url: str) -> bool:
-    """Whether there is such a store; a server is taken to be there."""
-    file = file_of(url)
-    return file is None or file.is_file()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.levels import values_of
 from seasoned.parameters import MISSING, Categorical
 from seasoned.samplers._branches import Branches
 from seasoned.surrogates.forest import Forest, fit_forest
@@ -301,7 +302,10 @@ def _side(space: Space, column: int) -> NDArray[np.float64]:
     parameter = space.dimensions[column].parameter
     if isinstance(parameter, Categorical):
         return (np.arange(len(parameter.choices)) + 0.5) / len(parameter.choices)
-    return np.linspace(0.0, 1.0, _GRID)
+    values = values_of(parameter, _GRID)
+    if values is None:
+        return np.linspace(0.0, 1.0, _GRID)
+    return np.array([parameter.to_unit(value) for value in values])  # type: ignore[arg-type]  # its own values
 
 
 def _activate(points: NDArray[np.float64], branches: Branches, column: int, kept: Sequence[int]) -> None:

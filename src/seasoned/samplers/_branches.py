@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from seasoned.parameters import Categorical, Int
+from seasoned.parameters import Categorical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from seasoned.parameters import Float, Int
     from seasoned.space import Space
 
 __all__ = ["Branch", "Branches"]
 
-_MOST_LEVELS: Final = 1000  # beyond it an integer is as good as a continuum
+_MOST_LEVELS: Final = 1000  # beyond it a number is as good as a continuum
 
 
 class Branch(NamedTuple):
@@ -88,9 +89,9 @@ def _place(space: Space, parent: int, option: str) -> int:
     return selector.choices.index(option)
 
 
-def _levels(parameter: Any) -> int:
+def _levels(parameter: Float | Int | Categorical) -> int:
     if isinstance(parameter, Categorical):
-        return len(parameter.choices)
-    if isinstance(parameter, Int) and not parameter.log and parameter.high - parameter.low < _MOST_LEVELS:
-        return parameter.high - parameter.low + 1
-    return 0
+        return parameter.count
+    if parameter.count is None or parameter.count > _MOST_LEVELS or parameter.log:
+        return 0
+    return parameter.count

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from seasoned.parameters import Categorical, Float, Int
+from seasoned.levels import values_of
+from seasoned.parameters import Categorical
 from seasoned.surrogates.layout import Column, Layout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from seasoned.parameters import Float, Int
     from seasoned.space import Space
 
 __all__ = ["layout_of"]
 
-_MOST_LEVELS: Final = 256  # an Int with more is as good as a continuum
+_MOST_LEVELS: Final = 256  # a number with more is as good as a continuum
 
 
 def layout_of(space: Space) -> Layout:
@@ -37,6 +39,5 @@ def layout_of(space: Space) -> Layout:
 def _levels(parameter: Float | Int | Categorical) -> NDArray[np.float64] | None:
     if isinstance(parameter, Categorical):
         return (np.arange(len(parameter.choices)) + 0.5) / len(parameter.choices)
-    if isinstance(parameter, Int) and parameter.high - parameter.low < _MOST_LEVELS:
-        return np.array([parameter.to_unit(value) for value in range(parameter.low, parameter.high + 1)])
-    return None
+    values = values_of(parameter, _MOST_LEVELS)
+    return None if values is None else np.array([parameter.to_unit(value) for value in values])  # type: ignore[arg-type]  # its own

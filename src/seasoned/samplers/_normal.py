@@ -1,6 +1,6 @@
 """The search distributions of the `cmaes` package on a space's cube, as values that never change.
 
-Real coordinates and integers of many values are continuous, other integers and ordered categories are levels of
+Real coordinates and numbers of many values are continuous, other numbers and ordered categories are levels of
 CatCMAwM, the rest its categories. What the package keeps is treated as a value: it is copied before it is updated, and
 it holds no generator; each draw brings one.
 """
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.parameters import Categorical, Float, Int
+from seasoned.levels import values_of
+from seasoned.parameters import Categorical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Axes", "drawn", "injected", "made", "population_of", "stands_still", "updated"]
 
-_MOST_LEVELS: Final = 50  # an integer of more values is continuous and rounded
+_MOST_LEVELS: Final = 50  # a number of more values is continuous and rounded
 _MOST_FULL: Final = 60  # of more continuous coordinates only variances are learned: the full matrix costs d^3
 
 
@@ -56,7 +57,7 @@ class Axes:
         continuous, ordinal, levels, nominal, counts = [], [], [], [], []
         for index, dimension in enumerate(space.dimensions):
             parameter = dimension.parameter
-            values = _values(parameter)
+            values = values_of(parameter, parameter.count if isinstance(parameter, Categorical) else _MOST_LEVELS)
             if values is None:
                 continuous.append(index)
             elif len(values) == 2 or (len(values) > 2 and isinstance(parameter, Categorical) and not parameter.ordered):
@@ -64,7 +65,7 @@ class Axes:
                 counts.append(len(values))
             elif len(values) > 2:
                 ordinal.append(index)
-                levels.append(tuple(parameter.to_unit(value) for value in values))
+                levels.append(tuple(parameter.to_unit(value) for value in values))  # type: ignore[arg-type]  # its own values
         rest = np.array([dimension.default_unit for dimension in space.dimensions])
         return Axes(len(rest), tuple(continuous), tuple(ordinal), tuple(levels), tuple(nominal), tuple(counts), rest)
 
@@ -82,14 +83,6 @@ class Axes:
     def plain(self) -> bool:
         """Whether all of them are continuous."""
         return not self.ordinal and not self.nominal
-
-
-def _values(parameter: Float | Int | Categorical) -> Sequence[Any] | None:
-    if isinstance(parameter, Categorical):
-        return parameter.choices
-    if isinstance(parameter, Float) or parameter.high - parameter.low >= _MOST_LEVELS:
-        return None
-    return range(parameter.low, parameter.high + 1)
 
 
 def population_of(axes: Axes) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.parameters import Categorical, Float
+from seasoned.parameters import Categorical
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Genes:
     Attributes:
         space: The space.
         nominal: Which coordinates have no order: a category, the option of a choice; shape (d,), bool.
-        levels: How many values a coordinate has; 0 for a Float; shape (d,), int.
+        levels: How many values a coordinate has; 0 for a continuum; shape (d,), int.
         mixed: Whether any coordinate has no order.
         repeats: Whether any coordinate has countable values, so that points near one another may be the same trial.
         parents: Index of the choice above each coordinate, -1 at the root.
@@ -198,9 +198,9 @@ class Genes:
         return Genes(
             space=space,
             nominal=np.array(nominal, dtype=np.bool_),
-            levels=np.array([_levels(d.parameter) for d in dimensions], dtype=np.int64),
+            levels=np.array([d.parameter.count or 0 for d in dimensions], dtype=np.int64),
             mixed=any(nominal),
-            repeats=not all(isinstance(d.parameter, Float) for d in dimensions),
+            repeats=any(d.parameter.count is not None for d in dimensions),
             parents=tuple(d.parent for d in dimensions),
             bins=tuple(given.index(d.option) if given else 0 for d, given in zip(dimensions, options, strict=True)),
             choices=tuple(d.is_choice for d in dimensions),
@@ -241,9 +241,3 @@ class Genes:
 def _end(dimensions: Sequence[Dimension], index: int) -> int:
     below = (place for place in range(index + 1, len(dimensions)) if dimensions[place].parent < index)
     return next(below, len(dimensions))
-
-
-def _levels(parameter: Any) -> int:
-    if isinstance(parameter, Categorical):
-        return len(parameter.choices)
-    return 0 if isinstance(parameter, Float) else parameter.high - parameter.low + 1

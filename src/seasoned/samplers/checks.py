@@ -32,8 +32,8 @@ SPACE: Final = Space(
     depth=Int(1, 8, default=2),
     kind=Categorical(["a", "b", "c"]),
     optimizer=Choice(
-        sgd=Space(momentum=Float(0, 0.99), schedule=Choice(cosine=Space(warmup=Int(0, 10)), constant=Space())),
-        adam=Space(beta=Float(0.8, 0.999)),
+        sgd=Space(momentum=Float(0, 0.99), schedule=Choice(cosine=Space(warmup=Int(0, 10, step=2)), constant=Space())),
+        adam=Space(beta=Float(0.8, 0.99, step=0.01)),
     ),
     forbidden=[{"depth": [7, 8], "kind": "c"}],
 )

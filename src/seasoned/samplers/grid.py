@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.parameters import values_between
+from seasoned.levels import values_between
 from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
 from seasoned.space import Choice, Space
 from seasoned.trials import Config
@@ -46,8 +46,9 @@ class GridState:
 class Grid(Sampler[GridState]):
     """Every combination once; the study ends with the last.
 
-    A Categorical gives all its values, a Choice all its branches one after the other, an Int all its values if they
-    are no more than the resolution. Other parameters give evenly spread values, both ends included.
+    A Categorical gives all its values, a Choice all its branches one after the other, an Int and a Float with a step
+    all their values if they are no more than the resolution. Other parameters give evenly spread values, both ends
+    included.
 
     Args:
         resolution: Values per numeric parameter; or by dotted name, such as `{"lr": 5, "optimizer.sgd.momentum": 3}`,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, RootTransaction
     from sqlalchemy.engine import URL
 
-__all__ = ["Connections", "file_of", "hidden"]
+__all__ = ["Connections", "file_of", "hidden", "store_exists"]
 
 _PASSWORD: Final = re.compile(r":(?!//)[^@]*@")
 _PATIENCE: Final = 60.0  # seconds that a server may take to answer, and that a writer waits for the others
@@ -143,6 +143,12 @@ def file_of(url: str) -> Path | None:
     except (ArgumentError, ValueError):
         return None
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def store_exists(url: str) -> bool:
+    """Whether there is such a store; a server is taken to be there."""
+    file = file_of(url)
+    return file is None or file.is_file()
 
 
 def _parse(url: str) -> URL:

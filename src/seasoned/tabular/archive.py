@@ -2,7 +2,7 @@
 
 Members: `manifest.json` (what it is, versions, and a SHA-256 of every other member), `plan.json` (the column plan),
 `text-*.skops` (text encoders), the models in their own formats, `features-*.json` (what makes further columns for a
-model), `conformal.npz` and `conformal-scale` (how far off the model is on rows that it has not seen, for intervals),
+model; repeats of a model's fit have a number more in their names), `conformal.npz` and `conformal-scale` (how far off the model is on rows that it has not seen, for intervals),
 `rows.json` (up to 20 rows of the table and their
 predictions, which are repeated where versions differ), and `validated.npz` (targets and out-of-fold predictions of at
 most 2,000 rows, without their features, for the report).
@@ -27,6 +27,7 @@ from seasoned.tabular.decision import Decision
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.given import feature_width, text_columns
 from seasoned.tabular.features.made import Made
+from seasoned.tabular.features.repeated import Repeated, fits_of, shares_of
 from seasoned.tabular.finish import Finish
 from seasoned.tabular.fitted import Fitted, Member
 from seasoned.tabular.measure import COST, FUNCTION, QUANTILE, Measure
@@ -93,7 +94,10 @@ def write(
             "quantile": fitted.metric.quantile,
         },
         "finish": fitted.finish.to_json(),
-        "members": [{"name": m.name, "config": m.config, "weight": m.weight, "own": _diet(m)} for m in fitted.members],
+        "members": [
+            {"name": m.name, "config": m.config, "weight": m.weight, "own": _diet(m), "fits": shares_of(m.estimator)}
+            for m in fitted.members
+        ],
         "trials": list(fitted.trials),
         "fit": {"rows": fitted.rows, "seconds": fitted.seconds, "experience": fitted.experience},
         "pace": None if fitted.pace is None else fitted.pace.to_json(),
@@ -113,12 +117,18 @@ def _members(fitted: Fitted) -> dict[str, bytes]:
         if (scale := fitted.conformal.dump_scale()) is not None:
             members[_SCALE] = scale
     for index, member in enumerate(fitted.members):
-        estimator = member.estimator
-        if isinstance(estimator, Featured):
-            members[f"{_FEATURES}-{index}.json"] = json.dumps(estimator.made.to_json(), allow_nan=False).encode()
-            estimator = estimator.estimator
-        members[f"{_MODEL}-{index}"] = member.model.dump(estimator)
+        fits = fits_of(member.estimator)
+        for place, fit in zip(_places(index, len(fits)), fits, strict=True):
+            made = isinstance(fit, Featured)
+            if made:
+                members[f"{_FEATURES}-{place}.json"] = json.dumps(fit.made.to_json(), allow_nan=False).encode()
+            members[f"{_MODEL}-{place}"] = member.model.dump(fit.estimator if made else fit)
     return members
+
+
+def _places(index: int, fits: int) -> list[str]:
+    """What the files of a member's fits have in their names."""
+    return [f"{index}-{repeat}" if repeat else f"{index}" for repeat in range(fits)]
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -179,10 +189,7 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     }
     classes = _classes(manifest["classes"])
     plan = ColumnPlan.from_json(json.loads(members[_PLAN]), texts)
-    models = tuple(
-        _member(about, members[f"{_MODEL}-{index}"], members.get(f"{_FEATURES}-{index}.json"), plan)
-        for index, about in enumerate(manifest["members"])
-    )
+    models = tuple(_member(about, index, members, plan) for index, about in enumerate(manifest["members"]))
     metric = _measure(manifest["metric"], len(classes))
     validated = Validated.load(members[_VALIDATED], len(classes)) if _VALIDATED in members else None
     about = manifest.get("fit", {})
@@ -212,13 +219,16 @@ def _measure(stored: dict[str, Any], n_classes: int) -> Measure:
     return Measure(name, scorer, n_classes, positive, better, costs=costs, quantile=quantile)
 
 
-def _member(about: dict[str, Any], data: bytes, features: bytes | None, plan: ColumnPlan) -> Member:
+def _member(about: dict[str, Any], index: int, members: Mapping[str, bytes], plan: ColumnPlan) -> Member:
     own = stored(about["name"], about["own"]) if about.get("own") else None
-    estimator = (own or find(about["name"])).load(data)
-    if features is not None:
-        estimator = Featured(
-            estimator, Made.from_json(json.loads(features), feature_width(plan), len(text_columns(plan)))
-        )
+    family, fits, shares = own or find(about["name"]), [], tuple(map(float, about.get("fits", [1.0])))
+    for place in _places(index, len(shares)):
+        fit, features = family.load(members[f"{_MODEL}-{place}"]), members.get(f"{_FEATURES}-{place}.json")
+        if features is not None:
+            made = Made.from_json(json.loads(features), feature_width(plan), len(text_columns(plan)))
+            fit = Featured(fit, made)
+        fits.append(fit)
+    estimator = fits[0] if len(fits) == 1 else Repeated(tuple(fits), shares)
     return Member(about["name"], about["config"], estimator, about["weight"], own)
 
 

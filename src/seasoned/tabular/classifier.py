@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from seasoned.tabular.alone import chosen
 from seasoned.tabular.estimator import TabularEstimator
 from seasoned.tabular.target import encode
 
@@ -72,15 +73,35 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
         classes: NDArray[Any] = self.fitted_.classes
         return classes
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The label of each row, shape (n,): the most probable one, or what the metric's threshold or costs ask for."""
-        p = self.predict_proba(X)  # first, for it asks whether there is anything fitted
-        found: NDArray[Any] = self.classes_[self.fitted_.finish.codes(p)]
+    def predict(self, X: Any, *, model: int | str | None = None) -> NDArray[Any]:
+        """The label of each row, shape (n,): the most probable one, or what the metric's threshold or costs ask for.
+
+        Args:
+            X: The rows.
+            model: One of the models that predict together, by its `number` in `leaderboard()`, or by its name there if
+                no other of them has it; None (or "ensemble") for all of them. The threshold is that of all together;
+                one alone predicts its most probable label, or what the costs ask for that the metric was given.
+
+        Raises:
+            InvalidInput: If X does not fit, or no such model is held; the sentence names those that are.
+        """
+        p = self.predict_proba(X, model=model)  # first, for it asks whether there is anything fitted
+        found: NDArray[Any] = self.classes_[chosen(self.fitted_, model).finish.codes(p)]
         return found
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities, shape (n, classes), in the order of `classes_`."""
-        return self._predict(X)
+    def predict_proba(self, X: Any, *, model: int | str | None = None) -> NDArray[np.float64]:
+        """Probabilities, shape (n, classes), in the order of `classes_`.
+
+        Args:
+            X: The rows.
+            model: One of the models that predict together, by its `number` in `leaderboard()`, or by its name there if
+                no other of them has it; None (or "ensemble") for all of them. The probabilities of one alone are not
+                calibrated, for the calibration is that of all together.
+
+        Raises:
+            InvalidInput: If X does not fit, or no such model is held; the sentence names those that are.
+        """
+        return self._predict(X, model)
 
     def predict_set(self, X: Any, coverage: float = 0.9) -> NDArray[np.bool_]:
         """Which labels each row may have, shape (n, classes) in the order of `classes_`, by conformal prediction.

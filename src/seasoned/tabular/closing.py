@@ -11,6 +11,7 @@ from seasoned.tabular.fitted import Member
 from seasoned.tabular.plateau import Plateau
 from seasoned.tabular.pooled import pool
 from seasoned.tabular.refit import choose_members, config_of, foreseen
+from seasoned.tabular.repeating import seconds_again
 from seasoned.tabular.rows import row_of
 from seasoned.trials import TrialState
 
@@ -80,6 +81,7 @@ class Closing:
         chosen = choose_members(self._objective, rows, self._budget)
         fits = [foreseen(self._objective, row) for row, _ in chosen]
         self._reserve = _CLOSING + _CAUTION * (self.warm_up + max(*fits, sum(fits) / self._budget.workers))
+        self._reserve += seconds_again(self._objective, sum(fits), self._budget)
         self._known = True
         if self._plateau is not None:
             loss = _loss_of(self._objective, chosen)

@@ -15,10 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular import archive
+from seasoned.tabular.about import about, warn_of_unsaved
+from seasoned.tabular.alone import chosen
 from seasoned.tabular.fit import fit_table, seed_of
 from seasoned.tabular.given_again import judging
-from seasoned.tabular.leaderboard import failures, leaderboard
-from seasoned.tabular.metrics import to_plain
+from seasoned.tabular.leaderboard import HeldOut, failures, leaderboard
 from seasoned.tabular.parameters import budget_of, check_parameters, settings_of
 from seasoned.tabular.refitting import refit_table
 from seasoned.tabular.replay import sample
@@ -209,14 +210,35 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         )
         return table
 
-    def leaderboard(self) -> pd.DataFrame:
-        """What was tried, the best first: rank, model, score in its usual sign, seconds, state, configuration.
+    def leaderboard(self, X: Any = None, y: Any = None, *, sample_weight: Any = None) -> pd.DataFrame:
+        """What was tried, the best first: rank, model, score in its usual sign, weight, seconds, state, number, config.
 
         `attrs["finish"]` holds sentences on calibration and decision. Scores are those of each trial alone, without
         them; of f1 and other metrics of labels in two classes, at the trial's best threshold.
+
+        Rows that the model has not seen add the column `test_<metric>`, in the same sign, and a first row "ensemble" of
+        all models together, which is what `predict` gives. Each model is judged on what `predict(X, model=number)`
+        gives: fitted on all rows of the fit, without calibration and threshold. Only models that predict together
+        (weight above 0) are held after the fit; for the others the score is missing (NaN).
+
+        Args:
+            X: Rows to judge the models on.
+            y: Their target.
+            sample_weight: How much each of these rows counts; the same if None.
+
+        Raises:
+            InvalidInput: If only one of X and y is given, or they do not fit the model.
         """
         check_is_fitted(self)
-        return leaderboard(self.fitted_)
+        if X is None and y is None and sample_weight is None:
+            return leaderboard(self.fitted_)
+        if X is None or y is None:
+            missing = "X" if X is None else "y"
+            raise InvalidInput(
+                f"{missing} is None; to score models, leaderboard needs rows and their target: pass both."
+            )
+        frame, codes, weights = self._judged(X, y, sample_weight)
+        return leaderboard(judging(self), HeldOut(frame, codes, weights))
 
     def failures(self) -> pd.DataFrame:
         """The trials that failed: number, model, seconds, error, configuration."""
@@ -246,6 +268,10 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     def save(self, path: str | Path, *, key: bytes | str | None = None) -> None:
         """Write everything that prediction needs into one file without pickle; `seasoned.load` reads it.
 
+        A metric that is a function, a splitter and own models to search are not in it; the log says which of them
+        `load` has to be given again, to score or to fit. Fitted models of the user's own are in it where scikit-learn
+        has their class and its files are safe; `fit` warns of others before it begins.
+
         Args:
             path: The file; an existing one is replaced in one step.
             key: A secret that signs the file, so that `load` with the same key refuses one that was tampered with. It
@@ -256,33 +282,32 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             InvalidInput: If the key is empty or no bytes or text, or a model is the user's own and cannot be saved.
         """
         check_is_fitted(self)
-        given = self.get_params(deep=False)
-        if (named := to_plain(self.metric)) is not None:  # a function stays one, and is told to be missing
-            given["metric"] = named
-        if self.search is not None and (plain := self.search.to_plain()) is not None:
-            given["search"] = plain
-        parameters = {name: value for name, value in given.items() if _is_plain(value)}
-        unsaved = sorted({*self.unsaved_, *(given.keys() - parameters.keys())})
-        about = {"estimator": type(self).__name__, "parameters": parameters, "unsaved": unsaved}
-        archive.write(self.fitted_, self.rows_, about, Path(path), key)
+        archive.write(self.fitted_, self.rows_, about(self), Path(path), key)
+        warn_of_unsaved(self)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The metric on these rows; errors (log_loss, rmse ...) are negated, so that more is better.
 
         After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
         """
-        fitted, frame = self._checked(X)
+        frame, codes, weights = self._judged(X, y, sample_weight)
+        return -judging(self).loss(codes, self.fitted_.predict(frame), weights)
+
+    def _judged(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[pd.DataFrame, NDArray[Any], NDArray[np.float64] | None]:
+        """Rows to judge predictions on: the frame, class codes or numbers, and weights."""
+        _, frame = self._checked(X)
         codes = self._codes(y)
         _check_lengths(len(frame), len(codes))
         if not len(codes):
             raise InvalidInput("X and y have 0 rows, of which there is no score; pass at least 1.")
-        weights = None if sample_weight is None else read_weights(sample_weight, len(codes))
-        return -judging(self).loss(codes, fitted.predict(frame), weights)
+        return frame, codes, None if sample_weight is None else read_weights(sample_weight, len(codes))
 
-    def _predict(self, X: Any) -> NDArray[np.float64]:
+    def _predict(self, X: Any, model: int | str | None = None) -> NDArray[np.float64]:
         """Probabilities or numbers. Columns without names are told apart by place, so there must be just as many."""
         fitted, frame = self._checked(X)
-        return fitted.predict(frame)
+        return chosen(fitted, model).predict(frame)
 
     def _checked(self, X: Any) -> tuple[Fitted, pd.DataFrame]:
         """What was fitted, and X as a frame that has as many columns as it needs."""
@@ -322,7 +347,3 @@ def _check_lengths(rows: int, targets: int) -> None:
         raise InvalidInput(
             f"X has {rows} rows and y has {targets}: inconsistent numbers of samples; pass one target a row."
         )
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, bool | int | float | str | dict)

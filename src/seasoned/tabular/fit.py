@@ -34,7 +34,7 @@ from seasoned.tabular.runs import RunFolder, disk_errors, fingerprint
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
 from seasoned.tabular.starts import affordable_folds, first_configurations, haste
-from seasoned.tabular.suspicions import warn_of_leaks, warn_of_weights
+from seasoned.tabular.suspicions import warn_of_leaks, warn_of_models
 from seasoned.tabular.validation import declared_folds
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def fit_table(
     schema = Schema.infer(frame)
     canonical = schema.apply(frame)
     warn_of_leaks(canonical, target)
-    warn_of_weights(roles, metric, models)
+    warn_of_models(models, roles, metric)
     validation = _materialised(settings["validation"])
     size = (*frame.shape, len(target.classes) if target.task == "multiclass" else 1)
     key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles, experience))

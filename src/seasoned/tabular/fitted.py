@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.columns.stored import in_parts
-from seasoned.tabular.features.featured import Featured, predict_matrices
 from seasoned.tabular.features.given import given_of
+from seasoned.tabular.features.repeated import makers_of, predict_matrices
 from seasoned.tabular.finish import Finish
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.models.threads import one_thread
 from seasoned.tabular.tables import to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class Member:
     Attributes:
         name: Its family's name.
         config: Its configuration.
-        estimator: What was fitted; a `Featured` one where features were made.
+        estimator: What was fitted; a `Featured` one where features were made, a `Repeated` one of several fits.
         weight: Its weight in the average.
         own: The family itself, where it is the user's own.
     """
@@ -109,24 +109,51 @@ class Fitted:
         parts = [self._predict(part) for part in in_parts(to_frame(X), self.plan.dense.width)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    def predict_each(self, X: Any) -> list[NDArray[np.float64]]:
+        """What each member predicts by itself, in their order: probabilities or numbers, shaped as those of `predict`.
+
+        Raises:
+            InvalidInput: If X is no table or lacks a column.
+        """
+        parts = [self._each(part) for part in in_parts(to_frame(X), self.plan.dense.width)]
+        return parts[0] if len(parts) == 1 else [np.concatenate(found) for found in zip(*parts, strict=True)]
+
+    def together(self, each: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """What `predict` gives, from what `predict_each` gives for the same rows."""
+        parts = (member.weight * found for member, found in zip(self.members, each, strict=True))
+        mean = next(parts)
+        for part in parts:  # summed in order, so that a saved model gives the same bits
+            mean = mean + part
+        return self.finish.apply(np.asarray(mean))
+
+    def alone(self, place: int) -> Fitted:
+        """The member at that place by itself.
+
+        What was learned from predictions of all together (calibration, threshold, intervals, the evidence for the
+        report) is not its own and left out; costs of errors that the user gave decide for it, too.
+        """
+        member, decision = replace(self.members[place], weight=1.0), self.finish.decision
+        finish = Finish(decision=decision if decision is not None and decision.given else None)
+        return replace(self, members=(member,), finish=finish, validated=None, conformal=None, pace=None)
+
     def _predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """The same of rows that are few enough to be in memory in all forms that models eat."""
+        return self.together(self._each(frame))
+
+    def _each(self, frame: pd.DataFrame) -> list[NDArray[np.float64]]:
         diets: dict[str, Diet] = {member.name: member.model.diet for member in self.members}
         wanted: set[Diet] = set(diets.values())
-        made = [member.estimator.made for member in self.members if isinstance(member.estimator, Featured)]
+        made = [maker for member in self.members for maker in makers_of(member.estimator)]
         matrices = self.plan.matrices(frame, wanted | {"codes"} if made else wanted)
         given = None
         if made:
             texts = any(one.reads_texts for one in made)
             given = given_of(self.plan, frame, matrices["codes"], texts=texts)
         with _threads_for(len(frame)):
-            parts = [
-                member.weight
-                * predict_matrices(member.estimator, matrices, diets[member.name], len(self.classes), given)
+            return [
+                predict_matrices(member.estimator, matrices, diets[member.name], len(self.classes), given)
                 for member in self.members
             ]
-        mean = np.asarray(sum(parts[1:], parts[0]))  # summed in order, so that a saved model gives the same bits
-        return self.finish.apply(mean)
 
     def intervals(self, X: Any, coverage: float) -> NDArray[np.float64]:
         """Lower and upper bounds of numbers, shape (n, 2).

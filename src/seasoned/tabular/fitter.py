@@ -7,7 +7,7 @@ import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from seasoned.tabular.run_arrays import Arrays
 
 __all__ = ["Fitter", "Part", "Pipeline"]
+
+_STRIDE: Final = 7_919  # from a fit's seed to that of its repeat
+_SEEDS: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,16 @@ class Part:
     pace: float
 
 
+class _Fitted(NamedTuple):
+    """A fit on a fold: its estimator, what makes its features, its rounds; the rows held out, and seconds to make."""
+
+    estimator: Any
+    made: Made | None
+    rounds: int | None
+    held_out: NDArray[np.float64]
+    making: float
+
+
 @dataclass(frozen=True, slots=True)
 class Fitter:
     """Fits of any configuration to the rows of a run folder.
@@ -94,9 +107,27 @@ class Fitter:
             end: When (`time.perf_counter`) a family that can stop shall stop; infinite for when it wants to.
             fits: How many fits share the time until then, this one being the first.
         """
+        start = time.perf_counter()
+        found = self._on_fold(pipeline, fold, end, fits)
+        fitted = time.perf_counter()
+        predicted = predict(found.estimator, found.held_out, self.job.n_classes)
+        pace = 1_000 * (found.making + time.perf_counter() - fitted) / len(fold[1])
+        return Part(predicted, found.rounds, fitted - start, pace)
+
+    def of_fold(self, pipeline: Pipeline, fold: Fold) -> Any:
+        """The estimator of that fit.
+
+        Raises:
+            ValueError: If the rows to train on are all of one class.
+        """
+        if self.job.n_classes and len(np.unique(self.data.target[fold[0]])) < 2:
+            raise ValueError("the fold trains on one class only, and no model of the family was fitted")
+        found = self._on_fold(pipeline, fold, math.inf, 1)
+        return found.estimator if found.made is None else Featured(found.estimator, found.made)
+
+    def _on_fold(self, pipeline: Pipeline, fold: Fold, end: float, fits: int) -> _Fitted:
         train, valid = fold
         model, y = self.model(pipeline.name), self.data.target
-        start = time.perf_counter()
         X_train, made = self._made(pipeline.features, train, model.diet)
         X_valid, making = self._beside(made, valid, model.diet)
         able = model if not self.job.n_classes or len(np.unique(y[train])) > 1 else BASELINE
@@ -105,18 +136,22 @@ class Fitter:
         left = None if math.isinf(end) else max(end - time.perf_counter(), 0.0) / fits
         with _quiet():
             taken = able.fit(estimator, (X_train, y[train]), (X_valid, y[valid]), left, **weights)
-        fitted = time.perf_counter()
-        predicted = predict(estimator, X_valid, self.job.n_classes)
-        pace = 1_000 * (making + time.perf_counter() - fitted) / len(valid)
-        return Part(predicted, taken, fitted - start, pace)
+        return _Fitted(estimator, made, taken, X_valid, making)
 
-    def on_all(self, pipeline: Pipeline, rounds: int | None) -> Any:
-        """The estimator, fitted on all rows for so many rounds; a `Featured` one where features are made."""
+    def on_all(self, pipeline: Pipeline, rounds: int | None, repeat: int = 0) -> Any:
+        """The estimator, fitted on all rows for so many rounds; a `Featured` one where features are made.
+
+        Args:
+            pipeline: What to fit.
+            rounds: Rounds of its trial; None for a family without.
+            repeat: Which of several fits that differ by their seeds only.
+        """
         model, y = self.model(pipeline.name), self.data.target
         rows = np.arange(len(y))
         X, made = self._made(pipeline.features, rows, model.diet)
         settings = model.with_rounds(dict(pipeline.settings), rounds)
-        estimator = model.build(settings, self._fed(self._job_here(), made, model))
+        job = replace(self._job_here(), seed=(self.job.seed + _STRIDE * repeat) % _SEEDS)
+        estimator = model.build(settings, self._fed(job, made, model))
         with _quiet():
             model.fit(estimator, (X, y), None, **self._weigh(model, rows))
         return estimator if made is None else Featured(estimator, made)

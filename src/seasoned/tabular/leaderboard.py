@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from seasoned.tabular.alone import TOGETHER, place_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from seasoned.tabular.fitted import Fitted
 
-__all__ = ["failures", "leaderboard"]
+__all__ = ["HeldOut", "failures", "leaderboard"]
 
 
-def leaderboard(fitted: Fitted) -> pd.DataFrame:
+class HeldOut(NamedTuple):
+    """Rows to judge models on.
+
+    Attributes:
+        frame: The features.
+        truth: Class codes or numbers, shape (n,).
+        weights: How much each row counts, shape (n,); None if all count the same.
+    """
+
+    frame: pd.DataFrame
+    truth: NDArray[Any]
+    weights: NDArray[Any] | None = None
+
+
+def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
     """Complete trials, the best first, then the others; `attrs["finish"]` says what follows their average.
 
     Scores are those of trials alone, without it; those of f1 and other metrics that get a threshold are each at the
     trial's best threshold.
+
+    Args:
+        fitted: What was fitted.
+        test: Rows that add a column `test_<metric>` and, above the trials, the row of all members together. A score
+            is missing where the trial's model is not held.
+
+    Raises:
+        InvalidInput: If the rows do not fit the model.
     """
     import pandas as pd
 
@@ -24,10 +49,40 @@ def leaderboard(fitted: Fitted) -> pd.DataFrame:
     others = [t for t in fitted.trials if t["state"] != "complete"]
     rows = [_row(fitted, trial, rank) for rank, trial in enumerate(complete, start=1)]
     rows += [_row(fitted, trial, None) for trial in others]
-    columns = ["rank", "model", fitted.metric.name, "weight", "seconds", "state", "number", "config"]
-    frame = pd.DataFrame(rows, columns=columns).astype({"rank": "Int64"})
+    name = fitted.metric.name
+    columns = ["rank", "model", name, "weight", "seconds", "state", "number", "config"]
+    kinds: dict[str, Any] = {"rank": "Int64"}
+    if test is not None:
+        together, alone = _scores(fitted, test)
+        scores = [None if (place := place_of(fitted, trial)) is None else alone[place] for trial in complete + others]
+        rows = [_ensemble(fitted), *rows]
+        for row, score in zip(rows, [together, *scores], strict=True):
+            row[f"test_{name}"] = score
+        columns.insert(3, f"test_{name}")
+        kinds |= {"number": "Int64", name: "float64", f"test_{name}": "float64"}
+    frame = pd.DataFrame(rows, columns=columns).astype(kinds)
     frame.attrs["finish"] = fitted.sentences
     return frame
+
+
+def _scores(fitted: Fitted, test: HeldOut) -> tuple[float, list[float]]:
+    """The metric of all members together and of each alone, from one pass over the rows."""
+    each = fitted.predict_each(test.frame)
+    losses = [fitted.alone(place).loss(test.truth, found, test.weights) for place, found in enumerate(each)]
+    together = fitted.loss(test.truth, fitted.together(each), test.weights)
+    return fitted.metric.score(together), [fitted.metric.score(loss) for loss in losses]
+
+
+def _ensemble(fitted: Fitted) -> dict[str, Any]:
+    """What predicts, in the columns of the trials, as far as they ask for what it has."""
+    known = fitted.validated
+    return {
+        "model": TOGETHER,
+        fitted.metric.name: None if known is None else fitted.metric.score(known.loss),
+        "weight": 1.0,
+        "state": "complete",
+        "config": {},
+    }
 
 
 def _row(fitted: Fitted, trial: dict[str, Any], rank: int | None) -> dict[str, Any]:

@@ -113,9 +113,18 @@ class CrossValidation:
         """Number of folds."""
         return len(self.data.folds)
 
-    def refit(self, config: Mapping[str, Any]) -> Any:
-        """The estimator of this configuration, fitted on all rows; a `Featured` one where features were made."""
-        return self.fitter.on_all(Pipeline.of(config), self.records.of(config).rounds)
+    def refit(self, config: Mapping[str, Any], repeat: int = 0, fold: int | None = None) -> Any:
+        """The estimator of this configuration, fitted on all rows; a `Featured` one where features were made.
+
+        Args:
+            config: What is fitted.
+            repeat: Which of several fits that differ by their seeds only.
+            fold: The fold whose model is wanted instead, as the trial had it.
+        """
+        pipeline = Pipeline.of(config)
+        if fold is not None:
+            return self.fitter.of_fold(pipeline, self.data.folds[fold])
+        return self.fitter.on_all(pipeline, self.records.of(config).rounds, repeat)
 
     def baseline_losses(self) -> tuple[float | None, ...]:
         """Loss on each fold of predicting the same for all its rows; None where it is undefined."""

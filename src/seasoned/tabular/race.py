@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.tabular.bar import Bar
+from seasoned.trials import TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +19,7 @@ __all__ = ["Race"]
 
 _DEFAULTS: Final = 0.2  # of the gap between the best trial and the baseline, while the families are first met
 _SAMPLES: Final = 0.1  # of it, for all that comes later: what is worse hardly ever enters the ensemble
+_ENDED: Final = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 
 
 @dataclass(slots=True)
@@ -31,18 +33,28 @@ class Race:
         objective: Whose bar it is; workers see a change at once.
         live: Whether each finished trial may move the bar. Otherwise only `close_defaults` does, so that a search by
             trials does not depend on which trial is quicker.
+        opening: Trials in which the families are met; when they have ended, those that are live close the defaults by
+            themselves, while other trials run already.
         share: How far from the best to the baseline a lag is allowed.
     """
 
     objective: CrossValidation
     live: bool
+    opening: int
     share: float = _DEFAULTS
     _best: tuple[float, tuple[float | None, ...]] = (math.inf, ())  # the best loss, and that trial's of each fold
     _baseline: tuple[float, ...] | None = None
+    _met: set[int] = field(default_factory=set)
 
     def __call__(self, study: Any, trial: Trial) -> None:  # noqa: ARG002 - a callback of Study.optimize
         """A trial has finished."""
-        if self.live and self._saw(trial):
+        if not self.live:
+            return
+        if trial.number < self.opening and trial.state in _ENDED:
+            self._met.add(trial.number)
+        if len(self._met) == self.opening and self.share != _SAMPLES:
+            self.close_defaults([trial])
+        elif self._saw(trial):
             self._place()
 
     def close_defaults(self, trials: Iterable[Trial]) -> None:

@@ -14,6 +14,7 @@ from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.ensemble import select
 from seasoned.tabular.fitted import Member
 from seasoned.tabular.models.registry import BASELINE
+from seasoned.tabular.repeating import fit_again
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,6 +94,7 @@ def fit_members(
 ) -> tuple[Member, ...]:
     """The chosen trials fitted on all rows, side by side, the heaviest first; what is not ready in time is left out.
 
+    Where there is time, each is fitted more than once (`repeating.py`).
     Weights are scaled to sum to 1. Where nothing is ready the early model predicts, and where there is none the
     baseline.
     """
@@ -107,6 +109,7 @@ def fit_members(
         ready = {place: replace(first, weight=chosen[place][1]) for place in same}
     if waiting := [place for place in range(len(chosen)) if place not in ready]:
         ready |= fit_all(objective, {place: chosen[place] for place in waiting}, budget)
+    ready = fit_again(objective, ready, {place: foreseen(objective, chosen[place][0]) for place in ready}, budget)
     members = [ready[place] for place in sorted(ready)]  # not in the order of finishing, so that sums are the same
     if not members:
         what = "could be fitted on all rows in time" if chosen else "came to the end of a trial"

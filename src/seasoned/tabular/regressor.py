@@ -57,9 +57,18 @@ class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # 
     _kind = "regression"
     score = TabularEstimator.score  # here, for scikit-learn's mixin comes before what both classes share
 
-    def predict(self, X: Any) -> NDArray[np.float64]:
-        """Predicted numbers, shape (n,)."""
-        return self._predict(X)
+    def predict(self, X: Any, *, model: int | str | None = None) -> NDArray[np.float64]:
+        """Predicted numbers, shape (n,).
+
+        Args:
+            X: The rows.
+            model: One of the models that predict together, by its `number` in `leaderboard()`, or by its name there if
+                no other of them has it; None (or "ensemble") for all of them.
+
+        Raises:
+            InvalidInput: If X does not fit, or no such model is held; the sentence names those that are.
+        """
+        return self._predict(X, model)
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> NDArray[np.float64]:
         """Lower and upper bounds, shape (n, 2), by conformal prediction: half of the misses on either side.

@@ -87,7 +87,7 @@ def search(
         fidelity=_row_race(objective, 0 if timed else opening),
         checkpoints=objective.data.folder / "checkpoints",
     )
-    race, clock = Race(objective, live=timed), Clock(budget.deadline - budget.seconds)
+    race, clock = Race(objective, timed, opening), Clock(budget.deadline - budget.seconds)
     for trial in study.trials:  # those of a run that is resumed
         race(study, trial)
     with Early(objective, budget) as early, Watching(objective.metric, budget) as watching:
@@ -96,8 +96,9 @@ def search(
         try:
             if objective.levels and not timed:  # whom the others are compared with, whichever is quicker
                 _run(study, objective, budget, closing, _FIRST, callbacks)
-            _run(study, objective, budget, closing, opening, callbacks)
-            race.close_defaults(study.trials[:opening])
+            if not timed:
+                _run(study, objective, budget, closing, opening, callbacks)
+                race.close_defaults(study.trials[:opening])
             _run(study, objective, budget, closing, budget.trials, callbacks)
         except AllTrialsFailed as error:
             logger.warning("no model could be fitted, so the baseline predicts: %s", error)

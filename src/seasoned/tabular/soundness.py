@@ -7,15 +7,16 @@ good ones is refused when it is loaded, not when it predicts.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.tabular.features.featured import Featured
+from seasoned.tabular.features.repeated import fits_of, shares_of
 
 if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import ColumnPlan
-    from seasoned.tabular.fitted import Fitted
+    from seasoned.tabular.fitted import Fitted, Member
 
 __all__ = ["check_fitted"]
 
@@ -37,17 +38,25 @@ def check_fitted(fitted: Fitted) -> None:
     widths = _widths(fitted.plan)
     _check_finish(fitted, widths["codes"])
     for member in fitted.members:
-        diet, estimator = member.model.diet, member.estimator
-        eaten = widths[diet]
-        if isinstance(estimator, Featured):  # their columns come after the model's own
-            estimator, made = estimator.estimator, estimator.made
-            eaten = made.extend(made.nothing(), np.zeros((0, eaten)), diet).shape[1]
-        width = getattr(estimator, "n_features_in_", None)
-        if width is not None and width != eaten:
-            raise ValueError(f"its model {member.name!r} was fitted on another table")
-        n_classes = None if member.own else getattr(estimator, "n_classes", None)
-        if n_classes is not None and n_classes != len(classes):
-            raise ValueError(f"its model {member.name!r} was fitted on other classes")
+        shares = shares_of(member.estimator)
+        if not all(share > 0 for share in shares) or not math.isclose(sum(shares), 1.0, abs_tol=1e-6):
+            raise ValueError(f"the shares of the fits of its model {member.name!r} do not sum to 1")
+        for fit in fits_of(member.estimator):
+            _check_fit(fit, member, widths[member.model.diet], len(classes))
+
+
+def _check_fit(fit: Any, member: Member, eaten: int, classes: int) -> None:
+    """Check that a member's estimator is for a table of so many columns and for so many classes."""
+    estimator = fit
+    if isinstance(fit, Featured):  # their columns come after the model's own
+        estimator, made, diet = fit.estimator, fit.made, member.model.diet
+        eaten = made.extend(made.nothing(), np.zeros((0, eaten)), diet).shape[1]
+    width = getattr(estimator, "n_features_in_", None)
+    if width is not None and width != eaten:
+        raise ValueError(f"its model {member.name!r} was fitted on another table")
+    n_classes = None if member.own else getattr(estimator, "n_classes", None)
+    if n_classes is not None and n_classes != classes:
+        raise ValueError(f"its model {member.name!r} was fitted on other classes")
 
 
 def _check_finish(fitted: Fitted, width: int) -> None:

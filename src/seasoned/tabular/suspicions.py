@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.models.registry import takes_weights
+from seasoned.tabular.models.custom import CustomModel
+from seasoned.tabular.models.registry import MODELS, takes_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     import pandas as pd
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
 
-__all__ = ["warn_of_leaks", "warn_of_order", "warn_of_weights"]
+__all__ = ["warn_of_leaks", "warn_of_models", "warn_of_order"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -40,15 +41,25 @@ def warn_of_order(X: Any, y: Any) -> None:
     )
 
 
-def warn_of_weights(roles: Roles, metric: Measure, models: Iterable[Model]) -> None:
-    """Say so where weights were given and the metric or a family takes none."""
-    if roles.weights is None:
-        return
-    deaf = [model.name for model in models if not takes_weights(model)]
-    if not metric.weighs:
-        logger.warning("the metric %r takes no sample_weight, so all rows count the same in it.", metric.name)
-    if deaf:
-        logger.warning("all rows count the same in %s, which take no sample_weight.", ", ".join(deaf))
+def warn_of_models(models: Sequence[Model], roles: Roles, metric: Measure) -> None:
+    """Say so, before time is spent on it, where weights were given and the metric or a family takes none.
+
+    And where a family of the user's own is one that no file can hold.
+    """
+    if roles.weights is not None:
+        deaf = [model.name for model in models if not takes_weights(model)]
+        if not metric.weighs:
+            logger.warning("the metric %r takes no sample_weight, so all rows count the same in it.", metric.name)
+        if deaf:
+            logger.warning("all rows count the same in %s, which take no sample_weight.", ", ".join(deaf))
+    own = [model for model in models if model.name not in MODELS]
+    foreign = [model.name for model in own if not (isinstance(model, CustomModel) and model.storable)]
+    if foreign:
+        logger.warning(
+            "the own model(s) %s cannot be saved, as a file holds no foreign code, and save() refuses a fit in which "
+            "they predict; leave them out of SearchSettings(models=...) if it is to be saved.",
+            ", ".join(map(repr, foreign)),
+        )
 
 
 def warn_of_leaks(canonical: pd.DataFrame, target: Target) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.features.base import Given
     from seasoned.tabular.features.made import Made
 
-__all__ = ["Featured", "predict_matrices"]
+__all__ = ["Featured", "predict_one"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Featured:
     made: Made
 
 
-def predict_matrices(
+def predict_one(
     estimator: Any,
     matrices: Mapping[Diet, NDArray[np.float64]],
     diet: Diet,

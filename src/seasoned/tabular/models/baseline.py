@@ -23,6 +23,7 @@ class Baseline:
     name: str = "baseline"
     diet: Diet = "codes"
     quantiles: bool = True
+    seeded: bool = False
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """Nothing to tune."""

@@ -118,17 +118,21 @@ class CustomModel:
         """Unchanged: it has no rounds."""
         return config
 
+    @property
+    def storable(self) -> bool:
+        """Whether a bundle can hold what is fitted."""
+        return _storable(self._estimator)
+
     def dump(self, estimator: Any) -> bytes:
         """As a skops archive.
 
         Raises:
             InvalidInput: If a bundle cannot hold this estimator safely.
         """
-        kind = type(estimator)
-        if kind.__name__ not in _STORABLE or not kind.__module__.startswith("sklearn."):
+        if not _storable(estimator):
             raise InvalidInput(
-                f"the model {self.name!r} ({kind.__name__}) cannot be saved: a bundle holds no foreign code; "
-                "fit without it to save, or keep this model in memory."
+                f"the model {self.name!r} ({type(estimator).__name__}) cannot be saved: a bundle holds no foreign "
+                "code; fit without it to save, or keep this model in memory."
             )
         return sklearn_file.dump(estimator)
 
@@ -144,6 +148,11 @@ def stored(name: str, diet: Diet) -> CustomModel:
     model = CustomModel(name, DummyRegressor(), Space(), diet)
     model.fits = False
     return model
+
+
+def _storable(estimator: Any) -> bool:
+    kind = type(estimator)
+    return kind.__name__ in _STORABLE and kind.__module__.startswith("sklearn.")
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:

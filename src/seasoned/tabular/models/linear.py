@@ -27,6 +27,7 @@ class Linear:
     name: str = "linear"
     diet: Diet = "dense"
     quantiles: bool = True
+    seeded: bool = False
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """The penalty, over seven orders of magnitude."""

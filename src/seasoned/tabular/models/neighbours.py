@@ -124,6 +124,7 @@ class Neighbours:
     name: str = "neighbours"
     diet: Diet = "dense"
     quantiles: bool = True
+    seeded: bool = False
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """How many neighbours, how far, and whether near ones count more."""

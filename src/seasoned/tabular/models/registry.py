@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.target import Task
 
-__all__ = ["BASELINE", "EXTRAS", "MODELS", "choose", "find", "for_quantile", "joint_space", "register", "takes_weights"]
+__all__ = ["BASELINE", "EXTRAS", "MODELS", "choose", "find", "for_quantile", "is_seeded", "joint_space", "register", "takes_weights"]
 
 
 logger = logging.getLogger("seasoned.tabular")
@@ -122,6 +122,11 @@ def find(name: str) -> Model:
 def takes_weights(model: Model) -> bool:
     """Whether rows can count differently in it; a family in which they cannot says `weighs = False`."""
     return bool(getattr(model, "weighs", True))
+
+
+def is_seeded(model: Model) -> bool:
+    """Whether another seed gives another fit worth having; a family of which that is not so says `seeded = False`."""
+    return bool(getattr(model, "seeded", True))
 
 
 def for_quantile(models: Sequence[Model], *, named: bool) -> tuple[Model, ...]:

@@ -40,6 +40,7 @@ class Splines:
     name: str = "splines"
     diet: Diet = "dense"
     quantiles: bool = True
+    seeded: bool = False
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """Knots for a quantity, products, and how freely slopes and products may differ from nothing."""

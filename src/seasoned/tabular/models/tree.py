@@ -27,6 +27,7 @@ class Tree:
 
     name: str = "tree"
     diet: Diet = "codes"
+    seeded: bool = False
 
     def space(self, task: Task) -> Space:
         """Depth and leaf size, and the criterion for classes; leaves are large, so that frequencies mean something."""

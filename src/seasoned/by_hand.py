@@ -1,0 +1,183 @@
+"""Trials that a user runs: asked for, perhaps reporting on their way, told how they ended."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from seasoned.driving import MOST_ATTEMPTS
+from seasoned.errors import InvalidInput, StudyConflict
+from seasoned.fidelity.base import Decision
+from seasoned.fidelity.live import LiveTrial
+from seasoned.leases import Lease
+from seasoned.objective import Verdict
+from seasoned.pacing import Pace
+from seasoned.storage.base import BY_HAND, DETACHED
+from seasoned.trials import Asked, TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seasoned.fidelity.checkpoints import Checkpoints
+    from seasoned.ledger import Ledger
+    from seasoned.storage.base import Claim
+    from seasoned.trials import Config, Trial
+
+__all__ = ["ByHand"]
+
+
+class ByHand:
+    """The trials of a study that this process runs by hand. Those that pause at a rung wait here for their promotion.
+
+    Args:
+        ledger: The study, as this process sees it.
+        checkpoints: Where checkpoints lie.
+    """
+
+    def __init__(self, ledger: Ledger, checkpoints: Checkpoints) -> None:
+        self._ledger = ledger
+        self._checkpoints = checkpoints
+        self._lease: Lease | None = None  # held while trials are open
+        self._pace: Pace | None = None  # from the first trial on, if there is a rule of fidelity
+        self._budgets: dict[int, int] = {}  # live trial -> the step that it shall reach
+        self._began: dict[int, float] = {}  # when this process got them
+        self._spent: dict[int, float] = {}  # seconds of earlier runs here
+
+    def ask(self, *, detached: bool) -> Trial:
+        """The next trial: one that is promoted, one that a dead driver left, or a new one; see `Study.ask`."""
+        self._ledger.settle()
+        if self._lease is None:
+            self._lease = Lease(self._ledger.log, BY_HAND)
+        driver = DETACHED if detached else self._lease.driver
+        while True:
+            number = self._promoted(driver)
+            if number is None:
+                claims = self._ledger.log.claim(1, driver, below=self._ledger.end, dead=self._lease.dead)
+                if not claims:
+                    raise self._exhausted()
+                if not self._may_run(claims[0], driver):
+                    continue
+                number = claims[0].number
+            self._began[number] = time.monotonic()
+            return self._ledger.history[number]
+
+    def _exhausted(self) -> StudyConflict:
+        waiting = 0 if self._pace is None else len(self._pace.paused)
+        more = f"; {waiting} wait at a rung, tell those that run" if waiting else ""
+        return StudyConflict(f"the sampler's {self._ledger.end} trials have all been asked; nothing is left{more}.")
+
+    def enqueue(self, waiting: Sequence[Config]) -> list[Trial]:
+        """Give the next numbers these configurations, and leave them to whoever asks next; see `Study.enqueue`."""
+        self._ledger.settle()
+        lease = Lease(self._ledger.log, BY_HAND)
+        found: list[int] = []
+        try:
+            while len(found) < len(waiting):
+                claims = self._ledger.log.claim(len(waiting) - len(found), lease.driver, below=self._ledger.end)
+                if not claims:
+                    raise self._exhausted()
+                self._ledger.sync()
+                fresh = [number for number, _ in claims if number not in self._ledger.history]
+                pairs = zip(fresh, waiting[len(found) :], strict=False)
+                self._ledger.record([Asked(number, config, None, lease.driver) for number, config in pairs])
+                found += fresh
+        finally:
+            lease.end()  # all that it holds is free for the next who asks
+        return [self._ledger.history[number] for number in found]
+
+    def _promoted(self, driver: str) -> int | None:
+        """Of the paused trials the one that goes on next, once those are ended that do not."""
+        if self._pace is None or not self._pace.paused:
+            return None
+        self._ledger.sync()
+        for number in self._pace.dropped():
+            self._store(number, self._pace.give_up(number))
+        running = self._ledger.history.running
+        found = next((number for number in self._pace.promoted() if running.get(number) == driver), None)
+        if found is not None:
+            self._pace.paused.discard(found)
+        return found
+
+    def _may_run(self, claim: Claim, driver: str) -> bool:
+        """Whether a reserved trial is to be run now: it has not ended, does not pause, and kills no drivers."""
+        number = claim.number
+        self._ledger.sync()
+        fresh = number not in self._ledger.history
+        self._ledger.suggest([number], driver)
+        if self._ledger.history[number].state is not TrialState.RUNNING:
+            return False  # the driver that was taken for dead told after all
+        pace = self._paced() if self._ledger.fidelity is not None else None
+        if pace is not None:
+            pace.take(number, driver, asked_here=fresh)
+        known = self._ledger.decide(number)
+        if claim.attempt > MOST_ATTEMPTS and known is not Decision.PAUSE:
+            reason = f"its driver died {MOST_ATTEMPTS} times while it ran"
+            self._store(number, Verdict(TrialState.FAILED, error=reason))
+            return False
+        if pace is not None and known is not Decision.GO_ON:
+            pace.paused.add(number)  # what an earlier driver left; `_promoted` sees to it
+            return False
+        return True
+
+    def _paced(self) -> Pace:
+        if self._pace is None:
+            self._pace = Pace(self._ledger, self._checkpoints.folder, lambda: False)
+        return self._pace
+
+    def live(self, number: int) -> LiveTrial:
+        """The trial as an objective sees it; see `Study.live`."""
+        if self._ledger.fidelity is None:
+            raise InvalidInput("the study has no rule of fidelity; give Study(..., fidelity=ASHA()), or only tell.")
+        self._ledger.sync()
+        trial = self._ledger.history[number]
+        if trial.state is not TrialState.RUNNING:
+            raise StudyConflict(f"trial {number} is {trial.state} already; ask for another.")
+        if self._ledger.decide(number) in {Decision.STOP, Decision.PAUSE}:
+            raise StudyConflict(
+                f"trial {number} shall not go on from step {trial.reports[-1][0]} now; ask for another."
+            )
+        ticket = self._paced().ticket(number)
+        self._budgets[number] = ticket.budget
+        self._began.setdefault(number, time.monotonic())
+        return LiveTrial(ticket, trial.config, partial(self._hear, number))
+
+    def _hear(self, number: int, message: tuple[str, int, float]) -> str:
+        self._ledger.sync()
+        return self._paced().answer(number, message)
+
+    def tell(self, number: int, ended: Verdict) -> Trial:
+        """Store how a trial ended; where it was live, as far as the rule agrees. See `Study.tell`."""
+        self._ledger.sync()
+        known = self._ledger.history[number]
+        if known.state is not TrialState.RUNNING:
+            raise StudyConflict(f"trial {number} is {known.state} already; the first result is kept.")
+        budget = self._budgets.pop(number, None)
+        judged = ended if budget is None else self._paced().judged(number, ended, budget)
+        if judged is None:  # it pauses, and is asked for again when it is promoted
+            if number in self._began:
+                self._spent[number] = self._seconds(number)
+            return self._ledger.history[number]
+        if not self._store(number, judged):
+            raise StudyConflict(f"trial {number} was told by another process just now; that result is kept.")
+        return self._ledger.history[number]
+
+    def _seconds(self, number: int) -> float:
+        began = self._began.pop(number, None)
+        return self._spent.pop(number, 0.0) + (0.0 if began is None else time.monotonic() - began)
+
+    def _store(self, number: int, ended: Verdict) -> bool:
+        seconds = self._seconds(number) if number in self._began or number in self._spent else None
+        (taken,) = self._ledger.record([ended.event(number, seconds, self._ledger.spec.signs)])
+        if self._pace is not None:
+            self._pace.paused.discard(number)
+            if taken:
+                self._pace.clear(number, ended.state)
+        return taken
+
+    def end(self) -> None:
+        """Give back all trials that have not ended."""
+        if self._lease is not None:
+            self._lease.end()
+        self._lease = self._pace = None
+        self._budgets.clear()

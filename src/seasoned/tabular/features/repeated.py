@@ -1,0 +1,78 @@
+"""Several fits of one configuration, which predict by their weighted mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seasoned.tabular.features.featured import Featured, predict_one
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.features.base import Given
+    from seasoned.tabular.features.made import Made
+
+__all__ = ["Repeated", "fits_of", "makers_of", "predict_matrices", "shares_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeated:
+    """What a member becomes where there was time to fit it more than once.
+
+    Attributes:
+        fits: Estimators, `Featured` ones where features were made; two at least.
+        shares: How much each counts; they sum to 1.
+    """
+
+    fits: tuple[Any, ...]
+    shares: tuple[float, ...]
+
+
+def fits_of(estimator: Any) -> tuple[Any, ...]:
+    """The fits of a member: one, or those of a `Repeated` one; each an estimator of its family or a `Featured` one.
+
+    Example:
+        >>> fits_of("a model"), fits_of(Repeated(("a model", "another"), (0.5, 0.5)))
+        (('a model',), ('a model', 'another'))
+    """
+    return estimator.fits if isinstance(estimator, Repeated) else (estimator,)
+
+
+def shares_of(estimator: Any) -> tuple[float, ...]:
+    """How much each of these counts.
+
+    Example:
+        >>> shares_of("a model"), shares_of(Repeated(("a model", "another"), (0.75, 0.25)))
+        ((1.0,), (0.75, 0.25))
+    """
+    return estimator.shares if isinstance(estimator, Repeated) else (1.0,)
+
+
+def makers_of(estimator: Any) -> list[Made]:
+    """What makes further columns for its fits; nothing where none are made."""
+    return [fit.made for fit in fits_of(estimator) if isinstance(fit, Featured)]
+
+
+def predict_matrices(
+    estimator: Any,
+    matrices: Mapping[Diet, NDArray[np.float64]],
+    diet: Diet,
+    n_classes: int,
+    given: Given | None = None,
+) -> NDArray[np.float64]:
+    """As `predict_one`, the weighted mean over the fits of a `Repeated` one."""
+    if not isinstance(estimator, Repeated):
+        return predict_one(estimator, matrices, diet, n_classes, given)
+    parts = [
+        share * predict_one(fit, matrices, diet, n_classes, given)
+        for fit, share in zip(estimator.fits, estimator.shares, strict=True)
+    ]
+    total = parts[0]
+    for part in parts[1:]:  # summed in order, so that a saved model gives the same bits
+        total = total + part
+    return total

@@ -1,0 +1,207 @@
+"""Trials by hand under a rule of fidelity: the same reports, decisions and ends as those of an objective."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from seasoned import Float, Grid, Random, Space, Study
+from seasoned.errors import InvalidInput, Pruned, StudyConflict
+from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, SuccessiveHalving
+from seasoned.samplers import TPE
+from seasoned.storage import MemoryStorage
+from seasoned.trials import Asked, Finished, Reported, TrialState
+
+SPACE = Space(x=Float(0, 1))
+RULES = {
+    "asha": ASHA(max=27),
+    "asha-promote": ASHA(max=27, promote=True),
+    "groups": SuccessiveHalving(max=9, size=6),
+    "hyperband": Hyperband(max=27),
+    "hyperband-promote": Hyperband(max=27, promote=True),
+    "median": Median(min=3, max=9),
+    "racing": Racing(max=8),
+    "curve": Curve(min=4, max=12),
+}
+
+
+def loss(x, epoch):
+    return (x - 0.3) ** 2 + 1 / epoch + 0.01 * math.sin(100 * x * epoch)
+
+
+def train(config, trial):
+    for epoch in range(trial.step + 1, trial.budget + 1):
+        trial.report(epoch, loss(config["x"], epoch))
+    return loss(config["x"], trial.budget)
+
+
+def run(study):
+    """One turn by hand."""
+    trial = study.ask()
+    running = study.live(trial)
+    try:
+        value = train(trial.config, running)
+    except Pruned as reason:
+        return study.tell(trial, pruned=str(reason))
+    return study.tell(trial, value)
+
+
+def story(study):
+    """What happened, times and drivers apart."""
+    events = study._ledger.log.read()
+    asked = [(event.number, event.config) for event in events if isinstance(event, Asked)]
+    reported = [(event.number, event.step, event.value) for event in events if isinstance(event, Reported)]
+    ended = [(e.number, e.state, e.values, e.error) for e in events if isinstance(e, Finished)]
+    return asked, reported, ended
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("name", RULES)
+def test_it_is_what_an_objective_would_have_seen(name, direction):
+    options = {"fidelity": RULES[name], "sampler": Random(), "direction": direction, "seed": 3}
+    called, by_hand = Study(SPACE, **options), Study(SPACE, **options)
+    called.optimize(train, trials=30)
+    while len(by_hand.trials) < 30:
+        run(by_hand)
+    for theirs, ours in zip(story(called), story(by_hand), strict=True):
+        assert ours == theirs[: len(ours)]
+    if direction == "minimize":
+        assert any(trial.state is not TrialState.COMPLETE for trial in by_hand.trials)
+    assert by_hand.trials[0].reports[0] == (1, loss(by_hand.trials[0].config["x"], 1))
+
+
+def test_a_sampler_by_rung_hears_of_it():
+    study = Study(SPACE, fidelity=Hyperband(max=9, promote=True), sampler=TPE(), seed=0)
+    for _ in range(60):
+        run(study)
+    assert abs(study.best.config["x"] - 0.3) < 0.1
+    assert study.best.seconds is not None
+
+
+def test_one_that_pauses_waits_and_is_asked_for_again(tmp_path):
+    study = Study(SPACE, fidelity=ASHA(max=9, promote=True), sampler=Random(), seed=0, checkpoints=tmp_path)
+    first = study.ask()
+    running = study.live(first)
+    assert (running.number, running.config, running.budget, running.step) == (0, first.config, 1, 0)
+    (running.checkpoint / "state").write_text("1")
+    with pytest.raises(Pruned, match="paused at step 1"):
+        running.report(1, 0.1)
+    assert study.tell(first, pruned="paused at step 1").state is TrialState.RUNNING
+    assert study.paused == [0]
+    with pytest.raises(StudyConflict, match="trial 0 shall not go on from step 1 now"):
+        study.live(first)
+    for value in (0.2, 0.3):
+        other = study.ask()
+        assert study.tell(other, value).state is TrialState.COMPLETE, "one that is not live is done"
+        with pytest.raises(StudyConflict, match=f"trial {other.number} is complete already; ask for another"):
+            study.live(other)
+    for value in (0.4, 0.5):  # to the rung that it is to reach, without reports
+        trial = study.ask()
+        study.live(trial)
+        assert study.tell(trial, value).state is TrialState.RUNNING
+    again = study.ask()
+    assert (again.number, again.reports) == (0, ((1, 0.1),))
+    running = study.live(again)
+    assert (running.budget, running.step, (running.checkpoint / "state").read_text()) == (3, 1, "1")
+    assert study.ask().number == 5, "nobody else is promoted"
+    running.report(2, 0.05)
+    assert study.tell(3, pruned="no time").error == "no time"
+    assert study.paused == [4]
+
+
+def test_checkpoints_of_those_that_are_pruned_go(tmp_path):
+    study = Study(SPACE, fidelity=ASHA(max=9), sampler=Random(), seed=0, checkpoints=tmp_path)
+    for value in (0.1, 0.2, 0.3):
+        trial = study.ask()
+        running = study.live(trial)
+        (running.checkpoint / "state").touch()
+        try:
+            running.report(1, value)
+            study.tell(trial, value)
+        except Pruned:
+            told = study.tell(trial, value)
+            assert (told.state, told.value, told.error) == (TrialState.PRUNED, None, "stopped at step 1")
+    assert [path.name for path in tmp_path.iterdir()] == ["0"]
+
+
+def test_another_process_may_run_a_detached_trial(tmp_path):
+    options = {"fidelity": ASHA(max=9), "sampler": Random(), "storage": tmp_path / "s.db", "name": "s"}
+    asks = Study(SPACE, **options, seed=0)
+    numbers = [asks.ask(detached=True).number for _ in range(3)]
+    runs = Study(SPACE, **options)
+    runs.live(numbers[0]).report(1, 0.1)
+    with pytest.raises(Pruned, match="stopped at step 1"):
+        runs.live(numbers[1]).report(1, 0.2)
+    assert runs.tell(numbers[1], 0.2).state is TrialState.PRUNED
+    assert asks.tell(numbers[0], 0.1).state is TrialState.COMPLETE
+    with pytest.raises(StudyConflict, match="complete already"):
+        runs.live(numbers[0])
+    late = runs.live(numbers[2])
+    asks.tell(numbers[2], error="the cluster was down")
+    with pytest.raises(Pruned, match="stopped"):
+        late.report(1, 0.0)
+
+
+def test_what_was_left_at_a_rung_is_taken_over():
+    storage = MemoryStorage()
+    options = {"fidelity": ASHA(max=9, promote=True), "sampler": Random(), "storage": storage, "name": "s"}
+    first = Study(SPACE, **options, seed=0)
+    run(first)
+    second = first.ask()
+    first.close()
+    by_hand = Study(SPACE, **options)
+    assert by_hand.ask().number == second.number, "the paused one stays paused"
+    assert by_hand.paused == [0]
+    by_hand.close()
+    drives = Study(SPACE, **options)
+    drives.optimize(train, trials=9)
+    assert not drives.paused
+    assert all(trial.state is not TrialState.RUNNING for trial in drives.trials)
+    assert drives.best.value == pytest.approx(loss(drives.best.config["x"], 9))
+
+
+def test_a_group_drops_those_that_are_out():
+    study = Study(SPACE, fidelity=SuccessiveHalving(max=9, size=9), sampler=Random(), seed=0)
+    told = [run(study) for _ in range(9 + 3 + 1)]
+    assert told[-1].state is TrialState.COMPLETE
+    assert study.best == told[-1]
+    study.ask()
+    assert [trial.state for trial in study.trials].count(TrialState.PRUNED) == 8
+    reasons = {trial.error for trial in study.trials if trial.state is TrialState.PRUNED}
+    assert {"not promoted beyond step 1", "not promoted beyond step 3"} <= reasons
+
+
+def test_a_plan_that_is_at_its_end_says_who_waits():
+    study = Study(SPACE, fidelity=ASHA(max=9, promote=True), sampler=Grid(2), seed=0)
+    run(study)
+    run(study)
+    with pytest.raises(StudyConflict, match="nothing is left; 2 wait at a rung, tell those that run"):
+        study.ask()
+
+
+def test_it_needs_a_rule_a_trial_and_numbers():
+    plain = Study(SPACE, sampler=Random(), seed=0)
+    trial = plain.ask()
+    with pytest.raises(InvalidInput, match="no rule of fidelity"):
+        plain.live(trial)
+    assert plain.tell(trial, pruned="hopeless").state is TrialState.PRUNED
+    with pytest.raises(InvalidInput, match="leave one out"):
+        plain.tell(plain.ask(), pruned="hopeless", constraints=[1.0])
+    with pytest.raises(InvalidInput, match=r"either values or error=\.\.\. or pruned"):
+        plain.tell(1, 0.5, pruned="hopeless")
+    study = Study(SPACE, fidelity=ASHA(max=9), sampler=Random(), seed=0)
+    with pytest.raises(InvalidInput, match="no trial 7"):
+        study.live(7)
+    running = study.live(study.ask())
+    for step, value in ((-1, 0.5), (0.5, 0.5), (1, "much")):
+        with pytest.raises(InvalidInput):
+            running.report(step, value)
+    assert study.tell(0, error="broke").state is TrialState.FAILED
+
+
+def test_one_that_diverges_is_stopped():
+    study = Study(SPACE, fidelity=ASHA(max=9), sampler=Random(), seed=0)
+    with pytest.raises(Pruned):
+        study.live(study.ask()).report(1, math.nan)
+    assert study.tell(0, pruned="diverged").error == "stopped at step 1"

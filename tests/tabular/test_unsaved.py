@@ -1,0 +1,89 @@
+"""What no file can hold is told: a model before the search, a metric and a splitter when the file is written."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.model_selection import KFold
+from sklearn.svm import SVC
+
+from in_process import estimator, stay_in_process
+from messy import messy
+from seasoned import CustomModel, Float, SearchSettings, Space
+from seasoned.errors import InvalidInput
+from seasoned.tabular.metrics import resolve
+from seasoned.tabular.models.registry import find
+from seasoned.tabular.roles import Roles
+from seasoned.tabular.suspicions import warn_of_models
+
+TOL = Space(tol=Float(1e-6, 1e-2, log=True))
+KEPT = CustomModel("kept", LinearDiscriminantAnalysis(), TOL)
+FOREIGN = CustomModel("foreign", SVC(), TOL)
+
+
+class Other:
+    """No CustomModel."""
+
+    name = "other"
+
+
+def test_own_models_that_no_file_holds_are_named(caplog):
+    nothing = Roles(None, None), resolve("accuracy", "binary", 2)
+    warn_of_models([find("linear"), KEPT], *nothing)
+    assert not caplog.records
+    warn_of_models([find("linear"), KEPT, FOREIGN, Other()], *nothing)
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert said == (
+        "the own model(s) 'foreign', 'other' cannot be saved, as a file holds no foreign code, and save() refuses a "
+        "fit in which they predict; leave them out of SearchSettings(models=...) if it is to be saved."
+    )
+
+
+class Shares(LinearDiscriminantAnalysis):
+    """Somebody's own class."""
+
+
+def test_it_is_told_before_the_search_and_save_agrees(monkeypatch, caplog, tmp_path):
+    stay_in_process(monkeypatch)
+    X, y = messy("binary", rows=90)
+    for own in (KEPT, CustomModel("shares", Shares(), TOL)):
+        caplog.clear()
+        search = SearchSettings(models=[own], folds=2)
+        model = estimator("classification", (own.name,), search=search).fit(X, y)
+        assert ("cannot be saved" in caplog.text) == (own is not KEPT)
+        if own is KEPT:
+            model.save(tmp_path / "m.seasoned")
+        else:
+            with pytest.raises(InvalidInput, match="cannot be saved"):
+                model.save(tmp_path / "m.seasoned")
+
+
+def accurate(truth, labels):
+    return float(np.mean(truth == labels))
+
+
+@pytest.mark.parametrize(
+    ("options", "level", "sentence"),
+    [
+        ({}, None, None),
+        ({"random_state": np.random.default_rng(0)}, None, None),
+        ({"validation": KFold(2)}, "INFO", "does not hold validation, which is no plain data;"),
+        ({"metric": accurate}, "WARNING", "set_params(metric=...) gives it back for fit, score and leaderboard."),
+        ({"metric": accurate, "validation": KFold(2)}, "WARNING", "does not hold metric and validation, which"),
+    ],
+    ids=str,
+)
+def test_what_is_lost_is_told_when_the_file_is_written(monkeypatch, caplog, tmp_path, options, level, sentence):
+    stay_in_process(monkeypatch)
+    X, y = messy("binary", rows=90)
+    model = estimator("classification", **options).fit(X, y)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "seasoned.tabular"):
+        model.save(tmp_path / "m.seasoned")
+    said = [record for record in caplog.records if "the file does not hold" in record.getMessage()]
+    assert [record.levelname for record in said] == ([] if level is None else [level])
+    if sentence is not None:
+        assert sentence in said[0].getMessage()
