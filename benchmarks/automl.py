@@ -12,8 +12,8 @@ measured again: peers' are kept for each version and budget in `benchmarks/resul
 `--out`. `--fresh` measures the named frameworks anew, for instance to compare speed in one run. What Bayes is worth
 within families: `--frameworks seasoned,seasoned-random --first 41 --abreast`. With `--abreast` the named frameworks
 share the cores and run on a table at the same time, so that whatever else the machine does falls on all of them alike:
-for pairs of our own. What choosing among families is worth: `--frameworks seasoned,seasoned-one-family`, where the second
-gets the whole budget for the family whose trial was the first's best.
+for pairs of our own. What choosing among families is worth: `--frameworks seasoned,seasoned-one-family`, where the
+second gets the whole budget for the family whose trial was the first's best.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class Comparison:
             return framework
         family = ((found.get("seasoned") or {}).get("details") or {}).get("family")
         if family is None:
-            raise SystemExit(f"{framework.name} takes the best family of seasoned: name that before it, --fresh if old.")
+            raise SystemExit(f"{framework.name} takes seasoned's best family: name that before it, --fresh if old.")
         return replace(framework, options={**framework.options, "models": [family]})
 
     def _keep(self, framework: Framework, fold: Fold, record: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 Members: `manifest.json` (what it is, versions, and a SHA-256 of every other member), `plan.json` (the column plan),
 `text-*.skops` (text encoders), the models in their own formats, `features-*.json` (what makes further columns for a
-model; repeats of a model's fit have a number more in their names), `conformal.npz` and `conformal-scale` (how far off the model is on rows that it has not seen, for intervals),
-`rows.json` (up to 20 rows of the table and their
+model; repeats of a model's fit have a number more in their names), `conformal.npz` and `conformal-scale` (how far off
+the model is on rows that it has not seen, for intervals), `rows.json` (up to 20 rows of the table and their
 predictions, which are repeated where versions differ), and `validated.npz` (targets and out-of-fold predictions of at
 most 2,000 rows, without their features, for the report).
 """

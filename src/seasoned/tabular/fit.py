@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.folds import Fold
+    from seasoned.tabular.models.base import Model
     from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
 
@@ -113,7 +114,7 @@ def fit_table(
         data, rungs = Arrays(run.path), levels_of(len(folds[0][0]), len(folds))
         objective = CrossValidation(data, job, searched(metric), (*own.values(),), pace, budget.trial_memory, rungs)
         space = joint_space(models, target.task, steps)
-        starts = starts_with_features(first_configurations(models, target.task, haste(*size, job.seconds)), space)
+        starts = starts_with_features(_first(models, target, size, job), space)
         memory = Memory.of(experience, canonical, target, objective)
         guide = memory.guide(run.path, space, budget.seconds)
         del canonical  # of a long table, the matrices on the disk are all that is needed from here on
@@ -153,6 +154,11 @@ def _write(
         write_arrays(run.path, target.values, folds, {}, roles.weights)
         if texts:
             save_texts(run.path, plan, canonical)
+
+
+def _first(models: Sequence[Model], target: Target, size: tuple[int, int, int], job: Job) -> Any:
+    """The families' first configurations, for a table of this size and the time of a fit."""
+    return first_configurations(models, target.task, haste(*size, job.seconds), size[0])
 
 
 def _job(run: RunFolder, target: Target, plan: ColumnPlan, budget: Budget, folds: int) -> Job:

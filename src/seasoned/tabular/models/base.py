@@ -77,7 +77,7 @@ class Model(Protocol):
         """Fit on (X, y), and in a trial watch the rows of `valid`.
 
         `weights` say how much each row of `train` and of `valid` counts, 1 on average; None if all count the same. A
-        family that says `weighs = False` is given none. One that says `seeded = False` gives much the same with any seed.
+        family that says `weighs = False` is given none. One that says `seeded = False` gives the same with any seed.
 
         A family that grows trees one by one stops when `valid` gets no better, and when its `seconds` are over: with
         what it has, rather than being killed with nothing. It returns the rounds it took, others None.

@@ -12,6 +12,7 @@ from seasoned.space import Float, Int, Space
 from seasoned.tabular.models import tree_model
 from seasoned.tabular.models.bins import bins
 from seasoned.tabular.models.quantile_line import rows_to_know
+from seasoned.tabular.models.rounds import most_rounds, patience
 from seasoned.tabular.models.tree_model import TreeModel, scaled
 from seasoned.tabular.models.trees import Nodes, from_nodes
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Histogram"]
 
-_MOST_ROUNDS = 500
-_PATIENCE = 20
 _PROBE = 10
 
 
@@ -58,9 +57,9 @@ class Histogram:
             least = max(settings["min_samples_leaf"], rows_to_know(job.quantile))
             settings |= {"loss": "quantile", "quantile": job.quantile, "min_samples_leaf": least}
         learner = kind(
-            max_iter=rounds or _MOST_ROUNDS,
+            max_iter=rounds or most_rounds(settings["learning_rate"]),
             early_stopping=rounds is None,
-            n_iter_no_change=_PATIENCE,
+            n_iter_no_change=patience(settings["learning_rate"]),
             categorical_features=None,
             random_state=job.seed,
             **settings,
@@ -90,8 +89,9 @@ class Histogram:
         if seconds is not None:
             learner.set_params(max_iter=_rounds_in(seconds, learner, X, y))
         found = learner.fit(X, y, weight, X_val=X_valid, y_val=y_valid, sample_weight_val=weight_valid)
-        _take(estimator, found)
-        return int(learner.n_iter_)
+        best = max(1, int(np.argmax(learner.validation_score_)))  # its first is that of no tree at all
+        _take(estimator, found, best)
+        return best
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
         """The configuration with its rounds fixed."""
@@ -126,9 +126,9 @@ def _matrix(X: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(empty, 0.0, single) if empty.any() else single
 
 
-def _take(model: TreeModel, learner: Any) -> None:
-    """Replace the library's trees by arrays, round by round, and in a round output by output."""
-    found = [_nodes(predictor.nodes) for stage in learner._predictors for predictor in stage]  # noqa: SLF001
+def _take(model: TreeModel, learner: Any, rounds: int | None = None) -> None:
+    """Replace the library's trees by arrays, round by round, and in a round output by output; the first so many."""
+    found = [_nodes(predictor.nodes) for stage in learner._predictors[:rounds] for predictor in stage]  # noqa: SLF001
     base = np.ravel(learner._baseline_prediction).astype(np.float64)  # noqa: SLF001
     ends = np.cumsum([len(nodes.value) for nodes in found])
     values, scale = scaled(np.concatenate([nodes.value for nodes in found]), 0.0)

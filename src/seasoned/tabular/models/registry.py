@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.target import Task
 
-__all__ = ["BASELINE", "EXTRAS", "MODELS", "choose", "find", "for_quantile", "is_seeded", "joint_space", "register", "takes_weights"]
+__all__ = [
+    "BASELINE", "EXTRAS", "MODELS", "choose", "find", "for_quantile", "is_seeded", "joint_space", "register",
+    "takes_weights",
+]  # fmt: skip
 
 
 logger = logging.getLogger("seasoned.tabular")
