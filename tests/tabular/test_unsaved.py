@@ -74,7 +74,7 @@ def accurate(truth, labels):
         ({"metric": accurate}, "WARNING", "set_params(metric=...) gives it back for fit, score and leaderboard."),
         ({"metric": accurate, "validation": KFold(2)}, "WARNING", "does not hold metric and validation, which"),
     ],
-    ids=str,
+    ids=["plain", "generator", "splitter", "metric", "both"],
 )
 def test_what_is_lost_is_told_when_the_file_is_written(monkeypatch, caplog, tmp_path, options, level, sentence):
     stay_in_process(monkeypatch)
