@@ -28,6 +28,12 @@ def trial(number, loss, state=TrialState.COMPLETE):
     return Trial(number, config, state, values=None if loss is None else (loss,), seconds=1.0)
 
 
+@pytest.fixture(autouse=True)
+def fitted_once(monkeypatch):
+    """What is kept for further fits is tested with them."""
+    monkeypatch.setattr(closing, "seconds_again", lambda *_: 0.0)
+
+
 def study(*trials):
     return SimpleNamespace(trials=trials)
 

@@ -38,7 +38,7 @@ def test_fits_are_averaged_by_their_shares():
 def test_on_few_rows_models_of_the_folds_have_half_of_the_say(tmp_path):
     X, y = table(200)
     search = SearchSettings(models=["linear", "lightgbm"], folds=3, ensemble=2)
-    model = AutoRegressor(time_limit=6, experience=None, random_state=0, search=search).fit(X, y)
+    model = AutoRegressor(time_limit=15, experience=None, random_state=0, search=search).fit(X, y)
     several = [member for member in model.fitted_.members if isinstance(member.estimator, Repeated)]
     assert several
     for member in several:
@@ -52,7 +52,7 @@ def test_on_few_rows_models_of_the_folds_have_half_of_the_say(tmp_path):
 def test_on_more_rows_all_fits_see_all_of_them_and_differ_by_their_seeds():
     X, y = table(1_200)
     search = SearchSettings(models=["lightgbm"], folds=2, ensemble=1)
-    model = AutoClassifier(time_limit=8, experience=None, random_state=0, search=search).fit(X, y > 0)
+    model = AutoClassifier(time_limit=15, experience=None, random_state=0, search=search).fit(X, y > 0)
     (member,) = model.fitted_.members
     fits = fits_of(member.estimator)
     assert 2 <= len(fits) <= 5
@@ -71,7 +71,7 @@ def test_a_file_whose_shares_do_not_sum_to_one_is_refused(tmp_path):
     X, y = table(200)
     search = SearchSettings(models=["linear"], folds=2)
     path, forged = tmp_path / "model.seasoned", tmp_path / "forged.seasoned"
-    AutoRegressor(time_limit=4, experience=None, random_state=0, search=search).fit(X, y).save(path)
+    AutoRegressor(time_limit=12, experience=None, random_state=0, search=search).fit(X, y).save(path)
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(forged, "w") as new:
         for name in old.namelist():
             data = old.read(name)
