@@ -34,6 +34,7 @@ _FOLDS: Final = 0.5  # what they say together
 _SHARE: Final = 0.08  # of the time limit that is kept for all this; what else is left goes to it, too
 _CAUTION: Final = 1.2  # times what a fit should take
 _CLOSING: Final = 0.5  # seconds kept for fetching the models and for what follows
+_LEAST: Final = 0.5  # seconds that a round takes anyhow, with what is sent to and fro
 _GLANCE: Final = 0.2  # seconds between two looks at the clock
 
 
@@ -48,7 +49,7 @@ def seconds_again(objective: CrossValidation, seconds: float, budget: Budget) ->
     if not _wanted(objective, budget):
         return 0.0
     fits = _SEEDS - 1 + (objective.folds if _takes_folds(objective) else 0)
-    return min(_SHARE * budget.seconds, fits * seconds / budget.workers)
+    return min(_SHARE * budget.seconds, fits * max(seconds, _LEAST) / budget.workers)
 
 
 def fit_again(
