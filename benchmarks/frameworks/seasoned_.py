@@ -67,7 +67,7 @@ def details(model: Any) -> dict[str, Any]:
     board = model.leaderboard()
     states = board["state"]
     return {
-        "family": board["model"].iloc[0],  # of the best trial, by its own validation
+        "family": next(iter(board["model"][states == "complete"]), None),  # of the best trial, by its own validation
         "model": " + ".join(f"{member.weight:.2f} {member.name}" for member in model.fitted_.members),
         "complete": int((states == "complete").sum()),
         "failed": len(model.failures()),

@@ -19,7 +19,6 @@ __all__ = ["Race"]
 
 _DEFAULTS: Final = 0.2  # of the gap between the best trial and the baseline, while the families are first met
 _SAMPLES: Final = 0.1  # of it, for all that comes later: what is worse hardly ever enters the ensemble
-_ENDED: Final = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 
 
 @dataclass(slots=True)
@@ -50,7 +49,7 @@ class Race:
         """A trial has finished."""
         if not self.live:
             return
-        if trial.number < self.opening and trial.state in _ENDED:
+        if trial.number < self.opening and trial.state is not TrialState.RUNNING:
             self._met.add(trial.number)
         if len(self._met) == self.opening and self.share != _SAMPLES:
             self.close_defaults([trial])
