@@ -8,6 +8,7 @@ import seasoned.opening
 import seasoned.tabular.early
 import seasoned.tabular.fit
 import seasoned.tabular.refit
+import seasoned.tabular.repeating
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from seasoned.execution.inline import InlineExecutor
 
@@ -31,7 +32,8 @@ class Here(InlineExecutor):
 
 
 def stay_in_process(monkeypatch) -> None:
-    for module in (seasoned.opening, seasoned.tabular.early, seasoned.tabular.fit, seasoned.tabular.refit):
+    tabular = seasoned.tabular
+    for module in (seasoned.opening, tabular.early, tabular.fit, tabular.refit, tabular.repeating):
         monkeypatch.setattr(module, "LocalExecutor", Here)
 
 

@@ -60,6 +60,23 @@ def default(name, task):
     return {"model": {name: find(name).space(task).default}}
 
 
+@pytest.mark.parametrize("name", ["linear", "lightgbm", "mlp"])
+def test_the_model_of_a_fold_is_the_one_that_validated(objectives, name):
+    objective, config = objectives["multiclass"], default(name, "multiclass")
+    objective(config)
+    known, X = objective.records.out_of_fold(config), objective.data.matrix(find(name).diet)
+    for fold, (_, valid) in enumerate(objective.data.folds):
+        found = predict(objective.refit(config, fold=fold), X[valid], objective.job.n_classes)
+        np.testing.assert_allclose(found, known[valid], rtol=1e-6)
+
+
+def test_repeats_differ_by_their_seeds_only(objectives):
+    objective, config = objectives["multiclass"], default("lightgbm", "multiclass")
+    objective(config)
+    texts = [objective.refit(config, repeat).booster.model_to_string() for repeat in (0, 1, 1)]
+    assert texts[0] != texts[1] == texts[2]
+
+
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_family_on_every_task(objectives, name, task):

@@ -1,17 +1,33 @@
-"""Members fitted more than once: who is, how much each fit counts, and that files and predictions agree."""
+"""Members fitted more than once: who is, how much each fit counts, and that files and predictions agree.
+
+Whole fits by trials in this process, as if time decided: there is always enough, so the number of fits is known.
+"""
 
 from __future__ import annotations
 
 import json
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
+from in_process import estimator, stay_in_process
+from seasoned import load
 from seasoned.errors import InvalidInput
+from seasoned.tabular import repeating
 from seasoned.tabular.features.repeated import Repeated, fits_of, predict_matrices, shares_of
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    stay_in_process(monkeypatch)
+
+
+@pytest.fixture
+def again(monkeypatch):
+    monkeypatch.setattr(repeating, "_wanted", lambda *_: True)
 
 
 def table(rows: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -35,44 +51,60 @@ def test_fits_are_averaged_by_their_shares():
     assert (fits_of(alone), shares_of(alone)) == ((alone,), (1.0,))
 
 
-def test_on_few_rows_models_of_the_folds_have_half_of_the_say(tmp_path):
+@pytest.mark.parametrize(("family", "seeds"), [("linear", 1), ("lightgbm", 5)])
+def test_on_few_rows_models_of_the_folds_have_half_of_the_say(again, tmp_path, family, seeds):
     X, y = table(200)
-    search = SearchSettings(models=["linear", "lightgbm"], folds=3, ensemble=2)
-    model = AutoRegressor(time_limit=15, experience=None, random_state=0, search=search).fit(X, y)
-    several = [member for member in model.fitted_.members if isinstance(member.estimator, Repeated)]
-    assert several
-    for member in several:
-        assert sum(shares_of(member.estimator)) == pytest.approx(1)
-        if member.name == "linear":  # another seed would give the same
-            folds = len(fits_of(member.estimator)) - 1
-            assert shares_of(member.estimator) == pytest.approx((1 - folds / 6, *[1 / 6] * folds))
+    model = estimator("regression", [family]).fit(X, y)
+    (member,) = model.fitted_.members
+    assert shares_of(member.estimator) == pytest.approx([*[0.5 / seeds] * seeds, 0.25, 0.25])
     model.save(tmp_path / "model.seasoned")
     np.testing.assert_array_equal(load(tmp_path / "model.seasoned").predict(X), model.predict(X))
 
 
-def test_on_more_rows_all_fits_see_all_of_them_and_differ_by_their_seeds():
+def test_on_more_rows_all_fits_see_all_of_them_and_differ_by_their_seeds(again):
     X, y = table(1_200)
-    search = SearchSettings(models=["lightgbm"], folds=2, ensemble=1)
-    model = AutoClassifier(time_limit=15, experience=None, random_state=0, search=search).fit(X, y > 0)
+    model = estimator("classification", ["lightgbm"]).fit(X, y > 0)
     (member,) = model.fitted_.members
     fits = fits_of(member.estimator)
-    assert 2 <= len(fits) <= 5
-    assert shares_of(member.estimator) == pytest.approx([1 / len(fits)] * len(fits))
-    assert len({fit.booster.model_to_string() for fit in fits}) == len(fits)
+    assert shares_of(member.estimator) == pytest.approx([0.2] * 5)
+    assert len({fit.booster.model_to_string() for fit in fits}) == 5
+
+
+def test_features_are_made_for_each_fit(again, tmp_path):
+    X, y = table(200)
+    model = estimator("regression")
+    model.set_params(trials=2, search=model.search.__class__(models=["linear"], folds=2, features=["arithmetic"]))
+    model.fit(X, y).save(tmp_path / "model.seasoned")
+    np.testing.assert_array_equal(load(tmp_path / "model.seasoned").predict(X), model.predict(X))
 
 
 def test_a_search_by_trials_fits_each_once_so_that_time_has_no_say():
     X, y = table(200)
-    search = SearchSettings(models=["lightgbm"], folds=2)
-    model = AutoRegressor(trials=2, time_limit=60, experience=None, random_state=0, search=search).fit(X, y)
-    assert all(len(fits_of(member.estimator)) == 1 for member in model.fitted_.members)
+    model = estimator("regression", ["lightgbm"]).fit(X, y)
+    assert [len(fits_of(member.estimator)) for member in model.fitted_.members] == [1]
+    assert repeating.seconds_again(None, 1.0, SimpleNamespace(trials=3)) == 0.0  # nothing else is looked at
 
 
-def test_a_file_whose_shares_do_not_sum_to_one_is_refused(tmp_path):
+def test_what_fails_leaves_the_member_as_it_is(again, monkeypatch):
+    from seasoned.tabular.objective import CrossValidation
+
+    first = CrossValidation.refit
+
+    def refit(self, config, repeat=0, fold=None):
+        if repeat or fold is not None:
+            raise MemoryError("no room")
+        return first(self, config)
+
+    monkeypatch.setattr(CrossValidation, "refit", refit)
     X, y = table(200)
-    search = SearchSettings(models=["linear"], folds=2)
+    model = estimator("regression", ["lightgbm"]).fit(X, y)
+    assert [len(fits_of(member.estimator)) for member in model.fitted_.members] == [1]
+
+
+def test_a_file_whose_shares_do_not_sum_to_one_is_refused(again, tmp_path):
+    X, y = table(200)
     path, forged = tmp_path / "model.seasoned", tmp_path / "forged.seasoned"
-    AutoRegressor(time_limit=12, experience=None, random_state=0, search=search).fit(X, y).save(path)
+    estimator("regression").fit(X, y).save(path)
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(forged, "w") as new:
         for name in old.namelist():
             data = old.read(name)
