@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 GONE = (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError, ProcessLookupError)
 SPARING = 50.0  # times what a look took, until the next one
@@ -35,14 +35,41 @@ class Outcome:
     others: float
 
 
+class Account:
+    """Processor time of a changing set of processes, those that have ended included: the larger of two sums.
+
+    One takes from the system what those took that were waited for, which counts with their parents; a parent that
+    ignores its children's end, as Ray's does, waits for none. The other takes from each process what was last seen, and
+    misses those that lived between two looks only.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[psutil.Process, tuple[int, float, float]] = {}  # parent, seconds with and without children's
+        self._orphans = 0.0  # seconds of those that ended after their parents, which nobody here waited for
+        self._ended = 0.0  # seconds of all that ended, as last seen
+
+    def seconds(self, processes: Iterable[psutil.Process]) -> float:
+        """Until now, of these and of those that were here before."""
+        now: dict[psutil.Process, tuple[int, float, float]] = {}
+        for process in processes:
+            with contextlib.suppress(*GONE):
+                times = process.cpu_times()
+                now[process] = process.ppid(), sum(times[:4]), sum(times[:2])
+        pids = {process.pid for process in self._seen}
+        for process in self._seen.keys() - now.keys():
+            parent, spent, alone = self._seen[process]
+            self._orphans += 0.0 if parent in pids else spent
+            self._ended += alone
+        self._seen = now
+        waited = self._orphans + sum(spent for _, spent, _ in now.values())
+        return max(waited, self._ended + sum(alone for _, _, alone in now.values()))
+
+
 class Tree:
     """A process and all that ever descended from it, also those whose parent has ended since."""
 
     def __init__(self, pid: int) -> None:
         self._known = {psutil.Process(pid)}
-        self._seen: dict[psutil.Process, tuple[int, float, float]] = {}  # parent, seconds with and without children's
-        self._orphans = 0.0  # seconds of those that ended after their parents, which nobody here waited for
-        self._ended = 0.0  # seconds of all that ended, as last seen
 
     def processes(self) -> list[psutil.Process]:
         """Those that still run."""
@@ -56,27 +83,6 @@ class Tree:
         """Bytes now: the sum of proportional set sizes, so that pages shared by several count once."""
         return sum(proportional(process) for process in self.processes())
 
-    def cpu(self) -> float:
-        """Seconds of processor time until now, those of processes that have ended included: the larger of two accounts.
-
-        One takes from the system what those took that were waited for, which counts with their parents; a parent that
-        ignores its children's end, as Ray's does, waits for none. The other takes from each process what was last seen,
-        and misses those that lived between two looks only.
-        """
-        now: dict[psutil.Process, tuple[int, float, float]] = {}
-        for process in self.processes():
-            with contextlib.suppress(*GONE):
-                times = process.cpu_times()
-                now[process] = process.ppid(), sum(times[:4]), sum(times[:2])
-        pids = {process.pid for process in self._seen}
-        for process in self._seen.keys() - now.keys():
-            parent, spent, alone = self._seen[process]
-            self._orphans += 0.0 if parent in pids else spent
-            self._ended += alone
-        self._seen = now
-        waited = self._orphans + sum(spent for _, spent, _ in now.values())
-        return max(waited, self._ended + sum(alone for _, _, alone in now.values()))
-
     def kill(self) -> None:
         """End all; twice, for one may have started another meanwhile."""
         for _ in range(2):
@@ -85,10 +91,24 @@ class Tree:
                     process.kill()
 
 
-def busy() -> float:
-    """Seconds of processor time that the whole machine has spent since it started."""
-    times = psutil.cpu_times()._asdict()
-    return float(sum(times.get(name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal")))
+class Others:
+    """What all processes outside of a tree take of the machine, this one's looks at it included."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._self = psutil.Process()
+        self._above = {self._self, *self._self.parents()}  # their children's time has the tree's in it
+        self._account = Account()
+        self._before = self._until_now()
+
+    def seconds(self) -> float:
+        """Of processor time, since the start."""
+        return self._until_now() - self._before
+
+    def _until_now(self) -> float:
+        own = self._above.union(self._tree.processes())
+        others = (process for process in psutil.process_iter() if process not in own)
+        return self._account.seconds(others) + sum(self._self.cpu_times()[:2])
 
 
 def proportional(process: psutil.Process) -> int:
@@ -110,8 +130,7 @@ def watch(command: Sequence[str], *, env: Mapping[str, str], log: Path, limit: f
     It is looked at every `interval` seconds, less often where looking takes long: the memory of some twenty processes,
     as AutoGluon has them, takes a tenth of a second, and the time of whoever is watched with it.
     """
-    start, before = time.perf_counter(), busy()
-    peak, cpu, code = 0, 0.0, None
+    start, peak, code = time.perf_counter(), 0, None
     with log.open("wb") as sink:
         child = subprocess.Popen(
             command,
@@ -122,15 +141,17 @@ def watch(command: Sequence[str], *, env: Mapping[str, str], log: Path, limit: f
             start_new_session=True,
         )
     tree = Tree(child.pid)
+    others = Others(tree)
+    taken = 0.0
     try:
         while code is None and time.perf_counter() - start < limit:
             looked = time.perf_counter()
-            peak, cpu = max(peak, tree.memory()), max(cpu, tree.cpu())
+            peak, taken = max(peak, tree.memory()), others.seconds()
             took = time.perf_counter() - looked
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = child.wait(max(interval, SPARING * took))
     finally:
-        seconds, spent = time.perf_counter() - start, busy() - before
+        seconds = time.perf_counter() - start
         tree.kill()
         child.wait()
-    return Outcome(code, seconds, peak, max(0.0, spent - cpu) / seconds)
+    return Outcome(code, seconds, peak, taken / seconds)

@@ -27,7 +27,7 @@ from comparison.runner import Conditions, measure
 from comparison.splits import folds, judge
 from comparison.summary import QUIET, gain, signed_rank, summarize
 from comparison.text import render
-from comparison.watch import Tree, watch
+from comparison.watch import Account, Others, Tree, watch
 from seasoned import samplers
 from seasoned.tabular import search
 
@@ -271,6 +271,23 @@ def test_what_others_take_of_the_machine_is_noticed(tmp_path):
     assert 0.3 < outcome.others < os.cpu_count() + 0.2  # clocks of different grain
 
 
+def test_what_the_tree_itself_takes_counts_for_nobody_else(monkeypatch):
+    work = "import time; end = time.process_time() + 1.5\nwhile time.process_time() < end: pass"
+    script = f"import subprocess, sys; [subprocess.Popen([sys.executable, '-c', {work!r}]) for _ in range(2)][1].wait()"
+    child = subprocess.Popen([sys.executable, "-c", script])
+    tree, account = Tree(child.pid), Account()
+    monkeypatch.setattr(psutil, "process_iter", lambda: psutil.Process().children(recursive=True))
+    others, spent = Others(tree), 0.0
+    own = sum(psutil.Process().cpu_times()[:2])
+    while child.poll() is None:
+        spent = account.seconds(tree.processes())
+        taken = others.seconds()
+        time.sleep(0.05)
+    assert spent > 1.5
+    looking = sum(psutil.Process().cpu_times()[:2]) - own
+    assert taken < looking + 0.1
+
+
 def test_records_replace_their_like_and_survive_a_reload(tmp_path):
     path = tmp_path / "kept.json"
     records = Records(path, {"framework": "x"})
@@ -393,9 +410,9 @@ def test_processor_time_of_those_that_outlive_their_parents_stays(tmp_path):
     orphan = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {work!r}]); time.sleep(0.3)"
     script = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {orphan!r}]); time.sleep(3)"
     child = subprocess.Popen([sys.executable, "-c", script])
-    tree, most = Tree(child.pid), 0.0
+    tree, account, most = Tree(child.pid), Account(), 0.0
     while child.poll() is None:
-        now = tree.cpu()
+        now = account.seconds(tree.processes())
         assert now >= most - 0.05
         most = max(most, now)
         time.sleep(0.02)
