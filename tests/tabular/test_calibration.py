@@ -139,6 +139,21 @@ def test_it_is_hardly_ever_taken_where_there_is_nothing_to_gain():
     assert taken <= 8
 
 
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("n", [40, 130, 1_000])
+def test_rows_without_an_error_do_not_make_it_certain(n, k):
+    """The first row that turns out wrong would cost more than all of them gain."""
+    rng = np.random.default_rng(n)
+    y = np.arange(n) % k
+    p = softmax(4.0 * np.eye(k)[y] + 0.5 * rng.normal(size=(n, k)))
+    assert (p.argmax(axis=1) == y).all()
+    measure = resolve("log_loss", "binary" if k == 2 else "multiclass", k)
+    chosen = choose_calibration(pooled(p, y), measure, wanted=None)
+    for found in (chosen.calibration, fit_scaling(p, y, biased=False), fit_scaling(p, y, biased=True)):
+        if found is not None:
+            assert 1 - found.apply(p)[np.arange(n), y].mean() > 0.3 / n  # would be 0 without the row more
+
+
 def test_order_and_labels_need_none_unless_it_is_asked_for():
     p, y = drawn(2_000, 2, 0.4)
     for name in ("roc_auc", "accuracy", "f1"):

@@ -44,7 +44,8 @@ def choose_calibration(pooled: Pooled, metric: Measure, *, wanted: bool | None) 
     """The map that gains most on rows that it was not learned from, if that gain is clear; None where it is no matter.
 
     Each part of the rows is calibrated by what the others say. A gain is clear from 2.5 standard errors of the mean
-    difference of a row's losses on.
+    difference of a row's losses on. One row more counts, a mean one that turned out wrong: sharper probabilities gain
+    on every row until the first error, of which few rows say nothing.
 
     Args:
         pooled: Out-of-fold probabilities.
@@ -57,12 +58,13 @@ def choose_calibration(pooled: Pooled, metric: Measure, *, wanted: bool | None) 
     if len(np.unique(pooled.truth)) < metric.n_classes:
         return None
     loss = _row_losses(metric)
-    before = loss(pooled.predicted, pooled.truth)
+    before, missed = loss(pooled.predicted, pooled.truth), _missed(pooled.predicted, pooled.truth, loss)
     found: list[tuple[float, Fit, Array]] = []
     for fit in _fits(pooled):
         predicted = _crossed(pooled, fit)
         gain = before - loss(predicted, pooled.truth)
-        mean = float(np.average(gain, weights=pooled.mass))
+        unseen = missed - _missed(predicted, pooled.truth, loss)
+        mean = (float(pooled.mass @ gain) + unseen) / (float(pooled.mass.sum()) + 1.0)
         error = float(np.sqrt(np.sum((pooled.mass * (gain - mean)) ** 2))) / float(pooled.mass.sum())
         if wanted or mean > max(_CLEAR * error, 1e-12):
             found.append((mean, fit, predicted))
@@ -97,6 +99,12 @@ def _learned(pooled: Pooled, fit: Fit, kept: NDArray[np.bool_]) -> Map:
     if len(rows) > most:
         rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
     return fit(pooled.predicted[rows], pooled.truth[rows], pooled.mass[rows])
+
+
+def _missed(p: Array, truth: NDArray[np.int64], loss: Callable[[Array, NDArray[Any]], Array]) -> float:
+    """The mean loss if each row were of another class, all others alike."""
+    every = sum(loss(p, np.full_like(truth, code)) for code in range(p.shape[1]))
+    return float(np.mean(every - loss(p, truth))) / (p.shape[1] - 1)
 
 
 def _row_losses(metric: Measure) -> Callable[[Array, NDArray[Any]], Array]:

@@ -112,7 +112,11 @@ def _sound(xs: tuple[float, ...], ys: tuple[float, ...]) -> bool:
 
 
 def fit_scaling(p: Array, y: NDArray[np.int64], w: Weight = None, *, biased: bool) -> Scaling:
-    """The scaling with the smallest logarithmic loss on these rows; it is convex, so there is one.
+    """The scaling with the smallest logarithmic loss on these rows and one in n + 2; it is convex, so there is one.
+
+    A share of 1 / (n + 2) of each row counts for the other classes, as if one row more had turned out wrong (Laplace's
+    rule; Platt 1999, section 2.2, has the like): rows that are all right would otherwise ask for certainty, which a
+    model that has met no error yet must not promise.
 
     Args:
         p: Probabilities, shape (n, classes).
@@ -125,15 +129,16 @@ def fit_scaling(p: Array, y: NDArray[np.int64], w: Weight = None, *, biased: boo
 
     n, k = p.shape
     logs, hits = np.log(np.maximum(p, _FLOOR)), np.eye(k)[y]
+    aims = hits + (1.0 - k * hits) / ((n + 2) * (k - 1))
     mass = np.ones(n) if w is None else w / w.mean()
 
     def loss(theta: Array) -> tuple[float, Array]:
         q = _softmax(theta[0] * logs + theta[1:])
-        given = np.maximum(q[np.arange(n), y], np.finfo(float).tiny)
-        error = mass[:, None] * (q - hits)
+        error = mass[:, None] * (q - aims)
         gradient = np.concatenate([[np.sum(error * logs)], error.sum(axis=0)])
         shift = theta - start
-        value = -float(mass @ np.log(given)) + 0.5 * _PRIOR * float(shift @ shift)
+        missed = np.sum(aims * np.log(np.maximum(q, np.finfo(float).tiny)), axis=1)
+        value = -float(mass @ missed) + 0.5 * _PRIOR * float(shift @ shift)
         return value / n, (gradient + _PRIOR * shift) / n
 
     start = np.r_[1.0, np.zeros(k)]
