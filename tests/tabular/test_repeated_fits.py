@@ -6,18 +6,21 @@ Whole fits by trials in this process, as if time decided: there is always enough
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.tree import ExtraTreeRegressor
 
 from in_process import estimator, stay_in_process
-from seasoned import load
+from seasoned import Space, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular import repeating
+from seasoned.tabular import allowance, repeating
 from seasoned.tabular.features.repeated import Repeated, fits_of, predict_matrices, shares_of
+from seasoned.tabular.models.custom import CustomModel
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +31,7 @@ def here(monkeypatch):
 @pytest.fixture
 def again(monkeypatch):
     monkeypatch.setattr(repeating, "_wanted", lambda *_: True)
+    monkeypatch.setattr(allowance, "_MILLISECONDS", math.inf)
 
 
 def table(rows: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -68,6 +72,35 @@ def test_on_more_rows_all_fits_see_all_of_them_and_differ_by_their_seeds(again):
     fits = fits_of(member.estimator)
     assert shares_of(member.estimator) == pytest.approx([0.2] * 5)
     assert len({fit.booster.model_to_string() for fit in fits}) == 5
+
+
+def test_fits_are_added_as_far_as_the_file_stays_small(again, monkeypatch, tmp_path):
+    X, y = table(1_200)
+    model = estimator("regression", ["lightgbm"]).fit(X, y)
+    (member,) = model.fitted_.members
+    one = allowance._bytes(member, member.model)  # all five are about as large
+    model.save(tmp_path / "model.seasoned")
+    with zipfile.ZipFile(tmp_path / "model.seasoned") as archive:
+        written = [file.compress_size for file in archive.infolist() if file.filename.startswith("model-")]
+    assert one == pytest.approx(np.mean(written), rel=0.25)
+    monkeypatch.setattr(allowance, "_BYTES", 3.5 * one)
+    (member,) = estimator("regression", ["lightgbm"]).fit(X, y).fitted_.members
+    assert shares_of(member.estimator) == pytest.approx([1 / 3] * 3)
+
+
+def test_slow_models_are_fitted_once(again, monkeypatch):
+    monkeypatch.setattr(allowance, "_MILLISECONDS", 1e-9)
+    X, y = table(200)
+    (member,) = estimator("regression", ["lightgbm"]).fit(X, y).fitted_.members
+    assert shares_of(member.estimator) == (1.0,)
+
+
+@pytest.mark.parametrize(("seed", "fits"), [(None, 5), (7, 1)])
+def test_own_models_are_fitted_again_where_they_draw_at_random(again, seed, fits):
+    X, y = table(1_200)
+    own = CustomModel("own", ExtraTreeRegressor(random_state=seed, max_depth=3), Space(), "codes")
+    (member,) = estimator("regression", [own]).fit(X, y).fitted_.members
+    assert len(fits_of(member.estimator)) == fits
 
 
 def test_features_are_made_for_each_fit(again, tmp_path):

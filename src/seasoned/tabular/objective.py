@@ -39,7 +39,8 @@ class CrossValidation:
     """Loss of the predictions for rows that the predicting model has not seen.
 
     Every fold's model predicts its validation rows; the metric is taken once, over all of these together, so that
-    it is defined even where a fold lacks a class. Boosters stop early on the validation rows, so one integer, the
+    it is defined even where a fold lacks a class. A row that several folds validate gets the mean of what their models
+    say. Boosters stop early on the validation rows, so one integer, the
     number of rounds, is chosen with sight of them, as if it were one more hyperparameter.
 
     A small object that points to a folder; the arrays are memory-mapped in the process that runs it, and stay there.
@@ -79,19 +80,20 @@ class CrossValidation:
         self._check_memory(pipeline)
         sampling = 0.0 if trial is None else self._climb(pipeline, trial)
         y, folds, fitter = self.data.target, self.data.folds, self.fitter
-        predicted = np.full((len(y), self.job.n_classes) if self.job.n_classes else len(y), np.nan)
+        total = np.zeros((len(y), self.job.n_classes) if self.job.n_classes else len(y))
         parts: list[Part] = []
         losses: list[float | None] = []
         end = self._end(len(folds))
         for place, fold in enumerate(folds):
             parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place))
-            predicted[fold[1]] = parts[-1].predicted
+            total[fold[1]] += parts[-1].predicted
             losses.append(self._loss_or_none(fold[1], parts[-1].predicted))
             if place + 1 < len(folds):
                 self._check_bar(losses)
             if place == 0:
                 self._check_pace(parts[0].pace)
         known = self.data.known_rows()  # a time split leaves the first rows unpredicted
+        predicted = _mean(total, folds)
         odd = int((~np.isfinite(predicted[known])).reshape(len(known), -1).any(axis=1).sum())
         if odd:
             raise ValueError(f"it predicted no finite number for {odd} of {len(known)} rows")
@@ -224,6 +226,15 @@ class CrossValidation:
             except ValueError:
                 return None
         return loss if math.isfinite(loss) else None
+
+
+def _mean(total: NDArray[np.float64], folds: Sequence[Fold]) -> NDArray[np.float64]:
+    """Sums of predictions over how many folds validate each row; NaN for rows that none does."""
+    times = np.zeros(len(total))
+    for _, valid in folds:
+        times[valid] += 1
+    times[times == 0] = np.nan
+    return total / times.reshape(-1, *[1] * (total.ndim - 1))
 
 
 def _record(parts: Sequence[Part], losses: Sequence[float | None], sampling: float) -> TrialRecord:

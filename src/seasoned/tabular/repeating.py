@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
+from seasoned.tabular.allowance import Allowance
 from seasoned.tabular.features.repeated import Repeated
 from seasoned.tabular.models.registry import is_seeded
 
@@ -56,7 +57,7 @@ def seconds_again(objective: CrossValidation, seconds: float, budget: Budget) ->
 def fit_again(
     objective: CrossValidation, members: Mapping[int, Member], seconds: Mapping[int, float], budget: Budget
 ) -> dict[int, Member]:
-    """The members, each as often as there is time for; the heaviest come first.
+    """The members, each as often as there is time for, and as whoever predicts can afford; the heaviest come first.
 
     As they are where trials are counted instead of seconds, as the result would depend on time, and where predictions
     have a limit.
@@ -73,9 +74,12 @@ def fit_again(
     queue: list[_Fit] = []
     if _takes_folds(objective):
         queue += [_Fit(place, seconds[place], fold=fold) for place in order for fold in range(objective.folds)]
-    chancy = [place for place in order if is_seeded(members[place].model)]
+    chancy = [place for place in order if is_seeded(objective.fitter.model(members[place].name))]
     queue += [_Fit(place, seconds[place], repeat) for repeat in range(1, _SEEDS) for place in chancy]
-    done = _run(objective, members, queue, budget)
+    if not queue:
+        return dict(members)
+    allowance = Allowance.of(objective, members)
+    done = _run(objective, members, [fit for fit in queue if allowance.take(fit.place)], budget)
     return {
         place: _several(member, [fit for fit in done if fit.place == place], objective.folds)
         for place, member in members.items()

@@ -108,6 +108,11 @@ class CustomModel:
         estimator.fit(*train, **({} if weights is None else {"sample_weight": weights[0]}))
 
     @property
+    def seeded(self) -> bool:
+        """Whether another seed may give another fit: the estimator draws at random, and its seed is not fixed."""
+        return self._estimator.get_params(deep=False).get("random_state", 0) is None
+
+    @property
     def weighs(self) -> bool:
         """Whether the estimator takes `sample_weight`."""
         from sklearn.utils.validation import has_fit_parameter

@@ -1,0 +1,87 @@
+"""What further fits of the same models may cost whoever predicts: bytes on the disk and time for a row.
+
+Five fits of each model make an ensemble five times as large and as slow, for a few thousandths of its loss. So they are
+added only as far as the whole stays small and quick; a model that is neither with one fit of each gets no more.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.features.featured import Featured
+from seasoned.tabular.features.repeated import fits_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seasoned.tabular.fitted import Member
+    from seasoned.tabular.models.base import Model
+    from seasoned.tabular.objective import CrossValidation
+
+__all__ = ["Allowance"]
+
+_BYTES: Final = 2_000_000  # of all models in a bundle, a tenth of what AutoGluon's best_quality takes in the median
+_MILLISECONDS: Final = 0.06  # for a row and all models, about a fifth of that of AutoGluon's
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What is left for further fits.
+
+    Attributes:
+        size: Bytes.
+        pace: Milliseconds a row.
+        each: What one more fit of the model at a place takes of both.
+
+    Example:
+        >>> allowance = Allowance(1_000, 0.05, {0: (400.0, 0.02), 1: (900.0, 0.01)})
+        >>> [allowance.take(place) for place in (0, 1, 0, 0)]
+        [True, False, True, False]
+    """
+
+    size: float
+    pace: float
+    each: Mapping[int, tuple[float, float]]
+
+    @classmethod
+    def of(cls, objective: CrossValidation, members: Mapping[int, Member]) -> Allowance:
+        """What models that were fitted once leave.
+
+        Args:
+            objective: Knows how long their trials took to predict.
+            members: The models, by place.
+        """
+        records, fitter = objective.records, objective.fitter  # a user's own family is not the member's yet
+        each = {
+            place: (
+                _bytes(member, fitter.model(member.name)),
+                records.of({"model": {member.name: member.config}}).predict_ms,
+            )
+            for place, member in members.items()
+        }
+        sizes, paces = zip(*each.values(), strict=True)
+        return cls(_BYTES - sum(sizes), _MILLISECONDS - sum(paces), each)
+
+    def take(self, place: int) -> bool:
+        """Whether one more fit of the model at this place is within what is left, which then shrinks by it."""
+        size, pace = self.each[place]
+        if size > self.size or pace > self.pace:
+            return False
+        self.size -= size
+        self.pace -= pace
+        return True
+
+
+def _bytes(member: Member, family: Model) -> float:
+    """What a fit of the model takes in a bundle; nothing where it is of a class that no bundle holds."""
+    fit: Any = fits_of(member.estimator)[0]
+    made = json.dumps(fit.made.to_json()).encode() if isinstance(fit, Featured) else b""
+    try:
+        data = family.dump(fit.estimator if isinstance(fit, Featured) else fit)
+    except InvalidInput:
+        return 0.0
+    return float(len(zlib.compress(made, 1)) + len(zlib.compress(data, 1)))
