@@ -13,7 +13,12 @@ measured again: peers' are kept for each version and budget in `benchmarks/resul
 within families: `--frameworks seasoned,seasoned-random --first 41 --abreast`. With `--abreast` the named frameworks
 share the cores and run on a table at the same time, so that whatever else the machine does falls on all of them alike:
 for pairs of our own. What choosing among families is worth: `--frameworks seasoned,seasoned-one-family`, where the
-second gets the whole budget for the family whose trial was the first's best.
+second gets the whole budget for the family whose trial was the first's best. What each part of the search is worth:
+the arms in `comparison/registry.py`, and `ablation.py` for their table.
+
+Choices are made on the first 41 tables of the folder in alphabetical order. Where a comparison has some of these and
+some of the others, the summary is given for each by itself, too. `--last 20` names the others of 61. Wins are counted
+of `--subject`, which is `seasoned` if nothing is said: `--frameworks seasoned-core,flaml --subject seasoned-core`.
 """
 
 from __future__ import annotations
@@ -31,8 +36,8 @@ import common
 from comparison.records import Records
 from comparison.registry import BEST, FRAMEWORKS, Framework, setup
 from comparison.runner import Conditions, identity, measure
-from comparison.splits import FOLDS, folds, manifest
-from comparison.summary import DUMMY, summarize
+from comparison.splits import FOLDS, development, folds, manifest
+from comparison.summary import DUMMY, OURS, summarize, summarize_parts
 from comparison.text import render
 
 if TYPE_CHECKING:
@@ -55,9 +60,12 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--budget", type=float, default=60, help="seconds for each fit (default 60)")
     parser.add_argument("--folds", type=names, default=["0"], help="numbers from 0 to 4 (default 0)")
     parser.add_argument("--only", type=names, default=[], help="names of tables; all if left out")
-    parser.add_argument("--first", type=int, metavar="N", help="the first N of these in alphabetical order")
+    end = parser.add_mutually_exclusive_group()
+    end.add_argument("--first", type=int, metavar="N", help="the first N of these in alphabetical order")
+    end.add_argument("--last", type=int, metavar="N", help="the last N of these in alphabetical order")
     parser.add_argument("--cores", type=int, help="how many cores each process is pinned to (default all)")
     parser.add_argument("--abreast", action="store_true", help="all frameworks at the same time, each on its own cores")
+    parser.add_argument("--subject", default=OURS, help=f"whose wins over the others are counted (default {OURS})")
     parser.add_argument("--out", type=Path, metavar="FILE", help="JSON with our results and the summary")
     parser.add_argument("--fresh", type=names, default=[], help="frameworks to measure again")
     parser.add_argument(
@@ -68,6 +76,8 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     unknown = {*options.frameworks, *options.fresh} - set(FRAMEWORKS)
     if unknown:
         parser.error(f"no such framework: {', '.join(sorted(unknown))}; there are {', '.join(FRAMEWORKS)}")
+    if options.subject not in {OURS, *options.frameworks}:
+        parser.error(f"--subject {options.subject} is none of the frameworks that are compared")
     if not set(options.folds) <= {str(number) for number in range(FOLDS)}:
         parser.error(f"--folds takes numbers from 0 to {FOLDS - 1}")
     if not options.datasets and not options.setup:
@@ -113,13 +123,13 @@ class Comparison:
         """Measure what is missing, table by table; print and store the summary."""
         tables = [
             fold
-            for entry in manifest(self._options.datasets, self._options.only, self._options.first)
+            for entry in manifest(self._options.datasets, self._options.only, self._options.first, self._options.last)
             for fold in folds(self._options.datasets, entry, [int(number) for number in self._options.folds])
         ]
-        self._refuse_without_environment(tables)
+        self._refuse_incomplete(tables)
         for fold in tables:
             self._compared += self._results(fold)
-        summary = summarize(self._compared, self._options.frameworks)
+        summary = self._summary()
         states = {record["source"] for record in self._compared if "source" in record}
         print("\n" + render(summary))
         if len(states) > 1:
@@ -128,12 +138,20 @@ class Comparison:
         self._ours.store({"summary": summary, "peers": peers})
         return summary
 
-    def _refuse_without_environment(self, tables: list[Fold]) -> None:
-        """Before anything runs; a framework whose results are all kept needs none."""
-        absent = [framework for framework in self._frameworks if not framework.ready]
-        lacking = [f.name for f in absent if any(self._kept(f, fold) is None for fold in tables)]
+    def _summary(self) -> dict[str, Any]:
+        """The verdict on all tables, and on the two parts of them."""
+        judged = self._compared, self._options.frameworks
+        parts = summarize_parts(*judged, development(self._options.datasets), self._options.subject)
+        return {**summarize(*judged, self._options.subject), **({"parts": parts} if parts else {})}
+
+    def _refuse_incomplete(self, tables: list[Fold]) -> None:
+        """Before anything runs: environments and families of ours that are not there; kept results need neither."""
+        missing = [f for f in self._frameworks if any(self._kept(f, fold) is None for fold in tables)]
+        lacking = [framework.name for framework in missing if not framework.ready]
         if lacking:
             raise SystemExit(f"no environment for {', '.join(lacking)}: run with --setup first")
+        if any(framework.ours and not framework.requirements for framework in missing):
+            common.all_families()
 
     def _kept(self, framework: Framework, fold: Fold) -> dict[str, Any] | None:
         if framework.name in self._options.fresh:

@@ -34,6 +34,7 @@ import pandas as pd
 import common
 from automl import source_state
 from comparison.splits import folds, judge, manifest
+from frameworks.seasoned_ import improvements
 from seasoned import AutoClassifier, AutoRegressor
 
 SETTINGS = ("shipped", None)
@@ -71,16 +72,6 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
         "order": [trial["model"] for trial in model.fitted_.trials[:20]],
         "experience": model.fitted_.experience,
     }
-
-
-def improvements(trials: Any) -> list[list[float]]:
-    """Seconds since the fit began, and the validation loss, of each trial that was better than all before it."""
-    ended = sorted((t["elapsed"], t["loss"]) for t in trials if t["elapsed"] is not None and t["loss"] is not None)
-    found: list[list[float]] = []
-    for elapsed, loss in ended:
-        if not found or loss < found[-1][1]:
-            found.append([elapsed, loss])
-    return found
 
 
 def measured(table: str, options: argparse.Namespace, setting: str | None) -> dict[str, Any]:

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 
+def read(path: Path) -> list[Record]:
+    """The results in a file of `Records`, those of peers that a comparison repeats in its own among them."""
+    kept = json.loads(path.read_text())
+    return [*kept["records"], *kept.get("peers", [])]
+
+
 class Records:
     """A list of results in a JSON file, written after each one; at most one for each table, fold and machine size.
 

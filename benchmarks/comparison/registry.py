@@ -18,6 +18,7 @@ AUTOGLUON = ("autogluon.tabular[lightgbm,xgboost,catboost,fastai,ray]==1.6.3", "
 MLJAR = ("mljar-supervised==1.3.2", "pyarrow")
 LIGHTAUTOML = ("lightautoml==0.4.2", "torch<=2.13.0", "pyarrow")
 CORE = ("--editable", str(BENCHMARKS.parent))
+NETWORKS = ("mlp", "realmlp", "tuned_mlp")
 BEST = "best"  # the family of the best trial of `seasoned` on the same fold, by its own validation
 
 
@@ -65,13 +66,24 @@ class Framework:
         return not self.requirements or (mark.exists() and mark.read_text() == "\n".join(self.requirements))
 
 
+def arm(name: str, **options: Any) -> Framework:
+    """Our own, with something left out or done otherwise; `frameworks/seasoned_.py` says what the options mean."""
+    return Framework(f"seasoned-{name}", "seasoned_", "seasoned", options=options, ours=True)
+
+
 FRAMEWORKS = {
     framework.name: framework
     for framework in (
         Framework("seasoned", "seasoned_", "seasoned", ours=True),
-        Framework("seasoned-random", "seasoned_", "seasoned", options={"within": "Random"}, ours=True),
-        Framework("seasoned-all-rows", "seasoned_", "seasoned", options={"rows": "all"}, ours=True),
-        Framework("seasoned-one-family", "seasoned_", "seasoned", options={"models": BEST}, ours=True),
+        arm("random", within="Random"),
+        arm("all-rows", rows="all"),
+        arm("one-family", models=BEST),
+        arm("no-ensemble", search={"ensemble": 1}),
+        arm("no-race", race="none"),
+        arm("no-defaults", first="random"),
+        arm("no-features", search={"features": []}),
+        arm("all-features", search={"features": "all"}),
+        arm("no-network", without=NETWORKS),
         Framework("seasoned-core", "seasoned_", "seasoned", CORE, ours=True),
         Framework("flaml", "flaml_", "flaml", FLAML, "2.7.0"),
         Framework("autogluon", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3"),

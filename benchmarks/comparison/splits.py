@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FOLDS, SEED = 5, 0
+DEVELOPMENT = 41  # tables, first in alphabetical order, on which choices are made; the others are reported apart
+LEAST = 10  # rows of a class in a draw of rows, so that each fold has some of them to learn from and to be judged by
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 
 
@@ -48,30 +50,55 @@ class Fold:
         }
 
 
-def manifest(folder: Path, only: list[str], first: int | None = None) -> list[dict[str, Any]]:
-    """The entries of a folder's manifest: those of the given names if there are any, the first of them by alphabet."""
+def manifest(folder: Path, only: list[str], first: int | None = None, last: int | None = None) -> list[dict[str, Any]]:
+    """The entries of a folder's manifest: of the given names, if any; the first or the last of these by alphabet."""
     entries = json.loads((folder / "manifest.json").read_text())["datasets"]
     unknown = set(only) - {entry["name"] for entry in entries}
     if unknown:
         raise SystemExit(f"no such table in the manifest: {', '.join(sorted(unknown))}")
     named = [entry for entry in entries if not only or entry["name"] in only]
-    return named if first is None else sorted(named, key=lambda entry: entry["name"].casefold())[:first]
+    if first is None and last is None:
+        return named
+    ordered = sorted(named, key=lambda entry: entry["name"].casefold())
+    return ordered[:first] if last is None else ordered[max(len(ordered) - last, 0) :]
 
 
-def folds(folder: Path, entry: dict[str, Any], numbers: list[int]) -> list[Fold]:
-    """The asked-for splits of a table: five folds, shuffled with seed 0, stratified for classes."""
+def development(folder: Path) -> set[str]:
+    """Names of the tables of a folder on which choices may be made."""
+    return {entry["name"] for entry in manifest(folder, [], DEVELOPMENT)}
+
+
+def folds(folder: Path, entry: dict[str, Any], numbers: list[int], most: int | None = None) -> list[Fold]:
+    """The asked-for splits of a table: five folds, shuffled with seed 0, stratified for classes.
+
+    Args:
+        folder: Where the table is.
+        entry: Its entry in the manifest.
+        numbers: Which of the five.
+        most: Of so many rows at most (`drawn`); of all of them if None.
+    """
     file = folder / entry["file"]
     y = pd.read_parquet(file, columns=[entry["target"]])[entry["target"]]
     task = entry["task"]
+    rows = np.arange(len(y)) if most is None else drawn(y, task, most)
     kind = KFold if task == "regression" else StratifiedKFold
-    labels = None if task == "regression" else y.astype(str)
-    splits = list(kind(FOLDS, shuffle=True, random_state=SEED).split(np.zeros(len(y)), labels))
+    labels = None if task == "regression" else y.iloc[rows].astype(str)
+    splits = list(kind(FOLDS, shuffle=True, random_state=SEED).split(np.zeros(len(rows)), labels))
     metric = entry.get("metric", METRICS[task])
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     return [
-        Fold(entry["name"], task, metric, entry["target"], file, sha256, number, *splits[number], y)
+        Fold(entry["name"], task, metric, entry["target"], file, sha256, number, *(rows[s] for s in splits[number]), y)
         for number in numbers
     ]
+
+
+def drawn(y: pd.Series, task: str, most: int) -> NDArray[np.intp]:
+    """So many rows, drawn with seed 0, in their order; without those of classes that are then too few."""
+    rows = np.sort(np.random.default_rng(SEED).permutation(len(y))[:most])
+    if task == "regression":
+        return rows
+    labels = y.iloc[rows].astype(str)
+    return rows[(labels.map(labels.value_counts()) >= LEAST).to_numpy()]
 
 
 def judge(fold: Fold, predicted: NDArray[Any], labels: list[str] | None) -> float:

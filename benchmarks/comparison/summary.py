@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata, wilcoxon
 
+from comparison.splits import DEVELOPMENT
+
 Record = dict[str, Any]
 
 OURS, DUMMY = "seasoned", "dummy"
 GREATER = {"roc_auc"}  # metrics of which more is better
 QUIET = 0.3  # cores that others may use meanwhile; more, and a framework had less than its share of time
 TOLERANCE = (1.05, 2.0)  # a fit that takes longer than this times its budget and so many seconds is an overrun
+PART = ("frameworks", "subject", "mean_rank", "against", "disturbed", "failures", "overruns")  # what a part repeats
 COSTS = (
     "fit_seconds",
     "predict_seconds_per_1000",
@@ -25,7 +28,7 @@ COSTS = (
 )
 
 
-def summarize(records: list[Record], frameworks: list[str]) -> dict[str, Any]:
+def summarize(records: list[Record], frameworks: list[str], subject: str = OURS) -> dict[str, Any]:
     """The verdict on those frameworks.
 
     A failed run scores what the dummy scores on that fold. Scores are means over a table's folds; only folds for which
@@ -34,6 +37,7 @@ def summarize(records: list[Record], frameworks: list[str]) -> dict[str, Any]:
     Args:
         records: Results, of any frameworks.
         frameworks: Whom to rank, in this order.
+        subject: Whose wins over each other one are counted, if it is among them.
     """
     cells = complete_cells(records, frameworks)
     tables = by_table(cells, frameworks)
@@ -41,10 +45,13 @@ def summarize(records: list[Record], frameworks: list[str]) -> dict[str, Any]:
     left_out = {(r["table"], r["fold"]) for r in records} - {(c[DUMMY]["table"], c[DUMMY]["fold"]) for c in cells}
     return {
         "frameworks": frameworks,
+        "subject": subject,
         "tables": tables,
         "left_out": [f"{table}, fold {fold}" for table, fold in sorted(left_out)],
         "mean_rank": mean_ranks(tables, frameworks),
-        "against": {name: versus(tables, OURS, name) for name in frameworks if OURS in frameworks and name != OURS},
+        "against": {
+            name: versus(tables, subject, name) for name in frameworks if subject in frameworks and name != subject
+        },
         "disturbed": {
             name: sum(r["others_cores"] > QUIET for r in used if r["framework"] == name) for name in frameworks
         },
@@ -55,7 +62,24 @@ def summarize(records: list[Record], frameworks: list[str]) -> dict[str, Any]:
             for name in frameworks
         },
         "overruns": {name: overruns([r for r in used if r["framework"] == name]) for name in frameworks},
-        "costs": {name: costs(cells, name) for name in frameworks},
+        "costs": {name: costs(cells, name, subject) for name in frameworks},
+    }
+
+
+def summarize_parts(
+    records: list[Record], frameworks: list[str], development: set[str], subject: str = OURS
+) -> dict[str, dict[str, Any]]:
+    """The verdict on the development tables and on the others, each by itself, where there are both; else nothing."""
+    parts = {
+        f"the first {DEVELOPMENT}": [record for record in records if record["table"] in development],
+        "the others": [record for record in records if record["table"] not in development],
+    }
+    found = {title: summarize(part, frameworks, subject) for title, part in parts.items()}
+    if not all(summary["tables"] for summary in found.values()):
+        return {}
+    return {
+        title: {**{field: summary[field] for field in PART}, "tables": len(summary["tables"])}
+        for title, summary in found.items()
     }
 
 
@@ -158,12 +182,12 @@ def overruns(records: list[Record]) -> dict[str, Any]:
     }
 
 
-def costs(cells: list[dict[str, Record]], name: str) -> dict[str, Any]:
-    """Medians over runs, and whether each was measured in the same comparison as ours on the same fold."""
+def costs(cells: list[dict[str, Record]], name: str, subject: str) -> dict[str, Any]:
+    """Medians over runs, and whether each was measured in the same comparison as the subject on the same fold."""
     records = [cell[name] for cell in cells if cell[name]["score"] is not None]
     medians = {}
     for field in COSTS:
         values = [r[field] for r in records if r.get(field) is not None]
         medians[field] = float(f"{statistics.median(values):.4g}") if values else None
-    together = [cell for cell in cells if OURS in cell and cell[OURS]["run"] == cell[name]["run"]]
+    together = [cell for cell in cells if subject in cell and cell[subject]["run"] == cell[name]["run"]]
     return {**medians, "same_run": f"{len(together)} of {len(cells)}"}

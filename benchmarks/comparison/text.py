@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from comparison.summary import QUIET, TOLERANCE
+
 
 def table(rows: list[list[Any]]) -> str:
     """Columns aligned by spaces, the first to the left, the others to the right; the first row names them."""
@@ -24,7 +26,10 @@ def table(rows: list[list[Any]]) -> str:
 
 def render(summary: dict[str, Any]) -> str:
     """All of the summary but the fields of single runs."""
-    parts = [_scores(summary), _verdict(summary), _costs(summary)]
+    parts = [_scores(summary), _verdict(summary) + "\n" + _legend(summary["subject"])]
+    for title, part in summary.get("parts", {}).items():
+        parts.append(f"{title}, {part['tables']} tables:\n{_verdict(part)}")
+    parts.append(_costs(summary))
     failures = [f"{name}: {line}" for name, lines in summary["failures"].items() for line in lines]
     if failures:
         parts.append("\n".join(["Failures (each scores what the dummy scores):", *failures]))
@@ -71,11 +76,15 @@ def _verdict(summary: dict[str, Any]) -> str:
                 summary["disturbed"][name],
             ]
         )
+    return table(rows)
+
+
+def _legend(subject: str) -> str:
+    times, seconds = TOLERANCE
     return (
-        table(rows)
-        + "\nWins, losses, ties, win rate and p (two-sided Wilcoxon signed-rank test over tables): seasoned against "
-        "each.\nOverruns: fits of more than 1.1 budgets; longest: in budgets. "
-        "Disturbed: runs\nduring which others used more than 0.3 cores; measure these anew (--fresh NAME --only TABLE)."
+        f"Wins, losses, ties, win rate and p (two-sided Wilcoxon signed-rank test over tables): {subject} against "
+        f"each.\nOverruns: fits of more than {times:g} budgets + {seconds:g} s; longest: in budgets. Disturbed: runs\n"
+        f"during which others used more than {QUIET:g} cores; measure these anew (--fresh NAME --only TABLE)."
     )
 
 
@@ -90,5 +99,6 @@ def _costs(summary: dict[str, Any]) -> str:
     return (
         table(rows)
         + "\nMedians over runs. In memory: with the models kept loaded, where that is a step of its own.\nSame run: "
-        "how many were measured in the same comparison as seasoned; times from different ones are not to be compared."
+        f"how many were measured in the same comparison as {summary['subject']}; times from different ones are not to "
+        "be compared."
     )

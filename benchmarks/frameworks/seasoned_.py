@@ -1,8 +1,10 @@
 """This package, as a newcomer calls it, without experience from other tables.
 
-The option `within` names another sampler to search inside families, to see what Bayes is worth there; `rows="all"`
-gives every trial all rows at once, to see what samples of a large table's rows are worth. These are no settings of the
-estimators, so the search is given them by another way. `models` names the families that take part.
+Options leave a part of the search out, to see what it is worth. `models` names the families that take part, `without`
+those that do not; `search` is further settings. What follows are no settings of the estimators, so the search is given
+them by another way: `within` names another sampler to search inside families; `rows="all"` gives every trial all rows
+at once, without samples of a large table's rows first; `race="none"` lets every trial have all its folds;
+`first="random"` draws each family's first configurations from its space, in the place of tuned defaults.
 """
 
 from __future__ import annotations
@@ -11,28 +13,47 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+import numpy as np
+
 from seasoned import AutoClassifier, AutoRegressor, samplers
 from seasoned import load as load_bundle
 from seasoned.tabular import SearchSettings
+from seasoned.tabular.models.registry import choose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from seasoned.space import Space
+
 PACKAGES = ("seasoned", "numpy", "pandas", "scikit-learn", "lightgbm", "xgboost", "catboost", "jax")
+DRAWN = 3  # first configurations of a family: as many as it has by default, the default itself and two near it
 
 
 def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
+    options = job["options"]
     kind = AutoRegressor if job["task"] == "regression" else AutoClassifier
     model = kind(
         metric=job["metric"],
         time_limit=job["budget"],
         experience=None,
         random_state=job["seed"],
-        search=SearchSettings(models=job["options"].get("models")),
+        search=SearchSettings(models=families(options), **options.get("search", {})),
     )
-    with within(job["options"].get("within")), at_once(job["options"].get("rows")):
+    with (
+        within(options.get("within")),
+        at_once(options.get("rows")),
+        to_the_end(options.get("race")),
+        at_random(options.get("first"), job["seed"]),
+    ):
         return model.fit(X, y)
+
+
+def families(options: Mapping[str, Any]) -> list[str] | None:
+    """Names of those that take part; None for the search's own choice."""
+    if "without" not in options:
+        return options.get("models")
+    return [family.name for family in choose(None) if family.name not in options["without"]]
 
 
 @contextmanager
@@ -55,6 +76,38 @@ def at_once(rows: str | None) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def to_the_end(race: str | None) -> Iterator[None]:
+    """Meanwhile no trial lags too far behind for its other folds, if that is asked for."""
+    if race != "none":
+        yield
+        return
+    with patch("seasoned.tabular.race.Race._place", lambda self: None):
+        yield
+
+
+@contextmanager
+def at_random(first: str | None, seed: int) -> Iterator[None]:
+    """Meanwhile the search begins with draws from each family's space, if that is asked for."""
+    if first != "random":
+        yield
+        return
+    rng = np.random.default_rng(seed)
+
+    def of_all(models: Iterable[Any], task: str, *_: Any) -> tuple[dict[str, Any], ...]:
+        return tuple({"model": {model.name: model.space(task).sample(rng)}} for model in models)
+
+    def of_one(space: Space, seed: int) -> tuple[dict[str, Any], ...]:
+        drawn = np.random.default_rng([seed, len(space.dimensions)])
+        return tuple(space.sample(drawn) for _ in range(DRAWN)) if space.dimensions else ()
+
+    with (
+        patch("seasoned.tabular.fit.first_configurations", of_all),
+        patch("seasoned.tabular.steering._first", of_one),
+    ):
+        yield
+
+
 def predict(model: Any, X: Any) -> Any:
     return model.predict_proba(X) if hasattr(model, "predict_proba") else model.predict(X)
 
@@ -71,7 +124,18 @@ def details(model: Any) -> dict[str, Any]:
         "model": " + ".join(f"{member.weight:.2f} {member.name}" for member in model.fitted_.members),
         "complete": int((states == "complete").sum()),
         "failed": len(model.failures()),
+        "curve": improvements(model.fitted_.trials),
     }
+
+
+def improvements(trials: Iterable[Mapping[str, Any]]) -> list[list[float]]:
+    """Seconds since the fit began, and the validation loss, of each trial that was better than all before it."""
+    ended = sorted((t["elapsed"], t["loss"]) for t in trials if t["elapsed"] is not None and t["loss"] is not None)
+    found: list[list[float]] = []
+    for elapsed, loss in ended:
+        if not found or loss < found[-1][1]:
+            found.append([elapsed, loss])
+    return found
 
 
 def save(model: Any, folder: Path) -> None:

@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from made_up_results import made_up
 from scipy.stats import wilcoxon
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
 import automl
 import common
-from comparison import registry, runner
+from comparison import registry, runner, splits
 from comparison.records import Records
 from comparison.registry import FRAMEWORKS, Framework
 from comparison.runner import Conditions, measure
@@ -76,6 +77,12 @@ def ours():
 def fold(tables, name):
     entry = next(e for e in automl.manifest(tables, [name]) if e["name"] == name)
     return folds(tables, entry, [0])[0]
+
+
+def answered(framework, fold, conditions):
+    """In the place of a run: a result at once."""
+    score = {"score": 0.75, "error": None, "fit_seconds": 1.0, "others_cores": 0.0, "run": conditions.run}
+    return {**runner.identity(framework, fold, conditions), "metric": fold.metric, **score}
 
 
 # ---------------------------------------------------------------- the whole way
@@ -166,10 +173,43 @@ def test_another_sampler_searches_within_families_only_meanwhile():
         assert search.Bayes is samplers.Bayes
 
 
-def test_the_first_tables_are_those_of_the_alphabet(tables):
+def test_the_first_and_the_last_tables_are_those_of_the_alphabet(tables):
     assert [entry["name"] for entry in automl.manifest(tables, [], 2)] == ["number", "three"]
+    assert [entry["name"] for entry in automl.manifest(tables, [], last=2)] == ["three", "two"]
+    assert [entry["name"] for entry in automl.manifest(tables, ["two", "number"], last=1)] == ["two"]
+    assert [entry["name"] for entry in automl.manifest(tables, [], last=9)] == ["number", "three", "two"]
+    assert automl.manifest(tables, [], last=0) == []
     assert [entry["name"] for entry in automl.manifest(tables, ["two", "three"], 1)] == ["three"]
     assert [entry["name"] for entry in automl.manifest(tables, [])] == list(TASKS)
+
+
+def test_ours_without_the_boosters_is_refused_unless_it_is_all_kept(compare, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(automl, "measure", answered)
+    monkeypatch.setattr(Framework, "ready", True)
+    words = ["--only", "two", "--budget", "5", "--frameworks"]
+    with monkeypatch.context() as there:
+        there.setattr(common, "all_families", lambda: None)
+        kept = compare(*words, "seasoned-no-race")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda *name: None if name[0] == "catboost" else find(*name))
+    assert compare(*words, "seasoned-no-race") == kept
+    assert compare(*words, "seasoned-core", "--subject", "seasoned-core")["mean_rank"] == {"seasoned-core": 1.0}
+    with pytest.raises(SystemExit, match="catboost missing, and the search differs without"):
+        compare(*words, "seasoned-no-ensemble")
+
+
+def test_development_tables_and_the_others_are_summed_up_apart_where_there_are_both(compare, monkeypatch, capsys):
+    monkeypatch.setattr(splits, "DEVELOPMENT", 2)
+    monkeypatch.setattr(automl, "measure", answered)
+    words = ["--frameworks", "lightgbm,dummy", "--subject", "lightgbm"]
+    summary = compare(*words)
+    assert {title: part["tables"] for title, part in summary["parts"].items()} == {"the first 41": 2, "the others": 1}
+    assert summary["parts"]["the others"]["against"]["dummy"]["ties"] == 1
+    shown = capsys.readouterr().out
+    assert "the others, 1 tables:" in shown
+    assert "lightgbm against each" in shown
+    assert "parts" not in compare(*words, "--last", "1")
+    assert "parts" not in compare(*words, "--first", "2")
 
 
 def test_folds_are_averaged_and_a_new_one_joins_those_there(compare, monkeypatch):
@@ -184,7 +224,15 @@ def test_folds_are_averaged_and_a_new_one_joins_those_there(compare, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "words", [["--frameworks", "nobody"], ["--folds", "5"], ["--fresh", "nobody"], ["--only", "no-such-table"]]
+    "words",
+    [
+        ["--frameworks", "nobody"],
+        ["--folds", "5"],
+        ["--fresh", "nobody"],
+        ["--only", "no-such-table"],
+        ["--subject", "flaml", "--frameworks", "dummy"],
+        ["--first", "1", "--last", "1"],
+    ],
 )
 def test_a_wrong_name_is_refused_before_anything_runs(compare, words):
     with pytest.raises(SystemExit):
@@ -301,26 +349,6 @@ def test_records_replace_their_like_and_survive_a_reload(tmp_path):
 # ---------------------------------------------------------------- the verdict
 
 
-def made_up(scores, metric="roc_auc", run="one"):
-    """Results from {table: {framework: score, or None for a failure}}."""
-    return [
-        {
-            "table": table,
-            "fold": 0,
-            "metric": metric,
-            "framework": name,
-            "score": score,
-            "error": None if score is not None else "MemoryError",
-            "fit_seconds": 65.1 if name == "flaml" else 50.0,
-            "budget": 60.0,
-            "others_cores": 0.9 if name == "flaml" else 0.0,
-            "run": run if name != "flaml" else "another",
-        }
-        for table, row in scores.items()
-        for name, score in {"dummy": 0.5, **row}.items()
-    ]
-
-
 NAMES = ["seasoned", "flaml", "lightgbm"]
 
 
@@ -349,6 +377,7 @@ def test_ranks_ties_and_failures():
     shown = render(summary)
     assert "0.5*" in shown
     assert "flaml: b, fold 0: MemoryError" in shown
+    assert "fits of more than 1.05 budgets + 2 s" in shown
 
 
 def test_errors_are_better_when_smaller_and_means_run_over_folds():
@@ -372,6 +401,15 @@ def test_only_folds_that_all_have_tried_count():
     broken = [record | {"score": None} for record in records if record["framework"] == "dummy"]
     with pytest.raises(ValueError, match="dummy failed on a"):
         summarize([*records, *broken], NAMES)
+
+
+def test_wins_are_counted_of_whom_is_asked_for():
+    scores = {"a": {"flaml": 0.8}, "b": {"flaml": 0.95}, "c": {"flaml": 0.7}}
+    records = made_up({table: {"seasoned": 0.9, "seasoned-core": 0.85, **row} for table, row in scores.items()})
+    summary = summarize(records, ["seasoned-core", "flaml"], "seasoned-core")
+    assert summary["against"].keys() == {"flaml"}
+    assert (summary["against"]["flaml"]["wins"], summary["against"]["flaml"]["losses"]) == (2, 1)
+    assert "seasoned-core against each" in render(summary)
 
 
 def test_the_p_value_is_scipys_on_the_differences_of_gain():

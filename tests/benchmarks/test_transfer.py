@@ -10,7 +10,7 @@ import pytest
 
 import transfer
 from transferring.methods import METHODS, Past, Problem
-from transferring.sources import aligned, folded, numbers, read, sources
+from transferring.sources import aligned, folded, metafeatures, numbers, read, sources
 
 TASKS, CONFIGS = 15, 30
 
@@ -152,8 +152,60 @@ def test_a_new_space_is_searched_as_without_experience(folder, tmp_path):
     words = ["--train", str(folder / "other"), "--test", str(folder), "--only", "long", "--out", str(out)]
     transfer.main([*words, "--methods", "seasoned,cold,strange,poisoned,portfolio,rgpe"])
     found = json.loads(out.read_text())["long"]
-    assert found["seasoned"] == found["strange"] == found["poisoned"]
-    assert abs(found["seasoned"]["10"] - found["cold"]["10"]) < 0.2  # other draws of the first three trials
+    assert found["seasoned"] == found["strange"] == found["poisoned"] == found["cold"]
+
+
+def test_the_first_trials_of_a_new_space_are_other_ones_on_each_task():
+    """Those of the search without experience with the same seed, which are drawn one after the other."""
+    x, scores = table(2)
+    searches = {name: METHODS[name](Past(scores[:0], x[:, None])) for name in ("cold", "strange")}
+
+    def tried(name, seed):
+        rows = []
+
+        def evaluate(row):
+            rows.append(row)
+            return float(row)
+
+        rng = np.random.default_rng((0, seed))
+        searches[name](Problem(np.isfinite(scores[0]), evaluate, 6, rng, None, (0, seed)))
+        return rows
+
+    firsts = {tuple(tried("strange", seed)[:3]) for seed in range(8)}
+    assert len(firsts) > 4
+    assert all(tried("strange", seed) == tried("cold", seed) for seed in range(8))
+
+
+def described(folder, **columns):
+    """Meta-features of the tasks by OpenML's ids, which are their numbers here."""
+    (folder / "own_metafeatures").mkdir(parents=True)
+    frame = pd.DataFrame({"openmlid": np.arange(TASKS), **columns})
+    frame.to_parquet(folder / "own_metafeatures/tasks.parquet")
+
+
+def test_metafeatures_of_two_folders_are_told_by_name(folder, tmp_path, capsys):
+    size, skew, odd = (np.arange(TASKS) + shift for shift in (0.0, 100.0, 200.0))
+    described(folder, size=size, skew=skew, odd=odd)
+    other = tmp_path / "again"
+    described(other, strange=odd, skew=skew, size=size)
+    train = transfer.table(folder, "wide")
+    about = metafeatures(other, "wide", train.source.tasks)
+    test = transfer.Table(train.source._replace(tasks=np.array([f"2{task}" for task in train.source.tasks])), about)
+    (split,) = transfer.splits(train, test)
+    assert split.past.about.tolist() == np.stack([size, skew], axis=1)[train.source.tasks.astype(int)].tolist()
+    assert split.about.tolist() == split.past.about.tolist()
+    assert "one folder alone has are left out: odd, strange." in capsys.readouterr().err
+    (split,) = transfer.splits(train, test._replace(about=about[["strange"]]))
+    assert split.about is None
+    assert split.past.about is None
+
+
+def test_metafeatures_of_one_name_in_two_tables_are_two(folder):
+    described(folder, size=np.arange(TASKS) + 0.0)
+    pd.DataFrame({"openmlid": np.arange(TASKS), "size": 7.0}).to_parquet(folder / "wide/tasks.parquet")
+    found = metafeatures(folder, "wide", read(folder / "wide").tasks)
+    assert list(found) == ["size", "wide.size"]
+    assert (found["wide.size"] == 7.0).all()
 
 
 @pytest.mark.slow
