@@ -2,11 +2,13 @@
 
     python benchmarks/foresight.py --metadata FOLDER --out foresight.json
 
-Five folds by task within each source, as in `transfer.py`. `FILE` gets JSON, source -> figure -> mean over tasks:
+Five folds by task within each source, as in `transfer.py`; `--folds 2` judges the tasks of the first two alone, which
+are those that choose (docs/benchmarks.md, Transfer). `FILE` gets JSON, source -> figure -> mean over tasks:
 
 - `spearman_baseline`: of each configuration's mean rank over the past tasks with the task's true order;
 - `spearman_0`, `spearman_5`: of the learned metric's means, without a trial and after the first five of the
-  portfolio; tasks with meta-features (`*_metafeatures`, `SOURCE/tasks.parquet`) are foreseen by them (`task_prior.py`);
+  portfolio; tasks with meta-features (`*_metafeatures`, `SOURCE/tasks.parquet`) are foreseen by them (`task_prior.py`)
+  where they are trusted (`trusting.py`);
 - `calibration_0`, `calibration_5`: mean |coverage - nominal| of its central intervals from 10% to 90%, over all cells;
 - `failure_auc_0`, `failure_auc_5`: of the failure head, a missing cell being a failure (sources with missing cells);
 - `seconds_spearman_1`, `seconds_error_1` and so on: of the seconds head after one trial; the error is the median
@@ -115,7 +117,7 @@ def foreseen(
     found: dict[str, float | list[float]] = {"spearman_baseline": spearman(fold.baseline[judged], scores[judged])}
     for count in (0, TRIALS):
         belief = fold.metric.condition(rows[:count], scores[rows[:count]], weights=weights).standardised(judged)
-        if not count and told is not None and fold.prior is not None:
+        if not count and told is not None and fold.prior is not None and fold.prior.trust > 0.0:
             factors = fold.metric.factors
             belief = belief._replace(mean=(factors.mean + fold.prior.latent(told) @ factors.loadings)[judged])
         found[f"spearman_{count}"] = spearman(belief.mean, scores[judged])
@@ -135,12 +137,13 @@ def foreseen(
     return found
 
 
-def judged(folder: Path, name: str) -> dict[str, float]:
-    """Means over the tasks of a source; calibration over all cells."""
+def judged(folder: Path, name: str, folds: int = FOLDS) -> dict[str, float]:
+    """Means over the tasks of a source in the first folds; calibration over all their cells."""
     source, rng = read(folder / name), np.random.default_rng(SEED)
-    features = metafeatures(folder, name, source.tasks)
+    known = metafeatures(folder, name, source.tasks)
+    features = None if known is None else known.to_numpy(dtype=float)
     found: list[dict[str, float | list[float]]] = []
-    for past, tested in folded(source, FOLDS):
+    for past, tested in folded(source, FOLDS)[:folds]:
         fold = learned(source, past, None if features is None else features[past], rng)
         about = [None if features is None else features[task] for task in tested]
         found += [foreseen(fold, source, int(task), told) for task, told in zip(tested, about, strict=True)]
@@ -157,13 +160,14 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--metadata", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     parser.add_argument("--only", default=",".join(SOURCES), help="names of sources (default: six)")
+    parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five folds are judged (default 5)")
     options = parser.parse_args(words)
     result = {}
     for name in options.only.split(","):
         if name in sources(options.metadata):
-            result[name] = judged(options.metadata, name)
+            result[name] = judged(options.metadata, name, options.folds)
             print(name, result[name], flush=True)
-            common.write(options.out, {"sources": result})
+            common.write(options.out, {"folds": options.folds, "sources": result})
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,6 +36,7 @@ from transferring.methods import METHODS, SEEDS, STANDARD, Past, Problem
 from transferring.sources import Source, aligned, folded, metafeatures, read, sources
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
 KERNELS = ("plain", "deep", "deep_maml")
@@ -61,12 +63,25 @@ class Table(NamedTuple):
     """A source and the meta-features of its tasks, if any."""
 
     source: Source
-    about: NDArray[np.float64] | None
+    about: pd.DataFrame | None
 
 
 def table(folder: Path, name: str) -> Table:
     source = read(folder / name)
     return Table(source, metafeatures(folder, name, source.tasks))
+
+
+def shared(
+    train: pd.DataFrame | None, test: pd.DataFrame | None
+) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    """The meta-features that both folders have, by name and in one order; None where there are none."""
+    if train is None or test is None:
+        return None, None
+    both = [name for name in train if name in test]
+    alone = [name for name in (*train, *test) if name not in both]
+    if alone:
+        print(f"meta-features that one folder alone has are left out: {', '.join(alone)}.", file=sys.stderr, flush=True)
+    return (train[both].to_numpy(dtype=float), test[both].to_numpy(dtype=float)) if both else (None, None)
 
 
 def splits(train: Table | None, test: Table | None) -> list[Split]:
@@ -77,11 +92,11 @@ def splits(train: Table | None, test: Table | None) -> list[Split]:
         return [Split(Past(source.scores[:0], source.features), source.tasks, source.scores)]
     if test is not None:
         past, tested = aligned(train.source, test.source)
-        there = None if train.about is None else train.about[~np.isin(train.source.tasks, test.source.tasks)]
-        alike = there is not None and test.about is not None and there.shape[1] == test.about.shape[1]
-        known = Past(past.scores, past.features, there if alike else None)
-        return [Split(known, tested.tasks, tested.scores, test.about if alike else None)]
-    source, about = train
+        there, here = shared(train.about, test.about)
+        kept = None if there is None else there[~np.isin(train.source.tasks, test.source.tasks)]
+        return [Split(Past(past.scores, past.features, kept), tested.tasks, tested.scores, here)]
+    source = train.source
+    about, _ = shared(train.about, train.about)
     return [
         Split(
             Past(source.scores[past], source.features, None if about is None else about[past]),
@@ -112,7 +127,8 @@ def curve(search: Any, split: Split, at: int, losses: NDArray[np.float64], seed:
         tried.append(row)
         return float(scores[row])
 
-    search(Problem(np.isfinite(scores), evaluate, max(KEPT), np.random.default_rng((seed, at)), about))
+    seeds = (seed, at)
+    search(Problem(np.isfinite(scores), evaluate, max(KEPT), np.random.default_rng(seeds), about, seeds))
     assert len(set(tried)) == len(tried), "no method may try a configuration twice"
     best = np.minimum.accumulate(losses[tried])
     return [float(best[min(count, len(best)) - 1]) for count in KEPT]

@@ -51,6 +51,7 @@ class Problem(NamedTuple):
     steps: int
     rng: np.random.Generator
     about: NDArray[np.float64] | None = None  # its meta-features
+    seed: int | tuple[int, ...] = 0  # of `rng`, for who draws by a stream of its own
 
 
 class Distances:
@@ -170,7 +171,10 @@ def poisoned(past: Past) -> Callable[[Problem], None]:
 
 
 def strange(past: Past) -> Callable[[Problem], None]:
-    """The same with an experience that knows none of the configurations: those of another space."""
+    """The same with an experience that knows none of the configurations: those of another space.
+
+    Its first three trials are those of `cold` on each task, for the two have the same seeds.
+    """
     return advised(None, past)
 
 
@@ -185,6 +189,8 @@ def advised(metric: MetricFunction | None, past: Past) -> Callable[[Problem], No
     def search(tested: Problem) -> None:
         known = prior is not None and tested.about is not None
         adviser = replace(plain, weights=prior.shares(tested.about)) if known else plain
+        if metric is None:
+            adviser = replace(plain, seed=tested.seed)
         state, open_ = AdviserState(), tested.open_.copy()
         while open_.any() and len(state.rows) < tested.steps:
             row = adviser.ask(state, open_)

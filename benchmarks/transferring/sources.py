@@ -130,19 +130,23 @@ def _place(task: str) -> tuple[int, str]:
     return (int(task), "") if task.isdigit() else (0, task.split("-", 1)[-1])
 
 
-def metafeatures(folder: Path, name: str, tasks: NDArray[np.str_]) -> NDArray[np.float64] | None:
-    """Of tasks that are named by OpenML's ids, from any table of them in the folder; NaN where missing.
+def metafeatures(folder: Path, name: str, tasks: NDArray[np.str_]) -> pd.DataFrame | None:
+    """Of tasks that are named by OpenML's ids, from any table of them in the folder; NaN where missing; a row a task.
 
     A source's own `SOURCE/tasks.parquet` is taken for its tasks alone; `*_metafeatures/tasks.parquet` for all sources.
-    None if nothing is known of any of the tasks.
+    Where two tables of the folder have a column of one name, the later one's has its table's name before it. None if
+    nothing is known of any of the tasks.
     """
     paths = [path for path in (folder / name / "tasks.parquet",) if path.exists()]
     paths = [*sorted(folder.glob("*_metafeatures/tasks.parquet")), *paths]
-    found = []
+    found: dict[str, NDArray[np.float64]] = {}
     for path in paths:
         table = pd.read_parquet(path)
         if "openmlid" in table:
             table = table.set_index(table["openmlid"].astype(str)).drop(columns="openmlid").select_dtypes("number")
-            found.append(table[~table.index.duplicated()].reindex(tasks).to_numpy(dtype=float))
-    known = np.hstack(found) if found else np.empty((len(tasks), 0))
-    return known if np.isfinite(known).any() else None
+            table = table[~table.index.duplicated()].reindex(tasks)
+            for column in table:
+                key = f"{path.parent.name}.{column}" if column in found else str(column)
+                found[key] = table[column].to_numpy(dtype=float)
+    known = pd.DataFrame(found)
+    return known if np.isfinite(known.to_numpy()).any() else None

@@ -6,9 +6,11 @@ import doctest
 import importlib
 import math
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +48,7 @@ def studies(draw):
                 SCORES,
                 st.one_of(st.none(), st.floats(0, 1000, width=32)),
                 st.booleans(),
+                st.booleans(),
             ),
             min_size=1,
             max_size=6,
@@ -67,8 +70,9 @@ def same(one, other):
     """Whether two experiences hold the same studies, in whatever order."""
     order = [other.keys.index(key) for key in one.keys]
     other = other.chosen(order)
-    arrays = ("metafeatures", "starts", "configurations", "scores", "seconds", "failed")
-    equal = all(np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name != "failed") for name in arrays)
+    arrays = ("metafeatures", "starts", "configurations", "scores", "seconds", "failed", "stopped")
+    pairs = [(getattr(one, name), getattr(other, name)) for name in arrays]
+    equal = all(np.array_equal(*pair, equal_nan=pair[0].dtype.kind == "f") for pair in pairs)
     numbers = sorted(set(one.configurations.tolist()))
     return one.id == other.id and one.heads == other.heads and equal and one.configs(numbers) == other.configs(numbers)
 
@@ -101,12 +105,17 @@ def test_a_table_has_the_best_score_of_each_configuration(study):
     experience = Experience.of_studies([study])
     table = experience.table()
     for column, number in enumerate(table.configurations):
-        scores = [score for n, score in zip(experience.configurations, experience.scores, strict=True) if n == number]
-        best = min((score for score in scores if not math.isnan(score)), default=math.nan)
+        here = (experience.configurations == number) & np.isfinite(experience.scores)
+        whole = here & ~experience.stopped
+        best = min(experience.scores[whole if whole.any() else here], default=math.nan)
         assert table.scores[0, column] == best or (math.isnan(best) and math.isnan(table.scores[0, column]))
+        assert table.stopped[0, column] == (here.any() and not whole.any())
 
 
-MODULES = ["knowledge.experience", "knowledge.past", "knowledge.places", "knowledge.recall", "storage.past"]
+MODULES = [
+    *(f"knowledge.{name}" for name in ("experience", "past", "places", "recall", "regret", "weighing")),
+    "storage.past",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -302,3 +311,70 @@ def test_statistics_pass_over_parameters_that_are_called_model(tmp_path):
     for name in ("runs.csv", "more.csv"):
         import_file(url, tmp_path / name)
     assert statistics(url).winners == {"other": 3}
+
+
+def halted():
+    """A study in which two trials were stopped; one that failed counts as failed whatever else is said of it."""
+    trials = [
+        PastTrial({"x": 0.1}, 0.5, 3.0),
+        PastTrial({"x": 0.2}, 0.4, 1.0, stopped=True),
+        PastTrial({"x": 0.3}, None, 1.0, failed=True, stopped=True),
+        PastTrial({"x": 0.4}, 0.6, 3.0),
+        PastTrial({"x": 0.5}, 0.45, 0.5, stopped=True),
+        PastTrial({"x": 0.6}, 0.7, 3.0),
+    ]
+    return PastStudy(Head("a", "a", "mine"), {}, trials)
+
+
+def test_what_was_stopped_is_kept_as_a_bound_and_is_nobodys_best(tmp_path):
+    found = Experience.of_studies([halted()])
+    assert found.stopped.tolist() == [False, True, False, False, True, False]
+    assert found.failed.tolist() == [False, False, True, False, False, False]
+    assert found.tasks()["best"].tolist() == [0.5]
+    (points,) = found.evaluations(Space(x=Float(0, 1)))
+    assert points.scores.tolist() == [0.5, 0.6, 0.7]
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    add_studies(url, [halted()])
+    assert statistics(url).winners == {"other": 1}
+    write_file(Experience.read(url), tmp_path / "all.parquet")
+    assert same(read_file(tmp_path / "all.parquet"), found)
+
+
+def test_a_file_from_before_bounds_were_kept_is_read(tmp_path):
+    whole = Experience.of_studies([study()])
+    write_file(whole, tmp_path / "new.parquet")
+    table = pq.read_table(tmp_path / "new.parquet")
+    pq.write_table(table.drop_columns("stopped"), tmp_path / "old.parquet")
+    assert same(read_file(tmp_path / "old.parquet"), whole)
+
+
+def test_a_csv_may_be_called_in_capitals(tmp_path):
+    (tmp_path / "RUNS.CSV").write_text("task,x,score\na,1,0.5\n")
+    assert import_file(f"sqlite:///{tmp_path / 'own.db'}", tmp_path / "RUNS.CSV") == (1, 1)
+
+
+def test_what_is_forgotten_is_not_in_the_file_either(tmp_path):
+    url, word = f"sqlite:///{tmp_path / 'own.db'}", "a name that nobody must find"
+    trials = [PastTrial({word: number / 1000}, 0.5) for number in range(300)]
+    add_studies(url, [PastStudy(Head(word, "f"), {}, trials), study("kept")])
+
+    def files():
+        return b"".join(path.read_bytes() for path in tmp_path.glob("own.db*"))
+
+    assert word.encode() in files()
+    assert keeping.forget(url, [word]) == 1
+    assert word.encode() not in files()
+    assert len(Experience.read(url)) == 1
+
+
+def test_who_holds_a_file_is_told_that_what_was_forgotten_is_still_in_it(tmp_path, monkeypatch, caplog):
+    url, word = f"sqlite:///{tmp_path / 'own.db'}", "a name that nobody must find"
+    add_studies(url, [PastStudy(Head(word, "f"), {}, [PastTrial({word: 1}, 0.5)]), study("kept")])
+    monkeypatch.setattr(keeping, "_PATIENCE", 0.05)
+    with closing(sqlite3.connect(tmp_path / "own.db", isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM seasoned_past_studies").fetchone()
+        assert keeping.forget(url, [word]) == 1
+        assert "still in the file" in caplog.text
+    assert keeping.forget(url, [word]) == 0
+    assert word.encode() not in b"".join(path.read_bytes() for path in tmp_path.glob("own.db*"))

@@ -72,6 +72,33 @@ def test_holes_are_filled_by_what_the_other_configurations_say():
     assert (model.completed[~holes] == table[~holes]).all()
 
 
+def test_what_is_known_by_a_bound_is_at_least_that():
+    """Of every third cell only that it is at least so much below the truth is known: better than not to know it."""
+    table, _, _ = planted(8)
+    rng = np.random.default_rng(9)
+    cut = rng.random(table.shape) < 0.3
+    told = np.where(cut, table - rng.exponential(0.5, table.shape), table)
+    bounded, without = fit_factors(told, 2, bounds=cut), fit_factors(np.where(cut, np.nan, table), 2)
+    assert (bounded.completed[cut] >= told[cut]).all()
+    assert (bounded.completed[~cut] == table[~cut]).all()
+    taken = fit_factors(told, 2)  # for what it is not: the truth
+    errors = [np.abs(model.completed - table)[cut].mean() for model in (bounded, without, taken)]
+    assert errors[0] < 0.5 * errors[2]
+    assert errors[0] < 1.1 * errors[1]
+    far = np.where(cut, table + 3.0, table)
+    assert (fit_factors(far, 2, bounds=cut).completed[cut] >= far[cut]).all()
+
+
+def test_the_gap_of_what_was_chosen_for_being_good_has_a_least():
+    scores = np.array([[1.0, 1.2, 1.1, 3.0, 1.15], [1.0, 9.0, 5.0, 6.0, 2.0]])
+    plain, wide = levels_of(scores), levels_of(scores, np.array([1.0, 1.0]))
+    assert plain.gap[0] == pytest.approx(0.15)
+    assert wide.gap.tolist() == pytest.approx([1.0, plain.gap[1]])
+    assert standardise(scores, wide).min(axis=1).tolist() == pytest.approx([-1.0, -1.0])
+    assert standardise(scores, wide)[0, 3] == pytest.approx(1.0)  # 12.3 by the median of the tuned ones
+    assert standardise(scores, plain)[0, 3] > 12.0
+
+
 def test_more_factors_than_planted_are_shrunk_away():
     table, _, _ = planted(3, tasks=100)
     strength = np.linalg.norm(fit_factors(table, 6).loadings, axis=1)

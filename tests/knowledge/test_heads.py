@@ -62,6 +62,21 @@ def test_similar_tasks_move_the_prior():
     assert got.mean == pytest.approx([4.0, 5.0], abs=0.05)
 
 
+def test_what_was_cut_off_would_have_taken_longer():
+    """The slowest were all killed at the limit; quick failures say nothing."""
+    seconds = planted(5)
+    limit = float(np.quantile(seconds, 0.8))
+    killed, broken = seconds > limit, np.random.default_rng(6).random(seconds.shape) < 0.1
+    told = np.log10(np.maximum(np.where(killed, limit, np.where(broken, 1e-3, seconds)), 1e-3))
+    cut = killed | broken
+    head, plain = fit_head(told, cut), fit_head(told)
+    truth = np.log10(seconds)
+    assert (head.factors.completed[cut] >= told[cut]).all()
+    for some, most in ((killed, 1.0), (broken & ~killed, 0.3)):
+        errors = [np.abs(one.factors.completed - truth)[some].mean() for one in (head, plain)]
+        assert errors[0] < most * errors[1]
+
+
 @pytest.mark.parametrize("table", [np.ones((2, 4)), np.where(np.eye(4) == 1, np.nan, np.nan)])
 def test_what_cannot_be_learned_from_is_refused(table):
     with pytest.raises(InvalidInput):

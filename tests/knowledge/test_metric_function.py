@@ -38,6 +38,26 @@ def test_without_trials_the_first_choice_is_the_portfolios(world):
     assert gains.max() == pytest.approx(1.0 - greedy(regret(past, levels_of(past)), 1).expected[0])
 
 
+def test_what_was_stopped_says_what_is_poor_and_is_nothing_to_be_gained(world):
+    """On thirty tasks all that is above their 60th percentile was stopped there."""
+    _, past, _ = world
+    bar = np.quantile(past, 0.6, axis=1, keepdims=True)
+    poor = past > bar
+    poor[30:] = False
+    told = np.where(poor, bar, past)
+    metric = fit_metric(told, stopped=poor)
+    assert not metric.known[poor].any()
+    assert (metric.reached.T[poor] == 0.0).all()
+    assert metric.level.median == pytest.approx(levels_of(past).median)
+    holes = fit_metric(np.where(poor, np.nan, past))  # as if they had never been tried: the median sinks to the best
+    assert (holes.level.median[:30] < metric.level.median[:30]).all()
+    truth = compress(standardise(past, levels_of(past)))
+    errors = [np.abs(one.factors.completed - truth)[:30].mean() for one in (metric, holes)]
+    assert errors[0] < 0.5 * errors[1]
+    with pytest.raises(InvalidInput, match="configuration 3 was never evaluated"):
+        fit_metric(past, stopped=np.arange(40) == np.full((100, 1), 3))
+
+
 def test_trials_teach_the_order_of_what_was_not_tried(world):
     metric, _, new = world
     rows = np.array([0, 7, 13, 22, 31])

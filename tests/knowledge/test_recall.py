@@ -9,9 +9,11 @@ import pytest
 
 from seasoned.knowledge import Experience, PastStudy, PastTrial
 from seasoned.knowledge.metafeatures import METAFEATURES
-from seasoned.knowledge.past import Head
+from seasoned.knowledge.metric_function import fit_metric
+from seasoned.knowledge.past import UNNAMED, Head
 from seasoned.knowledge.portfolio import distances_by_rank
 from seasoned.knowledge.recall import Asking, Recalled, recall, relative
+from seasoned.knowledge.regret import levels_of, standardise
 
 NAMES = [feature.name for feature in METAFEATURES]
 SHARED = 12
@@ -183,3 +185,101 @@ def test_a_family_counts_once_among_twins_too():
     weights = dict(zip(found.names, found.weights, strict=True))
     again = sum(weight for name, weight in weights.items() if int(name[1:]) >= 100)
     assert again == pytest.approx(weights["t50"], rel=0.05)
+
+
+def searched(number, losses, stopped=(), **options):
+    """A fit of one's own: losses of configurations, and bounds of those that were stopped."""
+    study = task(number, **options)
+    trials = [PastTrial({"x": x}, loss, 1.0) for x, loss in losses.items()]
+    trials += [PastTrial({"x": x}, loss, 0.2, stopped=True) for x, loss in dict(stopped).items()]
+    return PastStudy(study.head, study.metafeatures, trials)
+
+
+def recorded(number):
+    study = task(number)
+    return PastStudy(replace(study.head, source="shipped"), study.metafeatures, study.trials)
+
+
+def test_a_searchs_own_median_is_not_the_tasks():
+    """Defaults at AUC .90 and .86 beside twenty tuned trials from .918 to .920 are no catastrophes."""
+    features = np.random.default_rng(99).normal(size=len(NAMES))
+    losses = {0: -0.90, 1: -0.86, **{100 + number: -0.918 - 0.0001 * number for number in range(21)}}
+    past = [recorded(number) for number in range(20)] + [searched(50, losses, features=features)]
+    found = recall(Experience.of_studies(past), asking(features), as_it_is)
+    place = found.names.index("t50")
+    best = relative(-0.92, -0.5)
+    assert found.gaps[place] == pytest.approx(0.1 * -best)
+    assert not np.delete(found.gaps, place).any()  # what was recorded was not chosen for being good
+    metric = fit_metric(found.scores, gaps=found.gaps)
+    z = standardise(found.scores, metric.level)[place]
+    at = {config["x"]: column for column, config in enumerate(found.configs)}
+    assert z[at[120]] == pytest.approx(-1.0)
+    assert -1.0 < z[at[0]] < 0.0 < z[at[1]] < 1.0
+    assert standardise(found.scores, levels_of(found.scores))[place, at[0]] > 5.0  # by its own median
+
+
+def test_what_was_stopped_is_known_to_be_poor_and_is_no_echo():
+    features = np.random.default_rng(99).normal(size=len(NAMES))
+    losses = {0: -0.9, 1: -0.89, 2: -0.6, 1000: -0.88}
+    past = [recorded(number) for number in range(20)]
+    past.append(searched(50, losses, {3: -0.85, 4: -0.85, 1001: -0.95}, features=features))
+    found = recall(Experience.of_studies(past), asking(features), as_it_is)
+    place = found.names.index("t50")
+    at = {config["x"]: column for column, config in enumerate(found.configs)}
+    assert 1000 in at
+    assert 1001 not in at  # nobody has tried it to its end
+    assert np.flatnonzero(found.stopped[place]).tolist() == sorted((at[3], at[4]))
+    assert found.scores[place, at[3]] == pytest.approx(relative(-0.85, -0.5))
+    assert not np.delete(found.stopped, place, axis=0).any()
+    metric = fit_metric(found.scores, stopped=found.stopped, gaps=found.gaps)
+    bound = standardise(found.scores, metric.level)[place, at[3]]
+    assert metric.factors.completed[place, at[3]] >= min(bound, np.log1p(max(bound, 0.0))) - 1e-9
+    assert metric.reached[at[3], place] == 0.0
+
+
+def test_a_trial_that_came_to_its_end_counts_before_one_that_was_stopped():
+    study = searched(1, {0: -0.7}, {0: -0.9, 5: -0.8})
+    table = Experience.of_studies([study]).table()
+    assert table.scores[0].tolist() in ([-0.7, -0.8], [-0.8, -0.7])
+    assert table.stopped.sum() == 1
+    whole = {1: -0.75, 2: -0.76, 3: -0.77}
+    twice = searched(50, {0: -0.7, **whole}, {5: -0.8})
+    also = [PastTrial({"x": 0, "y": 1}, -0.9, 0.2, stopped=True), *twice.trials]
+    past = [*(recorded(number) for number in range(5)), PastStudy(twice.head, twice.metafeatures, also)]
+    found = recall(Experience.of_studies(past), asking(), lambda config, version: {"x": config["x"]})
+    place, column = found.names.index("t50"), found.configs.index({"x": 0})
+    assert found.scores[place, column] == pytest.approx(relative(-0.7, -0.5))
+    assert not found.stopped[place, column]
+    assert found.stopped[place, found.configs.index({"x": 5})]
+
+
+def unnamed(number, features):
+    study = task(number, features=features)
+    family = UNNAMED + str(number)
+    return PastStudy(replace(study.head, family=family, source="shipped"), study.metafeatures, study.trials)
+
+
+def test_arrays_of_one_width_are_tables_of_their_own_and_their_later_forms_are_not():
+    """Twenty forms of one array have one vote together; other arrays have one each."""
+    rng = np.random.default_rng(5)
+    named = [recorded(number) for number in range(40)]
+    one = rng.normal(size=len(NAMES))
+    forms = [unnamed(100 + number, one + 0.02 * rng.normal(size=len(NAMES))) for number in range(20)]
+    others = [unnamed(200 + number, rng.normal(size=len(NAMES))) for number in range(5)]
+    found = recall(Experience.of_studies([*named, *forms, *others]), asking(), as_it_is)
+    weights = dict(zip(found.names, found.weights, strict=True))
+    together = sum(weights[f"t{100 + number}"] for number in range(20))
+    usual = np.mean([weights[f"t{number}"] for number in range(40)])
+    assert together == pytest.approx(usual, rel=0.5)
+    assert np.mean([weights[f"t{200 + number}"] for number in range(5)]) == pytest.approx(usual, rel=0.5)
+
+
+def test_what_is_recalled_with_bounds_can_be_written_down(tmp_path):
+    past = [searched(number, {x: -0.8 - 0.01 * x for x in range(4)}, {4: -0.7}) for number in range(5)]
+    past += [searched(9, {x: -0.8 - 0.01 * x for x in range(5)})]
+    found = recall(Experience.of_studies(past), asking(), as_it_is)
+    found.save(tmp_path / "recalled.npz")
+    again = Recalled.load(tmp_path / "recalled.npz")
+    assert np.array_equal(again.stopped, found.stopped)
+    assert np.array_equal(again.gaps, found.gaps)
+    assert found.stopped.sum() == 5

@@ -115,9 +115,24 @@ def test_configurations_are_valid_different_and_begin_with_the_defaults(task):
     assert choose_configurations(task, 20) == chosen[:20]
 
 
-def test_configurations_stay_what_they_were(tmp_path):
+def test_there_are_as_many_configurations_as_are_asked_for():
+    """More than the 64 points of a family's cube that there once were."""
+    many = choose_configurations("regression", 600)
+    assert len({textual(config) for config in many}) == 600
+    assert many[:64] == choose_configurations("regression")
+
+
+def test_configurations_stay_what_they_were_and_more_come_after_them(tmp_path):
     first = read_or_choose(tmp_path / "c.json", 12)
-    assert read_or_choose(tmp_path / "c.json", 64) == first
+    more = read_or_choose(tmp_path / "c.json", 20)
+    for sort, configs in first.items():
+        assert more[sort][:12] == configs
+        assert len({textual(config) for config in more[sort]}) == 20
+    assert read_or_choose(tmp_path / "c.json", 12) == read_or_choose(tmp_path / "c.json", 20) == more
+    stored = json.loads((tmp_path / "c.json").read_text())
+    stored["configurations"]["regression"][0] = {"model": {"linear": {"penalty": 0.123}}}  # as it was in a space of old
+    (tmp_path / "c.json").write_text(json.dumps(stored))
+    assert read_or_choose(tmp_path / "c.json", 24)["regression"][0] == {"model": {"linear": {"penalty": 0.123}}}
 
 
 def test_a_torn_line_is_passed_over_and_the_next_is_whole(tmp_path):

@@ -9,8 +9,11 @@ from seasoned.knowledge.recall import Recalled
 from seasoned.samplers.checks import same
 from seasoned.space import Choice, Float, Space
 from seasoned.tabular.experienced import Experienced
+from seasoned.tabular.features.made import starts_with_features
 from seasoned.tabular.guide import Guide, Scene
-from seasoned.tabular.pipeline import textual
+from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
+from seasoned.tabular.pipeline import current, textual
+from seasoned.tabular.starts import first_configurations
 from seasoned.tabular.steering import Promising
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 
@@ -232,3 +235,153 @@ def test_what_a_trial_beyond_past_tasks_has_reached_is_not_to_be_gained_again():
     assert now.max() < 0.3 * was.max()
     poor = told(found, *led, (False, {"model": {"two": {"x": 0.1}}}, -0.5))
     np.testing.assert_allclose(found.guide.gains(poor.advised, rows), was)
+
+
+# ------------------------------------------------------------------ what did not come to its end
+
+
+def ended(found, *trials):
+    """The state after trials of configurations: how each ended, with which loss and seconds."""
+    state = found.init(StudySpec(SPACE, seed=3))
+    for number, (config, how, value, seconds) in enumerate(trials):
+        values = None if value is None else (value,)
+        state = found.tell(state, [Asked(number, Config(config), None)])
+        state = found.tell(state, [Finished(number, how, values, seconds, None if values else "it ended")])
+    return state
+
+
+def slow_as_a_whole():
+    """Past tasks that differ in how slow they are, by a factor of a hundred, and family two is the slowest on each."""
+    levels = np.logspace(-1, 1, 20)[:, None] * np.random.default_rng(2).uniform(0.9, 1.1, (20, len(POOL)))
+    own = np.array([5.0 if "two" in config["model"] else 1.0 for config in POOL])
+    return levels * own
+
+
+def test_a_trial_that_ran_into_its_limit_makes_the_next_of_its_family_dearer():
+    found = sampler(guide(seconds=slow_as_a_whole()), timed=True)
+    two = np.array([row for row, config in enumerate(POOL) if "two" in config["model"]])
+    first = two[0]
+    before = found.guide.spent({}, two[1:])
+    killed = ended(found, (POOL[first], TrialState.FAILED, None, 60.0))
+    assert killed.seconds == {}
+    assert killed.least == {first: 60.0}
+    after = found.guide.spent(killed.seconds, two[1:], killed.least)
+    assert (after > 2.5 * before).all()
+    quick = ended(found, (POOL[first], TrialState.FAILED, None, 0.01))  # a bound that says nothing
+    assert found.guide.spent(quick.seconds, two[1:], quick.least) == pytest.approx(before)
+    done = ended(found, (POOL[first], TrialState.FAILED, None, 60.0), (POOL[first], TrialState.COMPLETE, -0.8, 2.0))
+    assert found.guide.spent(done.seconds, two[1:], done.least) == pytest.approx(
+        found.guide.spent({first: 2.0}, two[1:])
+    )
+
+
+def test_what_fails_takes_its_family_along():
+    found = sampler()
+    rows = np.arange(len(POOL))
+    two = np.array(["two" in config["model"] for config in POOL])
+    outside = {"model": {"two": {"x": 0.123}}}  # none that past tasks know
+    plain = found.guide.gains(found_state(), rows)
+    state = ended(found, (outside, TrialState.FAILED, None, 1.0))
+    assert state.ended == {"two": (0, 1)}
+    gains = found.guide.gains(found_state(), rows, state.ended)
+    assert gains[two] == pytest.approx(0.5 * plain[two])
+    assert gains[~two] == pytest.approx(plain[~two])
+    again = ended(found, *[(outside, TrialState.FAILED, None, 1.0)] * 3).ended
+    assert found.guide.gains(found_state(), rows, again)[two] == pytest.approx(0.25 * plain[two])
+    mixed = ended(found, *[(outside, TrialState.COMPLETE, -0.7, 1.0)] * 3, (outside, TrialState.FAILED, None, 1.0))
+    assert found.guide.gains(found_state(), rows, mixed.ended)[two] == pytest.approx(0.8 * plain[two])
+
+
+def test_another_family_is_advised_after_time_outs():
+    """The best of the past is of a family that fails here: it is not tried again and again."""
+    found = sampler(timed=True)  # all take as long on past tasks
+    state = ended(found, *[(POOL[row], TrialState.FAILED, None, 60.0) for row in (15, 16, 14)])
+    (suggestion,), _ = found.ask(state, [3])
+    assert "two" not in suggestion.config["model"]
+
+
+def test_what_the_race_stopped_is_told_as_clearly_worse_than_the_best():
+    found = sampler()
+    good = [(POOL[9], TrialState.COMPLETE, -0.84), (POOL[10], TrialState.COMPLETE, -0.83)]
+    relative = found.guide.relative
+    state = ended(found, *[(*one, 1.0) for one in good], (POOL[3], TrialState.PRUNED, None, 0.5))
+    assert state.advised.rows == (9, 10, 3)
+    best = relative(-0.84)
+    assert state.advised.scores[2] == pytest.approx(best + 0.1 * (0.0 - best))
+    outside = {"model": {"two": {"x": 0.7999}}}  # the best trial is none that past tasks know
+    free = ended(found, (outside, TrialState.COMPLETE, -0.9, 1.0), (POOL[3], TrialState.PRUNED, None, 0.5))
+    assert free.advised.scores == pytest.approx((0.9 * relative(-0.9),))
+    assert ended(found, (POOL[3], TrialState.PRUNED, None, 0.5)).advised.scores == ()  # nothing to compare it with
+
+
+def test_a_start_with_another_rate_counts_as_the_default_that_past_tasks_know():
+    hasty = {"model": {"two": {"x": 0.9}}}  # in the place of 0.5, which is in the pool
+    first = WarmStart(configurations=DEFAULTS[:1])
+    found = Experienced(Promising(), guide(), (DEFAULTS[0], hasty), warm_start=first)
+    (default,) = [row for row, config in enumerate(POOL) if config == DEFAULTS[1]]
+    state = ended(found, (hasty, TrialState.COMPLETE, -0.8, 3.0))
+    assert state.rows == {0: default}
+    assert state.seconds == {default: 3.0}
+    assert state.advised.rows == (default,)
+    assert np.isinf(state.advised.outside)
+    other = ended(found, ({"model": {"two": {"x": 0.91}}}, TrialState.COMPLETE, -0.8, 3.0))  # no start
+    assert other.rows == {}
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_the_first_configurations_of_every_family_are_known_by_their_defaults(task):
+    """As on a large table, or for CatBoost a small one; those that make features stand for nothing else."""
+    models = [model for name, model in MODELS.items() if name not in NAMED_ONLY]
+    space = joint_space(models, task, ["arithmetic"])
+    plain = joint_space(models, task)
+    recorded = [{"model": {model.name: dict(model.space(task).default)}} for model in models]
+    configs = tuple(current(config, 1, space) for config in recorded)
+    scores = np.random.default_rng(0).normal(size=(5, len(configs))) - 1.0
+    rest = (np.ones_like(scores), scores > 9, np.full(5, 0.2), np.full((5, FEATURES), 3.0), tuple("abcde"), {})
+    found = Guide(Recalled(configs, scores, *rest), SCENE, space, 60.0)
+    starts = first_configurations(models, task, 4.0, 1000)
+    changed = [start for start, config in zip(starts, recorded, strict=True) if start != config]
+    assert len(changed) >= 2
+    assert all(plain.contains(start) for start in starts)
+    with_features = starts_with_features(starts, space)
+    rows = [found.row_of_start(start) for start in with_features]
+    assert rows == [*range(len(models)), None, None]
+    assert [found.row_of(textual(start)) for start in changed] == [None] * len(changed)
+
+
+def test_one_configuration_without_seconds_leaves_the_clock_as_it_is():
+    slow = slow_as_a_whole()
+    (row,) = [row for row, config in enumerate(POOL) if config == {"model": {"two": {"x": 0.5}}}]
+    two = np.array([place for place, config in enumerate(POOL) if "two" in config["model"] and place != row])
+    known = guide(seconds=slow).spent({}, np.arange(len(POOL)))
+    holes = slow.copy()
+    holes[:, row] = np.nan
+    found = guide(seconds=holes).spent({}, np.arange(len(POOL)))
+    assert np.delete(found, row) == pytest.approx(np.delete(known, row), rel=0.05)
+    assert found[row] == pytest.approx(known[two].mean(), rel=0.1)  # as its family
+    assert found[two].mean() > 3 * found[0]
+    seen = guide(seconds=holes).spent({row: 500.0}, two)
+    assert (seen > 2 * found[two]).all()
+
+
+def test_seconds_of_failures_are_no_costs_of_what_does_not_fail():
+    """Half of the past tasks failed a configuration at once."""
+    plain = guide(seconds=slow_as_a_whole())
+    parts = {name: getattr(plain.recalled, name) for name in ("configs", "weights", "metafeatures", "names")}
+    failed, scores, seconds = plain.recalled.failed.copy(), plain.recalled.scores.copy(), plain.recalled.seconds.copy()
+    failed[::2, 4], scores[::2, 4], seconds[::2, 4] = True, np.nan, 1e-3
+    found = Guide(Recalled(scores=scores, failed=failed, seconds=seconds, about={}, **parts), SCENE, SPACE, 0.6)
+    rows = np.array([4])
+    before = Guide(plain.recalled, SCENE, SPACE, 0.6).spent({}, rows)
+    assert found.spent({}, rows) == pytest.approx(before, rel=0.1)
+
+
+def test_a_task_whose_best_is_told_is_none_that_was_stopped():
+    plain = guide()
+    parts = {name: getattr(plain.recalled, name) for name in ("configs", "seconds", "weights", "metafeatures", "names")}
+    stopped = np.zeros(plain.recalled.scores.shape, dtype=bool)
+    best = int(np.argmin(plain.recalled.scores[0]))
+    stopped[0, best] = True
+    found = Recalled(scores=plain.recalled.scores, failed=plain.recalled.failed, about={}, stopped=stopped, **parts)
+    told = Guide(found, SCENE, SPACE, 60.0).told()["similar"][0]
+    assert {"model": {told["model"]: told["config"]}} != POOL[best]

@@ -16,9 +16,11 @@ from seasoned import AutoClassifier, AutoRegressor, CustomModel, Int, SearchSett
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import Experience, PastStudy, PastTrial
 from seasoned.knowledge.metafeatures import METAFEATURES
-from seasoned.knowledge.past import Head
-from seasoned.knowledge.places import add_studies, shipped
+from seasoned.knowledge.past import UNNAMED, Head
+from seasoned.knowledge.places import Places, add_studies, shipped
 from seasoned.tabular import memory
+from seasoned.tabular.guide import Scene
+from seasoned.tabular.memory import Memory
 from seasoned.tabular.metrics import ZERO_BY_DEFINITION, resolve
 from seasoned.tabular.target import read_target
 
@@ -255,3 +257,97 @@ def test_a_resumed_fit_goes_on_with_the_experience_it_began_with(url, tmp_path, 
     X, y = table()
     model = AutoClassifier(trials=6, experience=other, search=SEARCH, workers=1, random_state=0)
     assert tried(model.fit(X, y, resume=True)) == tried(whole)
+
+
+# ------------------------------------------------------------------ trials that were stopped, and tables without names
+
+
+def scene(**changes):
+    found = Scene({feature.name: 0.5 for feature in METAFEATURES}, -0.5, "binary", "roc_auc", (1000, 3), 5, "f")
+    return replace(found, **changes)
+
+
+def row(number, state, loss, x, model="linear", seconds=1.0):
+    return {"number": number, "state": state, "loss": loss, "seconds": seconds, "model": model, "config": {"x": x}}
+
+
+TRIALS = [
+    row(0, "complete", -0.8, 0.0),
+    row(1, "complete", -0.9, 0.1, "tree"),
+    row(2, "complete", -0.7, 0.2),
+    row(3, "pruned", None, 0.3, seconds=0.2),
+    row(4, "failed", None, 0.4),
+    row(5, "pruned", None, 0.5, "tree", seconds=0.3),
+    row(6, "cut off", None, 0.6),
+]
+
+
+def kept(url, **options):
+    memory = Memory(Places(False, url), scene(), **options)
+    assert memory.keep(TRIALS, None)
+    found = Experience.read(url)
+    configs = found.configs(found.configurations)
+    values = (found.scores, found.stopped, found.failed)
+    return {
+        next(iter(configs[number]["model"].values()))["x"]: value
+        for number, *value in zip(found.configurations.tolist(), *(part.tolist() for part in values), strict=True)
+    }
+
+
+def test_what_the_race_stopped_is_kept_as_at_least_a_tenth_behind_the_best(url):
+    found = kept(url)
+    assert set(found) == {0.0, 0.1, 0.2, 0.3, 0.4, 0.5}
+    assert found[0.3] == found[0.5] == [pytest.approx(-0.9 + 0.1 * 0.4), True, False]
+    assert found[0.1] == [-0.9, False, False]
+    assert found[0.4][2]
+
+
+def test_on_samples_of_the_rows_it_is_at_least_as_bad_as_its_familys_best(url):
+    found = kept(url, sampled=True)
+    assert found[0.3] == [pytest.approx(-0.86), True, False]  # behind all families, whose best is far above its own
+    assert found[0.5] == [pytest.approx(-0.9), True, False]  # behind the best of its own, by whatever
+
+
+def test_what_may_have_been_stopped_for_its_pace_says_nothing_of_its_loss(url):
+    assert set(kept(url, paced=True)) == {0.0, 0.1, 0.2, 0.4}
+
+
+def test_a_memory_knows_why_its_trials_may_be_stopped(url, monkeypatch):
+    found = []
+    of = Memory.of.__func__
+    monkeypatch.setattr(Memory, "of", classmethod(lambda cls, *given: found.append(of(cls, *given)) or found[-1]))
+    fit(url, trials=2)
+    fit(url, trials=2, search=replace(SEARCH, predict_limit=1000.0))
+    assert [(one.sampled, one.paced) for one in found] == [(False, False), (False, True)]
+
+
+NAMELESS = [["x0", "x1", "x2"], ["0", "1", "2"], ["V1", "V2"], ["feature_7", "feature_3"], ["7"]]
+NAMED = [["age", "size"], ["x0", "x1", "age"], ["x1", "y1"], ["size"]]
+
+
+@pytest.mark.parametrize("columns", NAMELESS, ids="-".join)
+def test_names_that_are_places_make_no_family(columns):
+    one, other = ({"log_rows": 2.0, "skew": value} for value in (0.5, 0.7))
+    assert memory._family(columns, one).startswith(UNNAMED)
+    assert memory._family(columns, one) == memory._family(columns, dict(reversed(one.items())))
+    assert memory._family(columns, one) != memory._family(columns, other)
+
+
+@pytest.mark.parametrize("columns", NAMED, ids="-".join)
+def test_names_make_a_family_whatever_the_table_is_like(columns):
+    one, other = ({"log_rows": 2.0, "skew": value} for value in (0.5, 0.7))
+    assert memory._family(columns, one) == memory._family(columns[::-1], other)
+    assert not memory._family(columns, one).startswith(UNNAMED)
+
+
+def test_the_same_array_is_one_family_and_another_of_its_width_is_not(url):
+    for seed in (0, 0, 1):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(100, 4)) ** (1 + 2 * seed)
+        fit_array(url, X, X[:, 0] > rng.normal(size=100))
+    first, again, other = (head.family for head in Experience.read(url).heads)
+    assert first == again != other
+
+
+def fit_array(url, X, y):
+    return AutoClassifier(trials=3, experience=url, search=SEARCH, workers=1, random_state=0).fit(X, y)

@@ -73,13 +73,14 @@ class Adviser:
         metric: What past tasks teach about the configurations of the pool; None if nothing is known of them.
         pool: Their features.
         weights: How much each past task counts (`portfolio.conditioned`); equal if left out.
-        seed: Of the search without experience.
+        seed: Of the search without experience, whose first trials it draws where there is no other: another for each
+            task, or all tasks begin with the same three.
     """
 
     metric: MetricFunction | None
     pool: Pool
     weights: NDArray[np.float64] | None = None
-    seed: int = 0
+    seed: int | tuple[int, ...] = 0
     promising: NDArray[np.intp] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -100,7 +101,7 @@ class Adviser:
         if not rows.size:
             raise InvalidInput("no configuration is left; stop, or give a larger pool.")
         if self.metric is None and len(state.rows) < _DESIGN:
-            return int(np.random.default_rng((self.seed, len(state.rows))).choice(rows))
+            return int(rows[self._drawn(len(rows), len(state.rows))])
         if self.metric is None or _cold_turn(state):
             fitted = fit_pool(self.pool.points[list(state.rows)], np.array(state.scores))
             return int(rows[np.argmax(fitted.expected_gain(self.pool.points[rows]))])
@@ -108,6 +109,13 @@ class Adviser:
         likely = rows[np.argsort(belief.mean(rows), kind="stable")[:_LIKELY]]
         some = np.union1d(self.promising[open_[self.promising]], likely)
         return int(some[np.argmax(belief.expected_gain(some))])
+
+    def _drawn(self, count: int, before: int) -> int:
+        """One of so many at random: one stream of the seed for a search, of which the draws before have had theirs."""
+        rng = np.random.default_rng(self.seed)
+        for place in range(before):
+            rng.integers(count + before - place)
+        return int(rng.integers(count))
 
     def gains(self, state: AdviserState, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """By how much each of some configurations is expected to lower the regret of the best trial, by experience.

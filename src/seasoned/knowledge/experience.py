@@ -50,6 +50,8 @@ class Recorded(NamedTuple):
         scores: To be minimised, shape (tasks, n).
         seconds: Shape (tasks, n).
         failed: Whether it was tried and failed, shape (tasks, n).
+        stopped: Whether it was stopped for being too poor, its score and seconds being the least that they may have
+            been, shape (tasks, n).
     """
 
     studies: NDArray[np.intp]
@@ -57,6 +59,7 @@ class Recorded(NamedTuple):
     scores: NDArray[np.float64]
     seconds: NDArray[np.float64]
     failed: NDArray[np.bool_]
+    stopped: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +75,8 @@ class Experience:
         scores: Of each trial, to be minimised, NaN where there is none, shape (trials,).
         seconds: Of each trial, NaN where unknown, shape (trials,).
         failed: Whether each trial failed, shape (trials,).
+        stopped: Whether each trial was stopped for being too poor: its score and seconds are the least that they may
+            have been, shape (trials,).
         texts: Gives the texts of configurations by their numbers.
 
     Example:
@@ -89,6 +94,7 @@ class Experience:
     scores: NDArray[np.float64]
     seconds: NDArray[np.float32]
     failed: NDArray[np.bool_]
+    stopped: NDArray[np.bool_]
     texts: Texts
 
     # ----------------------------------------------------------------------------------- coming to be
@@ -104,13 +110,14 @@ class Experience:
         counts = np.array([len(row.configurations) // 8 for row in rows], dtype=np.intp)
         scores = _joined([row.scores for row in rows], "<f8")
         seconds = _joined([row.seconds for row in rows], "<f4")
-        failed = _joined([row.failed for row in rows], "u1") > 0
-        if not len(configurations) == len(scores) == len(seconds) == len(failed):
+        ends = _joined([row.failed for row in rows], "u1")  # `past.ends_of`
+        if not len(configurations) == len(scores) == len(seconds) == len(ends):
             raise InvalidInput("trials, scores and seconds of a study differ in number; the store is damaged.")
         starts = np.concatenate([np.zeros(1, dtype=np.intp), np.cumsum(counts)])
         heads = heads_of([row.head for row in rows])
         keys = tuple(row.key for row in rows)
-        return cls(keys, heads, _aligned(rows), starts, configurations, scores, seconds, failed, texts)
+        ended = (ends % 2 == 1, ends == 2)
+        return cls(keys, heads, _aligned(rows), starts, configurations, scores, seconds, *ended, texts)
 
     @classmethod
     def of_studies(cls, studies: Iterable[PastStudy]) -> Experience:
@@ -158,6 +165,7 @@ class Experience:
             self.scores[trials],
             self.seconds[trials],
             self.failed[trials],
+            self.stopped[trials],
             self.texts,
         )
 
@@ -172,8 +180,9 @@ class Experience:
 
         rows = []
         for place, head in enumerate(self.heads):
-            scores = self.scores[self.starts[place] : self.starts[place + 1]]
-            known = scores[np.isfinite(scores)]
+            span = slice(self.starts[place], self.starts[place + 1])
+            scores = self.scores[span]
+            known = scores[np.isfinite(scores) & ~self.stopped[span]]
             best = float(known.min()) if len(known) else None
             about = {"rows": head.about.get("rows"), "columns": head.about.get("columns")}
             told = {
@@ -187,22 +196,24 @@ class Experience:
 
         Args:
             configurations: Numbers of those to look at; all by default. Of several trials of one configuration on one
-                task the best counts.
+                task the best counts, and one that came to its end before one that was stopped.
         """
         columns = np.unique(self.configurations) if configurations is None else np.unique(configurations)
         shape = (len(self), len(columns))
         scores, seconds = np.full(shape, np.nan), np.full(shape, np.nan)
-        failed = np.zeros(shape, dtype=bool)
+        failed, stopped = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
         if len(columns):
             tasks = np.repeat(np.arange(len(self)), np.diff(self.starts))
             at = np.minimum(np.searchsorted(columns, self.configurations), len(columns) - 1)
             order = np.flatnonzero(columns[at] == self.configurations)
-            order = order[np.argsort(-np.nan_to_num(self.scores[order], nan=np.inf), kind="stable")]  # the best last
+            scored = np.isfinite(self.scores[order]) * (2 - self.stopped[order])
+            order = order[np.lexsort((-np.nan_to_num(self.scores[order], nan=np.inf), scored))]  # the best last
             rows, places = tasks[order], at[order]
             scores[rows, places] = self.scores[order]
             seconds[rows, places] = self.seconds[order]
             failed[rows, places] = self.failed[order]
-        return Recorded(np.arange(len(self)), columns, scores, seconds, failed)
+            stopped[rows, places] = self.stopped[order]
+        return Recorded(np.arange(len(self)), columns, scores, seconds, failed, stopped)
 
     def configs(self, numbers: Sequence[int] | NDArray[np.int64]) -> dict[int, Any]:
         """Configurations by their numbers."""
@@ -227,6 +238,7 @@ class Experience:
             score if np.isfinite(score) else None,
             seconds if np.isfinite(seconds) else None,
             bool(self.failed[row]),
+            bool(self.stopped[row]),
         )
 
     def evaluations(self, space: Space) -> list[Evaluations]:
@@ -237,7 +249,7 @@ class Experience:
         """
         found, passed_over = [], []
         for study in self.studies():
-            scored = [trial for trial in study.trials if trial.score is not None]
+            scored = [trial for trial in study.trials if trial.score is not None and not trial.stopped]
             there = [(_within(trial.config, space), trial) for trial in scored]
             valid = [(config, trial.score) for config, trial in there if config is not None]
             passed_over += [trial.config for config, trial in there if config is None]
@@ -267,6 +279,7 @@ def merge(one: Experience, other: Experience) -> Experience:
         np.concatenate([one.scores, new.scores]),
         np.concatenate([one.seconds, new.seconds]),
         np.concatenate([one.failed, new.failed]),
+        np.concatenate([one.stopped, new.stopped]),
         lambda numbers: {**new.texts(numbers), **one.texts(numbers)},
     )
 

@@ -2,7 +2,8 @@
 
 Columns: `study` (its key), what the study was about (`name`, `family`, `kind`, `version`, `sort`, `metric`, `baseline`,
 `source`, `created`, `about` as JSON), its meta-features (`meta.log_rows` ...), and of the trial `configuration` (JSON),
-`score` (to be minimised), `seconds` and `failed`. What repeats is stored once (dictionary encoding).
+`score` (to be minimised), `seconds`, `failed`, and `stopped`, where score and seconds are the least that they may have
+been. What repeats is stored once (dictionary encoding).
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def write_file(experience: Experience, path: Path) -> None:
     numbers, codes = np.unique(experience.configurations, return_inverse=True)
     texts = experience.texts(numbers.tolist())
     columns["configuration"] = _repeated([texts[int(number)] for number in numbers], codes.astype(np.int32))
-    columns |= {"score": experience.scores, "seconds": experience.seconds, "failed": experience.failed}
+    columns |= {"score": experience.scores, "seconds": experience.seconds}
+    columns |= {"failed": experience.failed, "stopped": experience.stopped}
     table = pa.table(columns).replace_schema_metadata({_FORMAT_KEY: FORMAT})
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -112,6 +114,9 @@ def _from_table(table: pa.Table) -> Experience:
     for place, feature in enumerate(METAFEATURES):
         if _META + feature.name in table.column_names:
             metafeatures[:, place] = table[_META + feature.name].to_numpy()[first]
+    stopped = np.zeros(len(order), dtype=bool)  # as in files from before it was kept
+    if "stopped" in table.column_names:
+        stopped = table["stopped"].to_numpy()[order].astype(bool)
     codes, texts = _coded(table["configuration"])
     numbers = np.array([digest(text) for text in texts], dtype=np.int64)
     return Experience(
@@ -123,6 +128,7 @@ def _from_table(table: pa.Table) -> Experience:
         table["score"].to_numpy()[order].astype(np.float64),
         table["seconds"].to_numpy()[order].astype(np.float32),
         table["failed"].to_numpy()[order].astype(bool),
+        stopped,
         texts_of(dict(zip(numbers.tolist(), texts, strict=True))),
     )
 

@@ -4,7 +4,8 @@
 
 z_t being the scores of task t on one scale (`regret.py`). So configurations that did well on the same tasks are
 correlated, and a few trials tell about all others. Tipping and Bishop (1999), Probabilistic principal component
-analysis, with missing entries replaced by their expectation in turn; the model of Fusi, Sheth and Elibol (2018),
+analysis, with missing entries replaced by their expectation in turn, and those of which only a bound is known by their
+expectation or the bound, whichever is larger; the model of Fusi, Sheth and Elibol (2018),
 Probabilistic matrix factorization for automated machine learning, without its map from the latent space.
 """
 
@@ -43,13 +44,16 @@ class Factors:
     weights: NDArray[np.float64]
 
 
-def fit_factors(table: NDArray[np.float64], rank: int, *, rounds: int = 12) -> Factors:
+def fit_factors(
+    table: NDArray[np.float64], rank: int, *, rounds: int = 12, bounds: NDArray[np.bool_] | None = None
+) -> Factors:
     """Maximum likelihood by `rounds` of EM; one round suffices where nothing is missing.
 
     Args:
         table: NaN where missing, shape (T, n); each row and each column has a value.
         rank: Number of factors, less than T.
         rounds: How often holes are filled.
+        bounds: Which values are only the least that there may be, shape (T, n); none if left out.
 
     Example:
         >>> table = np.outer(np.array([1.0, -1.0, 2.0, -2.0]), np.array([1.0, 2.0, 3.0]))
@@ -57,9 +61,11 @@ def fit_factors(table: NDArray[np.float64], rank: int, *, rounds: int = 12) -> F
         >>> fit_factors(table, 1, rounds=200).completed[0].round(1).tolist()
         [1.0, 2.0, 3.0]
     """
-    known = np.isfinite(table)
-    mean = np.nanmean(table, axis=0)
-    filled = np.where(known, table, mean + np.nanmean(table - mean, axis=1, keepdims=True))
+    known = np.isfinite(table) if bounds is None else np.isfinite(table) & ~bounds
+    sure = table if bounds is None else _sure(table, known)
+    mean = np.nanmean(sure, axis=0)
+    guess = mean + np.nanmean(sure - mean, axis=1, keepdims=True)
+    filled = np.where(known, table, guess if bounds is None else np.fmax(guess, table))
     for _ in range(1 if known.all() else rounds):
         mean = filled.mean(axis=0)
         centred = (filled - mean).astype(np.float32)  # its products are most of the work, and statistics need no more
@@ -71,11 +77,18 @@ def fit_factors(table: NDArray[np.float64], rank: int, *, rounds: int = 12) -> F
         some = vectors[:, :rank].astype(np.float32)
         projected = some.T @ centred
         explained = ((some * shrunk.astype(np.float32)) @ projected).astype(np.float64)
-        filled = np.where(known, table, mean + explained)
+        expected = mean + explained
+        filled = np.where(known, table, expected if bounds is None else np.fmax(expected, table))
     scale = np.sqrt(len(table))
     loadings = np.sqrt(shrunk)[:, None] * projected.astype(np.float64) / scale
     weights = vectors[:, :rank] * np.sqrt(shrunk) * scale
-    return Factors(mean, loadings, _noise(table - mean - explained, rank), filled, weights)
+    return Factors(mean, loadings, _noise(np.where(known, table - mean - explained, np.nan), rank), filled, weights)
+
+
+def _sure(table: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What is known, and the bounds of rows and columns of which nothing else is."""
+    alone = ~known.any(axis=0) | ~known.any(axis=1, keepdims=True)
+    return np.where(known | alone, table, np.nan)
 
 
 def _noise(residual: NDArray[np.float64], rank: int) -> NDArray[np.float64]:

@@ -79,11 +79,12 @@ class Head:
         return Prediction(np.clip(middle, self.low, self.high), np.sqrt(np.maximum(own, 1e-12)))
 
 
-def fit_head(table: NDArray[np.float64]) -> Head:
+def fit_head(table: NDArray[np.float64], bounds: NDArray[np.bool_] | None = None) -> Head:
     """Learn a head from past tasks.
 
     Args:
         table: NaN where not seen, shape (tasks, configurations); each task and each configuration has a value.
+        bounds: Which values are only the least that there may be, as the seconds of what was cut off; none if left out.
 
     Raises:
         InvalidInput: If there are fewer than 3 tasks, or a task or configuration without any value.
@@ -101,7 +102,9 @@ def fit_head(table: NDArray[np.float64]) -> Head:
             f"the table is {table.shape}; give at least 3 tasks, no task or configuration without a value."
         )
     rank = max(1, min(_MOST_RANK, len(table) // _TASKS_PER_FACTOR))
-    return Head(fit_factors(table, rank), float(np.nanmin(table)), float(np.nanmax(table)))
+    whole = table if bounds is None else np.where(bounds, np.inf, table)
+    high = float(np.nanmax(table))
+    return Head(fit_factors(table, rank, bounds=bounds), min(float(np.nanmin(whole)), high), high)
 
 
 def fit_seconds(seconds: NDArray[np.float64]) -> Head:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
+import sqlite3
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -38,6 +41,9 @@ __all__ = [
     "told",
 ]
 
+logger = logging.getLogger("seasoned.knowledge")
+
+_PATIENCE: Final = 10.0  # seconds that other programs may take to let go of a file
 _CSV: Final = (".csv", ".csv.gz", ".csv.zst", ".csv.xz", ".csv.bz2", ".csv.zip")
 
 
@@ -123,7 +129,7 @@ def _winners(found: Experience) -> dict[str, int]:
     """Family of the best trial -> number of studies."""
     best = []
     for start, end in zip(found.starts[:-1], found.starts[1:], strict=True):
-        scores = found.scores[start:end]
+        scores = np.where(found.stopped[start:end], np.nan, found.scores[start:end])
         if np.isfinite(scores).any():
             best.append(int(found.configurations[start + int(np.nanargmin(scores))]))
     configs = found.configs(sorted(set(best)))
@@ -162,12 +168,15 @@ def import_file(url: str, path: Path, *, maximise: bool = False) -> tuple[int, i
     """
     if not path.is_file():
         raise InvalidInput(f"there is no file {str(path)!r}; give one that was exported, or a CSV of past runs.")
-    found = read_csv(path, maximise=maximise) if path.name.endswith(_CSV) else read_file(path)
+    found = read_csv(path, maximise=maximise) if path.name.lower().endswith(_CSV) else read_file(path)
     return add_experience(url, found), len(found)
 
 
 def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False) -> int:
     """Remove studies whose key, name or source fits a pattern (`*` for any part), or all; returns how many.
+
+    A SQLite file is written anew afterwards, for what is deleted stays in its free pages. Where another program holds
+    the file, a warning says so. When a server writes over what is gone is its own affair.
 
     Raises:
         InvalidInput: If nothing says which.
@@ -183,9 +192,26 @@ def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False) 
         if everything or any(fnmatch(word, pattern) for pattern in patterns for word in _words(key, text))
     ]
     try:
-        return store.delete(keys)
+        gone = store.delete(keys)
     finally:
         store.close()
+    file = file_of(url)
+    if file is not None:
+        _write_anew(file)
+    return gone
+
+
+def _write_anew(file: Path) -> None:
+    """Leave nothing in a SQLite file, or in the journal beside it, that is not in its tables."""
+    try:
+        with closing(sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None)) as connection:
+            connection.execute("VACUUM")
+            (held, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error as error:
+        held = str(error)
+    if held:
+        text = "what was forgotten is in no table of %s any more, but still in the file (%s); forget once more."
+        logger.warning(text, file.name, "another program reads it" if held == 1 else held)
 
 
 def _words(key: str, text: str) -> list[str]:

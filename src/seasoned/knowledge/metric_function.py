@@ -56,7 +56,7 @@ class MetricFunction:
 
     Attributes:
         factors: Which configurations do well together, in compressed units of the gap.
-        known: Which scores were seen, shape (tasks, n).
+        known: Which scores were seen, shape (tasks, n); of what was stopped before its end there is none.
         level: Median and gap of each past task.
         settings: How past tasks are believed.
         reached: Compressed scores of the past tasks, at least -1, and 0 where not seen, shape (n, tasks).
@@ -183,15 +183,24 @@ class Belief:
         return self.mixture.mean(columns)
 
 
-def fit_metric(scores: NDArray[np.floating], settings: MetricSettings | None = None) -> MetricFunction:
+def fit_metric(
+    scores: NDArray[np.floating],
+    settings: MetricSettings | None = None,
+    *,
+    stopped: NDArray[np.bool_] | None = None,
+    gaps: NDArray[np.float64] | None = None,
+) -> MetricFunction:
     """Learn from a table of past tasks.
 
     Args:
         scores: To be minimised, NaN where not evaluated, shape (tasks, n); each configuration was seen at least once.
         settings: How past tasks are believed; the defaults if left out.
+        stopped: Where an evaluation was stopped for being too poor, and the score is the least that it may have been:
+            it says where the task's median lies and what the configuration is not, and is nothing to be gained.
+        gaps: Of each task's median and best at least (`regret.levels_of`); any if left out.
 
     Raises:
-        InvalidInput: If there are fewer than 3 tasks, or a configuration was never seen.
+        InvalidInput: If there are fewer than 3 tasks, or a configuration was never seen to its end.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -203,11 +212,12 @@ def fit_metric(scores: NDArray[np.floating], settings: MetricSettings | None = N
     """
     if len(scores) < 3:
         raise InvalidInput(f"there are {len(scores)} past tasks; give at least 3, or search without experience.")
-    unseen = ~np.isfinite(scores).any(axis=0)
+    known = np.isfinite(scores) if stopped is None else np.isfinite(scores) & ~stopped
+    unseen = ~known.any(axis=0)
     if unseen.any():
         raise InvalidInput(f"configuration {int(np.argmax(unseen))} was never evaluated; leave such columns out.")
-    level = levels_of(scores)
+    level = levels_of(scores, gaps)
     table = np.minimum(compress(standardise(scores, level)), _WORST_Z)
     settings = settings or MetricSettings()
     rank = settings.factors_of(len(scores))
-    return MetricFunction(fit_factors(table, rank), np.isfinite(scores), level, settings)
+    return MetricFunction(fit_factors(table, rank, bounds=stopped), known, level, settings)

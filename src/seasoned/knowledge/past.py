@@ -16,7 +16,14 @@ from seasoned.storage.past import PastRow, digest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Head", "PastStudy", "PastTrial", "heads_of", "row_of", "textual"]
+    from numpy.typing import NDArray
+
+__all__ = ["UNNAMED", "Head", "PastStudy", "PastTrial", "ends_of", "heads_of", "row_of", "textual"]
+
+
+UNNAMED: Final = "unnamed:"
+"""How the family of a table begins whose columns have no names of their own: which other table it is shows in its
+meta-features alone (`recall.py`)."""
 
 
 class PastTrial(NamedTuple):
@@ -27,12 +34,15 @@ class PastTrial(NamedTuple):
         score: To be minimised; None where there is none.
         seconds: How long it took; None if unknown.
         failed: Whether it failed.
+        stopped: Whether it was stopped before its end for being too poor: its score is then the least that it may have
+            been, and its seconds, too.
     """
 
     config: Mapping[str, Any]
     score: float | None
     seconds: float | None = None
     failed: bool = False
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +125,12 @@ def textual(config: Mapping[str, Any]) -> str:
     return json.dumps(config, sort_keys=True, separators=(",", ":"), default=dict)
 
 
+def ends_of(trials: Sequence[PastTrial]) -> NDArray[np.uint8]:
+    """How trials ended, as a store keeps it: 1 for a failure, 2 for what was stopped, which a score tells apart."""
+    stopped = [trial.stopped and trial.score is not None and not trial.failed for trial in trials]
+    return np.array([trial.failed for trial in trials], dtype=np.uint8) + 2 * np.array(stopped, dtype=np.uint8)
+
+
 def row_of(study: PastStudy) -> tuple[PastRow, dict[int, str]]:
     """The study as a store keeps it, and the texts of its configurations.
 
@@ -131,7 +147,7 @@ def row_of(study: PastStudy) -> tuple[PastRow, dict[int, str]]:
         np.array(numbers, dtype="<i8"),
         np.array([np.nan if trial.score is None else trial.score for trial in trials], dtype="<f8"),
         np.array([np.nan if trial.seconds is None else trial.seconds for trial in trials], dtype="<f4"),
-        np.array([trial.failed for trial in trials], dtype=np.uint8),
+        ends_of(trials),
     )
     content = [
         head.family,

@@ -37,11 +37,14 @@ class Level(NamedTuple):
     gap: NDArray[np.float64]
 
 
-def levels_of(scores: NDArray[np.floating]) -> Level:
+def levels_of(scores: NDArray[np.floating], least: NDArray[np.float64] | None = None) -> Level:
     """Median and gap of each task.
 
     Args:
         scores: To be minimised, NaN where not evaluated, shape (tasks, configurations).
+        least: Of each gap, shape (tasks,); 0 for nothing, as if left out. What a search has tried was chosen for being
+            good, and so says too little of what is usual: where its own median lies nearer to the best than this, the
+            median of the task is taken to lie there, so that its best stays at -1.
 
     Raises:
         InvalidInput: If a task has no score at all.
@@ -50,6 +53,9 @@ def levels_of(scores: NDArray[np.floating]) -> Level:
         >>> level = levels_of(np.array([[1.0, 3.0, 2.0, np.nan]]))
         >>> level.median.tolist(), level.gap.tolist()
         ([2.0], [1.0])
+        >>> tuned = levels_of(np.array([[1.0, 1.2, 1.1]]), np.array([2.0]))
+        >>> tuned.median.tolist(), tuned.gap.tolist()
+        ([3.0], [2.0])
     """
     empty = ~np.isfinite(scores).any(axis=1)
     if empty.any():
@@ -57,12 +63,16 @@ def levels_of(scores: NDArray[np.floating]) -> Level:
     median = np.nanmedian(scores, axis=1).astype(float)
     gap = median - np.nanmin(scores, axis=1)
     scale = np.nanmax(np.where(np.isfinite(scores), np.abs(scores), np.nan), axis=1)
-    least = np.maximum(_LEAST_GAP * scale, np.finfo(np.float64).tiny)
-    for task in np.flatnonzero(gap <= least):  # more than half are the best
-        worse = scores[task][scores[task] > median[task] + least[task]]
+    tiny = np.maximum(_LEAST_GAP * scale, np.finfo(np.float64).tiny)
+    for task in np.flatnonzero(gap <= tiny):  # more than half are the best
+        worse = scores[task][scores[task] > median[task] + tiny[task]]
         if len(worse):
             gap[task] = _SHARE * (worse.mean() - median[task])
-    return Level(median, np.maximum(gap, least))
+    gap = np.maximum(gap, tiny)
+    if least is not None:
+        median = np.where(gap < least, np.nanmin(scores, axis=1) + least, median)
+        gap = np.maximum(gap, least)
+    return Level(median, gap)
 
 
 def standardise(scores: NDArray[np.floating], level: Level) -> NDArray[np.float64]:

@@ -81,7 +81,7 @@ class PastRow(NamedTuple):
         configurations: Numbers of the configurations, int64 (`digest`).
         scores: To be minimised, float64, NaN where there is none.
         seconds: float32, NaN where unknown.
-        failed: uint8, 1 where the trial failed.
+        failed: uint8, 1 where the trial failed, 2 where it was stopped.
     """
 
     key: str

@@ -8,10 +8,15 @@ search without experience does: the families' defaults, then `Promising`. Both s
 The share of free trials is the larger of two: what the advice's errors so far call for (Hedge, `knowledge/advice.py`),
 and a ramp from 0 to one half over the first trials, because what past tasks know is general, and the last gains lie
 near the best trials of this one. Where no configuration is expected to gain anything any more, all trials are free.
+
+What did not come to its end tells something as well. A trial that failed, or ran into its limit, has taken that long at
+least, and its family may fail again (`guide.py`). One that the race stopped is worse than the best by a tenth of what
+this is worth at least (`race.py`), and is told as that.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +24,7 @@ import numpy as np
 
 from seasoned.knowledge.advice import AdviserState
 from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
+from seasoned.tabular.guide import BEHIND, family_of
 from seasoned.tabular.pipeline import textual
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 
@@ -47,6 +53,9 @@ class _State:
         advised: What was tried of the guide's configurations, and how well it was foreseen.
         rows: Trial number -> row of the guide, for trials that are one of its configurations.
         seconds: Row of the guide -> seconds of its trial, if it came to its end; less is no whole trial.
+        least: Row of the guide -> seconds of a trial that did not.
+        families: Trial number -> family.
+        ended: Family -> how many trials came to their end, and how many failed.
         asked: Texts of all configurations asked so far.
         credit: Free trials that are due.
         led: Numbers of the trials that were advised.
@@ -58,6 +67,9 @@ class _State:
     advised: AdviserState = field(default_factory=AdviserState)
     rows: Mapping[int, int] = field(default_factory=dict)
     seconds: Mapping[int, float] = field(default_factory=dict)
+    least: Mapping[int, float] = field(default_factory=dict)
+    families: Mapping[int, str] = field(default_factory=dict)
+    ended: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
     credit: float = 0.0
     led: frozenset[int] = frozenset()
@@ -116,10 +128,10 @@ class Experienced(Sampler[_State]):
         rows = np.array([row for row in self.guide.rows if row not in tried], dtype=np.intp)
         if not len(rows):
             return None
-        gains = self.guide.gains(state.advised, rows)
+        gains = self.guide.gains(state.advised, rows, state.ended)
         if gains.max() < _LEAST_GAIN:
             return None
-        worth = gains / self.guide.spent(state.seconds, rows) if self.timed else gains
+        worth = gains / self.guide.spent(state.seconds, rows, state.least) if self.timed else gains
         return int(rows[np.argmax(worth)])
 
     def tell(self, state: _State, events: Sequence[Event]) -> _State:
@@ -135,7 +147,7 @@ class Experienced(Sampler[_State]):
 
     def _asked(self, state: _State, event: Asked) -> _State:
         text = textual(event.config)
-        row = self.guide.row_of(text)
+        row = self._row(event.config, text)
         advised = event.tag is not None and _TAG in event.tag
         planned = event.number - state.spec.first < len(state.spec.warm_start.configurations)
         share = self._share(state)
@@ -144,38 +156,55 @@ class Experienced(Sampler[_State]):
             state,
             free=self.free.tell(state.free, [replace(event, tag=None) if advised else event]),
             rows=state.rows if row is None else {**state.rows, event.number: row},
+            families={**state.families, event.number: family_of(event.config)},
             asked=state.asked | {text},
             credit=max(credit, -1.0),
             led=state.led | {event.number} if advised else state.led,
             planned=state.planned | {event.number} if planned else state.planned,
         )
 
+    def _row(self, config: Mapping[str, Any], text: str) -> int | None:
+        """Which of the guide's configurations it is, or stands for."""
+        row = self.guide.row_of(text)
+        if row is None and any(textual(start) == text for start in self.defaults):
+            return self.guide.row_of_start(config)
+        return row
+
     def _finished(self, state: _State, event: Finished) -> _State:
-        free = self.free.tell(state.free, [event])
+        state = replace(_timed(state, event), free=self.free.tell(state.free, [event]))
         row, advised = state.rows.get(event.number), state.advised
         score = self._score(advised, event)
         if score is None:
-            return replace(state, free=free)
-        whole = event.state is TrialState.COMPLETE
+            return state
         if row is None:
-            outside = min(advised.outside, score) if whole else advised.outside
-            return replace(state, free=free, advised=replace(advised, outside=outside))
-        seconds = state.seconds
-        if whole and event.seconds is not None:
-            seconds = {**seconds, row: event.seconds}
+            outside = min(advised.outside, score) if event.state is TrialState.COMPLETE else advised.outside
+            return replace(state, advised=replace(advised, outside=outside))
         cold = event.number not in state.led | state.planned
-        return replace(
-            state, free=free, seconds=seconds, advised=self.guide.adviser.tell(advised, row, score, cold=cold)
-        )
+        return replace(state, advised=self.guide.adviser.tell(advised, row, score, cold=cold))
 
     def _score(self, advised: AdviserState, event: Finished) -> float | None:
         """What a trial tells, in the units of past tasks; None if nothing."""
         if event.state is TrialState.COMPLETE and event.values is not None:
             return self.guide.relative(event.values[0])
-        if event.state is TrialState.PRUNED and advised.scores:
-            return max(advised.scores)  # the race stopped it for being no better
+        best = min(*advised.scores, advised.outside, math.inf)
+        if event.state is TrialState.PRUNED and math.isfinite(best):
+            return best + BEHIND * max(-best, 0.0)  # 0 is what predicting the same for all rows has
         return None
 
     def capacity(self, state: _State) -> int | None:  # noqa: ARG002 - whatever the space
         """No end."""
         return None
+
+
+def _timed(state: _State, event: Finished) -> _State:
+    """What a trial's end says of time, and of whether its family fails here."""
+    whole, failed = (event.state is wanted for wanted in (TrialState.COMPLETE, TrialState.FAILED))
+    family, row = state.families.get(event.number), state.rows.get(event.number)
+    if family is not None:
+        before = state.ended.get(family, (0, 0))
+        state = replace(state, ended={**state.ended, family: (before[0] + whole, before[1] + failed)})
+    if row is None or event.seconds is None:
+        return state
+    if whole:
+        return replace(state, seconds={**state.seconds, row: event.seconds})
+    return replace(state, least={**state.least, row: max(event.seconds, state.least.get(row, 0.0))})

@@ -18,6 +18,8 @@ from seasoned.knowledge.metric_function import fit_metric
 from seasoned.knowledge.places import read_places
 from seasoned.knowledge.recall import Asking, Recalled, recall, relative
 from seasoned.knowledge.settings import MetricSettings
+from seasoned.space import Choice
+from seasoned.tabular.features.made import FEATURES
 from seasoned.tabular.metrics import usual_metric
 from seasoned.tabular.pipeline import KIND, current, textual
 
@@ -33,10 +35,12 @@ if TYPE_CHECKING:
     from seasoned.space import Space
     from seasoned.tabular.target import Task
 
-__all__ = ["Guide", "Scene", "guide_for"]
+__all__ = ["BEHIND", "Guide", "Scene", "family_of", "guide_for"]
 
 logger = logging.getLogger("seasoned.tabular")
 
+BEHIND: Final = 0.1
+"""Of the way from the best to predicting the same for all rows: what the race stops is further behind (`race.py`)."""
 _FILE: Final = "experience.npz"
 _FLOOR: Final = 0.01  # of the time limit: what a trial costs at least, to be started, stored and chosen from
 _HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees
@@ -55,7 +59,7 @@ class Scene:
         metric: Its name.
         sizes: Rows and columns.
         folds: Number of folds.
-        family: Digest of its columns' names: the same table again, or later rows of it.
+        family: What counts as one table: a digest of its columns' names, or one for itself where they have none.
     """
 
     metafeatures: dict[str, float]
@@ -83,22 +87,28 @@ class Guide:
     seconds: float
     adviser: Adviser = field(init=False, repr=False)
     rows: tuple[int, ...] = field(init=False, repr=False)
+    families: tuple[str, ...] = field(init=False, repr=False)
     _texts: Mapping[str, int] = field(init=False, repr=False)
+    _defaults: Mapping[str, tuple[int, Mapping[str, Any]]] = field(init=False, repr=False)
     _failing: NDArray[np.float64] = field(init=False, repr=False)
     _clock: tuple[Foresight, float] | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         found = self.recalled
         pool = pool_of(_features(found.configs, self.space))
-        adviser = Adviser(fit_metric(found.scores, MetricSettings.shipped()), pool, found.weights)
+        metric = fit_metric(found.scores, MetricSettings.shipped(), stopped=found.stopped, gaps=found.gaps)
         tried = np.isfinite(found.scores) | found.failed
         mass = np.maximum(found.weights @ tried, 1e-12)
+        texts = {textual(config): row for row, config in enumerate(found.configs)}
+        families = tuple(family_of(config) for config in found.configs)
         for name, value in {
-            "adviser": adviser,
+            "adviser": Adviser(metric, pool, found.weights),
             "rows": tuple(range(len(found.configs))),
-            "_texts": {textual(config): row for row, config in enumerate(found.configs)},
+            "families": families,
+            "_texts": texts,
+            "_defaults": _defaults(texts, self.space),
             "_failing": (found.weights @ found.failed) / mass,
-            "_clock": _clock(found, self.scene),
+            "_clock": _clock(found, self.scene, families),
         }.items():
             object.__setattr__(self, name, value)
 
@@ -111,25 +121,59 @@ class Guide:
         """Which of its configurations a text is."""
         return self._texts.get(text)
 
+    def row_of_start(self, config: Mapping[str, Any]) -> int | None:
+        """The row of the family's default, which a search's first configuration stands for, as far as it is known.
+
+        On a large table boosters begin with a higher learning rate, and CatBoost on a small one with shallower trees
+        (`starts.py`); a start that makes features stands for nothing else.
+        """
+        ((family, settings),) = config["model"].items()
+        row, default = self._defaults.get(family, (None, {}))
+        return row if settings.get(FEATURES) == default.get(FEATURES) else None
+
     def relative(self, loss: float) -> float:
         """A loss on this table in the units of the past tasks."""
         return float(relative(loss, self.scene.baseline))
 
-    def gains(self, state: AdviserState, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Expected gains in regret, failures counted as none."""
-        gains: NDArray[np.float64] = self.adviser.gains(state, rows) * (1.0 - self._failing[rows])
+    def gains(
+        self, state: AdviserState, rows: NDArray[np.intp], ended: Mapping[str, tuple[int, int]] | None = None
+    ) -> NDArray[np.float64]:
+        """Expected gains in regret, failures counted as none.
+
+        Whoever failed for this table's sake takes its family along: of n trials of a family here k failed, so that a
+        configuration comes to its end with the probability (1 - k/(n + 1)) times what past tasks say.
+
+        Args:
+            state: What was tried of these configurations.
+            rows: Which of them.
+            ended: Family -> how many of its trials on this table came to their end, and how many failed.
+        """
+        risks = {family: failed / (whole + failed + 1.0) for family, (whole, failed) in (ended or {}).items()}
+        here = np.array([risks.get(self.families[row], 0.0) for row in rows])
+        gains: NDArray[np.float64] = self.adviser.gains(state, rows) * (1.0 - self._failing[rows]) * (1.0 - here)
         return gains
 
-    def spent(self, seen: Mapping[int, float], rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Predicted seconds of some configurations, at least a share of the time limit each."""
+    def spent(
+        self, seen: Mapping[int, float], rows: NDArray[np.intp], least: Mapping[int, float] | None = None
+    ) -> NDArray[np.float64]:
+        """Predicted seconds of some configurations, at least a share of the time limit each.
+
+        Args:
+            seen: Configuration -> seconds that it took on this table.
+            rows: Those asked for.
+            least: Configuration -> seconds after which it was cut off, or failed: they count where more was expected
+                of it to be quicker.
+        """
         floor = _FLOOR * self.seconds
         if self._clock is None:
             return np.full(len(rows), floor)
         head, offset = self._clock
-        tried = np.array(list(seen), dtype=np.intp)
-        logs = np.log10(np.maximum(np.array(list(seen.values()), dtype=np.float64), 1e-3)) - offset
-        found = head.predict(rows, tried, logs)
-        return np.maximum(np.power(10.0, found.mean + offset), floor)
+        known, logs = _logs(seen, offset)
+        cut, bounds = _logs({row: seconds for row, seconds in (least or {}).items() if row not in seen}, offset)
+        if len(cut):
+            late = bounds > head.predict(cut, known, logs).mean
+            known, logs = np.append(known, cut[late]), np.append(logs, bounds[late])
+        return np.maximum(np.power(10.0, head.predict(rows, known, logs).mean + offset), floor)
 
     def told(self) -> dict[str, Any]:
         """Plain data for report and bundle: the experience's id, and the past tasks judged most similar."""
@@ -143,8 +187,8 @@ class Guide:
         }
 
     def _similar(self, task: int) -> dict[str, Any]:
-        scores = self.recalled.scores[task]
-        best = int(np.nanargmin(scores))
+        scores, stopped = self.recalled.scores[task], self.recalled.stopped
+        best = int(np.nanargmin(scores if stopped is None else np.where(stopped[task], np.nan, scores)))
         ((family, settings),) = self.configs[best]["model"].items()
         share = float(self.recalled.weights[task])
         return {"name": self.recalled.names[task], "share": round(share, 4), "model": family, "config": settings}
@@ -160,19 +204,56 @@ def _features(configs: Sequence[Mapping[str, Any]], space: Space) -> NDArray[np.
     return found
 
 
-def _clock(found: Recalled, scene: Scene) -> tuple[Foresight, float] | None:
-    """What is known of seconds, and how log seconds on this table lie above the past tasks' mean."""
-    known = np.isfinite(found.seconds)
-    tasks, columns = known.any(axis=1), known.any(axis=0)
-    if tasks.sum() < 3 or not columns.all():
+def family_of(config: Mapping[str, Any]) -> str:
+    """The family of a configuration."""
+    return str(next(iter(config["model"])))
+
+
+def _defaults(texts: Mapping[str, int], space: Space) -> dict[str, tuple[int, Mapping[str, Any]]]:
+    """Family -> row of its default, and the default; families whose default nobody has tried are left out."""
+    families = space.parameters["model"]
+    assert isinstance(families, Choice), "the joint space has no other parameter"
+    defaults = {family: dict(inner.default) for family, inner in families.options.items()}
+    rows = {family: texts.get(textual({"model": {family: default}})) for family, default in defaults.items()}
+    return {family: (row, defaults[family]) for family, row in rows.items() if row is not None}
+
+
+def _logs(seconds: Mapping[int, float], offset: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Rows, and log seconds as past tasks would have them."""
+    values = np.array(list(seconds.values()), dtype=np.float64)
+    return np.array(list(seconds), dtype=np.intp), np.log10(np.maximum(values, 1e-3)) - offset
+
+
+def _clock(found: Recalled, scene: Scene, families: Sequence[str]) -> tuple[Foresight, float] | None:
+    """What is known of seconds, and how log seconds on this table lie above the past tasks' mean.
+
+    What failed or was stopped would have taken as long at least.
+    """
+    cut = found.failed if found.stopped is None else found.failed | found.stopped
+    tasks = (np.isfinite(found.seconds) & ~cut).any(axis=1)
+    if tasks.sum() < 3:
         return None
     logs = np.log10(np.maximum(found.seconds[tasks], 1e-3))
+    head = fit_head(_completed(logs, np.array(families)), cut[tasks] & np.isfinite(logs))
     names = [feature.name for feature in METAFEATURES]
     rows = found.metafeatures[tasks, names.index("log_rows")]
     level = float(np.nanmean(rows)) if np.isfinite(rows).any() else 3.0
     folds = math.log10(max(scene.folds - 1.0, _HELD_OUT))
     offset = _TRUSTED_ROWS * (math.log10(scene.sizes[0]) - level) + folds
-    return fit_head(logs), offset
+    return head, offset
+
+
+def _completed(logs: NDArray[np.float64], families: NDArray[np.str_]) -> NDArray[np.float64]:
+    """A configuration whose seconds nobody knows is taken to be as quick as its family, or else as all are."""
+    known = np.isfinite(logs)
+    filled = logs.copy()
+    for column in np.flatnonzero(~known.any(axis=0)):
+        kin = known & (families == families[column])
+        some = kin if kin.any() else known
+        counts = some.sum(axis=1)
+        means = np.where(some, logs, 0.0).sum(axis=1) / np.maximum(counts, 1)
+        filled[:, column] = np.where(counts > 0, means, np.nan)
+    return filled
 
 
 def guide_for(folder: Path, found_in: Places, scene: Scene, space: Space, seconds: float) -> Guide | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -13,9 +14,9 @@ import numpy as np
 
 from seasoned.knowledge.canonical import table_of
 from seasoned.knowledge.metafeatures import describe
-from seasoned.knowledge.past import Head, PastStudy, PastTrial
+from seasoned.knowledge.past import UNNAMED, Head, PastStudy, PastTrial
 from seasoned.knowledge.places import Places, add_studies, places
-from seasoned.tabular.guide import Scene, guide_for
+from seasoned.tabular.guide import BEHIND, Scene, guide_for
 from seasoned.tabular.metrics import ZERO_BY_DEFINITION
 from seasoned.tabular.models.registry import MODELS
 from seasoned.tabular.pipeline import KIND, VERSION, textual
@@ -40,6 +41,7 @@ _MOST_CELLS: Final = 10_000_000  # of which several copies are made
 _LEAST_ROWS: Final = 2_000
 _Found = TypeVar("_Found")
 _LEAST_TRIALS: Final = 3  # complete ones of a study that is worth keeping
+_PLACE: Final = re.compile(r"(\D*)\d+")  # the name of a column that only says which one it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,14 @@ class Memory:
     Attributes:
         places: What the setting means.
         scene: The table; None where no experience is wanted.
+        sampled: Whether trials may be stopped for what they reached on a sample of the rows.
+        paced: Whether trials may be stopped for predicting too slowly.
     """
 
     places: Places
     scene: Scene | None
+    sampled: bool = False
+    paced: bool = False
 
     @classmethod
     def of(cls, setting: str | None, canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Memory:
@@ -64,7 +70,8 @@ class Memory:
         found = places(setting)
         if found == Places(False, None):
             return cls(found, None)
-        return cls(found, _spared(lambda: _scene(canonical, target, objective), None, "the table cannot be described"))
+        scene = _spared(lambda: _scene(canonical, target, objective), None, "the table cannot be described")
+        return cls(found, scene, bool(objective.levels), objective.predict_limit is not None)
 
     def guide(self, folder: Path, space: Space, seconds: float) -> Guide | None:
         """What past tasks say; None where nobody asks, too little is known, or what there is cannot be used.
@@ -88,13 +95,30 @@ class Memory:
         return _spared(lambda: self._keep(trials, guide), False, "this fit is not kept as experience")
 
     def _keep(self, trials: Sequence[Mapping[str, Any]], guide: Guide | None) -> bool:
-        kept = [t for t in trials if t["state"] in {"complete", "failed"} and t["model"] in MODELS]
+        kept = [t for t in trials if t["state"] in {"complete", "failed", "pruned"} and t["model"] in MODELS]
         complete = sum(trial["state"] == "complete" for trial in kept)
         if self.scene is None or self.places.store is None or complete < _LEAST_TRIALS:
             return False
-        past = [_trial(trial) for trial in kept]
+        past = [_trial(trial) for trial in kept if trial["state"] != "pruned"]
+        if not self.paced:  # else a poor loss may not be why they were stopped
+            past += [self._stopped(trial, trials) for trial in kept if trial["state"] == "pruned"]
         study = PastStudy(_head(self.scene, trials, guide), self.scene.metafeatures, past)
         return add_studies(self.places.store, [study]) == 1
+
+    def _stopped(self, trial: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> PastTrial:
+        """A trial that the race stopped, with the least that its loss may have been.
+
+        What was the best then is no better than what is the best in the end. On a sample of the rows a trial is stopped
+        for being worse than the best of its own family, too, by however little.
+        """
+        baseline = None if self.scene is None else self.scene.baseline
+        losses = [(t["loss"], t["model"]) for t in trials if t["state"] == "complete"]
+        best = min(loss for loss, _ in losses)
+        least = best + BEHIND * max((baseline or 0.0) - best, 0.0)  # without a baseline 0 is one, or there is none
+        if self.sampled:
+            least = min([least, *(loss for loss, model in losses if model == trial["model"])])
+        config = {"model": {trial["model"]: trial["config"]}}
+        return PastTrial(config, least, trial["seconds"], stopped=True)
 
 
 def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
@@ -107,18 +131,34 @@ def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
 
 
 def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Scene:
-    names = "|".join(sorted(map(str, canonical.columns)))
     rows, columns = canonical.shape
     metric = objective.metric.name
+    metafeatures = _described(canonical, target, objective.job.seed)
     return Scene(
-        _described(canonical, target, objective.job.seed),
+        metafeatures,
         None if metric in ZERO_BY_DEFINITION else objective.baseline_loss(),
         target.task,
         metric,
         (rows, columns),
         objective.folds,
-        hashlib.blake2b(names.encode(), digest_size=8).hexdigest(),
+        _family(list(map(str, canonical.columns)), metafeatures),
     )
+
+
+def _family(columns: Sequence[str], metafeatures: Mapping[str, float]) -> str:
+    """A digest of the columns' names; where they are only places, of what the table is like.
+
+    The columns of an array are called x0, x1 and so on, whatever is in them, so that all arrays of a width would be one
+    table. The same rows again are one family by their digest, more rows of them by likeness (`knowledge/weighing.py`).
+    """
+    matches = [_PLACE.fullmatch(name) for name in columns]
+    if len({match and match[1] for match in matches}) == 1 and matches[0] is not None:
+        return UNNAMED + _digest("|".join(f"{name}={value:.6g}" for name, value in sorted(metafeatures.items())))
+    return _digest("|".join(sorted(columns)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _described(canonical: pd.DataFrame, target: Target, seed: int) -> dict[str, float]:

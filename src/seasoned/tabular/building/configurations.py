@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.surrogates.maximize import sobol
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from seasoned.tabular.target import Task
 
 __all__ = ["COUNT", "choose_configurations", "read_or_choose"]
@@ -22,7 +26,7 @@ _SHARES: Final[Mapping[str, int]] = {  # of the configurations that are no defau
     "lightgbm": 10, "catboost": 8, "xgboost": 8, "mlp": 7, "histogram": 5, "extra_trees": 5, "forest": 4, "linear": 4,
     "neighbours": 3, "tree": 2,
 }  # fmt: skip
-_POINTS: Final = 64  # of a family's cube
+_SORTS: Final[Mapping[str, Task]] = {"classification": "binary", "regression": "regression"}
 
 
 def choose_configurations(
@@ -41,33 +45,52 @@ def choose_configurations(
         (16, {'model': {'linear': {'penalty': 1.0}}})
     """
     families = {name: model.space(task) for name, model in MODELS.items() if name not in NAMED_ONLY}
-    found = [{"model": {name: dict(space.default)}} for name, space in families.items()]
-    found += [{"model": dict(config["model"])} for config in tuned]
-    points = {name: sobol(_POINTS, len(space.dimensions)) for name, space in families.items()}
+    first = [{"model": {name: dict(space.default)}} for name, space in families.items()]
+    first += [{"model": dict(config["model"])} for config in tuned]
+    found = {textual(config): config for config in first}
     used = dict.fromkeys(families, 0)
-    while len(found) < count:
+    while len(found) < count:  # a family with few settings repeats itself, and the next ones fill in
         name = max(families, key=lambda name: _SHARES.get(name, 1) / (used[name] + 1))
-        found.append({"model": {name: families[name].decode(points[name][used[name]])}})
+        config = {"model": {name: families[name].decode(_point(used[name], len(families[name].dimensions)))}}
+        found.setdefault(textual(config), config)
         used[name] += 1
-    return _different(found)[:count]
+    return list(found.values())[:count]
 
 
-def _different(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return list({textual(config): config for config in configs}.values())
+def _point(number: int, dimensions: int) -> NDArray[np.float64]:
+    """One point of a family's cube, of a sequence that goes on as long as is asked for."""
+    found: NDArray[np.float64] = _points(1 << max(number.bit_length(), 6), dimensions)[number]
+    return found
+
+
+@lru_cache(maxsize=64)
+def _points(count: int, dimensions: int) -> NDArray[np.float64]:
+    return sobol(count, dimensions)
 
 
 def read_or_choose(path: Path, count: int) -> dict[str, list[dict[str, Any]]]:
     """The configurations by sort ("classification", "regression"); written at first, then read.
 
-    So a build goes on with what it began, whatever has become of the spaces.
-
+    So a build goes on with what it began, whatever has become of the spaces; if it is asked for more than it has,
+    others are added after these.
     """
+    found: dict[str, list[dict[str, Any]]] = {sort: [] for sort in _SORTS}
+    version = VERSION
     if path.exists():
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return {sort: stored["configurations"][sort] for sort in ("classification", "regression")}
-    chosen = {
-        "classification": choose_configurations("binary", count),
-        "regression": choose_configurations("regression", count),
-    }
-    path.write_text(json.dumps({"version": VERSION, "configurations": chosen}, indent=1) + "\n", encoding="utf-8")
+        found, version = {sort: stored["configurations"][sort] for sort in _SORTS}, stored["version"]
+    chosen = {sort: _filled(found[sort], task, count) for sort, task in _SORTS.items()}
+    if chosen != found:
+        path.write_text(json.dumps({"version": version, "configurations": chosen}, indent=1) + "\n", encoding="utf-8")
     return chosen
+
+
+def _filled(some: Sequence[dict[str, Any]], task: Task, count: int) -> list[dict[str, Any]]:
+    """These, and as many of those that `choose_configurations` has beside them as make up the number."""
+    if len(some) >= count:
+        return list(some)
+    known = {textual(config): config for config in some}
+    for config in choose_configurations(task, count + len(some)):
+        if len(known) < count:
+            known.setdefault(textual(config), config)
+    return list(known.values())

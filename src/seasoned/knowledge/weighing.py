@@ -1,0 +1,101 @@
+"""How much each past study counts for a new task: by its likeness, and one voice for each table.
+
+A past task t counts by its likeness to the new one (ranks of meta-features, `portfolio.distances_by_rank`):
+
+    w_t  ~  vote_t  x  (a + b exp(-(d_t/m)^2 / 2) + c exp(-(d_t/h)^2 / 2)),
+
+m the median distance, h a fixed short one: a table that comes again is near to all its earlier forms, and to nothing
+else. Never is a task left out for being unlike (Feurer et al. 2022, Auto-sklearn 2.0, dropped its nearest-task rule for
+one portfolio). A family has one vote, however many studies of it there are: vote_t = 1/|family of t|.
+
+Columns without names say nothing of which table it is. Of such tables those count as one whose meta-features are nearly
+the same, so that a table that comes again, with more rows, say, has one vote as well, and another of its width its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.knowledge.past import UNNAMED
+from seasoned.knowledge.portfolio import distances_by_rank
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["votes", "weigh"]
+
+_SHARES: Final = (0.4, 0.3, 0.3)  # of all tasks alike, of the similar, and of the very similar ones
+_SHORT: Final = 0.09  # h, for each meta-feature: ranks of the same table's other rows differ by about this
+_ONE: Final = 0.1  # in ranks, for each meta-feature: tables without names that lie as near are taken for one
+_NAMED: Final = 20  # studies with names that are enough to rank the others among
+_AT_ONCE: Final = 1000  # studies whose distances to all others are looked at together
+
+
+def weigh(families: Sequence[str], past: NDArray[np.float64], metafeatures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much each study counts for a new task, shape (studies,), summing to 1.
+
+    Args:
+        families: Of the studies.
+        past: Their meta-features, NaN where unknown, shape (studies, features).
+        metafeatures: Those of the new task, shape (features,).
+    """
+    alone = votes(families, past)
+    distances = distances_by_rank(past, metafeatures)
+    middle = max(float(np.median(distances)), 1e-12)
+    short = _SHORT * np.sqrt(len(metafeatures))
+    broad, sharp = np.exp(-0.5 * np.square(distances / middle)), np.exp(-0.5 * np.square(distances / short))
+    even = alone / alone.sum()
+    # What no task is near enough to claim goes back to all alike.
+    near = min(float(sharp.max()), 1.0)
+    parts = (even, _share(alone * broad), near * _share(alone * sharp) + (1.0 - near) * even)
+    weights: NDArray[np.float64] = np.sum([s * part for s, part in zip(_SHARES, parts, strict=True)], axis=0)
+    return weights
+
+
+def votes(families: Sequence[str], metafeatures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The part of a vote that each study has, so that all of one table have one together, shape (studies,).
+
+    Args:
+        families: Of the studies; tables whose columns have no names begin with `past.UNNAMED`.
+        metafeatures: Of the studies, NaN where unknown, shape (studies, features).
+
+    Example:
+        >>> names = [UNNAMED + number for number in "123"]
+        >>> votes(["a", "a", *names], np.array([[0.0], [1.0], [0.2], [0.2], [0.9]])).tolist()
+        [0.5, 0.5, 0.5, 0.5, 1.0]
+    """
+    counts = Counter(families)
+    alone = np.array([1.0 / counts[family] for family in families])
+    unnamed = np.array([family.startswith(UNNAMED) for family in families], dtype=bool)
+    if not unnamed.any():
+        return alone
+    # Ranked among the tables with names, if there are some: many forms of one table would push each other apart.
+    named = metafeatures if (~unnamed).sum() < _NAMED else metafeatures[~unnamed]
+    ranks = _ranked(named, metafeatures[unnamed])
+    squares, ones = np.square(ranks).sum(axis=1, keepdims=True), np.ones((len(ranks), 1), dtype=np.float32)
+    left, right = np.hstack([-2.0 * ranks, squares, ones]), np.hstack([ranks, ones, squares])  # squared distances
+    for start in range(0, len(ranks), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        near = np.count_nonzero(left[part] @ right.T <= _ONE**2 * metafeatures.shape[1], axis=1)
+        alone[np.flatnonzero(unnamed)[part]] = 1.0 / np.maximum(near, 1)
+    return alone
+
+
+def _ranked(among: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The place of each meta-feature among those of some studies, in [0, 1]; in the middle where it is missing."""
+    found = np.full(values.shape, 0.5, dtype=np.float32)
+    for place, (column, asked) in enumerate(zip(among.T, values.T, strict=True)):
+        known = np.sort(column[np.isfinite(column)])
+        if known.size:
+            both = np.searchsorted(known, asked, "left") + np.searchsorted(known, asked, "right")
+            found[:, place] = np.where(np.isfinite(asked), 0.5 * both / known.size, 0.5)
+    return found
+
+
+def _share(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values / max(float(values.sum()), 1e-300)
