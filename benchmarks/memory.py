@@ -38,9 +38,9 @@ CASES = [
         (10, 2, 0, {"rounds": 20, "min_samples_leaf": 20}),
     )),
     ("tree", 100_000, 50, 2, 0, {}), ("tree", 200_000, 10, 0, 0, {}),
-    *((name, *size) for name, given in (("linear", {}), ("neighbours", {}), ("mlp", {"rounds": 1})) for size in (
-        (100_000, 50, 2, 0, given), (20_000, 400, 0, 0, given), (100_000, 20, 10, 0, given),
-    )),
+    *((name, *size) for name, given in (
+        ("linear", {}), ("splines", {}), ("neighbours", {}), ("mlp", {"rounds": 1}),
+    ) for size in ((100_000, 50, 2, 0, given), (20_000, 400, 0, 0, given), (100_000, 20, 10, 0, given))),
 ]  # fmt: skip
 LEVELS = 30
 

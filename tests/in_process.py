@@ -9,6 +9,7 @@ import seasoned.tabular.early
 import seasoned.tabular.fit
 import seasoned.tabular.refit
 import seasoned.tabular.repeating
+import seasoned.tabular.second_look
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from seasoned.execution.inline import InlineExecutor
 
@@ -33,7 +34,8 @@ class Here(InlineExecutor):
 
 def stay_in_process(monkeypatch) -> None:
     tabular = seasoned.tabular
-    for module in (seasoned.opening, tabular.early, tabular.fit, tabular.refit, tabular.repeating):
+    parts = (tabular.early, tabular.fit, tabular.refit, tabular.repeating, tabular.second_look)
+    for module in (seasoned.opening, *parts):
         monkeypatch.setattr(module, "LocalExecutor", Here)
 
 

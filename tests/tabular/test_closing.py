@@ -46,8 +46,8 @@ def objective(**fit_seconds):
 
     return SimpleNamespace(
         folds=5,
-        data=SimpleNamespace(train_share=0.8, known_rows=lambda: np.arange(3)),
-        records=SimpleNamespace(of=record, out_of_fold=lambda config: None),
+        data=SimpleNamespace(train_share=0.8, known_rows=lambda: np.arange(3), splits=0),
+        records=SimpleNamespace(of=record, out_of_fold=lambda config: None, mean_out_of_fold=lambda config: None),
         predict_limit=None,
         job=SimpleNamespace(seed=0),
         baseline_loss=lambda: None,

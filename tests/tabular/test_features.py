@@ -20,8 +20,17 @@ from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.features.base import Given, Rows
 from seasoned.tabular.features.cycles import CycleColumns
 from seasoned.tabular.features.featured import Featured
-from seasoned.tabular.features.made import STEPS, Made, aims_of, choose_steps, fit_features, with_features
+from seasoned.tabular.features.made import (
+    STEPS,
+    Made,
+    aims_of,
+    choose_steps,
+    fit_features,
+    starts_with_features,
+    with_features,
+)
 from seasoned.tabular.features.relevance import beyond_chance, relevance
+from seasoned.tabular.models.registry import choose, joint_space
 from seasoned.tabular.schema import Schema
 
 N = 1200
@@ -310,6 +319,31 @@ def test_spaces_with_features():
         choose_steps(["oracle"])
     with pytest.raises(InvalidInput, match="pass a list"):
         choose_steps("groups")
+
+
+def test_boosters_begin_with_the_levels_of_columns_with_very_many():
+    space = joint_space(choose(["linear", "lightgbm"]), "binary", levels=True)
+    families = space.parameters["model"].options
+    assert "features" not in families["linear"].parameters
+    starts = [{"model": {name: {}}} for name in ("linear", "lightgbm")]
+    linear, lightgbm = starts_with_features(starts, space)
+    assert linear == {"model": {"linear": {}}}
+    assert lightgbm == {"model": {"lightgbm": {"features": {"made": {"levels": True, "columns": 20}}}}}
+    with_others = joint_space(choose(["lightgbm"]), "binary", ["arithmetic"], levels=True)
+    plain, made = starts_with_features(starts[1:], with_others)
+    assert plain["model"]["lightgbm"]["features"] == {"none": {}}
+    assert made["model"]["lightgbm"]["features"]["made"] == {"arithmetic": True, "levels": True, "columns": 20}
+
+
+def test_levels_beyond_a_hundred_reach_boosters_without_being_asked_for(here):
+    """A level says everything, and its letters nothing: 150 levels, each six times."""
+    rng = np.random.default_rng(0)
+    words = np.array([f"{a}{b}" for a in "abcdefghijklmno" for b in "pqrstuvwxy"])
+    levels = np.repeat(np.arange(150), 6)
+    y = rng.normal(size=150)[levels] + 0.1 * rng.normal(size=900)
+    model = estimator("regression", ["lightgbm"]).fit(pd.DataFrame({"word": words[levels]}), y)
+    assert model.fitted_.members[0].config["features"] == {"made": {"levels": True, "columns": 20}}
+    assert model.fitted_.validated.loss < 0.6
 
 
 def test_no_features_are_the_matrix_itself(fitted):

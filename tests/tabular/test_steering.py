@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,6 +109,28 @@ def test_a_family_that_has_long_not_improved_waits_for_those_that_do():
         asked = sampler.ask(state, range(100, 400))[0]
         shares[name] = Counter(next(iter(suggestion.config["model"])) for suggestion in asked)["good"]
     assert shares["stuck"] < 0.8 * shares["improving"]
+
+
+def test_half_of_the_draws_go_by_what_trials_bring_to_the_ensemble():
+    shares = {}
+    for gains in (None, dict, lambda: {"poor": 1.0}):
+        sampler = Promising(gains=gains)
+        state = sampler.init(StudySpec(FAMILIES, seed=3))
+        state = sampler.tell(state, _history({"good": (0.1,), "fair": (0.2,), "poor": (0.9,)}, seconds=1.0))
+        asked = sampler.ask(state, range(100, 500))[0]
+        shares[gains] = Counter(next(iter(suggestion.config["model"])) for suggestion in asked)["poor"] / 400
+    without, empty, with_gains = shares.values()
+    assert without == empty < 0.3
+    assert with_gains == pytest.approx(0.5 + without / 2, abs=0.08)
+
+
+def test_slow_gains_are_worth_less():
+    sampler = Promising(timed=True, gains=lambda: {"good": 1.0, "poor": 1.0})
+    state = sampler.init(StudySpec(FAMILIES, seed=3))
+    state = sampler.tell(state, _history({"good": (0.1,)}, seconds=1.0))
+    state = sampler.tell(state, [replace(event, number=event.number + 1) for event in _history({"poor": (0.9,)}, 50.0)])
+    brought = sampler._with_gains(state, {"good": 1.0, "poor": 1.0})
+    assert brought["good"] == pytest.approx(0.5 + 50 / 51)
 
 
 def _history(losses, seconds):

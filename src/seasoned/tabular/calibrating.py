@@ -103,8 +103,10 @@ def _learned(pooled: Pooled, fit: Fit, kept: NDArray[np.bool_]) -> Map:
 
 def _missed(p: Array, truth: NDArray[np.int64], loss: Callable[[Array, NDArray[Any]], Array]) -> float:
     """The mean loss if each row were of another class, all others alike."""
-    every = sum(loss(p, np.full_like(truth, code)) for code in range(p.shape[1]))
-    return float(np.mean(every - loss(p, truth))) / (p.shape[1] - 1)
+    others = -loss(p, truth)
+    for code in range(p.shape[1]):
+        others = others + loss(p, np.full_like(truth, code))
+    return float(np.mean(others)) / (p.shape[1] - 1)
 
 
 def _row_losses(metric: Measure) -> Callable[[Array, NDArray[Any]], Array]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.tabular.fitted import Member
 from seasoned.tabular.plateau import Plateau
 from seasoned.tabular.pooled import pool
-from seasoned.tabular.refit import choose_members, config_of, foreseen
+from seasoned.tabular.refit import choose_members, config_of, foreseen, ranked
 from seasoned.tabular.repeating import seconds_again
 from seasoned.tabular.rows import row_of
+from seasoned.tabular.second_look import seconds_to_look
 from seasoned.trials import TrialState
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from seasoned.study import Study
     from seasoned.tabular.budget import Budget
+    from seasoned.tabular.gains import Gains
     from seasoned.tabular.objective import CrossValidation
     from seasoned.trials import Trial
 
@@ -46,15 +49,23 @@ class Closing:
         objective: Whose trials they are.
         budget: The time.
         study: The study; its trials, where a run is resumed, count at once.
+        gains: Is told what the trials of each family have brought to the members.
+
+    Attributes:
+        warm_up: Seconds that a fresh worker needs.
+        kept_for_fits: Seconds that the last fits need, of the time that is kept when the search ends.
     """
 
-    def __init__(self, objective: CrossValidation, budget: Budget, study: Study) -> None:
+    def __init__(self, objective: CrossValidation, budget: Budget, study: Study, gains: Gains | None = None) -> None:
         self._objective = objective
         self._budget = budget
+        self._gains = gains
+        self._seen: set[int] = set()  # trials that were there when the members were chosen last
         self._again = 0.0  # on `time.monotonic`'s clock: when choosing once more costs little of the time
         self.warm_up = _WARM_UP
         folds = max(objective.folds - 1, 1)
         self._reserve = _CLOSING + _CAUTION * _WARM_UP + 1.1 * budget.trial_seconds / folds
+        self.kept_for_fits = self._reserve
         self._known = False
         self._plateau = Plateau(objective.baseline_loss()) if budget.trials is None else None
         self._over = False
@@ -80,15 +91,36 @@ class Closing:
         self.warm_up = self._measured_warm_up(rows)
         chosen = choose_members(self._objective, rows, self._budget)
         fits = [foreseen(self._objective, row) for row, _ in chosen]
-        self._reserve = _CLOSING + _CAUTION * (self.warm_up + max(*fits, sum(fits) / self._budget.workers))
-        self._reserve += seconds_again(self._objective, sum(fits), self._budget)
+        self.kept_for_fits = _CLOSING + _CAUTION * (self.warm_up + max(*fits, sum(fits) / self._budget.workers))
+        self.kept_for_fits += seconds_again(self._objective, sum(fits), self._budget)
+        self._reserve = self.kept_for_fits + seconds_to_look(self._objective, ranked(rows), self._budget)
         self._known = True
         if self._plateau is not None:
             loss = _loss_of(self._objective, chosen)
             self._plateau.note(loss, sum(row["state"] in _ENDED for row in rows), self._elapsed)
+            if self._gains is not None:
+                self._book(self._gains, loss, rows, chosen)
         took = time.monotonic() - started
         near = self._budget.remaining < _NEAR * self._reserve
         self._again = time.monotonic() + (_SPARING / 4 if near else _SPARING) * took
+
+    def _book(
+        self,
+        gains: Gains,
+        loss: float,
+        rows: Sequence[Mapping[str, Any]],
+        chosen: Sequence[tuple[Mapping[str, Any], float]],
+    ) -> None:
+        """What the members have gained is booked to the families of the trials that are new among them."""
+        new = {
+            row["number"]: row["model"] for row in rows if row["state"] in _ENDED and row["number"] not in self._seen
+        }
+        taken: dict[str, float] = {}
+        for row, weight in chosen:
+            if row["number"] in new:
+                taken[row["model"]] = taken.get(row["model"], 0.0) + weight
+        gains.note(loss, Counter(new.values()), taken)
+        self._seen |= new.keys()
 
     @property
     def _elapsed(self) -> float:

@@ -14,14 +14,14 @@ from seasoned.errors import InvalidInput
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.knowledge.places import Places, places
-from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.columns.plan import ColumnPlan, foreseen_width
 from seasoned.tabular.columns.stored import store
 from seasoned.tabular.concluding import conclude
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.features.given import save_texts
-from seasoned.tabular.features.made import NEEDS, starts_with_features
+from seasoned.tabular.features.made import LEVELS, NEEDS, starts_with_features
 from seasoned.tabular.fitted import Fitted
-from seasoned.tabular.folds import make_folds
+from seasoned.tabular.folds import further_folds, make_folds
 from seasoned.tabular.levels import levels_of
 from seasoned.tabular.memory import Memory
 from seasoned.tabular.metrics import metric_key, resolve
@@ -96,7 +96,7 @@ def fit_table(
     warn_of_leaks(canonical, target)
     warn_of_models(models, roles, metric)
     validation = _materialised(settings["validation"])
-    size = (*frame.shape, len(target.classes) if target.task == "multiclass" else 1)
+    size = (len(frame), foreseen_width(schema), len(target.classes) if target.task == "multiclass" else 1)
     key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles, experience))
     seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
     about = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, "seed": seed, "folds": usual}
@@ -104,16 +104,16 @@ def fit_table(
     try:
         usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
-        folds = make_folds(declared, frame, target, int(run.about["seed"]), default=usual)
+        folds, *further = _dealt(declared, frame, target, run, usual, timed=budget.trials is None)
         plan = _plan(canonical, schema, run.path, int(run.about["seed"]), budget)
         steps = _steps(settings["features"], schema)
-        _write(run, canonical, target, folds, plan, roles, texts=bool(steps))
+        _write(run, canonical, target, [folds, *further], plan, roles)
         budget.check_memory()  # again, for now the table is there in all its forms
         job = replace(_job(run, target, plan, budget, len(folds)), quantile=metric.quantile)
         pace = None if settings["predict_limit"] is None else settings["predict_limit"] - preparing(plan, frame)
         data, rungs = Arrays(run.path), levels_of(len(folds[0][0]), len(folds))
         objective = CrossValidation(data, job, searched(metric), (*own.values(),), pace, budget.trial_memory, rungs)
-        space = joint_space(models, target.task, steps)
+        space = joint_space(models, target.task, steps, levels=bool(_steps([LEVELS], schema)))
         starts = starts_with_features(_first(models, target, size, job), space)
         memory = Memory.of(experience, canonical, target, objective)
         guide = memory.guide(run.path, space, budget.seconds)
@@ -142,18 +142,25 @@ def _write(
     run: RunFolder,
     canonical: pd.DataFrame,
     target: Target,
-    folds: list[Fold],
+    splits: list[list[Fold]],
     plan: ColumnPlan,
     roles: Roles,
-    *,
-    texts: bool,
 ) -> None:
-    """The arrays that trials read."""
+    """The arrays that trials read; of the splits into folds the search takes the first."""
     with disk_errors(run.path):
         store(plan, canonical, run.path, _DIETS)
-        write_arrays(run.path, target.values, folds, {}, roles.weights)
-        if texts:
-            save_texts(run.path, plan, canonical)
+        first, *further = splits
+        write_arrays(run.path, target.values, first, {}, roles.weights, further=further, together=roles.groups)
+        save_texts(run.path, plan, canonical)
+
+
+def _dealt(
+    declared: Any, frame: pd.DataFrame, target: Target, run: RunFolder, usual: int, *, timed: bool
+) -> list[list[Fold]]:
+    """The folds, and other splits of the rows for a second look at the best trials; not where time must not decide."""
+    seed, free = int(run.about["seed"]), timed and (declared is None or isinstance(declared, int))
+    folds = make_folds(declared, frame, target, seed, default=usual)
+    return [folds, *further_folds(folds, target, seed, free=free)]
 
 
 def _first(models: Sequence[Model], target: Target, size: tuple[int, int, int], job: Job) -> Any:

@@ -17,7 +17,7 @@ from seasoned.tabular.features.base import Rows
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.made import aims_of, fit_features, reads_texts, split_features
 from seasoned.tabular.models.base import Job, predict
-from seasoned.tabular.models.registry import BASELINE, find, takes_weights
+from seasoned.tabular.models.registry import BASELINE, find, holds_out, takes_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -132,10 +132,10 @@ class Fitter:
         X_valid, making = self._beside(made, valid, model.diet)
         able = model if not self.job.n_classes or len(np.unique(y[train])) > 1 else BASELINE
         estimator = able.build(dict(pipeline.settings), self._fed(self._job_here(), made, able))
-        weights = self._weigh(able, train, valid)
+        more = self._beside_rows(able, train, valid)
         left = None if math.isinf(end) else max(end - time.perf_counter(), 0.0) / fits
         with _quiet():
-            taken = able.fit(estimator, (X_train, y[train]), (X_valid, y[valid]), left, **weights)
+            taken = able.fit(estimator, (X_train, y[train]), (X_valid, y[valid]), left, **more)
         return _Fitted(estimator, made, taken, X_valid, making)
 
     def on_all(self, pipeline: Pipeline, rounds: int | None, repeat: int = 0) -> Any:
@@ -153,7 +153,7 @@ class Fitter:
         job = replace(self._job_here(), seed=(self.job.seed + _STRIDE * repeat) % _SEEDS)
         estimator = model.build(settings, self._fed(job, made, model))
         with _quiet():
-            model.fit(estimator, (X, y), None, **self._weigh(model, rows))
+            model.fit(estimator, (X, y), None, **self._beside_rows(model, rows))
         return estimator if made is None else Featured(estimator, made)
 
     def baseline(self) -> NDArray[np.float64]:
@@ -163,7 +163,7 @@ class Fitter:
         predicted = np.full((len(y), self.job.n_classes) if self.job.n_classes else len(y), np.nan)
         for train, valid in self.data.folds:
             estimator = BASELINE.build({}, self.job)
-            BASELINE.fit(estimator, (X[train], y[train]), None, **self._weigh(BASELINE, train))
+            BASELINE.fit(estimator, (X[train], y[train]), None, **self._beside_rows(BASELINE, train))
             predicted[valid] = predict(estimator, X[valid], self.job.n_classes)
         return predicted
 
@@ -178,7 +178,9 @@ class Fitter:
         given = self.data.given(texts=reads_texts(features)).take(train)
         levels = range(self.data.matrix("codes").shape[1], given.codes.shape[1])  # of text columns
         categorical = frozenset([*self.job.categorical, *levels])
-        rows = Rows(given, categorical, aims, self.data.weights_of(train), self.job.seed, self.job.cyclic)
+        together = None if self.data.together is None else self.data.together[train]
+        weights = self.data.weights_of(train)
+        rows = Rows(given, categorical, aims, weights, self.job.seed, self.job.cyclic, together)
         made, matrix = fit_features(features, rows, matrix, diet)
         return matrix, made
 
@@ -197,12 +199,17 @@ class Fitter:
             return job
         return replace(job, categorical=made.categorical(job.categorical, self.data.matrix("codes").shape[1]))
 
-    def _weigh(self, model: Model, train: NDArray[np.int64], valid: NDArray[np.int64] | None = None) -> dict[str, Any]:
-        """The argument `weights` of `Model.fit`, where rows count differently and the family can tell."""
-        weights = self.data.weights_of(train)
-        if weights is None or not takes_weights(model):
-            return {}
-        return {"weights": (weights, None if valid is None else self.data.weights_of(valid))}
+    def _beside_rows(
+        self, model: Model, train: NDArray[np.int64], valid: NDArray[np.int64] | None = None
+    ) -> dict[str, Any]:
+        """Further arguments of `Model.fit`: how much rows count, and which belong together, if the family can tell."""
+        found: dict[str, Any] = {}
+        weights, together = self.data.weights_of(train), self.data.together
+        if weights is not None and takes_weights(model):
+            found["weights"] = weights, None if valid is None else self.data.weights_of(valid)
+        if together is not None and holds_out(model):
+            found["together"] = together[train]
+        return found
 
     def _job_here(self) -> Job:
         return replace(self.job, threads=cpu_count())

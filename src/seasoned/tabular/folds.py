@@ -10,19 +10,25 @@ import numpy as np
 from seasoned.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import NDArray
 
     from seasoned.tabular.target import Target
 
-__all__ = ["Fold", "make_folds"]
+__all__ = ["Fold", "further_folds", "make_folds"]
 
 _FIFTHS = 5
+_FEW_ROWS = 2_000  # below, the best trials are validated on further splits
+_FURTHER = 3
 
 Fold = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
 
-def make_folds(validation: Any, frame: pd.DataFrame, target: Target, seed: int, default: int = 5) -> list[Fold]:
+def make_folds(
+    validation: Any, frame: pd.DataFrame | NDArray[Any], target: Target, seed: int, default: int = 5
+) -> list[Fold]:
     """Row indices, a pair per fold.
 
     Args:
@@ -57,6 +63,20 @@ def make_folds(validation: Any, frame: pd.DataFrame, target: Target, seed: int, 
         warnings.filterwarnings("ignore", message="The least populated class")  # rare classes are scored as they come
         folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(frame, target.values)]
     return _checked(folds, rows)
+
+
+def further_folds(folds: Sequence[Fold], target: Target, seed: int, *, free: bool) -> list[list[Fold]]:
+    """Other ways to deal few rows to as many folds; none for many rows, or where rows are not free to go anywhere.
+
+    Args:
+        folds: The first way.
+        target: The target; classes are kept in proportion.
+        seed: Of the first way.
+        free: Whether the rows were dealt at random, rather than by groups, times or a splitter.
+    """
+    if not free or len(folds) < 2 or len(target.values) >= _FEW_ROWS:
+        return []
+    return [make_folds(len(folds), target.values, target, seed + split) for split in range(1, _FURTHER + 1)]
 
 
 def _holdout(target: Target, seed: int) -> list[Fold]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import SeasonedError
 from seasoned.execution.resources import memory_limit
+from seasoned.tabular.models.additive import MOST_CELLS, MOST_COLUMNS
 from seasoned.tabular.models.bins import bins
 from seasoned.tabular.models.forest import TREES
 
@@ -125,6 +126,14 @@ def _linear(_: Mapping[str, Any], at: Extent) -> float:
     return _FLOAT * (2 * at.cells + at.columns * (2 * at.columns + 40 * at.outputs) + 5 * at.rows * max(at.classes, 1))
 
 
+def _splines(config: Mapping[str, Any], at: Extent) -> float:
+    hinges = min(MOST_COLUMNS, at.columns * (1 + _of(config, "knots", 30)))
+    columns = hinges + _of(config, "pairs", 300)
+    rows = min(at.rows, MOST_CELLS // max(columns, at.columns))
+    basis = 4 * _SINGLE * rows * columns  # as it is, centred and scaled, weighted, and turned
+    return _FLOAT * rows * at.columns + basis + 4 * _FLOAT * columns**2 + 4 * _FLOAT * rows * at.outputs
+
+
 def _neighbours(config: Mapping[str, Any], at: Extent) -> float:
     kept = min(at.rows, _REMEMBERED)
     distances = 5 * _FLOAT * at.valid * _of(config, "neighbours", 100)
@@ -142,6 +151,7 @@ _NEEDS: Final[Mapping[str, Callable[[Mapping[str, Any], Extent], float]]] = Mapp
     {
         "lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost, "histogram": _histogram, "forest": _forest,
         "extra_trees": _extra_trees, "tree": _tree, "linear": _linear, "neighbours": _neighbours, "mlp": _mlp,
+        "splines": _splines,
         "baseline": lambda *_: 0.0,
     }
 )  # fmt: skip

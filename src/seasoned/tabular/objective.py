@@ -89,7 +89,7 @@ class CrossValidation:
             total[fold[1]] += parts[-1].predicted
             losses.append(self._loss_or_none(fold[1], parts[-1].predicted))
             if place + 1 < len(folds):
-                self._check_bar(losses)
+                self._check_bars(pipeline.name, losses)
             if place == 0:
                 self._check_pace(parts[0].pace)
         known = self.data.known_rows()  # a time split leaves the first rows unpredicted
@@ -98,7 +98,12 @@ class CrossValidation:
         if odd:
             raise ValueError(f"it predicted no finite number for {odd} of {len(known)} rows")
         self._write(config, predicted, _record(parts, losses, sampling))
-        return self.metric.loss(y[known], predicted[known], self.data.weights_of(known))
+        return self.loss_of(predicted)
+
+    def loss_of(self, predicted: NDArray[np.float64]) -> float:
+        """The loss of predictions for all rows, over those that some fold validates."""
+        known = self.data.known_rows()
+        return self.metric.loss(self.data.target[known], predicted[known], self.data.weights_of(known))
 
     @property
     def fitter(self) -> Fitter:
@@ -127,6 +132,22 @@ class CrossValidation:
         if fold is not None:
             return self.fitter.of_fold(pipeline, self.data.folds[fold])
         return self.fitter.on_all(pipeline, self.records.of(config).rounds, repeat)
+
+    def on_split(self, config: Mapping[str, Any], split: int) -> tuple[NDArray[np.float64], float | None]:
+        """What the configuration predicts on a further split of the rows, and its rounds, the mean over folds.
+
+        Args:
+            config: What is fitted.
+            split: Which of the further splits, from 1 on (`Arrays.split`).
+        """
+        pipeline, fitter, folds = Pipeline.of(config), self.fitter, self.data.split(split)
+        total = np.zeros((len(self.data.target), self.job.n_classes) if self.job.n_classes else len(self.data.target))
+        end, rounds = self._end(len(folds)), []
+        for place, fold in enumerate(folds):
+            part = fitter.on_fold(pipeline, fold, end, len(folds) - place)
+            total[fold[1]] += part.predicted
+            rounds += [] if part.rounds is None else [part.rounds]
+        return _mean(total, folds), float(np.mean(rounds)) if rounds else None
 
     def baseline_losses(self) -> tuple[float | None, ...]:
         """Loss on each fold of predicting the same for all its rows; None where it is undefined."""
@@ -198,17 +219,16 @@ class CrossValidation:
         if self.records.has_quick:
             raise Pruned(f"it took {pace:.3g} ms to predict a row; predict_limit leaves {limit:.3g} to the models")
 
-    def _check_bar(self, losses: list[float | None]) -> None:
+    def _check_bars(self, family: str, losses: list[float | None]) -> None:
         """Give up what lags so far behind the best trial that the other folds are not worth their time."""
-        bar = self.records.bar
-        if bar is not None and bar.stops([math.nan if loss is None else loss for loss in losses]):
-            own, best = (
-                self.metric.score(float(np.nanmean(np.array(some, dtype=np.float64))))
-                for some in (losses, bar.best[: len(losses)])
-            )
+        known = [math.nan if loss is None else loss for loss in losses]
+        for bar in self.records.bars(family):
+            if not bar.stops(known):
+                continue
+            own, best = (self.metric.score(float(np.nanmean(some))) for some in (known, bar.best[: len(losses)]))
             raise Pruned(
                 f"its first {len(losses)} of {self.folds} folds reached {self.metric.name} {own:.5g}, too far from the "
-                f"{best:.5g} of the best trial"
+                f"{best:.5g} of the best trial{'' if bar.share else ' of its family'}"
             )
 
     def _write(self, config: Mapping[str, Any], predicted: NDArray[np.float64], record: TrialRecord) -> None:

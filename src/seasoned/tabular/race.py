@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.tabular.bar import Bar
+from seasoned.tabular.records import ALL
 from seasoned.trials import TrialState
 
 if TYPE_CHECKING:
@@ -19,13 +20,16 @@ __all__ = ["Race"]
 
 _DEFAULTS: Final = 0.2  # of the gap between the best trial and the baseline, while the families are first met
 _SAMPLES: Final = 0.1  # of it, for all that comes later: what is worse hardly ever enters the ensemble
+_FAMILY: Final = 0.0  # behind the best of its own family, beyond luck: more of the same must be better
 
 
 @dataclass(slots=True)
 class Race:
-    """Keeps the bar (`bar.py`): the trial that is best over all folds, fold by fold, and the lag that is allowed.
+    """Keeps the bars (`bar.py`): the trial that is best over all folds, fold by fold, and the lag that is allowed.
 
-    The reference is that trial, not the best of each fold: that is luck. On few rows more luck is expected: a lag of
+    There is one for all, and once the families have been met one for each, as in the race over rows (`row_race.py`):
+    another family may be worse alone and worth something in the ensemble, a worse one of the same is hardly. The
+    reference is that trial, not the best of each fold: that is luck. On few rows more luck is expected: a lag of
     1/sqrt(rows of a fold).
 
     Attributes:
@@ -41,7 +45,7 @@ class Race:
     live: bool
     opening: int
     share: float = _DEFAULTS
-    _best: tuple[float, tuple[float | None, ...]] = (math.inf, ())  # the best loss, and that trial's of each fold
+    _best: dict[str, tuple[float, tuple[float | None, ...]]] = field(default_factory=dict)  # its loss, and of each fold
     _baseline: tuple[float, ...] | None = None
     _met: set[int] = field(default_factory=set)
 
@@ -64,21 +68,32 @@ class Race:
         self._place()
 
     def _saw(self, trial: Trial) -> bool:
-        """Whether the trial is the best so far."""
-        if trial.value is None or trial.value >= self._best[0]:
-            return False
-        losses = self.objective.records.of(trial.config).losses
-        if losses:
-            self._best = trial.value, losses
+        """Whether the trial is the best so far, of all or of its family."""
+        loss = trial.value
+        better = [name for name in (ALL, *trial.config["model"]) if loss is not None and loss < self._loss(name)]
+        losses = self.objective.records.of(trial.config).losses if better else ()
+        if loss is not None and losses:
+            self._best |= dict.fromkeys(better, (loss, losses))
         return bool(losses)
 
+    def _loss(self, name: str) -> float:
+        """The best there is of a family, or of all."""
+        return self._best[name][0] if name in self._best else math.inf
+
     def _place(self) -> None:
-        if not self._best[1]:
+        if not self._best:
             return
         if self._baseline is None:
             self._baseline = _numbers(self.objective.baseline_losses())
         slack = 1 / math.sqrt(len(self.objective.data.folds[0][1]))
-        self.objective.records.set_bar(Bar(_numbers(self._best[1]), self._baseline, self.share, slack))
+        met = self.share == _SAMPLES
+        self.objective.records.set_bars(
+            {
+                name: Bar(_numbers(losses), self._baseline, self.share if name == ALL else _FAMILY, slack)
+                for name, (_, losses) in self._best.items()
+                if name == ALL or met
+            }
+        )
 
 
 def _numbers(losses: Iterable[float | None]) -> tuple[float, ...]:

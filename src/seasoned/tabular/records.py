@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Records", "TrialRecord"]
+__all__ = ["ALL", "Records", "TrialRecord"]
 
-_BAR = "bar.json"
+ALL = ""
+"""The place of the bar for trials of all families."""
+_BARS = "bars.json"
 _QUICK = "quick.json"
 
 
@@ -75,15 +77,27 @@ class Records:
         path = self.folder / _predictions(config)
         return np.load(path) if path.is_file() else None
 
-    @property
-    def bar(self) -> Bar | None:
-        """What stops trials that lag too far behind."""
-        told = RunFolder(self.folder).read_json(_BAR)
-        return None if told is None else Bar.from_dict(told)
+    def mean_out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.float32] | None:
+        """The mean over all splits of the rows on which the configuration was validated; of the trial's, if no other.
 
-    def set_bar(self, bar: Bar) -> None:
-        """From now on it holds, in all workers."""
-        RunFolder(self.folder).write_json(_BAR, bar.to_dict())
+        It is less noisy than one split, and better than one model is: for comparing, not for foretelling.
+        """
+        path = self.folder / _mean(config)
+        return np.load(path) if path.is_file() else self.out_of_fold(config)
+
+    def write_mean(self, config: Mapping[str, Any], predicted: NDArray[np.float64], rounds: float | None) -> None:
+        """Leave the mean over several splits, and the rounds that they took on average."""
+        self.note(config, replace(self.of(config), rounds=None if rounds is None else max(1, round(rounds))))
+        RunFolder(self.folder).write_array(_mean(config), predicted.astype(np.float32))
+
+    def bars(self, family: str) -> list[Bar]:
+        """What stops trials of a family that lag too far behind: the best of all, and the best of their own."""
+        told = RunFolder(self.folder).read_json(_BARS) or {}
+        return [Bar.from_dict(told[name]) for name in (ALL, family) if name in told]
+
+    def set_bars(self, bars: Mapping[str, Bar]) -> None:
+        """From now on these hold, in all workers: by family, and one for all."""
+        RunFolder(self.folder).write_json(_BARS, {name: bar.to_dict() for name, bar in bars.items()})
 
     @property
     def has_quick(self) -> bool:
@@ -97,6 +111,10 @@ class Records:
 
 def _predictions(config: Mapping[str, Any]) -> str:
     return _name(config).replace(".json", ".npy")
+
+
+def _mean(config: Mapping[str, Any]) -> str:
+    return _name(config).replace(".json", "-mean.npy")
 
 
 def _name(config: Mapping[str, Any]) -> str:

@@ -48,7 +48,7 @@ def choose_members(
     best = _quick_enough(objective, ranked(rows))[:_CHOICES]
     if most == 1 or len(best) < 2:
         return [(row, 1.0) for row in best[:1]]
-    predictions = [objective.records.out_of_fold(config_of(row)) for row in best]
+    predictions = [objective.records.mean_out_of_fold(config_of(row)) for row in best]
     known, row_weights = objective.data.known_rows(), objective.data.weights
     kept = [index for index, found in enumerate(predictions) if found is not None]
     if not kept:  # somebody emptied the run's folder

@@ -77,7 +77,7 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         folder = Path(name)
         (folder / "trials").mkdir()
         store(plan, canonical, folder, _DIETS)
-        write_arrays(folder, target.values, [], {}, roles.weights)
+        write_arrays(folder, target.values, [], {}, roles.weights, together=roles.groups)
         if any(split_features(member.config)[1] is not None for member in fitted.members):  # tried, if none was made
             save_texts(folder, plan, canonical)
         objective = CrossValidation(Arrays(folder), job, fitted.metric, own=tuple(own.values()))

@@ -25,6 +25,8 @@ __all__ = ["Arrays", "write_arrays"]
 _TARGET = "y.npy"
 _FOLDS = "folds.npz"
 _WEIGHTS = "weights.npy"
+_SPLIT = "split-{}.npy"
+_TOGETHER = "together.npy"
 
 
 def write_arrays(
@@ -33,15 +35,34 @@ def write_arrays(
     folds: Sequence[Fold],
     matrices: Mapping[str, NDArray[np.float64]],
     weights: NDArray[np.float64] | None = None,
+    *,
+    further: Sequence[Sequence[Fold]] = (),
+    together: NDArray[np.int64] | None = None,
 ) -> None:
-    """Store what `Arrays` reads: target, folds, one matrix per diet, and how much each row counts."""
+    """Store what `Arrays` reads.
+
+    Args:
+        folder: Where.
+        y: The target.
+        folds: Rows to train on and to validate, for each fold.
+        matrices: One per diet.
+        weights: How much each row counts; None if all count the same.
+        further: Other ways to split the rows into folds.
+        together: Which rows must not be parted; None if all are free.
+    """
     np.save(folder / _TARGET, y)
-    if weights is not None:
-        np.save(folder / _WEIGHTS, weights)
+    for name, rows in ((_WEIGHTS, weights), (_TOGETHER, together)):
+        if rows is not None:
+            np.save(folder / name, rows)
     pairs: dict[str, Any] = {
-        f"{part}{index}": rows for index, fold in enumerate(folds) for part, rows in zip("tv", fold, strict=True)
+        f"{part}{index}": some for index, fold in enumerate(folds) for part, some in zip("tv", fold, strict=True)
     }
     np.savez(folder / _FOLDS, **pairs)
+    for split, others in enumerate(further, 1):
+        held = np.zeros(len(y), dtype=np.int64)
+        for place, (_, valid) in enumerate(others):
+            held[valid] = place
+        np.save(folder / _SPLIT.format(split), held)
     for diet, matrix in matrices.items():
         np.save(folder / f"{diet}.npy", matrix)
 
@@ -81,6 +102,16 @@ class Arrays:
         return folds
 
     @property
+    def splits(self) -> int:
+        """How many other ways to split the rows into folds there are."""
+        return len(list(self.folder.glob(_SPLIT.format("*"))))
+
+    def split(self, number: int) -> list[Fold]:
+        """The folds of one of them, from 1 on."""
+        held = np.load(self.folder / _SPLIT.format(number))
+        return [(np.flatnonzero(held != place), np.flatnonzero(held == place)) for place in range(held.max() + 1)]
+
+    @property
     def weights(self) -> NDArray[np.float64] | None:
         """How much each row counts, shape (n,), above 0; None if all count the same."""
         if "weights" not in self._read:
@@ -88,6 +119,15 @@ class Arrays:
             self._read["weights"] = np.load(path) if path.is_file() else None
         weights: NDArray[np.float64] | None = self._read["weights"]
         return weights
+
+    @property
+    def together(self) -> NDArray[np.int64] | None:
+        """Rows of the same number must not be parted by whoever holds some out, shape (n,); None if all are free."""
+        if "together" not in self._read:
+            path = self.folder / _TOGETHER
+            self._read["together"] = np.load(path) if path.is_file() else None
+        together: NDArray[np.int64] | None = self._read["together"]
+        return together
 
     def weights_of(self, rows: NDArray[Any]) -> NDArray[np.float64] | None:
         """Those of some rows, 1 on average, so that penalties mean the same in each fold."""

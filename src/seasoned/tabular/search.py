@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import AllTrialsFailed
@@ -19,10 +19,12 @@ from seasoned.tabular.clock import Clock
 from seasoned.tabular.closing import Closing
 from seasoned.tabular.early import Early
 from seasoned.tabular.experienced import Experienced
+from seasoned.tabular.gains import Gains
 from seasoned.tabular.race import Race
-from seasoned.tabular.refit import choose_members, fit_members
+from seasoned.tabular.refit import choose_members, fit_members, ranked
 from seasoned.tabular.row_race import RowRace
 from seasoned.tabular.rows import row_of
+from seasoned.tabular.second_look import look_again
 from seasoned.tabular.steering import Promising
 from seasoned.tabular.watching import Watching
 from seasoned.trials import TrialState, WarmStart
@@ -77,10 +79,10 @@ def search(
         guide: What past tasks say about this one; None to search without experience.
     """
     timed = budget.trials is None
-    opening = len(starts) if guide is None else min(len(starts), _OPENING)
+    opening, gains = len(starts) if guide is None else min(len(starts), _OPENING), Gains()
     study = Study(
         space,
-        sampler=_sampler(starts, budget, guide, _within(timed, objective)),
+        sampler=_sampler(starts, budget, guide, _families(objective, budget, gains)),
         storage=storage,
         name="search",
         seed=objective.job.seed,
@@ -91,7 +93,7 @@ def search(
     for trial in study.trials:  # those of a run that is resumed
         race(study, trial)
     with Early(objective, budget) as early, Watching(objective.metric, budget) as watching:
-        closing = Closing(objective, budget, study)
+        closing = Closing(objective, budget, study, gains)
         callbacks = (early, race, clock, watching, closing)
         try:
             if objective.levels and not timed:  # whom the others are compared with, whichever is quicker
@@ -108,7 +110,8 @@ def search(
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
         trials = tuple(_row(objective, trial, clock.elapsed.get(trial.number)) for trial in study.trials)
         study.close()
-        chosen = choose_members(objective, trials, budget)
+        best = look_again(objective, ranked(trials), budget, closing.kept_for_fits)
+        chosen = choose_members(objective, best, budget)
         return Searched(fit_members(objective, chosen, budget, early), trials)
 
 
@@ -118,15 +121,21 @@ def _within(timed: bool, objective: CrossValidation) -> Sampler[Any]:
     return ByLevel(inner, objective.levels, objective.folds) if objective.levels else inner
 
 
+def _families(objective: CrossValidation, budget: Budget, gains: Gains) -> Promising:
+    """What chooses the family, and what searches inside it."""
+    timed = budget.trials is None
+    told = gains.expected if timed else None
+    return Promising(_within(timed, objective), timed, _LEAST * budget.seconds, told)
+
+
 def _sampler(
-    starts: Sequence[Mapping[str, Any]], budget: Budget, guide: Guide | None, inner: Sampler[Any]
+    starts: Sequence[Mapping[str, Any]], budget: Budget, guide: Guide | None, families: Promising
 ) -> Sampler[Any]:
     """What chooses the next trial."""
-    timed, least = budget.trials is None, _LEAST * budget.seconds
     if guide is None:
-        return Promising(inner, timed, least, warm_start=WarmStart(configurations=tuple(starts)))
+        return replace(families, warm_start=WarmStart(configurations=tuple(starts)))
     first = WarmStart(configurations=tuple(starts[:_FIRST]))
-    return Experienced(Promising(inner, timed, least), guide, tuple(starts), timed, warm_start=first)
+    return Experienced(families, guide, tuple(starts), budget.trials is None, warm_start=first)
 
 
 def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:

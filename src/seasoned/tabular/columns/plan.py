@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.schema import Column, Lost
 
-__all__ = ["ColumnPlan", "Diet"]
+__all__ = ["ColumnPlan", "Diet", "foreseen_width"]
 
 Diet = Literal["codes", "dense"]
 Encoder: TypeAlias = NumberColumn | CategoryColumn | DateColumn | TextColumn
@@ -116,6 +116,12 @@ class ColumnPlan:
         """The plan that `to_json` described; `text_encoders` by position."""
         encoders = tuple(_rebuild(item, text_encoders.get(index)) for index, item in enumerate(state["encoders"]))
         return cls(Schema.from_json(state["schema"]), encoders, Dense.from_json(state["dense"]))
+
+
+def foreseen_width(schema: Schema) -> int:
+    """How many columns of codes a plan will give, before it is there: of text as many as there can be."""
+    wide = {"date": DateColumn("").width, "text": TextColumn.most_columns()}
+    return sum(wide.get(column.kind, 1) for column in schema.used)
 
 
 def _fit(column: Column, values: pd.Series[Any], seed: int, vectors: bool) -> Encoder:

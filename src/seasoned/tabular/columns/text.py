@@ -46,6 +46,11 @@ class TextColumn:
         kept = {str(word): int(count) for word, count in counts.items() if count > 1}
         return cls(name, _fit_vectors(column, seed) if vectors else None, kept)
 
+    @staticmethod
+    def most_columns() -> int:
+        """The most columns of codes that one can have."""
+        return 1 + _COMPONENTS
+
     @property
     def levels(self) -> int:
         """Number of category levels; 0 for what is a quantity."""

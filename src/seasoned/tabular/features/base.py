@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
+from seasoned.tabular.inner_folds import together_in
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -49,6 +51,7 @@ class Rows:
         weight: How much each row counts, shape (n,); None if all count the same.
         seed: Of everything random.
         cyclic: Columns that are parts of dates, and after how much each begins again.
+        together: Rows of the same number belong together, shape (n,); None if all are free.
     """
 
     given: Given
@@ -57,6 +60,7 @@ class Rows:
     weight: NDArray[np.float64] | None
     seed: int
     cyclic: tuple[tuple[int, float], ...] = ()
+    together: NDArray[np.int64] | None = None
 
     @property
     def codes(self) -> NDArray[np.float64]:
@@ -77,6 +81,13 @@ class Rows:
         common = np.argsort(-self.aims.sum(axis=0), kind="stable")[:most]
         found: NDArray[np.float64] = self.aims[:, np.sort(common)]
         return found
+
+    def dealt(self, folds: int) -> NDArray[np.int64]:
+        """A fold for each row, at random; the same for rows that belong together."""
+        rng = np.random.default_rng(self.seed)
+        if self.together is not None and len(np.unique(self.together)) >= folds:
+            return together_in(self.together, folds, rng)
+        return rng.permutation(len(self.codes)) % folds
 
     def sample(self, most: int) -> NDArray[np.int64]:
         """Rows to look at, in random order, so that ties and sorted tables tell nothing."""

@@ -101,7 +101,7 @@ class Encoding:
         sets = self._sets(levels)
         told_alone = relevance(rows.codes[looked][:, list(levels)], rows.aims[looked])
         alone = dict(zip(levels, told_alone.tolist(), strict=True))
-        dealt = np.random.default_rng(rows.seed).permutation(len(rows.codes)) % _FOLDS
+        dealt = rows.dealt(_FOLDS)
         found: list[tuple[float, tuple[int, ...], NDArray[np.float64]]] = []
         for columns in sets:
             made = self._out_of_fold(rows, aims, columns, levels, dealt)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FEATURES",
+    "LEVELS",
     "NEEDS",
     "SELECTIONS",
     "STEPS",
@@ -52,12 +53,14 @@ __all__ = [
 
 FEATURES: Final = "features"
 """The parameter of a family's space that says which features are made."""
+LEVELS: Final = "levels"
+"""The step that gives the codes of columns with very many levels."""
 TEXT_STEPS: Final[Mapping[str, Step]] = {step.name: step for step in (TextStatistics(), TextWords())}
 """Steps that read texts."""
 STEPS: Final[Mapping[str, Step]] = {
     step.name: step for step in (Arithmetic(), GroupStatistics(), Frequency(), Encoding(), Levels(), Cycles(), Bins())
 } | dict(TEXT_STEPS)
-NEEDS: Final[Mapping[str, str]] = {**dict.fromkeys(TEXT_STEPS, "text"), "levels": "text", "cycles": "date"}
+NEEDS: Final[Mapping[str, str]] = {**dict.fromkeys(TEXT_STEPS, "text"), LEVELS: "text", "cycles": "date"}
 """The kind of column without which a step can do nothing; tables without such a column are searched without it."""
 SELECTIONS: Final[Mapping[str, Selection]] = {step.name: step for step in (Redundant(), Uninformative())}
 """Steps that leave columns out, the made ones and the table's own, after all others."""
@@ -117,7 +120,8 @@ def starts_with_features(starts: Iterable[Mapping[str, Any]], space: Space) -> l
     """The configurations tried first, as the joint space with features has them.
 
     Each stays without features, and then the first two families, the cheapest, come again with all steps, so that what
-    features are worth is known early.
+    features are worth is known early. A family that may have nothing but the levels of columns with very many begins
+    with these: they are what the table says, and no guess.
 
     Args:
         starts: Configurations `{"model": {family: {...}}}` that know no features.
@@ -131,6 +135,9 @@ def starts_with_features(starts: Iterable[Mapping[str, Any]], space: Space) -> l
         choice = families.options[name].parameters.get(FEATURES)
         if FEATURES in settings or not isinstance(choice, Choice) or _MADE not in choice.options:
             plain.append({"model": {name: dict(settings)}})
+            continue
+        if choice.options[_MADE].parameters.keys() == {LEVELS, _MOST}:
+            plain.append({"model": {name: {**settings, FEATURES: {_MADE: dict(choice.options[_MADE].default)}}}})
             continue
         plain.append({"model": {name: {**settings, FEATURES: {_NONE: {}}}}})
         again.append({"model": {name: {**settings, FEATURES: {_MADE: dict(choice.options[_MADE].default)}}}})

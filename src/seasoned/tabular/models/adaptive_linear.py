@@ -10,6 +10,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Space
+from seasoned.tabular.inner_folds import dealt
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.penalties import levels_together, tune_penalties
 from seasoned.tabular.models.penalty_ridge import RidgeFolds, ridge
@@ -20,15 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.folds import Fold
     from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
     Array = NDArray[np.float64]
 
-__all__ = ["AdaptiveLinear", "PenalisedLinear", "dealt"]
+__all__ = ["AdaptiveLinear", "PenalisedLinear"]
 
-_FOLDS: Final = 5
 _CELLS: Final = 1_600_000  # rows times columns (times classes) that the penalties are tuned on; the last fit takes all
 _ROWS_EACH: Final = 20  # rows for each penalty, below which they may differ less, by the root of the share
 _LEAST: Final = 1_000  # rows, however many columns
@@ -64,15 +63,25 @@ class PenalisedLinear:
         assert self.classes is not None, "fitted or loaded first"
         return self.classes
 
-    def fit(self, X: Array, y: NDArray[Any], seconds: float | None = None, weight: Array | None = None) -> None:
-        """Tune the penalties on folds of the rows, then fit all rows with them; rows may count differently."""
+    def fit(
+        self,
+        X: Array,
+        y: NDArray[Any],
+        seconds: float | None = None,
+        weight: Array | None = None,
+        together: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Tune the penalties on folds of the rows, then fit all rows with them.
+
+        Rows may count differently, and those of the same number in `together` are never parted by a fold.
+        """
         start = time.monotonic()
         deadline = None if seconds is None else start + _SHARE * seconds
         X = np.asarray(X, dtype=np.float64)
         mass = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
         aim = self._aim(y)
         with one_thread("blas"):
-            rho = self._tuned(X, aim, mass, deadline)
+            rho = self._tuned(X, aim, mass, deadline, together)
             self.penalties = np.exp(rho)
             if not self.n_classes:
                 self.weights = ridge(X, aim, rho, mass)
@@ -107,13 +116,15 @@ class PenalisedLinear:
             outputs: Array = X @ self.weights[:-1] + self.weights[-1]
         return outputs
 
-    def _tuned(self, X: Array, y: NDArray[Any], mass: Array, deadline: float | None) -> Array:
+    def _tuned(
+        self, X: Array, y: NDArray[Any], mass: Array, deadline: float | None, together: NDArray[np.int64] | None
+    ) -> Array:
         """Log-penalties, shape (p,)."""
         logits = max(1, self.n_classes if self.n_classes > 2 else 1)
         most = len(y) if not self.n_classes else max(_LEAST, _CELLS // max(1, X.shape[1] * logits))
         rng = np.random.default_rng(self.seed)
         rows = np.sort(rng.choice(len(y), most, replace=False)) if most < len(y) else np.arange(len(y))
-        folds = dealt(y[rows], rng)
+        folds = dealt(y[rows], rng, None if together is None else together[rows])
         if len(folds) < 2 or not X.shape[1] or (self.n_classes and len(self.classes_) == 1):
             return np.zeros(X.shape[1])
         problem: Any
@@ -124,15 +135,6 @@ class PenalisedLinear:
         groups = levels_together(X[rows])
         known = min(1.0, float(np.sqrt(len(rows) / (_ROWS_EACH * (groups.max() + 1)))))
         return tune_penalties(problem, groups, self.spread * known, deadline=deadline).rho
-
-
-def dealt(y: NDArray[Any], rng: np.random.Generator) -> list[Fold]:
-    """(training, held-out) rows, with every class or size of target in each in proportion."""
-    order = rng.permutation(len(y))
-    order = order[np.argsort(y[order], kind="stable")]
-    place = np.empty(len(y), dtype=np.int64)
-    place[order] = np.arange(len(y)) % _FOLDS
-    return [(np.flatnonzero(place != fold), np.flatnonzero(place == fold)) for fold in range(min(_FOLDS, len(y)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,7 @@ class AdaptiveLinear:
 
     name: str = "adaptive_linear"
     diet: Diet = "dense"
+    holds_out: bool = True
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """How far penalties may differ."""
@@ -165,9 +168,10 @@ class AdaptiveLinear:
         valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
         seconds: float | None = None,
         weights: Weights | None = None,
+        together: NDArray[np.int64] | None = None,
     ) -> None:
         """Fit on (X, y); held-out rows are cut from these."""
-        estimator.fit(*train, seconds, None if weights is None else weights[0])
+        estimator.fit(*train, seconds, None if weights is None else weights[0], together)
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
         """Unchanged: it has no rounds."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.models.adaptive_linear import dealt
+from seasoned.tabular.inner_folds import dealt
 from seasoned.tabular.models.penalty_softmax import probabilities
 from seasoned.tabular.models.quantile_line import fit_line
 from seasoned.tabular.models.ridge_path import Rotated, classes_path, numbers_path
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Single = NDArray[np.float32]
 
-__all__ = ["Additive"]
+__all__ = ["MOST_CELLS", "MOST_COLUMNS", "Additive"]
 
 _GRID: Final = tuple((10.0 ** np.arange(4.0, -2.1, -0.75)).tolist())
-_MOST_INPUTS, _MOST_COLUMNS = 400, 500  # of which the model is made; before products
-_MOST_CELLS: Final = 60_000_000  # rows times columns of a fit; of more rows a part
+_MOST_INPUTS: Final = 400  # of which the model is made
+MOST_COLUMNS: Final = 500
+"""Columns before products."""
+MOST_CELLS: Final = 60_000_000
+"""Rows times columns of a fit; of more rows a part."""
 _TUNED_ROWS, _TUNED_CELLS = 6_000, 6_000_000  # that the penalty is chosen on; cells: of rows, columns and classes
 _LEAST_ROWS: Final = 1_000  # to choose the penalty on, however many columns
 _FOLDS: Final = 3
@@ -79,22 +82,33 @@ class Additive:
         assert self.classes is not None, "fitted or loaded first"
         return self.classes
 
-    def fit(self, X: Array, y: NDArray[Any], weight: Array | None = None, seconds: float | None = None) -> None:
-        """Choose the penalty on folds of the rows, then fit the rows with it."""
+    def fit(
+        self,
+        X: Array,
+        y: NDArray[Any],
+        weight: Array | None = None,
+        seconds: float | None = None,
+        together: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Choose the penalty on folds of the rows, then fit the rows with it.
+
+        Rows may count differently, and those of the same number in `together` are never parted by a fold.
+        """
         deadline = None if seconds is None else time.monotonic() + _SHARE * seconds
         rng = np.random.default_rng(self.seed)
         X, y = np.asarray(X, dtype=np.float64), np.asarray(y)
         mass = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
-        most = _MOST_CELLS // max(_MOST_COLUMNS + self.config["pairs"], X.shape[1])
+        most = MOST_CELLS // max(MOST_COLUMNS + self.config["pairs"], X.shape[1])
         if len(X) > most:
             rows = some_rows(y, most, rng, classes=self.n_classes > 0)
             X, y, mass = X[rows], y[rows], mass[rows]
+            together = None if together is None else together[rows]
         if self.n_classes:
             self.classes, y = np.unique(y, return_inverse=True)
         else:
             self.target = float(y.min()), float(y.max())
         with one_thread("blas"):
-            self._fit_with(self._chosen(X, y, mass, rng, deadline), X, y, mass)
+            self._fit_with(self._chosen((X, y, mass), rng, deadline, together), X, y, mass)
 
     def predict(self, X: Array) -> Array:
         """Numbers, shape (n,), never outside the range of those seen."""
@@ -127,15 +141,21 @@ class Additive:
             self.weights = stage.line(choice.plain if choice.paired is None else choice.paired, self.quantile)
 
     def _chosen(
-        self, X: Array, y: NDArray[Any], mass: Array, rng: np.random.Generator, deadline: float | None
+        self,
+        given: tuple[Array, NDArray[Any], Array],
+        rng: np.random.Generator,
+        deadline: float | None,
+        together: NDArray[np.int64] | None,
     ) -> _Choice:
+        X, y, mass = given
         rows = np.arange(len(y))
-        columns = min(_MOST_COLUMNS, X.shape[1] * (1 + self.config["knots"])) + self.config["pairs"]
+        columns = min(MOST_COLUMNS, X.shape[1] * (1 + self.config["knots"])) + self.config["pairs"]
         most = max(_LEAST_ROWS, min(_TUNED_ROWS, _TUNED_CELLS // (columns * max(1, self.n_classes - 1))))
         if len(y) > most:
             rows = np.sort(rng.choice(len(y), most, replace=False))
         plain, paired = np.zeros(len(_GRID)), np.zeros(len(_GRID))
-        folds = [(rows[train], rows[held]) for train, held in dealt(y[rows], rng)[:_FOLDS]]
+        parts = dealt(y[rows], rng, None if together is None else together[rows])
+        folds = [(rows[train], rows[held]) for train, held in parts[:_FOLDS]]
         if len(folds) < 2 or (self.n_classes and len(self.classes_) == 1):
             return _Choice(1.0, None)
         for train, held in folds:
@@ -163,7 +183,7 @@ class _Stage:
             flags = np.eye(len(model.classes_))[y]
             self._Y = flags[:, 1:] if flags.shape[1] == 2 else flags
         kept = strongest(X, self._Y, mass, _MOST_INPUTS)
-        self.basis = Basis.of(X, kept, model.config["knots"], _MOST_COLUMNS)
+        self.basis = Basis.of(X, kept, model.config["knots"], MOST_COLUMNS)
         self._decompose()
 
     def path(self, penalties: Sequence[float], steps: int) -> Iterator[Array]:

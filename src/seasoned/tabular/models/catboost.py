@@ -157,6 +157,7 @@ class CatBoost:
     name: str = "catboost"
     diet: Diet = "codes"
     quantiles: bool = True
+    splits_levels: bool = True
 
     def space(self, task: Task) -> Space:
         """Learning rate, depth, penalties, sampling and which categories become one-hot."""

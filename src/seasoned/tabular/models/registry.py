@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Choice, Space
-from seasoned.tabular.features.made import with_features
+from seasoned.tabular.features.made import LEVELS, with_features
 from seasoned.tabular.models.adaptive_linear import AdaptiveLinear
 from seasoned.tabular.models.baseline import Baseline
 from seasoned.tabular.models.catboost import CatBoost
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from seasoned.tabular.target import Task
 
 __all__ = [
-    "BASELINE", "EXTRAS", "MODELS", "choose", "find", "for_quantile", "is_seeded", "joint_space", "register",
-    "takes_weights",
+    "BASELINE", "EXTRAS", "MODELS", "choose", "find", "for_quantile", "holds_out", "is_seeded", "joint_space",
+    "register", "takes_weights",
 ]  # fmt: skip
 
 
@@ -132,6 +132,11 @@ def is_seeded(model: Model) -> bool:
     return bool(getattr(model, "seeded", True))
 
 
+def holds_out(model: Model) -> bool:
+    """Whether it holds rows out by itself while it is fitted, and asks which belong together; it then says so."""
+    return bool(getattr(model, "holds_out", False))
+
+
 def for_quantile(models: Sequence[Model], *, named: bool) -> tuple[Model, ...]:
     """The families that learn a quantile; those that were named stay, with a note in the log."""
     able = tuple(model for model in models if getattr(model, "quantiles", False))
@@ -142,9 +147,19 @@ def for_quantile(models: Sequence[Model], *, named: bool) -> tuple[Model, ...]:
     return tuple(models)
 
 
-def joint_space(models: Sequence[Model], task: Task, steps: Sequence[str] = ()) -> Space:
-    """One conditional space over all families: `{"model": {"lightgbm": {...}}}`; `steps` may make features."""
-    return Space(model=Choice({model.name: with_features(model.space(task), steps) for model in models}))
+def joint_space(models: Sequence[Model], task: Task, steps: Sequence[str] = (), *, levels: bool = False) -> Space:
+    """One conditional space over all families: `{"model": {"lightgbm": {...}}}`.
+
+    Args:
+        models: The families.
+        task: What they are for.
+        steps: Those that may make features.
+        levels: Whether families that split categories natively may have the levels of columns with very many, whatever
+            else is made; they say `splits_levels = True`.
+    """
+    more = [*steps, LEVELS] if levels and LEVELS not in steps else steps
+    given = {model.name: more if getattr(model, "splits_levels", False) else steps for model in models}
+    return Space(model=Choice({model.name: with_features(model.space(task), given[model.name]) for model in models}))
 
 
 def _has_package(name: str) -> bool:

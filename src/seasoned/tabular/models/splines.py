@@ -15,6 +15,8 @@ from seasoned.tabular.models.additive import Additive
 from seasoned.tabular.models.spline_basis import Basis
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
@@ -41,6 +43,7 @@ class Splines:
     diet: Diet = "dense"
     quantiles: bool = True
     seeded: bool = False
+    holds_out: bool = True
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """Knots for a quantity, products, and how freely slopes and products may differ from nothing."""
@@ -62,9 +65,10 @@ class Splines:
         valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
         seconds: float | None = None,
         weights: Weights | None = None,
+        together: NDArray[np.int64] | None = None,
     ) -> None:
         """Fit on (X, y); the penalty is chosen on folds of these."""
-        estimator.fit(*train, None if weights is None else weights[0], seconds)
+        estimator.fit(*train, None if weights is None else weights[0], seconds, together)
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
         """Unchanged: it has no rounds."""

@@ -1,0 +1,65 @@
+"""What trials of each family have lately brought to the models that predict together.
+
+A family's own best loss says little about what its next trial is worth: the ensemble gains by models that are good
+where its members are not. So the ensemble is chosen again and again while the search goes on, and each time what it has
+gained is booked to the families whose new trials it took.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Gains"]
+
+_FADING: Final = 0.8  # what a gain counts after each further trial of the family
+_BELIEVED: Final = 2.0  # trials that the mean over all families counts as
+
+
+@dataclass(slots=True)
+class Gains:
+    """Follows the ensemble's loss, family by family.
+
+    Example:
+        >>> gains = Gains()
+        >>> gains.note(1.0, {"linear": 1}, {"linear": 1.0})
+        >>> gains.note(0.4, {"lightgbm": 1, "tree": 1}, {"lightgbm": 0.9})
+        >>> found = gains.expected()
+        >>> found["lightgbm"] > found["tree"] == found["linear"]
+        True
+    """
+
+    _loss: float = math.inf
+    _brought: dict[str, float] = field(default_factory=dict)  # gains, faded
+    _trials: dict[str, float] = field(default_factory=dict)  # as many as these stand for
+
+    def note(self, loss: float, ended: Mapping[str, int], taken: Mapping[str, float]) -> None:
+        """The ensemble was chosen again.
+
+        Args:
+            loss: Its loss; the first one tells nothing, and one that has risen is no gain.
+            ended: Family -> trials that ended since it was chosen before.
+            taken: Family -> weight that such trials have in it.
+        """
+        gain = max(self._loss - loss, 0.0) if math.isfinite(self._loss) and math.isfinite(loss) else 0.0
+        total = sum(taken.values())
+        for family, count in ended.items():
+            fading = _FADING**count
+            share = gain * taken.get(family, 0.0) / total if total else 0.0
+            self._brought[family] = fading * self._brought.get(family, 0.0) + share
+            self._trials[family] = fading * self._trials.get(family, 0.0) + (1.0 - fading) / (1.0 - _FADING)
+        self._loss = loss if math.isfinite(loss) else self._loss
+
+    def expected(self) -> Mapping[str, float]:
+        """Family -> gain that its next trial may bring; empty where nothing was gained yet."""
+        mean = sum(self._brought.values()) / max(sum(self._trials.values()), 1.0)
+        if not mean:
+            return {}
+        return {
+            family: (self._brought[family] + _BELIEVED * mean) / (trials + _BELIEVED)
+            for family, trials in self._trials.items()
+        }

@@ -1,0 +1,151 @@
+"""A second look at the best trials on few rows: the rows are split into folds in other ways, too.
+
+Of hundreds of trials on one split of few rows the best are the best partly by luck: the split's, and that of each
+fold's seed. So in the last part of the time the best ones are cross-validated anew on further splits (repeated
+cross-validation), and what each predicted for a row is averaged over the splits. The models are then chosen, weighted
+and given their rounds by that. The leaderboard, calibration and intervals keep to the first split, which all trials
+have: a mean over several models is better than the one that predicts in the end.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.execution.base import Ending, Limits
+from seasoned.execution.local import LocalExecutor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.budget import Budget
+    from seasoned.tabular.objective import CrossValidation
+
+__all__ = ["look_again", "seconds_to_look"]
+
+_TRIALS: Final = 20  # that are looked at again, at most
+_LEAST: Final = 8  # of which it is worth it
+_SHARE: Final = 0.25  # of the time limit, at most
+_CAUTION: Final = 1.2  # times what the first split took
+_GLANCE: Final = 0.2  # seconds between two looks at the clock
+
+
+def seconds_to_look(objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budget: Budget) -> float:
+    """Time to be kept for it.
+
+    Args:
+        objective: What validates, and how many further splits it has.
+        rows: Trials, the best first.
+        budget: The time, and the trials side by side.
+    """
+    trials, splits = _foreseen(objective, rows, budget)
+    return _CAUTION * splits * _seconds(rows[:trials]) / budget.workers
+
+
+def _foreseen(objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budget: Budget) -> tuple[int, int]:
+    """How many trials are to be looked at, and on how many splits: more trials come before more splits."""
+    allowed = _SHARE * budget.seconds * budget.workers / _CAUTION
+    trials = min(_TRIALS, len(rows))
+    while trials >= _LEAST and _seconds(rows[:trials]) > allowed:
+        trials -= 1
+    if trials < _LEAST or not objective.data.splits:
+        return 0, 0
+    return trials, min(objective.data.splits, int(allowed / max(_seconds(rows[:trials]), 1e-9)))
+
+
+def _seconds(rows: Sequence[Mapping[str, Any]]) -> float:
+    return sum(float(row["seconds"] or 0.0) for row in rows)
+
+
+def look_again(
+    objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budget: Budget, kept: float
+) -> list[Mapping[str, Any]]:
+    """The trials to choose from: those that were validated on equally many splits, as many as there was time for.
+
+    Their records then hold the mean over these splits, too, and its loss is theirs here. A split that is not ready for
+    all of them does not count.
+
+    Args:
+        objective: What validates.
+        rows: Complete trials, the best first.
+        budget: The time.
+        kept: Seconds that what follows needs.
+    """
+    trials, splits = _foreseen(objective, rows, budget)
+    best = list(rows[:trials])
+    if not splits:
+        return list(rows)
+    end = time.monotonic() + budget.remaining - kept
+    seen = [one for row in best if (one := _Seen.first(objective, row)) is not None]
+    with LocalExecutor(budget.workers) as executor:  # as many as the search had: its workers are warm
+        for split in range(1, splits + 1):
+            found = _split(executor, objective, [one.config for one in seen], split, budget, end)
+            if found is None:
+                break
+            seen = [one.with_split(found[place]) for place, one in enumerate(seen) if place in found]
+            if len(seen) < 2:  # whatever was in the way, the first split counts
+                return list(rows)
+    if not seen or seen[0].splits == 1:
+        return list(rows)
+    for one in seen:
+        objective.records.write_mean(one.config, one.predicted, one.rounds)
+    losses = [(one.config, objective.loss_of(one.predicted)) for one in seen]
+    return [
+        {**row, "loss": loss}
+        for row in best
+        for config, loss in losses
+        if config == {"model": {row["model"]: row["config"]}}
+    ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A trial: its configuration, the mean of its predictions over so many splits, and of its rounds."""
+
+    config: dict[str, Any]
+    predicted: NDArray[np.float64]
+    rounds: float | None
+    splits: int = 1
+
+    @classmethod
+    def first(cls, objective: CrossValidation, row: Mapping[str, Any]) -> _Seen | None:
+        config = {"model": {row["model"]: row["config"]}}
+        predicted, rounds = objective.records.out_of_fold(config), objective.records.of(config).rounds
+        if predicted is None:  # somebody emptied the run's folder
+            return None
+        return cls(config, predicted.astype(np.float64), None if rounds is None else float(rounds))
+
+    def with_split(self, found: tuple[NDArray[np.float64], float | None]) -> _Seen:
+        predicted, rounds = found
+        share = 1 / (self.splits + 1)
+        both = None if rounds is None or self.rounds is None else self.rounds + share * (rounds - self.rounds)
+        mean = self.predicted + share * (predicted - self.predicted)
+        return replace(self, predicted=mean, rounds=both, splits=self.splits + 1)
+
+
+def _split(
+    executor: LocalExecutor,
+    objective: CrossValidation,
+    configs: Sequence[Mapping[str, Any]],
+    split: int,
+    budget: Budget,
+    end: float,
+) -> dict[int, tuple[NDArray[np.float64], float | None]] | None:
+    """What the trials predicted on this split, by place, without those that failed; None if the time did not do."""
+    limits = Limits(memory=budget.trial_memory)
+    tasks = {executor.submit(objective.on_split, config, split, limits=limits): i for i, config in enumerate(configs)}
+    found: dict[int, tuple[NDArray[np.float64], float | None]] = {}
+    while tasks:
+        left = end - time.monotonic()
+        if left <= 0 or budget.full or budget.stop():
+            return None
+        for outcome in executor.wait(min(_GLANCE, left)):
+            place = tasks.pop(outcome.task)
+            if outcome.ending is Ending.RETURNED and np.isfinite(outcome.value[0]).all():
+                found[place] = outcome.value
+    return found

@@ -1,0 +1,166 @@
+"""The second look at the best trials: which splits count, what is averaged, and who is left to choose from."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import seasoned.tabular.second_look as look
+from in_process import Here, estimator, stay_in_process
+from seasoned.tabular import fit, refit
+from seasoned.tabular.folds import further_folds, make_folds
+from seasoned.tabular.objective import _mean
+from seasoned.tabular.records import Records, TrialRecord
+from seasoned.tabular.target import Target
+
+ROWS = 12
+
+
+def target(y, task="regression"):
+    classes = np.unique(y) if task != "regression" else np.array([])
+    return Target(task, y, classes, np.ones(len(y), bool))
+
+
+def test_few_rows_are_dealt_in_other_ways_and_many_are_not():
+    few = target(np.arange(60.0))
+    folds = make_folds(5, few.values, few, 7)
+    splits = further_folds(folds, few, 7, free=True)
+    assert len(splits) == 3
+    for split in [folds, *splits]:
+        np.testing.assert_array_equal(np.sort(np.concatenate([valid for _, valid in split])), np.arange(60))
+    first = [{frozenset(valid.tolist()) for _, valid in split} for split in [folds, *splits]]
+    assert all(not one & other for place, one in enumerate(first) for other in first[:place])
+    assert further_folds(folds, few, 7, free=False) == []
+    assert further_folds(folds[:1], few, 7, free=True) == []
+    many = target(np.arange(2_000.0))
+    assert further_folds(make_folds(5, many.values, many, 7), many, 7, free=True) == []
+
+
+def test_classes_stay_in_proportion():
+    y = np.repeat([0, 1], [90, 10])
+    few = target(y, "binary")
+    for split in further_folds(make_folds(5, y, few, 0), few, 0, free=True):
+        assert [int(y[valid].sum()) for _, valid in split] == [2] * 5
+
+
+def test_a_row_that_several_folds_validate_gets_the_mean():
+    folds = [(np.arange(2, 4), np.arange(2)), (np.arange(2), np.arange(2, 4)), (np.arange(1, 4), np.arange(1))]
+    found = _mean(np.array([3.0, 1.0, 2.0, 4.0, 0.0]), folds)
+    np.testing.assert_array_equal(found, [1.5, 1.0, 2.0, 4.0, np.nan])
+    assert _mean(np.ones((5, 2)), folds).tolist()[0] == [0.5, 0.5]
+
+
+class Known:
+    """An objective whose predictions are known: split s of trial i predicts 10 i + s, trial 3 fails on the second."""
+
+    def __init__(self, splits=2, rounds=5):
+        self.data = SimpleNamespace(splits=splits, target=np.zeros(ROWS))
+        self.rounds, self.noted = rounds, {}
+        self.records = SimpleNamespace(
+            out_of_fold=lambda config: np.full(ROWS, 10.0 * self.number(config), dtype=np.float32),
+            of=lambda _: TrialRecord(rounds, 1.0),
+            write_mean=self.note,
+        )
+
+    @staticmethod
+    def number(config):
+        return config["model"]["linear"]["number"]
+
+    def on_split(self, config, split):
+        if (self.number(config), split) == (3, 2):
+            raise ValueError("it cannot")
+        return np.full(ROWS, 10.0 * self.number(config) + 3 * split), self.rounds and self.rounds + split
+
+    @staticmethod
+    def loss_of(predicted):
+        return -float(predicted[0])
+
+    def note(self, config, predicted, rounds):
+        self.noted[self.number(config)] = float(predicted[0]), rounds
+
+
+def rows(count=10, seconds=0.1):
+    return [
+        {"model": "linear", "config": {"number": i}, "number": i, "loss": float(i), "seconds": seconds}
+        for i in range(count)
+    ]
+
+
+def budget(left=60.0):
+    now = time.monotonic()
+    return SimpleNamespace(
+        seconds=60.0, workers=2, remaining=left, trial_memory=None, full=False, stop=lambda: False, deadline=now + left
+    )
+
+
+@pytest.fixture
+def here(monkeypatch):
+    monkeypatch.setattr(look, "LocalExecutor", Here)
+
+
+def test_what_was_seen_on_all_splits_is_averaged_and_the_rest_may_not_be_chosen(here):
+    objective, best = Known(), rows()
+    found = look.look_again(objective, best, budget(), 1.0)
+    assert [row["number"] for row in found] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert [row["loss"] for row in found[:2]] == pytest.approx(
+        [-3.0, -13.0]
+    )  # that of the mean; the leaderboard's stays
+    assert best[1]["loss"] == 1.0
+    assert objective.noted[1] == pytest.approx((13.0, 6.0))  # of 10, 13 and 16; rounds of 5, 6 and 7
+    assert 3 not in objective.noted
+
+
+def test_without_rounds_there_are_none_after_it(here):
+    objective = Known(rounds=None)
+    look.look_again(objective, rows(), budget(), 1.0)
+    assert objective.noted[0] == (3.0, None)
+
+
+def test_a_split_that_is_not_ready_for_all_does_not_count(here):
+    objective, best = Known(), rows()
+    assert look.look_again(objective, best, budget(left=1.0), 1.0) == best  # no time at all
+    assert objective.noted == {}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "foreseen"),
+    [(0.1, (20, 2)), (1.0, (20, 1)), (2.0, (12, 1)), (4.0, (0, 0))],  # 25 seconds of two workers may be taken
+)
+def test_as_many_trials_and_splits_as_a_quarter_of_the_time_allows(seconds, foreseen):
+    objective, best = Known(), rows(30, seconds)
+    assert look._foreseen(objective, best, budget()) == foreseen
+    kept = look.seconds_to_look(objective, best, budget())
+    assert kept == pytest.approx(1.2 * foreseen[0] * foreseen[1] * seconds / 2)
+    assert kept <= 15.0
+
+
+def test_few_trials_or_no_further_splits_need_none():
+    assert look._foreseen(Known(), rows(7), budget()) == (0, 0)
+    assert look.look_again(Known(splits=0), rows(), budget(), 1.0) == rows()
+
+
+def test_a_whole_fit_predicts_by_models_that_were_looked_at_again(monkeypatch):
+    stay_in_process(monkeypatch)
+    monkeypatch.setattr(look, "_foreseen", lambda _, best, __: (len(best), 2))
+    dealt, noted = fit._dealt, []
+    monkeypatch.setattr(fit, "_dealt", lambda *some, **_: dealt(*some, timed=True))
+    write = Records.write_mean
+    monkeypatch.setattr(Records, "write_mean", lambda *some: noted.append(some[2]) or write(*some))
+    seen = []
+    select = refit.select
+    monkeypatch.setattr(
+        refit, "select", lambda found, *rest, **more: seen.append(found) or select(found, *rest, **more)
+    )
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(80, 2)), columns=["a", "b"])
+    y = X["a"] + 0.5 * rng.normal(size=80)
+    model = estimator("regression", ["linear", "lightgbm"], trials=4).fit(X, y)
+    assert len(noted) == (model.leaderboard()["state"] == "complete").sum() > 1
+    for chosen_from in seen[-1]:
+        assert any(np.allclose(chosen_from, mean, rtol=1e-6) for mean in noted)
+        assert not any(np.allclose(chosen_from, one_split) for one_split in seen[-2])  # what the search knew
+    assert np.isfinite(model.predict(X)).all()
