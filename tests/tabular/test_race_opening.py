@@ -1,4 +1,4 @@
-"""When the race becomes strict: once the families have been met, whichever trial ends last."""
+"""When the race becomes strict, and who is compared with whom: with all at first, then with one's own family, too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seasoned.tabular.race import Race
-from seasoned.tabular.records import TrialRecord
+from seasoned.tabular.records import ALL, Records, TrialRecord
 from seasoned.trials import TrialState
 
 
@@ -16,14 +16,19 @@ class Objective:
     def __init__(self) -> None:
         self.bars = []
         self.data = SimpleNamespace(folds=[(np.arange(75), np.arange(25))])
-        self.records = SimpleNamespace(of=lambda config: TrialRecord(None, 1.0, (config,)), set_bar=self.bars.append)
+        self.records = SimpleNamespace(of=self.record, set_bars=self.bars.append)
+
+    @staticmethod
+    def record(config):
+        ((_, settings),) = config["model"].items()
+        return TrialRecord(None, 1.0, (settings["loss"],))
 
     def baseline_losses(self):
         return (1.0,)
 
 
-def ended(number, loss, state=TrialState.COMPLETE):
-    return SimpleNamespace(number=number, value=loss, config=loss, state=state)
+def ended(number, loss, state=TrialState.COMPLETE, family="tree"):
+    return SimpleNamespace(number=number, value=loss, config={"model": {family: {"loss": loss}}}, state=state)
 
 
 def test_a_live_race_is_strict_once_its_opening_has_ended_whatever_ends_between():
@@ -31,14 +36,14 @@ def test_a_live_race_is_strict_once_its_opening_has_ended_whatever_ends_between(
     race = Race(objective, True, 2)
     race(None, ended(1, 0.4))
     race(None, ended(7, 0.3))  # begun while the opening still ran
-    assert [bar.share for bar in objective.bars] == pytest.approx([0.2, 0.2])
+    assert [bars[ALL].share for bars in objective.bars] == pytest.approx([0.2, 0.2])
     race(None, ended(0, None, TrialState.RUNNING))  # of a run that is resumed
     assert race.share == pytest.approx(0.2)
     race(None, ended(0, None, TrialState.FAILED))
-    assert objective.bars[-1].share == pytest.approx(0.1)
-    assert objective.bars[-1].best == (0.3,)
+    assert objective.bars[-1][ALL].share == pytest.approx(0.1)
+    assert objective.bars[-1][ALL].best == (0.3,)
     race(None, ended(8, 0.2))
-    assert (objective.bars[-1].share, objective.bars[-1].best) == (pytest.approx(0.1), (0.2,))
+    assert (objective.bars[-1][ALL].share, objective.bars[-1][ALL].best) == (pytest.approx(0.1), (0.2,))
 
 
 def test_a_race_that_is_not_live_moves_when_it_is_told():
@@ -47,4 +52,34 @@ def test_a_race_that_is_not_live_moves_when_it_is_told():
     race(None, ended(0, 0.4))
     assert not objective.bars
     race.close_defaults([ended(0, 0.4)])
-    assert [bar.share for bar in objective.bars] == pytest.approx([0.1])
+    assert [bars[ALL].share for bars in objective.bars] == pytest.approx([0.1])
+
+
+def test_families_are_met_before_they_are_raced_against_themselves():
+    objective = Objective()
+    race = Race(objective, True, 2)
+    race(None, ended(0, 0.2))
+    assert set(objective.bars[-1]) == {ALL}
+    race(None, ended(1, 0.5, family="forest"))
+    bars = objective.bars[-1]
+    assert {name: (bar.best, bar.share) for name, bar in bars.items()} == {
+        ALL: ((0.2,), pytest.approx(0.1)),
+        "tree": ((0.2,), 0.0),
+        "forest": ((0.5,), 0.0),
+    }
+    race(None, ended(2, 0.4, family="forest"))  # not the best of all, but of its own
+    assert objective.bars[-1]["forest"].best == (0.4,)
+    assert objective.bars[-1][ALL].best == (0.2,)
+    count = len(objective.bars)
+    race(None, ended(3, 0.6, family="forest"))
+    assert len(objective.bars) == count
+
+
+def test_bars_are_those_of_all_and_of_ones_own(tmp_path):
+    objective, records = Objective(), Records(tmp_path)
+    assert records.bars("tree") == []
+    objective.records.set_bars = records.set_bars
+    race = Race(objective, False, 2)
+    race.close_defaults([ended(0, 0.2), ended(1, 0.5, family="forest")])
+    assert [bar.best for bar in records.bars("forest")] == [(0.2,), (0.5,)]
+    assert [bar.best for bar in records.bars("linear")] == [(0.2,)]

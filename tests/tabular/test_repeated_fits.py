@@ -31,6 +31,7 @@ def here(monkeypatch):
 @pytest.fixture
 def again(monkeypatch):
     monkeypatch.setattr(repeating, "_wanted", lambda *_: True)
+    monkeypatch.setattr(allowance, "_BYTES", math.inf)
     monkeypatch.setattr(allowance, "_MILLISECONDS", math.inf)
 
 

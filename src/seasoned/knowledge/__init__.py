@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from seasoned.knowledge.advice import Adviser, AdviserState
     from seasoned.knowledge.canonical import Table, table_of
     from seasoned.knowledge.cold import Pool, pool_of
+    from seasoned.knowledge.deep_metric import Configurations, DeepMetric, Foreseen, Trials
+    from seasoned.knowledge.deep_metric_file import read_deep_metric, write_deep_metric
+    from seasoned.knowledge.deep_metric_inputs import points_of
+    from seasoned.knowledge.deep_metric_lessons import Lessons
+    from seasoned.knowledge.deep_metric_settings import DeepMetricSettings
+    from seasoned.knowledge.deep_metric_training import train_deep_metric
     from seasoned.knowledge.deep_settings import DeepSettings
     from seasoned.knowledge.deep_training import train_deep_kernel
     from seasoned.knowledge.deep_transfer import deep_start
@@ -21,6 +27,8 @@ if TYPE_CHECKING:
     from seasoned.knowledge.metric_function import MetricFunction, fit_metric
     from seasoned.knowledge.past import PastStudy, PastTrial
     from seasoned.knowledge.portfolio import Portfolio, conditioned, greedy, similarity
+    from seasoned.knowledge.set_encoder import SetEncoder
+    from seasoned.knowledge.set_encoder_training import train_set_encoder
     from seasoned.knowledge.task_prior import TaskPrior, fit_task_prior
     from seasoned.knowledge.transfer import Evaluations, ensemble_start, metric_start, quantile_start
     from seasoned.knowledge.trusting import trusted
@@ -31,18 +39,25 @@ __all__ = [
     "METAFEATURES",
     "Adviser",
     "AdviserState",
+    "Configurations",
     "DeepKernel",
+    "DeepMetric",
+    "DeepMetricSettings",
     "DeepSettings",
     "Evaluations",
     "Experience",
+    "Foreseen",
     "Head",
+    "Lessons",
     "MetricFunction",
     "PastStudy",
     "PastTrial",
     "Pool",
     "Portfolio",
+    "SetEncoder",
     "Table",
     "TaskPrior",
+    "Trials",
     "TunedLearner",
     "conditioned",
     "deep_start",
@@ -55,16 +70,21 @@ __all__ = [
     "greedy",
     "merge",
     "metric_start",
+    "points_of",
     "pool_of",
     "quantile_start",
     "read_csv",
+    "read_deep_metric",
     "read_file",
     "similarity",
     "space_of",
     "table_of",
     "train_deep_kernel",
+    "train_deep_metric",
+    "train_set_encoder",
     "trusted",
     "tune_meta_learner",
+    "write_deep_metric",
     "write_file",
 ]
 
@@ -82,6 +102,12 @@ __getattr__, __dir__ = lazy_names(
         **dict.fromkeys(("MetricFunction", "fit_metric"), "seasoned.knowledge.metric_function"),
         **dict.fromkeys(("PastStudy", "PastTrial"), "seasoned.knowledge.past"),
         **dict.fromkeys(("Portfolio", "conditioned", "greedy", "similarity"), "seasoned.knowledge.portfolio"),
+        **dict.fromkeys(("Configurations", "DeepMetric", "Foreseen", "Trials"), "seasoned.knowledge.deep_metric"),
+        **dict.fromkeys(("read_deep_metric", "write_deep_metric"), "seasoned.knowledge.deep_metric_file"),
+        "points_of": "seasoned.knowledge.deep_metric_inputs",
+        "Lessons": "seasoned.knowledge.deep_metric_lessons",
+        "DeepMetricSettings": "seasoned.knowledge.deep_metric_settings",
+        "train_deep_metric": "seasoned.knowledge.deep_metric_training",
         "DeepSettings": "seasoned.knowledge.deep_settings",
         "train_deep_kernel": "seasoned.knowledge.deep_training",
         "deep_start": "seasoned.knowledge.deep_transfer",
@@ -89,6 +115,8 @@ __getattr__, __dir__ = lazy_names(
         **dict.fromkeys(
             ("Evaluations", "ensemble_start", "metric_start", "quantile_start"), "seasoned.knowledge.transfer"
         ),
+        "SetEncoder": "seasoned.knowledge.set_encoder",
+        "train_set_encoder": "seasoned.knowledge.set_encoder_training",
         **dict.fromkeys(("TaskPrior", "fit_task_prior"), "seasoned.knowledge.task_prior"),
         "trusted": "seasoned.knowledge.trusting",
         **dict.fromkeys(("TunedLearner", "tune_meta_learner"), "seasoned.knowledge.tuning"),
