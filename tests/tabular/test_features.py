@@ -30,7 +30,8 @@ from seasoned.tabular.features.made import (
     with_features,
 )
 from seasoned.tabular.features.relevance import beyond_chance, relevance
-from seasoned.tabular.models.registry import choose, joint_space
+from seasoned.tabular.models.extras import is_installed
+from seasoned.tabular.models.registry import find, joint_space
 from seasoned.tabular.schema import Schema
 
 N = 1200
@@ -321,27 +322,37 @@ def test_spaces_with_features():
         choose_steps("groups")
 
 
-def test_boosters_begin_with_the_levels_of_columns_with_very_many():
-    space = joint_space(choose(["linear", "lightgbm"]), "binary", levels=True)
+class Splitter:
+    """A family that splits categories natively, by its own word."""
+
+    name, diet, splits_levels = "splitter", "codes", True
+
+    def space(self, task):
+        return Space(depth=Float(1.0, 9.0, default=3.0))
+
+
+def test_who_can_use_the_levels_of_columns_with_very_many_begins_with_them():
+    space = joint_space([find("linear"), Splitter()], "binary", levels=True)
     families = space.parameters["model"].options
     assert "features" not in families["linear"].parameters
-    starts = [{"model": {name: {}}} for name in ("linear", "lightgbm")]
-    linear, lightgbm = starts_with_features(starts, space)
+    starts = [{"model": {name: {}}} for name in ("linear", "splitter")]
+    linear, splitter = starts_with_features(starts, space)
     assert linear == {"model": {"linear": {}}}
-    assert lightgbm == {"model": {"lightgbm": {"features": {"made": {"levels": True, "columns": 20}}}}}
-    with_others = joint_space(choose(["lightgbm"]), "binary", ["arithmetic"], levels=True)
+    assert splitter == {"model": {"splitter": {"features": {"made": {"levels": True, "columns": 20}}}}}
+    with_others = joint_space([Splitter()], "binary", ["arithmetic"], levels=True)
     plain, made = starts_with_features(starts[1:], with_others)
-    assert plain["model"]["lightgbm"]["features"] == {"none": {}}
-    assert made["model"]["lightgbm"]["features"]["made"] == {"arithmetic": True, "levels": True, "columns": 20}
+    assert plain["model"]["splitter"]["features"] == {"none": {}}
+    assert made["model"]["splitter"]["features"]["made"] == {"arithmetic": True, "levels": True, "columns": 20}
 
 
-def test_levels_beyond_a_hundred_reach_boosters_without_being_asked_for(here):
+@pytest.mark.skipif(not is_installed("catboost"), reason="catboost is not installed")
+def test_levels_beyond_a_hundred_reach_catboost_without_being_asked_for(here):
     """A level says everything, and its letters nothing: 150 levels, each six times."""
     rng = np.random.default_rng(0)
     words = np.array([f"{a}{b}" for a in "abcdefghijklmno" for b in "pqrstuvwxy"])
     levels = np.repeat(np.arange(150), 6)
     y = rng.normal(size=150)[levels] + 0.1 * rng.normal(size=900)
-    model = estimator("regression", ["lightgbm"]).fit(pd.DataFrame({"word": words[levels]}), y)
+    model = estimator("regression", ["catboost"]).fit(pd.DataFrame({"word": words[levels]}), y)
     assert model.fitted_.members[0].config["features"] == {"made": {"levels": True, "columns": 20}}
     assert model.fitted_.validated.loss < 0.6
 

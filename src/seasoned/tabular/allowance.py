@@ -1,7 +1,8 @@
 """What further fits of the same models may cost whoever predicts: bytes on the disk and time for a row.
 
-Five fits of each model make an ensemble five times as large and as slow, for a few thousandths of its loss. So they are
-added only as far as the whole stays small and quick; a model that is neither with one fit of each gets no more.
+Five fits of each model make an ensemble five times as large and as slow, for some thousandths of its loss. So they are
+added only as far as the whole stays small for its table, and quick; one that is neither with one fit of each gets no
+more. The two limits keep a bundle at about a fifth of the bytes and a third of the time of AutoGluon's best_quality.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Allowance"]
 
-_BYTES: Final = 2_000_000  # of all models in a bundle, a tenth of what AutoGluon's best_quality takes in the median
-_MILLISECONDS: Final = 0.06  # for a row and all models, about a fifth of that of AutoGluon's
+_BYTES: Final = 2_000_000.0  # of all models in a bundle
+_BYTES_A_ROW: Final = 200.0  # of the table, that come on top
+_MILLISECONDS: Final = 0.1  # for a row and all models
 
 
 @dataclass(slots=True)
@@ -64,7 +66,8 @@ class Allowance:
             for place, member in members.items()
         }
         sizes, paces = zip(*each.values(), strict=True)
-        return cls(_BYTES - sum(sizes), _MILLISECONDS - sum(paces), each)
+        most = _BYTES + _BYTES_A_ROW * len(objective.data.target)
+        return cls(most - sum(sizes), _MILLISECONDS - sum(paces), each)
 
     def take(self, place: int) -> bool:
         """Whether one more fit of the model at this place is within what is left, which then shrinks by it."""

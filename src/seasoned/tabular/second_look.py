@@ -31,7 +31,8 @@ __all__ = ["look_again", "seconds_to_look"]
 _TRIALS: Final = 20  # that are looked at again, at most
 _LEAST: Final = 8  # of which it is worth it
 _SHARE: Final = 0.25  # of the time limit, at most
-_CAUTION: Final = 1.2  # times what the first split took
+_CAUTION: Final = 1.3  # times what the first split took
+_START: Final = 2.0  # seconds beside it, for a worker whose trial was cut off begins anew
 _GLANCE: Final = 0.2  # seconds between two looks at the clock
 
 
@@ -44,7 +45,7 @@ def seconds_to_look(objective: CrossValidation, rows: Sequence[Mapping[str, Any]
         budget: The time, and the trials side by side.
     """
     trials, splits = _foreseen(objective, rows, budget)
-    return _CAUTION * splits * _seconds(rows[:trials]) / budget.workers
+    return _CAUTION * splits * _seconds(rows[:trials]) / budget.workers + (_START if splits else 0.0)
 
 
 def _foreseen(objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budget: Budget) -> tuple[int, int]:

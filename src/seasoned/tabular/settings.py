@@ -31,7 +31,7 @@ class SearchSettings:
         features: Names of steps that may make further columns, from `arithmetic`, `groups`, `frequency`, `encoding`,
             `levels`, `cycles`, `bins`, `text_statistics` and `text_words`, and of those that may leave columns out,
             `redundant` and `uninformative`; or "all". Families are then tried without and with them. None by default,
-            but boosters that split categories are given the levels of columns with more than 100.
+            but CatBoost is given the levels of columns with more than 100.
         ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
         calibrate: Whether probabilities are calibrated on out-of-fold predictions: by default for log_loss, brier and
             cost, if that clearly helps; True for any metric, False for none.

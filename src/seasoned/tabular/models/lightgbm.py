@@ -113,7 +113,6 @@ class LightGBM:
     name: str = "lightgbm"
     diet: Diet = "codes"
     quantiles: bool = True
-    splits_levels: bool = True
 
     def space(self, task: Task) -> Space:
         """Learning rate, tree size, sampling, penalties and the treatment of categories."""

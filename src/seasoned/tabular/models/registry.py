@@ -154,8 +154,8 @@ def joint_space(models: Sequence[Model], task: Task, steps: Sequence[str] = (), 
         models: The families.
         task: What they are for.
         steps: Those that may make features.
-        levels: Whether families that split categories natively may have the levels of columns with very many, whatever
-            else is made; they say `splits_levels = True`.
+        levels: Whether families that can use them may have the levels of columns with very many, whatever else is made;
+            they say `splits_levels = True`.
     """
     more = [*steps, LEVELS] if levels and LEVELS not in steps else steps
     given = {model.name: more if getattr(model, "splits_levels", False) else steps for model in models}

@@ -124,7 +124,6 @@ class XGBoost:
     name: str = "xgboost"
     diet: Diet = "codes"
     quantiles: bool = True
-    splits_levels: bool = True
 
     def space(self, task: Task) -> Space:
         """Learning rate, tree size, sampling, penalties and the treatment of categories."""
