@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from seasoned.tabular.race import Race
+from seasoned.tabular.race import Race, _luck
 from seasoned.tabular.records import ALL, Records, TrialRecord
 from seasoned.trials import TrialState
 
@@ -61,25 +61,32 @@ def test_families_are_met_before_they_are_raced_against_themselves():
     race(None, ended(0, 0.2))
     assert set(objective.bars[-1]) == {ALL}
     race(None, ended(1, 0.5, family="forest"))
-    bars = objective.bars[-1]
-    assert {name: (bar.best, bar.share) for name, bar in bars.items()} == {
-        ALL: ((0.2,), pytest.approx(0.1)),
-        "tree": ((0.2,), 0.0),
-        "forest": ((0.5,), 0.0),
-    }
+    assert set(objective.bars[-1]) == {ALL}, "one trial has nobody of its own to lag behind"
     race(None, ended(2, 0.4, family="forest"))  # not the best of all, but of its own
-    assert objective.bars[-1]["forest"].best == (0.4,)
+    assert (objective.bars[-1]["forest"].best, objective.bars[-1]["forest"].share) == ((0.4,), 0.0)
     assert objective.bars[-1][ALL].best == (0.2,)
-    count = len(objective.bars)
     race(None, ended(3, 0.6, family="forest"))
-    assert len(objective.bars) == count
+    assert objective.bars[-1]["forest"].best == (0.4,)
+    assert "tree" not in objective.bars[-1]
+
+
+def test_luck_within_a_family_is_what_lags_have_differed_by():
+    baseline = (1.0, 1.0, 1.0)
+    best = (0.5, 0.5, 0.5)
+    even = (0.6, 0.6, 0.6)  # always a fifth of the gap behind
+    uneven = (0.4, 0.5, 0.6)  # lags of -0.2, 0 and 0.2
+    assert _luck([best, even], best, baseline) == pytest.approx(0.0)
+    assert _luck([best, uneven], best, baseline) == pytest.approx(0.2)
+    assert _luck([best, even, uneven], best, baseline) == pytest.approx(0.2 / np.sqrt(2))
+    assert _luck([best], best, baseline) == 0.0
+    assert _luck([best, (None, 0.5, 0.7)], best, baseline) == pytest.approx(0.4 / np.sqrt(2))  # folds that are known
 
 
 def test_bars_are_those_of_all_and_of_ones_own(tmp_path):
     objective, records = Objective(), Records(tmp_path)
     assert records.bars("tree") == []
     objective.records.set_bars = records.set_bars
-    race = Race(objective, False, 2)
-    race.close_defaults([ended(0, 0.2), ended(1, 0.5, family="forest")])
+    race = Race(objective, False, 3)
+    race.close_defaults([ended(0, 0.2), ended(1, 0.5, family="forest"), ended(2, 0.6, family="forest")])
     assert [bar.best for bar in records.bars("forest")] == [(0.2,), (0.5,)]
-    assert [bar.best for bar in records.bars("linear")] == [(0.2,)]
+    assert [bar.best for bar in records.bars("tree")] == [(0.2,)]

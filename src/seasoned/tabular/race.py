@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from seasoned.tabular.bar import Bar
 from seasoned.tabular.records import ALL
 from seasoned.trials import TrialState
@@ -30,7 +32,7 @@ class Race:
     There is one for all, and once the families have been met one for each, as in the race over rows (`row_race.py`):
     another family may be worse alone and worth something in the ensemble, a worse one of the same is hardly. The
     reference is that trial, not the best of each fold: that is luck. On few rows more luck is expected: a lag of
-    1/sqrt(rows of a fold).
+    1/sqrt(rows of a fold), and within a family at least what its lags have differed by from fold to fold.
 
     Attributes:
         objective: Whose bar it is; workers see a change at once.
@@ -46,6 +48,7 @@ class Race:
     opening: int
     share: float = _DEFAULTS
     _best: dict[str, tuple[float, tuple[float | None, ...]]] = field(default_factory=dict)  # its loss, and of each fold
+    _complete: dict[str, list[tuple[float | None, ...]]] = field(default_factory=dict)  # of each family's trials
     _baseline: tuple[float, ...] | None = None
     _met: set[int] = field(default_factory=set)
 
@@ -68,32 +71,40 @@ class Race:
         self._place()
 
     def _saw(self, trial: Trial) -> bool:
-        """Whether the trial is the best so far, of all or of its family."""
-        loss = trial.value
-        better = [name for name in (ALL, *trial.config["model"]) if loss is not None and loss < self._loss(name)]
-        losses = self.objective.records.of(trial.config).losses if better else ()
-        if loss is not None and losses:
-            self._best |= dict.fromkeys(better, (loss, losses))
-        return bool(losses)
-
-    def _loss(self, name: str) -> float:
-        """The best there is of a family, or of all."""
-        return self._best[name][0] if name in self._best else math.inf
+        """Whether the trial may change a bar: it is complete, and its losses on the folds are known."""
+        losses = () if trial.value is None else self.objective.records.of(trial.config).losses
+        if trial.value is None or not losses:
+            return False
+        for name in (ALL, *trial.config["model"]):
+            if name not in self._best or trial.value < self._best[name][0]:
+                self._best[name] = trial.value, losses
+        for name in trial.config["model"]:
+            self._complete.setdefault(name, []).append(losses)
+        return True
 
     def _place(self) -> None:
         if not self._best:
             return
         if self._baseline is None:
             self._baseline = _numbers(self.objective.baseline_losses())
-        slack = 1 / math.sqrt(len(self.objective.data.folds[0][1]))
-        met = self.share == _SAMPLES
-        self.objective.records.set_bars(
-            {
-                name: Bar(_numbers(losses), self._baseline, self.share if name == ALL else _FAMILY, slack)
-                for name, (_, losses) in self._best.items()
-                if name == ALL or met
-            }
-        )
+        few = 1 / math.sqrt(len(self.objective.data.folds[0][1]))
+        bars = {ALL: Bar(_numbers(self._best[ALL][1]), self._baseline, self.share, few)}
+        for name, known in self._complete.items() if self.share == _SAMPLES else ():
+            best = _numbers(self._best[name][1])
+            if len(known) > 1:
+                bars[name] = Bar(best, self._baseline, _FAMILY, max(few, _luck(known, best, self._baseline)))
+        self.objective.records.set_bars(bars)
+
+
+def _luck(known: Iterable[Iterable[float | None]], best: tuple[float, ...], baseline: tuple[float, ...]) -> float:
+    """Standard deviation of a trial's lag from one fold to another, over these trials; 0 where there is none."""
+    reference = np.array(best)
+    gap = np.array(baseline) - reference
+    with np.errstate(invalid="ignore", divide="ignore"):
+        lags = (np.array([_numbers(losses) for losses in known]) - reference) / gap
+    lags = lags[:, np.isfinite(lags).all(axis=0) & (gap > 0)]
+    others = lags[(lags != 0.0).any(axis=1)]
+    return float(np.sqrt(others.var(axis=1, ddof=1).mean())) if len(others) and others.shape[1] > 1 else 0.0
 
 
 def _numbers(losses: Iterable[float | None]) -> tuple[float, ...]:
