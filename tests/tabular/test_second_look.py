@@ -128,24 +128,24 @@ def test_a_split_that_is_not_ready_for_all_does_not_count(here):
 
 @pytest.mark.parametrize(
     ("seconds", "foreseen"),
-    [(0.1, (20, 2)), (1.0, (20, 1)), (2.0, (11, 1)), (4.0, (0, 0))],  # 23 seconds of two workers may be taken
+    [(0.1, (20, 2)), (1.0, (20, 1)), (2.0, (11, 1)), (4.0, (0, 0))],  # 23 seconds of two workers are there
 )
-def test_as_many_trials_and_splits_as_a_quarter_of_the_time_allows(seconds, foreseen):
-    objective, best = Known(), rows(30, seconds)
-    assert look._foreseen(objective, best, budget()) == foreseen
-    kept = look.seconds_to_look(objective, best, budget())
-    assert kept == pytest.approx(1.3 * foreseen[0] * foreseen[1] * seconds / 2 + (2.0 if foreseen[0] else 0.0))
-    assert kept <= 17.0
+def test_as_many_trials_and_splits_as_there_is_time_for(seconds, foreseen):
+    assert look._foreseen(Known(), rows(30, seconds), 2, 17.0) == foreseen
 
 
-def test_few_trials_or_no_further_splits_need_none():
-    assert look._foreseen(Known(), rows(7), budget()) == (0, 0)
+@pytest.mark.parametrize(("count", "left"), [(7, 60.0), (30, 2.0), (30, -5.0)])
+def test_few_trials_or_no_time_need_none(count, left):
+    assert look._foreseen(Known(), rows(count), 2, left) == (0, 0)
+
+
+def test_without_further_splits_all_may_be_chosen():
     assert look.look_again(Known(splits=0), rows(), budget(), 1.0) == rows()
 
 
 def test_a_whole_fit_predicts_by_models_that_were_looked_at_again(monkeypatch):
     stay_in_process(monkeypatch)
-    monkeypatch.setattr(look, "_foreseen", lambda _, best, __: (len(best), 2))
+    monkeypatch.setattr(look, "_foreseen", lambda _, best, *__: (len(best), 2))
     dealt, noted = fit._dealt, []
     monkeypatch.setattr(fit, "_dealt", lambda *some, **_: dealt(*some, timed=True))
     write = Records.write_mean

@@ -2,7 +2,7 @@
 
 Five fits of each model make an ensemble five times as large and as slow, for some thousandths of its loss. So they are
 added only as far as the whole stays small for its table, and quick; one that is neither with one fit of each gets no
-more. The two limits keep a bundle at about a fifth of the bytes and a third of the time of AutoGluon's best_quality.
+more. The limits are meant to keep a bundle at a fifth of the bytes and a third of the time of AutoGluon's best_quality.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Allowance"]
 
-_BYTES: Final = 2_000_000.0  # of all models in a bundle
-_BYTES_A_ROW: Final = 200.0  # of the table, that come on top
-_MILLISECONDS: Final = 0.1  # for a row and all models
+_BYTES: Final = 4_000_000.0  # of all models in a bundle
+_BYTES_A_ROW: Final = 300.0  # of the table, that come on top
+_MILLISECONDS: Final = 0.15  # for a row and all models
 
 
 @dataclass(slots=True)

@@ -103,10 +103,9 @@ def _learned(pooled: Pooled, fit: Fit, kept: NDArray[np.bool_]) -> Map:
 
 def _missed(p: Array, truth: NDArray[np.int64], loss: Callable[[Array, NDArray[Any]], Array]) -> float:
     """The mean loss if each row were of another class, all others alike."""
-    others = -loss(p, truth)
-    for code in range(p.shape[1]):
-        others = others + loss(p, np.full_like(truth, code))
-    return float(np.mean(others)) / (p.shape[1] - 1)
+    classes = int(p.shape[1])
+    every = np.stack([loss(p, np.full_like(truth, code)) for code in range(classes)])
+    return float(np.mean(every.sum(axis=0) - loss(p, truth))) / (classes - 1)
 
 
 def _row_losses(metric: Measure) -> Callable[[Array, NDArray[Any]], Array]:

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from seasoned.tabular.fitted import Member
 from seasoned.tabular.plateau import Plateau
 from seasoned.tabular.pooled import pool
-from seasoned.tabular.refit import choose_members, config_of, foreseen, ranked
+from seasoned.tabular.refit import choose_members, config_of, foreseen
 from seasoned.tabular.repeating import seconds_again
 from seasoned.tabular.rows import row_of
-from seasoned.tabular.second_look import seconds_to_look
 from seasoned.trials import TrialState
 
 if TYPE_CHECKING:
@@ -53,7 +52,6 @@ class Closing:
 
     Attributes:
         warm_up: Seconds that a fresh worker needs.
-        kept_for_fits: Seconds that the last fits need, of the time that is kept when the search ends.
     """
 
     def __init__(self, objective: CrossValidation, budget: Budget, study: Study, gains: Gains | None = None) -> None:
@@ -65,7 +63,6 @@ class Closing:
         self.warm_up = _WARM_UP
         folds = max(objective.folds - 1, 1)
         self._reserve = _CLOSING + _CAUTION * _WARM_UP + 1.1 * budget.trial_seconds / folds
-        self.kept_for_fits = self._reserve
         self._known = False
         self._plateau = Plateau(objective.baseline_loss()) if budget.trials is None else None
         self._over = False
@@ -86,14 +83,18 @@ class Closing:
         kept = self._reserve if self._known else min(self._reserve, (1 - _FIRST_SHARE) * self._budget.seconds)
         return self._budget.stop() or self._budget.remaining <= kept
 
+    @property
+    def kept(self) -> float:
+        """Seconds that are kept for the last fits."""
+        return self._reserve
+
     def _measure(self, rows: Sequence[Mapping[str, Any]]) -> None:
         started = time.monotonic()
         self.warm_up = self._measured_warm_up(rows)
         chosen = choose_members(self._objective, rows, self._budget)
         fits = [foreseen(self._objective, row) for row, _ in chosen]
-        self.kept_for_fits = _CLOSING + _CAUTION * (self.warm_up + max(*fits, sum(fits) / self._budget.workers))
-        self.kept_for_fits += seconds_again(self._objective, sum(fits), self._budget)
-        self._reserve = self.kept_for_fits + seconds_to_look(self._objective, ranked(rows), self._budget)
+        self._reserve = _CLOSING + _CAUTION * (self.warm_up + max(*fits, sum(fits) / self._budget.workers))
+        self._reserve += seconds_again(self._objective, sum(fits), self._budget)
         self._known = True
         if self._plateau is not None:
             loss = _loss_of(self._objective, chosen)

@@ -110,7 +110,7 @@ def search(
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
         trials = tuple(_row(objective, trial, clock.elapsed.get(trial.number)) for trial in study.trials)
         study.close()
-        best = look_again(objective, ranked(trials), budget, closing.kept_for_fits)
+        best = look_again(objective, ranked(trials), budget, closing.kept)
         chosen = choose_members(objective, best, budget)
         return Searched(fit_members(objective, chosen, budget, early), trials)
 

@@ -1,0 +1,49 @@
+"""Settings of the deep metric function; here, so that they can be read where JAX is not installed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seasoned.errors import InvalidInput
+
+__all__ = ["DeepMetricSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeepMetricSettings:
+    """How a deep metric function is built and trained.
+
+    Attributes:
+        members: Networks of the ensemble; each leaves another share of the past tasks out, by which it is stopped and
+            its spread calibrated.
+        width: Numbers that stand for a configuration, a task, or what one trial says of another.
+        hidden: Units of the hidden layers.
+        rank: Most factors of the past tasks' table in the encoding of a configuration that they know.
+        steps: Of training, for each member.
+        lr: Its rate, with a cosine schedule.
+        listwise: Weight of the list-wise ranking loss beside the likelihood of the quantiles.
+        decay: Of the weights.
+        seed: Of everything random.
+
+    Example:
+        >>> DeepMetricSettings(steps=200).members
+        5
+    """
+
+    members: int = 5
+    width: int = 24
+    hidden: int = 64
+    rank: int = 8
+    steps: int = 1200
+    lr: float = 3e-3
+    listwise: float = 0.5
+    decay: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole = min(self.members, self.width, self.hidden, self.steps) >= 1 and self.members >= 2
+        if not whole or self.rank < 0 or not self.lr > 0.0 or not min(self.listwise, self.decay) >= 0.0:
+            raise InvalidInput(
+                f"{self} cannot be: there are two members, width, hidden and steps are at least 1, lr is above 0, and "
+                "rank, listwise and decay are at least 0."
+            )
