@@ -314,6 +314,15 @@ def test_what_the_race_stopped_is_told_as_clearly_worse_than_the_best():
     assert ended(found, (POOL[3], TrialState.PRUNED, None, 0.5)).advised.scores == ()  # nothing to compare it with
 
 
+def test_what_may_have_been_stopped_by_its_own_family_is_told_as_no_worse_than_that():
+    found = sampler()
+    ((family, _),) = POOL[9]["model"].items()
+    kin = next(row for row, config in enumerate(POOL) if row not in {9, 10} and family in config["model"])
+    state = ended(found, (POOL[9], TrialState.COMPLETE, -0.84, 1.0), (POOL[kin], TrialState.PRUNED, None, 0.5))
+    assert state.advised.scores[1] == pytest.approx(found.guide.relative(-0.84))
+    assert state.bests == {family: pytest.approx(found.guide.relative(-0.84))}
+
+
 def test_a_start_with_another_rate_counts_as_the_default_that_past_tasks_know():
     hasty = {"model": {"two": {"x": 0.9}}}  # in the place of 0.5, which is in the pool
     first = WarmStart(configurations=DEFAULTS[:1])

@@ -11,7 +11,7 @@ near the best trials of this one. Where no configuration is expected to gain any
 
 What did not come to its end tells something as well. A trial that failed, or ran into its limit, has taken that long at
 least, and its family may fail again (`guide.py`). One that the race stopped is worse than the best by a tenth of what
-this is worth at least (`race.py`), and is told as that.
+this is worth at least, or than the best of its own family (`race.py`), and is told as the better of the two.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class _State:
         least: Row of the guide -> seconds of a trial that did not.
         families: Trial number -> family.
         ended: Family -> how many trials came to their end, and how many failed.
+        bests: Family -> the best that it reached, in the units of past tasks.
         asked: Texts of all configurations asked so far.
         credit: Free trials that are due.
         led: Numbers of the trials that were advised.
@@ -70,6 +71,7 @@ class _State:
     least: Mapping[int, float] = field(default_factory=dict)
     families: Mapping[int, str] = field(default_factory=dict)
     ended: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    bests: Mapping[str, float] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
     credit: float = 0.0
     led: frozenset[int] = frozenset()
@@ -173,22 +175,27 @@ class Experienced(Sampler[_State]):
     def _finished(self, state: _State, event: Finished) -> _State:
         state = replace(_timed(state, event), free=self.free.tell(state.free, [event]))
         row, advised = state.rows.get(event.number), state.advised
-        score = self._score(advised, event)
+        score = self._score(state, event)
         if score is None:
             return state
+        family = state.families.get(event.number)
+        if family is not None and event.state is TrialState.COMPLETE:
+            state = replace(state, bests={**state.bests, family: min(score, state.bests.get(family, math.inf))})
         if row is None:
             outside = min(advised.outside, score) if event.state is TrialState.COMPLETE else advised.outside
             return replace(state, advised=replace(advised, outside=outside))
         cold = event.number not in state.led | state.planned
         return replace(state, advised=self.guide.adviser.tell(advised, row, score, cold=cold))
 
-    def _score(self, advised: AdviserState, event: Finished) -> float | None:
+    def _score(self, state: _State, event: Finished) -> float | None:
         """What a trial tells, in the units of past tasks; None if nothing."""
+        advised, family = state.advised, state.families.get(event.number, "")
         if event.state is TrialState.COMPLETE and event.values is not None:
             return self.guide.relative(event.values[0])
         best = min(*advised.scores, advised.outside, math.inf)
         if event.state is TrialState.PRUNED and math.isfinite(best):
-            return best + BEHIND * max(-best, 0.0)  # 0 is what predicting the same for all rows has
+            behind = best + BEHIND * max(-best, 0.0)  # 0 is what predicting the same for all rows has
+            return min(behind, state.bests.get(family, math.inf))
         return None
 
     def capacity(self, state: _State) -> int | None:  # noqa: ARG002 - whatever the space

@@ -51,13 +51,11 @@ class Memory:
     Attributes:
         places: What the setting means.
         scene: The table; None where no experience is wanted.
-        sampled: Whether trials may be stopped for what they reached on a sample of the rows.
         paced: Whether trials may be stopped for predicting too slowly.
     """
 
     places: Places
     scene: Scene | None
-    sampled: bool = False
     paced: bool = False
 
     @classmethod
@@ -71,7 +69,7 @@ class Memory:
         if found == Places(False, None):
             return cls(found, None)
         scene = _spared(lambda: _scene(canonical, target, objective), None, "the table cannot be described")
-        return cls(found, scene, bool(objective.levels), objective.predict_limit is not None)
+        return cls(found, scene, objective.predict_limit is not None)
 
     def guide(self, folder: Path, space: Space, seconds: float) -> Guide | None:
         """What past tasks say; None where nobody asks, too little is known, or what there is cannot be used.
@@ -108,15 +106,14 @@ class Memory:
     def _stopped(self, trial: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> PastTrial:
         """A trial that the race stopped, with the least that its loss may have been.
 
-        What was the best then is no better than what is the best in the end. On a sample of the rows a trial is stopped
-        for being worse than the best of its own family, too, by however little.
+        What was the best then is no better than what is the best in the end. A trial is stopped for being worse than
+        the best of its own family, too, by however little.
         """
         baseline = None if self.scene is None else self.scene.baseline
         losses = [(t["loss"], t["model"]) for t in trials if t["state"] == "complete"]
         best = min(loss for loss, _ in losses)
         least = best + BEHIND * max((baseline or 0.0) - best, 0.0)  # without a baseline 0 is one, or there is none
-        if self.sampled:
-            least = min([least, *(loss for loss, model in losses if model == trial["model"])])
+        least = min([least, *(loss for loss, model in losses if model == trial["model"])])
         config = {"model": {trial["model"]: trial["config"]}}
         return PastTrial(config, least, trial["seconds"], stopped=True)
 
