@@ -46,6 +46,7 @@ __all__ = ["main"]
 _CALLABLES = 16  # kept alive; the oldest goes first
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 _OOM_SCORE = "800"  # of 1000: when memory ends, the kernel takes a worker, never the driver
+_GRAIN = 0.05  # seconds by which a file's time may lie behind the clock: the kernel's tick, and what network disks add
 _BURIAL = 1.0  # seconds that killed processes may take to end
 
 Reply = tuple[Any, ...]
@@ -57,7 +58,7 @@ class Worker:
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self.pid = os.getpid()
-        self.born = time.time()
+        self.born = time.time() - _GRAIN
         self.folder: str | None = None
         self.used = False
         self.callables: dict[str, Callable[..., Any]] = {}
