@@ -11,7 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Bar"]
+__all__ = ["BEHIND", "Bar"]
+
+BEHIND: Final = 0.1
+"""Of the gap between the best trial and the baseline: what is further behind hardly ever enters the ensemble."""
 
 _BELIEVED: Final = 2.0  # folds that the spread expected before any is worth
 

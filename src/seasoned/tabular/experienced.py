@@ -24,7 +24,8 @@ import numpy as np
 
 from seasoned.knowledge.advice import AdviserState
 from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
-from seasoned.tabular.guide import BEHIND, family_of
+from seasoned.tabular.bar import BEHIND
+from seasoned.tabular.guide import family_of
 from seasoned.tabular.pipeline import textual
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 

@@ -35,12 +35,10 @@ if TYPE_CHECKING:
     from seasoned.space import Space
     from seasoned.tabular.target import Task
 
-__all__ = ["BEHIND", "Guide", "Scene", "family_of", "guide_for"]
+__all__ = ["Guide", "Scene", "family_of", "guide_for"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-BEHIND: Final = 0.1
-"""Of the way from the best to predicting the same for all rows: what the race stops is further behind (`race.py`)."""
 _FILE: Final = "experience.npz"
 _FLOOR: Final = 0.01  # of the time limit: what a trial costs at least, to be started, stored and chosen from
 _HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dealt", "together_in"]
 
-FOLDS: Final = 5
+_FOLDS: Final = 5
 
 
 def dealt(y: NDArray[Any], rng: np.random.Generator, together: NDArray[np.int64] | None = None) -> list[Fold]:
@@ -26,12 +26,12 @@ def dealt(y: NDArray[Any], rng: np.random.Generator, together: NDArray[np.int64]
             free.
     """
     if together is not None and len(np.unique(together)) > 1:
-        place = together_in(together, FOLDS, rng)
+        place = together_in(together, _FOLDS, rng)
     else:
         order = rng.permutation(len(y))
         order = order[np.argsort(y[order], kind="stable")]
         place = np.empty(len(y), dtype=np.int64)
-        place[order] = np.arange(len(y)) % FOLDS
+        place[order] = np.arange(len(y)) % _FOLDS
     return [(np.flatnonzero(place != fold), np.flatnonzero(place == fold)) for fold in range(int(place.max()) + 1)]
 
 

@@ -16,7 +16,8 @@ from seasoned.knowledge.canonical import table_of
 from seasoned.knowledge.metafeatures import describe
 from seasoned.knowledge.past import UNNAMED, Head, PastStudy, PastTrial
 from seasoned.knowledge.places import Places, add_studies, places
-from seasoned.tabular.guide import BEHIND, Scene, guide_for
+from seasoned.tabular.bar import BEHIND
+from seasoned.tabular.guide import Scene, guide_for
 from seasoned.tabular.metrics import ZERO_BY_DEFINITION
 from seasoned.tabular.models.registry import MODELS
 from seasoned.tabular.pipeline import KIND, VERSION, textual

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.bar import Bar
+from seasoned.tabular.bar import BEHIND, Bar
 from seasoned.tabular.records import ALL
 from seasoned.trials import TrialState
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Race"]
 
 _DEFAULTS: Final = 0.2  # of the gap between the best trial and the baseline, while the families are first met
-_SAMPLES: Final = 0.1  # of it, for all that comes later: what is worse hardly ever enters the ensemble
 _FAMILY: Final = 0.0  # behind the best of its own family, beyond luck: more of the same must be better
 
 
@@ -58,7 +57,7 @@ class Race:
             return
         if trial.number < self.opening and trial.state is not TrialState.RUNNING:
             self._met.add(trial.number)
-        if len(self._met) == self.opening and self.share != _SAMPLES:
+        if len(self._met) == self.opening and self.share != BEHIND:
             self.close_defaults([trial])
         elif self._saw(trial):
             self._place()
@@ -67,7 +66,7 @@ class Race:
         """All defaults have been tried, these trials among others: from here on the bar is stricter."""
         for trial in trials:
             self._saw(trial)
-        self.share = _SAMPLES
+        self.share = BEHIND
         self._place()
 
     def _saw(self, trial: Trial) -> bool:
@@ -89,7 +88,7 @@ class Race:
             self._baseline = _numbers(self.objective.baseline_losses())
         few = 1 / math.sqrt(len(self.objective.data.folds[0][1]))
         bars = {ALL: Bar(_numbers(self._best[ALL][1]), self._baseline, self.share, few)}
-        for name, known in self._complete.items() if self.share == _SAMPLES else ():
+        for name, known in self._complete.items() if self.share == BEHIND else ():
             best = _numbers(self._best[name][1])
             if len(known) > 1:
                 bars[name] = Bar(best, self._baseline, _FAMILY, max(few, _luck(known, best, self._baseline)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.fidelity.base import Decision, Fidelity, rank_value
-from seasoned.tabular.bar import Bar
+from seasoned.tabular.bar import BEHIND, Bar
 from seasoned.trials import Asked, Finished, Reported, TrialState
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RowRace", "Samples"]
 
-_OTHERS: Final = 0.1  # of the gap between the best of all families and the baseline, as in the race over folds
 _FAMILY: Final = 0.0  # behind the best of its own family, beyond what the held-out rows cannot tell
 
 
@@ -104,7 +103,7 @@ class RowRace(Fidelity[Samples]):
         }
         own, family = state.losses[number][step], state.families[number]
         related = [loss for other, loss in known.items() if state.families[other] == family]
-        behind = self._lags(own, known.values(), _OTHERS) or self._lags(own, related, _FAMILY)
+        behind = self._lags(own, known.values(), BEHIND) or self._lags(own, related, _FAMILY)
         return Decision.STOP if behind else Decision.GO_ON
 
     def _lags(self, own: float, rivals: Any, share: float) -> bool:
