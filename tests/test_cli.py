@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import signal
 import subprocess
 import sys
@@ -115,6 +116,18 @@ def test_experience_is_listed_shared_and_forgotten(tmp_path, monkeypatch):
     assert "nothing says what to forget" in call("experience", "forget", code=2).stderr
     assert call("experience", "forget", "--all").output.startswith("2 fit(s) forgotten")
     assert "no experience to export" in call("experience", "export", str(tmp_path / "x.parquet"), code=2).stderr
+
+
+def test_a_fixed_list_of_configurations_is_printed_for_other_tools(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_EXPERIENCE", "shipped")
+    usual = json.loads(call("experience", "portfolio", "--sort", "regression", "--size", "3").output)
+    assert (usual["sort"], usual["metric"], len(usual["configurations"])) == ("regression", "rmse", 3)
+    write("binary", tmp_path / "train.csv", rows=120)
+    arguments = ("experience", "portfolio", str(tmp_path / "train.csv"))
+    found = json.loads(call(*arguments, "--target", "target", "--size", "3").output)
+    assert (found["sort"], found["rows"]) == ("binary", 120)
+    assert "give --target" in call(*arguments, code=2).stderr
+    assert "has no column 'x'" in call(*arguments, "--target", "x", code=2).stderr
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seasoned.tabular import shrinkage
+from seasoned.tabular import ensemble, shrinkage
 from seasoned.tabular.ensemble import _rows, select
 from seasoned.tabular.losses import losses_of
 from seasoned.tabular.metrics import resolve
@@ -150,3 +152,33 @@ def test_rows_that_are_drawn_more_often_count_less():
     np.testing.assert_allclose(weighted / given[rows] / mass, (weighted / given[rows] / mass)[0])
     assert _rows(np.repeat([0, 1], 20_000), 0, None, classes=True)[1] is None, "none is rare"
     assert _rows(y, 0, None, classes=False)[1] is None
+
+
+def test_rows_and_models_are_fewer_where_classes_are_very_many(tmp_path):
+    """A thousand classes: what is read of the files and held at a time is bounded, and each class has its say."""
+    metric, rng, classes = resolve("log_loss", "multiclass", 1_000), np.random.default_rng(0), 1_000
+    y = rng.permutation(np.repeat(np.arange(classes), 5))
+    files = []
+    for number in range(12):
+        scores = rng.random((len(y) + 7, classes), dtype=np.float32)
+        scores[np.arange(len(y)) + 7, y] += 10.0 if number == 9 else 1.0
+        np.save(tmp_path / f"{number}.npy", scores / scores.sum(axis=1, keepdims=True))
+        files.append(np.load(tmp_path / f"{number}.npy", mmap_mode="r"))
+    rows, mass = _rows(y, 0, None, classes=True, most=2_000)
+    assert len(rows) == 2_000
+    assert set(y[rows]) == set(range(classes))
+    assert mass == pytest.approx(np.ones(2_000))
+    tracemalloc.start()
+    weights = select(files, y, metric, most=3, seed=0, places=np.arange(7, 7 + len(y)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert max(weights, key=weights.get) == 9
+    assert peak < 600e6, "12 models x 2,000 rows x 1,000 classes are 192 MB; all rows would be 480 MB, and twice that"
+
+
+def test_what_is_judged_in_parts_is_judged_alike():
+    metric, y, predictions = made("log_loss", 7, models=9, rows=60)
+    whole = select(predictions, y, metric, most=6, seed=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ensemble, "_AT_ONCE", 300)
+        assert select(predictions, y, metric, most=6, seed=0) == whole

@@ -40,6 +40,7 @@ for _name, _command in (
     ("export", experience.export_experience),
     ("import", experience.import_experience),
     ("forget", experience.forget_experience),
+    ("portfolio", experience.show_portfolio),
 ):
     _experience.command(_name)(_command)
 app.add_typer(_experience, name="experience")

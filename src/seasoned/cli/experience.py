@@ -8,9 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from seasoned.cli.common import reported
+from seasoned.cli.common import FILES, reported
+from seasoned.cli.reading import table_to_fit
+from seasoned.errors import InvalidInput
 
-__all__ = ["experience_stats", "export_experience", "forget_experience", "import_experience", "list_experience"]
+__all__ = [
+    "experience_stats",
+    "export_experience",
+    "forget_experience",
+    "import_experience",
+    "list_experience",
+    "show_portfolio",
+]
 
 _Store = Annotated[str | None, typer.Option(help="A store's URL; the user's own by default.")]
 
@@ -81,3 +90,32 @@ def forget_experience(
     """Remove fits from the store; what comes with seasoned stays."""
     keeping, url = _kept(store)
     typer.echo(f"{keeping.forget(url, which or (), everything=everything)} fit(s) forgotten, in {keeping.hidden(url)}")
+
+
+@reported
+def show_portfolio(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    table: Annotated[Path | None, typer.Argument(help=f"{FILES}; past tasks like it count more.")] = None,
+    *,
+    target: Annotated[str | None, typer.Option(help="The column of the table to predict.")] = None,
+    sort: Annotated[str, typer.Option(help="Without a table: binary, multiclass or regression.")] = "binary",
+    metric: Annotated[str | None, typer.Option(help="Metric to improve; the usual one by default.")] = None,
+    size: Annotated[int, typer.Option(help="Most configurations.")] = 24,
+    seconds: Annotated[float | None, typer.Option(help="Seconds of one core for all; no limit by default.")] = None,
+    experience: Annotated[
+        str, typer.Option(help="Which past tasks: 'default', 'shipped' or a store's URL.")
+    ] = "default",
+) -> None:
+    """Print, as JSON, a fixed list of configurations to try, with the regret that is expected after each."""
+    portfolios = importlib.import_module("seasoned.tabular.portfolios")
+    if table is None:
+        found = portfolios.portfolio_of_past(sort, metric, size=size, seconds=seconds, experience=experience)
+    else:
+        if target is None:
+            raise InvalidInput(f"{table.name} needs the column to predict; give --target.")
+        frame = table_to_fit(table, target)
+        features = frame.drop(columns=[target])
+        found = portfolios.portfolio_of_table(
+            features, frame[target], metric, size=size, seconds=seconds, experience=experience
+        )
+    typer.echo(found.to_json())

@@ -41,16 +41,19 @@ __all__ = ["Evaluations", "ensemble_start", "metric_start", "quantile_start", "q
 _DRAWS: Final = 200
 
 
-def quantile_start(space: Space, tasks: Sequence[Evaluations], *, seed: int = 0) -> WarmStart:
+def quantile_start(
+    space: Space, tasks: Sequence[Evaluations], *, seed: int = 0, weights: Sequence[float] | None = None
+) -> WarmStart:
     """What configuration -> quantile, learned from all past tasks, expects on a grid of the cube.
 
     Args:
         space: Of the new study; the points of past tasks are encoded by it.
-        tasks: Each counts alike, however many trials it has.
+        tasks: Past ones, however many trials each has.
         seed: Of the forest.
+        weights: How much each task counts, none negative; all alike if left out.
 
     Raises:
-        InvalidInput: If there is no past task.
+        InvalidInput: If there is no past task, or the weights are not one for each, some above 0.
 
     Example:
         >>> from seasoned.space import Float, Space
@@ -60,6 +63,11 @@ def quantile_start(space: Space, tasks: Sequence[Evaluations], *, seed: int = 0)
         True
     """
     some(tasks)
+    shares = np.ones(len(tasks)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if shares.shape != (len(tasks),) or not (shares >= 0.0).all() or not shares.any():
+        raise InvalidInput(
+            f"weights are {weights}; give one for each of {len(tasks)} tasks, none negative, some above 0."
+        )
     most = min(len(task.scores) for task in tasks)
     kept = [thinned(task, max(most, MOST)) for task in tasks]
     forest = fit_forest(
@@ -67,7 +75,9 @@ def quantile_start(space: Space, tasks: Sequence[Evaluations], *, seed: int = 0)
         np.concatenate([quantiles(task.scores) for task in kept]),
         seed=seed,
         leaf=2,
-        weights=np.concatenate([np.full(len(task.scores), 1.0 / len(task.scores)) for task in kept]),
+        weights=np.concatenate(
+            [np.full(len(task.scores), share / len(task.scores)) for task, share in zip(kept, shares, strict=True)]
+        ),
     )
     points = cube_of(space, tasks)
     return start_of(space, points, forest.predict(points)[0])

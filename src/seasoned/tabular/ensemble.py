@@ -38,6 +38,10 @@ _START: Final = 8  # of the best, whose averages are looked at first
 _CANDIDATES: Final = 40  # the best single models; what is worse alone hardly ever enters
 _ROWS: Final = 10_000  # rows looked at; more change no choice
 _LEAST: Final = 1_000  # of a class, if it has so many
+_CELLS: Final = 40_000_000  # predicted numbers held at a time: with very many classes fewer rows, then fewer models
+_BY_CHANCE: Final = 20  # rows of a class below which a draw may miss it
+_FEWEST: Final = 2_000  # rows looked at, whatever they take
+_AT_ONCE: Final = 4_000_000  # numbers in the averages that are judged together
 
 
 def select(
@@ -48,6 +52,7 @@ def select(
     most: int,
     seed: int,
     deadline: float = math.inf,
+    places: NDArray[np.int64] | None = None,
     row_weights: NDArray[np.float64] | None = None,
     paces: Paces | None = None,
 ) -> dict[int, float]:
@@ -57,12 +62,14 @@ def select(
     never worse on these rows than the best model alone.
 
     Args:
-        predictions: Out-of-fold predictions of each model, shape (n, classes), or (n,) for regression.
+        predictions: Out-of-fold predictions of each model, shape (n, classes), or (n,) for regression. They may lie in
+            files (`numpy.memmap`): only the rows looked at are read.
         y: Class codes or numbers, shape (n,).
         metric: What to improve.
         most: Largest number of different models.
         seed: Chooses the rows that are looked at when there are many.
         deadline: On `time.monotonic`'s clock; what a slow metric of the user's own has told by then decides.
+        places: Which rows of the predictions y is about, shape (n,), where they have more; None for all.
         row_weights: How much each row counts, shape (n,); all the same if None.
         paces: What each model takes to predict a row, shape (models,), none more than the limit, and the limit for
             all that are chosen together; None for no limit.
@@ -70,7 +77,9 @@ def select(
     Returns:
         Position in `predictions` -> weight.
     """
-    rows, mass = _rows(y, seed, row_weights, classes=metric.n_classes > 0 and metric.weighs)
+    most_rows, candidates = _room(max(metric.n_classes, 1))
+    rows, mass = _rows(y, seed, row_weights, classes=metric.n_classes > 0 and metric.weighs, most=most_rows)
+    read = rows if places is None else places[rows]
 
     def measure(stack: NDArray[Any], part: NDArray[np.int64]) -> NDArray[np.float64]:
         weights = None if mass is None else mass[part]
@@ -79,9 +88,9 @@ def select(
     def losses(stack: NDArray[Any]) -> NDArray[np.float64]:
         return losses_of(stack, y[rows], metric, deadline, mass)
 
-    alone = np.array([losses(p[None, rows])[0] for p in predictions])
-    order = np.argsort(alone, kind="stable")[:_CANDIDATES]
-    stack = np.stack([np.asarray(predictions[index][rows], dtype=np.float64) for index in order])  # (m, n[, classes])
+    alone = np.array([losses(p[read][None])[0] for p in predictions])
+    order = np.argsort(alone, kind="stable")[:candidates]
+    stack = np.stack([np.asarray(predictions[index][read], dtype=np.float64) for index in order])  # (m, n[, classes])
     allowed = _Allowed(most, *((np.zeros(len(order)), math.inf) if paces is None else (paces[0][order], paces[1])))
     chosen = _grow(stack, losses, allowed, deadline)
     weights = np.bincount(chosen, minlength=len(order)) / len(chosen)
@@ -92,8 +101,19 @@ def select(
     return {int(order[place]): float(weight) for place, weight in enumerate(weights) if weight}
 
 
+def _room(width: int) -> tuple[int, int]:
+    """How many rows of how many models can be held, if a model predicts so many numbers for a row.
+
+    Example:
+        >>> [_room(width) for width in (1, 100, 1_000, 5_000)]
+        [(10000, 40), (10000, 40), (2000, 20), (2000, 8)]
+    """
+    rows = min(_ROWS, max(_CELLS // (_CANDIDATES * width), _FEWEST))
+    return rows, min(_CANDIDATES, max(_CELLS // (rows * width), _START))
+
+
 def _rows(
-    y: NDArray[np.generic], seed: int, weights: NDArray[np.float64] | None, *, classes: bool
+    y: NDArray[np.generic], seed: int, weights: NDArray[np.float64] | None, *, classes: bool, most: int = _ROWS
 ) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
     """The rows looked at, and how much each counts (None: all the same).
 
@@ -101,19 +121,19 @@ def _rows(
     metric in which they can).
     """
     count, rng = len(y), np.random.default_rng(seed)
-    if count <= _ROWS:
+    if count <= most:
         return np.arange(count), weights
     if classes:
         codes = np.asarray(y, dtype=np.int64)
         sizes = np.bincount(codes)
-        least = min(_LEAST, _ROWS // len(sizes))
-        drawn = np.minimum(sizes, np.maximum(sizes * _ROWS // count, least))
-        if (drawn > sizes * _ROWS // count + 1).any():
+        even, least = sizes * most // count, max(min(_LEAST, most // len(sizes)), 1)
+        drawn = np.minimum(sizes, np.maximum(even, least))
+        if (drawn > even + 1).any() or even.min() < _BY_CHANCE:
             parts = [rng.choice(np.flatnonzero(codes == code), size, replace=False) for code, size in enumerate(drawn)]
             rows = np.sort(np.concatenate(parts))
             mass = (sizes / np.maximum(drawn, 1))[codes[rows]]
             return rows, mass / mass.mean() if weights is None else mass * weights[rows]
-    rows = np.sort(rng.choice(count, _ROWS, replace=False))
+    rows = np.sort(rng.choice(count, most, replace=False))
     return rows, None if weights is None else weights[rows]
 
 
@@ -159,13 +179,19 @@ def _grow(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed, 
         if time.monotonic() >= deadline:
             break
         allowed = rules.beside(chosen)
-        losses = losses_of_stack((total + stack[allowed]) / size)
+        losses = np.concatenate([losses_of_stack((total + stack[part]) / size) for part in _parts(allowed, stack)])
         place = int(allowed[np.argmin(losses)])
         chosen.append(place)
         total += stack[place]
         if losses.min() < best - 1e-12:
             best, length = losses.min(), size
     return chosen[:length]
+
+
+def _parts(positions: NDArray[np.int64], stack: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """The positions in parts, the models of each of which predict few enough numbers to be judged together."""
+    each = max(_AT_ONCE // stack[0].size, 1)
+    return [positions[start : start + each] for start in range(0, len(positions), each)]
 
 
 def _start(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed) -> tuple[float, int]:

@@ -115,6 +115,13 @@ class Guide:
         """The configurations that it knows."""
         return self.recalled.configs
 
+    @property
+    def regrets(self) -> NDArray[np.float64]:
+        """Of its configurations on the past tasks, NaN where not tried, or stopped or failed there, (tasks, n)."""
+        metric = self.adviser.metric
+        assert metric is not None, "the guide has just fitted it"
+        return metric.losses
+
     def row_of(self, text: str) -> int | None:
         """Which of its configurations a text is."""
         return self._texts.get(text)

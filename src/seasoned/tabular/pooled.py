@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Pooled", "pool"]
 
 _MOST: Final = 50_000  # rows; more change nothing that is decided on them
+_CELLS: Final = 20_000_000  # predicted numbers: with very many classes fewer rows
+_FEWEST: Final = 2_000  # rows, whatever they take
 _PARTS: Final = 5  # most parts that something is cross-fitted over
 
 
@@ -60,7 +62,8 @@ def pool(objective: CrossValidation, members: Sequence[Member]) -> Pooled | None
         members: The models that predict together.
     """
     rng = np.random.default_rng(objective.job.seed)
-    chosen = np.sort(rng.permutation(objective.data.known_rows())[:_MOST])
+    most = min(_MOST, max(_CELLS // max(objective.metric.n_classes, 1), _FEWEST))
+    chosen = np.sort(rng.permutation(objective.data.known_rows())[:most])
     mean: Array | None = None
     for member in members:
         found = objective.records.out_of_fold({"model": {member.name: member.config}})

@@ -73,9 +73,12 @@ class Records:
         return TrialRecord(**{**found, "losses": tuple(found.get("losses", ()))})
 
     def out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.float32] | None:
-        """What the trial predicted, shape (n, classes) or (n,), NaN where nothing was; None if it is lost."""
+        """What the trial predicted, shape (n, classes) or (n,), NaN where nothing was; None if it is lost.
+
+        It stays in its file, of which only the rows are read that are asked for.
+        """
         path = self.folder / _predictions(config)
-        return np.load(path) if path.is_file() else None
+        return np.load(path, mmap_mode="r") if path.is_file() else None
 
     def mean_out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.float32] | None:
         """The mean over all splits of the rows on which the configuration was validated; of the trial's, if no other.
@@ -83,7 +86,7 @@ class Records:
         It is less noisy than one split, and better than one model is: for comparing, not for foretelling.
         """
         path = self.folder / _mean(config)
-        return np.load(path) if path.is_file() else self.out_of_fold(config)
+        return np.load(path, mmap_mode="r") if path.is_file() else self.out_of_fold(config)
 
     def write_mean(self, config: Mapping[str, Any], predicted: NDArray[np.float64], rounds: float | None) -> None:
         """Leave the mean over several splits, and the rounds that they took on average."""

@@ -54,12 +54,13 @@ def choose_members(
     if not kept:  # somebody emptied the run's folder
         return [(best[0], 1.0)]
     weights = select(
-        [predictions[index][known] for index in kept],  # type: ignore[index]  # those that are None were left out
+        [predictions[index] for index in kept],  # type: ignore[misc]  # those that are None were left out
         objective.data.target[known],
         objective.metric,
         most=most,
         seed=objective.job.seed,
         deadline=time.monotonic() + _CHOOSING * budget.remaining,
+        places=known,
         row_weights=None if row_weights is None else row_weights[known],
         paces=None if limit is None else (np.array([_pace(objective, best[index]) for index in kept]), limit),
     )

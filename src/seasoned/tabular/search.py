@@ -19,6 +19,7 @@ from seasoned.tabular.clock import Clock
 from seasoned.tabular.closing import Closing
 from seasoned.tabular.early import Early
 from seasoned.tabular.experienced import Experienced
+from seasoned.tabular.family_starts import family_starts
 from seasoned.tabular.gains import Gains
 from seasoned.tabular.race import Race
 from seasoned.tabular.refit import choose_members, fit_members, ranked
@@ -135,6 +136,7 @@ def _sampler(
     if guide is None:
         return replace(families, warm_start=WarmStart(configurations=tuple(starts)))
     first = WarmStart(configurations=tuple(starts[:_FIRST]))
+    families = replace(families, expected=family_starts(guide.recalled, guide.space))
     return Experienced(families, guide, tuple(starts), budget.trials is None, warm_start=first)
 
 

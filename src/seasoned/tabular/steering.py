@@ -105,12 +105,15 @@ class Promising(Sampler[_State]):
         least: Seconds that any trial is taken to cost, to be started, stored and chosen from.
         gains: Tells what a family's next trial may bring to the ensemble; where it does, what is suggested depends on
             more than the log.
+        expected: Family -> a relative warm start: what past tasks expect inside it. Of its configurations none is
+            tried for that; its values are the inner sampler's prior mean, if it has one.
     """
 
     inner: Sampler[Any] = field(default_factory=Random)
     timed: bool = False
     least: float = 0.5
     gains: Callable[[], Mapping[str, float]] | None = field(default=None, compare=False)
+    expected: Mapping[str, WarmStart] = field(default_factory=dict, compare=False, repr=False)
 
     def init(self, spec: StudySpec) -> _State:
         """One state per option of the choice."""
@@ -118,11 +121,15 @@ class Promising(Sampler[_State]):
         if len(choices) != 1 or not isinstance(choices[0], Choice):
             raise InvalidInput("Promising searches a space with one parameter, a Choice of families; use Auto here.")
         specs = {
-            name: replace(spec, space=space, warm_start=WarmStart(configurations=_first(space, spec.seed)), budget=None)
+            name: replace(spec, space=space, warm_start=self._start(name, space, spec.seed), budget=None)
             for name, space in choices[0].options.items()
         }
         states = {name: self.inner.init(inner) for name, inner in specs.items()}
         return _State(spec, specs, states, dict.fromkeys(specs, _Record()))
+
+    def _start(self, name: str, space: Space, seed: int) -> WarmStart:
+        """A family's first configurations, and what past tasks expect of the others."""
+        return replace(self.expected.get(name, WarmStart()), configurations=_first(space, seed))
 
     def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
         """A family and, from its own sampler, a configuration of it, for each number."""

@@ -1,0 +1,176 @@
+"""A fixed list of pipelines to try, made from all past tasks of a sort, for one metric and so many seconds.
+
+For whoever cannot choose trial by trial: fits that run side by side elsewhere, or in another tool. The list is the
+greedy cost-aware portfolio (`knowledge/portfolio.py`) of the past tasks' regrets, each task weighted softly by its
+likeness to the table, if there is one. Its curve says what is to be expected: the mean regret of the past tasks after
+the first configuration, the first two, and so on; 0 is the best that is known of a task, 1 its median or worse.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.knowledge.canonical import table_of
+from seasoned.knowledge.metafeatures import METAFEATURES, describe
+from seasoned.knowledge.places import places, read_places
+from seasoned.knowledge.portfolio import greedy
+from seasoned.knowledge.recall import Asking, recall
+from seasoned.tabular.guide import Guide, Scene
+from seasoned.tabular.metrics import usual_metric
+from seasoned.tabular.models.registry import choose, joint_space
+from seasoned.tabular.pipeline import KIND, current
+from seasoned.tabular.schema import Schema
+from seasoned.tabular.target import infer_task, read_target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seasoned.knowledge.recall import Recalled
+    from seasoned.tabular.target import Task
+
+__all__ = ["PipelinePortfolio", "portfolio_of_past", "portfolio_of_table"]
+
+_SORTS: Final = ("binary", "multiclass", "regression")
+_FOLDS: Final = 5
+_USUAL_ROWS: Final = 1_000  # of a past task whose size is not known
+_USUAL_SECONDS: Final = 60.0  # of which a trial takes a hundredth at least, where no limit is given
+
+
+@dataclass(frozen=True, slots=True)
+class PipelinePortfolio:
+    """Configurations in the order in which to try them, and what is expected of them.
+
+    Attributes:
+        sort: binary, multiclass or regression.
+        metric: By which past tasks were looked at; two names where few had the one that was asked for.
+        tasks: Past studies that it was made from.
+        rows: Rows of the table that `seconds` are for.
+        configurations: `{"model": {family: settings}}` each.
+        expected: Mean regret of the past tasks after the first, the first two, ... of them.
+        seconds: Seconds of one core that these take together, five folds each.
+    """
+
+    sort: str
+    metric: str
+    tasks: int
+    rows: int
+    configurations: tuple[dict[str, Any], ...]
+    expected: tuple[float, ...]
+    seconds: tuple[float, ...]
+
+    def to_json(self) -> str:
+        """As text, for other tools."""
+        return json.dumps(asdict(self), indent=1, default=dict)
+
+
+def portfolio_of_past(
+    sort: Task,
+    metric: str | None = None,
+    *,
+    size: int = 24,
+    seconds: float | None = None,
+    experience: str | None = "default",
+) -> PipelinePortfolio:
+    """The portfolio of all past tasks of a sort, each table counting once.
+
+    Args:
+        sort: "binary", "multiclass" or "regression".
+        metric: Its name; the usual one of the sort if left out.
+        size: Most configurations.
+        seconds: Of one core for all of them, on a table of the usual past size; without a limit if left out.
+        experience: Which past tasks (`knowledge/places.py`).
+
+    Raises:
+        InvalidInput: If an argument breaks its rule, or too little is known.
+
+    Example:
+        >>> found = portfolio_of_past("binary", size=3, experience="shipped")
+        >>> len(found.configurations), found.expected[0] > found.expected[2]
+        (3, True)
+    """
+    if sort not in _SORTS:
+        raise InvalidInput(f"sort is {sort!r}; give one of {', '.join(_SORTS)}.")
+    unknown = dict.fromkeys((feature.name for feature in METAFEATURES), math.nan)
+    return _portfolio(sort, metric, unknown, None, size=size, seconds=seconds, experience=experience)
+
+
+def portfolio_of_table(
+    frame: pd.DataFrame,
+    target: Any,
+    metric: str | None = None,
+    *,
+    size: int = 24,
+    seconds: float | None = None,
+    experience: str | None = "default",
+) -> PipelinePortfolio:
+    """The portfolio for a table: past tasks that are like it count more.
+
+    Args:
+        frame: The features.
+        target: A value a row.
+        metric: Its name; the usual one of the sort if left out.
+        size: Most configurations.
+        seconds: Of one core for all of them on this table; without a limit if left out.
+        experience: Which past tasks (`knowledge/places.py`).
+
+    Raises:
+        InvalidInput: If an argument breaks its rule, or too little is known.
+    """
+    read = read_target(target, infer_task(target))
+    kept = frame.loc[read.kept] if len(read.kept) == len(frame) else frame
+    canonical = Schema.infer(kept).apply(kept)
+    found = describe(table_of(canonical, read.values, regression=read.task == "regression"))
+    return _portfolio(read.task, metric, found, len(canonical), size=size, seconds=seconds, experience=experience)
+
+
+def _portfolio(
+    sort: Task,
+    metric: str | None,
+    metafeatures: dict[str, float],
+    rows: int | None,
+    *,
+    size: int,
+    seconds: float | None,
+    experience: str | None,
+) -> PipelinePortfolio:
+    if size < 1 or (seconds is not None and not seconds > 0.0):
+        raise InvalidInput(
+            f"size is {size} and seconds is {seconds}; give whole numbers from 1 on, and seconds above 0."
+        )
+    space = joint_space(choose(None), sort)
+    features = np.array([metafeatures[feature.name] for feature in METAFEATURES])
+    asked = metric or usual_metric(sort)
+    past = recall(
+        read_places(places(experience)),
+        Asking(KIND, sort, asked, usual_metric(sort), features),
+        partial(current, space=space),
+    )
+    if past is None:
+        raise InvalidInput(f"too little is known of {sort} tasks by {asked}; fit some models, or import experience.")
+    rows = _usual_rows(past) if rows is None else rows
+    scene = Scene(metafeatures, None, sort, asked, (rows, 1), _FOLDS, "")
+    guide = Guide(past, scene, space, seconds or _USUAL_SECONDS)
+    spent = guide.spent({}, np.arange(len(guide.configs)))
+    found = greedy(guide.regrets, size, weights=past.weights, seconds=spent, budget=seconds)
+    return PipelinePortfolio(
+        sort,
+        str(past.about["metric"]),
+        len(past.names),
+        rows,
+        tuple(guide.configs[member] for member in found.members),
+        tuple(round(value, 4) for value in found.expected),
+        tuple(round(value, 2) for value in found.seconds),
+    )
+
+
+def _usual_rows(past: Recalled) -> int:
+    """The median of the past tasks' rows."""
+    logs = past.metafeatures[:, [feature.name for feature in METAFEATURES].index("log_rows")]
+    return round(10 ** float(np.nanmedian(logs))) if np.isfinite(logs).any() else _USUAL_ROWS

@@ -1,0 +1,79 @@
+"""Fixed lists of pipelines, from what ships and from a store of one's own."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.metrics import usual_metric
+from seasoned.tabular.models.registry import choose, joint_space
+from seasoned.tabular.portfolios import portfolio_of_past, portfolio_of_table
+
+SORTS = ("binary", "multiclass", "regression")
+
+
+def table(rows=300):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=rows), "b": rng.choice(["x", "y", None], rows)})
+    return frame, np.where(frame["a"] + rng.normal(size=rows) > 0, "yes", "no")
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_what_ships_gives_each_sort_valid_configurations_and_a_falling_curve(sort):
+    found = portfolio_of_past(sort, size=16, experience="shipped")
+    space = joint_space(choose(None), sort)
+    assert 8 <= len(found.configurations) <= 16
+    assert all(space.contains(config) for config in found.configurations)
+    assert len({json.dumps(config, sort_keys=True) for config in found.configurations}) == len(found.configurations)
+    assert list(found.expected) == sorted(found.expected, reverse=True)
+    assert found.expected[-1] < 0.5 * found.expected[0]
+    assert list(found.seconds) == sorted(found.seconds)
+    assert found.metric == usual_metric(sort)
+
+
+def test_a_budget_is_kept_and_a_longer_list_begins_no_worse():
+    free, tight = (portfolio_of_past("binary", seconds=s, experience="shipped") for s in (None, 20.0))
+    assert tight.seconds[-1] <= 20.0 < free.seconds[-1]
+    assert free.expected[-1] <= tight.expected[-1]
+
+
+def test_a_table_has_seconds_of_its_own_and_tasks_like_it_count_more():
+    frame, y = table()
+    small = portfolio_of_table(frame, y, size=8, experience="shipped")
+    large = portfolio_of_table(pd.concat([frame] * 30), np.tile(y, 30), size=8, experience="shipped")
+    assert (small.sort, small.rows, large.rows) == ("binary", 300, 9_000)
+    both = [
+        (s, ell)
+        for s, ell in zip(np.diff([0, *small.seconds]) / 300, np.diff([0, *large.seconds]) / 9_000, strict=True)
+    ]
+    assert all(s > 0 and ell > 0 for s, ell in both)
+    assert large.seconds[-1] > small.seconds[-1]
+    assert small.expected != portfolio_of_past("binary", size=8, experience="shipped").expected
+
+
+def test_the_text_is_json_that_says_all(tmp_path):
+    frame, y = table()
+    y[:3] = np.nan
+    told = json.loads(portfolio_of_table(frame, y, "log_loss", size=4, experience="shipped").to_json())
+    assert told["metric"] == "log_loss"
+    assert len(told["configurations"]) == len(told["expected"]) == len(told["seconds"]) == 4
+    assert told["tasks"] > 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"sort": "ranking"}, "sort is 'ranking'"),
+        ({"size": 0}, "size is 0"),
+        ({"seconds": 0.0}, "seconds is 0.0"),
+        ({"experience": None}, "too little is known"),
+        ({"experience": "team.db"}, "database URL"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(arguments, words):
+    with pytest.raises(InvalidInput, match=words):
+        portfolio_of_past(**{"sort": "binary", "experience": "shipped", **arguments})
