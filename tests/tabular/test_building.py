@@ -12,16 +12,17 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import read_file
-from seasoned.tabular.building.configurations import choose_configurations, read_or_choose
+from seasoned.tabular.building.configurations import choose_configurations, read_or_choose, write_configurations
 from seasoned.tabular.building.evaluate import Rules
 from seasoned.tabular.building.generated import KINDS, generate
 from seasoned.tabular.building.lines import Lines
-from seasoned.tabular.building.run import build
+from seasoned.tabular.building.optima import expected_optima
+from seasoned.tabular.building.run import build, main
 from seasoned.tabular.building.ship import go_on_from, ship, studies_of
 from seasoned.tabular.building.tables import Listed, excluded, listed, tasks_of
 from seasoned.tabular.building.targets import ask, cleaned
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
-from seasoned.tabular.pipeline import current, textual
+from seasoned.tabular.pipeline import VERSION, current, textual
 
 MODULES = ["pipeline", "building.targets", "building.generated", "building.configurations", "building.tables"]
 RNG = np.random.default_rng(0)
@@ -108,7 +109,7 @@ def test_configurations_are_valid_different_and_begin_with_the_defaults(task):
     families = [model for name, model in MODELS.items() if name not in NAMED_ONLY]
     space = joint_space(families, task)
     assert len({textual(config) for config in chosen}) == len(chosen) == 64
-    assert all(current(config, 1, space) == config for config in chosen)
+    assert all(current(config, VERSION, space) == config for config in chosen)
     assert [config["model"] for config in chosen[: len(families)]] == [
         {model.name: dict(model.space(task).default)} for model in families
     ]
@@ -174,6 +175,63 @@ def test_a_build_goes_on_where_it_stopped_and_ships(tmp_path):
     assert read_file(tmp_path / "again.parquet").id == found.id
     with pytest.raises(InvalidInput, match="holds a build already"):
         go_on_from(tmp_path / "out" / "experience.parquet", tmp_path / "again")
+
+
+def test_what_is_outdated_is_measured_anew_and_ships_as_of_today(tmp_path):
+    """A family whose fits have come to mean something else: its older lines are there, and count for nothing."""
+    lines, name = Lines(tmp_path), "generated:linear-0"
+    build(tmp_path, configurations=1, only=[name], rules=Rules(rows=120))
+    (one,) = lines.trials()
+    boosting = {"model": {"histogram": dict(MODELS["histogram"].space("regression").default)}}
+    others = [{"model": {"linear": {"penalty": 1.5 + number}}} for number in range(19)]
+    for number, config in enumerate((boosting, *others)):
+        losses = {metric: (1 + number / 20) * loss for metric, loss in one["losses"].items()}
+        lines.add_trial({**one, "version": 1, "config": config, "losses": losses})
+    assert [line["config"] for line in lines.valid_trials()] == [one["config"], *others]
+    (rmse, _) = studies_of(tmp_path)
+    assert rmse.head.version == VERSION
+    assert {next(iter(trial.config["model"])) for trial in rmse.trials} == {"linear"}
+    chosen = {sort: [boosting] for sort in ("binary", "regression")}
+    write_configurations(tmp_path / "configurations.json", chosen)
+    build(tmp_path, configurations=1, only=[name], rules=Rules(rows=120))
+    *_, last = lines.trials()
+    assert last["config"] == boosting
+    assert last["version"] == VERSION
+
+
+def test_a_build_goes_on_with_what_its_tasks_have_and_what_they_expect(tmp_path):
+    """Of a family that past tasks know, the settings that all of them expect to be best come after the defaults."""
+    rng = np.random.default_rng(0)
+    spread = [10.0**exponent for exponent in np.linspace(-3, 4, 9)]
+    for number in range(6):
+        about = {"rows": 100, "columns": 3, "classes": 0, "baselines": {"rmse": 1.0}, "metafeatures": {}}
+        Lines(tmp_path).add_task({"task": f"t{number}#y", "family": f"t{number}", "sort": "regression", **about})
+        tried = [{"linear": {"penalty": penalty}} for penalty in spread]
+        tried += [
+            {"neighbours": {**MODELS["neighbours"].space("regression").default, "neighbours": k}} for k in range(2, 19)
+        ]
+        for config in tried[: 26 - number]:  # the last ones are known on half of the tasks, or fewer
+            loss = 0.1 * abs(np.log10(config["linear"]["penalty"]) - 2) if "linear" in config else 0.5
+            line = {"state": "complete", "seconds": 1.0, "losses": {"rmse": loss + 0.01 * rng.random()}}
+            Lines(tmp_path).add_trial({"task": f"t{number}#y", "version": VERSION, "config": {"model": config}, **line})
+    ship(tmp_path, tmp_path / "e.parquet")
+    go_on_from(tmp_path / "e.parquet", tmp_path / "again")
+    chosen = json.loads((tmp_path / "again" / "configurations.json").read_text())["configurations"]
+    families = [next(iter(config["model"])) for config in chosen["regression"]]
+    assert "splines" in families
+    optima = expected_optima(read_file(tmp_path / "e.parquet"), "regression")
+    (penalty,) = [config["model"]["linear"]["penalty"] for config in optima if "linear" in config["model"]]
+    assert 20 < penalty < 500
+    assert all(config in chosen["regression"] for config in optima)
+    assert len({textual(config) for config in chosen["regression"]}) == len(chosen["regression"])
+    assert read_or_choose(tmp_path / "again" / "configurations.json", 10)["regression"] == chosen["regression"]
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "x", "1", "1/-2"])
+def test_a_part_is_one_of_so_many(text, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "--part", text])
+    assert "is no part" in capsys.readouterr().err
 
 
 def test_a_table_that_cannot_be_read_is_left_out_aloud(caplog):

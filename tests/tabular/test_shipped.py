@@ -9,8 +9,8 @@ import pytest
 
 from seasoned.knowledge.places import shipped
 from seasoned.tabular.metrics import usual_metric
-from seasoned.tabular.models.registry import MODELS, joint_space
-from seasoned.tabular.pipeline import current
+from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
+from seasoned.tabular.pipeline import VERSION, current
 
 NEVER = ("movies", "moderndive", "storms", "spambase", "german", "pima", "Titanic", "ames", "penbased", "Auto#")
 
@@ -30,8 +30,11 @@ def test_its_configurations_are_valid_today(sort):
     found = shipped().where(sort=sort)
     configs = found.configs(np.unique(found.configurations))
     space = joint_space(list(MODELS.values()), sort)
-    valid = [current(config, 1, space) for config in configs.values()]
+    assert {head.version for head in found.heads} == {VERSION}
+    valid = [current(config, VERSION, space) for config in configs.values()]
     assert len(configs) >= 40
+    known = {next(iter(config["model"])) for config in configs.values()}
+    assert known == set(MODELS) - NAMED_ONLY, "of each family that takes part by default something is known"
     assert None not in valid
 
 

@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
     from seasoned.space import Space
 
-__all__ = ["CHANGED", "KIND", "VERSION", "current", "textual"]
+__all__ = ["CHANGED", "KIND", "VERSION", "current", "outdated", "textual"]
 
 KIND: Final = "pipeline"
 """What experience of this form is called in a store."""
-VERSION: Final = 1
-CHANGED: Final[Mapping[int, frozenset[str]]] = MappingProxyType({})
-"""Version -> families whose fits mean something else from it on, so that older experience of them does not count."""
+VERSION: Final = 2
+CHANGED: Final[Mapping[int, frozenset[str]]] = MappingProxyType({2: frozenset({"histogram"})})
+"""Version -> families whose fits mean something else from it on, so that older experience of them does not count.
+
+2: histogram boosting keeps the rounds of its best fold loss, where it had kept some after it.
+"""
 _PLAIN: Final[Mapping[str, Any]] = {"none": {}}
 
 
@@ -44,6 +47,16 @@ def textual(config: Mapping[str, Any]) -> str:
     ((family, settings),) = config["model"].items()
     kept = {name: value for name, value in settings.items() if not (name == FEATURES and value == _PLAIN)}
     return json.dumps({"model": {family: kept}}, sort_keys=True, separators=(",", ":"), default=dict)
+
+
+def outdated(family: str, version: int) -> bool:
+    """Whether fits of the family have come to mean something else since that version.
+
+    Example:
+        >>> outdated("histogram", 1), outdated("histogram", VERSION), outdated("linear", 1)
+        (True, False, False)
+    """
+    return any(family in changed for since, changed in CHANGED.items() if version < since)
 
 
 def current(config: Mapping[str, Any], version: int, space: Space) -> dict[str, Any] | None:
@@ -67,7 +80,7 @@ def current(config: Mapping[str, Any], version: int, space: Space) -> dict[str, 
     try:
         ((family, settings),) = config["model"].items()
         inner = families.options.get(family)
-        if inner is None or any(family in CHANGED[since] for since in CHANGED if version < since):
+        if inner is None or outdated(family, version):
             return None
         filled = {**inner.default, **settings}
         if FEATURES in filled and FEATURES not in inner.parameters and filled[FEATURES] == _PLAIN:

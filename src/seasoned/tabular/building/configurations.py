@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.target import Task
 
-__all__ = ["COUNT", "choose_configurations", "read_or_choose"]
+__all__ = ["COUNT", "choose_configurations", "read_or_choose", "write_configurations"]
 
 COUNT: Final = 64
 _SHARES: Final[Mapping[str, int]] = {  # of the configurations that are no defaults
@@ -75,14 +75,25 @@ def read_or_choose(path: Path, count: int) -> dict[str, list[dict[str, Any]]]:
     others are added after these.
     """
     found: dict[str, list[dict[str, Any]]] = {sort: [] for sort in _SORTS}
-    version = VERSION
     if path.exists():
         stored = json.loads(path.read_text(encoding="utf-8"))
-        found, version = {sort: stored["configurations"][sort] for sort in _SORTS}, stored["version"]
+        found = {sort: stored["configurations"][sort] for sort in _SORTS}
     chosen = {sort: _filled(found[sort], task, count) for sort, task in _SORTS.items()}
     if chosen != found:
-        path.write_text(json.dumps({"version": version, "configurations": chosen}, indent=1) + "\n", encoding="utf-8")
+        write_configurations(path, {task: chosen[sort] for sort, task in _SORTS.items()})
     return chosen
+
+
+def write_configurations(path: Path, chosen: Mapping[Task, Sequence[Mapping[str, Any]]]) -> None:
+    """Write which configurations a build tries, by sort; what is outdated in them is measured anew all the same.
+
+    Args:
+        path: The file.
+        chosen: By sort of task; `binary` stands for all tasks with classes.
+    """
+    told = {sort: list(chosen[task]) for sort, task in _SORTS.items()}
+    text = json.dumps({"version": VERSION, "configurations": told}, indent=1, default=dict)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _filled(some: Sequence[dict[str, Any]], task: Task, count: int) -> list[dict[str, Any]]:

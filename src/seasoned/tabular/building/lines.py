@@ -8,6 +8,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from seasoned.tabular.pipeline import outdated
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -31,6 +33,12 @@ class Lines:
     def trials(self) -> Iterator[dict[str, Any]]:
         """One by one, in the order of measuring."""
         return _read(self.folder / _TRIALS)
+
+    def valid_trials(self) -> Iterator[dict[str, Any]]:
+        """Without those of families whose fits have come to mean something else since."""
+        for line in self.trials():
+            if not outdated(next(iter(line["config"]["model"])), int(line["version"])):
+                yield line
 
     def add_task(self, about: Mapping[str, Any]) -> None:
         """Add what is known of a task."""

@@ -47,6 +47,7 @@ def build(
     rules: Rules | None = None,
     pause_while: Path | None = None,
     only: Sequence[str] = (),
+    part: tuple[int, int] = (1, 1),
     deadline: float = float("inf"),
 ) -> None:
     """Go on with the build in this folder until all is measured.
@@ -59,6 +60,7 @@ def build(
         rules: How much of each task is looked at.
         pause_while: A file; while another process holds a lock on it, nothing is measured.
         only: Names of tables; all if empty.
+        part: Which part of the tables, of how many: builds of other parts may run beside it, in folders of their own.
         deadline: On `time.monotonic`'s clock; no task is begun after it.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,11 +68,11 @@ def build(
     chosen = read_or_choose(folder / "configurations.json", max(configurations, COUNT))
     known = lines.tasks()
     history: dict[str, list[dict[str, Any]]] = {}
-    for line in lines.trials():
+    for line in lines.valid_trials():
         history.setdefault(line["task"], []).append(line)
     counted = sum(not line.get("left_out") for line in known.values())
     with LocalExecutor(1, 1) as executor:
-        for table in listed([*without, *_NEVER]):
+        for table in listed([*without, *_NEVER])[part[0] - 1 :: part[1]]:
             fresh = not any(name.startswith(f"{table.name}#") for name in known)
             if (only and table.name not in only) or (fresh and tasks is not None and counted >= tasks):
                 continue
@@ -142,6 +144,14 @@ def _wait_for(lock: Path | None) -> None:
             fcntl.flock(handle, fcntl.LOCK_SH)
 
 
+def _part(text: str) -> tuple[int, int]:
+    """Which part, of how many, in "K/N"."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part; give one such as 1/2")
+    return int(part), int(parts)
+
+
 def main(words: list[str] | None = None) -> None:
     """The command line of `python -m seasoned.knowledge.build`."""
     parser = argparse.ArgumentParser(prog="python -m seasoned.knowledge.build", description=__doc__)
@@ -151,6 +161,7 @@ def main(words: list[str] | None = None) -> None:
     )
     parser.add_argument("--without", action="append", default=[], help="a pattern of tables to leave out")
     parser.add_argument("--only", action="append", default=[], help="the name of a table; all if left out")
+    parser.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="the K-th of N parts of the tables")
     parser.add_argument("--configurations", type=int, default=COUNT, help=f"on each task (default {COUNT})")
     parser.add_argument("--tasks", type=int, help="most tasks (default all)")
     parser.add_argument(
@@ -201,5 +212,6 @@ def main(words: list[str] | None = None) -> None:
         rules=Rules(patience=options.patience, cells=options.most_cells),
         pause_while=options.pause_while,
         only=options.only,
+        part=options.part,
         deadline=time.monotonic() + 3600 * options.hours,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
@@ -9,12 +10,18 @@ from seasoned.knowledge.experience import Experience
 from seasoned.knowledge.experience_file import read_file, write_file
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
+from seasoned.tabular.building.configurations import choose_configurations, write_configurations
 from seasoned.tabular.building.lines import Lines
-from seasoned.tabular.pipeline import KIND
+from seasoned.tabular.building.optima import expected_optima
+from seasoned.tabular.metrics import usual_metric
+from seasoned.tabular.models.registry import MODELS, NAMED_ONLY
+from seasoned.tabular.pipeline import KIND, VERSION, textual
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from seasoned.tabular.target import Task
 
 __all__ = ["go_on_from", "ship", "studies_of"]
 
@@ -43,10 +50,13 @@ def ship(folder: Path, out: Path) -> Experience:
 
 
 def studies_of(folder: Path) -> Iterator[PastStudy]:
-    """A study for each task and metric; tasks with few complete configurations are left out."""
+    """A study for each task and metric; tasks with few complete configurations are left out.
+
+    What is outdated is left out, too, so that all that ships is of today's version.
+    """
     lines = Lines(folder)
     trials: dict[str, list[dict[str, Any]]] = {}
-    for line in lines.trials():
+    for line in lines.valid_trials():
         trials.setdefault(line["task"], []).append(line)
     for name, about in sorted(lines.tasks().items()):
         tried = trials.get(name, [])
@@ -61,7 +71,7 @@ def _study(name: str, about: Mapping[str, Any], metric: str, tried: Sequence[Map
         name,
         about["family"],
         KIND,
-        int(tried[0]["version"]),
+        VERSION,
         about["sort"],
         metric,
         about["baselines"][metric],
@@ -86,6 +96,9 @@ def _study(name: str, about: Mapping[str, Any], metric: str, tried: Sequence[Map
 def go_on_from(file: Path, folder: Path) -> None:
     """Write what ships as the first lines of a build's folder; tasks that were given up are looked at again.
 
+    The build's configurations are those that at least half of its tasks have, what is new among the defaults, the
+    settings that these tasks expect to be best in each family, and then those that fewer have.
+
     Raises:
         InvalidInput: If the folder has lines already, or the file holds no experience.
     """
@@ -94,8 +107,10 @@ def go_on_from(file: Path, folder: Path) -> None:
         raise InvalidInput(f"{str(folder)!r} holds a build already; name another folder, or go on without a file.")
     folder.mkdir(parents=True, exist_ok=True)
     by_task: dict[str, list[PastStudy]] = {}
-    for study in read_file(file).studies():
+    experience = read_file(file)
+    for study in experience.studies():
         by_task.setdefault(study.head.name, []).append(study)
+    write_configurations(folder / "configurations.json", {s: _taken(experience, s) for s in ("binary", "regression")})
     for name, studies in by_task.items():
         head = studies[0].head
         lines.add_task(
@@ -111,6 +126,19 @@ def go_on_from(file: Path, folder: Path) -> None:
         )
         for trials in zip(*(study.trials for study in studies), strict=True):
             lines.add_trial(_line(name, head, [study.head.metric for study in studies], trials))
+
+
+def _taken(experience: Experience, task: Task) -> list[dict[str, Any]]:
+    """The configurations of a sort that a build goes on with."""
+    tried = experience.where(sort=task, metric=usual_metric(task))
+    counts = Counter(tried.configurations.tolist())
+    known = tried.configs(list(counts))
+    order = sorted(counts, key=lambda number: (-counts[number], textual(known[number])))
+    common = [known[number] for number in order if 2 * counts[number] >= len(tried)]
+    rare = [known[number] for number in order if 2 * counts[number] < len(tried)]
+    defaults = choose_configurations(task, len(MODELS) - len(NAMED_ONLY))
+    every = [*common, *defaults, *expected_optima(experience, task), *rare]
+    return list({textual(config): dict(config) for config in every}.values())
 
 
 def _line(name: str, head: Head, metrics: Sequence[str], trials: Sequence[PastTrial]) -> dict[str, Any]:

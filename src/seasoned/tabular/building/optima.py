@@ -1,0 +1,43 @@
+"""Where past tasks together expect each family's best settings: configurations that a build tries beside the spread.
+
+The even spread over the families' spaces says where tasks do well; between its points, a forest over what all tasks
+found (`tabular/family_starts.py`) says where they would do better still.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.knowledge.metafeatures import METAFEATURES
+from seasoned.knowledge.recall import Asking, recall
+from seasoned.tabular.family_starts import family_starts
+from seasoned.tabular.metrics import usual_metric
+from seasoned.tabular.models.registry import choose, joint_space
+from seasoned.tabular.pipeline import KIND, current
+
+if TYPE_CHECKING:
+    from seasoned.knowledge.experience import Experience
+    from seasoned.tabular.target import Task
+
+__all__ = ["expected_optima"]
+
+
+def expected_optima(experience: Experience, task: Task) -> list[dict[str, Any]]:
+    """The configuration that is expected to do best in each family that past tasks know; none where they are few.
+
+    Args:
+        experience: Of past tasks; each table counts once.
+        task: Of which sort.
+    """
+    space = joint_space(choose(None), task)
+    unknown = np.full(len(METAFEATURES), math.nan)
+    asking = Asking(KIND, task, usual_metric(task), usual_metric(task), unknown)
+    found = recall(experience, asking, partial(current, space=space)) if len(experience) else None
+    if found is None:
+        return []
+    starts = family_starts(found, space)
+    return [{"model": {family: dict(start.configurations[0])}} for family, start in starts.items()]
