@@ -12,6 +12,7 @@ from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import CustomModel, Float, Metric, Space, load
 from seasoned.errors import InvalidInput
+from seasoned.tabular.features.repeated import Repeated, fits_of
 
 
 @pytest.fixture
@@ -76,6 +77,22 @@ def test_a_model_of_ones_own_is_refitted_only_where_it_is_known_how(here):
         again.refit(X, y)
     np.testing.assert_array_equal(again.predict(X), before)
     np.testing.assert_allclose(model.refit(X, y).predict(X), before)
+
+
+def test_what_was_fitted_with_several_seeds_is_so_again(here):
+    X, y = messy("regression")
+    model = estimator("regression", ["linear", "lightgbm"]).fit(X, y)
+    fitted = model.fitted_
+    assert {member.name for member in fitted.members} == {"linear", "lightgbm"}
+    twice = [replace(m, estimator=Repeated((m.estimator, m.estimator), (0.5, 0.5))) for m in fitted.members]
+    model.restore(replace(fitted, members=tuple(twice)))
+    model.set_params(trials=None, time_limit=600)
+    model.refit(X, y)
+    fits = {member.name: len(fits_of(member.estimator)) for member in model.fitted_.members}
+    assert fits == {"linear": 1, "lightgbm": 5}, "a linear model is the same with every seed"
+    model.restore(fitted)
+    model.refit(X, y)
+    assert all(len(fits_of(member.estimator)) == 1 for member in model.fitted_.members)
 
 
 def test_how_long_a_booster_trained_is_not_guessed(here):

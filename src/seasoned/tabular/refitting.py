@@ -15,13 +15,17 @@ from seasoned.errors import InvalidInput
 from seasoned.tabular.columns.stored import store
 from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import split_features
+from seasoned.tabular.features.repeated import fits_of
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.objective import CrossValidation
 from seasoned.tabular.records import TrialRecord
 from seasoned.tabular.refit import fit_all
+from seasoned.tabular.repeating import fit_again
 from seasoned.tabular.run_arrays import Arrays, write_arrays
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from seasoned.tabular.budget import Budget
@@ -41,7 +45,8 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
     """The members with the same settings, rounds and weights on these rows; all that follows their average stays.
 
     Columns are read as the fit read them, so a level that it had not seen stays unknown. What is known of validation
-    (scores, thresholds, calibration, intervals) is still that of the search.
+    (scores, thresholds, calibration, intervals) is still that of the search. Members that were fitted with several seeds
+    are fitted so again while there is time; models of the search's folds have no place here, for there are no folds.
 
     Args:
         fitted: What the search found.
@@ -82,10 +87,9 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
             save_texts(folder, plan, canonical)
         objective = CrossValidation(Arrays(folder), job, fitted.metric, own=tuple(own.values()))
         for member in fitted.members:
-            record = TrialRecord(_rounds(fitted, member), 0.0)
-            objective.records.note({"model": {member.name: member.config}}, record)
+            objective.records.note({"model": {member.name: member.config}}, _record(fitted, member))
         waiting = {place: (_row(place, member), member.weight) for place, member in enumerate(fitted.members)}
-        ready = fit_all(objective, waiting, budget)
+        ready = _fitted(objective, waiting, budget, several=any(_several(member) for member in fitted.members))
     if not ready:
         raise InvalidInput("no model could be fitted within time_limit and memory_limit; raise them.")
     total = sum(member.weight for member in ready.values())
@@ -94,6 +98,26 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         for place in sorted(ready)
     )
     return replace(fitted, members=members, rows=len(frame), seconds=time.monotonic() - started)
+
+
+def _fitted(
+    objective: CrossValidation,
+    waiting: Mapping[int, tuple[Mapping[str, Any], float]],
+    budget: Budget,
+    *,
+    several: bool,
+) -> dict[int, Member]:
+    """The members that are ready in time, fitted with several seeds where they were."""
+    began = time.monotonic()
+    ready = fit_all(objective, waiting, budget)
+    if not several or not ready:
+        return ready
+    each = (time.monotonic() - began) * budget.workers / len(ready)  # seconds of a fit, on average
+    return fit_again(objective, ready, dict.fromkeys(ready, each), budget)
+
+
+def _several(member: Member) -> bool:
+    return len(fits_of(member.estimator)) > 1
 
 
 def _check_known(fitted: Fitted) -> None:
@@ -107,14 +131,15 @@ def _row(place: int, member: Member) -> dict[str, Any]:
     return {"number": place, "model": member.name, "config": member.config}
 
 
-def _rounds(fitted: Fitted, member: Member) -> int | None:
-    """The rounds that the member's trial took on average over folds; None for models without."""
-    if member.model.with_rounds(member.config, 1) == member.config:
-        return None
+def _record(fitted: Fitted, member: Member) -> TrialRecord:
+    """The rounds that the member's trial took on average over folds, none for models without, and its pace."""
     same = (t for t in fitted.trials if (t["model"], t["config"]) == (member.name, member.config))
-    trial = next(same, None)
-    if trial is None or "rounds" not in trial:
+    trial: Mapping[str, Any] = next(same, {})
+    pace = float(trial.get("predict_ms") or 0.0)
+    if member.model.with_rounds(member.config, 1) == member.config:
+        return TrialRecord(None, 0.0, predict_ms=pace)
+    if "rounds" not in trial:
         raise InvalidInput(
             f"it is not known how long {member.name!r} trained, as the model was saved by an older version; fit again."
         )
-    return None if trial["rounds"] is None else int(trial["rounds"])
+    return TrialRecord(None if trial["rounds"] is None else int(trial["rounds"]), 0.0, predict_ms=pace)

@@ -138,7 +138,7 @@ def _several(member: Member, fits: Iterable[_Fit], folds: int) -> Member:
     repeats = sorted((fit for fit in fits if fit.fold is None), key=lambda fit: fit.repeat)
     if not of_folds and not repeats:
         return member
-    each = _FOLDS / folds
+    each = _FOLDS / folds if of_folds else 0.0
     rest = (1.0 - each * len(of_folds)) / (1 + len(repeats))
     found = (member.estimator, *(fit.estimator for fit in (*repeats, *of_folds)))
     shares = (*([rest] * (1 + len(repeats))), *([each] * len(of_folds)))
