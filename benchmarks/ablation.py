@@ -17,6 +17,9 @@ differs by is chance, and nothing smaller can be told of the others. For each ar
   ensemble would have lost is not known before the end; a run that never gets there is infinitely late, and the median
   over runs with it;
 - complete trials and seconds of the fit, medians over runs.
+
+What experience is worth is told in the same way: `--frameworks seasoned,seasoned-shipped`, `--arms seasoned-shipped`.
+Results of different states of the source are not compared; run a long comparison from a checkout of its own.
 """
 
 from __future__ import annotations
@@ -45,17 +48,24 @@ def worth(records: list[Record], whole: str, arms: list[str]) -> list[dict[str, 
     if not any(record["framework"] == DUMMY for record in records):
         raise SystemExit(f"there are no results of the {DUMMY}: let automl.py come to its end")
     names = [whole, *arms]
-    ranks = mean_ranks(by_table(complete_cells(records, names), names), names)
+    ranks = mean_ranks(by_table(of_one_state(complete_cells(records, names), names), names), names)
     found = []
     for arm in arms:
-        cells = complete_cells(records, [whole, arm])
+        every = complete_cells(records, [whole, arm])
+        cells = of_one_state(every, [whole, arm])
         tables = by_table(cells, [whole, arm])
         row = {"arm": arm, "tables": len(tables), "mean_rank": ranks.get(arm), "mean_rank_of_whole": ranks.get(whole)}
+        row |= {"of_other_states": len(every) - len(cells)}
         row |= versus(tables, whole, arm)
         row |= {"arm_later": lateness(cells, whole, arm), "whole_later": lateness(cells, arm, whole)}
         found.append(row | {f"{field}_of_{role}": median(cells, name, field) for field in ("complete", "fit_seconds")
                             for role, name in (("arm", arm), ("whole", whole))})  # fmt: skip
     return found
+
+
+def of_one_state(cells: Cells, names: list[str]) -> Cells:
+    """Without those whose results come from different states of the source: they would tell what was changed since."""
+    return [cell for cell in cells if len({cell[name].get("source") for name in names}) == 1]
 
 
 def lateness(cells: Cells, first: str, second: str) -> dict[str, Any]:
@@ -122,6 +132,8 @@ def main(words: list[str] | None = None) -> dict[str, Any]:
             raise SystemExit(f"{path} has no results of {options.whole} and of one of its arms")
         found[path.name] = worth(records, options.whole, arms)
         print(f"{path.name}:\n{render(found[path.name], options.whole)}\n")
+        if left_out := {row["arm"]: row["of_other_states"] for row in found[path.name] if row["of_other_states"]}:
+            print(f"left out, for the two results are of different states of the source: {left_out}\n")
     if options.out:
         common.write(options.out, {"whole": options.whole, "worth": found})
     return found

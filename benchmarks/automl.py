@@ -41,8 +41,6 @@ from comparison.summary import DUMMY, OURS, summarize, summarize_parts
 from comparison.text import render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from comparison.splits import Fold
 
 SOURCE = Path(__file__).parent.parent / "src"
@@ -86,9 +84,9 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
 
 
 def source_state() -> str:
-    """A fingerprint of this package's source, for results of one version while it is being changed."""
+    """A fingerprint of this package's source and of what ships with it, for results of one state of both."""
     digest = hashlib.sha256()
-    for file in sorted(SOURCE.rglob("*.py")):
+    for file in sorted([*SOURCE.rglob("*.py"), *SOURCE.rglob("data/*.*")]):
         digest.update(str(file.relative_to(SOURCE)).encode() + file.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -107,6 +105,8 @@ class Comparison:
     """The results that are there, those still missing, and the verdict."""
 
     def __init__(self, options: argparse.Namespace) -> None:
+        if options.abreast and any(FRAMEWORKS[name].options.get("models") == BEST for name in options.frameworks):
+            raise SystemExit("what takes the best family of another run cannot run beside it: leave --abreast out")
         self._options = options
         self._lanes = conditions(options, len(options.frameworks) if options.abreast else 1)
         self._frameworks = [FRAMEWORKS[name] for name in dict.fromkeys([DUMMY, *options.frameworks])]
@@ -135,7 +135,7 @@ class Comparison:
         if len(states) > 1:
             print(f"\nour results come from {len(states)} states of the source; --fresh seasoned measures it anew.")
         peers = [record for record in self._compared if not FRAMEWORKS[record["framework"]].ours]
-        self._ours.store({"summary": summary, "peers": peers})
+        self._ours.conclude(summary, peers)
         return summary
 
     def _summary(self) -> dict[str, Any]:
@@ -156,17 +156,24 @@ class Comparison:
     def _kept(self, framework: Framework, fold: Fold) -> dict[str, Any] | None:
         if framework.name in self._options.fresh:
             return None
-        return self._stores[framework.name].find(identity(framework, fold, self._lanes[0]))
+        kept = self._stores[framework.name].find(identity(framework, fold, self._lanes[0]))
+        if kept and framework.options.get("models") == BEST and kept.get("best") != self._best_family(fold):
+            return None  # the search's best family is another one by now
+        return kept
 
     def _results(self, fold: Fold) -> list[dict[str, Any]]:
         """The kept results and new ones, as many at a time as there are lanes, kept as soon as these are done."""
         found = {framework.name: self._kept(framework, fold) for framework in self._frameworks}
-        missing = [framework for framework in self._frameworks if found[framework.name] is None]
+        again = found.get(OURS, True) is None  # its best family may come to be another one
+        missing = [f for f in self._frameworks if found[f.name] is None or (again and f.options.get("models") == BEST)]
         if len(self._lanes) > 1 and any(f.ours for f in missing):  # a pair is measured together or not at all
             missing = [f for f in self._frameworks if f in missing or f.name in self._options.frameworks]
         while missing:
             now, missing = self._next(missing)
-            named = [self._named(framework, found) for framework in now]
+            if now[0].options.get("models") == BEST and (kept := self._kept(now[0], fold)):
+                found[now[0].name] = kept
+                continue
+            named = [self._named(framework, fold) for framework in now]
             with common.alone(), ThreadPoolExecutor(len(now)) as together:
                 records = list(together.map(measure, named, [fold] * len(now), self._lanes))
             for framework, record in zip(now, records, strict=True):
@@ -178,18 +185,31 @@ class Comparison:
         count = 1 if missing[0].name == DUMMY else len(self._lanes)
         return missing[:count], missing[count:]
 
-    def _named(self, framework: Framework, found: Mapping[str, dict[str, Any] | None]) -> Framework:
-        """The framework, with the best family's name where it asks for that."""
+    def _named(self, framework: Framework, fold: Fold) -> Framework:
+        """The framework, with the best family's name where it asks for that.
+
+        Where the search found none, because it failed, its own choice of families is no worse than any one.
+        """
         if framework.options.get("models") != BEST:
             return framework
-        family = ((found.get("seasoned") or {}).get("details") or {}).get("family")
-        if family is None:
-            raise SystemExit(f"{framework.name} takes seasoned's best family: name that before it, --fresh if old.")
-        return replace(framework, options={**framework.options, "models": [family]})
+        family = self._best_family(fold)
+        return replace(framework, options={**framework.options, "models": family and [family]})
+
+    def _best_family(self, fold: Fold) -> str | None:
+        """The family of the best trial of the whole search on the same fold; None where there was none.
+
+        Raises:
+            SystemExit: The whole was not measured.
+        """
+        whole = self._ours.find(identity(FRAMEWORKS[OURS], fold, self._lanes[0]))
+        if whole is None:
+            raise SystemExit(f"what takes the best family of {OURS} needs its result: name {OURS} before it")
+        return (whole.get("details") or {}).get("family")
 
     def _keep(self, framework: Framework, fold: Fold, record: dict[str, Any]) -> dict[str, Any]:
         record |= {"source": source_state()} if framework.ours else {}
         record |= {"abreast": True} if len(self._lanes) > 1 else {}
+        record |= {"best": self._best_family(fold)} if framework.options.get("models") == BEST else {}
         self._stores[framework.name].put(record, identity(framework, fold, self._lanes[0]))
         seconds = record.get("fit_seconds")
         what = record["error"] or f"{record['metric']} {record['score']:.5g}, fit {seconds:.1f} s"

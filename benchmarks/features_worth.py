@@ -24,12 +24,12 @@ A line a table and fold, kept between runs; one with a failure is measured again
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import math
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +43,7 @@ import common
 from automl import names, source_state
 from comparison.holm import holm
 from comparison.resampled import corrected_t
-from comparison.splits import FOLDS, SEED, folds, judge, manifest
+from comparison.splits import FOLDS, SEED, development, folds, judge, manifest
 from comparison.summary import gain, signed_rank
 from comparison.text import table
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 ARMS = ("none", "made")
 MODELS = ["linear", "lightgbm", *(["catboost"] if importlib.util.find_spec("catboost") else [])]
 LEVEL = 0.05
+PATIENCE = 600  # seconds beyond the time limit, after which a search is killed
 RATIO = 1 / (FOLDS - 1)  # rows to judge by over rows to learn from
 
 
@@ -94,11 +95,7 @@ def searched(task: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as cache:
         command = [sys.executable, str(Path(__file__).resolve()), "--run", json.dumps(task)]
         environment = {**os.environ, "SEASONED_CACHE": cache}
-        ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    if ended.returncode:
-        return {"error": (ended.stderr.strip().splitlines() or ["no reason"])[-1][:300]}
-    found: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
-    return found
+        return common.child(command, limit=task["time_limit"] + PATIENCE, env=environment)
 
 
 def lanes() -> list[list[int]]:
@@ -173,6 +170,15 @@ def verdict(lines: list[dict[str, Any]], asked: list[int]) -> dict[str, Any]:
     }
 
 
+def parts(lines: list[dict[str, Any]], asked: list[int], chosen: set[str]) -> dict[str, dict[str, Any]]:
+    """The verdict on the development tables and on the others, each by itself, where there are both; else nothing."""
+    found = {
+        "the development tables": verdict([line for line in lines if line["table"] in chosen], asked),
+        "the others": verdict([line for line in lines if line["table"] not in chosen], asked),
+    }
+    return found if all(part["tables"] for part in found.values()) else {}
+
+
 def by_row(tables: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """For each table: the mean difference over its folds, and whether it is one."""
     differences = {name: [difference(line) for line in lines] for name, lines in tables.items()}
@@ -225,7 +231,9 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--datasets", type=Path, metavar="FOLDER", help="tables with a manifest.json")
     parser.add_argument("--out", type=Path, metavar="FILE", help="a line a table and fold")
     parser.add_argument("--only", type=names, default=[], help="names of tables; all if left out")
-    parser.add_argument("--first", type=int, metavar="N", help="the first N of these in alphabetical order")
+    end = parser.add_mutually_exclusive_group()
+    end.add_argument("--first", type=int, metavar="N", help="the first N of these in alphabetical order")
+    end.add_argument("--last", type=int, metavar="N", help="the last N of these in alphabetical order")
     parser.add_argument("--folds", type=names, default=[str(n) for n in range(FOLDS)], help="numbers from 0 to 4")
     parser.add_argument("--rows", type=int, default=3_000, help="of a table at most (default %(default)s)")
     parser.add_argument("--models", type=names, default=MODELS, help=f"families (default {','.join(MODELS)})")
@@ -242,7 +250,10 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
 
 def kept(path: Path, settings: dict[str, Any]) -> dict[tuple[str, int, int], dict[str, Any]]:
     """The latest line of each table and fold, of those with these settings."""
-    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    lines = []
+    for text in path.read_text().splitlines() if path.exists() else []:
+        with contextlib.suppress(ValueError):  # killed while it was written
+            lines.append(json.loads(text))
     return {
         (line["table"], line["fold"], line["split"]): line
         for line in lines
@@ -259,7 +270,7 @@ def main(words: list[str] | None = None) -> dict[str, Any] | None:
     settings = {"most": options.rows, "models": options.models, "features": features}
     settings |= {"trials": options.trials, "inner": options.inner}
     known, asked, lines = kept(options.out, settings), [int(number) for number in options.folds], []
-    for entry in manifest(options.datasets, options.only, options.first):
+    for entry in manifest(options.datasets, options.only, options.first, options.last):
         for fold in folds(options.datasets, entry, asked, options.rows):
             line = known.get((fold.table, fold.number, fold.identity["split"]))
             if line is None or line["errors"]:
@@ -272,6 +283,8 @@ def main(words: list[str] | None = None) -> dict[str, Any] | None:
             lines.append(line)
     found = verdict(lines, asked)
     print("\n" + render(found))
+    for title, part in parts(lines, asked, development(options.datasets)).items():
+        print(f"\n{title}:\n\n{render(part)}")
     if (states := len({line["source"] for line in lines})) > 1:
         print(f"\nthese lines come from {states} states of the source.")
     return found

@@ -22,7 +22,6 @@ import contextlib
 import json
 import math
 import statistics
-import subprocess
 import sys
 import time
 from functools import partial
@@ -39,6 +38,7 @@ from seasoned import AutoClassifier, AutoRegressor
 
 SETTINGS = ("shipped", None)
 FOLD = 0
+PATIENCE = 300  # seconds beyond three budgets, after which a fit is killed
 FAILED = 1e9  # the gap between a fit that failed and one that did not: larger than all others
 
 
@@ -80,11 +80,7 @@ def measured(table: str, options: argparse.Namespace, setting: str | None) -> di
     task = {"datasets": str(options.datasets), "table": table, "budget": options.budget, "experience": experience}
     task["trials"] = options.trials
     command = [sys.executable, __file__, "--run", json.dumps(task)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        return {"error": ended.stderr.strip().splitlines()[-1] if ended.stderr.strip() else "no reason"}
-    found: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
-    return found
+    return common.child(command, limit=None if options.trials else 3 * options.budget + PATIENCE)
 
 
 def reached(curve: list[list[float]], loss: float) -> float | None:
@@ -99,13 +95,20 @@ def gap(warm: float, cold: float) -> float:
     return (warm - cold) / max(abs(cold), 1e-12)
 
 
+def middle(seconds: list[float | None]) -> float | None:
+    """The median; what never came is later than all else. None of nothing, or where most never came."""
+    found = statistics.median(math.inf if t is None else t for t in seconds) if seconds else math.inf
+    return found if math.isfinite(found) else None
+
+
 def summary(tables: dict[str, Any]) -> dict[str, Any]:
-    """Over all tables with both results."""
+    """Over all tables with both results, of one state of the source."""
     from scipy.stats import wilcoxon
 
     infinite = float("inf")
     both = [t for t in tables.values() if all(str(setting) in t for setting in SETTINGS)]
     both = [t for t in both if any("loss" in t[str(setting)] for setting in SETTINGS)]
+    both = [t for t in both if len({t[str(setting)].get("source") for setting in SETTINGS}) == 1]
     if not both:
         return {}
     warm, cold = ([t[str(setting)] for t in both] for setting in SETTINGS)
@@ -122,8 +125,8 @@ def summary(tables: dict[str, Any]) -> dict[str, Any]:
         "ties": sum(found == 0 for found in gaps),
         "wilcoxon_p": float(wilcoxon(gaps).pvalue) if any(gaps) else 1.0,
         "reached_cold_score": sum(found is not None for found in times),
-        "median_seconds_to_cold_score": statistics.median(infinite if t is None else t for t in times),
-        "median_seconds_of_cold": statistics.median(infinite if t is None else t for t in own),
+        "median_seconds_to_cold_score": middle(times),
+        "median_seconds_of_cold": middle(own),
     }
 
 

@@ -19,6 +19,11 @@ def read(path: Path) -> list[Record]:
     return [*kept["records"], *kept.get("peers", [])]
 
 
+def _place(record: Record) -> tuple[Any, ...]:
+    """What a result is of: at most one of these is kept."""
+    return tuple(record.get(key) for key in ("framework", "version", "budget", "cores", "table", "fold"))
+
+
 class Records:
     """A list of results in a JSON file, written after each one; at most one for each table, fold and machine size.
 
@@ -31,8 +36,10 @@ class Records:
         self._path = path
         self._header = dict(header)
         self._records: list[Record] = []
+        self._peers: list[Record] = []
         if path is not None and path.exists():
-            self._records = json.loads(path.read_text())["records"]
+            kept = json.loads(path.read_text())
+            self._records, self._peers = kept["records"], kept.get("peers", [])
 
     def __iter__(self) -> Any:
         return iter(self._records)
@@ -47,11 +54,18 @@ class Records:
         self._records = [r for r in self._records if r is not old] + [record]
         self.store()
 
+    def conclude(self, summary: Mapping[str, Any], peers: list[Record]) -> None:
+        """Add the verdict, and the peers' results that it rests on; those of earlier verdicts stay."""
+        known = {_place(record): record for record in [*self._peers, *peers]}
+        self._peers = list(known.values())
+        self.store({"summary": dict(summary)})
+
     def store(self, extra: Mapping[str, Any] | None = None) -> None:
         """Write the file; a reader sees the old or the new one, never half of it."""
         if self._path is None:
             return
+        extra = {**(extra or {}), **({"peers": self._peers} if self._peers else {})}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         half = self._path.with_name(self._path.name + ".new")
-        half.write_text(json.dumps({**self._header, **(extra or {}), "records": self._records}, indent=1) + "\n")
+        half.write_text(json.dumps({**self._header, **extra, "records": self._records}, indent=1) + "\n")
         os.replace(half, self._path)  # noqa: PTH105  # atomic on every system

@@ -75,6 +75,7 @@ FRAMEWORKS = {
     framework.name: framework
     for framework in (
         Framework("seasoned", "seasoned_", "seasoned", ours=True),
+        arm("shipped", experience="shipped"),
         arm("random", within="Random"),
         arm("all-rows", rows="all"),
         arm("one-family", models=BEST),

@@ -53,7 +53,8 @@ def summarize(records: list[Record], frameworks: list[str], subject: str = OURS)
             name: versus(tables, subject, name) for name in frameworks if subject in frameworks and name != subject
         },
         "disturbed": {
-            name: sum(r["others_cores"] > QUIET for r in used if r["framework"] == name) for name in frameworks
+            name: sum(r["others_cores"] > QUIET and not r.get("abreast") for r in used if r["framework"] == name)
+            for name in frameworks
         },
         "failures": {
             name: [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import subprocess
 import time
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 GONE = (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError, ProcessLookupError)
 SPARING = 50.0  # times what a look took, until the next one
+SELDOM = 2.0  # seconds between two looks at what others take
 
 
 @dataclass(frozen=True)
@@ -124,11 +126,20 @@ def proportional(process: psutil.Process) -> int:
         return 0
 
 
-def watch(command: Sequence[str], *, env: Mapping[str, str], log: Path, limit: float, interval: float = 0.2) -> Outcome:
+def watch(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    limit: float,
+    interval: float = 0.2,
+    sparing: float = SPARING,
+) -> Outcome:
     """Run a command with its output in `log`; kill it after `limit` seconds, and what it leaves behind in any case.
 
     It is looked at every `interval` seconds, less often where looking takes long: the memory of some twenty processes,
-    as AutoGluon has them, takes a tenth of a second, and the time of whoever is watched with it.
+    as AutoGluon has them, takes a tenth of a second, and the time of whoever is watched with it. Where memory is what
+    is measured, a smaller `sparing` misses less of it: the time until the next look is so many times what one took.
     """
     start, peak, code = time.perf_counter(), 0, None
     with log.open("wb") as sink:
@@ -142,14 +153,17 @@ def watch(command: Sequence[str], *, env: Mapping[str, str], log: Path, limit: f
         )
     tree = Tree(child.pid)
     others = Others(tree)
-    taken = 0.0
+    taken, counted = 0.0, -math.inf
     try:
         while code is None and time.perf_counter() - start < limit:
             looked = time.perf_counter()
-            peak, taken = max(peak, tree.memory()), others.seconds()
+            peak = max(peak, tree.memory())
+            if looked - counted > SELDOM:
+                taken, counted = others.seconds(), looked
             took = time.perf_counter() - looked
             with contextlib.suppress(subprocess.TimeoutExpired):
-                code = child.wait(max(interval, SPARING * took))
+                code = child.wait(max(interval, sparing * took))
+        taken = others.seconds()
     finally:
         seconds = time.perf_counter() - start
         tree.kill()

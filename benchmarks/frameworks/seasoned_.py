@@ -1,4 +1,4 @@
-"""This package, as a newcomer calls it, without experience from other tables.
+"""This package, as a newcomer calls it, without experience from other tables unless `experience` names some.
 
 Options leave a part of the search out, to see what it is worth. `models` names the families that take part, `without`
 those that do not; `search` is further settings. What follows are no settings of the estimators, so the search is given
@@ -9,7 +9,9 @@ at once, without samples of a large table's rows first; `race="none"` lets every
 
 from __future__ import annotations
 
+import zlib
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -22,7 +24,6 @@ from seasoned.tabular.models.registry import choose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from seasoned.space import Space
 
@@ -36,7 +37,7 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
     model = kind(
         metric=job["metric"],
         time_limit=job["budget"],
-        experience=None,
+        experience=options.get("experience"),
         random_state=job["seed"],
         search=SearchSettings(models=families(options), **options.get("search", {})),
     )
@@ -44,7 +45,7 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
         within(options.get("within")),
         at_once(options.get("rows")),
         to_the_end(options.get("race")),
-        at_random(options.get("first"), job["seed"]),
+        at_random(options.get("first"), zlib.crc32(Path(job["file"]).name.encode())),
     ):
         return model.fit(X, y)
 
@@ -88,7 +89,7 @@ def to_the_end(race: str | None) -> Iterator[None]:
 
 @contextmanager
 def at_random(first: str | None, seed: int) -> Iterator[None]:
-    """Meanwhile the search begins with draws from each family's space, if that is asked for."""
+    """Meanwhile the search begins with draws from each family's space, if that is asked for; each table has its own."""
     if first != "random":
         yield
         return
@@ -97,8 +98,8 @@ def at_random(first: str | None, seed: int) -> Iterator[None]:
     def of_all(models: Iterable[Any], task: str, *_: Any) -> tuple[dict[str, Any], ...]:
         return tuple({"model": {model.name: model.space(task).sample(rng)}} for model in models)
 
-    def of_one(space: Space, seed: int) -> tuple[dict[str, Any], ...]:
-        drawn = np.random.default_rng([seed, len(space.dimensions)])
+    def of_one(space: Space, inner: int) -> tuple[dict[str, Any], ...]:
+        drawn = np.random.default_rng([seed, inner, len(space.dimensions)])
         return tuple(space.sample(drawn) for _ in range(DRAWN)) if space.dimensions else ()
 
     with (

@@ -24,7 +24,7 @@ def test_the_settings_of_each_arm_are_settings_of_the_search(name):
     models = seasoned_.families(options | ({"models": ["linear"]} if "models" in options else {}))
     settings = SearchSettings(models=models, **options.get("search", {}))
     assert settings.ensemble == (1 if name == "seasoned-no-ensemble" else 10)
-    assert set(options) <= {"models", "without", "search", "within", "rows", "race", "first"}
+    assert set(options) <= {"models", "without", "search", "within", "rows", "race", "first", "experience"}
 
 
 def test_without_the_network_all_other_families_take_part():
@@ -103,6 +103,16 @@ def test_an_arm_is_compared_with_the_whole_in_score_and_seconds(tmp_path, capsys
     shown = capsys.readouterr().out
     assert "never (1 of 3)" in shown
     assert json.loads((tmp_path / "out.json").read_text())["worth"] == found
+
+
+def test_results_of_different_states_of_the_source_are_not_compared(tmp_path, capsys):
+    records = results()
+    for record in records:
+        record["source"] = "old" if (record["table"], record["framework"]) == ("c", "seasoned") else "new"
+    (tmp_path / "kept.json").write_text(json.dumps({"records": records}))
+    (row,) = ablation.main([str(tmp_path / "kept.json")])["kept.json"]
+    assert (row["tables"], row["wins"], row["losses"], row["of_other_states"]) == (2, 2, 0, 1)
+    assert "left out, for the two results are of different states" in capsys.readouterr().out
 
 
 def test_lateness_is_the_median_over_runs():

@@ -23,6 +23,7 @@ import automl
 import common
 from comparison import registry, runner, splits
 from comparison.records import Records
+from comparison.records import read as records_of
 from comparison.registry import FRAMEWORKS, Framework
 from comparison.runner import Conditions, measure
 from comparison.splits import folds, judge
@@ -196,6 +197,44 @@ def test_ours_without_the_boosters_is_refused_unless_it_is_all_kept(compare, mon
     assert compare(*words, "seasoned-core", "--subject", "seasoned-core")["mean_rank"] == {"seasoned-core": 1.0}
     with pytest.raises(SystemExit, match="catboost missing, and the search differs without"):
         compare(*words, "seasoned-no-ensemble")
+
+
+def test_peers_of_an_earlier_call_stay_in_the_file(compare, tmp_path, monkeypatch):
+    monkeypatch.setattr(automl, "measure", answered)
+    monkeypatch.setattr(common, "all_families", lambda: None)
+    for name in ("two", "three"):
+        compare("--frameworks", "seasoned,lightgbm", "--only", name)
+    found = {(record["framework"], record["table"]) for record in records_of(tmp_path / "out.json")}
+    assert found == {(name, table) for name in ("seasoned", "lightgbm", "dummy") for table in ("two", "three")}
+    compare("--frameworks", "seasoned,lightgbm", "--only", "two")
+    assert len(records_of(tmp_path / "out.json")) == 6
+
+
+def test_one_family_is_the_best_of_the_whole_and_measured_again_where_that_changes(compare, tmp_path, monkeypatch):
+    best, asked = ["linear"], []
+
+    def answer(framework, fold, conditions):
+        if framework.name == "seasoned-one-family":
+            asked.append(framework.options["models"])
+        return answered(framework, fold, conditions) | {"details": {"family": best[0]}}
+
+    monkeypatch.setattr(automl, "measure", answer)
+    monkeypatch.setattr(common, "all_families", lambda: None)
+    words = ["--only", "two", "--frameworks"]
+    with pytest.raises(SystemExit, match="name seasoned before it"):
+        compare(*words, "seasoned-one-family")
+    both = "seasoned,seasoned-one-family"
+    compare(*words, both)
+    compare(*words, both)
+    assert asked == [["linear"]]
+    best[0] = "tree"
+    compare(*words, both, "--fresh", "seasoned")
+    assert asked == [["linear"], ["tree"]]
+    best[0] = None
+    compare(*words, both, "--fresh", "seasoned")
+    assert asked[2] is None, "where the whole failed, its own choice of families takes part again"
+    with pytest.raises(SystemExit, match="leave --abreast out"):
+        compare(*words, both, "--abreast")
 
 
 def test_development_tables_and_the_others_are_summed_up_apart_where_there_are_both(compare, monkeypatch, capsys):
