@@ -10,6 +10,7 @@ import seasoned.tabular.fit
 import seasoned.tabular.refit
 import seasoned.tabular.repeating
 import seasoned.tabular.second_look
+import seasoned.tabular.warming
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from seasoned.execution.inline import InlineExecutor
 
@@ -34,7 +35,7 @@ class Here(InlineExecutor):
 
 def stay_in_process(monkeypatch) -> None:
     tabular = seasoned.tabular
-    parts = (tabular.early, tabular.fit, tabular.refit, tabular.repeating, tabular.second_look)
+    parts = (tabular.early, tabular.fit, tabular.refit, tabular.repeating, tabular.second_look, tabular.warming)
     for module in (seasoned.opening, *parts):
         monkeypatch.setattr(module, "LocalExecutor", Here)
 

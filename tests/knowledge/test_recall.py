@@ -283,3 +283,37 @@ def test_what_is_recalled_with_bounds_can_be_written_down(tmp_path):
     assert np.array_equal(again.stopped, found.stopped)
     assert np.array_equal(again.gaps, found.gaps)
     assert found.stopped.sum() == 5
+
+
+def test_a_table_that_is_fitted_every_day_keeps_its_vote_and_its_newest_best():
+    """Three hundred fits of one table beside forty others: its last ones are looked at, and count as one table."""
+    features = np.random.default_rng(99).normal(size=len(NAMES))
+    past = [task(number) for number in range(40)]
+    for day in range(300):
+        one = task(1000 + day, family="daily", features=features + 1e-4 * day, own=[(5000 + day, -0.9 - 1e-4 * day)])
+        past.append(replace(one, head=replace(one.head, created=f"2026-{1 + day // 28:02}-{1 + day % 28:02}")))
+    found = recall(Experience.of_studies(past), asking(features), as_it_is)
+    daily = [name.startswith("t1") and len(name) == 5 for name in found.names]
+    assert 1 < sum(daily) < 20
+    assert found.weights[daily].sum() > 0.25
+    assert {"x": 5299} in found.configs
+    assert {"x": 5000} not in found.configs
+    assert len(found.names) == 40 + sum(daily)
+
+
+def test_of_very_many_tables_those_that_count_most_are_kept_and_share_all():
+    features = np.random.default_rng(99).normal(size=len(NAMES))
+    past = [task(number) for number in range(300)]
+    past += [task(1000 + day, family="twin", features=features) for day in range(5)]
+    found = recall(Experience.of_studies(past), asking(features), as_it_is)
+    assert len(found.names) == 256
+    twins = [name in {f"t{1000 + day}" for day in range(5)} for name in found.names]
+    assert sum(twins) == 5
+    assert found.weights[twins].sum() > 0.25
+    assert found.weights.sum() == pytest.approx(1.0)
+
+
+def test_of_whom_nothing_is_known_all_tables_count_alike():
+    past = [task(number) for number in range(30)] + [task(50 + n, family="f0") for n in range(3)]
+    found = recall(Experience.of_studies(past), asking(np.full(len(NAMES), np.nan)), as_it_is)
+    assert found.weights[1:30] == pytest.approx(np.full(29, 1 / 30))

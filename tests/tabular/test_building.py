@@ -12,7 +12,12 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import read_file
-from seasoned.tabular.building.configurations import choose_configurations, read_or_choose, write_configurations
+from seasoned.tabular.building.configurations import (
+    as_today,
+    choose_configurations,
+    read_or_choose,
+    write_configurations,
+)
 from seasoned.tabular.building.evaluate import Rules
 from seasoned.tabular.building.generated import KINDS, generate
 from seasoned.tabular.building.lines import Lines
@@ -223,7 +228,8 @@ def test_a_build_goes_on_with_what_its_tasks_have_and_what_they_expect(tmp_path)
     (penalty,) = [config["model"]["linear"]["penalty"] for config in optima if "linear" in config["model"]]
     assert 20 < penalty < 500
     assert all(config in chosen["regression"] for config in optima)
-    assert len({textual(config) for config in chosen["regression"]}) == len(chosen["regression"])
+    assert len({as_today(config, "regression") for config in chosen["regression"]}) == len(chosen["regression"])
+    assert families[:3] == ["linear", "lightgbm", "splines"], "the defaults come first"
     assert read_or_choose(tmp_path / "again" / "configurations.json", 10)["regression"] == chosen["regression"]
 
 
@@ -232,6 +238,41 @@ def test_a_part_is_one_of_so_many(text, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([str(tmp_path), "--part", text])
     assert "is no part" in capsys.readouterr().err
+
+
+def test_what_a_setting_that_came_later_leaves_out_is_measured_once(tmp_path):
+    """A default as it was stored before it had one more setting, and as it is today, are one pipeline."""
+    name = "generated:linear-0"
+    today = {"model": {"lightgbm": dict(MODELS["lightgbm"].space("regression").default)}}
+    before = {"model": {"lightgbm": dict(list(today["model"]["lightgbm"].items())[:-1])}}
+    assert textual(before) != textual(today)
+    assert as_today(before, "regression") == as_today(today, "regression") == textual(today)
+    write_configurations(tmp_path / "configurations.json", {"binary": [], "regression": [before]})
+    build(tmp_path, configurations=1, only=[name], rules=Rules(rows=120))
+    write_configurations(tmp_path / "configurations.json", {"binary": [], "regression": [today]})
+    build(tmp_path, configurations=1, only=[name], rules=Rules(rows=120))
+    assert len(list(Lines(tmp_path).trials())) == 1
+
+
+def test_parts_of_a_build_ship_as_one(tmp_path):
+    """Both begin with what ships; each has gone on with a task of its own, and what both have counts once."""
+
+    def lines(folder, task, trials):
+        about = {"rows": 100, "columns": 3, "classes": 0, "baselines": {"rmse": 1.0}, "metafeatures": {}}
+        Lines(folder).add_task({"task": task, "family": task, "sort": "regression", **about})
+        for number in range(trials):
+            config = {"model": {"linear": {"penalty": 1.0 + number}}}
+            told = {"state": "complete", "seconds": 1.0, "losses": {"rmse": 0.5 + 0.01 * number}}
+            Lines(folder).add_trial({"task": task, "version": VERSION, "config": config, **told})
+
+    parts = [tmp_path / "1", tmp_path / "2"]
+    for part, own in zip(parts, ("b", "c"), strict=True):
+        part.mkdir()
+        lines(part, "a", 20)
+        lines(part, own, 21)
+    found = ship(parts[0], tmp_path / "e.parquet", parts[1])
+    assert [head.name for head in found.heads] == ["a", "b", "c"]
+    assert np.diff(found.starts).tolist() == [20, 21, 21]
 
 
 def test_a_table_that_cannot_be_read_is_left_out_aloud(caplog):

@@ -12,9 +12,9 @@ from seasoned.knowledge.recall import Recalled
 from seasoned.knowledge.transfer import Evaluations, quantile_start
 from seasoned.samplers import Bayes
 from seasoned.space import Choice, Float, Space
-from seasoned.tabular.family_starts import family_starts
+from seasoned.tabular.family_starts import FamilyStarts, family_start
 from seasoned.tabular.steering import Promising
-from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 
 NAMES = ("a", "b", "c", "d")
 INNER = Space(**{name: Float(0, 1, default=0.5) for name in NAMES})
@@ -45,8 +45,9 @@ def past(best=BEST, tasks=10, weights=None, seed=0):
 
 
 def test_a_family_that_past_tasks_know_gets_their_order_of_its_settings():
-    starts = family_starts(past(), SPACE)
-    assert set(starts) == {"one"}, "two is known by two configurations, and fixed has nothing to search"
+    starts = {name: family_start(past(), SPACE, name) for name in ("one", "two", "fixed", "none")}
+    known = {name for name, start in starts.items() if start is not None}
+    assert known == {"one"}, "two is known by two configurations, and fixed has nothing to search"
     start = starts["one"]
     assert start.relative
     near, far = (np.square(np.array(start.points[place]) - BEST).sum() for place in (0, -1))
@@ -62,9 +63,9 @@ def test_tasks_count_as_much_as_they_bear_on_the_new_one():
         seconds=np.ones((20, 33)),
         failed=np.zeros((20, 33), bool),
     )
-    start = family_starts(mixed, SPACE)["one"]
+    start = family_start(mixed, SPACE, "one")
     assert np.square(np.array(start.points[0]) - BEST).sum() < 0.3
-    other = family_starts(replace(mixed, weights=mixed.weights[::-1]), SPACE)["one"]
+    other = family_start(replace(mixed, weights=mixed.weights[::-1]), SPACE, "one")
     assert np.square(np.array(other.points[0]) - (1.0 - BEST)).sum() < 0.3
 
 
@@ -74,9 +75,9 @@ def test_what_was_stopped_has_no_rank():
     worst = np.argsort([loss(config["model"]["one"]) for config in found.configs[:30]])[-10:]
     scores, stopped = found.scores.copy(), np.zeros(found.scores.shape, bool)
     scores[:, worst], stopped[:, worst] = -1e6, True
-    start = family_starts(replace(found, scores=scores, stopped=stopped), SPACE)["one"]
+    start = family_start(replace(found, scores=scores, stopped=stopped), SPACE, "one")
     assert np.square(np.array(start.points[0]) - BEST).sum() < 0.3
-    assert family_starts(replace(found, stopped=np.ones(found.scores.shape, bool)), SPACE) == {}
+    assert family_start(replace(found, stopped=np.ones(found.scores.shape, bool)), SPACE, "one") is None
 
 
 def reached(expected, seed, trials=10):
@@ -95,20 +96,41 @@ def reached(expected, seed, trials=10):
 
 
 def test_a_search_that_expects_what_past_tasks_found_is_ahead():
-    starts = family_starts(past(), SPACE)
-    plain, warm = (np.array([reached(expected, seed) for seed in range(8)]) for expected in ({}, starts))
+    starts = FamilyStarts(past(), SPACE)
+    plain, warm = (np.array([reached(expected, seed) for seed in range(8)]) for expected in (None, starts))
     assert warm.mean() < 0.7 * plain.mean()
 
 
 def test_the_familys_first_trials_stay_what_they_are():
-    starts = family_starts(past(), SPACE)
+    starts = FamilyStarts(past(), SPACE)
     asked = []
-    for expected in ({}, starts):
+    for expected in (None, starts):
         sampler = Promising(Bayes(initial=3, explore=1), expected=expected)
         state = sampler.init(StudySpec(Space(model=Choice(one=INNER)), seed=0))
         found, _ = sampler.ask(state, [0, 1, 2])
         asked.append([dict(each.config["model"]["one"]) for each in found])
     assert asked[0] == asked[1]
+
+
+def test_it_is_learned_once_and_only_of_families_that_are_tried(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "seasoned.tabular.family_starts.family_start", lambda found, space, family: asked.append(family)
+    )
+    sampler = Promising(Bayes(initial=3, explore=1), expected=FamilyStarts(past(), SPACE))
+    state = sampler.init(StudySpec(SPACE, seed=0))
+    assert asked == []
+    for number in range(4):
+        events = [Asked(number, Config({"model": {"one": dict.fromkeys(NAMES, number / 8)}}), None)]
+        state = sampler.tell(state, events)
+    assert asked == ["one"]
+
+
+def test_what_cannot_be_learned_from_is_told_and_left_out(caplog):
+    found = past()
+    strange = FamilyStarts(replace(found, weights=np.full(len(found.weights), "x")), SPACE)
+    assert strange("one") == WarmStart()
+    assert "what it expects of one is not used" in caplog.text
 
 
 @pytest.mark.parametrize("weights", [[1.0], [0.0, 0.0], [1.0, -0.5]])

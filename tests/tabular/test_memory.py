@@ -201,15 +201,15 @@ def test_what_ships_is_read_and_nothing_written(tmp_path, monkeypatch):
 def test_a_large_table_is_described_by_some_of_its_rows(bounds, monkeypatch):
     X, y = table(rows=400)
     target = read_target(y, "classification")
-    whole = memory._described(X, target, 0)
+    whole = memory.described(X, target, 0)
     for name, bound in bounds.items():
         monkeypatch.setattr(memory, name, bound)
-    some = memory._described(X, target, 0)
+    some = memory.described(X, target, 0)
     assert some["log_rows"] == pytest.approx(whole["log_rows"])
     assert some["log_ratio"] == pytest.approx(whole["log_ratio"])
     assert some["zeros"] == whole["zeros"] == 0.0
     assert abs(some["commonest_class"] - whole["commonest_class"]) < 0.15
-    again = memory._described(X, target, 0)
+    again = memory.described(X, target, 0)
     assert np.array_equal(list(again.values()), list(some.values()), equal_nan=True)
 
 

@@ -35,6 +35,17 @@ def test_what_ships_gives_each_sort_valid_configurations_and_a_falling_curve(sor
     assert found.metric == usual_metric(sort)
 
 
+def test_long_names_of_metrics_are_those_of_fit():
+    found = portfolio_of_past("binary", "neg_log_loss", size=3, experience="shipped")
+    assert found.metric == "log_loss"
+
+
+def test_a_long_budget_makes_no_configuration_slower():
+    free, long = (portfolio_of_past("binary", size=8, seconds=s, experience="shipped") for s in (None, 36_000.0))
+    assert free.configurations == long.configurations
+    assert free.seconds == long.seconds
+
+
 def test_a_budget_is_kept_and_a_longer_list_begins_no_worse():
     free, tight = (portfolio_of_past("binary", seconds=s, experience="shipped") for s in (None, 20.0))
     assert tight.seconds[-1] <= 20.0 < free.seconds[-1]
@@ -70,6 +81,9 @@ def test_the_text_is_json_that_says_all(tmp_path):
         ({"sort": "ranking"}, "sort is 'ranking'"),
         ({"size": 0}, "size is 0"),
         ({"seconds": 0.0}, "seconds is 0.0"),
+        ({"seconds": float("inf")}, "seconds is inf"),
+        ({"seconds": 1e-6}, "no configuration is expected to end within"),
+        ({"metric": "typo"}, "typo"),
         ({"experience": None}, "too little is known"),
         ({"experience": "team.db"}, "database URL"),
     ],

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -36,7 +37,8 @@ __all__ = ["Asking", "Recalled", "recall", "relative"]
 _TASKS: Final = 256
 _CONFIGURATIONS: Final = 384
 _SHARED: Final = 0.1  # share of the tasks that a configuration is known on, to be one of those that many share
-_ECHOES: Final = (16, 3)  # tasks that count most, and how many of their own best configurations are taken
+_ECHOES: Final = (24, 3)  # studies that count most, and how many of their own best configurations are taken
+_NEWEST: Final = 12  # studies of a table that are looked at
 _HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees; k folds make k fits on (k - 1)/k of them
 _CLASSES: Final = frozenset({"binary", "multiclass"})
 _ENOUGH: Final = (20, 5)  # studies of the asked metric, and families, that need no others beside them
@@ -136,13 +138,13 @@ def recall(
         adapt: A stored configuration and its version as the new space has it; None where it is not valid there.
     """
     places, metric = _fitting(experience, asking)
+    places = _newest(experience, places)
     if len(places) < _LEAST:
         return None
-    families = [experience.heads[place].family for place in places]
-    weights = weigh(families, experience.metafeatures[places], asking.metafeatures)
-    if len(places) > _TASKS:
-        kept = np.sort(np.argsort(-weights, kind="stable")[:_TASKS])
-        places, weights = places[kept], weights[kept]
+    weights = _weights(experience, places, asking)
+    if len(places) > _TASKS:  # those of the tables that count most, and among these they are weighed anew
+        places = places[np.sort(_by_family(experience, places, weights)[:_TASKS])]
+        weights = _weights(experience, places, asking)
     some = experience.chosen(places)
     pool, invalid = _adapted(some, _worth(some, weights), adapt)
     if len(pool) < _LEAST:
@@ -197,6 +199,31 @@ def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], 
     return np.array(sorted(places), dtype=np.intp), " and ".join(metrics)
 
 
+def _weights(experience: Experience, places: NDArray[np.intp], asking: Asking) -> NDArray[np.float64]:
+    """How much each of these studies counts."""
+    families = [experience.heads[place].family for place in places]
+    return weigh(families, experience.metafeatures[places], asking.metafeatures)
+
+
+def _newest(experience: Experience, places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Of each table the newest studies: who fits one every day knows the last weeks best, and all else as well."""
+    by_age = sorted(places.tolist(), key=lambda place: (experience.heads[place].created, place), reverse=True)
+    seen: Counter[str] = Counter()
+    kept = []
+    for place in by_age:
+        family = experience.heads[place].family
+        seen[family] += 1
+        if seen[family] <= _NEWEST:
+            kept.append(place)
+    return np.array(sorted(kept), dtype=np.intp)
+
+
+def _by_family(experience: Experience, places: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The order of these studies by what their table counts in all, then by what each does."""
+    _, family = np.unique([experience.heads[place].family for place in places], return_inverse=True)
+    return np.lexsort((-weights, -np.bincount(family, weights)[family]))
+
+
 def _worth(some: Experience, weights: NDArray[np.float64]) -> dict[int, list[int]]:
     """Numbers of the configurations to look at, each with the versions of studies that have it, the newest first."""
     tasks = np.repeat(np.arange(len(some)), np.diff(some.starts))
@@ -206,7 +233,7 @@ def _worth(some: Experience, weights: NDArray[np.float64]) -> dict[int, list[int
     shared = np.flatnonzero(spread >= max(_LEAST, _SHARED * len(some)))
     shared = shared[np.argsort(-spread[shared], kind="stable")][:_CONFIGURATIONS]
     found = dict.fromkeys(shared.tolist())
-    for task in np.argsort(-weights, kind="stable")[: _ECHOES[0]]:
+    for task in _by_family(some, np.arange(len(some)), weights)[: _ECHOES[0]]:
         span = slice(some.starts[task], some.starts[task + 1])
         scores, own = np.where(some.stopped[span], np.nan, some.scores[span]), codes[span]
         best = np.argsort(np.nan_to_num(scores, nan=np.inf), kind="stable")[: _ECHOES[1]]

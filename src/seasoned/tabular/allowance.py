@@ -8,13 +8,15 @@ more. The limits are meant to keep a bundle at a fifth of the bytes and a third 
 from __future__ import annotations
 
 import json
+import logging
+import math
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.errors import InvalidInput
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.repeated import fits_of
+from seasoned.tabular.models.registry import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from seasoned.tabular.objective import CrossValidation
 
 __all__ = ["Allowance"]
+
+logger = logging.getLogger("seasoned.tabular")
 
 _BYTES: Final = 4_000_000.0  # of all models in a bundle
 _BYTES_A_ROW: Final = 300.0  # of the table, that come on top
@@ -80,11 +84,16 @@ class Allowance:
 
 
 def _bytes(member: Member, family: Model) -> float:
-    """What a fit of the model takes in a bundle; nothing where it is of a class that no bundle holds."""
+    """What a fit of the model takes in a bundle.
+
+    Nothing where it is of a family of the user's own that cannot be written, for no bundle holds it; what is too large
+    for one is too large for another fit, too.
+    """
     fit: Any = fits_of(member.estimator)[0]
     made = json.dumps(fit.made.to_json()).encode() if isinstance(fit, Featured) else b""
     try:
         data = family.dump(fit.estimator if isinstance(fit, Featured) else fit)
-    except InvalidInput:
-        return 0.0
+    except Exception as error:  # noqa: BLE001 - whatever an own family's `dump` does, the fit goes on
+        logger.debug("how large %s is in a file is not known: %s", member.name, error)
+        return math.inf if family.name in MODELS else 0.0
     return float(len(zlib.compress(made, 1)) + len(zlib.compress(data, 1)))

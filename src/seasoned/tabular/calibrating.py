@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Map = Scaling | Isotonic
     Fit = Callable[[Array, NDArray[np.int64], Array], Map]
+    RowLoss = Callable[[Array, NDArray[Any]], Array]
 
 __all__ = ["CALIBRATED", "Calibrated", "choose_calibration"]
 
@@ -57,13 +58,13 @@ def choose_calibration(pooled: Pooled, metric: Measure, *, wanted: bool | None) 
         return None
     if len(np.unique(pooled.truth)) < metric.n_classes:
         return None
-    loss = _row_losses(metric)
-    before, missed = loss(pooled.predicted, pooled.truth), _missed(pooled.predicted, pooled.truth, loss)
+    loss, every = _row_losses(metric)
+    before, missed = loss(pooled.predicted, pooled.truth), _missed(pooled.predicted, pooled.truth, loss, every)
     found: list[tuple[float, Fit, Array]] = []
     for fit in _fits(pooled):
         predicted = _crossed(pooled, fit)
         gain = before - loss(predicted, pooled.truth)
-        unseen = missed - _missed(predicted, pooled.truth, loss)
+        unseen = missed - _missed(predicted, pooled.truth, loss, every)
         mean = (float(pooled.mass @ gain) + unseen) / (float(pooled.mass.sum()) + 1.0)
         error = float(np.sqrt(np.sum((pooled.mass * (gain - mean)) ** 2))) / float(pooled.mass.sum())
         if wanted or mean > max(_CLEAR * error, 1e-12):
@@ -101,25 +102,43 @@ def _learned(pooled: Pooled, fit: Fit, kept: NDArray[np.bool_]) -> Map:
     return fit(pooled.predicted[rows], pooled.truth[rows], pooled.mass[rows])
 
 
-def _missed(p: Array, truth: NDArray[np.int64], loss: Callable[[Array, NDArray[Any]], Array]) -> float:
+def _missed(p: Array, truth: NDArray[np.int64], loss: RowLoss, every: Callable[[Array], Array]) -> float:
     """The mean loss if each row were of another class, all others alike."""
-    classes = int(p.shape[1])
-    every = np.stack([loss(p, np.full_like(truth, code)) for code in range(classes)])
-    return float(np.mean(every.sum(axis=0) - loss(p, truth))) / (classes - 1)
+    return float(np.mean(every(p) - loss(p, truth))) / (p.shape[1] - 1)
 
 
-def _row_losses(metric: Measure) -> Callable[[Array, NDArray[Any]], Array]:
-    """The loss of each row, whose mean the metric is; the logarithmic one for a metric that is no such mean."""
+def _row_losses(metric: Measure) -> tuple[RowLoss, Callable[[Array], Array]]:
+    """The loss of each row, whose mean the metric is, and the sum of a row's losses over all classes.
 
-    def logarithmic(p: Array, y: NDArray[Any]) -> Array:
-        tiny = np.finfo(p.dtype).eps
-        return np.asarray(-np.log(np.clip(p[np.arange(len(y)), y] / p.sum(axis=1), tiny, 1 - tiny)))
-
-    def brier(p: Array, y: NDArray[Any]) -> Array:
-        return np.asarray(np.sum((p - np.eye(p.shape[1])[y]) ** 2, axis=1) / (2 if p.shape[1] == 2 else 1))
-
-    def cost(p: Array, y: NDArray[Any]) -> Array:
+    The logarithmic one for a metric that is no such mean.
+    """
+    if metric.scorer == "neg_brier_score":
+        return _brier, _brier_of_all
+    if metric.scorer == "cost":
         assert metric.costs is not None, "a cost is measured by costs"
-        return np.asarray(metric.costs[y, decide(p, metric.costs)])
+        costs = metric.costs
+        return lambda p, y: np.asarray(costs[y, decide(p, costs)]), lambda p: costs.sum(axis=0)[decide(p, costs)]
+    return _logarithmic, _logarithmic_of_all
 
-    return {"neg_brier_score": brier, "cost": cost}.get(metric.scorer, logarithmic)
+
+def _logarithmic(p: Array, y: NDArray[Any]) -> Array:
+    tiny = np.finfo(p.dtype).eps
+    return np.asarray(-np.log(np.clip(p[np.arange(len(y)), y] / p.sum(axis=1), tiny, 1 - tiny)))
+
+
+def _logarithmic_of_all(p: Array) -> Array:
+    tiny = np.finfo(p.dtype).eps
+    return np.asarray(-np.log(np.clip(p / p.sum(axis=1, keepdims=True), tiny, 1 - tiny)).sum(axis=1))
+
+
+def _brier(p: Array, y: NDArray[Any]) -> Array:
+    """|p - e_y|^2 = |p|^2 - 2 p_y + 1, halved for two classes."""
+    row = np.square(p).sum(axis=1) - 2.0 * p[np.arange(len(y)), y] + 1.0
+    return np.asarray(row / (2 if p.shape[1] == 2 else 1))
+
+
+def _brier_of_all(p: Array) -> Array:
+    """The sum of that over all y: k |p|^2 - 2 |p|_1 + k."""
+    classes = p.shape[1]
+    row = classes * np.square(p).sum(axis=1) - 2.0 * p.sum(axis=1) + classes
+    return np.asarray(row / (2 if classes == 2 else 1))

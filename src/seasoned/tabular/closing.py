@@ -33,6 +33,7 @@ _FIRST_SHARE: Final = 0.5  # of the time limit; the first trials may need it, fo
 _WARM_UP: Final = 2.0  # seconds a worker may need to start and import, until it is measured
 _CLOSING: Final = 0.5  # seconds kept for fetching the models and tidying up
 _CAUTION: Final = 1.5  # times what the last fits should take
+_CHOOSING: Final = 0.04  # of the time limit: the search waits while members are chosen
 _SPARING: Final = 20.0  # times the seconds that choosing the members took, until they are chosen again
 _ENDED: Final = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 _NEAR: Final = 2.0  # reserves; when less is left, they are chosen again after a quarter of that
@@ -49,15 +50,24 @@ class Closing:
         budget: The time.
         study: The study; its trials, where a run is resumed, count at once.
         gains: Is told what the trials of each family have brought to the members.
+        fresh: Seconds that a fresh worker took to load what fits need; 0 where none was waited for.
 
     Attributes:
         warm_up: Seconds that a fresh worker needs.
     """
 
-    def __init__(self, objective: CrossValidation, budget: Budget, study: Study, gains: Gains | None = None) -> None:
+    def __init__(
+        self,
+        objective: CrossValidation,
+        budget: Budget,
+        study: Study,
+        gains: Gains | None = None,
+        fresh: float = 0.0,
+    ) -> None:
         self._objective = objective
         self._budget = budget
         self._gains = gains
+        self._fresh = fresh
         self._seen: set[int] = set()  # trials that were there when the members were chosen last
         self._again = 0.0  # on `time.monotonic`'s clock: when choosing once more costs little of the time
         self.warm_up = _WARM_UP
@@ -91,9 +101,10 @@ class Closing:
     def _measure(self, rows: Sequence[Mapping[str, Any]]) -> None:
         started = time.monotonic()
         self.warm_up = self._measured_warm_up(rows)
-        chosen = choose_members(self._objective, rows, self._budget)
+        chosen = choose_members(self._objective, rows, self._budget, _CHOOSING * self._budget.seconds)
+        choosing = time.monotonic() - started
         fits = [foreseen(self._objective, row) for row, _ in chosen]
-        self._reserve = _CLOSING + _CAUTION * (self.warm_up + max(*fits, sum(fits) / self._budget.workers))
+        self._reserve = _CLOSING + _CAUTION * (self.warm_up + max(*fits, sum(fits) / self._budget.workers)) + choosing
         self._reserve += seconds_again(self._objective, sum(fits), self._budget)
         self._known = True
         if self._plateau is not None:
@@ -134,13 +145,16 @@ class Closing:
             logger.info("the search ends after %.0f s: its last trials gained nothing.", self._elapsed)
 
     def _measured_warm_up(self, rows: Sequence[Mapping[str, Any]]) -> float:
-        """Seconds that a fresh worker needs before it fits: what the first trial took beyond its fits."""
+        """Seconds that a fresh worker needs before it fits: what the first trial took beyond its fits.
+
+        Where workers were warm by then, what they had taken for that.
+        """
         first = rows[0]
         if first["state"] != "complete" or first["seconds"] is None:
             return _WARM_UP
         record = self._objective.records.of(config_of(first))
         fits: float = self._objective.folds * record.fit_seconds + record.sample_seconds
-        return max(float(first["seconds"]) - fits, 0.2)
+        return max(float(first["seconds"]) - fits, self._fresh, 0.2)
 
 
 def _loss_of(objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]]) -> float:

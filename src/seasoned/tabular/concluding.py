@@ -84,7 +84,7 @@ def learned(fitted: Fitted, objective: CrossValidation, *, calibrate: bool | Non
     except ValueError as error:
         logger.warning("the report will lack the predictions in validation: %s", error)
         return {"finish": plain}
-    codes = None if objective.job.n_classes else objective.data.matrix("codes")[pooled.rows]
+    codes = None if objective.job.n_classes else objective.data.matrix("codes")  # in its file
     conformal = learn_conformal(pooled, codes, seed)
     return {"finish": finish, "validated": _evidence(pooled, loss, seed), "conformal": conformal}
 

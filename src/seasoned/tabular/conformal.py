@@ -152,7 +152,7 @@ def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal
 
     Args:
         pooled: Out-of-fold predictions, calibrated if the model's are.
-        codes: The same rows as `codes`, for numbers; None for no scale.
+        codes: All rows of the table as `codes`, for numbers, which may lie in a file; None for no scale.
         seed: Of the halves.
     """
     order = np.random.default_rng(seed).permutation(len(pooled.truth))
@@ -167,13 +167,14 @@ def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal
     most = max(_CELLS // max(codes.shape[1], 1), _ENOUGH // 2)
     taught, scored = order[:half][:most], order[half:][:_MOST]
     first, second = np.array_split(taught, 2)
-    scale, floor = _learn_scale(codes[first], pooled.predicted[first], gap[first], mass[first], seed)
-    sizes = _sizes(scale, floor, codes[second], pooled.predicted[second])
+    read = pooled.rows
+    scale, floor = _learn_scale(codes[read[first]], pooled.predicted[first], gap[first], mass[first], seed)
+    sizes = _sizes(scale, floor, codes[read[second]], pooled.predicted[second])
     plain = _interval_score(gap[second], np.ones(len(second)), mass[second])
     if not _interval_score(gap[second], sizes, mass[second]) < _HELPS * plain:
         return _sorted(gap[scored], mass[scored])
-    scale, floor = _learn_scale(codes[taught], pooled.predicted[taught], gap[taught], mass[taught], seed)
-    sizes = _sizes(scale, floor, codes[scored], pooled.predicted[scored])
+    scale, floor = _learn_scale(codes[read[taught]], pooled.predicted[taught], gap[taught], mass[taught], seed)
+    sizes = _sizes(scale, floor, codes[read[scored]], pooled.predicted[scored])
     return _sorted(gap[scored] / sizes, mass[scored], floor, scale)
 
 

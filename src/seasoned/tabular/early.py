@@ -39,18 +39,26 @@ class Early:
         self._budget = budget
         self._config: Config | None = None  # of the trial taken
         self._executor: LocalExecutor | None = None  # while the fit runs
+        self._member: Member | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        """The worker goes back to the others, if it is idle."""
         if self._executor is not None:
             self._executor.close()
             self._executor = None
 
     def __call__(self, study: Any, trial: Trial) -> None:  # noqa: ARG002 - a callback's signature
         """A trial has finished."""
-        if self._config is not None or trial.state is not TrialState.COMPLETE:
+        if self._config is not None:
+            self.member(0.0)  # so that the worker is there for the last fits
+            return
+        if trial.state is not TrialState.COMPLETE:
             return
         self._config = trial.config
         threads = max(1, cpu_count() // self._budget.workers)  # as in the search, which then takes the worker over
@@ -58,16 +66,26 @@ class Early:
         limits = Limits(memory=self._budget.trial_memory)
         self._executor.submit(self._objective.refit, dict(trial.config), limits=limits)
 
+    @property
+    def fitted(self) -> tuple[str, dict[str, Any]] | None:
+        """Family and settings of what is fitted, or being fitted; None for nothing, or what could not be."""
+        if self._config is None or (self._executor is None and self._member is None):
+            return None
+        ((name, settings),) = self._config["model"].items()
+        return name, dict(settings)
+
     def member(self, seconds: float) -> Member | None:
         """The fitted model; None if there is none within so many seconds."""
         if self._executor is None or self._config is None:
-            return None
+            return self._member
         outcomes = self._executor.wait(max(seconds, 0.0))
         if not outcomes:
             return None
+        self._close()
         (outcome,) = outcomes
         ((name, settings),) = self._config["model"].items()
         if outcome.ending is Ending.RETURNED:
-            return Member(name, dict(settings), outcome.value)
-        logger.warning("the first model (%s) could not be fitted on all rows: %s", name, outcome.reason)
-        return None
+            self._member = Member(name, dict(settings), outcome.value)
+        else:
+            logger.warning("the first model (%s) could not be fitted on all rows: %s", name, outcome.reason)
+        return self._member

@@ -79,6 +79,7 @@ def select(
     """
     most_rows, candidates = _room(max(metric.n_classes, 1))
     rows, mass = _rows(y, seed, row_weights, classes=metric.n_classes > 0 and metric.weighs, most=most_rows)
+    candidates = min(candidates, max(_CELLS // (len(rows) * max(metric.n_classes, 1)), _START))
     read = rows if places is None else places[rows]
 
     def measure(stack: NDArray[Any], part: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -197,8 +198,10 @@ def _parts(positions: NDArray[np.int64], stack: NDArray[np.float64]) -> list[NDA
 def _start(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed) -> tuple[float, int]:
     """Loss and size of the best average of the first so many models; the smallest of equal ones."""
     sizes = np.arange(1, rules.prefix(min(len(stack), _START)) + 1)
-    totals = np.cumsum(stack[: len(sizes)], axis=0)
-    losses = losses_of_stack(totals / sizes.reshape(-1, *[1] * (stack.ndim - 1)))
+    total, losses = np.zeros(stack.shape[1:]), np.empty(len(sizes))
+    for place, size in enumerate(sizes):
+        total += stack[place]
+        losses[place] = losses_of_stack((total / size)[None])[0]
     place = 0
     for other in range(1, len(sizes)):
         if losses[other] < losses[place] - 1e-12:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -36,9 +37,10 @@ from seasoned.tabular.search import search
 from seasoned.tabular.starts import affordable_folds, first_configurations, haste
 from seasoned.tabular.suspicions import warn_of_leaks, warn_of_models
 from seasoned.tabular.validation import declared_folds
+from seasoned.tabular.warming import Warming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -91,6 +93,7 @@ def fit_table(
     metric = resolve(settings["metric"], target.task, len(target.classes), target.classes, target.values)
     if metric.quantile is not None:
         models = for_quantile(models, named=settings["models"] is not None)
+    warming = Warming(budget, models)
     schema = Schema.infer(frame)
     canonical = schema.apply(frame)
     warn_of_leaks(canonical, target)
@@ -101,11 +104,11 @@ def fit_table(
     seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
     about = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, "seed": seed, "folds": usual}
     run, own = RunFolder.open(key, about, resume=resume), {m.name: m for m in models if m.name not in MODELS}
-    try:
+    with _at_work(run, warming):
         usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
         folds, *further = _dealt(declared, frame, target, run, usual, timed=budget.trials is None)
-        plan = _plan(canonical, schema, run.path, int(run.about["seed"]), budget)
+        plan = _plan(canonical, schema, run.path, int(run.about["seed"]), budget, warming)
         steps = _steps(settings["features"], schema)
         _write(run, canonical, target, [folds, *further], plan, roles)
         budget.check_memory()  # again, for now the table is there in all its forms
@@ -118,16 +121,10 @@ def fit_table(
         memory = Memory.of(experience, canonical, target, objective)
         guide = memory.guide(run.path, space, budget.seconds)
         del canonical  # of a long table, the matrices on the disk are all that is needed from here on
-        found = search(objective, space, starts, run.storage, budget, guide)
+        found = search(objective, space, starts, run.storage, budget, guide, fresh=warming.ready())
         members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
         fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame))
         fitted = conclude(fitted, objective, frame, settings, budget)
-    except InvalidInput:
-        run.delete()  # nothing there could be resumed
-        raise
-    except BaseException:
-        run.release()  # the trials stay for a resume
-        raise
     if budget.stop():
         run.release()  # who stopped it may go on with it
     else:
@@ -136,6 +133,21 @@ def fit_table(
     trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
     seconds = time.monotonic() - (budget.deadline - budget.seconds)
     return replace(fitted, trials=trials, seconds=seconds, experience=None if guide is None else guide.told())
+
+
+@contextmanager
+def _at_work(run: RunFolder, warming: Warming) -> Iterator[None]:
+    """Whatever ends a fit early leaves what was finished to a resume; a refusal has finished nothing new."""
+    try:
+        yield
+    except InvalidInput:
+        run.abandon()
+        raise
+    except BaseException:
+        run.release()
+        raise
+    finally:
+        warming.close()
 
 
 def _write(
@@ -179,10 +191,13 @@ def _job(run: RunFolder, target: Target, plan: ColumnPlan, budget: Budget, folds
     )
 
 
-def _plan(canonical: pd.DataFrame, schema: Schema, folder: Path, seed: int, budget: Budget) -> ColumnPlan:
+def _plan(
+    canonical: pd.DataFrame, schema: Schema, folder: Path, seed: int, budget: Budget, warming: Warming
+) -> ColumnPlan:
     """The column plan. Text can take long, so it is learned in a worker that is killed at its limit."""
     if all(column.kind != "text" for column in schema.used):
         return ColumnPlan.fit(canonical, schema, seed=seed)
+    warming.ready()  # one of these learns it
     with disk_errors(folder):
         canonical.to_feather(folder / _DATA, compression="uncompressed")
     limits = Limits(seconds=max(_PLAN_SHARE * budget.seconds, 1.0), memory=budget.trial_memory)

@@ -15,7 +15,7 @@ from seasoned.execution.resources import cpu_count
 from seasoned.tabular.columns.stored import rows_of
 from seasoned.tabular.features.base import Rows
 from seasoned.tabular.features.featured import Featured
-from seasoned.tabular.features.made import aims_of, fit_features, reads_texts, split_features
+from seasoned.tabular.features.made import aims_of, asks, fit_features, reads_texts, split_features
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import BASELINE, find, holds_out, takes_weights
 
@@ -172,7 +172,7 @@ class Fitter:
     ) -> tuple[NDArray[np.float64], Made | None]:
         """The training rows as the model eats them, features included, and what makes these."""
         matrix = rows_of(self.data.matrix(diet), train)
-        if features is None:
+        if not asks(features):
             return matrix, None
         aims = aims_of(self.data.target[train], self.job.n_classes)
         given = self.data.given(texts=reads_texts(features)).take(train)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.objective import CrossValidation
     from seasoned.tabular.target import Target
 
-__all__ = ["Memory"]
+__all__ = ["Memory", "described"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -131,7 +131,7 @@ def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
 def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Scene:
     rows, columns = canonical.shape
     metric = objective.metric.name
-    metafeatures = _described(canonical, target, objective.job.seed)
+    metafeatures = described(canonical, target, objective.job.seed)
     return Scene(
         metafeatures,
         None if metric in ZERO_BY_DEFINITION else objective.baseline_loss(),
@@ -159,7 +159,7 @@ def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _described(canonical: pd.DataFrame, target: Target, seed: int) -> dict[str, float]:
+def described(canonical: pd.DataFrame, target: Target, seed: int) -> dict[str, float]:
     """Meta-features; of a very long table those of 50,000 of its rows, of a wide one fewer, but for its length."""
     rows, values = len(canonical), target.values
     most = min(_MOST_ROWS, max(_MOST_CELLS // canonical.shape[1], _LEAST_ROWS))

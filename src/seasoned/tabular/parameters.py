@@ -69,6 +69,7 @@ def budget_of(given: TabularEstimator, started: float) -> Budget:
     seconds = 1e9 if given.time_limit is None else float(given.time_limit)
     most = (SearchSettings() if given.search is None else given.search).ensemble
     memory = None if given.memory_limit is None else parse_memory(given.memory_limit)
-    budget = Budget(started + seconds, seconds, given.trials, workers, memory, most)
+    trials = None if given.trials is None else int(given.trials)
+    budget = Budget(started + seconds, seconds, trials, workers, memory, most)
     budget.check_memory()
     return budget

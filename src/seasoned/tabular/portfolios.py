@@ -17,19 +17,21 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.canonical import table_of
-from seasoned.knowledge.metafeatures import METAFEATURES, describe
+from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.places import places, read_places
 from seasoned.knowledge.portfolio import greedy
 from seasoned.knowledge.recall import Asking, recall
 from seasoned.tabular.guide import Guide, Scene
-from seasoned.tabular.metrics import usual_metric
+from seasoned.tabular.memory import described
+from seasoned.tabular.metrics import resolve, usual_metric
 from seasoned.tabular.models.registry import choose, joint_space
 from seasoned.tabular.pipeline import KIND, current
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.target import infer_task, read_target
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from seasoned.knowledge.recall import Recalled
@@ -37,10 +39,10 @@ if TYPE_CHECKING:
 
 __all__ = ["PipelinePortfolio", "portfolio_of_past", "portfolio_of_table"]
 
-_SORTS: Final = ("binary", "multiclass", "regression")
 _FOLDS: Final = 5
 _USUAL_ROWS: Final = 1_000  # of a past task whose size is not known
-_USUAL_SECONDS: Final = 60.0  # of which a trial takes a hundredth at least, where no limit is given
+_SECONDS: Final = 10.0  # of which a trial is taken to last a hundredth at least
+_CLASSES: Final[Mapping[Task, int]] = {"binary": 2, "multiclass": 3, "regression": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,8 @@ def portfolio_of_past(
         >>> len(found.configurations), found.expected[0] > found.expected[2]
         (3, True)
     """
-    if sort not in _SORTS:
-        raise InvalidInput(f"sort is {sort!r}; give one of {', '.join(_SORTS)}.")
+    if sort not in _CLASSES:
+        raise InvalidInput(f"sort is {sort!r}; give one of {', '.join(_CLASSES)}.")
     unknown = dict.fromkeys((feature.name for feature in METAFEATURES), math.nan)
     return _portfolio(sort, metric, unknown, None, size=size, seconds=seconds, experience=experience)
 
@@ -126,7 +128,7 @@ def portfolio_of_table(
     read = read_target(target, infer_task(target))
     kept = frame.loc[read.kept] if len(read.kept) == len(frame) else frame
     canonical = Schema.infer(kept).apply(kept)
-    found = describe(table_of(canonical, read.values, regression=read.task == "regression"))
+    found = described(canonical, read, 0)
     return _portfolio(read.task, metric, found, len(canonical), size=size, seconds=seconds, experience=experience)
 
 
@@ -140,13 +142,11 @@ def _portfolio(
     seconds: float | None,
     experience: str | None,
 ) -> PipelinePortfolio:
-    if size < 1 or (seconds is not None and not seconds > 0.0):
-        raise InvalidInput(
-            f"size is {size} and seconds is {seconds}; give whole numbers from 1 on, and seconds above 0."
-        )
+    if size < 1 or (seconds is not None and not 0.0 < seconds < math.inf):
+        raise InvalidInput(f"size is {size} and seconds is {seconds}; give a number from 1 on, and seconds above 0.")
     space = joint_space(choose(None), sort)
     features = np.array([metafeatures[feature.name] for feature in METAFEATURES])
-    asked = metric or usual_metric(sort)
+    asked = resolve(metric, sort, _CLASSES[sort]).name
     past = recall(
         read_places(places(experience)),
         Asking(KIND, sort, asked, usual_metric(sort), features),
@@ -156,9 +156,13 @@ def _portfolio(
         raise InvalidInput(f"too little is known of {sort} tasks by {asked}; fit some models, or import experience.")
     rows = _usual_rows(past) if rows is None else rows
     scene = Scene(metafeatures, None, sort, asked, (rows, 1), _FOLDS, "")
-    guide = Guide(past, scene, space, seconds or _USUAL_SECONDS)
+    guide = Guide(past, scene, space, _SECONDS)
     spent = guide.spent({}, np.arange(len(guide.configs)))
     found = greedy(guide.regrets, size, weights=past.weights, seconds=spent, budget=seconds)
+    if not found.members:
+        raise InvalidInput(
+            f"no configuration is expected to end within {seconds:g} s; give more than {min(spent):.2g}."
+        )
     return PipelinePortfolio(
         sort,
         str(past.about["metric"]),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.tabular.bar import Bar
-from seasoned.tabular.runs import RunFolder
+from seasoned.tabular.runs import MEANS, RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +117,7 @@ def _predictions(config: Mapping[str, Any]) -> str:
 
 
 def _mean(config: Mapping[str, Any]) -> str:
-    return _name(config).replace(".json", "-mean.npy")
+    return _name(config).replace(".json", MEANS)
 
 
 def _name(config: Mapping[str, Any]) -> str:

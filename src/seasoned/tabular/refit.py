@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -41,9 +42,16 @@ def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def choose_members(
-    objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budget: Budget
+    objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budget: Budget, seconds: float = math.inf
 ) -> list[tuple[Mapping[str, Any], float]]:
-    """Trials and their weights in the average, the heaviest first; one member means the best trial alone."""
+    """Trials and their weights in the average, the heaviest first; one member means the best trial alone.
+
+    Args:
+        objective: Knows what the trials predicted.
+        rows: The trials.
+        budget: The time.
+        seconds: That choosing may take, beside half of the time left: what is known by then decides.
+    """
     most, limit = budget.members, objective.predict_limit
     best = _quick_enough(objective, ranked(rows))[:_CHOICES]
     if most == 1 or len(best) < 2:
@@ -59,7 +67,7 @@ def choose_members(
         objective.metric,
         most=most,
         seed=objective.job.seed,
-        deadline=time.monotonic() + _CHOOSING * budget.remaining,
+        deadline=time.monotonic() + min(_CHOOSING * budget.remaining, seconds),
         places=known,
         row_weights=None if row_weights is None else row_weights[known],
         paces=None if limit is None else (np.array([_pace(objective, best[index]) for index in kept]), limit),
@@ -99,17 +107,15 @@ def fit_members(
     Weights are scaled to sum to 1. Where nothing is ready the early model predicts, and where there is none the
     baseline.
     """
-    ready: dict[int, Member] = {}
     first = early.member(0.0)
-    if first is not None:  # it may be among the chosen, and is fitted already
-        same = [
-            place
-            for place, (row, _) in enumerate(chosen)
-            if (row["model"], row["config"]) == (first.name, first.config)
-        ]
-        ready = {place: replace(first, weight=chosen[place][1]) for place in same}
-    if waiting := [place for place in range(len(chosen)) if place not in ready]:
-        ready |= fit_all(objective, {place: chosen[place] for place in waiting}, budget)
+    same = [place for place, (row, _) in enumerate(chosen) if (row["model"], row["config"]) == early.fitted]
+    ready: dict[int, Member] = {}
+    if waiting := [place for place in range(len(chosen)) if place not in same]:  # it is fitted already, or soon will be
+        ready = fit_all(objective, {place: chosen[place] for place in waiting}, budget)
+    if same and first is None:
+        first = early.member(budget.remaining - _CLOSING)
+    if first is not None:
+        ready |= {place: replace(first, weight=chosen[place][1]) for place in same}
     ready = fit_again(objective, ready, {place: foreseen(objective, chosen[place][0]) for place in ready}, budget)
     members = [ready[place] for place in sorted(ready)]  # not in the order of finishing, so that sums are the same
     if not members:

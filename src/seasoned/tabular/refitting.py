@@ -45,8 +45,8 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
     """The members with the same settings, rounds and weights on these rows; all that follows their average stays.
 
     Columns are read as the fit read them, so a level that it had not seen stays unknown. What is known of validation
-    (scores, thresholds, calibration, intervals) is still that of the search. Members that were fitted with several seeds
-    are fitted so again while there is time; models of the search's folds have no place here, for there are no folds.
+    (scores, thresholds, calibration, intervals) is still that of the search. Members that were fitted with several
+    seeds are fitted so again while there is time; models of the search's folds have no place here, for there are none.
 
     Args:
         fitted: What the search found.

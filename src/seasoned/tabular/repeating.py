@@ -76,7 +76,8 @@ def fit_again(
         queue += [_Fit(place, seconds[place], fold=fold) for place in order for fold in range(objective.folds)]
     chancy = [place for place in order if is_seeded(objective.fitter.model(members[place].name))]
     queue += [_Fit(place, seconds[place], repeat) for repeat in range(1, _SEEDS) for place in chancy]
-    if not queue:
+    left = budget.remaining - _CLOSING
+    if all(_CAUTION * fit.seconds >= left for fit in queue):  # measuring what they may cost takes time as well
         return dict(members)
     allowance = Allowance.of(objective, members)
     done = _run(objective, members, [fit for fit in queue if allowance.take(fit.place)], budget)

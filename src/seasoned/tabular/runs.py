@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["RunFolder", "RunInfo", "cache_folder", "clear_runs", "disk_errors", "fingerprint", "list_runs"]
+__all__ = ["MEANS", "RunFolder", "RunInfo", "cache_folder", "clear_runs", "disk_errors", "fingerprint", "list_runs"]
 
+MEANS: Final = "-mean.npy"
+"""How names of files end that hold means over several splits of the rows."""
 _OWNER = "owner.json"
 _ABOUT = "run.json"
+_LOG: Final = "study.db"
 _TOLERANCE: Final = 5.0  # seconds by which start times of one process may differ: the system's clock is set at times
 _ELSEWHERE: Final = 86_400.0  # seconds after its last word for which a process of another machine is taken to live
 _TAKING: Final = 5.0  # seconds after which who was taking a folder has been killed; it takes milliseconds
@@ -61,9 +64,15 @@ def fingerprint(frame: pd.DataFrame, y: NDArray[Any], settings: Mapping[str, Any
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """One run's folder, owned by this process."""
+    """One run's folder, owned by this process.
+
+    Attributes:
+        path: Where it is.
+        resumed: Whether there was something in it to go on from.
+    """
 
     path: Path
+    resumed: bool = False
 
     @classmethod
     def open(cls, key: str, about: Mapping[str, Any], *, resume: bool) -> RunFolder:
@@ -93,7 +102,9 @@ class RunFolder:
         if not resume:
             _empty(path)
         (path / "trials").mkdir(exist_ok=True)
-        folder = cls(path)
+        folder = cls(path, (path / _LOG).exists())
+        for looked_again in path.glob(f"trials/*{MEANS}"):  # at the end of that run, by a second look at its trials
+            looked_again.unlink()
         if not (path / _ABOUT).exists():
             folder.write_json(_ABOUT, {**about, "started": datetime.now(UTC).isoformat(timespec="seconds")})
         return folder
@@ -101,7 +112,7 @@ class RunFolder:
     @property
     def storage(self) -> str:
         """URL of the study's event log."""
-        return f"sqlite:///{self.path / 'study.db'}"
+        return f"sqlite:///{self.path / _LOG}"
 
     @property
     def about(self) -> dict[str, Any]:
@@ -132,6 +143,13 @@ class RunFolder:
     def delete(self) -> None:
         """Remove the folder; what cannot be removed now is left for `seasoned runs --clear`."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def abandon(self) -> None:
+        """After a refusal: finished trials of an earlier call stay for a resume; of this one there are none."""
+        if self.resumed:
+            self.release()
+        else:
+            self.delete()
 
     def release(self) -> None:
         """Keep the folder for a later resume, and let go of it."""

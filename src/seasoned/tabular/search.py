@@ -19,10 +19,10 @@ from seasoned.tabular.clock import Clock
 from seasoned.tabular.closing import Closing
 from seasoned.tabular.early import Early
 from seasoned.tabular.experienced import Experienced
-from seasoned.tabular.family_starts import family_starts
+from seasoned.tabular.family_starts import FamilyStarts
 from seasoned.tabular.gains import Gains
 from seasoned.tabular.race import Race
-from seasoned.tabular.refit import choose_members, fit_members, ranked
+from seasoned.tabular.refit import choose_members, config_of, fit_members, ranked
 from seasoned.tabular.row_race import RowRace
 from seasoned.tabular.rows import row_of
 from seasoned.tabular.second_look import look_again
@@ -68,6 +68,8 @@ def search(
     storage: str,
     budget: Budget,
     guide: Guide | None = None,
+    *,
+    fresh: float = 0.0,
 ) -> Searched:
     """Tune all families together and fit the best configurations on all rows.
 
@@ -78,6 +80,7 @@ def search(
         storage: Where the study's events are kept; trials found there count.
         budget: Time, trials, workers and memory.
         guide: What past tasks say about this one; None to search without experience.
+        fresh: Seconds that a fresh worker took to load what fits need.
     """
     timed = budget.trials is None
     opening, gains = len(starts) if guide is None else min(len(starts), _OPENING), Gains()
@@ -94,7 +97,7 @@ def search(
     for trial in study.trials:  # those of a run that is resumed
         race(study, trial)
     with Early(objective, budget) as early, Watching(objective.metric, budget) as watching:
-        closing = Closing(objective, budget, study, gains)
+        closing = Closing(objective, budget, study, gains, fresh)
         callbacks = (early, race, clock, watching, closing)
         try:
             if objective.levels and not timed:  # whom the others are compared with, whichever is quicker
@@ -112,6 +115,7 @@ def search(
         trials = tuple(_row(objective, trial, clock.elapsed.get(trial.number)) for trial in study.trials)
         study.close()
         best = look_again(objective, ranked(trials), budget, closing.kept)
+        trials = tuple(_with_rounds(objective, row) for row in trials)
         chosen = choose_members(objective, best, budget)
         return Searched(fit_members(objective, chosen, budget, early), trials)
 
@@ -136,7 +140,7 @@ def _sampler(
     if guide is None:
         return replace(families, warm_start=WarmStart(configurations=tuple(starts)))
     first = WarmStart(configurations=tuple(starts[:_FIRST]))
-    families = replace(families, expected=family_starts(guide.recalled, guide.space))
+    families = replace(families, expected=FamilyStarts(guide.recalled, guide.space))
     return Experienced(families, guide, tuple(starts), budget.trials is None, warm_start=first)
 
 
@@ -159,6 +163,11 @@ def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dic
         return row
     record = objective.records.of(trial.config)
     return {**row, "rounds": record.rounds, "predict_ms": record.predict_ms}
+
+
+def _with_rounds(objective: CrossValidation, row: dict[str, Any]) -> dict[str, Any]:
+    """The trial with the rounds that it would be fitted for now: a second look may have changed them."""
+    return {**row, "rounds": objective.records.of(config_of(row)).rounds} if row["state"] == "complete" else row
 
 
 def _run(

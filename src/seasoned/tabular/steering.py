@@ -78,10 +78,10 @@ class _Record:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Per family: where it searches, its sampler's state, its record; and for each trial its family and place there."""
+    """Per family its space, its sampler's state once it had a trial, and its record; per trial its family and place."""
 
     spec: StudySpec
-    specs: Mapping[str, StudySpec]
+    spaces: Mapping[str, Space]
     states: Mapping[str, Any]
     records: Mapping[str, _Record]
     places: Mapping[int, tuple[str, int]] = field(default_factory=dict)
@@ -105,31 +105,32 @@ class Promising(Sampler[_State]):
         least: Seconds that any trial is taken to cost, to be started, stored and chosen from.
         gains: Tells what a family's next trial may bring to the ensemble; where it does, what is suggested depends on
             more than the log.
-        expected: Family -> a relative warm start: what past tasks expect inside it. Of its configurations none is
-            tried for that; its values are the inner sampler's prior mean, if it has one.
+        expected: Tells a family's relative warm start: what past tasks expect inside it. Of its configurations none is
+            tried for that; its values are the inner sampler's prior mean, if it has one. Asked when the family has its
+            first trial.
     """
 
     inner: Sampler[Any] = field(default_factory=Random)
     timed: bool = False
     least: float = 0.5
     gains: Callable[[], Mapping[str, float]] | None = field(default=None, compare=False)
-    expected: Mapping[str, WarmStart] = field(default_factory=dict, compare=False, repr=False)
+    expected: Callable[[str], WarmStart] | None = field(default=None, compare=False, repr=False)
 
     def init(self, spec: StudySpec) -> _State:
-        """One state per option of the choice."""
+        """Nothing was tried of any option of the choice."""
         choices = list(spec.space.parameters.values())
         if len(choices) != 1 or not isinstance(choices[0], Choice):
             raise InvalidInput("Promising searches a space with one parameter, a Choice of families; use Auto here.")
-        specs = {
-            name: replace(spec, space=space, warm_start=self._start(name, space, spec.seed), budget=None)
-            for name, space in choices[0].options.items()
-        }
-        states = {name: self.inner.init(inner) for name, inner in specs.items()}
-        return _State(spec, specs, states, dict.fromkeys(specs, _Record()))
+        spaces = choices[0].options
+        return _State(spec, spaces, {}, dict.fromkeys(spaces, _Record()))
 
-    def _start(self, name: str, space: Space, seed: int) -> WarmStart:
-        """A family's first configurations, and what past tasks expect of the others."""
-        return replace(self.expected.get(name, WarmStart()), configurations=_first(space, seed))
+    def _inner(self, state: _State, name: str) -> Any:
+        """The state of a family's sampler: at first its first configurations, and what past tasks expect of others."""
+        if name in state.states:
+            return state.states[name]
+        space, known = state.spaces[name], WarmStart() if self.expected is None else self.expected(name)
+        start = replace(known, configurations=_first(space, state.spec.seed))
+        return self.inner.init(replace(state.spec, space=space, warm_start=start, budget=None))
 
     def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
         """A family and, from its own sampler, a configuration of it, for each number."""
@@ -146,12 +147,12 @@ class Promising(Sampler[_State]):
         names = list(weights)
         shares = np.array(list(weights.values()))
         family = names[int(generator(state.spec, number).choice(len(names), p=shares / shares.sum()))]
-        (found,), _ = self.inner.ask(state.states[family], [ahead[family]])
+        (found,), _ = self.inner.ask(self._inner(state, family), [ahead[family]])
         return Suggestion(Config({self._key(state): {family: dict(found.config)}}), found.tag)
 
     def _weights(self, state: _State) -> dict[str, float]:
         """Families that have something left to try, and how much each deserves the next trial."""
-        tunable = [name for name, spec in state.specs.items() if spec.space.dimensions] or list(state.specs)
+        tunable = [name for name, space in state.spaces.items() if space.dimensions] or list(state.spaces)
         order = sorted(
             (name for name in tunable if state.records[name].complete), key=lambda name: state.records[name].best
         )
@@ -198,7 +199,7 @@ class Promising(Sampler[_State]):
                 routed.setdefault(family, []).append(replace(event, number=place))
                 if isinstance(event, Finished):
                     records[family] = records[family].after(event)
-        told = {name: self.inner.tell(state.states[name], part) for name, part in routed.items()}
+        told = {name: self.inner.tell(self._inner(state, name), part) for name, part in routed.items()}
         return replace(state, places=places, records=records, states={**state.states, **told})
 
     def capacity(self, state: _State) -> int | None:  # noqa: ARG002 - whatever the space

@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.surrogates.maximize import sobol
-from seasoned.tabular.models.registry import MODELS, NAMED_ONLY
-from seasoned.tabular.pipeline import VERSION, textual
+from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
+from seasoned.tabular.pipeline import VERSION, current, textual
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from seasoned.space import Space
     from seasoned.tabular.target import Task
 
-__all__ = ["COUNT", "choose_configurations", "read_or_choose", "write_configurations"]
+__all__ = ["COUNT", "as_today", "choose_configurations", "read_or_choose", "write_configurations"]
 
 COUNT: Final = 64
 _SHARES: Final[Mapping[str, int]] = {  # of the configurations that are no defaults
@@ -55,6 +56,21 @@ def choose_configurations(
         found.setdefault(textual(config), config)
         used[name] += 1
     return list(found.values())[:count]
+
+
+def as_today(config: Mapping[str, Any], task: Task) -> str:
+    """The text of a configuration with what it leaves out: two that differ by that alone are one pipeline.
+
+    Example:
+        >>> as_today({"model": {"linear": {}}}, "binary")
+        '{"model":{"linear":{"penalty":1.0}}}'
+    """
+    return textual(current(config, VERSION, _joint(task)) or config)
+
+
+@lru_cache(maxsize=4)
+def _joint(task: Task) -> Space:
+    return joint_space(list(MODELS.values()), task)
 
 
 def _point(number: int, dimensions: int) -> NDArray[np.float64]:

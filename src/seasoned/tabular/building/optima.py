@@ -14,7 +14,7 @@ import numpy as np
 
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.recall import Asking, recall
-from seasoned.tabular.family_starts import family_starts
+from seasoned.tabular.family_starts import family_start
 from seasoned.tabular.metrics import usual_metric
 from seasoned.tabular.models.registry import choose, joint_space
 from seasoned.tabular.pipeline import KIND, current
@@ -39,5 +39,5 @@ def expected_optima(experience: Experience, task: Task) -> list[dict[str, Any]]:
     found = recall(experience, asking, partial(current, space=space)) if len(experience) else None
     if found is None:
         return []
-    starts = family_starts(found, space)
-    return [{"model": {family: dict(start.configurations[0])}} for family, start in starts.items()]
+    starts = {model.name: family_start(found, space, model.name) for model in choose(None)}
+    return [{"model": {family: dict(start.configurations[0])}} for family, start in starts.items() if start]

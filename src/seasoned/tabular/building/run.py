@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import SeasonedError
 from seasoned.execution.local import LocalExecutor
-from seasoned.tabular.building.configurations import COUNT, read_or_choose
+from seasoned.tabular.building.configurations import COUNT, as_today, read_or_choose
 from seasoned.tabular.building.evaluate import Rules, measure, prepare
 from seasoned.tabular.building.lines import Lines
 from seasoned.tabular.building.ship import go_on_from, ship
 from seasoned.tabular.building.tables import excluded, listed, tasks_of
 from seasoned.tabular.building.tune import tune
-from seasoned.tabular.pipeline import VERSION, textual
+from seasoned.tabular.pipeline import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,8 +82,9 @@ def build(
                     continue
                 sort = "regression" if prepared.about["sort"] == "regression" else "classification"
                 tried = history.setdefault(name, [])
-                done = {textual(line["config"]) for line in tried}
-                waiting = [config for config in chosen[sort][:configurations] if textual(config) not in done]
+                task = prepared.about["sort"]
+                done = {as_today(line["config"], task) for line in tried}
+                waiting = [config for config in chosen[sort][:configurations] if as_today(config, task) not in done]
                 began = time.monotonic()
                 for config in waiting:
                     if time.monotonic() > deadline:
@@ -176,6 +177,9 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--hours", type=float, default=float("inf"), help="stop after so many")
     parser.add_argument("--ship", type=Path, metavar="FILE", help="measure nothing: write what is there as experience")
     parser.add_argument(
+        "--also", type=Path, action="append", default=[], help="with --ship: the folder of another part"
+    )
+    parser.add_argument(
         "--tune",
         type=Path,
         metavar="FILE",
@@ -192,7 +196,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--pause-while", type=Path, help="a file whose lock makes the build wait")
     options = parser.parse_args(words)
     if options.ship is not None:
-        found = ship(options.folder, options.ship)
+        found = ship(options.folder, options.ship, *options.also)
         tasks = {head.name for head in found.heads}
         sys.stdout.write(f"{len(tasks)} tasks, {len(found)} studies, {len(found.scores)} scores in {options.ship}\n")
         return

@@ -10,7 +10,7 @@ from seasoned.knowledge.experience import Experience
 from seasoned.knowledge.experience_file import read_file, write_file
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
-from seasoned.tabular.building.configurations import choose_configurations, write_configurations
+from seasoned.tabular.building.configurations import as_today, choose_configurations, write_configurations
 from seasoned.tabular.building.lines import Lines
 from seasoned.tabular.building.optima import expected_optima
 from seasoned.tabular.metrics import usual_metric
@@ -30,13 +30,19 @@ _MOST_BYTES: Final = 5_000_000
 _DIGITS: Final = 7  # of a score, which the noise of two folds is far above
 
 
-def ship(folder: Path, out: Path) -> Experience:
+def ship(folder: Path, out: Path, *parts: Path) -> Experience:
     """Write the experience of a build's folder to a file, and return it.
+
+    Args:
+        folder: Of the build.
+        out: The file.
+        parts: Folders of builds of other parts of the tables; of a configuration that several have tried on a task the
+            last counts.
 
     Raises:
         InvalidInput: If there is none, or the file is above 5 MB.
     """
-    experience = Experience.of_studies(studies_of(folder))
+    experience = Experience.of_studies(studies_of(folder, *parts))
     if not len(experience):
         raise InvalidInput(f"{str(folder)!r} holds no task with {_LEAST} configurations; let the build go on.")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -49,17 +55,19 @@ def ship(folder: Path, out: Path) -> Experience:
     return experience
 
 
-def studies_of(folder: Path) -> Iterator[PastStudy]:
+def studies_of(*folders: Path) -> Iterator[PastStudy]:
     """A study for each task and metric; tasks with few complete configurations are left out.
 
     What is outdated is left out, too, so that all that ships is of today's version.
     """
-    lines = Lines(folder)
-    trials: dict[str, list[dict[str, Any]]] = {}
-    for line in lines.valid_trials():
-        trials.setdefault(line["task"], []).append(line)
-    for name, about in sorted(lines.tasks().items()):
-        tried = trials.get(name, [])
+    tasks: dict[str, dict[str, Any]] = {}
+    trials: dict[str, dict[str, dict[str, Any]]] = {}
+    for lines in map(Lines, folders):
+        tasks |= lines.tasks()
+        for line in lines.valid_trials():
+            trials.setdefault(line["task"], {})[textual(line["config"])] = line
+    for name, about in sorted(tasks.items()):
+        tried = list(trials.get(name, {}).values())
         if sum(line["state"] == "complete" for line in tried) >= _LEAST:
             for metric in about["baselines"]:
                 yield _study(name, about, metric, tried)
@@ -96,8 +104,8 @@ def _study(name: str, about: Mapping[str, Any], metric: str, tried: Sequence[Map
 def go_on_from(file: Path, folder: Path) -> None:
     """Write what ships as the first lines of a build's folder; tasks that were given up are looked at again.
 
-    The build's configurations are those that at least half of its tasks have, what is new among the defaults, the
-    settings that these tasks expect to be best in each family, and then those that fewer have.
+    The build's configurations are the defaults, the settings that these tasks together expect to be best in each
+    family, and then those that the tasks have, the commonest first.
 
     Raises:
         InvalidInput: If the folder has lines already, or the file holds no experience.
@@ -134,11 +142,9 @@ def _taken(experience: Experience, task: Task) -> list[dict[str, Any]]:
     counts = Counter(tried.configurations.tolist())
     known = tried.configs(list(counts))
     order = sorted(counts, key=lambda number: (-counts[number], textual(known[number])))
-    common = [known[number] for number in order if 2 * counts[number] >= len(tried)]
-    rare = [known[number] for number in order if 2 * counts[number] < len(tried)]
     defaults = choose_configurations(task, len(MODELS) - len(NAMED_ONLY))
-    every = [*common, *defaults, *expected_optima(experience, task), *rare]
-    return list({textual(config): dict(config) for config in every}.values())
+    every = [*defaults, *expected_optima(experience, task), *(known[number] for number in order)]
+    return list({as_today(config, task): dict(config) for config in every}.values())
 
 
 def _line(name: str, head: Head, metrics: Sequence[str], trials: Sequence[PastTrial]) -> dict[str, Any]:

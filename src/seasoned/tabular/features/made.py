@@ -42,6 +42,7 @@ __all__ = [
     "TEXT_STEPS",
     "Made",
     "aims_of",
+    "asks",
     "choose_steps",
     "fit_features",
     "most_columns",
@@ -108,6 +109,12 @@ def reads_texts(choice: Mapping[str, Any] | None) -> bool:
     """Whether what a configuration asks for needs more of text columns than their codes."""
     wanted = {} if choice is None else choice.get(_MADE, {})
     return any(wanted.get(name) for name in TEXT_STEPS)
+
+
+def asks(choice: Mapping[str, Any] | None) -> bool:
+    """Whether a configuration asks for any step at all."""
+    wanted = {} if choice is None else choice.get(_MADE, {})
+    return any(wanted.get(name) for name in (*STEPS, *SELECTIONS))
 
 
 def most_columns(choice: Mapping[str, Any] | None) -> int:

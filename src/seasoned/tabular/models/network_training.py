@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seasoned.tabular.models.cycles import cycle, rate_at
 from seasoned.tabular.models.network import Dropout, Loss, forward, gradient, loss_of
+from seasoned.tabular.models.watched import watched
 
 if TYPE_CHECKING:
     from seasoned.tabular.models.network import Array, Rows, Shape
@@ -19,7 +20,6 @@ __all__ = ["Recipe", "train"]
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.95, 1e-8
 _SCALE_RATE, _BIAS_RATE = 6.0, 0.1  # of the learning rate (RealMLP, table A.1)
-_WATCHED: Final = 10_000  # validation rows looked at after each epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def train(
         seconds: Time for the whole training.
     """
     start, epochs = time.monotonic(), recipe.epochs
-    vector = vector.copy()
+    vector, valid = vector.copy(), None if valid is None else watched(valid)
     adam = _Adam(shape, recipe)
     best, kept, taken, last_cycle = math.inf, vector, 0, math.inf
     for epoch in range(1, epochs + 1):
@@ -92,8 +92,7 @@ def train(
 
 
 def _validation_loss(shape: Shape, vector: Array, valid: Rows, recipe: Recipe) -> float:
-    X, y = valid[0][:_WATCHED], valid[1][:_WATCHED]
-    weight = None if valid[2] is None else valid[2][:_WATCHED]
+    X, y, weight = valid
     return loss_of(forward(shape, vector, X), y, weight, recipe.loss)
 
 

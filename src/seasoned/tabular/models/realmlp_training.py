@@ -13,6 +13,7 @@ import numpy as np
 from seasoned.tabular.models.cycles import cycle, rate_at
 from seasoned.tabular.models.extras import require
 from seasoned.tabular.models.realmlp_forward import Build, forward, initial
+from seasoned.tabular.models.watched import watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,6 @@ __all__ = ["Plan", "Rows", "train"]
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.95, 1e-8
 _RATES: Final = {"scale": 6.0, "a": 0.1, "b": 0.1, "frequency": 0.1, "phase": 0.1, "mix": 0.1, "offset": 0.1}
-_WATCHED: Final = 10_000  # validation rows looked at after each epoch
 _POOL: Final = 4_096  # rows of random numbers that an epoch's dropout takes its masks from
 
 
@@ -135,7 +135,7 @@ class _Run:
         self.data = jax.device_put(_padded(Rows(data.X, Y, data.weight)))
         self.valid = None
         if valid is not None and len(valid.X):
-            self.valid = jax.device_put(_padded(Rows(*(part[:_WATCHED] for part in valid))))
+            self.valid = jax.device_put(_padded(Rows(*watched(valid))))
         self.size = len(self.data.X)
 
     def epoch(self, done: int, epochs: int, steps: int | None = None) -> None:

@@ -1,0 +1,68 @@
+"""Workers that have loaded what the first fits need while the driver still reads the table.
+
+A fresh worker takes a second or two to import what a model needs. Reading the table, its column plan and its
+meta-features take about as long, on one core. So the workers are started first, and the search finds them warm.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Final
+
+from seasoned.execution.base import Ending
+from seasoned.execution.local import LocalExecutor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seasoned.tabular.budget import Budget
+    from seasoned.tabular.models.base import Model
+
+__all__ = ["Warming"]
+
+_NEEDED: Final = ("seasoned.tabular.objective", "sklearn.linear_model", "sklearn.metrics")
+_PACKAGES: Final = {"lightgbm": "lightgbm"}  # of families that are among the first; the others load theirs in turn
+_PATIENCE: Final = 20.0  # seconds; a worker that takes longer begins the search without
+
+
+class Warming:
+    """As many workers as the search will have, each told to load what the first fits need.
+
+    Args:
+        budget: How many workers there are, and trials.
+        models: The families that take part.
+    """
+
+    def __init__(self, budget: Budget, models: Sequence[Model]) -> None:
+        workers = min(budget.workers, budget.trials or budget.workers)
+        packages = [_PACKAGES[model.name] for model in models if model.name in _PACKAGES]
+        self._executor: LocalExecutor | None = LocalExecutor(budget.workers)  # of the kind that the search has
+        self._waiting = {self._executor.submit(_load, (*_NEEDED, *packages)) for _ in range(workers)}
+        self._seconds = 0.0
+
+    def ready(self) -> float:
+        """Wait for them and leave them to whoever hires next; seconds that the slowest took to be ready, 0 if none was.
+
+        At the second call nothing is left to wait for.
+        """
+        while self._executor is not None and self._waiting:
+            ended = self._executor.wait(_PATIENCE)
+            for outcome in ended:
+                self._waiting.discard(outcome.task)
+                if outcome.ending is Ending.RETURNED:
+                    self._seconds = max(self._seconds, outcome.seconds)
+            if not ended:
+                break
+        self.close()
+        return self._seconds
+
+    def close(self) -> None:
+        """Leave idle workers to the next executor, and end the others."""
+        if self._executor is not None:
+            self._executor.close()
+            self._executor = None
+
+
+def _load(names: Sequence[str]) -> None:
+    for name in names:
+        importlib.import_module(name)
