@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular.calibrating import choose_calibration
+from seasoned.tabular.calibrating import _row_losses, choose_calibration
 from seasoned.tabular.calibration import Isotonic, Scaling, fit_isotonic, fit_scaling, from_json
 from seasoned.tabular.metrics import Metric, resolve
 from seasoned.tabular.pooled import Pooled
@@ -34,6 +34,20 @@ def drawn(n, k, slope, biases=0.0, seed=0):
 
 def pooled(p, y, weights=None):
     return Pooled(np.arange(len(y)), y, p, weights, np.arange(len(y)) % 5)
+
+
+@pytest.mark.parametrize("k", [2, 5])
+@pytest.mark.parametrize("name", ["log_loss", "brier", "cost"])
+def test_a_rows_losses_over_all_classes_are_summed_without_taking_them_one_by_one(name, k):
+    costs = np.arange(k * k, dtype=float).reshape(k, k) * (1 - np.eye(k))
+    metric = Metric("cost", costs=costs) if name == "cost" else name
+    measure = resolve(metric, "binary" if k == 2 else "multiclass", k)
+    p, y = drawn(300, k, 1.0)
+    loss, every = _row_losses(measure)
+    one_by_one = np.stack([loss(p, np.full_like(y, code)) for code in range(k)])
+    np.testing.assert_allclose(every(p), one_by_one.sum(axis=0), rtol=1e-9)
+    if name == "brier":
+        np.testing.assert_allclose(loss(p, y), np.square(p - np.eye(k)[y]).sum(axis=1) / (2 if k == 2 else 1))
 
 
 @pytest.mark.parametrize("k", [2, 4])

@@ -14,6 +14,8 @@ import pytest
 
 from messy import messy
 from seasoned import AutoClassifier, SearchSettings
+from seasoned.errors import InvalidInput
+from seasoned.tabular.budget import Budget
 from seasoned.tabular.runs import RunFolder, cache_folder, clear_runs, fingerprint, list_runs
 
 SCRIPT = """
@@ -153,3 +155,47 @@ def test_a_failed_fit_keeps_its_folder_and_an_interrupted_one_gives_a_model(cach
     with pytest.raises(RuntimeError, match="disk"):
         model.fit(X, y)
     assert [run.running for run in list_runs()] == [False]
+
+
+def test_what_is_refused_leaves_the_trials_of_a_resumed_run(cache):
+    """A memory limit that is too small for the table, say: with a larger one the run goes on."""
+    first = RunFolder.open("key", {}, resume=True)
+    assert not first.resumed
+    (first.path / "study.db").write_bytes(b"trials")
+    (first.path / "trials" / "one-mean.npy").write_bytes(b"of a second look")
+    (first.path / "trials" / "one.npy").write_bytes(b"of a trial")
+    first.release()
+    again = RunFolder.open("key", {}, resume=True)
+    assert again.resumed
+    assert [file.name for file in (again.path / "trials").iterdir()] == ["one.npy"], "new trials have one split, too"
+    again.abandon()
+    assert (again.path / "study.db").exists()
+    assert not list_runs()[0].running
+    anew = RunFolder.open("key", {}, resume=False)
+    assert not anew.resumed
+    anew.abandon()
+    assert list_runs() == []
+
+
+def test_a_refused_resume_can_be_called_again(cache, tmp_path, monkeypatch):
+    X, y = messy("binary", rows=120)
+    search = SearchSettings(models=["linear"], folds=2)
+    model = AutoClassifier(trials=3, workers=1, search=search, random_state=0, experience=None)
+    with monkeypatch.context() as patch:
+        patch.setattr("seasoned.tabular.fit.conclude", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
+        with pytest.raises(RuntimeError, match="killed"):
+            model.fit(X, y)
+    kept = finished_trials(cache)
+    assert kept == 3
+    with monkeypatch.context() as patch:
+        refuse = InvalidInput("memory_limit is too small; raise it.")
+        patch.setattr("seasoned.tabular.budget.Budget.check_memory", lambda self: (_ for _ in ()).throw(refuse))
+        patch.setattr("seasoned.tabular.estimator.budget_of", lambda given, started: model_budget())
+        with pytest.raises(InvalidInput, match="raise it"):
+            model.fit(X, y, resume=True)
+    assert finished_trials(cache) == kept
+    assert len(model.fit(X, y, resume=True).fitted_.trials) == 3
+
+
+def model_budget():
+    return Budget(time.monotonic() + 600.0, 600.0, 3, 1, None, 10)

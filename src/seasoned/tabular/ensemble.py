@@ -52,7 +52,6 @@ def select(
     most: int,
     seed: int,
     deadline: float = math.inf,
-    places: NDArray[np.int64] | None = None,
     row_weights: NDArray[np.float64] | None = None,
     paces: Paces | None = None,
 ) -> dict[int, float]:
@@ -69,7 +68,6 @@ def select(
         most: Largest number of different models.
         seed: Chooses the rows that are looked at when there are many.
         deadline: On `time.monotonic`'s clock; what a slow metric of the user's own has told by then decides.
-        places: Which rows of the predictions y is about, shape (n,), where they have more; None for all.
         row_weights: How much each row counts, shape (n,); all the same if None.
         paces: What each model takes to predict a row, shape (models,), none more than the limit, and the limit for
             all that are chosen together; None for no limit.
@@ -80,7 +78,6 @@ def select(
     most_rows, candidates = _room(max(metric.n_classes, 1))
     rows, mass = _rows(y, seed, row_weights, classes=metric.n_classes > 0 and metric.weighs, most=most_rows)
     candidates = min(candidates, max(_CELLS // (len(rows) * max(metric.n_classes, 1)), _START))
-    read = rows if places is None else places[rows]
 
     def measure(stack: NDArray[Any], part: NDArray[np.int64]) -> NDArray[np.float64]:
         weights = None if mass is None else mass[part]
@@ -89,9 +86,9 @@ def select(
     def losses(stack: NDArray[Any]) -> NDArray[np.float64]:
         return losses_of(stack, y[rows], metric, deadline, mass)
 
-    alone = np.array([losses(p[read][None])[0] for p in predictions])
+    alone = np.array([losses(p[rows][None])[0] for p in predictions])
     order = np.argsort(alone, kind="stable")[:candidates]
-    stack = np.stack([np.asarray(predictions[index][read], dtype=np.float64) for index in order])  # (m, n[, classes])
+    stack = np.stack([np.asarray(predictions[index][rows], dtype=np.float64) for index in order])  # (m, n[, classes])
     allowed = _Allowed(most, *((np.zeros(len(order)), math.inf) if paces is None else (paces[0][order], paces[1])))
     chosen = _grow(stack, losses, allowed, deadline)
     weights = np.bincount(chosen, minlength=len(order)) / len(chosen)

@@ -3,7 +3,8 @@
 After the configurations of the warm start, which give a usable model at once, each trial is either *advised* or *free*.
 An advised one is the configuration of past tasks with the largest expected gain, divided by its predicted seconds where
 time counts; it is re-ranked with every score that arrives (`knowledge/metric_function.py`). A free one is what the
-search without experience does: the families' defaults, then `Promising`. Both see all trials.
+search without experience does: the families' defaults, then `Promising`, in which past tasks are a prior mean as far as
+they foretell this table's results (`family_starts.py`). Both see all trials.
 
 The share of free trials is the larger of two: what the advice's errors so far call for (Hedge, `knowledge/advice.py`),
 and a ramp from 0 to one half over the first trials, because what past tasks know is general, and the last gains lie
@@ -84,7 +85,7 @@ class Experienced(Sampler[_State]):
     """The warm start's configurations, then advised and free trials.
 
     Attributes:
-        free: The search without experience.
+        free: The search beside the advice.
         guide: What past tasks say about this one.
         defaults: Configurations that free trials begin with.
         timed: Whether predicted seconds decide as well; what is suggested then depends on time.

@@ -157,14 +157,14 @@ class Fitter:
         return estimator if made is None else Featured(estimator, made)
 
     def baseline(self) -> NDArray[np.float64]:
-        """What predicting the same for all rows of a fold predicts, shape (n, classes) or (n,)."""
-        y = self.data.target
+        """What predicting the same for all rows of a fold predicts, for the rows that some fold validates."""
+        y, known = self.data.target, len(self.data.known_rows())
         X = np.zeros((len(y), 1))
-        predicted = np.full((len(y), self.job.n_classes) if self.job.n_classes else len(y), np.nan)
+        predicted = np.full((known, self.job.n_classes) if self.job.n_classes else known, np.nan)
         for train, valid in self.data.folds:
             estimator = BASELINE.build({}, self.job)
             BASELINE.fit(estimator, (X[train], y[train]), None, **self._beside_rows(BASELINE, train))
-            predicted[valid] = predict(estimator, X[valid], self.job.n_classes)
+            predicted[self.data.places_of(valid)] = predict(estimator, X[valid], self.job.n_classes)
         return predicted
 
     def _made(

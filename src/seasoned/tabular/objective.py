@@ -79,31 +79,34 @@ class CrossValidation:
         pipeline = Pipeline.of(config)
         self._check_memory(pipeline)
         sampling = 0.0 if trial is None else self._climb(pipeline, trial)
-        y, folds, fitter = self.data.target, self.data.folds, self.fitter
-        total = np.zeros((len(y), self.job.n_classes) if self.job.n_classes else len(y))
+        folds, fitter = self.data.folds, self.fitter
+        held = [self.data.places_of(valid) for _, valid in folds]
+        total = self._zeros(len(self.data.known_rows()))  # a holdout leaves most rows unpredicted, a time split some
         parts: list[Part] = []
         losses: list[float | None] = []
         end = self._end(len(folds))
         for place, fold in enumerate(folds):
             parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place))
-            total[fold[1]] += parts[-1].predicted
+            total[held[place]] += parts[-1].predicted
             losses.append(self._loss_or_none(fold[1], parts[-1].predicted))
             if place + 1 < len(folds):
                 self._check_bars(pipeline.name, losses)
             if place == 0:
                 self._check_pace(parts[0].pace)
-        known = self.data.known_rows()  # a time split leaves the first rows unpredicted
-        predicted = _mean(total, folds)
-        odd = int((~np.isfinite(predicted[known])).reshape(len(known), -1).any(axis=1).sum())
+        predicted = _mean(total, held)
+        odd = int((~np.isfinite(predicted)).reshape(len(predicted), -1).any(axis=1).sum())
         if odd:
-            raise ValueError(f"it predicted no finite number for {odd} of {len(known)} rows")
+            raise ValueError(f"it predicted no finite number for {odd} of {len(predicted)} rows")
         self._write(config, predicted, _record(parts, losses, sampling))
         return self.loss_of(predicted)
 
     def loss_of(self, predicted: NDArray[np.float64]) -> float:
-        """The loss of predictions for all rows, over those that some fold validates."""
+        """The loss of predictions for the rows that some fold validates."""
         known = self.data.known_rows()
-        return self.metric.loss(self.data.target[known], predicted[known], self.data.weights_of(known))
+        return self.metric.loss(self.data.target[known], predicted, self.data.weights_of(known))
+
+    def _zeros(self, rows: int) -> NDArray[np.float64]:
+        return np.zeros((rows, self.job.n_classes) if self.job.n_classes else rows)
 
     @property
     def fitter(self) -> Fitter:
@@ -141,23 +144,22 @@ class CrossValidation:
             split: Which of the further splits, from 1 on (`Arrays.split`).
         """
         pipeline, fitter, folds = Pipeline.of(config), self.fitter, self.data.split(split)
-        total = np.zeros((len(self.data.target), self.job.n_classes) if self.job.n_classes else len(self.data.target))
+        total = self._zeros(len(self.data.target))  # each fold of such a split validates its part of all rows
         end, rounds = self._end(len(folds)), []
         for place, fold in enumerate(folds):
             part = fitter.on_fold(pipeline, fold, end, len(folds) - place)
             total[fold[1]] += part.predicted
             rounds += [] if part.rounds is None else [part.rounds]
-        return _mean(total, folds), float(np.mean(rounds)) if rounds else None
+        return _mean(total, [valid for _, valid in folds]), float(np.mean(rounds)) if rounds else None
 
     def baseline_losses(self) -> tuple[float | None, ...]:
         """Loss on each fold of predicting the same for all its rows; None where it is undefined."""
-        predicted = self.fitter.baseline()
-        return tuple(self._loss_or_none(valid, predicted[valid]) for _, valid in self.data.folds)
+        predicted, places = self.fitter.baseline(), self.data.places_of
+        return tuple(self._loss_or_none(valid, predicted[places(valid)]) for _, valid in self.data.folds)
 
     def baseline_loss(self) -> float | None:
         """Loss of predicting the same for all rows of a fold, over all folds; None where it is undefined."""
-        known = self.data.known_rows()
-        return self._loss_or_none(known, self.fitter.baseline()[known])
+        return self._loss_or_none(self.data.known_rows(), self.fitter.baseline())
 
     # ---- samples of the rows
 
@@ -169,7 +171,7 @@ class CrossValidation:
     def sample_baseline(self) -> float | None:
         """Loss of predicting the same for all rows that judge the samples; None where it is undefined."""
         rows = self._sample(self.levels[0])[1]
-        return self._loss_or_none(rows, self.fitter.baseline()[rows])
+        return self._loss_or_none(rows, self.fitter.baseline()[self.data.places_of(rows)])
 
     def sample_rows(self) -> int:
         """Number of rows that judge the samples."""
@@ -248,12 +250,11 @@ class CrossValidation:
         return loss if math.isfinite(loss) else None
 
 
-def _mean(total: NDArray[np.float64], folds: Sequence[Fold]) -> NDArray[np.float64]:
-    """Sums of predictions over how many folds validate each row; NaN for rows that none does."""
+def _mean(total: NDArray[np.float64], held: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    """Sums of predictions over how many folds validate each row, one at least."""
     times = np.zeros(len(total))
-    for _, valid in folds:
-        times[valid] += 1
-    times[times == 0] = np.nan
+    for places in held:
+        times[places] += 1
     return total / times.reshape(-1, *[1] * (total.ndim - 1))
 
 

@@ -63,13 +63,15 @@ def pool(objective: CrossValidation, members: Sequence[Member]) -> Pooled | None
     """
     rng = np.random.default_rng(objective.job.seed)
     most = min(_MOST, max(_CELLS // max(objective.metric.n_classes, 1), _FEWEST))
-    chosen = np.sort(rng.permutation(objective.data.known_rows())[:most])
+    known = objective.data.known_rows()
+    places = np.sort(rng.permutation(len(known))[:most])
+    chosen = known[places]
     mean: Array | None = None
     for member in members:
         found = objective.records.out_of_fold({"model": {member.name: member.config}})
-        if found is None:
+        if found is None or len(found) != len(known):
             return None
-        part = member.weight * found[chosen].astype(np.float64)
+        part = member.weight * found[places].astype(np.float64)
         mean = part if mean is None else mean + part
     if mean is None or not np.isfinite(mean).all():
         return None

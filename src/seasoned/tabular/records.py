@@ -56,7 +56,7 @@ class Records:
     folder: Path
 
     def write(self, config: Mapping[str, Any], predicted: NDArray[np.float64], record: TrialRecord) -> None:
-        """Leave what a trial predicted for all rows, NaN where no fold validates, and how it went."""
+        """Leave what a trial predicted for the rows that some fold validates, in their order, and how it went."""
         self.note(config, record)
         RunFolder(self.folder).write_array(_predictions(config), predicted.astype(np.float32))
 
@@ -73,7 +73,7 @@ class Records:
         return TrialRecord(**{**found, "losses": tuple(found.get("losses", ()))})
 
     def out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.float32] | None:
-        """What the trial predicted, shape (n, classes) or (n,), NaN where nothing was; None if it is lost.
+        """What the trial predicted for these rows, shape (n, classes) or (n,); None if it is lost.
 
         It stays in its file, of which only the rows are read that are asked for.
         """

@@ -58,8 +58,8 @@ def choose_members(
         return [(row, 1.0) for row in best[:1]]
     predictions = [objective.records.mean_out_of_fold(config_of(row)) for row in best]
     known, row_weights = objective.data.known_rows(), objective.data.weights
-    kept = [index for index, found in enumerate(predictions) if found is not None]
-    if not kept:  # somebody emptied the run's folder
+    kept = [index for index, found in enumerate(predictions) if found is not None and len(found) == len(known)]
+    if not kept:  # somebody emptied the run's folder, or it is of a version that kept predictions of all rows
         return [(best[0], 1.0)]
     weights = select(
         [predictions[index] for index in kept],  # type: ignore[misc]  # those that are None were left out
@@ -68,7 +68,6 @@ def choose_members(
         most=most,
         seed=objective.job.seed,
         deadline=time.monotonic() + min(_CHOOSING * budget.remaining, seconds),
-        places=known,
         row_weights=None if row_weights is None else row_weights[known],
         paces=None if limit is None else (np.array([_pace(objective, best[index]) for index in kept]), limit),
     )

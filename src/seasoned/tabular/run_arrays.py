@@ -150,8 +150,15 @@ class Arrays:
         return given
 
     def known_rows(self) -> NDArray[np.int64]:
-        """The rows that some fold validates."""
-        return np.unique(np.concatenate([valid for _, valid in self.folds]))
+        """The rows that some fold validates, ascending: those that trials predict."""
+        if "known" not in self._read:
+            self._read["known"] = np.unique(np.concatenate([valid for _, valid in self.folds]))
+        known: NDArray[np.int64] = self._read["known"]
+        return known
+
+    def places_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where such rows are among all of these."""
+        return np.searchsorted(self.known_rows(), rows)
 
     def fold_of_rows(self) -> NDArray[np.int64]:
         """The fold that validates each row, shape (n,); the last of several, -1 for none."""

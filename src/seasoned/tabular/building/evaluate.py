@@ -174,8 +174,8 @@ def _losses(objective: CrossValidation, measures: Mapping[str, Measure], config:
     objective(config)
     predicted = objective.records.out_of_fold(config)
     assert predicted is not None, "the objective has just written it"
-    rows, y = objective.data.known_rows(), objective.data.target
-    return {name: _loss(one, y[rows], np.asarray(predicted[rows], dtype=np.float64)) for name, one in measures.items()}
+    y, known = objective.data.target[objective.data.known_rows()], np.asarray(predicted, dtype=np.float64)
+    return {name: _loss(one, y, known) for name, one in measures.items()}
 
 
 def _loss(measure_: Measure, y: NDArray[Any], predicted: NDArray[np.float64]) -> float:

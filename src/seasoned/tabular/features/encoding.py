@@ -110,10 +110,10 @@ class Encoding:
             enough = beyond_chance(len(looked) // _FOLDS, len(sets) * aims.shape[1]) / np.sqrt(_FOLDS)
             if np.isfinite(enough) and gain > enough * (1.0 - known):
                 found.append((gain, columns, made))
-        found.sort(key=lambda one: -one[0])
-        chosen = found[: max(1, most // aims.shape[1])]
-        encodings = [_means(rows, aim, columns, levels) for _, columns, _ in chosen for aim in aims.T]
-        made = np.hstack([np.zeros((len(rows.codes), 0)), *(made for *_, made in chosen)])
+                found.sort(key=lambda one: -one[0])
+                del found[max(1, most // aims.shape[1]) :]  # each holds a number for every row
+        encodings = [_means(rows, aim, columns, levels) for _, columns, _ in found for aim in aims.T]
+        made = np.hstack([np.zeros((len(rows.codes), 0)), *(made for *_, made in found)])
         return EncodingColumns(tuple(encodings)), made
 
     def _sets(self, levels: dict[int, NDArray[np.float64]]) -> list[tuple[int, ...]]:

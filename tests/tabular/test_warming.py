@@ -1,0 +1,133 @@
+"""What is ready before it is asked for: workers that have loaded what fits need, and the first model."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from in_process import Here
+from seasoned.execution import LocalExecutor
+from seasoned.tabular import early, refit, warming
+from seasoned.tabular.budget import Budget
+from seasoned.tabular.closing import Closing
+from seasoned.tabular.early import Early
+from seasoned.tabular.fitted import Member
+from seasoned.tabular.models.registry import choose
+from seasoned.tabular.models.watched import watched
+from seasoned.tabular.warming import Warming
+from seasoned.trials import Config, TrialState
+
+
+def budget(workers=1, trials=None):
+    return Budget(time.monotonic() + 600.0, 600.0, trials, workers, None)
+
+
+def loaded(name):
+    return name in sys.modules
+
+
+def test_whoever_hires_next_finds_workers_that_have_loaded_what_fits_need():
+    first = Warming(budget(), choose(["linear", "lightgbm"]))
+    assert first.ready() > 0.0
+    assert first.ready() == first.ready()
+    with LocalExecutor(1) as executor:
+        for name in ("lightgbm", "seasoned.tabular.objective"):
+            executor.submit(loaded, name)
+        found = []
+        while len(found) < 2:
+            found += [outcome.value for outcome in executor.wait(60.0)]
+    assert found == [True, True]
+
+
+def test_no_more_workers_are_started_than_there_are_trials(monkeypatch):
+    asked = []
+
+    class Counted(Here):
+        def submit(self, function, *args, **more):
+            asked.append(args)
+            return super().submit(function, *args, **more)
+
+    monkeypatch.setattr(warming, "LocalExecutor", Counted)
+    Warming(budget(workers=4, trials=2), choose(["linear"])).ready()
+    assert len(asked) == 2
+    assert all("lightgbm" not in names for (names,) in asked), "families that do not take part are not loaded"
+
+
+@pytest.mark.parametrize("fresh", [0.0, 3.0])
+def test_time_is_kept_for_workers_that_begin_anew_though_the_first_were_warm(fresh):
+    """The first trial took no time beyond its fits; after the search others may have to load everything again."""
+    objective = SimpleNamespace(
+        folds=2, records=SimpleNamespace(of=lambda config: SimpleNamespace(fit_seconds=1.0, sample_seconds=0.0))
+    )
+    closing = Closing.__new__(Closing)
+    closing._objective, closing._fresh = objective, fresh
+    row = {"state": "complete", "seconds": 2.0, "model": "linear", "config": {}}
+    assert closing._measured_warm_up([row]) == max(fresh, 0.2)
+
+
+# ---------------------------------------------------------------- the early model
+
+
+def trial(number=0, penalty=1.0):
+    config = Config({"model": {"linear": {"penalty": penalty}}})
+    return SimpleNamespace(number=number, config=config, state=TrialState.COMPLETE)
+
+
+def test_the_early_model_stays_and_its_worker_goes_back(monkeypatch):
+    monkeypatch.setattr(early, "LocalExecutor", Here)
+    objective = SimpleNamespace(refit=lambda config: ("fitted", config))
+    with Early(objective, budget()) as found:
+        assert found.fitted is None
+        found(None, trial())
+        assert found.fitted == ("linear", {"penalty": 1.0})
+        assert found._executor is not None
+        found(None, trial(1, 2.0))  # the next trial finds it fitted
+        assert found._executor is None
+        assert found.member(0.0).estimator[0] == "fitted"
+    assert found.member(0.0).config == {"penalty": 1.0}
+
+
+def test_a_first_fit_that_failed_is_no_model(monkeypatch, caplog):
+    def refit_(config):
+        raise MemoryError("too large")
+
+    monkeypatch.setattr(early, "LocalExecutor", Here)
+    with Early(SimpleNamespace(refit=refit_), budget()) as found:
+        found(None, trial())
+        assert found.member(0.0) is None
+        assert found.fitted is None
+        assert found.member(0.0) is None
+    assert caplog.text.count("could not be fitted on all rows") == 1
+
+
+def test_what_is_being_fitted_already_is_waited_for_and_not_fitted_twice(monkeypatch):
+    rows = [{"number": n, "model": "linear", "config": {"penalty": float(n)}} for n in range(2)]
+    first, asked = Member("linear", {"penalty": 0.0}, "the early one"), []
+    answers = iter([None, first])
+    still = SimpleNamespace(member=lambda seconds: next(answers), fitted=("linear", {"penalty": 0.0}))
+
+    def fit_all(objective, waiting, limit):
+        asked.append(sorted(waiting))
+        return {place: Member("linear", row["config"], "another", weight) for place, (row, weight) in waiting.items()}
+
+    monkeypatch.setattr(refit, "fit_all", fit_all)
+    monkeypatch.setattr(refit, "fit_again", lambda objective, ready, seconds, limit: ready)
+    monkeypatch.setattr(refit, "foreseen", lambda objective, row: 1.0)
+    found = refit.fit_members(None, [(rows[0], 0.6), (rows[1], 0.4)], budget(), still)
+    assert asked == [[1]]
+    assert [(member.estimator, member.weight) for member in found] == [("the early one", 0.6), ("another", 0.4)]
+
+
+# ---------------------------------------------------------------- rows that networks look at
+
+
+def test_networks_look_at_validation_rows_of_all_kinds_though_these_come_in_order():
+    y = np.repeat([0.0, 1.0], 20_000)
+    X, seen, weight = watched((np.zeros((len(y), 2)), y, None))
+    assert len(X) == len(seen) == 10_000
+    assert seen.mean() == pytest.approx(0.5, abs=1e-3)
+    assert weight is None
