@@ -16,7 +16,9 @@ metrics can be compared; a search that fails scores what the dummy scores. The v
 tables of the mean difference over their folds, and for each table the corrected resampled t-test over its folds, with
 Holm's correction over tables; better and worse are those whose corrected p is below .05. All two-sided. With five folds
 the t-test has four degrees of freedom: among 61 tables the first needs a mean difference of some six standard
-deviations.
+deviations. So beside it stands a second test for each table, over the rows of all its folds (`comparison/paired.py`:
+differences of row losses, DeLong's for AUC), with Holm's correction of its own: better and worse on these rows, by these
+fits. Both are reported; which of them decides is not chosen afterwards: the first says what training again would give.
 
 A line a table and fold, kept between runs; one with a failure is measured again.
 """
@@ -43,7 +45,8 @@ import common
 from automl import names, source_state
 from comparison.holm import holm
 from comparison.resampled import corrected_t
-from comparison.splits import FOLDS, SEED, development, folds, judge, manifest
+from comparison.paired import Gap, gap_of_auc, gap_of_losses, p_of_rows
+from comparison.splits import FOLDS, SEED, aligned, development, folds, judge, manifest
 from comparison.summary import gain, signed_rank
 from comparison.text import table
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
@@ -77,17 +80,41 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
     model = make(fold.metric, **limits, experience=None, random_state=SEED, search=search)
     model.fit(X.iloc[fold.train].reset_index(drop=True), y.iloc[fold.train].reset_index(drop=True))
     unseen = X.iloc[fold.test].reset_index(drop=True)
-    if regression:
-        score = judge(fold, model.predict(unseen), None)
-    else:
-        score = judge(fold, model.predict_proba(unseen), [str(label) for label in model.classes_])
+    labels = None if regression else [str(label) for label in model.classes_]
+    predicted = model.predict(unseen) if regression else model.predict_proba(unseen)
+    score = judge(fold, predicted, labels)
     members = model.fitted_.members
     return {
         "score": score,
+        "by_row": [float(f"{value:.6g}") for value in by_row_of(fold, predicted, labels)],
         "seconds": round(model.fitted_.seconds, 1),
         "done": sum(trial["state"] != "cut off" for trial in model.fitted_.trials),
         "with_features": round(sum(m.weight for m in members if "made" in (m.config.get("features") or {})), 3),
     }
+
+
+def by_row_of(fold: Fold, predicted: Any, labels: list[str] | None) -> Any:
+    """For each test row its squared error, its logarithmic loss, or for AUC the score of the second class."""
+    truth = fold.y.iloc[fold.test]
+    if labels is None:
+        return np.square(truth.to_numpy(dtype=float) - predicted)
+    probabilities, classes = aligned(fold, predicted, labels)
+    if fold.task == "binary":
+        return probabilities[:, 1]
+    places = truth.astype(str).map(classes.index).to_numpy()
+    shares = probabilities[np.arange(len(places)), places] / probabilities.sum(axis=1)
+    return -np.log(np.clip(shares, np.finfo(float).eps, 1.0))
+
+
+def gap(fold: Fold, found: dict[str, dict[str, Any]]) -> list[float] | None:
+    """By how much the test rows' loss is larger without features; None where a search failed."""
+    rows = [np.array(found[arm]["by_row"]) for arm in ("made", "none") if "by_row" in found[arm]]
+    if len(rows) < len(ARMS):
+        return None
+    if fold.task != "binary":
+        return list(gap_of_losses(*rows))
+    positive = sorted(fold.y.astype(str).unique())[1]
+    return list(gap_of_auc((fold.y.iloc[fold.test].astype(str) == positive).to_numpy(), *rows))
 
 
 def searched(task: dict[str, Any]) -> dict[str, Any]:
@@ -116,6 +143,7 @@ def pair(fold: Fold, task: dict[str, Any]) -> dict[str, Any]:
         "metric": fold.metric,
         "train_rows": len(fold.train),
         "dummy": dummy(fold),
+        "gap": gap(fold, found),
         "scores": {arm: result.get("score") for arm, result in found.items()},
         "errors": {arm: result["error"] for arm, result in found.items() if "error" in result},
         **{field: {arm: result.get(field) for arm, result in found.items()} for field in ("seconds", "done")},
@@ -163,6 +191,8 @@ def verdict(lines: list[dict[str, Any]], asked: list[int]) -> dict[str, Any]:
         "wilcoxon_p": signed_rank(means),
         "better": [row["table"] for row in certain if row["difference"] > 0],
         "worse": [row["table"] for row in certain if row["difference"] < 0],
+        "better_on_these_rows": [row["table"] for row in rows if row["holm_p_of_rows"] < LEVEL and row["gap"] > 0],
+        "worse_on_these_rows": [row["table"] for row in rows if row["holm_p_of_rows"] < LEVEL and row["gap"] < 0],
         "failed": [f"{place(line, arm)}: {error}" for line in used for arm, error in line["errors"].items()],
         "cut": [place(line, arm) for line in used for arm in ARMS if (line["done"][arm] or math.inf) < line["trials"]],
         "left_out": sorted(by_table.keys() - whole.keys()),
@@ -183,6 +213,8 @@ def by_row(tables: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """For each table: the mean difference over its folds, and whether it is one."""
     differences = {name: [difference(line) for line in lines] for name, lines in tables.items()}
     alone = [corrected_t(found, RATIO) for found in differences.values()]
+    gaps = [[Gap(*line["gap"]) for line in lines if line.get("gap")] for lines in tables.values()]
+    of_rows = [p_of_rows(found) if found else 1.0 for found in gaps]
     return [
         {
             "table": name,
@@ -192,8 +224,12 @@ def by_row(tables: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
             "with_features": statistics.fmean(line["with_features"] or 0.0 for line in lines),
             "p": p,
             "holm_p": corrected,
+            "gap": sum(one.rows * one.mean for one in here) / max(sum(one.rows for one in here), 1),
+            "holm_p_of_rows": by_rows,
         }
-        for (name, lines), p, corrected in zip(tables.items(), alone, holm(alone), strict=True)
+        for (name, lines), p, corrected, here, by_rows in zip(
+            tables.items(), alone, holm(alone), gaps, holm(of_rows), strict=True
+        )
     ]
 
 
@@ -202,16 +238,17 @@ def place(line: dict[str, Any], arm: str) -> str:
 
 
 def render(found: dict[str, Any]) -> str:
-    fields = ["table", "metric", "difference", "folds_better", "with_features", "p", "holm_p"]
+    fields = ["table", "metric", "difference", "folds_better", "with_features", "p", "holm_p", "holm_p_of_rows"]
     shown = table([[field.replace("_", " ") for field in fields], *([row[f] for f in fields] for row in found["rows"])])
     if not found["rows"]:
         return "no table has all its folds yet"
-    better, worse = (f"{len(some)} ({', '.join(some) or 'none'})" for some in (found["better"], found["worse"]))
+    names_of = ("better", "worse", "better_on_these_rows", "worse_on_these_rows")
+    better, worse, *of_rows = (f"{len(found[name])} ({', '.join(found[name]) or 'none'})" for name in names_of)
     sentences = (
         f"{found['tables']} tables: gain with features larger on {found['positive']}, smaller on {found['negative']}; "
         f"difference {found['mean_difference']:+.5f} in the mean, {found['median_difference']:+.5f} in the median, "
         f"Wilcoxon p {found['wilcoxon_p']:.4g}.\nBy the corrected t-test over folds, after Holm: better on {better}, "
-        f"worse on {worse}."
+        f"worse on {worse}.\nBy the test over rows, after Holm: better on {of_rows[0]}, worse on {of_rows[1]}."
     )
     parts = [shown, sentences]
     if found["cut"]:

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp, wilcoxon
+from sklearn.metrics import roc_auc_score
 
 import common
 import features_worth
 from comparison.holm import holm
+from comparison.paired import gap_of_auc, gap_of_losses, p_of_rows
 from comparison.resampled import corrected_t
 from comparison.splits import FOLDS, folds, judge
 
@@ -51,6 +53,37 @@ def test_holms_correction_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.9, 0.001, 0.6]) == pytest.approx([1.0, 0.003, 1.0])
     assert holm([]) == []
+
+
+# ---------------------------------------------------------------- the test over rows
+
+
+def test_the_gap_of_losses_is_a_paired_t_test():
+    rng = np.random.default_rng(0)
+    first, second = rng.random(4_000), rng.random(4_000) + 0.01
+    gaps = [gap_of_losses(first[part], second[part]) for part in np.array_split(np.arange(4_000), 5)]
+    assert p_of_rows(gaps) == pytest.approx(ttest_1samp(second - first, 0.0).pvalue, rel=0.1)
+    assert sum(gap.rows * gap.mean for gap in gaps) / 4_000 == pytest.approx((second - first).mean())
+
+
+def test_the_gap_of_auc_is_that_of_scikit_learn_and_its_variance_that_of_the_bootstrap():
+    rng = np.random.default_rng(1)
+    truth = rng.random(400) < 0.3
+    first, second = (truth + rng.normal(scale=scale, size=400).round(1) for scale in (1.0, 1.3))
+    found = gap_of_auc(truth, first, second)
+    assert found.mean == pytest.approx(roc_auc_score(truth, first) - roc_auc_score(truth, second))
+    draws = []
+    for _ in range(1_000):
+        rows = np.concatenate([rng.choice(np.flatnonzero(truth == side), (truth == side).sum()) for side in (0, 1)])
+        draws.append(roc_auc_score(truth[rows], first[rows]) - roc_auc_score(truth[rows], second[rows]))
+    assert found.variance == pytest.approx(np.var(draws), rel=0.15)
+
+
+def test_where_two_models_do_the_same_nothing_is_found():
+    truth = np.array([True, False] * 20)
+    same = np.random.default_rng(2).random(40)
+    assert p_of_rows([gap_of_auc(truth, same, same)]) == 1.0
+    assert p_of_rows([gap_of_losses(same, same)]) == 1.0
 
 
 # ---------------------------------------------------------------- rows
@@ -128,6 +161,7 @@ def test_a_search_is_scored_on_the_rows_that_it_did_not_see(folder, monkeypatch,
     task |= {"models": ["linear"], "features": "all", "trials": 4, "inner": 3, "time_limit": 60}
     found = features_worth.run(task)
     assert found["score"] == pytest.approx(0.0, abs=1e-6)
+    assert found.pop("by_row") == pytest.approx([0.0] * 60, abs=1e-6)
     assert found | {"score": 0} == {"score": 0, "seconds": 1.2, "done": 3, "with_features": 0.75}
 
 
@@ -192,6 +226,23 @@ def test_the_verdict_is_over_tables_and_by_table(capsys):
     assert [row["holm_p"] for row in found["rows"]] == pytest.approx(holm(alone))
     assert "better on 1 (up), worse on 1 (down)" in features_worth.render(found)
     assert "half" in features_worth.render(found)
+
+
+def test_the_development_tables_and_the_others_are_judged_apart():
+    lines = [line(name, fold, 0.7, 0.71 + 0.01 * fold) for name in ("a", "b", "c") for fold in range(FOLDS)]
+    found = features_worth.parts(lines, list(range(FOLDS)), {"a", "b"})
+    assert {title: part["tables"] for title, part in found.items()} == {"the development tables": 2, "the others": 1}
+    assert features_worth.parts(lines, list(range(FOLDS)), {"a", "b", "c"}) == {}
+
+
+def test_rows_tell_where_five_folds_cannot():
+    """Half of the folds say little, but each of 600 rows of each says the same."""
+    lines = [
+        line("a", fold, 0.7, 0.7 + gain, gap=[0.01, 1e-6, 600]) for fold, gain in enumerate([0.01, -0.001, 0.02, 0, 0])
+    ]
+    found = features_worth.verdict(lines, list(range(FOLDS)))
+    assert (found["better"], found["better_on_these_rows"], found["worse_on_these_rows"]) == ([], ["a"], [])
+    assert "By the test over rows, after Holm: better on 1 (a), worse on 0 (none)" in features_worth.render(found)
 
 
 def test_a_failure_scores_what_the_dummy_scores_and_a_limit_that_came_is_told():

@@ -46,7 +46,7 @@ def weigh(families: Sequence[str], past: NDArray[np.float64], metafeatures: NDAr
     """
     alone = votes(families, past)
     if not np.isfinite(metafeatures).any():  # nothing is known of the task, so none is more like it
-        return alone / alone.sum()
+        return np.asarray(alone / alone.sum(), dtype=np.float64)
     distances = distances_by_rank(past, metafeatures)
     middle = max(float(np.median(distances)), 1e-12)
     short = _SHORT * np.sqrt(len(metafeatures))
