@@ -17,8 +17,8 @@ tables of the mean difference over their folds, and for each table the corrected
 Holm's correction over tables; better and worse are those whose corrected p is below .05. All two-sided. With five folds
 the t-test has four degrees of freedom: among 61 tables the first needs a mean difference of some six standard
 deviations. So beside it stands a second test for each table, over the rows of all its folds (`comparison/paired.py`:
-differences of row losses, DeLong's for AUC), with Holm's correction of its own: better and worse on these rows, by these
-fits. Both are reported; which of them decides is not chosen afterwards: the first says what training again would give.
+differences of row losses, DeLong's for AUC), with Holm's correction of its own: better and worse on these rows, by
+these fits. Both are reported; which of them decides is not chosen afterwards: the first says what training again would give.
 
 A line a table and fold, kept between runs; one with a failure is measured again.
 """
@@ -44,8 +44,8 @@ import pandas as pd
 import common
 from automl import names, source_state
 from comparison.holm import holm
-from comparison.resampled import corrected_t
 from comparison.paired import Gap, gap_of_auc, gap_of_losses, p_of_rows
+from comparison.resampled import corrected_t
 from comparison.splits import FOLDS, SEED, aligned, development, folds, judge, manifest
 from comparison.summary import gain, signed_rank
 from comparison.text import table
