@@ -18,7 +18,8 @@ Holm's correction over tables; better and worse are those whose corrected p is b
 the t-test has four degrees of freedom: among 61 tables the first needs a mean difference of some six standard
 deviations. So beside it stands a second test for each table, over the rows of all its folds (`comparison/paired.py`:
 differences of row losses, DeLong's for AUC), with Holm's correction of its own: better and worse on these rows, by
-these fits. Both are reported; which of them decides is not chosen afterwards: the first says what training again would give.
+these fits. Both are reported; which of them decides is not chosen afterwards: the first says what training again would
+give.
 
 A line a table and fold, kept between runs; one with a failure is measured again.
 """
