@@ -146,6 +146,21 @@ def _history(losses, seconds):
     return events
 
 
+def test_a_family_whose_trials_would_be_cut_off_is_not_drawn_while_another_would_end():
+    seconds = {"good": 8.0, "fair": 2.0, "poor": 1.0}
+    for left, drawn in ((100.0, {"good", "fair", "poor"}), (3.0, {"fair", "poor"}), (0.1, {"good", "fair", "poor"})):
+        sampler = Promising(timed=True, left=lambda left=left: left)
+        state, found = sampler.init(StudySpec(FAMILIES, seed=3)), set()
+        for number, (family, spent) in enumerate(seconds.items()):
+            config = Config({"model": {family: dict(FAMILIES.parameters["model"].options[family].default)}})
+            end = Finished(number, TrialState.COMPLETE, (LOSS[family],), spent)
+            state = sampler.tell(state, [Asked(number, config, None), end])
+        for number in range(3, 60):
+            (suggestion,), _ = sampler.ask(state, [number])
+            found |= set(suggestion.config["model"])
+        assert found == drawn
+
+
 def test_a_family_s_first_trials_are_its_default_and_some_near_it():
     family = Space(x=Float(0, 1, default=0.5), depth=Int(1, 99, default=50), kind=Categorical(["a", "b"]))
     near = {}

@@ -111,6 +111,7 @@ class Closing:
             loss = _loss_of(self._objective, chosen)
             self._plateau.note(loss, sum(row["state"] in _ENDED for row in rows), self._elapsed)
             if self._gains is not None:
+                self._gains.reserve = self._reserve
                 self._book(self._gains, loss, rows, chosen)
         took = time.monotonic() - started
         near = self._budget.remaining < _NEAR * self._reserve

@@ -135,8 +135,12 @@ class Experienced(Sampler[_State]):
         gains = self.guide.gains(state.advised, rows, state.ended)
         if gains.max() < _LEAST_GAIN:
             return None
-        worth = gains / self.guide.spent(state.seconds, rows, state.least) if self.timed else gains
-        return int(rows[np.argmax(worth)])
+        if not self.timed:
+            return int(rows[np.argmax(gains)])
+        spent = self.guide.spent(state.seconds, rows, state.least)
+        left = math.inf if self.free.left is None else self.free.left()
+        soon = spent <= left if (spent <= left).any() else np.ones(len(rows), dtype=bool)  # others would be cut off
+        return int(rows[np.argmax(np.where(soon, gains / spent, 0.0))])
 
     def tell(self, state: _State, events: Sequence[Event]) -> _State:
         """Both experts are told of every trial; of one that past tasks do not know, the advice hears its score."""

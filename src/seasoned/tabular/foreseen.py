@@ -48,6 +48,7 @@ class Extent:
         columns: Columns of the matrix that the family eats, made ones included.
         classes: Number of classes; 0 for regression.
         levels: How many of the columns hold level codes.
+        held: Rows that all folds together validate, whose predictions are kept; all rows if 0.
     """
 
     rows: int
@@ -55,6 +56,7 @@ class Extent:
     columns: int
     classes: int
     levels: int = 0
+    held: int = 0
 
     @property
     def outputs(self) -> int:
@@ -68,7 +70,7 @@ class Extent:
 
     @property
     def answers(self) -> int:
-        """Numbers that are predicted for all rows."""
+        """Numbers that a model may predict for all rows."""
         return (self.rows + self.valid) * max(self.classes, 1)
 
 
@@ -179,7 +181,8 @@ def foreseen(name: str, config: Mapping[str, Any], at: Extent) -> int:
         >>> foreseen("lightgbm", {"num_leaves": 31}, small) < 10e6 < 100e6 < foreseen("lightgbm", {}, large)
         True
     """
-    given = _FLOAT * at.cells + 3 * _FLOAT * at.answers  # rows as they are handed over, and predictions of them
+    kept = (at.held or at.rows + at.valid) * max(at.classes, 1)
+    given = _FLOAT * at.cells + 3 * _FLOAT * kept  # rows as they are handed over, and predictions that are kept
     needs = _NEEDS.get(name)
     return math.ceil(_MARGIN * (given + (_TIMES * _FLOAT * at.cells if needs is None else needs(config, at))))
 

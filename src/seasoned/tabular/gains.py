@@ -1,4 +1,4 @@
-"""What trials of each family have lately brought to the models that predict together.
+"""What trials of each family have lately brought to the models that predict together, and the time left for them.
 
 A family's own best loss says little about what its next trial is worth: the ensemble gains by models that are good
 where its members are not. So the ensemble is chosen again and again while the search goes on, and each time what it has
@@ -24,6 +24,9 @@ _BELIEVED: Final = 2.0  # trials that the mean over all families counts as
 class Gains:
     """Follows the ensemble's loss, family by family.
 
+    Attributes:
+        reserve: Seconds that what comes after the search needs; whoever closes the search says.
+
     Example:
         >>> gains = Gains()
         >>> gains.note(1.0, {"linear": 1}, {"linear": 1.0})
@@ -33,6 +36,7 @@ class Gains:
         True
     """
 
+    reserve: float = 0.0
     _loss: float = math.inf
     _brought: dict[str, float] = field(default_factory=dict)  # gains, faded
     _trials: dict[str, float] = field(default_factory=dict)  # as many as these stand for

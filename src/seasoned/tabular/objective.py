@@ -210,7 +210,8 @@ class CrossValidation:
         train, valid = max(self.data.folds, key=lambda fold: len(fold[0]))
         columns = self.data.matrix(model.diet).shape[1] + most_columns(pipeline.features)
         levels = len(self.job.categorical) if model.diet == "codes" else 0
-        at = Extent(len(train), len(valid), columns, self.job.n_classes, levels)
+        held = len(self.data.known_rows())
+        at = Extent(len(train), len(valid), columns, self.job.n_classes, levels, held)
         check_memory(pipeline.name, pipeline.settings, at, self.memory, free_memory())
 
     def _check_pace(self, pace: float) -> None:

@@ -129,8 +129,10 @@ def _within(timed: bool, objective: CrossValidation) -> Sampler[Any]:
 def _families(objective: CrossValidation, budget: Budget, gains: Gains) -> Promising:
     """What chooses the family, and what searches inside it."""
     timed = budget.trials is None
-    told = gains.expected if timed else None
-    return Promising(_within(timed, objective), timed, _LEAST * budget.seconds, told)
+    if not timed:
+        return Promising(_within(timed, objective))
+    least = _LEAST * budget.seconds
+    return Promising(_within(timed, objective), True, least, gains.expected, lambda: budget.remaining - gains.reserve)
 
 
 def _sampler(

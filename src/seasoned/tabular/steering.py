@@ -105,6 +105,8 @@ class Promising(Sampler[_State]):
         least: Seconds that any trial is taken to cost, to be started, stored and chosen from.
         gains: Tells what a family's next trial may bring to the ensemble; where it does, what is suggested depends on
             more than the log.
+        left: Tells the seconds that are left for trials: a family whose trials take longer on average is not drawn while
+            there is another, for its trial would be cut off.
         expected: Tells a family's relative warm start: what past tasks expect inside it. Of its configurations none is
             tried for that; its values are the inner sampler's prior mean, if it has one. Asked when the family has its
             first trial.
@@ -114,6 +116,7 @@ class Promising(Sampler[_State]):
     timed: bool = False
     least: float = 0.5
     gains: Callable[[], Mapping[str, float]] | None = field(default=None, compare=False)
+    left: Callable[[], float] | None = field(default=None, compare=False)
     expected: Callable[[str], WarmStart] | None = field(default=None, compare=False, repr=False)
 
     def init(self, spec: StudySpec) -> _State:
@@ -163,7 +166,13 @@ class Promising(Sampler[_State]):
         if self.timed:
             seconds = {name: max(state.records[name].until_better, self.least) for name in weights}
             weights = {name: weight / seconds[name] for name, weight in weights.items()}
-        return self._with_gains(state, weights)
+        return self._in_time(state, self._with_gains(state, weights))
+
+    def _in_time(self, state: _State, weights: dict[str, float]) -> dict[str, float]:
+        """Without those whose trials would not end; all where none would."""
+        left = math.inf if self.left is None else self.left()
+        soon = {name: weight for name, weight in weights.items() if self._trial_seconds(state.records[name]) <= left}
+        return soon or weights
 
     def _with_gains(self, state: _State, weights: dict[str, float]) -> dict[str, float]:
         """Half by these weights, half by what a trial may bring to the ensemble, in a second where time counts."""
