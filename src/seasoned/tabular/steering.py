@@ -105,8 +105,8 @@ class Promising(Sampler[_State]):
         least: Seconds that any trial is taken to cost, to be started, stored and chosen from.
         gains: Tells what a family's next trial may bring to the ensemble; where it does, what is suggested depends on
             more than the log.
-        left: Tells the seconds that are left for trials: a family whose trials take longer on average is not drawn while
-            there is another, for its trial would be cut off.
+        left: Tells the seconds that are left for trials: a family whose trials take longer on average is not drawn
+            while there is another, for its trial would be cut off.
         expected: Tells a family's relative warm start: what past tasks expect inside it. Of its configurations none is
             tried for that; its values are the inner sampler's prior mean, if it has one. Asked when the family has its
             first trial.
