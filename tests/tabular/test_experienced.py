@@ -12,7 +12,7 @@ from seasoned.tabular.experienced import Experienced
 from seasoned.tabular.features.made import starts_with_features
 from seasoned.tabular.guide import Guide, Scene
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
-from seasoned.tabular.pipeline import current, textual
+from seasoned.tabular.pipeline import VERSION, current, textual
 from seasoned.tabular.starts import first_configurations
 from seasoned.tabular.steering import Promising
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
@@ -344,7 +344,7 @@ def test_the_first_configurations_of_every_family_are_known_by_their_defaults(ta
     space = joint_space(models, task, ["arithmetic"])
     plain = joint_space(models, task)
     recorded = [{"model": {model.name: dict(model.space(task).default)}} for model in models]
-    configs = tuple(current(config, 1, space) for config in recorded)
+    configs = tuple(current(config, VERSION, space) for config in recorded)
     scores = np.random.default_rng(0).normal(size=(5, len(configs))) - 1.0
     rest = (np.ones_like(scores), scores > 9, np.full(5, 0.2), np.full((5, FEATURES), 3.0), tuple("abcde"), {})
     found = Guide(Recalled(configs, scores, *rest), SCENE, space, 60.0)
