@@ -16,6 +16,7 @@ from seasoned.tabular.building.configurations import choose_configurations
 from seasoned.tabular.building.lines import Lines
 from seasoned.tabular.building.ship import studies_of
 from seasoned.tabular.building.tune import evaluations_of, tune
+from seasoned.tabular.pipeline import VERSION
 
 SMALL = DeepSettings(hidden=(8,), outputs=2, steps=20)
 
@@ -30,7 +31,7 @@ def folder(tmp_path):
         about = {"rows": 100, "columns": 3, "classes": 0, "sort": "regression", "metafeatures": {"log_rows": 2.0}}
         lines.add_task({"task": name, "family": f"f{place // 3}", "target": "y", "baselines": {"rmse": 1.0}, **about})
         for config, loss in zip(configs, rng.uniform(0.2, 0.9, len(configs)), strict=True):
-            line = {"task": name, "version": 1, "config": config, "seconds": 0.1, "state": "complete"}
+            line = {"task": name, "version": VERSION, "config": config, "seconds": 0.1, "state": "complete"}
             lines.add_trial({**line, "losses": {"rmse": float(loss)}})
     return tmp_path
 
