@@ -104,7 +104,8 @@ def _learned(pooled: Pooled, fit: Fit, kept: NDArray[np.bool_]) -> Map:
 
 def _missed(p: Array, truth: NDArray[np.int64], loss: RowLoss, every: Callable[[Array], Array]) -> float:
     """The mean loss if each row were of another class, all others alike."""
-    return float(np.mean(every(p) - loss(p, truth))) / (p.shape[1] - 1)
+    others = int(p.shape[1]) - 1
+    return float(np.mean(every(p) - loss(p, truth))) / others
 
 
 def _row_losses(metric: Measure) -> tuple[RowLoss, Callable[[Array], Array]]:
@@ -117,7 +118,8 @@ def _row_losses(metric: Measure) -> tuple[RowLoss, Callable[[Array], Array]]:
     if metric.scorer == "cost":
         assert metric.costs is not None, "a cost is measured by costs"
         costs = metric.costs
-        return lambda p, y: np.asarray(costs[y, decide(p, costs)]), lambda p: costs.sum(axis=0)[decide(p, costs)]
+        of_all = costs.sum(axis=0)
+        return lambda p, y: np.asarray(costs[y, decide(p, costs)]), lambda p: np.asarray(of_all[decide(p, costs)])
     return _logarithmic, _logarithmic_of_all
 
 
