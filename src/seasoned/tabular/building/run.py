@@ -153,8 +153,7 @@ def _part(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def main(words: list[str] | None = None) -> None:
-    """The command line of `python -m seasoned.knowledge.build`."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m seasoned.knowledge.build", description=__doc__)
     parser.add_argument("folder", type=Path, help="where lines are kept; a build that is there goes on")
     parser.add_argument(
@@ -194,7 +193,12 @@ def main(words: list[str] | None = None) -> None:
     )
     parser.add_argument("--go-on-from", type=Path, metavar="FILE", help="begin with what ships, in a new folder")
     parser.add_argument("--pause-while", type=Path, help="a file whose lock makes the build wait")
-    options = parser.parse_args(words)
+    return parser
+
+
+def main(words: list[str] | None = None) -> None:
+    """The command line of `python -m seasoned.knowledge.build`."""
+    options = _parser().parse_args(words)
     if options.ship is not None:
         found = ship(options.folder, options.ship, *options.also)
         tasks = {head.name for head in found.heads}
