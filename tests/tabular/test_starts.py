@@ -27,6 +27,13 @@ def test_fewer_folds_where_time_is_short_and_never_more_with_less():
     assert set(found) <= {1, 3, 5}
 
 
+def test_on_many_rows_one_held_out_part_comes_before_boosters_that_are_cut_short():
+    """A minute's trial of a booster has some ten seconds: 3 folds of 1,000 rounds on 40,000 x 9 would take sixteen."""
+    assert affordable_folds(40_000, 9, 1, 11.0) == 1
+    assert affordable_folds(40_000, 9, 1, 55.0) == 3
+    assert affordable_folds(20_000, 9, 1, 11.0) == 5
+
+
 def test_what_folds_are_chosen_can_be_paid():
     for seconds in np.geomspace(0.01, 1000, 40):
         folds = affordable_folds(15_000, 30, 7, float(seconds))

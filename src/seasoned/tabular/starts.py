@@ -18,6 +18,7 @@ _VERY_MANY_ROWS: Final = 100_000  # above, one held-out part does
 _CELL: Final = 7e-9  # seconds a tree, row and column take in any of the boosters, on one of today's cores
 _OVERHEAD: Final = 10  # columns that a tree's own bookkeeping is worth
 _BRIEF: Final = 100  # rounds in which the boosters' defaults get most of what there is
+_LONG: Final = 1_000  # rounds in which they get nearly all of it on many rows
 _RATES: Final = {"lightgbm": "learning_rate", "xgboost": "eta", "catboost": "learning_rate"}
 _FASTEST: Final = 4.0  # times the default learning rate
 _HIGHEST: Final = 0.2  # learning rate that a default is raised to
@@ -40,7 +41,9 @@ def booster_seconds(rows: int, columns: int, outputs: int, rounds: int) -> float
 def affordable_folds(rows: int, columns: int, outputs: int, seconds: float | None) -> int:
     """Folds to validate by: 5, or 3 above 20,000 rows, or 1 held-out part above 100,000; fewer where time is short.
 
-    A booster that is stopped long before it has learned what there is loses more than fewer folds do.
+    A booster that is stopped long before it has learned what there is loses more than fewer folds do. On many rows it
+    has much to learn, and a held-out part tells enough: on six development tables of 24,000 to 40,000 training rows
+    (a minute, one core, fold 2) one part in the place of 3 folds lost less on all, by .02 to 5 %.
 
     Args:
         rows: Rows of the table.
@@ -51,14 +54,8 @@ def affordable_folds(rows: int, columns: int, outputs: int, seconds: float | Non
     most = 5 if rows <= _MANY_ROWS else 3 if rows <= _VERY_MANY_ROWS else 1
     if seconds is None:
         return most
-    return next(
-        (
-            folds
-            for folds in (5, 3)
-            if folds <= most and folds * booster_seconds(rows, columns, outputs, _BRIEF) <= seconds
-        ),
-        1,
-    )
+    each = booster_seconds(rows, columns, outputs, _BRIEF if most == 5 else _LONG)
+    return next((folds for folds in (5, 3) if folds <= most and folds * each <= seconds), 1)
 
 
 def haste(rows: int, columns: int, outputs: int, seconds: float | None) -> float:
