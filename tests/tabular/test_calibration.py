@@ -236,3 +236,15 @@ def test_a_whole_fit_calibrates_says_so_and_the_bundle_gives_the_same_bits(here,
 def test_the_setting_is_checked():
     with pytest.raises(InvalidInput, match="calibrate is 'isotonic'"):
         SearchSettings(calibrate="isotonic")
+
+
+def test_an_error_that_no_row_has_made_is_no_reason_to_soften_what_is_right():
+    """Some two hundred rows, all told rightly and nearly surely: less sure ones would lose on every one of them."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(3, size=180)
+    sure = softmax(9.0 * np.eye(3)[y] + rng.normal(size=(180, 3)))
+    metric = resolve("log_loss", "multiclass", 3)
+    found = choose_calibration(pooled(sure, y), metric, wanted=None)
+    assert found.calibration is None or found.after < found.before
+    forced = choose_calibration(pooled(sure, y), metric, wanted=True)
+    assert forced.calibration is not None

@@ -46,7 +46,8 @@ def choose_calibration(pooled: Pooled, metric: Measure, *, wanted: bool | None) 
 
     Each part of the rows is calibrated by what the others say. A gain is clear from 2.5 standard errors of the mean
     difference of a row's losses on. One row more counts, a mean one that turned out wrong: sharper probabilities gain
-    on every row until the first error, of which few rows say nothing.
+    on every row until the first error, of which few rows say nothing. That row alone is no reason to soften them: the
+    rows that there are must gain, too.
 
     Args:
         pooled: Out-of-fold probabilities.
@@ -67,7 +68,7 @@ def choose_calibration(pooled: Pooled, metric: Measure, *, wanted: bool | None) 
         unseen = missed - _missed(predicted, pooled.truth, loss, every)
         mean = (float(pooled.mass @ gain) + unseen) / (float(pooled.mass.sum()) + 1.0)
         error = float(np.sqrt(np.sum((pooled.mass * (gain - mean)) ** 2))) / float(pooled.mass.sum())
-        if wanted or mean > max(_CLEAR * error, 1e-12):
+        if wanted or (mean > max(_CLEAR * error, 1e-12) and pooled.mass @ gain > 0.0):
             found.append((mean, fit, predicted))
     start = metric.loss(pooled.truth, pooled.predicted, pooled.weights)
     if not found:
