@@ -91,3 +91,9 @@ def test_the_text_is_json_that_says_all(tmp_path):
 def test_what_cannot_be_is_refused_in_a_sentence(arguments, words):
     with pytest.raises(InvalidInput, match=words):
         portfolio_of_past(**{"sort": "binary", "experience": "shipped", **arguments})
+
+
+def test_a_target_of_another_length_is_refused():
+    frame, y = table()
+    with pytest.raises(InvalidInput, match="300 rows and 299 target values"):
+        portfolio_of_table(frame, y[:-1], experience="shipped")

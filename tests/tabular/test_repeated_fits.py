@@ -20,6 +20,7 @@ from seasoned import Space, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular import allowance, repeating
 from seasoned.tabular.features.repeated import Repeated, fits_of, predict_matrices, shares_of
+from seasoned.tabular.fitted import Member
 from seasoned.tabular.models.custom import CustomModel
 
 
@@ -150,3 +151,17 @@ def test_a_file_whose_shares_do_not_sum_to_one_is_refused(again, tmp_path):
             new.writestr(name, data)
     with pytest.raises(InvalidInput, match="shares"):
         load(forged)
+
+
+@pytest.mark.parametrize(
+    "error", [InvalidInput("it is of no class that a bundle holds"), NotImplementedError(), OSError()]
+)
+def test_whatever_the_dump_of_an_own_family_does_the_fit_goes_on(error):
+    """Nothing is known of how large it is, and no bundle will hold it; of ours such a one is too large for another."""
+
+    def dump(estimator):
+        raise error
+
+    own = SimpleNamespace(name="mine", dump=dump)
+    assert allowance._bytes(Member("mine", {}, "fitted"), own) == 0.0
+    assert allowance._bytes(Member("forest", {}, "fitted"), SimpleNamespace(name="forest", dump=dump)) == np.inf

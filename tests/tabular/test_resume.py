@@ -16,6 +16,7 @@ from messy import messy
 from seasoned import AutoClassifier, SearchSettings
 from seasoned.errors import InvalidInput
 from seasoned.tabular.budget import Budget
+from seasoned.tabular.parameters import budget_of
 from seasoned.tabular.runs import RunFolder, cache_folder, clear_runs, fingerprint, list_runs
 
 SCRIPT = """
@@ -199,3 +200,9 @@ def test_a_refused_resume_can_be_called_again(cache, tmp_path, monkeypatch):
 
 def model_budget():
     return Budget(time.monotonic() + 600.0, 600.0, 3, 1, None, 10)
+
+
+def test_a_whole_number_of_trials_may_be_written_as_a_float():
+    found = budget_of(AutoClassifier(trials=10.0, time_limit=None), time.monotonic()).trials
+    assert found == 10
+    assert isinstance(found, int)

@@ -57,6 +57,22 @@ def test_no_more_workers_are_started_than_there_are_trials(monkeypatch):
     assert all("lightgbm" not in names for (names,) in asked), "families that do not take part are not loaded"
 
 
+def test_workers_that_take_too_long_are_not_waited_for(monkeypatch):
+    """A fit of a second, and workers that never come to an end of their loading."""
+
+    class Never(Here):
+        def wait(self, timeout=None):
+            time.sleep(timeout)
+            return []
+
+    monkeypatch.setattr(warming, "LocalExecutor", Never)
+    short = Budget(time.monotonic() + 1.0, 1.0, None, 1, None)
+    assert Warming(short, choose(["linear"])).ready() == 0.0
+    stopped = budget()
+    stopped.stop.ask("SIGINT")
+    assert Warming(stopped, choose(["linear"])).ready() == 0.0
+
+
 @pytest.mark.parametrize("fresh", [0.0, 3.0])
 def test_time_is_kept_for_workers_that_begin_anew_though_the_first_were_warm(fresh):
     """The first trial took no time beyond its fits; after the search others may have to load everything again."""

@@ -75,9 +75,10 @@ def select(
     Returns:
         Position in `predictions` -> weight.
     """
-    most_rows, candidates = _room(max(metric.n_classes, 1))
+    width = max(metric.n_classes, 1)
+    most_rows = min(_ROWS, max(_CELLS // (_CANDIDATES * width), _FEWEST))
     rows, mass = _rows(y, seed, row_weights, classes=metric.n_classes > 0 and metric.weighs, most=most_rows)
-    candidates = min(candidates, max(_CELLS // (len(rows) * max(metric.n_classes, 1)), _START))
+    candidates = min(_CANDIDATES, max(_CELLS // (len(rows) * width), _START))
 
     def measure(stack: NDArray[Any], part: NDArray[np.int64]) -> NDArray[np.float64]:
         weights = None if mass is None else mass[part]
@@ -97,17 +98,6 @@ def select(
         equal = np.bincount(best, minlength=len(order)) / len(best)
         weights = drawn(weights, equal, stack, measure, float(alone[order[0]]), seed)
     return {int(order[place]): float(weight) for place, weight in enumerate(weights) if weight}
-
-
-def _room(width: int) -> tuple[int, int]:
-    """How many rows of how many models can be held, if a model predicts so many numbers for a row.
-
-    Example:
-        >>> [_room(width) for width in (1, 100, 1_000, 5_000)]
-        [(10000, 40), (10000, 40), (2000, 20), (2000, 8)]
-    """
-    rows = min(_ROWS, max(_CELLS // (_CANDIDATES * width), _FEWEST))
-    return rows, min(_CANDIDATES, max(_CELLS // (rows * width), _START))
 
 
 def _rows(

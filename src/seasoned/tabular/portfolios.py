@@ -126,7 +126,9 @@ def portfolio_of_table(
         InvalidInput: If an argument breaks its rule, or too little is known.
     """
     read = read_target(target, infer_task(target))
-    kept = frame.loc[read.kept] if len(read.kept) == len(frame) else frame
+    if len(read.kept) != len(frame):
+        raise InvalidInput(f"there are {len(frame)} rows and {len(read.kept)} target values; give one for each row.")
+    kept = frame[read.kept]
     canonical = Schema.infer(kept).apply(kept)
     found = described(canonical, read, 0)
     return _portfolio(read.task, metric, found, len(canonical), size=size, seconds=seconds, experience=experience)

@@ -22,7 +22,8 @@ __all__ = ["Warming"]
 
 _NEEDED: Final = ("seasoned.tabular.objective", "sklearn.linear_model", "sklearn.metrics")
 _PACKAGES: Final = {"lightgbm": "lightgbm"}  # of families that are among the first; the others load theirs in turn
-_PATIENCE: Final = 20.0  # seconds; a worker that takes longer begins the search without
+_SHARE: Final = 0.25  # of the time left; a worker that takes longer is not waited for
+_GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 
 
 class Warming:
@@ -34,6 +35,7 @@ class Warming:
     """
 
     def __init__(self, budget: Budget, models: Sequence[Model]) -> None:
+        self._budget = budget
         workers = min(budget.workers, budget.trials or budget.workers)
         packages = [_PACKAGES[model.name] for model in models if model.name in _PACKAGES]
         self._executor: LocalExecutor | None = LocalExecutor(budget.workers)  # of the kind that the search has
@@ -43,15 +45,16 @@ class Warming:
     def ready(self) -> float:
         """Wait for them and leave them to whoever hires next; seconds that the slowest took to be ready, 0 if none was.
 
-        At the second call nothing is left to wait for.
+        At most a quarter of the time that is left, and not once somebody asked to stop. At the second call nothing is
+        left to wait for.
         """
+        least = (1.0 - _SHARE) * self._budget.remaining
         while self._executor is not None and self._waiting:
-            ended = self._executor.wait(_PATIENCE)
-            for outcome in ended:
+            for outcome in self._executor.wait(_GLANCE):
                 self._waiting.discard(outcome.task)
                 if outcome.ending is Ending.RETURNED:
                     self._seconds = max(self._seconds, outcome.seconds)
-            if not ended:
+            if self._budget.remaining < least or self._budget.stop():
                 break
         self.close()
         return self._seconds
