@@ -114,12 +114,11 @@ def foreseen(
     truth = compress(standardise(scores[None], levels_of(scores[None])))[0]
     told = None if fold.prior is None or about is None or not np.isfinite(about).any() else about
     weights = None if told is None or fold.prior is None else fold.prior.shares(told)
+    foretold = None if told is None or fold.prior is None else fold.prior.foretold(told)
     found: dict[str, float | list[float]] = {"spearman_baseline": spearman(fold.baseline[judged], scores[judged])}
     for count in (0, TRIALS):
-        belief = fold.metric.condition(rows[:count], scores[rows[:count]], weights=weights).standardised(judged)
-        if not count and told is not None and fold.prior is not None and fold.prior.trust > 0.0:
-            factors = fold.metric.factors
-            belief = belief._replace(mean=(factors.mean + fold.prior.latent(told) @ factors.loadings)[judged])
+        seen = rows[:count]
+        belief = fold.metric.condition(seen, scores[seen], weights=weights, foretold=foretold).standardised(judged)
         found[f"spearman_{count}"] = spearman(belief.mean, scores[judged])
         found[f"calibration_{count}"] = covered(truth[judged] - belief.mean, belief.std)
         if fold.failures is not None:

@@ -26,10 +26,11 @@ from seasoned.knowledge.factors import Factors, fit_factors
 from seasoned.knowledge.mixture import Mixture, condition
 from seasoned.knowledge.regret import Level, compress, levels_of, standardise
 from seasoned.knowledge.settings import MetricSettings
-from seasoned.surrogates.acquisition import expected_improvement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from seasoned.knowledge.foretold import Foretold
 
 __all__ = ["Belief", "MetricFunction", "Prediction", "fit_metric"]
 
@@ -92,6 +93,7 @@ class MetricFunction:
         *,
         weights: NDArray[np.float64] | None = None,
         outside: float = math.inf,
+        foretold: Foretold | None = None,
     ) -> Belief:
         """What is believed of a new task after some trials on it.
 
@@ -101,6 +103,7 @@ class MetricFunction:
             weights: How much each past task counts (`portfolio.conditioned`); equal if left out.
             outside: The least score of trials of other configurations, of which the past knows nothing: what is gained
                 is gained beyond it, too. Infinite without any.
+            foretold: What meta-features tell of the task (`TaskPrior.foretold`); None for nothing.
 
         Raises:
             InvalidInput: If rows and scores differ in number or a score is not finite.
@@ -110,8 +113,10 @@ class MetricFunction:
         tasks = len(self.known)
         shares = np.full(tasks, 1.0 / tasks) if weights is None else weights / weights.sum()
         if not len(rows):
-            return Belief(self, rows, None, shares)
-        found = condition(scores, rows, self.factors, self.level, shares, self.settings, outside=outside)
+            return Belief(self, rows, None, shares, foretold)
+        found = condition(
+            scores, rows, self.factors, self.level, shares, self.settings, outside=outside, foretold=foretold
+        )
         return Belief(self, rows, found, shares)
 
 
@@ -124,12 +129,14 @@ class Belief:
         rows: Configurations tried.
         mixture: What the trials say; None without trials.
         shares: How much each past task counts before the trials, shape (tasks,), summing to 1.
+        foretold: What meta-features tell, where there are no trials.
     """
 
     metric: MetricFunction
     rows: NDArray[np.intp]
     mixture: Mixture | None
     shares: NDArray[np.float64]
+    foretold: Foretold | None = None
 
     def expected_gain(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """By how much each of some configurations is expected to lower the regret of the best trial, shape (m,).
@@ -145,10 +152,7 @@ class Belief:
         if len(columns) > 2 * _CLOSELY:
             likely = np.argpartition(self.mixture.mean(columns), _CLOSELY)[:_CLOSELY]
             some = np.union1d(likely, np.argpartition(-was, _CLOSELY)[:_CLOSELY])
-        means, variance = self.mixture.by_task(columns[some], self.metric.settings.luck)
-        std = np.sqrt(np.maximum(variance, 1e-12))
-        gains = expected_improvement(means, std, self.mixture.best[:, None]).value  # type: ignore[arg-type]
-        bent = self.mixture.weights @ gains
+        bent = self.mixture.expected_gain(columns[some], self.metric.settings.luck)
         largest = max(float(was.max()), float(bent.max()))  # so that no gain is foretold only where neither sees one
         expected = doubt * was * (largest / max(float(was.max()), _LEAST))
         expected[some] += (1.0 - doubt) * bent * (largest / max(float(bent.max()), _LEAST))
@@ -167,20 +171,26 @@ class Belief:
 
     def standardised(self, columns: NDArray[np.intp]) -> Prediction:
         """Mean and spread in compressed units of the gap (-1 = the best, 0 = the median), noise included."""
-        factors = self.metric.factors
-        if self.mixture is None:
-            loadings = factors.loadings[:, columns]
-            variance = np.einsum("ij,ij->j", loadings, loadings) + factors.noise[columns]
-        else:
-            variance = self.mixture.variance(columns)
+        variance = self._prior_variance(columns) if self.mixture is None else self.mixture.variance(columns)
         return Prediction(self.mean(columns), np.sqrt(np.maximum(variance, 1e-12)))
 
     def mean(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """The mean of `standardised` alone, which costs far less."""
-        if self.mixture is None:
-            prior: NDArray[np.float64] = self.shares @ self.metric.factors.completed[:, columns]
-            return prior
-        return self.mixture.mean(columns)
+        if self.mixture is not None:
+            return self.mixture.mean(columns)
+        of_past: NDArray[np.float64] = self.shares @ self.metric.factors.completed[:, columns]
+        if self.foretold is None:
+            return of_past
+        share = self.foretold.share
+        return (1.0 - share) * of_past + share * self.foretold.mean(self.metric.factors, columns)
+
+    def _prior_variance(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        factors = self.metric.factors
+        loadings = factors.loadings[:, columns]
+        variance: NDArray[np.float64] = np.einsum("ij,ij->j", loadings, loadings) + factors.noise[columns]
+        if self.foretold is None:
+            return variance
+        return (1.0 - self.foretold.share) * variance + self.foretold.share * self.foretold.variance(factors, columns)
 
 
 def fit_metric(

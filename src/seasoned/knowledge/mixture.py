@@ -9,31 +9,32 @@ being a median and gap of the grid in `scaling.py`,
 
     weight_sh  ~  share_s prior_h (p(z_h | s) |dz_h/dy|)^temper,
 
-p a multivariate t, so that a few trials may be far off, and pull each past task's mean towards what was seen.
+p a multivariate t, so that a few trials may be far off, and pull each past task's mean towards what was seen. Where
+meta-features foretell something of the new task, that is one hypothesis more (`foretold.py`).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seasoned.knowledge.foretold import DEGREES, WORST_Z
 from seasoned.knowledge.regret import compress
 from seasoned.knowledge.scaling import hypotheses
+from seasoned.surrogates.acquisition import expected_improvement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.knowledge.factors import Factors
+    from seasoned.knowledge.foretold import Foretold
     from seasoned.knowledge.regret import Level
     from seasoned.knowledge.settings import MetricSettings
 
 __all__ = ["Mixture", "condition"]
-
-_DEGREES: Final = 8.0  # of the multivariate t
-_WORST_Z: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Mixture:
         wandering: Columns that, times their transpose, are the covariance of w from not knowing the level, (rank, h).
         width: 1 - a^2, of w's variance before any trial.
         inverse: Of the trials' covariance, shape (t, t).
+        foretold: What meta-features tell, after the trials; the rest of what it says is of the past tasks alone. None
+            for nothing.
     """
 
     factors: Factors
@@ -61,13 +64,15 @@ class Mixture:
     wandering: NDArray[np.float64]
     width: float
     inverse: NDArray[np.float64]
+    foretold: Foretold | None = None
 
     def mean(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """Expected compressed scores of some configurations, shape (m,)."""
-        expected: NDArray[np.float64] = (
-            self.factors.mean[columns] + (self.weights @ self.latent) @ self.factors.loadings[:, columns]
-        )
-        return expected
+        of_past = self._mean_of_past(columns)
+        if self.foretold is None:
+            return of_past
+        share = self.foretold.share
+        return (1.0 - share) * of_past + share * self.foretold.mean(self.factors, columns)
 
     def by_task(self, columns: NDArray[np.intp], luck: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Means under each past task, shape (T, m), and the variance that they share, shape (m,).
@@ -79,13 +84,38 @@ class Mixture:
         v = self.factors.loadings[:, columns]
         return self.factors.mean[columns] + self.latent @ v, self._own_variance(v) + luck * self.factors.noise[columns]
 
+    def expected_gain(self, columns: NDArray[np.intp], luck: float = 1.0) -> NDArray[np.float64]:
+        """By how much some configurations are expected to be below the best trial, shape (m,).
+
+        Args:
+            columns: Which configurations.
+            luck: Share of the noise's variance in what is expected.
+        """
+        means, variance = self.by_task(columns, luck)
+        gains = self.weights @ _gain(means, variance, self.best[:, None])
+        if self.foretold is None:
+            return gains
+        told, share = self.foretold, self.foretold.share
+        variance = told.variance(self.factors, columns, luck)
+        return (1.0 - share) * gains + share * _gain(told.mean(self.factors, columns), variance, np.array(told.best))
+
     def variance(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """Of the compressed scores, noise included: within past tasks, between them, and of the level; shape (m,)."""
         v = self.factors.loadings[:, columns]
         apart = (self.latent - self.weights @ self.latent) * np.sqrt(self.weights)[:, None]
         between = np.square(apart @ v).sum(axis=0) + np.square(self.wandering.T @ v).sum(axis=0)
         found: NDArray[np.float64] = self._own_variance(v) + self.factors.noise[columns] + between
-        return found
+        if self.foretold is None:
+            return found
+        share, told = self.foretold.share, self.foretold.variance(self.factors, columns)
+        gap = self.foretold.mean(self.factors, columns) - self._mean_of_past(columns)
+        return (1.0 - share) * found + share * told + share * (1.0 - share) * np.square(gap)
+
+    def _mean_of_past(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        expected: NDArray[np.float64] = (
+            self.factors.mean[columns] + (self.weights @ self.latent) @ self.factors.loadings[:, columns]
+        )
+        return expected
 
     def _own_variance(self, v: NDArray[np.float64]) -> NDArray[np.float64]:
         across = self.width * (v.T @ self.factors.loadings[:, self.rows])
@@ -103,6 +133,7 @@ def condition(
     settings: MetricSettings,
     *,
     outside: float = math.inf,
+    foretold: Foretold | None = None,
 ) -> Mixture:
     """The posterior after at least one trial.
 
@@ -114,20 +145,26 @@ def condition(
         shares: How much each past task counts, summing to 1, shape (T,).
         settings: How they are believed.
         outside: The least score of trials of other configurations; infinite without any.
+        foretold: What meta-features tell; None for nothing.
     """
     grid = hypotheses(scores, past)
-    z = np.minimum(grid.z, _WORST_Z)
+    z = np.minimum(grid.z, WORST_Z)
     a, count = settings.closeness, len(scores)
     width = 1.0 - a * a
     v = factors.loadings[:, rows]
-    inverse = np.asarray(np.linalg.inv(width * (v.T @ v) + np.diag(factors.noise[rows])), dtype=np.float64)
+    across = width * (v.T @ v) + np.diag(factors.noise[rows])
+    inverse = np.asarray(np.linalg.inv(across), dtype=np.float64)
     means = factors.mean[rows] + a * (factors.weights @ v)
     solved = inverse @ z
     square = np.einsum("ij,ij->j", z, solved) - 2.0 * means @ solved
     square += np.einsum("ij,ij->i", means @ inverse, means)[:, None]
-    fit = -0.5 * (_DEGREES + count) * np.log1p(np.maximum(square, 0.0) / _DEGREES) + grid.slopes
+    fit = -0.5 * (DEGREES + count) * np.log1p(np.maximum(square, 0.0) / DEGREES) + grid.slopes
     with np.errstate(divide="ignore"):  # a past task of no weight at all stays out
         log = settings.temper * fit + grid.prior + np.log(shares)[:, None]
+    if foretold is not None:
+        told = foretold.evidence(grid, rows, factors) + 0.5 * np.linalg.slogdet(across)[1]
+        told = settings.temper * told + grid.prior + math.log(foretold.share / (1.0 - foretold.share))
+        foretold = foretold.bent(grid, rows, factors, _shared(told, log), temper=settings.temper, outside=outside)
     joint = np.exp(log - log.max())
     joint /= joint.sum()
     weights, levels = joint.sum(axis=1), joint.sum(axis=0)
@@ -147,7 +184,21 @@ def condition(
         gain.T @ spread,
         width,
         inverse,
+        foretold,
     )
+
+
+def _shared(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probabilities of these logarithms of masses, beside the others."""
+    top = max(float(one.max()), float(others.max()))
+    masses = np.exp(one - top)
+    return np.asarray(masses / (masses.sum() + np.exp(others - top).sum()), dtype=np.float64)
+
+
+def _gain(means: NDArray[np.float64], variance: NDArray[np.float64], best: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Expected improvement on the best, for scores to be minimised."""
+    std = np.sqrt(np.maximum(variance, 1e-12))
+    return expected_improvement(means, std, best).value  # type: ignore[arg-type]
 
 
 def _by_task(joint: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:

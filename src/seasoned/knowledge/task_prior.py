@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.knowledge.foretold import Foretold
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +36,7 @@ _SLOPES: Final = (1.2, 3.6, 12.0)
 _NOISES: Final = (0.3, 1.0, 3.0)
 _LEAST: Final = 10  # tasks with meta-features from which something is learned
 _TAU: Final = 0.3
+_BESIDE: Final = 0.5  # share of the one hypothesis beside all past tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,12 @@ class TaskPrior:
         shares = np.full(count, (1.0 - self.trust) / count)
         shares[self.described] += self.trust * self.alike(self.latent(metafeatures))
         return shares
+
+    def foretold(self, metafeatures: NDArray[np.float64]) -> Foretold | None:
+        """The same as one hypothesis beside the past tasks; None where nothing is known of it or not trusted."""
+        if not self.trust or not np.isfinite(metafeatures).any():
+            return None
+        return Foretold(_BESIDE, self.latent(metafeatures), np.diag(np.minimum(self.errors, 1.0)))
 
     def alike(self, latent: NDArray[np.float64]) -> NDArray[np.float64]:
         """How well each described task fits expected weights, shape (described,), summing to 1."""

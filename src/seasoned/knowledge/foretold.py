@@ -1,0 +1,120 @@
+"""What meta-features foretell of a new task: one more hypothesis beside the past tasks, bent like them by trials.
+
+    z = V' w + m + e,   w ~ N(w0, diag(v)),   e_j ~ N(0, noise_j),
+
+w0 and v being what the meta-features tell of the factors' weights (`task_prior.py`). With the likelihood of the trials
+to the power `temper`, as in `mixture.py`, w is Gaussian again, its trials' noise divided by that power; the level of
+the task is unknown, and each one of the grid (`scaling.py`) counts by how likely it makes the trials, by a multivariate
+t. The past tasks know what a task can be like; this knows what none of them was, but lies between them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.knowledge.regret import compress
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.knowledge.factors import Factors
+    from seasoned.knowledge.scaling import Hypotheses
+
+__all__ = ["DEGREES", "WORST_Z", "Foretold"]
+
+DEGREES: Final = 8.0
+"""Of the multivariate t."""
+WORST_Z: Final = 3.0
+"""The worst compressed score that tells anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """A Gaussian belief about the factors' weights of one task.
+
+    Attributes:
+        share: How much it counts beside the past tasks together, in [0, 1].
+        latent: Expected weights, shape (rank,).
+        covariance: Of the weights, shape (rank, rank).
+        best: The least compressed score of a trial as it is expected, at most 0.
+    """
+
+    share: float
+    latent: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    best: float = 0.0
+
+    def mean(self, factors: Factors, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Expected compressed scores of some configurations, shape (m,)."""
+        found: NDArray[np.float64] = factors.mean[columns] + self.latent @ factors.loadings[:, columns]
+        return found
+
+    def variance(self, factors: Factors, columns: NDArray[np.intp], luck: float = 1.0) -> NDArray[np.float64]:
+        """Of these, shape (m,).
+
+        Args:
+            factors: What scores go together.
+            columns: Which configurations.
+            luck: Share of the noise in it.
+        """
+        v = factors.loadings[:, columns]
+        own = np.einsum("rj,rj->j", v, self.covariance @ v)
+        return np.asarray(np.maximum(own, 0.0) + luck * factors.noise[columns], dtype=np.float64)
+
+    def evidence(self, grid: Hypotheses, rows: NDArray[np.intp], factors: Factors) -> NDArray[np.float64]:
+        """Logarithm of the density of the trials' scores under each hypothesis about the level, shape (h,).
+
+        Args:
+            grid: The hypotheses, and what each makes of the trials.
+            rows: Configurations tried, shape (t,).
+            factors: What scores go together.
+        """
+        v = factors.loadings[:, rows]
+        across = v.T @ self.covariance @ v + np.diag(factors.noise[rows])
+        away = np.minimum(grid.z, WORST_Z) - self.mean(factors, rows)[:, None]
+        square = np.einsum("ij,ij->j", away, np.linalg.solve(across, away))
+        fit = -0.5 * (DEGREES + len(rows)) * np.log1p(np.maximum(square, 0.0) / DEGREES)
+        found: NDArray[np.float64] = fit - 0.5 * np.linalg.slogdet(across)[1] + grid.slopes
+        return found
+
+    def bent(
+        self,
+        grid: Hypotheses,
+        rows: NDArray[np.intp],
+        factors: Factors,
+        joint: NDArray[np.float64],
+        *,
+        temper: float,
+        outside: float,
+    ) -> Foretold:
+        """After the trials.
+
+        Args:
+            grid: Hypotheses about the level, and what each makes of the trials.
+            rows: Configurations tried, shape (t,).
+            factors: What scores go together.
+            joint: How likely each hypothesis is together with this belief, shape (h,); the sum is the share.
+            temper: Power of the likelihood.
+            outside: The least score of trials of other configurations; infinite without any.
+        """
+        share = float(joint.sum())
+        levels = joint / max(share, 1e-300)
+        v, z = factors.loadings[:, rows], np.minimum(grid.z, WORST_Z)
+        spread = self.covariance @ v
+        gain = np.linalg.solve(v.T @ spread + np.diag(factors.noise[rows] / temper), spread.T).T
+        expected = z @ levels
+        wandering = gain @ ((z - expected[:, None]) * np.sqrt(levels))
+        best = min(float(expected.min()), 0.0)
+        if math.isfinite(outside):
+            best = min(best, float(levels @ compress((outside - grid.level.median) / grid.level.gap)))
+        return replace(
+            self,
+            share=share,
+            latent=self.latent + gain @ (expected - self.mean(factors, rows)),
+            covariance=self.covariance - gain @ spread.T + wandering @ wandering.T,
+            best=best,
+        )
