@@ -21,7 +21,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's `&` has it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 POSTGRES = "SEASONED_TEST_POSTGRES"
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # two tests that fit side by side else spin for minutes
 os.environ["SEASONED_EXPERIENCE"] = "none"  # what "default" is: no test reads or adds to anybody's own store
 
 

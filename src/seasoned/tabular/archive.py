@@ -194,7 +194,7 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     validated = Validated.load(members[_VALIDATED], len(classes)) if _VALIDATED in members else None
     about = manifest.get("fit", {})
     trials = tuple(manifest["trials"])
-    finish = Finish.from_json(manifest.get("finish"), len(classes))
+    finish = Finish.from_json(manifest.get("finish"), len(classes), len(models))
     task, rows, seconds = manifest["task"], about.get("rows"), about.get("seconds")
     conformal = Conformal.load(members[_CONFORMAL], members.get(_SCALE)) if _CONFORMAL in members else None
     pace = Pace.from_json(manifest.get("pace"))

@@ -8,6 +8,7 @@ import numpy as np
 
 from seasoned.tabular.calibration import fit_isotonic, fit_scaling
 from seasoned.tabular.decision import decide
+from seasoned.tabular.row_losses import brier, logarithmic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,29 +116,18 @@ def _row_losses(metric: Measure) -> tuple[RowLoss, Callable[[Array], Array]]:
     The logarithmic one for a metric that is no such mean.
     """
     if metric.scorer == "neg_brier_score":
-        return _brier, _brier_of_all
+        return brier, _brier_of_all
     if metric.scorer == "cost":
         assert metric.costs is not None, "a cost is measured by costs"
         costs = metric.costs
         of_all = costs.sum(axis=0)
         return lambda p, y: np.asarray(costs[y, decide(p, costs)]), lambda p: np.asarray(of_all[decide(p, costs)])
-    return _logarithmic, _logarithmic_of_all
-
-
-def _logarithmic(p: Array, y: NDArray[Any]) -> Array:
-    tiny = np.finfo(p.dtype).eps
-    return np.asarray(-np.log(np.clip(p[np.arange(len(y)), y] / p.sum(axis=1), tiny, 1 - tiny)))
+    return logarithmic, _logarithmic_of_all
 
 
 def _logarithmic_of_all(p: Array) -> Array:
     tiny = np.finfo(p.dtype).eps
     return np.asarray(-np.log(np.clip(p / p.sum(axis=1, keepdims=True), tiny, 1 - tiny)).sum(axis=1))
-
-
-def _brier(p: Array, y: NDArray[Any]) -> Array:
-    """|p - e_y|^2 = |p|^2 - 2 p_y + 1, halved for two classes."""
-    row = np.square(p).sum(axis=1) - 2.0 * p[np.arange(len(y)), y] + 1.0
-    return np.asarray(row / (2 if p.shape[1] == 2 else 1))
 
 
 def _brier_of_all(p: Array) -> Array:

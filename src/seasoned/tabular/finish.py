@@ -1,4 +1,4 @@
-"""What follows the average of the members: calibration, and how labels are chosen; learned from out-of-fold rows."""
+"""What becomes of the members' predictions: pool, calibration, how labels are chosen; learned from out-of-fold rows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from seasoned.tabular.blend import Blend
+from seasoned.tabular.blending import choose_blend
 from seasoned.tabular.calibrating import choose_calibration
 from seasoned.tabular.calibration import from_json
 from seasoned.tabular.deciding import choose_decision
 from seasoned.tabular.decision import Decision
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from seasoned.tabular.calibration import Isotonic, Scaling
@@ -26,24 +30,38 @@ __all__ = ["Finish", "Finished", "choose_finish"]
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """What is done with the members' average.
+    """What is done with the members' predictions.
 
     Attributes:
         calibration: The map of probabilities; None for none.
         decision: How labels follow from probabilities; None for the most probable one.
         calibrated: The cross-fitted loss without and with the calibration; None if unknown.
         decided: The cross-fitted loss with the most probable label and with the decision; None if unknown.
+        blend: What takes the place of the members' average; None for the average.
+        blended: The loss of the average and the cross-fitted one of the blend; None if unknown.
     """
 
     calibration: Scaling | Isotonic | None = None
     decision: Decision | None = None
     calibrated: tuple[float, float] | None = None
     decided: tuple[float, float] | None = None
+    blend: Blend | None = None
+    blended: tuple[float, float] | None = None
 
     @property
     def changes(self) -> bool:
-        """Whether it does anything."""
+        """Whether it changes probabilities or labels of all together."""
         return self.calibration is not None or self.decision is not None
+
+    def together(self, each: Sequence[Array], weights: Sequence[float]) -> Array:
+        """What the members predict together, from their predictions and their weights in an average."""
+        if self.blend is not None:
+            return self.apply(self.blend.apply(np.stack(each, axis=1)))
+        parts = (weight * found for weight, found in zip(weights, each, strict=True))
+        mean = next(parts)
+        for part in parts:  # summed in order, so that a saved model gives the same bits
+            mean = mean + part
+        return self.apply(np.asarray(mean))
 
     def apply(self, predicted: Array) -> Array:
         """Probabilities or numbers, as `predict` gives them."""
@@ -65,6 +83,8 @@ class Finish:
     def sentences(self, metric: Measure, classes: NDArray[Any]) -> list[str]:
         """What was done and what it brought, for the log and the report; `classes` are the labels."""
         found = []
+        if self.blend is not None:
+            found.append(f"Predictions are put together by {self.blend.name}{_gain(self.blended, metric)}.")
         if self.calibration is not None:
             found.append(f"Probabilities are calibrated by {self.calibration.name}{_gain(self.calibrated, metric)}.")
         if self.decision is not None:
@@ -84,23 +104,27 @@ class Finish:
             "decision": None if self.decision is None else self.decision.to_json(),
             "calibrated": None if self.calibrated is None else list(self.calibrated),
             "decided": None if self.decided is None else list(self.decided),
+            "blend": None if self.blend is None else self.blend.to_json(),
+            "blended": None if self.blended is None else list(self.blended),
         }
 
     @classmethod
-    def from_json(cls, found: Any, classes: int) -> Finish:
+    def from_json(cls, found: Any, classes: int, members: int) -> Finish:
         """What `to_json` wrote; a bundle from before there was any of this has None.
 
         Raises:
-            ValueError: If it is none of a model with so many classes.
+            ValueError: If it is none of a model with so many classes and members.
         """
         if found is None:
             return cls()
-        calibration, decision = found["calibration"], found["decision"]
+        calibration, decision, blend = found["calibration"], found["decision"], found.get("blend")
         return cls(
             None if calibration is None else from_json(calibration, classes),
             None if decision is None else Decision.from_json(decision, classes),
             _pair(found["calibrated"]),
             _pair(found["decided"]),
+            None if blend is None else Blend.from_json(blend, members, classes),
+            _pair(found.get("blended")),
         )
 
 
@@ -127,7 +151,7 @@ class Finished(NamedTuple):
 
 
 def choose_finish(pooled: Pooled, metric: Measure, seed: int, *, calibrate: bool | None) -> Finished:
-    """Calibration and decision.
+    """Pool, calibration and decision. A pool of probabilities calibrates them as well, so it is one or the other.
 
     Args:
         pooled: Out-of-fold predictions of the members together.
@@ -135,10 +159,14 @@ def choose_finish(pooled: Pooled, metric: Measure, seed: int, *, calibrate: bool
         seed: Of resamples.
         calibrate: See `SearchSettings.calibrate`.
     """
-    if not metric.n_classes:
-        return Finished(Finish(), pooled, metric.loss(pooled.truth, pooled.predicted, pooled.weights))
-    calibrated = choose_calibration(pooled, metric, wanted=calibrate)
     finish = Finish()
+    blended = None if metric.n_classes and calibrate is False else choose_blend(pooled, metric)
+    if blended is not None:
+        pooled = pooled.replaced(blended.predicted)
+        finish = Finish(blend=blended.blend, blended=(blended.before, blended.after))
+    if not metric.n_classes:
+        return Finished(finish, pooled, metric.loss(pooled.truth, pooled.predicted, pooled.weights))
+    calibrated = None if blended is not None else choose_calibration(pooled, metric, wanted=calibrate)
     if calibrated is not None and calibrated.calibration is not None:
         pooled = pooled.replaced(calibrated.predicted)
         finish = Finish(calibrated.calibration, calibrated=(calibrated.before, calibrated.after))

@@ -76,7 +76,7 @@ class Fitted:
         rows: Number of rows of the fit; None if unknown.
         seconds: Wall clock of the fit; None if unknown.
         experience: What past tasks it was guided by, as plain data; None if by none.
-        finish: What follows the average of the members.
+        finish: What becomes of the members' predictions.
         pace: What a prediction takes, where a limit was set; None otherwise.
         conformal: What intervals and sets of labels are made from; None where nothing is known of validation.
     """
@@ -120,11 +120,7 @@ class Fitted:
 
     def together(self, each: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """What `predict` gives, from what `predict_each` gives for the same rows."""
-        parts = (member.weight * found for member, found in zip(self.members, each, strict=True))
-        mean = next(parts)
-        for part in parts:  # summed in order, so that a saved model gives the same bits
-            mean = mean + part
-        return self.finish.apply(np.asarray(mean))
+        return self.finish.together(each, [member.weight for member in self.members])
 
     def alone(self, place: int) -> Fitted:
         """The member at that place by itself.

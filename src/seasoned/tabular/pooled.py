@@ -22,6 +22,7 @@ __all__ = ["Pooled", "pool"]
 _MOST: Final = 50_000  # rows; more change nothing that is decided on them
 _CELLS: Final = 20_000_000  # predicted numbers: with very many classes fewer rows
 _FEWEST: Final = 2_000  # rows, whatever they take
+_EACH: Final = 20_000_000  # predicted numbers of all members that are held at a time
 _PARTS: Final = 5  # most parts that something is cross-fitted over
 
 
@@ -36,6 +37,9 @@ class Pooled:
         weights: How much each row counts, shape (n,); None if all count the same.
         parts: From 0 on, shape (n,): what is learned for a part is learned from the others. Rows that were validated
             together, which keeps groups and times apart, are of one part.
+        each: What each member's trial predicted, shape (n, members, classes) or (n, members); None where that is too
+            much, or there is one member.
+        shares: The members' weights in the mean, shape (members,); None without `each`.
     """
 
     rows: NDArray[np.int64]
@@ -43,6 +47,8 @@ class Pooled:
     predicted: Array
     weights: Array | None
     parts: NDArray[np.int64]
+    each: NDArray[np.float32] | None = None
+    shares: Array | None = None
 
     @property
     def mass(self) -> Array:
@@ -50,8 +56,8 @@ class Pooled:
         return np.ones(len(self.truth)) if self.weights is None else self.weights / self.weights.mean()
 
     def replaced(self, predicted: Array) -> Pooled:
-        """The same rows with other predictions."""
-        return replace(self, predicted=predicted)
+        """The same rows with other predictions of all together."""
+        return replace(self, predicted=predicted, each=None, shares=None)
 
 
 def pool(objective: CrossValidation, members: Sequence[Member]) -> Pooled | None:
@@ -67,11 +73,15 @@ def pool(objective: CrossValidation, members: Sequence[Member]) -> Pooled | None
     places = np.sort(rng.permutation(len(known))[:most])
     chosen = known[places]
     mean: Array | None = None
+    kept: list[NDArray[np.float32]] = []
+    some = len(members) > 1 and len(members) * len(places) * max(objective.metric.n_classes, 1) <= _EACH
     for member in members:
         found = objective.records.out_of_fold({"model": {member.name: member.config}})
         if found is None or len(found) != len(known):
             return None
-        part = member.weight * found[places].astype(np.float64)
+        here = np.asarray(found[places])
+        kept += [here.astype(np.float32)] if some else []
+        part = member.weight * here.astype(np.float64)
         mean = part if mean is None else mean + part
     if mean is None or not np.isfinite(mean).all():
         return None
@@ -80,7 +90,8 @@ def pool(objective: CrossValidation, members: Sequence[Member]) -> Pooled | None
     weights = objective.data.weights
     parts = _parts(objective.data.fold_of_rows()[chosen], rng)
     truth = objective.data.target[chosen]
-    return Pooled(chosen, truth, mean, None if weights is None else weights[chosen], parts)
+    each, shares = (np.stack(kept, axis=1), np.array([member.weight for member in members])) if some else (None, None)
+    return Pooled(chosen, truth, mean, None if weights is None else weights[chosen], parts, each, shares)
 
 
 def _parts(folds: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -97,7 +97,11 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         replace(ready[place], weight=ready[place].weight / total, own=fitted.members[place].own)
         for place in sorted(ready)
     )
-    return replace(fitted, members=members, rows=len(frame), seconds=time.monotonic() - started)
+    finish = fitted.finish
+    if len(members) < len(fitted.members) and finish.blend is not None:
+        logger.warning("not all models were ready in time; those that were are averaged, and no longer pooled.")
+        finish = replace(finish, blend=None, blended=None)
+    return replace(fitted, members=members, finish=finish, rows=len(frame), seconds=time.monotonic() - started)
 
 
 def _fitted(

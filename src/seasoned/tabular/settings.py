@@ -34,7 +34,7 @@ class SearchSettings:
             but CatBoost is given the levels of columns with more than 100.
         ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
         calibrate: Whether probabilities are calibrated on out-of-fold predictions: by default for log_loss, brier and
-            cost, if that clearly helps; True for any metric, False for none.
+            cost, if that clearly helps; True for any metric, False for none, and for no pool of probabilities either.
         predict_limit: Milliseconds that predicting a row may take, in batches of 1,000 rows on this machine; models and
             ensemble are chosen under it. Where nothing is so quick, the quickest model predicts and the log says so.
             What is chosen then depends on time.

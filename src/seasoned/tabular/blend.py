@@ -1,0 +1,150 @@
+"""Learned pooling: the members' predictions become one with weights that their out-of-fold rows teach.
+
+The logarithmic pool q = softmax(sum_m a_m log p_m + b) is a second layer of as many numbers as there are members and
+classes (Genest and Zidek 1986, Combining probability distributions, section 3; with one member it is temperature
+scaling with a bias for each class). A mean of probabilities is less sure than its members where they agree for
+different reasons; a product is not. Numbers are pooled linearly, y = sum_m a_m y_m + b.
+
+Both are drawn towards the weights that ensemble selection found, so that few rows change little.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Weight = Array | None
+
+__all__ = ["Blend", "fit_linear_pool", "fit_logarithmic_pool"]
+
+_FLOOR: Final = 1e-7  # a probability below is taken for it, as the logarithm needs
+_PRIOR: Final = 10.0  # pseudo-rows that pull towards the weights of the average
+_LARGEST: Final = 20.0  # of a weight or a bias of logarithms
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """What becomes of the members' predictions.
+
+    Attributes:
+        slopes: a, one a member, in their order.
+        biases: b, one a class; of numbers one.
+    """
+
+    slopes: tuple[float, ...]
+    biases: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """As people read it."""
+        return "a logarithmic pool of the models" if len(self.biases) > 1 else "a linear pool of the models"
+
+    def apply(self, each: NDArray[np.floating[Any]]) -> Array:
+        """Probabilities, shape (n, classes), from those of each member, (n, members, classes); or numbers, (n,)."""
+        if len(self.biases) == 1:
+            return np.asarray(each @ np.array(self.slopes) + self.biases[0], dtype=np.float64)
+        logs = np.log(np.maximum(np.asarray(each, dtype=np.float64), _FLOOR))
+        return _softmax(np.einsum("m,nmk->nk", np.array(self.slopes), logs) + np.array(self.biases))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"slopes": list(self.slopes), "biases": list(self.biases)}
+
+    @classmethod
+    def from_json(cls, found: Any, members: int, classes: int) -> Blend:
+        """The one that `to_json` wrote.
+
+        Raises:
+            ValueError: If it is none for so many members and classes (0: numbers).
+        """
+        slopes, biases = (tuple(map(float, found[name])) for name in ("slopes", "biases"))
+        bound = _LARGEST if classes else math.inf
+        sane = all(math.isfinite(value) and abs(value) <= bound for value in (*slopes, *biases))
+        if len(slopes) != members or len(biases) != max(classes, 1) or not sane:
+            raise ValueError("its pool of the models is that of another model")
+        return cls(slopes, biases)
+
+
+def fit_logarithmic_pool(
+    each: NDArray[np.floating[Any]], y: NDArray[np.int64], w: Weight, start: NDArray[np.float64]
+) -> Blend:
+    """The pool with the smallest logarithmic loss on these rows, and on one more of which every class is as likely.
+
+    A share of 1 / (n + 2) of each row counts for the other classes, as in `calibration.fit_scaling`, for the same
+    reason. Ten pseudo-rows draw the slopes to `start` and the biases to 0. It is convex.
+
+    Args:
+        each: Probabilities, shape (n, members, classes).
+        y: Class codes, shape (n,).
+        w: How much each row counts; all the same if None.
+        start: The members' weights in the average, shape (members,).
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> y = rng.integers(2, size=4000)
+        >>> logits = (2 * y - 1)[:, None] + rng.normal(size=(4000, 2))  # two members that err independently
+        >>> one = 1 / (1 + np.exp(-2 * logits))  # each is calibrated
+        >>> pool = fit_logarithmic_pool(np.stack([1 - one, one], axis=2), y, None, np.array([0.5, 0.5]))
+        >>> min(pool.slopes) > 0.9  # independent evidence adds up
+        True
+    """
+    from scipy.optimize import minimize
+
+    n, members, k = each.shape
+    logs = np.log(np.maximum(np.asarray(each, dtype=np.float64), _FLOOR)).transpose(1, 0, 2).reshape(members, n * k)
+    hits = np.eye(k)[y]
+    aims = hits + (1.0 - k * hits) / ((n + 2) * (k - 1))
+    mass = np.ones((n, 1)) if w is None else (w / w.mean())[:, None]
+
+    def loss(theta: Array) -> tuple[float, Array]:
+        shift = np.r_[theta[:members] - start, theta[members:]]
+        q = _softmax((theta[:members] @ logs).reshape(n, k) + theta[members:])
+        value = -float((mass * aims * np.log(np.maximum(q, np.finfo(float).tiny))).sum())
+        wrong = mass * (q - aims)
+        gradient = np.r_[logs @ wrong.ravel(), wrong.sum(axis=0)]
+        return (value + 0.5 * _PRIOR * float(shift @ shift)) / n, (gradient + _PRIOR * shift) / n
+
+    bounds = [(-_LARGEST, _LARGEST)] * (members + k)
+    found = minimize(loss, np.r_[start, np.zeros(k)], jac=True, method="L-BFGS-B", bounds=bounds).x
+    return Blend(tuple(map(float, found[:members])), tuple(map(float, found[members:])))
+
+
+def fit_linear_pool(
+    each: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]], w: Weight, start: NDArray[np.float64]
+) -> Blend:
+    """The pool with the smallest squared error, its slopes drawn to `start` by ten pseudo-rows.
+
+    Args:
+        each: Predicted numbers, shape (n, members).
+        y: The numbers, shape (n,).
+        w: How much each row counts; all the same if None.
+        start: The members' weights in the average, shape (members,).
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> y = rng.normal(size=5000)
+        >>> each = np.stack([y + 0.1 * rng.normal(size=5000), rng.normal(size=5000)], axis=1)
+        >>> pool = fit_linear_pool(each, y, None, np.array([0.5, 0.5]))
+        >>> pool.slopes[0] > 0.95, abs(pool.slopes[1]) < 0.05
+        (True, True)
+    """
+    X, y = np.asarray(each, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    mass = np.ones(len(y)) if w is None else w / w.mean()
+    scale = float(np.sqrt(np.average(np.square(y - np.average(y, weights=mass)), weights=mass))) or 1.0
+    centre, level = np.average(X, axis=0, weights=mass), float(np.average(y, weights=mass))
+    A, left = (X - centre) / scale, (y - level - (X - centre) @ start) / scale
+    shift = np.linalg.solve((A.T * mass) @ A + _PRIOR * np.eye(len(start)), A.T @ (mass * left))
+    slopes = start + shift
+    return Blend(tuple(map(float, slopes)), (level - float(centre @ slopes),))
+
+
+def _softmax(z: Array) -> Array:
+    shares = np.exp(z - z.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
