@@ -20,7 +20,7 @@ class Trials:
     def __init__(self, rows, classes):
         rng = np.random.default_rng(0)
         self.job = SimpleNamespace(seed=3, n_classes=classes)
-        self.metric = resolve(None, "multiclass" if classes else "regression", classes)
+        self.metric = resolve(None if classes else "mae", "multiclass" if classes else "regression", classes)  # no pool
         self.y = rng.integers(0, classes, rows) if classes else rng.normal(size=rows)
         shape = (rows, classes) if classes else (rows,)
         self.made = {"a": rng.random(shape, dtype=np.float32), "b": rng.random(shape, dtype=np.float32)}
