@@ -88,8 +88,12 @@ class TaskPrior:
         return shares
 
     def foretold(self, metafeatures: NDArray[np.float64]) -> Foretold | None:
-        """The same as one hypothesis beside the past tasks; None where nothing is known of it or not trusted."""
-        if not self.trust or not np.isfinite(metafeatures).any():
+        """The same as one hypothesis beside the past tasks; None where nothing is known of it.
+
+        Trust, which is about choosing, is no condition: on recorded tables meta-features that lead to no better picks
+        (oboe) foretell the order of all configurations all the same.
+        """
+        if not np.isfinite(metafeatures).any():
             return None
         return Foretold(_BESIDE, self.latent(metafeatures), np.diag(np.minimum(self.errors, 1.0)))
 
