@@ -7,8 +7,8 @@ are those that choose (docs/benchmarks.md, Transfer). `FILE` gets JSON, source -
 
 - `spearman_baseline`: of each configuration's mean rank over the past tasks with the task's true order;
 - `spearman_0`, `spearman_5`: of the learned metric's means, without a trial and after the first five of the
-  portfolio; tasks with meta-features (`*_metafeatures`, `SOURCE/tasks.parquet`) are foreseen by them (`task_prior.py`)
-  where they are trusted (`trusting.py`);
+  portfolio; tasks with meta-features (`*_metafeatures`, `SOURCE/tasks.parquet`) are foreseen by them, too
+  (`foretold.py`), and past tasks weighed by them where they are trusted to choose (`trusting.py`);
 - `calibration_0`, `calibration_5`: mean |coverage - nominal| of its central intervals from 10% to 90%, over all cells;
 - `failure_auc_0`, `failure_auc_5`: of the failure head, a missing cell being a failure (sources with missing cells);
 - `seconds_spearman_1`, `seconds_error_1` and so on: of the seconds head after one trial; the error is the median
