@@ -23,6 +23,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.factors import Factors, fit_factors
+from seasoned.knowledge.foretold import WORST_Z
 from seasoned.knowledge.mixture import Mixture, condition
 from seasoned.knowledge.regret import Level, compress, levels_of, standardise
 from seasoned.knowledge.settings import MetricSettings
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Belief", "MetricFunction", "Prediction", "fit_metric"]
 
-_WORST_Z: Final = 3.0
 _LEAST: Final = 1e-12  # a gain below it is none
 _CLOSELY: Final = 120  # of many configurations, so many with the best means, and with the best gains as it was
 
@@ -227,7 +227,7 @@ def fit_metric(
     if unseen.any():
         raise InvalidInput(f"configuration {int(np.argmax(unseen))} was never evaluated; leave such columns out.")
     level = levels_of(scores, gaps)
-    table = np.minimum(compress(standardise(scores, level)), _WORST_Z)
+    table = np.minimum(compress(standardise(scores, level)), WORST_Z)
     settings = settings or MetricSettings()
     rank = settings.factors_of(len(scores))
     return MetricFunction(fit_factors(table, rank, bounds=stopped), known, level, settings)

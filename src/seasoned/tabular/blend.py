@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.calibration import FLOOR, softened, softmax
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Blend", "fit_linear_pool", "fit_logarithmic_pool"]
 
-_FLOOR: Final = 1e-7  # a probability below is taken for it, as the logarithm needs
 _PRIOR: Final = 10.0  # pseudo-rows that pull towards the weights of the average
 _LARGEST: Final = 20.0  # of a weight or a bias of logarithms
 
@@ -50,8 +51,8 @@ class Blend:
         """Probabilities, shape (n, classes), from those of each member, (n, members, classes); or numbers, (n,)."""
         if len(self.biases) == 1:
             return np.asarray(each @ np.array(self.slopes) + self.biases[0], dtype=np.float64)
-        logs = np.log(np.maximum(np.asarray(each, dtype=np.float64), _FLOOR))
-        return _softmax(np.einsum("m,nmk->nk", np.array(self.slopes), logs) + np.array(self.biases))
+        logs = np.log(np.maximum(np.asarray(each, dtype=np.float64), FLOOR))
+        return softmax(np.einsum("m,nmk->nk", np.array(self.slopes), logs) + np.array(self.biases))
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -75,10 +76,9 @@ class Blend:
 def fit_logarithmic_pool(
     each: NDArray[np.floating[Any]], y: NDArray[np.int64], w: Weight, start: NDArray[np.float64]
 ) -> Blend:
-    """The pool with the smallest logarithmic loss on these rows, and on one more of which every class is as likely.
+    """The pool with the smallest logarithmic loss on `softened` rows; it is convex, so there is one.
 
-    A share of 1 / (n + 2) of each row counts for the other classes, as in `calibration.fit_scaling`, for the same
-    reason. Ten pseudo-rows draw the slopes to `start` and the biases to 0. It is convex.
+    Ten pseudo-rows draw the slopes to `start` and the biases to 0.
 
     Args:
         each: Probabilities, shape (n, members, classes).
@@ -98,14 +98,13 @@ def fit_logarithmic_pool(
     from scipy.optimize import minimize
 
     n, members, k = each.shape
-    logs = np.log(np.maximum(np.asarray(each, dtype=np.float64), _FLOOR)).transpose(1, 0, 2).reshape(members, n * k)
-    hits = np.eye(k)[y]
-    aims = hits + (1.0 - k * hits) / ((n + 2) * (k - 1))
+    logs = np.log(np.maximum(np.asarray(each, dtype=np.float64), FLOOR)).transpose(1, 0, 2).reshape(members, n * k)
+    aims = softened(y, k)
     mass = np.ones((n, 1)) if w is None else (w / w.mean())[:, None]
 
     def loss(theta: Array) -> tuple[float, Array]:
         shift = np.r_[theta[:members] - start, theta[members:]]
-        q = _softmax((theta[:members] @ logs).reshape(n, k) + theta[members:])
+        q = softmax((theta[:members] @ logs).reshape(n, k) + theta[members:])
         value = -float((mass * aims * np.log(np.maximum(q, np.finfo(float).tiny))).sum())
         wrong = mass * (q - aims)
         gradient = np.r_[logs @ wrong.ravel(), wrong.sum(axis=0)]
@@ -143,8 +142,3 @@ def fit_linear_pool(
     shift = np.linalg.solve((A.T * mass) @ A + _PRIOR * np.eye(len(start)), A.T @ (mass * left))
     slopes = start + shift
     return Blend(tuple(map(float, slopes)), (level - float(centre @ slopes),))
-
-
-def _softmax(z: Array) -> Array:
-    shares = np.exp(z - z.max(axis=1, keepdims=True))
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     Weight = Array | None
     Kind = Literal["temperature", "scaling", "isotonic"]
 
-__all__ = ["Isotonic", "Scaling", "fit_isotonic", "fit_scaling", "from_json"]
+__all__ = ["FLOOR", "Isotonic", "Scaling", "fit_isotonic", "fit_scaling", "from_json", "softened", "softmax"]
 
-_FLOOR: Final = 1e-7  # a probability below is taken for it, as the logarithm needs; single precision knows no smaller
+FLOOR: Final = 1e-7
+"""A probability below is taken for it, as the logarithm needs; single precision knows no smaller."""
 _SLOPES: Final = (0.05, 20.0)  # between them the slope lies, so that the order of a class's probabilities stays
 _BIASES: Final = 20.0  # in natural logarithms: a class that is e^20 times too rare is no matter of calibration
 _PRIOR: Final = 1.0  # pseudo-rows that pull towards no change
@@ -51,7 +52,7 @@ class Scaling:
 
     def apply(self, p: Array) -> Array:
         """Calibrated probabilities, shape (n, classes)."""
-        return _softmax(self.slope * np.log(np.maximum(p, _FLOOR)) + np.array(self.biases))
+        return softmax(self.slope * np.log(np.maximum(p, FLOOR)) + np.array(self.biases))
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -112,11 +113,7 @@ def _sound(xs: tuple[float, ...], ys: tuple[float, ...]) -> bool:
 
 
 def fit_scaling(p: Array, y: NDArray[np.int64], w: Weight = None, *, biased: bool) -> Scaling:
-    """The scaling with the smallest logarithmic loss on these rows and one in n + 2; it is convex, so there is one.
-
-    A share of 1 / (n + 2) of each row counts for the other classes, as if one row more had turned out wrong (Laplace's
-    rule; Platt 1999, section 2.2, has the like): rows that are all right would otherwise ask for certainty, which a
-    model that has met no error yet must not promise.
+    """The scaling with the smallest logarithmic loss on `softened` rows; it is convex, so there is one.
 
     Args:
         p: Probabilities, shape (n, classes).
@@ -128,12 +125,11 @@ def fit_scaling(p: Array, y: NDArray[np.int64], w: Weight = None, *, biased: boo
     from scipy.optimize import minimize
 
     n, k = p.shape
-    logs, hits = np.log(np.maximum(p, _FLOOR)), np.eye(k)[y]
-    aims = hits + (1.0 - k * hits) / ((n + 2) * (k - 1))
+    logs, aims = np.log(np.maximum(p, FLOOR)), softened(y, k)
     mass = np.ones(n) if w is None else w / w.mean()
 
     def loss(theta: Array) -> tuple[float, Array]:
-        q = _softmax(theta[0] * logs + theta[1:])
+        q = softmax(theta[0] * logs + theta[1:])
         error = mass[:, None] * (q - aims)
         gradient = np.concatenate([[np.sum(error * logs)], error.sum(axis=0)])
         shift = theta - start
@@ -179,6 +175,26 @@ def _curve(score: Array, hit: NDArray[np.bool_], mass: Array) -> tuple[tuple[flo
     return tuple(ends[kept].tolist()), tuple(values[kept].tolist())
 
 
-def _softmax(z: Array) -> Array:
+def softened(y: NDArray[np.int64], classes: int) -> Array:
+    """What is aimed at in the place of certainty, shape (n, classes).
+
+    A share of 1 / (n + 2) of each row counts for the other classes, as if one row more had turned out wrong (Laplace's
+    rule; Platt 1999, section 2.2, has the like): rows that are all right would otherwise ask for certainty, which a
+    model that has met no error yet must not promise.
+
+    Args:
+        y: Class codes, shape (n,).
+        classes: How many there are.
+
+    Example:
+        >>> softened(np.array([0, 1]), 2).tolist()
+        [[0.75, 0.25], [0.25, 0.75]]
+    """
+    hits = np.eye(classes)[y]
+    return np.asarray(hits + (1.0 - classes * hits) / ((len(y) + 2) * (classes - 1)))
+
+
+def softmax(z: Array) -> Array:
+    """exp(z_k) / sum_j exp(z_j) of each row, shape (n, classes)."""
     shares = np.exp(z - z.max(axis=1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
