@@ -108,6 +108,18 @@ def test_all_counts_together(world):
     assert both.expected_gain(EVERY) == pytest.approx((1 - share) * past.expected_gain(EVERY) + share * only)
 
 
+def test_before_any_trial_what_parts_the_two_is_in_the_spread(world):
+    metric, prior, _, abouts = world
+    told = prior.foretold(abouts[1])
+    past, only, both = (
+        metric.condition(NOTHING, np.array([]), foretold=one).standardised(EVERY)
+        for one in (None, replace(told, share=1.0), told)
+    )
+    assert both.mean == pytest.approx(0.5 * (past.mean + only.mean))
+    square = 0.5 * (past.std**2 + past.mean**2 + only.std**2 + only.mean**2)
+    assert both.std**2 == pytest.approx(square - both.mean**2)
+
+
 def test_a_trial_elsewhere_raises_what_is_to_be_gained_beyond(world):
     metric, prior, new, abouts = world
     told = prior.foretold(abouts[0])

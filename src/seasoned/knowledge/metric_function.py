@@ -178,11 +178,15 @@ class Belief:
         """The mean of `standardised` alone, which costs far less."""
         if self.mixture is not None:
             return self.mixture.mean(columns)
-        of_past: NDArray[np.float64] = self.shares @ self.metric.factors.completed[:, columns]
+        of_past = self._mean_of_past(columns)
         if self.foretold is None:
             return of_past
         share = self.foretold.share
         return (1.0 - share) * of_past + share * self.foretold.mean(self.metric.factors, columns)
+
+    def _mean_of_past(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = self.shares @ self.metric.factors.completed[:, columns]
+        return found
 
     def _prior_variance(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         factors = self.metric.factors
@@ -190,7 +194,9 @@ class Belief:
         variance: NDArray[np.float64] = np.einsum("ij,ij->j", loadings, loadings) + factors.noise[columns]
         if self.foretold is None:
             return variance
-        return (1.0 - self.foretold.share) * variance + self.foretold.share * self.foretold.variance(factors, columns)
+        share, told = self.foretold.share, self.foretold.variance(factors, columns)
+        gap = self.foretold.mean(factors, columns) - self._mean_of_past(columns)
+        return (1.0 - share) * variance + share * told + share * (1.0 - share) * np.square(gap)
 
 
 def fit_metric(
