@@ -84,7 +84,8 @@ class Finish:
         """What was done and what it brought, for the log and the report; `classes` are the labels."""
         found = []
         if self.blend is not None:
-            found.append(f"Predictions are put together by {self.blend.name}{_gain(self.blended, metric)}.")
+            gain = _gain(self.blended, metric)
+            found.append(f"Predictions are put together by {self.blend.name}{gain}; weights are those of the mean.")
         if self.calibration is not None:
             found.append(f"Probabilities are calibrated by {self.calibration.name}{_gain(self.calibrated, metric)}.")
         if self.decision is not None:
