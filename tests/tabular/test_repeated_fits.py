@@ -118,7 +118,15 @@ def test_a_search_by_trials_fits_each_once_so_that_time_has_no_say():
     X, y = table(200)
     model = estimator("regression", ["lightgbm"]).fit(X, y)
     assert [len(fits_of(member.estimator)) for member in model.fitted_.members] == [1]
-    assert repeating.seconds_again(None, 1.0, SimpleNamespace(trials=3)) == 0.0  # nothing else is looked at
+    assert repeating.seconds_again(None, [1.0], SimpleNamespace(trials=3, seconds=60.0)) == 0.0  # nothing else matters
+
+
+def test_no_time_is_kept_for_fits_that_would_not_be_ready_in_it():
+    data = SimpleNamespace(target=range(2_000), folds=[(range(1_000), range(1_000))])
+    fitted = SimpleNamespace(predict_limit=None, data=data, folds=1)
+    budget = SimpleNamespace(trials=None, seconds=100.0, workers=2)
+    assert repeating.seconds_again(fitted, [1.0, 20.0], budget) == 8.0  # one of both can be fitted again
+    assert repeating.seconds_again(fitted, [7.0, 20.0], budget) == 0.0
 
 
 def test_what_fails_leaves_the_member_as_it_is(again, monkeypatch):

@@ -32,7 +32,8 @@ logger = logging.getLogger("seasoned.tabular")
 _FIRST_SHARE: Final = 0.5  # of the time limit; the first trials may need it, for without one there is no model at all
 _WARM_UP: Final = 2.0  # seconds a worker may need to start and import, until it is measured
 _CLOSING: Final = 0.5  # seconds kept for fetching the models and tidying up
-_CAUTION: Final = 1.5  # times what the last fits should take
+_CAUTION: Final = 1.1  # times what the last fits should take
+_SLACK: Final = 0.2  # of it on top, in case; where time is kept for further fits, that is the slack
 _CHOOSING: Final = 0.04  # of the time limit: the search waits while members are chosen
 _SPARING: Final = 20.0  # times the seconds that choosing the members took, until they are chosen again
 _ENDED: Final = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
@@ -72,7 +73,7 @@ class Closing:
         self._again = 0.0  # on `time.monotonic`'s clock: when choosing once more costs little of the time
         self.warm_up = _WARM_UP
         folds = max(objective.folds - 1, 1)
-        self._reserve = _CLOSING + _CAUTION * _WARM_UP + 1.1 * budget.trial_seconds / folds
+        self._reserve = _CLOSING + (_CAUTION + _SLACK) * _WARM_UP + 1.1 * budget.trial_seconds / folds
         self._known = False
         self._plateau = Plateau(objective.baseline_loss()) if budget.trials is None else None
         self._over = False
@@ -104,8 +105,9 @@ class Closing:
         chosen = choose_members(self._objective, rows, self._budget, _CHOOSING * self._budget.seconds)
         choosing = time.monotonic() - started
         fits = [foreseen(self._objective, row) for row, _ in chosen]
-        self._reserve = _CLOSING + _CAUTION * (self.warm_up + max(*fits, sum(fits) / self._budget.workers)) + choosing
-        self._reserve += seconds_again(self._objective, sum(fits), self._budget)
+        once = self.warm_up + max(*fits, sum(fits) / self._budget.workers)
+        again = seconds_again(self._objective, fits, self._budget)
+        self._reserve = _CLOSING + choosing + _CAUTION * once + max(_SLACK * once, again)
         self._known = True
         if self._plateau is not None:
             loss = _loss_of(self._objective, chosen)

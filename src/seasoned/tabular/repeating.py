@@ -22,7 +22,7 @@ from seasoned.tabular.features.repeated import Repeated
 from seasoned.tabular.models.registry import is_seeded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.fitted import Member
@@ -40,18 +40,19 @@ _LEAST: Final = 0.5  # seconds that a round takes anyhow, with what is sent to a
 _GLANCE: Final = 0.2  # seconds between two looks at the clock
 
 
-def seconds_again(objective: CrossValidation, seconds: float, budget: Budget) -> float:
-    """Time to be kept for further fits.
+def seconds_again(objective: CrossValidation, seconds: Sequence[float], budget: Budget) -> float:
+    """Time to be kept for further fits; none where not even one would be ready in it.
 
     Args:
         objective: What fits.
-        seconds: What one fit of each model takes, all together.
+        seconds: What one fit of each model takes.
         budget: The time, and the fits side by side.
     """
-    if not _wanted(objective, budget):
+    most = _SHARE * budget.seconds
+    if not _wanted(objective, budget) or _CAUTION * min(seconds) >= most:
         return 0.0
     fits = _SEEDS - 1 + (objective.folds if _takes_folds(objective) else 0)
-    return min(_SHARE * budget.seconds, fits * max(seconds, _LEAST) / budget.workers)
+    return min(most, fits * max(sum(seconds), _LEAST) / budget.workers)
 
 
 def fit_again(
