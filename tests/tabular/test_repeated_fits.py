@@ -85,6 +85,7 @@ def test_fits_are_added_as_far_as_the_file_stays_small(again, monkeypatch, tmp_p
     with zipfile.ZipFile(tmp_path / "model.seasoned") as archive:
         written = [file.compress_size for file in archive.infolist() if file.filename.startswith("model-")]
     assert one == pytest.approx(np.mean(written), rel=0.25)
+    monkeypatch.setattr(allowance, "_MOST", 1.0)
     monkeypatch.setattr(allowance, "_BYTES", 3.5 * one)
     monkeypatch.setattr(allowance, "_BYTES_A_ROW", 0.0)
     (member,) = estimator("regression", ["lightgbm"]).fit(X, y).fitted_.members
@@ -96,6 +97,25 @@ def test_slow_models_are_fitted_once(again, monkeypatch):
     X, y = table(200)
     (member,) = estimator("regression", ["lightgbm"]).fit(X, y).fitted_.members
     assert shares_of(member.estimator) == (1.0,)
+
+
+def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them():
+    data = SimpleNamespace(target=range(2_000), folds=[(range(1_000), range(1_000))])
+    model = SimpleNamespace(name="linear", config={}, estimator="a model")
+    fitter = SimpleNamespace(model=lambda _: SimpleNamespace(name="own", dump=lambda _: b""))
+    records = SimpleNamespace(of=lambda _: SimpleNamespace(predict_ms=0.1))
+    fitted = SimpleNamespace(predict_limit=None, data=data, folds=1, records=records, fitter=fitter)
+
+    def kept(seconds):
+        return repeating.seconds_again(fitted, [1e3], SimpleNamespace(trials=None, seconds=seconds, workers=2))
+
+    assert kept(20_000.0) == pytest.approx(2_000.0)  # of what all further fits take, not more
+    assert repeating.seconds_again(fitted, [100.0], SimpleNamespace(trials=None, seconds=960.0, workers=2)) == 200.0
+    assert kept(6_000.0) == pytest.approx(1_500.0)
+    minute, five = (allowance.Allowance.of(fitted, {0: model}, seconds) for seconds in (20.0, 300.0))
+    assert minute.pace == pytest.approx(0.05)
+    assert five.pace == pytest.approx(0.65)
+    assert five.size == pytest.approx(5 * minute.size, rel=1e-3)
 
 
 @pytest.mark.parametrize(("seed", "fits"), [(None, 5), (7, 1)])
@@ -124,9 +144,9 @@ def test_a_search_by_trials_fits_each_once_so_that_time_has_no_say():
 def test_no_time_is_kept_for_fits_that_would_not_be_ready_in_it():
     data = SimpleNamespace(target=range(2_000), folds=[(range(1_000), range(1_000))])
     fitted = SimpleNamespace(predict_limit=None, data=data, folds=1)
-    budget = SimpleNamespace(trials=None, seconds=100.0, workers=2)
-    assert repeating.seconds_again(fitted, [1.0, 20.0], budget) == 8.0  # one of both can be fitted again
-    assert repeating.seconds_again(fitted, [7.0, 20.0], budget) == 0.0
+    budget = SimpleNamespace(trials=None, seconds=60.0, workers=2)
+    assert repeating.seconds_again(fitted, [1.0, 20.0], budget) == 4.8  # one of both can be fitted again
+    assert repeating.seconds_again(fitted, [4.1, 20.0], budget) == 0.0
 
 
 def test_what_fails_leaves_the_member_as_it_is(again, monkeypatch):

@@ -3,6 +3,8 @@
 Five fits of each model make an ensemble five times as large and as slow, for some thousandths of its loss. So they are
 added only as far as the whole stays small for its table, and quick; one that is neither with one fit of each gets no
 more. The limits are meant to keep a bundle at a fifth of the bytes and a third of the time of AutoGluon's best_quality.
+Who gives a fit more time than a minute wants a better model, so they grow in proportion; in five minutes AutoGluon's
+bundles grow by a factor of ten, and what they take to predict by three (medians of twelve tables).
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ logger = logging.getLogger("seasoned.tabular")
 _BYTES: Final = 4_000_000.0  # of all models in a bundle
 _BYTES_A_ROW: Final = 300.0  # of the table, that come on top
 _MILLISECONDS: Final = 0.15  # for a row and all models
+_MINUTE: Final = 60.0  # seconds of the time limit up to which these hold
+_MOST: Final = 10.0  # times these, at most
 
 
 @dataclass(slots=True)
@@ -54,12 +58,13 @@ class Allowance:
     each: Mapping[int, tuple[float, float]]
 
     @classmethod
-    def of(cls, objective: CrossValidation, members: Mapping[int, Member]) -> Allowance:
+    def of(cls, objective: CrossValidation, members: Mapping[int, Member], seconds: float) -> Allowance:
         """What models that were fitted once leave.
 
         Args:
             objective: Knows how long their trials took to predict.
             members: The models, by place.
+            seconds: The time limit of the whole fit.
         """
         records, fitter = objective.records, objective.fitter  # a user's own family is not the member's yet
         each = {
@@ -70,8 +75,9 @@ class Allowance:
             for place, member in members.items()
         }
         sizes, paces = zip(*each.values(), strict=True)
+        times = min(max(seconds / _MINUTE, 1.0), _MOST)
         most = _BYTES + _BYTES_A_ROW * len(objective.data.target)
-        return cls(most - sum(sizes), _MILLISECONDS - sum(paces), each)
+        return cls(times * most - sum(sizes), times * _MILLISECONDS - sum(paces), each)
 
     def take(self, place: int) -> bool:
         """Whether one more fit of the model at this place is within what is left, which then shrinks by it."""

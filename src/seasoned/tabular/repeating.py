@@ -12,6 +12,7 @@ seed they lost more on 12 of the 19 others, and fold models alone more on 17 of 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,7 +34,9 @@ __all__ = ["fit_again", "seconds_again"]
 _SEEDS: Final = 5  # fits of each model on all rows, the first among them
 _FEW_ROWS: Final = 1_000  # below, models of the folds have half of the say
 _FOLDS: Final = 0.5  # what they say together
-_SHARE: Final = 0.08  # of the time limit that is kept for all this; what else is left goes to it, too
+_SHARE: Final = 0.08  # of a minute that is kept for all this; what else is left goes to it, too
+_MOST: Final = 0.25  # of a longer time limit, whose share grows with its root, for there is less left to find
+_MINUTE: Final = 60.0
 _CAUTION: Final = 1.2  # times what a fit should take
 _CLOSING: Final = 0.5  # seconds kept for fetching the models and for what follows
 _LEAST: Final = 0.5  # seconds that a round takes anyhow, with what is sent to and fro
@@ -48,7 +51,7 @@ def seconds_again(objective: CrossValidation, seconds: Sequence[float], budget: 
         seconds: What one fit of each model takes.
         budget: The time, and the fits side by side.
     """
-    most = _SHARE * budget.seconds
+    most = min(_SHARE * math.sqrt(max(budget.seconds / _MINUTE, 1.0)), _MOST) * budget.seconds
     if not _wanted(objective, budget) or _CAUTION * min(seconds) >= most:
         return 0.0
     fits = _SEEDS - 1 + (objective.folds if _takes_folds(objective) else 0)
@@ -80,7 +83,7 @@ def fit_again(
     left = budget.remaining - _CLOSING
     if all(_CAUTION * fit.seconds >= left for fit in queue):  # measuring what they may cost takes time as well
         return dict(members)
-    allowance = Allowance.of(objective, members)
+    allowance = Allowance.of(objective, members, budget.seconds)
     done = _run(objective, members, [fit for fit in queue if allowance.take(fit.place)], budget)
     return {
         place: _several(member, [fit for fit in done if fit.place == place], objective.folds)
