@@ -16,7 +16,7 @@ from seasoned.tabular.blend import Blend, fit_linear_pool, fit_logarithmic_pool
 from seasoned.tabular.blending import choose_blend
 from seasoned.tabular.finish import choose_finish
 from seasoned.tabular.metrics import resolve
-from seasoned.tabular.pooled import Pooled
+from seasoned.tabular.pooled import Pooled, _parts
 
 HALF = np.array([0.5, 0.5])
 LOG_LOSS = resolve("log_loss", "multiclass", 3)
@@ -47,13 +47,17 @@ def pooled(each, y, weights=None, shares=HALF):
     return Pooled(np.arange(len(y)), y, mean, weights, np.arange(len(y)) % 5, each.astype(np.float32), shares)
 
 
+def applied(found, each):
+    return found.apply(np.moveaxis(each, 1, 0))
+
+
 def test_of_two_classes_it_is_logistic_regression_on_the_members_logits():
     each, y = witnesses(20_000, k=2)
     logits = np.log(each[:, :, 1] / each[:, :, 0])
     reference = LogisticRegression(C=1e10).fit(logits, y)
     found = fit_logarithmic_pool(each, y, None, HALF)
     np.testing.assert_allclose(found.slopes, reference.coef_[0], atol=0.01)
-    np.testing.assert_allclose(found.apply(each), reference.predict_proba(logits), atol=5e-3)
+    np.testing.assert_allclose(applied(found, each), reference.predict_proba(logits), atol=5e-3)
 
 
 def test_numbers_are_pooled_by_least_squares():
@@ -61,7 +65,7 @@ def test_numbers_are_pooled_by_least_squares():
     reference = LinearRegression().fit(each, y)
     found = fit_linear_pool(each, y, None, HALF)
     np.testing.assert_allclose(found.slopes, reference.coef_, atol=0.02)
-    np.testing.assert_allclose(found.apply(each), reference.predict(each), atol=0.05)
+    np.testing.assert_allclose(applied(found, each), reference.predict(each), atol=0.05)
 
 
 @pytest.mark.parametrize("fit", [fit_logarithmic_pool, fit_linear_pool])
@@ -84,7 +88,7 @@ def test_a_row_of_weight_two_counts_as_two(fit):
 def test_rows_without_an_error_do_not_make_it_certain():
     y = np.arange(300) % 3
     each = np.repeat(softmax(4.0 * np.eye(3)[y])[:, None], 2, axis=1)
-    sure = fit_logarithmic_pool(each, y, None, HALF).apply(each)[np.arange(300), y]
+    sure = applied(fit_logarithmic_pool(each, y, None, HALF), each)[np.arange(300), y]
     assert 1 - sure.mean() > 0.3 / 300
 
 
@@ -92,7 +96,7 @@ def test_what_a_member_is_certain_of_is_no_infinity():
     each, y = witnesses(500)
     each[:100, 0] = np.eye(3)[y[:100]]
     each[100, 0] = np.eye(3)[(y[100] + 1) % 3]
-    found = fit_logarithmic_pool(each, y, None, HALF).apply(each)
+    found = applied(fit_logarithmic_pool(each, y, None, HALF), each)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found.sum(axis=1), 1.0)
 
@@ -103,11 +107,11 @@ def test_it_is_taken_where_it_helps_and_the_gain_is_cross_fitted():
     assert found.after < found.before == pytest.approx(LOG_LOSS.loss(y, each.mean(axis=1)), rel=1e-5)
     assert found.after == pytest.approx(LOG_LOSS.loss(y, found.predicted))
     fresh, labels = witnesses(20_000, seed=1)
-    assert LOG_LOSS.loss(labels, found.blend.apply(fresh)) == pytest.approx(found.after, rel=0.06)
+    assert LOG_LOSS.loss(labels, applied(found.blend, fresh)) == pytest.approx(found.after, rel=0.06)
     rmse = resolve("rmse", "regression", 0)
     found = choose_blend(pooled(*numbers(5_000)), rmse)
     fresh, labels = numbers(20_000, seed=1)
-    assert rmse.loss(labels, found.blend.apply(fresh)) == pytest.approx(found.after, rel=0.06)
+    assert rmse.loss(labels, applied(found.blend, fresh)) == pytest.approx(found.after, rel=0.06)
 
 
 def test_what_looks_worse_by_more_than_chance_is_not_taken():
@@ -143,6 +147,31 @@ def test_a_pool_is_no_calibration_twice_and_none_where_none_is_wanted():
     assert loss == pytest.approx(finish.blended[1]) == pytest.approx(LOG_LOSS.loss(after.truth, after.predicted))
     assert "a logarithmic pool" in finish.sentences(LOG_LOSS, np.arange(3))[0]
     assert choose_finish(some, LOG_LOSS, 0, calibrate=False).finish.blend is None
+    both = choose_finish(some, LOG_LOSS, 0, calibrate=True)
+    assert both.finish.blend == finish.blend
+    assert both.finish.calibration is not None
+    assert both.finish.calibrated[0] == pytest.approx(both.finish.blended[1])
+    assert len(both.finish.sentences(LOG_LOSS, np.arange(3))) == 2
+
+
+def test_with_hundreds_of_classes_there_is_no_pool():
+    """So many would take long, and a row in five would be too few for each of its numbers."""
+    rng = np.random.default_rng(0)
+    y = np.arange(1_200) % 400
+    each = rng.dirichlet(np.ones(400), size=(1_200, 3))
+    assert choose_blend(pooled(each, y, shares=np.full(3, 1 / 3)), resolve("log_loss", "multiclass", 400)) is None
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_what_is_learned_for_rows_is_learned_from_other_groups_and_folds(folds):
+    rng = np.random.default_rng(0)
+    together = rng.integers(12, size=300)
+    fold_of = together % folds
+    parts = _parts(fold_of, together, rng)
+    assert 2 < len(np.unique(parts)) <= 5
+    assert all(len(np.unique(parts[together == group])) == 1 for group in range(12))
+    assert len(np.unique(_parts(fold_of * 0, np.zeros(300, dtype=np.int64), rng))) == 5  # one group: rows are parted
+    assert len(np.unique(_parts(fold_of * 0, None, rng))) == 5
 
 
 @pytest.mark.parametrize(("data", "classes"), [(witnesses, 3), (numbers, 0)])
@@ -151,7 +180,7 @@ def test_pools_survive_as_text_bit_by_bit(data, classes):
     found = (fit_logarithmic_pool if classes else fit_linear_pool)(each, y, None, HALF)
     again = Blend.from_json(json.loads(json.dumps(found.to_json())), 2, classes)
     assert again == found
-    np.testing.assert_array_equal(again.apply(each), found.apply(each))
+    np.testing.assert_array_equal(applied(again, each), applied(found, each))
     for members, other in ((3, classes), (2, classes + 2)):
         with pytest.raises(ValueError, match="pool"):
             Blend.from_json(found.to_json(), members, other)

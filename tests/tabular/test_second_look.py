@@ -15,6 +15,7 @@ from seasoned.tabular import fit, refit
 from seasoned.tabular.folds import further_folds, make_folds
 from seasoned.tabular.objective import _mean
 from seasoned.tabular.records import Records, TrialRecord
+from seasoned.tabular.runs import RunFolder
 from seasoned.tabular.target import Target
 
 ROWS = 12
@@ -137,6 +138,20 @@ def test_as_many_trials_and_splits_as_there_is_time_for(seconds, foreseen):
 @pytest.mark.parametrize(("count", "left"), [(7, 60.0), (30, 2.0), (30, -5.0)])
 def test_few_trials_or_no_time_need_none(count, left):
     assert look._foreseen(Known(), rows(count), 2, left) == (0, 0)
+
+
+def test_what_a_second_look_left_is_gone_where_a_run_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    run = RunFolder.open("run", {}, resume=False)
+    config, records = {"model": {"linear": {}}}, Records(run.path)
+    records.write(config, np.zeros(ROWS), TrialRecord(5, 1.0))
+    records.write_mean(config, np.ones(ROWS), 8.4)
+    assert records.of(config).rounds == 8
+    assert records.mean_out_of_fold(config).mean() == 1.0
+    run.release()
+    RunFolder.open("run", {}, resume=True)
+    assert records.of(config) == TrialRecord(5, 1.0)
+    assert records.mean_out_of_fold(config).mean() == 0.0
 
 
 def test_without_further_splits_all_may_be_chosen():

@@ -22,8 +22,8 @@ from seasoned.tabular.warming import Warming
 from seasoned.trials import Config, TrialState
 
 
-def budget(workers=1, trials=None):
-    return Budget(time.monotonic() + 600.0, 600.0, trials, workers, None)
+def budget(workers=1, trials=None, left=600.0):
+    return Budget(time.monotonic() + left, left, trials, workers, None)
 
 
 def loaded(name):
@@ -123,7 +123,7 @@ def test_a_first_fit_that_failed_is_no_model(monkeypatch, caplog):
 def test_what_is_being_fitted_already_is_waited_for_and_not_fitted_twice(monkeypatch):
     rows = [{"number": n, "model": "linear", "config": {"penalty": float(n)}} for n in range(2)]
     first, asked = Member("linear", {"penalty": 0.0}, "the early one"), []
-    answers = iter([None, first])
+    answers = iter([None, None, None, first])
     still = SimpleNamespace(member=lambda seconds: next(answers), fitted=("linear", {"penalty": 0.0}))
 
     def fit_all(objective, waiting, limit):
@@ -136,6 +136,41 @@ def test_what_is_being_fitted_already_is_waited_for_and_not_fitted_twice(monkeyp
     found = refit.fit_members(None, [(rows[0], 0.6), (rows[1], 0.4)], budget(), still)
     assert asked == [[1]]
     assert [(member.estimator, member.weight) for member in found] == [("the early one", 0.6), ("another", 0.4)]
+
+
+class Lasting:
+    """An early fit that goes on until its time; then it fails, or lasts for ever."""
+
+    def __init__(self, ends=10**9):
+        self.ends, self.asked = ends, []
+
+    @property
+    def fitted(self):
+        return None if len(self.asked) >= self.ends else ("linear", {"penalty": 0.0})
+
+    def member(self, seconds):
+        self.asked.append(seconds)
+
+
+def test_who_asks_to_stop_does_not_wait_for_the_early_fit():
+    limit, still = budget(left=1e9), Lasting()
+    limit.stop.ask("SIGINT")
+    limit.stop.deadline = 0.0
+    assert refit._awaited(still, limit) is None
+    assert still.asked == [0.0]
+    limit, still = budget(left=0.6), Lasting()
+    still.member = time.sleep
+    assert refit._awaited(still, limit) is None  # nor does the deadline
+
+
+def test_what_failed_early_is_tried_again(monkeypatch):
+    row = {"number": 0, "model": "linear", "config": {"penalty": 0.0}}
+    again = Member("linear", row["config"], "the second", 1.0)
+    monkeypatch.setattr(refit, "fit_all", lambda objective, waiting, limit: dict.fromkeys(waiting, again))
+    monkeypatch.setattr(refit, "fit_again", lambda objective, ready, seconds, limit: ready)
+    monkeypatch.setattr(refit, "foreseen", lambda objective, row: 1.0)
+    (found,) = refit.fit_members(None, [(row, 1.0)], budget(), Lasting(ends=3))
+    assert found.estimator == "the second"
 
 
 # ---------------------------------------------------------------- rows that networks look at

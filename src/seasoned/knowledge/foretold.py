@@ -6,6 +6,9 @@ w0 and v being what the meta-features tell of the factors' weights (`task_prior.
 to the power `temper`, as in `mixture.py`, w is Gaussian again, its trials' noise divided by that power; the level of
 the task is unknown, and each one of the grid (`scaling.py`) counts by how likely it makes the trials, by a multivariate
 t. The past tasks know what a task can be like; this knows what none of them was, but lies between them.
+
+It is for foretelling how configurations do on a new task (`Belief.standardised`). A search goes without: what
+is foretold better on the whole did not find the best configuration sooner (docs/decisions/0008-experience.md).
 """
 
 from __future__ import annotations

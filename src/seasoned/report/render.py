@@ -200,7 +200,7 @@ def bar_picture(bars: figures.Bars, labels: Sequence[str], hover: Sequence[str],
 
 
 def weights_picture(data: ReportData) -> Picture:
-    """Each member's share of the prediction."""
+    """Each member's weight in the mean."""
     members = sorted(data.members, key=lambda member: -member.weight)
     labels = [short(family_name(m.model), 22) + ("" if m.number is None else f" #{m.number}") for m in members]
     hover = [f"{label}: {member.weight:.0%}" for label, member in zip(labels, members, strict=True)]

@@ -145,16 +145,16 @@ def members(data: ReportData) -> Section | None:
         return Section("model", "The model", joined([intro, data_table(head, rows, numbers=(1, 2, 3)), *_finish(data)]))
     intro = tag(
         "p",
-        f"{len(ranked)} models predict together: the weighted mean of their predictions. {data.metric} is what each "
-        "reached alone.",
+        f"{len(ranked)} models predict together; each has the weight in their mean that is shown. {data.metric} is "
+        "what each reached alone.",
     )
-    drawn = figure("weights", weights_picture(data), "Weights", "The share of each model in the prediction.")
+    drawn = figure("weights", weights_picture(data), "Weights", "The weight of each model in the mean.")
     table = data_table(head, rows, numbers=(1, 2, 3))
     return Section("model", "The model", joined([intro, drawn, table, *_finish(data)]))
 
 
 def _finish(data: ReportData) -> list[Markup]:
-    """What follows the members' average."""
+    """What becomes of the members' predictions beside their mean."""
     return [tag("p", " ".join(data.finish))] if data.finish else []
 
 

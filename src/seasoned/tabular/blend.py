@@ -19,6 +19,8 @@ import numpy as np
 from seasoned.tabular.calibration import FLOOR, softened, softmax
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
@@ -28,6 +30,7 @@ __all__ = ["Blend", "fit_linear_pool", "fit_logarithmic_pool"]
 
 _PRIOR: Final = 10.0  # pseudo-rows that pull towards the weights of the average
 _LARGEST: Final = 20.0  # of a weight or a bias of logarithms
+_STEPS: Final = 100  # of the search for them; a third of that is usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,14 @@ class Blend:
         """As people read it."""
         return "a logarithmic pool of the models" if len(self.biases) > 1 else "a linear pool of the models"
 
-    def apply(self, each: NDArray[np.floating[Any]]) -> Array:
-        """Probabilities, shape (n, classes), from those of each member, (n, members, classes); or numbers, (n,)."""
-        if len(self.biases) == 1:
-            return np.asarray(each @ np.array(self.slopes) + self.biases[0], dtype=np.float64)
-        logs = np.log(np.maximum(np.asarray(each, dtype=np.float64), FLOOR))
-        return softmax(np.einsum("m,nmk->nk", np.array(self.slopes), logs) + np.array(self.biases))
+    def apply(self, each: Iterable[NDArray[np.floating[Any]]]) -> Array:
+        """Probabilities, shape (n, classes), from such of each member, one after the other; or numbers, shape (n,)."""
+        logarithmic = len(self.biases) > 1
+        total: Any = np.array(self.biases) if logarithmic else self.biases[0]
+        for slope, found in zip(self.slopes, each, strict=True):
+            one = np.asarray(found, dtype=np.float64)
+            total = total + slope * (np.log(np.maximum(one, FLOOR)) if logarithmic else one)
+        return softmax(total) if logarithmic else np.asarray(total)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -111,7 +116,8 @@ def fit_logarithmic_pool(
         return (value + 0.5 * _PRIOR * float(shift @ shift)) / n, (gradient + _PRIOR * shift) / n
 
     bounds = [(-_LARGEST, _LARGEST)] * (members + k)
-    found = minimize(loss, np.r_[start, np.zeros(k)], jac=True, method="L-BFGS-B", bounds=bounds).x
+    at = np.r_[start, np.zeros(k)]
+    found = minimize(loss, at, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS}).x
     return Blend(tuple(map(float, found[:members])), tuple(map(float, found[members:])))
 
 

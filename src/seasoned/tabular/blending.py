@@ -24,6 +24,7 @@ _LINEAR: Final = frozenset({"neg_root_mean_squared_error", "neg_mean_squared_err
 _SLACK: Final = 1.0  # standard errors by which the pool may look worse
 _CELLS: Final = 400_000  # predicted numbers that a pool is learned from; more change no digit that counts
 _FEWEST: Final = 50  # rows below which nothing is learned
+_A_NUMBER: Final = 5  # rows for each number that is learned; with hundreds of classes a pool takes long, and is left
 
 
 class Blended(NamedTuple):
@@ -53,10 +54,12 @@ def choose_blend(pooled: Pooled, metric: Measure) -> Blended | None:
         return None
     if metric.n_classes and len(np.unique(pooled.truth)) < metric.n_classes:
         return None
+    if _most(pooled.each) < _A_NUMBER * (len(pooled.shares) + metric.n_classes):
+        return None
     predicted = np.empty_like(pooled.predicted)
     for part in np.unique(pooled.parts):
         here = pooled.parts == part
-        predicted[here] = _learned(pooled, ~here).apply(pooled.each[here])
+        predicted[here] = _learned(pooled, ~here).apply(np.moveaxis(pooled.each[here], 1, 0))
     loss = _squared if not metric.n_classes else row_losses(metric)
     gain = loss(pooled.predicted, pooled.truth) - loss(predicted, pooled.truth)
     mean = float(np.average(gain, weights=pooled.mass))
@@ -70,14 +73,18 @@ def choose_blend(pooled: Pooled, metric: Measure) -> Blended | None:
 def _learned(pooled: Pooled, kept: NDArray[np.bool_]) -> Blend:
     assert pooled.each is not None, "asked for before"
     assert pooled.shares is not None, "they come together"
-    rows = np.flatnonzero(kept)
-    most = max(_CELLS // int(np.prod(pooled.each.shape[1:])), 1_000)
+    rows, most = np.flatnonzero(kept), _most(pooled.each)
     if len(rows) > most:
         rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
     fit: Any = fit_logarithmic_pool if pooled.each.ndim == 3 else fit_linear_pool
     weights = None if pooled.weights is None else pooled.weights[rows]
     found: Blend = fit(pooled.each[rows], pooled.truth[rows], weights, pooled.shares)
     return found
+
+
+def _most(each: NDArray[np.float32]) -> int:
+    """Rows that a pool of these is learned from."""
+    return _CELLS // int(np.prod(each.shape[1:]))
 
 
 def _squared(predicted: Array, truth: NDArray[Any]) -> Array:

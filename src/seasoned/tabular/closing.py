@@ -95,6 +95,11 @@ class Closing:
         return self._budget.stop() or self._budget.remaining <= kept
 
     @property
+    def choosing(self) -> float:
+        """Seconds that choosing the members may take."""
+        return _CHOOSING * self._budget.seconds
+
+    @property
     def kept(self) -> float:
         """Seconds that are kept for the last fits."""
         return self._reserve
@@ -102,7 +107,7 @@ class Closing:
     def _measure(self, rows: Sequence[Mapping[str, Any]]) -> None:
         started = time.monotonic()
         self.warm_up = self._measured_warm_up(rows)
-        chosen = choose_members(self._objective, rows, self._budget, _CHOOSING * self._budget.seconds)
+        chosen = choose_members(self._objective, rows, self._budget, self.choosing)
         choosing = time.monotonic() - started
         fits = [foreseen(self._objective, row) for row, _ in chosen]
         once = self.warm_up + max(*fits, sum(fits) / self._budget.workers)

@@ -56,7 +56,8 @@ def conclude(
 
         members, pace = within(fitted.members, fitted.plan, fitted.metric, frame, limit, told)
         fitted = replace(fitted, members=members, pace=pace)
-    fitted = replace(fitted, **learned(fitted, objective, calibrate=settings["calibrate"]))
+    pooling = not budget.stop()  # it takes a second or two, and who stopped a fit waits
+    fitted = replace(fitted, **learned(fitted, objective, calibrate=settings["calibrate"], pooling=pooling))
     for sentence in fitted.sentences:
         logger.info(sentence)
     return fitted
@@ -69,15 +70,23 @@ def _told(members: Sequence[Member], objective: CrossValidation, limit: float) -
     return before + sum(record.predict_ms for record in records)
 
 
-def learned(fitted: Fitted, objective: CrossValidation, *, calibrate: bool | None) -> dict[str, Any]:
+def learned(
+    fitted: Fitted, objective: CrossValidation, *, calibrate: bool | None, pooling: bool = True
+) -> dict[str, Any]:
     """What is learned from the members' out-of-fold predictions: `finish`, `validated` and `conformal` of `Fitted`.
 
     Nothing, with the reason in the log, where the metric is undefined on them.
+
+    Args:
+        fitted: The members with their weights.
+        objective: Knows what their trials predicted.
+        calibrate: See `SearchSettings.calibrate`.
+        pooling: Whether a pool may take the place of their mean.
     """
     seed, metric = objective.job.seed, fitted.metric
     plain = Finish() if metric.costs is None else Finish(decision=Decision(metric.costs, given=True))
     try:
-        pooled = pool(objective, fitted.members)
+        pooled = pool(objective, fitted.members, each=pooling)
         if pooled is None:
             return {"finish": plain}
         finish, pooled, loss = choose_finish(pooled, metric, seed, calibrate=calibrate)

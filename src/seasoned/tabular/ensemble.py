@@ -35,6 +35,7 @@ __all__ = ["select"]
 
 _ROUNDS: Final = 20  # models averaged, with repetition; the best prefix is kept
 _START: Final = 8  # of the best, whose averages are looked at first
+_LEAST_CANDIDATES: Final = 2  # that are compared however many numbers they predict
 _CANDIDATES: Final = 40  # the best single models; what is worse alone hardly ever enters
 _ROWS: Final = 10_000  # rows looked at; more change no choice
 _LEAST: Final = 1_000  # of a class, if it has so many
@@ -78,7 +79,7 @@ def select(
     width = max(metric.n_classes, 1)
     most_rows = min(_ROWS, max(_CELLS // (_CANDIDATES * width), _FEWEST))
     rows, mass = _rows(y, seed, row_weights, classes=metric.n_classes > 0 and metric.weighs, most=most_rows)
-    candidates = min(_CANDIDATES, max(_CELLS // (len(rows) * width), _START))
+    candidates = min(_CANDIDATES, max(_CELLS // (len(rows) * width), _LEAST_CANDIDATES))
 
     def measure(stack: NDArray[Any], part: NDArray[np.int64]) -> NDArray[np.float64]:
         weights = None if mass is None else mass[part]

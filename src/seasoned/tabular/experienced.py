@@ -132,15 +132,12 @@ class Experienced(Sampler[_State]):
         rows = np.array([row for row in self.guide.rows if row not in tried], dtype=np.intp)
         if not len(rows):
             return None
-        gains = self.guide.gains(state.advised, rows, state.ended)
-        if gains.max() < _LEAST_GAIN:
-            return None
-        if not self.timed:
-            return int(rows[np.argmax(gains)])
-        spent = self.guide.spent(state.seconds, rows, state.least)
+        spent = self.guide.spent(state.seconds, rows, state.least) if self.timed else np.ones(len(rows))
         left = math.inf if self.free.left is None else self.free.left()
-        soon = spent <= left if (spent <= left).any() else np.ones(len(rows), dtype=bool)  # others would be cut off
-        return int(rows[np.argmax(np.where(soon, gains / spent, 0.0))])
+        if self.timed and (spent <= left).any():  # others would be cut off
+            rows, spent = rows[spent <= left], spent[spent <= left]
+        gains = self.guide.gains(state.advised, rows, state.ended)
+        return int(rows[np.argmax(gains / spent)]) if gains.max() >= _LEAST_GAIN else None
 
     def tell(self, state: _State, events: Sequence[Event]) -> _State:
         """Both experts are told of every trial; of one that past tasks do not know, the advice hears its score."""

@@ -56,7 +56,7 @@ class Finish:
     def together(self, each: Sequence[Array], weights: Sequence[float]) -> Array:
         """What the members predict together, from their predictions and their weights in an average."""
         if self.blend is not None:
-            return self.apply(self.blend.apply(np.stack(each, axis=1)))
+            return self.apply(self.blend.apply(each))
         parts = (weight * found for weight, found in zip(weights, each, strict=True))
         mean = next(parts)
         for part in parts:  # summed in order, so that a saved model gives the same bits
@@ -152,7 +152,7 @@ class Finished(NamedTuple):
 
 
 def choose_finish(pooled: Pooled, metric: Measure, seed: int, *, calibrate: bool | None) -> Finished:
-    """Pool, calibration and decision. A pool of probabilities calibrates them as well, so it is one or the other.
+    """Pool, calibration and decision. A pool of probabilities calibrates them as well, so both only where asked for.
 
     Args:
         pooled: Out-of-fold predictions of the members together.
@@ -167,10 +167,12 @@ def choose_finish(pooled: Pooled, metric: Measure, seed: int, *, calibrate: bool
         finish = Finish(blend=blended.blend, blended=(blended.before, blended.after))
     if not metric.n_classes:
         return Finished(finish, pooled, metric.loss(pooled.truth, pooled.predicted, pooled.weights))
-    calibrated = None if blended is not None else choose_calibration(pooled, metric, wanted=calibrate)
+    free = blended is None or calibrate
+    calibrated = choose_calibration(pooled, metric, wanted=calibrate) if free else None
     if calibrated is not None and calibrated.calibration is not None:
         pooled = pooled.replaced(calibrated.predicted)
-        finish = Finish(calibrated.calibration, calibrated=(calibrated.before, calibrated.after))
+        both = calibrated.before, calibrated.after
+        finish = replace(finish, calibration=calibrated.calibration, calibrated=both)
     decided = None if metric.costs is not None else choose_decision(pooled, metric, seed)
     loss = metric.loss(pooled.truth, pooled.predicted, pooled.weights)
     if metric.costs is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.folds import Fold
+    from seasoned.tabular.measure import Measure
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
@@ -93,7 +94,35 @@ def fit_table(
     metric = resolve(settings["metric"], target.task, len(target.classes), target.classes, target.values)
     if metric.quantile is not None:
         models = for_quantile(models, named=settings["models"] is not None)
-    warming = Warming(budget, models)
+    with closing(Warming(budget, models)) as warming:
+        return _fitted(
+            frame,
+            target,
+            roles,
+            settings,
+            budget,
+            models=models,
+            metric=metric,
+            warming=warming,
+            resume=resume,
+            experience=experience,
+        )
+
+
+def _fitted(
+    frame: pd.DataFrame,
+    target: Target,
+    roles: Roles,
+    settings: Mapping[str, Any],
+    budget: Budget,
+    *,
+    models: Sequence[Model],
+    metric: Measure,
+    warming: Warming,
+    resume: bool,
+    experience: str | None,
+) -> Fitted:
+    """The same while workers get warm: read the table, search, fit the best on all rows, conclude."""
     schema = Schema.infer(frame)
     canonical = schema.apply(frame)
     warn_of_leaks(canonical, target)
@@ -104,7 +133,7 @@ def fit_table(
     seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
     about = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, "seed": seed, "folds": usual}
     run, own = RunFolder.open(key, about, resume=resume), {m.name: m for m in models if m.name not in MODELS}
-    with _at_work(run, warming):
+    with _at_work(run):
         usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
         folds, *further = _dealt(declared, frame, target, run, usual, timed=budget.trials is None)
@@ -136,7 +165,7 @@ def fit_table(
 
 
 @contextmanager
-def _at_work(run: RunFolder, warming: Warming) -> Iterator[None]:
+def _at_work(run: RunFolder) -> Iterator[None]:
     """Whatever ends a fit early leaves what was finished to a resume; a refusal has finished nothing new."""
     try:
         yield
@@ -146,8 +175,6 @@ def _at_work(run: RunFolder, warming: Warming) -> Iterator[None]:
     except BaseException:
         run.release()
         raise
-    finally:
-        warming.close()
 
 
 def _write(

@@ -30,9 +30,9 @@ class HeldOut(NamedTuple):
 
 
 def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
-    """Complete trials, the best first, then the others; `attrs["finish"]` says what follows their average.
+    """Complete trials, the best first, then the others; `attrs["finish"]` says what becomes of them together.
 
-    Scores are those of trials alone, without it; those of f1 and other metrics that get a threshold are each at the
+    Scores are those of trials alone, without that; those of f1 and other metrics that get a threshold are each at the
     trial's best threshold.
 
     Args:

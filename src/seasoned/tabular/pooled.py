@@ -24,6 +24,7 @@ _CELLS: Final = 20_000_000  # predicted numbers: with very many classes fewer ro
 _FEWEST: Final = 2_000  # rows, whatever they take
 _EACH: Final = 20_000_000  # predicted numbers of all members that are held at a time
 _PARTS: Final = 5  # most parts that something is cross-fitted over
+_FOLDS: Final = 3  # that are parts themselves; of two, each would be learned from half of the rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,9 +37,10 @@ class Pooled:
         predicted: Probabilities, shape (n, classes), or numbers, shape (n,).
         weights: How much each row counts, shape (n,); None if all count the same.
         parts: From 0 on, shape (n,): what is learned for a part is learned from the others. Rows that were validated
-            together, which keeps groups and times apart, are of one part.
-        each: What each member's trial predicted, shape (n, members, classes) or (n, members); None where that is too
-            much, or there is one member.
+            together are of one part, which keeps groups and times apart; where fewer than three folds validate, five
+            parts are drawn, in which groups are kept apart, too.
+        each: What each member's trial predicted, shape (n, members, classes) or (n, members); None where nobody asked,
+            where that is too much, or there is one member.
         shares: The members' weights in the mean, shape (members,); None without `each`.
     """
 
@@ -60,12 +62,13 @@ class Pooled:
         return replace(self, predicted=predicted, each=None, shares=None)
 
 
-def pool(objective: CrossValidation, members: Sequence[Member]) -> Pooled | None:
+def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = False) -> Pooled | None:
     """Put the members' out-of-fold predictions together; None where those of one are not known.
 
     Args:
         objective: Knows what every trial predicted.
         members: The models that predict together.
+        each: Whether those of each member are wanted beside their mean.
     """
     rng = np.random.default_rng(objective.job.seed)
     most = min(_MOST, max(_CELLS // max(objective.metric.n_classes, 1), _FEWEST))
@@ -74,7 +77,7 @@ def pool(objective: CrossValidation, members: Sequence[Member]) -> Pooled | None
     chosen = known[places]
     mean: Array | None = None
     kept: list[NDArray[np.float32]] = []
-    some = len(members) > 1 and len(members) * len(places) * max(objective.metric.n_classes, 1) <= _EACH
+    some = each and len(members) > 1 and len(members) * len(places) * max(objective.metric.n_classes, 1) <= _EACH
     for member in members:
         found = objective.records.out_of_fold({"model": {member.name: member.config}})
         if found is None or len(found) != len(known):
@@ -88,15 +91,21 @@ def pool(objective: CrossValidation, members: Sequence[Member]) -> Pooled | None
     if mean.ndim == 2:
         mean = mean / mean.sum(axis=1, keepdims=True)  # float32 on disk: the sums are 1 but for rounding
     weights = objective.data.weights
-    parts = _parts(objective.data.fold_of_rows()[chosen], rng)
-    truth = objective.data.target[chosen]
-    each, shares = (np.stack(kept, axis=1), np.array([member.weight for member in members])) if some else (None, None)
-    return Pooled(chosen, truth, mean, None if weights is None else weights[chosen], parts, each, shares)
+    together = objective.data.together
+    parts = _parts(objective.data.fold_of_rows()[chosen], None if together is None else together[chosen], rng)
+    whole = Pooled(chosen, objective.data.target[chosen], mean, None if weights is None else weights[chosen], parts)
+    if not some:
+        return whole
+    return replace(whole, each=np.stack(kept, axis=1), shares=np.array([member.weight for member in members]))
 
 
-def _parts(folds: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """The folds, at most five parts of them; five random parts where there are fewer than three folds."""
+def _parts(folds: NDArray[np.int64], together: NDArray[np.int64] | None, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The folds, at most five parts of them; where there are fewer than three, five random parts of rows or groups."""
     known, place = np.unique(folds, return_inverse=True)
-    if len(known) < 3:
-        return rng.permutation(len(folds)) % _PARTS
-    return place % _PARTS
+    if len(known) >= _FOLDS:
+        return place % _PARTS
+    if together is not None:
+        groups, group = np.unique(together, return_inverse=True)
+        if len(groups) > 1:
+            return np.asarray((rng.permutation(len(groups)) % _PARTS)[group])
+    return rng.permutation(len(folds)) % _PARTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,10 +65,11 @@ class Records:
         RunFolder(self.folder).write_json(_name(config), asdict(record))
 
     def of(self, config: Mapping[str, Any]) -> TrialRecord:
-        """What the trial of this configuration left; an empty record if it left nothing."""
+        """What the trial of this configuration left, its rounds the mean over splits; empty if it left nothing."""
         found = RunFolder(self.folder).read_json(_name(config))
         if found is None:
             return TrialRecord(None, 0.0)
+        found |= RunFolder(self.folder).read_json(_mean(config, "json")) or {}
         found = {name: value for name, value in found.items() if name in TrialRecord.__slots__}  # others are of before
         return TrialRecord(**{**found, "losses": tuple(found.get("losses", ()))})
 
@@ -85,13 +86,14 @@ class Records:
 
         It is less noisy than one split, and better than one model is: for comparing, not for foretelling.
         """
-        path = self.folder / _mean(config)
+        path = self.folder / _mean(config, "npy")
         return np.load(path, mmap_mode="r") if path.is_file() else self.out_of_fold(config)
 
     def write_mean(self, config: Mapping[str, Any], predicted: NDArray[np.float64], rounds: float | None) -> None:
-        """Leave the mean over several splits, and the rounds that they took on average."""
-        self.note(config, replace(self.of(config), rounds=None if rounds is None else max(1, round(rounds))))
-        RunFolder(self.folder).write_array(_mean(config), predicted.astype(np.float32))
+        """Leave the mean over several splits, and the rounds that they took on average, beside what the trial left."""
+        folder, whole = RunFolder(self.folder), None if rounds is None else max(1, round(rounds))
+        folder.write_json(_mean(config, "json"), {"rounds": whole})
+        folder.write_array(_mean(config, "npy"), predicted.astype(np.float32))
 
     def bars(self, family: str) -> list[Bar]:
         """What stops trials of a family that lag too far behind: the best of all, and the best of their own."""
@@ -116,8 +118,8 @@ def _predictions(config: Mapping[str, Any]) -> str:
     return _name(config).replace(".json", ".npy")
 
 
-def _mean(config: Mapping[str, Any]) -> str:
-    return _name(config).replace(".json", MEANS)
+def _mean(config: Mapping[str, Any], kind: str) -> str:
+    return _name(config).replace(".json", f"{MEANS}.{kind}")
 
 
 def _name(config: Mapping[str, Any]) -> str:

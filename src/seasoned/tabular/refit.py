@@ -112,18 +112,28 @@ def fit_members(
     if waiting := [place for place in range(len(chosen)) if place not in same]:  # it is fitted already, or soon will be
         ready = fit_all(objective, {place: chosen[place] for place in waiting}, budget)
     if same and first is None:
-        first = early.member(budget.remaining - _CLOSING)
+        first = _awaited(early, budget)
     if first is not None:
         ready |= {place: replace(first, weight=chosen[place][1]) for place in same}
+    elif same and early.fitted is None:  # its fit failed, perhaps for what else was in the memory
+        ready |= fit_all(objective, {place: chosen[place] for place in same}, budget)
     ready = fit_again(objective, ready, {place: foreseen(objective, chosen[place][0]) for place in ready}, budget)
     members = [ready[place] for place in sorted(ready)]  # not in the order of finishing, so that sums are the same
     if not members:
         what = "could be fitted on all rows in time" if chosen else "came to the end of a trial"
         logger.warning("no tuned model %s; a simple one predicts.", what)
-        first = first or early.member(budget.remaining - _CLOSING)
+        first = first or _awaited(early, budget)
         members = [first or Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))]
     total = sum(member.weight for member in members)
     return tuple(replace(member, weight=member.weight / total) for member in members)
+
+
+def _awaited(early: Early, budget: Budget) -> Member | None:
+    """The early model once it is there; None if it fails, or the time ends before, or somebody asks to come to it."""
+    found = early.member(0.0)
+    while found is None and early.fitted is not None and budget.remaining > _CLOSING and not budget.full:
+        found = early.member(min(_GLANCE, budget.remaining - _CLOSING))
+    return found
 
 
 def fit_all(

@@ -24,7 +24,7 @@ from seasoned.tabular.repeating import fit_again
 from seasoned.tabular.run_arrays import Arrays, write_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import pandas as pd
 
@@ -42,7 +42,10 @@ _DIETS: Final[tuple[Diet, ...]] = ("codes", "dense")
 
 
 def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Roles, seed: int, budget: Budget) -> Fitted:
-    """The members with the same settings, rounds and weights on these rows; all that follows their average stays.
+    """The members with the same settings, rounds and weights on these rows; all that follows their mean stays.
+
+    A learned pool stays, too, unless a member is not ready in time: it is for these members, so that the mean of those
+    that are takes its place.
 
     Columns are read as the fit read them, so a level that it had not seen stays unknown. What is known of validation
     (scores, thresholds, calibration, intervals) is still that of the search. Members that were fitted with several
@@ -89,7 +92,8 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         for member in fitted.members:
             objective.records.note({"model": {member.name: member.config}}, _record(fitted, member))
         waiting = {place: (_row(place, member), member.weight) for place, member in enumerate(fitted.members)}
-        ready = _fitted(objective, waiting, budget, several=any(_several(member) for member in fitted.members))
+        several = {place for place, member in enumerate(fitted.members) if _several(member)}
+        ready = _fitted(objective, waiting, budget, several)
     if not ready:
         raise InvalidInput("no model could be fitted within time_limit and memory_limit; raise them.")
     total = sum(member.weight for member in ready.values())
@@ -108,16 +112,15 @@ def _fitted(
     objective: CrossValidation,
     waiting: Mapping[int, tuple[Mapping[str, Any], float]],
     budget: Budget,
-    *,
-    several: bool,
+    several: Collection[int],
 ) -> dict[int, Member]:
-    """The members that are ready in time, fitted with several seeds where they were."""
+    """The members that are ready in time, those at the places in `several` fitted more than once, as they were."""
     began = time.monotonic()
     ready = fit_all(objective, waiting, budget)
     if not several or not ready:
         return ready
     each = (time.monotonic() - began) * budget.workers / len(ready)  # seconds of a fit, on average
-    return fit_again(objective, ready, dict.fromkeys(ready, each), budget)
+    return fit_again(objective, ready, dict.fromkeys(ready, each), budget, several)
 
 
 def _several(member: Member) -> bool:

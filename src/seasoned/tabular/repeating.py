@@ -23,7 +23,7 @@ from seasoned.tabular.features.repeated import Repeated
 from seasoned.tabular.models.registry import is_seeded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.fitted import Member
@@ -59,7 +59,11 @@ def seconds_again(objective: CrossValidation, seconds: Sequence[float], budget: 
 
 
 def fit_again(
-    objective: CrossValidation, members: Mapping[int, Member], seconds: Mapping[int, float], budget: Budget
+    objective: CrossValidation,
+    members: Mapping[int, Member],
+    seconds: Mapping[int, float],
+    budget: Budget,
+    places: Collection[int] | None = None,
 ) -> dict[int, Member]:
     """The members, each as often as there is time for, and as whoever predicts can afford; the heaviest come first.
 
@@ -71,10 +75,11 @@ def fit_again(
         members: Fitted once, by place.
         seconds: What one fit of each takes.
         budget: The time.
+        places: Of those that may be fitted again; all if None.
     """
     if not _wanted(objective, budget):
         return dict(members)
-    order = sorted(members, key=lambda place: -members[place].weight)
+    order = sorted((place for place in members if places is None or place in places), key=lambda i: -members[i].weight)
     queue: list[_Fit] = []
     if _takes_folds(objective):
         queue += [_Fit(place, seconds[place], fold=fold) for place in order for fold in range(objective.folds)]

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MEANS", "RunFolder", "RunInfo", "cache_folder", "clear_runs", "disk_errors", "fingerprint", "list_runs"]
 
-MEANS: Final = "-mean.npy"
-"""How names of files end that hold means over several splits of the rows."""
+MEANS: Final = "-mean"
+"""How names of files end, but for their kind, that hold means over several splits of the rows."""
 _OWNER = "owner.json"
 _ABOUT = "run.json"
 _LOG: Final = "study.db"
@@ -103,7 +103,7 @@ class RunFolder:
             _empty(path)
         (path / "trials").mkdir(exist_ok=True)
         folder = cls(path, (path / _LOG).exists())
-        for looked_again in path.glob(f"trials/*{MEANS}"):  # at the end of that run, by a second look at its trials
+        for looked_again in path.glob(f"trials/*{MEANS}.*"):  # at the end of that run, by a second look at its trials
             looked_again.unlink()
         if not (path / _ABOUT).exists():
             folder.write_json(_ABOUT, {**about, "started": datetime.now(UTC).isoformat(timespec="seconds")})

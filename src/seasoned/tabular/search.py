@@ -116,7 +116,7 @@ def search(
         study.close()
         best = look_again(objective, ranked(trials), budget, closing.kept)
         trials = tuple(_with_rounds(objective, row) for row in trials)
-        chosen = choose_members(objective, best, budget)
+        chosen = choose_members(objective, best, budget, closing.choosing if timed else math.inf)
         return Searched(fit_members(objective, chosen, budget, early), trials)
 
 

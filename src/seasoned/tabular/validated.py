@@ -20,7 +20,7 @@ MOST_ROWS: Final = 2_000  # kept: enough for every figure of a report
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Validated:
-    """Out-of-fold predictions of the final model: the weighted mean of what its members' trials predicted.
+    """Out-of-fold predictions of the final model: what its members' trials predicted, put together as they are.
 
     Each row was predicted by models that had not seen it. The weights, though, were chosen on these rows, so that the
     score is a little too good; held-out rows have the last word.
