@@ -107,10 +107,13 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
     fitted = SimpleNamespace(predict_limit=None, data=data, folds=1, records=records, fitter=fitter)
 
     def kept(seconds):
-        return repeating.seconds_again(fitted, [1e3], SimpleNamespace(trials=None, seconds=seconds, workers=2))
+        return repeating.seconds_again(fitted, [1e3], [0.01], SimpleNamespace(trials=None, seconds=seconds, workers=2))
 
     assert kept(20_000.0) == pytest.approx(2_000.0)  # of what all further fits take, not more
-    assert repeating.seconds_again(fitted, [100.0], SimpleNamespace(trials=None, seconds=960.0, workers=2)) == 200.0
+    assert (
+        repeating.seconds_again(fitted, [100.0], [0.01], SimpleNamespace(trials=None, seconds=960.0, workers=2))
+        == 200.0
+    )
     assert kept(6_000.0) == pytest.approx(1_500.0)
     minute, five = (allowance.Allowance.of(fitted, {0: model}, seconds) for seconds in (20.0, 300.0))
     assert minute.pace == pytest.approx(0.05)
@@ -138,15 +141,18 @@ def test_a_search_by_trials_fits_each_once_so_that_time_has_no_say():
     X, y = table(200)
     model = estimator("regression", ["lightgbm"]).fit(X, y)
     assert [len(fits_of(member.estimator)) for member in model.fitted_.members] == [1]
-    assert repeating.seconds_again(None, [1.0], SimpleNamespace(trials=3, seconds=60.0)) == 0.0  # nothing else matters
+    assert (
+        repeating.seconds_again(None, [1.0], [0.01], SimpleNamespace(trials=3, seconds=60.0)) == 0.0
+    )  # nothing else matters
 
 
 def test_no_time_is_kept_for_fits_that_would_not_be_ready_in_it():
     data = SimpleNamespace(target=range(2_000), folds=[(range(1_000), range(1_000))])
     fitted = SimpleNamespace(predict_limit=None, data=data, folds=1)
     budget = SimpleNamespace(trials=None, seconds=60.0, workers=2)
-    assert repeating.seconds_again(fitted, [1.0, 20.0], budget) == 4.8  # one of both can be fitted again
-    assert repeating.seconds_again(fitted, [4.1, 20.0], budget) == 0.0
+    assert repeating.seconds_again(fitted, [1.0, 20.0], [0.01, 0.01], budget) == 4.8  # one of both can be fitted again
+    assert repeating.seconds_again(fitted, [4.1, 20.0], [0.01, 0.01], budget) == 0.0
+    assert repeating.seconds_again(fitted, [1.0, 20.0], [0.1, 0.1], budget) == 0.0  # predictions are slow enough
 
 
 def test_what_fails_leaves_the_member_as_it_is(again, monkeypatch):

@@ -21,13 +21,13 @@ from seasoned.tabular.features.repeated import fits_of
 from seasoned.tabular.models.registry import MODELS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from seasoned.tabular.fitted import Member
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.objective import CrossValidation
 
-__all__ = ["Allowance"]
+__all__ = ["Allowance", "further_rounds"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -75,7 +75,7 @@ class Allowance:
             for place, member in members.items()
         }
         sizes, paces = zip(*each.values(), strict=True)
-        times = min(max(seconds / _MINUTE, 1.0), _MOST)
+        times = _times(seconds)
         most = _BYTES + _BYTES_A_ROW * len(objective.data.target)
         return cls(times * most - sum(sizes), times * _MILLISECONDS - sum(paces), each)
 
@@ -87,6 +87,26 @@ class Allowance:
         self.size -= size
         self.pace -= pace
         return True
+
+
+def further_rounds(paces: Sequence[float], seconds: float) -> float:
+    """How often all members could be fitted again before predictions are too slow; before they are fitted, so by pace.
+
+    Args:
+        paces: Milliseconds that predicting a row takes each.
+        seconds: The time limit of the whole fit.
+
+    Example:
+        >>> further_rounds([0.04, 0.02], 60.0), further_rounds([0.04, 0.02], 120.0), further_rounds([0.2], 60.0)
+        (1.5, 4.0, 0.0)
+    """
+    total = sum(paces)
+    return round(max(_times(seconds) * _MILLISECONDS - total, 0.0) / total, 9) if total else math.inf
+
+
+def _times(seconds: float) -> float:
+    """How many times the limits of a minute hold."""
+    return min(max(seconds / _MINUTE, 1.0), _MOST)
 
 
 def _bytes(member: Member, family: Model) -> float:

@@ -111,7 +111,8 @@ class Closing:
         choosing = time.monotonic() - started
         fits = [foreseen(self._objective, row) for row, _ in chosen]
         once = self.warm_up + max(*fits, sum(fits) / self._budget.workers)
-        again = seconds_again(self._objective, fits, self._budget)
+        paces = [self._objective.records.of(config_of(row)).predict_ms for row, _ in chosen]
+        again = seconds_again(self._objective, fits, paces, self._budget)
         self._reserve = _CLOSING + choosing + _CAUTION * once + max(_SLACK * once, again)
         self._known = True
         if self._plateau is not None:

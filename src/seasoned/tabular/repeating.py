@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
-from seasoned.tabular.allowance import Allowance
+from seasoned.tabular.allowance import Allowance, further_rounds
 from seasoned.tabular.features.repeated import Repeated
 from seasoned.tabular.models.registry import is_seeded
 
@@ -43,18 +43,22 @@ _LEAST: Final = 0.5  # seconds that a round takes anyhow, with what is sent to a
 _GLANCE: Final = 0.2  # seconds between two looks at the clock
 
 
-def seconds_again(objective: CrossValidation, seconds: Sequence[float], budget: Budget) -> float:
-    """Time to be kept for further fits; none where not even one would be ready in it.
+def seconds_again(
+    objective: CrossValidation, seconds: Sequence[float], paces: Sequence[float], budget: Budget
+) -> float:
+    """Time to be kept for further fits; none where not even one would be ready in it, or predict fast enough.
 
     Args:
         objective: What fits.
         seconds: What one fit of each model takes.
+        paces: Milliseconds that predicting a row takes each of them.
         budget: The time, and the fits side by side.
     """
     most = min(_SHARE * math.sqrt(max(budget.seconds / _MINUTE, 1.0)), _MOST) * budget.seconds
     if not _wanted(objective, budget) or _CAUTION * min(seconds) >= most:
         return 0.0
     fits = _SEEDS - 1 + (objective.folds if _takes_folds(objective) else 0)
+    fits = min(float(fits), further_rounds(paces, budget.seconds))
     return min(most, fits * max(sum(seconds), _LEAST) / budget.workers)
 
 
