@@ -57,8 +57,8 @@ def seconds_again(
     most = min(_SHARE * math.sqrt(max(budget.seconds / _MINUTE, 1.0)), _MOST) * budget.seconds
     if not _wanted(objective, budget) or _CAUTION * min(seconds) >= most:
         return 0.0
-    fits = _SEEDS - 1 + (objective.folds if _takes_folds(objective) else 0)
-    fits = min(float(fits), further_rounds(paces, budget.seconds))
+    rounds = _SEEDS - 1 + (objective.folds if _takes_folds(objective) else 0)
+    fits = min(float(rounds), further_rounds(paces, budget.seconds))
     return min(most, fits * max(sum(seconds), _LEAST) / budget.workers)
 
 
