@@ -7,6 +7,7 @@ import warnings
 import seasoned.opening
 import seasoned.tabular.early
 import seasoned.tabular.fit
+import seasoned.tabular.fitter
 import seasoned.tabular.refit
 import seasoned.tabular.repeating
 import seasoned.tabular.second_look
@@ -34,10 +35,12 @@ class Here(InlineExecutor):
 
 
 def stay_in_process(monkeypatch) -> None:
+    """Fits take one core, as in a worker: two tests side by side whose boosters take all would wait for each other."""
     tabular = seasoned.tabular
     parts = (tabular.early, tabular.fit, tabular.refit, tabular.repeating, tabular.second_look, tabular.warming)
     for module in (seasoned.opening, *parts):
         monkeypatch.setattr(module, "LocalExecutor", Here)
+    monkeypatch.setattr(tabular.fitter, "cpu_count", lambda: 1)
 
 
 def estimator(task, models=("linear",), **options):

@@ -272,7 +272,7 @@ def test_a_whole_fit_predicts_by_it_scores_by_it_and_stores_it(here, tmp_path, m
 
 
 def test_costs_decide_even_where_nothing_is_known_of_validation(here, monkeypatch):
-    monkeypatch.setattr(concluding, "pool", lambda *_: None)
+    monkeypatch.setattr(concluding, "pool", lambda *_, **__: None)
     X, y = patients(60)
     model = estimator("classification", metric=Metric("cost", costs={("ill", "well"): 1000})).fit(X, y)
     assert model.fitted_.validated is None

@@ -29,6 +29,7 @@ class Trials:
         self.data = SimpleNamespace(
             target=self.y,
             weights=None,
+            together=None,
             fold_of_rows=lambda: np.arange(rows) % 3,
             matrix=lambda diet: np.zeros((rows, 1)),
             known_rows=lambda: np.arange(10, rows),
