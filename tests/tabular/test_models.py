@@ -145,6 +145,18 @@ def test_a_class_missing_from_a_fold_has_probability_zero():
         assert (predict(estimator, X, 3)[:, 1] < 0.01).all()
 
 
+def test_histogram_boosting_learns_small_numbers_as_large_ones():
+    """scikit-learn's tolerance is in units of the loss: of numbers of thousandths it ended the training at once."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1_500, 3))
+    y = X[:, 0] * X[:, 1] + 0.1 * rng.normal(size=1_500)
+    model, job, rounds = find("histogram"), Job("regression", 0, 0), []
+    for unit in (1.0, 1e-4):
+        estimator = model.build(model.space("regression").default, job)
+        rounds.append(model.fit(estimator, (X[:1_000], unit * y[:1_000]), (X[1_000:], unit * y[1_000:])))
+    assert min(rounds) > 0.8 * max(rounds)
+
+
 def test_what_a_fold_lacks_does_not_stop_the_boosters():
     rng = np.random.default_rng(0)
     X, y = np.column_stack([rng.normal(size=40), np.full(40, np.nan)]), np.repeat([0, 1], 20)

@@ -106,6 +106,22 @@ def test_a_class_that_a_fold_lacks(name):
 
 
 @pytest.mark.parametrize("name", BOOSTERS)
+def test_rows_of_a_class_that_a_fold_lacks_do_not_end_its_training(name):
+    """Nobody can be right on them, and their loss only rises."""
+    model, config, job, X, y = prepared(name, "multiclass")
+    train, held = np.flatnonzero((y != 1) & (np.arange(len(y)) < 200)), np.arange(200, len(y))
+    known = held[y[held] != 1]
+    rounds = [model.fit(model.build(config, job), (X[train], y[train]), (X[r], y[r])) for r in (held, known)]
+    assert rounds[0] == rounds[1]
+    limit = 0.3
+    start = time.monotonic()
+    slow = config | ({"eta": 0.005} if name == "xgboost" else {"learning_rate": 0.005, "depth": 9})
+    lacking = held[y[held] == 1]
+    model.fit(model.build(slow, job), (X[train], y[train]), (X[lacking], y[lacking]), limit)
+    assert time.monotonic() - start < 10 * limit
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
 @pytest.mark.parametrize("corner", [0.0, 1.0])
 def test_the_corners_of_a_boosters_space(name, corner):
     for task in TASKS:

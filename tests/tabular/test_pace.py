@@ -22,7 +22,7 @@ from seasoned.tabular.fitted import Member
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.objective import CrossValidation
 from seasoned.tabular.pace import Pace, milliseconds, within
-from seasoned.tabular.refit import choose_members
+from seasoned.tabular.refit import _diverse, choose_members
 from seasoned.tabular.run_arrays import Arrays
 
 RMSE = resolve("rmse", "regression", 0)
@@ -235,3 +235,12 @@ def test_what_is_no_limit(limit):
 def test_a_pace_survives():
     assert Pace.from_json(Pace(1.0, 0.25).to_json()) == Pace(1.0, 0.25)
     assert Pace.from_json(None) is None
+
+
+def test_the_best_of_each_family_may_be_chosen_however_many_of_one_are_better():
+    many = [{"number": n, "model": "catboost", "state": "complete", "loss": n / 100} for n in range(60)]
+    few = [{"number": 60 + n, "model": name, "state": "complete", "loss": 1.0 + n} for n, name in enumerate("abbbbbb")]
+    found = _diverse([*many, *few])
+    assert len(found) == 40
+    assert [row["number"] for row in found] == [*range(35), 60, 61, 62, 63, 64]
+    assert _diverse([*many[:10], *few]) == [*many[:10], *few]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from seasoned import AutoClassifier, SearchSettings
-from seasoned.tabular.models.bins import bins
+from seasoned.tabular.models.bins import bins, oblivious_bins
 from seasoned.tabular.models.registry import MODELS, choose
 from seasoned.tabular.models.rounds import most_rounds, patience
 from seasoned.tabular.starts import affordable_folds, booster_seconds, first_configurations, haste
@@ -92,4 +92,6 @@ def test_the_default_families_are_those_that_start():
 
 
 def test_few_rows_get_few_bins_and_many_the_most_that_all_boosters_take():
-    assert [bins(1_000), bins(1_000, 100), bins(20_000), bins(20_001), bins(10**6, 100)] == [128, 64, 128, 255, 255]
+    assert [bins(rows) for rows in (1_000, 8_000, 8_001, 20_000, 20_001, 10**6)] == [128, 128, 255, 255, 511, 511]
+    sizes = [(1_000, 10), (1_000, 100), (20_000, 10), (20_001, 10), (10**6, 100)]
+    assert [oblivious_bins(*size) for size in sizes] == [128, 64, 128, 255, 255]

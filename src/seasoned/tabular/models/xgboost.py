@@ -71,11 +71,13 @@ class XGBooster:
         data = library.QuantileDMatrix(X, y, weight=weight, **columns)
         watched: list[Any] = []
         stop: list[Any] = []
-        if valid is not None:
-            watched = [(library.QuantileDMatrix(*valid, weight=weight_valid, ref=data, **columns), "valid")]
+        if valid is not None and (known := self._known(valid[1], y)).any():
+            rows = valid[0][known], valid[1][known]
+            held = None if weight_valid is None else weight_valid[known]
+            watched = [(library.QuantileDMatrix(*rows, weight=held, ref=data, **columns), "valid")]
             stop = [library.callback.EarlyStopping(rounds=self.patience, save_best=True)]
-            if seconds is not None:
-                stop.append(_stop_after(seconds))
+        if valid is not None and seconds is not None:
+            stop.append(_stop_after(seconds))
         threads = min(self.parameters["nthread"], 1 + X.size // _CELLS)  # more never change the trees
         self.booster = library.train(
             {**self.parameters, "nthread": threads, "max_bin": most},
@@ -97,6 +99,10 @@ class XGBooster:
             return np.column_stack([1.0 - raw, raw])
         found: NDArray[np.float64] = raw / raw.sum(axis=1, keepdims=True)  # they sum to 1 in single precision only
         return found
+
+    def _known(self, held: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which validation rows have a class that is among the training rows: the others' loss only ever rises."""
+        return np.isin(held, y) if self.n_classes else np.ones(len(held), dtype=np.bool_)
 
     def _types(self, width: int) -> list[str]:
         return ["c" if index in self.categorical else "q" for index in range(width)]
