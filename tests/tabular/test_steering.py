@@ -163,7 +163,7 @@ def test_a_family_whose_trials_would_be_cut_off_is_not_drawn_while_another_would
 
 def test_what_a_trial_takes_is_told_by_those_that_came_to_their_end():
     """The race stops most of a family's trials after a fold, and those that are worth it take all of them."""
-    sampler, state = Promising(timed=True, left=lambda: 3.0), None
+    sampler = Promising(timed=True, left=lambda: 3.0)
     state = sampler.init(StudySpec(FAMILIES, seed=3))
     ends = [
         ("good", TrialState.COMPLETE, 8.0),

@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.objective import CrossValidation
 
-__all__ = ["Allowance", "further_rounds"]
+__all__ = ["MINUTE", "Allowance", "further_rounds"]
 
 logger = logging.getLogger("seasoned.tabular")
 
 _BYTES: Final = 4_000_000.0  # of all models in a bundle
 _BYTES_A_ROW: Final = 300.0  # of the table, that come on top
 _MILLISECONDS: Final = 0.15  # for a row and all models
-_MINUTE: Final = 60.0  # seconds of the time limit up to which these hold
+MINUTE: Final = 60.0
+"""Seconds of the time limit up to which these hold."""
 _MOST: Final = 10.0  # times these, at most
 
 
@@ -106,7 +107,7 @@ def further_rounds(paces: Sequence[float], seconds: float) -> float:
 
 def _times(seconds: float) -> float:
     """How many times the limits of a minute hold."""
-    return min(max(seconds / _MINUTE, 1.0), _MOST)
+    return min(max(seconds / MINUTE, 1.0), _MOST)
 
 
 def _bytes(member: Member, family: Model) -> float:

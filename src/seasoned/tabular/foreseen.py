@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from seasoned.errors import SeasonedError
 from seasoned.execution.resources import memory_limit
 from seasoned.tabular.models.additive import MOST_CELLS, MOST_COLUMNS
-from seasoned.tabular.models.bins import bins, oblivious_bins
+from seasoned.tabular.models.bins import BYTE, bins, oblivious_bins
 from seasoned.tabular.models.forest import TREES
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ __all__ = ["Extent", "NotEnoughMemory", "check_memory", "foreseen", "free_memory
 _FLOAT: Final = 8
 _SINGLE: Final = 4
 _NODE: Final = 260  # bytes of a node of a tree while it grows and becomes ours, beside its values
-_BYTE: Final = 256  # bins that a byte tells apart
 _SAMPLE: Final = 200_000  # rows that LightGBM looks at to find its bins
 _REMEMBERED: Final = 20_000  # rows that the neighbours family keeps
 _TIMES: Final = 6  # copies of its matrix that a family takes of which nothing is known
@@ -81,7 +80,7 @@ def _of(config: Mapping[str, Any], name: str, largest: int) -> int:
 
 def _bin_bytes(at: Extent) -> int:
     """Of a cell's bin."""
-    return 1 if bins(at.rows) <= _BYTE else 2
+    return 1 if bins(at.rows) <= BYTE else 2
 
 
 def _lightgbm(config: Mapping[str, Any], at: Extent) -> float:
@@ -104,7 +103,7 @@ def _catboost(config: Mapping[str, Any], at: Extent) -> float:
 
 
 def _histogram(config: Mapping[str, Any], at: Extent) -> float:
-    histograms = 24 * min(bins(at.rows), 255) * at.columns * _of(config, "max_leaf_nodes", 128)
+    histograms = 24 * min(bins(at.rows), BYTE) * at.columns * _of(config, "max_leaf_nodes", 128)
     return (_FLOAT + _SINGLE + 1) * at.cells + histograms + 40 * at.rows * at.outputs
 
 

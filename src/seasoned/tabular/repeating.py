@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
-from seasoned.tabular.allowance import Allowance, further_rounds
+from seasoned.tabular.allowance import MINUTE, Allowance, further_rounds
 from seasoned.tabular.features.repeated import Repeated
 from seasoned.tabular.models.registry import is_seeded
 
@@ -36,7 +36,6 @@ _FEW_ROWS: Final = 1_000  # below, models of the folds have half of the say
 _FOLDS: Final = 0.5  # what they say together
 _SHARE: Final = 0.08  # of a minute that is kept for all this; what else is left goes to it, too
 _MOST: Final = 0.25  # of a longer time limit, whose share grows with its root, for there is less left to find
-_MINUTE: Final = 60.0
 _CAUTION: Final = 1.2  # times what a fit should take
 _CLOSING: Final = 0.5  # seconds kept for fetching the models and for what follows
 _LEAST: Final = 0.5  # seconds that a round takes anyhow, with what is sent to and fro
@@ -54,7 +53,7 @@ def seconds_again(
         paces: Milliseconds that predicting a row takes each of them.
         budget: The time, and the fits side by side.
     """
-    most = min(_SHARE * math.sqrt(max(budget.seconds / _MINUTE, 1.0)), _MOST) * budget.seconds
+    most = min(_SHARE * math.sqrt(max(budget.seconds / MINUTE, 1.0)), _MOST) * budget.seconds
     if not _wanted(objective, budget) or _CAUTION * min(seconds) >= most:
         return 0.0
     rounds = _SEEDS - 1 + (objective.folds if _takes_folds(objective) else 0)

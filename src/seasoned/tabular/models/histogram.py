@@ -10,7 +10,7 @@ import numpy as np
 
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models import tree_model
-from seasoned.tabular.models.bins import bins
+from seasoned.tabular.models.bins import BYTE, bins
 from seasoned.tabular.models.quantile_line import rows_to_know
 from seasoned.tabular.models.rounds import most_rounds, patience
 from seasoned.tabular.models.tree_model import TreeModel, scaled
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Histogram"]
 
 _PROBE = 10
-_MOST_BINS = 255  # of this library
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class Histogram:
         """Fit on (X, y), watching the loss of the validation rows; returns the rounds taken."""
         learner, X, y = estimator.learner, _matrix(train[0]), train[1]
         weight, weight_valid = weights or (None, None)
-        learner.set_params(max_bins=min(bins(len(X)), _MOST_BINS))
+        learner.set_params(max_bins=min(bins(len(X)), BYTE))
         if valid is None or not learner.early_stopping:
             _take(estimator, learner.fit(X, y, weight))
             return None
