@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.repeated import fits_of
+from seasoned.tabular.logarithm import bare
 from seasoned.tabular.models.registry import MODELS
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _bytes(member: Member, family: Model) -> float:
     fit: Any = fits_of(member.estimator)[0]
     made = json.dumps(fit.made.to_json()).encode() if isinstance(fit, Featured) else b""
     try:
-        data = family.dump(fit.estimator if isinstance(fit, Featured) else fit)
+        data = family.dump(bare(fit.estimator if isinstance(fit, Featured) else fit))
     except Exception as error:  # noqa: BLE001 - whatever an own family's `dump` does, the fit goes on
         logger.debug("how large %s is in a file is not known: %s", member.name, error)
         return math.inf if family.name in MODELS else 0.0

@@ -2,7 +2,8 @@
 
 Members: `manifest.json` (what it is, versions, and a SHA-256 of every other member), `plan.json` (the column plan),
 `text-*.skops` (text encoders), the models in their own formats, `features-*.json` (what makes further columns for a
-model; repeats of a model's fit have a number more in their names), `conformal.npz` and `conformal-scale` (how far off
+model; repeats of a model's fit have a number more in their names), `target-scale-*.json` (how one that has learned
+logarithms comes to numbers), `conformal.npz` and `conformal-scale` (how far off
 the model is on rows that it has not seen, for intervals), `rows.json` (up to 20 rows of the table and their
 predictions, which are repeated where versions differ), and `validated.npz` (targets and out-of-fold predictions of at
 most 2,000 rows, without their features, for the report).
@@ -30,6 +31,7 @@ from seasoned.tabular.features.made import Made
 from seasoned.tabular.features.repeated import Repeated, fits_of, shares_of
 from seasoned.tabular.finish import Finish
 from seasoned.tabular.fitted import Fitted, Member
+from seasoned.tabular.logarithm import Exponential, bare
 from seasoned.tabular.measure import COST, FUNCTION, QUANTILE, Measure
 from seasoned.tabular.models import sklearn_file
 from seasoned.tabular.models.custom import CustomModel, stored
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["DAMAGE", "FORMAT", "read", "write"]
 
 _PLAN, _ROWS, _MODEL, _FEATURES, _VALIDATED = "plan.json", "rows.json", "model", "features", "validated.npz"
-_CONFORMAL, _SCALE = "conformal.npz", "conformal-scale"
+_CONFORMAL, _SCALE, _TARGET = "conformal.npz", "conformal-scale", "target-scale"
 
 
 def write(
@@ -119,10 +121,13 @@ def _members(fitted: Fitted) -> dict[str, bytes]:
     for index, member in enumerate(fitted.members):
         fits = fits_of(member.estimator)
         for place, fit in zip(_places(index, len(fits)), fits, strict=True):
-            made = isinstance(fit, Featured)
-            if made:
-                members[f"{_FEATURES}-{place}.json"] = json.dumps(fit.made.to_json(), allow_nan=False).encode()
-            members[f"{_MODEL}-{place}"] = member.model.dump(fit.estimator if made else fit)
+            inner = fit
+            if isinstance(fit, Featured):
+                inner, made = fit.estimator, json.dumps(fit.made.to_json(), allow_nan=False).encode()
+                members[f"{_FEATURES}-{place}.json"] = made
+            if isinstance(inner, Exponential):
+                members[f"{_TARGET}-{place}.json"] = json.dumps(inner.to_json(), allow_nan=False).encode()
+            members[f"{_MODEL}-{place}"] = member.model.dump(bare(inner))
     return members
 
 
@@ -224,6 +229,8 @@ def _member(about: dict[str, Any], index: int, members: Mapping[str, bytes], pla
     family, fits, shares = own or find(about["name"]), [], tuple(map(float, about.get("fits", [1.0])))
     for place in _places(index, len(shares)):
         fit, features = family.load(members[f"{_MODEL}-{place}"]), members.get(f"{_FEATURES}-{place}.json")
+        if (scale := members.get(f"{_TARGET}-{place}.json")) is not None:
+            fit = Exponential.from_json(fit, json.loads(scale))
         if features is not None:
             made = Made.from_json(json.loads(features), feature_width(plan), len(text_columns(plan)))
             fit = Featured(fit, made)

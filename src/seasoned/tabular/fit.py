@@ -24,6 +24,7 @@ from seasoned.tabular.features.made import LEVELS, NEEDS, starts_with_features
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.folds import further_folds, make_folds
 from seasoned.tabular.levels import levels_of
+from seasoned.tabular.logarithm import logarithm_for, on_scales
 from seasoned.tabular.memory import Memory
 from seasoned.tabular.metrics import metric_key, resolve
 from seasoned.tabular.models.base import Job
@@ -141,12 +142,13 @@ def _fitted(
         steps = _steps(settings["features"], schema)
         _write(run, canonical, target, [folds, *further], plan, roles)
         budget.check_memory()  # again, for now the table is there in all its forms
-        job = replace(_job(run, target, plan, budget, len(folds)), quantile=metric.quantile)
+        job = _job(run, target, metric, plan, budget, len(folds))
         pace = None if settings["predict_limit"] is None else settings["predict_limit"] - preparing(plan, frame)
         data, rungs = Arrays(run.path), levels_of(len(folds[0][0]), len(folds))
         objective = CrossValidation(data, job, searched(metric), (*own.values(),), pace, budget.trial_memory, rungs)
-        space = joint_space(models, target.task, steps, levels=bool(_steps([LEVELS], schema)))
-        starts = starts_with_features(_first(models, target, size, job), space)
+        levels, scale = bool(_steps([LEVELS], schema)), job.logarithm
+        space = joint_space(models, target.task, steps, levels=levels, logarithm=scale)
+        starts = starts_with_features(on_scales(_first(models, target, size, job), scale), space)
         memory = Memory.of(experience, canonical, target, objective)
         guide = memory.guide(run.path, space, budget.seconds)
         del canonical  # of a long table, the matrices on the disk are all that is needed from here on
@@ -207,7 +209,7 @@ def _first(models: Sequence[Model], target: Target, size: tuple[int, int, int], 
     return first_configurations(models, target.task, haste(*size, job.seconds), size[0])
 
 
-def _job(run: RunFolder, target: Target, plan: ColumnPlan, budget: Budget, folds: int) -> Job:
+def _job(run: RunFolder, target: Target, metric: Measure, plan: ColumnPlan, budget: Budget, folds: int) -> Job:
     return Job(
         target.task,
         len(target.classes),
@@ -215,6 +217,9 @@ def _job(run: RunFolder, target: Target, plan: ColumnPlan, budget: Budget, folds
         categorical=plan.categorical,
         seconds=None if budget.fits_seconds is None else budget.fits_seconds / folds,
         cyclic=plan.cyclic,
+        quantile=metric.learned_quantile,
+        relative=metric.relative,
+        logarithm=None if len(target.classes) else logarithm_for(metric, target.values),
     )
 
 

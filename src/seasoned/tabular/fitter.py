@@ -16,6 +16,7 @@ from seasoned.tabular.columns.stored import rows_of
 from seasoned.tabular.features.base import Rows
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.made import aims_of, asks, fit_features, reads_texts, split_features
+from seasoned.tabular.logarithm import Exponential, split_scale
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import BASELINE, find, holds_out, takes_weights
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.features.made import Made
     from seasoned.tabular.folds import Fold
+    from seasoned.tabular.logarithm import Logarithm
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.run_arrays import Arrays
 
@@ -35,6 +37,7 @@ __all__ = ["Fitter", "Part", "Pipeline"]
 
 _STRIDE: Final = 7_919  # from a fit's seed to that of its repeat
 _SEEDS: Final = 2**31 - 1
+_LEAST_SIZE: Final = 0.01  # of the median size of a target, below which errors as shares are no larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +48,39 @@ class Pipeline:
         name: The model's family.
         settings: Its hyperparameters.
         features: The choice of features; None for none.
+        logarithm: Whether the target is learned on the scale of its logarithm.
     """
 
     name: str
     settings: Mapping[str, Any]
     features: Mapping[str, Any] | None
+    logarithm: bool = False
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
         """That of a configuration `{"model": {family: {...}}}`."""
         ((name, settings),) = config["model"].items()
-        return cls(name, *split_features(settings))
+        scaled, logarithm = split_scale(settings)
+        return cls(name, *split_features(scaled), logarithm)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One fit of a trial: predictions for its held-out rows, rounds, seconds, and milliseconds a row predicted."""
+    """One fit of a trial.
+
+    Attributes:
+        predicted: For its held-out rows.
+        rounds: That it took; None for a family without.
+        seconds: Of the fit.
+        pace: Milliseconds that predicting a row took.
+        factor: Of predictions, where the logarithm was learned; they are multiplied by it already.
+    """
 
     predicted: NDArray[np.float64]
     rounds: int | None
     seconds: float
     pace: float
+    factor: float = 1.0
 
 
 class _Fitted(NamedTuple):
@@ -112,48 +127,57 @@ class Fitter:
         fitted = time.perf_counter()
         predicted = predict(found.estimator, found.held_out, self.job.n_classes)
         pace = 1_000 * (found.making + time.perf_counter() - fitted) / len(fold[1])
-        return Part(predicted, found.rounds, fitted - start, pace)
+        scale, factor = self._scale(pipeline), 1.0
+        if scale is not None:
+            factor = scale.factor(self.data.target[fold[1]], predicted, self._mass(fold[1]))
+            predicted = factor * (predicted + scale.offset) - scale.offset
+        return Part(predicted, found.rounds, fitted - start, pace, factor)
 
-    def of_fold(self, pipeline: Pipeline, fold: Fold) -> Any:
-        """The estimator of that fit.
+    def of_fold(self, pipeline: Pipeline, fold: Fold, factor: float = 1.0) -> Any:
+        """The estimator of that fit, its predictions multiplied by a factor where it learned the logarithm.
 
         Raises:
             ValueError: If the rows to train on are all of one class.
         """
         if self.job.n_classes and len(np.unique(self.data.target[fold[0]])) < 2:
             raise ValueError("the fold trains on one class only, and no model of the family was fitted")
-        found = self._on_fold(pipeline, fold, math.inf, 1)
+        found = self._on_fold(pipeline, fold, math.inf, 1, factor)
         return found.estimator if found.made is None else Featured(found.estimator, found.made)
 
-    def _on_fold(self, pipeline: Pipeline, fold: Fold, end: float, fits: int) -> _Fitted:
+    def _on_fold(self, pipeline: Pipeline, fold: Fold, end: float, fits: int, factor: float = 1.0) -> _Fitted:
         train, valid = fold
         model, y = self.model(pipeline.name), self.data.target
+        scale = self._scale(pipeline)
+        y_train, y_valid = (y[rows] if scale is None else scale.forward(y[rows]) for rows in fold)
         X_train, made = self._made(pipeline.features, train, model.diet)
         X_valid, making = self._beside(made, valid, model.diet)
         able = model if not self.job.n_classes or len(np.unique(y[train])) > 1 else BASELINE
         estimator = able.build(dict(pipeline.settings), self._fed(self._job_here(), made, able))
-        more = self._beside_rows(able, train, valid)
+        more = self._beside_rows(able, train, valid, scale)
         left = None if math.isinf(end) else max(end - time.perf_counter(), 0.0) / fits
         with _quiet():
-            taken = able.fit(estimator, (X_train, y[train]), (X_valid, y[valid]), left, **more)
-        return _Fitted(estimator, made, taken, X_valid, making)
+            taken = able.fit(estimator, (X_train, y_train), (X_valid, y_valid), left, **more)
+        return _Fitted(_back(estimator, scale, factor, y_train), made, taken, X_valid, making)
 
-    def on_all(self, pipeline: Pipeline, rounds: int | None, repeat: int = 0) -> Any:
+    def on_all(self, pipeline: Pipeline, rounds: int | None, repeat: int = 0, factor: float = 1.0) -> Any:
         """The estimator, fitted on all rows for so many rounds; a `Featured` one where features are made.
 
         Args:
             pipeline: What to fit.
             rounds: Rounds of its trial; None for a family without.
             repeat: Which of several fits that differ by their seeds only.
+            factor: Of predictions, where the logarithm is learned.
         """
-        model, y = self.model(pipeline.name), self.data.target
+        model, scale = self.model(pipeline.name), self._scale(pipeline)
+        y = self.data.target if scale is None else scale.forward(self.data.target)
         rows = np.arange(len(y))
         X, made = self._made(pipeline.features, rows, model.diet)
         settings = model.with_rounds(dict(pipeline.settings), rounds)
         job = replace(self._job_here(), seed=(self.job.seed + _STRIDE * repeat) % _SEEDS)
         estimator = model.build(settings, self._fed(job, made, model))
         with _quiet():
-            model.fit(estimator, (X, y), None, **self._beside_rows(model, rows))
+            model.fit(estimator, (X, y), None, **self._beside_rows(model, rows, scale=scale))
+        estimator = _back(estimator, scale, factor, y)
         return estimator if made is None else Featured(estimator, made)
 
     def baseline(self) -> NDArray[np.float64]:
@@ -200,19 +224,58 @@ class Fitter:
         return replace(job, categorical=made.categorical(job.categorical, self.data.matrix("codes").shape[1]))
 
     def _beside_rows(
-        self, model: Model, train: NDArray[np.int64], valid: NDArray[np.int64] | None = None
+        self,
+        model: Model,
+        train: NDArray[np.int64],
+        valid: NDArray[np.int64] | None = None,
+        scale: Logarithm | None = None,
     ) -> dict[str, Any]:
-        """Further arguments of `Model.fit`: how much rows count, and which belong together, if the family can tell."""
+        """Further arguments of `Model.fit`: how much rows count, and which belong together, if the family can tell.
+
+        On the scale of logarithms a difference is a share already.
+        """
         found: dict[str, Any] = {}
-        weights, together = self.data.weights_of(train), self.data.together
+        mass = self._mass if scale is None else self.data.weights_of
+        weights, together = mass(train), self.data.together
         if weights is not None and takes_weights(model):
-            found["weights"] = weights, None if valid is None else self.data.weights_of(valid)
+            found["weights"] = weights, None if valid is None else mass(valid)
         if together is not None and holds_out(model):
             found["together"] = together[train]
         return found
 
+    def _mass(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        """How much these rows count where models learn, 1 on average; None if all count the same.
+
+        Where errors count as shares, by the inverse of the number, which is at least a hundredth of the median one.
+        """
+        weights = self.data.weights_of(rows)
+        if not self.job.relative:
+            return weights
+        sizes = np.abs(self.data.target)
+        least = _LEAST_SIZE * float(np.median(sizes)) or 1.0
+        mass = (1.0 if weights is None else weights) / np.maximum(sizes[rows], least)
+        return np.asarray(mass / mass.mean())
+
+    def _scale(self, pipeline: Pipeline) -> Logarithm | None:
+        """The scale of the target, where it is not as it is.
+
+        Raises:
+            ValueError: If the logarithm is asked for where there is none.
+        """
+        scale = self.job.logarithm
+        if pipeline.logarithm and scale is None:
+            raise ValueError("it asks for the logarithm of a target that has none")
+        return scale if pipeline.logarithm or (scale is not None and scale.always) else None
+
     def _job_here(self) -> Job:
         return replace(self.job, threads=cpu_count())
+
+
+def _back(estimator: Any, scale: Logarithm | None, factor: float, y: NDArray[np.float64]) -> Any:
+    """The estimator, predicting numbers where it has learned their logarithms `y`."""
+    if scale is None:
+        return estimator
+    return Exponential(estimator, scale.offset, factor, float(y.min()), float(y.max()))
 
 
 @contextmanager

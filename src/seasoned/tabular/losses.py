@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Weight = NDArray[np.float64] | None
 
-__all__ = ["TUNABLE", "best_cut", "counts_of", "losses_of", "pinball"]
+__all__ = ["TUNABLE", "best_cut", "counts_of", "losses_of", "pinball", "ranks"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -225,6 +225,12 @@ _RANKS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
     "roc_auc_ovo": _one_vs_one,
     "average_precision": lambda p, y, w: _each(_precisions, p, y, w),
 }
+
+
+def ranks(metric: Measure) -> bool:
+    """Whether nothing but the order of the rows' probabilities matters to the metric."""
+    return metric.scorer in _RANKS
+
 
 # ---- counts: the confusion matrices c, shape (m, true, predicted)
 

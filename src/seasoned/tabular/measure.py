@@ -29,6 +29,9 @@ QUANTILE: Final = "quantile"
 FUNCTION: Final = "a function"
 """The scorer of a measure that is the user's own function, which a bundle does not hold."""
 
+_ABSOLUTE: Final = frozenset({"neg_mean_absolute_error", "neg_median_absolute_error"})
+_RELATIVE: Final = "neg_mean_absolute_percentage_error"
+
 Needs = Literal["label", "proba", "scorer"]
 
 
@@ -104,6 +107,16 @@ class Measure:
     costs: NDArray[np.float64] | None = None
     tuned: bool = False
     quantile: float | None = None
+
+    @property
+    def learned_quantile(self) -> float | None:
+        """The quantile that families learn: that asked for, the median for absolute errors, None for the mean."""
+        return 0.5 if self.scorer in _ABSOLUTE or self.relative else self.quantile
+
+    @property
+    def relative(self) -> bool:
+        """Whether an error counts as a share of the number."""
+        return self.scorer == _RELATIVE
 
     @property
     def weighs(self) -> bool:

@@ -15,6 +15,7 @@ from seasoned.tabular.features.made import most_columns
 from seasoned.tabular.fitter import Fitter, Pipeline
 from seasoned.tabular.foreseen import Extent, check_memory, free_memory
 from seasoned.tabular.levels import MOST_VALID
+from seasoned.tabular.losses import ranks
 from seasoned.tabular.records import Records, TrialRecord
 
 if TYPE_CHECKING:
@@ -131,10 +132,10 @@ class CrossValidation:
             repeat: Which of several fits that differ by their seeds only.
             fold: The fold whose model is wanted instead, as the trial had it.
         """
-        pipeline = Pipeline.of(config)
+        pipeline, record = Pipeline.of(config), self.records.of(config)
         if fold is not None:
-            return self.fitter.of_fold(pipeline, self.data.folds[fold])
-        return self.fitter.on_all(pipeline, self.records.of(config).rounds, repeat)
+            return self.fitter.of_fold(pipeline, self.data.folds[fold], record.factor)
+        return self.fitter.on_all(pipeline, record.rounds, repeat, record.factor)
 
     def on_split(self, config: Mapping[str, Any], split: int) -> tuple[NDArray[np.float64], float | None]:
         """What the configuration predicts on a further split of the rows, and its rounds, the mean over folds.
@@ -158,8 +159,14 @@ class CrossValidation:
         return tuple(self._loss_or_none(valid, predicted[places(valid)]) for _, valid in self.data.folds)
 
     def baseline_loss(self) -> float | None:
-        """Loss of predicting the same for all rows of a fold, over all folds; None where it is undefined."""
-        return self._loss_or_none(self.data.known_rows(), self.fitter.baseline())
+        """Loss of predicting the same for all rows of a fold, over all folds; None where it is undefined.
+
+        To a metric of ranks it would matter that folds predict different numbers, so there it is the mean over folds.
+        """
+        if not ranks(self.metric):
+            return self._loss_or_none(self.data.known_rows(), self.fitter.baseline())
+        known = [loss for loss in self.baseline_losses() if loss is not None]
+        return float(np.mean(known)) if known else None
 
     # ---- samples of the rows
 
@@ -263,4 +270,5 @@ def _record(parts: Sequence[Part], losses: Sequence[float | None], sampling: flo
     rounds = [part.rounds for part in parts if part.rounds is not None]
     mean_rounds = round(float(np.mean(rounds))) if rounds else None
     median = float(np.median([part.seconds for part in parts]))
-    return TrialRecord(mean_rounds, median, tuple(losses), min(part.pace for part in parts), sampling)
+    factor = float(np.mean([part.factor for part in parts]))
+    return TrialRecord(mean_rounds, median, tuple(losses), min(part.pace for part in parts), sampling, factor)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from seasoned.errors import InvalidConfig, InvalidInput
 from seasoned.space import Choice
 from seasoned.tabular.features.made import FEATURES
+from seasoned.tabular.logarithm import PLAIN, TARGET_SCALE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,8 @@ CHANGED: Final[Mapping[int, frozenset[str]]] = MappingProxyType({2: frozenset({"
 
 2: histogram boosting keeps the rounds of its best fold loss, where it had kept some after it.
 """
-_PLAIN: Final[Mapping[str, Any]] = {"none": {}}
+_USUAL: Final[Mapping[str, Any]] = MappingProxyType({FEATURES: {"none": {}}, TARGET_SCALE: PLAIN})
+"""What configurations from before these settings had, and what they are without in a text."""
 
 
 def textual(config: Mapping[str, Any]) -> str:
@@ -45,7 +47,7 @@ def textual(config: Mapping[str, Any]) -> str:
         '{"model":{"linear":{"penalty":0.1}}}'
     """
     ((family, settings),) = config["model"].items()
-    kept = {name: value for name, value in settings.items() if not (name == FEATURES and value == _PLAIN)}
+    kept = {name: value for name, value in settings.items() if not (name in _USUAL and value == _USUAL[name])}
     return json.dumps({"model": {family: kept}}, sort_keys=True, separators=(",", ":"), default=dict)
 
 
@@ -83,8 +85,9 @@ def current(config: Mapping[str, Any], version: int, space: Space) -> dict[str, 
         if inner is None or outdated(family, version):
             return None
         filled = {**inner.default, **settings}
-        if FEATURES in filled and FEATURES not in inner.parameters and filled[FEATURES] == _PLAIN:
-            del filled[FEATURES]
+        for name in set(_USUAL) - set(inner.parameters):
+            if name in filled and filled[name] == _USUAL[name]:
+                del filled[name]
         return {"model": {family: inner.check(filled)}}
     except (InvalidConfig, InvalidInput, KeyError, ValueError, TypeError, AttributeError):  # a stranger's file
         return None

@@ -13,9 +13,11 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.columns.stored import store
+from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import split_features
 from seasoned.tabular.features.repeated import fits_of
+from seasoned.tabular.logarithm import Exponential, Logarithm
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.objective import CrossValidation
 from seasoned.tabular.records import TrialRecord
@@ -64,6 +66,12 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
             that the model comes from does not hold how a member is fitted, or how long.
     """
     _check_known(fitted)
+    scale = _logarithm(fitted)
+    if scale is not None and not target.values.min() + scale.offset > 0:
+        raise InvalidInput(
+            f"the target holds {target.values.min():.6g}, and the model was found on numbers that all have a "
+            "logarithm; fit again."
+        )
     if len(fitted.classes) and not np.array_equal(target.classes, fitted.classes):
         raise InvalidInput(
             f"the rows have the classes {target.classes.tolist()}, and the model knows {fitted.classes.tolist()}; its "
@@ -78,7 +86,9 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         seed,
         categorical=plan.categorical,
         cyclic=plan.cyclic,
-        quantile=fitted.metric.quantile,
+        quantile=fitted.metric.learned_quantile,
+        relative=fitted.metric.relative,
+        logarithm=scale,
     )
     own = {member.name: member.own for member in fitted.members if member.own is not None}
     with tempfile.TemporaryDirectory(prefix="seasoned-", ignore_cleanup_errors=True) as name:
@@ -142,11 +152,25 @@ def _record(fitted: Fitted, member: Member) -> TrialRecord:
     """The rounds that the member's trial took on average over folds, none for models without, and its pace."""
     same = (t for t in fitted.trials if (t["model"], t["config"]) == (member.name, member.config))
     trial: Mapping[str, Any] = next(same, {})
-    pace = float(trial.get("predict_ms") or 0.0)
+    pace, scale = float(trial.get("predict_ms") or 0.0), _scale(member)
+    record = TrialRecord(None, 0.0, predict_ms=pace, factor=1.0 if scale is None else scale.factor)
     if member.model.with_rounds(member.config, 1) == member.config:
-        return TrialRecord(None, 0.0, predict_ms=pace)
+        return record
     if "rounds" not in trial:
         raise InvalidInput(
             f"it is not known how long {member.name!r} trained, as the model was saved by an older version; fit again."
         )
-    return TrialRecord(None if trial["rounds"] is None else int(trial["rounds"]), 0.0, predict_ms=pace)
+    return replace(record, rounds=None if trial["rounds"] is None else int(trial["rounds"]))
+
+
+def _scale(member: Member) -> Exponential | None:
+    """How the member comes from logarithms to numbers; None if it has learned none."""
+    fit = fits_of(member.estimator)[0]
+    inner = fit.estimator if isinstance(fit, Featured) else fit
+    return inner if isinstance(inner, Exponential) else None
+
+
+def _logarithm(fitted: Fitted) -> Logarithm | None:
+    """The scale of the members that learn logarithms; what its factor is, the search has found."""
+    scales = [scale for member in fitted.members if (scale := _scale(member)) is not None]
+    return Logarithm.of(fitted.metric, scales[0].offset) if scales else None

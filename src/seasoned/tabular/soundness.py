@@ -13,6 +13,7 @@ import numpy as np
 
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.repeated import fits_of, shares_of
+from seasoned.tabular.logarithm import Exponential, bare
 
 if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import ColumnPlan
@@ -51,6 +52,9 @@ def _check_fit(fit: Any, member: Member, eaten: int, classes: int) -> None:
     if isinstance(fit, Featured):  # their columns come after the model's own
         estimator, made, diet = fit.estimator, fit.made, member.model.diet
         eaten = made.extend(made.nothing(), np.zeros((0, eaten)), diet).shape[1]
+    if isinstance(estimator, Exponential) and classes:
+        raise ValueError(f"its model {member.name!r} learned logarithms of classes")
+    estimator = bare(estimator)
     width = getattr(estimator, "n_features_in_", None)
     if width is not None and width != eaten:
         raise ValueError(f"its model {member.name!r} was fitted on another table")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from seasoned.space import Space
     from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.logarithm import Logarithm
     from seasoned.tabular.target import Task
 
     Weights = tuple[NDArray[np.float64], NDArray[np.float64] | None]
@@ -33,6 +34,8 @@ class Job:
         cyclic: Columns of codes that are parts of dates, and after how much each begins again.
         quantile: Which quantile is asked for instead of the mean, of regression; families that say `quantiles = True`
             learn it.
+        relative: Whether an error counts as a share of the number, so that rows with small ones count more.
+        logarithm: The scale on which a configuration may learn the target; None where only as it is.
     """
 
     task: Task
@@ -43,6 +46,8 @@ class Job:
     seconds: float | None = None
     cyclic: tuple[tuple[int, float], ...] = ()
     quantile: float | None = None
+    relative: bool = False
+    logarithm: Logarithm | None = None
 
 
 class Model(Protocol):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from seasoned.errors import InvalidInput
 from seasoned.space import Choice, Space
 from seasoned.tabular.features.made import LEVELS, with_features
+from seasoned.tabular.logarithm import with_scale
 from seasoned.tabular.models.adaptive_linear import AdaptiveLinear
 from seasoned.tabular.models.baseline import Baseline
 from seasoned.tabular.models.catboost import CatBoost
@@ -29,6 +30,7 @@ from seasoned.tabular.models.xgboost import XGBoost
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from seasoned.tabular.logarithm import Logarithm
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.target import Task
 
@@ -147,7 +149,14 @@ def for_quantile(models: Sequence[Model], *, named: bool) -> tuple[Model, ...]:
     return tuple(models)
 
 
-def joint_space(models: Sequence[Model], task: Task, steps: Sequence[str] = (), *, levels: bool = False) -> Space:
+def joint_space(
+    models: Sequence[Model],
+    task: Task,
+    steps: Sequence[str] = (),
+    *,
+    levels: bool = False,
+    logarithm: Logarithm | None = None,
+) -> Space:
     """One conditional space over all families: `{"model": {"lightgbm": {...}}}`.
 
     Args:
@@ -156,10 +165,12 @@ def joint_space(models: Sequence[Model], task: Task, steps: Sequence[str] = (), 
         steps: Those that may make features.
         levels: Whether families that can use them may have the levels of columns with very many, whatever else is made;
             they say `splits_levels = True`.
+        logarithm: The scale on which families may learn the target as well; None where only as it is.
     """
     more = [*steps, LEVELS] if levels and LEVELS not in steps else steps
     given = {model.name: more if getattr(model, "splits_levels", False) else steps for model in models}
-    return Space(model=Choice({model.name: with_features(model.space(task), given[model.name]) for model in models}))
+    spaces = {model.name: with_scale(model.space(task), logarithm) for model in models}
+    return Space(model=Choice({name: with_features(space, given[name]) for name, space in spaces.items()}))
 
 
 def _has_package(name: str) -> bool:

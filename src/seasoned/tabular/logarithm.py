@@ -1,0 +1,234 @@
+"""The logarithm of a target: numbers that grow by factors are learned on a scale on which they grow by steps.
+
+A mean of logarithms is not the logarithm of a mean. So what a model says on that scale is multiplied by one number that
+makes it right for the metric on rows that it has not seen: Duan (1983, Smearing estimate: a nonparametric
+retransformation method, Journal of the American Statistical Association 78) takes the mean of exponentials of the
+residuals, here least squares or a weighted median say it, since boosters fit the rows they have seen too well for that.
+
+Of twelve development tables (8,000 rows at most, one split) ridge regression, splines and neighbours lose up to a fifth
+less on some and more on others; boosters and networks lose as much either way, but differ, so that the mean of a fit
+on each scale loses 1 to 3 % less than the better of the two where targets are skewed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from seasoned.space import Categorical, Space
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.measure import Measure
+
+    Array = NDArray[np.float64]
+
+Judged = Literal["squares", "absolute", "logarithms"]
+
+__all__ = [
+    "TARGET_SCALE",
+    "Exponential",
+    "Logarithm",
+    "bare",
+    "logarithm_for",
+    "on_scales",
+    "split_scale",
+    "with_scale",
+]
+
+TARGET_SCALE: Final = "target_scale"
+"""The parameter of a family's space that says on which scale it learns the target."""
+PLAIN, LOG = "plain", "log"
+_SKEWED: Final = 0.75  # skewness from which on the logarithm is tried
+_TWINS: Final = ("lightgbm", "catboost")  # families whose defaults come on both scales
+_JUDGED: Final[Mapping[str, Judged]] = MappingProxyType(
+    {
+        **dict.fromkeys(("neg_root_mean_squared_error", "neg_mean_squared_error", "r2"), "squares"),
+        **dict.fromkeys(("neg_mean_absolute_error", "neg_median_absolute_error"), "absolute"),
+        "neg_mean_absolute_percentage_error": "absolute",
+        **dict.fromkeys(("neg_root_mean_squared_log_error", "neg_mean_squared_log_error"), "logarithms"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Logarithm:
+    """The scale z = log(y + offset).
+
+    Attributes:
+        offset: What is added, so that there is a logarithm.
+        judged: What the metric takes of errors: squares, absolute values, or squares on this very scale.
+
+    Example:
+        >>> scale = Logarithm(1.0, "squares")
+        >>> scale.forward(np.array([0.0, np.e - 1.0])).tolist()
+        [0.0, 1.0]
+    """
+
+    offset: float
+    judged: Judged
+
+    @classmethod
+    def of(cls, metric: Measure, offset: float) -> Logarithm | None:
+        """The scale as a metric judges it; None of a metric for which it is not thought of."""
+        judged = _JUDGED.get(metric.scorer)
+        return None if judged is None else cls(offset, judged)
+
+    @property
+    def always(self) -> bool:
+        """Whether every model learns on it: the metric does."""
+        return self.judged == "logarithms"
+
+    def forward(self, y: Array) -> Array:
+        """Numbers on the scale.
+
+        Raises:
+            ValueError: If one has no logarithm.
+        """
+        if not y.min() + self.offset > 0:
+            raise ValueError(f"the target {y.min():.6g} has no logarithm, and the model was found on numbers that have")
+        return np.asarray(np.log(y + self.offset))
+
+    def factor(self, y: Array, predicted: Array, mass: Array | None = None) -> float:
+        """What predictions (of a factor of 1), increased by the offset, are to be multiplied by; 1 where all are 0.
+
+        Args:
+            y: Numbers that the model has not seen.
+            predicted: What it predicted for them.
+            mass: How much each counts; all the same if None.
+
+        Example:
+            >>> scale = Logarithm(0.0, "squares")
+            >>> scale.factor(np.array([2.0, 4.0]), np.array([1.0, 2.0]))
+            2.0
+        """
+        truth, guess = y + self.offset, predicted + self.offset
+        weight = np.ones(len(y)) if mass is None else mass
+        if self.always or not np.isfinite(guess).all() or not (weight * guess).sum() > 0:
+            return 1.0
+        if self.judged == "squares":
+            return float((weight * truth * guess).sum() / (weight * guess**2).sum())
+        return _weighted_median(truth / guess, weight * guess)
+
+
+def _weighted_median(values: Array, mass: Array) -> float:
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(mass[order])
+    return float(values[order[np.searchsorted(reached, reached[-1] / 2)]])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exponential:
+    """A model of logarithms that predicts the numbers themselves, none beyond the range of those it has seen.
+
+    Attributes:
+        estimator: What was fitted on the scale.
+        offset: What the scale adds.
+        factor: What makes up for the mean of logarithms being none of numbers.
+        low: The smallest number seen, on the scale.
+        high: The largest one.
+    """
+
+    estimator: Any
+    offset: float
+    factor: float
+    low: float
+    high: float
+
+    def predict(self, X: Array) -> Array:
+        """Numbers, shape (n,)."""
+        logs = np.clip(np.asarray(self.estimator.predict(X), dtype=np.float64).ravel(), self.low, self.high)
+        return np.asarray(self.factor * np.exp(logs) - self.offset)
+
+    def to_json(self) -> list[float]:
+        """All but the estimator, as plain data."""
+        return [self.offset, self.factor, self.low, self.high]
+
+    @classmethod
+    def from_json(cls, estimator: Any, stored: Any) -> Exponential:
+        """What `to_json` described, around an estimator.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        offset, factor, low, high = map(float, stored)
+        if not (np.isfinite([offset, factor, low, high]).all() and factor > 0 and low <= high <= np.log(1e300)):
+            raise ValueError("the scale of a model's target is impossible")
+        return cls(estimator, offset, factor, low, high)
+
+
+def bare(fit: Any) -> Any:
+    """The estimator that its family knows.
+
+    Example:
+        >>> bare("a model"), bare(Exponential("a model", 0.0, 1.0, 0.0, 1.0))
+        ('a model', 'a model')
+    """
+    return fit.estimator if isinstance(fit, Exponential) else fit
+
+
+def logarithm_for(metric: Measure, y: Array) -> Logarithm | None:
+    """The scale on which models of a target may learn it; None where the logarithm makes no sense.
+
+    It does for errors of logarithms, and for numbers none of which is negative where they are skewed to the right, and
+    less so on that scale.
+
+    Args:
+        metric: What is measured.
+        y: The target, of a regression.
+    """
+    scale = Logarithm.of(metric, 0.0 if y.min() > 0 else 1.0)
+    if scale is None or not y.min() >= 0:
+        return None
+    if scale.always:
+        return replace(scale, offset=1.0)
+    skewed = _skewness(y)
+    return scale if skewed > _SKEWED and abs(_skewness(scale.forward(y))) < skewed else None
+
+
+def _skewness(y: Array) -> float:
+    """The third standardised moment; 0 of equal numbers."""
+    spread = y.std()
+    return float((((y - y.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
+
+
+def with_scale(space: Space, scale: Logarithm | None) -> Space:
+    """A family's space with the choice of the scale; unchanged without one.
+
+    Example:
+        >>> with_scale(Space(), Logarithm(0.0, "squares")).default, with_scale(Space(), None).default
+        ({'target_scale': 'plain'}, {})
+    """
+    if scale is None or scale.always or TARGET_SCALE in space.parameters:  # which an own family may have
+        return space
+    return Space({**space.parameters, TARGET_SCALE: Categorical((PLAIN, LOG), default=PLAIN)})
+
+
+def on_scales(starts: Iterable[Mapping[str, Any]], scale: Logarithm | None) -> list[dict[str, Any]]:
+    """The configurations tried first, each with the target as it is, and then some families' with its logarithm.
+
+    Args:
+        starts: Configurations `{"model": {family: {...}}}` that know no scale.
+        scale: The logarithm; None where only as it is.
+    """
+    found = {next(iter(start["model"])): dict(next(iter(start["model"].values()))) for start in starts}
+    choose = [name for name in found if TARGET_SCALE not in found[name] and scale is not None and not scale.always]
+    plain = [
+        {"model": {name: settings | ({TARGET_SCALE: PLAIN} if name in choose else {})}}
+        for name, settings in found.items()
+    ]
+    return [*plain, *({"model": {name: {**found[name], TARGET_SCALE: LOG}}} for name in _TWINS if name in choose)]
+
+
+def split_scale(settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """A family's settings without the choice of `with_scale`, and whether it chose the logarithm."""
+    chosen = settings.get(TARGET_SCALE)
+    if chosen not in {PLAIN, LOG}:
+        return dict(settings), False
+    return {name: value for name, value in settings.items() if name != TARGET_SCALE}, chosen == LOG
