@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize_scalar
+from sklearn.linear_model import LinearRegression
 
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular import container
-from seasoned.tabular.logarithm import TARGET_SCALE, Exponential, Logarithm, logarithm_for, on_scales
+from seasoned.tabular.aims import SCALE
+from seasoned.tabular.logarithm import Exponential, Logarithm, logarithm_for
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job
-from seasoned.tabular.models.registry import choose, joint_space
 from seasoned.tabular.objective import CrossValidation
-from seasoned.tabular.pipeline import current, textual
 from seasoned.tabular.run_arrays import Arrays, write_arrays
 
 LOG = Logarithm(0.0, "squares")
@@ -66,34 +66,17 @@ def test_which_targets_are_learned_on_it():
     assert logarithm_for(measure("rmsle"), rng.random(500)) == Logarithm(1.0, "logarithms")
 
 
-def test_some_families_start_on_both_scales():
-    families = choose(["linear", "lightgbm", "forest"])
-    space = joint_space(families, "regression", logarithm=LOG)
-    plain = [{"model": {model.name: dict(model.space("regression").default)}} for model in families]
-    starts = on_scales(plain, LOG)
-    found = [(name, settings[TARGET_SCALE]) for start in starts for name, settings in start["model"].items()]
-    assert found == [*((name, "plain") for name in ("linear", "lightgbm", "forest")), ("lightgbm", "log")]
-    for start in starts:
-        space.check(start)
-    for scale in (None, Logarithm(1.0, "logarithms")):
-        assert on_scales(plain, scale) == plain
-        assert (
-            joint_space(families, "regression", logarithm=scale).parameters
-            == joint_space(families, "regression").parameters
-        )
-
-
-def test_experience_from_before_is_of_targets_as_they_are():
-    families = choose(["linear"])
-    space, without = joint_space(families, "regression", logarithm=LOG), joint_space(families, "regression")
-    before = {"model": {"linear": {"penalty": 2.0}}}
-    now = current(before, 2, space)
-    assert now == {"model": {"linear": {"penalty": 2.0, TARGET_SCALE: "plain"}}}
-    assert textual(now) == textual(before)
-    assert current(now, 2, without) == before
-    other = {"model": {"linear": {"penalty": 2.0, TARGET_SCALE: "log"}}}
-    assert current(other, 2, without) is None
-    assert textual(other) != textual(before)
+def test_no_row_has_a_say_in_its_own_factor():
+    rng = np.random.default_rng(0)
+    parts = [(y, y * k, None) for y, k in zip(rng.gamma(2.0, size=(3, 40)), (0.5, 0.8, 2.0), strict=True)]
+    found = LOG.crossed(parts)
+    for place, (_, predicted, _) in enumerate(parts):
+        others = [part for other, part in enumerate(parts) if other != place]
+        np.testing.assert_array_equal(found[place], LOG.factor_of(others) * predicted)
+    (halves,) = LOG.crossed(parts[:1])
+    np.testing.assert_allclose(halves, parts[0][0])  # both halves say 2
+    one = np.ones(1)
+    np.testing.assert_array_equal(LOG.crossed([(5 * one, one, None)])[0], one)  # nobody else knows
 
 
 def run(folder, y, job, X=None):
@@ -105,9 +88,9 @@ def run(folder, y, job, X=None):
 
 
 def test_a_model_of_logarithms_predicts_numbers(tmp_path):
-    X, y = grown()
+    X, y = grown(20_000)
     objective = run(tmp_path, y, Job("regression", 0, 0, logarithm=LOG), X)
-    plain, log = ({"model": {"linear": {"penalty": 1.0, TARGET_SCALE: scale}}} for scale in ("plain", "log"))
+    plain, log = ({"model": {"linear": {"penalty": 1.0, SCALE.name: scale}}} for scale in ("plain", "log"))
     assert objective(log) < 0.6 * objective(plain)
     factor = objective.records.of(log).factor
     assert factor == pytest.approx(np.exp(0.3**2 / 2), abs=0.05)
@@ -115,27 +98,29 @@ def test_a_model_of_logarithms_predicts_numbers(tmp_path):
     whole, part = objective.refit(log), objective.refit(log, fold=1)
     for fitted in (whole, part):
         assert fitted.factor == factor
-        logs = np.clip(fitted.estimator.predict(X.to_numpy()), fitted.low, fitted.high)
-        np.testing.assert_array_equal(fitted.predict(X.to_numpy()), factor * np.exp(logs))
-    assert whole.predict(np.array([[50.0, 0.0]])).item() == pytest.approx(factor * y.max())  # no further
+        numbers = factor * np.exp(fitted.estimator.predict(X.to_numpy()))
+        np.testing.assert_allclose(
+            fitted.predict(X.to_numpy()), np.clip(numbers, np.exp(fitted.low), np.exp(fitted.high))
+        )
+    assert whole.predict(np.array([[50.0, 0.0]])).item() == pytest.approx(y.max())  # no further
 
 
 def test_a_logarithm_that_is_not_there_is_refused_in_the_trial(tmp_path):
     X, y = grown()
     objective = run(tmp_path, y - 10 * y.mean(), Job("regression", 0, 0), X)
     with pytest.raises(ValueError, match="has none"):
-        objective({"model": {"linear": {"penalty": 1.0, TARGET_SCALE: "log"}}})
+        objective({"model": {"linear": {"penalty": 1.0, SCALE.name: "log"}}})
     with pytest.raises(ValueError, match="no logarithm"):
         LOG.forward(np.array([1.0, 0.0]))
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """A fit whose only member is a line through logarithms, with made features, and its file."""
+    """A fit whose members are lines through logarithms, and its file."""
     with pytest.MonkeyPatch.context() as patch:
         stay_in_process(patch)
         X, y = grown()
-        found = estimator("regression", ["mlp", "linear"], trials=12, metric="r2").fit(X, y)
+        found = estimator("regression", ["linear"], trials=12, metric="r2").fit(X, y)
     path = tmp_path_factory.mktemp("log") / "m.seasoned"
     found.save(path)
     return found, X, y, path
@@ -143,11 +128,12 @@ def bundle(tmp_path_factory):
 
 def test_the_search_finds_the_scale(bundle):
     found, X, y, _ = bundle
-    chosen = [member.config[TARGET_SCALE] for member in found.fitted_.members]
-    assert chosen[0] == "log"
-    tried = {trial["config"][TARGET_SCALE] for trial in found.fitted_.trials}
+    chosen = [member.config[SCALE.name] for member in found.fitted_.members]
+    assert set(chosen) == {"log"}
+    tried = {trial["config"][SCALE.name] for trial in found.fitted_.trials}
     assert tried == {"plain", "log"}
-    assert found.score(X, y) > 0.85
+    line = LinearRegression().fit(X, y)
+    assert 1 - found.score(X, y) < 0.5 * (1 - line.score(X, y))
 
 
 def test_a_bundle_keeps_it_to_the_bit(bundle):
@@ -188,30 +174,5 @@ def test_rmsle_is_learned_on_its_own_scale(monkeypatch):
         if metric == "rmsle":
             (member,) = fitted.fitted_.members
             assert isinstance(member.estimator, Exponential)
-            assert TARGET_SCALE not in member.config
+            assert SCALE.name not in member.config
     assert found["rmsle"] < 0.8 * found["rmse"]
-
-
-@pytest.mark.parametrize("metric", ["mae", "median_ae", "mape"])
-def test_absolute_errors_are_learned_by_the_median(metric, monkeypatch):
-    """Noise that is skewed far to the right, whose mean is no guess at what is usual."""
-    stay_in_process(monkeypatch)
-    rng = np.random.default_rng(0)
-    X = pd.DataFrame({"a": rng.normal(size=600), "b": rng.normal(size=600)})
-    y = 20 + 3 * X["a"] + rng.lognormal(sigma=1.5, size=600)
-    assert measure(metric).learned_quantile == 0.5
-    losses = {}
-    for learned in (metric, "rmse"):
-        fitted = estimator("regression", ["linear"], metric=learned, search=SearchSettings(["linear"], 2))
-        predicted = fitted.fit(X[:400], y[:400]).predict(X[400:])
-        losses[learned] = measure(metric).loss(y[400:].to_numpy(), predicted)
-    assert losses[metric] < 0.9 * losses["rmse"]
-
-
-def test_small_numbers_count_more_where_errors_are_shares(tmp_path):
-    y = np.array([0.0, 1.0, 10.0, 100.0] * 10)
-    job = Job("regression", 0, 0, quantile=0.5, relative=True)
-    objective = run(tmp_path, y, job, np.zeros((40, 1)))
-    objective({"model": {"linear": {"penalty": 1.0}}})
-    found = objective.refit({"model": {"linear": {"penalty": 1.0}}}).predict(np.zeros((1, 1)))
-    assert found.item() <= 1.0  # half of the mass 1/0.055, 1, 0.1, 0.01 lies at or below

@@ -15,6 +15,7 @@ from seasoned.errors import InvalidInput
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.knowledge.places import Places, places
+from seasoned.tabular.aims import CENTRE, SCALE
 from seasoned.tabular.columns.plan import ColumnPlan, foreseen_width
 from seasoned.tabular.columns.stored import store
 from seasoned.tabular.concluding import conclude
@@ -24,7 +25,7 @@ from seasoned.tabular.features.made import LEVELS, NEEDS, starts_with_features
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.folds import further_folds, make_folds
 from seasoned.tabular.levels import levels_of
-from seasoned.tabular.logarithm import logarithm_for, on_scales
+from seasoned.tabular.logarithm import logarithm_for
 from seasoned.tabular.memory import Memory
 from seasoned.tabular.metrics import metric_key, resolve
 from seasoned.tabular.models.base import Job
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.execution.base import Outcome
+    from seasoned.space import Space
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.folds import Fold
@@ -64,6 +66,7 @@ _DIETS: tuple[Diet, ...] = ("codes", "dense")
 _PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is not worth it
 _GLANCE = 0.2  # seconds between two looks at whether to stop
 _DATA = "data.arrow"
+_RUNS = 2  # of what trials of a run mean: before 2, no run learned logarithms or medians
 
 
 def fit_table(
@@ -147,8 +150,9 @@ def _fitted(
         data, rungs = Arrays(run.path), levels_of(len(folds[0][0]), len(folds))
         objective = CrossValidation(data, job, searched(metric), (*own.values(),), pace, budget.trial_memory, rungs)
         levels, scale = bool(_steps([LEVELS], schema)), job.logarithm
-        space = joint_space(models, target.task, steps, levels=levels, logarithm=scale)
-        starts = starts_with_features(on_scales(_first(models, target, size, job), scale), space)
+        offered = scale is not None and not scale.always
+        space = joint_space(models, target.task, steps, levels=levels, logarithm=offered, absolute=metric.absolute)
+        starts = starts_with_features(_first(models, target, size, job, space), space)
         memory = Memory.of(experience, canonical, target, objective)
         guide = memory.guide(run.path, space, budget.seconds)
         del canonical  # of a long table, the matrices on the disk are all that is needed from here on
@@ -204,9 +208,10 @@ def _dealt(
     return [folds, *further_folds(folds, target, seed, free=free)]
 
 
-def _first(models: Sequence[Model], target: Target, size: tuple[int, int, int], job: Job) -> Any:
+def _first(models: Sequence[Model], target: Target, size: tuple[int, int, int], job: Job, space: Space) -> Any:
     """The families' first configurations, for a table of this size and the time of a fit."""
-    return first_configurations(models, target.task, haste(*size, job.seconds), size[0])
+    found = first_configurations(models, target.task, haste(*size, job.seconds), size[0])
+    return SCALE.starts(CENTRE.starts(found, space), space)
 
 
 def _job(run: RunFolder, target: Target, metric: Measure, plan: ColumnPlan, budget: Budget, folds: int) -> Job:
@@ -217,7 +222,7 @@ def _job(run: RunFolder, target: Target, metric: Measure, plan: ColumnPlan, budg
         categorical=plan.categorical,
         seconds=None if budget.fits_seconds is None else budget.fits_seconds / folds,
         cyclic=plan.cyclic,
-        quantile=metric.learned_quantile,
+        quantile=metric.quantile,
         relative=metric.relative,
         logarithm=None if len(target.classes) else logarithm_for(metric, target.values),
     )
@@ -274,7 +279,7 @@ def _textual(
     given = {**settings, "task": task, "metric": metric_key(settings["metric"]), "validation": _key(validation)}
     digests = {name: _digest([rows]) for name, rows in roles.arrays().items()}
     told = places(experience) != Places(False, None)  # a search that began cold cannot go on as an advised one
-    return {**given, **digests, "experience": told}
+    return {**given, **digests, "experience": told, "version": _RUNS}
 
 
 def _key(validation: Any) -> str:

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from seasoned.execution.resources import cpu_count
+from seasoned.tabular.aims import CENTRE, SCALE
 from seasoned.tabular.columns.stored import rows_of
 from seasoned.tabular.features.base import Rows
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.made import aims_of, asks, fit_features, reads_texts, split_features
-from seasoned.tabular.logarithm import Exponential, split_scale
+from seasoned.tabular.logarithm import Exponential
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import BASELINE, find, holds_out, takes_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Self
 
     from numpy.typing import NDArray
@@ -49,19 +50,22 @@ class Pipeline:
         settings: Its hyperparameters.
         features: The choice of features; None for none.
         logarithm: Whether the target is learned on the scale of its logarithm.
+        median: Whether its median is learned, where absolute errors count.
     """
 
     name: str
     settings: Mapping[str, Any]
     features: Mapping[str, Any] | None
     logarithm: bool = False
+    median: bool = False
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
         """That of a configuration `{"model": {family: {...}}}`."""
         ((name, settings),) = config["model"].items()
-        scaled, logarithm = split_scale(settings)
-        return cls(name, *split_features(scaled), logarithm)
+        settings, logarithm = SCALE.split(settings)
+        settings, median = CENTRE.split(settings)
+        return cls(name, *split_features(settings), logarithm, median)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +77,12 @@ class Part:
         rounds: That it took; None for a family without.
         seconds: Of the fit.
         pace: Milliseconds that predicting a row took.
-        factor: Of predictions, where the logarithm was learned; they are multiplied by it already.
     """
 
     predicted: NDArray[np.float64]
     rounds: int | None
     seconds: float
     pace: float
-    factor: float = 1.0
 
 
 class _Fitted(NamedTuple):
@@ -127,11 +129,24 @@ class Fitter:
         fitted = time.perf_counter()
         predicted = predict(found.estimator, found.held_out, self.job.n_classes)
         pace = 1_000 * (found.making + time.perf_counter() - fitted) / len(fold[1])
-        scale, factor = self._scale(pipeline), 1.0
-        if scale is not None:
-            factor = scale.factor(self.data.target[fold[1]], predicted, self._mass(fold[1]))
-            predicted = factor * (predicted + scale.offset) - scale.offset
-        return Part(predicted, found.rounds, fitted - start, pace, factor)
+        return Part(predicted, found.rounds, fitted - start, pace)
+
+    def levelled(
+        self, pipeline: Pipeline, folds: Sequence[Fold], parts: Sequence[Part]
+    ) -> tuple[list[NDArray[np.float64]], float]:
+        """What the parts of a trial predicted, and 1; where they learned logarithms, multiplied by their factors.
+
+        Each part's is that of the others; the one that is returned is of all, for fits that come later.
+        """
+        scale, predicted = self._scale(pipeline), [part.predicted for part in parts]
+        if scale is None:
+            return predicted, 1.0
+        y = self.data.target
+        told = [
+            (y[valid], found, self._mass(valid))
+            for (_, valid), found in zip(folds[: len(parts)], predicted, strict=True)
+        ]
+        return scale.crossed(told), scale.factor_of(told)
 
     def of_fold(self, pipeline: Pipeline, fold: Fold, factor: float = 1.0) -> Any:
         """The estimator of that fit, its predictions multiplied by a factor where it learned the logarithm.
@@ -152,7 +167,7 @@ class Fitter:
         X_train, made = self._made(pipeline.features, train, model.diet)
         X_valid, making = self._beside(made, valid, model.diet)
         able = model if not self.job.n_classes or len(np.unique(y[train])) > 1 else BASELINE
-        estimator = able.build(dict(pipeline.settings), self._fed(self._job_here(), made, able))
+        estimator = able.build(dict(pipeline.settings), self._fed(self._job_here(pipeline), made, able))
         more = self._beside_rows(able, train, valid, scale)
         left = None if math.isinf(end) else max(end - time.perf_counter(), 0.0) / fits
         with _quiet():
@@ -173,7 +188,7 @@ class Fitter:
         rows = np.arange(len(y))
         X, made = self._made(pipeline.features, rows, model.diet)
         settings = model.with_rounds(dict(pipeline.settings), rounds)
-        job = replace(self._job_here(), seed=(self.job.seed + _STRIDE * repeat) % _SEEDS)
+        job = replace(self._job_here(pipeline), seed=(self.job.seed + _STRIDE * repeat) % _SEEDS)
         estimator = model.build(settings, self._fed(job, made, model))
         with _quiet():
             model.fit(estimator, (X, y), None, **self._beside_rows(model, rows, scale=scale))
@@ -185,10 +200,13 @@ class Fitter:
         y, known = self.data.target, len(self.data.known_rows())
         X = np.zeros((len(y), 1))
         predicted = np.full((known, self.job.n_classes) if self.job.n_classes else known, np.nan)
+        scale, job = self._scale(Pipeline(BASELINE.name, {}, None)), self._job_here(Pipeline(BASELINE.name, {}, None))
         for train, valid in self.data.folds:
-            estimator = BASELINE.build({}, self.job)
-            BASELINE.fit(estimator, (X[train], y[train]), None, **self._beside_rows(BASELINE, train))
-            predicted[self.data.places_of(valid)] = predict(estimator, X[valid], self.job.n_classes)
+            estimator = BASELINE.build({}, job)
+            y_train = y[train] if scale is None else scale.forward(y[train])
+            BASELINE.fit(estimator, (X[train], y_train), None, **self._beside_rows(BASELINE, train, scale=scale))
+            found = predict(_back(estimator, scale, 1.0, y_train), X[valid], self.job.n_classes)
+            predicted[self.data.places_of(valid)] = found
         return predicted
 
     def _made(
@@ -267,8 +285,8 @@ class Fitter:
             raise ValueError("it asks for the logarithm of a target that has none")
         return scale if pipeline.logarithm or (scale is not None and scale.always) else None
 
-    def _job_here(self) -> Job:
-        return replace(self.job, threads=cpu_count())
+    def _job_here(self, pipeline: Pipeline) -> Job:
+        return replace(self.job, threads=cpu_count(), quantile=0.5 if pipeline.median else self.job.quantile)
 
 
 def _back(estimator: Any, scale: Logarithm | None, factor: float, y: NDArray[np.float64]) -> Any:

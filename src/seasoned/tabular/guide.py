@@ -19,8 +19,8 @@ from seasoned.knowledge.places import read_places
 from seasoned.knowledge.recall import Asking, Recalled, recall, relative
 from seasoned.knowledge.settings import MetricSettings
 from seasoned.space import Choice
+from seasoned.tabular.aims import CENTRE, SCALE
 from seasoned.tabular.features.made import FEATURES
-from seasoned.tabular.logarithm import TARGET_SCALE
 from seasoned.tabular.metrics import usual_metric
 from seasoned.tabular.pipeline import KIND, current, textual
 
@@ -131,11 +131,11 @@ class Guide:
         """The row of the family's default, which a search's first configuration stands for, as far as it is known.
 
         On a large table boosters begin with a higher learning rate, and CatBoost on a small one with shallower trees
-        (`starts.py`); a start that makes features, or learns another scale, stands for nothing else.
+        (`starts.py`); a start that makes features, or learns the median or another scale, stands for nothing else.
         """
         ((family, settings),) = config["model"].items()
         row, default = self._defaults.get(family, (None, {}))
-        same = all(settings.get(name) == default.get(name) for name in (FEATURES, TARGET_SCALE))
+        same = all(settings.get(name) == default.get(name) for name in (FEATURES, SCALE.name, CENTRE.name))
         return row if same else None
 
     def relative(self, loss: float) -> float:

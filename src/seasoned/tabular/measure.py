@@ -109,9 +109,9 @@ class Measure:
     quantile: float | None = None
 
     @property
-    def learned_quantile(self) -> float | None:
-        """The quantile that families learn: that asked for, the median for absolute errors, None for the mean."""
-        return 0.5 if self.scorer in _ABSOLUTE or self.relative else self.quantile
+    def absolute(self) -> bool:
+        """Whether the absolute values of errors count, so that of all numbers a row's median errs least."""
+        return self.scorer in _ABSOLUTE or self.relative
 
     @property
     def relative(self) -> bool:

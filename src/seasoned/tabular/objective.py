@@ -88,17 +88,19 @@ class CrossValidation:
         end = self._end(len(folds))
         for place, fold in enumerate(folds):
             parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place))
-            total[held[place]] += parts[-1].predicted
-            losses.append(self._loss_or_none(fold[1], parts[-1].predicted))
+            levelled, factor = fitter.levelled(pipeline, folds, parts)
+            losses.append(self._loss_or_none(fold[1], levelled[-1]))
             if place + 1 < len(folds):
                 self._check_bars(pipeline.name, losses)
             if place == 0:
                 self._check_pace(parts[0].pace)
+        for places, found in zip(held, levelled, strict=True):
+            total[places] += found
         predicted = _mean(total, held)
         odd = int((~np.isfinite(predicted)).reshape(len(predicted), -1).any(axis=1).sum())
         if odd:
             raise ValueError(f"it predicted no finite number for {odd} of {len(predicted)} rows")
-        self._write(config, predicted, _record(parts, losses, sampling))
+        self._write(config, predicted, _record(parts, losses, sampling, factor))
         return self.loss_of(predicted)
 
     def loss_of(self, predicted: NDArray[np.float64]) -> float:
@@ -146,11 +148,12 @@ class CrossValidation:
         """
         pipeline, fitter, folds = Pipeline.of(config), self.fitter, self.data.split(split)
         total = self._zeros(len(self.data.target))  # each fold of such a split validates its part of all rows
-        end, rounds = self._end(len(folds)), []
+        end, parts = self._end(len(folds)), []
         for place, fold in enumerate(folds):
-            part = fitter.on_fold(pipeline, fold, end, len(folds) - place)
-            total[fold[1]] += part.predicted
-            rounds += [] if part.rounds is None else [part.rounds]
+            parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place))
+        for (_, valid), found in zip(folds, fitter.levelled(pipeline, folds, parts)[0], strict=True):
+            total[valid] += found
+        rounds = [part.rounds for part in parts if part.rounds is not None]
         return _mean(total, [valid for _, valid in folds]), float(np.mean(rounds)) if rounds else None
 
     def baseline_losses(self) -> tuple[float | None, ...]:
@@ -161,12 +164,12 @@ class CrossValidation:
     def baseline_loss(self) -> float | None:
         """Loss of predicting the same for all rows of a fold, over all folds; None where it is undefined.
 
-        To a metric of ranks it would matter that folds predict different numbers, so there it is the mean over folds.
+        To a metric of ranks it would matter that folds predict different numbers, so there all rows get the same.
         """
-        if not ranks(self.metric):
-            return self._loss_or_none(self.data.known_rows(), self.fitter.baseline())
-        known = [loss for loss in self.baseline_losses() if loss is not None]
-        return float(np.mean(known)) if known else None
+        rows = self.data.known_rows()
+        if ranks(self.metric):
+            return self._loss_or_none(rows, np.full((len(rows), self.job.n_classes), 1 / self.job.n_classes))
+        return self._loss_or_none(rows, self.fitter.baseline())
 
     # ---- samples of the rows
 
@@ -196,7 +199,8 @@ class CrossValidation:
                 continue
             fold = self._sample(rows)
             part = self.fitter.on_fold(pipeline, fold, self._end(rows / self.levels[-1]))
-            loss = self._loss_or_none(fold[1], part.predicted)
+            (predicted,), _ = self.fitter.levelled(pipeline, [fold], [part])
+            loss = self._loss_or_none(fold[1], predicted)
             trial.report(rows, math.nan if loss is None else loss)
         return time.perf_counter() - start
 
@@ -266,9 +270,8 @@ def _mean(total: NDArray[np.float64], held: Sequence[NDArray[np.int64]]) -> NDAr
     return total / times.reshape(-1, *[1] * (total.ndim - 1))
 
 
-def _record(parts: Sequence[Part], losses: Sequence[float | None], sampling: float) -> TrialRecord:
+def _record(parts: Sequence[Part], losses: Sequence[float | None], sampling: float, factor: float) -> TrialRecord:
     rounds = [part.rounds for part in parts if part.rounds is not None]
     mean_rounds = round(float(np.mean(rounds))) if rounds else None
     median = float(np.median([part.seconds for part in parts]))
-    factor = float(np.mean([part.factor for part in parts]))
     return TrialRecord(mean_rounds, median, tuple(losses), min(part.pace for part in parts), sampling, factor)

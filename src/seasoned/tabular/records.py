@@ -36,7 +36,7 @@ class TrialRecord:
         losses: Loss on each fold alone; None where it is undefined.
         predict_ms: Milliseconds that predicting a row took, made features included: the least over folds.
         sample_seconds: What fits on samples of the rows took before, on a large table.
-        factor: Of predictions, where the logarithm of the target was learned, the mean over folds.
+        factor: Of predictions, where the logarithm of the target was learned.
     """
 
     rounds: int | None

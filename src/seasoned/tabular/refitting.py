@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.aims import CENTRE
 from seasoned.tabular.columns.stored import store
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.given import save_texts
@@ -86,8 +87,8 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         seed,
         categorical=plan.categorical,
         cyclic=plan.cyclic,
-        quantile=fitted.metric.learned_quantile,
-        relative=fitted.metric.relative,
+        quantile=fitted.metric.quantile,
+        relative=fitted.metric.relative and any(CENTRE.name in member.config for member in fitted.members),
         logarithm=scale,
     )
     own = {member.name: member.own for member in fitted.members if member.own is not None}

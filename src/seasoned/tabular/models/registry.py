@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Choice, Space
+from seasoned.tabular.aims import CENTRE, SCALE
 from seasoned.tabular.features.made import LEVELS, with_features
-from seasoned.tabular.logarithm import with_scale
 from seasoned.tabular.models.adaptive_linear import AdaptiveLinear
 from seasoned.tabular.models.baseline import Baseline
 from seasoned.tabular.models.catboost import CatBoost
@@ -30,7 +30,6 @@ from seasoned.tabular.models.xgboost import XGBoost
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from seasoned.tabular.logarithm import Logarithm
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.target import Task
 
@@ -155,7 +154,8 @@ def joint_space(
     steps: Sequence[str] = (),
     *,
     levels: bool = False,
-    logarithm: Logarithm | None = None,
+    logarithm: bool = False,
+    absolute: bool = False,
 ) -> Space:
     """One conditional space over all families: `{"model": {"lightgbm": {...}}}`.
 
@@ -165,12 +165,21 @@ def joint_space(
         steps: Those that may make features.
         levels: Whether families that can use them may have the levels of columns with very many, whatever else is made;
             they say `splits_levels = True`.
-        logarithm: The scale on which families may learn the target as well; None where only as it is.
+        logarithm: Whether they may learn the logarithm of the target.
+        absolute: Whether absolute errors count, so that they may learn medians.
     """
     more = [*steps, LEVELS] if levels and LEVELS not in steps else steps
     given = {model.name: more if getattr(model, "splits_levels", False) else steps for model in models}
-    spaces = {model.name: with_scale(model.space(task), logarithm) for model in models}
-    return Space(model=Choice({name: with_features(space, given[name]) for name, space in spaces.items()}))
+    found = {}
+    for model in models:
+        space = model.space(task)
+        searched = bool(space.dimensions)  # what has no settings is fitted once, and no more
+        if searched and logarithm:
+            space = SCALE.added(model.name, space)
+        if searched and absolute and getattr(model, "quantiles", False):
+            space = CENTRE.added(model.name, space)
+        found[model.name] = with_features(space, given[model.name])
+    return Space(model=Choice(found))
 
 
 def _has_package(name: str) -> bool:
