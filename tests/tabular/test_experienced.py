@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from seasoned.knowledge.recall import Recalled
 from seasoned.samplers.checks import same
 from seasoned.space import Choice, Float, Space
+from seasoned.tabular.aims import SCALE
 from seasoned.tabular.experienced import Experienced
 from seasoned.tabular.features.made import starts_with_features
 from seasoned.tabular.guide import Guide, Scene
-from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
+from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, choose, joint_space
 from seasoned.tabular.pipeline import VERSION, current, textual
 from seasoned.tabular.starts import first_configurations
 from seasoned.tabular.steering import Promising
@@ -356,6 +359,25 @@ def test_the_first_configurations_of_every_family_are_known_by_their_defaults(ta
     rows = [found.row_of_start(start) for start in with_features]
     assert rows == [*range(len(models)), None, None]
     assert [found.row_of(textual(start)) for start in changed] == [None] * len(changed)
+
+
+def test_free_trials_begin_with_what_past_tasks_do_not_know():
+    models = choose(["linear", "lightgbm"])
+    space = joint_space(models, "regression", logarithm=True)
+    configs = tuple(
+        current({"model": {model.name: dict(model.space("regression").default)}}, VERSION, space) for model in models
+    )
+    scores = np.random.default_rng(0).normal(size=(5, len(configs))) - 1.0
+    rest = (np.ones_like(scores), scores > 9, np.full(5, 0.2), np.full((5, FEATURES), 3.0), tuple("abcde"), {})
+    found = Guide(Recalled(configs, scores, *rest), SCENE, space, 60.0)
+    starts = SCALE.starts(first_configurations(models, "regression", 1.0, 1000), space)
+    search = Experienced(Promising(), found, tuple(starts))
+    state = replace(search.init(StudySpec(space, seed=0, warm_start=WarmStart())), credit=1.0)
+    (first,), _ = search.ask(state, [0])
+    assert first.config == Config(starts[-1])
+    assert first.config["model"]["lightgbm"][SCALE.name] == "log"
+    (second,), _ = search.ask(replace(state, asked=frozenset({textual(first.config)})), [1])
+    assert second.config == Config(starts[0])
 
 
 def test_one_configuration_without_seconds_leaves_the_clock_as_it_is():

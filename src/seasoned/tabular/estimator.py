@@ -275,8 +275,10 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         Args:
             path: The file; an existing one is replaced in one step.
             key: A secret that signs the file, so that `load` with the same key refuses one that was tampered with. It
-                does not encrypt: the file holds column names, levels, up to 20 rows, and for the report the targets
-                and predictions (no features) of up to 2,000 rows in plain.
+                does not encrypt: in plain the file holds column names, levels, texts that occur more than once, up to
+                20 rows, targets and predictions of up to 2,000 rows for the report, and where `neighbours` is among
+                the members up to 20,000 rows of the fit. Leave that family out (`SearchSettings(models=...)`) for a
+                file that is to leave the house.
 
         Raises:
             InvalidInput: If the key is empty or no bytes or text, or a model is the user's own and cannot be saved.

@@ -3,8 +3,9 @@
 After the configurations of the warm start, which give a usable model at once, each trial is either *advised* or *free*.
 An advised one is the configuration of past tasks with the largest expected gain, divided by its predicted seconds where
 time counts; it is re-ranked with every score that arrives (`knowledge/metric_function.py`). A free one is what the
-search without experience does: the families' defaults, then `Promising`, in which past tasks are a prior mean as far as
-they foretell this table's results (`family_starts.py`). Both see all trials.
+search without experience does: the families' defaults, those first that past tasks do not know (one that learns the
+logarithm, say), then `Promising`, in which past tasks are a prior mean as far as they foretell this table's results
+(`family_starts.py`). Both see all trials.
 
 The share of free trials is the larger of two: what the advice's errors so far call for (Hedge, `knowledge/advice.py`),
 and a ramp from 0 to one half over the first trials, because what past tasks know is general, and the last gains lie
@@ -87,7 +88,7 @@ class Experienced(Sampler[_State]):
     Attributes:
         free: The search beside the advice.
         guide: What past tasks say about this one.
-        defaults: Configurations that free trials begin with.
+        defaults: Configurations that free trials begin with, those first that the guide does not know.
         timed: Whether predicted seconds decide as well; what is suggested then depends on time.
     """
 
@@ -116,11 +117,15 @@ class Experienced(Sampler[_State]):
             row = self._advised(state)
             if row is not None:
                 return Suggestion(Config(self.guide.configs[row]), {_TAG: row})
-        for config in self.defaults:
+        for config in sorted(self.defaults, key=self._is_known):
             if textual(config) not in state.asked:
                 return Suggestion(Config(config))
         (found,), _ = self.free.ask(state.free, [number])
         return found
+
+    def _is_known(self, config: Mapping[str, Any]) -> bool:
+        """Whether past tasks have tried what this one of the defaults stands for."""
+        return self.guide.row_of_start(config) is not None
 
     def _share(self, state: _State) -> float:
         """Of free trials."""

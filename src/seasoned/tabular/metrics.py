@@ -77,7 +77,9 @@ class Metric:
     Attributes:
         metric: A name, a scikit-learn scorer, a function `f(y, predicted) -> number`, or a scorer function
             `f(estimator, X, y) -> number`. Labels reach functions as the user's own, and the weights of the rows, where
-            `fit` or `score` was given some, as `sample_weight`, if the function takes it.
+            `fit` or `score` was given some, as `sample_weight`, if the function takes it. A scorer function is called
+            with stored predictions: its X is a column of zeros, so that it cannot look at features; what a row is
+            worth goes in as `sample_weight`.
         positive: The label that f1, precision, recall, average_precision and the like are about, of a target with two
             classes; by default the one sorted last. A function of probabilities gets those of this class.
         greater_is_better: For a function: whether it grows with quality. By default that is found out, from what it
