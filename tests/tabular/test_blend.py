@@ -237,3 +237,17 @@ def test_a_refit_without_one_of_the_members_averages_the_others(here, monkeypatc
     assert left.finish.blend is None
     assert "no longer pooled" in caplog.text
     np.testing.assert_allclose(left.predict(X), left.predict_each(X)[0])
+
+
+def test_copies_of_a_row_that_belong_together_say_no_more_than_the_row():
+    rng = np.random.default_rng(0)
+    gain, weights = rng.normal(size=60), rng.gamma(2.0, size=60)
+    one = Pooled(np.arange(60), gain, gain, weights, np.arange(60) % 5)
+    place = np.repeat(np.arange(60), 7)
+    many = Pooled(place, gain[place], gain[place], weights[place], place % 5, groups=place)
+    mean = float(np.average(gain, weights=weights))
+    assert many.error_of(gain[place], mean) == pytest.approx(one.error_of(gain, mean))
+    assert many.worth == pytest.approx(one.worth)
+    free = replace(many, groups=None)
+    assert free.error_of(gain[place], mean) == pytest.approx(one.error_of(gain, mean) / np.sqrt(7))
+    assert free.worth == pytest.approx(7 * one.worth)

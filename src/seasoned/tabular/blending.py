@@ -63,8 +63,7 @@ def choose_blend(pooled: Pooled, metric: Measure) -> Blended | None:
     loss = _squared if not metric.n_classes else row_losses(metric)
     gain = loss(pooled.predicted, pooled.truth) - loss(predicted, pooled.truth)
     mean = float(np.average(gain, weights=pooled.mass))
-    error = float(np.sqrt(np.sum((pooled.mass * (gain - mean)) ** 2))) / float(pooled.mass.sum())
-    if not mean > -_SLACK * error:  # NaN, too
+    if not mean > -_SLACK * pooled.error_of(gain, mean):  # NaN, too
         return None
     before, after = (metric.loss(pooled.truth, one, pooled.weights) for one in (pooled.predicted, predicted))
     return Blended(_learned(pooled, np.ones(len(gain), dtype=np.bool_)), before, after, predicted)

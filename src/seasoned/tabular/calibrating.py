@@ -68,8 +68,7 @@ def choose_calibration(pooled: Pooled, metric: Measure, *, wanted: bool | None) 
         gain = before - loss(predicted, pooled.truth)
         unseen = missed - _missed(predicted, pooled.truth, loss, every)
         mean = (float(pooled.mass @ gain) + unseen) / (float(pooled.mass.sum()) + 1.0)
-        error = float(np.sqrt(np.sum((pooled.mass * (gain - mean)) ** 2))) / float(pooled.mass.sum())
-        if wanted or (mean > max(_CLEAR * error, 1e-12) and pooled.mass @ gain > 0.0):
+        if wanted or (mean > max(_CLEAR * pooled.error_of(gain, mean), 1e-12) and pooled.mass @ gain > 0.0):
             found.append((mean, fit, predicted))
     start = metric.loss(pooled.truth, pooled.predicted, pooled.weights)
     if not found:

@@ -53,7 +53,7 @@ def choose_decision(pooled: Pooled, metric: Measure, seed: int) -> Decided | Non
     """The decision, if it gains at least a standard error on rows that it was not chosen on; None for other metrics.
 
     Each part of the rows is decided as the other parts say, and the metric is taken over all rows together. The
-    standard error is that of 200 resamples of as many rows as their weights are worth.
+    standard error is that of 200 resamples of as many rows as they are worth.
 
     Args:
         pooled: Out-of-fold predictions.
@@ -71,7 +71,7 @@ def choose_decision(pooled: Pooled, metric: Measure, seed: int) -> Decided | Non
         found = _best(p[~here], y[~here], mass[~here], metric, score)
         crossed[here] = plain[here] if found is None else found.codes(p[here])
     before, after = (-_scores(y, codes, mass, metric, score) for codes in (plain, crossed))
-    error = _standard_error(y, (plain, crossed), mass, metric, score, seed)
+    error = _standard_error(pooled, (plain, crossed), metric, score, seed)
     clear = before - after > max(_CLEAR * error, 1e-12)
     decision = _best(p, y, mass, metric, score) if clear else None
     return Decided(decision, before, after)
@@ -104,21 +104,20 @@ def _oriented(confusion: Array, metric: Measure) -> Array:
 
 
 def _standard_error(
-    y: NDArray[Any],
+    pooled: Pooled,
     both: Sequence[NDArray[np.int64]],
-    mass: Array,
     metric: Measure,
     score: Score,
     seed: int,
 ) -> float:
     """Of the gain, by resampling rows: only how many there are of each (truth, label before, label after) matters.
 
-    Rows that count differently say as much as fewer that count the same: (sum w)^2 / sum w^2 (Kish 1965) are drawn.
+    Rows that count differently say as much as fewer that count the same, and so do those that belong together.
     """
     k = metric.n_classes
-    cells, place = np.unique((y * k + both[0]) * k + both[1], return_inverse=True)
-    shares = np.bincount(place, mass)
-    rows = max(1, round(mass.sum() ** 2 / (mass**2).sum()))
+    cells, place = np.unique((pooled.truth * k + both[0]) * k + both[1], return_inverse=True)
+    shares = np.bincount(place, pooled.mass)
+    rows = max(1, round(pooled.worth))
     drawn = np.random.default_rng(seed).multinomial(rows, shares / shares.sum(), _RESAMPLES).astype(np.float64)
     truth, labels = cells // (k * k), (cells // k % k, cells % k)
     size, gains = max(1, _CELLS // k**2), []

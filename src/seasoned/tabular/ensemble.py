@@ -55,6 +55,7 @@ def select(
     deadline: float = math.inf,
     row_weights: NDArray[np.float64] | None = None,
     paces: Paces | None = None,
+    groups: NDArray[np.int64] | None = None,
 ) -> dict[int, float]:
     """Weights of the chosen models, which sum to 1; a model that is not chosen is left out.
 
@@ -72,6 +73,7 @@ def select(
         row_weights: How much each row counts, shape (n,); all the same if None.
         paces: What each model takes to predict a row, shape (models,), none more than the limit, and the limit for
             all that are chosen together; None for no limit.
+        groups: Rows of the same number, shape (n,), belong together; all are free if None.
 
     Returns:
         Position in `predictions` -> weight.
@@ -97,7 +99,8 @@ def select(
     best = allowed.best(chosen)
     if len(best) > 1:
         equal = np.bincount(best, minlength=len(order)) / len(best)
-        weights = drawn(weights, equal, stack, measure, float(alone[order[0]]), seed)
+        together = None if groups is None else groups[rows]
+        weights = drawn(weights, equal, stack, measure, float(alone[order[0]]), seed, groups=together)
     return {int(order[place]): float(weight) for place, weight in enumerate(weights) if weight}
 
 

@@ -42,6 +42,7 @@ class Pooled:
         each: What each member's trial predicted, shape (n, members, classes) or (n, members); None where nobody asked,
             where that is too much, or there is one member.
         shares: The members' weights in the mean, shape (members,); None without `each`.
+        groups: From 0 on, shape (n,): rows of one belong together and err alike; None where all are free.
     """
 
     rows: NDArray[np.int64]
@@ -51,11 +52,29 @@ class Pooled:
     parts: NDArray[np.int64]
     each: NDArray[np.float32] | None = None
     shares: Array | None = None
+    groups: NDArray[np.int64] | None = None
 
     @property
     def mass(self) -> Array:
         """How much each row counts, 1 on average, shape (n,)."""
         return np.ones(len(self.truth)) if self.weights is None else self.weights / self.weights.mean()
+
+    @property
+    def worth(self) -> float:
+        """How many rows that count the same say as much: (sum w)^2 / sum w^2 (Kish 1965), of groups where there are."""
+        mass = self._together(self.mass)
+        return float(mass.sum() ** 2 / (mass**2).sum())
+
+    def error_of(self, gain: Array, mean: float) -> float:
+        """The standard error of the mean of what rows gain; where rows belong together, by the sums of groups.
+
+        Liang and Zeger (1986, Longitudinal data analysis using generalized linear models, Biometrika 73).
+        """
+        return float(np.sqrt(np.sum(self._together(self.mass * (gain - mean)) ** 2))) / float(self.mass.sum())
+
+    def _together(self, values: Array) -> Array:
+        """Sums over groups; the values themselves where all rows are free."""
+        return values if self.groups is None else np.bincount(self.groups, values)
 
     def replaced(self, predicted: Array) -> Pooled:
         """The same rows with other predictions of all together."""
@@ -92,20 +111,26 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
         mean = mean / mean.sum(axis=1, keepdims=True)  # float32 on disk: the sums are 1 but for rounding
     weights = objective.data.weights
     together = objective.data.together
-    parts = _parts(objective.data.fold_of_rows()[chosen], None if together is None else together[chosen], rng)
-    whole = Pooled(chosen, objective.data.target[chosen], mean, None if weights is None else weights[chosen], parts)
+    groups = None if together is None else np.unique(together[chosen], return_inverse=True)[1]
+    parts = _parts(objective.data.fold_of_rows()[chosen], groups, rng)
+    whole = Pooled(
+        chosen,
+        objective.data.target[chosen],
+        mean,
+        None if weights is None else weights[chosen],
+        parts,
+        groups=groups,
+    )
     if not some:
         return whole
     return replace(whole, each=np.stack(kept, axis=1), shares=np.array([member.weight for member in members]))
 
 
-def _parts(folds: NDArray[np.int64], together: NDArray[np.int64] | None, rng: np.random.Generator) -> NDArray[np.int64]:
+def _parts(folds: NDArray[np.int64], groups: NDArray[np.int64] | None, rng: np.random.Generator) -> NDArray[np.int64]:
     """The folds, at most five parts of them; where there are fewer than three, five random parts of rows or groups."""
     known, place = np.unique(folds, return_inverse=True)
     if len(known) >= _FOLDS:
         return place % _PARTS
-    if together is not None:
-        groups, group = np.unique(together, return_inverse=True)
-        if len(groups) > 1:
-            return np.asarray((rng.permutation(len(groups)) % _PARTS)[group])
+    if groups is not None and groups.max() > 0:
+        return np.asarray((rng.permutation(groups.max() + 1) % _PARTS)[groups])
     return rng.permutation(len(folds)) % _PARTS

@@ -58,7 +58,7 @@ def choose_members(
     if most == 1 or len(best) < 2:
         return [(row, 1.0) for row in best[:1]]
     predictions = [objective.records.mean_out_of_fold(config_of(row)) for row in best]
-    known, row_weights = objective.data.known_rows(), objective.data.weights
+    known, row_weights, together = objective.data.known_rows(), objective.data.weights, objective.data.together
     kept = [index for index, found in enumerate(predictions) if found is not None and len(found) == len(known)]
     if not kept:  # somebody emptied the run's folder, or it is of a version that kept predictions of all rows
         return [(best[0], 1.0)]
@@ -70,6 +70,7 @@ def choose_members(
         seed=objective.job.seed,
         deadline=time.monotonic() + min(_CHOOSING * budget.remaining, seconds),
         row_weights=None if row_weights is None else row_weights[known],
+        groups=None if together is None else together[known],
         paces=None if limit is None else (np.array([_pace(objective, best[index]) for index in kept]), limit),
     )
     return sorted(((best[kept[place]], weight) for place, weight in weights.items()), key=lambda pair: -pair[1])

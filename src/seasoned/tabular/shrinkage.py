@@ -35,11 +35,13 @@ def drawn(
     measure: Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]],
     bound: float,
     seed: int,
+    *,
+    groups: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """(1 - s) weights + s equal, with the largest s of 0, 1/4, 1/2 that the rows do not speak against.
 
-    They do not if the loss rises by at most two standard errors of its rise (by the bootstrap over rows), and stays
-    within the bound. Where the two predict the same there is nothing to gain, and the weights stay.
+    They do not if the loss rises by at most two standard errors of its rise (by the bootstrap over rows, or over
+    groups), and stays within the bound. Where the two predict the same there is nothing to gain, and the weights stay.
 
     Args:
         weights: Chosen, of sum 1, shape (m,).
@@ -48,6 +50,7 @@ def drawn(
         measure: Losses of predictions on some rows: a stack of shape (k, n, ...) and row numbers to shape (k,).
         bound: What the loss must not exceed.
         seed: Of the bootstrap.
+        groups: Rows of the same number, shape (n,), are drawn together; each by itself if None.
     """
     mixed = np.stack([(1.0 - share) * weights + share * equal for share in _SHARES])
     predicted = np.tensordot(mixed, stack, axes=1)
@@ -56,7 +59,7 @@ def drawn(
     rows = np.arange(stack.shape[1])
     losses = measure(predicted, rows)
     rng = np.random.default_rng(seed)
-    found = np.array([measure(predicted, np.sort(rng.choice(rows, len(rows)))) for _ in range(_SAMPLES)])
+    found = np.array([measure(predicted, _resampled(rows, groups, rng)) for _ in range(_SAMPLES)])
     found = found[np.isfinite(found).all(axis=1)]
     rises = found - found[:, :1]
     if len(rises) < _KNOWN or not np.isfinite(losses).all():
@@ -64,3 +67,14 @@ def drawn(
     allowed = (losses - losses[0] <= _ERRORS * rises.std(axis=0)) & (losses <= bound)
     allowed[0] = True
     return np.asarray(mixed[np.flatnonzero(allowed).max()])
+
+
+def _resampled(
+    rows: NDArray[np.int64], groups: NDArray[np.int64] | None, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """As many rows as there are, drawn with replacement; or as many groups, with all their rows."""
+    if groups is None:
+        return np.sort(rng.choice(rows, len(rows)))
+    known, place = np.unique(groups, return_inverse=True)
+    times = np.bincount(rng.integers(len(known), size=len(known)), minlength=len(known))
+    return np.repeat(rows, times[place])
