@@ -9,6 +9,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from messy import messy
+from optional import needs
 from seasoned.errors import InvalidInput
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.fitter import Fitter
@@ -165,6 +166,21 @@ def test_what_a_fold_lacks_does_not_stop_the_boosters():
         estimator = model.build(model.space("multiclass").default, Job("multiclass", 3, 0))
         model.fit(estimator, (X, y), (X[:3], np.array([2, 2, 2])))
         assert np.isfinite(predict(estimator, np.array([[0.0, 5.0]]), 3)).all()
+
+
+@pytest.mark.parametrize("name", ["mlp", "realmlp"])
+def test_a_network_that_has_no_row_to_watch_runs_its_whole_schedule(name):
+    """All that is held out is of a class that it cannot know: it had stopped after the first of four cycles."""
+    needs(name)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), np.repeat([0, 1], 30)
+    model = find(name)
+    config = {**model.space("multiclass").default, "epochs": 20}
+    estimators = [model.build(config, Job("multiclass", 3, 0)) for _ in range(2)]
+    epochs = model.fit(estimators[0], (X, y), (X[:3], np.array([2, 2, 2])))
+    model.fit(estimators[1], (X, y), None)
+    assert epochs == 20
+    np.testing.assert_array_equal(predict(estimators[0], X, 3), predict(estimators[1], X, 3))
 
 
 @pytest.mark.parametrize("name", ["lightgbm", "histogram", "forest"])

@@ -200,7 +200,8 @@ class Fitter:
         y, known = self.data.target, len(self.data.known_rows())
         X = np.zeros((len(y), 1))
         predicted = np.full((known, self.job.n_classes) if self.job.n_classes else known, np.nan)
-        scale, job = self._scale(Pipeline(BASELINE.name, {}, None)), self._job_here(Pipeline(BASELINE.name, {}, None))
+        plain = Pipeline(BASELINE.name, {}, None)
+        scale, job = self._scale(plain), self._job_here(plain)
         for train, valid in self.data.folds:
             estimator = BASELINE.build({}, job)
             y_train = y[train] if scale is None else scale.forward(y[train])

@@ -103,9 +103,11 @@ class Perceptron:
         with one_thread("blas"):
             return forward(self.shape, self.vector, X.astype(np.float32)).astype(np.float64)
 
-    def _watched(self, valid: tuple[Any, Any], y: NDArray[Any], weight: NDArray[np.float64] | None) -> Rows:
-        """Validation rows whose class is among the training rows: no network can be right on others."""
+    def _watched(self, valid: tuple[Any, Any], y: NDArray[Any], weight: NDArray[np.float64] | None) -> Rows | None:
+        """Validation rows whose class is among the training rows, for no network can be right on others; None of none."""
         known = np.isin(valid[1], y) if self.n_classes else np.ones(len(valid[1]), dtype=np.bool_)
+        if not known.any():
+            return None
         rows, targets = valid[0][known].astype(np.float32), self._targets(valid[1][known])
         return rows, targets, None if weight is None else weight[known].astype(np.float32)
 

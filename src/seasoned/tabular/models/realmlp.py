@@ -87,7 +87,7 @@ class EmbeddedPerceptron:
         if valid is not None:  # no network can be right on classes that the training rows lack
             known = np.isin(valid[1], y) if self.n_classes else np.ones(len(valid[1]), dtype=np.bool_)
             mass = None if weight_valid is None else weight_valid[known]
-            watched = self._rows(valid[0][known], valid[1][known], mass)
+            watched = self._rows(valid[0][known], valid[1][known], mass) if known.any() else None
         self.params, epochs = train(
             self.build, self._plan(len(X)), self._rows(X, y, weight), watched, seed=self.seed, seconds=seconds
         )
