@@ -104,7 +104,7 @@ class Perceptron:
             return forward(self.shape, self.vector, X.astype(np.float32)).astype(np.float64)
 
     def _watched(self, valid: tuple[Any, Any], y: NDArray[Any], weight: NDArray[np.float64] | None) -> Rows | None:
-        """Validation rows of classes that the training rows hold, for no network can be right on others; None of none."""
+        """Validation rows of classes that training rows hold, for no network can be right on others; None of none."""
         known = np.isin(valid[1], y) if self.n_classes else np.ones(len(valid[1]), dtype=np.bool_)
         if not known.any():
             return None
