@@ -74,7 +74,7 @@ class Pooled:
 
     def _together(self, values: Array) -> Array:
         """Sums over groups; the values themselves where all rows are free."""
-        return values if self.groups is None else np.bincount(self.groups, values)
+        return values if self.groups is None else np.bincount(self.groups, values).astype(np.float64)
 
     def replaced(self, predicted: Array) -> Pooled:
         """The same rows with other predictions of all together."""
