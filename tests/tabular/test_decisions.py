@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -146,7 +147,7 @@ def test_many_classes_are_resampled_in_parts_with_the_same_result(monkeypatch):
         sizes.append(confusion.size)
         return counts_of(metric.scorer)(confusion)
 
-    given = y, codes, np.ones(500), metric, score, 0
+    given = pooled(np.full((500, 30), 1 / 30), y), codes, metric, score, 0
     whole = deciding._standard_error(*given)
     assert whole > 0
     assert max(sizes) == 200 * 30**2
@@ -161,9 +162,12 @@ def test_rows_that_hardly_count_make_no_gain_certain():
     metric = resolve("balanced_accuracy", "binary", 2)
     given = metric, counts_of(metric.scorer), 0
     mass = np.where(np.arange(4_000) < 100, 1.0, 1e-6)
-    few = deciding._standard_error(y[:100], [found[:100] for found in codes], np.ones(100), *given)
-    assert deciding._standard_error(y, codes, mass, *given) == pytest.approx(few, rel=0.1)
-    assert deciding._standard_error(y, codes, np.ones(4_000), *given) < few / 4
+    p = np.full((4_000, 2), 0.5)
+    few = deciding._standard_error(pooled(p[:100], y[:100]), [found[:100] for found in codes], *given)
+    assert deciding._standard_error(pooled(p, y, mass), codes, *given) == pytest.approx(few, rel=0.1)
+    assert deciding._standard_error(pooled(p, y), codes, *given) < few / 4
+    alike = replace(pooled(p, y), groups=np.arange(4_000) // 40)  # a hundred groups
+    assert deciding._standard_error(alike, codes, *given) > 4 * deciding._standard_error(pooled(p, y), codes, *given)
 
 
 def test_what_gains_nothing_is_left_alone():
