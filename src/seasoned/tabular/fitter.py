@@ -131,7 +131,7 @@ class Fitter:
         pace = 1_000 * (found.making + time.perf_counter() - fitted) / len(fold[1])
         return Part(predicted, found.rounds, fitted - start, pace)
 
-    def levelled(
+    def retransformed(
         self, pipeline: Pipeline, folds: Sequence[Fold], parts: Sequence[Part]
     ) -> tuple[list[NDArray[np.float64]], float]:
         """What the parts of a trial predicted, and 1; where they learned logarithms, multiplied by their factors.

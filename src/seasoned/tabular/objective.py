@@ -88,13 +88,13 @@ class CrossValidation:
         end = self._end(len(folds))
         for place, fold in enumerate(folds):
             parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place))
-            levelled, factor = fitter.levelled(pipeline, folds, parts)
-            losses.append(self._loss_or_none(fold[1], levelled[-1]))
+            retransformed, factor = fitter.retransformed(pipeline, folds, parts)
+            losses.append(self._loss_or_none(fold[1], retransformed[-1]))
             if place + 1 < len(folds):
                 self._check_bars(pipeline.name, losses)
             if place == 0:
                 self._check_pace(parts[0].pace)
-        for places, found in zip(held, levelled, strict=True):
+        for places, found in zip(held, retransformed, strict=True):
             total[places] += found
         predicted = _mean(total, held)
         odd = int((~np.isfinite(predicted)).reshape(len(predicted), -1).any(axis=1).sum())
@@ -151,7 +151,7 @@ class CrossValidation:
         end, parts = self._end(len(folds)), []
         for place, fold in enumerate(folds):
             parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place))
-        for (_, valid), found in zip(folds, fitter.levelled(pipeline, folds, parts)[0], strict=True):
+        for (_, valid), found in zip(folds, fitter.retransformed(pipeline, folds, parts)[0], strict=True):
             total[valid] += found
         rounds = [part.rounds for part in parts if part.rounds is not None]
         return _mean(total, [valid for _, valid in folds]), float(np.mean(rounds)) if rounds else None
@@ -199,7 +199,7 @@ class CrossValidation:
                 continue
             fold = self._sample(rows)
             part = self.fitter.on_fold(pipeline, fold, self._end(rows / self.levels[-1]))
-            (predicted,), _ = self.fitter.levelled(pipeline, [fold], [part])
+            (predicted,), _ = self.fitter.retransformed(pipeline, [fold], [part])
             loss = self._loss_or_none(fold[1], predicted)
             trial.report(rows, math.nan if loss is None else loss)
         return time.perf_counter() - start
