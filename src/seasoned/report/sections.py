@@ -105,8 +105,8 @@ def failures(data: ReportData) -> Section:
         return Section("failed", "What failed", tag("p", "Nothing failed, and nothing was stopped."))
     parts: list[str | None] = []
     for note, trials in (
-        ("failed; the search went on without them.", data.failed),
-        ("stopped before they had a score, because they were poor or the time was up.", data.unfinished),
+        ("failed; the search went on.", data.failed),
+        ("stopped before the end: too far behind, or the time was up.", data.unfinished),
     ):
         if trials:
             rows = [

@@ -95,7 +95,7 @@ class Conformal:
             return None
         low, high = self.intervals(np.zeros(1), None, coverage)[0] if self.scale is None else (0.0, 0.0)
         if self.scale is None:
-            return f"{coverage:.0%} intervals reach from {low:+.3g} to {high:+.3g} around each prediction."
+            return f"{coverage:.0%} intervals reach from {_signed(low)} to {_signed(high)} around each prediction."
         return f"{coverage:.0%} intervals are wider where the model errs more, as a tree says that learned its errors."
 
     def dump(self) -> bytes:
@@ -214,3 +214,13 @@ def _interval_score(gap: Array, size: Array, mass: Array) -> float:
 def as_words(found: NDArray[np.bool_], labels: NDArray[Any]) -> list[str]:
     """Each row's set as text, such as "no | yes"."""
     return [" | ".join(map(str, labels[row].tolist())) for row in found]
+
+
+def _signed(value: float) -> str:
+    """Three digits with a sign, and no exponent where people write none.
+
+    Example:
+        >>> _signed(-1687.4), _signed(0.01234)
+        ('-1,690', '+0.0123')
+    """
+    return f"{float(f'{value:.3g}'):+,.10g}"
