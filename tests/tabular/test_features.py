@@ -21,12 +21,14 @@ from seasoned.tabular.features.base import Given, Rows
 from seasoned.tabular.features.cycles import CycleColumns
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.made import (
+    SELECTIONS,
     STEPS,
     Made,
     aims_of,
     choose_steps,
     fit_features,
     starts_with_features,
+    steps_for,
     with_features,
 )
 from seasoned.tabular.features.relevance import beyond_chance, relevance
@@ -316,6 +318,9 @@ def test_spaces_with_features():
     assert with_features(own, ["groups"]) is own
     assert choose_steps(None) == ()
     assert choose_steps(["groups", "arithmetic"]) == ("arithmetic", "groups")
+    assert steps_for(None, 11_999) == steps_for([], 12_000) == ()
+    assert steps_for(None, 12_000) == steps_for("all", 10) == (*STEPS, *SELECTIONS)
+    assert steps_for(["groups"], 12_000) == ("groups",)
     with pytest.raises(InvalidInput, match="no feature step 'oracle'"):
         choose_steps(["oracle"])
     with pytest.raises(InvalidInput, match="pass a list"):
@@ -379,6 +384,14 @@ def both(task, X, y, model, **options):
     assert board["config"].map(lambda config: next(iter(config["features"]))).sort_index().tolist() == ["none", "made"]
     score = board.iloc[:, 2].sort_index()
     return score[0], score[1], fitted
+
+
+@pytest.mark.parametrize(("rows", "found"), [(11_999, [None, None]), (12_000, ["none", "made"])])
+def test_features_are_tried_where_rows_are_many(here, rows, found):
+    X = pd.DataFrame(noise(rows=rows))
+    fitted = estimator("regression", trials=2, search=SearchSettings(["linear"], folds=2, ensemble=1)).fit(X, X["a"])
+    board = fitted.leaderboard().set_index("number").sort_index()
+    assert board["config"].map(lambda config: next(iter(config.get("features", [None])))).tolist() == found
 
 
 @pytest.mark.parametrize("model", ["linear", "tree"])

@@ -25,7 +25,7 @@ _MetricName = Annotated[str | None, typer.Option(help="What to optimise: roc_auc
 _Positive = Annotated[str | None, typer.Option(help="The class of two that f1, precision, recall ... are about.")]
 _Models = Annotated[str | None, typer.Option(help="Families to try, such as linear,lightgbm; all by default.")]
 _Features = Annotated[
-    str | None, typer.Option(help="Steps that may make or leave out columns, such as groups,encoding, or all.")
+    str | None, typer.Option(help="Steps that may make or leave out columns: groups,encoding, all, or none.")
 ]
 _Groups = Annotated[str | None, typer.Option(help="Column that tells which rows belong together, such as a customer.")]
 _Ignore = Annotated[str | None, typer.Option(help="Columns to leave out, such as id,comment.")]
@@ -78,7 +78,7 @@ def fit(
     train, test = _split(said, said.considered(frame), holdout, random_state or 0, classes=kind == "classification")
     train, validated = said.validated(train, reading.table)
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
-    steps: Any = features if features == "all" else _names(features)
+    steps: Any = features if features == "all" else [] if features == "none" else _names(features)
     settings = tabular.SearchSettings(_names(models), folds, ensemble, steps, predict_limit=predict_limit)
     model = make(
         _metric(metric, positive),

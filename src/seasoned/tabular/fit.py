@@ -21,7 +21,7 @@ from seasoned.tabular.columns.stored import store
 from seasoned.tabular.concluding import conclude
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.features.given import save_texts
-from seasoned.tabular.features.made import LEVELS, NEEDS, starts_with_features
+from seasoned.tabular.features.made import LEVELS, NEEDS, starts_with_features, steps_for
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.folds import further_folds, make_folds
 from seasoned.tabular.levels import levels_of
@@ -142,7 +142,7 @@ def _fitted(
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
         folds, *further = _dealt(declared, frame, target, run, usual, timed=budget.trials is None)
         plan = _plan(canonical, schema, run.path, int(run.about["seed"]), budget, warming)
-        steps = _steps(settings["features"], schema)
+        steps = _steps(steps_for(settings["features"], len(frame)), schema)
         _write(run, canonical, target, [folds, *further], plan, roles)
         budget.check_memory()  # again, for now the table is there in all its forms
         job = _job(run, target, metric, plan, budget, len(folds))

@@ -47,7 +47,7 @@ def settings_of(given: TabularEstimator) -> dict[str, Any]:
     return {
         "metric": given.metric,
         "models": search.models,
-        "features": list(choose_steps(search.features)),
+        "features": None if search.features is None else list(choose_steps(search.features)),
         "folds": search.folds,
         "calibrate": search.calibrate,
         "predict_limit": search.predict_limit,

@@ -30,8 +30,9 @@ class SearchSettings:
         folds: Number of cross-validation folds; by rows and time limit if None. `validation=` of the estimator wins.
         features: Names of steps that may make further columns, from `arithmetic`, `groups`, `frequency`, `encoding`,
             `levels`, `cycles`, `bins`, `text_statistics` and `text_words`, and of those that may leave columns out,
-            `redundant` and `uninformative`; or "all". Families are then tried without and with them. None by default,
-            but CatBoost is given the levels of columns with more than 100.
+            `redundant` and `uninformative`; or "all". Families are then tried without and with them. All from 12,000
+            rows on if None; with fewer rows, or [], no steps, but CatBoost is given the levels of columns with more
+            than 100.
         ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
         calibrate: Whether probabilities are calibrated on out-of-fold predictions: by default for log_loss, brier and
             cost, if that clearly helps; True for any metric, False for none, and for no pool of probabilities either.

@@ -49,6 +49,7 @@ __all__ = [
     "reads_texts",
     "split_features",
     "starts_with_features",
+    "steps_for",
     "with_features",
 ]
 
@@ -66,11 +67,12 @@ NEEDS: Final[Mapping[str, str]] = {**dict.fromkeys(TEXT_STEPS, "text"), LEVELS: 
 SELECTIONS: Final[Mapping[str, Selection]] = {step.name: step for step in (Redundant(), Uninformative())}
 """Steps that leave columns out, the made ones and the table's own, after all others."""
 _NONE, _MADE, _MOST = "none", "made", "columns"
+_MANY: Final = 12_000  # rows from which on steps are worth their time; with fewer they are chosen by chance
 _FIRST: Final = 2  # families that are tried with features among the first configurations
 
 
 def choose_steps(names: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of steps, checked, in the order of `STEPS` and `SELECTIONS`; "all" for all of them, none by default.
+    """Names of steps, checked, in the order of `STEPS` and `SELECTIONS`; "all" for all of them, none for None.
 
     Raises:
         InvalidInput: If one is unknown.
@@ -84,6 +86,16 @@ def choose_steps(names: Sequence[str] | None) -> tuple[str, ...]:
     if unknown:
         raise InvalidInput(f"there is no feature step {unknown[0]!r}; choose from {', '.join(known)}.")
     return tuple(name for name in known if name in (names or ()))
+
+
+def steps_for(names: Sequence[str] | None, rows: int) -> tuple[str, ...]:
+    """Names of the steps of a fit on so many rows: those asked for; where None are, all from 12,000 rows on.
+
+    Example:
+        >>> steps_for(None, 1_000), steps_for(["bins"], 1_000), "arithmetic" in steps_for(None, 20_000)
+        ((), ('bins',), True)
+    """
+    return choose_steps("all" if names is None and rows >= _MANY else names)
 
 
 def with_features(space: Space, steps: Sequence[str]) -> Space:
