@@ -14,7 +14,7 @@ from seasoned.tabular.models.penalty_softmax import probabilities
 from seasoned.tabular.models.quantile_line import fit_line
 from seasoned.tabular.models.ridge_path import Rotated, classes_path, numbers_path
 from seasoned.tabular.models.some_rows import some_rows
-from seasoned.tabular.models.spline_basis import Basis, best_pairs, strongest
+from seasoned.tabular.models.spline_basis import Basis, best_pairs, blocks, strongest
 from seasoned.tabular.models.threads import one_thread
 
 if TYPE_CHECKING:
@@ -96,13 +96,14 @@ class Additive:
         """
         deadline = None if seconds is None else time.monotonic() + _SHARE * seconds
         rng = np.random.default_rng(self.seed)
-        X, y = np.asarray(X, dtype=np.float64), np.asarray(y)
+        y = np.asarray(y)
         mass = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
         most = MOST_CELLS // max(MOST_COLUMNS + self.config["pairs"], X.shape[1])
         if len(X) > most:
             rows = some_rows(y, most, rng, classes=self.n_classes > 0)
             X, y, mass = X[rows], y[rows], mass[rows]
             together = None if together is None else together[rows]
+        X = np.asarray(X, dtype=np.float64)
         if self.n_classes:
             self.classes, y = np.unique(y, return_inverse=True)
         else:
@@ -126,8 +127,10 @@ class Additive:
         assert self.weights is not None
         if X.shape[1] != self.basis.width:
             raise InvalidInput(f"X has {X.shape[1]} columns, and the model was fitted on {self.basis.width}.")
+        outputs = np.empty((len(X), self.weights.shape[1]))
         with one_thread("blas"):
-            outputs: Array = self.basis.expand(X, np.float64) @ self.weights[:-1] + self.weights[-1]
+            for part in blocks(len(X)):
+                outputs[part] = self.basis.expand(X[part], np.float64) @ self.weights[:-1] + self.weights[-1]
         return outputs
 
     def _fit_with(self, choice: _Choice, X: Array, y: NDArray[Any], mass: Array) -> None:
@@ -184,7 +187,7 @@ class _Stage:
             self._Y = flags[:, 1:] if flags.shape[1] == 2 else flags
         kept = strongest(X, self._Y, mass, _MOST_INPUTS)
         self.basis = Basis.of(X, kept, model.config["knots"], MOST_COLUMNS)
-        self._decompose()
+        self._A = self._decompose()
 
     def path(self, penalties: Sequence[float], steps: int) -> Iterator[Array]:
         """Weights at each penalty, from the largest down."""
@@ -193,11 +196,12 @@ class _Stage:
         return numbers_path(self._data, self._Y[:, 0], penalties)
 
     def add_pairs(self, weights: Array) -> None:
-        """The products that are missing from the model with these weights."""
+        """The products that are missing from the model with these weights; once."""
         outputs = self._A @ weights[:-1].astype(np.float32) + weights[-1].astype(np.float32)
         left = self._Y - (probabilities(outputs) if self._model.n_classes else outputs)
         left = (left * self._mass[:, None]).astype(np.float32)
         self.basis = self.basis.with_pairs(best_pairs(self.basis, self._A, left, self._model.config["pairs"]))
+        del self._A, self._data  # before there are larger ones
         self._decompose()
 
     def line(self, penalty: float, quantile: float) -> Array:
@@ -207,12 +211,14 @@ class _Stage:
         slopes, level = fit_line(data.Z / size, y, quantile, penalty / size**2, self._mass)
         return data.weights((slopes / size)[:, None], np.array([level]))
 
-    def _decompose(self) -> None:
+    def _decompose(self) -> Single:
+        """The columns, which are turned apart from them."""
         config, basis = self._model.config, self.basis
         parts = (len(basis.kept), 1.0), (len(basis.column), config["bend"]), (len(basis.pairs), config["bond"])
         scale = np.concatenate([np.full(count, factor) for count, factor in parts])
-        self._A: Single = basis.expand(self._X)
-        self._data = Rotated.of(self._A, scale, self._mass)
+        A: Single = basis.expand(self._X)
+        self._data = Rotated.of(A, scale, self._mass)
+        return A
 
 
 @dataclass(slots=True)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.models.spline_basis import blocks
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Self
@@ -48,10 +50,15 @@ class Rotated:
         """From columns, what each is multiplied by (a factor f means a penalty of 1 / f^2), and the rows' weights."""
         mass = np.ones(len(A), dtype=np.float32) if weight is None else weight.astype(np.float32)
         centre = (mass @ A) / mass.sum()
-        C = (A - centre) * scale.astype(np.float32)
-        gram = (C * mass[:, None]).T @ C
-        power, vectors = np.linalg.eigh(gram.astype(np.float64))
-        Z = C @ vectors.astype(np.float32)
+        Z = A - centre
+        Z *= scale.astype(np.float32)
+        gram = np.zeros((A.shape[1], A.shape[1]))
+        for part in blocks(len(A)):
+            gram += (Z[part] * mass[part, None]).T @ Z[part]
+        power, vectors = np.linalg.eigh(gram)
+        turn = vectors.astype(np.float32)
+        for part in blocks(len(A)):
+            Z[part] = Z[part] @ turn
         return cls(Z, np.maximum(power, 0.0), scale[:, None] * vectors, centre.astype(np.float64), mass)
 
     def weights(self, rotated: Array, level: Array) -> Array:

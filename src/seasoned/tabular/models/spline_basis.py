@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["Basis", "best_pairs", "strongest"]
+__all__ = ["Basis", "best_pairs", "blocks", "strongest"]
 
+_BLOCK: Final = 8_192  # rows that are worked on at a time, so that what lies between is small
 _CANDIDATES: Final = 80  # inputs and hinges of which products are looked at
 
 
@@ -83,12 +84,19 @@ class Basis:
     def expand(self, X: NDArray[Any], dtype: type = np.float32) -> NDArray[Any]:
         """Shape (n, p) to (n, size)."""
         inputs = len(self.kept)
-        found: NDArray[Any] = np.empty((len(X), self.size), dtype=dtype)
-        found[:, :inputs] = X[:, self.kept]
-        hinges = found[:, inputs : self.first]
-        np.maximum(X[:, self.kept[self.column]] - self.knot, 0.0, out=hinges, casting="same_kind")
-        np.multiply(found[:, self.pairs[:, 0]], found[:, self.pairs[:, 1]], out=found[:, self.first :])
-        return found
+        whole: NDArray[Any] = np.empty((len(X), self.size), dtype=dtype)
+        for part in blocks(len(X)):
+            some, found = X[part], whole[part]
+            found[:, :inputs] = some[:, self.kept]
+            hinges = found[:, inputs : self.first]
+            np.maximum(some[:, self.kept[self.column]] - self.knot, 0.0, out=hinges, casting="same_kind")
+            np.multiply(found[:, self.pairs[:, 0]], found[:, self.pairs[:, 1]], out=found[:, self.first :])
+        return whole
+
+
+def blocks(rows: int) -> list[slice]:
+    """The rows in parts."""
+    return [slice(start, start + _BLOCK) for start in range(0, rows, _BLOCK)]
 
 
 def strongest(X: Array, Y: Array, mass: Array, most: int) -> NDArray[np.int64]:
