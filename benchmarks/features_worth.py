@@ -74,7 +74,7 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
     frame = pd.read_parquet(fold.file)
     X, regression = frame.drop(columns=fold.target), fold.task == "regression"
     y = frame[fold.target] if regression else frame[fold.target].astype(str)
-    features = None if task["arm"] == "none" else task["features"]
+    features = [] if task["arm"] == "none" else task["features"]
     search = SearchSettings(models=task["models"], folds=task["inner"], features=features)
     limits = {"time_limit": task["time_limit"], "trials": task["trials"], "workers": 1}
     make = AutoRegressor if regression else AutoClassifier
