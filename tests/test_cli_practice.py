@@ -45,6 +45,16 @@ def test_numbers_with_a_limit_and_intervals():
     assert "predict_limit is -1" in call("fit", "train.csv", "--target", "target", "--predict-limit", -1, code=2).stderr
 
 
+@pytest.mark.parametrize(("words", "made"), [((), 1), (("--features", "none"), 0), (("--features", "bins"), 1)])
+def test_features_of_many_rows_and_none(words, made):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(12_000, 3)), columns=list("abc"))
+    X.assign(target=X["a"] * X["b"]).to_csv("long.csv", index=False)
+    call("fit", "long.csv", "--target", "target", "--trials", 2, "--models", "linear", "--folds", 2, *words)
+    configs = load("model.seasoned").leaderboard()["config"]
+    assert sum("made" in config.get("features", {}) for config in configs) == made
+
+
 def test_classes_with_sets_and_a_threshold():
     _, result = fit("binary", "--metric", "f1", "--positive", "yes")
     model = load("model.seasoned")

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.models import arrays_file
+from seasoned.tabular.models import arrays_file, spline_basis
 from seasoned.tabular.models.additive import Additive
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.penalty_softmax import probabilities
@@ -34,6 +34,22 @@ def test_hinges_stand_at_quantiles_and_only_in_quantities():
     np.testing.assert_allclose(A[:, 6], np.maximum(X[:, 0] - basis.knot[1], 0))
     np.testing.assert_allclose(A[:, -2], X[:, 0] * X[:, 3])
     np.testing.assert_allclose(A[:, -1], A[:, 5] * X[:, 1])
+
+
+@pytest.mark.parametrize(("classes", "quantile"), [(0, None), (0, 0.8), (2, None), (3, None)])
+def test_blocks_of_rows_change_nothing(monkeypatch, classes, quantile):
+    X, rng = table(500)
+    signal = X[:, 0] * X[:, 1] + X[:, 3] + 0.3 * rng.normal(size=500)
+    y = np.digitize(signal, [0.3] if classes == 2 else [0.0, 1.5]) if classes else signal
+    weight = rng.gamma(2.0, 0.5, 500)
+    found = []
+    for rows in (500, 64):
+        monkeypatch.setattr(spline_basis, "_BLOCK", rows)
+        model = Additive(CONFIG, classes, 0, quantile)
+        model.fit(X, y, weight)
+        found.append(model.predict_proba(X) if classes else model.predict(X))
+    np.testing.assert_allclose(found[1], found[0], atol=2e-3)
+    assert np.ptp(found[0]) > 0.5
 
 
 def test_few_values_get_a_hinge_each_and_many_columns_few_hinges():

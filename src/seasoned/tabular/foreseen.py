@@ -138,7 +138,7 @@ def _splines(config: Mapping[str, Any], at: Extent) -> float:
     hinges = min(MOST_COLUMNS, at.columns * (1 + _of(config, "knots", 30)))
     columns = hinges + _of(config, "pairs", 300)
     rows = min(at.rows, MOST_CELLS // max(columns, at.columns))
-    basis = 2.5 * _SINGLE * rows * columns  # as it is, and turned; what lies between is small
+    basis = 3 * _SINGLE * rows * columns  # turned, beside what it is or, for a quantile, itself as float64
     return _FLOAT * rows * at.columns + basis + 4 * _FLOAT * columns**2 + 4 * _FLOAT * rows * at.outputs
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Basis", "best_pairs", "blocks", "strongest"]
 
-_BLOCK: Final = 8_192  # rows that are worked on at a time, so that what lies between is small
+_BLOCK: Final = 8_192  # rows that are worked on at a time
 _CANDIDATES: Final = 80  # inputs and hinges of which products are looked at
 
 
@@ -95,7 +95,7 @@ class Basis:
 
 
 def blocks(rows: int) -> list[slice]:
-    """The rows in parts."""
+    """The rows in parts, as they lie, each small enough that what is computed on the way to a result takes little."""
     return [slice(start, start + _BLOCK) for start in range(0, rows, _BLOCK)]
 
 
