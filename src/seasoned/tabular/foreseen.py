@@ -131,7 +131,9 @@ def _tree(config: Mapping[str, Any], at: Extent) -> float:
 
 
 def _linear(_: Mapping[str, Any], at: Extent) -> float:
-    return _FLOAT * (2 * at.cells + at.columns * (2 * at.columns + 40 * at.outputs) + 5 * at.rows * max(at.classes, 1))
+    copies = 1 if at.classes else 2  # numbers are centred, beside what was given
+    few = at.columns * (2 * at.columns + 40 * at.outputs) + 5 * at.rows * max(at.classes, 1)
+    return _FLOAT * (copies * at.cells + few)
 
 
 def _splines(config: Mapping[str, Any], at: Extent) -> float:
