@@ -105,6 +105,7 @@ def test_numbers_for_people():
     assert [duration(v) for v in (0.0, 9.96, 119.7, 3600)] == ["0 s", "10 s", "2 min 0 s", "60 min 0 s"]
     assert settings({}) == ""
     assert settings({"booster": {}, "rounds": None}) == "booster = default, rounds = None"
+    assert settings({"features": {"none": {}}, "boost": {"dart": {"drop": {}}}}) == "features = none, boost.dart = drop"
 
 
 @given(st.text(), st.integers(5, 40))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from seasoned.cli.common import STREAM
+from seasoned.report.wording import settings
 from seasoned.tabular.output import write_table
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def show_leaderboard(model: Any) -> None:
     shown = Table("rank", "model", metric, "seconds", title=tried, expand=True)
     shown.add_column("configuration", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in complete.head(_SHOWN).to_dict("records"):
-        config = ", ".join(f"{key}={_short(value)}" for key, value in row["config"].items())
+        config = settings(row["config"], equals="=", digits=3)
         shown.add_row(str(row["rank"]), row["model"], f"{row[metric]:.5g}", f"{row['seconds']:.1f}", config)
     Console().print(shown)
     for sentence in model.fitted_.sentences:
@@ -70,7 +71,3 @@ def write_predictions(predictions: pd.DataFrame, out: Path) -> None:
         return
     write_table(predictions, out)
     typer.echo(f"{len(predictions)} predictions written to {out}")
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

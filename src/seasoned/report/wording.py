@@ -105,28 +105,32 @@ def short(text: str, most: int = 28) -> str:
     return f"{text[:half]}…{text[-half:]}"
 
 
-def settings(config: Mapping[str, Any]) -> str:
-    """A configuration on one line; nested settings joined by dots.
+def settings(config: Mapping[str, Any], *, equals: str = " = ", digits: int = 4) -> str:
+    """A configuration on one line; nested settings joined by dots, a choice without settings of its own by its name.
 
     Example:
-        >>> settings({"depth": 3, "rate": 0.123456, "boost": {"dart": {"drop": 0.5}}})
-        'depth = 3, rate = 0.1235, boost.dart.drop = 0.5'
+        >>> settings({"depth": 3, "rate": 0.123456, "boost": {"dart": {"drop": 0.5}}, "features": {"none": {}}})
+        'depth = 3, rate = 0.1235, boost.dart.drop = 0.5, features = none'
     """
-    return ", ".join(f"{name} = {_value(value)}" for name, value in _flat(config, ""))
+    return ", ".join(f"{name}{equals}{_value(value, digits)}" for name, value in _flat(config, ""))
 
 
 def _flat(config: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
     pairs: list[tuple[str, Any]] = []
     for name, value in config.items():
-        nested = isinstance(value, Mapping) and bool(value)
-        pairs += _flat(value, f"{prefix}{name}.") if nested else [(f"{prefix}{name}", value)]
+        if not isinstance(value, Mapping) or not value:
+            pairs.append((f"{prefix}{name}", value))
+        elif list(value.values()) == [{}]:
+            pairs.append((f"{prefix}{name}", next(iter(value))))
+        else:
+            pairs += _flat(value, f"{prefix}{name}.")
     return pairs
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, digits: int) -> str:
     if isinstance(value, Mapping):
         return "default"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 def summary(data: ReportData) -> str:
