@@ -198,7 +198,9 @@ def test_cells_of_a_csv_that_cannot_be_read_are_named(tmp_path, text, said):
 def test_words_for_failures_in_a_csv(tmp_path):
     words = ["true", "1", "Yes", "FALSE", "0", "no", ""]
     (tmp_path / "runs.csv").write_text("task,x,score,failed\n" + "".join(f"a,{n},1,{w}\n" for n, w in enumerate(words)))
-    assert read_csv(tmp_path / "runs.csv").failed.tolist() == [True] * 3 + [False] * 4
+    found = read_csv(tmp_path / "runs.csv")
+    assert found.failed.tolist() == [True] * 3 + [False] * 4
+    assert np.isnan(found.scores).tolist() == found.failed.tolist(), "the score of a failure says nothing"
     (tmp_path / "numbers.csv").write_text("task,x,score,failed\na,1,1,1\na,2,1,\na,3,1,0\n")
     assert read_csv(tmp_path / "numbers.csv").failed.tolist() == [True, False, False]
     (tmp_path / "odd.csv").write_text("task,x,score,failed\na,1,1,perhaps\n")

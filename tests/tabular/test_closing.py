@@ -130,3 +130,25 @@ def test_a_loss_that_is_not_defined_on_the_rows_at_hand_ends_no_fit(monkeypatch)
     with pytest.raises(ValueError, match="Number of classes"):
         judged.metric.loss(truth, predicted)
     assert np.isnan(closing._loss_of(judged, []))
+
+
+def test_nothing_is_given_up_before_the_last_trials_were_looked_at(monkeypatch):
+    """Choosing members is slow here, so that they are seldom chosen; a trial since then is the best."""
+    for name, value in {"_TRIALS": 2, "_LEAST": 0.0, "_SHARE": 0.0}.items():
+        monkeypatch.setattr(plateau, name, value)
+    losses = iter([0.5, 0.4, 0.4])
+    monkeypatch.setattr(closing, "_loss_of", lambda *_: next(losses))
+    fits = objective(t0=0.01, t1=0.01, t2=0.01, t3=0.01, t4=0.01)
+    found = Closing(fits, budget(50.0), study())
+    trials = [trial(0, 0.5)]
+    found(study(*trials), trials[0])
+    for number in (1, 2):
+        found._again = time.monotonic() + 1000.0
+        trials.append(trial(number, 0.4))
+        found(study(*trials), trials[-1])
+    assert not found.due(), "the members were chosen once more, and lost less"
+    for number in (3, 4):
+        found._again = time.monotonic() + 1000.0
+        trials.append(trial(number, None, TrialState.PRUNED))
+        found(study(*trials), trials[-1])
+    assert found.due()

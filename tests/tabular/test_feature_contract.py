@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seasoned.tabular.features.base import Given, Rows
+from seasoned.tabular.features import encoding, groups
+from seasoned.tabular.features.base import Given, Rows, few_valued, levels_of
 from seasoned.tabular.features.made import SELECTIONS, STEPS, TEXT_STEPS, Made, aims_of, fit_features
 from seasoned.tabular.features.text_rows import STATISTICS, TextRows
 
@@ -301,3 +302,48 @@ def test_of_many_classes_the_most_common_are_looked_at():
     assert replace(rows, aims=aims).common_aims(3).sum(axis=0).tolist() == [1, 1, 49]
     assert replace(rows, aims=aims[:, :2]).common_aims(3).shape == (60, 1)
     assert rows.common_aims(3).shape == (60, 1)
+
+
+def test_aims_are_those_of_the_ten_most_common_classes():
+    codes = np.r_[np.arange(12), np.arange(2, 12)]
+    aims = aims_of(codes, 12)
+    assert aims.shape == (22, 10)
+    np.testing.assert_array_equal(aims, np.eye(12)[codes][:, 2:])
+    np.testing.assert_array_equal(aims_of(np.array([1, 0, 1]), 3), np.eye(3)[[1, 0, 1]])
+
+
+@pytest.mark.parametrize("sparse", [0, 4])
+def test_combinations_of_levels_are_numbered_as_other_rows_are(monkeypatch, sparse):
+    monkeypatch.setattr(encoding, "_SPARSE", sparse)
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 5, (200, 2)).astype(float)
+    codes[rng.random((200, 2)) < 0.2] = np.nan
+    levels = [levels_of(column) for column in codes.T]
+    keys, places = encoding._combinations(levels)
+    np.testing.assert_array_equal(keys[places], encoding.keys_of(codes, (0, 1), tuple(values for values, _ in levels)))
+    assert len(np.unique(places)) == len(keys)
+    assert (np.diff(keys) > 0).all()
+
+
+def test_groups_in_which_a_quantity_is_always_missing_have_no_statistic():
+    group, quantity = np.repeat([1.0, 2.0, 4.0, np.nan], 30), np.arange(120.0)
+    quantity[30:60] = np.nan
+    codes = np.column_stack([group, quantity])
+    (mean, *_) = groups._statistics(codes, 0, 1, levels_of(group))
+    assert mean.values.tolist() == [1.0, 4.0]
+    assert len(mean.summary) == 3
+
+
+def test_few_valued_columns_are_whole_numbers_of_which_there_are_few():
+    rows = 9000
+    late = np.zeros(rows)
+    late[5000:] = np.arange(rows - 5000)  # the first rows tell nothing
+    columns = {
+        "few": np.arange(rows) % 7,
+        "late": late,
+        "broken": np.where(np.arange(rows) > 8000, 0.5, np.arange(rows) % 2),
+        "same": np.ones(rows),
+        "gaps": np.full(rows, np.nan),
+    }
+    found = of(np.column_stack(list(columns.values())), np.zeros(rows))
+    assert few_valued(replace(found, categorical=frozenset())) == [0]

@@ -17,7 +17,7 @@ from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Space
 from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.features.base import Given, Rows
+from seasoned.tabular.features.base import Given, Rows, levels_of
 from seasoned.tabular.features.cycles import CycleColumns
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.made import (
@@ -209,14 +209,15 @@ def test_a_training_rows_own_target_never_reaches_it():
     y, level = rng.normal(size=300), np.repeat(np.arange(100), 3)
     rows = table(y, categorical=[0], a=level)
     fold = np.random.default_rng(rows.seed).permutation(300) % 5
-    made = STEPS["encoding"]._out_of_fold(rows, rows.aims, (0,), {0: np.arange(100.0)}, fold)
+    levels = {0: levels_of(rows.codes[:, 0])}
+    made = STEPS["encoding"]._out_of_fold(rows, rows.aims, (0,), levels, fold)
     others, y = fold != fold[7], rows.aims[:, 0]
     alike = others & (level == level[7])
     assert made[7, 0] == pytest.approx((y[alike].sum() + 10 * y[others].mean()) / (alike.sum() + 10))
     changed = rows.aims.copy()
     changed[7] += 5.0
     again = STEPS["encoding"]._out_of_fold(
-        Rows(rows.given, rows.categorical, changed, None, 0), changed, (0,), {0: np.arange(100.0)}, fold
+        Rows(rows.given, rows.categorical, changed, None, 0), changed, (0,), levels, fold
     )
     assert made[7] == again[7]
     assert (made[fold != fold[7]] != again[fold != fold[7]]).any()

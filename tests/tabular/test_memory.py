@@ -21,7 +21,7 @@ from seasoned.knowledge.places import Places, add_studies, shipped
 from seasoned.tabular import memory
 from seasoned.tabular.guide import Scene
 from seasoned.tabular.memory import Memory
-from seasoned.tabular.metrics import ZERO_BY_DEFINITION, resolve
+from seasoned.tabular.metrics import ZERO_BY_DEFINITION, Metric, measure_key, resolve
 from seasoned.tabular.target import read_target
 
 SEARCH = SearchSettings(folds=2, models=["linear", "tree"])
@@ -167,6 +167,21 @@ def test_a_table_that_cannot_be_described_is_fitted(url, monkeypatch, caplog):
 def test_a_setting_that_is_none_is_still_refused():
     with pytest.raises(InvalidInput, match="experience is"):
         fit("sometimes")
+
+
+def test_metrics_of_ones_own_are_told_apart_whatever_they_are_called():
+    def profit(worth):
+        def profit(y, predicted):
+            return worth * float(np.mean(y == predicted))
+
+        return profit
+
+    one, same, other = (resolve(profit(worth), "binary", 2) for worth in (1.0, 1.0, 2.0))
+    assert one.name == other.name == "profit"
+    assert measure_key(one) == measure_key(same) != measure_key(other)
+    costs = [resolve(Metric("cost", costs=[[0, 1], [worth, 0]]), "binary", 2) for worth in (5, 5, 6)]
+    assert measure_key(costs[0]) == measure_key(costs[1]) != measure_key(costs[2])
+    assert measure_key(resolve("f1", "binary", 2)) == "f1"
 
 
 def test_metrics_that_are_0_by_definition_have_no_baseline(url):

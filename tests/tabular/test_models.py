@@ -251,3 +251,27 @@ def test_names_are_unique_and_known():
     with pytest.raises(InvalidInput, match="there is no model"):
         choose([])
     assert [model.name for model in choose(["forest", "linear"])] == ["linear", "forest"]
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "xgboost"])
+@pytest.mark.parametrize("classes", [0, 2, 3])
+def test_a_leaf_of_a_classifier_goes_a_limited_way(family, classes):
+    """Rows that are known for sure have next to no curvature left, and a Newton step could lead anywhere."""
+    needs(family)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 4))
+    y = np.where(X[:, 0] > 2.2, 1, 0) if classes else np.where(X[:, 0] > 2.2, 1e4, 0.0)
+    y = np.where(X[:, 1] > 2.2, 2, y) if classes == 3 else y
+    model, task = find(family), {0: "regression", 2: "binary", 3: "multiclass"}[classes]
+    config = {**model.space(task).default, "rounds": 30}
+    config |= {"min_data_in_leaf": 1} if family == "lightgbm" else {"min_child_weight": 1e-6}
+    estimator = model.build(config, Job(task, classes, 0))
+    model.fit(estimator, (X, y), None)
+    trees = estimator.booster.trees_to_dataframe()
+    rate = config["learning_rate" if family == "lightgbm" else "eta"]
+    leaves = (
+        trees[trees["Feature"] == "Leaf"]["Gain"] if family == "xgboost" else trees[trees["left_child"].isna()]["value"]
+    )
+    if family == "lightgbm" and classes:  # the first tree holds the shares of the classes as well
+        leaves = leaves[trees.loc[leaves.index, "tree_index"] >= classes]
+    assert (leaves.abs().max() <= 5.0 * rate * 1.001) == (classes > 0)

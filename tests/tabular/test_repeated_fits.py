@@ -19,7 +19,8 @@ from in_process import estimator, stay_in_process
 from seasoned import Space, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular import allowance, repeating
-from seasoned.tabular.features.repeated import Repeated, fits_of, predict_matrices, shares_of
+from seasoned.tabular.features.made import Made
+from seasoned.tabular.features.repeated import Repeated, fits_of, makers_of, predict_matrices, shares_of
 from seasoned.tabular.fitted import Member
 from seasoned.tabular.models.custom import CustomModel
 
@@ -135,6 +136,32 @@ def test_features_are_made_for_each_fit(again, tmp_path):
     model.set_params(trials=2, search=model.search.__class__(models=["linear"], folds=2, features=["arithmetic"]))
     model.fit(X, y).save(tmp_path / "model.seasoned")
     np.testing.assert_array_equal(load(tmp_path / "model.seasoned").predict(X), model.predict(X))
+
+
+def test_fits_that_differ_by_their_seeds_only_share_what_makes_their_columns(again, monkeypatch, tmp_path):
+    X, y = table(1_200)
+    model = estimator("regression")
+    search = model.search.__class__(models=["lightgbm"], folds=2, features=["arithmetic"])
+    model.set_params(trials=2, search=search)
+    fitted = model.fit(X, y).fitted_
+    model.save(tmp_path / "model.seasoned")
+    loaded = load(tmp_path / "model.seasoned").fitted_
+    made = 0
+    extend = Made.extend
+
+    def counted(*given):
+        nonlocal made
+        made += 1
+        return extend(*given)
+
+    monkeypatch.setattr(Made, "extend", counted)
+    for found in (fitted, loaded):
+        several = [member.estimator for member in found.members if makers_of(member.estimator)]
+        assert [len({id(one) for one in makers_of(estimator)}) for estimator in several] == [1] * len(several)
+        assert max(len(fits_of(estimator)) for estimator in several) > 1
+        made = 0
+        found.predict(X)
+        assert made == len(several)
 
 
 def test_a_search_by_trials_fits_each_once_so_that_time_has_no_say():

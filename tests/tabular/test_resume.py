@@ -12,11 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from in_process import stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, SearchSettings
 from seasoned.errors import InvalidInput
+from seasoned.tabular import fit
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.parameters import budget_of
+from seasoned.tabular.run_arrays import stored_folds
 from seasoned.tabular.runs import RunFolder, cache_folder, clear_runs, fingerprint, list_runs
 
 SCRIPT = """
@@ -206,3 +209,39 @@ def test_a_whole_number_of_trials_may_be_written_as_a_float():
     found = budget_of(AutoClassifier(trials=10.0, time_limit=None), time.monotonic()).trials
     assert found == 10
     assert isinstance(found, int)
+
+
+class Anew:
+    """A splitter that says nothing of itself and holds out other rows each time."""
+
+    def __init__(self):
+        self.rng = np.random.default_rng()
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return 1
+
+    def split(self, X, y=None, groups=None):
+        rows = self.rng.permutation(len(X))
+        yield rows[100:], rows[:100]
+
+
+def test_a_resumed_run_keeps_the_rows_that_its_trials_are_judged_on(cache, monkeypatch):
+    stay_in_process(monkeypatch)
+    X, y = messy("binary", rows=300)
+    search = SearchSettings(models=["linear", "tree"])
+    model = AutoClassifier(trials=2, workers=1, search=search, random_state=0, validation=Anew())
+
+    def broken(*_, **__):
+        raise RuntimeError("what comes after the search fails")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fit, "conclude", broken)
+        with pytest.raises(RuntimeError, match="after the search"):
+            model.fit(X, y)
+    (folder,) = cache.glob("runs/*")
+    before = stored_folds(folder)
+    kept = []
+    learned = fit.conclude
+    monkeypatch.setattr(fit, "conclude", lambda *given: kept.append(given[1].data.folds) or learned(*given))
+    model.set_params(trials=3, validation=Anew()).fit(X, y, resume=True)
+    np.testing.assert_array_equal(kept[0][0][1], before[0][1])

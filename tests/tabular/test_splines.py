@@ -221,3 +221,15 @@ def test_forged_files_are_refused():
     ):
         with pytest.raises(InvalidInput):
             family.load(arrays_file.dump({**good, **change}))
+
+
+def test_rows_are_turned_only_when_they_are_asked_for():
+    X, rng = table(300)
+    y = X[:, 0] + rng.normal(size=300)
+    data = Rotated.of(X.astype(np.float32), np.ones(5), None)
+    (before,) = numbers_path(data, y, (2.0,))
+    Z = data.turned.astype(np.float64)
+    np.testing.assert_allclose(Z.T @ Z, np.diag(data.power), atol=1e-2)
+    assert data.turned is data.turned
+    (after,) = numbers_path(data, y, (2.0,))
+    np.testing.assert_allclose(before, after, atol=1e-4)

@@ -182,3 +182,19 @@ def test_networks_look_at_validation_rows_of_all_kinds_though_these_come_in_orde
     assert len(X) == len(seen) == 10_000
     assert seen.mean() == pytest.approx(0.5, abs=1e-3)
     assert weight is None
+
+
+def test_what_takes_longest_is_fitted_first(monkeypatch):
+    begun = []
+
+    class Noting(Here):
+        def submit(self, function, config, **_):
+            begun.append(config["model"]["linear"]["number"])
+            return super().submit(lambda: "a model")
+
+    monkeypatch.setattr(refit, "LocalExecutor", Noting)
+    monkeypatch.setattr(refit, "foreseen", lambda _, row: [3.0, 5.0, 4.0, 12.0][row["number"]])
+    rows = [{"number": n, "model": "linear", "config": {"number": n}} for n in range(4)]
+    ready = refit.fit_all(SimpleNamespace(refit=None), {n: (row, 0.25) for n, row in enumerate(rows)}, budget())
+    assert begun == [3, 1, 2, 0]
+    assert sorted(ready) == [0, 1, 2, 3]

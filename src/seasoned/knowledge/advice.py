@@ -127,7 +127,9 @@ class Adviser:
             raise InvalidInput("there is no experience; the search without it knows no gains in regret.")
         return self._belief(self.metric, state).expected_gain(rows)
 
-    def tell(self, state: AdviserState, row: int, score: float, *, cold: bool | None = None) -> AdviserState:
+    def tell(
+        self, state: AdviserState, row: int, score: float, *, cold: bool | None = None, whole: bool = True
+    ) -> AdviserState:
         """The state after a trial.
 
         Args:
@@ -135,22 +137,37 @@ class Adviser:
             row: Which configuration of the pool.
             score: What it reached, to be minimised.
             cold: Whether the search without experience had chosen it; if None, whose turn `ask` says it was.
+            whole: Whether the trial came to its end. If not, the score is a guess, which shows nobody's foresight.
         """
         told = replace(state, rows=(*state.rows, row), scores=(*state.scores, score))
         if self.metric is None:
             return told
         cold = _cold_turn(state) if cold is None else cold
         credit = min(state.credit + state.share - float(cold), 1.0)
-        if len(state.rows) < _DESIGN:
+        if len(state.rows) < _DESIGN or not whole:
             return replace(told, credit=credit)
         seen, tried = np.array(state.scores), np.array(told.rows)
-        place = float(np.mean(seen < score) + 0.5 * np.mean(seen == score))
+        place = _place(seen, score)
         warm = self._belief(self.metric, state).standardised(tried).mean
         blind = fit_pool(self.pool.points[tried[:-1]], seen).predict(self.pool.points[tried]).mean
         errors = (state.errors[0] + _error(warm, place), state.errors[1] + _error(blind, place))
         if cold:
             errors = (errors[0] + 0.5, errors[1] + place)
         return replace(told, errors=errors, credit=credit)
+
+    def tell_outside(self, state: AdviserState, score: float, *, cold: bool) -> AdviserState:
+        """The state after a whole trial of a configuration that the pool lacks; nobody had foreseen anything of it.
+
+        Args:
+            state: Before it.
+            score: What it reached, to be minimised.
+            cold: Whether the search without experience had chosen it.
+        """
+        told = replace(state, outside=min(state.outside, score))
+        if self.metric is None or not cold or len(state.rows) < _DESIGN:
+            return told
+        errors = (state.errors[0] + 0.5, state.errors[1] + _place(np.array(state.scores), score))
+        return replace(told, errors=errors)
 
     def _belief(self, metric: MetricFunction, state: AdviserState) -> Belief:
         rows, scores = np.array(state.rows, dtype=np.intp), np.array(state.scores)
@@ -161,6 +178,11 @@ def _cold_turn(state: AdviserState) -> bool:
     return len(state.rows) >= _DESIGN and state.credit + state.share >= 1.0
 
 
+def _place(seen: NDArray[np.float64], score: float) -> float:
+    """Among the earlier scores: 0 before all of them, 1 behind."""
+    return float(np.mean(seen < score) + 0.5 * np.mean(seen == score))
+
+
 def _error(means: NDArray[np.float64], place: float) -> float:
     """How far from its place among the earlier trials the last of the means puts the new one."""
-    return abs(float(np.mean(means[:-1] < means[-1]) + 0.5 * np.mean(means[:-1] == means[-1])) - place)
+    return abs(_place(means[:-1], float(means[-1])) - place)

@@ -193,8 +193,8 @@ def _trial(row: dict[Any, Any], sign: float, where: str) -> PastTrial:
         config = _configuration(row["configuration"], where)
     else:
         config = {key: value for key, value in row.items() if key not in _RESERVED and value is not None}
-    failed = _truth(row.get("failed")) or score is None
-    return PastTrial(config, None if score is None else sign * score, seconds, failed)
+    failed = _truth(row.get("failed")) or score is None or not math.isfinite(score)
+    return PastTrial(config, None if failed or score is None else sign * score, seconds, failed)
 
 
 def _number(value: Any, name: str, where: str) -> float | None:

@@ -22,7 +22,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.past import textual
-from seasoned.knowledge.weighing import weigh
+from seasoned.knowledge.weighing import tables_of, weigh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -138,15 +138,16 @@ def recall(
         adapt: A stored configuration and its version as the new space has it; None where it is not valid there.
     """
     places, metric = _fitting(experience, asking)
-    places = _newest(experience, places)
+    places, tables = _newest(experience, places)
     if len(places) < _LEAST:
         return None
-    weights = _weights(experience, places, asking)
+    weights = weigh(tables, experience.metafeatures[places], asking.metafeatures)
     if len(places) > _TASKS:  # those of the tables that count most, and among these they are weighed anew
-        places = places[np.sort(_by_family(experience, places, weights)[:_TASKS])]
-        weights = _weights(experience, places, asking)
+        most = np.sort(_by_table(tables, weights)[:_TASKS])
+        places, tables = places[most], tables[most]
+        weights = weigh(tables, experience.metafeatures[places], asking.metafeatures)
     some = experience.chosen(places)
-    pool, invalid = _adapted(some, _worth(some, weights), adapt)
+    pool, invalid = _adapted(some, _worth(some, tables, weights), adapt)
     if len(pool) < _LEAST:
         return None
     known = _without(some.table(np.array(list(pool), dtype=np.int64)), some, invalid)
@@ -199,32 +200,31 @@ def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], 
     return np.array(sorted(places), dtype=np.intp), " and ".join(metrics)
 
 
-def _weights(experience: Experience, places: NDArray[np.intp], asking: Asking) -> NDArray[np.float64]:
-    """How much each of these studies counts."""
-    families = [experience.heads[place].family for place in places]
-    return weigh(families, experience.metafeatures[places], asking.metafeatures)
+def _newest(experience: Experience, places: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.str_]]:
+    """Of each table the newest studies, and which table each is of.
 
-
-def _newest(experience: Experience, places: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Of each table the newest studies: who fits one every day knows the last weeks best, and all else as well."""
-    by_age = sorted(places.tolist(), key=lambda place: (experience.heads[place].created, place), reverse=True)
+    Who fits one every day knows the last weeks best, and all else as well.
+    """
+    heads = [experience.heads[place] for place in places]
+    by_age = sorted(range(len(heads)), key=lambda place: (heads[place].created, places[place]), reverse=True)
+    tables = tables_of([head.family for head in heads], experience.metafeatures[places], by_age)
     seen: Counter[str] = Counter()
     kept = []
     for place in by_age:
-        family = experience.heads[place].family
-        seen[family] += 1
-        if seen[family] <= _NEWEST:
+        seen[str(tables[place])] += 1
+        if seen[str(tables[place])] <= _NEWEST:
             kept.append(place)
-    return np.array(sorted(kept), dtype=np.intp)
+    some = np.array(sorted(kept), dtype=np.intp)
+    return places[some], tables[some]
 
 
-def _by_family(experience: Experience, places: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The order of these studies by what their table counts in all, then by what each does."""
-    _, family = np.unique([experience.heads[place].family for place in places], return_inverse=True)
-    return np.lexsort((-weights, -np.bincount(family, weights)[family]))
+def _by_table(tables: NDArray[np.str_], weights: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The order of studies by what their table counts in all, then by what each does."""
+    _, table = np.unique(tables, return_inverse=True)
+    return np.lexsort((-weights, -np.bincount(table, weights)[table]))
 
 
-def _worth(some: Experience, weights: NDArray[np.float64]) -> dict[int, list[int]]:
+def _worth(some: Experience, tables: NDArray[np.str_], weights: NDArray[np.float64]) -> dict[int, list[int]]:
     """Numbers of the configurations to look at, each with the versions of studies that have it, the newest first."""
     tasks = np.repeat(np.arange(len(some)), np.diff(some.starts))
     numbers, codes = np.unique(some.configurations, return_inverse=True)
@@ -233,7 +233,7 @@ def _worth(some: Experience, weights: NDArray[np.float64]) -> dict[int, list[int
     shared = np.flatnonzero(spread >= max(_LEAST, _SHARED * len(some)))
     shared = shared[np.argsort(-spread[shared], kind="stable")][:_CONFIGURATIONS]
     found = dict.fromkeys(shared.tolist())
-    for task in _by_family(some, np.arange(len(some)), weights)[: _ECHOES[0]]:
+    for task in _by_table(tables, weights)[: _ECHOES[0]]:
         span = slice(some.starts[task], some.starts[task + 1])
         scores, own = np.where(some.stopped[span], np.nan, some.scores[span]), codes[span]
         best = np.argsort(np.nan_to_num(scores, nan=np.inf), kind="stable")[: _ECHOES[1]]

@@ -6,7 +6,7 @@ A past task t counts by its likeness to the new one (ranks of meta-features, `po
 
 m the median distance, h a fixed short one: a table that comes again is near to all its earlier forms, and to nothing
 else. Never is a task left out for being unlike (Feurer et al. 2022, Auto-sklearn 2.0, dropped its nearest-task rule for
-one portfolio). A family has one vote, however many studies of it there are: vote_t = 1/|family of t|.
+one portfolio). A table has one vote, however many studies of it there are: vote_t = 1/|studies of its table|.
 
 Columns without names say nothing of which table it is. Of such tables those count as one whose meta-features are nearly
 the same, so that a table that comes again, with more rows, say, has one vote as well, and another of its width its own.
@@ -27,24 +27,27 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["votes", "weigh"]
+__all__ = ["tables_of", "weigh"]
 
 _SHARES: Final = (0.4, 0.3, 0.3)  # of all tasks alike, of the similar, and of the very similar ones
 _SHORT: Final = 0.09  # h, for each meta-feature: ranks of the same table's other rows differ by about this
 _ONE: Final = 0.1  # in ranks, for each meta-feature: tables without names that lie as near are taken for one
 _NAMED: Final = 20  # studies with names that are enough to rank the others among
-_AT_ONCE: Final = 1000  # studies whose distances to all others are looked at together
+_MOST: Final = 3_000  # of the newest without names, that are looked at; older ones are tables of their own
 
 
-def weigh(families: Sequence[str], past: NDArray[np.float64], metafeatures: NDArray[np.float64]) -> NDArray[np.float64]:
+def weigh(
+    tables: Sequence[str] | NDArray[np.str_], past: NDArray[np.float64], metafeatures: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """How much each study counts for a new task, shape (studies,), summing to 1.
 
     Args:
-        families: Of the studies.
+        tables: Which table each study is of; all studies of one have one vote together.
         past: Their meta-features, NaN where unknown, shape (studies, features).
         metafeatures: Those of the new task, shape (features,).
     """
-    alone = votes(families, past)
+    counts = Counter(map(str, tables))
+    alone = np.array([1.0 / counts[str(table)] for table in tables])
     if not np.isfinite(metafeatures).any():  # nothing is known of the task, so none is more like it
         return np.asarray(alone / alone.sum(), dtype=np.float64)
     distances = distances_by_rank(past, metafeatures)
@@ -59,33 +62,40 @@ def weigh(families: Sequence[str], past: NDArray[np.float64], metafeatures: NDAr
     return weights
 
 
-def votes(families: Sequence[str], metafeatures: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The part of a vote that each study has, so that all of one table have one together, shape (studies,).
+def tables_of(families: Sequence[str], metafeatures: NDArray[np.float64], newest: Sequence[int]) -> NDArray[np.str_]:
+    """Which table each study is of, shape (studies,): its family, but for columns without names.
+
+    Beginning with the newest of these, all others that lie near it and belong to none yet are of its table.
 
     Args:
         families: Of the studies; tables whose columns have no names begin with `past.UNNAMED`.
         metafeatures: Of the studies, NaN where unknown, shape (studies, features).
+        newest: Places of all studies, the newest first.
 
     Example:
         >>> names = [UNNAMED + number for number in "123"]
-        >>> votes(["a", "a", *names], np.array([[0.0], [1.0], [0.2], [0.2], [0.9]])).tolist()
-        [0.5, 0.5, 0.5, 0.5, 1.0]
+        >>> found = tables_of(["a", "a", *names], np.array([[0.0], [1.0], [0.2], [0.2], [0.9]]), [4, 3, 2, 1, 0])
+        >>> [table.removeprefix(UNNAMED) for table in found.tolist()]
+        ['a', 'a', '2', '2', '3']
     """
-    counts = Counter(families)
-    alone = np.array([1.0 / counts[family] for family in families])
+    found = np.array(families, dtype=np.str_)
     unnamed = np.array([family.startswith(UNNAMED) for family in families], dtype=bool)
-    if not unnamed.any():
-        return alone
+    waiting = np.array([place for place in newest if unnamed[place]], dtype=np.intp)[:_MOST]
+    if not len(waiting):
+        return found
     # Ranked among the tables with names, if there are some: many forms of one table would push each other apart.
     named = metafeatures if (~unnamed).sum() < _NAMED else metafeatures[~unnamed]
-    ranks = _ranked(named, metafeatures[unnamed])
-    squares, ones = np.square(ranks).sum(axis=1, keepdims=True), np.ones((len(ranks), 1), dtype=np.float32)
-    left, right = np.hstack([-2.0 * ranks, squares, ones]), np.hstack([ranks, ones, squares])  # squared distances
-    for start in range(0, len(ranks), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
-        near = np.count_nonzero(left[part] @ right.T <= _ONE**2 * metafeatures.shape[1], axis=1)
-        alone[np.flatnonzero(unnamed)[part]] = 1.0 / np.maximum(near, 1)
-    return alone
+    ranks = _ranked(named, metafeatures[waiting])
+    squares = np.square(ranks).sum(axis=1)
+    near = squares[:, None] + squares - 2.0 * (ranks @ ranks.T) <= _ONE**2 * metafeatures.shape[1]
+    np.fill_diagonal(near, val=True)
+    free = np.ones(len(waiting), dtype=bool)
+    for place in range(len(waiting)):
+        if free[place]:
+            kin = free & near[place]
+            found[waiting[kin]] = families[waiting[place]]
+            free &= ~kin
+    return found
 
 
 def _ranked(among: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float32]:

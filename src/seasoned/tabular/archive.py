@@ -227,13 +227,16 @@ def _measure(stored: dict[str, Any], n_classes: int) -> Measure:
 def _member(about: dict[str, Any], index: int, members: Mapping[str, bytes], plan: ColumnPlan) -> Member:
     own = stored(about["name"], about["own"]) if about.get("own") else None
     family, fits, shares = own or find(about["name"]), [], tuple(map(float, about.get("fits", [1.0])))
+    makers: dict[bytes, Made] = {}  # fits with the same features share what makes them
     for place in _places(index, len(shares)):
         fit, features = family.load(members[f"{_MODEL}-{place}"]), members.get(f"{_FEATURES}-{place}.json")
         if (scale := members.get(f"{_TARGET}-{place}.json")) is not None:
             fit = Exponential.from_json(fit, json.loads(scale))
         if features is not None:
-            made = Made.from_json(json.loads(features), feature_width(plan), len(text_columns(plan)))
-            fit = Featured(fit, made)
+            if features not in makers:
+                width, texts = feature_width(plan), len(text_columns(plan))
+                makers[features] = Made.from_json(json.loads(features), width, texts)
+            fit = Featured(fit, makers[features])
         fits.append(fit)
     estimator = fits[0] if len(fits) == 1 else Repeated(tuple(fits), shares)
     return Member(about["name"], about["config"], estimator, about["weight"], own)

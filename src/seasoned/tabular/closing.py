@@ -71,6 +71,7 @@ class Closing:
         self._fresh = fresh
         self._seen: set[int] = set()  # trials that were there when the members were chosen last
         self._again = 0.0  # on `time.monotonic`'s clock: when choosing once more costs little of the time
+        self._unseen = False  # whether a trial has come to its end since
         self.warm_up = _WARM_UP
         folds = max(objective.folds - 1, 1)
         self._reserve = _CLOSING + (_CAUTION + _SLACK) * _WARM_UP + 1.1 * budget.trial_seconds / folds
@@ -82,10 +83,17 @@ class Closing:
 
     def __call__(self, study: Study, trial: Trial) -> None:
         """A trial has finished."""
-        if trial.state is TrialState.COMPLETE and time.monotonic() >= self._again:
+        complete = trial.state is TrialState.COMPLETE
+        if complete and time.monotonic() >= self._again:
             self._measure([row_of(found) for found in study.trials])
-        elif self._plateau is not None and not self._over:
-            self._conclude(self._plateau, sum(found.state in _ENDED for found in study.trials))
+            return
+        self._unseen |= complete
+        if self._plateau is None or self._over:
+            return
+        ended = sum(found.state in _ENDED for found in study.trials)
+        if self._unseen and self._plateau.reached(ended, self._elapsed):
+            self._measure([row_of(found) for found in study.trials])  # what ended since may have gained something
+        self._conclude(self._plateau, ended)
 
     def due(self) -> bool:
         """Whether to stop: somebody asked, just the time for the last fits is left, or nothing is gained any more."""
@@ -114,7 +122,7 @@ class Closing:
         paces = [self._objective.records.of(config_of(row)).predict_ms for row, _ in chosen]
         again = seconds_again(self._objective, fits, paces, self._budget)
         self._reserve = _CLOSING + choosing + _CAUTION * once + max(_SLACK * once, again)
-        self._known = True
+        self._known, self._unseen = True, False
         if self._plateau is not None:
             loss = _loss_of(self._objective, chosen)
             self._plateau.note(loss, sum(row["state"] in _ENDED for row in rows), self._elapsed)

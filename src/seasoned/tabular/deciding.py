@@ -30,6 +30,7 @@ __all__ = ["Decided", "choose_decision", "searched"]
 _POWERS: Final = np.linspace(0.1, 1.0, 10)  # of 1 / share of a class: its weight among more than two
 _RESAMPLES: Final = 200
 _CELLS: Final = 20_000_000  # of confusion matrices at a time, 160 MB: a matrix of 1,000 classes has a million
+_PROBABILITIES: Final = 4_000_000  # looked at to choose a weighting of classes
 _CLEAR: Final = 1.0  # standard errors of the gain; a threshold that gains nothing costs little, so few are asked for
 
 
@@ -68,17 +69,20 @@ def choose_decision(pooled: Pooled, metric: Measure, seed: int) -> Decided | Non
     crossed = np.empty_like(plain)
     for part in np.unique(pooled.parts):
         here = pooled.parts == part
-        found = _best(p[~here], y[~here], mass[~here], metric, score)
+        found = _best(p[~here], y[~here], mass[~here], metric, score, seed)
         crossed[here] = plain[here] if found is None else found.codes(p[here])
     before, after = (-_scores(y, codes, mass, metric, score) for codes in (plain, crossed))
     error = _standard_error(pooled, (plain, crossed), metric, score, seed)
     clear = before - after > max(_CLEAR * error, 1e-12)
-    decision = _best(p, y, mass, metric, score) if clear else None
+    decision = _best(p, y, mass, metric, score, seed) if clear else None
     return Decided(decision, before, after)
 
 
-def _best(p: Array, y: NDArray[np.int64], mass: Array, metric: Measure, score: Score) -> Decision | None:
-    """The best threshold, or the best of ten weightings of classes; None for the most probable label."""
+def _best(p: Array, y: NDArray[np.int64], mass: Array, metric: Measure, score: Score, seed: int) -> Decision | None:
+    """The best threshold, or the best of ten weightings of classes; None for the most probable label.
+
+    Weightings are judged on a draw of the rows where there are very many probabilities.
+    """
     if len(np.unique(y)) < metric.n_classes:
         return None
     if metric.n_classes == 2:
@@ -86,6 +90,9 @@ def _best(p: Array, y: NDArray[np.int64], mass: Array, metric: Measure, score: S
         return Decision.at(threshold, metric.positive)
     shares = np.bincount(y, mass) / mass.sum()
     weights = [shares**-power for power in _POWERS]
+    some = np.sort(np.random.default_rng(seed).permutation(len(y))[: max(_PROBABILITIES // metric.n_classes, 1)])
+    if len(some) < len(y) and len(np.unique(y[some])) == metric.n_classes:
+        y, p, mass = y[some], p[some], mass[some]
     reached = [_scores(y, np.argmax(p * weight, axis=1), mass, metric, score) for weight in weights]
     plain = _scores(y, np.argmax(p, axis=1), mass, metric, score)
     place = int(np.argmax(reached))

@@ -3,17 +3,20 @@
 After the configurations of the warm start, which give a usable model at once, each trial is either *advised* or *free*.
 An advised one is the configuration of past tasks with the largest expected gain, divided by its predicted seconds where
 time counts; it is re-ranked with every score that arrives (`knowledge/metric_function.py`). A free one is what the
-search without experience does: the families' defaults, those first that past tasks do not know (one that learns the
-logarithm, say), then `Promising`, in which past tasks are a prior mean as far as they foretell this table's results
-(`family_starts.py`). Both see all trials.
+search without experience does: the defaults of families that have had no trial, then other first configurations (one
+that learns the logarithm, say), those first that past tasks do not know, then `Promising`, in which past tasks are a
+prior mean as far as they foretell this table's results (`family_starts.py`). Both see all trials.
 
 The share of free trials is the larger of two: what the advice's errors so far call for (Hedge, `knowledge/advice.py`),
 and a ramp from 0 to one half over the first trials, because what past tasks know is general, and the last gains lie
-near the best trials of this one. Where no configuration is expected to gain anything any more, all trials are free.
+near the best trials of this one. The first turn comes early, for an ensemble gains by families that differ, and the
+advice only looks at what a configuration is worth alone. Where no configuration is expected to gain anything any more,
+all trials are free.
 
 What did not come to its end tells something as well. A trial that failed, or ran into its limit, has taken that long at
 least, and its family may fail again (`guide.py`). One that the race stopped is worse than the best by a tenth of what
-this is worth at least, or than the best of its own family (`race.py`), and is told as the better of the two.
+this is worth at least, or than the best of its own family (`race.py`); it is told as halfway between the two, and
+speaks neither for the advice nor against it.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, Warm
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from seasoned.tabular.guide import Guide
     from seasoned.tabular.steering import Promising
     from seasoned.trials import Event
@@ -43,6 +48,7 @@ __all__ = ["Experienced"]
 _RAMP: Final = 24  # advised trials until half of all are free
 _MOST_FREE: Final = 0.5  # of the ramp; errors may call for more
 _LEAST_GAIN: Final = 2e-3  # of the gap between a task's median and its best
+_CREDIT: Final = 0.7  # of the first free turn, before any trial
 _TAG: Final = "advised"
 
 
@@ -76,7 +82,7 @@ class _State:
     ended: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     bests: Mapping[str, float] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
-    credit: float = 0.0
+    credit: float = _CREDIT
     led: frozenset[int] = frozenset()
     planned: frozenset[int] = frozenset()
 
@@ -90,42 +96,83 @@ class Experienced(Sampler[_State]):
         guide: What past tasks say about this one.
         defaults: Configurations that free trials begin with, those first that the guide does not know.
         timed: Whether predicted seconds decide as well; what is suggested then depends on time.
+        most: Seconds after which a trial is cut off, so that none costs more.
     """
 
     free: Promising
     guide: Guide
     defaults: tuple[Mapping[str, Any], ...] = ()
     timed: bool = False
+    most: float = math.inf
 
     def init(self, spec: StudySpec) -> _State:
         """The search without experience begins with no warm start: its defaults come as free trials."""
         return _State(spec, self.free.init(replace(spec, warm_start=WarmStart())))
 
     def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
-        """The next configuration for each number, as if the ones before it had been asked."""
+        """The next configuration for each number, as if the ones before it had been asked.
+
+        The state is as before but for what the search without experience has worked out of it, such as its models.
+        """
         suggestions = []
         ahead = state
         for number in numbers:
             config, _ = next_of_plan(state.spec, number)
-            found = self._suggest(ahead, number) if config is None else Suggestion(config)
+            found, free = self._suggest(ahead, number) if config is None else (Suggestion(config), ahead.free)
             suggestions.append(found)
+            if ahead.free is state.free:  # none of these numbers has been told of yet
+                state, ahead = replace(state, free=free), replace(ahead, free=free)
             ahead = self._asked(ahead, Asked(number, found.config, found.tag))
         return suggestions, state
 
-    def _suggest(self, state: _State, number: int) -> Suggestion:
+    def _suggest(self, state: _State, number: int) -> tuple[Suggestion, Any]:
+        """What to try, and the state of the search without experience after that."""
         if state.credit + self._share(state) < 1.0:
             row = self._advised(state)
             if row is not None:
-                return Suggestion(Config(self.guide.configs[row]), {_TAG: row})
-        for config in sorted(self.defaults, key=self._is_known):
-            if textual(config) not in state.asked:
-                return Suggestion(Config(config))
-        (found,), _ = self.free.ask(state.free, [number])
-        return found
+                return Suggestion(Config(self._form_of(row)), {_TAG: row}), state.free
+        default = self._default(state)
+        if default is not None:
+            return Suggestion(Config(default)), state.free
+        (found,), free = self.free.ask(state.free, [number])
+        return found, free
 
-    def _is_known(self, config: Mapping[str, Any]) -> bool:
-        """Whether past tasks have tried what this one of the defaults stands for."""
-        return self.guide.row_of_start(config) is not None
+    def _form_of(self, row: int) -> Mapping[str, Any]:
+        """A configuration of the guide, as this table's search begins with it, if it does."""
+        starts = (config for config in self.defaults if self.guide.row_of_start(config) == row)
+        return next(starts, self.guide.configs[row])
+
+    def _default(self, state: _State) -> Mapping[str, Any] | None:
+        """The next of the first configurations that is still to be tried, and would end in time; None without any.
+
+        Families without a trial come first, then what past tasks do not know; of what they know, first what is worth
+        most a second.
+        """
+        tried, met = set(state.rows.values()), set(state.families.values())
+        waiting = []
+        for config in self.defaults:
+            row = self.guide.row_of_start(config)
+            if textual(config) in state.asked or row in tried:
+                continue
+            worth, seconds = (math.inf, 0.0) if row is None else self._worth(state, row)
+            if seconds <= self._left():
+                waiting.append((family_of(config) in met, -worth, config))
+        return min(waiting, key=lambda one: one[:2])[2] if waiting else None
+
+    def _worth(self, state: _State, row: int) -> tuple[float, float]:
+        """Of a configuration of the guide: gain for each second (for each trial where time does not count), seconds."""
+        rows = np.array([row], dtype=np.intp)
+        (gain,) = self.guide.gains(state.advised, rows, state.ended)
+        seconds = float(self._spent(state, rows)[0]) if self.timed else 0.0
+        return float(gain) / (seconds if self.timed else 1.0), seconds
+
+    def _left(self) -> float:
+        """Seconds that are left for trials."""
+        return math.inf if self.free.left is None else self.free.left()
+
+    def _spent(self, state: _State, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Predicted seconds of trials."""
+        return np.minimum(self.guide.spent(state.seconds, rows, state.least), self.most)
 
     def _share(self, state: _State) -> float:
         """Of free trials."""
@@ -137,8 +184,7 @@ class Experienced(Sampler[_State]):
         rows = np.array([row for row in self.guide.rows if row not in tried], dtype=np.intp)
         if not len(rows):
             return None
-        spent = self.guide.spent(state.seconds, rows, state.least) if self.timed else np.ones(len(rows))
-        left = math.inf if self.free.left is None else self.free.left()
+        spent, left = self._spent(state, rows) if self.timed else np.ones(len(rows)), self._left()
         if self.timed and (spent <= left).any():  # others would be cut off
             rows, spent = rows[spent <= left], spent[spent <= left]
         gains = self.guide.gains(state.advised, rows, state.ended)
@@ -186,14 +232,15 @@ class Experienced(Sampler[_State]):
         score = self._score(state, event)
         if score is None:
             return state
-        family = state.families.get(event.number)
-        if family is not None and event.state is TrialState.COMPLETE:
+        family, whole = state.families.get(event.number), event.state is TrialState.COMPLETE
+        if family is not None and whole:
             state = replace(state, bests={**state.bests, family: min(score, state.bests.get(family, math.inf))})
-        if row is None:
-            outside = min(advised.outside, score) if event.state is TrialState.COMPLETE else advised.outside
-            return replace(state, advised=replace(advised, outside=outside))
         cold = event.number not in state.led | state.planned
-        return replace(state, advised=self.guide.adviser.tell(advised, row, score, cold=cold))
+        if row is not None:
+            return replace(state, advised=self.guide.adviser.tell(advised, row, score, cold=cold, whole=whole))
+        if not whole:
+            return state
+        return replace(state, advised=self.guide.adviser.tell_outside(advised, score, cold=cold))
 
     def _score(self, state: _State, event: Finished) -> float | None:
         """What a trial tells, in the units of past tasks; None if nothing."""
@@ -203,12 +250,13 @@ class Experienced(Sampler[_State]):
         best = min(*advised.scores, advised.outside, math.inf)
         if event.state is TrialState.PRUNED and math.isfinite(best):
             behind = best + BEHIND * max(-best, 0.0)  # 0 is what predicting the same for all rows has
-            return min(behind, state.bests.get(family, math.inf))
+            return (behind + min(behind, state.bests.get(family, math.inf))) / 2.0
         return None
 
-    def capacity(self, state: _State) -> int | None:  # noqa: ARG002 - whatever the space
-        """No end."""
-        return None
+    def capacity(self, state: _State) -> int | None:
+        """No end, unless no family has anything to be tuned: then what is known is all there is."""
+        known = {textual(config) for config in (*self.defaults, *self.guide.configs)}
+        return None if self.free.capacity(state.free) is None else len(known)
 
 
 def _timed(state: _State, event: Finished) -> _State:

@@ -32,7 +32,7 @@ from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import MODELS, choose, for_quantile, joint_space
 from seasoned.tabular.objective import CrossValidation
 from seasoned.tabular.pace import preparing
-from seasoned.tabular.run_arrays import Arrays, write_arrays
+from seasoned.tabular.run_arrays import Arrays, stored_folds, write_arrays
 from seasoned.tabular.runs import RunFolder, disk_errors, fingerprint
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
@@ -202,9 +202,12 @@ def _write(
 def _dealt(
     declared: Any, frame: pd.DataFrame, target: Target, run: RunFolder, usual: int, *, timed: bool
 ) -> list[list[Fold]]:
-    """The folds, and other splits of the rows for a second look at the best trials; not where time must not decide."""
+    """The folds, and other splits of the rows for a second look at the best trials; not where time must not decide.
+
+    A run that is resumed keeps its folds: a splitter without a seed would give others, and its trials are of these.
+    """
     seed, free = int(run.about["seed"]), timed and (declared is None or isinstance(declared, int))
-    folds = make_folds(declared, frame, target, seed, default=usual)
+    folds = stored_folds(run.path) or make_folds(declared, frame, target, seed, default=usual)
     return [folds, *further_folds(folds, target, seed, free=free)]
 
 
@@ -286,8 +289,12 @@ def _key(validation: Any) -> str:
     """Text that tells one declaration of validation from another."""
     if isinstance(validation, list):
         return _digest(rows for pair in validation for rows in pair)
-    arrays = [value for value in getattr(validation, "__dict__", {}).values() if isinstance(value, np.ndarray)]
-    return repr(validation) + (_digest(arrays) if arrays else "")  # the text leaves out the middle of long arrays
+    about = getattr(validation, "__dict__", {})
+    arrays = [value for value in about.values() if isinstance(value, np.ndarray)]
+    kinds = type(validation).__mro__[:-1]  # object's own text tells a place in the memory of this process
+    named = any("__repr__" in vars(kind) for kind in kinds)
+    text = repr(validation) if named else f"{type(validation).__qualname__}({sorted(about)})"
+    return text + (_digest(arrays) if arrays else "")  # the text leaves out the middle of long arrays
 
 
 def _digest(arrays: Iterable[NDArray[Any]]) -> str:

@@ -18,7 +18,7 @@ from seasoned.knowledge.past import UNNAMED, Head, PastStudy, PastTrial
 from seasoned.knowledge.places import Places, add_studies, places
 from seasoned.tabular.bar import BEHIND
 from seasoned.tabular.guide import Scene, guide_for
-from seasoned.tabular.metrics import ZERO_BY_DEFINITION
+from seasoned.tabular.metrics import ZERO_BY_DEFINITION, measure_key
 from seasoned.tabular.models.registry import MODELS
 from seasoned.tabular.pipeline import KIND, VERSION, textual
 
@@ -130,13 +130,13 @@ def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
 
 def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Scene:
     rows, columns = canonical.shape
-    metric = objective.metric.name
+    name = objective.metric.name
     metafeatures = described(canonical, target, objective.job.seed)
     return Scene(
         metafeatures,
-        None if metric in ZERO_BY_DEFINITION else objective.baseline_loss(),
+        None if name in ZERO_BY_DEFINITION else objective.baseline_loss(),
         target.task,
-        metric,
+        measure_key(objective.metric),
         (rows, columns),
         objective.folds,
         _family(list(map(str, canonical.columns)), metafeatures),

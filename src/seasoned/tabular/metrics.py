@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.target import Task
 
-__all__ = ["ZERO_BY_DEFINITION", "Metric", "from_plain", "metric_key", "resolve", "to_plain", "usual_metric"]
+__all__ = [
+    "ZERO_BY_DEFINITION",
+    "Metric",
+    "from_plain",
+    "measure_key",
+    "metric_key",
+    "resolve",
+    "to_plain",
+    "usual_metric",
+]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -144,6 +153,22 @@ def metric_key(metric: Any) -> str:
         return repr((declared.metric, *rest))
     code = hashlib.blake2b(cloudpickle.dumps(declared.metric), digest_size=12).hexdigest()
     return repr((_name(declared.metric), code, *rest))
+
+
+def measure_key(measure: Measure) -> str:
+    """Text that tells what is minimised from anything else, in experience: its name where that says it all.
+
+    A function of the user's own may have the name of another one, and each matrix of costs is a metric of its own.
+    """
+    import cloudpickle
+
+    if measure.costs is not None:
+        told = measure.costs.astype(np.float64).tobytes()
+    elif measure.function is not None:
+        told = cloudpickle.dumps(measure.function.call)
+    else:
+        return measure.name
+    return f"{measure.name}#{hashlib.blake2b(told, digest_size=6).hexdigest()}"
 
 
 def to_plain(metric: Any) -> Any:

@@ -113,7 +113,7 @@ def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
 def fit_members(
     objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, early: Early
 ) -> tuple[Member, ...]:
-    """The chosen trials fitted on all rows, side by side, the heaviest first; what is not ready in time is left out.
+    """The chosen trials fitted on all rows, side by side, the slowest first; what is not ready in time is left out.
 
     Where there is time, each is fitted more than once (`repeating.py`).
     Weights are scaled to sum to 1. Where nothing is ready the early model predicts, and where there is none the
@@ -152,14 +152,16 @@ def _awaited(early: Early, budget: Budget) -> Member | None:
 def fit_all(
     objective: CrossValidation, waiting: Mapping[int, tuple[Mapping[str, Any], float]], budget: Budget
 ) -> dict[int, Member]:
-    """Fit trials with their weights, by place, side by side until the time is up; the log names what is not ready."""
+    """Fit trials with their weights, by place, side by side until the time is up; the log names what is not ready.
+
+    What takes longest begins first, so that no worker waits for long.
+    """
     limits = Limits(memory=budget.trial_memory)
     ready: dict[int, Member] = {}
-    with LocalExecutor(budget.workers) as executor:  # as many as the search had: its workers are warm
-        tasks = {
-            executor.submit(objective.refit, config_of(row), limits=limits): place
-            for place, (row, _) in waiting.items()
-        }
+    order = sorted(waiting, key=lambda place: -foreseen(objective, waiting[place][0]))
+    with LocalExecutor(budget.workers) as executor:
+        refit = objective.refit  # the same object for all of them, so that a worker reads the table once
+        tasks = {executor.submit(refit, config_of(waiting[place][0]), limits=limits): place for place in order}
         while tasks and budget.remaining > _CLOSING and not budget.full:
             for outcome in executor.wait(min(_GLANCE, budget.remaining - _CLOSING)):
                 place = tasks.pop(outcome.task)

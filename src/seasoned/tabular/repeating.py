@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.allowance import MINUTE, Allowance, further_rounds
-from seasoned.tabular.features.repeated import Repeated
+from seasoned.tabular.features.repeated import Repeated, with_shared_makers
 from seasoned.tabular.models.registry import is_seeded
 
 if TYPE_CHECKING:
@@ -155,4 +155,4 @@ def _several(member: Member, fits: Iterable[_Fit], folds: int) -> Member:
     rest = (1.0 - each * len(of_folds)) / (1 + len(repeats))
     found = (member.estimator, *(fit.estimator for fit in (*repeats, *of_folds)))
     shares = (*([rest] * (1 + len(repeats))), *([each] * len(of_folds)))
-    return replace(member, estimator=Repeated(found, shares))
+    return replace(member, estimator=Repeated(with_shared_makers(found), shares))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.features.base import Given
     from seasoned.tabular.folds import Fold
 
-__all__ = ["Arrays", "write_arrays"]
+__all__ = ["Arrays", "stored_folds", "write_arrays"]
 
 _TARGET = "y.npy"
 _FOLDS = "folds.npz"
@@ -57,7 +57,9 @@ def write_arrays(
     pairs: dict[str, Any] = {
         f"{part}{index}": some for index, fold in enumerate(folds) for part, some in zip("tv", fold, strict=True)
     }
-    np.savez(folder / _FOLDS, **pairs)
+    partial = folder / f".{_FOLDS}"
+    np.savez(partial, **pairs)
+    partial.replace(folder / _FOLDS)  # whole or not at all, for a resumed run reads it
     for split, others in enumerate(further, 1):
         held = np.zeros(len(y), dtype=np.int64)
         for place, (_, valid) in enumerate(others):
@@ -65,6 +67,11 @@ def write_arrays(
         np.save(folder / _SPLIT.format(split), held)
     for diet, matrix in matrices.items():
         np.save(folder / f"{diet}.npy", matrix)
+
+
+def stored_folds(folder: Path) -> list[Fold] | None:
+    """The folds that were written to a run folder; None if none were."""
+    return Arrays(folder).folds if (folder / _FOLDS).is_file() else None
 
 
 @dataclass(slots=True)

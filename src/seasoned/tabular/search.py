@@ -143,7 +143,7 @@ def _sampler(
         return replace(families, warm_start=WarmStart(configurations=tuple(starts)))
     first = WarmStart(configurations=tuple(starts[:_FIRST]))
     families = replace(families, expected=FamilyStarts(guide.recalled, guide.space))
-    return Experienced(families, guide, tuple(starts), budget.trials is None, warm_start=first)
+    return Experienced(families, guide, tuple(starts), budget.trials is None, budget.trial_seconds, warm_start=first)
 
 
 def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:

@@ -143,22 +143,28 @@ class Promising(Sampler[_State]):
         return self.inner.init(replace(state.spec, space=space, warm_start=start, budget=None))
 
     def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
-        """A family and, from its own sampler, a configuration of it, for each number."""
+        """A family and, from its own sampler, a configuration of it, for each number.
+
+        The state is as before but for what a family's sampler has worked out of it, such as its models.
+        """
         suggestions: list[Suggestion] = []
         ahead: Counter[str] = Counter(family for family, _ in state.places.values())
         for number in numbers:
             config, _ = next_of_plan(state.spec, number)
-            suggestions.append(self._suggest(state, number, ahead) if config is None else Suggestion(config))
-            ahead[next(iter(suggestions[-1].config[self._key(state)]))] += 1
+            found, state = self._suggest(state, number, ahead) if config is None else (Suggestion(config), state)
+            suggestions.append(found)
+            ahead[next(iter(found.config[self._key(state)]))] += 1
         return suggestions, state
 
-    def _suggest(self, state: _State, number: int, ahead: Mapping[str, int]) -> Suggestion:
+    def _suggest(self, state: _State, number: int, ahead: Mapping[str, int]) -> tuple[Suggestion, _State]:
         weights = self._weights(state)
         names = list(weights)
         shares = np.array(list(weights.values()))
         family = names[int(generator(state.spec, number).choice(len(names), p=shares / shares.sum()))]
-        (found,), _ = self.inner.ask(self._inner(state, family), [ahead[family]])
-        return Suggestion(Config({self._key(state): {family: dict(found.config)}}), found.tag)
+        (found,), inner = self.inner.ask(self._inner(state, family), [ahead[family]])
+        if family in state.states:
+            state = replace(state, states={**state.states, family: inner})
+        return Suggestion(Config({self._key(state): {family: dict(found.config)}}), found.tag), state
 
     def _weights(self, state: _State) -> dict[str, float]:
         """Families that have something left to try, and how much each deserves the next trial."""
@@ -218,9 +224,10 @@ class Promising(Sampler[_State]):
         told = {name: self.inner.tell(self._inner(state, name), part) for name, part in routed.items()}
         return replace(state, places=places, records=records, states={**state.states, **told})
 
-    def capacity(self, state: _State) -> int | None:  # noqa: ARG002 - whatever the space
-        """No end."""
-        return None
+    def capacity(self, state: _State) -> int | None:
+        """No end, unless no family has anything to be tuned: then the first configurations are all there is."""
+        tunable = any(space.dimensions for space in state.spaces.values())
+        return None if tunable else max(len(state.spec.warm_start.configurations), len(state.spaces))
 
 
 def _first(space: Space, seed: int) -> tuple[dict[str, Any], ...]:

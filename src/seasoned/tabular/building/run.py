@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from seasoned.tabular.building.evaluate import Prepared
-from seasoned.tabular.building.tables import Listed
+    from seasoned.tabular.building.tables import Listed
 
 __all__ = ["build", "main"]
 
@@ -199,8 +199,9 @@ def _parser() -> argparse.ArgumentParser:
 def main(words: list[str] | None = None) -> None:
     """The command line of `python -m seasoned.knowledge.build`."""
     options = _parser().parse_args(words)
+    without = excluded(options.exclude, options.without)
     if options.ship is not None:
-        found = ship(options.folder, options.ship, *options.also)
+        found = ship(options.folder, options.ship, *options.also, without=(*without, *_NEVER))
         tasks = {head.name for head in found.heads}
         sys.stdout.write(f"{len(tasks)} tasks, {len(found)} studies, {len(found.scores)} scores in {options.ship}\n")
         return
@@ -210,11 +211,11 @@ def main(words: list[str] | None = None) -> None:
             sys.stdout.write(f"{name}: {gained} in {options.tune}\n")
         return
     if options.go_on_from is not None:
-        go_on_from(options.go_on_from, options.folder)
+        go_on_from(options.go_on_from, options.folder, without=(*without, *_NEVER))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     build(
         options.folder,
-        without=excluded(options.exclude, options.without),
+        without=without,
         configurations=options.configurations,
         tasks=options.tasks,
         rules=Rules(patience=options.patience, cells=options.most_cells),

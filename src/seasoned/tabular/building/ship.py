@@ -13,6 +13,7 @@ from seasoned.knowledge.past import Head, PastStudy, PastTrial
 from seasoned.tabular.building.configurations import as_today, choose_configurations, write_configurations
 from seasoned.tabular.building.lines import Lines
 from seasoned.tabular.building.optima import expected_optima
+from seasoned.tabular.building.tables import is_left_out
 from seasoned.tabular.metrics import usual_metric
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY
 from seasoned.tabular.pipeline import KIND, VERSION, textual
@@ -30,7 +31,7 @@ _MOST_BYTES: Final = 5_000_000
 _DIGITS: Final = 7  # of a score, which the noise of two folds is far above
 
 
-def ship(folder: Path, out: Path, *parts: Path) -> Experience:
+def ship(folder: Path, out: Path, *parts: Path, without: Sequence[str] = ()) -> Experience:
     """Write the experience of a build's folder to a file, and return it.
 
     Args:
@@ -38,11 +39,12 @@ def ship(folder: Path, out: Path, *parts: Path) -> Experience:
         out: The file.
         parts: Folders of builds of other parts of the tables; of a configuration that several have tried on a task the
             last counts.
+        without: Patterns of tables that must not be in it, though they were measured.
 
     Raises:
         InvalidInput: If there is none, or the file is above 5 MB.
     """
-    experience = Experience.of_studies(studies_of(folder, *parts))
+    experience = Experience.of_studies(studies_of(folder, *parts, without=without))
     if not len(experience):
         raise InvalidInput(f"{str(folder)!r} holds no task with {_LEAST} configurations; let the build go on.")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -55,8 +57,8 @@ def ship(folder: Path, out: Path, *parts: Path) -> Experience:
     return experience
 
 
-def studies_of(*folders: Path) -> Iterator[PastStudy]:
-    """A study for each task and metric; tasks with few complete configurations are left out.
+def studies_of(*folders: Path, without: Sequence[str] = ()) -> Iterator[PastStudy]:
+    """A study for each task and metric; tasks with few complete configurations, or of such tables, are left out.
 
     What is outdated is left out, too, so that all that ships is of today's version.
     """
@@ -68,7 +70,8 @@ def studies_of(*folders: Path) -> Iterator[PastStudy]:
             trials.setdefault(line["task"], {})[textual(line["config"])] = line
     for name, about in sorted(tasks.items()):
         tried = list(trials.get(name, {}).values())
-        if sum(line["state"] == "complete" for line in tried) >= _LEAST:
+        enough = sum(line["state"] == "complete" for line in tried) >= _LEAST
+        if enough and not is_left_out(_table_of(name), without):
             for metric in about["baselines"]:
                 yield _study(name, about, metric, tried)
 
@@ -101,8 +104,15 @@ def _study(name: str, about: Mapping[str, Any], metric: str, tried: Sequence[Map
     return PastStudy(head, features, trials)
 
 
-def go_on_from(file: Path, folder: Path) -> None:
+def _table_of(task: str) -> str:
+    """The table of a task, whose name ends with its target."""
+    return task.rsplit("#", 1)[0]
+
+
+def go_on_from(file: Path, folder: Path, *, without: Sequence[str] = ()) -> None:
     """Write what ships as the first lines of a build's folder; tasks that were given up are looked at again.
+
+    Tasks of tables that fit one of the patterns stay out.
 
     The build's configurations are the defaults, the settings that these tasks together expect to be best in each
     family, and then those that the tasks have, the commonest first.
@@ -117,7 +127,8 @@ def go_on_from(file: Path, folder: Path) -> None:
     by_task: dict[str, list[PastStudy]] = {}
     experience = read_file(file)
     for study in experience.studies():
-        by_task.setdefault(study.head.name, []).append(study)
+        if not is_left_out(_table_of(study.head.name), without):
+            by_task.setdefault(study.head.name, []).append(study)
     write_configurations(folder / "configurations.json", {s: _taken(experience, s) for s in ("binary", "regression")})
     for name, studies in by_task.items():
         head = studies[0].head

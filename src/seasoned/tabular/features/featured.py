@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.features.base import Given
     from seasoned.tabular.features.made import Made
 
-__all__ = ["Featured", "predict_one"]
+__all__ = ["Extending", "Featured", "predict_one"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +31,34 @@ class Featured:
 
     estimator: Any
     made: Made
+
+
+@dataclass(slots=True)
+class Extending:
+    """Rows as estimators of one diet eat them, with made columns where they were fitted on such.
+
+    Estimators that share what makes their columns, one after the other, share the columns.
+
+    Attributes:
+        matrix: The rows in the diet.
+        diet: What the model eats.
+        given: What features of the same rows are made from; None only where no estimator needs any.
+    """
+
+    matrix: NDArray[np.float64]
+    diet: Diet
+    given: Given | None = None
+    _last: tuple[Made, NDArray[np.float64]] | None = None
+
+    def eaten_by(self, estimator: Any) -> tuple[Any, NDArray[np.float64]]:
+        """The model's own estimator, and the rows for it."""
+        if not isinstance(estimator, Featured):
+            return estimator, self.matrix
+        assert self.given is not None, "whoever has an estimator with features has what they are made from"
+        if self._last is None or self._last[0] is not estimator.made:
+            self._last = None  # before there is another
+            self._last = estimator.made, estimator.made.extend(self.given, self.matrix, self.diet)
+        return estimator.estimator, self._last[1]
 
 
 def predict_one(
@@ -49,8 +77,4 @@ def predict_one(
         n_classes: Number of classes; 0 for regression.
         given: What features of the same rows are made from; None only where the estimator needs none.
     """
-    if not isinstance(estimator, Featured):
-        return predict(estimator, matrices[diet], n_classes)
-    assert given is not None, "whoever has an estimator with features has what they are made from"
-    extended = estimator.made.extend(given, matrices[diet], diet)
-    return predict(estimator.estimator, extended, n_classes)
+    return predict(*Extending(matrices[diet], diet, given).eaten_by(estimator), n_classes)

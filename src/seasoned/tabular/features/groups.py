@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.features.base import LARGEST, Given, few_valued, plain_numbers
+from seasoned.tabular.features.base import LARGEST, Given, few_valued, levels_of, plain_numbers
 from seasoned.tabular.features.relevance import beyond_chance, relevance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from seasoned.tabular.features.base import Rows
+    from seasoned.tabular.features.base import Levels, Rows
 
 __all__ = ["GroupColumns", "GroupStatistic", "GroupStatistics"]
 
@@ -97,7 +97,8 @@ class GroupStatistics:
         aims = rows.aims[looked]
         alone = relevance(rows.codes[looked], aims)
         pairs = self._pairs(rows, alone)
-        made = [statistic for pair in pairs for statistic in _statistics(rows.codes, *pair)]
+        levels = {group: levels_of(rows.codes[:, group]) for group in {group for group, _ in pairs}}
+        made = [statistic for pair in pairs for statistic in _statistics(rows.codes, *pair, levels[pair[0]])]
         if not made:
             return GroupColumns(()), np.zeros((len(rows.codes), 0))
         columns = GroupColumns(tuple(made)).transform(Given(rows.codes[looked]))
@@ -133,12 +134,20 @@ def places_of(column: NDArray[np.float64], values: NDArray[np.float64]) -> NDArr
     return found
 
 
-def _statistics(codes: NDArray[np.float64], group: int, quantity: int) -> list[GroupStatistic]:
-    known = ~np.isnan(codes[:, group]) & ~np.isnan(codes[:, quantity])
-    x = codes[known, quantity]
+def _statistics(
+    codes: NDArray[np.float64],
+    group: int,
+    quantity: int,
+    levels: Levels,
+) -> list[GroupStatistic]:
+    values, places = levels
+    known = (places >= 0) & ~np.isnan(codes[:, quantity])
+    x, place = codes[known, quantity], places[known]
     if not len(x) or x.min() == x.max():
         return []
-    values, place = np.unique(codes[known, group], return_inverse=True)
+    there = np.bincount(place, minlength=len(values)) > 0
+    if not there.all():  # the quantity is missing in all rows of a group
+        values, place = values[there], (np.cumsum(there) - 1)[place]
     rows, overall = np.bincount(place).astype(np.float64), x.mean()
     means = (np.bincount(place, x) + _PRIOR * overall) / (rows + _PRIOR)
     variance = np.bincount(place, (x - means[place]) ** 2) / rows

@@ -68,6 +68,7 @@ SELECTIONS: Final[Mapping[str, Selection]] = {step.name: step for step in (Redun
 """Steps that leave columns out, the made ones and the table's own, after all others."""
 _NONE, _MADE, _MOST = "none", "made", "columns"
 _MANY: Final = 12_000  # rows from which on steps are worth their time; with fewer they are chosen by chance
+_CLASSES: Final = 10  # the most common ones, which steps look at
 _FIRST: Final = 2  # families that are tried with features among the first configurations
 
 
@@ -327,9 +328,12 @@ def _kept(names: Sequence[str], matrix: NDArray[np.float64], rows: Rows) -> NDAr
 def aims_of(y: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
     """What steps look at, shape (n, k): for classes whether it is that class, for numbers the number.
 
-    Numbers are cut off at their first and last percentile, so that a few enormous ones do not decide what is made.
+    Of many classes the ten most common ones. Numbers are cut off at their first and last percentile, so that a few
+    enormous ones do not decide what is made.
     """
     if n_classes:
-        return np.eye(n_classes)[y.astype(np.int64)]
+        codes = y.astype(np.int64)
+        common = np.argsort(-np.bincount(codes, minlength=n_classes), kind="stable")[:_CLASSES]
+        return np.asarray(codes[:, None] == np.sort(common), dtype=np.float64)
     cut: NDArray[np.float64] = np.clip(y, *np.quantile(y, [0.01, 0.99]))[:, None]
     return cut

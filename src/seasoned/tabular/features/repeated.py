@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from seasoned.tabular.features.featured import Featured, predict_one
+from seasoned.tabular.features.featured import Extending, Featured, predict_one
+from seasoned.tabular.models.base import predict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.features.base import Given
     from seasoned.tabular.features.made import Made
 
-__all__ = ["Repeated", "fits_of", "makers_of", "predict_matrices", "shares_of"]
+__all__ = ["Repeated", "fits_of", "makers_of", "predict_matrices", "shares_of", "with_shared_makers"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,20 @@ def shares_of(estimator: Any) -> tuple[float, ...]:
     return estimator.shares if isinstance(estimator, Repeated) else (1.0,)
 
 
+def with_shared_makers(fits: Sequence[Any]) -> tuple[Any, ...]:
+    """The same fits; those whose columns are made in the same way share what makes them, so that it is done once.
+
+    Fits that differ by their seeds only are such, for features do not know which of them they are for.
+    """
+    known: dict[str, Made] = {}
+    return tuple(
+        replace(fit, made=known.setdefault(json.dumps(fit.made.to_json()), fit.made))
+        if isinstance(fit, Featured)
+        else fit
+        for fit in fits
+    )
+
+
 def makers_of(estimator: Any) -> list[Made]:
     """What makes further columns for its fits; nothing where none are made."""
     return [fit.made for fit in fits_of(estimator) if isinstance(fit, Featured)]
@@ -68,8 +84,9 @@ def predict_matrices(
     """As `predict_one`, the weighted mean over the fits of a `Repeated` one."""
     if not isinstance(estimator, Repeated):
         return predict_one(estimator, matrices, diet, n_classes, given)
+    rows = Extending(matrices[diet], diet, given)
     parts = [
-        share * predict_one(fit, matrices, diet, n_classes, given)
+        share * predict(*rows.eaten_by(fit), n_classes)
         for fit, share in zip(estimator.fits, estimator.shares, strict=True)
     ]
     total = parts[0]

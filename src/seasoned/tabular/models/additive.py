@@ -208,7 +208,7 @@ class _Stage:
         """Weights of the quantile's model, on columns turned so that the penalty is round."""
         data, y = self._data, self._Y[:, 0]
         size = np.sqrt(data.power + penalty)
-        slopes, level = fit_line(data.Z / size, y, quantile, penalty / size**2, self._mass)
+        slopes, level = fit_line(data.turned / size, y, quantile, penalty / size**2, self._mass)
         return data.weights((slopes / size)[:, None], np.array([level]))
 
     def _decompose(self) -> Single:

@@ -13,7 +13,7 @@ from seasoned.space import Float, Int, Space
 from seasoned.tabular.models.bins import bins
 from seasoned.tabular.models.lightgbm_check import as_regression, check_text, without_appendix
 from seasoned.tabular.models.quantile_line import rows_to_know
-from seasoned.tabular.models.rounds import most_rounds, patience
+from seasoned.tabular.models.rounds import STEP, most_rounds, patience
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -149,6 +149,8 @@ class LightGBM:
             "force_row_wise": True,
             "verbosity": -1,
         }
+        if job.n_classes:
+            parameters["max_delta_step"] = STEP
         if job.quantile is not None:
             least = max(settings["min_data_in_leaf"], rows_to_know(job.quantile))
             parameters |= {"objective": "quantile", "alpha": job.quantile, "min_data_in_leaf": least}

@@ -6,7 +6,7 @@ logistic ones up to the rows' curvature, which makes L-BFGS there quick.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -27,23 +27,27 @@ __all__ = ["Rotated", "classes_path", "numbers_path"]
 _FLAT: Final = 1e-6  # share of the loss; a step that gains less is the last
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rotated:
     """Columns as Z = (A - centre) diag(scale) V, with Z'Z diagonal for weighted rows.
 
+    To turn all rows costs as much as to find V, and least squares can do without.
+
     Attributes:
-        Z: Shape (n, p).
         power: Diagonal of Z' W Z, shape (p,).
+        vectors: V, shape (p, p).
         turn: diag(scale) V, which takes weights of Z to weights of A, shape (p, p).
         centre: Shape (p,).
         weight: How much each row counts, shape (n,).
     """
 
-    Z: Single
     power: Array
+    vectors: Array
     turn: Array
     centre: Array
     weight: Single
+    _rows: Single = field(repr=False)  # Z, or as long as nobody has asked for it Z V'
+    _is_turned: bool = False
 
     @classmethod
     def of(cls, A: Single, scale: Array, weight: NDArray[Any] | None) -> Self:
@@ -56,10 +60,22 @@ class Rotated:
         for part in blocks(len(A)):
             gram += (Z[part] * mass[part, None]).T @ Z[part]
         power, vectors = np.linalg.eigh(gram)
-        turn = vectors.astype(np.float32)
-        for part in blocks(len(A)):
-            Z[part] = Z[part] @ turn
-        return cls(Z, np.maximum(power, 0.0), scale[:, None] * vectors, centre.astype(np.float64), mass)
+        return cls(np.maximum(power, 0.0), vectors, scale[:, None] * vectors, centre.astype(np.float64), mass, Z)
+
+    @property
+    def turned(self) -> Single:
+        """Z, shape (n, p); turned when somebody asks for it first."""
+        if not self._is_turned:
+            turn = self.vectors.astype(np.float32)
+            for part in blocks(len(self._rows)):
+                self._rows[part] = self._rows[part] @ turn
+            self._is_turned = True
+        return self._rows
+
+    def pulled(self, signal: Single) -> Array:
+        """Z' times a value for each row, shape (p,)."""
+        found = (self._rows.T @ signal).astype(np.float64)
+        return found if self._is_turned else self.vectors.T @ found
 
     def weights(self, rotated: Array, level: Array) -> Array:
         """Weights of A and, last, intercepts, shape (p + 1, outputs)."""
@@ -70,7 +86,7 @@ class Rotated:
 def numbers_path(data: Rotated, y: Array, penalties: Sequence[float]) -> Iterator[Array]:
     """Weights (p + 1, 1) of ridge regression at each penalty."""
     level = float(np.average(y, weights=data.weight))
-    pull = data.Z.T @ (data.weight * (y - level).astype(np.float32))
+    pull = data.pulled(data.weight * (y - level).astype(np.float32))
     for penalty in penalties:
         yield data.weights((pull / (data.power + penalty))[:, None], np.array([level]))
 
@@ -83,15 +99,14 @@ def classes_path(data: Rotated, Y: Array, penalties: Sequence[float], steps: int
         Y: Targets, shape (n, outputs): of two classes the second's.
         penalties: From the largest down.
         steps: Of L-BFGS for each penalty, at most.
-        steps: Of L-BFGS for each penalty, at most.
     """
     from scipy.optimize import minimize
 
-    mass = data.weight[:, None]
+    mass, Z = data.weight[:, None], data.turned
     shares = np.clip((mass * Y).sum(axis=0) / mass.sum(), 1e-6, 1.0 - 1e-6)
     curvature = shares * (1.0 - shares)
     level = np.log(shares) - (np.log1p(-shares) if len(shares) == 1 else 0.0)
-    rotated = np.zeros((data.Z.shape[1], len(shares)))
+    rotated = np.zeros((Z.shape[1], len(shares)))
     targets = Y.astype(np.float32)
     for penalty in penalties:
         size = np.sqrt(data.power[:, None] * curvature + penalty)  # in u = size * w the curvature is about 1
@@ -99,10 +114,10 @@ def classes_path(data: Rotated, Y: Array, penalties: Sequence[float], steps: int
 
         def loss(point: Array, size: Array = size, penalty: float = penalty) -> tuple[float, Array]:
             found = point.reshape(size.shape) / size
-            logits = data.Z @ found[:-1].astype(np.float32) + found[-1].astype(np.float32)
+            logits = Z @ found[:-1].astype(np.float32) + found[-1].astype(np.float32)
             value, back = _cross_entropy(logits, targets, data.weight)
             gradient = np.empty_like(size)
-            gradient[:-1] = data.Z.T @ back + penalty * found[:-1]
+            gradient[:-1] = Z.T @ back + penalty * found[:-1]
             gradient[-1] = back.sum(axis=0)
             return value + 0.5 * penalty * float((found[:-1] ** 2).sum()), (gradient / size).ravel()
 

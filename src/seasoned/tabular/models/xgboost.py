@@ -12,7 +12,7 @@ from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models.bins import bins
 from seasoned.tabular.models.extras import require
-from seasoned.tabular.models.rounds import most_rounds, patience
+from seasoned.tabular.models.rounds import STEP, most_rounds, patience
 from seasoned.tabular.models.xgboost_check import check_model
 
 if TYPE_CHECKING:
@@ -157,6 +157,8 @@ class XGBoost:
             "tree_method": "hist",
             "verbosity": 0,
         }
+        if job.n_classes:
+            parameters["max_delta_step"] = STEP
         if job.quantile is not None:
             parameters |= {"objective": "reg:quantileerror", "quantile_alpha": job.quantile}
         if job.task == "multiclass":
