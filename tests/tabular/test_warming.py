@@ -193,8 +193,12 @@ def test_what_takes_longest_is_fitted_first(monkeypatch):
             return super().submit(lambda: "a model")
 
     monkeypatch.setattr(refit, "LocalExecutor", Noting)
-    monkeypatch.setattr(refit, "foreseen", lambda _, row: [3.0, 5.0, 4.0, 12.0][row["number"]])
+    seconds = [3.0, 5.0, 4.0, 12.0]
+    records = SimpleNamespace(
+        of=lambda config: SimpleNamespace(fit_seconds=seconds[config["model"]["linear"]["number"]])
+    )
     rows = [{"number": n, "model": "linear", "config": {"number": n}} for n in range(4)]
-    ready = refit.fit_all(SimpleNamespace(refit=None), {n: (row, 0.25) for n, row in enumerate(rows)}, budget())
+    objective = SimpleNamespace(refit=None, records=records)
+    ready = refit.fit_all(objective, {n: (row, 0.25) for n, row in enumerate(rows)}, budget())
     assert begun == [3, 1, 2, 0]
     assert sorted(ready) == [0, 1, 2, 3]

@@ -158,9 +158,10 @@ def fit_all(
     """
     limits = Limits(memory=budget.trial_memory)
     ready: dict[int, Member] = {}
-    order = sorted(waiting, key=lambda place: -foreseen(objective, waiting[place][0]))
+    seconds = {place: objective.records.of(config_of(row)).fit_seconds for place, (row, _) in waiting.items()}
     with LocalExecutor(budget.workers) as executor:
         refit = objective.refit  # the same object for all of them, so that a worker reads the table once
+        order = sorted(waiting, key=lambda place: -seconds[place])
         tasks = {executor.submit(refit, config_of(waiting[place][0]), limits=limits): place for place in order}
         while tasks and budget.remaining > _CLOSING and not budget.full:
             for outcome in executor.wait(min(_GLANCE, budget.remaining - _CLOSING)):
