@@ -9,9 +9,9 @@ this patience bought a little more for one model, but left a search of a minute 
 A leaf of a classifier is a Newton step, -gradient / curvature, and where hardly any curvature is left (rows that are
 known for sure, next to no penalty) it can go anywhere: two of about a hundred refits of XGBoost on kr-vs-kp had an AUC
 of .69 and .92, in the folds .9997, for without held-out rows nothing stops such a fit. So a step is at most five logits
-before the learning rate. On fifteen development tables (fold 2, 4,000 rows at most, the default and five random configurations
-each) that changed LightGBM's log loss by -.4 % and XGBoost's by .0 % on the mean, 1 - AUC by -1.2 and -3 %; limits of
-10, 3 and 2 are about as good, one of 1 takes a fifth more rounds.
+before the learning rate. On fifteen development tables (fold 2, 4,000 rows at most, the default and five random
+configurations each) that changed LightGBM's log loss by -.4 % and XGBoost's by .0 % on the mean, 1 - AUC by -1.2 and
+-3 %; limits of 10, 3 and 2 are about as good, one of 1 takes a fifth more rounds.
 """
 
 from __future__ import annotations
