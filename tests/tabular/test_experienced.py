@@ -6,78 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from advised import DEFAULTS, FEATURES, POOL, SCENE, SPACE, guide, loss, play, sampler
 
 from seasoned.knowledge.recall import Recalled
-from seasoned.samplers.bayes import Bayes
 from seasoned.samplers.checks import same
-from seasoned.space import Choice, Float, Space
 from seasoned.tabular.aims import SCALE
 from seasoned.tabular.experienced import Experienced
 from seasoned.tabular.features.made import starts_with_features
-from seasoned.tabular.guide import Guide, Scene
+from seasoned.tabular.guide import Guide
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, choose, joint_space
 from seasoned.tabular.pipeline import VERSION, current, textual
 from seasoned.tabular.starts import first_configurations
 from seasoned.tabular.steering import Promising
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
-
-SPACE = Space(
-    model=Choice(
-        one=Space(x=Float(0, 1, default=0.5)), two=Space(x=Float(0, 1, default=0.5)), three=Space(x=Float(0, 1))
-    )
-)
-DEFAULTS = tuple({"model": {name: dict(space.default)}} for name, space in SPACE.parameters["model"].options.items())
-POOL = tuple({"model": {name: {"x": x / 8}}} for name in ("one", "two", "three") for x in range(9))
-SCENE = Scene({}, -0.5, "binary", "roc_auc", (1000, 10), 5, "f")
-FEATURES = 34
-
-
-def loss(config, centre=0.8, best="two"):
-    """Losses from -0.9 (the best) upwards; -0.5 is what the same prediction for all rows has."""
-    ((family, settings),) = config["model"].items()
-    return -0.9 + 0.2 * abs(settings["x"] - centre) + (0.0 if family == best else 0.08)
-
-
-def guide(scores=None, seconds=None, weights=None):
-    rng = np.random.default_rng(0)
-    if scores is None:
-        true = np.array([[loss(config) for config in POOL]])
-        scores = (true + 0.01 * rng.normal(size=(20, len(POOL))) + 0.5) / 0.5
-    count = len(scores)
-    seconds = np.ones_like(scores) if seconds is None else seconds
-    weights = np.full(count, 1 / count) if weights is None else weights
-    metafeatures = np.full((count, FEATURES), 3.0)  # log10 of 1,000 rows among them
-    names = tuple(f"t{number}" for number in range(count))
-    recalled = Recalled(POOL, scores, seconds, np.zeros(scores.shape, bool), weights, metafeatures, names, {"id": "0"})
-    return Guide(recalled, SCENE, SPACE, 60.0)
-
-
-def sampler(found=None, *, timed=False):
-    first = WarmStart(configurations=DEFAULTS[:1])
-    return Experienced(Promising(), found or guide(), DEFAULTS, timed, warm_start=first)
-
-
-def finish(log, number, cost=loss):
-    asked = next(event for event in log if isinstance(event, Asked) and event.number == number)
-    if number % 11 == 6:
-        return Finished(number, TrialState.FAILED, None, 0.5, "it failed")
-    if number % 11 == 8:
-        return Finished(number, TrialState.PRUNED, None, 0.5, "it was poor")
-    return Finished(number, TrialState.COMPLETE, (cost(asked.config),), 1.0)
-
-
-def play(found, count, state=None, cost=loss):
-    """Two drivers: each trial is asked before the one before it ends."""
-    state = found.init(StudySpec(SPACE, seed=3, warm_start=found.warm_start)) if state is None else state
-    log = []
-    for number in range(count):
-        (suggestion,), _ = found.ask(state, [number])
-        events = [Asked(number, suggestion.config, suggestion.tag)]
-        if number:
-            events.append(finish(log, number - 1, cost))
-        state = found.tell(state, events)
-        log += events
-    return log, state
 
 
 def best_after(log, count, cost=loss):
@@ -391,62 +332,6 @@ def test_free_trials_begin_with_what_past_tasks_do_not_know():
     assert first.config["model"]["lightgbm"][SCALE.name] == "log"
     (second,), _ = search.ask(replace(state, asked=frozenset({textual(first.config)})), [1])
     assert second.config in [Config(start) for start in starts[:-1]]
-
-
-def waiting(found, *, left=None, seconds=None):
-    """A search of which the next trial is free, after one of family two that past tasks know."""
-    search = Experienced(Promising(left=left), guide(seconds=seconds), DEFAULTS, left is not None, most=40.0)
-    state = search.init(StudySpec(SPACE, seed=3))
-    for number, config in enumerate(found):
-        state = search.tell(state, [Asked(number, Config(config), None)])
-        state = search.tell(state, [Finished(number, TrialState.COMPLETE, (loss(config),), 1.0)])
-    return search, replace(state, credit=1.0)
-
-
-def test_families_without_a_trial_come_first_among_free_ones():
-    search, state = waiting([{"model": {"two": {"x": 0.7}}}])
-    (suggestion,), _ = search.ask(state, [1])
-    assert suggestion.config in [Config(DEFAULTS[0]), Config(DEFAULTS[2])]
-    assert suggestion.tag is None
-    search, state = waiting(DEFAULTS[:2])
-    (suggestion,), _ = search.ask(state, [2])
-    assert suggestion.config == Config(DEFAULTS[2])
-
-
-@pytest.mark.parametrize(("left", "comes"), [(100.0, True), (5.0, False)])
-def test_a_default_that_would_be_cut_off_is_not_begun(left, comes):
-    seconds = np.full((20, len(POOL)), 0.5)
-    seconds[:, [row for row, config in enumerate(POOL) if "three" in config["model"]]] = 100.0
-    search, state = waiting(DEFAULTS[:2], left=lambda: left, seconds=seconds)
-    assert (search._default(state) == DEFAULTS[2]) == comes
-    assert search._spent(state, np.arange(len(POOL))).max() == 40.0, "a trial is cut off then, and costs no more"
-
-
-def test_advice_has_the_form_in_which_this_search_begins():
-    hasty = {"model": {"two": {"x": 0.9}}}  # in the place of 0.5, which is in the pool
-    found = Experienced(Promising(), guide(), (DEFAULTS[0], hasty))
-    (row,) = [row for row, config in enumerate(POOL) if config == DEFAULTS[1]]
-    assert found._form_of(row) == hasty
-    assert found._form_of(row + 1) == POOL[row + 1]
-
-
-def test_models_of_the_search_without_experience_are_kept_as_long_as_they_hold():
-    """What its sampler has worked out goes into the state, and changes nothing that is suggested."""
-    found = Experienced(Promising(Bayes(initial=2, explore=1)), guide(), warm_start=WarmStart(configurations=DEFAULTS))
-    _, state = play(found, 24)
-    (first,), kept = found.ask(replace(state, credit=1.0), [24])
-    assert any(inner.models for inner in kept.free.states.values())
-    (again,), _ = found.ask(kept, [24])
-    assert first == again
-
-
-def test_families_without_settings_are_tried_once():
-    space = Space(model=Choice(one=Space(), two=Space()))
-    starts = ({"model": {"one": {}}}, {"model": {"two": {}}})
-    cold = Promising(warm_start=WarmStart(configurations=starts))
-    assert cold.capacity(cold.init(StudySpec(space, warm_start=cold.warm_start))) == 2
-    warm = sampler()
-    assert warm.capacity(warm.init(StudySpec(SPACE))) is None
 
 
 def test_one_configuration_without_seconds_leaves_the_clock_as_it_is():

@@ -149,22 +149,25 @@ class Experienced(Sampler[_State]):
         most a second.
         """
         tried, met = set(state.rows.values()), set(state.families.values())
-        waiting = []
-        for config in self.defaults:
-            row = self.guide.row_of_start(config)
-            if textual(config) in state.asked or row in tried:
-                continue
-            worth, seconds = (math.inf, 0.0) if row is None else self._worth(state, row)
-            if seconds <= self._left():
-                waiting.append((family_of(config) in met, -worth, config))
-        return min(waiting, key=lambda one: one[:2])[2] if waiting else None
+        starts = [(config, self.guide.row_of_start(config)) for config in self.defaults]
+        waiting = [(config, row) for config, row in starts if textual(config) not in state.asked and row not in tried]
+        worth = self._worth(state, [row for _, row in waiting if row is not None])
+        found, left = [], self._left()
+        for config, row in waiting:
+            rate, seconds = (math.inf, 0.0) if row is None else worth[row]
+            if seconds <= left:
+                found.append((family_of(config) in met, -rate, config))
+        return min(found, key=lambda one: one[:2])[2] if found else None
 
-    def _worth(self, state: _State, row: int) -> tuple[float, float]:
-        """Of a configuration of the guide: gain for each second (for each trial where time does not count), seconds."""
-        rows = np.array([row], dtype=np.intp)
-        (gain,) = self.guide.gains(state.advised, rows, state.ended)
-        seconds = float(self._spent(state, rows)[0]) if self.timed else 0.0
-        return float(gain) / (seconds if self.timed else 1.0), seconds
+    def _worth(self, state: _State, rows: Sequence[int]) -> dict[int, tuple[float, float]]:
+        """Of configurations of the guide: gain for each second, or trial where time does not count; and seconds."""
+        if not rows:
+            return {}
+        some = np.array(rows, dtype=np.intp)
+        gains = self.guide.gains(state.advised, some, state.ended)
+        seconds = self._spent(state, some) if self.timed else np.zeros(len(some))
+        rates = gains / seconds if self.timed else gains
+        return dict(zip(rows, zip(rates.tolist(), seconds.tolist(), strict=True), strict=True))
 
     def _left(self) -> float:
         """Seconds that are left for trials."""

@@ -1,0 +1,71 @@
+"""Trials without advice beside advised ones: families first, in time, and what is worked out is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from advised import DEFAULTS, POOL, SPACE, guide, loss, play, sampler
+
+from seasoned.samplers.bayes import Bayes
+from seasoned.space import Choice, Space
+from seasoned.tabular.experienced import Experienced
+from seasoned.tabular.steering import Promising
+from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+
+
+def waiting(found, *, left=None, seconds=None):
+    """A search of which the next trial is free, after one of family two that past tasks know."""
+    search = Experienced(Promising(left=left), guide(seconds=seconds), DEFAULTS, left is not None, most=40.0)
+    state = search.init(StudySpec(SPACE, seed=3))
+    for number, config in enumerate(found):
+        state = search.tell(state, [Asked(number, Config(config), None)])
+        state = search.tell(state, [Finished(number, TrialState.COMPLETE, (loss(config),), 1.0)])
+    return search, replace(state, credit=1.0)
+
+
+def test_families_without_a_trial_come_first_among_free_ones():
+    search, state = waiting([{"model": {"two": {"x": 0.7}}}])
+    (suggestion,), _ = search.ask(state, [1])
+    assert suggestion.config in [Config(DEFAULTS[0]), Config(DEFAULTS[2])]
+    assert suggestion.tag is None
+    search, state = waiting(DEFAULTS[:2])
+    (suggestion,), _ = search.ask(state, [2])
+    assert suggestion.config == Config(DEFAULTS[2])
+
+
+@pytest.mark.parametrize(("left", "comes"), [(100.0, True), (5.0, False)])
+def test_a_default_that_would_be_cut_off_is_not_begun(left, comes):
+    seconds = np.full((20, len(POOL)), 0.5)
+    seconds[:, [row for row, config in enumerate(POOL) if "three" in config["model"]]] = 100.0
+    search, state = waiting(DEFAULTS[:2], left=lambda: left, seconds=seconds)
+    assert (search._default(state) == DEFAULTS[2]) == comes
+    assert search._spent(state, np.arange(len(POOL))).max() == 40.0, "a trial is cut off then, and costs no more"
+
+
+def test_advice_has_the_form_in_which_this_search_begins():
+    hasty = {"model": {"two": {"x": 0.9}}}  # in the place of 0.5, which is in the pool
+    found = Experienced(Promising(), guide(), (DEFAULTS[0], hasty))
+    (row,) = [row for row, config in enumerate(POOL) if config == DEFAULTS[1]]
+    assert found._form_of(row) == hasty
+    assert found._form_of(row + 1) == POOL[row + 1]
+
+
+def test_models_of_the_search_without_experience_are_kept_as_long_as_they_hold():
+    """What its sampler has worked out goes into the state, and changes nothing that is suggested."""
+    found = Experienced(Promising(Bayes(initial=2, explore=1)), guide(), warm_start=WarmStart(configurations=DEFAULTS))
+    _, state = play(found, 24)
+    (first,), kept = found.ask(replace(state, credit=1.0), [24])
+    assert any(inner.models for inner in kept.free.states.values())
+    (again,), _ = found.ask(kept, [24])
+    assert first == again
+
+
+def test_families_without_settings_are_tried_once():
+    space = Space(model=Choice(one=Space(), two=Space()))
+    starts = ({"model": {"one": {}}}, {"model": {"two": {}}})
+    cold = Promising(warm_start=WarmStart(configurations=starts))
+    assert cold.capacity(cold.init(StudySpec(space, warm_start=cold.warm_start))) == 2
+    warm = sampler()
+    assert warm.capacity(warm.init(StudySpec(SPACE))) is None
