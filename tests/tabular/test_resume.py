@@ -245,3 +245,18 @@ def test_a_resumed_run_keeps_the_rows_that_its_trials_are_judged_on(cache, monke
     monkeypatch.setattr(fit, "conclude", lambda *given: kept.append(given[1].data.folds) or learned(*given))
     model.set_params(trials=3, validation=Anew()).fit(X, y, resume=True)
     np.testing.assert_array_equal(kept[0][0][1], before[0][1])
+
+
+def test_splitters_that_say_nothing_of_themselves_are_told_apart_by_their_settings():
+    class Share:
+        def __init__(self, share, rows):
+            self.share, self.rows = share, rows
+
+        def split(self, X, y=None, groups=None):
+            raise NotImplementedError
+
+    def key(share, rows):
+        return fit._key(Share(share, np.array(rows)))
+
+    assert key(0.2, [1, 2]) == key(0.2, [1, 2]), "in another process, too: it names no place in the memory"
+    assert len({key(0.2, [1, 2]), key(0.4, [1, 2]), key(0.2, [1, 3])}) == 3

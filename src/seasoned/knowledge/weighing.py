@@ -14,7 +14,6 @@ the same, so that a table that comes again, with more rows, say, has one vote as
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -46,8 +45,8 @@ def weigh(
         past: Their meta-features, NaN where unknown, shape (studies, features).
         metafeatures: Those of the new task, shape (features,).
     """
-    counts = Counter(map(str, tables))
-    alone = np.array([1.0 / counts[str(table)] for table in tables])
+    _, table, studies = np.unique(np.asarray(tables), return_inverse=True, return_counts=True)
+    alone = 1.0 / studies[table]
     if not np.isfinite(metafeatures).any():  # nothing is known of the task, so none is more like it
         return np.asarray(alone / alone.sum(), dtype=np.float64)
     distances = distances_by_rank(past, metafeatures)

@@ -94,7 +94,7 @@ class Experienced(Sampler[_State]):
     Attributes:
         free: The search beside the advice.
         guide: What past tasks say about this one.
-        defaults: Configurations that free trials begin with, those first that the guide does not know.
+        defaults: Configurations that free trials begin with.
         timed: Whether predicted seconds decide as well; what is suggested then depends on time.
         most: Seconds after which a trial is cut off, so that none costs more.
     """

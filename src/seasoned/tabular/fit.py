@@ -293,7 +293,8 @@ def _key(validation: Any) -> str:
     arrays = [value for value in about.values() if isinstance(value, np.ndarray)]
     kinds = type(validation).__mro__[:-1]  # object's own text tells a place in the memory of this process
     named = any("__repr__" in vars(kind) for kind in kinds)
-    text = repr(validation) if named else f"{type(validation).__qualname__}({sorted(about)})"
+    plain = {name: value for name, value in about.items() if value is None or isinstance(value, int | float | str)}
+    text = repr(validation) if named else f"{type(validation).__qualname__}({sorted(about)}, {plain})"
     return text + (_digest(arrays) if arrays else "")  # the text leaves out the middle of long arrays
 
 
