@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from seasoned.knowledge.foretold import Foretold
+from seasoned.knowledge.goals import Kinds
 from seasoned.knowledge.metric_function import fit_metric
 from seasoned.knowledge.scaling import hypotheses
 from seasoned.knowledge.task_prior import fit_task_prior
@@ -53,7 +54,7 @@ def test_trials_bend_it_as_bayes_rule_says(world):
     grid = hypotheses(new[0, ROWS], metric.level)
     joint = np.zeros(grid.z.shape[1])
     joint[5] = 0.3
-    bent = told.bent(grid, ROWS, factors, joint, temper=1.0, outside=np.inf)
+    bent = told.bent(grid, ROWS, factors, joint, temper=1.0, kinds=Kinds(), outside=np.array([np.inf]))
     v, z = factors.loadings[:, ROWS], np.minimum(grid.z[:, 5], 3.0)
     precision = np.linalg.inv(told.covariance) + (v / factors.noise[ROWS]) @ v.T
     covariance = np.linalg.inv(precision)
@@ -61,7 +62,7 @@ def test_trials_bend_it_as_bayes_rule_says(world):
     assert bent.covariance == pytest.approx(covariance, abs=1e-9)
     assert bent.latent == pytest.approx(covariance @ right, abs=1e-9)
     assert bent.share == pytest.approx(0.3)
-    assert bent.best == pytest.approx(min(z.min(), 0.0))
+    assert bent.goals == pytest.approx([min(z.min(), 0.0)])
 
 
 def test_what_is_not_known_of_the_level_adds_to_the_spread(world):
@@ -70,7 +71,9 @@ def test_what_is_not_known_of_the_level_adds_to_the_spread(world):
     one, all_ = np.zeros(grid.z.shape[1]), np.exp(grid.prior - grid.prior.max())
     one[int(np.argmax(all_))] = 1.0
     sure, unsure = (
-        prior.foretold(abouts[0]).bent(grid, ROWS, metric.factors, joint, temper=1.0, outside=np.inf)
+        prior.foretold(abouts[0]).bent(
+            grid, ROWS, metric.factors, joint, temper=1.0, kinds=Kinds(), outside=np.array([np.inf])
+        )
         for joint in (one, all_ / all_.sum())
     )
     assert np.trace(unsure.covariance) > np.trace(sure.covariance)
@@ -125,9 +128,9 @@ def test_a_trial_elsewhere_raises_what_is_to_be_gained_beyond(world):
     told = prior.foretold(abouts[0])
     without, beyond = (
         metric.condition(ROWS, new[0, ROWS], foretold=told, outside=outside).mixture.foretold
-        for outside in (np.inf, float(new[0].min()) - 1.0)
+        for outside in (None, {0: float(new[0].min()) - 1.0})
     )
-    assert beyond.best < without.best
+    assert (beyond.goals < without.goals).all()
 
 
 def test_nothing_is_foretold_without_metafeatures(world):

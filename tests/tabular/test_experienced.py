@@ -13,7 +13,7 @@ from seasoned.samplers.checks import same
 from seasoned.tabular.aims import SCALE
 from seasoned.tabular.experienced import Experienced
 from seasoned.tabular.features.made import starts_with_features
-from seasoned.tabular.guide import Guide
+from seasoned.tabular.guide import Guide, family_of
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, choose, joint_space
 from seasoned.tabular.pipeline import VERSION, current, textual
 from seasoned.tabular.starts import first_configurations
@@ -175,7 +175,7 @@ def test_what_a_trial_beyond_past_tasks_has_reached_is_not_to_be_gained_again():
     rows = np.arange(4, len(POOL))
     before, after = told(found, *led), told(found, *led, (False, {"model": {"two": {"x": 0.7999}}}, -0.9))
     assert after.advised.scores == before.advised.scores
-    assert after.advised.outside == pytest.approx(found.guide.relative(-0.9))
+    assert after.advised.outside == {found.guide.kind_of("two"): pytest.approx(found.guide.relative(-0.9))}
     was, now = (found.guide.gains(state.advised, rows) for state in (before, after))
     assert now.max() < 0.3 * was.max()
     assert after.advised.share > before.advised.share, "who needed no advice has found the best"
@@ -289,7 +289,7 @@ def test_a_start_with_another_rate_counts_as_the_default_that_past_tasks_know():
     assert state.rows == {0: default}
     assert state.seconds == {default: 3.0}
     assert state.advised.rows == (default,)
-    assert np.isinf(state.advised.outside)
+    assert not state.advised.outside
     other = ended(found, ({"model": {"two": {"x": 0.91}}}, TrialState.COMPLETE, -0.8, 3.0))  # no start
     assert other.rows == {}
 
@@ -386,3 +386,29 @@ def test_what_would_be_cut_off_is_not_advised_while_something_would_end(left, sl
     state = sampler.init(StudySpec(SPACE, seed=3))
     advised = sampler._advised(state)
     assert (advised == best) == slow
+
+
+# ------------------------------------------------------------------ for an ensemble
+
+
+def nearly_as_good(config):
+    """Three families, of which none is much better than the others."""
+    return loss(config) - (0.07 if family_of(config) == "one" else 0.0)
+
+
+def test_a_family_that_comes_near_is_advised_before_more_of_the_best():
+    rng = np.random.default_rng(0)
+    true = np.array([[nearly_as_good(config) for config in POOL]])
+    found = sampler(guide((true + 0.002 * rng.normal(size=(20, len(POOL))) + 0.5) / 0.5))
+    best = min(POOL, key=nearly_as_good)
+    assert family_of(best) == "two"
+    state = told(found, (True, best, nearly_as_good(best)))
+    (suggestion,), _ = found.ask(state, [1])
+    assert suggestion.tag is not None
+    assert family_of(suggestion.config) == "one"
+    near = suggestion.config
+    again = told(found, (True, best, nearly_as_good(best)), (True, near, nearly_as_good(near)))
+    rows = np.array([row for row, config in enumerate(POOL) if config not in (best, near)])
+    before, after = (found.guide.gains(one.advised, rows) for one in (state, again))
+    kin = np.array([family_of(POOL[row]) == "one" for row in rows])
+    assert after[kin].sum() < 0.5 * before[kin].sum(), "its room is taken"

@@ -23,8 +23,11 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.cold import fit_pool
+from seasoned.knowledge.goals import Kinds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from seasoned.knowledge.cold import Pool
@@ -49,14 +52,14 @@ class AdviserState:
         scores: Their scores, to be minimised.
         errors: Sums of the errors of the learned metric and of the search without experience.
         credit: Shares of the search without experience that it has not used yet.
-        outside: The least score of trials of other configurations than the pool's; infinite without any.
+        outside: Kind -> the least score of trials of other configurations than the pool's.
     """
 
     rows: tuple[int, ...] = ()
     scores: tuple[float, ...] = ()
     errors: tuple[float, float] = (0.0, 0.0)
     credit: float = _CREDIT
-    outside: float = math.inf
+    outside: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def share(self) -> float:
@@ -75,12 +78,14 @@ class Adviser:
         weights: How much each past task counts (`portfolio.conditioned`); equal if left out.
         seed: Of the search without experience, whose first trials it draws where there is no other: another for each
             task, or all tasks begin with the same three.
+        kinds: Of which kind each configuration is, where an ensemble is sought and not one alone (`goals.py`).
     """
 
     metric: MetricFunction | None
     pool: Pool
     weights: NDArray[np.float64] | None = None
     seed: int | tuple[int, ...] = 0
+    kinds: Kinds = field(default_factory=Kinds)
     promising: NDArray[np.intp] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -118,7 +123,7 @@ class Adviser:
         return int(rng.integers(count))
 
     def gains(self, state: AdviserState, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """By how much each of some configurations is expected to lower the regret of the best trial, by experience.
+        """By how much each of some configurations is expected to beat the goal of its kind, by experience.
 
         Raises:
             InvalidInput: If there is no experience.
@@ -155,15 +160,17 @@ class Adviser:
             errors = (errors[0] + 0.5, errors[1] + place)
         return replace(told, errors=errors, credit=credit)
 
-    def tell_outside(self, state: AdviserState, score: float, *, cold: bool) -> AdviserState:
+    def tell_outside(self, state: AdviserState, score: float, *, cold: bool, kind: int = 0) -> AdviserState:
         """The state after a whole trial of a configuration that the pool lacks; nobody had foreseen anything of it.
 
         Args:
             state: Before it.
             score: What it reached, to be minimised.
             cold: Whether the search without experience had chosen it.
+            kind: Of which kind it is.
         """
-        told = replace(state, outside=min(state.outside, score))
+        least = min(score, state.outside.get(kind, math.inf))
+        told = replace(state, outside={**state.outside, kind: least})
         if self.metric is None or not cold or len(state.rows) < _DESIGN:
             return told
         errors = (state.errors[0] + 0.5, state.errors[1] + _place(np.array(state.scores), score))
@@ -171,7 +178,7 @@ class Adviser:
 
     def _belief(self, metric: MetricFunction, state: AdviserState) -> Belief:
         rows, scores = np.array(state.rows, dtype=np.intp), np.array(state.scores)
-        return metric.condition(rows, scores, weights=self.weights, outside=state.outside)
+        return metric.condition(rows, scores, weights=self.weights, outside=state.outside, kinds=self.kinds)
 
 
 def _cold_turn(state: AdviserState) -> bool:

@@ -13,8 +13,7 @@ is foretold better on the whole did not find the best configuration sooner (docs
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.knowledge.factors import Factors
+    from seasoned.knowledge.goals import Kinds
     from seasoned.knowledge.scaling import Hypotheses
 
 __all__ = ["DEGREES", "WORST_Z", "Foretold"]
@@ -43,13 +43,13 @@ class Foretold:
         share: How much it counts beside the past tasks together, in [0, 1].
         latent: Expected weights, shape (rank,).
         covariance: Of the weights, shape (rank, rank).
-        best: The least compressed score of a trial as it is expected, at most 0.
+        goals: What a configuration of each kind must beat, in compressed scores as they are expected, shape (kinds,).
     """
 
     share: float
     latent: NDArray[np.float64]
     covariance: NDArray[np.float64]
-    best: float = 0.0
+    goals: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
 
     def mean(self, factors: Factors, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """Expected compressed scores of some configurations, shape (m,)."""
@@ -92,7 +92,8 @@ class Foretold:
         joint: NDArray[np.float64],
         *,
         temper: float,
-        outside: float,
+        kinds: Kinds,
+        outside: NDArray[np.float64],
     ) -> Foretold:
         """After the trials.
 
@@ -102,7 +103,8 @@ class Foretold:
             factors: What scores go together.
             joint: How likely each hypothesis is together with this belief, shape (h,); the sum is the share.
             temper: Power of the likelihood.
-            outside: The least score of trials of other configurations; infinite without any.
+            kinds: Of which kind each configuration is.
+            outside: The least score of trials of other configurations, by kind; infinite without any, shape (kinds,).
         """
         share = float(joint.sum())
         levels = joint / max(share, 1e-300)
@@ -111,13 +113,13 @@ class Foretold:
         gain = np.linalg.solve(v.T @ spread + np.diag(factors.noise[rows] / temper), spread.T).T
         expected = z @ levels
         wandering = gain @ ((z - expected[:, None]) * np.sqrt(levels))
-        best = min(float(expected.min()), 0.0)
-        if math.isfinite(outside):
-            best = min(best, float(levels @ compress((outside - grid.level.median) / grid.level.gap)))
+        others = np.full(kinds.count, np.inf)
+        for kind in np.flatnonzero(np.isfinite(outside)):
+            others[kind] = levels @ compress((outside[kind] - grid.level.median) / grid.level.gap)
         return replace(
             self,
             share=share,
             latent=self.latent + gain @ (expected - self.mean(factors, rows)),
             covariance=self.covariance - gain @ spread.T + wandering @ wandering.T,
-            best=best,
+            goals=kinds.goals(expected, rows, others),
         )

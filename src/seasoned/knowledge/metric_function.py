@@ -24,11 +24,14 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.factors import Factors, fit_factors
 from seasoned.knowledge.foretold import WORST_Z
+from seasoned.knowledge.goals import Kinds
 from seasoned.knowledge.mixture import Mixture, condition
 from seasoned.knowledge.regret import Level, compress, levels_of, standardise
 from seasoned.knowledge.settings import MetricSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from seasoned.knowledge.foretold import Foretold
@@ -92,8 +95,9 @@ class MetricFunction:
         scores: NDArray[np.float64],
         *,
         weights: NDArray[np.float64] | None = None,
-        outside: float = math.inf,
+        outside: Mapping[int, float] | None = None,
         foretold: Foretold | None = None,
+        kinds: Kinds | None = None,
     ) -> Belief:
         """What is believed of a new task after some trials on it.
 
@@ -101,9 +105,11 @@ class MetricFunction:
             rows: Which configurations were tried, shape (trials,).
             scores: Their scores, to be minimised, shape (trials,).
             weights: How much each past task counts (`portfolio.conditioned`); equal if left out.
-            outside: The least score of trials of other configurations, of which the past knows nothing: what is gained
-                is gained beyond it, too. Infinite without any.
+            outside: Kind -> the least score of trials of other configurations, of which the past knows nothing: what is
+                gained is gained beyond it, too.
             foretold: What meta-features tell of the task (`TaskPrior.foretold`); None for nothing.
+            kinds: Of which kind each configuration is, where other kinds than the best one's are worth something
+                (`goals.py`); all of one kind if left out.
 
         Raises:
             InvalidInput: If rows and scores differ in number or a score is not finite.
@@ -112,12 +118,12 @@ class MetricFunction:
             raise InvalidInput(f"there are {len(rows)} rows and scores {scores}; give one finite score per row.")
         tasks = len(self.known)
         shares = np.full(tasks, 1.0 / tasks) if weights is None else weights / weights.sum()
+        kinds = kinds or Kinds()
         if not len(rows):
-            return Belief(self, rows, None, shares, foretold)
-        found = condition(
-            scores, rows, self.factors, self.level, shares, self.settings, outside=outside, foretold=foretold
-        )
-        return Belief(self, rows, found, shares)
+            return Belief(self, rows, None, shares, foretold, kinds)
+        known = self.factors, self.level, shares, self.settings
+        found = condition(scores, rows, *known, outside=outside, foretold=foretold, kinds=kinds)
+        return Belief(self, rows, found, shares, kinds=kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,7 @@ class Belief:
         mixture: What the trials say; None without trials.
         shares: How much each past task counts before the trials, shape (tasks,), summing to 1.
         foretold: What meta-features tell, where there are no trials.
+        kinds: Of which kind each configuration is.
     """
 
     metric: MetricFunction
@@ -137,9 +144,12 @@ class Belief:
     mixture: Mixture | None
     shares: NDArray[np.float64]
     foretold: Foretold | None = None
+    kinds: Kinds = field(default_factory=Kinds)
 
     def expected_gain(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        """By how much each of some configurations is expected to lower the regret of the best trial, shape (m,).
+        """By how much each of some configurations is expected to be below the goal of its kind, shape (m,).
+
+        The goal is the best trial, if there is one kind only, and the gain what it lowers the regret by.
 
         Of many configurations only the likeliest are looked at closely; the others have the share of the past tasks as
         they were.
@@ -161,10 +171,10 @@ class Belief:
     def _as_they_were(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """Mean gain over the past tasks, each with its best trial so far; what was not evaluated gains nothing."""
         reached = self.metric.reached
-        best = reached[self.rows].min(axis=0, initial=0.0)
+        gains = -reached[columns]
         if self.mixture is not None:
-            best = np.minimum(best, self.mixture.outside)
-        gains = best - reached[columns]
+            goals = self.kinds.goals(reached[self.rows].T, self.rows, self.mixture.outside)
+            gains += goals[:, self.kinds.at(columns)].T
         np.maximum(gains, 0.0, out=gains)
         expected: NDArray[np.float64] = gains @ self.shares
         return expected

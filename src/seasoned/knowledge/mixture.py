@@ -16,17 +16,20 @@ meta-features foretell something of the new task, that is one hypothesis more (`
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seasoned.knowledge.foretold import DEGREES, WORST_Z
+from seasoned.knowledge.goals import Kinds
 from seasoned.knowledge.regret import compress
 from seasoned.knowledge.scaling import hypotheses
 from seasoned.surrogates.acquisition import expected_improvement
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from seasoned.knowledge.factors import Factors
@@ -45,26 +48,28 @@ class Mixture:
         factors: What scores go together.
         rows: Configurations tried, shape (t,).
         weights: Of the past tasks, summing to 1, shape (T,).
-        best: The least compressed score of a trial, as each past task has it, at most 0, shape (T,).
-        outside: That of trials of other configurations; infinite without any, shape (T,).
+        goals: What a configuration of each kind must beat, in compressed scores, as each past task has it, (T, kinds).
+        outside: The least of trials of other configurations, by kind; infinite without any, shape (T, kinds).
         latent: Expected w under each past task, shape (T, rank).
         wandering: Columns that, times their transpose, are the covariance of w from not knowing the level, (rank, h).
         width: 1 - a^2, of w's variance before any trial.
         inverse: Of the trials' covariance, shape (t, t).
         foretold: What meta-features tell, after the trials; the rest of what it says is of the past tasks alone. None
             for nothing.
+        kinds: Of which kind each configuration is.
     """
 
     factors: Factors
     rows: NDArray[np.intp]
     weights: NDArray[np.float64]
-    best: NDArray[np.float64]
+    goals: NDArray[np.float64]
     outside: NDArray[np.float64]
     latent: NDArray[np.float64]
     wandering: NDArray[np.float64]
     width: float
     inverse: NDArray[np.float64]
     foretold: Foretold | None = None
+    kinds: Kinds = field(default_factory=Kinds)
 
     def mean(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """Expected compressed scores of some configurations, shape (m,)."""
@@ -85,19 +90,20 @@ class Mixture:
         return self.factors.mean[columns] + self.latent @ v, self._own_variance(v) + luck * self.factors.noise[columns]
 
     def expected_gain(self, columns: NDArray[np.intp], luck: float = 1.0) -> NDArray[np.float64]:
-        """By how much some configurations are expected to be below the best trial, shape (m,).
+        """By how much some configurations are expected to be below the goal of their kind, shape (m,).
 
         Args:
             columns: Which configurations.
             luck: Share of the noise's variance in what is expected.
         """
         means, variance = self.by_task(columns, luck)
-        gains = self.weights @ _gain(means, variance, self.best[:, None])
+        kinds = self.kinds.at(columns)
+        gains = self.weights @ _gain(means, variance, self.goals[:, kinds])
         if self.foretold is None:
             return gains
         told, share = self.foretold, self.foretold.share
         variance = told.variance(self.factors, columns, luck)
-        return (1.0 - share) * gains + share * _gain(told.mean(self.factors, columns), variance, np.array(told.best))
+        return (1.0 - share) * gains + share * _gain(told.mean(self.factors, columns), variance, told.goals[kinds])
 
     def variance(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """Of the compressed scores, noise included: within past tasks, between them, and of the level; shape (m,)."""
@@ -132,8 +138,9 @@ def condition(
     shares: NDArray[np.float64],
     settings: MetricSettings,
     *,
-    outside: float = math.inf,
+    outside: Mapping[int, float] | None = None,
     foretold: Foretold | None = None,
+    kinds: Kinds | None = None,
 ) -> Mixture:
     """The posterior after at least one trial.
 
@@ -144,9 +151,12 @@ def condition(
         past: Levels of the past tasks.
         shares: How much each past task counts, summing to 1, shape (T,).
         settings: How they are believed.
-        outside: The least score of trials of other configurations; infinite without any.
+        outside: Kind -> the least score of trials of other configurations.
         foretold: What meta-features tell; None for nothing.
+        kinds: Of which kind each configuration is; all of one if left out.
     """
+    kinds = kinds or Kinds()
+    least = kinds.least(outside or {})
     grid = hypotheses(scores, past)
     z = np.minimum(grid.z, WORST_Z)
     a, count = settings.closeness, len(scores)
@@ -164,27 +174,30 @@ def condition(
     if foretold is not None:
         told = foretold.evidence(grid, rows, factors) + 0.5 * np.linalg.slogdet(across)[1]
         told = settings.temper * told + grid.prior + math.log(foretold.share / (1.0 - foretold.share))
-        foretold = foretold.bent(grid, rows, factors, _shared(told, log), temper=settings.temper, outside=outside)
+        foretold = foretold.bent(
+            grid, rows, factors, _shared(told, log), temper=settings.temper, kinds=kinds, outside=least
+        )
     joint = np.exp(log - log.max())
     joint /= joint.sum()
     weights, levels = joint.sum(axis=1), joint.sum(axis=0)
     expected = _by_task(joint, z)
-    others = np.full(len(weights), math.inf)
-    if math.isfinite(outside):
-        others = _by_task(joint, compress((outside - grid.level.median) / grid.level.gap)[None])[:, 0]
+    others = np.full((len(weights), kinds.count), math.inf)
+    for kind in np.flatnonzero(np.isfinite(least)):
+        others[:, kind] = _by_task(joint, compress((least[kind] - grid.level.median) / grid.level.gap)[None])[:, 0]
     gain = width * (inverse @ v.T)
     spread = (z - (z @ levels)[:, None]) * np.sqrt(levels)
     return Mixture(
         factors,
         rows,
         weights,
-        np.minimum(np.minimum(expected.min(axis=1), others), 0.0),
+        kinds.goals(expected, rows, others),
         others,
         a * factors.weights + (expected - means) @ gain,
         gain.T @ spread,
         width,
         inverse,
         foretold,
+        kinds,
     )
 
 

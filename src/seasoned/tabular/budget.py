@@ -31,6 +31,7 @@ class Budget:
         workers: Trials at the same time.
         memory: Bytes for this process and all its workers; None for no limit.
         members: Largest number of models that predict together.
+        layers: How many layers of them there may be.
         stop: Whether somebody asked to come to the end.
     """
 
@@ -40,6 +41,7 @@ class Budget:
     workers: int
     memory: int | None
     members: int = 1
+    layers: int = 1
     stop: Stop = field(default_factory=Stop)
 
     @property

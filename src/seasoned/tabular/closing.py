@@ -14,6 +14,7 @@ from seasoned.tabular.pooled import pool
 from seasoned.tabular.refit import choose_members, config_of, foreseen
 from seasoned.tabular.repeating import seconds_again
 from seasoned.tabular.rows import row_of
+from seasoned.tabular.stacking import seconds_of_layer
 from seasoned.trials import TrialState
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Closing:
         study: The study; its trials, where a run is resumed, count at once.
         gains: Is told what the trials of each family have brought to the members.
         fresh: Seconds that a fresh worker took to load what fits need; 0 where none was waited for.
+        upper: Families of a second layer, if there is to be one.
 
     Attributes:
         warm_up: Seconds that a fresh worker needs.
@@ -64,11 +66,14 @@ class Closing:
         study: Study,
         gains: Gains | None = None,
         fresh: float = 0.0,
+        upper: Sequence[str] = (),
     ) -> None:
         self._objective = objective
         self._budget = budget
         self._gains = gains
         self._fresh = fresh
+        self._upper = upper
+        self._layering = 0.0
         self._seen: set[int] = set()  # trials that were there when the members were chosen last
         self._again = 0.0  # on `time.monotonic`'s clock: when choosing once more costs little of the time
         self._unseen = False  # whether a trial has come to its end since
@@ -112,6 +117,11 @@ class Closing:
         """Seconds that are kept for the last fits."""
         return self._reserve
 
+    @property
+    def layering(self) -> float:
+        """Seconds of these for a second layer."""
+        return self._layering
+
     def _measure(self, rows: Sequence[Mapping[str, Any]]) -> None:
         started = time.monotonic()
         self.warm_up = self._measured_warm_up(rows)
@@ -121,7 +131,8 @@ class Closing:
         once = self.warm_up + max(*fits, sum(fits) / self._budget.workers)
         paces = [self._objective.records.of(config_of(row)).predict_ms for row, _ in chosen]
         again = seconds_again(self._objective, fits, paces, self._budget)
-        self._reserve = _CLOSING + choosing + _CAUTION * once + max(_SLACK * once, again)
+        self._layering = seconds_of_layer(self._objective, chosen, rows, self._upper, self._budget)
+        self._reserve = _CLOSING + choosing + _CAUTION * once + max(_SLACK * once, again) + self._layering
         self._known, self._unseen = True, False
         if self._plateau is not None:
             loss = _loss_of(self._objective, chosen)

@@ -2,16 +2,16 @@
 
 After the configurations of the warm start, which give a usable model at once, each trial is either *advised* or *free*.
 An advised one is the configuration of past tasks with the largest expected gain, divided by its predicted seconds where
-time counts; it is re-ranked with every score that arrives (`knowledge/metric_function.py`). A free one is what the
+time counts; it is re-ranked with every score that arrives (`knowledge/metric_function.py`). A family that has not come
+near the best trial yet gains by coming near, for an ensemble gains by it (`knowledge/goals.py`). A free one is what the
 search without experience does: the defaults of families that have had no trial, then other first configurations (one
 that learns the logarithm, say), those first that past tasks do not know, then `Promising`, in which past tasks are a
 prior mean as far as they foretell this table's results (`family_starts.py`). Both see all trials.
 
 The share of free trials is the larger of two: what the advice's errors so far call for (Hedge, `knowledge/advice.py`),
 and a ramp from 0 to one half over the first trials, because what past tasks know is general, and the last gains lie
-near the best trials of this one. The first turn comes early, for an ensemble gains by families that differ, and the
-advice only looks at what a configuration is worth alone. Where no configuration is expected to gain anything any more,
-all trials are free.
+near the best trials of this one. The first turn comes early, and tells whether the advice is any good. Where no
+configuration is expected to gain anything any more, all trials are free.
 
 What did not come to its end tells something as well. A trial that failed, or ran into its limit, has taken that long at
 least, and its family may fail again (`guide.py`). One that the race stopped is worse than the best by a tenth of what
@@ -235,22 +235,23 @@ class Experienced(Sampler[_State]):
         score = self._score(state, event)
         if score is None:
             return state
-        family, whole = state.families.get(event.number), event.state is TrialState.COMPLETE
-        if family is not None and whole:
+        family, whole = state.families.get(event.number, ""), event.state is TrialState.COMPLETE
+        if family and whole:
             state = replace(state, bests={**state.bests, family: min(score, state.bests.get(family, math.inf))})
         cold = event.number not in state.led | state.planned
         if row is not None:
             return replace(state, advised=self.guide.adviser.tell(advised, row, score, cold=cold, whole=whole))
         if not whole:
             return state
-        return replace(state, advised=self.guide.adviser.tell_outside(advised, score, cold=cold))
+        kind = self.guide.kind_of(family)
+        return replace(state, advised=self.guide.adviser.tell_outside(advised, score, cold=cold, kind=kind))
 
     def _score(self, state: _State, event: Finished) -> float | None:
         """What a trial tells, in the units of past tasks; None if nothing."""
         advised, family = state.advised, state.families.get(event.number, "")
         if event.state is TrialState.COMPLETE and event.values is not None:
             return self.guide.relative(event.values[0])
-        best = min(*advised.scores, advised.outside, math.inf)
+        best = min((*advised.scores, *advised.outside.values()), default=math.inf)
         if event.state is TrialState.PRUNED and math.isfinite(best):
             behind = best + BEHIND * max(-best, 0.0)  # 0 is what predicting the same for all rows has
             return (behind + min(behind, state.bests.get(family, math.inf))) / 2.0

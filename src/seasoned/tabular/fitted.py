@@ -13,6 +13,7 @@ from seasoned.tabular.columns.stored import in_parts
 from seasoned.tabular.features.given import given_of
 from seasoned.tabular.features.repeated import makers_of, predict_matrices
 from seasoned.tabular.finish import Finish
+from seasoned.tabular.layers import columns_of, places_below, split_below
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.models.threads import one_thread
 from seasoned.tabular.tables import to_frame
@@ -58,6 +59,11 @@ class Member:
     def model(self) -> Model:
         """Its family."""
         return self.own or find(self.name)
+
+    @property
+    def below(self) -> tuple[dict[str, Any], ...]:
+        """The configurations of the models that it is stacked on; none in the first layer."""
+        return split_below(self.config)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +132,13 @@ class Fitted:
         """The member at that place by itself.
 
         What was learned from predictions of all together (calibration, threshold, intervals, the evidence for the
-        report) is not its own and left out; costs of errors that the user gave decide for it, too.
+        report) is not its own and left out; costs of errors that the user gave decide for it, too. Models that it is
+        stacked on come with it, without any say.
         """
         member, decision = replace(self.members[place], weight=1.0), self.finish.decision
+        below = [replace(self.members[other], weight=0.0) for other in places_below(member, self.members) or ()]
         finish = Finish(decision=decision if decision is not None and decision.given else None)
-        return replace(self, members=(member,), finish=finish, validated=None, conformal=None, pace=None)
+        return replace(self, members=(member, *below), finish=finish, validated=None, conformal=None, pace=None)
 
     def _predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """The same of rows that are few enough to be in memory in all forms that models eat."""
@@ -145,11 +153,22 @@ class Fitted:
         if made:
             texts = any(one.reads_texts for one in made)
             given = given_of(self.plan, frame, matrices["codes"], texts=texts)
+        found: list[NDArray[np.float64]] = [np.empty(0)] * len(self.members)
         with _threads_for(len(frame)):
-            return [
-                predict_matrices(member.estimator, matrices, diets[member.name], len(self.classes), given)
-                for member in self.members
-            ]
+            for place in sorted(range(len(found)), key=lambda place: bool(self.members[place].below)):
+                member = self.members[place]
+                diet = diets[member.name]
+                eaten = {diet: self._above(member, matrices[diet], found)}
+                found[place] = predict_matrices(member.estimator, eaten, diet, len(self.classes), given)
+        return found
+
+    def _above(
+        self, member: Member, matrix: NDArray[np.float64], found: Sequence[NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        """The rows with what the models below the member say of them beside; as they are in the first layer."""
+        places = places_below(member, self.members)
+        assert places is not None, "a model goes where those below it go"
+        return np.hstack([matrix, columns_of([found[place] for place in places])]) if places else matrix
 
     def intervals(self, X: Any, coverage: float) -> NDArray[np.float64]:
         """Lower and upper bounds of numbers, shape (n, 2).

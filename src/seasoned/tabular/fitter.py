@@ -17,9 +17,11 @@ from seasoned.tabular.columns.stored import rows_of
 from seasoned.tabular.features.base import Rows
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.made import aims_of, asks, fit_features, reads_texts, split_features
+from seasoned.tabular.layers import columns_of, split_below
 from seasoned.tabular.logarithm import Exponential
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import BASELINE, find, holds_out, takes_weights
+from seasoned.tabular.records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -49,6 +51,7 @@ class Pipeline:
         name: The model's family.
         settings: Its hyperparameters.
         features: The choice of features; None for none.
+        below: The configurations of the models that it is stacked on; none in the first layer.
         logarithm: Whether the target is learned on the scale of its logarithm.
         median: Whether its median is learned, where absolute errors count.
     """
@@ -56,6 +59,7 @@ class Pipeline:
     name: str
     settings: Mapping[str, Any]
     features: Mapping[str, Any] | None
+    below: tuple[Mapping[str, Any], ...] = ()
     logarithm: bool = False
     median: bool = False
 
@@ -63,9 +67,10 @@ class Pipeline:
     def of(cls, config: Mapping[str, Any]) -> Self:
         """That of a configuration `{"model": {family: {...}}}`."""
         ((name, settings),) = config["model"].items()
+        settings, below = split_below(settings)
         settings, logarithm = SCALE.split(settings)
         settings, median = CENTRE.split(settings)
-        return cls(name, *split_features(settings), logarithm, median)
+        return cls(name, *split_features(settings), below, logarithm, median)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +108,14 @@ class Fitter:
         data: The rows.
         job: What models are built for.
         own: Families of the user's own.
+        said: What models below say of all rows, shape (n, columns), for who is stacked on them; if None, what their
+            trials predicted out of fold.
     """
 
     data: Arrays
     job: Job
     own: tuple[Model, ...] = ()
+    said: NDArray[np.float64] | None = None
 
     def model(self, name: str) -> Model:
         """The family of that name."""
@@ -166,6 +174,7 @@ class Fitter:
         y_train, y_valid = (y[rows] if scale is None else scale.forward(y[rows]) for rows in fold)
         X_train, made = self._made(pipeline.features, train, model.diet)
         X_valid, making = self._beside(made, valid, model.diet)
+        X_train, X_valid = (self._above(pipeline, X, rows) for X, rows in ((X_train, train), (X_valid, valid)))
         able = model if not self.job.n_classes or len(np.unique(y[train])) > 1 else BASELINE
         estimator = able.build(dict(pipeline.settings), self._fed(self._job_here(pipeline), made, able))
         more = self._beside_rows(able, train, valid, scale)
@@ -174,7 +183,14 @@ class Fitter:
             taken = able.fit(estimator, (X_train, y_train), (X_valid, y_valid), left, **more)
         return _Fitted(_back(estimator, scale, factor, y_train), made, taken, X_valid, making)
 
-    def on_all(self, pipeline: Pipeline, rounds: int | None, repeat: int = 0, factor: float = 1.0) -> Any:
+    def on_all(
+        self,
+        pipeline: Pipeline,
+        rounds: int | None,
+        repeat: int = 0,
+        factor: float = 1.0,
+        rows: NDArray[np.int64] | None = None,
+    ) -> Any:
         """The estimator, fitted on all rows for so many rounds; a `Featured` one where features are made.
 
         Args:
@@ -182,11 +198,13 @@ class Fitter:
             rounds: Rounds of its trial; None for a family without.
             repeat: Which of several fits that differ by their seeds only.
             factor: Of predictions, where the logarithm is learned.
+            rows: Those to fit on, if not all.
         """
         model, scale = self.model(pipeline.name), self._scale(pipeline)
-        y = self.data.target if scale is None else scale.forward(self.data.target)
-        rows = np.arange(len(y))
+        rows = np.arange(len(self.data.target)) if rows is None else rows
+        y = self.data.target[rows] if scale is None else scale.forward(self.data.target[rows])
         X, made = self._made(pipeline.features, rows, model.diet)
+        X = self._above(pipeline, X, rows)
         settings = model.with_rounds(dict(pipeline.settings), rounds)
         job = replace(self._job_here(pipeline), seed=(self.job.seed + _STRIDE * repeat) % _SEEDS)
         estimator = model.build(settings, self._fed(job, made, model))
@@ -226,6 +244,30 @@ class Fitter:
         rows = Rows(given, categorical, aims, weights, self.job.seed, self.job.cyclic, together)
         made, matrix = fit_features(features, rows, matrix, diet)
         return matrix, made
+
+    def _above(self, pipeline: Pipeline, matrix: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The rows with what the models below say of them beside; as they are in the first layer."""
+        if not pipeline.below:
+            return matrix
+        said = columns_of(self._said_below(pipeline)) if self.said is None else self.said
+        return np.hstack([matrix, said[rows]])
+
+    def _said_below(self, pipeline: Pipeline) -> list[NDArray[np.float32]]:
+        """What the trials of the models below predicted out of fold, for all rows.
+
+        Raises:
+            ValueError: If that of one is lost, or some rows were validated by no fold.
+        """
+        records = Records(self.data.folder)
+        found = [records.out_of_fold(source) for source in pipeline.below]
+        kept = [said for said in found if said is not None and len(said) == len(self.data.target)]
+        if len(kept) < len(found):
+            raise ValueError("the predictions of a model below are not there for all rows")
+        return kept
+
+    def seen_by(self, pipeline: Pipeline, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Rows as a model without made columns eats them, with what models below say of them."""
+        return self._above(pipeline, rows_of(self.data.matrix(self.model(pipeline.name).diet), rows), rows)
 
     def _beside(self, made: Made | None, rows: NDArray[np.int64], diet: Diet) -> tuple[NDArray[np.float64], float]:
         """Other rows in the same way, and the seconds that making features of them took."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from seasoned.knowledge.advice import Adviser
 from seasoned.knowledge.cold import pool_of
+from seasoned.knowledge.goals import Kinds
 from seasoned.knowledge.heads import fit_head
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.metric_function import fit_metric
@@ -43,6 +44,7 @@ logger = logging.getLogger("seasoned.tabular")
 _FILE: Final = "experience.npz"
 _FLOOR: Final = 0.01  # of the time limit: what a trial costs at least, to be started, stored and chosen from
 _HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees
+_ROOM: Final = 0.25  # of the gap between a task's median and its best: how far behind a family is of use to an ensemble
 _SIMILAR: Final = 5  # past tasks that are named
 _TRUSTED_ROWS: Final = 1.0  # slope of log seconds over log rows that is believed before any trial
 
@@ -87,6 +89,7 @@ class Guide:
     adviser: Adviser = field(init=False, repr=False)
     rows: tuple[int, ...] = field(init=False, repr=False)
     families: tuple[str, ...] = field(init=False, repr=False)
+    _kinds: Mapping[str, int] = field(init=False, repr=False)
     _texts: Mapping[str, int] = field(init=False, repr=False)
     _defaults: Mapping[str, tuple[int, Mapping[str, Any]]] = field(init=False, repr=False)
     _failing: NDArray[np.float64] = field(init=False, repr=False)
@@ -100,10 +103,13 @@ class Guide:
         mass = np.maximum(found.weights @ tried, 1e-12)
         texts = {textual(config): row for row, config in enumerate(found.configs)}
         families = tuple(family_of(config) for config in found.configs)
+        kinds = {family: kind for kind, family in enumerate(sorted(set(families)))}
+        of = np.array([kinds[family] for family in families])
         for name, value in {
-            "adviser": Adviser(metric, pool, found.weights),
+            "adviser": Adviser(metric, pool, found.weights, kinds=Kinds(of, len(kinds) + 1, _ROOM)),
             "rows": tuple(range(len(found.configs))),
             "families": families,
+            "_kinds": kinds,
             "_texts": texts,
             "_defaults": _defaults(texts, self.space),
             "_failing": (found.weights @ found.failed) / mass,
@@ -138,6 +144,10 @@ class Guide:
         same = all(settings.get(name) == default.get(name) for name in (FEATURES, SCALE.name, CENTRE.name))
         return row if same else None
 
+    def kind_of(self, family: str) -> int:
+        """The number of a family, for the adviser; families that past tasks do not know share the last one."""
+        return self._kinds.get(family, len(self._kinds))
+
     def relative(self, loss: float) -> float:
         """A loss on this table in the units of the past tasks."""
         return float(relative(loss, self.scene.baseline))
@@ -145,7 +155,9 @@ class Guide:
     def gains(
         self, state: AdviserState, rows: NDArray[np.intp], ended: Mapping[str, tuple[int, int]] | None = None
     ) -> NDArray[np.float64]:
-        """Expected gains in regret, failures counted as none.
+        """Expected gains, in units of the gap, failures counted as none.
+
+        What comes near the best trial gains as well, where its family has come no nearer yet: an ensemble gains by it.
 
         Whoever failed for this table's sake takes its family along: of n trials of a family here k failed, so that a
         configuration comes to its end with the probability (1 - k/(n + 1)) times what past tasks say.

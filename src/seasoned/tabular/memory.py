@@ -18,6 +18,7 @@ from seasoned.knowledge.past import UNNAMED, Head, PastStudy, PastTrial
 from seasoned.knowledge.places import Places, add_studies, places
 from seasoned.tabular.bar import BEHIND
 from seasoned.tabular.guide import Scene, guide_for
+from seasoned.tabular.layers import BELOW
 from seasoned.tabular.metrics import ZERO_BY_DEFINITION, measure_key
 from seasoned.tabular.models.registry import MODELS
 from seasoned.tabular.pipeline import KIND, VERSION, textual
@@ -94,6 +95,7 @@ class Memory:
         return _spared(lambda: self._keep(trials, guide), False, "this fit is not kept as experience")
 
     def _keep(self, trials: Sequence[Mapping[str, Any]], guide: Guide | None) -> bool:
+        trials = [trial for trial in trials if BELOW not in trial["config"]]  # who is stacked says nothing by itself
         kept = [t for t in trials if t["state"] in {"complete", "failed", "pruned"} and t["model"] in MODELS]
         complete = sum(trial["state"] == "complete" for trial in kept)
         if self.scene is None or self.places.store is None or complete < _LEAST_TRIALS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +14,10 @@ from seasoned.errors import Pruned
 from seasoned.tabular.features.made import most_columns
 from seasoned.tabular.fitter import Fitter, Pipeline
 from seasoned.tabular.foreseen import Extent, check_memory, free_memory
+from seasoned.tabular.layers import columns_of, width_of
 from seasoned.tabular.levels import MOST_VALID
 from seasoned.tabular.losses import ranks
+from seasoned.tabular.models.base import predict
 from seasoned.tabular.records import Records, TrialRecord
 
 if TYPE_CHECKING:
@@ -80,6 +82,15 @@ class CrossValidation:
         pipeline = Pipeline.of(config)
         self._check_memory(pipeline)
         sampling = 0.0 if trial is None else self._climb(pipeline, trial)
+        return self._validate(config, pipeline, sampling)
+
+    def unraced(self, config: Mapping[str, Any]) -> float:
+        """The same without a look at other trials, for a configuration that is stacked on some."""
+        pipeline = Pipeline.of(config)
+        self._check_memory(pipeline)
+        return self._validate(config, pipeline, 0.0, raced=False)
+
+    def _validate(self, config: Mapping[str, Any], pipeline: Pipeline, sampling: float, *, raced: bool = True) -> float:
         folds, fitter = self.data.folds, self.fitter
         held = [self.data.places_of(valid) for _, valid in folds]
         total = self._zeros(len(self.data.known_rows()))  # a holdout leaves most rows unpredicted, a time split some
@@ -89,10 +100,10 @@ class CrossValidation:
         for place, fold in enumerate(folds):
             parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place))
             retransformed, factor = fitter.retransformed(pipeline, folds, parts)
-            losses.append(self._loss_or_none(fold[1], retransformed[-1]))
-            if place + 1 < len(folds):
+            losses.append(self.loss_on(fold[1], retransformed[-1]))
+            if raced and place + 1 < len(folds):
                 self._check_bars(pipeline.name, losses)
-            if place == 0:
+            if raced and place == 0:
                 self._check_pace(parts[0].pace)
         for places, found in zip(held, retransformed, strict=True):
             total[places] += found
@@ -156,10 +167,55 @@ class CrossValidation:
         rounds = [part.rounds for part in parts if part.rounds is not None]
         return _mean(total, [valid for _, valid in folds]), float(np.mean(rounds)) if rounds else None
 
+    def within(self, config: Mapping[str, Any], outer: int) -> NDArray[np.float64]:
+        """What the configuration predicts for the rows outside a fold by models that know neither them nor the fold.
+
+        Args:
+            config: What is fitted.
+            outer: The fold, whose own rows get nothing but zeros.
+
+        Returns:
+            For all rows, shape (n, classes) or (n,).
+        """
+        pipeline, fitter, held = Pipeline.of(config), self.fitter, self.data.folds[outer][1]
+        others = [fold for place, fold in enumerate(self.data.folds) if place != outer]
+        folds = [(np.setdiff1d(train, held), valid) for train, valid in others]
+        end, parts = self._end(len(folds)), []
+        for place, fold in enumerate(folds):
+            parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place))
+        total = self._zeros(len(self.data.target))
+        for (_, valid), found in zip(folds, fitter.retransformed(pipeline, folds, parts)[0], strict=True):
+            total[valid] = found
+        return total
+
+    def above(self, config: Mapping[str, Any], outer: int, within: Sequence[NDArray[np.float64]]) -> Any:
+        """What a configuration that is stacked on others predicts for a fold's rows, which nothing has seen before.
+
+        Args:
+            config: What is fitted, for the rounds that its own validation took.
+            outer: The fold.
+            within: What the models below predict for the other rows (`within`). Of the fold's they say what their
+                trials said, which did not know the fold.
+        """
+        pipeline, record, (train, valid) = Pipeline.of(config), self.records.of(config), self.data.folds[outer]
+        said = [found.copy() for found in within]
+        for found, source in zip(said, pipeline.below, strict=True):
+            told = self.records.out_of_fold(source)
+            if told is None:
+                raise ValueError("the predictions of a model below are lost")
+            found[valid] = told[valid]
+        fitter = replace(self.fitter, said=columns_of(said))
+        estimator = fitter.on_all(pipeline, record.rounds, factor=record.factor, rows=train)
+        return predict(estimator, fitter.seen_by(pipeline, valid), self.job.n_classes)
+
+    def fold_losses(self, predicted: NDArray[np.float64]) -> list[float | None]:
+        """The loss on each fold's rows of predictions for those that some fold validates; None where undefined."""
+        return [self.loss_on(rows, predicted[self.data.places_of(rows)]) for _, rows in self.data.folds]
+
     def baseline_losses(self) -> tuple[float | None, ...]:
         """Loss on each fold of predicting the same for all its rows; None where it is undefined."""
         predicted, places = self.fitter.baseline(), self.data.places_of
-        return tuple(self._loss_or_none(valid, predicted[places(valid)]) for _, valid in self.data.folds)
+        return tuple(self.loss_on(valid, predicted[places(valid)]) for _, valid in self.data.folds)
 
     def baseline_loss(self) -> float | None:
         """Loss of predicting the same for all rows of a fold, over all folds; None where it is undefined.
@@ -168,8 +224,8 @@ class CrossValidation:
         """
         rows = self.data.known_rows()
         if ranks(self.metric):
-            return self._loss_or_none(rows, np.full((len(rows), self.job.n_classes), 1 / self.job.n_classes))
-        return self._loss_or_none(rows, self.fitter.baseline())
+            return self.loss_on(rows, np.full((len(rows), self.job.n_classes), 1 / self.job.n_classes))
+        return self.loss_on(rows, self.fitter.baseline())
 
     # ---- samples of the rows
 
@@ -181,7 +237,7 @@ class CrossValidation:
     def sample_baseline(self) -> float | None:
         """Loss of predicting the same for all rows that judge the samples; None where it is undefined."""
         rows = self._sample(self.levels[0])[1]
-        return self._loss_or_none(rows, self.fitter.baseline()[self.data.places_of(rows)])
+        return self.loss_on(rows, self.fitter.baseline()[self.data.places_of(rows)])
 
     def sample_rows(self) -> int:
         """Number of rows that judge the samples."""
@@ -200,7 +256,7 @@ class CrossValidation:
             fold = self._sample(rows)
             part = self.fitter.on_fold(pipeline, fold, self._end(rows / self.levels[-1]))
             (predicted,), _ = self.fitter.retransformed(pipeline, [fold], [part])
-            loss = self._loss_or_none(fold[1], predicted)
+            loss = self.loss_on(fold[1], predicted)
             trial.report(rows, math.nan if loss is None else loss)
         return time.perf_counter() - start
 
@@ -220,6 +276,7 @@ class CrossValidation:
         model = self.fitter.model(pipeline.name)
         train, valid = max(self.data.folds, key=lambda fold: len(fold[0]))
         columns = self.data.matrix(model.diet).shape[1] + most_columns(pipeline.features)
+        columns += width_of(pipeline.below, self.job.n_classes)
         levels = len(self.job.categorical) if model.diet == "codes" else 0
         held = len(self.data.known_rows())
         at = Extent(len(train), len(valid), columns, self.job.n_classes, levels, held)
@@ -251,7 +308,7 @@ class CrossValidation:
         if self.predict_limit is not None and record.predict_ms <= self.predict_limit:
             self.records.note_quick(record.predict_ms)
 
-    def _loss_or_none(self, rows: NDArray[np.int64], predicted: NDArray[np.float64]) -> float | None:
+    def loss_on(self, rows: NDArray[np.int64], predicted: NDArray[np.float64]) -> float | None:
         """The loss on a part of the rows; None where the metric needs more, such as a second class."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a part lacks a class is no news to anybody

@@ -67,9 +67,9 @@ def budget_of(given: TabularEstimator, started: float) -> Budget:
     if workers < 1:
         raise InvalidInput(f"workers is {given.workers}; it must be at least 1.")
     seconds = 1e9 if given.time_limit is None else float(given.time_limit)
-    most = (SearchSettings() if given.search is None else given.search).ensemble
+    search = SearchSettings() if given.search is None else given.search
     memory = None if given.memory_limit is None else parse_memory(given.memory_limit)
     trials = None if given.trials is None else int(given.trials)
-    budget = Budget(started + seconds, seconds, trials, workers, memory, most)
+    budget = Budget(started + seconds, seconds, trials, workers, memory, search.ensemble, search.layers)
     budget.check_memory()
     return budget

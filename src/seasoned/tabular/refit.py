@@ -15,6 +15,7 @@ from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.ensemble import select
 from seasoned.tabular.fitted import Member
+from seasoned.tabular.layers import standing
 from seasoned.tabular.models.registry import BASELINE
 from seasoned.tabular.repeating import fit_again
 
@@ -130,6 +131,7 @@ def fit_members(
         ready |= {place: replace(first, weight=chosen[place][1]) for place in same}
     elif same and early.fitted is None:  # its fit failed, perhaps for what else was in the memory
         ready |= fit_all(objective, {place: chosen[place] for place in same}, budget)
+    ready = standing(ready)
     ready = fit_again(objective, ready, {place: foreseen(objective, chosen[place][0]) for place in ready}, budget)
     members = [ready[place] for place in sorted(ready)]  # not in the order of finishing, so that sums are the same
     if not members:

@@ -12,28 +12,34 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.aims import CENTRE
 from seasoned.tabular.columns.stored import store
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import split_features
 from seasoned.tabular.features.repeated import fits_of
+from seasoned.tabular.folds import make_folds
+from seasoned.tabular.layers import standing
 from seasoned.tabular.logarithm import Exponential, Logarithm
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.objective import CrossValidation
+from seasoned.tabular.pipeline import textual
 from seasoned.tabular.records import TrialRecord
 from seasoned.tabular.refit import fit_all
 from seasoned.tabular.repeating import fit_again
 from seasoned.tabular.run_arrays import Arrays, write_arrays
+from seasoned.tabular.side_by_side import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
 
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.fitted import Fitted, Member
+    from seasoned.tabular.folds import Fold
     from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
 
@@ -41,6 +47,7 @@ __all__ = ["refit_table"]
 
 logger = logging.getLogger("seasoned.tabular")
 
+_BELOW: Final = 0.5  # of the time, for predictions out of fold that a second layer learns from
 _DIETS: Final[tuple[Diet, ...]] = ("codes", "dense")
 
 
@@ -96,15 +103,21 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         folder = Path(name)
         (folder / "trials").mkdir()
         store(plan, canonical, folder, _DIETS)
-        write_arrays(folder, target.values, [], {}, roles.weights, together=roles.groups)
         if any(split_features(member.config)[1] is not None for member in fitted.members):  # tried, if none was made
             save_texts(folder, plan, canonical)
-        objective = CrossValidation(Arrays(folder), job, fitted.metric, own=tuple(own.values()))
+
+        def objective_of(folds: Sequence[Fold]) -> CrossValidation:
+            write_arrays(folder, target.values, folds, {}, roles.weights, together=roles.groups)
+            return CrossValidation(Arrays(folder), job, fitted.metric, own=tuple(own.values()))
+
+        if below := {textual(source): source for member in fitted.members for source in member.below}:
+            _foretell(objective_of(make_folds(None, frame, target, seed)), list(below.values()), budget)
+        objective = objective_of([])
         for member in fitted.members:
             objective.records.note({"model": {member.name: member.config}}, _record(fitted, member))
         waiting = {place: (_row(place, member), member.weight) for place, member in enumerate(fitted.members)}
         several = {place for place, member in enumerate(fitted.members) if _several(member)}
-        ready = _fitted(objective, waiting, budget, several)
+        ready = standing(_fitted(objective, waiting, budget, several))
     if not ready:
         raise InvalidInput("no model could be fitted within time_limit and memory_limit; raise them.")
     total = sum(member.weight for member in ready.values())
@@ -132,6 +145,13 @@ def _fitted(
         return ready
     each = (time.monotonic() - began) * budget.workers / len(ready)  # seconds of a fit, on average
     return fit_again(objective, ready, dict.fromkeys(ready, each), budget, several)
+
+
+def _foretell(objective: CrossValidation, configs: Sequence[Mapping[str, Any]], budget: Budget) -> None:
+    """Leave what the models below a second layer predict out of fold; what is not ready is missed where it is read."""
+    with LocalExecutor(budget.workers) as executor:
+        end = time.monotonic() + _BELOW * budget.remaining
+        side_by_side(executor, objective.unraced, [(config,) for config in configs], budget, end)
 
 
 def _several(member: Member) -> bool:

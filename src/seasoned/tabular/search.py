@@ -26,6 +26,7 @@ from seasoned.tabular.refit import choose_members, config_of, fit_members, ranke
 from seasoned.tabular.row_race import RowRace
 from seasoned.tabular.rows import row_of
 from seasoned.tabular.second_look import look_again
+from seasoned.tabular.stacking import add_layer, upper_settings
 from seasoned.tabular.steering import Promising
 from seasoned.tabular.watching import Watching
 from seasoned.trials import TrialState, WarmStart
@@ -97,7 +98,8 @@ def search(
     for trial in study.trials:  # those of a run that is resumed
         race(study, trial)
     with Early(objective, budget) as early, Watching(objective.metric, budget) as watching:
-        closing = Closing(objective, budget, study, gains, fresh)
+        upper = upper_settings(space) if budget.layers > 1 else {}
+        closing = Closing(objective, budget, study, gains, fresh, tuple(upper))
         callbacks = (early, race, clock, watching, closing)
         try:
             if objective.levels and not timed:  # whom the others are compared with, whichever is quicker
@@ -117,7 +119,9 @@ def search(
         best = look_again(objective, ranked(trials), budget, closing.kept)
         trials = tuple(_with_rounds(objective, row) for row in trials)
         chosen = choose_members(objective, best, budget, closing.choosing if timed else math.inf)
-        return Searched(fit_members(objective, chosen, budget, early), trials)
+        left = budget.remaining - (closing.kept - closing.layering)
+        layered = add_layer(objective, chosen, trials, upper, budget, left)
+        return Searched(fit_members(objective, layered.chosen, budget, early), (*trials, *layered.rows))
 
 
 def _within(timed: bool, objective: CrossValidation) -> Sampler[Any]:

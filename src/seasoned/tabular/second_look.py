@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
+from seasoned.tabular.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +35,6 @@ _TRIALS: Final = 20  # that are looked at again, at most
 _LEAST: Final = 8  # of which it is worth it
 _CAUTION: Final = 1.3  # times what the first split took
 _START: Final = 2.0  # seconds beside it, for a worker whose trial was cut off begins anew
-_GLANCE: Final = 0.2  # seconds between two looks at the clock
 
 
 def _foreseen(
@@ -138,15 +137,5 @@ def _split(
     end: float,
 ) -> dict[int, tuple[NDArray[np.float64], float | None]] | None:
     """What the trials predicted on this split, by place, without those that failed; None if the time did not do."""
-    limits = Limits(memory=budget.trial_memory)
-    tasks = {executor.submit(objective.on_split, config, split, limits=limits): i for i, config in enumerate(configs)}
-    found: dict[int, tuple[NDArray[np.float64], float | None]] = {}
-    while tasks:
-        left = end - time.monotonic()
-        if left <= 0 or budget.full or budget.stop():
-            return None
-        for outcome in executor.wait(min(_GLANCE, left)):
-            place = tasks.pop(outcome.task)
-            if outcome.ending is Ending.RETURNED and np.isfinite(outcome.value[0]).all():
-                found[place] = outcome.value
-    return found
+    found = side_by_side(executor, objective.on_split, [(config, split) for config in configs], budget, end)
+    return None if found is None else {place: one for place, one in found.items() if np.isfinite(one[0]).all()}

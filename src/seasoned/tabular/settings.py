@@ -36,6 +36,8 @@ class SearchSettings:
         ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
         calibrate: Whether probabilities are calibrated on out-of-fold predictions: by default for log_loss, brier and
             cost, if that clearly helps; True for any metric, False for none, and for no pool of probabilities either.
+        layers: 2 for a second layer of models, which learn from the columns and from what the members say of rows that
+            they have not seen, where that helps on rows held out of everything; 1 for none.
         predict_limit: Milliseconds that predicting a row may take, in batches of 1,000 rows on this machine; models and
             ensemble are chosen under it. Where nothing is so quick, the quickest model predicts and the log says so.
             What is chosen then depends on time.
@@ -50,6 +52,7 @@ class SearchSettings:
     ensemble: int = 10
     features: Sequence[str] | None = None
     calibrate: bool | None = None
+    layers: int = 1
     predict_limit: float | None = None
 
     def __post_init__(self) -> None:
@@ -66,6 +69,9 @@ class SearchSettings:
             raise InvalidInput(f"predict_limit is {self.predict_limit}; it is in milliseconds and must be above 0.")
         if self.ensemble < 1:
             raise InvalidInput(f"ensemble is {self.ensemble}; at least 1 model must predict.")
+        check_number("layers", self.layers, Integral, "1 or 2", needed=True)
+        if self.layers not in {1, 2}:
+            raise InvalidInput(f"layers is {self.layers}; use 2 for a second layer where it helps, or 1 for none.")
 
     def to_plain(self) -> dict[str, Any] | None:
         """The settings in JSON's types; None where a family of the user's own is among them."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.repeated import fits_of, shares_of
+from seasoned.tabular.layers import places_below, width_of
 from seasoned.tabular.logarithm import Exponential, bare
 
 if TYPE_CHECKING:
@@ -42,8 +43,11 @@ def check_fitted(fitted: Fitted) -> None:
         shares = shares_of(member.estimator)
         if not all(share > 0 for share in shares) or not math.isclose(sum(shares), 1.0, abs_tol=1e-6):
             raise ValueError(f"the shares of the fits of its model {member.name!r} do not sum to 1")
+        if places_below(member, fitted.members) is None:
+            raise ValueError(f"a model that its model {member.name!r} is stacked on is missing")
+        eaten = widths[member.model.diet] + width_of(member.below, len(classes))
         for fit in fits_of(member.estimator):
-            _check_fit(fit, member, widths[member.model.diet], len(classes))
+            _check_fit(fit, member, eaten, len(classes))
 
 
 def _check_fit(fit: Any, member: Member, eaten: int, classes: int) -> None:

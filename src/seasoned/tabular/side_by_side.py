@@ -1,0 +1,49 @@
+"""Calls of one function in workers, side by side, until a moment."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.execution.base import Ending, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from seasoned.execution.local import LocalExecutor
+    from seasoned.tabular.budget import Budget
+
+__all__ = ["side_by_side"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_GLANCE: Final = 0.2  # seconds between two looks at the clock
+
+
+def side_by_side(
+    executor: LocalExecutor, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], budget: Budget, end: float
+) -> dict[int, Any] | None:
+    """What a function gives for each of some arguments, by place, without those for which it failed.
+
+    Args:
+        executor: Where it runs; it is reused, for its workers are warm.
+        function: The same object for all calls, so that it travels to a worker once.
+        calls: The arguments of each call.
+        budget: Its memory limits each call; whoever asks to stop, stops this, too.
+        end: A moment of `time.monotonic`. None is returned where not all is ready by then.
+    """
+    limits = Limits(memory=budget.trial_memory)
+    tasks = {executor.submit(function, *call, limits=limits): place for place, call in enumerate(calls)}
+    found: dict[int, Any] = {}
+    while tasks:
+        left = end - time.monotonic()
+        if left <= 0 or budget.full or budget.stop():
+            return None
+        for outcome in executor.wait(min(_GLANCE, left)):
+            place = tasks.pop(outcome.task)
+            if outcome.ending is Ending.RETURNED:
+                found[place] = outcome.value
+            else:
+                logger.debug("call %d beside the search failed: %s", place, budget.explain(outcome.reason))
+    return dict(sorted(found.items()))

@@ -1,0 +1,257 @@
+"""Whether a second layer joins the models that predict together, judged on rows that none of it has seen.
+
+Two models learn from the columns and from what the members' trials predicted out of fold (`layers.py`), and get half of
+the say where that helps. What a member's trial predicted for a row comes from a model that has seen all other folds, so
+the columns of the rows trained on know a little of the targets of those validated, and cross-validation of the second
+layer is too kind to it. Hence two questions:
+
+1. Do the out-of-fold rows gain, by more than a standard error over the folds? If not even they do, that is all.
+2. Do the rows of a fold gain that is held out of everything? For it the models below predict the other rows by models
+   that know neither these nor the fold's, the second layer learns from that, and predicts the fold. One fold is needed;
+   as many are asked as there is time for.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.execution.local import LocalExecutor
+from seasoned.space import Choice
+from seasoned.tabular.layers import stacked
+from seasoned.tabular.refit import config_of, foreseen
+from seasoned.tabular.side_by_side import side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.space import Space
+    from seasoned.tabular.budget import Budget
+    from seasoned.tabular.objective import CrossValidation
+
+    Chosen = Sequence[tuple[Mapping[str, Any], float]]
+    Array = NDArray[np.float64]
+
+__all__ = ["Layered", "add_layer", "seconds_of_layer", "upper_settings"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_FAMILIES: Final = (("lightgbm", "histogram"), ("extra_trees", "forest"))  # of each pair the first that takes part
+_SAY: Final = 0.5  # of the second layer
+_BELOW: Final = 8  # of the heaviest members
+_LEAST_FOLDS: Final = 3
+_LEAST_ROWS: Final = 500  # fewer tell too little of whether it helps
+_SHARE: Final = 0.15  # of the time limit that is kept for it
+_CAUTION: Final = 1.3  # times what the first split took
+_ROUND: Final = 0.3  # seconds that a round of fits takes anyhow
+_HEAVIER: Final = 1.5  # times what a fit of the family took without the columns of the models below
+
+
+class Layered(NamedTuple):
+    """The members with their weights, and the trials of the second layer as rows of the leaderboard."""
+
+    chosen: list[tuple[Mapping[str, Any], float]]
+    rows: list[dict[str, Any]]
+
+
+def upper_settings(space: Space) -> dict[str, dict[str, Any]]:
+    """The families of a second layer with their settings, the defaults; none where no such family takes part.
+
+    Args:
+        space: The joint space.
+    """
+    families = space.parameters["model"]
+    assert isinstance(families, Choice), "the joint space has no other parameter"
+    names = [next((name for name in pair if name in families.options), None) for pair in _FAMILIES]
+    return {name: dict(families.options[name].default) for name in names if name is not None}
+
+
+def _able(objective: CrossValidation, chosen: Chosen, budget: Budget) -> bool:
+    """Whether there can be a second layer: the folds part all rows, and neither trials nor predictions are limited."""
+    rows, folds = len(objective.data.target), objective.data.folds
+    parted = sum(len(valid) for _, valid in folds) == len(objective.data.known_rows()) == rows
+    timed = budget.trials is None and objective.predict_limit is None
+    return timed and parted and len(folds) >= _LEAST_FOLDS and rows >= _LEAST_ROWS and len(chosen) > 1
+
+
+class _Cost(NamedTuple):
+    """Seconds, as many fits side by side as there are: of trying and asking one fold, and of the last fits."""
+
+    asking: float
+    fitting: float
+
+
+def _cost(
+    objective: CrossValidation,
+    chosen: Chosen,
+    trials: Sequence[Mapping[str, Any]],
+    families: Collection[str],
+    budget: Budget,
+) -> _Cost:
+    below = [foreseen(objective, row) for row, _ in chosen[:_BELOW]]
+    known = {row["model"]: foreseen(objective, row) for row in reversed(trials) if row["state"] == "complete"}
+    upper = sum(_HEAVIER * known.get(family, max(below)) for family in families)
+    asking = (objective.folds + 1) * upper + (objective.folds - 1) * sum(below)
+    return _Cost(3 * _ROUND + _CAUTION * asking / budget.workers, _CAUTION * upper / budget.workers)
+
+
+def seconds_of_layer(
+    objective: CrossValidation,
+    chosen: Chosen,
+    trials: Sequence[Mapping[str, Any]],
+    families: Collection[str],
+    budget: Budget,
+) -> float:
+    """Seconds to be kept for a second layer; none where it is not worth its time.
+
+    Args:
+        objective: What validates.
+        chosen: The members with their weights, the heaviest first.
+        trials: What was tried, the earlier first.
+        families: Those of the second layer.
+        budget: The time, and how many fits run side by side.
+    """
+    if not families or not _able(objective, chosen, budget):
+        return 0.0
+    found = sum(_cost(objective, chosen, trials, families, budget))
+    return found if found <= _SHARE * budget.seconds else 0.0
+
+
+def add_layer(
+    objective: CrossValidation,
+    chosen: Chosen,
+    trials: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Mapping[str, Any]],
+    budget: Budget,
+    seconds: float,
+) -> Layered:
+    """The members, with a second layer where it helps.
+
+    Args:
+        objective: What validates.
+        chosen: The members with their weights, the heaviest first.
+        trials: What was tried.
+        settings: Family -> its settings in a second layer; what is not there takes no part.
+        budget: The time.
+        seconds: That this may take, with the last fits of the second layer.
+    """
+    plain = Layered(list(chosen), [])
+    if not settings or not _able(objective, chosen, budget):
+        return plain
+    cost = _cost(objective, chosen, trials, settings, budget)
+    if sum(cost) > seconds:
+        return plain
+    end = time.monotonic() + seconds - cost.fitting
+    sources = [config_of(row) for row, _ in chosen[:_BELOW]]
+    known = [objective.records.out_of_fold(config_of(row)) for row, _ in chosen]
+    if any(found is None for found in known):  # somebody emptied the run's folder
+        return plain
+    base = sum(weight * found.astype(np.float64) for (_, weight), found in zip(chosen, known, strict=True))  # type: ignore[union-attr]
+    configs = [stacked({"model": {name: own}}, sources) for name, own in settings.items()]
+    with LocalExecutor(budget.workers) as executor:
+
+        def run(function: Callable[..., Any], *calls: tuple[Any, ...]) -> dict[int, Any] | None:
+            return side_by_side(executor, function, calls, budget, end)
+
+        tried = run(objective.unraced, *((config,) for config in configs))
+        if not tried:
+            return plain
+        rows = _rows([(configs[place], loss) for place, loss in tried.items()], objective, trials)
+        best = _best(objective, base, [configs[place] for place in tried])
+        if best is None:
+            logger.info("a second layer was tried, and does not help.")
+            return Layered(list(chosen), rows)
+        gains = _asked(objective, run, base, best, sources, end)
+    if not gains or sum(gains) <= 0:
+        logger.info("a second layer was tried, and does not help on rows that are held out of everything.")
+        return Layered(list(chosen), rows)
+    logger.info("a second layer of %d model(s) has half of the say.", len(best))
+    lower = [(row, (1.0 - _SAY) * weight) for row, weight in chosen]
+    upper = [(row, _SAY / len(best)) for row in rows if config_of(row) in best]
+    return Layered([*lower, *upper], rows)
+
+
+def _best(
+    objective: CrossValidation, base: Array, configs: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]] | None:
+    """The second layer with which out-of-fold rows lose least; None if they gain less than a standard error."""
+    said = [objective.records.out_of_fold(config) for config in configs]
+    options: list[tuple[float, list[Mapping[str, Any]], Array]] = []
+    for places in _some(len(configs)):
+        upper = np.mean([said[place] for place in places], axis=0, dtype=np.float64)
+        both = (1.0 - _SAY) * base + _SAY * upper
+        options.append((objective.loss_of(both), [configs[place] for place in places], both))
+    _, best, both = min(options, key=lambda option: option[0])
+    before, after = objective.fold_losses(base), objective.fold_losses(both)
+    gains = np.array([b - a for b, a in zip(before, after, strict=True) if a is not None and b is not None])
+    if len(gains) < _LEAST_FOLDS or not gains.mean() > gains.std(ddof=1) / math.sqrt(len(gains)):
+        return None
+    return best
+
+
+def _some(count: int) -> list[list[int]]:
+    """Each alone, and all together."""
+    alone = [[place] for place in range(count)]
+    return alone if count < 2 else [*alone, list(range(count))]
+
+
+def _asked(
+    objective: CrossValidation,
+    run: Callable[..., dict[int, Any] | None],
+    base: Array,
+    configs: Sequence[Mapping[str, Any]],
+    sources: Sequence[Mapping[str, Any]],
+    end: float,
+) -> list[float]:
+    """What the rows of some folds gain that were held out of everything, as shares of their loss; as time allows."""
+    gains: list[float] = []
+    for outer, (_, rows) in enumerate(objective.data.folds):
+        began = time.monotonic()
+        within = run(objective.within, *((source, outer) for source in sources))
+        if within is None or len(within) < len(sources):
+            break
+        told = [within[place] for place in range(len(sources))]
+        said = run(objective.above, *((config, outer, told) for config in configs))
+        if said is None or len(said) < len(configs):
+            break
+        both = (1.0 - _SAY) * base[rows] + _SAY * np.mean(list(said.values()), axis=0)
+        before, after = (objective.loss_on(rows, found) for found in (base[rows], both))
+        if before is not None and after is not None:
+            gains.append((before - after) / max(abs(before), np.finfo(np.float64).tiny))
+        if time.monotonic() + _CAUTION * (time.monotonic() - began) > end:
+            break
+    return gains
+
+
+def _rows(
+    tried: Sequence[tuple[Mapping[str, Any], float]],
+    objective: CrossValidation,
+    trials: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """The trials of the second layer as rows of the leaderboard, numbered after the others."""
+    first = 1 + max((row["number"] for row in trials), default=-1)
+    rows = []
+    for place, (config, loss) in enumerate(tried):
+        ((family, settings),) = config["model"].items()
+        record = objective.records.of(config)
+        rows.append(
+            {
+                "number": first + place,
+                "model": family,
+                "state": "complete",
+                "loss": loss,
+                "seconds": record.fit_seconds * objective.folds,
+                "error": None,
+                "config": settings,
+                "elapsed": None,
+                "rounds": record.rounds,
+                "predict_ms": record.predict_ms,
+            }
+        )
+    return rows
