@@ -9,8 +9,10 @@ import seasoned.tabular.early
 import seasoned.tabular.fit
 import seasoned.tabular.fitter
 import seasoned.tabular.refit
+import seasoned.tabular.refitting
 import seasoned.tabular.repeating
 import seasoned.tabular.second_look
+import seasoned.tabular.stacking
 import seasoned.tabular.warming
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from seasoned.execution.inline import InlineExecutor
@@ -37,7 +39,8 @@ class Here(InlineExecutor):
 def stay_in_process(monkeypatch) -> None:
     """Fits take one core, as in a worker: two tests side by side whose boosters take all would wait for each other."""
     tabular = seasoned.tabular
-    parts = (tabular.early, tabular.fit, tabular.refit, tabular.repeating, tabular.second_look, tabular.warming)
+    parts = (tabular.early, tabular.fit, tabular.refit, tabular.refitting, tabular.repeating, tabular.second_look)
+    parts += (tabular.stacking, tabular.warming)
     for module in (seasoned.opening, *parts):
         monkeypatch.setattr(module, "LocalExecutor", Here)
     monkeypatch.setattr(tabular.fitter, "cpu_count", lambda: 1)

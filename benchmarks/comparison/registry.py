@@ -85,6 +85,7 @@ FRAMEWORKS = {
         arm("no-features", search={"features": []}),
         arm("all-features", search={"features": "all"}),
         arm("no-network", without=NETWORKS),
+        arm("two-layers", search={"layers": 2}),
         Framework("seasoned-core", "seasoned_", "seasoned", CORE, ours=True),
         Framework("flaml", "flaml_", "flaml", FLAML, "2.7.0"),
         Framework("autogluon", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3"),

@@ -93,9 +93,8 @@ def rows(count=10, seconds=0.1):
 
 def budget(left=60.0):
     now = time.monotonic()
-    return SimpleNamespace(
-        seconds=60.0, workers=2, remaining=left, trial_memory=None, full=False, stop=lambda: False, deadline=now + left
-    )
+    limits = {"trial_memory": None, "full": False, "stop": lambda: False, "explain": str}
+    return SimpleNamespace(seconds=60.0, workers=2, remaining=left, deadline=now + left, **limits)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
@@ -233,9 +233,15 @@ def _code(estimator: Any, fitted: Fitted) -> str:
     return f"from seasoned import {needed}\n\nmodel = {name}({arguments})\nmodel.fit({given})"
 
 
+def _changed(value: Any) -> str:
+    """A dataclass as Python, with the fields that are not their defaults."""
+    kept = [field.name for field in fields(value) if not _same(getattr(value, field.name), field.default)]
+    return f"{type(value).__name__}({', '.join(f'{name}={getattr(value, name)!r}' for name in kept)})"
+
+
 def _literal(value: Any) -> str:
     """The value as Python, or dots where that would be long or would not say what it was."""
-    text = repr(value)
+    text = _changed(value) if is_dataclass(value) else repr(value)
     return text if len(text) <= 120 and " at 0x" not in text else "..."
 
 

@@ -108,9 +108,13 @@ def short(text: str, most: int = 28) -> str:
 def settings(config: Mapping[str, Any], *, equals: str = " = ", digits: int = 4) -> str:
     """A configuration on one line; nested settings joined by dots, a choice without settings of its own by its name.
 
+    Of other configurations within it only their number is told.
+
     Example:
         >>> settings({"depth": 3, "rate": 0.123456, "boost": {"dart": {"drop": 0.5}}, "features": {"none": {}}})
         'depth = 3, rate = 0.1235, boost.dart.drop = 0.5, features = none'
+        >>> settings({"depth": 3, "stacked_on": [{"model": {"linear": {}}}, {"model": {"tree": {}}}]})
+        'depth = 3, stacked_on = 2 models'
     """
     return ", ".join(f"{name}{equals}{_value(value, digits)}" for name, value in _flat(config, ""))
 
@@ -130,6 +134,8 @@ def _flat(config: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
 def _value(value: Any, digits: int) -> str:
     if isinstance(value, Mapping):
         return "default"
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return plural(len(value), "model")
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 

@@ -73,11 +73,12 @@ def upper_settings(space: Space) -> dict[str, dict[str, Any]]:
 
 
 def _able(objective: CrossValidation, chosen: Chosen, budget: Budget) -> bool:
-    """Whether there can be a second layer: the folds part all rows, and neither trials nor predictions are limited."""
+    """Whether there can be a second layer: folds part all rows, enough models may predict, for as long as they like."""
+    if not chosen or budget.members <= len(_FAMILIES) or objective.predict_limit is not None:
+        return False
     rows, folds = len(objective.data.target), objective.data.folds
     parted = sum(len(valid) for _, valid in folds) == len(objective.data.known_rows()) == rows
-    timed = budget.trials is None and objective.predict_limit is None
-    return timed and parted and len(folds) >= _LEAST_FOLDS and rows >= _LEAST_ROWS and len(chosen) > 1
+    return parted and len(folds) >= _LEAST_FOLDS and rows >= _LEAST_ROWS
 
 
 class _Cost(NamedTuple):
@@ -148,11 +149,12 @@ def add_layer(
     if sum(cost) > seconds:
         return plain
     end = time.monotonic() + seconds - cost.fitting
-    sources = [config_of(row) for row, _ in chosen[:_BELOW]]
-    known = [objective.records.out_of_fold(config_of(row)) for row, _ in chosen]
+    lower = _heaviest(chosen, budget.members - len(_FAMILIES))
+    sources = [config_of(row) for row, _ in lower[:_BELOW]]
+    known = [objective.records.out_of_fold(config_of(row)) for row, _ in lower]
     if any(found is None for found in known):  # somebody emptied the run's folder
         return plain
-    base = sum(weight * found.astype(np.float64) for (_, weight), found in zip(chosen, known, strict=True))  # type: ignore[union-attr]
+    base = _mean([found for found in known if found is not None], [weight for _, weight in lower])
     configs = [stacked({"model": {name: own}}, sources) for name, own in settings.items()]
     with LocalExecutor(budget.workers) as executor:
 
@@ -172,20 +174,28 @@ def add_layer(
         logger.info("a second layer was tried, and does not help on rows that are held out of everything.")
         return Layered(list(chosen), rows)
     logger.info("a second layer of %d model(s) has half of the say.", len(best))
-    lower = [(row, (1.0 - _SAY) * weight) for row, weight in chosen]
     upper = [(row, _SAY / len(best)) for row in rows if config_of(row) in best]
-    return Layered([*lower, *upper], rows)
+    return Layered([*((row, (1.0 - _SAY) * weight) for row, weight in lower), *upper], rows)
+
+
+def _heaviest(chosen: Chosen, most: int) -> Chosen:
+    """The first so many, their weights scaled to sum to 1."""
+    total = sum(weight for _, weight in chosen[:most])
+    return [(row, weight / total) for row, weight in chosen[:most]]
 
 
 def _best(
     objective: CrossValidation, base: Array, configs: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]] | None:
     """The second layer with which out-of-fold rows lose least; None if they gain less than a standard error."""
-    said = [objective.records.out_of_fold(config) for config in configs]
+    found = (objective.records.out_of_fold(config) for config in configs)
+    said = [one for one in found if one is not None]
+    if len(said) < len(configs):  # somebody emptied the run's folder
+        return None
     options: list[tuple[float, list[Mapping[str, Any]], Array]] = []
     for places in _some(len(configs)):
-        upper = np.mean([said[place] for place in places], axis=0, dtype=np.float64)
-        both = (1.0 - _SAY) * base + _SAY * upper
+        upper = _mean([said[place] for place in places], [1.0 / len(places)] * len(places))
+        both = _mean([base, upper], [1.0 - _SAY, _SAY])
         options.append((objective.loss_of(both), [configs[place] for place in places], both))
     _, best, both = min(options, key=lambda option: option[0])
     before, after = objective.fold_losses(base), objective.fold_losses(both)
@@ -193,6 +203,14 @@ def _best(
     if len(gains) < _LEAST_FOLDS or not gains.mean() > gains.std(ddof=1) / math.sqrt(len(gains)):
         return None
     return best
+
+
+def _mean(each: Sequence[NDArray[Any]], weights: Sequence[float]) -> Array:
+    """The weighted mean; probabilities of a row sum to 1, which those on the disk do but for rounding."""
+    found = np.zeros(each[0].shape)
+    for one, weight in zip(each, weights, strict=True):
+        found += weight * one
+    return found / found.sum(axis=1, keepdims=True) if found.ndim == 2 else found
 
 
 def _some(count: int) -> list[list[int]]:
@@ -220,7 +238,8 @@ def _asked(
         said = run(objective.above, *((config, outer, told) for config in configs))
         if said is None or len(said) < len(configs):
             break
-        both = (1.0 - _SAY) * base[rows] + _SAY * np.mean(list(said.values()), axis=0)
+        upper = _mean(list(said.values()), [1.0 / len(said)] * len(said))
+        both = _mean([base[rows], upper], [1.0 - _SAY, _SAY])
         before, after = (objective.loss_on(rows, found) for found in (base[rows], both))
         if before is not None and after is not None:
             gains.append((before - after) / max(abs(before), np.finfo(np.float64).tiny))

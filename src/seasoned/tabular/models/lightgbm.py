@@ -54,6 +54,11 @@ class Booster:
         """All class codes, seen or not."""
         return np.arange(self.n_classes)
 
+    @property
+    def n_features_in_(self) -> int:
+        """Columns that it was fitted on."""
+        return int(self.booster.num_feature())
+
     def fit(
         self,
         X: NDArray[np.float64],

@@ -1,0 +1,320 @@
+"""A second layer: what it is made of, when it joins, and that it goes wherever the model goes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from in_process import stay_in_process
+from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
+from seasoned.errors import InvalidInput
+from seasoned.tabular import stacking
+from seasoned.tabular.fitted import Member
+from seasoned.tabular.layers import (
+    BELOW,
+    columns_of,
+    places_below,
+    split_below,
+    stacked,
+    standing,
+    width_of,
+)
+from seasoned.tabular.records import TrialRecord
+from seasoned.tabular.soundness import check_fitted
+from seasoned.tabular.stacking import seconds_of_layer
+
+LINE, TREE = {"model": {"linear": {"penalty": 1.0}}}, {"model": {"tree": {"depth": 3}}}
+
+
+# ------------------------------------------------------------------ configurations and columns
+
+
+def test_a_configuration_knows_what_it_stands_on():
+    config = stacked(TREE, [LINE])
+    assert split_below(config["model"]["tree"]) == ({"depth": 3}, (LINE,))
+    assert split_below(TREE["model"]["tree"]) == ({"depth": 3}, ())
+    assert BELOW not in TREE["model"]["tree"], "the one given is as it was"
+
+
+@pytest.mark.parametrize(("classes", "width"), [(0, 1), (2, 1), (3, 3)])
+def test_the_columns_are_as_many_as_is_said(classes, width):
+    said = [np.ones((4, classes)) / classes if classes else np.ones(4) for _ in range(3)]
+    found = columns_of(said)
+    assert found.shape == (4, 3 * width) == (4, width_of(said, classes))
+
+
+def members(*configs):
+    found = []
+    for config in configs:
+        ((name, settings),) = config["model"].items()
+        found.append(Member(name, settings, None))
+    return found
+
+
+def test_a_member_stands_where_those_below_it_are():
+    upper = stacked({"model": {"tree": {}}}, [TREE, LINE])
+    all_ = members(upper, LINE, TREE)
+    assert places_below(all_[0], all_) == [2, 1]
+    assert places_below(all_[1], all_) == []
+    assert places_below(all_[0], all_[:2]) is None
+    assert list(standing(dict(enumerate(all_)))) == [0, 1, 2]
+    assert list(standing({0: all_[0], 2: all_[2]})) == [2]
+
+
+def test_no_model_stands_on_one_of_the_second_layer():
+    upper = stacked({"model": {"tree": {}}}, [LINE])
+    above = stacked({"model": {"tree": {}}}, [upper])
+    all_ = members(LINE, upper, above)
+    assert places_below(all_[2], all_) is None
+
+
+# ------------------------------------------------------------------ whole fits
+
+
+def numbers(rows, seed):
+    """A line in twenty columns and bends in two others: neither a line nor trees alone learn both."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(rows, 22))
+    line = X[:, :20] @ np.linspace(0.3, 0.9, 20)
+    bends = 4.0 * np.abs(X[:, 20]) + 3.0 * np.abs(X[:, 21])
+    return pd.DataFrame(X, columns=[f"c{i}" for i in range(22)]), line + bends + 0.3 * rng.normal(size=rows)
+
+
+def classes(rows, seed):
+    X, y = numbers(rows, seed)
+    return X, np.array(["low", "middle", "high"])[np.digitize(y, np.quantile(y, [0.3, 0.6]))]
+
+
+def fitted(kind, data, layers=2, **more):
+    search = SearchSettings(models=["linear", "lightgbm"], folds=3, layers=layers, **more)
+    X, y = data(700, 0)
+    return kind(time_limit=None, trials=2, search=search, random_state=0, experience=None).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    with pytest.MonkeyPatch.context() as patch:
+        stay_in_process(patch)
+        return fitted(AutoRegressor, numbers)
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    with pytest.MonkeyPatch.context() as patch:
+        stay_in_process(patch)
+        return fitted(AutoClassifier, classes)
+
+
+def uppers(model):
+    return [member for member in model.fitted_.members if member.below]
+
+
+def test_a_second_layer_joins_where_it_helps(regressor, monkeypatch):
+    stay_in_process(monkeypatch)
+    (upper,) = uppers(regressor)
+    assert upper.name == "lightgbm"
+    assert upper.weight == pytest.approx(0.5)
+    assert sum(member.weight for member in regressor.fitted_.members) == pytest.approx(1.0)
+    X, y = numbers(2_000, 1)
+    plain = fitted(AutoRegressor, numbers, layers=1)
+    assert not uppers(plain)
+    errors = [np.sqrt(np.mean((model.predict(X) - y) ** 2)) for model in (plain, regressor)]
+    assert errors[1] < 0.97 * errors[0]
+
+
+def test_probabilities_gain_as_well(classifier):
+    assert uppers(classifier)
+    X, _ = classes(50, 1)
+    p = classifier.predict_proba(X)
+    assert p.shape == (50, 3)
+    assert p.sum(axis=1) == pytest.approx(1.0)
+
+
+def test_one_row_is_predicted_as_among_others(regressor):
+    X, _ = numbers(40, 2)
+    together = regressor.predict(X)
+    assert [regressor.predict(X.iloc[[place]])[0] for place in (0, 17)] == pytest.approx(together[[0, 17]])
+
+
+def test_the_leaderboard_shows_it(regressor):
+    board = regressor.leaderboard()
+    rows = board[[BELOW in config for config in board["config"]]]
+    assert len(rows) == 1
+    assert rows["weight"].iloc[0] == pytest.approx(0.5)
+    assert board["number"].is_unique
+
+
+def test_it_predicts_alone_with_those_below_it(regressor):
+    X, y = numbers(500, 3)
+    ((_, row),) = regressor.leaderboard()[lambda board: [BELOW in one for one in board["config"]]].iterrows()
+    alone = regressor.predict(X, model=int(row["number"]))
+    assert np.sqrt(np.mean((alone - y) ** 2)) < 2.0
+    places = [place for place, member in enumerate(regressor.fitted_.members) if member.below]
+    assert alone == pytest.approx(regressor.fitted_.predict_each(X)[places[0]])
+
+
+@pytest.mark.parametrize("which", ["regressor", "classifier"])
+def test_it_is_saved_and_loaded_bit_for_bit(which, request, tmp_path):
+    model = request.getfixturevalue(which)
+    model.save(tmp_path / "m.seasoned")
+    again = load(tmp_path / "m.seasoned")
+    X, _ = numbers(60, 4)
+    np.testing.assert_array_equal(model.fitted_.predict(X), again.fitted_.predict(X))
+
+
+def test_a_bundle_without_a_model_below_is_refused(regressor):
+    found = regressor.fitted_
+    kept = tuple(member for member in found.members if member.below or member.name != "linear")
+    total = sum(member.weight for member in kept)
+    with pytest.raises(ValueError, match="stacked on is missing"):
+        check_fitted(replaced(found, kept, total))
+
+
+def replaced(found, kept, total):
+    return replace(found, members=tuple(replace(member, weight=member.weight / total) for member in kept))
+
+
+def test_a_bundle_with_another_number_of_models_below_is_refused(regressor, tmp_path):
+    regressor.save(tmp_path / "m.seasoned")
+    found = load(tmp_path / "m.seasoned").fitted_
+    short = tuple(
+        replace(member, config={**member.config, BELOW: member.config[BELOW][:1]}) if member.below else member
+        for member in found.members
+    )
+    with pytest.raises(ValueError, match="another table"):
+        check_fitted(replace(found, members=short))
+
+
+def test_a_refit_learns_the_second_layer_anew(regressor, monkeypatch, tmp_path):
+    stay_in_process(monkeypatch)
+    regressor.save(tmp_path / "m.seasoned")
+    again = load(tmp_path / "m.seasoned")
+    X, y = numbers(900, 5)
+    again.refit(X, y)
+    assert len(uppers(again)) == 1
+    assert [member.name for member in again.fitted_.members] == [m.name for m in regressor.fitted_.members]
+    test, truth = numbers(2_000, 6)
+    errors = [np.sqrt(np.mean((model.predict(test) - truth) ** 2)) for model in (regressor, again)]
+    assert errors[1] < 1.05 * errors[0]
+
+
+# ------------------------------------------------------------------ when it does not join
+
+
+def noise(rows, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(rows, 5))
+    return pd.DataFrame(X, columns=list("abcde")), X[:, 0] + rng.normal(size=rows)
+
+
+def test_it_stays_out_where_it_does_not_help(monkeypatch):
+    stay_in_process(monkeypatch)
+    model = fitted(AutoRegressor, noise)
+    assert not uppers(model)
+    assert any(BELOW in config for config in model.leaderboard()["config"]), "it was tried, and may be looked at"
+
+
+def test_what_helps_only_the_rows_it_was_chosen_by_is_refused(monkeypatch):
+    stay_in_process(monkeypatch)
+    monkeypatch.setattr(stacking, "_asked", lambda *_: [0.1, -0.2])
+    assert not uppers(fitted(AutoRegressor, numbers))
+    monkeypatch.setattr(stacking, "_asked", lambda *_: [])
+    assert not uppers(fitted(AutoRegressor, numbers))
+
+
+@pytest.mark.parametrize("more", [{"predict_limit": 50.0}, {"ensemble": 1}])
+def test_there_is_none_where_predictions_have_a_limit_or_one_model_is_wanted(monkeypatch, more):
+    stay_in_process(monkeypatch)
+    model = fitted(AutoRegressor, numbers, **more)
+    assert not uppers(model)
+    assert all(BELOW not in config for config in model.leaderboard()["config"])
+
+
+def objective(rows=600, folds=5, limit=None, seconds=1.0):
+    held = np.array_split(np.arange(rows), folds)
+    data = SimpleNamespace(
+        target=np.zeros(rows),
+        folds=[(np.setdiff1d(np.arange(rows), part), part) for part in held],
+        known_rows=lambda: np.arange(rows),
+        train_share=(folds - 1) / folds,
+    )
+    records = SimpleNamespace(of=lambda _: TrialRecord(None, seconds))
+    return SimpleNamespace(data=data, records=records, folds=folds, predict_limit=limit)
+
+
+def rows_of(*families):
+    return [{"number": i, "model": name, "config": {}, "state": "complete"} for i, name in enumerate(families)]
+
+
+BUDGET = SimpleNamespace(members=10, workers=2, seconds=300.0)
+
+
+def kept(found, budget=BUDGET, families=("lightgbm", "extra_trees")):
+    rows = rows_of("linear", "lightgbm", "extra_trees")
+    return seconds_of_layer(found, [(row, 1 / 3) for row in rows], rows, families, budget)
+
+
+def test_time_is_kept_for_what_it_will_take():
+    fit = 1.25  # seconds on all rows, where one on four fifths of them takes a second
+    uppers = 2 * 1.5 * fit  # heavier by their columns
+    asking = 6 * uppers + 4 * 3 * fit
+    assert kept(objective()) == pytest.approx(3 * 0.3 + 1.3 * (asking + uppers) / 2)
+
+
+@pytest.mark.parametrize(
+    ("found", "budget"),
+    [
+        (objective(rows=400), BUDGET),
+        (objective(folds=2), BUDGET),
+        (objective(limit=1.0), BUDGET),
+        (objective(seconds=20.0), BUDGET),
+        (objective(), SimpleNamespace(members=2, workers=2, seconds=300.0)),
+    ],
+    ids=["few rows", "two folds", "a limit of predictions", "slow models", "few models"],
+)
+def test_no_time_is_kept_where_there_will_be_none(found, budget):
+    assert kept(found, budget) == 0.0
+
+
+def test_no_time_is_kept_without_families_for_it():
+    assert kept(objective(), families=()) == 0.0
+
+
+@pytest.mark.parametrize("layers", [0, 3, True, "two"])
+def test_other_numbers_of_layers_are_refused(layers):
+    with pytest.raises(InvalidInput, match="layers is"):
+        SearchSettings(layers=layers)
+
+
+def test_what_is_held_out_of_everything_is_held_out(monkeypatch):
+    """No model that says something of a held-out fold, or of the rows that a second layer learns from, has seen it."""
+    stay_in_process(monkeypatch)
+    seen = []
+
+    def asked(objective, run, base, configs, sources, end):
+        fits = []
+        whole = type(objective.fitter).on_fold
+
+        def on_fold(self, pipeline, fold, *rest):
+            fits.append(fold)
+            return whole(self, pipeline, fold, *rest)
+
+        monkeypatch.setattr(type(objective.fitter), "on_fold", on_fold)
+        for outer, (_, held) in enumerate(objective.data.folds):
+            fits.clear()
+            within = objective.within(sources[0], outer)
+            assert not within[held].any()
+            for train, valid in fits:
+                seen.append(set(train) & (set(held) | set(valid)))
+                seen.append(set(valid) & set(held))
+            assert len(fits) == len(objective.data.folds) - 1
+        return [1.0]
+
+    monkeypatch.setattr(stacking, "_asked", asked)
+    fitted(AutoRegressor, numbers)
+    assert seen
+    assert not any(seen)
