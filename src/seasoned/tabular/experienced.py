@@ -1,12 +1,14 @@
 """Which trial next, with experience: what past tasks teach, mixed with the search without it.
 
-After the configurations of the warm start, which give a usable model at once, each trial is either *advised* or *free*.
+The families' defaults come first, which were tuned on many tables of all sizes, where past tasks have small ones: after
+the configurations of the warm start, which give a usable model at once, those that are worth most a second; one that
+is not worth a tenth of what any configuration is waits. After that each trial is either *advised* or *free*.
 An advised one is the configuration of past tasks with the largest expected gain, divided by its predicted seconds where
 time counts; it is re-ranked with every score that arrives (`knowledge/metric_function.py`). A family that has not come
 near the best trial yet gains by coming near, for an ensemble gains by it (`knowledge/goals.py`). A free one is what the
-search without experience does: the defaults of families that have had no trial, then other first configurations (one
-that learns the logarithm, say), those first that past tasks do not know, then `Promising`, in which past tasks are a
-prior mean as far as they foretell this table's results (`family_starts.py`). Both see all trials.
+search without experience does: the defaults that have waited, those of families without a trial first, then
+`Promising`, in which past tasks are a prior mean as far as they foretell this table's results (`family_starts.py`).
+Both see all trials.
 
 The share of free trials is the larger of two: what the advice's errors so far call for (Hedge, `knowledge/advice.py`),
 and a ramp from 0 to one half over the first trials, because what past tasks know is general, and the last gains lie
@@ -50,6 +52,8 @@ _MOST_FREE: Final = 0.5  # of the ramp; errors may call for more
 _LEAST_GAIN: Final = 2e-3  # of the gap between a task's median and its best
 _CREDIT: Final = 0.7  # of the first free turn, before any trial
 _TAG: Final = "advised"
+_OPENS: Final = "opens"
+_HOPE: Final = 0.1  # of the largest gain of any configuration: what a default is worth that is not put off
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class _State:
         asked: Texts of all configurations asked so far.
         credit: Free trials that are due.
         led: Numbers of the trials that were advised.
-        planned: Numbers of the trials that nobody chose.
+        planned: Numbers of the trials that neither the advice nor the search without it chose.
     """
 
     spec: StudySpec
@@ -127,6 +131,9 @@ class Experienced(Sampler[_State]):
 
     def _suggest(self, state: _State, number: int) -> tuple[Suggestion, Any]:
         """What to try, and the state of the search without experience after that."""
+        default = self._default(state, hopeful=True)
+        if default is not None:
+            return Suggestion(Config(default), {_OPENS: True}), state.free
         if state.credit + self._share(state) < 1.0:
             row = self._advised(state)
             if row is not None:
@@ -142,32 +149,49 @@ class Experienced(Sampler[_State]):
         starts = (config for config in self.defaults if self.guide.row_of_start(config) == row)
         return next(starts, self.guide.configs[row])
 
-    def _default(self, state: _State) -> Mapping[str, Any] | None:
+    def _default(self, state: _State, *, hopeful: bool = False) -> Mapping[str, Any] | None:
         """The next of the first configurations that is still to be tried, and would end in time; None without any.
 
-        Families without a trial come first, then what past tasks do not know; of what they know, first what is worth
-        most a second.
+        Families without a trial come first, then what past tasks do not know (one that learns the logarithm, say); of
+        what they know, first what is worth most a second.
+
+        Args:
+            state: So far.
+            hopeful: Whether only what comes before all advice is wanted, without what is worth little.
         """
         tried, met = set(state.rows.values()), set(state.families.values())
         starts = [(config, self.guide.row_of_start(config)) for config in self.defaults]
         waiting = [(config, row) for config, row in starts if textual(config) not in state.asked and row not in tried]
         worth = self._worth(state, [row for _, row in waiting if row is not None])
+        least = _HOPE * self._most(state) if hopeful and waiting else -math.inf
         found, left = [], self._left()
         for config, row in waiting:
-            rate, seconds = (math.inf, 0.0) if row is None else worth[row]
-            if seconds <= left:
+            rate, seconds, gain = (math.inf, 0.0, math.inf) if row is None else worth[row]
+            if hopeful and not self._opens(state, config, row):
+                continue
+            if seconds <= left and gain >= least:
                 found.append((family_of(config) in met, -rate, config))
         return min(found, key=lambda one: one[:2])[2] if found else None
 
-    def _worth(self, state: _State, rows: Sequence[int]) -> dict[int, tuple[float, float]]:
-        """Of configurations of the guide: gain for each second, or trial where time does not count; and seconds."""
+    @staticmethod
+    def _opens(state: _State, config: Mapping[str, Any], row: int | None) -> bool:
+        """Whether a default is among those before all advice: its family's first trial, or what nobody knows of it."""
+        family = family_of(config)
+        return family in state.bests if row is None else family not in state.families.values()
+
+    def _most(self, state: _State) -> float:
+        """The largest gain of any configuration of the guide."""
+        return float(self.guide.gains(state.advised, np.array(self.guide.rows, dtype=np.intp), state.ended).max())
+
+    def _worth(self, state: _State, rows: Sequence[int]) -> dict[int, tuple[float, float, float]]:
+        """Of configurations of the guide: gain for each second, or trial where time does not count; seconds; gain."""
         if not rows:
             return {}
         some = np.array(rows, dtype=np.intp)
         gains = self.guide.gains(state.advised, some, state.ended)
         seconds = self._spent(state, some) if self.timed else np.zeros(len(some))
         rates = gains / seconds if self.timed else gains
-        return dict(zip(rows, zip(rates.tolist(), seconds.tolist(), strict=True), strict=True))
+        return dict(zip(rows, zip(rates.tolist(), seconds.tolist(), gains.tolist(), strict=True), strict=True))
 
     def _left(self) -> float:
         """Seconds that are left for trials."""
@@ -208,12 +232,13 @@ class Experienced(Sampler[_State]):
         text = textual(event.config)
         row = self._row(event.config, text)
         advised = event.tag is not None and _TAG in event.tag
-        planned = event.number - state.spec.first < len(state.spec.warm_start.configurations)
+        opens = event.tag is not None and _OPENS in event.tag
+        planned = opens or event.number - state.spec.first < len(state.spec.warm_start.configurations)
         share = self._share(state)
         credit = state.credit if planned else min(state.credit + share - (0.0 if advised else 1.0), 1.0)
         return replace(
             state,
-            free=self.free.tell(state.free, [replace(event, tag=None) if advised else event]),
+            free=self.free.tell(state.free, [replace(event, tag=None) if advised or opens else event]),
             rows=state.rows if row is None else {**state.rows, event.number: row},
             families={**state.families, event.number: family_of(event.config)},
             asked=state.asked | {text},

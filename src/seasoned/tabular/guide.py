@@ -42,7 +42,7 @@ __all__ = ["Guide", "Scene", "family_of", "guide_for"]
 logger = logging.getLogger("seasoned.tabular")
 
 _FILE: Final = "experience.npz"
-_FLOOR: Final = 0.01  # of the time limit: what a trial costs at least, to be started, stored and chosen from
+_FLOOR: Final = 0.03  # of the time limit: what a trial is taken to cost at least, or all that is tried is cheap
 _HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees
 _ROOM: Final = 0.25  # of the gap between a task's median and its best: how far behind a family is of use to an ensemble
 _SIMILAR: Final = 5  # past tasks that are named
