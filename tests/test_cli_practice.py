@@ -42,6 +42,7 @@ def test_numbers_with_a_limit_and_intervals():
     expected = load("model.seasoned").predict_interval(pd.read_csv("train.csv"), coverage=0.8)
     np.testing.assert_allclose(found[["lower", "upper"]].to_numpy(), expected, rtol=1e-12)
     assert "coverage is 2" in call("predict", "model.seasoned", "train.csv", "--interval", 2, code=2).stderr
+    assert "layers is 3" in call("fit", "train.csv", "--target", "target", "--layers", 3, code=2).stderr
     assert "predict_limit is -1" in call("fit", "train.csv", "--target", "target", "--predict-limit", -1, code=2).stderr
 
 

@@ -58,6 +58,7 @@ def fit(
     validation: _Validation = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validation folds; by rows and time by default.")] = None,
     ensemble: Annotated[int, typer.Option(help="Most models that predict together; 1 for the best alone.")] = 10,
+    layers: Annotated[int, typer.Option(help="2 for a second layer of models where it helps; 1 for none.")] = 1,
     predict_limit: Annotated[float | None, typer.Option(help="Milliseconds that predicting a row may take.")] = None,
     experience: _Experience = "default",
     random_state: _Seed = None,
@@ -79,7 +80,9 @@ def fit(
     train, validated = said.validated(train, reading.table)
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
     steps: Any = features if features == "all" else [] if features == "none" else _names(features)
-    settings = tabular.SearchSettings(_names(models), folds, ensemble, steps, predict_limit=predict_limit)
+    settings = tabular.SearchSettings(
+        _names(models), folds, ensemble, steps, predict_limit=predict_limit, layers=layers
+    )
     model = make(
         _metric(metric, positive),
         time_limit=time_limit,

@@ -162,15 +162,15 @@ class Experienced(Sampler[_State]):
         tried, met = set(state.rows.values()), set(state.families.values())
         starts = [(config, self.guide.row_of_start(config)) for config in self.defaults]
         waiting = [(config, row) for config, row in starts if textual(config) not in state.asked and row not in tried]
-        worth = self._worth(state, [row for _, row in waiting if row is not None])
-        least = _HOPE * self._most(state) if hopeful and waiting else -math.inf
+        if hopeful:
+            waiting = [(config, row) for config, row in waiting if self._opens(state, config, row)]
+        worth, most = self._worth(state, [row for _, row in waiting if row is not None])
+        least = _HOPE * most if hopeful else -math.inf
         found, left = [], self._left()
         for config, row in waiting:
-            rate, seconds, gain = (math.inf, 0.0, math.inf) if row is None else worth[row]
-            if hopeful and not self._opens(state, config, row):
-                continue
+            gain, seconds = (math.inf, 1.0) if row is None else worth[row]
             if seconds <= left and gain >= least:
-                found.append((family_of(config) in met, -rate, config))
+                found.append((family_of(config) in met, -gain / seconds, config))
         return min(found, key=lambda one: one[:2])[2] if found else None
 
     @staticmethod
@@ -179,19 +179,16 @@ class Experienced(Sampler[_State]):
         family = family_of(config)
         return family in state.bests if row is None else family not in state.families.values()
 
-    def _most(self, state: _State) -> float:
-        """The largest gain of any configuration of the guide."""
-        return float(self.guide.gains(state.advised, np.array(self.guide.rows, dtype=np.intp), state.ended).max())
-
-    def _worth(self, state: _State, rows: Sequence[int]) -> dict[int, tuple[float, float, float]]:
-        """Of configurations of the guide: gain for each second, or trial where time does not count; seconds; gain."""
+    def _worth(self, state: _State, rows: Sequence[int]) -> tuple[dict[int, tuple[float, float]], float]:
+        """Gain and seconds (1 where time does not count) of some configurations; the largest gain of the guide's."""
         if not rows:
-            return {}
+            return {}, 0.0
         some = np.array(rows, dtype=np.intp)
-        gains = self.guide.gains(state.advised, some, state.ended)
-        seconds = self._spent(state, some) if self.timed else np.zeros(len(some))
-        rates = gains / seconds if self.timed else gains
-        return dict(zip(rows, zip(rates.tolist(), seconds.tolist(), gains.tolist(), strict=True), strict=True))
+        gains = self.guide.gains(state.advised, np.array(self.guide.rows, dtype=np.intp), state.ended)
+        seconds = self._spent(state, some) if self.timed else np.ones(len(some))
+        return dict(zip(rows, zip(gains[some].tolist(), seconds.tolist(), strict=True), strict=True)), float(
+            gains.max()
+        )
 
     def _left(self) -> float:
         """Seconds that are left for trials."""

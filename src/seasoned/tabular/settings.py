@@ -36,11 +36,11 @@ class SearchSettings:
         ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
         calibrate: Whether probabilities are calibrated on out-of-fold predictions: by default for log_loss, brier and
             cost, if that clearly helps; True for any metric, False for none, and for no pool of probabilities either.
-        layers: 2 for a second layer of models, which learn from the columns and from what the members say of rows that
-            they have not seen, where that helps on rows held out of everything; 1 for none.
         predict_limit: Milliseconds that predicting a row may take, in batches of 1,000 rows on this machine; models and
             ensemble are chosen under it. Where nothing is so quick, the quickest model predicts and the log says so.
             What is chosen then depends on time.
+        layers: 2 for a second layer of models, which learn from the columns and from what the members say of rows that
+            they have not seen, where that helps on rows held out of everything; 1 for none.
 
     Example:
         >>> SearchSettings(models=["linear", "lightgbm"], folds=3).folds
@@ -52,8 +52,8 @@ class SearchSettings:
     ensemble: int = 10
     features: Sequence[str] | None = None
     calibrate: bool | None = None
-    layers: int = 1
     predict_limit: float | None = None
+    layers: int = 1
 
     def __post_init__(self) -> None:
         if isinstance(self.models, str):
