@@ -1,0 +1,320 @@
+"""Which order of trials makes the best ensemble, and how soon: replayed from a bank of predictions, without chance.
+
+    python benchmarks/ensemble_replay.py bank --datasets FOLDER --only credit-g,cmc --bank BANK --workers 2
+    python benchmarks/ensemble_replay.py replay --bank BANK --out RESULT.json
+
+Two whole fits of one table differ by chance as much as two policies do: whether one more family is ready in time, say.
+So `bank` fits every configuration of a pool once on a table (training rows of fold 2 of five, at most 8,000; five
+folds) and keeps what it predicts out of fold and for the test rows (at most 4,000), its loss and its seconds of
+processor time. The pool: what shipped experience calls up for the table, the families' first configurations, and
+`--draws` random ones of each family, which stand for what the search finds by itself. Tables that choose are the first
+41 in alphabetical order; fold 2 is for choosing.
+
+`replay` tries them in the order of each policy, two at a time with .3 s each beside their fits, and after so many
+seconds of searching chooses an ensemble as the product does; its loss on the test rows counts. What a policy asks for
+that is not in the bank is one of the random configurations of that family, or of any where none is left. Policies:
+`cold` (first configurations, then at random) and `shipped` (the product's sampler). Five seeds each; means of log ratios
+to `cold`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import wilcoxon
+from threadpoolctl import threadpool_limits
+
+import common
+from comparison.splits import folds, manifest
+from seasoned.knowledge.recall import Recalled
+from seasoned.samplers.base import next_of_plan
+from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.ensemble import select
+from seasoned.tabular.experienced import Experienced
+from seasoned.tabular.folds import make_folds
+from seasoned.tabular.guide import Guide, Scene
+from seasoned.tabular.memory import Memory
+from seasoned.tabular.metrics import resolve
+from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.models.registry import choose, find, joint_space
+from seasoned.tabular.objective import CrossValidation
+from seasoned.tabular.pipeline import textual
+from seasoned.tabular.run_arrays import Arrays, write_arrays
+from seasoned.tabular.schema import Schema
+from seasoned.tabular.starts import first_configurations
+from seasoned.tabular.steering import Promising
+from seasoned.tabular.target import read_target
+from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from seasoned.samplers.base import Sampler
+    from seasoned.space import Space
+
+ROWS, TEST_ROWS, FOLDS, FOLD = 8_000, 4_000, 5, 2
+LIMIT, BESIDE, WORKERS = 30.0, 0.3, 2
+SECONDS = (5.0, 10.0, 20.0, 40.0)
+SEEDS = range(5)
+FIRST = 2  # defaults that come before all else, as in the product
+EXPERIENCE = "experience.npz"
+
+
+# ------------------------------------------------------------------ the bank
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A table ready for its pool: what validates, its test rows by diet and their truth, and what experience says."""
+
+    objective: CrossValidation
+    tests: dict[str, Any]
+    truth: Any
+    guide: Guide
+    rows: int
+
+
+def prepared(datasets: Path, entry: dict[str, Any], folder: Path) -> Prepared:
+    """Read a table, split and encode it, write its arrays to a folder and ask experience."""
+    (fold,) = folds(datasets, entry, [FOLD])
+    table = pd.read_parquet(datasets / entry["file"])
+    train, test = (np.asarray(rows)[:most] for rows, most in ((fold.train, ROWS), (fold.test, TEST_ROWS)))
+    X, goal = table.drop(columns=entry["target"]), table[entry["target"]]
+    if entry["task"] != "regression":  # of both parts, what the training rows have in every fold
+        counts = goal.iloc[train].map(goal.iloc[train].value_counts())
+        train = train[(counts >= FOLDS).to_numpy()]
+        test = test[goal.iloc[test].isin(goal.iloc[train]).to_numpy()]
+    sort = "regression" if entry["task"] == "regression" else "classification"
+    target = read_target(goal.iloc[train].reset_index(drop=True), sort)
+    schema = Schema.infer(X.iloc[train])
+    canonical, held = (schema.apply(X.iloc[rows].reset_index(drop=True)) for rows in (train, test))
+    plan = ColumnPlan.fit(canonical, schema, seed=0)
+    (folder / "trials").mkdir()
+    matrices = {diet: plan.encode(canonical, diet) for diet in ("codes", "dense")}
+    write_arrays(folder, target.values, make_folds(FOLDS, canonical, target, 0), matrices)
+    n = len(target.classes)
+    job = Job(target.task, n, 0, categorical=plan.categorical, seconds=0.75 * LIMIT / FOLDS, cyclic=plan.cyclic)
+    objective = CrossValidation(Arrays(folder), job, resolve(entry.get("metric"), target.task, n))
+    memory = Memory.of("shipped", canonical, target, objective)
+    guide = memory.guide(folder, joint_space(choose(None), target.task), 60.0)
+    assert guide is not None, "what ships knows all sorts"
+    tests = {diet: plan.encode(held, diet) for diet in ("codes", "dense")}
+    return Prepared(objective, tests, _codes(goal.iloc[test], target), guide, len(train))
+
+
+def banked(datasets: Path, bank: Path, draws: int, name: str) -> str:
+    """Fit the pool on a table and keep what it predicts."""
+    kept = bank / name
+    if (kept / "about.json").exists():
+        return f"{name}: kept"
+    (entry,) = manifest(datasets, [name], None, None)
+    with tempfile.TemporaryDirectory() as work, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = prepared(datasets, entry, Path(work))
+        kept.mkdir(parents=True, exist_ok=True)
+        (kept / EXPERIENCE).write_bytes((Path(work) / EXPERIENCE).read_bytes())
+        task, models = table.objective.job.task, choose(None)
+        starts = first_configurations(models, task, 1.0, table.rows)
+        drawn = [{"model": {m.name: _drawn(m.space(task), seed)}} for m in models for seed in range(draws)]
+        pool = {textual(config): dict(config) for config in [*table.guide.configs, *starts, *drawn]}
+        tried = [
+            found for config in pool.values() if (found := _tried(table.objective, config, table.tests)) is not None
+        ]
+        arrays = {part: np.stack([one[part] for one in tried]).astype(np.float32) for part in ("oof", "test")}
+        np.savez_compressed(kept / "predictions.npz", **arrays, y=table.objective.data.target, truth=table.truth)
+        about = {
+            "metric": entry.get("metric"),
+            "task": task,
+            "classes": table.objective.job.n_classes,
+            "scene": {
+                name: getattr(table.guide.scene, name) for name in ("metafeatures", "baseline", "sizes", "metric")
+            },
+            "starts": starts,
+            "trials": [{key: one[key] for key in ("config", "loss", "seconds")} for one in tried],
+        }
+    (kept / "about.json").write_text(json.dumps(about, default=dict))
+    return f"{name}: {len(tried)} of {len(pool)} configurations"
+
+
+def _drawn(space: Space, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng([7, seed])
+    return dict(space.decode(rng.random(len(space.dimensions)))) if space.dimensions else {}
+
+
+def _codes(goal: pd.Series, target: Any) -> Any:
+    if not len(target.classes):
+        return goal.to_numpy(dtype=np.float64)
+    places = {str(label): code for code, label in enumerate(target.classes.tolist())}
+    return np.array([places[str(label)] for label in goal.tolist()])
+
+
+def _tried(objective: CrossValidation, config: dict[str, Any], tests: dict[str, Any]) -> dict[str, Any] | None:
+    """What a configuration predicts, its loss, and its seconds; None where it fails."""
+    ((family, _),) = config["model"].items()
+    began = time.process_time()
+    try:
+        loss = objective(config)
+        seconds = time.process_time() - began
+        fitted = objective.refit(config)
+    except Exception as error:  # noqa: BLE001 - whatever a family raises, it is no part of the bank
+        print(f"  {family} failed: {type(error).__name__}: {error}", flush=True)
+        return None
+    test = predict(fitted, tests[find(family).diet], objective.job.n_classes)
+    oof = np.asarray(objective.records.out_of_fold(config))
+    return {"config": config, "loss": float(loss), "seconds": seconds, "oof": oof, "test": test}
+
+
+# ------------------------------------------------------------------ the replay
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """A table's bank."""
+
+    about: dict[str, Any]
+    oof: Any
+    test: Any
+    y: Any
+    truth: Any
+    folder: Path
+
+    @classmethod
+    def read(cls, folder: Path) -> Bank:
+        """That of a folder."""
+        with np.load(folder / "predictions.npz") as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        about = json.loads((folder / "about.json").read_text())
+        return cls(about, arrays["oof"], arrays["test"], arrays["y"], arrays["truth"], folder)
+
+    @property
+    def space(self) -> Space:
+        """The joint space."""
+        return joint_space(choose(None), self.about["task"])
+
+    def guide(self) -> Guide:
+        """What experience says of the table."""
+        told = self.about["scene"]
+        scene = Scene(
+            told["metafeatures"], told["baseline"], self.about["task"], told["metric"], tuple(told["sizes"]), FOLDS, ""
+        )
+        return Guide(Recalled.load(self.folder / EXPERIENCE), scene, self.space, 60.0)
+
+
+def cold(bank: Bank, seed: int) -> Iterator[int]:
+    """First configurations in order of cost, then at random."""
+    places = {textual(trial["config"]): place for place, trial in enumerate(bank.about["trials"])}
+    first = [places[text] for start in bank.about["starts"] if (text := textual(start)) in places]
+    rest = np.random.default_rng(seed).permutation(len(places)).tolist()
+    yield from (*first, *(place for place in rest if place not in first))
+
+
+def advised(bank: Bank, seed: int, sampler: Sampler[Any]) -> Iterator[int]:
+    """As the sampler asks; what the bank lacks is another of the same family, or of any."""
+    trials, rng = bank.about["trials"], np.random.default_rng(seed)
+    places = {textual(trial["config"]): place for place, trial in enumerate(trials)}
+    left = rng.permutation(len(trials)).tolist()
+    spec = StudySpec(bank.space, seed=seed, warm_start=sampler.warm_start)
+    state = sampler.init(spec)
+    for number in range(len(trials)):
+        (suggestion,), state = sampler.ask(state, [number])
+        place = places.get(textual(suggestion.config), -1)
+        tag = suggestion.tag
+        if place not in left:
+            ((family, _),) = suggestion.config["model"].items()
+            same = (one for one in left if family in trials[one]["config"]["model"])
+            place, tag = next(same, left[0]), None
+        left.remove(place)
+        planned, _ = next_of_plan(spec, number)
+        config = suggestion.config if planned is not None else Config(trials[place]["config"])
+        told = Finished(number, TrialState.COMPLETE, (trials[place]["loss"],), trials[place]["seconds"])
+        state = sampler.tell(state, [Asked(number, config, tag), told])
+        yield place
+
+
+def shipped(bank: Bank, seed: int, **changes: Any) -> Iterator[int]:
+    """The product's sampler."""
+    starts = tuple(bank.about["starts"])
+    first = WarmStart(configurations=starts[:FIRST])
+    sampler = Experienced(Promising(timed=True), bank.guide(), starts, True, 15.0, warm_start=first, **changes)
+    yield from advised(bank, seed, sampler)
+
+
+POLICIES = {"cold": cold, "shipped": shipped}
+
+
+def losses(bank: Bank, order: list[int]) -> list[float]:
+    """Test loss of the ensemble after so many seconds."""
+    metric = resolve(bank.about["metric"], bank.about["task"], bank.about["classes"])
+    trials = bank.about["trials"]
+    ready, clocks = [], [0.0] * WORKERS
+    for place in order:
+        worker = int(np.argmin(clocks))
+        clocks[worker] += trials[place]["seconds"] + BESIDE
+        ready.append((clocks[worker], place))
+    found = []
+    for limit in SECONDS:
+        done = [place for when, place in ready if when <= limit] or [order[0]]
+        best = sorted(done, key=lambda place: trials[place]["loss"])[:40]
+        weights = select([bank.oof[place] for place in best], bank.y, metric, most=10, seed=0)
+        mean = sum(weight * bank.test[best[place]].astype(np.float64) for place, weight in weights.items())
+        if mean.ndim == 2:
+            mean = mean / mean.sum(axis=1, keepdims=True)
+        loss = metric.loss(bank.truth, mean)
+        found.append(1.0 + loss if bank.about["metric"] == "roc_auc" else loss)
+    return found
+
+
+def replayed(folder: Path) -> dict[str, Any]:
+    bank = Bank.read(folder)
+    curves = {
+        name: [losses(bank, list(policy(bank, seed))) for seed in SEEDS]  # type: ignore[operator]
+        for name, policy in POLICIES.items()
+    }
+    return {"table": folder.name, "curves": curves}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("bank", "replay"))
+    parser.add_argument("--datasets", type=Path, help="tables with a manifest.json")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[], help="names of tables; 41 if left out")
+    parser.add_argument("--bank", type=Path, required=True)
+    parser.add_argument("--draws", type=int, default=3, help="random configurations of each family (default 3)")
+    parser.add_argument("--workers", type=int, default=2, help="tables side by side")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    with ProcessPoolExecutor(options.workers, initializer=partial(threadpool_limits, 1)) as pool:
+        if options.what == "bank":
+            common.all_families()
+            names = [entry["name"] for entry in manifest(options.datasets, options.only, 41, None)]
+            for line in pool.map(partial(banked, options.datasets, options.bank, options.draws), names):
+                print(line, flush=True)
+            return
+        tables = list(pool.map(replayed, sorted(p.parent for p in options.bank.glob("*/about.json"))))
+    base = np.array([np.mean(np.log(np.maximum(one["curves"]["cold"], 1e-9)), axis=0) for one in tables])
+    for name in POLICIES:
+        own = np.array([np.mean(np.log(np.maximum(one["curves"][name], 1e-9)), axis=0) for one in tables])
+        for place, limit in enumerate(SECONDS):
+            gaps = own[:, place] - base[:, place]
+            p = wilcoxon(gaps).pvalue if np.any(gaps) and len(gaps) > 5 else 1.0
+            print(
+                f"{name} after {limit:g} s: better {np.sum(gaps < 0)}, worse {np.sum(gaps > 0)}, "
+                f"mean {100 * gaps.mean():+.2f}%, median {100 * np.median(gaps):+.2f}%, p {p:.3f}"
+            )
+    if options.out:
+        common.write(options.out, {"environment": common.environment(), "seconds": SECONDS, "tables": tables})
+
+
+if __name__ == "__main__":
+    main()
