@@ -13,8 +13,8 @@ processor time. The pool: what shipped experience calls up for the table, the fa
 `replay` tries them in the order of each policy, two at a time with .3 s each beside their fits, and after so many
 seconds of searching chooses an ensemble as the product does; its loss on the test rows counts. What a policy asks for
 that is not in the bank is one of the random configurations of that family, or of any where none is left. Policies:
-`cold` (first configurations, then at random) and `shipped` (the product's sampler). Five seeds each; means of log ratios
-to `cold`.
+`cold` (first configurations, then at random) and `shipped` (the product's sampler). Five seeds each; means of log
+ratios to `cold`.
 """
 
 from __future__ import annotations
