@@ -80,9 +80,7 @@ def fit(
     train, validated = said.validated(train, reading.table)
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
     steps: Any = features if features == "all" else [] if features == "none" else _names(features)
-    settings = tabular.SearchSettings(
-        _names(models), folds, ensemble, steps, predict_limit=predict_limit, layers=layers
-    )
+    settings = tabular.SearchSettings(_names(models), folds, ensemble, steps, None, predict_limit, layers)
     model = make(
         _metric(metric, positive),
         time_limit=time_limit,
