@@ -297,11 +297,16 @@ def test_what_is_held_out_of_everything_is_held_out(monkeypatch):
 
     def asked(objective, run, base, configs, sources, end):
         fits = []
-        whole = type(objective.fitter).on_fold
+        whole, last = type(objective.fitter).on_fold, type(objective.fitter).on_all
 
         def on_fold(self, pipeline, fold, *rest):
             fits.append(fold)
             return whole(self, pipeline, fold, *rest)
+
+        def on_all(self, *given, rows, **more):
+            seen.append(set(rows) & set(held))
+            assert len(rows) == len(objective.data.target) - len(held), "it learns from all others"
+            return last(self, *given, rows=rows, **more)
 
         monkeypatch.setattr(type(objective.fitter), "on_fold", on_fold)
         for outer, (_, held) in enumerate(objective.data.folds):
@@ -312,6 +317,10 @@ def test_what_is_held_out_of_everything_is_held_out(monkeypatch):
                 seen.append(set(train) & (set(held) | set(valid)))
                 seen.append(set(valid) & set(held))
             assert len(fits) == len(objective.data.folds) - 1
+            others = [objective.within(source, outer) for source in sources]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(type(objective.fitter), "on_all", on_all)
+                assert objective.above(configs[0], outer, others).shape == held.shape
         return [1.0]
 
     monkeypatch.setattr(stacking, "_asked", asked)
