@@ -13,13 +13,15 @@ processor time. The pool: what shipped experience calls up for the table, the fa
 `replay` tries them in the order of each policy, two at a time with .3 s each beside their fits, and after so many
 seconds of searching chooses an ensemble as the product does; its loss on the test rows counts. What a policy asks for
 that is not in the bank is one of the random configurations of that family, or of any where none is left. Policies:
-`cold` (first configurations, then at random) and `shipped` (the product's sampler). Five seeds each; means of log
-ratios to `cold`.
+`cold` is the product's search without experience, `shipped` with what ships, and the others are that with one constant
+changed (`CHANGES`); `foreknown` tries what validates best first, as if all were known, which no policy can. Five seeds
+each; means of log ratios to `cold`.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import tempfile
 import time
@@ -29,6 +31,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -42,6 +45,7 @@ from seasoned.samplers.base import next_of_plan
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.ensemble import select
 from seasoned.tabular.experienced import Experienced
+from seasoned.tabular.family_starts import FamilyStarts
 from seasoned.tabular.folds import make_folds
 from seasoned.tabular.guide import Guide, Scene
 from seasoned.tabular.memory import Memory
@@ -211,14 +215,6 @@ class Bank:
         return Guide(Recalled.load(self.folder / EXPERIENCE), scene, self.space, 60.0)
 
 
-def cold(bank: Bank, seed: int) -> Iterator[int]:
-    """First configurations in order of cost, then at random."""
-    places = {textual(trial["config"]): place for place, trial in enumerate(bank.about["trials"])}
-    first = [places[text] for start in bank.about["starts"] if (text := textual(start)) in places]
-    rest = np.random.default_rng(seed).permutation(len(places)).tolist()
-    yield from (*first, *(place for place in rest if place not in first))
-
-
 def advised(bank: Bank, seed: int, sampler: Sampler[Any]) -> Iterator[int]:
     """As the sampler asks; what the bank lacks is another of the same family, or of any."""
     trials, rng = bank.about["trials"], np.random.default_rng(seed)
@@ -242,15 +238,57 @@ def advised(bank: Bank, seed: int, sampler: Sampler[Any]) -> Iterator[int]:
         yield place
 
 
-def shipped(bank: Bank, seed: int, **changes: Any) -> Iterator[int]:
-    """The product's sampler."""
+def cold(bank: Bank, seed: int) -> Iterator[int]:
+    """The product's sampler without experience: the first configurations, then families by what they promise."""
     starts = tuple(bank.about["starts"])
-    first = WarmStart(configurations=starts[:FIRST])
-    sampler = Experienced(Promising(timed=True), bank.guide(), starts, True, 15.0, warm_start=first, **changes)
-    yield from advised(bank, seed, sampler)
+    yield from advised(bank, seed, Promising(timed=True, warm_start=WarmStart(configurations=starts)))
 
 
-POLICIES = {"cold": cold, "shipped": shipped}
+def shipped(bank: Bank, seed: int, guide: Guide, within: FamilyStarts) -> Iterator[int]:
+    """The product's sampler with experience."""
+    starts = tuple(bank.about["starts"])
+    first, free = WarmStart(configurations=starts[:FIRST]), Promising(timed=True, expected=within)
+    yield from advised(bank, seed, Experienced(free, guide, starts, True, 15.0, warm_start=first))
+
+
+def foreknown(bank: Bank) -> list[int]:
+    """By the loss in validation, which nobody knows before."""
+    found: list[int] = np.argsort([trial["loss"] for trial in bank.about["trials"]], kind="stable").tolist()
+    return found
+
+
+CHANGES: dict[str, dict[str, float]] = {
+    "shipped": {},
+    "room 0": {"guide._ROOM": 0.0},
+    "room .5": {"guide._ROOM": 0.5},
+    "hope .03": {"experienced._HOPE": 0.03},
+    "hope .3": {"experienced._HOPE": 0.3},
+    "no opening": {"experienced._HOPE": float("inf")},
+    "floor .01": {"guide._FLOOR": 0.01},
+    "floor .1": {"guide._FLOOR": 0.1},
+    "free .25": {"experienced._MOST_FREE": 0.25},
+    "free .75": {"experienced._MOST_FREE": 0.75},
+}
+
+
+@contextlib.contextmanager
+def changed(constants: dict[str, float]) -> Iterator[None]:
+    """Meanwhile constants of the product have other values."""
+    with contextlib.ExitStack() as stack:
+        for name, value in constants.items():
+            stack.enter_context(patch(f"seasoned.tabular.{name}", value))
+        yield
+
+
+def orders(bank: Bank) -> Iterator[tuple[str, list[list[int]]]]:
+    """Each policy's name, and for each seed the order in which it tries the bank's configurations."""
+    yield "cold", [list(cold(bank, seed)) for seed in SEEDS]
+    within = FamilyStarts(bank.guide().recalled, bank.space)
+    for name, constants in CHANGES.items():
+        with changed(constants):
+            guide = bank.guide()
+            yield name, [list(shipped(bank, seed, guide, within)) for seed in SEEDS]
+    yield "foreknown", [foreknown(bank)]
 
 
 def losses(bank: Bank, order: list[int]) -> list[float]:
@@ -277,10 +315,7 @@ def losses(bank: Bank, order: list[int]) -> list[float]:
 
 def replayed(folder: Path) -> dict[str, Any]:
     bank = Bank.read(folder)
-    curves = {
-        name: [losses(bank, list(policy(bank, seed))) for seed in SEEDS]  # type: ignore[operator]
-        for name, policy in POLICIES.items()
-    }
+    curves = {name: [losses(bank, order) for order in some] for name, some in orders(bank)}
     return {"table": folder.name, "curves": curves}
 
 
@@ -303,7 +338,7 @@ def main() -> None:
             return
         tables = list(pool.map(replayed, sorted(p.parent for p in options.bank.glob("*/about.json"))))
     base = np.array([np.mean(np.log(np.maximum(one["curves"]["cold"], 1e-9)), axis=0) for one in tables])
-    for name in POLICIES:
+    for name in tables[0]["curves"]:
         own = np.array([np.mean(np.log(np.maximum(one["curves"][name], 1e-9)), axis=0) for one in tables])
         for place, limit in enumerate(SECONDS):
             gaps = own[:, place] - base[:, place]

@@ -4,7 +4,8 @@ Options leave a part of the search out, to see what it is worth. `models` names 
 those that do not; `search` is further settings. What follows are no settings of the estimators, so the search is given
 them by another way: `within` names another sampler to search inside families; `rows="all"` gives every trial all rows
 at once, without samples of a large table's rows first; `race="none"` lets every trial have all its folds;
-`first="random"` draws each family's first configurations from its space, in the place of tuned defaults.
+`first="random"` draws each family's first configurations from its space, in the place of tuned defaults; `dealt` is the
+number of folds, 1 for one held-out fifth, whatever the rows and the time.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
         at_once(options.get("rows")),
         to_the_end(options.get("race")),
         at_random(options.get("first"), zlib.crc32(Path(job["file"]).name.encode())),
+        dealt(options.get("dealt")),
     ):
         return model.fit(X, y)
 
@@ -106,6 +108,16 @@ def at_random(first: str | None, seed: int) -> Iterator[None]:
         patch("seasoned.tabular.fit.first_configurations", of_all),
         patch("seasoned.tabular.steering._first", of_one),
     ):
+        yield
+
+
+@contextmanager
+def dealt(folds: int | None) -> Iterator[None]:
+    """Meanwhile the rows are dealt to so many folds."""
+    if folds is None:
+        yield
+        return
+    with patch("seasoned.tabular.fit.affordable_folds", lambda *_: folds):
         yield
 
 
