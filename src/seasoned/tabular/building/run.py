@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from seasoned.errors import SeasonedError
 from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.building.configurations import COUNT, as_today, read_or_choose
-from seasoned.tabular.building.evaluate import Rules, measure, prepare
+from seasoned.tabular.building.evaluate import ROWS, Rules, measure, prepare
 from seasoned.tabular.building.lines import Lines
 from seasoned.tabular.building.ship import go_on_from, ship
 from seasoned.tabular.building.tables import excluded, listed, tasks_of
+from seasoned.tabular.building.targets import LEAST_ROWS
 from seasoned.tabular.building.tune import tune
 from seasoned.tabular.pipeline import VERSION
 
@@ -116,10 +117,14 @@ def _prepared(table: Listed, lines: Lines, arrays: Path, rules: Rules) -> list[t
     shutil.rmtree(arrays, ignore_errors=True)
     known = lines.tasks()
     found: list[tuple[str, Prepared]] = []
-    if known.get(f"{table.name}#none", {}).get("left_out"):
+    nothing = rules.name(table.name, "none", rules.rows)
+    if known.get(nothing, {}).get("left_out"):
         return []
     for asked in tasks_of(table):
-        name = f"{table.name}#{asked.target.name}"
+        rows = len(asked.target)
+        if not rules.takes(rows):
+            continue
+        name = rules.name(table.name, str(asked.target.name), rows)
         folder = arrays / str(len(found))
         try:
             prepared = prepare(asked, folder, rules)
@@ -130,7 +135,7 @@ def _prepared(table: Listed, lines: Lines, arrays: Path, rules: Rules) -> list[t
             lines.add_task({"task": name, "family": table.family, "target": str(asked.target.name), **prepared.about})
         found.append((name, prepared))
     if not found:
-        lines.add_task({"task": f"{table.name}#none", "family": table.family, "left_out": True})
+        lines.add_task({"task": nothing, "family": table.family, "left_out": True})
     return found
 
 
@@ -153,6 +158,13 @@ def _part(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
+def _rows(text: str) -> int:
+    """Most rows of a task."""
+    if not (text.isdecimal() and int(text) >= LEAST_ROWS):
+        raise argparse.ArgumentTypeError(f"{text!r} is too few rows for a task; give {LEAST_ROWS} at least")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m seasoned.knowledge.build", description=__doc__)
     parser.add_argument("folder", type=Path, help="where lines are kept; a build that is there goes on")
@@ -162,6 +174,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--without", action="append", default=[], help="a pattern of tables to leave out")
     parser.add_argument("--only", action="append", default=[], help="the name of a table; all if left out")
     parser.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="the K-th of N parts of the tables")
+    parser.add_argument(
+        "--rows", type=_rows, default=ROWS, help=f"most of a task; above {ROWS}, only tasks with more (default {ROWS})"
+    )
+    parser.add_argument("--seconds", type=float, default=20.0, help="for a configuration on a task (default 20)")
     parser.add_argument("--configurations", type=int, default=COUNT, help=f"on each task (default {COUNT})")
     parser.add_argument("--tasks", type=int, help="most tasks (default all)")
     parser.add_argument(
@@ -218,7 +234,7 @@ def main(words: list[str] | None = None) -> None:
         without=without,
         configurations=options.configurations,
         tasks=options.tasks,
-        rules=Rules(patience=options.patience, cells=options.most_cells),
+        rules=Rules(options.rows, seconds=options.seconds, patience=options.patience, cells=options.most_cells),
         pause_while=options.pause_while,
         only=options.only,
         part=options.part,
