@@ -31,13 +31,18 @@ def test_on_many_rows_one_held_out_part_comes_before_boosters_that_are_cut_short
     """A minute's trial of a booster has some ten seconds: 3 folds of 1,000 rounds on 40,000 x 9 would take sixteen."""
     assert affordable_folds(40_000, 9, 1, 11.0) == 1
     assert affordable_folds(40_000, 9, 1, 55.0) == 3
-    assert affordable_folds(20_000, 9, 1, 11.0) == 5
+    assert affordable_folds(10_000, 9, 1, 11.0) == 5
+
+
+def test_between_few_rows_and_many_a_minute_has_three_folds_and_five_minutes_have_five():
+    assert affordable_folds(16_500, 9, 1, 11.25) == 3
+    assert affordable_folds(16_500, 9, 1, 56.25) == 5
 
 
 def test_what_folds_are_chosen_can_be_paid():
     for seconds in np.geomspace(0.01, 1000, 40):
         folds = affordable_folds(15_000, 30, 7, float(seconds))
-        assert folds == 1 or folds * booster_seconds(15_000, 30, 7, 300) <= seconds
+        assert folds == 1 or folds * booster_seconds(15_000, 30, 7, 1_000) <= seconds
         folds = affordable_folds(9_000, 30, 7, float(seconds))
         assert folds == 1 or folds * booster_seconds(9_000, 30, 7, 100) <= seconds
 
