@@ -24,7 +24,16 @@ def test_the_settings_of_each_arm_are_settings_of_the_search(name):
     models = seasoned_.families(options | ({"models": ["linear"]} if "models" in options else {}))
     settings = SearchSettings(models=models, **options.get("search", {}))
     assert settings.ensemble == (1 if name == "seasoned-no-ensemble" else 10)
-    assert set(options) <= {"models", "without", "search", "within", "rows", "race", "first", "experience"}
+    known = {"models", "without", "search", "within", "rows", "race", "first", "experience", "dealt"}
+    assert set(options) <= known
+
+
+@pytest.mark.parametrize(("name", "folds"), [("seasoned-three-folds", 3), ("seasoned-one-part", 1)])
+def test_rows_are_dealt_as_the_arm_says_and_afterwards_as_before(name, folds):
+    before = fit.affordable_folds
+    with seasoned_.dealt(FRAMEWORKS[name].options["dealt"]):
+        assert fit.affordable_folds(100, 5, 1, None) == folds
+    assert fit.affordable_folds is before
 
 
 def test_without_the_network_all_other_families_take_part():
