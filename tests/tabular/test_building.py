@@ -261,11 +261,11 @@ def test_a_part_is_one_of_so_many(text, tmp_path, capsys):
     assert "is no part" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["0", "199", "-3", "many"])
-def test_a_task_has_some_rows(text, tmp_path, capsys):
+@pytest.mark.parametrize("text", ["0", "2999", "-3", "many"])
+def test_a_task_has_the_usual_rows_or_more(text, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([str(tmp_path), "--rows", text])
-    assert "give 200 at least" in capsys.readouterr().err
+    assert "give 3000 at least" in capsys.readouterr().err
 
 
 def test_what_a_setting_that_came_later_leaves_out_is_measured_once(tmp_path):

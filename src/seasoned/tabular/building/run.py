@@ -18,7 +18,6 @@ from seasoned.tabular.building.evaluate import ROWS, Rules, measure, prepare
 from seasoned.tabular.building.lines import Lines
 from seasoned.tabular.building.ship import go_on_from, ship
 from seasoned.tabular.building.tables import excluded, listed, tasks_of
-from seasoned.tabular.building.targets import LEAST_ROWS
 from seasoned.tabular.building.tune import tune
 from seasoned.tabular.pipeline import VERSION
 
@@ -159,9 +158,9 @@ def _part(text: str) -> tuple[int, int]:
 
 
 def _rows(text: str) -> int:
-    """Most rows of a task."""
-    if not (text.isdecimal() and int(text) >= LEAST_ROWS):
-        raise argparse.ArgumentTypeError(f"{text!r} is too few rows for a task; give {LEAST_ROWS} at least")
+    """Most rows of a task; fewer than the usual ones would give other tasks the same names."""
+    if not (text.isdecimal() and int(text) >= ROWS):
+        raise argparse.ArgumentTypeError(f"{text!r} is fewer rows than tasks have anyway; give {ROWS} at least")
     return int(text)
 
 

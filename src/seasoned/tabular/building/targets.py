@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["LEAST_ROWS", "RESPONSES", "Asked", "ask", "cleaned"]
+__all__ = ["RESPONSES", "Asked", "ask", "cleaned"]
 
 Sort = Literal["classification", "regression"]
 
@@ -32,7 +32,7 @@ RESPONSES: Final = (
     *("death", "approved", "deny", "accepted", "arrested", "employed", "inlf", "vote", "choice", "quality", "rating"),
     *("score", "price", "wage", "income", "salary", "rent", "cost", "sales", "visits", "length", "weight", "time"),
 )
-LEAST_ROWS: Final = 200
+_LEAST_ROWS: Final = 200
 _MOST_COLUMNS: Final = 200
 _LEVELS: Final = (2, 10)
 _LEAST_OF_CLASS: Final = 20
@@ -84,14 +84,14 @@ def ask(frame: pd.DataFrame, sorts: tuple[Sort, ...] = ("classification", "regre
         >>> [(task.sort, task.target.name) for task in ask(frame)]
         [('classification', 'sex'), ('regression', 'wage')]
     """
-    if len(frame) < LEAST_ROWS or not 3 <= frame.shape[1] <= _MOST_COLUMNS or frame.columns.has_duplicates:
+    if len(frame) < _LEAST_ROWS or not 3 <= frame.shape[1] <= _MOST_COLUMNS or frame.columns.has_duplicates:
         return []
     found = []
     for sort in sorts:
         name = _classes_in(frame) if sort == "classification" else _number_in(frame)
         if name is not None:
             task = _task(frame, name, sort)
-            found += [task] if task.features.shape[1] >= 2 and len(task.target) >= LEAST_ROWS else []
+            found += [task] if task.features.shape[1] >= 2 and len(task.target) >= _LEAST_ROWS else []
     return found
 
 
