@@ -98,7 +98,10 @@ def spread_out(n, seed=0):
     return X, 10 * X[:, 0] + (1.0 + 2.0 * (X[:, 1] > 0)) * rng.normal(size=n)
 
 
-@pytest.mark.parametrize("name", [*ABLE, BASELINE.name])
+LEARNING = [pytest.param(name, marks=[pytest.mark.slow] * (name == "realmlp")) for name in (*ABLE, BASELINE.name)]
+
+
+@pytest.mark.parametrize("name", LEARNING)
 @pytest.mark.parametrize("quantile", [0.1, 0.9])
 def test_families_learn_it_and_their_files_predict_the_same_bits(name, quantile):
     """A share of 4,000 fresh rows lies below; its standard error is .005, and .06 are left to the families' bias."""

@@ -16,6 +16,7 @@ from seasoned.tabular.models.registry import MODELS, find, takes_weights
 from seasoned.tabular.validated import Validated
 
 WEIGHING = ("baseline", *(name for name, model in MODELS.items() if takes_weights(model)))
+HEAVY = [pytest.param(name, marks=[pytest.mark.slow] * (name == "realmlp")) for name in WEIGHING]
 
 
 def contradictory(task):
@@ -31,7 +32,7 @@ def contradictory(task):
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-@pytest.mark.parametrize("name", WEIGHING)
+@pytest.mark.parametrize("name", HEAVY)
 def test_heavy_rows_win(name, task):
     needs(name)
     X, y, weights = contradictory(task)
