@@ -57,8 +57,7 @@ def affordable_folds(rows: int, columns: int, outputs: int, seconds: float | Non
     most = 5 if rows <= _MANY_ROWS else 3 if rows <= _VERY_MANY_ROWS else 1
     if seconds is None:
         return most
-    few = rows <= _MEDIUM_ROWS
-    wanted = {5: _BRIEF if few else _AMPLE, 3: _BRIEF if few else _LONG}
+    wanted = {5: _BRIEF, 3: _BRIEF} if rows <= _MEDIUM_ROWS else {5: _AMPLE, 3: _LONG}
     taken = {folds: folds * booster_seconds(rows, columns, outputs, rounds) for folds, rounds in wanted.items()}
     return next((folds for folds in wanted if folds <= most and taken[folds] <= seconds), 1)
 
