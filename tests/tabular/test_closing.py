@@ -50,6 +50,7 @@ def objective(**fit_seconds):
         records=SimpleNamespace(of=record, out_of_fold=lambda config: None, mean_out_of_fold=lambda config: None),
         predict_limit=None,
         job=SimpleNamespace(seed=0),
+        forget_spares=lambda configs: None,
         metric=SimpleNamespace(n_classes=0),
         baseline_loss=lambda: None,
     )

@@ -131,7 +131,7 @@ def test_what_is_being_fitted_already_is_waited_for_and_not_fitted_twice(monkeyp
         return {place: Member("linear", row["config"], "another", weight) for place, (row, weight) in waiting.items()}
 
     monkeypatch.setattr(refit, "fit_all", fit_all)
-    monkeypatch.setattr(refit, "fit_again", lambda objective, ready, seconds, limit: ready)
+    monkeypatch.setattr(refit, "fit_again", lambda objective, ready, *_: ready)
     monkeypatch.setattr(refit, "foreseen", lambda objective, row: 1.0)
     found = refit.fit_members(None, [(rows[0], 0.6), (rows[1], 0.4)], budget(), still)
     assert asked == [[1]]
@@ -167,7 +167,7 @@ def test_what_failed_early_is_tried_again(monkeypatch):
     row = {"number": 0, "model": "linear", "config": {"penalty": 0.0}}
     again = Member("linear", row["config"], "the second", 1.0)
     monkeypatch.setattr(refit, "fit_all", lambda objective, waiting, limit: dict.fromkeys(waiting, again))
-    monkeypatch.setattr(refit, "fit_again", lambda objective, ready, seconds, limit: ready)
+    monkeypatch.setattr(refit, "fit_again", lambda objective, ready, *_: ready)
     monkeypatch.setattr(refit, "foreseen", lambda objective, row: 1.0)
     (found,) = refit.fit_members(None, [(row, 1.0)], budget(), Lasting(ends=3))
     assert found.estimator == "the second"

@@ -31,7 +31,7 @@ __all__ = ["Closing"]
 logger = logging.getLogger("seasoned.tabular")
 
 _FIRST_SHARE: Final = 0.5  # of the time limit; the first trials may need it, for without one there is no model at all
-_WARM_UP: Final = 2.0  # seconds a worker may need to start and import, until it is measured
+_WARM_UP: Final = 2.0  # seconds a worker may need to start and import, until it is measured; on a slow machine more
 _CLOSING: Final = 0.5  # seconds kept for fetching the models and tidying up
 _CAUTION: Final = 1.1  # times what the last fits should take
 _SLACK: Final = 0.2  # of it on top, in case; where time is kept for further fits, that is the slack
@@ -77,9 +77,9 @@ class Closing:
         self._seen: set[int] = set()  # trials that were there when the members were chosen last
         self._again = 0.0  # on `time.monotonic`'s clock: when choosing once more costs little of the time
         self._unseen = False  # whether a trial has come to its end since
-        self.warm_up = _WARM_UP
+        self.warm_up = max(_WARM_UP, fresh)
         folds = max(objective.folds - 1, 1)
-        self._reserve = _CLOSING + (_CAUTION + _SLACK) * _WARM_UP + 1.1 * budget.trial_seconds / folds
+        self._reserve = _CLOSING + (_CAUTION + _SLACK) * self.warm_up + 1.1 * budget.trial_seconds / folds
         self._known = False
         self._plateau = Plateau(objective.baseline_loss()) if budget.trials is None else None
         self._over = False
@@ -127,6 +127,10 @@ class Closing:
         self.warm_up = self._measured_warm_up(rows)
         chosen = choose_members(self._objective, rows, self._budget, self.choosing)
         choosing = time.monotonic() - started
+        best = {row["number"] for row, _ in chosen}
+        self._objective.forget_spares(
+            config_of(row) for row in rows if row["state"] == "complete" and row["number"] not in best
+        )
         fits = [foreseen(self._objective, row) for row, _ in chosen]
         once = self.warm_up + max(*fits, sum(fits) / self._budget.workers)
         paces = [self._objective.records.of(config_of(row)).predict_ms for row, _ in chosen]

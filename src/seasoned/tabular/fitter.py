@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.logarithm import Logarithm
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.run_arrays import Arrays
+    from seasoned.tabular.spares import Keeping
 
 __all__ = ["Fitter", "Part", "Pipeline"]
 
@@ -99,6 +100,11 @@ class _Fitted(NamedTuple):
     held_out: NDArray[np.float64]
     making: float
 
+    @property
+    def whole(self) -> Any:
+        """The estimator, a `Featured` one where features were made."""
+        return self.estimator if self.made is None else Featured(self.estimator, self.made)
+
 
 @dataclass(frozen=True, slots=True)
 class Fitter:
@@ -121,7 +127,9 @@ class Fitter:
         """The family of that name."""
         return next((model for model in self.own if model.name == name), None) or find(name)
 
-    def on_fold(self, pipeline: Pipeline, fold: Fold, end: float = math.inf, fits: int = 1) -> Part:
+    def on_fold(
+        self, pipeline: Pipeline, fold: Fold, end: float = math.inf, fits: int = 1, keeping: Keeping | None = None
+    ) -> Part:
         """Fit on the first of a fold's rows, and predict the others.
 
         Where the rows to train on are all of one class, that class is predicted.
@@ -131,12 +139,15 @@ class Fitter:
             fold: Rows to train on, rows to validate.
             end: When (`time.perf_counter`) a family that can stop shall stop; infinite for when it wants to.
             fits: How many fits share the time until then, this one being the first.
+            keeping: Keeps the model, if it is of the family.
         """
         start = time.perf_counter()
         found = self._on_fold(pipeline, fold, end, fits)
         fitted = time.perf_counter()
         predicted = predict(found.estimator, found.held_out, self.job.n_classes)
         pace = 1_000 * (found.making + time.perf_counter() - fitted) / len(fold[1])
+        if keeping is not None:
+            keeping.add(found.whole if self._able(fold) else None, fitted - start)
         return Part(predicted, found.rounds, fitted - start, pace)
 
     def retransformed(
@@ -162,10 +173,13 @@ class Fitter:
         Raises:
             ValueError: If the rows to train on are all of one class.
         """
-        if self.job.n_classes and len(np.unique(self.data.target[fold[0]])) < 2:
+        if not self._able(fold):
             raise ValueError("the fold trains on one class only, and no model of the family was fitted")
-        found = self._on_fold(pipeline, fold, math.inf, 1, factor)
-        return found.estimator if found.made is None else Featured(found.estimator, found.made)
+        return self._on_fold(pipeline, fold, math.inf, 1, factor).whole
+
+    def _able(self, fold: Fold) -> bool:
+        """Whether a family can learn from the rows to train on: of classes there are two at least."""
+        return not self.job.n_classes or len(np.unique(self.data.target[fold[0]])) > 1
 
     def _on_fold(self, pipeline: Pipeline, fold: Fold, end: float, fits: int, factor: float = 1.0) -> _Fitted:
         train, valid = fold
@@ -175,7 +189,7 @@ class Fitter:
         X_train, made = self._made(pipeline.features, train, model.diet)
         X_valid, making = self._beside(made, valid, model.diet)
         X_train, X_valid = (self._above(pipeline, X, rows) for X, rows in ((X_train, train), (X_valid, valid)))
-        able = model if not self.job.n_classes or len(np.unique(y[train])) > 1 else BASELINE
+        able = model if self._able(fold) else BASELINE
         estimator = able.build(dict(pipeline.settings), self._fed(self._job_here(pipeline), made, able))
         more = self._beside_rows(able, train, valid, scale)
         left = None if math.isinf(end) else max(end - time.perf_counter(), 0.0) / fits

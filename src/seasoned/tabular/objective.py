@@ -19,9 +19,10 @@ from seasoned.tabular.levels import MOST_VALID
 from seasoned.tabular.losses import ranks
 from seasoned.tabular.models.base import predict
 from seasoned.tabular.records import Records, TrialRecord
+from seasoned.tabular.spares import Keeping, kept
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -97,21 +98,24 @@ class CrossValidation:
         parts: list[Part] = []
         losses: list[float | None] = []
         end = self._end(len(folds))
-        for place, fold in enumerate(folds):
-            parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place))
-            retransformed, factor = fitter.retransformed(pipeline, folds, parts)
-            losses.append(self.loss_on(fold[1], retransformed[-1]))
-            if raced and place + 1 < len(folds):
-                self._check_bars(pipeline.name, losses)
-            if raced and place == 0:
-                self._check_pace(parts[0].pace)
-        for places, found in zip(held, retransformed, strict=True):
-            total[places] += found
-        predicted = _mean(total, held)
-        odd = int((~np.isfinite(predicted)).reshape(len(predicted), -1).any(axis=1).sum())
-        if odd:
-            raise ValueError(f"it predicted no finite number for {odd} of {len(predicted)} rows")
-        self._write(config, predicted, _record(parts, losses, sampling, factor))
+        timed = raced and self.job.seconds is not None
+        with Keeping(self.records.models(config) if timed else None) as keeping:
+            for place, fold in enumerate(folds):
+                parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place, keeping))
+                retransformed, factor = fitter.retransformed(pipeline, folds, parts)
+                losses.append(self.loss_on(fold[1], retransformed[-1]))
+                if raced and place + 1 < len(folds):
+                    self._check_bars(pipeline.name, losses)
+                if raced and place == 0:
+                    self._check_pace(parts[0].pace)
+            for places, found in zip(held, retransformed, strict=True):
+                total[places] += found
+            predicted = _mean(total, held)
+            odd = int((~np.isfinite(predicted)).reshape(len(predicted), -1).any(axis=1).sum())
+            if odd:
+                raise ValueError(f"it predicted no finite number for {odd} of {len(predicted)} rows")
+            self._write(config, predicted, _record(parts, losses, sampling, factor))
+            keeping.done()
         return self.loss_of(predicted)
 
     def loss_of(self, predicted: NDArray[np.float64]) -> float:
@@ -149,6 +153,16 @@ class CrossValidation:
         if fold is not None:
             return self.fitter.of_fold(pipeline, self.data.folds[fold], record.factor)
         return self.fitter.on_all(pipeline, record.rounds, repeat, record.factor)
+
+    def spare(self, config: Mapping[str, Any]) -> Any:
+        """The models of the trial's folds, which predict by their mean; None where they were not kept."""
+        return kept(self.records.models(config), self.records.of(config).factor)
+
+    def forget_spares(self, configs: Iterable[Mapping[str, Any]]) -> None:
+        """These are not needed any more."""
+        if any(self.data.folder.glob("trials/*.models")):
+            for config in configs:
+                self.records.models(config).unlink(missing_ok=True)
 
     def on_split(self, config: Mapping[str, Any], split: int) -> tuple[NDArray[np.float64], float | None]:
         """What the configuration predicts on a further split of the rows, and its rounds, the mean over folds.

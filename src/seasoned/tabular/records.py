@@ -97,6 +97,10 @@ class Records:
         folder.write_json(_mean(config, "json"), {"rounds": whole})
         folder.write_array(_mean(config, "npy"), predicted.astype(np.float32))
 
+    def models(self, config: Mapping[str, Any]) -> Path:
+        """Where the models of the trial's folds are kept, if they are (`spares.py`)."""
+        return self.folder / _name(config).replace(".json", ".models")
+
     def bars(self, family: str) -> list[Bar]:
         """What stops trials of a family that lag too far behind: the best of all, and the best of their own."""
         told = RunFolder(self.folder).read_json(_BARS) or {}

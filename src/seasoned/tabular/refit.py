@@ -114,10 +114,10 @@ def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
 def fit_members(
     objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, early: Early
 ) -> tuple[Member, ...]:
-    """The chosen trials fitted on all rows, side by side, the slowest first; what is not ready in time is left out.
+    """The chosen trials fitted on all rows, side by side, the slowest first; each more than once where there is time.
 
-    Where there is time, each is fitted more than once (`repeating.py`).
-    Weights are scaled to sum to 1. Where nothing is ready the early model predicts, and where there is none the
+    What is not ready in time is replaced by the models of its trial's folds, or left out where these were not kept.
+    Weights are scaled to sum to 1. Where there is nothing at all the early model predicts, and where there is none the
     baseline.
     """
     first = early.member(0.0)
@@ -131,8 +131,14 @@ def fit_members(
         ready |= {place: replace(first, weight=chosen[place][1]) for place in same}
     elif same and early.fitted is None:  # its fit failed, perhaps for what else was in the memory
         ready |= fit_all(objective, {place: chosen[place] for place in same}, budget)
-    ready = standing(ready)
-    ready = fit_again(objective, ready, {place: foreseen(objective, chosen[place][0]) for place in ready}, budget)
+    spare = (
+        {}
+        if budget.full
+        else _spare(objective, {place: chosen[place] for place in range(len(chosen)) if place not in ready})
+    )
+    ready = standing(ready | spare)
+    seconds = {place: foreseen(objective, chosen[place][0]) for place in ready}
+    ready = fit_again(objective, ready, seconds, budget, ready.keys() - spare.keys())
     members = [ready[place] for place in sorted(ready)]  # not in the order of finishing, so that sums are the same
     if not members:
         what = "could be fitted on all rows in time" if chosen else "came to the end of a trial"
@@ -141,6 +147,19 @@ def fit_members(
         members = [first or Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))]
     total = sum(member.weight for member in members)
     return tuple(replace(member, weight=member.weight / total) for member in members)
+
+
+def _spare(objective: CrossValidation, missing: Mapping[int, tuple[Mapping[str, Any], float]]) -> dict[int, Member]:
+    """By place, members that are the models of their trials' folds, of those that are not fitted on all rows."""
+    found = {}
+    for place, (row, weight) in missing.items():
+        estimator = objective.spare(config_of(row))
+        if estimator is not None:
+            logger.warning(
+                "the models of its folds predict in the place of trial %d (%s).", row["number"], row["model"]
+            )
+            found[place] = Member(row["model"], row["config"], estimator, weight)
+    return found
 
 
 def _awaited(early: Early, budget: Budget) -> Member | None:

@@ -1,0 +1,132 @@
+"""Models of a trial's folds, kept in case: where the fit on all rows is not ready in time, they predict in its place.
+
+A machine that others use can be half as fast at the end of a search as it was on average, and no forecast of the last
+fits holds then. What a trial has fitted is there already, and was fitted on most of the rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pickle
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any, Final, Self
+
+from seasoned.tabular.features.featured import Featured
+from seasoned.tabular.features.repeated import Repeated, with_shared_makers
+from seasoned.tabular.logarithm import Exponential
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+__all__ = ["Keeping", "kept"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_LEAST: Final = 0.5  # seconds of a trial's first fit; what is fitted faster is ready in time
+_MOST: Final = (
+    2**26
+)  # bytes of a trial's models; of grown forests it is more, and writing it takes longer than it helps
+
+
+class Keeping:
+    """Writes the models of a trial's folds to a file, one after the other; a context manager.
+
+    The file is there once `done` was called: the models of a trial that ends before are forgotten.
+
+    Args:
+        path: The file; None to keep nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._forget()
+
+    def add(self, estimator: Any, seconds: float) -> None:
+        """One more model, which took so many seconds; None where a fold has none of its family, and all are let go.
+
+        Whatever is in the way is no reason for the trial to fail.
+        """
+        if self._path is None:
+            return
+        if estimator is None or (self._file is None and seconds < _LEAST):
+            self._forget()
+            return
+        try:
+            if self._file is None:
+                self._file = self._partial.open("wb")
+            pickle.Pickler(_Bounded(self._file, _MOST), protocol=5).dump(estimator)
+        except Exception as error:  # noqa: BLE001 - pickling runs code of the model's classes, which may raise anything
+            logger.debug("the models of a trial's folds are not kept: %s: %s", type(error).__name__, error)
+            self._forget()
+
+    def done(self) -> None:
+        """That were all."""
+        if self._file is not None and self._path is not None:
+            self._file.close()
+            self._partial.replace(self._path)
+        self._path = self._file = None
+
+    @property
+    def _partial(self) -> Path:
+        assert self._path is not None
+        return self._path.with_name(f".{self._path.name}.{os.getpid()}")
+
+    def _forget(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._partial.unlink(missing_ok=True)
+        self._path = self._file = None
+
+
+class _Bounded:
+    """A file that takes so many bytes and no more."""
+
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self._file = file
+        self._most = most
+
+    def write(self, data: bytes) -> int:
+        """Write them.
+
+        Raises:
+            ValueError: If the file would grow too large.
+        """
+        size = memoryview(data).nbytes
+        if self._file.tell() + size > self._most:
+            raise ValueError(f"they take more than {self._most / 1e6:.0f} MB")
+        return self._file.write(data)
+
+
+def kept(path: Path, factor: float) -> Any:
+    """The models in a file that predict together, by their mean where there are several; None if there are none.
+
+    Args:
+        path: The file, in a run folder that only its owner can write.
+        factor: Of predictions, where logarithms were learned.
+    """
+    found = []
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        while True:
+            try:
+                found.append(_scaled(pickle.load(file), factor))  # noqa: S301 - our own process wrote it
+            except EOFError:
+                break
+    if len(found) < 2:
+        return found[0] if found else None
+    return Repeated(with_shared_makers(found), (1 / len(found),) * len(found))
+
+
+def _scaled(estimator: Any, factor: float) -> Any:
+    """The model with the factor that all folds of its trial gave."""
+    if isinstance(estimator, Featured):
+        return replace(estimator, estimator=_scaled(estimator.estimator, factor))
+    return replace(estimator, factor=factor) if isinstance(estimator, Exponential) else estimator

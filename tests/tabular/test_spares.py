@@ -1,0 +1,211 @@
+"""Models of a trial's folds: kept while it runs, and in the place of a last fit that is not ready in time."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from in_process import estimator, stay_in_process
+from optional import needs
+from seasoned import SearchSettings, load
+from seasoned.errors import Pruned
+from seasoned.tabular import refit, spares
+from seasoned.tabular.aims import SCALE
+from seasoned.tabular.budget import Budget
+from seasoned.tabular.early import Early
+from seasoned.tabular.features.repeated import Repeated, fits_of, predict_matrices, shares_of
+from seasoned.tabular.fitted import Member
+from seasoned.tabular.folds import make_folds
+from seasoned.tabular.logarithm import Logarithm
+from seasoned.tabular.metrics import resolve
+from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.models.registry import MODELS, find
+from seasoned.tabular.objective import CrossValidation
+from seasoned.tabular.run_arrays import Arrays, write_arrays
+from seasoned.tabular.spares import Keeping, kept
+from seasoned.tabular.target import read_target
+
+
+@pytest.fixture(autouse=True)
+def always(monkeypatch):
+    """However short a fit is, its model is kept; one thread, as in a worker."""
+    monkeypatch.setattr(spares, "_LEAST", 0.0)
+    monkeypatch.setenv("SEASONED_CPUS", "1")
+
+
+def run(folder, y, *, classes=0, folds=3, scale=None):
+    X = np.random.default_rng(0).normal(size=(len(y), 3)) + np.asarray(y, dtype=float)[:, None]
+    (folder / "trials").mkdir()
+    target = read_target(pd.Series(y), "classification" if classes else "regression")
+    dealt = make_folds(None, pd.DataFrame(X), target, 0, default=folds)
+    write_arrays(folder, target.values, dealt, {"dense": X, "codes": X})
+    job = Job(target.task, classes, 0, seconds=1e6, logarithm=scale)
+    return CrossValidation(Arrays(folder), job, resolve("rmse" if scale else None, target.task, classes))
+
+
+SLOW = {"realmlp", "tuned_mlp"}  # networks: they travel as `mlp` does
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in SLOW])
+def test_what_is_kept_of_every_family_is_what_validated(tmp_path, name):
+    needs(name)
+    objective = run(tmp_path, np.arange(120) % 2, classes=2)
+    config = {"model": {name: find(name).space("binary").default}}
+    objective(config)
+    found = objective.spare(config)
+    assert shares_of(found) == pytest.approx([1 / 3] * 3)
+    known, X = objective.records.out_of_fold(config), objective.data.matrix(find(name).diet)
+    for fit, (_, valid) in zip(fits_of(found), objective.data.folds, strict=True):
+        np.testing.assert_allclose(predict(fit, X[valid], 2), known[valid], rtol=1e-5, atol=1e-6)
+
+
+def test_models_of_logarithms_get_the_factor_of_all_folds(tmp_path):
+    y = np.exp(np.linspace(0.0, 4.0, 90) + np.random.default_rng(1).normal(size=90))
+    objective = run(tmp_path, y, scale=Logarithm(0.0, "squares"))
+    config = {"model": {"linear": {"penalty": 1.0, SCALE.name: "log"}}}
+    objective(config)
+    factor = objective.records.of(config).factor
+    assert factor != 1.0
+    assert [fit.factor for fit in fits_of(objective.spare(config))] == [factor] * 3
+
+
+def test_one_held_out_part_gives_one_model(tmp_path):
+    objective = run(tmp_path, np.arange(60) % 2, classes=2, folds=1)
+    config = {"model": {"linear": {"penalty": 1.0}}}
+    objective(config)
+    assert not isinstance(objective.spare(config), Repeated)
+    objective.forget_spares([{"model": {"linear": {"penalty": 2.0}}}])
+    assert objective.spare(config) is not None
+    objective.forget_spares([config])
+    assert objective.spare(config) is None
+
+
+def test_nothing_is_kept_where_time_must_not_decide(tmp_path):
+    objective = run(tmp_path, np.arange(60) % 2, classes=2)
+    objective.job = replace(objective.job, seconds=None)
+    config = {"model": {"linear": {"penalty": 1.0}}}
+    objective(config)
+    assert objective.spare(config) is None
+
+
+def left(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_trial_that_does_not_end_leaves_nothing(tmp_path):
+    def ends_early():
+        with Keeping(tmp_path / "one.models") as keeping:
+            keeping.add("a model", 1.0)
+            assert left(tmp_path)
+            raise Pruned("too far behind")
+
+    with pytest.raises(Pruned):
+        ends_early()
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("bad", [None, lambda: None, np.zeros(2**24)], ids=["other family", "no pickle", "too large"])
+def test_all_or_nothing(tmp_path, bad):
+    with Keeping(tmp_path / "one.models") as keeping:
+        keeping.add("a model", 1.0)
+        keeping.add(bad, 1.0)
+        keeping.add("another", 1.0)
+        keeping.done()
+    assert left(tmp_path) == []
+    assert kept(tmp_path / "one.models", 1.0) is None
+
+
+def test_what_is_fitted_at_once_is_not_worth_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(spares, "_LEAST", 0.5)
+    with Keeping(tmp_path / "one.models") as keeping:
+        keeping.add("a model", 0.1)
+        keeping.add("another", 1.0)
+        keeping.done()
+    assert left(tmp_path) == []
+
+
+# ---------------------------------------------------------------- the last fits
+
+
+def budget(memory=None):
+    return Budget(deadline=float("inf"), seconds=60.0, trials=None, workers=1, memory=memory)
+
+
+def late(monkeypatch, ready=()):
+    """Last fits of which only the named places are ready, and what is fitted again afterwards."""
+    again = []
+
+    def fit_all(objective, waiting, limit):
+        return {
+            place: Member("linear", row["config"], "on all", weight)
+            for place, (row, weight) in waiting.items()
+            if place in ready
+        }
+
+    def fit_again(objective, members, seconds, limit, places):
+        again.extend(sorted(places))
+        return members
+
+    monkeypatch.setattr(refit, "fit_all", fit_all)
+    monkeypatch.setattr(refit, "fit_again", fit_again)
+    monkeypatch.setattr(refit, "foreseen", lambda objective, row: 1.0)
+    return again
+
+
+ROWS = [
+    ({"number": n, "model": "linear", "config": {"penalty": float(n)}}, weight)
+    for n, weight in enumerate((0.6, 0.3, 0.1))
+]
+NO_EARLY = SimpleNamespace(member=lambda seconds: None, fitted=None)
+
+
+def test_what_is_not_ready_is_replaced_and_what_was_not_kept_is_left_out(monkeypatch, caplog):
+    again = late(monkeypatch, ready={1})
+    there = {0.0: "of folds", 1.0: "of folds"}
+    objective = SimpleNamespace(spare=lambda config: there.get(config["model"]["linear"]["penalty"]))
+    found = refit.fit_members(objective, ROWS, budget(), NO_EARLY)
+    assert [(one.estimator, pytest.approx(one.weight)) for one in found] == [("of folds", 2 / 3), ("on all", 1 / 3)]
+    assert again == [1]
+    assert "the models of its folds predict in the place of trial 0 (linear)" in caplog.text
+
+
+def test_where_memory_is_full_nothing_more_is_read(monkeypatch):
+    late(monkeypatch)
+    monkeypatch.setattr(Budget, "full", True)
+    objective = SimpleNamespace(spare=lambda config: pytest.fail("read"), refit=lambda config: "a baseline")
+    (found,) = refit.fit_members(objective, ROWS, budget(), NO_EARLY)
+    assert found.name == "baseline"
+
+
+def test_a_whole_fit_whose_last_fits_are_all_late(monkeypatch, tmp_path, caplog):
+    stay_in_process(monkeypatch)
+    monkeypatch.setattr(Budget, "fits_seconds", 1e6)
+    monkeypatch.setattr(Early, "__call__", lambda *_: None)
+    monkeypatch.setattr(refit, "fit_all", lambda *_: {})
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=300), "c": rng.choice(list("xyz"), 300)})
+    y = X["a"] * 3 + (X["c"] == "x") + 0.1 * rng.normal(size=300)
+    families = ["linear", "lightgbm"]
+    with caplog.at_level(logging.WARNING):
+        model = estimator("regression", search=SearchSettings(models=families, folds=2), trials=2).fit(X, y)
+    assert "a simple one predicts" not in caplog.text
+    assert all(isinstance(member.estimator, Repeated) for member in model.fitted_.members)
+    assert np.sqrt(np.mean((model.predict(X) - y) ** 2)) < 0.5 * y.std()
+    model.save(tmp_path / "model.seasoned")
+    np.testing.assert_array_equal(load(tmp_path / "model.seasoned").predict(X), model.predict(X))
+    again = model.refit(X, y)
+    assert all(member.name in families for member in again.fitted_.members)
+
+
+def test_mean_over_folds(tmp_path):
+    objective = run(tmp_path, np.arange(90) / 10.0)
+    config = {"model": {"linear": {"penalty": 1.0}}}
+    objective(config)
+    found, X = objective.spare(config), objective.data.matrix("dense")
+    each = np.mean([predict(fit, X, 0) for fit in fits_of(found)], axis=0)
+    np.testing.assert_allclose(predict_matrices(found, {"dense": X}, "dense", 0), each)
