@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from comparison.pace import loop_seconds
 from comparison.registry import BENCHMARKS
 from comparison.splits import SEED, Fold, judge
 from comparison.watch import Outcome, watch
@@ -57,12 +58,14 @@ def measure(framework: Framework, fold: Fold, conditions: Conditions) -> dict[st
     with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
         folder = Path(temporary)
         prepare(folder, framework, fold, conditions)
+        before = loop_seconds()
         outcome = watch(
             [str(framework.python), str(WORKER), str(folder)],
             env=surroundings(framework, folder),
             log=folder / "log",
             limit=3 * conditions.budget + PATIENCE,
         )
+        pace = (before + loop_seconds()) / 2
         found = collect(folder, outcome, fold)
         if found["error"]:
             found["error"] = found["error"].replace(str(folder), "FOLDER").replace(str(BENCHMARKS.parent), "ROOT")[:500]
@@ -73,6 +76,7 @@ def measure(framework: Framework, fold: Fold, conditions: Conditions) -> dict[st
         "metric": fold.metric,
         "run": conditions.run,
         "others_cores": round(outcome.others, 2),
+        "loop_seconds": significant(pace),
         **{key: significant(value) for key, value in found.items()},
         "overrun_seconds": significant(over),
         "peak_memory_bytes": outcome.peak_bytes,

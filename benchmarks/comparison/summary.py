@@ -25,6 +25,7 @@ COSTS = (
     "load_seconds",
     "peak_memory_bytes",
     "disk_bytes",
+    "loop_seconds",  # of the machine, just before and after (`pace.py`)
 )
 
 

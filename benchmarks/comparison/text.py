@@ -89,16 +89,18 @@ def _legend(subject: str) -> str:
 
 
 def _costs(summary: dict[str, Any]) -> str:
-    head = ["framework", "fit s", "s/1,000 rows", "in memory", "load s", "peak MB", "disk MB", "same run"]
+    head = ["framework", "fit s", "s/1,000 rows", "in memory", "load s", "peak MB", "disk MB", "loop s", "same run"]
     rows: list[list[Any]] = [head]
     for name in summary["frameworks"]:
         cost = summary["costs"][name]
         mega = [None if cost[f] is None else cost[f] / 1e6 for f in ("peak_memory_bytes", "disk_bytes")]
         times = [cost[f"predict_seconds_per_1000{end}"] for end in ("", "_in_memory")]
-        rows.append([name, cost["fit_seconds"], *times, cost["load_seconds"], *mega, cost["same_run"]])
+        others = cost["loop_seconds"], cost["same_run"]
+        rows.append([name, cost["fit_seconds"], *times, cost["load_seconds"], *mega, *others])
     return (
         table(rows)
-        + "\nMedians over runs. In memory: with the models kept loaded, where that is a step of its own.\nSame run: "
+        + "\nMedians over runs. In memory: with the models kept loaded, where that is a step of its own. Loop: a\n"
+        "million steps of a plain loop just before and after, which says how fast the machine was. Same run:\n"
         f"how many were measured in the same comparison as {summary['subject']}; times from different ones are not to "
         "be compared."
     )

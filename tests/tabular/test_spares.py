@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +13,8 @@ from in_process import estimator, stay_in_process
 from optional import needs
 from seasoned import SearchSettings, load
 from seasoned.errors import Pruned
-from seasoned.tabular import refit, spares
+from seasoned.tabular import objective as objective_module
+from seasoned.tabular import refit
 from seasoned.tabular.aims import SCALE
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.early import Early
@@ -34,7 +34,7 @@ from seasoned.tabular.target import read_target
 @pytest.fixture(autouse=True)
 def always(monkeypatch):
     """However short a fit is, its model is kept; one thread, as in a worker."""
-    monkeypatch.setattr(spares, "_LEAST", 0.0)
+    monkeypatch.setattr(objective_module, "WORTH", 0.0)
     monkeypatch.setenv("SEASONED_CPUS", "1")
 
 
@@ -85,11 +85,20 @@ def test_one_held_out_part_gives_one_model(tmp_path):
     assert objective.spare(config) is None
 
 
-def test_nothing_is_kept_where_time_must_not_decide(tmp_path):
+def test_of_the_first_trials_all_are_kept_and_later_only_what_takes_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(objective_module, "WORTH", 1e6)
     objective = run(tmp_path, np.arange(60) % 2, classes=2)
-    objective.job = replace(objective.job, seconds=None)
+    first, second = ({"model": {"linear": {"penalty": penalty}}} for penalty in (1.0, 2.0))
+    objective(first)
+    objective(second)
+    assert objective.spare(first) is not None
+    assert objective.spare(second) is None
+
+
+def test_what_is_stacked_on_others_is_not_kept(tmp_path):
+    objective = run(tmp_path, np.arange(60) % 2, classes=2)
     config = {"model": {"linear": {"penalty": 1.0}}}
-    objective(config)
+    objective.unraced(config)
     assert objective.spare(config) is None
 
 
@@ -120,8 +129,7 @@ def test_all_or_nothing(tmp_path, bad):
     assert kept(tmp_path / "one.models", 1.0) is None
 
 
-def test_what_is_fitted_at_once_is_not_worth_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(spares, "_LEAST", 0.5)
+def test_what_is_fitted_at_once_is_not_worth_it(tmp_path):
     with Keeping(tmp_path / "one.models") as keeping:
         keeping.add("a model", 0.1)
         keeping.add("another", 1.0)
@@ -184,7 +192,6 @@ def test_where_memory_is_full_nothing_more_is_read(monkeypatch):
 
 def test_a_whole_fit_whose_last_fits_are_all_late(monkeypatch, tmp_path, caplog):
     stay_in_process(monkeypatch)
-    monkeypatch.setattr(Budget, "fits_seconds", 1e6)
     monkeypatch.setattr(Early, "__call__", lambda *_: None)
     monkeypatch.setattr(refit, "fit_all", lambda *_: {})
     rng = np.random.default_rng(0)

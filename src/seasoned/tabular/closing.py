@@ -30,7 +30,7 @@ __all__ = ["Closing"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_FIRST_SHARE: Final = 0.5  # of the time limit; the first trials may need it, for without one there is no model at all
+_LAST: Final = 0.05  # of the time limit, and a second at least, is kept before any trial is complete
 _WARM_UP: Final = 2.0  # seconds a worker may need to start and import, until it is measured; on a slow machine more
 _CLOSING: Final = 0.5  # seconds kept for fetching the models and tidying up
 _CAUTION: Final = 1.1  # times what the last fits should take
@@ -44,8 +44,8 @@ _NEAR: Final = 2.0  # reserves; when less is left, they are chosen again after a
 class Closing:
     """A callback of `Study.optimize`, and what that asks whether to stop.
 
-    What the last fits take changes with every trial that changes which models belong together. At first it is not
-    known at all, so time is kept for the slowest trial allowed.
+    What the last fits take changes with every trial that changes which models belong together. Until a trial is
+    complete hardly any time is kept, for the models of its folds can predict where no other is ready (`spares.py`).
 
     Args:
         objective: Whose trials they are.
@@ -78,9 +78,7 @@ class Closing:
         self._again = 0.0  # on `time.monotonic`'s clock: when choosing once more costs little of the time
         self._unseen = False  # whether a trial has come to its end since
         self.warm_up = max(_WARM_UP, fresh)
-        folds = max(objective.folds - 1, 1)
-        self._reserve = _CLOSING + (_CAUTION + _SLACK) * self.warm_up + 1.1 * budget.trial_seconds / folds
-        self._known = False
+        self._reserve = max(_LAST * budget.seconds, 1.0)
         self._plateau = Plateau(objective.baseline_loss()) if budget.trials is None else None
         self._over = False
         if any(trial.state is TrialState.COMPLETE for trial in study.trials):
@@ -102,10 +100,7 @@ class Closing:
 
     def due(self) -> bool:
         """Whether to stop: somebody asked, just the time for the last fits is left, or nothing is gained any more."""
-        if self._over:
-            return True
-        kept = self._reserve if self._known else min(self._reserve, (1 - _FIRST_SHARE) * self._budget.seconds)
-        return self._budget.stop() or self._budget.remaining <= kept
+        return self._over or self._budget.stop() or self._budget.remaining <= self._reserve
 
     @property
     def choosing(self) -> float:
@@ -137,7 +132,7 @@ class Closing:
         again = seconds_again(self._objective, fits, paces, self._budget)
         self._layering = seconds_of_layer(self._objective, chosen, rows, self._upper, self._budget)
         self._reserve = _CLOSING + choosing + _CAUTION * once + max(_SLACK * once, again) + self._layering
-        self._known, self._unseen = True, False
+        self._unseen = False
         if self._plateau is not None:
             loss = _loss_of(self._objective, chosen)
             self._plateau.note(loss, sum(row["state"] in _ENDED for row in rows), self._elapsed)

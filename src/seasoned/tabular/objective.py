@@ -19,7 +19,7 @@ from seasoned.tabular.levels import MOST_VALID
 from seasoned.tabular.losses import ranks
 from seasoned.tabular.models.base import predict
 from seasoned.tabular.records import Records, TrialRecord
-from seasoned.tabular.spares import Keeping, kept
+from seasoned.tabular.spares import WORTH, Keeping, kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -98,8 +98,7 @@ class CrossValidation:
         parts: list[Part] = []
         losses: list[float | None] = []
         end = self._end(len(folds))
-        timed = raced and self.job.seconds is not None
-        with Keeping(self.records.models(config) if timed else None) as keeping:
+        with self._keeping(config, raced=raced) as keeping:
             for place, fold in enumerate(folds):
                 parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place, keeping))
                 retransformed, factor = fitter.retransformed(pipeline, folds, parts)
@@ -117,6 +116,10 @@ class CrossValidation:
             self._write(config, predicted, _record(parts, losses, sampling, factor))
             keeping.done()
         return self.loss_of(predicted)
+
+    def _keeping(self, config: Mapping[str, Any], *, raced: bool) -> Keeping:
+        """Keeps the models of the trial: of the first ones always, for nothing else may come to its end."""
+        return Keeping(self.records.models(config) if raced else None, WORTH if self.records.any else 0.0)
 
     def loss_of(self, predicted: NDArray[np.float64]) -> float:
         """The loss of predictions for the rows that some fold validates."""

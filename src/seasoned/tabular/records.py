@@ -97,6 +97,11 @@ class Records:
         folder.write_json(_mean(config, "json"), {"rounds": whole})
         folder.write_array(_mean(config, "npy"), predicted.astype(np.float32))
 
+    @property
+    def any(self) -> bool:
+        """Whether some trial has come to its end."""
+        return any(self.folder.glob("trials/*.npy"))
+
     def models(self, config: Mapping[str, Any]) -> Path:
         """Where the models of the trial's folds are kept, if they are (`spares.py`)."""
         return self.folder / _name(config).replace(".json", ".models")

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["Keeping", "kept"]
+__all__ = ["WORTH", "Keeping", "kept"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_LEAST: Final = 0.5  # seconds of a trial's first fit; what is fitted faster is ready in time
+WORTH: Final = 0.5
+"""Seconds of a trial's first fit from which on its models are worth keeping; what is fitted faster is ready in time."""
+
 _MOST: Final = (
     2**26
 )  # bytes of a trial's models; of grown forests it is more, and writing it takes longer than it helps
@@ -38,10 +40,12 @@ class Keeping:
 
     Args:
         path: The file; None to keep nothing.
+        least: Seconds that the first model must have taken.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, least: float = WORTH) -> None:
         self._path = path
+        self._least = least
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -57,7 +61,7 @@ class Keeping:
         """
         if self._path is None:
             return
-        if estimator is None or (self._file is None and seconds < _LEAST):
+        if estimator is None or (self._file is None and seconds < self._least):
             self._forget()
             return
         try:

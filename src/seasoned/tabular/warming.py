@@ -22,7 +22,7 @@ __all__ = ["Warming"]
 
 _NEEDED: Final = ("seasoned.tabular.objective", "sklearn.linear_model", "sklearn.metrics")
 _PACKAGES: Final = {"lightgbm": "lightgbm"}  # of families that are among the first; the others load theirs in turn
-_SHARE: Final = 0.25  # of the time left; a worker that takes longer is not waited for
+_SHARE: Final = 0.5  # of the time left; another worker would have to load the same, unless this one hangs
 _GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 
 
@@ -45,7 +45,7 @@ class Warming:
     def ready(self) -> float:
         """Wait for them and leave them to whoever hires next; seconds that the slowest took to be ready, 0 if none was.
 
-        At most a quarter of the time that is left, and not once somebody asked to stop. At the second call nothing is
+        At most half of the time that is left, and not once somebody asked to stop. At the second call nothing is
         left to wait for.
         """
         least = (1.0 - _SHARE) * self._budget.remaining
