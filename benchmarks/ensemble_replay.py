@@ -15,7 +15,7 @@ seconds of searching chooses an ensemble as the product does; its loss on the te
 that is not in the bank is one of the random configurations of that family, or of any where none is left. Policies:
 `cold` is the product's search without experience, `shipped` with what ships, and the others are that with one constant
 changed (`CHANGES`); `foreknown` tries what validates best first, as if all were known, which no policy can. Five seeds
-each; means of log ratios to `cold`.
+each; means of log ratios to `cold`, and the seconds until a trial is as good as the best that `cold` has in the end.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import tempfile
 import time
 import warnings
@@ -291,16 +292,31 @@ def orders(bank: Bank) -> Iterator[tuple[str, list[list[int]]]]:
     yield "foreknown", [foreknown(bank)]
 
 
-def losses(bank: Bank, order: list[int]) -> list[float]:
-    """Test loss of the ensemble after so many seconds."""
-    metric = resolve(bank.about["metric"], bank.about["task"], bank.about["classes"])
-    trials = bank.about["trials"]
-    ready, clocks = [], [0.0] * WORKERS
+def timed(trials: list[dict[str, Any]], order: list[int]) -> list[tuple[float, int]]:
+    """When each trial of an order ends, and which it is, sorted by that."""
+    clocks, ready = [0.0] * WORKERS, []
     for place in order:
         worker = int(np.argmin(clocks))
         clocks[worker] += trials[place]["seconds"] + BESIDE
         ready.append((clocks[worker], place))
-    found = []
+    return sorted(ready)
+
+
+def best_by(trials: list[dict[str, Any]], order: list[int], limit: float) -> float:
+    """The lowest validation loss of the trials that end until then."""
+    return min((trials[place]["loss"] for when, place in timed(trials, order) if when <= limit), default=math.inf)
+
+
+def reached(trials: list[dict[str, Any]], order: list[int], target: float) -> float:
+    """Seconds until a trial's validation loss is as low; infinite if none is."""
+    return next((when for when, place in timed(trials, order) if trials[place]["loss"] <= target), math.inf)
+
+
+def losses(bank: Bank, order: list[int]) -> list[float]:
+    """Test loss of the ensemble after so many seconds."""
+    metric = resolve(bank.about["metric"], bank.about["task"], bank.about["classes"])
+    trials = bank.about["trials"]
+    ready, found = timed(trials, order), []
     for limit in SECONDS:
         done = [place for when, place in ready if when <= limit] or [order[0]]
         best = sorted(done, key=lambda place: trials[place]["loss"])[:40]
@@ -315,8 +331,13 @@ def losses(bank: Bank, order: list[int]) -> list[float]:
 
 def replayed(folder: Path) -> dict[str, Any]:
     bank = Bank.read(folder)
-    curves = {name: [losses(bank, order) for order in some] for name, some in orders(bank)}
-    return {"table": folder.name, "curves": curves}
+    found, trials = dict(orders(bank)), bank.about["trials"]
+    curves = {name: [losses(bank, order) for order in some] for name, some in found.items()}
+    target = float(np.median([best_by(trials, order, SECONDS[-1]) for order in found["cold"]]))
+    seconds = {
+        name: float(np.median([reached(trials, order, target) for order in some])) for name, some in found.items()
+    }
+    return {"table": folder.name, "curves": curves, "seconds": seconds}
 
 
 def main() -> None:
@@ -347,6 +368,8 @@ def main() -> None:
                 f"{name} after {limit:g} s: better {np.sum(gaps < 0)}, worse {np.sum(gaps > 0)}, "
                 f"mean {100 * gaps.mean():+.2f}%, median {100 * np.median(gaps):+.2f}%, p {p:.3f}"
             )
+        took = np.median([one["seconds"][name] for one in tables])
+        print(f"{name}: {took:.1f} s to the best trial that cold has after {SECONDS[-1]:g} s, in the median of tables")
     if options.out:
         common.write(options.out, {"environment": common.environment(), "seconds": SECONDS, "tables": tables})
 

@@ -23,6 +23,7 @@ from seasoned.tabular.features.made import Made
 from seasoned.tabular.features.repeated import Repeated, fits_of, makers_of, predict_matrices, shares_of
 from seasoned.tabular.fitted import Member
 from seasoned.tabular.models.custom import CustomModel
+from seasoned.tabular.models.registry import find
 
 
 @pytest.fixture(autouse=True)
@@ -108,13 +109,12 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
     fitted = SimpleNamespace(predict_limit=None, data=data, folds=1, records=records, fitter=fitter)
 
     def kept(seconds):
-        return repeating.seconds_again(fitted, [1e3], [0.01], SimpleNamespace(trials=None, seconds=seconds, workers=2))
+        limit = SimpleNamespace(trials=None, seconds=seconds, workers=2)
+        return repeating.seconds_again(fitted, ["own"], [1e3], [0.01], limit)
 
     assert kept(20_000.0) == pytest.approx(2_000.0)  # of what all further fits take, not more
-    assert (
-        repeating.seconds_again(fitted, [100.0], [0.01], SimpleNamespace(trials=None, seconds=960.0, workers=2))
-        == 200.0
-    )
+    limit = SimpleNamespace(trials=None, seconds=960.0, workers=2)
+    assert repeating.seconds_again(fitted, ["own"], [100.0], [0.01], limit) == 200.0
     assert kept(6_000.0) == pytest.approx(1_500.0)
     minute, five = (allowance.Allowance.of(fitted, {0: model}, seconds) for seconds in (20.0, 300.0))
     assert minute.pace == pytest.approx(0.05)
@@ -168,18 +168,38 @@ def test_a_search_by_trials_fits_each_once_so_that_time_has_no_say():
     X, y = table(200)
     model = estimator("regression", ["lightgbm"]).fit(X, y)
     assert [len(fits_of(member.estimator)) for member in model.fitted_.members] == [1]
-    assert (
-        repeating.seconds_again(None, [1.0], [0.01], SimpleNamespace(trials=3, seconds=60.0)) == 0.0
-    )  # nothing else matters
+    limit = SimpleNamespace(trials=3, seconds=60.0)
+    assert repeating.seconds_again(None, ["lightgbm"], [1.0], [0.01], limit) == 0.0  # nothing else matters
 
 
 def test_no_time_is_kept_for_fits_that_would_not_be_ready_in_it():
     data = SimpleNamespace(target=range(2_000), folds=[(range(1_000), range(1_000))])
-    fitted = SimpleNamespace(predict_limit=None, data=data, folds=1)
+    fitted = SimpleNamespace(predict_limit=None, data=data, folds=1, fitter=SimpleNamespace(model=find))
     budget = SimpleNamespace(trials=None, seconds=60.0, workers=2)
-    assert repeating.seconds_again(fitted, [1.0, 20.0], [0.01, 0.01], budget) == 4.8  # one of both can be fitted again
-    assert repeating.seconds_again(fitted, [4.1, 20.0], [0.01, 0.01], budget) == 0.0
-    assert repeating.seconds_again(fitted, [1.0, 20.0], [0.1, 0.1], budget) == 0.0  # predictions are slow enough
+    two = ["lightgbm", "mlp"]
+    assert repeating.seconds_again(fitted, two, [1.0, 20.0], [0.01, 0.01], budget) == 4.8  # one of both can be again
+    assert repeating.seconds_again(fitted, two, [4.1, 20.0], [0.01, 0.01], budget) == 0.0
+    assert repeating.seconds_again(fitted, two, [1.0, 20.0], [0.1, 0.1], budget) == 0.0  # predictions are slow enough
+
+
+def test_time_is_kept_for_those_only_that_are_fitted_again():
+    few, many = (
+        SimpleNamespace(
+            predict_limit=None,
+            folds=5,
+            fitter=SimpleNamespace(model=find),
+            data=SimpleNamespace(
+                target=range(rows), folds=[(range(rows - 10), range(10))] * 5, known_rows=lambda rows=rows: range(rows)
+            ),
+        )
+        for rows in (100, 2_000)
+    )
+    budget, paces = SimpleNamespace(trials=None, seconds=600.0, workers=2), [1e-4, 1e-4]
+    lines = ["linear", "linear"]
+    assert repeating.seconds_again(many, lines, [1.0, 3.0], paces, budget) == 0.0  # a seed changes nothing
+    assert repeating.seconds_again(few, lines, [1.0, 3.0], paces, budget) == 5 * 4.0 / 2  # models of the folds
+    assert repeating.seconds_again(many, ["linear", "mlp"], [1.0, 3.0], paces, budget) == 4 * 3.0 / 2
+    assert repeating.seconds_again(few, ["linear", "mlp"], [1.0, 3.0], paces, budget) == (5 * 4.0 + 4 * 3.0) / 2
 
 
 def test_what_fails_leaves_the_member_as_it_is(again, monkeypatch):

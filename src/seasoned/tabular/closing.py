@@ -129,7 +129,7 @@ class Closing:
         fits = [foreseen(self._objective, row) for row, _ in chosen]
         once = self.warm_up + max(*fits, sum(fits) / self._budget.workers)
         paces = [self._objective.records.of(config_of(row)).predict_ms for row, _ in chosen]
-        again = seconds_again(self._objective, fits, paces, self._budget)
+        again = seconds_again(self._objective, [row["model"] for row, _ in chosen], fits, paces, self._budget)
         self._layering = seconds_of_layer(self._objective, chosen, rows, self._upper, self._budget)
         self._reserve = _CLOSING + choosing + _CAUTION * once + max(_SLACK * once, again) + self._layering
         self._unseen = False

@@ -43,22 +43,29 @@ _GLANCE: Final = 0.2  # seconds between two looks at the clock
 
 
 def seconds_again(
-    objective: CrossValidation, seconds: Sequence[float], paces: Sequence[float], budget: Budget
+    objective: CrossValidation, names: Sequence[str], seconds: Sequence[float], paces: Sequence[float], budget: Budget
 ) -> float:
     """Time to be kept for further fits; none where not even one would be ready in it, or predict fast enough.
 
     Args:
         objective: What fits.
+        names: The models' families: those whose fits do not depend on a seed have models of the folds only.
         seconds: What one fit of each model takes.
         paces: Milliseconds that predicting a row takes each of them.
         budget: The time, and the fits side by side.
     """
     most = min(_SHARE * math.sqrt(max(budget.seconds / MINUTE, 1.0)), _MOST) * budget.seconds
-    if not _wanted(objective, budget) or _CAUTION * min(seconds) >= most:
+    if not _wanted(objective, budget):
         return 0.0
-    rounds = _SEEDS - 1 + (objective.folds if _takes_folds(objective) else 0)
-    fits = min(float(rounds), further_rounds(paces, budget.seconds))
-    return min(most, fits * max(sum(seconds), _LEAST) / budget.workers)
+    folds = objective.folds if _takes_folds(objective) else 0
+    counts = [folds + (_SEEDS - 1 if is_seeded(objective.fitter.model(name)) else 0) for name in names]
+    wanted = [(count, took) for count, took in zip(counts, seconds, strict=True) if count]
+    if not wanted or _CAUTION * min(took for _, took in wanted) >= most:
+        return 0.0
+    rounds = max(counts)
+    share = min(1.0, further_rounds(paces, budget.seconds) / rounds)
+    total = max(sum(count * took for count, took in wanted), rounds * _LEAST)
+    return min(most, share * total / budget.workers)
 
 
 def fit_again(
