@@ -195,11 +195,13 @@ class Bank:
     folder: Path
 
     @classmethod
-    def read(cls, folder: Path) -> Bank:
-        """That of a folder."""
+    def read(cls, folder: Path, speed: float = 1.0) -> Bank:
+        """That of a folder, as on a machine so many times as fast as the one that made it."""
         with np.load(folder / "predictions.npz") as stored:
             arrays = {name: stored[name] for name in stored.files}
         about = json.loads((folder / "about.json").read_text())
+        for trial in about["trials"]:
+            trial["seconds"] /= speed
         return cls(about, arrays["oof"], arrays["test"], arrays["y"], arrays["truth"], folder)
 
     @property
@@ -217,13 +219,15 @@ class Bank:
 
 
 def advised(bank: Bank, seed: int, sampler: Sampler[Any]) -> Iterator[int]:
-    """As the sampler asks; what the bank lacks is another of the same family, or of any."""
+    """As the sampler asks, until the time is up; what the bank lacks is another of the same family, or of any."""
     trials, rng = bank.about["trials"], np.random.default_rng(seed)
     places = {textual(trial["config"]): place for place, trial in enumerate(trials)}
     left = rng.permutation(len(trials)).tolist()
     spec = StudySpec(bank.space, seed=seed, warm_start=sampler.warm_start)
-    state = sampler.init(spec)
+    state, clocks = sampler.init(spec), [0.0] * WORKERS
     for number in range(len(trials)):
+        if min(clocks) > SECONDS[-1]:
+            return
         (suggestion,), state = sampler.ask(state, [number])
         place = places.get(textual(suggestion.config), -1)
         tag = suggestion.tag
@@ -232,6 +236,7 @@ def advised(bank: Bank, seed: int, sampler: Sampler[Any]) -> Iterator[int]:
             same = (one for one in left if family in trials[one]["config"]["model"])
             place, tag = next(same, left[0]), None
         left.remove(place)
+        clocks[int(np.argmin(clocks))] += trials[place]["seconds"] + BESIDE
         planned, _ = next_of_plan(spec, number)
         config = suggestion.config if planned is not None else Config(trials[place]["config"])
         told = Finished(number, TrialState.COMPLETE, (trials[place]["loss"],), trials[place]["seconds"])
@@ -269,6 +274,9 @@ CHANGES: dict[str, dict[str, float]] = {
     "floor .1": {"guide._FLOOR": 0.1},
     "free .25": {"experienced._MOST_FREE": 0.25},
     "free .75": {"experienced._MOST_FREE": 0.75},
+    "floor .01, room .5": {"guide._FLOOR": 0.01, "guide._ROOM": 0.5},
+    "floor .01, no opening": {"guide._FLOOR": 0.01, "experienced._HOPE": float("inf")},
+    "floor .01, free .75": {"guide._FLOOR": 0.01, "experienced._MOST_FREE": 0.75},
 }
 
 
@@ -329,8 +337,8 @@ def losses(bank: Bank, order: list[int]) -> list[float]:
     return found
 
 
-def replayed(folder: Path) -> dict[str, Any]:
-    bank = Bank.read(folder)
+def replayed(speed: float, folder: Path) -> dict[str, Any]:
+    bank = Bank.read(folder, speed)
     found, trials = dict(orders(bank)), bank.about["trials"]
     curves = {name: [losses(bank, order) for order in some] for name, some in found.items()}
     target = float(np.median([best_by(trials, order, SECONDS[-1]) for order in found["cold"]]))
@@ -347,6 +355,7 @@ def main() -> None:
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], help="names of tables; 41 if left out")
     parser.add_argument("--bank", type=Path, required=True)
     parser.add_argument("--draws", type=int, default=3, help="random configurations of each family (default 3)")
+    parser.add_argument("--speed", type=float, default=1.0, help="times that of the machine which made the bank")
     parser.add_argument("--workers", type=int, default=2, help="tables side by side")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -357,7 +366,9 @@ def main() -> None:
             for line in pool.map(partial(banked, options.datasets, options.bank, options.draws), names):
                 print(line, flush=True)
             return
-        tables = list(pool.map(replayed, sorted(p.parent for p in options.bank.glob("*/about.json"))))
+        tables = list(
+            pool.map(partial(replayed, options.speed), sorted(p.parent for p in options.bank.glob("*/about.json")))
+        )
     base = np.array([np.mean(np.log(np.maximum(one["curves"]["cold"], 1e-9)), axis=0) for one in tables])
     for name in tables[0]["curves"]:
         own = np.array([np.mean(np.log(np.maximum(one["curves"][name], 1e-9)), axis=0) for one in tables])

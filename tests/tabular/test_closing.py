@@ -47,10 +47,14 @@ def objective(**fit_seconds):
     return SimpleNamespace(
         folds=5,
         data=SimpleNamespace(train_share=0.8, known_rows=lambda: np.arange(3), splits=0),
-        records=SimpleNamespace(of=record, out_of_fold=lambda config: None, mean_out_of_fold=lambda config: None),
+        records=SimpleNamespace(
+            of=record,
+            out_of_fold=lambda config: None,
+            mean_out_of_fold=lambda config: None,
+            forget_models=lambda configs, but: None,
+        ),
         predict_limit=None,
         job=SimpleNamespace(seed=0),
-        forget_spares=lambda configs: None,
         metric=SimpleNamespace(n_classes=0),
         baseline_loss=lambda: None,
     )
@@ -61,6 +65,7 @@ def test_without_a_model_the_search_may_use_nearly_all_of_the_time():
     assert Closing(objective(), budget(2.9), study()).due()
     assert not Closing(objective(), budget(1.1, seconds=5.0), study()).due()
     assert Closing(objective(), budget(0.9, seconds=5.0), study()).due()
+    assert not Closing(objective(), budget(0.6, seconds=1.0), study()).due()  # of very little time half
 
 
 def test_time_is_kept_for_the_best_trial_and_for_a_slower_one_that_beats_it():

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import time
+from dataclasses import replace
+from threading import Lock
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +18,7 @@ from optional import needs
 from seasoned import SearchSettings, load
 from seasoned.errors import Pruned
 from seasoned.tabular import objective as objective_module
-from seasoned.tabular import refit
+from seasoned.tabular import refit, spares
 from seasoned.tabular.aims import SCALE
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.early import Early
@@ -27,7 +31,8 @@ from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import MODELS, find
 from seasoned.tabular.objective import CrossValidation
 from seasoned.tabular.run_arrays import Arrays, write_arrays
-from seasoned.tabular.spares import Keeping, kept
+from seasoned.tabular.runs import RunFolder
+from seasoned.tabular.spares import Keeping, kept, suited
 from seasoned.tabular.target import read_target
 
 
@@ -79,10 +84,31 @@ def test_one_held_out_part_gives_one_model(tmp_path):
     config = {"model": {"linear": {"penalty": 1.0}}}
     objective(config)
     assert not isinstance(objective.spare(config), Repeated)
-    objective.forget_spares([{"model": {"linear": {"penalty": 2.0}}}])
-    assert objective.spare(config) is not None
-    objective.forget_spares([config])
-    assert objective.spare(config) is None
+
+
+def test_what_is_not_needed_is_forgotten_but_not_what_a_member_shares_with_another_trial(tmp_path):
+    objective = run(tmp_path, np.arange(60) % 2, classes=2)
+    one, other = ({"model": {"linear": {"penalty": penalty}}} for penalty in (1.0, 2.0))
+    objective(one)
+    objective(other)
+    objective.records.forget_models([one, one, other], but=[one])
+    assert objective.spare(one) is not None
+    assert objective.spare(other) is None
+
+
+def test_under_a_limit_of_time_to_predict_one_model_predicts(tmp_path):
+    objective = run(tmp_path, np.arange(60) % 2, classes=2)
+    objective.predict_limit = 10.0
+    config = {"model": {"linear": {"penalty": 1.0}}}
+    objective(config)
+    assert not isinstance(objective.spare(config), Repeated)
+
+
+def test_of_a_split_by_time_the_models_of_the_past_have_no_say():
+    assert suited([100, 200, 300, 400], one=False) == [3]
+    assert suited([100, 200, 350, 400], one=False) == [2, 3]
+    assert suited([80] * 50, one=False) == [0, 1, 2, 3, 4]
+    assert suited([79, 80, 80], one=True) == [1]
 
 
 def test_of_the_first_trials_all_are_kept_and_later_only_what_takes_long(tmp_path, monkeypatch):
@@ -118,7 +144,7 @@ def test_a_trial_that_does_not_end_leaves_nothing(tmp_path):
     assert left(tmp_path) == []
 
 
-@pytest.mark.parametrize("bad", [None, lambda: None, np.zeros(2**24)], ids=["other family", "no pickle", "too large"])
+@pytest.mark.parametrize("bad", [None, Lock(), np.zeros(2**24)], ids=["other family", "no pickle", "too large"])
 def test_all_or_nothing(tmp_path, bad):
     with Keeping(tmp_path / "one.models") as keeping:
         keeping.add("a model", 1.0)
@@ -126,7 +152,54 @@ def test_all_or_nothing(tmp_path, bad):
         keeping.add("another", 1.0)
         keeping.done()
     assert left(tmp_path) == []
-    assert kept(tmp_path / "one.models", 1.0) is None
+    assert kept(tmp_path / "one.models", [0], 1.0) is None
+
+
+def test_a_full_disk_is_no_reason_for_a_trial_to_fail(tmp_path, monkeypatch):
+    def full(self, *_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Keeping(tmp_path / "one.models") as keeping:
+        keeping.add("a model", 1.0)
+        monkeypatch.setattr(type(keeping._partial), "replace", full)
+        keeping.done()
+    assert left(tmp_path) == []
+    monkeypatch.setattr(spares.shutil, "disk_usage", lambda _: SimpleNamespace(free=1e6))
+    with Keeping(tmp_path / "one.models") as keeping:
+        keeping.add("a model", 1.0)
+        assert left(tmp_path) == []
+        keeping.done()
+
+
+def test_what_cannot_be_read_is_not_there(tmp_path, caplog):
+    path = tmp_path / "one.models"
+    with Keeping(path) as keeping:
+        keeping.add(np.zeros(1_000), 1.0)
+        keeping.done()
+    path.write_bytes(path.read_bytes()[:100])
+    assert kept(path, [0], 1.0) is None
+    assert "cannot be read" in caplog.text
+
+
+def test_a_class_of_the_callers_own_travels(tmp_path):
+    class Own:
+        value = 3
+
+    with Keeping(tmp_path / "one.models") as keeping:
+        keeping.add(Own(), 1.0)
+        keeping.done()
+    assert kept(tmp_path / "one.models", [0], 1.0).value == 3
+
+
+def test_a_resumed_run_begins_without_models_and_without_what_was_half_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    folder = RunFolder.open("key", {}, resume=False)
+    trials = folder.path / "trials"
+    for name in ("a.json", "a.npy", "a.models", ".b.models.17"):
+        (trials / name).write_bytes(b"")
+    folder.release()
+    RunFolder.open("key", {}, resume=True)
+    assert left(trials) == ["a.json", "a.npy"]
 
 
 def test_what_is_fitted_at_once_is_not_worth_it(tmp_path):
@@ -179,7 +252,7 @@ def test_what_is_not_ready_is_replaced_and_what_was_not_kept_is_left_out(monkeyp
     found = refit.fit_members(objective, ROWS, budget(), NO_EARLY)
     assert [(one.estimator, pytest.approx(one.weight)) for one in found] == [("of folds", 2 / 3), ("on all", 1 / 3)]
     assert again == [1]
-    assert "the models of its folds predict in the place of trial 0 (linear)" in caplog.text
+    assert "models of its folds predict in the place of trial 0 (linear)" in caplog.text
 
 
 def test_where_memory_is_full_nothing_more_is_read(monkeypatch):
@@ -188,6 +261,14 @@ def test_where_memory_is_full_nothing_more_is_read(monkeypatch):
     objective = SimpleNamespace(spare=lambda config: pytest.fail("read"), refit=lambda config: "a baseline")
     (found,) = refit.fit_members(objective, ROWS, budget(), NO_EARLY)
     assert found.name == "baseline"
+
+
+def test_what_is_read_late_is_the_heaviest_alone(monkeypatch):
+    late(monkeypatch)
+    objective = SimpleNamespace(spare=lambda config: "of folds")
+    over = replace(budget(), deadline=time.monotonic() - 10.0)
+    (found,) = refit.fit_members(objective, ROWS, over, NO_EARLY)
+    assert (found.estimator, found.config, found.weight) == ("of folds", {"penalty": 0.0}, 1.0)
 
 
 def test_a_whole_fit_whose_last_fits_are_all_late(monkeypatch, tmp_path, caplog):

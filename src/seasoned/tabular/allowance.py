@@ -76,7 +76,10 @@ class Allowance:
             )
             for place, member in members.items()
         }
-        sizes, paces = zip(*each.values(), strict=True)
+        fits = [len(fits_of(members[place].estimator)) for place in each]  # models of folds are several
+        sizes, paces = (
+            [n * one for n, one in zip(fits, some, strict=True)] for some in zip(*each.values(), strict=True)
+        )
         times = _times(seconds)
         most = _BYTES + _BYTES_A_ROW * len(objective.data.target)
         return cls(times * most - sum(sizes), times * _MILLISECONDS - sum(paces), each)

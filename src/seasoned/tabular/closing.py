@@ -30,7 +30,7 @@ __all__ = ["Closing"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_LAST: Final = 0.05  # of the time limit, and a second at least, is kept before any trial is complete
+_LAST: Final = 0.05  # of the time limit, and a second at least, is kept before any trial is complete; half at most
 _WARM_UP: Final = 2.0  # seconds a worker may need to start and import, until it is measured; on a slow machine more
 _CLOSING: Final = 0.5  # seconds kept for fetching the models and tidying up
 _CAUTION: Final = 1.1  # times what the last fits should take
@@ -78,7 +78,7 @@ class Closing:
         self._again = 0.0  # on `time.monotonic`'s clock: when choosing once more costs little of the time
         self._unseen = False  # whether a trial has come to its end since
         self.warm_up = max(_WARM_UP, fresh)
-        self._reserve = max(_LAST * budget.seconds, 1.0)
+        self._reserve = min(max(_LAST * budget.seconds, 1.0), 0.5 * budget.seconds)
         self._plateau = Plateau(objective.baseline_loss()) if budget.trials is None else None
         self._over = False
         if any(trial.state is TrialState.COMPLETE for trial in study.trials):
@@ -122,10 +122,8 @@ class Closing:
         self.warm_up = self._measured_warm_up(rows)
         chosen = choose_members(self._objective, rows, self._budget, self.choosing)
         choosing = time.monotonic() - started
-        best = {row["number"] for row, _ in chosen}
-        self._objective.forget_spares(
-            config_of(row) for row in rows if row["state"] == "complete" and row["number"] not in best
-        )
+        complete = [config_of(row) for row in rows if row["state"] == "complete"]
+        self._objective.records.forget_models(complete, but=[config_of(row) for row, _ in chosen])
         fits = [foreseen(self._objective, row) for row, _ in chosen]
         once = self.warm_up + max(*fits, sum(fits) / self._budget.workers)
         paces = [self._objective.records.of(config_of(row)).predict_ms for row, _ in chosen]
@@ -178,7 +176,7 @@ class Closing:
         """
         first = rows[0]
         if first["state"] != "complete" or first["seconds"] is None:
-            return _WARM_UP
+            return max(_WARM_UP, self._fresh)
         record = self._objective.records.of(config_of(first))
         fits: float = self._objective.folds * record.fit_seconds + record.sample_seconds
         return max(float(first["seconds"]) - fits, self._fresh, 0.2)

@@ -19,10 +19,10 @@ from seasoned.tabular.levels import MOST_VALID
 from seasoned.tabular.losses import ranks
 from seasoned.tabular.models.base import predict
 from seasoned.tabular.records import Records, TrialRecord
-from seasoned.tabular.spares import WORTH, Keeping, kept
+from seasoned.tabular.spares import WORTH, Keeping, kept, suited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -114,8 +114,9 @@ class CrossValidation:
             if odd:
                 raise ValueError(f"it predicted no finite number for {odd} of {len(predicted)} rows")
             self._write(config, predicted, _record(parts, losses, sampling, factor))
+            loss = self.loss_of(predicted)
             keeping.done()
-        return self.loss_of(predicted)
+        return loss
 
     def _keeping(self, config: Mapping[str, Any], *, raced: bool) -> Keeping:
         """Keeps the models of the trial: of the first ones always, for nothing else may come to its end."""
@@ -158,14 +159,12 @@ class CrossValidation:
         return self.fitter.on_all(pipeline, record.rounds, repeat, record.factor)
 
     def spare(self, config: Mapping[str, Any]) -> Any:
-        """The models of the trial's folds, which predict by their mean; None where they were not kept."""
-        return kept(self.records.models(config), self.records.of(config).factor)
+        """The models of the trial's folds, which predict by their mean; None where they were not kept.
 
-    def forget_spares(self, configs: Iterable[Mapping[str, Any]]) -> None:
-        """These are not needed any more."""
-        if any(self.data.folder.glob("trials/*.models")):
-            for config in configs:
-                self.records.models(config).unlink(missing_ok=True)
+        Where `predict_limit` counts it is one of them, as what a trial took to predict is of one.
+        """
+        folds = suited([len(train) for train, _ in self.data.folds], one=self.predict_limit is not None)
+        return kept(self.records.models(config), folds, self.records.of(config).factor)
 
     def on_split(self, config: Mapping[str, Any], split: int) -> tuple[NDArray[np.float64], float | None]:
         """What the configuration predicts on a further split of the rows, and its rounds, the mean over folds.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from seasoned.tabular.bar import Bar
 from seasoned.tabular.runs import MEANS, RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -100,11 +101,19 @@ class Records:
     @property
     def any(self) -> bool:
         """Whether some trial has come to its end."""
-        return any(self.folder.glob("trials/*.npy"))
+        with os.scandir(self.folder / "trials") as files:  # of thousands it reads a few
+            return any(file.name.endswith(".npy") for file in files)
 
     def models(self, config: Mapping[str, Any]) -> Path:
         """Where the models of the trial's folds are kept, if they are (`spares.py`)."""
         return self.folder / _name(config).replace(".json", ".models")
+
+    def forget_models(self, configs: Iterable[Mapping[str, Any]], but: Iterable[Mapping[str, Any]]) -> None:
+        """Those of some trials are not needed any more; a configuration that was tried twice may be among both."""
+        there = set(self.folder.glob("trials/*.models"))
+        if there:
+            for path in there & {self.models(one) for one in configs} - {self.models(one) for one in but}:
+                path.unlink(missing_ok=True)
 
     def bars(self, family: str) -> list[Bar]:
         """What stops trials of a family that lag too far behind: the best of all, and the best of their own."""

@@ -35,6 +35,7 @@ _OF_EACH: Final = 4
 _CHOOSING: Final = 0.5  # of the time left; only metrics of the user's own come near it
 _GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 _CLOSING: Final = 0.1  # seconds kept for killing what is not ready
+_READING: Final = 0.5  # seconds beyond the time limit for reading models of folds
 
 
 def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -131,11 +132,8 @@ def fit_members(
         ready |= {place: replace(first, weight=chosen[place][1]) for place in same}
     elif same and early.fitted is None:  # its fit failed, perhaps for what else was in the memory
         ready |= fit_all(objective, {place: chosen[place] for place in same}, budget)
-    spare = (
-        {}
-        if budget.full
-        else _spare(objective, {place: chosen[place] for place in range(len(chosen)) if place not in ready})
-    )
+    missing = {place: chosen[place] for place in range(len(chosen)) if place not in ready}
+    spare = _spare(objective, missing, budget, needed=not ready)
     ready = standing(ready | spare)
     seconds = {place: foreseen(objective, chosen[place][0]) for place in ready}
     ready = fit_again(objective, ready, seconds, budget, ready.keys() - spare.keys())
@@ -149,15 +147,21 @@ def fit_members(
     return tuple(replace(member, weight=member.weight / total) for member in members)
 
 
-def _spare(objective: CrossValidation, missing: Mapping[int, tuple[Mapping[str, Any], float]]) -> dict[int, Member]:
-    """By place, members that are the models of their trials' folds, of those that are not fitted on all rows."""
-    found = {}
+def _spare(
+    objective: CrossValidation, missing: Mapping[int, tuple[Mapping[str, Any], float]], budget: Budget, *, needed: bool
+) -> dict[int, Member]:
+    """By place, members that are the models of their trials' folds, of those that are not fitted on all rows.
+
+    Reading them takes moments, and memory: the heaviest come first, and once there is any model (`needed`: there is
+    none yet), no more are read than the clock and the memory allow.
+    """
+    found: dict[int, Member] = {}
     for place, (row, weight) in missing.items():
+        if budget.full or (budget.remaining < -_READING and (found or not needed)):
+            break
         estimator = objective.spare(config_of(row))
         if estimator is not None:
-            logger.warning(
-                "the models of its folds predict in the place of trial %d (%s).", row["number"], row["model"]
-            )
+            logger.warning("models of its folds predict in the place of trial %d (%s).", row["number"], row["model"])
             found[place] = Member(row["model"], row["config"], estimator, weight)
     return found
 

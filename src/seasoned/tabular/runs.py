@@ -1,8 +1,8 @@
 """Run folders: where an unfinished fit lives, so that a killed one can go on.
 
-A folder holds the canonical table (Arrow), the target, the folds, the matrices, and the study's event log. It lies in
-the user's cache under a fingerprint of data, target and settings, is readable by its owner only, and is deleted on
-success.
+A folder holds the canonical table (Arrow), the target, the folds, the matrices, the study's event log, and models of
+trials' folds. It lies in the user's cache under a fingerprint of data, target and settings, is readable by its owner
+only, and is deleted on success.
 """
 
 from __future__ import annotations
@@ -103,8 +103,9 @@ class RunFolder:
             _empty(path)
         (path / "trials").mkdir(exist_ok=True)
         folder = cls(path, (path / _LOG).exists())
-        for looked_again in path.glob(f"trials/*{MEANS}.*"):  # at the end of that run, by a second look at its trials
-            looked_again.unlink()
+        for pattern in (f"*{MEANS}.*", "*.models", ".*"):  # a second look at its trials, models, what was half written
+            for left in path.glob(f"trials/{pattern}"):
+                left.unlink()
         if not (path / _ABOUT).exists():
             folder.write_json(_ABOUT, {**about, "started": datetime.now(UTC).isoformat(timespec="seconds")})
         return folder

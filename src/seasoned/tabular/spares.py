@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import pickle
+import shutil
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
@@ -18,10 +19,11 @@ from seasoned.tabular.features.repeated import Repeated, with_shared_makers
 from seasoned.tabular.logarithm import Exponential
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["WORTH", "Keeping", "kept"]
+__all__ = ["WORTH", "Keeping", "kept", "suited"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -31,12 +33,16 @@ WORTH: Final = 0.5
 _MOST: Final = (
     2**26
 )  # bytes of a trial's models; of grown forests it is more, and writing it takes longer than it helps
+_FREE: Final = 16  # times that are free on the disk, or nothing is kept
+_FEW: Final = 5  # models that predict together at most, as where a member is fitted again (`repeating.py`)
+_ALIKE: Final = 0.8  # of the most training rows: who has seen fewer has no say, as in a split by time
 
 
 class Keeping:
     """Writes the models of a trial's folds to a file, one after the other; a context manager.
 
     The file is there once `done` was called: the models of a trial that ends before are forgotten.
+    Whatever is in the way is no reason for the trial to fail.
 
     Args:
         path: The file; None to keep nothing.
@@ -55,19 +61,18 @@ class Keeping:
         self._forget()
 
     def add(self, estimator: Any, seconds: float) -> None:
-        """One more model, which took so many seconds; None where a fold has none of its family, and all are let go.
-
-        Whatever is in the way is no reason for the trial to fail.
-        """
+        """One more model, which took so many seconds; None where a fold has none of its family, and all are let go."""
         if self._path is None:
             return
         if estimator is None or (self._file is None and seconds < self._least):
             self._forget()
             return
+        import cloudpickle  # a class of the caller's `__main__` travels by value
+
         try:
             if self._file is None:
-                self._file = self._partial.open("wb")
-            pickle.Pickler(_Bounded(self._file, _MOST), protocol=5).dump(estimator)
+                self._file = self._opened()
+            cloudpickle.Pickler(_Bounded(self._file, _MOST), protocol=5).dump(estimator)
         except Exception as error:  # noqa: BLE001 - pickling runs code of the model's classes, which may raise anything
             logger.debug("the models of a trial's folds are not kept: %s: %s", type(error).__name__, error)
             self._forget()
@@ -75,19 +80,30 @@ class Keeping:
     def done(self) -> None:
         """That were all."""
         if self._file is not None and self._path is not None:
-            self._file.close()
-            self._partial.replace(self._path)
-        self._path = self._file = None
+            try:
+                self._file.close()
+                self._partial.replace(self._path)
+            except OSError as error:
+                logger.debug("the models of a trial's folds are not kept: %s", error)
+        self._forget()
+
+    def _opened(self) -> IO[bytes]:
+        free = shutil.disk_usage(self._partial.parent).free
+        if free < _FREE * _MOST:
+            raise OSError(f"only {free / 1e6:.0f} MB are free")
+        return self._partial.open("wb")
 
     @property
     def _partial(self) -> Path:
-        assert self._path is not None
+        assert self._path is not None, "nobody asks once nothing is kept"
         return self._path.with_name(f".{self._path.name}.{os.getpid()}")
 
     def _forget(self) -> None:
         if self._file is not None:
-            self._file.close()
-            self._partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # of a full disk closing says so once more
+                self._file.close()
+            with contextlib.suppress(OSError):
+                self._partial.unlink(missing_ok=True)
         self._path = self._file = None
 
 
@@ -110,23 +126,48 @@ class _Bounded:
         return self._file.write(data)
 
 
-def kept(path: Path, factor: float) -> Any:
+def suited(rows: Sequence[int], *, one: bool) -> list[int]:
+    """The folds whose models predict in the place of one of all rows: those with about the most rows, five at most.
+
+    Args:
+        rows: Training rows of each fold.
+        one: Whether only one model may predict.
+
+    Example:
+        >>> suited([80, 80, 79], one=False), suited([80, 80, 79], one=True), suited([20, 40, 60], one=False)
+        ([0, 1, 2], [0], [2])
+    """
+    order = sorted(range(len(rows)), key=lambda fold: -rows[fold])
+    return sorted(fold for fold in order[: 1 if one else _FEW] if rows[fold] >= _ALIKE * rows[order[0]])
+
+
+def kept(path: Path, folds: Sequence[int], factor: float) -> Any:
     """The models in a file that predict together, by their mean where there are several; None if there are none.
 
     Args:
-        path: The file, in a run folder that only its owner can write.
+        path: The file, which this process or a worker of it has written.
+        folds: Whose models are wanted.
         factor: Of predictions, where logarithms were learned.
     """
-    found = []
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        while True:
-            try:
-                found.append(_scaled(pickle.load(file), factor))  # noqa: S301 - our own process wrote it
-            except EOFError:
-                break
+    try:
+        found = [_scaled(model, factor) for fold, model in enumerate(_read(path)) if fold in folds]
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # noqa: BLE001 - unpickling runs code of the model's classes, which may raise anything
+        logger.warning("the models of a trial's folds cannot be read: %s: %s", type(error).__name__, error)
+        return None
     if len(found) < 2:
         return found[0] if found else None
     return Repeated(with_shared_makers(found), (1 / len(found),) * len(found))
+
+
+def _read(path: Path) -> Iterator[Any]:
+    with path.open("rb") as file:
+        while True:
+            try:
+                yield pickle.load(file)  # noqa: S301 - our own process wrote it
+            except EOFError:
+                return
 
 
 def _scaled(estimator: Any, factor: float) -> Any:
