@@ -30,9 +30,7 @@ logger = logging.getLogger("seasoned.tabular")
 WORTH: Final = 0.5
 """Seconds of a trial's first fit from which on its models are worth keeping; what is fitted faster is ready in time."""
 
-_MOST: Final = (
-    2**26
-)  # bytes of a trial's models; of grown forests it is more, and writing it takes longer than it helps
+_MOST: Final = 2**26  # bytes of a trial's models; a grown forest has more, and takes longer to write than it helps
 _FREE: Final = 16  # times that are free on the disk, or nothing is kept
 _FEW: Final = 5  # models that predict together at most, as where a member is fitted again (`repeating.py`)
 _ALIKE: Final = 0.8  # of the most training rows: who has seen fewer has no say, as in a split by time
