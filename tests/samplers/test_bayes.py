@@ -160,3 +160,47 @@ def _seconds_spent(sampler, seed, trials=20):
 def test_wrong_settings_are_refused(given):
     with pytest.raises(InvalidInput):
         Bayes(**given)
+
+
+# ---------------------------------------------------------------- trials apart
+
+
+def nearest(space, found):
+    """Of each trial but the first, the largest difference of a coordinate to the nearest trial before it."""
+    units = np.array([space.encode(config).unit for config, _, _ in found])
+    return np.array([np.abs(units[:n] - units[n]).max(axis=1).min() for n in range(1, len(units))])
+
+
+def test_trials_keep_apart_where_that_is_asked_for():
+    def objective(config):
+        return (bowl(config),), ()
+
+    loose, _ = run(Bayes(explore=1), SQUARE, objective, 30)
+    apart, _ = run(Bayes(explore=1, apart=0.05), SQUARE, objective, 30)
+    assert nearest(SQUARE, loose).min() < 0.01
+    assert nearest(SQUARE, apart).min() >= 0.05
+    assert min(values[0] for _, values, _ in apart) < min(bowl(c) for c, _, _ in apart[:5])
+
+
+def test_what_is_rounded_to_few_levels_is_tried_once_each_and_other_categories_are_never_near():
+    space = Space(share=Float(0.1, 1.0), kind=Categorical(["a", "b"]))
+
+    def objective(config):
+        return (round(8 * config["share"]) * (1.0 if config["kind"] == "a" else -1.0),), ()
+
+    found, _ = run(Bayes(explore=1, apart=0.1), space, objective, 16)
+    best = [config for config, values, _ in found if values[0] == -8.0]
+    assert 1 <= len(best) <= 2  # of an eighth of the range
+    assert nearest(space, found).min() >= 0.1
+
+
+def test_where_there_is_no_room_left_trials_differ_all_the_same():
+    space = Space(x=Int(1, 6))
+    found, _ = run(Bayes(initial=2, apart=0.5), space, lambda config: ((float(config["x"]),), ()), 6)
+    assert sorted(config["x"] for config, _, _ in found) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("apart", [-0.1, 1.0, float("nan")])
+def test_an_impossible_distance_is_refused(apart):
+    with pytest.raises(InvalidInput, match="from 0 to below 1"):
+        Bayes(apart=apart)
