@@ -25,7 +25,7 @@ from seasoned.surrogates.threads import one_thread
 from seasoned.trials import Config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -84,13 +84,9 @@ class Bayes(Sampler[BayesState]):
         explore: Of so many steps one is over the whole space, the others in the trust region; 1 for no trust region.
         per_second: Whether steps over the whole space divide the expected improvement by the seconds that a trial is
             predicted to take there (`surrogates/cost.py`); what is suggested then depends on time.
-        apart: By how much a trial differs from every other in some coordinate of the unit cube, at least, as long as
-            there is room. Where values are noisy, as validated losses are, refining the best point further follows
-            the noise, and where a setting is rounded to whole columns, say, it tries the same again. 0 for none.
 
     Raises:
-        InvalidInput: If the acquisition is unknown or does not go with `per_second`, a number is below 1, or `apart` is
-            not from 0 to below 1.
+        InvalidInput: If the acquisition is unknown or does not go with `per_second`, or a number is below 1.
 
     Example:
         >>> from seasoned import Float, Space, minimize
@@ -104,7 +100,6 @@ class Bayes(Sampler[BayesState]):
     initial: int | None = None
     explore: int = 3
     per_second: bool = False
-    apart: float = 0.0
 
     def __post_init__(self) -> None:
         if self.acquisition not in _NAMES:
@@ -116,8 +111,6 @@ class Bayes(Sampler[BayesState]):
         for name, value in (("initial", self.initial), ("explore", self.explore)):
             if value is not None and value < 1:
                 raise InvalidInput(f"{name} is {value}; give a whole number of at least 1.")
-        if not 0.0 <= self.apart < 1.0:
-            raise InvalidInput(f"apart is {self.apart}; give a part of a coordinate's range, from 0 to below 1.")
 
     def init(self, spec: StudySpec) -> BayesState:
         """Nothing was seen yet."""
@@ -147,17 +140,19 @@ class Bayes(Sampler[BayesState]):
         if config is not None:
             return Suggestion(config), state
         rng = generator(spec, number)
-        taken = [*seen.unit, *(trial.unit for trial in running)]
-        near, refused = _refusing(spec, taken, self.apart), _refusing(spec, taken, 0.0)
+        taken = {row.tobytes() for row in seen.unit} | {trial.unit.tobytes() for trial in running}
+
+        def refused(unit: NDArray[np.float64]) -> bool:
+            return spec.space.encode(spec.space.decode(unit)).unit.tobytes() in taken
+
         unit, tag = None, None
         if len(seen) - int(seen.failed.sum()) < self._first(state):
             unit = _designed(state, place)
         elif len(spec.space):
-            here = Place(state.layout, seen, running, _losses(state, rng), rng, near)
+            here = Place(state.layout, seen, running, _losses(state, rng), rng, refused)
             unit, tag, state = self._step(here, state, number)
         if unit is None or refused(unit):
-            unit = _untried(spec, rng, near)
-            unit = _untried(spec, rng, refused) if refused(unit) else unit
+            unit = _untried(spec, rng, refused)
         return Suggestion(Config(spec.space.decode(unit)), tag), state
 
     def _first(self, state: BayesState) -> int:
@@ -252,22 +247,6 @@ def _asking(state: BayesState, numbers: Sequence[int]) -> set[int]:
     return {
         before for number in numbers for before in range(max(first, number - _AHEAD), number) if before not in asked
     }
-
-
-def _refusing(
-    spec: StudySpec, taken: Sequence[NDArray[np.float64]], apart: float
-) -> Callable[[NDArray[np.float64]], bool]:
-    """Whether a point is, as a configuration, one of those taken, or nearer than that to one in every coordinate."""
-    same = {row.tobytes() for row in taken}
-    others = np.array(taken).reshape(len(taken), len(spec.space))
-
-    def refused(unit: NDArray[np.float64]) -> bool:
-        found = spec.space.encode(spec.space.decode(unit)).unit
-        if found.tobytes() in same:
-            return True
-        return apart > 0.0 and bool((np.abs(others - found) < apart).all(axis=1).any())
-
-    return refused
 
 
 def _untried(spec: StudySpec, rng: np.random.Generator, refused: Any) -> NDArray[np.float64]:
