@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import time
 from dataclasses import replace
 from threading import Lock
@@ -179,6 +180,21 @@ def test_what_cannot_be_read_is_not_there(tmp_path, caplog):
     path.write_bytes(path.read_bytes()[:100])
     assert kept(path, [0], 1.0) is None
     assert "cannot be read" in caplog.text
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners of files here")
+def test_what_others_could_have_written_is_not_read(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "one.models"
+    with Keeping(path) as keeping:
+        keeping.add("a model", 1.0)
+        keeping.done()
+    assert kept(path, [0], 1.0) == "a model"
+    path.chmod(0o622)
+    assert kept(path, [0], 1.0) is None
+    path.chmod(0o600)
+    monkeypatch.setattr(os, "getuid", lambda: -1)
+    assert kept(path, [0], 1.0) is None
+    assert caplog.text.count("somebody else's") == 2
 
 
 def test_a_class_of_the_callers_own_travels(tmp_path):

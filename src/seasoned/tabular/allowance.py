@@ -76,13 +76,11 @@ class Allowance:
             )
             for place, member in members.items()
         }
-        fits = [len(fits_of(members[place].estimator)) for place in each]  # models of folds are several
-        sizes, paces = (
-            [n * one for n, one in zip(fits, some, strict=True)] for some in zip(*each.values(), strict=True)
-        )
+        fits = {place: len(fits_of(member.estimator)) for place, member in members.items()}  # several of folds
+        size, pace = (sum(fits[place] * one[part] for place, one in each.items()) for part in (0, 1))
         times = _times(seconds)
         most = _BYTES + _BYTES_A_ROW * len(objective.data.target)
-        return cls(times * most - sum(sizes), times * _MILLISECONDS - sum(paces), each)
+        return cls(times * most - size, times * _MILLISECONDS - pace, each)
 
     def take(self, place: int) -> bool:
         """Whether one more fit of the model at this place is within what is left, which then shrinks by it."""

@@ -92,13 +92,17 @@ class Part:
 
 
 class _Fitted(NamedTuple):
-    """A fit on a fold: its estimator, what makes its features, its rounds; the rows held out, and seconds to make."""
+    """A fit on a fold: its estimator, what makes its features, its rounds; the rows held out, and seconds to make.
+
+    `able` tells whether it is of the family that was asked for.
+    """
 
     estimator: Any
     made: Made | None
     rounds: int | None
     held_out: NDArray[np.float64]
     making: float
+    able: bool
 
     @property
     def whole(self) -> Any:
@@ -147,7 +151,7 @@ class Fitter:
         predicted = predict(found.estimator, found.held_out, self.job.n_classes)
         pace = 1_000 * (found.making + time.perf_counter() - fitted) / len(fold[1])
         if keeping is not None:
-            keeping.add(found.whole if self._able(fold) else None, fitted - start)
+            keeping.add(found.whole if found.able else None, fitted - start)
         return Part(predicted, found.rounds, fitted - start, pace)
 
     def retransformed(
@@ -195,7 +199,7 @@ class Fitter:
         left = None if math.isinf(end) else max(end - time.perf_counter(), 0.0) / fits
         with _quiet():
             taken = able.fit(estimator, (X_train, y_train), (X_valid, y_valid), left, **more)
-        return _Fitted(_back(estimator, scale, factor, y_train), made, taken, X_valid, making)
+        return _Fitted(_back(estimator, scale, factor, y_train), made, taken, X_valid, making, able is model)
 
     def on_all(
         self,

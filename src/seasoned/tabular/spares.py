@@ -89,7 +89,7 @@ class Keeping:
         free = shutil.disk_usage(self._partial.parent).free
         if free < _FREE * _MOST:
             raise OSError(f"only {free / 1e6:.0f} MB are free")
-        return self._partial.open("wb")
+        return open(self._partial, "wb", opener=lambda path, flags: os.open(path, flags, 0o600))
 
     @property
     def _partial(self) -> Path:
@@ -143,7 +143,7 @@ def kept(path: Path, folds: Sequence[int], factor: float) -> Any:
     """The models in a file that predict together, by their mean where there are several; None if there are none.
 
     Args:
-        path: The file, which this process or a worker of it has written.
+        path: The file, which a worker of this process has written; one that others could have written is not read.
         folds: Whose models are wanted.
         factor: Of predictions, where logarithms were learned.
     """
@@ -161,6 +161,9 @@ def kept(path: Path, folds: Sequence[int], factor: float) -> Any:
 
 def _read(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:
+        about = os.fstat(file.fileno())
+        if hasattr(os, "getuid") and (about.st_uid != os.getuid() or about.st_mode & 0o077):
+            raise PermissionError(f"{path} may be somebody else's")  # who could have it run anything
         while True:
             try:
                 yield pickle.load(file)  # noqa: S301 - our own process wrote it
