@@ -11,7 +11,7 @@ from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.live import LiveTrial
 from seasoned.leases import Lease
-from seasoned.objective import Verdict
+from seasoned.objective import Verdict, elsewhere
 from seasoned.pacing import Pace
 from seasoned.storage.base import BY_HAND, DETACHED
 from seasoned.trials import Asked, TrialState
@@ -107,6 +107,9 @@ class ByHand:
         self._ledger.suggest([number], driver)
         if self._ledger.history[number].state is not TrialState.RUNNING:
             return False  # the driver that was taken for dead told after all
+        if number in self._ledger.history.outside:
+            self._store(number, elsewhere())
+            return False
         pace = self._paced() if self._ledger.fidelity is not None else None
         if pace is not None:
             pace.take(number, driver, asked_here=fresh)

@@ -13,7 +13,7 @@ from seasoned.errors import AllTrialsFailed
 from seasoned.execution.base import Ending, Limits
 from seasoned.fidelity.base import Decision
 from seasoned.leases import LEASE, Lease
-from seasoned.objective import Verdict, verdict
+from seasoned.objective import Verdict, elsewhere, verdict
 from seasoned.pacing import Pace
 from seasoned.storage.base import attends
 from seasoned.trials import TrialState
@@ -173,6 +173,9 @@ class Drive:
         trial = self._ledger.history[claim.number]
         if trial.state is not TrialState.RUNNING:
             return  # the driver that was taken for dead told after all
+        if claim.number in self._ledger.history.outside:
+            self._store(claim.number, elsewhere(), None)
+            return
         if self._pace is not None:
             self._pace.take(claim.number, self._lease.driver, asked_here=asked_here)
         known = self._ledger.decide(claim.number)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from seasoned.study import Study
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Unpack
@@ -26,7 +27,7 @@ class StudyOptions(TypedDict, total=False):
     """Study's arguments, for `minimize` and `maximize`."""
 
     sampler: Sampler[Any] | None
-    storage: str | Storage | None
+    storage: str | os.PathLike[str] | Storage | None
     name: str | None
     seed: int | None
     fidelity: Fidelity[Any] | None
@@ -41,7 +42,7 @@ class Options(StudyOptions, total=False):
     time_limit: float | None
     workers: int | Executor
     trial_time_limit: float | None
-    trial_memory: int | None
+    trial_memory: float | str | None
     callbacks: Sequence[Callable[[Study, Trial], None]]
     progress: bool | None
     stop: Callable[[], bool] | None

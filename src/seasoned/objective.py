@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from seasoned.errors import InvalidInput, Pruned
 from seasoned.execution.base import Ending
 from seasoned.fidelity.live import LiveTrial
-from seasoned.trials import Finished, TrialState
+from seasoned.trials import Finished, TrialState, thawed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seasoned.execution.base import Outcome
     from seasoned.fidelity.live import Ticket
 
-__all__ = ["Constrained", "Evaluation", "Objective", "Verdict", "check_takes", "read_values", "verdict"]
+__all__ = ["Constrained", "Evaluation", "Objective", "Verdict", "check_takes", "elsewhere", "read_values", "verdict"]
 
 Objective: TypeAlias = "Callable[[dict[str, Any]], Any] | Callable[[dict[str, Any], LiveTrial], Any]"
 
@@ -89,7 +89,7 @@ class Evaluation:
         """Call the objective with a copy of the configuration that it may change, and with its trial, if any."""
         more = () if ticket is None or ask is None else (LiveTrial(ticket, config, ask),)
         try:
-            returned = self.function(copy.deepcopy(dict(config)), *more)
+            returned = self.function(copy.deepcopy(thawed(config)), *more)
         except Pruned as error:
             return Verdict(TrialState.PRUNED, error=str(error) or "pruned")
         except Exception as error:
@@ -170,6 +170,11 @@ def verdict(outcome: Outcome) -> Verdict:
         assert isinstance(outcome.value, Verdict), "an Evaluation returns a Verdict"
         return outcome.value
     return Verdict(TrialState.FAILED, error=outcome.reason or outcome.ending.value)
+
+
+def elsewhere() -> Verdict:
+    """What becomes of a trial that had not ended when its study moved to a space in which it is not valid."""
+    return Verdict(TrialState.PRUNED, error="it was asked in an earlier space of the study, and is not valid in this")
 
 
 def _number(value: object) -> float | None:

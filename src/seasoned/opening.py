@@ -6,7 +6,7 @@ import logging
 import operator
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex
 
 import seasoned.storage
 from seasoned.errors import InvalidInput, StudyConflict
@@ -14,18 +14,19 @@ from seasoned.execution.base import Limits
 from seasoned.execution.inline import InlineExecutor
 from seasoned.execution.lent import Lent
 from seasoned.execution.local import LocalExecutor
+from seasoned.space import Space
 from seasoned.storage.memory import MemoryStorage
 from seasoned.trials import StudySpec, WarmStart
 
 if TYPE_CHECKING:
     from seasoned.execution.base import Executor
-    from seasoned.space import Space
     from seasoned.storage.base import Storage
 
 __all__ = [
     "check_agrees",
     "check_exists",
     "check_run",
+    "check_space",
     "executor_for",
     "inward",
     "located",
@@ -38,7 +39,7 @@ _log = logging.getLogger("seasoned.study")
 
 def located(storage: str | os.PathLike[str] | Storage | None) -> str | Storage | None:
     """A path as the URL of its SQLite file; anything else as it is."""
-    return f"sqlite:///{os.fspath(storage)}" if isinstance(storage, os.PathLike) else storage
+    return seasoned.storage.url_of(storage) if isinstance(storage, str | os.PathLike) else storage
 
 
 def check_exists(storage: str | Storage | None, name: str) -> None:
@@ -94,19 +95,23 @@ def check_agrees(stored: StudySpec, directions: tuple[str, ...], seed: int | Non
         raise StudyConflict(f"the stored study {name!r} has the seed {stored.seed}, not {seed}; leave seed out.")
 
 
+def check_space(space: object) -> None:
+    """Refuse what is no space."""
+    if not isinstance(space, Space):
+        raise InvalidInput(f"the space is {space!r}; give a Space, such as Space(x=Float(0, 1)).")
+
+
 def check_run(
     trials: int | None,
     time_limit: float | None,
     workers: int | Executor,
     trial_time_limit: float | None,
-    trial_memory: int | None,
 ) -> None:
     """Refuse limits that cannot be."""
-    if trials is not None and trials < 1:
-        raise InvalidInput(f"trials is {trials}; give at least 1.")
+    if trials is not None and not (isinstance(trials, SupportsIndex) and operator.index(trials) >= 1):
+        raise InvalidInput(f"trials is {trials!r}; give a whole number of at least 1, or None for no limit.")
     if not hasattr(workers, "submit") and not (isinstance(workers, SupportsIndex) and operator.index(workers) >= 1):
         raise InvalidInput(f"workers is {workers!r}; give at least 1, or an executor.")
-    limits = {"time_limit": time_limit, "trial_time_limit": trial_time_limit, "trial_memory": trial_memory}
-    for name, limit in limits.items():
-        if limit is not None and not limit > 0:
-            raise InvalidInput(f"{name} is {limit}; give a positive number, or None for no limit.")
+    for name, limit in {"time_limit": time_limit, "trial_time_limit": trial_time_limit}.items():
+        if limit is not None and not (isinstance(limit, SupportsFloat) and float(limit) > 0):
+            raise InvalidInput(f"{name} is {limit!r}; give a positive number of seconds, or None for no limit.")

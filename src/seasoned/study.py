@@ -15,6 +15,7 @@ from seasoned.by_hand import ByHand
 from seasoned.driving import Drive, Plan, causes
 from seasoned.errors import AllTrialsFailed, InvalidInput, StudyConflict
 from seasoned.execution.base import Limits
+from seasoned.execution.resources import parse_memory
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.fidelity.modelling import with_rungs
@@ -24,6 +25,7 @@ from seasoned.opening import (
     check_agrees,
     check_exists,
     check_run,
+    check_space,
     executor_for,
     inward,
     located,
@@ -60,16 +62,17 @@ class Study:
     Args:
         space: Where to search.
         sampler: What decides on the next trial; `Auto()` if left out, which chooses one and changes it in long runs.
-        storage: A database URL such as `"sqlite:///runs.db"`, a path of a SQLite file, or a Storage; in memory if left
-            out.
+        storage: A database URL such as `"sqlite:///runs.db"`, the path of a SQLite file, or a Storage; in memory if
+            left out.
         name: The study's name in the storage. A study of that name is opened with its trials; else it is created. In
             another space than before it goes on from its first new trial on; looking at it changes nothing.
         direction: "minimize" or "maximize"; a tuple of them for several objectives.
         seed: Source of all randomness; drawn and stored if left out.
         fidelity: What decides how far a trial is run, such as `ASHA()`; the objective then takes the trial, too.
         budget: How many trials are planned, for samplers that pace themselves.
-        checkpoints: Folder for the trials' checkpoints; if left out one in the user's cache, or a temporary one for a
-            study in memory. Drivers on several machines need one that all see.
+        checkpoints: Folder below which the study gets one of its own for its trials' checkpoints; if left out it is in
+            the user's cache, or a temporary one for a study in memory. Drivers on several machines need one that all
+            see.
 
     Raises:
         InvalidInput: If an argument breaks a rule, or a warm start does not fit the space.
@@ -99,6 +102,7 @@ class Study:
     ) -> None:
         if storage is not None and name is None:
             raise InvalidInput("storage is given without a name; give name='...' so that the study can be found again.")
+        check_space(space)
         sampler = Auto() if sampler is None else sampler
         directions = (direction,) if isinstance(direction, str) else tuple(direction)
         if fidelity is not None and len(directions) > 1:
@@ -116,7 +120,7 @@ class Study:
         self._ledger = Ledger(self._storage.open(self.name, Created(spec)), sampler, space, fidelity, agrees)
         warn_of_others(self._ledger.spec, spec, self.name)
         url = place if isinstance(place, str) else None
-        self._checkpoints = Checkpoints(checkpoints, url, self.name, self._ledger.spec.seed)
+        self._checkpoints = Checkpoints(checkpoints, url, None if storage is None else name, self._ledger.spec.seed)
         self._by_hand = ByHand(self._ledger, self._checkpoints)
         self._stopping = False
 
@@ -162,7 +166,7 @@ class Study:
         time_limit: float | None = None,
         workers: int | Executor = 1,
         trial_time_limit: float | None = None,
-        trial_memory: int | None = None,
+        trial_memory: float | str | None = None,
         callbacks: Sequence[Callable[[Study, Trial], None]] = (),
         progress: bool | None = None,
         stop: Callable[[], bool] | None = None,
@@ -177,19 +181,22 @@ class Study:
             f: Called with a configuration (a dict of its own), returns the value, or a tuple of several; `Constrained`
                 adds outcomes that must keep a bound. With a rule of fidelity it is called with a `LiveTrial`, too.
             trials: Finished trials that the study shall hold, over all drivers.
-            time_limit: Seconds; trials still running in workers are cut off, and run again when the study goes on.
+            time_limit: Seconds; trials still running in workers are cut off, and run again when the study goes on. One
+                that runs in this process comes to its end.
             workers: Trials at the same time; or an executor of your own, such as `RayExecutor`, which stays open.
             trial_time_limit: Seconds that one trial may take.
-            trial_memory: Bytes that one trial's process tree may use.
+            trial_memory: Bytes that one trial's process tree may use, or a text such as "8GB".
             callbacks: Called with the study and each trial that finished here.
             progress: Whether to show a progress bar; None shows it on terminals and in notebooks.
-            stop: Asked several times a second; true ends the call, and trials still running in workers are cut off.
+            stop: Asked several times a second, but not while a trial runs in this process; true ends the call, and
+                trials still running in workers are cut off.
 
         Raises:
             AllTrialsFailed: After 20 failures here without a success in the study.
             InvalidInput: If an argument breaks a rule.
         """
-        check_run(trials, time_limit, workers, trial_time_limit, trial_memory)
+        check_run(trials, time_limit, workers, trial_time_limit)
+        memory = None if trial_memory is None else parse_memory(trial_memory)
         if trials is None and time_limit is None and self._ledger.end is None:
             raise InvalidInput("neither trials nor time_limit is given, and the sampler has no end; give one of them.")
         self._stopping = False
@@ -201,7 +208,7 @@ class Study:
             failed = self._ledger.history.count(TrialState.FAILED)
             text = "the study %r holds %d finished trials already (%d of them failed): with trials=%d nothing is run."
             _log.warning(text, self.name, held, failed, trials)
-        plan = Plan(trials, time_limit, Limits(trial_time_limit, trial_memory), checkpoints=self._checkpoints.folder)
+        plan = Plan(trials, time_limit, Limits(trial_time_limit, memory), checkpoints=self._checkpoints.folder)
         evaluation = Evaluation(f, len(self._ledger.spec.directions))
         with ProgressBar(trials, time_limit, shown=progress) as bar:
 
@@ -423,7 +430,9 @@ class Study:
         """One row per trial: number, state, value, seconds, error, and a column per parameter.
 
         A nested parameter's column has its dotted name; a parameter that was not in use is missing. With several
-        objectives the values stand in `value_0`, `value_1` and so on, constraints in `constraint_0` and so on.
+        objectives the values stand in `value_0`, `value_1` and so on, constraints in `constraint_0` and so on. A
+        parameter with the name of one of these columns, or of `number`, `state`, `seconds` or `error`, stands in one
+        that has `config.` before it.
         """
         return frame_of(self.trials, self.space, len(self.directions))
 

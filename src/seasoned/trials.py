@@ -7,6 +7,7 @@ their way in and out.
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,12 +33,13 @@ __all__ = [
     "Trial",
     "TrialState",
     "WarmStart",
+    "thawed",
     "violation",
 ]
 
 
 class Config(dict[str, Any]):
-    """A configuration: a nested dict that cannot change and can be a key.
+    """A configuration: a nested dict that cannot change, at no level, and can be a key.
 
     Example:
         >>> Config({"lr": 0.1})["lr"]
@@ -46,8 +48,12 @@ class Config(dict[str, Any]):
 
     __slots__ = ()
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        plain = dict(*given, **named)
+        super().__init__((name, Config(v) if type(v) is dict else v) for name, v in plain.items())
+
     def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("a trial's configuration is read-only; change a copy made with dict(config).")
+        raise TypeError("a trial's configuration is read-only; change a copy made with copy.deepcopy(thawed(config)).")
 
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
@@ -56,6 +62,16 @@ class Config(dict[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Config, (dict(self),))
+
+
+def thawed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as plain dicts, which can be changed.
+
+    Example:
+        >>> thawed(Config({"model": {"tree": {"depth": 3}}}))["model"].popitem()
+        ('tree', {'depth': 3})
+    """
+    return {name: thawed(value) if isinstance(value, dict) else value for name, value in config.items()}
 
 
 def _key(value: object) -> object:
@@ -132,13 +148,14 @@ class WarmStart:
         points: Evaluations made elsewhere, as points of the unit cube, shape (n, d).
         values: Their objectives in the study's direction, shape (n,); relative ones are always minimised.
         population: Points for a population to start from, shape (m, d).
-        step_size: First step of a local method, in units of the cube.
+        step_size: First step of a local method, in units of the cube, in (0, 1].
         relative: Whether the values say no more than which point is expected to do better, and how clearly, on a scale
             of their own: what models of past tasks expect, not values of this objective. A Gaussian process then has
             them as its prior mean, as far as its trials agree.
 
     Raises:
-        InvalidInput: If `points` and `values` differ in number.
+        InvalidInput: If `points` and `values` differ in number, a value is not finite, a coordinate is outside [0, 1],
+            or the step is not in (0, 1].
     """
 
     configurations: tuple[Mapping[str, Any], ...] = ()
@@ -157,6 +174,24 @@ class WarmStart:
             raise InvalidInput(
                 f"a WarmStart has {len(self.points)} points and {len(self.values)} values; give one value per point."
             )
+        if self.step_size is not None:
+            object.__setattr__(self, "step_size", float(self.step_size))
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        strange = next((value for value in self.values if not math.isfinite(value)), None)
+        if strange is not None:
+            raise InvalidInput(
+                f"a value of the WarmStart is {strange}; leave failed evaluations out, with their points."
+            )
+        coordinates = (coordinate for row in (*self.points, *self.population) for coordinate in row)
+        outside = next((coordinate for coordinate in coordinates if not 0.0 <= coordinate <= 1.0), None)
+        if outside is not None:
+            raise InvalidInput(
+                f"a coordinate of the WarmStart is {outside}, outside [0, 1]; encode configurations by space.encode."
+            )
+        if self.step_size is not None and not 0.0 < self.step_size <= 1.0:
+            raise InvalidInput(f"step_size is {self.step_size}; give a share of the unit cube's side in (0, 1].")
 
     @property
     def only_suggests(self) -> bool:

@@ -20,14 +20,24 @@ __all__ = ["flat", "frame_of", "front_of", "volume_of"]
 
 
 def frame_of(trials: Sequence[Trial], space: Space, objectives: int) -> pd.DataFrame:
-    """One row per trial: number, state, values, constraints if any, seconds, error, a column per parameter."""
+    """One row per trial: number, state, values, constraints if any, seconds, error, a column per parameter.
+
+    A parameter named like one of the first has `config.` before its name.
+    """
     import pandas as pd
 
     constraints = max((len(trial.constraints) for trial in trials), default=0)
-    rows = [_row(trial, objectives, constraints) for trial in trials]
     named = [*_names(objectives), *(f"constraint_{index}" for index in range(constraints))]
-    columns = ["number", "state", *named, "seconds", "error", *(d.name for d in space.dimensions)]
-    return pd.DataFrame(rows, columns=columns)
+    told = ["number", "state", *named, "seconds", "error"]
+
+    def column(parameter: str) -> str:
+        return f"config.{parameter}" if parameter in told else parameter
+
+    rows = [
+        _row(trial, objectives, constraints) | {column(name): value for name, value in flat(trial.config).items()}
+        for trial in trials
+    ]
+    return pd.DataFrame(rows, columns=[*told, *(column(dimension.name) for dimension in space.dimensions)])
 
 
 def _names(objectives: int) -> list[str]:
@@ -44,7 +54,6 @@ def _row(trial: Trial, objectives: int, constraints: int) -> dict[str, Any]:
         **{f"constraint_{index}": value for index, value in enumerate(kept)},
         "seconds": trial.seconds,
         "error": trial.error,
-        **flat(trial.config),
     }
 
 

@@ -122,7 +122,8 @@ def test_checkpoints_of_those_that_are_pruned_go(tmp_path):
         except Pruned:
             told = study.tell(trial, value)
             assert (told.state, told.value, told.error) == (TrialState.PRUNED, None, "stopped at step 1")
-    assert [path.name for path in tmp_path.iterdir()] == ["0"]
+    (own,) = tmp_path.iterdir()
+    assert [path.name for path in own.iterdir()] == ["0"]
 
 
 def test_another_process_may_run_a_detached_trial(tmp_path):

@@ -178,7 +178,10 @@ def test_checkpoints_of_pruned_trials_go_and_of_complete_ones_stay(tmp_path):
     study = Study(SPACE, fidelity=ASHA(max=9), sampler=Random(), seed=1, checkpoints=tmp_path)
     study.optimize(train, trials=15)
     complete = {str(trial.number) for trial in study.trials if trial.state is TrialState.COMPLETE}
-    assert {path.name for path in tmp_path.iterdir()} == complete
+    (own,) = tmp_path.iterdir()
+    assert {path.name for path in own.iterdir()} == complete
+    Study(SPACE, fidelity=ASHA(max=9), sampler=Random(), seed=2, checkpoints=tmp_path).optimize(train, trials=3)
+    assert {path.name for path in own.iterdir()} == complete, "another study in that folder has a folder of its own"
 
 
 def test_a_trial_that_diverges_is_pruned_and_its_report_is_kept(tmp_path):

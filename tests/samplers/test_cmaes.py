@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from evolving import MIXED, best_of, box, complete, distance, drive, sphere
 from seasoned.errors import InvalidInput
 from seasoned.samplers import CMAES
 from seasoned.samplers._normal import Axes, drawn, injected, made, updated
+from seasoned.samplers.cmaes import _flat
 from seasoned.space import Categorical, Float, Int, Space
 from seasoned.trials import Asked, StudySpec, WarmStart
 
@@ -172,3 +174,9 @@ def test_the_package_is_loaded_when_it_is_needed():
 def test_settings_are_checked():
     with pytest.raises(InvalidInput, match=r"step is 2.0; give a part"):
         CMAES(step=2.0)
+
+
+def test_a_generation_that_fails_as_a_whole_is_no_standstill():
+    assert not _flat((1.0, 0.5, math.inf))
+    assert _flat((math.inf, math.inf))
+    assert _flat((1.0, 1.0 + 1e-15))

@@ -10,7 +10,9 @@ from evolving import MIXED, NESTED, best_of, box, complete, distance, drive, dri
 
 from seasoned.errors import InvalidInput
 from seasoned.samplers import CMAES, DifferentialEvolution, Genetic, ParticleSwarm, Random
+from seasoned.samplers._population import Genes
 from seasoned.samplers.checks import same
+from seasoned.space import Int, Space
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 
 SAMPLERS = {
@@ -202,3 +204,13 @@ def test_it_goes_on_when_all_has_failed(name):
 def test_population_is_checked(name):
     with pytest.raises(InvalidInput, match="population is 1;"):
         dataclasses.replace(SAMPLERS[name], population=1)
+
+
+def test_another_value_of_a_whole_number_on_a_logarithmic_scale_is_another():
+    space = Space(n=Int(1, 3, log=True))
+    genes, rng = Genes.of(space), np.random.default_rng(0)
+    for n in (1, 2, 3):
+        unit = space.encode({"n": n}).unit
+        found = {genes.fresh(unit, unit, rng)["n"] for _ in range(50)}
+        assert found == {1, 2, 3} - {n}
+        assert {genes.bin_of(0, genes.beside(0, float(unit[0]), up=up)) + 1 for up in (True, False)} <= {1, 2, 3} - {n}

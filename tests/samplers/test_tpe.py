@@ -7,7 +7,7 @@ import pytest
 
 from seasoned import Categorical, Choice, Constrained, Float, Int, Random, Space, Study, WarmStart
 from seasoned.errors import InvalidInput
-from seasoned.samplers import TPE
+from seasoned.samplers import TPE, Bayes
 from seasoned.samplers.tpe import _order
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
 
@@ -130,3 +130,11 @@ def test_trials_that_break_constraints_stand_in_nobodys_way():
     order = _order(np.array([*broken, *feasible])).tolist()
     assert set(order[:3]) == {2, 3, 4}, "the front among those that keep the constraint"
     assert order[3:] == [5, 1, 0], "then the dominated one, then by how far the constraint is broken"
+
+
+@pytest.mark.parametrize("sampler", [TPE(), Bayes()])
+def test_a_small_space_is_tried_to_its_end(sampler):
+    space = Space(a=Categorical([*"abcdef"]), n=Int(1, 6, log=True))
+    study = Study(space, sampler=sampler, seed=0)
+    study.optimize(lambda c: c["n"] + ord(c["a"]), trials=36)
+    assert len({trial.config for trial in study.trials}) == 36

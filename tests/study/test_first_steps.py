@@ -69,8 +69,19 @@ def test_a_file_that_is_not_there_is_not_made_by_looking_into_it(tmp_path, kind)
     ):
         Study.load(place, "night")
     assert not list(tmp_path.iterdir())
-    with pytest.raises(InvalidInput, match="no database URL"):
+    with pytest.raises(StudyConflict, match="nowhere"):
         Study.load("nowhere", "night")
+    with pytest.raises(InvalidInput, match="no database URL"):
+        Study.load("no:where", "night")
+
+
+def test_a_path_is_a_file_as_text_and_as_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Study(SPACE, storage="runs.db", name="s", seed=0).optimize(loss, trials=2)
+    assert len(Study.load(tmp_path / "runs.db", "s").trials) == 2
+    with pytest.raises(InvalidInput, match="question mark"):
+        Study(SPACE, storage=tmp_path / "what?" / "runs.db", name="s")
+    assert [path.name for path in tmp_path.iterdir() if "runs.db" not in path.name] == []
 
 
 @pytest.mark.parametrize("sampler", [Random(), Bayes(), TPE(), Genetic(), DifferentialEvolution()])

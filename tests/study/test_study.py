@@ -277,6 +277,10 @@ def test_time_limit_ends_the_search():
 WRONG = {
     "no end": ({}, "neither trials nor time_limit"),
     "no trials": ({"trials": 0}, "trials is 0"),
+    "half a trial": ({"trials": 2.5}, "trials is 2.5"),
+    "trials in words": ({"trials": "5"}, "trials is '5'"),
+    "time in words": ({"trials": 1, "time_limit": "5"}, "time_limit is '5'"),
+    "no memory": ({"trials": 1, "trial_memory": "some"}, "8GB"),
     "no time": ({"time_limit": 0}, "time_limit is 0"),
     "negative": ({"trials": 1, "trial_time_limit": -1}, "trial_time_limit is -1"),
     "nan": ({"time_limit": math.nan}, "time_limit is nan"),
@@ -295,7 +299,9 @@ def test_wrong_arguments_of_a_study(tmp_path):
     with pytest.raises(InvalidInput, match="without a name"):
         Study(SPACE, storage=url(tmp_path))
     with pytest.raises(InvalidInput, match="sqlite:///runs"):
-        Study(SPACE, storage="runs.db", name="s")
+        Study(SPACE, storage="runs:db", name="s")
+    with pytest.raises(InvalidInput, match=r"give a Space"):
+        Study({"x": Float(0, 1)})
     with pytest.raises(InvalidInput, match="'up'"):
         Study(SPACE, direction="up")
     Study(SPACE, storage=url(tmp_path), name="s", seed=1)
@@ -321,6 +327,62 @@ def test_another_space_keeps_what_is_valid_there(tmp_path):
         study.optimize(square, trials=100)
     back = Study(SPACE, storage=url(tmp_path), name="s")
     assert back.best.value == best_outside
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_what_waits_from_another_space_is_not_run_in_this(tmp_path, by_hand):
+    old = Study(Space(x=Float(0, 1)), storage=url(tmp_path), name="s", seed=0)
+    old.enqueue({"x": 0.5})
+    moved = Study(Space(x=Float(2, 3)), storage=url(tmp_path), name="s")
+    seen = []
+    if by_hand:
+        seen.append(moved.ask().config["x"])
+    else:
+        moved.optimize(lambda c: seen.append(c["x"]) or c["x"], trials=3)
+        assert len(seen) == 3
+    assert all(2 <= x <= 3 for x in seen)
+    assert (moved.trials[0].state, "earlier space" in moved.trials[0].error) == (TrialState.PRUNED, True)
+
+
+def test_a_configuration_cannot_change_at_any_level():
+    space = Space(kind=Choice(tree=Space(depth=Int(1, 3)), line=Space(l2=Float(0, 1))))
+    study = Study(space, seed=0)
+
+    def f(config):
+        option, inner = config["kind"].popitem()  # its own copy
+        inner["more"] = 1
+        return float(option == "tree")
+
+    study.optimize(f, trials=4)
+    best = study.best.config
+    assert space.contains(best)
+    for change in (best["kind"].popitem, best["kind"].clear, lambda: best["kind"].update(tree={})):
+        with pytest.raises(TypeError, match="read-only"):
+            change()
+    assert study.frame()["kind"].tolist() == [next(iter(trial.config["kind"])) for trial in study.trials]
+
+
+def test_a_parameter_with_the_name_of_a_column_stands_beside_it():
+    study = Study(Space(value=Float(0, 1), seconds=Int(1, 9)), seed=0)
+    study.optimize(lambda c: 100 + c["value"], trials=3)
+    frame = study.frame()
+    assert frame["value"].tolist() == [trial.value for trial in study.trials]
+    assert frame["config.value"].tolist() == [trial.config["value"] for trial in study.trials]
+    assert {"seconds", "config.seconds"} < set(frame.columns)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"values": (1.0, math.nan), "points": ((0.5,), (0.1,))}, "WarmStart is nan"),
+        ({"values": (1.0,), "points": ((5.0,),)}, "outside"),
+        ({"population": ((-0.1,),)}, "outside"),
+        ({"step_size": -1}, "step_size is -1"),
+    ],
+)
+def test_a_warm_start_of_impossible_numbers_is_refused(options, words):
+    with pytest.raises(InvalidInput, match=words):
+        WarmStart(**options)
 
 
 def test_a_grid_in_another_space_is_complete(tmp_path):

@@ -21,13 +21,13 @@ __all__ = [
     "show_portfolio",
 ]
 
-_Store = Annotated[str | None, typer.Option(help="A store's URL; the user's own by default.")]
+_Store = Annotated[str | None, typer.Option(help="A store's URL or file; the user's own by default.")]
 
 
 def _kept(store: str | None) -> tuple[Any, str]:
     """What looks after stores, loaded when it is asked for, and the store's URL."""
     keeping = importlib.import_module("seasoned.knowledge.keeping")
-    return keeping, store or keeping.own_store()
+    return keeping, keeping.store_at(store)
 
 
 @reported

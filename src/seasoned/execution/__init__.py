@@ -1,8 +1,8 @@
 """Running a callable elsewhere, under limits that hold.
 
 `base` is the protocol, `local` runs tasks in warm processes of this machine, `cluster` on the machines of a Ray
-cluster, `shared` hands them big data once, `resources` says what the machine has, `checks` is the contract kit. Names
-load on first use: a worker needs none of them.
+cluster, `resources` says what the machine has, `checks` is the contract kit. Names load on first use: a worker needs
+none of them.
 """
 
 from __future__ import annotations

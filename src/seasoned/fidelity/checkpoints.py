@@ -14,20 +14,20 @@ __all__ = ["Checkpoints"]
 
 
 class Checkpoints:
-    """The folder of a study's checkpoints.
+    """The folder of a study's checkpoints. No two studies share one: trial 0 of each has the same number.
 
     Args:
-        folder: Where the user wants it, or None.
+        folder: Below which the user wants it, or None.
         url: Of the storage, if it has one: a study that is opened again finds its checkpoints.
-        name: The study's name.
+        name: The study's name; None if it is not stored, so that nobody opens it again.
         seed: The study's, by which another one of the same name, made once the first was deleted, is told from it.
 
     Example:
-        >>> Checkpoints("runs", None, "study", 0).folder.name
+        >>> Checkpoints("runs", None, "study", 0).folder.parent.name
         'runs'
     """
 
-    def __init__(self, folder: str | Path | None, url: str | None, name: str, seed: int) -> None:
+    def __init__(self, folder: str | Path | None, url: str | None, name: str | None, seed: int) -> None:
         self._folder = folder
         self._url = url
         self._name = name
@@ -35,9 +35,9 @@ class Checkpoints:
 
     @cached_property
     def folder(self) -> Path:
-        """The folder; without a storage's URL a temporary one that goes with this object."""
+        """The folder: below one that is given, else in the cache, or for a study in memory a temporary one."""
         if self._folder is not None:
-            return Path(self._folder).absolute()
+            return self._below(Path(self._folder).absolute())
         if self._url is None:
             made = tempfile.mkdtemp(prefix="seasoned-checkpoints-")
             weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
@@ -45,9 +45,18 @@ class Checkpoints:
         import platformdirs
 
         cache = os.environ.get("SEASONED_CACHE") or platformdirs.user_cache_dir("seasoned", appauthor=False)
-        text = f"{_absolute(self._url)}\n{self._name}\n{self._seed}"
-        key = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-        return Path(cache) / "checkpoints" / key
+        return Path(cache) / "checkpoints" / _key(_absolute(self._url), self._name, self._seed)
+
+    def _below(self, folder: Path) -> Path:
+        """This study's part of a folder, the same on every machine, however each of them calls the storage."""
+        if self._name is not None:
+            return folder / _key(self._name, self._seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix="study-", dir=folder))
+
+
+def _key(*parts: object) -> str:
+    return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=12).hexdigest()
 
 
 def _absolute(url: str) -> str:

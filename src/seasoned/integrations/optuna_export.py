@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.integrations.requirements import optuna
 from seasoned.space import Categorical, Dimension, Float
-from seasoned.trials import Reported, Trial, TrialState
+from seasoned.trials import TrialState
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-    from seasoned.ledger import Ledger
     from seasoned.study import Study
+    from seasoned.trials import Trial
 
 __all__ = ["export"]
 
@@ -60,19 +60,17 @@ def export(study: Study, storage: str | optuna.storages.BaseStorage, name: str |
     """
     name = study.name if name is None else name
     distributions = {d.name: _distribution(d) for d in study.space.dimensions}
-    ledger = study._ledger  # noqa: SLF001 - the log is not public
-    outside = ledger.history.outside
+    outside = study._ledger.history.outside  # noqa: SLF001 - the log is not public
     trials = [trial for trial in study.trials if trial.number not in outside]
     directions: list[Any] = list(study.directions)
     try:
         made = optuna.create_study(study_name=name, storage=storage, directions=directions)
     except optuna.exceptions.DuplicatedStudyError as error:
         raise StudyConflict(f"the storage has a study {name!r} already; give another name.") from error
-    reported = _reported(ledger)
     start = dt.datetime.now() - dt.timedelta(seconds=sum(trial.seconds or 0.0 for trial in trials))  # noqa: DTZ005 - Optuna's own are naive
     for trial in trials:
         end = start + dt.timedelta(seconds=trial.seconds or 0.0)
-        made.add_trial(_frozen(study, trial, distributions, reported.get(trial.number, {}), (start, end)))
+        made.add_trial(_frozen(study, trial, distributions, (start, end)))
         start = end
     return made
 
@@ -81,7 +79,6 @@ def _frozen(
     study: Study,
     trial: Trial,
     distributions: dict[str, BaseDistribution],
-    reported: dict[int, float],
     times: tuple[dt.datetime, dt.datetime],
 ) -> optuna.trial.FrozenTrial:
     flat = {name: _value(value) for name, value in study.space.flat(trial.config).items()}
@@ -97,18 +94,8 @@ def _frozen(
         distributions={key: distributions[key] for key in flat},
         user_attrs={} if trial.error is None else {"error": trial.error},
         system_attrs={"constraints": list(trial.constraints)} if trial.constraints else {},
-        intermediate_values=reported,
+        intermediate_values=dict(trial.reports),
     )
-
-
-def _reported(ledger: Ledger) -> dict[int, dict[int, float]]:
-    """Trial number -> step -> value, as the user sees it."""
-    sign = ledger.spec.signs[0]
-    found: dict[int, dict[int, float]] = {}
-    for event in ledger.log.read():
-        if isinstance(event, Reported):
-            found.setdefault(event.number, {})[event.step] = sign * event.value + 0.0
-    return found
 
 
 def _distribution(dimension: Dimension) -> BaseDistribution:

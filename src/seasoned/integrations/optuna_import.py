@@ -9,6 +9,7 @@ from seasoned.errors import InvalidInput
 from seasoned.integrations.requirements import optuna
 from seasoned.knowledge.experience import Experience
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
+from seasoned.storage.engine import hidden, store_exists
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -37,10 +38,13 @@ def read_studies(storage: str | optuna.storages.BaseStorage) -> Experience:
         >>> experience.heads[0].name, bool(experience.scores.min() == -study.best_value)
         ('line', True)
     """
+    if isinstance(storage, str) and not store_exists(storage):
+        raise InvalidInput(f"there is no file for {hidden(storage)!r}; give the URL of a storage that Optuna wrote.")
     try:
         summaries = optuna.study.get_all_study_summaries(storage)
     except Exception as error:
-        raise InvalidInput(f"Optuna cannot read {storage!r}: {error}; give the URL of its storage.") from error
+        shown = hidden(storage) if isinstance(storage, str) else storage
+        raise InvalidInput(f"Optuna cannot read {shown!r}: {error}; give the URL of its storage.") from error
     studies = []
     for summary in summaries:
         if len(summary.directions) == 1:

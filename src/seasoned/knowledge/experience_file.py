@@ -24,6 +24,7 @@ from seasoned.storage.past import digest
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -60,10 +61,13 @@ def write_file(experience: Experience, path: Path) -> None:
         columns[_META + feature.name] = pa.array(experience.metafeatures[studies, place])
     numbers, codes = np.unique(experience.configurations, return_inverse=True)
     texts = experience.texts(numbers.tolist())
-    columns["configuration"] = _repeated([texts[int(number)] for number in numbers], codes.astype(np.int32))
+    known = np.array([int(number) in texts for number in numbers], dtype=bool)
+    words = [texts.get(int(number), "{}") for number in numbers]
+    columns["configuration"] = _repeated(words, codes.astype(np.int32))
     columns |= {"score": experience.scores, "seconds": experience.seconds}
     columns |= {"failed": experience.failed, "stopped": experience.stopped}
-    table = pa.table(columns).replace_schema_metadata({_FORMAT_KEY: FORMAT})
+    table = pa.table(columns).filter(pa.array(known[codes]))  # without what was forgotten since it was read
+    table = table.replace_schema_metadata({_FORMAT_KEY: FORMAT})
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         pq.write_table(table, partial, compression="zstd", compression_level=15)
@@ -118,6 +122,8 @@ def _from_table(table: pa.Table) -> Experience:
     if "stopped" in table.column_names:
         stopped = table["stopped"].to_numpy()[order].astype(bool)
     codes, texts = _coded(table["configuration"])
+    for text in texts:
+        _configuration(text, "a trial")
     numbers = np.array([digest(text) for text in texts], dtype=np.int64)
     return Experience(
         tuple(keys),
@@ -134,9 +140,16 @@ def _from_table(table: pa.Table) -> Experience:
 
 
 def _coded(column: Any) -> tuple[NDArray[np.intp], list[str]]:
-    """A column of words as codes and words."""
+    """A column of words as codes and words.
+
+    Raises:
+        InvalidInput: If something else is in it, or a cell is empty.
+    """
     import pyarrow as pa
 
+    sort = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if column.null_count or not (pa.types.is_string(sort) or pa.types.is_large_string(sort)):
+        raise InvalidInput(f"a column of studies or configurations holds {sort} or empty cells, and must hold text.")
     chunks = [chunk.dictionary_encode() if not pa.types.is_dictionary(chunk.type) else chunk for chunk in column.chunks]
     if not chunks:
         return np.zeros(0, dtype=np.intp), []
@@ -158,8 +171,8 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
         kind: Name of the space that the configurations are from; the file's name by default.
 
     Raises:
-        InvalidInput: If the file, one of the columns `task` and `score`, or a task is missing, or a cell of `failed`,
-            `score`, `seconds` or `configuration` cannot be read.
+        InvalidInput: If the file, one of the columns `task` and `score`, or a task is missing, a cell of `failed`,
+            `score`, `seconds` or `configuration` cannot be read, or `sort` or `metric` differs within a task.
     """
     import pandas as pd
 
@@ -181,10 +194,21 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
         plain = rows.astype(object).where(rows.notna(), None)
         records = list(zip(plain.index, plain.to_dict("records"), strict=True))
         trials = [_trial(row, sign, f"line {place + 2} of {path.name!r}") for place, row in records]
-        sort, metric = (str(records[0][1].get(key) or "") for key in ("sort", "metric"))
+        sort, metric = (_one_of(rows, key, f"task {name!r} of {path.name!r}") for key in ("sort", "metric"))
         head = Head(str(name), str(name), kind or path.stem, sort=sort, metric=metric, source=path.name)
         studies.append(PastStudy(head, {}, trials))
     return Experience.of_studies(studies)
+
+
+def _one_of(rows: pd.DataFrame, name: str, where: str) -> str:
+    """What a column says of a task."""
+    found: list[str] = rows[name].dropna().astype(str).unique().tolist() if name in rows.columns else []
+    if len(found) > 1:
+        raise InvalidInput(
+            f"{where} has several values of {name!r} ({found[0]}, {found[1]}), which says what the task is; put "
+            "parameters of that name into a column `configuration`, as JSON."
+        )
+    return found[0] if found else ""
 
 
 def _trial(row: dict[Any, Any], sign: float, where: str) -> PastTrial:

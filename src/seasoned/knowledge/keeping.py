@@ -17,15 +17,15 @@ from seasoned.errors import InvalidInput
 from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_csv, read_file, write_file
 from seasoned.knowledge.past import heads_of
-from seasoned.knowledge.places import add_experience, own_store, shipped, store_exists
+from seasoned.knowledge.places import add_experience, own_store, shipped, store_at, store_exists
 from seasoned.storage.engine import file_of, hidden
 from seasoned.storage.past import PastStore
+from seasoned.knowledge.past import Head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from seasoned.knowledge.past import Head
 
 __all__ = [
     "Statistics",
@@ -38,6 +38,7 @@ __all__ = [
     "own_store",
     "shipped",
     "statistics",
+    "store_at",
     "told",
 ]
 
@@ -76,7 +77,15 @@ class Statistics(NamedTuple):
 def heads(url: str) -> list[tuple[str, Head]]:
     """Key and head of each study of a store, the oldest first; none where there is no store."""
     found = PastStore(url).heads() if store_exists(url) else []
-    return list(zip([key for key, _ in found], heads_of([text for _, text in found]), strict=True))
+    return [(key, _head_of(text)) for key, text in found]
+
+
+def _head_of(text: str) -> Head:
+    """What a study is about; of one that is damaged or foreign only that, so that it can be found and forgotten."""
+    try:
+        return heads_of([text])[0].check()
+    except InvalidInput:
+        return Head("damaged or foreign", "", "", source="")
 
 
 def statistics(url: str) -> Statistics:

@@ -134,8 +134,8 @@ def ends_of(trials: Sequence[PastTrial]) -> NDArray[np.uint8]:
 def row_of(study: PastStudy) -> tuple[PastRow, dict[int, str]]:
     """The study as a store keeps it, and the texts of its configurations.
 
-    Its key is a digest of all that it holds but its name, source and time, so that a study that comes twice, by way of
-    a colleague's file, is there once.
+    Its key is a digest of its family, sort, metric, meta-features and trials, so that a study that comes twice, by way
+    of a colleague's file and under another name, is there once.
     """
     head, trials = study.head, study.trials
     words = [textual(trial.config) for trial in trials]

@@ -21,8 +21,8 @@ from seasoned.errors import InvalidInput, SeasonedError
 from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_file
 from seasoned.knowledge.past import row_of
-from seasoned.storage.engine import file_of, hidden, store_exists
-from seasoned.storage.past import PastRow, PastStore
+from seasoned.storage.engine import file_of, hidden, store_exists, url_of
+from seasoned.storage.past import PATIENCE, PastRow, PastStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,8 +69,13 @@ def own_store() -> str:
     return _url(str(Path(platformdirs.user_data_dir("seasoned", appauthor=False)) / "experience.db"))
 
 
+def store_at(named: str | None) -> str:
+    """URL of the store that is asked for by URL or file; of the user's own, if none is."""
+    return _url(named) if named else own_store()
+
+
 def _url(named: str) -> str:
-    return named if "://" in named else f"sqlite:///{Path(named).expanduser().absolute()}"
+    return named if "://" in named else url_of(Path(named).expanduser().absolute())
 
 
 def places(setting: str | None) -> Places:
@@ -109,13 +114,18 @@ def read_places(found: Places) -> Experience:
         return experience
     try:
         return merge(experience, Experience.read(found.store))
-    except SeasonedError as error:
+    except (SeasonedError, ValueError) as error:
         logger.warning("the experience in %s is not used: %s", hidden(found.store), error)
         return experience
 
 
-def add_studies(url: str, studies: Iterable[PastStudy]) -> int:
+def add_studies(url: str, studies: Iterable[PastStudy], patience: float = PATIENCE) -> int:
     """Add finished studies to a store, which is made where there is none; returns how many were new.
+
+    Args:
+        url: The store's.
+        studies: What to add.
+        patience: Seconds to wait for others who hold the store.
 
     Raises:
         InvalidInput: If the URL is not understood.
@@ -130,7 +140,7 @@ def add_studies(url: str, studies: Iterable[PastStudy]) -> int:
     file = file_of(url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = PastStore(url)
+    store = PastStore(url, patience)
     try:
         return store.add(rows, texts)
     finally:

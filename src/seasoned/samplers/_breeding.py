@@ -87,6 +87,8 @@ def mutated(
             child[index] = _folded(child[index] + step)
             if least and genes.bin_of(index, child[index]) == genes.bin_of(index, point[index]):
                 child[index] = _folded(point[index] - step)  # mirrored at a face onto itself
+            if genes.logarithmic[index] and genes.bin_of(index, child[index]) == genes.bin_of(index, point[index]):
+                child[index] = genes.beside(index, float(point[index]), up=step > 0)  # its bin is wider than the step
     return child
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.parameters import Categorical
+from seasoned.parameters import Categorical, Int
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
 
 if TYPE_CHECKING:
@@ -169,6 +169,7 @@ class Genes:
         space: The space.
         nominal: Which coordinates have no order: a category, the option of a choice; shape (d,), bool.
         levels: How many values a coordinate has; 0 for a continuum; shape (d,), int.
+        logarithmic: Which countable values are whole numbers on a logarithmic scale; their bins differ in width.
         mixed: Whether any coordinate has no order.
         repeats: Whether any coordinate has countable values, so that points near one another may be the same trial.
         parents: Index of the choice above each coordinate, -1 at the root.
@@ -181,6 +182,7 @@ class Genes:
     space: Space
     nominal: NDArray[np.bool_]
     levels: NDArray[np.int64]
+    logarithmic: tuple[bool, ...]
     mixed: bool
     repeats: bool
     parents: tuple[int, ...]
@@ -199,6 +201,7 @@ class Genes:
             space=space,
             nominal=np.array(nominal, dtype=np.bool_),
             levels=np.array([d.parameter.count or 0 for d in dimensions], dtype=np.int64),
+            logarithmic=tuple(isinstance(d.parameter, Int) and d.parameter.log for d in dimensions),
             mixed=any(nominal),
             repeats=any(d.parameter.count is not None for d in dimensions),
             parents=tuple(d.parent for d in dimensions),
@@ -210,15 +213,30 @@ class Genes:
 
     def bin_of(self, index: int, coordinate: float) -> int:
         """Which of its values a discrete coordinate stands for."""
+        parameter = self.space.dimensions[index].parameter
+        if self.logarithmic[index]:
+            return int(parameter.from_unit(coordinate)) - int(parameter.low)  # type: ignore[arg-type,union-attr]  # an Int
         count = int(self.levels[index])
         return min(count - 1, int(coordinate * count))
+
+    def centre(self, index: int, place: int) -> float:
+        """The coordinate of one of its values, by the number of that."""
+        parameter = self.space.dimensions[index].parameter
+        if self.logarithmic[index]:
+            return parameter.to_unit(int(parameter.low) + place)  # type: ignore[union-attr]  # an Int
+        return (place + 0.5) / int(self.levels[index])
+
+    def beside(self, index: int, coordinate: float, *, up: bool) -> float:
+        """The next of a coordinate's countable values on one side; on the other, if there is none there."""
+        place, last = self.bin_of(index, coordinate), int(self.levels[index]) - 1
+        return self.centre(index, place + 1 if (up and place < last) or place == 0 else place - 1)
 
     def other(self, index: int, coordinate: float, draw: float) -> float:
         """Another of a coordinate's countable values, by a uniform draw; the same if there is but one."""
         count = int(self.levels[index])
         if count < 2:
             return coordinate
-        return ((self.bin_of(index, coordinate) + 1 + int(draw * (count - 1))) % count + 0.5) / count
+        return self.centre(index, (self.bin_of(index, coordinate) + 1 + int(draw * (count - 1))) % count)
 
     def fresh(self, unit: NDArray[np.float64], near: NDArray[np.float64], rng: np.random.Generator) -> Config:
         """The configuration at a point; if it is the same as that of `near`, a step away from it.

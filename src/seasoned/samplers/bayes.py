@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.samplers._combinations import untried
 from seasoned.samplers._descent import Descent, followed
 from seasoned.samplers._layout import layout_of
 from seasoned.samplers._observations import Observations, Pending
@@ -44,7 +45,6 @@ _CONFIRMED: Final = 3  # points of a warm start that are tried again before the 
 _BELIEVED: Final = 200  # of those at most
 _SAME: Final = 1e-9  # by which a coordinate may change on its way through a configuration
 _TELLING: Final = 8  # points from which relative values become a prior mean
-_TRIES: Final = 100
 _STREAK: Final = 4  # times as rare are steps over the whole space while a quadratic's steps gain
 _POLISH: Final = 0.1  # of the budget, if it is known, for the best point found
 
@@ -152,7 +152,7 @@ class Bayes(Sampler[BayesState]):
             here = Place(state.layout, seen, running, _losses(state, rng), rng, refused)
             unit, tag, state = self._step(here, state, number)
         if unit is None or refused(unit):
-            unit = _untried(spec, rng, refused)
+            unit = untried(spec.space, rng, refused)
         return Suggestion(Config(spec.space.decode(unit)), tag), state
 
     def _first(self, state: BayesState) -> int:
@@ -247,16 +247,6 @@ def _asking(state: BayesState, numbers: Sequence[int]) -> set[int]:
     return {
         before for number in numbers for before in range(max(first, number - _AHEAD), number) if before not in asked
     }
-
-
-def _untried(spec: StudySpec, rng: np.random.Generator, refused: Any) -> NDArray[np.float64]:
-    """A random point that was not tried, if a hundred draws find one; else one that was: the space may be used up."""
-    unit: NDArray[np.float64] = rng.random(len(spec.space))
-    for _ in range(_TRIES):
-        if not refused(unit):
-            break
-        unit = rng.random(len(spec.space))
-    return unit
 
 
 def _losses(state: BayesState, rng: np.random.Generator) -> NDArray[np.float64]:

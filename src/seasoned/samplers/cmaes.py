@@ -201,6 +201,6 @@ def _with_result(state: CMAESState, ended: Evaluated) -> CMAESState:
 
 
 def _flat(recent: Sequence[float]) -> bool:
-    """Whether the bests of the latest generations are all but equal; infinite if all trials failed."""
+    """Whether the bests of the latest generations are all but equal; one is infinite if all trials of it failed."""
     low, high = min(recent), max(recent)
-    return low == high or high - low <= _FLAT * max(abs(low), abs(high))
+    return low == high or (math.isfinite(high) and high - low <= _FLAT * max(abs(low), abs(high)))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.levels import values_between
+from seasoned.samplers._combinations import Combinations, combinations
 from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
 from seasoned.space import Choice, Space
 from seasoned.trials import Config
@@ -38,7 +38,7 @@ class GridState:
     """
 
     spec: StudySpec
-    grid: _Product
+    grid: Combinations
     order: NDArray[np.int64] | None
 
 
@@ -71,7 +71,8 @@ class Grid(Sampler[GridState]):
 
     def init(self, spec: StudySpec) -> GridState:
         """Lay the grid."""
-        grid = _lay(spec.space, "", self._resolutions(spec.space))
+        resolutions = self._resolutions(spec.space)
+        grid = combinations(spec.space, lambda name, parameter: values_between(parameter, resolutions.get(name, 1)))
         order = None
         if self.shuffle or _has_forbidden(spec.space):
             if grid.size > _MOST_LISTED:
@@ -112,61 +113,6 @@ class Grid(Sampler[GridState]):
         return len(state.spec.warm_start.configurations) + (
             state.grid.size if state.order is None else len(state.order)
         )
-
-
-class _Values:
-    """The values of one parameter; like the other nodes a sequence that never holds its elements."""
-
-    def __init__(self, values: Sequence[Any]) -> None:
-        self.values = values
-        self.size = len(values)
-
-    def __getitem__(self, index: int) -> Any:  # a value of the parameter
-        return self.values[index]
-
-
-class _Branches:
-    """The options of a choice, one after the other."""
-
-    def __init__(self, options: Mapping[str, _Product]) -> None:
-        self.options = options
-        self.size: int = sum(inner.size for inner in options.values())
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        for name, inner in self.options.items():
-            if index < inner.size:
-                return {name: inner[index]}
-            index -= inner.size
-        raise IndexError(index)
-
-
-class _Product:
-    """All combinations of the nodes of one space, the last node running fastest."""
-
-    def __init__(self, nodes: dict[str, _Values | _Branches]) -> None:
-        self.nodes = nodes
-        self.size: int = math.prod(node.size for node in nodes.values())
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        if not 0 <= index < self.size:
-            raise IndexError(index)
-        config: dict[str, Any] = {}
-        for name, node in reversed(self.nodes.items()):
-            index, place = divmod(index, node.size)
-            config[name] = node[place]
-        return dict(reversed(config.items()))
-
-
-def _lay(space: Space, prefix: str, resolutions: Mapping[str, int]) -> _Product:
-    nodes: dict[str, _Values | _Branches] = {}
-    for key, parameter in space.parameters.items():
-        name = prefix + key
-        if isinstance(parameter, Choice):
-            options = {o: _lay(inner, f"{name}.{o}.", resolutions) for o, inner in parameter.options.items()}
-            nodes[key] = _Branches(options)
-        else:
-            nodes[key] = _Values(tuple(values_between(parameter, resolutions.get(name, 1))))
-    return _Product(nodes)
 
 
 def _has_forbidden(space: Space) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.pareto import crowding_distance, non_dominated_sort
 from seasoned.samplers._branches import Branches
+from seasoned.samplers._combinations import untried
 from seasoned.samplers._population import Evaluated, Running, evaluations, first_points, retried_of
 from seasoned.samplers._rows import Rows
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
@@ -126,16 +127,16 @@ class TPE(Sampler[TPEState]):
             return config
         space, rng = state.spec.space, generator(state.spec, number)
         tried = np.concatenate([state.points.table, _pending(state)])
-        for attempt in range(4 * _REDRAWS):
-            if attempt == 0 and place < len(state.design):
-                drawn = Config(space.decode(state.design[place]))
-            elif attempt < _REDRAWS:
-                drawn = Config(space.decode(self._drawn(state, rng)))
-            else:
-                drawn = Config(space.sample(rng))
-            if not (tried == space.encode(drawn).unit).all(axis=1).any():
-                break
-        return drawn  # in a space that is all tried, once more
+
+        def refused(unit: NDArray[np.float64]) -> bool:
+            return bool((tried == space.encode(space.decode(unit)).unit).all(axis=1).any())
+
+        for attempt in range(_REDRAWS):
+            designed = attempt == 0 and place < len(state.design)
+            unit = state.design[place] if designed else self._drawn(state, rng)
+            if not refused(unit):
+                return Config(space.decode(unit))
+        return Config(space.decode(untried(space, rng, refused)))
 
     def _drawn(self, state: TPEState, rng: np.random.Generator) -> NDArray[np.float64]:
         """The most promising of the points drawn, branch by branch from the root, shape (d,)."""

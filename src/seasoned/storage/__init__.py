@@ -9,11 +9,16 @@ from seasoned.storage.base import DETACHED, Claim, EventLog, Storage
 from seasoned.storage.memory import MemoryStorage
 
 if TYPE_CHECKING:
-    from seasoned.storage.engine import store_exists
+    from seasoned.storage.engine import store_exists, url_of
     from seasoned.storage.sql import SqlStorage
 
-__all__ = ["DETACHED", "Claim", "EventLog", "MemoryStorage", "SqlStorage", "Storage", "store_exists"]
+__all__ = ["DETACHED", "Claim", "EventLog", "MemoryStorage", "SqlStorage", "Storage", "store_exists", "url_of"]
 
 __getattr__, __dir__ = lazy_names(
-    __name__, {"SqlStorage": "seasoned.storage.sql", "store_exists": "seasoned.storage.engine"}
+    __name__,
+    {
+        "SqlStorage": "seasoned.storage.sql",
+        "store_exists": "seasoned.storage.engine",
+        "url_of": "seasoned.storage.engine",
+    },
 )

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, RootTransaction
     from sqlalchemy.engine import URL
 
-__all__ = ["Connections", "file_of", "hidden", "store_exists"]
+__all__ = ["Connections", "file_of", "hidden", "store_exists", "url_of"]
 
 _PASSWORD: Final = re.compile(r":(?!//)[^@]*@")
+_SCHEME: Final = re.compile(r"[A-Za-z][\w+.-]+:")  # a single letter is a drive
 _PATIENCE: Final = 60.0  # seconds that a server may take to answer, and that a writer waits for the others
 
 
@@ -39,7 +40,7 @@ class Connections:
 
     Args:
         url: A database URL: `sqlite:///file.db`, `postgresql+psycopg://user@host/name`.
-        patience: Seconds to wait for a server to answer, or for the other writers of a file.
+        patience: Seconds to wait for a server to answer, or for other writers.
 
     Raises:
         InvalidInput: If the URL is not understood.
@@ -86,7 +87,10 @@ class Connections:
         return self._engine
 
     def _create(self) -> Engine:
-        wait = {"timeout": self.patience} if self.is_sqlite else {"connect_timeout": round(self.patience)}
+        whole = max(1, round(self.patience))
+        wait: dict[str, float] = {"connect_timeout": whole, "tcp_user_timeout": 1000 * whole}
+        if self.is_sqlite:
+            wait = {"timeout": self.patience}
         own = {name: value for name, value in wait.items() if name not in self.url.query}  # else the URL says it
         options: dict[str, Any] = {"connect_args": own}
         reads = self.is_sqlite and not _writable(Path(str(self.url.database)))
@@ -102,6 +106,8 @@ class Connections:
             prepare = _prepare_reader if reads else _sqlite_preparer(self.patience)
             event.listen(engine, "connect", prepare)
             event.listen(engine, "begin", _begin_sqlite)
+        else:
+            event.listen(engine, "begin", partial(_begin_on_server, f"SET LOCAL lock_timeout = {1000 * whole}"))
         return engine
 
     def _explain(self, error: DBAPIError) -> str:
@@ -113,7 +119,7 @@ class Connections:
             hint = "see that its folder exists and is writable"
         elif "not a database" in cause or "malformed" in cause:
             hint = "the file is damaged or something else: name another or restore a copy"
-        elif "locked" in cause:
+        elif "locked" in cause or "lock timeout" in cause:
             hint = f"another program held it for over {self.patience:.0f} s: end that program"
         return f"the store {self.url.render_as_string()} failed: {cause}; {hint}."
 
@@ -143,6 +149,24 @@ def file_of(url: str) -> Path | None:
     except (ArgumentError, ValueError):
         return None
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def url_of(place: str | os.PathLike[str]) -> str:
+    """A database URL as it is, a path as the URL of its SQLite file.
+
+    Raises:
+        InvalidInput: If the path has a question mark, where the options of a URL begin.
+
+    Example:
+        >>> url_of("runs.db"), url_of("postgresql+psycopg://me@server/team")
+        ('sqlite:///runs.db', 'postgresql+psycopg://me@server/team')
+    """
+    text = os.fspath(place)
+    if isinstance(place, str) and _SCHEME.match(text):
+        return text
+    if "?" in text:
+        raise InvalidInput(f"the path {text!r} has a question mark, after which a database reads options; rename it.")
+    return f"sqlite:///{text}"
 
 
 def store_exists(url: str) -> bool:
@@ -214,6 +238,10 @@ def _switch_to_wal(cursor: Any, patience: float) -> None:
             time.sleep(0.01)
         else:
             return
+
+
+def _begin_on_server(patience: str, connection: Connection) -> None:
+    connection.exec_driver_sql(patience)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -20,7 +20,7 @@ __all__ = ["held_back"]
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """SIGINT's handler is called when the block ends, if the signal came within; at once if it comes twice.
+    """SIGINT's handler is called when the block ends, if the signal came within; at once from the second time on.
 
     Python calls handlers in the main thread only, so there is nothing to do in others, nor where the signal is ignored
     or its handler is not Python's.
@@ -44,7 +44,7 @@ def held_back() -> Iterator[None]:
 
     def keep(number: int, frame: FrameType | None) -> None:
         came.append((number, frame))
-        if len(came) == 2:
+        if len(came) > 1:
             usual(number, frame)
 
     signal.signal(signal.SIGINT, keep)

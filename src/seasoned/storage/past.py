@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["PastRow", "PastStore", "digest"]
 
 _LAYOUT: Final = 1
-_PATIENCE: Final = 10.0  # seconds; experience helps, and nobody should wait long for it
+PATIENCE: Final = 10.0  # seconds; experience helps, and nobody should wait long for it
 _AT_ONCE: Final = 500  # bound values of one statement
 _LOCK: Final = 7326776834  # an advisory lock of PostgreSQL: "create if absent" is no atomic act there
 
@@ -110,14 +110,15 @@ class PastStore:
     Args:
         url: `sqlite:///file.db` (made by `add` if absent), or `postgresql+psycopg://user@host/name` with the
             extra `postgres`.
+        patience: Seconds to wait for others who hold it.
 
     Raises:
         InvalidInput: If the URL is not understood.
         StorageError: If the database cannot be opened, or was written by a newer version.
     """
 
-    def __init__(self, url: str) -> None:
-        self._connections = Connections(url, _PATIENCE)
+    def __init__(self, url: str, patience: float = PATIENCE) -> None:
+        self._connections = Connections(url, patience)
         with self._connections.transaction(write=False) as connection:
             self._there(connection)
 
@@ -156,8 +157,8 @@ class PastStore:
             for start in range(0, len(new), _AT_ONCE):
                 connection.execute(spell(_texts).on_conflict_do_nothing(), new[start : start + _AT_ONCE])
             for row in rows:
-                once = spell(_studies).on_conflict_do_nothing().values(**row._asdict())
-                added += connection.execute(once).rowcount
+                once = spell(_studies).on_conflict_do_nothing().values(**row._asdict()).returning(_studies.c.id)
+                added += len(connection.execute(once).all())  # a server's driver does not count the rows
         return added
 
     def read(self, most: int) -> list[PastRow]:

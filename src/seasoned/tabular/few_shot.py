@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from seasoned.errors import InvalidInput
 from seasoned.tabular.few_shot_archive import write
 from seasoned.tabular.few_shot_fit import Options, adapt_table, fit_tasks
-from seasoned.tabular.few_shot_tasks import read_tasks, refuse_several
+from seasoned.tabular.few_shot_tasks import read_tasks, refuse_several, refuse_width
 from seasoned.tabular.fit import seed_of
 from seasoned.tabular.replay import sample
 from seasoned.tabular.tables import has_names, to_frame, to_series
@@ -167,11 +167,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
 
     def _frame(self, X: Any) -> pd.DataFrame:
         frame = to_frame(X)
-        if not has_names(X) and frame.shape[1] != self.n_features_in_:
-            raise InvalidInput(
-                f"X has {frame.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_} "
-                "features as input; pass the columns that fit saw, in their order."
-            )
+        refuse_width(X, self.n_features_in_, type(self).__name__)
         return frame
 
     def _target(self, values: pd.Series[Any]) -> Target:
@@ -189,8 +185,8 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             raise InvalidInput(f"shots is {self.shots!r}; it must be a whole number above 0.")
         if not 0 < self.validation < 1:
             raise InvalidInput(f"validation is {self.validation}; it is a share of the tasks, above 0 and below 1.")
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise InvalidInput(f"time_limit is {self.time_limit}; it is in seconds and must be above 0.")
+        if self.time_limit is not None and not 0 < self.time_limit < math.inf:
+            raise InvalidInput(f"time_limit is {self.time_limit}; it is in seconds, above 0, or None for no limit.")
         if self.learner is not None and not hasattr(self.learner, "trained_steps"):
             raise InvalidInput(f"learner is {self.learner!r}; pass a meta-learner such as MAML(...), or None.")
         if self.learner is not None and not getattr(self.learner, "gradual", True):
@@ -238,7 +234,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]  # sci
         n_features_in_, feature_names_in_: The features seen by `fit`, without the task.
 
     Example:
-        >>> clf = FewShotClassifier(random_state=0).fit(visits, visits["bought"], task="customer")  # doctest: +SKIP
+        >>> clf = FewShotClassifier(random_state=0).fit(visits, bought, task="customer")  # doctest: +SKIP
         >>> clf.adapt(first_visits, first_bought).predict_proba(next_visits)  # doctest: +SKIP
     """
 
@@ -290,7 +286,7 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]  # sciki
         n_features_in_, feature_names_in_: The features seen by `fit`, without the task.
 
     Example:
-        >>> reg = FewShotRegressor(random_state=0).fit(sales, sales["amount"], task="store")  # doctest: +SKIP
+        >>> reg = FewShotRegressor(random_state=0).fit(days, amounts, task="store")  # doctest: +SKIP
         >>> reg.adapt(first_days, first_amounts).predict(next_days)  # doctest: +SKIP
     """
 

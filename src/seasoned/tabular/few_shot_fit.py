@@ -21,6 +21,7 @@ from seasoned.tabular.few_shot_train import (
     rows_of_tasks,
     split_tasks,
 )
+from seasoned.tabular.suspicions import warn_of_leaks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +72,7 @@ def fit_tasks(
     learner = for_tables(default_learner(classes, seed) if options.learner is None else options.learner, classes)
     share = time.monotonic() + _GLOBAL_SHARE * (options.deadline - time.monotonic())
     base = fit_global(frame, target, codes, seed, share)
+    warn_of_leaks(base.fitted.plan.schema.apply(frame), target)
     scaling = Scaling.fit(target.values, base.held_out, target.task)
     X = network_inputs(scaling, base.held_out, base.dense)
     y = target.values.astype(np.int32) if classes else scaling.errors(target.values, base.held_out)

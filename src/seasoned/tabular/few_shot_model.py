@@ -11,6 +11,7 @@ from seasoned.errors import InvalidInput
 from seasoned.metagrad.files import flatten, unflatten
 from seasoned.metagrad.forward import softmax
 from seasoned.tabular.few_shot_global import fold_models
+from seasoned.tabular.few_shot_tasks import refuse_width
 from seasoned.tabular.tables import to_frame
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ class AdaptedTable:
         return self._predict(X)
 
     def _predict(self, X: Any) -> NDArray[np.float64]:
+        refuse_width(X, len(self.shared.fitted.plan.schema.columns), type(self).__name__)
         expected, inputs = self.shared.expected(X)
         found: NDArray[np.float64] = self.shared.corrected(expected, inputs, self.params)
         return found

@@ -9,10 +9,10 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.canonical import canonical, numbers_as_words, whole_words
-from seasoned.tabular.tables import to_frame, to_series
+from seasoned.tabular.tables import has_names, to_frame, to_series
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -126,11 +126,34 @@ def refuse_several(frame: pd.DataFrame, columns: Sequence[str]) -> None:
         )
 
 
+def refuse_width(X: Any, expected: int, who: str) -> None:
+    """An array without names has the columns that fit saw: one more, such as the task's, would shift all others.
+
+    Args:
+        X: The features, as they were given.
+        expected: How many fit saw.
+        who: Is asked.
+
+    Raises:
+        InvalidInput: If there are more or fewer.
+    """
+    if not has_names(X) and (found := to_frame(X).shape[1]) != expected:
+        raise InvalidInput(
+            f"X has {found} features, but {who} is expecting {expected} features as input; pass the columns that fit "
+            "saw, in their order."
+        )
+
+
 def _joined(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[Any]:
     parts = [task_words(frame[name]) for name in names]
     if len(parts) == 1:
         return parts[0]
-    return np.array([" | ".join(words) if all(words) else "" for words in zip(*parts, strict=True)], dtype=np.str_)
+    return np.array([_together(words) if all(words) else "" for words in zip(*parts, strict=True)], dtype=np.str_)
+
+
+def _together(words: Iterable[str]) -> str:
+    """One word for several; those that hold a bar do not become the same as others that are split by one."""
+    return " | ".join(word.replace("\\", "\\\\").replace("|", "\\|") for word in words)
 
 
 def _is_grouped(value: Any) -> bool:
@@ -140,7 +163,7 @@ def _is_grouped(value: Any) -> bool:
 def _of_groups(groups: Any) -> NDArray[Any]:
     """Words for the groups of a pandas GroupBy."""
     held = [name for name, rows in groups if len(rows)]  # a category without rows has a name and no number
-    names = [" | ".join(task_words(list(name))) if isinstance(name, tuple) else name for name in held]
+    names = [_together(task_words(list(name))) if isinstance(name, tuple) else name for name in held]
     codes = groups.ngroup().fillna(-1).to_numpy(dtype=np.int64)  # missing for rows without a group
     words: NDArray[Any] = np.array([*task_words(names), ""], dtype=np.str_)[codes]
     return words

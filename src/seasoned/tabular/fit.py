@@ -163,7 +163,7 @@ def _fitted(
     if budget.stop():
         run.release()  # who stopped it may go on with it
     else:
-        memory.keep(found.trials, guide)
+        memory.keep(found.trials, guide, budget.deadline - time.monotonic())
         run.delete()
     trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
     seconds = time.monotonic() - (budget.deadline - budget.seconds)

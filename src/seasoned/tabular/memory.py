@@ -16,6 +16,7 @@ from seasoned.knowledge.canonical import table_of
 from seasoned.knowledge.metafeatures import describe
 from seasoned.knowledge.past import UNNAMED, Head, PastStudy, PastTrial
 from seasoned.knowledge.places import Places, add_studies, places
+from seasoned.storage.past import PATIENCE
 from seasoned.tabular.bar import BEHIND
 from seasoned.tabular.guide import Scene, guide_for
 from seasoned.tabular.layers import BELOW
@@ -42,6 +43,8 @@ _MOST_ROWS: Final = 50_000
 _MOST_CELLS: Final = 10_000_000  # of which several copies are made
 _LEAST_ROWS: Final = 2_000
 _Found = TypeVar("_Found")
+_NOISE: Final = 0.05
+_LEAST_PATIENCE: Final = 1.0  # seconds that a store that others hold is waited for in any case
 _LEAST_TRIALS: Final = 3  # complete ones of a study that is worth keeping
 _PLACE: Final = re.compile(r"(\D*)\d+")  # the name of a column that only says which one it is
 
@@ -86,15 +89,21 @@ class Memory:
             return None
         return _spared(lambda: guide_for(folder, self.places, scene, space, seconds), None, "it cannot be used")
 
-    def keep(self, trials: Sequence[Mapping[str, Any]], guide: Guide | None) -> bool:
+    def keep(self, trials: Sequence[Mapping[str, Any]], guide: Guide | None, seconds: float = math.inf) -> bool:
         """Add the finished search to the store, if there is one; whether it was added.
 
         Never raises for the store's sake: a fitted model is worth more than a note about it. Families of the user's own
         are left out: another one may have their name tomorrow.
-        """
-        return _spared(lambda: self._keep(trials, guide), False, "this fit is not kept as experience")
 
-    def _keep(self, trials: Sequence[Mapping[str, Any]], guide: Guide | None) -> bool:
+        Args:
+            trials: Of the search.
+            guide: What steered it.
+            seconds: That are left of the time limit; somebody else who holds the store is not waited for beyond them.
+        """
+        patience = min(PATIENCE, max(seconds, _LEAST_PATIENCE))
+        return _spared(lambda: self._keep(trials, guide, patience), False, "this fit is not kept as experience")
+
+    def _keep(self, trials: Sequence[Mapping[str, Any]], guide: Guide | None, patience: float) -> bool:
         trials = [trial for trial in trials if BELOW not in trial["config"]]  # who is stacked says nothing by itself
         kept = [t for t in trials if t["state"] in {"complete", "failed", "pruned"} and t["model"] in MODELS]
         complete = sum(trial["state"] == "complete" for trial in kept)
@@ -104,7 +113,7 @@ class Memory:
         if not self.paced:  # else a poor loss may not be why they were stopped
             past += [self._stopped(trial, trials) for trial in kept if trial["state"] == "pruned"]
         study = PastStudy(_head(self.scene, trials, guide), self.scene.metafeatures, past)
-        return add_studies(self.places.store, [study]) == 1
+        return add_studies(self.places.store, [study], patience) == 1
 
     def _stopped(self, trial: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> PastTrial:
         """A trial that the race stopped, with the least that its loss may have been.
@@ -132,17 +141,29 @@ def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
 
 def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Scene:
     rows, columns = canonical.shape
-    name = objective.metric.name
     metafeatures = described(canonical, target, objective.job.seed)
     return Scene(
         metafeatures,
-        None if name in ZERO_BY_DEFINITION else objective.baseline_loss(),
+        None if objective.metric.name in ZERO_BY_DEFINITION else _unit(objective),
         target.task,
         measure_key(objective.metric),
         (rows, columns),
         objective.folds,
         _family(list(map(str, canonical.columns)), metafeatures),
     )
+
+
+def _unit(objective: CrossValidation) -> float | None:
+    """The loss of predicting the same for all rows; None where it is as good as 0, as of a correlation.
+
+    What is measured there is noise, and no unit to count in. By name that is known of metrics of ours alone
+    (`ZERO_BY_DEFINITION`), of others by how little it is beside the way to a prediction without a fault.
+    """
+    found = objective.baseline_loss()
+    if found is None or objective.metric.function is None:
+        return found
+    best = objective.perfect_loss()
+    return None if best is not None and abs(found) < _NOISE * abs(best - found) else found
 
 
 def _family(columns: Sequence[str], metafeatures: Mapping[str, float]) -> str:

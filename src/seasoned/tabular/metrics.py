@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.code_digest import code_digest
 from seasoned.tabular.costs import cost_matrix, costs_from_plain, costs_to_plain
 from seasoned.tabular.measure import COST, FUNCTION, QUANTILE, Function, Measure
 
@@ -143,16 +144,13 @@ def usual_metric(task: Task) -> str:
 
 def metric_key(metric: Any) -> str:
     """Text that tells one declaration of a metric from another, in this process and the next."""
-    import cloudpickle
-
     if metric is None or isinstance(metric, str):
         return repr(metric)
     declared = metric if isinstance(metric, Metric) else Metric(metric)
     rest = (declared.positive, declared.greater_is_better, declared.needs, costs_to_plain(declared.costs))
     if isinstance(declared.metric, str):
         return repr((declared.metric, *rest))
-    code = hashlib.blake2b(cloudpickle.dumps(declared.metric), digest_size=12).hexdigest()
-    return repr((_name(declared.metric), code, *rest))
+    return repr((_name(declared.metric), code_digest(declared.metric), *rest))
 
 
 def measure_key(measure: Measure) -> str:
@@ -160,15 +158,13 @@ def measure_key(measure: Measure) -> str:
 
     A function of the user's own may have the name of another one, and each matrix of costs is a metric of its own.
     """
-    import cloudpickle
-
     if measure.costs is not None:
-        told = measure.costs.astype(np.float64).tobytes()
+        told = hashlib.blake2b(measure.costs.astype(np.float64).tobytes(), digest_size=6).hexdigest()
     elif measure.function is not None:
-        told = cloudpickle.dumps(measure.function.call)
+        told = code_digest(measure.function.call, 6)
     else:
         return measure.name
-    return f"{measure.name}#{hashlib.blake2b(told, digest_size=6).hexdigest()}"
+    return f"{measure.name}#{told}"
 
 
 def to_plain(metric: Any) -> Any:

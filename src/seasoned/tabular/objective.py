@@ -243,6 +243,12 @@ class CrossValidation:
             return self.loss_on(rows, np.full((len(rows), self.job.n_classes), 1 / self.job.n_classes))
         return self.loss_on(rows, self.fitter.baseline())
 
+    def perfect_loss(self) -> float | None:
+        """Loss of predictions without a fault; None where it is undefined."""
+        rows = self.data.known_rows()
+        y = self.data.target[rows]
+        return self.loss_on(rows, np.eye(self.job.n_classes)[y.astype(np.intp)] if self.job.n_classes else y)
+
     # ---- samples of the rows
 
     @property

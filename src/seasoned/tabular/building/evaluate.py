@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,7 +17,6 @@ from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.folds import make_folds
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job
-from seasoned.tabular.models.registry import BASELINE
 from seasoned.tabular.objective import CrossValidation
 from seasoned.tabular.run_arrays import Arrays, write_arrays
 from seasoned.tabular.schema import Schema
@@ -136,7 +135,7 @@ def prepare(asked: Asked, folder: Path, rules: Rules) -> Prepared:
         for name in METRICS[target.task]
     }
     objective = CrossValidation(Arrays(folder), job, next(iter(measures.values())))
-    constant = _losses(objective, measures, {"model": {BASELINE.name: {}}})
+    constant = {name: _constant_loss(replace(objective, metric=one)) for name, one in measures.items()}
     about = {
         "sort": target.task,
         "rows": len(frame),
@@ -188,6 +187,11 @@ def _evaluated(
     began = time.process_time()
     losses = _losses(objective, measures, config)
     return losses, time.process_time() - began
+
+
+def _constant_loss(objective: CrossValidation) -> float:
+    found = objective.baseline_loss()
+    return math.nan if found is None else found
 
 
 def _losses(objective: CrossValidation, measures: Mapping[str, Measure], config: Mapping[str, Any]) -> dict[str, float]:

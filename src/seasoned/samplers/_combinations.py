@@ -1,0 +1,126 @@
+"""Every combination of some values per parameter, one by its number; and what of them was not tried yet."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.levels import values_of
+from seasoned.space import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from seasoned.parameters import Categorical, Float, Int
+    from seasoned.space import Space
+
+__all__ = ["Combinations", "combinations", "untried"]
+
+_DRAWS: Final = 100  # before the combinations are listed
+_MOST_LISTED: Final = 10_000
+
+
+class _Values:
+    """The values of one parameter; like the other nodes a sequence that never holds its elements."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.values = values
+        self.size = len(values)
+
+    def __getitem__(self, index: int) -> Any:  # a value of the parameter
+        return self.values[index]
+
+
+class _Branches:
+    """The options of a choice, one after the other."""
+
+    def __init__(self, options: Mapping[str, Combinations]) -> None:
+        self.options = options
+        self.size: int = sum(inner.size for inner in options.values())
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        for name, inner in self.options.items():
+            if index < inner.size:
+                return {name: inner[index]}
+            index -= inner.size
+        raise IndexError(index)
+
+
+class Combinations:
+    """All combinations of the nodes of one space, the last node running fastest.
+
+    Attributes:
+        nodes: What each parameter can be.
+        size: How many combinations there are.
+    """
+
+    def __init__(self, nodes: dict[str, _Values | _Branches]) -> None:
+        self.nodes = nodes
+        self.size: int = math.prod(node.size for node in nodes.values())
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        config: dict[str, Any] = {}
+        for name, node in reversed(self.nodes.items()):
+            index, place = divmod(index, node.size)
+            config[name] = node[place]
+        return dict(reversed(config.items()))
+
+
+def combinations(
+    space: Space, values: Callable[[str, Float | Int | Categorical], Iterable[Any]], prefix: str = ""
+) -> Combinations:
+    """All combinations of some values per parameter, branch by branch.
+
+    Args:
+        space: The space; what it forbids is not left out.
+        values: From a parameter's dotted name and the parameter to its values.
+        prefix: What stands before the names.
+    """
+    nodes: dict[str, _Values | _Branches] = {}
+    for key, parameter in space.parameters.items():
+        name = prefix + key
+        if isinstance(parameter, Choice):
+            options = {o: combinations(inner, values, f"{name}.{o}.") for o, inner in parameter.options.items()}
+            nodes[key] = _Branches(options)
+        else:
+            nodes[key] = _Values(tuple(values(name, parameter)))
+    return Combinations(nodes)
+
+
+def untried(
+    space: Space, rng: np.random.Generator, refused: Callable[[NDArray[np.float64]], bool]
+) -> NDArray[np.float64]:
+    """A random point whose configuration is not refused.
+
+    Only where none is left, or where more than 10,000 combinations are left to search after a hundred draws in vain, is
+    it one that is.
+
+    Args:
+        space: The space.
+        rng: Source of the draws.
+        refused: Whether the configuration at a point was tried, shape (d,).
+    """
+    for _ in range(_DRAWS):
+        unit: NDArray[np.float64] = rng.random(len(space))
+        if not refused(unit):
+            return unit
+    listed = _listed(space)
+    for index in rng.permutation(0 if listed is None else listed.size).tolist():
+        assert listed is not None, "it has a size"
+        if space.contains(config := listed[index]) and not refused(found := space.encode(config).unit):
+            return found
+    return unit
+
+
+def _listed(space: Space) -> Combinations | None:
+    """All configurations of a space, if they can be counted and are not many."""
+    every = [values_of(dimension.parameter, _MOST_LISTED) for dimension in space.dimensions]
+    if any(values is None for values in every):
+        return None
+    found = combinations(space, lambda _, parameter: values_of(parameter, _MOST_LISTED) or ())
+    return found if found.size <= _MOST_LISTED else None
