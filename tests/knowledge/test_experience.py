@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import logging
 import math
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -27,7 +29,7 @@ from seasoned.knowledge import (
     read_file,
     write_file,
 )
-from seasoned.knowledge.keeping import import_file, statistics
+from seasoned.knowledge.keeping import heads, import_file, statistics
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.past import Head
 from seasoned.knowledge.places import Places, add_experience, add_studies, own_store, places, read_places
@@ -380,3 +382,33 @@ def test_who_holds_a_file_is_told_that_what_was_forgotten_is_still_in_it(tmp_pat
         assert "still in the file" in caplog.text
     assert keeping.forget(url, [word]) == 0
     assert word.encode() not in b"".join(path.read_bytes() for path in tmp_path.glob("own.db*"))
+
+
+def test_a_damaged_study_in_a_store_costs_only_itself(tmp_path, caplog):
+    url = f"sqlite:///{tmp_path}/s.db"
+    assert add_studies(url, [study(), replace(study(), head=replace(study().head, family="other"))]) == 2
+    assert add_studies(url, [study()]) == 0
+    with sqlite3.connect(tmp_path / "s.db") as connection:
+        connection.execute("UPDATE seasoned_past_studies SET scores = substr(scores, 2) WHERE id = 1")
+    with caplog.at_level(logging.WARNING, logger="seasoned"):
+        found = read_places(Places(ships=False, store=url))
+    assert [head.family for head in found.heads] == ["other"]
+    assert "1 of 2 studies" in caplog.text
+    assert len(heads(url)) == 2, "it can be found, and forgotten"
+
+
+def test_a_csv_whose_tasks_have_parameters_of_reserved_names_is_refused(tmp_path):
+    (tmp_path / "knn.csv").write_text("task,score,metric,n\na,.5,euclidean,3\na,.6,manhattan,5\n")
+    with pytest.raises(InvalidInput, match="several values of 'metric'"):
+        read_csv(tmp_path / "knn.csv")
+
+
+def test_a_file_without_text_where_text_belongs_is_refused(tmp_path):
+    write_file(Experience.of_studies([study()]), tmp_path / "e.parquet")
+    good = pq.read_table(tmp_path / "e.parquet")
+    for name, cells in (("configuration", None), ("study", None), ("configuration", "[]")):
+        place = good.column_names.index(name)
+        odd = good.set_column(place, name, pa.array([cells] * len(good), pa.string()))
+        pq.write_table(odd, tmp_path / "odd.parquet")
+        with pytest.raises(InvalidInput):
+            read_file(tmp_path / "odd.parquet")

@@ -14,6 +14,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     import pandas as pd
@@ -98,13 +99,19 @@ def _rows(head: bytes, encoding: str | None, separator: str) -> list[list[str]]:
     return (rows[:-1] if len(head) == HEAD else rows) or [[]]
 
 
-def with_points(frame: pd.DataFrame) -> pd.DataFrame:
-    """A table that was read with decimal commas, its text that is numbers with points, "1.5" or "1.234,5", as such."""
+def with_points(frame: pd.DataFrame, text: Iterable[str] = ()) -> pd.DataFrame:
+    """A table that was read with decimal commas, its text that is numbers with points, "1.5" or "1.234,5", as such.
+
+    Args:
+        frame: The table.
+        text: Columns that stay as they are.
+    """
     import pandas as pd
 
+    left = set(text)
     found: dict[str, pd.Series[Any]] = {}
     for name in map(str, frame.columns):  # as text files have them
-        if not isinstance(frame[name].dtype, pd.StringDtype):
+        if name in left or not isinstance(frame[name].dtype, pd.StringDtype):
             continue
         text = frame[name].str.strip()
         present = text.dropna()

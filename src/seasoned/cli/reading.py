@@ -79,7 +79,7 @@ class Reading:
 
         Args:
             source: The file, or the bytes.
-            text: Columns that stay text, as it is written.
+            text: Columns that stay text, as it is written, as far as there are such.
 
         Raises:
             InvalidInput: If it cannot be read.
@@ -95,7 +95,7 @@ class Reading:
             frame = read_table(source, separator, **options)
         else:
             frame = read_csv(_stream(source, encoding), _STDIN, separator, **options)
-        return frame if decimal == "." or text else with_points(frame)
+        return frame if decimal == "." else with_points(frame, text)
 
     def _separator(self, head: bytes, encoding: str | None, usual: str) -> str:
         if self.separator is None:
@@ -144,11 +144,18 @@ def table_to_fit(table: Path, target: str, *outputs: Path | None, reading: Readi
 
 
 def rows_to_predict(
-    table: Path, reading: Reading = _USUAL, keep: Sequence[str] = ()
+    table: Path, reading: Reading = _USUAL, keep: Sequence[str] = (), text: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The table, or what the standard input holds; and of its columns those to keep beside the predictions."""
+    """The table, or what the standard input holds; and of its columns those to keep beside the predictions.
+
+    Args:
+        table: The file.
+        reading: How to read it.
+        keep: The columns to keep.
+        text: The columns that are text to the model: "007" is no 7, even where all cells of these rows are digits.
+    """
     source = sys.stdin.buffer.read() if table == STREAM else table
-    rows = reading.table(source)
+    rows = reading.table(source, text)
     for column in keep:
         check_column(rows, table, column)
     kept = rows[list(dict.fromkeys(keep))]

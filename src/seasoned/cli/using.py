@@ -55,7 +55,7 @@ def predict(
     if out != STREAM:
         check_folder(out)
     fitted = tabular.load(model)
-    rows, kept = rows_to_predict(table, reading, names_in(keep))
+    rows, kept = rows_to_predict(table, reading, names_in(keep), _words_of(fitted))
     write_predictions(beside(kept, prediction_table(fitted, rows, interval)), out)
 
 
@@ -81,11 +81,17 @@ def make_report(
         raise InvalidInput("give a table and --target together, or neither.")
     rows: tuple[Any, ...] = ()
     mass: Any = None
+    fitted = tabular.load(model)
     if table is not None:
-        frame = reading.table(table)
+        frame = reading.table(table, _words_of(fitted))
         for column in (target, weights):
             if column is not None:
                 check_column(frame, table, column)
         rows = (frame.drop(columns=target), frame[target])
         mass = None if weights is None else frame[weights]
-    typer.echo(f"report written to {write_report(tabular.load(model), out, *rows, sample_weight=mass)}")
+    typer.echo(f"report written to {write_report(fitted, out, *rows, sample_weight=mass)}")
+
+
+def _words_of(fitted: Any) -> list[str]:
+    """The columns that are text to a model, in categories or by themselves: digits among them are no numbers."""
+    return [str(column.name) for column in fitted.fitted_.plan.schema.columns if column.kind in {"category", "text"}]

@@ -102,14 +102,20 @@ class Experience:
 
     @classmethod
     def of_rows(cls, rows: Sequence[PastRow], texts: Texts) -> Experience:
-        """From a store's rows; those that do not hold what they should are passed over with a warning."""
-        rows, heads = _sound(rows)
+        """From a store's rows.
+
+        Raises:
+            InvalidInput: If a row does not hold what it should.
+        """
         configurations = _joined([row.configurations for row in rows], "<i8")
         counts = np.array([len(row.configurations) // 8 for row in rows], dtype=np.intp)
         scores = _joined([row.scores for row in rows], "<f8")
         seconds = _joined([row.seconds for row in rows], "<f4")
         ends = _joined([row.failed for row in rows], "u1")  # `past.ends_of`
+        if not len(configurations) == len(scores) == len(seconds) == len(ends):
+            raise InvalidInput("trials, scores and seconds of a study differ in number; the store is damaged.")
         starts = np.concatenate([np.zeros(1, dtype=np.intp), np.cumsum(counts)])
+        heads = heads_of([row.head for row in rows])
         keys = tuple(row.key for row in rows)
         ended = (ends % 2 == 1, ends == 2)
         return cls(keys, heads, _aligned(rows), starts, configurations, scores, seconds, *ended, texts)
@@ -129,6 +135,8 @@ class Experience:
     def read(cls, url: str) -> Experience:
         """All of a store, at most the newest 20,000 studies; texts are read from it later, where needed.
 
+        Studies that do not hold what they should are passed over with a warning.
+
         Raises:
             InvalidInput: If the URL is not understood.
             StorageError: If the store cannot be read.
@@ -142,7 +150,7 @@ class Experience:
                 store.close()
 
         try:
-            return cls.of_rows(store.read(MOST), texts)
+            return cls.of_rows(_sound(store.read(MOST)), texts)
         finally:
             store.close()
 
@@ -294,31 +302,27 @@ def texts_of(known: Mapping[int, str]) -> Texts:
     return lambda numbers: {number: known[number] for number in numbers if number in known}
 
 
-def _sound(rows: Sequence[PastRow]) -> tuple[list[PastRow], tuple[Head, ...]]:
-    """The rows that hold what they should, and what they are about."""
-    sound, heads = [], []
-    for row in rows:
-        head = _head_of(row)
-        if head is not None:
-            sound.append(row)
-            heads.append(head)
+def _sound(rows: Sequence[PastRow]) -> list[PastRow]:
+    """The rows that hold what they should."""
+    sound = [row for row in rows if _is_sound(row)]
     if len(sound) < len(rows):
         text = "%d of %d studies of an experience are damaged or foreign, and are passed over; `seasoned experience "
         _log.warning(text + "forget` with their keys removes them.", len(rows) - len(sound), len(rows))
-    return sound, tuple(heads)
+    return sound
 
 
-def _head_of(row: PastRow) -> Head | None:
-    """What a row is about; None if it does not hold what it should."""
+def _is_sound(row: PastRow) -> bool:
+    """Whether it holds what it should."""
     trials = len(row.configurations) / 8
     sizes = {len(row.scores) / 8, len(row.seconds) / 4, len(row.failed), math.floor(trials)}
     named = len(row.names.split(",")) if row.names else 0
     if sizes != {trials} or len(row.numbers) != 8 * named:
-        return None
+        return False
     try:
-        return heads_of([row.head])[0].check()
+        heads_of([row.head])[0].check()
     except InvalidInput:
-        return None
+        return False
+    return True
 
 
 def _joined(parts: Sequence[bytes], dtype: str) -> NDArray[Any]:

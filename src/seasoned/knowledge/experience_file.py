@@ -148,14 +148,14 @@ def _coded(column: Any) -> tuple[NDArray[np.intp], list[str]]:
     import pyarrow as pa
 
     sort = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if column.null_count or not (pa.types.is_string(sort) or pa.types.is_large_string(sort)):
+    words = pa.types.is_string(sort) or pa.types.is_large_string(sort)
+    if len(column) and (column.null_count or not words):
         raise InvalidInput(f"a column of studies or configurations holds {sort} or empty cells, and must hold text.")
     chunks = [chunk.dictionary_encode() if not pa.types.is_dictionary(chunk.type) else chunk for chunk in column.chunks]
     if not chunks:
         return np.zeros(0, dtype=np.intp), []
     whole: Any = pa.chunked_array(chunks).unify_dictionaries().combine_chunks()
-    words: list[str] = whole.dictionary.to_pylist()
-    return np.asarray(whole.indices.to_numpy(zero_copy_only=False), dtype=np.intp), words
+    return np.asarray(whole.indices.to_numpy(zero_copy_only=False), dtype=np.intp), whole.dictionary.to_pylist()
 
 
 def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> Experience:

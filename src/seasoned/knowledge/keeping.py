@@ -16,11 +16,10 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_csv, read_file, write_file
-from seasoned.knowledge.past import heads_of
+from seasoned.knowledge.past import Head, heads_of
 from seasoned.knowledge.places import add_experience, own_store, shipped, store_at, store_exists
 from seasoned.storage.engine import file_of, hidden
 from seasoned.storage.past import PastStore
-from seasoned.knowledge.past import Head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -228,7 +228,7 @@ def _code(estimator: Any, fitted: Fitted) -> str:
     changed = {name: value for name, value in given.items() if not _same(value, defaults[name])}
     lines = "".join(f"    {name}={_literal(value)},\n" for name, value in changed.items())
     name, arguments = type(estimator).__name__, f"\n{lines}" if lines else ""
-    given = "X, y, sample_weight=weights" if _weighted(fitted) else "X, y"
+    given = "X, y" + ", sample_weight=weights" * _weighted(fitted) + ", groups=groups" * fitted.grouped
     needed = ", ".join([name, *(extra for extra in ("Metric", "SearchSettings") if f"={extra}(" in arguments)])
     return f"from seasoned import {needed}\n\nmodel = {name}({arguments})\nmodel.fit({given})"
 

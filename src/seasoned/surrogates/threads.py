@@ -1,13 +1,15 @@
-"""One BLAS thread while a model works, and what was there before afterwards.
+"""One thread for numerical libraries where more would only wait for each other, and what was there before afterwards.
 
 The matrices here are small: with two threads a fit of 200 points took 5 to 100 times as long as with one.
 """
 
 from __future__ import annotations
 
+import sys
+import threading
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,16 +18,50 @@ __all__ = ["one_thread"]
 
 
 @lru_cache(maxsize=1)
-def _controller() -> Any:
-    """A handle on the process's BLAS libraries; to find them takes milliseconds, so that is done once."""
+def _loaded(modules: int) -> Any:  # noqa: ARG001 - the key: what was imported since may have brought another library
+    """The libraries in this process. Looking for them costs milliseconds, as long as a whole prediction of one row."""
     import scipy.linalg  # noqa: F401 - so that its library is among those found
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
 
 
+class _Shared:
+    """BLAS's limit, which is the process's: the first of several threads sets it, the last one out restores it.
+
+    If each restored what it had found, one that came while another was inside would leave BLAS at one thread for ever.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limit: Any = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._limit = _loaded(len(sys.modules)).limit(limits=1, user_api="blas")
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limit.restore_original_limits()
+
+
+_BLAS: Final = _Shared()
+
+
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Limit BLAS to one thread inside the block."""
-    with _controller().limit(limits=1, user_api="blas"):
+def one_thread(kind: Literal["blas", "openmp"] = "blas") -> Iterator[None]:
+    """BLAS, or OpenMP in this thread, with one thread inside."""
+    if kind == "openmp":  # its number belongs to the thread that calls it
+        with _loaded(len(sys.modules)).limit(limits=1, user_api="openmp"):
+            yield
+        return
+    _BLAS.enter()
+    try:
         yield
+    finally:
+        _BLAS.leave()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from seasoned.tabular.metrics import to_plain
 
 if TYPE_CHECKING:
@@ -44,7 +46,10 @@ def warn_of_unsaved(estimator: TabularEstimator) -> None:
 
 def _parameters(estimator: TabularEstimator) -> dict[str, Any]:
     """The parameters, as plain data where there is such a form of them."""
-    given: dict[str, Any] = estimator.get_params(deep=False)
+    given: dict[str, Any] = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in estimator.get_params(deep=False).items()
+    }
     if (named := to_plain(estimator.metric)) is not None:  # a function stays one, and is told to be missing
         given["metric"] = named
     if estimator.search is not None and (plain := estimator.search.to_plain()) is not None:

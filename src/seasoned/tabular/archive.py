@@ -101,7 +101,12 @@ def write(
             for m in fitted.members
         ],
         "trials": list(fitted.trials),
-        "fit": {"rows": fitted.rows, "seconds": fitted.seconds, "experience": fitted.experience},
+        "fit": {
+            "rows": fitted.rows,
+            "seconds": fitted.seconds,
+            "experience": fitted.experience,
+            "grouped": fitted.grouped,
+        },
         "pace": None if fitted.pace is None else fitted.pace.to_json(),
     }
     _replace(path, pack(manifest, members, key))
@@ -198,13 +203,14 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     metric = _measure(manifest["metric"], len(classes))
     validated = Validated.load(members[_VALIDATED], len(classes)) if _VALIDATED in members else None
     about = manifest.get("fit", {})
-    trials = tuple(manifest["trials"])
+    trials = tuple({**trial, "config": _hashable(trial["config"])} for trial in manifest["trials"])
     finish = Finish.from_json(manifest.get("finish"), len(classes), len(models))
     task, rows, seconds = manifest["task"], about.get("rows"), about.get("seconds")
     conformal = Conformal.load(members[_CONFORMAL], members.get(_SCALE)) if _CONFORMAL in members else None
     pace = Pace.from_json(manifest.get("pace"))
     fitted = Fitted(task, classes, metric, plan, models, trials, validated, rows, seconds, about.get("experience"))
-    return replace(fitted, finish=finish, conformal=conformal, pace=pace)
+    grouped = bool(about.get("grouped", False))
+    return replace(fitted, finish=finish, conformal=conformal, pace=pace, grouped=grouped)
 
 
 def _measure(stored: dict[str, Any], n_classes: int) -> Measure:
@@ -239,7 +245,14 @@ def _member(about: dict[str, Any], index: int, members: Mapping[str, bytes], pla
             fit = Featured(fit, makers[features])
         fits.append(fit)
     estimator = fits[0] if len(fits) == 1 else Repeated(tuple(fits), shares)
-    return Member(about["name"], about["config"], estimator, about["weight"], own)
+    return Member(about["name"], _hashable(about["config"]), estimator, about["weight"], own)
+
+
+def _hashable(value: Any) -> Any:
+    """A configuration as it was: values that are tuples are lists in a manifest."""
+    if isinstance(value, dict):
+        return {name: _hashable(inner) for name, inner in value.items()}
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def _diet(member: Member) -> str | None:

@@ -140,7 +140,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.n_features_in_ = len(names)
         self.feature_names_in_ = np.array(names, dtype=object)
 
-    def refit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
+    def refit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> Self:
         """Fit the same models on other rows, such as all that there are by now, without a search.
 
         Settings, rounds and weights of the models stay, and so do thresholds, calibration and what is known of
@@ -151,19 +151,27 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             X: The features; all columns of `fit` must be there.
             y: The target, of the same classes.
             sample_weight: How much each row counts.
+            groups: As for `fit`, which groups of rows belong together; needed where it was given groups.
 
         Raises:
-            InvalidInput: If the rows do not fit the model.
+            InvalidInput: If the rows do not fit the model, or `fit` was given groups and this is not.
         """
         started = time.monotonic()
         fitted, frame = self._checked(X)
-        roles = read_roles(sample_weight, None, len(frame))
+        if fitted.grouped and groups is None:
+            raise InvalidInput(
+                "the model was found with groups, and groups is None; pass the rows' groups, or a number of its own "
+                "for each row."
+            )
+        roles = read_roles(sample_weight, groups, len(frame))
         target = read_target(y, self._kind, roles.counted)
         _check_lengths(len(frame), len(target.kept))
         frame = frame[target.kept].reset_index(drop=True)
         seed, budget = seed_of(self.random_state), budget_of(self, started)
         again = refit_table(fitted, frame, target, roles.of(target.kept), seed, budget)
+        unsaved = self.unsaved_
         self.restore(again, sample(frame, fitted.plan.schema))
+        self.unsaved_ = unsaved
         return self
 
     def explain(
@@ -195,11 +203,12 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         Raises:
             InvalidInput: If X and y do not fit, repeats is too small, or the method is unknown.
         """
-        self._checked(X)
+        X = self._checked(X)[1]
         if method not in {"permutation", "shap"}:
             raise InvalidInput(f"method is {method!r}; use 'permutation' or 'shap'.")
         # As in `report`: that room stands above this one, so it is called by name.
         if method == "shap":
+            background = None if background is None else self._checked(background)[1]
             shap = importlib.import_module("seasoned.report.shapley").shap
             values: pd.DataFrame = shap(self, X, background, repeats=repeats, seconds=seconds)
             return values
@@ -262,7 +271,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         """
         # The report's room stands above this one, so it is called by name: a method for the user, no dependency.
         write = importlib.import_module("seasoned.report").report
-        written: Path = write(self, path, X, y, unseen=unseen, sample_weight=sample_weight)
+        rows = X if X is None else self._checked(X)[1]
+        written: Path = write(self, path, rows, y, unseen=unseen, sample_weight=sample_weight)
         return written
 
     def save(self, path: str | Path, *, key: bytes | str | None = None) -> None:

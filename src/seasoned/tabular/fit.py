@@ -16,6 +16,7 @@ from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.knowledge.places import Places, places
 from seasoned.tabular.aims import CENTRE, SCALE
+from seasoned.tabular.code_digest import code_digest
 from seasoned.tabular.columns.plan import ColumnPlan, foreseen_width
 from seasoned.tabular.columns.stored import store
 from seasoned.tabular.concluding import conclude
@@ -158,7 +159,8 @@ def _fitted(
         del canonical  # of a long table, the matrices on the disk are all that is needed from here on
         found = search(objective, space, starts, run.storage, budget, guide, fresh=warming.ready())
         members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
-        fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame))
+        grouped = roles.groups is not None
+        fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame), grouped=grouped)
         fitted = conclude(fitted, objective, frame, settings, budget)
     if budget.stop():
         run.release()  # who stopped it may go on with it
@@ -282,6 +284,8 @@ def _textual(
     given = {**settings, "task": task, "metric": metric_key(settings["metric"]), "validation": _key(validation)}
     digests = {name: _digest([rows]) for name, rows in roles.arrays().items()}
     told = places(experience) != Places(False, None)  # a search that began cold cannot go on as an advised one
+    if (models := settings["models"]) is not None:
+        given["models"] = [model if isinstance(model, str) else code_digest(model) for model in models]
     return {**given, **digests, "experience": told, "version": _RUNS}
 
 

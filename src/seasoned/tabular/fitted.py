@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.surrogates.threads import one_thread
 from seasoned.tabular.columns.stored import in_parts
 from seasoned.tabular.features.given import given_of
 from seasoned.tabular.features.repeated import makers_of, predict_matrices
 from seasoned.tabular.finish import Finish
 from seasoned.tabular.layers import columns_of, places_below, split_below
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.models.threads import one_thread
 from seasoned.tabular.tables import to_frame
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ class Fitted:
         classes: The labels, sorted; empty for regression.
         metric: What was optimised.
         plan: From a table to matrices.
-        members: The models that predict together, the heaviest first; their weights sum to 1.
+        members: The models that predict together, those of a second layer last, else the heaviest first; their weights
+            sum to 1.
         trials: What was tried, a dict a trial: number, model, state, loss, seconds, error, config, and
             elapsed (seconds from the start of the fit to its end) where that is known.
         validated: What the members together predicted for rows they had not seen; None if that is not known.
@@ -85,6 +86,7 @@ class Fitted:
         finish: What becomes of the members' predictions.
         pace: What a prediction takes, where a limit was set; None otherwise.
         conformal: What intervals and sets of labels are made from; None where nothing is known of validation.
+        grouped: Whether the rows came in groups, which nothing that is validated within parts.
     """
 
     task: Task
@@ -100,6 +102,7 @@ class Fitted:
     finish: Finish = field(default_factory=Finish)
     conformal: Conformal | None = None
     pace: Pace | None = None
+    grouped: bool = False
 
     @property
     def sentences(self) -> list[str]:

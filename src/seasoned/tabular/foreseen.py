@@ -18,6 +18,7 @@ from seasoned.execution.resources import memory_limit
 from seasoned.tabular.models.additive import MOST_CELLS, MOST_COLUMNS
 from seasoned.tabular.models.bins import BYTE, bins, oblivious_bins
 from seasoned.tabular.models.forest import TREES
+from seasoned.tabular.models.neighbours import PIECE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,7 +147,7 @@ def _splines(config: Mapping[str, Any], at: Extent) -> float:
 
 def _neighbours(config: Mapping[str, Any], at: Extent) -> float:
     kept = min(at.rows, _REMEMBERED)
-    distances = 5 * _FLOAT * at.valid * _of(config, "neighbours", 100)
+    distances = 7 * _FLOAT * min(at.valid, PIECE) * _of(config, "neighbours", 100)
     return _SINGLE * (at.valid + 3 * kept) * at.columns + distances
 
 

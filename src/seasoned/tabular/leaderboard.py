@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seasoned.tabular.alone import TOGETHER, place_of
+from seasoned.tabular.pipeline import textual
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,11 @@ def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
     others = [t for t in fitted.trials if t["state"] != "complete"]
     rows = [_row(fitted, trial, rank) for rank, trial in enumerate(complete, start=1)]
     rows += [_row(fitted, trial, None) for trial in others]
+    seen: set[str] = set()
+    for row in rows:  # what was tried twice is one model, with one share
+        if (config := textual({"model": {row["model"]: row["config"]}})) in seen:
+            row["weight"] = 0.0
+        seen.add(config)
     name = fitted.metric.name
     columns = ["rank", "model", name, "weight", "seconds", "state", "number", "config"]
     kinds: dict[str, Any] = {"rank": "Int64"}

@@ -30,6 +30,10 @@ FUNCTION: Final = "a function"
 """The scorer of a measure that is the user's own function, which a bundle does not hold."""
 
 _ABSOLUTE: Final = frozenset({"neg_mean_absolute_error", "neg_median_absolute_error"})
+_OF_EACH_CLASS: Final = frozenset(
+    {"roc_auc", "roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo", "roc_auc_ovo_weighted", "average_precision"}
+)
+_LEAST_SHARE: Final = 1e-9  # of the mean target: below it a prediction counts as this where none may be 0
 _RELATIVE: Final = "neg_mean_absolute_percentage_error"
 
 Needs = Literal["label", "proba", "scorer"]
@@ -171,12 +175,35 @@ class Measure:
         y, predicted = self.oriented(y, predicted)
         if "log_error" in self.scorer:
             predicted = np.maximum(predicted, 0.0)  # a logarithmic error has no word for a model that went below
+        if "deviance" in self.scorer:
+            predicted = np.maximum(predicted, _LEAST_SHARE * np.abs(y).mean() or 1.0)  # nor has a deviance for 0
+        if self.n_classes > 2 and self.scorer in _OF_EACH_CLASS and 1 < len(np.unique(y)) < self.n_classes:
+            return self._over_classes(y, predicted, weight)
         scorer = _scorer(self.scorer, self.n_classes)
         options = {} if weight is None else {"sample_weight": weight}
         with warnings.catch_warnings():  # rows that lack a class are no news to anybody
             warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
             value = float(scorer(_answers(predicted, np.arange(self.n_classes)), np.zeros((len(y), 1)), y, **options))
         return -value if self.scorer.startswith("neg_") else value
+
+    def _over_classes(self, y: NDArray[Any], p: NDArray[np.float64], weight: NDArray[np.float64] | None) -> float:
+        """A metric that is a mean over classes, or pairs of them, over those that the rows have."""
+        from sklearn.metrics import average_precision_score, roc_auc_score
+
+        one = average_precision_score if self.scorer == "average_precision" else roc_auc_score
+        mass, present = np.ones(len(y)) if weight is None else weight, np.unique(y)
+
+        def against(label: int, others: NDArray[Any]) -> tuple[float, float]:
+            rows = (y == label) | np.isin(y, others)
+            score = one(y[rows] == label, p[rows, label], sample_weight=mass[rows])
+            return float(score), float(mass[y == label].sum())
+
+        if "ovo" in self.scorer:
+            pairs = [against(a, np.array([b])) for a in present for b in present if a != b]
+        else:
+            pairs = [against(a, present[present != a]) for a in present]
+        scores, masses = zip(*pairs, strict=True)
+        return float(np.average(scores, weights=masses if "weighted" in self.scorer else None))
 
     def _by_function(
         self, y: NDArray[Any], predicted: NDArray[np.float64], weight: NDArray[np.float64] | None

@@ -17,6 +17,7 @@ from seasoned.tabular.ensemble import select
 from seasoned.tabular.fitted import Member
 from seasoned.tabular.layers import standing
 from seasoned.tabular.models.registry import BASELINE
+from seasoned.tabular.pipeline import textual
 from seasoned.tabular.repeating import fit_again
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(complete, key=lambda row: (row["loss"], row["number"]))
 
 
+def once(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first trial of each configuration, as they came: what is tried twice is one model."""
+    return list({textual(config_of(row)): row for row in reversed(rows)}.values())[::-1]
+
+
 def choose_members(
     objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budget: Budget, seconds: float = math.inf
 ) -> list[tuple[Mapping[str, Any], float]]:
@@ -56,7 +62,7 @@ def choose_members(
         seconds: That choosing may take, beside half of the time left: what is known by then decides.
     """
     most, limit = budget.members, objective.predict_limit
-    best = _diverse(_quick_enough(objective, ranked(rows)))
+    best = _diverse(_quick_enough(objective, once(ranked(rows))))
     if most == 1 or len(best) < 2:
         return [(row, 1.0) for row in best[:1]]
     predictions = [objective.records.mean_out_of_fold(config_of(row)) for row in best]

@@ -13,7 +13,6 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.execution.local import LocalExecutor
-from seasoned.tabular.aims import CENTRE
 from seasoned.tabular.columns.stored import store
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.given import save_texts
@@ -30,6 +29,7 @@ from seasoned.tabular.refit import fit_all
 from seasoned.tabular.repeating import fit_again
 from seasoned.tabular.run_arrays import Arrays, write_arrays
 from seasoned.tabular.side_by_side import side_by_side
+from seasoned.tabular.validation import declared_folds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -65,7 +65,7 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         fitted: What the search found.
         frame: The rows, one per target value.
         target: Their target.
-        roles: How much each row counts.
+        roles: How much each row counts, and which rows belong together.
         seed: Of the models.
         budget: Time, workers and memory; members that are not ready in time are left out.
 
@@ -95,7 +95,7 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         categorical=plan.categorical,
         cyclic=plan.cyclic,
         quantile=fitted.metric.quantile,
-        relative=fitted.metric.relative and any(CENTRE.name in member.config for member in fitted.members),
+        relative=fitted.metric.relative,
         logarithm=scale,
     )
     own = {member.name: member.own for member in fitted.members if member.own is not None}
@@ -111,7 +111,8 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
             return CrossValidation(Arrays(folder), job, fitted.metric, own=tuple(own.values()))
 
         if below := {textual(source): source for member in fitted.members for source in member.below}:
-            _foretell(objective_of(make_folds(None, frame, target, seed)), list(below.values()), budget)
+            declared = declared_folds(None, None, frame, target, roles)
+            _foretell(objective_of(make_folds(declared, frame, target, seed)), list(below.values()), budget)
         objective = objective_of([])
         for member in fitted.members:
             objective.records.note({"model": {member.name: member.config}}, _record(fitted, member))
@@ -129,7 +130,14 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
     if len(members) < len(fitted.members) and finish.blend is not None:
         logger.warning("not all models were ready in time; those that were are averaged, and no longer pooled.")
         finish = replace(finish, blend=None, blended=None)
-    return replace(fitted, members=members, finish=finish, rows=len(frame), seconds=time.monotonic() - started)
+    return replace(
+        fitted,
+        members=members,
+        finish=finish,
+        rows=len(frame),
+        seconds=time.monotonic() - started,
+        grouped=roles.groups is not None,
+    )
 
 
 def _fitted(

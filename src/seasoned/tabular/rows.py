@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+from seasoned.trials import thawed
 
 __all__ = ["row_of"]
 
 
 def row_of(trial: Any) -> dict[str, Any]:
     """A trial as plain data for the leaderboard and the bundle."""
-    config: dict[str, Any] = json.loads(json.dumps(trial.config, default=dict))
-    ((model, settings),) = config["model"].items()
+    ((model, settings),) = thawed(trial.config["model"]).items()
     return {
         "number": trial.number,
         "model": model,

@@ -60,6 +60,8 @@ def write_arrays(
     partial = folder / f".{_FOLDS}"
     np.savez(partial, **pairs)
     partial.replace(folder / _FOLDS)  # whole or not at all, for a resumed run reads it
+    for left in folder.glob(_SPLIT.format("*")):  # of a call before this, which had more time
+        left.unlink()
     for split, others in enumerate(further, 1):
         held = np.zeros(len(y), dtype=np.int64)
         for place, (_, valid) in enumerate(others):

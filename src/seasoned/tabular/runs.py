@@ -17,6 +17,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -92,11 +93,7 @@ class RunFolder:
         root = cache_folder()
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _one_at_a_time(root):
-            path = root / key
-            number = 1
-            while _has_other_owner(path):
-                number += 1
-                path = root / f"{key}-{number}"
+            path = _free(root, key, resume=resume)
             path.mkdir(exist_ok=True, mode=0o700)
             (path / _OWNER).write_text(json.dumps(_identity(os.getpid())))
         if not resume:
@@ -220,6 +217,17 @@ def _identity(pid: int) -> dict[str, Any] | None:
         return {"host": platform.node(), "pid": pid, "started": psutil.Process(pid).create_time()}
     except psutil.NoSuchProcess:
         return None
+
+
+def _free(root: Path, key: str, *, resume: bool) -> Path:
+    """The first of the key's folders that nobody is at work in; to resume, the first such with something in it."""
+    names = (key if number == 1 else f"{key}-{number}" for number in count(1))
+    idle = (root / name for name in names if not _has_other_owner(root / name))
+    first = next(idle)
+    if resume and not (first / _LOG).exists():
+        others = (path for path in sorted(root.glob(f"{key}-*")) if (path / _LOG).exists())
+        return next((path for path in others if not _has_other_owner(path)), first)
+    return first
 
 
 def _has_other_owner(path: Path) -> bool:

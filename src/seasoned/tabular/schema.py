@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.canonical import canonical, is_categorical, numbers_as_words, whole_words
+from seasoned.tabular.cells import to_text
 from seasoned.tabular.identity import duplicates, fingerprint, identifier
 from seasoned.tabular.written import (
     SLIPS,
@@ -252,7 +253,9 @@ def _left_out(column: Column, identifies: str | None, twin: str | None) -> Colum
 
 def read(column: Column, series: pd.Series[Any], lost: list[Lost] | None = None) -> pd.Series[Any]:
     """The column as its kind asks; what cannot be read as such counts as missing, and is noted in `lost`."""
-    words = whole_words(series) if column.kind in {"category", "text"} else None
+    words = None
+    if column.kind in {"category", "text"}:  # True is "True", whatever else is among these rows
+        words = to_text(series) if series.dtype == object else whole_words(series)
     plain = canonical(series) if words is None else words
     found = _read_plain(column, plain)
     if lost is not None and (of_column := _lost(column, plain, found)) is not None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.execution.local import LocalExecutor
+from seasoned.tabular.refit import once
 from seasoned.tabular.side_by_side import side_by_side
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def look_again(
         budget: The time.
         kept: Seconds that what follows needs.
     """
-    left = budget.remaining - kept
+    rows, left = once(rows), budget.remaining - kept
     trials, splits = _foreseen(objective, rows, budget.workers, left)
     best = list(rows[:trials])
     if not splits:

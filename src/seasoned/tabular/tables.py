@@ -228,7 +228,8 @@ def kind_of(path: Path) -> str:
         >>> kind_of(Path("rows.csv.gz"))
         '.csv'
     """
-    return Path(path.stem).suffix if path.suffix in COMPRESSED else path.suffix
+    last = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if last in COMPRESSED else last
 
 
 def read_table(path: str | Path, separator: str | None = None, **options: Any) -> pd.DataFrame:

@@ -231,7 +231,7 @@ def _labels(series: pd.Series[Any]) -> NDArray[Any]:
         whole = all(issubclass(kind, Integral) for kind in kinds)
         with contextlib.suppress(OverflowError):  # then they are told apart as words
             return objects.to_numpy(dtype=np.int64 if whole else np.float64)
-    words = [str(value) for value in objects]
+    words = [value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in objects]
     longest = max(map(len, words), default=0)
     if longest > _LONGEST:
         raise InvalidInput(

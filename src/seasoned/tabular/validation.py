@@ -113,7 +113,9 @@ def _pairs(validation: Any, kept: NDArray[np.bool_]) -> list[Fold]:
     place = np.where(kept, np.cumsum(kept) - 1, -1)
     try:
         pairs = [_rows(pair, len(kept)) for pair in validation]
-    except TypeError:
+    except InvalidInput:
+        raise
+    except (TypeError, ValueError):
         raise InvalidInput(
             f"validation is {validation!r}; pass a number of folds, a scikit-learn splitter, the name of the column "
             "that tells the time, or (train, validation) pairs of row indices."

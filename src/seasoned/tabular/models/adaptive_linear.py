@@ -10,12 +10,12 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Space
+from seasoned.surrogates.threads import one_thread
 from seasoned.tabular.inner_folds import dealt
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.penalties import levels_together, tune_penalties
 from seasoned.tabular.models.penalty_ridge import RidgeFolds, ridge
 from seasoned.tabular.models.penalty_softmax import SoftmaxFit, SoftmaxFolds, probabilities
-from seasoned.tabular.models.threads import one_thread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.surrogates.threads import one_thread
 from seasoned.tabular.inner_folds import dealt
 from seasoned.tabular.models.penalty_softmax import probabilities
 from seasoned.tabular.models.quantile_line import fit_line
 from seasoned.tabular.models.ridge_path import Rotated, classes_path, numbers_path
 from seasoned.tabular.models.some_rows import some_rows
 from seasoned.tabular.models.spline_basis import Basis, best_pairs, blocks, strongest
-from seasoned.tabular.models.threads import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -78,6 +78,8 @@ class CatBooster:
             self.seen = tuple(np.unique(y).tolist())
             parameters["classes_count"] = len(self.seen)
         parameters["border_count"] = oblivious_bins(len(X), X.shape[1] * self.outputs) - 1
+        if parameters.get("subsample", 1.0) * len(X) < 2:  # of so few rows it would take too few, and fail
+            parameters["subsample"] = 1.0
         options: dict[str, Any] = {}
         weight, weight_valid = weights or (None, None)
         if valid is not None and (known := self._known(valid[1])).any():

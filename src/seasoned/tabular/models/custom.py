@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
-from seasoned.space import Space
+from seasoned.space import Choice, Space
 from seasoned.tabular.models import sklearn_file
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class CustomModel:
     """A scikit-learn estimator as a model family beside the built-in ones.
 
     Each trial clones the estimator and sets the parameters of the configuration. A `Choice` named `kernel` with the
-    options `rbf=Space(gamma=...)` and `linear=Space()` sets `kernel`, and `gamma` where it is chosen. A `random_state`
-    or `n_jobs` that is None is set too.
+    options `rbf=Space(gamma=...)` and `linear=Space()` sets `kernel`, and `gamma` where it is chosen. An `n_jobs` that
+    is None is set too, and every `random_state` that is, of a pipeline's steps as well.
 
     Args:
         name: Its name in configurations and on the leaderboard.
@@ -55,7 +55,7 @@ class CustomModel:
             raise InvalidInput(f"diet is {diet!r}; use 'dense' or 'codes'.")
         if isinstance(estimator, type) or not hasattr(estimator, "fit") or not hasattr(estimator, "get_params"):
             raise InvalidInput(f"{estimator!r} is no scikit-learn estimator: it needs fit and get_params.")
-        unknown = sorted(_flat(space.default).keys() - estimator.get_params().keys())
+        unknown = sorted(_names(space) - estimator.get_params().keys())
         if unknown:
             raise InvalidInput(f"{type(estimator).__name__} has no parameter {unknown[0]!r}; correct the space.")
         self.name = name
@@ -91,9 +91,9 @@ class CustomModel:
         from sklearn.base import clone
 
         estimator = clone(self._estimator)
-        ours = {"random_state": job.seed, "n_jobs": job.threads}
-        given = estimator.get_params(deep=False)
-        missing = {key: value for key, value in ours.items() if key in given and given[key] is None}
+        missing: dict[str, Any] = dict.fromkeys(_seeds(estimator), job.seed)
+        if estimator.get_params(deep=False).get("n_jobs", 0) is None:
+            missing["n_jobs"] = job.threads
         return estimator.set_params(**missing | _flat(config))
 
     def fit(
@@ -110,7 +110,7 @@ class CustomModel:
     @property
     def seeded(self) -> bool:
         """Whether another seed may give another fit: the estimator draws at random, and its seed is not fixed."""
-        return self._estimator.get_params(deep=False).get("random_state", 0) is None
+        return bool(_seeds(self._estimator))
 
     @property
     def weighs(self) -> bool:
@@ -158,6 +158,21 @@ def stored(name: str, diet: Diet) -> CustomModel:
 def _storable(estimator: Any) -> bool:
     kind = type(estimator)
     return kind.__name__ in _STORABLE and kind.__module__.startswith("sklearn.")
+
+
+def _seeds(estimator: Any) -> list[str]:
+    """The parameters, of its parts too, that seed what is drawn at random, and are not fixed."""
+    given = estimator.get_params(deep=True)
+    return [name for name, value in given.items() if name.rpartition("__")[2] == "random_state" and value is None]
+
+
+def _names(space: Space) -> set[str]:
+    """All parameters that some configuration sets."""
+    found = set(space.parameters)
+    for parameter in space.parameters.values():
+        if isinstance(parameter, Choice):
+            found |= {name for inner in parameter.options.values() for name in _names(inner)}
+    return found
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,10 +20,6 @@ class Table:
     data: bytes
     place: int
 
-    def has(self, field: int) -> bool:
-        """Whether the field is there."""
-        return self._field(field) != 0
-
     def number(self, field: int, kind: str, default: float) -> Any:
         """A number of a `struct` kind; the default where it is absent."""
         place = self._field(field)

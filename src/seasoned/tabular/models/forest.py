@@ -26,7 +26,7 @@ __all__ = ["TREES", "Forest", "grow", "nodes_of", "planted"]
 
 TREES = 100
 _STEP = 10
-_DIGITS = 15  # binary ones of a leaf value: an error of 2e-5 of itself, below what an average of many trees can show
+_DIGITS = 15  # binary ones of a leaf's distance from the middle one: what is lost no average of many trees can show
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +125,12 @@ def _take(model: TreeModel, forest: Any, data: tuple[NDArray[np.float32], NDArra
     if len(seen) == 2:
         found = [replace(nodes, value=nodes.value[:, 1:]) for nodes in found]
     elif not seen:
-        mean = float(np.mean([nodes.value[0, 0] for nodes in found]))
-        values, scale = scaled(np.concatenate([nodes.value for nodes in found]), mean)
+        reached = np.concatenate([nodes.value for nodes in found])
+        middle = float(np.median(reached))  # a mean may lie far from most leaves, which would lose their digits
+        values, scale = scaled(reached, middle)
         ends = np.cumsum([len(nodes.value) for nodes in found])
         found = [replace(nodes, value=part) for nodes, part in zip(found, np.split(values, ends[:-1]), strict=True)]
-        base = (mean,)
+        base = (middle,)
     trees = shortened(from_nodes(found, rows.shape[1]), rows)
     model.take(replace(trees, value=rounded(trees.value, _DIGITS)), seen, base, scale)
 

@@ -88,7 +88,9 @@ class Histogram:
             X_valid, y_valid = (X_valid[known], y_valid[known]) if known.any() else (X, y)
             weight_valid = weight_valid[known] if weight_valid is not None and known.any() else weight
         if seconds is not None:
-            learner.set_params(max_iter=_rounds_in(seconds, learner, X, y))
+            learner.set_params(
+                max_iter=_rounds_in(seconds, learner, X, y, estimator.n_classes if estimator.n_classes > 2 else 1)
+            )
         found = learner.fit(X, y, weight, X_val=X_valid, y_val=y_valid, sample_weight_val=weight_valid)
         best = max(1, int(np.argmax(learner.validation_score_)))  # its first is that of no tree at all
         _take(estimator, found, best)
@@ -107,14 +109,15 @@ class Histogram:
         return tree_model.load(data, boosted=True)
 
 
-def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArray[Any]) -> int:
-    """Rounds that the time allows, by a probe: this library has no callback that could stop it."""
+def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArray[Any], trees: int) -> int:
+    """Rounds of so many trees that the time allows, by a probe: this library has no callback that could stop it."""
     from sklearn.base import clone
 
+    probe = max(1, _PROBE // trees)
     start = time.monotonic()
-    clone(estimator).set_params(max_iter=_PROBE, early_stopping=False).fit(X, y)
+    clone(estimator).set_params(max_iter=probe, early_stopping=False).fit(X, y)
     spent = time.monotonic() - start
-    return int(np.clip(_PROBE * (seconds - spent) / spent, _PROBE, estimator.max_iter))
+    return int(np.clip(probe * (seconds - spent) / spent, probe, estimator.max_iter))
 
 
 def _matrix(X: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,10 +9,10 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
+from seasoned.surrogates.threads import one_thread
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.network import Loss, Shape, forward, initial
 from seasoned.tabular.models.network_training import Recipe, train
-from seasoned.tabular.models.threads import one_thread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["MLP", "Perceptron"]
 
 _FILE: Final = {"vector": ("float32", 1), "widths": ("int64", 1), "target": ("float64", 1)}
+_PIECE: Final = 4_096  # rows predicted at once
 _MOST_STEPS: Final = 10_000  # of one fit; large tables get fewer epochs
 _MOST_LAYERS, _MOST_WIDTH = 20, 2**24  # that a file may ask for
 
@@ -68,8 +69,6 @@ class Perceptron:
 
         BLAS works with one thread: the layers are too small for more, and sums do not depend on the number of cores.
         """
-        from threadpoolctl import threadpool_limits
-
         if not self.n_classes:
             level = float(y.mean() if self.quantile is None else np.quantile(y, self.quantile))
             self.target = level, float(y.std()) or 1.0, float(y.min()), float(y.max())
@@ -80,7 +79,7 @@ class Perceptron:
         data = X.astype(np.float32), self._targets(y), None if weight is None else weight.astype(np.float32)
         watched = None if valid is None else self._watched(valid, y, weight_valid)
         recipe = self._recipe(len(X))
-        with threadpool_limits(1, "blas"):
+        with one_thread("blas"):
             start = initial(self.shape, rng)
             self.vector, epochs = train(self.shape, start, data, watched, recipe, rng=rng, seconds=seconds)
         return epochs
@@ -101,7 +100,11 @@ class Perceptron:
         assert self.shape is not None, "fitted or loaded first"
         assert self.vector is not None
         with one_thread("blas"):
-            return forward(self.shape, self.vector, X.astype(np.float32)).astype(np.float64)
+            parts = [
+                forward(self.shape, self.vector, X[start : start + _PIECE].astype(np.float32))
+                for start in range(0, max(len(X), 1), _PIECE)  # a layer of all rows of a long table is gigabytes
+            ]
+        return np.concatenate(parts).astype(np.float64)
 
     def _watched(self, valid: tuple[Any, Any], y: NDArray[Any], weight: NDArray[np.float64] | None) -> Rows | None:
         """Validation rows of classes that training rows hold, for no network can be right on others; None of none."""

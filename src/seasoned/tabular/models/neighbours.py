@@ -14,13 +14,17 @@ from seasoned.tabular.models.quantile_line import rows_to_know
 from seasoned.tabular.models.some_rows import some_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.models.base import Job, Weights
     from seasoned.tabular.target import Task
 
-__all__ = ["Neighbours", "Vote"]
+__all__ = ["PIECE", "Neighbours", "Vote"]
+
+PIECE: Final = 4_096  # rows predicted at once
 
 _MOST_ROWS: Final = 20_000  # rows remembered; more make predictions slow and bundles large, and hardly better ones
 _MOST_NEIGHBOURS: Final = 1000  # that a file may ask for
@@ -83,6 +87,20 @@ class Vote:
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Numbers, shape (n,)."""
+        return self._in_pieces(X, self._numbers)
+
+    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities, shape (n, n_classes)."""
+        return self._in_pieces(X, self._shares)
+
+    def _in_pieces(
+        self, X: NDArray[np.float64], work: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        """A row takes 50 bytes for each neighbour, so that all of a long table would take gigabytes."""
+        parts = [work(X[start : start + PIECE]) for start in range(0, max(len(X), 1), PIECE)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _numbers(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         weights, values = self._neighbours(X)
         if self.quantile is not None:
             order = np.argsort(values, axis=1, kind="stable")
@@ -91,8 +109,7 @@ class Vote:
             return np.asarray(values[np.arange(len(X)), order[np.arange(len(X)), place]])
         return np.asarray((weights * values).sum(axis=1) / weights.sum(axis=1))
 
-    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities, shape (n, n_classes)."""
+    def _shares(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         assert self.y is not None, "fitted or loaded first"
         weights, values = self._neighbours(X)
         votes = np.zeros((len(X), self.n_classes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from seasoned.tabular.models.network import Array, Rows, Shape
 
 __all__ = ["Recipe", "train"]
+
+_GLANCE: Final = 50  # steps between two looks at the clock
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.95, 1e-8
 _SCALE_RATE, _BIAS_RATE = 6.0, 0.1  # of the learning rate (RealMLP, table A.1)
@@ -74,7 +76,7 @@ def train(
     adam = _Adam(shape, recipe)
     best, kept, taken, last_cycle = math.inf, vector, 0, math.inf
     for epoch in range(1, epochs + 1):
-        _epoch(shape, vector, data, adam, rng, (epoch - 1, epochs))
+        _epoch(shape, vector, data, adam, rng, (epoch - 1, epochs), end=None if seconds is None else start + seconds)
         if valid is not None and len(valid[0]):
             loss = _validation_loss(shape, vector, valid, recipe)
             if loss < best or not taken:
@@ -103,8 +105,13 @@ def _epoch(
     adam: _Adam,
     rng: np.random.Generator,
     progress: tuple[int, int],
+    *,
+    end: float | None,
 ) -> None:
-    """One pass over the shuffled rows; a rest smaller than half a batch waits for the next shuffle."""
+    """One pass over the shuffled rows; a rest smaller than half a batch waits for the next shuffle.
+
+    Where the time ends within it, it ends there.
+    """
     X, y, weight = data
     recipe = adam.recipe
     dropout = Dropout(recipe.dropout, rng)
@@ -119,6 +126,8 @@ def _epoch(
         share = rate_at((progress[0] + step / steps) / progress[1])
         batch = X[rows], targets, None if weight is None else weight[rows]
         adam.step(vector, gradient(shape, vector, batch, recipe.loss, dropout), share)
+        if end is not None and step % _GLANCE == _GLANCE - 1 and time.monotonic() > end:
+            return
 
 
 class _Adam:

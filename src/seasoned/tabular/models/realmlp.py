@@ -10,11 +10,12 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Categorical, Float, Int, Space
+from seasoned.surrogates.threads import one_thread
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.extras import require
 from seasoned.tabular.models.realmlp_forward import ACTIVATIONS, Build, forward, shapes
 from seasoned.tabular.models.realmlp_training import Plan, Rows, train
-from seasoned.tabular.models.threads import one_thread
+from seasoned.tabular.models.watched import watched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,7 +121,8 @@ class EmbeddedPerceptron:
 
     def _arrange(self, X: Array) -> int:
         """Put quantities first; returns how many of them get embeddings."""
-        several = np.array([len(np.unique(column[:2000])) > 2 for column in X.T], dtype=np.bool_)
+        (some,) = watched((X,), 2000)
+        several = np.array([len(np.unique(column)) > 2 for column in some.T], dtype=np.bool_)
         self.order = np.argsort(~several, kind="stable").astype(np.int64)
         return int(several.sum()) if self.config["waves"] > 0 else 0
 

@@ -64,9 +64,9 @@ class Tree:
         tree = estimator.learner.fit(np.asarray(train[0], dtype=np.float32), train[1], weight)
         nodes, width = nodes_of(tree.tree_), tree.n_features_in_
         if not estimator.n_classes:
-            mean = float(nodes.value[0, 0])
-            values, scale = scaled(nodes.value, mean)
-            estimator.take(from_nodes([replace(nodes, value=values)], width), (), (mean,), scale)
+            middle = float(np.median(nodes.value))
+            values, scale = scaled(nodes.value, middle)
+            estimator.take(from_nodes([replace(nodes, value=values)], width), (), (middle,), scale)
             return
         rows = tree.tree_.weighted_n_node_samples[:, None]
         smooth = (rows * nodes.value + nodes.value[0]) / (rows + 1.0)

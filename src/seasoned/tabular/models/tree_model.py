@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.errors import InvalidInput
 from seasoned.execution.resources import cpu_count
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.tree_check import check_finite, check_thresholds, forged
@@ -34,7 +35,7 @@ _FILE: Final = {
     "threshold": ("uint8", 2),
     "value": ("uint8", 2),
 }
-_MOST_NODES: Final = 2**27  # that a file may hold; a hundred trees on a million rows have fewer
+_MOST_NODES: Final = 2**27  # that a file may hold: a hundred trees on 670,000 rows whose leaves are single rows
 _WALKS: Final = 50_000  # of a row through a tree, for each thread
 _LEVEL: Final = 1  # of deflate: a third of the time of level 6, and 5% more bytes
 
@@ -162,6 +163,11 @@ def dump(model: TreeModel) -> bytes:
     """The fitted trees as arrays; numbers of several bytes byte by byte, which packs better."""
     trees = model.trees
     assert trees is not None, "only what was fitted is stored"
+    if len(trees.inner) > _MOST_NODES:
+        raise InvalidInput(
+            f"the trees have {len(trees.inner):,} nodes, and a file holds {_MOST_NODES:,}; leave forest and "
+            "extra_trees out of SearchSettings(models=...), or fit on fewer rows."
+        )
     settings = [model.n_classes, model.boosted, trees.width, len(trees.inner), trees.value.shape[1]]
     return arrays_file.dump(
         {

@@ -13,9 +13,9 @@ from seasoned.errors import InvalidInput
 from seasoned.metagrad.forward import ACTIVATIONS, mlp, softmax
 from seasoned.metagrad.networks import MLP
 from seasoned.space import Categorical, Float, Int, Space
+from seasoned.surrogates.threads import one_thread
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.extras import require
-from seasoned.tabular.models.threads import one_thread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,7 +18,6 @@ from seasoned.tabular.models.ubjson import read
 __all__ = ["check_model"]
 
 _QUANTILE: Final = re.compile(r"\[?([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\]?")
-_OF_NUMBERS: Final = {"reg:squarederror": 0, "reg:quantileerror": 0}
 _ROOT: Final = 2**31 - 1  # the parent of a root
 _MOST_LEVELS: Final = 2**20  # of a category; XGBoost allocates a bit for each
 _REALS: Final = ("base_weights", "loss_changes", "sum_hessian", "split_conditions")
