@@ -20,7 +20,7 @@ own = CustomModel(
     Space(n_restarts_optimizer=Int(0, 2, default=0), warm_start=Categorical((False, True))),
 )
 search = SearchSettings(models=["linear", "lightgbm", own], folds=3)
-model = AutoClassifier(time_limit=25, trials=4, search=search, experience=None, random_state=0)
+model = AutoClassifier(time_limit=60, trials=4, search=search, experience=None, random_state=0)
 model.fit(X_train, y_train)
 print(model.leaderboard().drop(columns="config").to_string(index=False))
 print(f"roc_auc on {len(X_test)} held-out rows: {model.score(X_test, y_test):.4f}")

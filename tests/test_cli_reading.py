@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seasoned.cli.reading import table_to_fit
+from seasoned.cli.reading import rows_to_predict, table_to_fit
 
 
 def read(folder, capsys, targets):
@@ -22,3 +22,11 @@ def test_rows_without_a_target_are_left_out_and_told(tmp_path, capsys):
 def test_nothing_is_said_where_all_have_one_or_none_has(tmp_path, capsys):
     assert read(tmp_path, capsys, [1.5, 2.5]) == ([0, 1], "")
     assert read(tmp_path, capsys, [None, None]) == ([0, 1], "")
+
+
+def test_digits_in_a_column_of_words_stay_words_whatever_rows_are_read(tmp_path):
+    (tmp_path / "q.csv").write_text("code;x\n007;1,5\n042;2.5\n")
+    rows, kept = rows_to_predict(tmp_path / "q.csv", keep=["code"], text=["code", "gone"])
+    assert rows["code"].tolist() == ["007", "042"]
+    assert kept["code"].tolist() == ["007", "042"]
+    assert rows["x"].dtype == "float64" or rows["x"].tolist() == ["1,5", "2.5"]

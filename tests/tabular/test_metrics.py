@@ -113,7 +113,7 @@ def test_rows_that_lack_a_class_and_constant_targets():
     for name in ("accuracy", "balanced_accuracy", "f1_macro", "log_loss", "brier", "kappa", "matthews"):
         metric = resolve(name, "multiclass", 3)
         np.testing.assert_allclose(losses_of(stack, y, metric), slowly(metric, stack, y), rtol=1e-9)
-    assert losses_of(stack, y, resolve("roc_auc_ovo", "multiclass", 3)).tolist() == [math.inf] * 3
+    assert losses_of(stack, np.zeros(20, int), resolve("roc_auc_ovo", "multiclass", 3)).tolist() == [math.inf] * 3
     constant = resolve("r2", "regression", 0)
     flat = np.array([[1.0, 1.0], [1.0, 2.0]])
     np.testing.assert_array_equal(losses_of(flat, np.ones(2), constant), slowly(constant, flat, np.ones(2)))

@@ -292,7 +292,10 @@ def _textual(
 def _key(validation: Any) -> str:
     """Text that tells one declaration of validation from another."""
     if isinstance(validation, list):
-        return _digest(rows for pair in validation for rows in pair)
+        try:
+            return _digest(np.asarray(rows) for pair in validation for rows in pair)
+        except (TypeError, ValueError):  # no pairs: refused in a sentence where folds are made
+            return repr(validation)
     about = getattr(validation, "__dict__", {})
     arrays = [value for value in about.values() if isinstance(value, np.ndarray)]
     kinds = type(validation).__mro__[:-1]  # object's own text tells a place in the memory of this process

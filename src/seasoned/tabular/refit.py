@@ -47,7 +47,10 @@ def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def once(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The first trial of each configuration, as they came: what is tried twice is one model."""
-    return list({textual(config_of(row)): row for row in reversed(rows)}.values())[::-1]
+    first: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        first.setdefault(textual(config_of(row)), row)
+    return list(first.values())
 
 
 def choose_members(

@@ -86,18 +86,8 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
             "thresholds are for these alone, so fit again."
         )
     started = time.monotonic()
-    plan, classes = fitted.plan, len(fitted.classes)
+    plan, job = fitted.plan, _job(fitted, seed, scale)
     canonical = plan.schema.apply(frame)
-    job = Job(
-        fitted.task,
-        classes,
-        seed,
-        categorical=plan.categorical,
-        cyclic=plan.cyclic,
-        quantile=fitted.metric.quantile,
-        relative=fitted.metric.relative,
-        logarithm=scale,
-    )
     own = {member.name: member.own for member in fitted.members if member.own is not None}
     with tempfile.TemporaryDirectory(prefix="seasoned-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -137,6 +127,19 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         rows=len(frame),
         seconds=time.monotonic() - started,
         grouped=roles.groups is not None,
+    )
+
+
+def _job(fitted: Fitted, seed: int, scale: Logarithm | None) -> Job:
+    return Job(
+        fitted.task,
+        len(fitted.classes),
+        seed,
+        categorical=fitted.plan.categorical,
+        cyclic=fitted.plan.cyclic,
+        quantile=fitted.metric.quantile,
+        relative=fitted.metric.relative,
+        logarithm=scale,
     )
 
 

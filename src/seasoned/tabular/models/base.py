@@ -83,7 +83,8 @@ class Model(Protocol):
 
         `weights` say how much each row of `train` and of `valid` counts, 1 on average; None if all count the same. A
         family that says `weighs = False` is given none. One that says `seeded = False` gives the same with any seed.
-        One that holds rows out by itself (but for a network that watches some of them) says `holds_out = True` and takes one argument more, `together`: rows of the
+        One that holds rows out by itself (but for a network that watches some of them) says `holds_out = True` and
+        takes one argument more, `together`: rows of the
         same number in it are not to be parted (None: all are free).
 
         A family that grows trees one by one stops when `valid` gets no better, and when its `seconds` are over: with

@@ -1,0 +1,333 @@
+"""Bugs that a third reading of the whole found: each test here failed before it was mended."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, RobustScaler, StandardScaler
+from sklearn.svm import SVR
+from sklearn.tree import DecisionTreeRegressor
+from threadpoolctl import threadpool_info
+
+from in_process import estimator, stay_in_process
+from messy import messy
+from optional import needs
+from seasoned import Categorical, Choice, CustomModel, Float, Int, Space, load
+from seasoned.errors import InvalidInput
+from seasoned.report.gather import report_data
+from seasoned.surrogates.threads import one_thread
+from seasoned.tabular.archive import _hashable
+from seasoned.tabular.code_digest import code_digest
+from seasoned.tabular.measure import Measure
+from seasoned.tabular.metrics import resolve
+from seasoned.tabular.models import neighbours, network_training, tree_model
+from seasoned.tabular.models.base import Job
+from seasoned.tabular.models.histogram import _rounds_in
+from seasoned.tabular.models.network import Loss, Shape
+from seasoned.tabular.models.registry import find
+from seasoned.tabular.refit import once
+from seasoned.tabular.run_arrays import Arrays, write_arrays
+from seasoned.tabular.runs import RunFolder
+from seasoned.tabular.schema import Column, read
+from seasoned.tabular.tables import kind_of
+from seasoned.tabular.target import read_target
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    stay_in_process(monkeypatch)
+    return tmp_path
+
+
+# ---- a run's state, and other rows
+
+
+def test_refit_asks_for_the_groups_that_fit_had(here):
+    X, y = messy("regression")
+    groups = np.arange(len(X)) // 12
+    model = estimator("regression", ["splines"]).fit(X, y, groups=groups)
+    assert "groups=groups" in report_data(model).code
+    model.save(here / "m.seasoned")
+    for one in (model, load(here / "m.seasoned")):
+        with pytest.raises(InvalidInput, match="groups is None"):
+            one.refit(X, y)
+    before = model.predict(X)
+    np.testing.assert_allclose(model.refit(X, y, groups=groups).predict(X), before)
+    assert model.fitted_.grouped
+
+
+def test_a_relative_error_weighs_rows_in_refit_as_in_fit(here):
+    X, y = messy("regression")
+    y = np.exp(np.asarray(y, dtype=float))
+    model = estimator("regression", ["tree"], metric="mape").fit(X, y)
+    before = model.predict(X)
+    np.testing.assert_allclose(model.refit(X, y).predict(X), before, rtol=1e-9)
+
+
+def test_a_parameter_of_tuples_is_one_to_the_end(here):
+    X, y = messy("binary")
+    numbers = X.select_dtypes("number").fillna(0.0)
+    pipe = make_pipeline(RobustScaler(), LogisticRegression())
+    space = Space(
+        robustscaler__quantile_range=Categorical([(10.0, 90.0), (25.0, 75.0)]),
+        logisticregression__C=Float(0.01, 10, log=True),
+    )
+    model = estimator("classification", [CustomModel("pipe", pipe, space)], trials=4).fit(numbers, y)
+    assert all(isinstance(m.config["robustscaler__quantile_range"], tuple) for m in model.fitted_.members)
+    board = model.leaderboard()
+    assert board["weight"].sum() == pytest.approx(1.0)
+    assert _hashable(json.loads(json.dumps(model.fitted_.members[0].config))) == model.fitted_.members[0].config
+
+
+def test_what_is_tried_twice_is_one_member(here):
+    X, y = messy("regression")
+    own = CustomModel("few", DecisionTreeRegressor(), Space(max_depth=Int(2, 4)))
+    model = estimator("regression", [own], trials=9).fit(X, y)
+    configs = [tuple(m.config.items()) for m in model.fitted_.members]
+    assert len(configs) == len(set(configs)) <= 3
+    assert model.leaderboard()["weight"].sum() == pytest.approx(1.0)
+    rows = [{"model": "m", "config": {"a": number % 2}, "number": number} for number in range(5)]
+    assert [row["number"] for row in once(rows)] == [0, 1]
+
+
+def test_own_models_are_told_apart_by_what_they_are():
+    def piped(bins):
+        parts = KBinsDiscretizer(n_bins=bins), StandardScaler(), LogisticRegression()
+        return CustomModel("p", make_pipeline(*parts), Space(logisticregression__C=Float(0.1, 1)))
+
+    assert repr(piped(5)) == repr(piped(5))
+    assert code_digest(piped(5)) == code_digest(piped(5)) != code_digest(piped(50))
+    named = CustomModel("f", make_pipeline(FunctionTransformer(np.sqrt), LogisticRegression()), Space())
+    assert " at 0x" not in code_digest(named)
+
+
+SOURCES = {
+    "the same": "def f(y, p):\n    return g(y, p)\n\ndef g(y, p):\n    return abs(y - p) ** 2\n",
+    "with a comment": "# so\n\ndef f(y, p):\n    'Doc.'\n    return g(y, p)\n\n"
+    "def g(y, p):\n    return abs(y - p) ** 2\n",
+    "another helper": "def f(y, p):\n    return g(y, p)\n\ndef g(y, p):\n    return abs(y - p) ** 4\n",
+    "another function": "def f(y, p):\n    return g(p, y)\n\ndef g(y, p):\n    return abs(y - p) ** 2\n",
+}
+
+
+def test_a_function_is_its_code_and_not_its_place():
+    digests = {}
+    for name, source in SOURCES.items():
+        world: dict = {"__name__": "metrics_of_a_user"}
+        exec(compile(source, name, "exec"), world)
+        digests[name] = code_digest(world["f"])
+    assert digests["the same"] == digests["with a comment"]
+    assert len({digests[name] for name in SOURCES}) == 3
+
+
+def test_refit_keeps_what_a_file_could_not_hold(here):
+    X, y = messy("binary")
+    model = estimator("classification", ["linear"], validation=KFold(3, shuffle=True, random_state=0)).fit(X, y)
+    model.save(here / "m.seasoned")
+    again = load(here / "m.seasoned").refit(X, y)
+    assert again.unsaved_ == ("validation",)
+
+
+def test_numpys_numbers_are_plain_parameters(here):
+    X, y = messy("binary")
+    model = estimator("classification", ["linear"]).fit(X, y)
+    model.set_params(trials=np.int64(1), time_limit=np.float32(60), random_state=np.int64(1))
+    model.save(here / "m.seasoned")
+    again = load(here / "m.seasoned")
+    assert (again.unsaved_, again.trials, again.time_limit, again.random_state) == ((), 1, 60.0, 1)
+
+
+def test_a_resume_finds_the_run_that_lies_beside_the_first(here):
+    first = RunFolder.open("k", {}, resume=False)
+    second = RunFolder.open("k", {}, resume=False)
+    assert second.path.name == "k-2"
+    (second.path / "study.db").touch()
+    first.delete()
+    second.release()
+    again = RunFolder.open("k", {}, resume=True)
+    assert (again.path.name, again.resumed) == ("k-2", True)
+    assert RunFolder.open("k", {}, resume=False).path.name == "k"
+
+
+def test_further_splits_of_a_call_before_are_gone(tmp_path):
+    y, folds = np.arange(4.0), [(np.array([0, 1]), np.array([2, 3])), (np.array([2, 3]), np.array([0, 1]))]
+    write_arrays(tmp_path, y, folds, {}, further=[folds, folds])
+    assert Arrays(tmp_path).splits == 2
+    write_arrays(tmp_path, y, folds, {})
+    assert Arrays(tmp_path).splits == 0
+
+
+# ---- tables and metrics
+
+
+def test_truth_values_among_words_are_words_whatever_else_is_there():
+    column = Column("x", "category")
+    for cells in ([True, "unknown"], [True, None], [True, False]):
+        assert read(column, pd.Series(cells, dtype=object))[0] == "True"
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "roc_auc_ovr_weighted", "roc_auc_ovo", "average_precision"])
+def test_a_metric_of_ranks_is_taken_over_the_classes_that_rows_have(name):
+    rng = np.random.default_rng(0)
+    y, p = rng.integers(0, 3, 60), rng.dirichlet(np.ones(4), 60)
+    found = -resolve(name, "multiclass", 4).loss(y, p)
+    if name == "roc_auc_ovo":
+        pairs = [(a, b) for a in range(3) for b in range(3) if a != b]
+        each = [roc_auc_score(y[np.isin(y, [a, b])] == a, p[np.isin(y, [a, b]), a]) for a, b in pairs]
+        assert found == pytest.approx(np.mean(each))
+        return
+    one = average_precision_score if name == "average_precision" else roc_auc_score
+    weights = np.bincount(y) if "weighted" in name else None
+    assert found == pytest.approx(np.average([one(y == k, p[:, k]) for k in range(3)], weights=weights))
+
+
+def test_a_deviance_of_counts_with_zeros():
+    y = np.array([0.0, 2.0, 1.0, 5.0])
+    measure = resolve("neg_mean_poisson_deviance", "regression", 0, y=y)
+    assert isinstance(measure, Measure)
+    assert measure.loss(y, y) < 1e-6 < measure.loss(y, np.array([0.5, 2.0, 1.0, 5.0]))
+    assert math.isfinite(measure.loss(y, np.array([-1.0, 2.0, 1.0, 5.0])))
+
+
+def test_arrays_are_explained_as_they_are_predicted(here):
+    X, y = messy("regression")
+    X = X.select_dtypes("number").iloc[:, :2].fillna(0.0)
+    model = estimator("regression", ["linear"]).fit(X, y)
+    array = X.to_numpy()[:40]
+    assert set(model.explain(array, y[:40], repeats=2)["column"]) == set(X.columns)
+    assert list(model.explain(array[:2], method="shap", background=array).columns) == list(X.columns)
+    assert model.report(here / "r.html", array, y[:40]).exists()
+
+
+def test_small_words_on_inputs():
+    assert kind_of(Path("DATA.CSV")) == ".csv"
+    assert kind_of(Path("DATA.CSV.GZ")) == ".csv"
+    assert read_target([b"a", b"b", b"a", b"b"], "classification").classes.tolist() == ["a", "b"]
+
+
+def test_pairs_of_three_are_told(here):
+    X, y = messy("binary")
+    with pytest.raises(InvalidInput, match="pairs of row indices"):
+        estimator("classification", ["linear"], validation=[(np.arange(9), np.arange(9, 18), [1])]).fit(X, y)
+
+
+# ---- families
+
+
+@pytest.mark.parametrize(("name", "peer"), [("forest", RandomForestRegressor), ("extra_trees", ExtraTreesRegressor)])
+def test_a_few_huge_targets_do_not_spoil_the_others(name, peer):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 4))
+    y = np.exp(X[:, 0])
+    y[:3] = 3e8
+    family = find(name)
+    config = family.space("regression").default
+    model = family.build(config, Job("regression", 0, 0))
+    family.fit(model, (X, y), None)
+    same = {key: value for key, value in config.items() if key in peer().get_params()}
+    theirs = peer(100, **same, random_state=0).fit(X, y)
+    usual = y < 1e6
+    ours, library = (np.median(np.abs(m.predict(X[usual]) - y[usual])) for m in (model, theirs))
+    assert ours < 1.5 * library + 0.01
+
+
+def test_a_forest_that_no_file_holds_is_refused_when_it_is_saved(monkeypatch):
+    family = find("forest")
+    model = family.build(family.space("regression").default, Job("regression", 0, 0))
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    family.fit(model, (X, X[:, 0]), None)
+    monkeypatch.setattr(tree_model, "_MOST_NODES", 50)
+    with pytest.raises(InvalidInput, match="a file holds 50"):
+        family.dump(model)
+
+
+def test_histograms_probe_is_one_round_where_a_round_is_many_trees():
+    fitted_with = []
+
+    class Learner(DecisionTreeRegressor):
+        def __init__(self, max_iter=500, early_stopping=True):
+            self.max_iter, self.early_stopping = max_iter, early_stopping
+
+        def fit(self, X, y):
+            fitted_with.append(self.max_iter)
+            return self
+
+    assert _rounds_in(0.0, Learner(), np.zeros((2, 1)), np.zeros(2), 100) == 1
+    assert _rounds_in(0.0, Learner(), np.zeros((2, 1)), np.zeros(2), 1) == 10
+    assert fitted_with == [1, 10]
+
+
+def test_an_epoch_ends_where_its_time_does(monkeypatch):
+    steps = []
+    monkeypatch.setattr(network_training._Adam, "step", lambda *_: steps.append(1))
+    shape, rng = Shape((2, 4, 1)), np.random.default_rng(0)
+    data = rng.normal(size=(4000, 2)).astype(np.float32), rng.normal(size=(4000, 1)).astype(np.float32), None
+    recipe = network_training.Recipe(3, 8, 0.1, 0.0, 0.0, 0.0, Loss("squares"))
+    network_training.train(shape, np.zeros(shape.size, np.float32), data, None, recipe, rng=rng, seconds=0.0)
+    assert len(steps) == 50
+
+
+def test_neighbours_predict_the_same_in_pieces(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, family = rng.normal(size=(100, 3)), find("neighbours")
+    for classes, y in ((0, X[:, 0]), (3, rng.integers(0, 3, 100))):
+        task = "multiclass" if classes else "regression"
+        model = family.build(family.space(task).default, Job(task, classes, 0))
+        family.fit(model, (X, y), None)
+        call = model.predict_proba if classes else model.predict
+        with monkeypatch.context() as patched:
+            whole = call(X)
+            patched.setattr(neighbours, "PIECE", 7)
+            np.testing.assert_array_equal(call(X), whole)
+
+
+def test_the_parts_of_an_own_model_are_seeded():
+    own = CustomModel("p", make_pipeline(StandardScaler(), RandomForestRegressor(n_estimators=5)), Space())
+    assert own.seeded
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    found = [own.build({}, Job("regression", 0, 7)).fit(X, X[:, 0]).predict(X) for _ in range(2)]
+    np.testing.assert_array_equal(*found)
+    fixed = CustomModel("p", make_pipeline(StandardScaler(), RandomForestRegressor(random_state=1)), Space())
+    assert not fixed.seeded
+
+
+def test_parameters_under_every_option_are_looked_at():
+    space = Space(kernel=Choice(rbf=Space(gamma=Float(0.1, 1)), poly=Space(degre=Int(2, 3))))
+    with pytest.raises(InvalidInput, match="'degre'"):
+        CustomModel("svr", SVR(), space)
+
+
+def test_catboost_learns_from_two_rows():
+    needs("catboost")
+    family = find("catboost")
+    model = family.build(family.space("regression").default, Job("regression", 0, 0))
+    model.parameters = {**model.parameters, "subsample": 0.5, "bootstrap_type": "Bernoulli"}
+    X = np.array([[0.0], [1.0]])
+    family.fit(model, (X, np.array([1.0, 2.0])), None)
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_overlapping_limits_of_blas_leave_it_as_it_was():
+    def threads():
+        return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+    np.ones((2, 2)) @ np.ones((2, 2))
+    before = threads()
+    a, b = one_thread("blas"), one_thread("blas")
+    a.__enter__()
+    b.__enter__()
+    a.__exit__(None, None, None)
+    assert set(threads()) <= {1}
+    b.__exit__(None, None, None)
+    assert threads() == before
