@@ -23,9 +23,19 @@ __all__ = ["fit"]
 _Task = Annotated[Literal["auto", "classification", "regression"], typer.Option(help="What the target asks for.")]
 _MetricName = Annotated[str | None, typer.Option(help="What to optimise: roc_auc, log_loss, f1, rmse, mae, r2 ...")]
 _Positive = Annotated[str | None, typer.Option(help="The class of two that f1, precision, recall ... are about.")]
-_Models = Annotated[str | None, typer.Option(help="Families to try, such as linear,lightgbm; all by default.")]
+_Models = Annotated[
+    str | None,
+    typer.Option(
+        help="Families to try, such as linear,lightgbm; all that are installed by default, but realmlp, tuned_mlp and "
+        "adaptive_linear."
+    ),
+]
 _Features = Annotated[
-    str | None, typer.Option(help="Steps that may make or leave out columns: groups,encoding, all, or none.")
+    str | None,
+    typer.Option(
+        help="Steps that may make or leave out columns: groups,encoding, all, or none; all from 12,000 rows on by "
+        "default."
+    ),
 ]
 _Groups = Annotated[str | None, typer.Option(help="Column that tells which rows belong together, such as a customer.")]
 _Ignore = Annotated[str | None, typer.Option(help="Columns to leave out, such as id,comment.")]
