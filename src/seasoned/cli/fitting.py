@@ -26,15 +26,15 @@ _Positive = Annotated[str | None, typer.Option(help="The class of two that f1, p
 _Models = Annotated[
     str | None,
     typer.Option(
-        help="Families to try, such as linear,lightgbm; all that are installed by default, but realmlp, tuned_mlp and "
+        help="Families to try, such as linear,lightgbm; by default all that are installed but realmlp, tuned_mlp and "
         "adaptive_linear."
     ),
 ]
 _Features = Annotated[
     str | None,
     typer.Option(
-        help="Steps that may make or leave out columns: groups,encoding, all, or none; all from 12,000 rows on by "
-        "default."
+        help="Steps that may make or leave out columns: groups,encoding, all, or none; by default all of them from "
+        "12,000 rows on, else none."
     ),
 ]
 _Groups = Annotated[str | None, typer.Option(help="Column that tells which rows belong together, such as a customer.")]
