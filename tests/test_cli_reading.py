@@ -24,6 +24,12 @@ def test_nothing_is_said_where_all_have_one_or_none_has(tmp_path, capsys):
     assert read(tmp_path, capsys, [None, None]) == ([0, 1], "")
 
 
+def test_a_class_called_none_is_told(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("x,y\n1,None\n2,Mild\n3,\n4,None\n5,Severe\n")
+    assert table_to_fit(tmp_path / "t.csv", "y")["x"].tolist() == [2, 5]
+    assert "3 of 5 rows have no 'y' and are left out ('None' 2 times" in capsys.readouterr().err
+
+
 def test_digits_in_a_column_of_words_stay_words_whatever_rows_are_read(tmp_path):
     (tmp_path / "q.csv").write_text("code;x\n007;1,5\n042;2.5\n")
     rows, kept = rows_to_predict(tmp_path / "q.csv", keep=["code"], text=["code", "gone"])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import uuid
 from contextlib import closing
 
 import pytest
+import sqlalchemy
+import sqlalchemy.schema
 
 from seasoned.errors import StorageError
 from seasoned.storage.past import PastRow, PastStore, digest
@@ -16,10 +20,38 @@ def row(key, number=1):
 
 
 @pytest.fixture
-def store(tmp_path):
-    found = PastStore(f"sqlite:///{tmp_path / 'past.db'}")
+def server():
+    """URL of an empty schema of the server's, for tests side by side share its database."""
+    url, schema = sqlalchemy.make_url(os.environ["SEASONED_TEST_POSTGRES"]), f"past_{uuid.uuid4().hex[:12]}"
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.schema.CreateSchema(schema))
+    own = url.update_query_dict({"options": f"-csearch_path={schema}"})
+    yield own.render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.schema.DropSchema(schema, cascade=True))
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def store(request, tmp_path):
+    sqlite = request.param == "sqlite"
+    found = PastStore(f"sqlite:///{tmp_path / 'past.db'}" if sqlite else request.getfixturevalue("server"))
     yield found
     found.close()
+
+
+@pytest.mark.postgres
+def test_a_server_that_somebody_holds_is_not_waited_for_without_end(server):
+    holder, waiting = PastStore(server), PastStore(server, patience=1.0)
+    holder.add([], {})
+    with holder._connections.transaction() as connection:
+        holder._lock(connection)
+        with pytest.raises(StorageError, match="another program held it for over 1 s"):
+            waiting.add([row("one")], {1: "{}"})
+    assert holder.add([row("one")], {1: "{}"}) == 1
+    for one in (holder, waiting):
+        one.close()
 
 
 def test_rows_come_back_as_they_were_the_newest_last(store):

@@ -18,7 +18,9 @@ from seasoned.tabular.tables import SEPARATORS, kind_of, read_csv, read_table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 __all__ = [
     "Decimal",
@@ -74,12 +76,13 @@ class Reading:
                 f"encoding is {self.encoding!r}, which is not known; give one such as cp1252, latin-1 or utf-16."
             ) from None
 
-    def table(self, source: Path | bytes, text: Iterable[str] = ()) -> pd.DataFrame:
+    def table(self, source: Path | bytes, text: Iterable[str] = (), **more: Any) -> pd.DataFrame:
         """The table in a file, or in what came through the standard input.
 
         Args:
             source: The file, or the bytes.
             text: Columns that stay text, as it is written, as far as there are such.
+            more: What else `pandas.read_csv` is told of a text file.
 
         Raises:
             InvalidInput: If it cannot be read.
@@ -91,6 +94,7 @@ class Reading:
         separator = self._separator(head, encoding, SEPARATORS[kind_of(source)] if isinstance(source, Path) else ",")
         decimal = self.decimal or (decimal_of(head, encoding) if separator == ";" else ".")
         options: dict[str, Any] = {"decimal": decimal, "encoding": encoding, "dtype": dict.fromkeys(text, str) or None}
+        options |= more
         if isinstance(source, Path):
             frame = read_table(source, separator, **options)
         else:
@@ -139,8 +143,19 @@ def table_to_fit(table: Path, target: str, *outputs: Path | None, reading: Readi
     kept = frame[target].notna()
     if kept.all() or not kept.any():  # that none has one, the model says
         return frame
-    typer.echo(f"{(~kept).sum()} of {len(frame)} rows have no {target!r} and are left out", err=True)
+    words = _missing_words(reading, table, target, ~kept.to_numpy())
+    said = f" ({words}: a class of that name needs another)" if words else ""
+    typer.echo(f"{(~kept).sum()} of {len(frame)} rows have no {target!r} and are left out{said}", err=True)
     return frame[kept]
+
+
+def _missing_words(reading: Reading, table: Path, target: str, gone: NDArray[np.bool_]) -> str:
+    """How the cells of a text file are written that count as missing, but for empty ones."""
+    if kind_of(table) not in SEPARATORS:
+        return ""
+    written = reading.table(table, [target], keep_default_na=False)[target]
+    words = written[gone].astype(str).str.strip() if len(written) == len(gone) else written.iloc[:0]
+    return ", ".join(f"{word!r} {count} times" for word, count in words[words != ""].value_counts().items())
 
 
 def rows_to_predict(

@@ -152,12 +152,16 @@ def contributions(
     both = pd.concat([frame, background], ignore_index=True)
     walked = 2 * len(background) * (len(columns) + 1)  # rows that one row's walks pass through
     step = max(_BATCH // walked, 1)
+    most = max(_BATCH // (2 * (len(columns) + 1)), 1)  # of the background at a time, where there are many columns
+    places = len(frame) + np.arange(len(background))
+    parts = [places[first : first + most] for first in range(0, len(places), most)]
     found: list[NDArray[np.float64]] = []
     for start in range(0, len(frame), step):
         if found and end is not None and time.monotonic() >= end:
             break
         rows = np.arange(start, min(start + step, len(frame)))
-        found.append(_walk(predict, both, rows, len(frame) + np.arange(len(background)), columns, rng))
+        values = [len(part) / len(places) * _walk(predict, both, rows, part, columns, rng) for part in parts]
+        found.append(np.sum(values, axis=0))
     return Contributions(np.concatenate(found), usual.mean(axis=0))
 
 

@@ -50,6 +50,7 @@ class Race:
     _complete: dict[str, list[tuple[float | None, ...]]] = field(default_factory=dict)  # of each family's trials
     _baseline: tuple[float, ...] | None = None
     _met: set[int] = field(default_factory=set)
+    _bars: dict[str, Bar] = field(default_factory=dict)
 
     def __call__(self, study: Any, trial: Trial) -> None:  # noqa: ARG002 - a callback of Study.optimize
         """A trial has finished."""
@@ -60,14 +61,14 @@ class Race:
         if len(self._met) == self.opening and self.share != BEHIND:
             self.close_defaults([trial])
         elif self._saw(trial):
-            self._place()
+            self._place(trial.config["model"])
 
     def close_defaults(self, trials: Iterable[Trial]) -> None:
         """All defaults have been tried, these trials among others: from here on the bar is stricter."""
         for trial in trials:
             self._saw(trial)
         self.share = BEHIND
-        self._place()
+        self._place(self._complete)
 
     def _saw(self, trial: Trial) -> bool:
         """Whether the trial may change a bar: it is complete, and its losses on the folds are known."""
@@ -81,18 +82,20 @@ class Race:
             self._complete.setdefault(name, []).append(losses)
         return True
 
-    def _place(self) -> None:
+    def _place(self, changed: Iterable[str]) -> None:
+        """Set the bars anew: that of all, and those of the families whose trials have changed."""
         if not self._best:
             return
         if self._baseline is None:
             self._baseline = _numbers(self.objective.baseline_losses())
         few = 1 / math.sqrt(len(self.objective.data.folds[0][1]))
-        bars = {ALL: Bar(_numbers(self._best[ALL][1]), self._baseline, self.share, few)}
-        for name, known in self._complete.items() if self.share == BEHIND else ():
-            best = _numbers(self._best[name][1])
+        self._bars[ALL] = Bar(_numbers(self._best[ALL][1]), self._baseline, self.share, few)
+        for name in changed if self.share == BEHIND else ():
+            known = self._complete.get(name, [])
             if len(known) > 1:
-                bars[name] = Bar(best, self._baseline, _FAMILY, max(few, _luck(known, best, self._baseline)))
-        self.objective.records.set_bars(bars)
+                best = _numbers(self._best[name][1])
+                self._bars[name] = Bar(best, self._baseline, _FAMILY, max(few, _luck(known, best, self._baseline)))
+        self.objective.records.set_bars(self._bars)
 
 
 def _luck(known: Iterable[Iterable[float | None]], best: tuple[float, ...], baseline: tuple[float, ...]) -> float:
