@@ -78,7 +78,7 @@ class Trials:
 
 
 def budget(members=8):
-    return SimpleNamespace(members=members, remaining=60.0)
+    return SimpleNamespace(members=members, remaining=60.0, stop=lambda: False)
 
 
 def test_members_are_chosen_among_trials_that_are_quick_enough():

@@ -12,7 +12,6 @@ the best one, and adds few: among 18 tables outside the comparisons that had the
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,7 +51,7 @@ def select(
     *,
     most: int,
     seed: int,
-    deadline: float = math.inf,
+    over: Callable[[], bool] = lambda: False,
     row_weights: NDArray[np.float64] | None = None,
     paces: Paces | None = None,
     groups: NDArray[np.int64] | None = None,
@@ -69,7 +68,7 @@ def select(
         metric: What to improve.
         most: Largest number of different models.
         seed: Chooses the rows that are looked at when there are many.
-        deadline: On `time.monotonic`'s clock; what a slow metric of the user's own has told by then decides.
+        over: Whether the time is over; what a slow metric of the user's own has told by then decides.
         row_weights: How much each row counts, shape (n,); all the same if None.
         paces: What each model takes to predict a row, shape (models,), none more than the limit, and the limit for
             all that are chosen together; None for no limit.
@@ -85,16 +84,16 @@ def select(
 
     def measure(stack: NDArray[Any], part: NDArray[np.int64]) -> NDArray[np.float64]:
         weights = None if mass is None else mass[part]
-        return losses_of(stack[:, part], y[rows[part]], metric, deadline, weights)
+        return losses_of(stack[:, part], y[rows[part]], metric, over, weights)
 
     def losses(stack: NDArray[Any]) -> NDArray[np.float64]:
-        return losses_of(stack, y[rows], metric, deadline, mass)
+        return losses_of(stack, y[rows], metric, over, mass)
 
     alone = np.array([losses(p[rows][None])[0] for p in predictions])
     order = np.argsort(alone, kind="stable")[:candidates]
     stack = np.stack([np.asarray(predictions[index][rows], dtype=np.float64) for index in order])  # (m, n[, classes])
     allowed = _Allowed(most, *((np.zeros(len(order)), math.inf) if paces is None else (paces[0][order], paces[1])))
-    chosen = _grow(stack, losses, allowed, deadline)
+    chosen = _grow(stack, losses, allowed, over)
     weights = np.bincount(chosen, minlength=len(order)) / len(chosen)
     best = allowed.best(chosen)
     if len(best) > 1:
@@ -162,13 +161,13 @@ class _Allowed:
         return max(1, int(fit[-1]) + 1 if len(fit) else 1)
 
 
-def _grow(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed, deadline: float) -> list[int]:
+def _grow(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed, over: Callable[[], bool]) -> list[int]:
     """Positions in the order in which they were added, up to the prefix with the smallest loss."""
     best, length = _start(stack, losses_of_stack, rules)
     chosen = list(range(length))
     total = stack[:length].sum(axis=0)
     for size in range(length + 1, _ROUNDS + 1):
-        if time.monotonic() >= deadline:
+        if over():
             break
         allowed = rules.beside(chosen)
         losses = np.concatenate([losses_of_stack((total + stack[part]) / size) for part in _parts(allowed, stack)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +29,7 @@ def losses_of(
     stack: NDArray[np.floating],
     y: NDArray[np.generic],
     metric: Measure,
-    deadline: float = math.inf,
+    over: Callable[[], bool] | None = None,
     weight: Weight = None,
 ) -> NDArray[np.float64]:
     """The metric's loss of each set of predictions, as `metric.loss` gives it (to rounding).
@@ -39,7 +38,8 @@ def losses_of(
         stack: Probabilities, shape (m, n, classes), or numbers, shape (m, n).
         y: Class codes or numbers, shape (n,).
         metric: Whose loss.
-        deadline: On `time.monotonic`'s clock; what is not measured by then, or not defined, counts as infinity.
+        over: Whether the time is over, asked before each that takes long; what is not measured then, or not defined,
+            counts as infinity.
         weight: How much each row counts, shape (n,), above 0; all the same if None.
 
     Returns:
@@ -50,7 +50,7 @@ def losses_of(
     if found is None:
         found = np.full(len(stack), np.nan)
     for index in np.flatnonzero(~np.isfinite(found)):
-        found[index] = _slow(stack[index], y, metric, weight) if time.monotonic() < deadline else math.inf
+        found[index] = math.inf if over is not None and over() else _slow(stack[index], y, metric, weight)
     return found
 
 

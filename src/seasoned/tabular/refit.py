@@ -73,13 +73,14 @@ def choose_members(
     kept = [index for index, found in enumerate(predictions) if found is not None and len(found) == len(known)]
     if not kept:  # somebody emptied the run's folder, or it is of a version that kept predictions of all rows
         return [(best[0], 1.0)]
+    end = time.monotonic() + min(_CHOOSING * budget.remaining, seconds)
     weights = select(
         [predictions[index] for index in kept],  # type: ignore[misc]  # those that are None were left out
         objective.data.target[known],
         objective.metric,
         most=most,
         seed=objective.job.seed,
-        deadline=time.monotonic() + min(_CHOOSING * budget.remaining, seconds),
+        over=lambda: time.monotonic() >= end or budget.stop(),
         row_weights=None if row_weights is None else row_weights[known],
         groups=None if together is None else together[known],
         paces=None if limit is None else (np.array([_pace(objective, best[index]) for index in kept]), limit),
