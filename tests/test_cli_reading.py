@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pandas as pd
 
 from seasoned.cli.reading import rows_to_predict, table_to_fit
+from seasoned.cli.using import _words_of
+from seasoned.tabular.columns.category import CategoryColumn
 
 
 def read(folder, capsys, targets):
@@ -36,3 +40,14 @@ def test_digits_in_a_column_of_words_stay_words_whatever_rows_are_read(tmp_path)
     assert rows["code"].tolist() == ["007", "042"]
     assert kept["code"].tolist() == ["007", "042"]
     assert rows["x"].dtype == "float64" or rows["x"].tolist() == ["1,5", "2.5"]
+
+
+def test_which_columns_are_words_to_a_model():
+    encoders = [
+        CategoryColumn("code", ("007", "X")),
+        CategoryColumn("size", ("1", "2")),
+        CategoryColumn("word", ("no", "yes")),
+    ]
+    used = [SimpleNamespace(name=name, kind=kind) for name, kind in (("code", "category"), ("said", "text"))]
+    plan = SimpleNamespace(encoders=encoders, schema=SimpleNamespace(used=used))
+    assert _words_of(SimpleNamespace(fitted_=SimpleNamespace(plan=plan))) == ["code", "word", "said"]

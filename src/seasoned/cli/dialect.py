@@ -113,12 +113,12 @@ def with_points(frame: pd.DataFrame, text: Iterable[str] = ()) -> pd.DataFrame:
     for name in map(str, frame.columns):  # as text files have them
         if name in left or not isinstance(frame[name].dtype, pd.StringDtype):
             continue
-        text = frame[name].str.strip()
-        present = text.dropna()
+        words = frame[name].str.strip()
+        present = words.dropna()
         if _all(present, _POINT) and present.str.contains(".", regex=False).any():
-            found[name] = text.astype("float64")
+            found[name] = words.astype("float64")
         elif _all(present, _COMMA) and present.str.contains(",", regex=False).any():
-            bare = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+            bare = words.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
             found[name] = bare.astype("float64")
     return frame.assign(**found) if found else frame
 

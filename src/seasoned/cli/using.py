@@ -22,6 +22,7 @@ from seasoned.cli.reading import (
 from seasoned.cli.showing import write_predictions
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
+from seasoned.tabular.columns.category import CategoryColumn
 from seasoned.tabular.output import beside, prediction_table
 
 __all__ = ["make_report", "predict"]
@@ -93,5 +94,19 @@ def make_report(
 
 
 def _words_of(fitted: Any) -> list[str]:
-    """The columns that are text to a model, in categories or by themselves: digits among them are no numbers."""
-    return [str(column.name) for column in fitted.fitted_.plan.schema.columns if column.kind in {"category", "text"}]
+    """The columns that are text to a model: "007" among "007" and "X" is no 7, whatever other rows the file has.
+
+    Categories whose levels are numbers as numbers are written stay as they are read: "1.0" is then the level "1".
+    """
+    plan = fitted.fitted_.plan
+    named = {encoder.name: encoder.words for encoder in plan.encoders if isinstance(encoder, CategoryColumn)}
+    kinds = {str(column.name): column.kind for column in plan.schema.used}
+    worded = (name for name, words in named.items() if not all(map(_is_plain_number, words)))
+    return [*worded, *(name for name, kind in kinds.items() if kind == "text")]
+
+
+def _is_plain_number(word: str) -> bool:
+    try:
+        return f"{float(word):.15g}" == word
+    except ValueError:
+        return False
