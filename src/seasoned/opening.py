@@ -64,6 +64,7 @@ def open_storage(storage: str | Storage | None) -> Storage:
 
 def inward(warm: WarmStart, space: Space, directions: tuple[str, ...]) -> WarmStart:
     """A warm start as samplers take it: its configurations checked, its values minimised."""
+    warm.check()
     configs = tuple(space.check(config) for config in warm.configurations)
     turned = directions[:1] == ("maximize",) and not warm.relative
     return replace(warm, configurations=configs, values=tuple(-v for v in warm.values) if turned else warm.values)

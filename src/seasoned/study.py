@@ -35,6 +35,7 @@ from seasoned.opening import (
 from seasoned.progress import ProgressBar
 from seasoned.samplers.auto import Auto
 from seasoned.space import Space
+from seasoned.storage.memory import MemoryStorage
 from seasoned.trials import Config, Created, StudySpec, Trial, TrialState
 from seasoned.views import frame_of, front_of, volume_of
 
@@ -120,7 +121,8 @@ class Study:
         self._ledger = Ledger(self._storage.open(self.name, Created(spec)), sampler, space, fidelity, agrees)
         warn_of_others(self._ledger.spec, spec, self.name)
         url = place if isinstance(place, str) else None
-        self._checkpoints = Checkpoints(checkpoints, url, None if storage is None else name, self._ledger.spec.seed)
+        stored = not isinstance(self._storage, MemoryStorage)  # else nobody opens it again
+        self._checkpoints = Checkpoints(checkpoints, url, name if stored else None, self._ledger.spec.seed)
         self._by_hand = ByHand(self._ledger, self._checkpoints)
         self._stopping = False
 

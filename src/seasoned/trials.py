@@ -53,7 +53,7 @@ class Config(dict[str, Any]):
         super().__init__((name, Config(v) if type(v) is dict else v) for name, v in plain.items())
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("a trial's configuration is read-only; change a copy made with copy.deepcopy(thawed(config)).")
+        raise TypeError("a trial's configuration is read-only; change a copy: seasoned.trials.thawed(config).")
 
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
@@ -154,8 +154,7 @@ class WarmStart:
             them as its prior mean, as far as its trials agree.
 
     Raises:
-        InvalidInput: If `points` and `values` differ in number, a value is not finite, a coordinate is outside [0, 1],
-            or the step is not in (0, 1].
+        InvalidInput: If `points` and `values` differ in number.
     """
 
     configurations: tuple[Mapping[str, Any], ...] = ()
@@ -176,9 +175,13 @@ class WarmStart:
             )
         if self.step_size is not None:
             object.__setattr__(self, "step_size", float(self.step_size))
-        self._check_numbers()
 
-    def _check_numbers(self) -> None:
+    def check(self) -> None:
+        """Refuse impossible numbers, where a study begins: one that is stored was begun already.
+
+        Raises:
+            InvalidInput: If a value is not finite, a coordinate is outside [0, 1], or the step is not in (0, 1].
+        """
         strange = next((value for value in self.values if not math.isfinite(value)), None)
         if strange is not None:
             raise InvalidInput(

@@ -17,7 +17,7 @@ from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, Successive
 from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.pacing import Pace
 from seasoned.samplers import TPE, Grid
-from seasoned.storage import SqlStorage
+from seasoned.storage import MemoryStorage, SqlStorage
 from seasoned.trials import Finished, Reported, Taken, TrialState
 
 SPACE = Space(x=Float(-1, 1))
@@ -180,8 +180,12 @@ def test_checkpoints_of_pruned_trials_go_and_of_complete_ones_stay(tmp_path):
     complete = {str(trial.number) for trial in study.trials if trial.state is TrialState.COMPLETE}
     (own,) = tmp_path.iterdir()
     assert {path.name for path in own.iterdir()} == complete
-    Study(SPACE, fidelity=ASHA(max=9), sampler=Random(), seed=2, checkpoints=tmp_path).optimize(train, trials=3)
-    assert {path.name for path in own.iterdir()} == complete, "another study in that folder has a folder of its own"
+    options = {"fidelity": ASHA(max=9), "sampler": Random(), "seed": 1, "checkpoints": tmp_path}
+    for storage in (None, MemoryStorage(), tmp_path / "a.db", tmp_path / "b.db"):
+        named = {} if storage is None else {"storage": storage, "name": "s"}
+        Study(SPACE, **options, **named).optimize(train, trials=3)
+    assert {path.name for path in own.iterdir()} == complete, "other studies in that folder have folders of their own"
+    assert sum(path.is_dir() for path in tmp_path.iterdir()) == 5
 
 
 def test_a_trial_that_diverges_is_pruned_and_its_report_is_kept(tmp_path):

@@ -382,7 +382,7 @@ def test_a_parameter_with_the_name_of_a_column_stands_beside_it():
 )
 def test_a_warm_start_of_impossible_numbers_is_refused(options, words):
     with pytest.raises(InvalidInput, match=words):
-        WarmStart(**options)
+        Study(Space(x=Float(0, 1)), sampler=Random(warm_start=WarmStart(**options)))
 
 
 def test_a_grid_in_another_space_is_complete(tmp_path):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +17,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, RobustScaler, StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, RobustScaler, StandardScaler
 from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeRegressor
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from in_process import estimator, stay_in_process
 from messy import messy
@@ -108,8 +111,60 @@ def test_own_models_are_told_apart_by_what_they_are():
 
     assert repr(piped(5)) == repr(piped(5))
     assert code_digest(piped(5)) == code_digest(piped(5)) != code_digest(piped(50))
-    named = CustomModel("f", make_pipeline(FunctionTransformer(np.sqrt), LogisticRegression()), Space())
-    assert " at 0x" not in code_digest(named)
+
+
+IN_A_SCRIPT = """
+import sys
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, fbeta_score, make_scorer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from seasoned import CustomModel, Float, Int, Space
+from seasoned.tabular.code_digest import code_digest
+
+BETA = 2
+
+class Mine(RegressorMixin, BaseEstimator):
+    def __init__(self, depth=3):
+        self.depth = depth
+    def fit(self, X, y):
+        return self.helped(X)
+    def helped(self, X):
+        return self
+
+class Metric:
+    words = frozenset({"a", "b", "c"})
+    def __init__(self):
+        self.call = self.helped
+    def __call__(self, y, p):
+        return self.helped(y, p)
+    def helped(self, y, p):
+        return float(np.mean(abs(y - p) ** BETA)) if "a" in {"a", "b"} else 0.0
+
+root = make_pipeline(FunctionTransformer(np.sqrt), LogisticRegression())
+own = CustomModel("m", Mine(), Space(depth=Int(1, 3)))
+piped = CustomModel("p", root, Space(logisticregression__C=Float(0.1, 1)))
+for one in (f1_score, make_scorer(fbeta_score, beta=2), own, piped, Metric(), Metric().helped):
+    print(code_digest(one))
+"""
+
+
+def digests_of(script, tmp_path, seed):
+    (tmp_path / "s.py").write_text(script)
+    environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+    return subprocess.check_output([sys.executable, tmp_path / "s.py"], env=environment, text=True).split()
+
+
+def test_digests_are_the_same_in_each_process_and_others_for_other_code(tmp_path):
+    first, second = digests_of(IN_A_SCRIPT, tmp_path, 1), digests_of("# so\n" + IN_A_SCRIPT, tmp_path, 2)
+    assert first == second
+    assert len(set(first)) == 6
+    beta = digests_of(IN_A_SCRIPT.replace("BETA = 2", "BETA = 4"), tmp_path, 1)
+    assert [a == b for a, b in zip(first, beta, strict=True)] == [True, True, True, True, False, False]
+    other = digests_of(IN_A_SCRIPT.replace("        return self\n\nclass", "        return X\n\nclass"), tmp_path, 1)
+    assert [a == b for a, b in zip(first, other, strict=True)] == [True, True, False, True, True, True]
 
 
 SOURCES = {
@@ -323,11 +378,14 @@ def test_overlapping_limits_of_blas_leave_it_as_it_was():
         return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
 
     np.ones((2, 2)) @ np.ones((2, 2))
-    before = threads()
-    a, b = one_thread("blas"), one_thread("blas")
-    a.__enter__()
-    b.__enter__()
-    a.__exit__(None, None, None)
-    assert set(threads()) <= {1}
-    b.__exit__(None, None, None)
-    assert threads() == before
+    with threadpool_limits(2, "blas"):
+        before = threads()
+        a, b = one_thread("blas"), one_thread("blas")
+        a.__enter__()
+        b.__enter__()
+        a.__exit__(None, None, None)
+        assert set(threads()) == {1}
+        b.__exit__(None, None, None)
+        assert threads() == before
+    if 2 not in before:
+        pytest.skip("BLAS has but one thread here")

@@ -143,7 +143,8 @@ def table_to_fit(table: Path, target: str, *outputs: Path | None, reading: Readi
     kept = frame[target].notna()
     if kept.all() or not kept.any():  # that none has one, the model says
         return frame
-    words = _missing_words(reading, table, target, ~kept.to_numpy())
+    labels = frame[target].dtype.kind not in "biuf"
+    words = _missing_words(reading, table, target, ~kept.to_numpy()) if labels else ""
     said = f" ({words}: a class of that name needs another)" if words else ""
     typer.echo(f"{(~kept).sum()} of {len(frame)} rows have no {target!r} and are left out{said}", err=True)
     return frame[kept]
@@ -153,7 +154,7 @@ def _missing_words(reading: Reading, table: Path, target: str, gone: NDArray[np.
     """How the cells of a text file are written that count as missing, but for empty ones."""
     if kind_of(table) not in SEPARATORS:
         return ""
-    written = reading.table(table, [target], keep_default_na=False)[target]
+    written = reading.table(table, [target], keep_default_na=False, usecols=[target])[target]
     words = written[gone].astype(str).str.strip() if len(written) == len(gone) else written.iloc[:0]
     return ", ".join(f"{word!r} {count} times" for word, count in words[words != ""].value_counts().items())
 

@@ -28,6 +28,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: str | Path | None, url: str | None, name: str | None, seed: int) -> None:
+        self._place = "" if url is None else _database(url)
         self._folder = folder
         self._url = url
         self._name = name
@@ -48,15 +49,20 @@ class Checkpoints:
         return Path(cache) / "checkpoints" / _key(_absolute(self._url), self._name, self._seed)
 
     def _below(self, folder: Path) -> Path:
-        """This study's part of a folder, the same on every machine, however each of them calls the storage."""
+        """This study's part of a folder, the same on every machine, however each of them reaches the storage."""
         if self._name is not None:
-            return folder / _key(self._name, self._seed)
+            return folder / _key(self._place, self._name, self._seed)
         folder.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix="study-", dir=folder))
 
 
 def _key(*parts: object) -> str:
     return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=12).hexdigest()
+
+
+def _database(url: str) -> str:
+    """A storage without its host: a file by its whole path, a server's database by its name."""
+    return _absolute(url) if url.startswith("sqlite") else url.partition("?")[0].rpartition("/")[2]
 
 
 def _absolute(url: str) -> str:

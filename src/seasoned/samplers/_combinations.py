@@ -9,7 +9,7 @@ from seasoned.levels import values_of
 from seasoned.space import Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -92,27 +92,26 @@ def combinations(
     return Combinations(nodes)
 
 
-def untried(
-    space: Space, rng: np.random.Generator, refused: Callable[[NDArray[np.float64]], bool]
-) -> NDArray[np.float64]:
-    """A random point whose configuration is not refused.
+def untried(space: Space, rng: np.random.Generator, taken: Collection[bytes]) -> NDArray[np.float64]:
+    """A random point whose configuration is not taken.
 
-    Only where none is left, or where more than 10,000 combinations are left to search after a hundred draws in vain, is
-    it one that is.
+    Only where none is left, or where there are more than 10,000 combinations and a hundred draws were in vain, is it
+    one that is.
 
     Args:
         space: The space.
         rng: Source of the draws.
-        refused: Whether the configuration at a point was tried, shape (d,).
+        taken: The points of the configurations that were tried (`space.encode`), as bytes.
     """
     for _ in range(_DRAWS):
         unit: NDArray[np.float64] = rng.random(len(space))
-        if not refused(unit):
+        if space.encode(space.decode(unit)).unit.tobytes() not in taken:
             return unit
     listed = _listed(space)
-    for index in rng.permutation(0 if listed is None else listed.size).tolist():
-        assert listed is not None, "it has a size"
-        if space.contains(config := listed[index]) and not refused(found := space.encode(config).unit):
+    if listed is None or len(taken) >= listed.size:
+        return unit
+    for index in rng.permutation(listed.size).tolist():
+        if space.contains(config := listed[index]) and (found := space.encode(config).unit).tobytes() not in taken:
             return found
     return unit
 

@@ -152,7 +152,7 @@ class Bayes(Sampler[BayesState]):
             here = Place(state.layout, seen, running, _losses(state, rng), rng, refused)
             unit, tag, state = self._step(here, state, number)
         if unit is None or refused(unit):
-            unit = untried(spec.space, rng, refused)
+            unit = untried(spec.space, rng, taken)
         return Suggestion(Config(spec.space.decode(unit)), tag), state
 
     def _first(self, state: BayesState) -> int:

@@ -126,17 +126,14 @@ class TPE(Sampler[TPEState]):
         if config is not None:
             return config
         space, rng = state.spec.space, generator(state.spec, number)
-        tried = np.concatenate([state.points.table, _pending(state)])
-
-        def refused(unit: NDArray[np.float64]) -> bool:
-            return bool((tried == space.encode(space.decode(unit)).unit).all(axis=1).any())
-
+        taken = {row.tobytes() for row in np.concatenate([state.points.table, _pending(state)])}
         for attempt in range(_REDRAWS):
             designed = attempt == 0 and place < len(state.design)
             unit = state.design[place] if designed else self._drawn(state, rng)
-            if not refused(unit):
-                return Config(space.decode(unit))
-        return Config(space.decode(untried(space, rng, refused)))
+            drawn = Config(space.decode(unit))
+            if space.encode(drawn).unit.tobytes() not in taken:
+                return drawn
+        return Config(space.decode(untried(space, rng, taken)))
 
     def _drawn(self, state: TPEState, rng: np.random.Generator) -> NDArray[np.float64]:
         """The most promising of the points drawn, branch by branch from the root, shape (d,)."""

@@ -5,6 +5,7 @@ The matrices here are small: with two threads a fit of 200 points took 5 to 100 
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from contextlib import contextmanager
@@ -39,18 +40,30 @@ class _Shared:
 
     def enter(self) -> None:
         with self._lock:
-            if not self._inside:
-                self._limit = _loaded(len(sys.modules)).limit(limits=1, user_api="blas")
             self._inside += 1
+            if self._inside == 1:
+                self._limit = _loaded(len(sys.modules)).limit(limits=1, user_api="blas")
 
     def leave(self) -> None:
         with self._lock:
             self._inside -= 1
             if not self._inside:
-                self._limit.restore_original_limits()
+                self._restore()
+
+    def begin_anew(self) -> None:
+        """In a forked child, which has none of its parent's threads."""
+        self._lock, self._inside = threading.Lock(), 0
+        self._restore()
+
+    def _restore(self) -> None:
+        if self._limit is not None:
+            self._limit.restore_original_limits()
+            self._limit = None
 
 
 _BLAS: Final = _Shared()
+if hasattr(os, "register_at_fork"):  # where there are forks
+    os.register_at_fork(after_in_child=_BLAS.begin_anew)
 
 
 @contextmanager
@@ -60,8 +73,8 @@ def one_thread(kind: Literal["blas", "openmp"] = "blas") -> Iterator[None]:
         with _loaded(len(sys.modules)).limit(limits=1, user_api="openmp"):
             yield
         return
-    _BLAS.enter()
     try:
+        _BLAS.enter()
         yield
     finally:
         _BLAS.leave()

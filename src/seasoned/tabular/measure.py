@@ -176,7 +176,7 @@ class Measure:
         if "log_error" in self.scorer:
             predicted = np.maximum(predicted, 0.0)  # a logarithmic error has no word for a model that went below
         if "deviance" in self.scorer:
-            predicted = np.maximum(predicted, _LEAST_SHARE * np.abs(y).mean() or 1.0)  # nor has a deviance for 0
+            predicted = np.maximum(predicted, _LEAST_SHARE * (np.abs(y).mean() or 1.0))  # nor has a deviance for 0
         if self.n_classes > 2 and self.scorer in _OF_EACH_CLASS and 1 < len(np.unique(y)) < self.n_classes:
             return self._over_classes(y, predicted, weight)
         scorer = _scorer(self.scorer, self.n_classes)
