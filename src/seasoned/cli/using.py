@@ -98,7 +98,7 @@ def _words_of(fitted: Any) -> list[str]:
 
     Categories whose levels are numbers as numbers are written stay as they are read: "1.0" is then the level "1".
     """
-    plan = fitted.fitted_.plan
+    plan = getattr(fitted.fitted_, "fitted", fitted.fitted_).plan  # of few shots it is that of the model of all tasks
     named = {encoder.name: encoder.words for encoder in plan.encoders if isinstance(encoder, CategoryColumn)}
     kinds = {str(column.name): column.kind for column in plan.schema.used}
     worded = (name for name, words in named.items() if not all(map(_is_plain_number, words)))

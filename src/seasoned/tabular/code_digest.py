@@ -39,8 +39,9 @@ def code_digest(value: Any, size: int = 12) -> str:
         size: Of the digest, bytes.
 
     Example:
-        >>> one, other = eval("lambda y, p: abs(y - p)"), eval("\\nlambda y, p: abs(y - p)")
-        >>> code_digest(one) == code_digest(other), code_digest(one) == code_digest(lambda y, p: p - y)
+        >>> here = {"__name__": "a_script"}
+        >>> one, other = eval("lambda y, p: abs(y - p)", here), eval("(\nlambda y, p: abs(y - p))", here)
+        >>> code_digest(one) == code_digest(other), code_digest(one) == code_digest(eval("lambda y, p: p - y", here))
         (True, False)
     """
     told = hashlib.blake2b(digest_size=size)
