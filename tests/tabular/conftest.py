@@ -2,11 +2,20 @@ from __future__ import annotations
 
 import pytest
 
+from in_process import stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from warm_workers import cache, cache_folder
 
 __all__ = ["cache", "cache_folder"]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder of the test's own, with the cache in it; fits stay in this process."""
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    stay_in_process(monkeypatch)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -8,18 +8,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from in_process import estimator, stay_in_process
+from in_process import estimator
 from messy import messy
 from seasoned import CustomModel, Float, Metric, Space, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.features.repeated import Repeated, fits_of
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
-    stay_in_process(monkeypatch)
-    return tmp_path
 
 
 def the_task(task):

@@ -22,7 +22,7 @@ from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeRegressor
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from in_process import estimator, stay_in_process
+from in_process import estimator
 from messy import messy
 from optional import needs
 from seasoned import Categorical, Choice, CustomModel, Float, Int, Space, load
@@ -44,14 +44,6 @@ from seasoned.tabular.runs import RunFolder
 from seasoned.tabular.schema import Column, read
 from seasoned.tabular.tables import kind_of
 from seasoned.tabular.target import read_target
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
-    stay_in_process(monkeypatch)
-    return tmp_path
-
 
 # ---- a run's state, and other rows
 

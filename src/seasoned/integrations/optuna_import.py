@@ -38,7 +38,7 @@ def read_studies(storage: str | optuna.storages.BaseStorage) -> Experience:
         >>> experience.heads[0].name, bool(experience.scores.min() == -study.best_value)
         ('line', True)
     """
-    if isinstance(storage, str) and not store_exists(storage) and "///file:" not in storage:
+    if isinstance(storage, str) and not store_exists(storage):
         raise InvalidInput(f"there is no file for {hidden(storage)!r}; give the URL of a storage that Optuna wrote.")
     try:
         summaries = optuna.study.get_all_study_summaries(storage)

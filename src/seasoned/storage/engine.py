@@ -138,7 +138,7 @@ def hidden(url: str) -> str:
 
 
 def file_of(url: str) -> Path | None:
-    """The file of a SQLite URL, whatever its driver and query; None for a server, and for what is no URL.
+    """The file of a SQLite URL, whatever its driver and query; None for a server, what is no URL, and a `file:` URI.
 
     Example:
         >>> file_of("sqlite:///runs.db?timeout=30").name, file_of("postgresql://me@server/team")
@@ -148,7 +148,8 @@ def file_of(url: str) -> Path | None:
         parsed = sqlalchemy.make_url(url)
     except (ArgumentError, ValueError):
         return None
-    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+    named = parsed.database if parsed.get_backend_name() == "sqlite" else None
+    return Path(named) if named and not named.startswith("file:") else None  # a URI says more than where it lies
 
 
 def url_of(place: str | os.PathLike[str]) -> str:
