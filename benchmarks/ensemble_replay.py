@@ -107,7 +107,7 @@ def prepared(datasets: Path, entry: dict[str, Any], folder: Path) -> Prepared:
     plan = ColumnPlan.fit(canonical, schema, seed=0)
     (folder / "trials").mkdir()
     matrices = {diet: plan.encode(canonical, diet) for diet in ("codes", "dense")}
-    write_arrays(folder, target.values, make_folds(FOLDS, canonical, target, 0), matrices)
+    write_arrays(folder, target.values, make_folds(FOLDS, target, 0), matrices)
     n = len(target.classes)
     job = Job(target.task, n, 0, categorical=plan.categorical, seconds=0.75 * LIMIT / FOLDS, cyclic=plan.cyclic)
     objective = CrossValidation(Arrays(folder), job, resolve(entry.get("metric"), target.task, n))

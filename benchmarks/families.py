@@ -97,7 +97,7 @@ def prepared(folder: Path, entry: dict[str, Any], out: Path, rows: int, share: f
     kept = np.arange(len(X)) >= share * len(X)  # the rows are in random order
     shown = replace(target, values=target.values[kept])
     inner = {diet: matrix[kept] for diet, matrix in matrices.items()}
-    write_arrays(out, shown.values, make_folds(3, X[kept], shown, 0), inner)
+    write_arrays(out, shown.values, make_folds(3, shown, 0), inner)
     classes = len(target.classes)
     job = Job(target.task, classes, 0, categorical=plan.categorical)
     objective = CrossValidation(Arrays(out), job, resolve(None, target.task, classes))

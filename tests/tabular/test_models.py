@@ -50,7 +50,7 @@ def make_objective(task, folder):
     plan = ColumnPlan.fit(canonical, schema, seed=0)
     (folder / "trials").mkdir()
     matrices = {diet: plan.encode(canonical, diet) for diet in ("codes", "dense")}
-    write_arrays(folder, target.values, make_folds(3, X, target, 0), matrices)
+    write_arrays(folder, target.values, make_folds(3, target, 0), matrices)
     classes = len(target.classes)
     return CrossValidation(
         Arrays(folder), Job(task, classes, 0, categorical=plan.categorical), resolve(None, task, classes)

@@ -28,7 +28,7 @@ def target(y, task="regression"):
 
 def test_few_rows_are_dealt_in_other_ways_and_many_are_not():
     few = target(np.arange(60.0))
-    folds = make_folds(5, few.values, few, 7)
+    folds = make_folds(5, few, 7)
     splits = further_folds(folds, few, 7, free=True)
     assert len(splits) == 3
     for split in [folds, *splits]:
@@ -38,13 +38,13 @@ def test_few_rows_are_dealt_in_other_ways_and_many_are_not():
     assert further_folds(folds, few, 7, free=False) == []
     assert further_folds(folds[:1], few, 7, free=True) == []
     many = target(np.arange(2_000.0))
-    assert further_folds(make_folds(5, many.values, many, 7), many, 7, free=True) == []
+    assert further_folds(make_folds(5, many, 7), many, 7, free=True) == []
 
 
 def test_classes_stay_in_proportion():
     y = np.repeat([0, 1], [90, 10])
     few = target(y, "binary")
-    for split in further_folds(make_folds(5, y, few, 0), few, 0, free=True):
+    for split in further_folds(make_folds(5, few, 0), few, 0, free=True):
         assert [int(y[valid].sum()) for _, valid in split] == [2] * 5
 
 

@@ -48,7 +48,7 @@ def run(folder, y, *, classes=0, folds=3, scale=None):
     X = np.random.default_rng(0).normal(size=(len(y), 3)) + np.asarray(y, dtype=float)[:, None]
     (folder / "trials").mkdir()
     target = read_target(pd.Series(y), "classification" if classes else "regression")
-    dealt = make_folds(None, pd.DataFrame(X), target, 0, default=folds)
+    dealt = make_folds(None, target, 0, default=folds)
     write_arrays(folder, target.values, dealt, {"dense": X, "codes": X})
     job = Job(target.task, classes, 0, seconds=1e6, logarithm=scale)
     return CrossValidation(Arrays(folder), job, resolve("rmse" if scale else None, target.task, classes))

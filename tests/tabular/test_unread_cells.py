@@ -11,6 +11,7 @@ import pytest
 
 from in_process import estimator, stay_in_process
 from seasoned import load
+from seasoned.tabular.columns import stored
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.schema import Schema
 
@@ -247,3 +248,26 @@ def test_a_fit_tells_once_and_its_model_tells_when_it_predicts(tmp_path, monkeyp
     assert np.isfinite(model.predict(X.assign(a="0,126"))).all()
     (record,) = log.records
     assert "none of the 200 cells of 'a' can be read as a number (such as '0,126')" in record.getMessage()
+
+
+def test_parts_of_a_table_and_shuffles_are_told_of_once(tmp_path, monkeypatch, log):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    stay_in_process(monkeypatch)
+    X = pd.DataFrame({"a": NUMBERS, "c": C**2})
+    model = estimator("regression").fit(X, C + C**2)
+    bad = X.assign(a=spoiled(NUMBERS, "0,126", cells=4))
+    expected = model.predict(bad)
+    log.clear()
+    told = model.explain(bad, C + C**2, repeats=2)
+    (record,) = log.records
+    assert "4 of the 200 cells of 'a' cannot be read as a number (such as '0,126')" in record.getMessage()
+    assert told.loc[told["column"] == "a", "importance"].item() > 0
+    monkeypatch.setattr(stored, "_CELLS", 100)
+    monkeypatch.setattr(stored, "_LEAST_ROWS", 1)
+    for predict in (model.predict, lambda X: model.predict_interval(X, 0.9)[:, 0]):
+        log.clear()
+        found = predict(bad)
+        (record,) = log.records
+        assert "4 cell(s) of 'a' cannot be read as a number (such as '0,126')" in record.getMessage()
+    np.testing.assert_array_equal(model.predict(bad), expected)
+    assert len(found) == len(bad)

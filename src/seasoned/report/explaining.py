@@ -63,7 +63,10 @@ def explain(
     rng = np.random.default_rng(random_state)
     parts = _parts(truth, repeats, rng, classes=len(fitted.classes))
     used = [column.name for column in fitted.plan.schema.used]
-    dealt = [(frame.iloc[part].reset_index(drop=True), truth[part]) for part in parts]
+    drawn = np.unique(np.concatenate(parts))
+    read = fitted.plan.schema.apply(frame.iloc[drawn].reset_index(drop=True))  # once, rather than at each shuffle
+    places = [np.searchsorted(drawn, part) for part in parts]
+    dealt = [(read.iloc[place].reset_index(drop=True), truth[part]) for place, part in zip(places, parts, strict=True)]
     gains = _gains(estimator, fitted, dealt, used, rng, seconds)
     rows = [_line(name, np.array(gains.get(name, []))) for name in used]
     rows += [(c.name, 0.0, 0.0, 0.0, 1.0, 0) for c in fitted.plan.schema.columns if c.reason is not None]

@@ -202,7 +202,8 @@ def _importance(
     fitted = judging(estimator)
     rng = np.random.default_rng(0)
     rows = np.sort(rng.permutation(len(frame))[:_MOST_ROWS])
-    chosen, answers = frame.iloc[rows].reset_index(drop=True), truth[rows]
+    chosen = fitted.plan.schema.apply(frame.iloc[rows].reset_index(drop=True), [])  # read once, and told of already
+    answers = truth[rows]
     weights = None if weights is None else weights[rows]
 
     def loss(y: NDArray[Any], predicted: NDArray[Any]) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.labels import code_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,11 +93,9 @@ def _number(cost: Any) -> float:
 
 
 def _code(label: Any, labels: NDArray[Any]) -> int:
-    known = labels.tolist()
-    same = [code for code, other in enumerate(known) if other == label and isinstance(other, bool) == (label is other)]
-    same = same or [code for code, other in enumerate(known) if str(other) == str(label)]
-    if not same:
+    code = code_of(label, labels)
+    if code is None:
         raise InvalidInput(
-            f"costs names {label!r}, which is no class of the target; use {', '.join(map(repr, known))}."
+            f"costs names {label!r}, which is no class of the target; use {', '.join(map(repr, labels.tolist()))}."
         )
-    return same[0]
+    return code

@@ -141,7 +141,7 @@ def _fitted(
     with _at_work(run):
         usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
-        folds, *further = _dealt(declared, frame, target, run, usual, timed=budget.trials is None)
+        folds, *further = _dealt(declared, target, run, usual, timed=budget.trials is None)
         plan = _plan(canonical, schema, run.path, int(run.about["seed"]), budget, warming)
         steps = _steps(steps_for(settings["features"], len(frame)), schema)
         _write(run, canonical, target, [folds, *further], plan, roles)
@@ -202,14 +202,14 @@ def _write(
 
 
 def _dealt(
-    declared: Any, frame: pd.DataFrame, target: Target, run: RunFolder, usual: int, *, timed: bool
+    declared: int | list[Fold] | None, target: Target, run: RunFolder, usual: int, *, timed: bool
 ) -> list[list[Fold]]:
     """The folds, and other splits of the rows for a second look at the best trials; not where time must not decide.
 
     A run that is resumed keeps its folds: a splitter without a seed would give others, and its trials are of these.
     """
     seed, free = int(run.about["seed"]), timed and (declared is None or isinstance(declared, int))
-    folds = stored_folds(run.path) or make_folds(declared, frame, target, seed, default=usual)
+    folds = stored_folds(run.path) or make_folds(declared, target, seed, default=usual)
     return [folds, *further_folds(folds, target, seed, free=free)]
 
 

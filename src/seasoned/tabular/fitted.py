@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from seasoned.tabular.features.repeated import makers_of, predict_matrices
 from seasoned.tabular.finish import Finish
 from seasoned.tabular.layers import columns_of, places_below, split_below
 from seasoned.tabular.models.registry import find
+from seasoned.tabular.schema import warn_of_lost
 from seasoned.tabular.tables import to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
     from seasoned.tabular.measure import Measure
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.pace import Pace
+    from seasoned.tabular.schema import Lost
     from seasoned.tabular.target import Task
     from seasoned.tabular.validated import Validated
 
 __all__ = ["Fitted", "Member"]
+
+_T = TypeVar("_T")
 
 _ROWS_FOR_THREADS: Final = 1000
 
@@ -115,7 +119,7 @@ class Fitted:
         Raises:
             InvalidInput: If X is no table or lacks a column.
         """
-        parts = [self._predict(part) for part in in_parts(to_frame(X), self.plan.dense.width)]
+        parts = self._in_parts(X, lambda part, lost: self.together(self._each(part, lost)))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def predict_each(self, X: Any) -> list[NDArray[np.float64]]:
@@ -124,7 +128,7 @@ class Fitted:
         Raises:
             InvalidInput: If X is no table or lacks a column.
         """
-        parts = [self._each(part) for part in in_parts(to_frame(X), self.plan.dense.width)]
+        parts = self._in_parts(X, self._each)
         return parts[0] if len(parts) == 1 else [np.concatenate(found) for found in zip(*parts, strict=True)]
 
     def together(self, each: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -143,15 +147,19 @@ class Fitted:
         finish = Finish(decision=decision if decision is not None and decision.given else None)
         return replace(self, members=(member, *below), finish=finish, validated=None, conformal=None, pace=None)
 
-    def _predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """The same of rows that are few enough to be in memory in all forms that models eat."""
-        return self.together(self._each(frame))
+    def _in_parts(self, X: Any, what: Callable[[pd.DataFrame, list[Lost]], _T]) -> list[_T]:
+        """What is made of rows that are few enough to be in memory in all forms that models eat, of all parts of X."""
+        lost: list[Lost] = []
+        found = [what(part, lost) for part in in_parts(to_frame(X), self.plan.dense.width)]
+        warn_of_lost(lost, len(found))
+        return found
 
-    def _each(self, frame: pd.DataFrame) -> list[NDArray[np.float64]]:
+    def _each(self, frame: pd.DataFrame, lost: list[Lost]) -> list[NDArray[np.float64]]:
+        """What each member predicts for one part; cells that cannot be read are noted."""
         diets: dict[str, Diet] = {member.name: member.model.diet for member in self.members}
         wanted: set[Diet] = set(diets.values())
         made = [maker for member in self.members for maker in makers_of(member.estimator)]
-        matrices = self.plan.matrices(frame, wanted | {"codes"} if made else wanted)
+        matrices = self.plan.matrices(frame, wanted | {"codes"} if made else wanted, lost)
         given = None
         if made:
             texts = any(one.reads_texts for one in made)
@@ -179,15 +187,13 @@ class Fitted:
         Raises:
             InvalidInput: If X is no table or lacks a column, or too few rows were validated for the coverage.
         """
-        conformal, frame = self._known_conformal(), to_frame(X)
-        found = [
-            conformal.intervals(
-                self._predict(part),
-                None if conformal.scale is None else self.plan.matrices(part, {"codes"})["codes"],
-                coverage,
-            )
-            for part in in_parts(frame, self.plan.dense.width)
-        ]
+        conformal = self._known_conformal()
+
+        def bounds(part: pd.DataFrame, lost: list[Lost]) -> NDArray[np.float64]:
+            codes = None if conformal.scale is None else self.plan.matrices(part, {"codes"}, [])["codes"]
+            return conformal.intervals(self.together(self._each(part, lost)), codes, coverage)
+
+        found = self._in_parts(X, bounds)
         return found[0] if len(found) == 1 else np.concatenate(found)
 
     def sets(self, X: Any, coverage: float) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.tabular.code_digest import code_digest
 from seasoned.tabular.costs import cost_matrix, costs_from_plain, costs_to_plain
+from seasoned.tabular.labels import code_of
 from seasoned.tabular.measure import COST, FUNCTION, QUANTILE, Function, Measure
 
 if TYPE_CHECKING:
@@ -317,12 +318,11 @@ def _positive(label: Any, task: Task, labels: NDArray[Any]) -> int:
     if task != "binary":
         what = "a target of numbers" if task == "regression" else f"a target of {len(labels)} classes"
         raise InvalidInput(f"positive is {label!r}, which names one of two classes, and this is {what}; leave it out.")
-    known = labels.tolist()
-    same = [code for code, other in enumerate(known) if other == label and isinstance(other, bool) == (label is other)]
-    same = same or [code for code, other in enumerate(known) if str(other) == str(label)]
-    if not same:
-        raise InvalidInput(f"positive is {label!r}, which is no class of the target; use {known[0]!r} or {known[1]!r}.")
-    return same[0]
+    code = code_of(label, labels)
+    if code is None:
+        one, other = labels.tolist()
+        raise InvalidInput(f"positive is {label!r}, which is no class of the target; use {one!r} or {other!r}.")
+    return code
 
 
 def _checked(measure: Measure, task: Task, y: NDArray[Any] | None) -> Measure:

@@ -35,7 +35,8 @@ CHANGED: Final[Mapping[int, frozenset[str]]] = MappingProxyType({2: frozenset({"
 
 2: histogram boosting keeps the rounds of its best fold loss, where it had kept some after it.
 Not counted: since models learn log(1 + y) for rmsle, and rows count by the inverse of y for mape, experience of these
-two metrics from before is of other fits; none was shipped.
+two metrics from before is of other fits; none was shipped. Since trees learn numbers in units of their spread,
+LightGBM's `lambda_l1` is in these, and what else they learn is the same but for rounding.
 """
 _UNSAID: Final[Mapping[str, Any]] = MappingProxyType({FEATURES: {"none": {}}, SCALE.name: SCALE.usual})
 """What a text leaves out."""

@@ -102,7 +102,7 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
 
         if below := {textual(source): source for member in fitted.members for source in member.below}:
             declared = declared_folds(None, None, frame, target, roles)
-            _foretell(objective_of(make_folds(declared, frame, target, seed)), list(below.values()), budget)
+            _foretell(objective_of(make_folds(declared, target, seed)), list(below.values()), budget)
         objective = objective_of([])
         for member in fitted.members:
             objective.records.note({"model": {member.name: member.config}}, _record(fitted, member))

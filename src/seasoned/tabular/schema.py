@@ -87,7 +87,7 @@ class Lost:
     Attributes:
         column: The column.
         cells: How many they are.
-        present: Number of cells that hold anything.
+        present: Number of cells that hold anything; 0 where that was not counted in all parts of the table.
         example: One of them.
     """
 
@@ -104,6 +104,8 @@ class Lost:
         how_many = f"none of {whose} can" if self.cells == self.present else f"{self.cells} of {whose} cannot"
         if self.present == 1:
             how_many = f"the one cell of {self.column.name!r} cannot"
+        if self.present == 0:
+            how_many = f"{self.cells} cell(s) of {self.column.name!r} cannot"
         return f"{how_many} be read as {self.column.expected} (such as {short!r})"
 
 
@@ -147,10 +149,12 @@ class Schema:
         """The columns that carry information."""
         return tuple(column for column in self.columns if column.reason is None)
 
-    def apply(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The used columns in canonical form; extra columns and another order do not matter.
+    def apply(self, frame: pd.DataFrame, lost: list[Lost] | None = None) -> pd.DataFrame:
+        """The used columns in canonical form, which read again are the same; extra ones and the order do not matter.
 
-        A warning tells of cells that cannot be read as at fit time.
+        Args:
+            frame: The table.
+            lost: Takes note of cells that cannot be read as at fit time; if None, a warning tells of them.
 
         Raises:
             InvalidInput: If a column that is used is missing; it is named.
@@ -158,9 +162,10 @@ class Schema:
         import pandas as pd
 
         self.check(frame)
-        lost: list[Lost] = []
-        found = {column.name: read(column, frame[column.name], lost) for column in self.used}
-        warn_of_lost(lost)
+        noted: list[Lost] = [] if lost is None else lost
+        found = {column.name: read(column, frame[column.name], noted) for column in self.used}
+        if lost is None:
+            warn_of_lost(noted)
         return pd.DataFrame(found, copy=False)
 
     def check(self, frame: pd.DataFrame) -> None:
@@ -282,17 +287,27 @@ def _lost(column: Column, plain: pd.Series[Any], found: pd.Series[Any]) -> Lost 
     return Lost(column, len(cells), there, f"{first:.15g}" if isinstance(first, float) else str(first))
 
 
-def warn_of_lost(lost: Sequence[Lost]) -> None:
-    """One warning for all columns, which names those that lost the most."""
+def warn_of_lost(lost: Sequence[Lost], parts: int = 1) -> None:
+    """One warning for all columns of a table, read in so many parts, which names those that lost the most."""
     if not lost:
         return
-    worst = sorted(lost, key=lambda one: -one.cells / one.present)[:_TOLD]
-    more = f"; {len(lost) - _TOLD} more column(s) are alike" if len(lost) > _TOLD else ""
+    told = list(lost) if parts == 1 else _together(lost)
+    worst = sorted(told, key=lambda one: -one.cells / max(one.present, 1))[:_TOLD]
+    more = f"; {len(told) - _TOLD} more column(s) are alike" if len(told) > _TOLD else ""
     logger.warning(
         "cells that cannot be read as in the table of the fit count as missing: %s%s; write them as they were there.",
         "; ".join(one.sentence for one in worst),
         more,
     )
+
+
+def _together(lost: Sequence[Lost]) -> list[Lost]:
+    """One of each column."""
+    found: dict[str, Lost] = {}
+    for one in lost:
+        before = found.get(one.column.name)
+        found[one.column.name] = replace(one, cells=one.cells + (before.cells if before else 0), present=0)
+    return list(found.values())
 
 
 def _read_plain(column: Column, plain: pd.Series[Any]) -> pd.Series[Any]:

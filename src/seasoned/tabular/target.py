@@ -25,9 +25,8 @@ logger = logging.getLogger("seasoned.tabular")
 
 Task = Literal["binary", "multiclass", "regression"]
 _COLUMN = "A column-vector y was passed when a 1d array was expected; pass y.ravel(), for one target is supported."
-_LARGEST = 1e37  # boosters hold targets in single precision
+_LARGEST = 1e37  # single precision goes little further
 _SMALLEST = 1e-150  # squares of less are 0
-_NARROW = 1e-7  # scikit-learn's trees do not split what varies by less than the square root of its epsilon
 _LONGEST = 1000  # characters of a label
 _COLLECTIONS = (list, tuple, set, frozenset, dict, np.ndarray)
 _FEW = 20  # integer targets with at most this many values, repeated often, are classes
@@ -165,8 +164,6 @@ def _check_range(values: NDArray[np.float64]) -> None:
             f"the target's values are all within {spread:.3g} of each other, whose square is 0 for a computer; "
             "multiply it by a power of ten."
         )
-    if spread < _NARROW:
-        logger.warning("the target's values are all within %.3g of each other, which trees take for none.", spread)
 
 
 def _short(value: Any) -> str:

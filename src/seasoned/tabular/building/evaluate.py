@@ -118,7 +118,7 @@ def prepare(asked: Asked, folder: Path, rules: Rules) -> Prepared:
     schema = Schema.infer(frame)
     canonical = schema.apply(frame)
     plan = ColumnPlan.fit(canonical, schema, seed=_SEED)
-    folds = make_folds(rules.folds, frame, target, _SEED)
+    folds = make_folds(rules.folds, target, _SEED)
     (folder / "trials").mkdir(parents=True, exist_ok=True)
     write_arrays(
         folder,

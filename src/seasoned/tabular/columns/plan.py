@@ -85,17 +85,25 @@ class ColumnPlan:
         """
         return self.encode(self.schema.apply(frame), diet)
 
-    def matrices(self, frame: pd.DataFrame, diets: Collection[Diet]) -> dict[Diet, NDArray[np.float64]]:
-        """The matrices for several diets; the columns are read once, and a warning tells of cells that cannot be.
+    def matrices(
+        self, frame: pd.DataFrame, diets: Collection[Diet], lost: list[Lost] | None = None
+    ) -> dict[Diet, NDArray[np.float64]]:
+        """The matrices for several diets; the columns are read once.
+
+        Args:
+            frame: The table.
+            diets: Which ones.
+            lost: As of `Schema.apply`.
 
         Raises:
             InvalidInput: If a column is missing.
         """
         self.schema.check(frame)
         columns = zip(self.schema.used, self.encoders, strict=True)
-        lost: list[Lost] = []
-        codes = np.hstack([quick.codes(column, encoder, frame[column.name], lost) for column, encoder in columns])
-        warn_of_lost(lost)
+        noted: list[Lost] = [] if lost is None else lost
+        codes = np.hstack([quick.codes(column, encoder, frame[column.name], noted) for column, encoder in columns])
+        if lost is None:
+            warn_of_lost(noted)
         return {diet: codes if diet == "codes" else self.dense.transform(codes) for diet in diets}
 
     def encode(self, canonical: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:

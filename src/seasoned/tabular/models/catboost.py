@@ -16,6 +16,7 @@ from seasoned.tabular.models.catboost_check import check_model
 from seasoned.tabular.models.extras import require
 from seasoned.tabular.models.rounds import most_rounds, patience
 from seasoned.tabular.models.tree_check import forged
+from seasoned.tabular.models.units import PLAIN, Units
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,6 +43,7 @@ class CatBooster:
         categorical: Columns that hold level codes.
         seen: The class codes among the training rows; CatBoost has no place for others.
         width: Number of columns, once fitted.
+        units: Of the target, in which it learns.
         booster: The fitted `catboost.CatBoost`, cut to the best round.
     """
 
@@ -50,6 +52,7 @@ class CatBooster:
     categorical: tuple[int, ...] = ()
     seen: tuple[int, ...] = ()
     width: int = 0
+    units: Units = PLAIN
     booster: Any = None
 
     @property
@@ -72,7 +75,7 @@ class CatBooster:
     ) -> None:
         """Train; with validation rows, stop when their loss falls no more (see `patience`) and keep the best round."""
         library = require("catboost")
-        self.width = X.shape[1]
+        self.width, self.units = X.shape[1], Units.of(y, self.n_classes)
         parameters = dict(self.parameters)
         if self.n_classes > 2:
             self.seen = tuple(np.unique(y).tolist())
@@ -97,7 +100,7 @@ class CatBooster:
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Numbers, shape (n,)."""
-        return self._raw(X)
+        return self.units.back(self._raw(X))
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities, shape (n, classes seen)."""
@@ -113,8 +116,8 @@ class CatBooster:
         return np.isin(y, self.seen) if self.n_classes > 2 else np.ones(len(y), dtype=np.bool_)
 
     def _places(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Places of class codes among those seen; numbers as they are."""
-        return np.searchsorted(self.seen, y) if self.n_classes > 2 else y
+        """Places of class codes among those seen; numbers in their units."""
+        return np.searchsorted(self.seen, y) if self.n_classes > 2 else self.units.forward(y)
 
     def _raw(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         pool = require("catboost").Pool(self._features(X))
@@ -211,12 +214,13 @@ class CatBoost:
         return config if rounds is None else {**config, "rounds": rounds}
 
     def dump(self, estimator: CatBooster) -> bytes:
-        """CatBoost's own cbm (its JSON is not exact), after a line with the columns."""
+        """CatBoost's own cbm (its JSON is not exact), after a line with the columns and the units."""
         about = {
             "n_classes": estimator.n_classes,
             "width": estimator.width,
             "categorical": list(estimator.categorical),
             "seen": list(estimator.seen),
+            "units": estimator.units.to_text(),
         }
         model: bytes = estimator.booster._serialize_model()  # noqa: SLF001 - the public way is through a file
         return json.dumps(about).encode() + b"\n" + model
@@ -241,6 +245,7 @@ def _estimator(head: bytes) -> CatBooster:
     try:
         found = json.loads(head)
         n_classes, width, categorical, seen = (found[key] for key in ("n_classes", "width", "categorical", "seen"))
+        units = Units.from_text(str(found["units"])) if "units" in found else PLAIN  # older files have none
         whole = all(type(value) is int for value in (n_classes, width, *categorical, *seen))
     except (ValueError, KeyError, TypeError) as error:
         raise forged(f"no line with the columns ({error!r})") from error
@@ -248,4 +253,4 @@ def _estimator(head: bytes) -> CatBooster:
         raise forged("impossible columns")
     if seen != sorted(set(seen) & set(range(n_classes))) or (n_classes > 2) != bool(seen):
         raise forged("impossible classes")
-    return CatBooster({}, n_classes, tuple(categorical), tuple(seen), width)
+    return CatBooster({}, n_classes, tuple(categorical), tuple(seen), width, units)

@@ -14,6 +14,7 @@ from seasoned.tabular.models.leaf_quantiles import leaf_quantiles
 from seasoned.tabular.models.quantile_line import rows_to_know
 from seasoned.tabular.models.tree_model import TreeModel, scaled
 from seasoned.tabular.models.trees import Nodes, from_nodes, rounded, shortened
+from seasoned.tabular.models.units import Units
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,7 +99,8 @@ def grow(
 ) -> int | None:
     """Fit a forest, in a trial with a limit ten trees at a time until its time is up; returns the trees of a trial."""
     forest, (X, y), weight = model.learner, train, None if weights is None else weights[0]
-    rows = np.asarray(X, dtype=np.float32)
+    rows, units = np.asarray(X, dtype=np.float32), Units.of(y, model.n_classes)
+    y = units.forward(y)
     if valid is None or seconds is None:
         forest.fit(rows, y, weight)
     else:
@@ -108,11 +110,13 @@ def grow(
             forest.set_params(n_estimators=grown).fit(rows, y, weight)
             if time.monotonic() > deadline:
                 break
-    _take(model, forest, (rows, np.asarray(y), np.ones(len(y)) if weight is None else np.asarray(weight)))
+    _take(model, forest, (rows, np.asarray(y), np.ones(len(y)) if weight is None else np.asarray(weight)), units)
     return None if valid is None else int(forest.n_estimators)
 
 
-def _take(model: TreeModel, forest: Any, data: tuple[NDArray[np.float32], NDArray[Any], NDArray[np.float64]]) -> None:
+def _take(
+    model: TreeModel, forest: Any, data: tuple[NDArray[np.float32], NDArray[Any], NDArray[np.float64]], units: Units
+) -> None:
     """Replace the library's trees by arrays: of two classes the share of the second, of numbers the deviation."""
     rows, y, mass = data
     found = [nodes_of(tree.tree_) for tree in forest.estimators_]
@@ -130,7 +134,7 @@ def _take(model: TreeModel, forest: Any, data: tuple[NDArray[np.float32], NDArra
         values, scale = scaled(reached, middle)
         ends = np.cumsum([len(nodes.value) for nodes in found])
         found = [replace(nodes, value=part) for nodes, part in zip(found, np.split(values, ends[:-1]), strict=True)]
-        base = (middle,)
+        base, scale = (float(units.back(middle)),), scale * units.spread
     trees = shortened(from_nodes(found, rows.shape[1]), rows)
     model.take(replace(trees, value=rounded(trees.value, _DIGITS)), seen, base, scale)
 

@@ -15,6 +15,7 @@ from seasoned.tabular.models.quantile_line import rows_to_know
 from seasoned.tabular.models.rounds import most_rounds, patience
 from seasoned.tabular.models.tree_model import TreeModel, scaled
 from seasoned.tabular.models.trees import Nodes, from_nodes
+from seasoned.tabular.models.units import Units
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,13 +77,14 @@ class Histogram:
         weights: Weights | None = None,
     ) -> int | None:
         """Fit on (X, y), watching the loss of the validation rows; returns the rounds taken."""
-        learner, X, y = estimator.learner, _matrix(train[0]), train[1]
+        learner, X, units = estimator.learner, _matrix(train[0]), Units.of(train[1], estimator.n_classes)
+        y = units.forward(train[1])
         weight, weight_valid = weights or (None, None)
         learner.set_params(max_bins=min(bins(len(X)), BYTE))
         if valid is None or not learner.early_stopping:
-            _take(estimator, learner.fit(X, y, weight))
+            _take(estimator, learner.fit(X, y, weight), units)
             return None
-        X_valid, y_valid = _matrix(valid[0]), valid[1]
+        X_valid, y_valid = _matrix(valid[0]), units.forward(valid[1])
         if estimator.n_classes:  # it refuses classes that are only among the validation rows
             known = np.isin(y_valid, y)
             X_valid, y_valid = (X_valid[known], y_valid[known]) if known.any() else (X, y)
@@ -93,7 +95,7 @@ class Histogram:
             )
         found = learner.fit(X, y, weight, X_val=X_valid, y_val=y_valid, sample_weight_val=weight_valid)
         best = max(1, int(np.argmax(learner.validation_score_)))  # its first is that of no tree at all
-        _take(estimator, found, best)
+        _take(estimator, found, units, best)
         return best
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
@@ -130,16 +132,16 @@ def _matrix(X: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(empty, 0.0, single) if empty.any() else single
 
 
-def _take(model: TreeModel, learner: Any, rounds: int | None = None) -> None:
+def _take(model: TreeModel, learner: Any, units: Units, rounds: int | None = None) -> None:
     """Replace the library's trees by arrays, round by round, and in a round output by output; the first so many."""
     found = [_nodes(predictor.nodes) for stage in learner._predictors[:rounds] for predictor in stage]  # noqa: SLF001
-    base = np.ravel(learner._baseline_prediction).astype(np.float64)  # noqa: SLF001
+    base = units.back(np.ravel(learner._baseline_prediction))  # noqa: SLF001
     ends = np.cumsum([len(nodes.value) for nodes in found])
     values, scale = scaled(np.concatenate([nodes.value for nodes in found]), 0.0)
     parts = np.split(values, ends[:-1])
     trees = [replace(nodes, value=part) for nodes, part in zip(found, parts, strict=True)]
     seen = tuple(np.asarray(learner.classes_, dtype=np.int64).tolist()) if model.n_classes else ()
-    model.take(from_nodes(trees, learner.n_features_in_), seen, tuple(base.tolist()), scale)
+    model.take(from_nodes(trees, learner.n_features_in_), seen, tuple(base.tolist()), scale * units.spread)
 
 
 def _nodes(record: NDArray[Any]) -> Nodes:

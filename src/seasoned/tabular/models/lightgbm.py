@@ -14,6 +14,7 @@ from seasoned.tabular.models.bins import bins
 from seasoned.tabular.models.lightgbm_check import as_regression, check_text, without_appendix
 from seasoned.tabular.models.quantile_line import rows_to_know
 from seasoned.tabular.models.rounds import STEP, most_rounds, patience
+from seasoned.tabular.models.units import PLAIN, Units
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +40,7 @@ class Booster:
         patience: Rounds without a lower validation loss after which it stops early.
         n_classes: Number of classes; 0 for regression.
         categorical: Columns that hold level codes.
+        units: Of the target, in which it learns.
         booster: The fitted `lightgbm.Booster`.
     """
 
@@ -47,6 +49,7 @@ class Booster:
     patience: int
     n_classes: int
     categorical: tuple[int, ...] = ()
+    units: Units = PLAIN
     booster: Any = None
 
     @property
@@ -71,10 +74,19 @@ class Booster:
         import lightgbm
 
         weight, weight_valid = weights or (None, None)
+        self.units = Units.of(y, self.n_classes)
         most = bins(len(X)) - 1
-        levels, binned = list(self.categorical), {"max_bin": most}
-        data = lightgbm.Dataset(X, y, weight=weight, categorical_feature=levels, params=binned, free_raw_data=True)
-        watched = [] if valid is None else [lightgbm.Dataset(*valid, reference=data, weight=weight_valid)]
+        data = lightgbm.Dataset(
+            X,
+            self.units.forward(y),
+            weight=weight,
+            categorical_feature=list(self.categorical),
+            params={"max_bin": most},
+            free_raw_data=True,
+        )
+        watched = []
+        if valid is not None:
+            watched = [lightgbm.Dataset(valid[0], self.units.forward(valid[1]), reference=data, weight=weight_valid)]
         stop: list[Any] = [lightgbm.early_stopping(self.patience, verbose=False)] if watched else []
         if watched and seconds is not None:
             stop.append(_stop_after(seconds))
@@ -85,7 +97,7 @@ class Booster:
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Raw output: numbers (n,), probability of the second class (n,), or of all classes (n, classes)."""
-        return np.asarray(self.booster.predict(X), dtype=np.float64)
+        return self.units.back(self.booster.predict(X))
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities, shape (n, n_classes)."""
@@ -180,20 +192,22 @@ class LightGBM:
         return config if rounds is None else {**config, "rounds": rounds}
 
     def dump(self, estimator: Booster) -> bytes:
-        """LightGBM's own text, which keeps every digit, after a line with the number of classes."""
-        return f"{estimator.n_classes}\n{as_regression(without_appendix(estimator.booster.model_to_string()))}".encode()
+        """LightGBM's own text, which keeps every digit, after a line with the number of classes and the units."""
+        text = as_regression(without_appendix(estimator.booster.model_to_string()))
+        return f"{estimator.n_classes} {estimator.units.to_text()}\n{text}".encode()
 
     def load(self, data: bytes) -> Booster:
         """From LightGBM's own text, checked first."""
         import lightgbm
 
         try:
-            classes, _, text = data.decode("ascii").partition("\n")
-            n_classes = int(classes)
+            head, _, text = data.decode("ascii").partition("\n")
+            classes, _, written = head.partition(" ")
+            n_classes, units = int(classes), Units.from_text(written) if written else PLAIN  # older files have none
             check_text(text, n_classes)
             booster = lightgbm.Booster(model_str=text)
         except InvalidInput:
             raise
         except (ValueError, lightgbm.basic.LightGBMError) as error:
             raise InvalidInput(f"the LightGBM model in the file cannot be read ({error}); get another copy.") from error
-        return Booster({}, booster.current_iteration(), 0, n_classes, booster=booster)
+        return Booster({}, booster.current_iteration(), 0, n_classes, units=units, booster=booster)

@@ -12,6 +12,7 @@ from seasoned.tabular.models import tree_model
 from seasoned.tabular.models.forest import nodes_of
 from seasoned.tabular.models.tree_model import TreeModel, scaled
 from seasoned.tabular.models.trees import from_nodes
+from seasoned.tabular.models.units import Units
 
 if TYPE_CHECKING:
     from seasoned.tabular.columns.plan import Diet
@@ -61,12 +62,14 @@ class Tree:
         all rows, so that a pure leaf does not promise certainty, which the logarithmic loss punishes without limit.
         """
         weight = None if weights is None else weights[0]
-        tree = estimator.learner.fit(np.asarray(train[0], dtype=np.float32), train[1], weight)
+        units = Units.of(train[1], estimator.n_classes)
+        tree = estimator.learner.fit(np.asarray(train[0], dtype=np.float32), units.forward(train[1]), weight)
         nodes, width = nodes_of(tree.tree_), tree.n_features_in_
         if not estimator.n_classes:
             middle = float(np.median(nodes.value))
             values, scale = scaled(nodes.value, middle)
-            estimator.take(from_nodes([replace(nodes, value=values)], width), (), (middle,), scale)
+            trees, base = from_nodes([replace(nodes, value=values)], width), float(units.back(middle))
+            estimator.take(trees, (), (base,), scale * units.spread)
             return
         rows = tree.tree_.weighted_n_node_samples[:, None]
         smooth = (rows * nodes.value + nodes.value[0]) / (rows + 1.0)

@@ -13,6 +13,7 @@ from seasoned.space import Float, Int, Space
 from seasoned.tabular.models.bins import bins
 from seasoned.tabular.models.extras import require
 from seasoned.tabular.models.rounds import STEP, most_rounds, patience
+from seasoned.tabular.models.units import PLAIN, Units
 from seasoned.tabular.models.xgboost_check import check_model
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class XGBooster:
         patience: Rounds without a lower validation loss after which it stops early.
         n_classes: Number of classes; 0 for regression.
         categorical: Columns that hold level codes.
+        units: Of the target, in which it learns.
         booster: The fitted `xgboost.Booster`, cut to the best round.
     """
 
@@ -48,6 +50,7 @@ class XGBooster:
     patience: int
     n_classes: int
     categorical: tuple[int, ...] = ()
+    units: Units = PLAIN
     booster: Any = None
 
     @property
@@ -68,11 +71,12 @@ class XGBooster:
         most = bins(len(X))
         columns = {"feature_types": self._types(X.shape[1]), "enable_categorical": True, "nthread": 1, "max_bin": most}
         weight, weight_valid = weights or (None, None)
-        data = library.QuantileDMatrix(X, y, weight=weight, **columns)
+        self.units = Units.of(y, self.n_classes)
+        data = library.QuantileDMatrix(X, self.units.forward(y), weight=weight, **columns)
         watched: list[Any] = []
         stop: list[Any] = []
         if valid is not None and (known := self._known(valid[1], y)).any():
-            rows = valid[0][known], valid[1][known]
+            rows = valid[0][known], self.units.forward(valid[1][known])
             held = None if weight_valid is None else weight_valid[known]
             watched = [(library.QuantileDMatrix(*rows, weight=held, ref=data, **columns), "valid")]
             stop = [library.callback.EarlyStopping(rounds=self.patience, save_best=True)]
@@ -90,7 +94,7 @@ class XGBooster:
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Raw output: numbers (n,), probability of the second class (n,), or of all classes (n, classes)."""
-        return np.asarray(self.booster.inplace_predict(X.astype(np.float32), missing=np.nan), dtype=np.float64)
+        return self.units.back(self.booster.inplace_predict(X.astype(np.float32), missing=np.nan).astype(np.float64))
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities, shape (n, n_classes)."""
@@ -182,15 +186,20 @@ class XGBoost:
         return config if rounds is None else {**config, "rounds": rounds}
 
     def dump(self, estimator: XGBooster) -> bytes:
-        """XGBoost's own UBJSON."""
-        return bytes(estimator.booster.save_raw(raw_format="ubj"))
+        """XGBoost's own UBJSON, after a line with the units of a number."""
+        head = b"" if estimator.n_classes else f"{estimator.units.to_text()}\n".encode()
+        return head + bytes(estimator.booster.save_raw(raw_format="ubj"))
 
     def load(self, data: bytes) -> XGBooster:
         """From XGBoost's own UBJSON, checked first."""
+        units = PLAIN
+        if not data.startswith(b"{"):  # of classes, and of older files, there is no line before
+            head, _, data = data.partition(b"\n")
+            units = Units.from_text(head.decode("latin-1"))
         n_classes = check_model(data)
         library = require("xgboost")
         try:
             booster = library.Booster(model_file=bytearray(data))
         except library.core.XGBoostError as error:
             raise InvalidInput(f"the XGBoost model in the file cannot be read ({error}); get another copy.") from error
-        return XGBooster({}, booster.num_boosted_rounds(), 0, n_classes, booster=booster)
+        return XGBooster({}, booster.num_boosted_rounds(), 0, n_classes, units=units, booster=booster)

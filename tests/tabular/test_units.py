@@ -1,0 +1,112 @@
+"""What a model makes of a target does not depend on the unit that it is measured in, nor on where its zero is."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from optional import needs
+from seasoned.errors import InvalidInput
+from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.models.registry import MODELS, find
+from seasoned.tabular.models.units import Units
+
+ROWS = 400
+UNITS = {"tiny": (1e-9, 0.0), "huge": (1e9, 0.0), "far from zero": (1.0, 1.7e9)}
+FAMILIES = tuple(MODELS)
+QUICK = {
+    "realmlp": {"layers": 1, "width": 32, "epochs": 40, "batch": 64},
+    "tuned_mlp": {"layers": 1, "width": 16, "rounds": 60},
+}
+
+
+def rows():
+    """Columns, and numbers that they explain in part."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(ROWS, 4))
+    return X, np.sin(2 * X[:, 0]) + X[:, 1] * (X[:, 2] > 0) + 0.3 * rng.normal(size=ROWS)
+
+
+def error(name, y, quantile=None):
+    """RMSE on the last quarter of a model fitted on the rest, and of the same once it was written and read."""
+    needs(name)
+    X, _ = rows()
+    train, valid, test = np.split(np.arange(ROWS), [200, 300])
+    model = find(name)
+    settings = model.space("regression").default | QUICK.get(name, {})
+    estimator = model.build(settings, Job("regression", 0, 0, quantile=quantile))
+    model.fit(estimator, (X[train], y[train]), (X[valid], y[valid]))
+    found = predict(estimator, X[test], 0)
+    np.testing.assert_array_equal(predict(model.load(model.dump(estimator)), X[test], 0), found)
+    return np.sqrt(np.mean((found - y[test]) ** 2))
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_learns_as_much_in_any_unit(name, unit):
+    _, y = rows()
+    factor, zero = UNITS[unit]
+    plain, other = error(name, y), error(name, factor * y + zero) / factor
+    assert plain < 0.95 * np.std(y)
+    assert other == pytest.approx(plain, rel=0.05)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("name", [name for name in FAMILIES if getattr(find(name), "quantiles", False)])
+def test_quantiles_in_any_unit(name, unit):
+    _, y = rows()
+    factor, zero = UNITS[unit]
+    assert error(name, factor * y + zero, 0.5) / factor == pytest.approx(error(name, y, 0.5), rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost"])
+def test_one_huge_number_does_not_make_all_others_one(name):
+    needs(name)
+    X, y = rows()
+    y[0] = 1e9
+    train, test = np.arange(300), np.arange(300, ROWS)
+    model = find(name)
+    estimator = model.build({**model.space("regression").default, "rounds": 100}, Job("regression", 0, 0, quantile=0.5))
+    model.fit(estimator, (X[train], y[train]), None)
+    errors = np.abs(predict(estimator, X[test], 0) - y[test])
+    assert np.median(errors) < 0.6 * np.median(np.abs(y - np.median(y)))
+
+
+OLDER = {
+    "lightgbm": lambda data: b"0\n" + data.partition(b"\n")[2],
+    "xgboost": lambda data: data.partition(b"\n")[2],
+    "catboost": lambda data: re.sub(rb', "units": "[^"]*"', b"", data, count=1),
+}
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_files_from_before_there_were_units_are_read(name):
+    needs(name)
+    X, y = rows()
+    model = find(name)
+    estimator = model.build({**model.space("regression").default, "rounds": 20}, Job("regression", 0, 0))
+    model.fit(estimator, (X, y), None)
+    older = OLDER[name](model.dump(estimator))
+    assert older != model.dump(estimator)
+    found = predict(model.load(older), X, 0)
+    np.testing.assert_allclose(estimator.units.back(found), predict(estimator, X, 0))
+    with pytest.raises(InvalidInput):
+        model.load(model.dump(estimator).replace(estimator.units.to_text().encode(), b"nan 1"))
+
+
+def test_units_are_those_of_the_bulk():
+    y = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 1e12])
+    assert Units.of(y) == Units(2.5, pytest.approx(2.5 / 1.349))
+    assert Units.of(y, n_classes=3).forward(y) is y, "class codes stay"
+    assert Units.of(np.array([5.0, 5.0])) == Units(5.0, 1.0)
+    assert Units.of(np.array([0.0, 0.0, 0.0, 0.0, 2.0])) == Units(0.0, pytest.approx(np.sqrt(4 / 5)))
+    wide = Units.of(np.array([0.0, 1e-9, 2e-9, 3e-9, 1e37]))
+    assert np.isfinite(wide.forward(np.array([1e37])).astype(np.float32)).all()
+
+
+@pytest.mark.parametrize("text", ["", "1", "1 2 3", "1 0", "nan 1", "0 inf", "0 -1", "a b"])
+def test_units_that_no_model_has_are_refused(text):
+    with pytest.raises(InvalidInput, match="units"):
+        Units.from_text(text)
