@@ -22,6 +22,7 @@ made on the folds of the development tables; another folder is for reporting.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import json
 import sys
@@ -51,12 +52,21 @@ Curves = dict[str, dict[str, dict[str, list[float]]]]
 
 
 class Split(NamedTuple):
-    """Past and tested tasks of one source."""
+    """Past and tested tasks of one source.
+
+    Attributes:
+        past: What methods learn from.
+        tasks: Names of the tested ones.
+        scores: Theirs, shape (tasks, configurations), NaN where not evaluated.
+        about: Their meta-features, if any.
+        losses: The regrets of these scores; None until `usable` has seen all of them.
+    """
 
     past: Past
     tasks: NDArray[np.str_]
     scores: NDArray[np.float64]
     about: NDArray[np.float64] | None = None
+    losses: NDArray[np.float64] | None = None
 
 
 class Table(NamedTuple):
@@ -109,17 +119,19 @@ def splits(train: Table | None, test: Table | None) -> list[Split]:
 
 
 def usable(split: Split) -> Split:
-    """Without configurations that no past task has tried, if there are past tasks."""
+    """Without configurations that no past task has tried, if there are past tasks; what counts as best is of all."""
     past = split.past
     kept = np.isfinite(past.scores).any(axis=0) | (len(past.scores) == 0)
-    scores = split.scores[:, kept]
-    tasks = np.isfinite(scores).any(axis=1)
+    tasks = np.isfinite(split.scores[:, kept]).any(axis=1)
     about = None if split.about is None else split.about[tasks]
-    return Split(Past(past.scores[:, kept], past.features[kept], past.about), split.tasks[tasks], scores[tasks], about)
+    scores = split.scores[tasks]
+    known = Past(past.scores[:, kept], past.features[kept], past.about)
+    return Split(known, split.tasks[tasks], scores[:, kept], about, regrets(scores)[:, kept])
 
 
-def curve(search: Any, split: Split, at: int, losses: NDArray[np.float64], seed: int) -> list[float]:
+def curve(search: Any, split: Split, at: int, seed: int) -> list[float]:
     """Regret after each number of evaluations in `KEPT`; a task with fewer candidates keeps its last."""
+    assert split.losses is not None, "the split is a usable one"
     scores, about = split.scores[at], None if split.about is None else split.about[at]
     tried: list[int] = []
 
@@ -130,7 +142,7 @@ def curve(search: Any, split: Split, at: int, losses: NDArray[np.float64], seed:
     seeds = (seed, at)
     search(Problem(np.isfinite(scores), evaluate, max(KEPT), np.random.default_rng(seeds), about, seeds))
     assert len(set(tried)) == len(tried), "no method may try a configuration twice"
-    best = np.minimum.accumulate(losses[tried])
+    best = np.minimum.accumulate(split.losses[at][tried])
     return [float(best[min(count, len(best)) - 1]) for count in KEPT]
 
 
@@ -145,10 +157,9 @@ def measured(split: Split, method: str, known: dict[str, list[float]]) -> dict[s
     if not missing:
         return {}
     search = method_named(method)(split.past)
-    losses = regrets(split.scores)
     found = {}
     for at in missing:
-        runs = [curve(search, split, at, losses[at], seed) for seed in range(SEEDS.get(method, 1))]
+        runs = [curve(search, split, at, seed) for seed in range(SEEDS.get(method, 1))]
         found[str(split.tasks[at])] = np.mean(runs, axis=0).round(6).tolist()
     return found
 
@@ -188,8 +199,19 @@ def show(result: dict[str, dict[str, dict[str, float]]]) -> None:
             print(f"{source:20} {method:10}", *(f"{values[str(count)]:7.3f}" for count in AT), flush=True)
 
 
-def stored(path: Path | None) -> Curves:
-    return json.loads(path.read_text())["curves"] if path and path.exists() else {}
+def mark(*tables: Table | None) -> str:
+    """Tells the tables that a source's curves are of: a digest of their tasks, configurations and scores."""
+    found = hashlib.blake2b(digest_size=8)
+    for one in tables:
+        for part in () if one is None else (one.source.tasks, one.source.configs, one.source.scores):
+            found.update(np.ascontiguousarray(part.astype(str) if part.dtype == object else part).tobytes())
+    return found.hexdigest()
+
+
+def stored(path: Path | None) -> tuple[Curves, dict[str, str]]:
+    """The curves in a file of details, and which tables each source's are of."""
+    found = json.loads(path.read_text()) if path and path.exists() else {"curves": {}, "of": {}}
+    return found["curves"], found.get("of", {})
 
 
 def arguments(words: list[str] | None) -> argparse.Namespace:
@@ -210,15 +232,19 @@ def main(words: list[str] | None = None) -> None:
     names, known_space = sources(options.test), set(sources(options.train))
     if options.only != "all":
         names = [name for name in options.only.split(",") if name in names]
-    curves = stored(options.details)
+    curves, of = stored(options.details)
     for name in names:
         train = table(options.train, name) if name in known_space else None
-        for split in splits(train, None if same else table(options.test, name))[: options.folds]:
+        test = None if same else table(options.test, name)
+        if curves.get(name) and of.get(name) != mark(train, test):
+            raise SystemExit(f"the regrets of {name} in {options.details} are of other tables; name another file.")
+        of[name] = mark(train, test)
+        for split in splits(train, test)[: options.folds]:
             for method in options.methods.split(","):
                 known = curves.setdefault(name, {}).setdefault(method, {})
                 known.update(measured(usable(split), method, known))
                 if options.details:
-                    details = {"curves": curves, "intervals": intervals(curves), "same": same}
+                    details = {"curves": curves, "of": of, "intervals": intervals(curves), "same": same}
                     common.write(options.details, details)
         show({name: means(curves)[name]})
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 
 from seasoned.errors import InvalidInput
 from seasoned.execution.processes import descendants, kill_tree, process_table, resident, tagged, tree_memory
-from seasoned.execution.resources import CPUS, cpu_count, memory_limit, parse_memory
+from seasoned.execution.resources import CPUS, cpu_count, free_memory, memory_limit, parse_memory
 
 CORES = len(os.sched_getaffinity(0))
 
@@ -88,6 +88,41 @@ def test_cpu_quota(tmp_path, files, expected):
 def test_memory_limit_is_the_smaller(tmp_path, files, expected):
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert memory_limit(_tree(tmp_path, files)) == (expected or physical)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (V2 | {"sys/fs/cgroup/user/job/memory.max": "9000\n", "sys/fs/cgroup/user/job/memory.current": "7000\n"}, 2000),
+        (
+            V2
+            | {
+                "sys/fs/cgroup/user/job/memory.max": "9000\n",
+                "sys/fs/cgroup/user/job/memory.current": "7000\n",
+                "sys/fs/cgroup/user/job/memory.stat": "anon 2000\nfile 5000\ninactive_file 4000\n",
+                "sys/fs/cgroup/user/memory.max": "50000\n",
+            },
+            6000,
+        ),
+        (
+            V1
+            | {
+                "sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes": "5000\n",
+                "sys/fs/cgroup/memory/docker/abc/memory.usage_in_bytes": "4500\n",
+                "sys/fs/cgroup/memory/docker/abc/memory.stat": "inactive_file 10\ntotal_inactive_file 100\n",
+            },
+            600,
+        ),
+        (V2 | {"sys/fs/cgroup/user/job/memory.max": "10\n", "sys/fs/cgroup/user/job/memory.current": "70\n"}, 0),
+        (V2 | {"sys/fs/cgroup/user/job/memory.max": "1234\n"}, 1234),
+    ],
+)
+def test_free_memory_is_what_the_group_has_left(tmp_path, files, expected):
+    assert free_memory(_tree(tmp_path, files)) == expected
+
+
+def test_without_limits_it_is_what_the_machine_has_left(tmp_path):
+    assert 0 < free_memory(tmp_path) <= memory_limit(tmp_path)
 
 
 def test_affinity_counts():

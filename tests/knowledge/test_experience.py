@@ -412,3 +412,61 @@ def test_a_file_without_text_where_text_belongs_is_refused(tmp_path):
         pq.write_table(odd, tmp_path / "odd.parquet")
         with pytest.raises(InvalidInput):
             read_file(tmp_path / "odd.parquet")
+
+
+def test_a_study_with_a_damaged_head_is_forgotten_by_its_key(tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    add_studies(url, [study(), replace(study(), head=replace(study().head, family="other"))])
+    with sqlite3.connect(tmp_path / "s.db") as connection:
+        connection.execute("UPDATE seasoned_past_studies SET head = '{' WHERE id = 1")
+    (damaged, told), (sound, _) = heads(url)
+    assert told.name == "damaged or foreign"
+    assert keeping.forget(url, [sound]) == 1
+    assert keeping.forget(url, [damaged]) == 1
+
+
+def test_runs_that_have_grown_take_the_place_of_what_was_there(tmp_path):
+    url, file = f"sqlite:///{tmp_path}/s.db", tmp_path / "runs.csv"
+
+    def imported(*lines):
+        file.write_text("\n".join(["task,x,score", *lines]))
+        return keeping.import_file(url, file)[0]
+
+    assert imported("a,1,.5", "a,2,.4", "b,1,.3") == 2
+    assert imported("a,1,.5", "a,2,.4", "a,3,.1", "b,1,.3") == 1
+    assert [(head.name, size) for head, size in sizes(url)] == [("b", 1), ("a", 3)]
+    assert imported("a,9,.9") == 1
+    assert [(head.name, size) for head, size in sizes(url)] == [("b", 1), ("a", 3), ("a", 1)], "these are other runs"
+    assert imported("a,1,.7", "a,2,.4", "a,3,.1", "b,1,.3") == 1
+    assert [(head.name, size) for head, size in sizes(url)] == [("b", 1), ("a", 1), ("a", 3)], "a score was mended"
+
+
+def sizes(url):
+    found = Experience.read(url)
+    return list(zip(found.heads, np.diff(found.starts).tolist(), strict=True))
+
+
+def test_a_table_that_no_memory_holds_is_refused():
+    trials = [PastTrial({"x": place}, 0.0) for place in range(800)]
+    firsts = [PastTrial({"x": -number}, 0.0) for number in range(1, 4)]
+    studies = [replace(study(str(place)), trials=[first, *trials]) for place, first in enumerate(firsts)]
+    found = Experience.of_studies(studies)
+    assert found.table().scores.shape == (3, 803)
+    many = Experience.of_studies(studies).chosen([place % 3 for place in range(70_000)])
+    with pytest.raises(InvalidInput, match="70,000 tasks x 803 configurations is too large"):
+        many.table()
+    assert many.table(found.configurations[1:3]).scores.shape == (70_000, 2)
+
+
+@pytest.mark.parametrize(("advised", "words"), [(True, "in 1 the best trial"), (False, "in 0 the best trial")])
+def test_statistics_say_what_advice_has_brought(tmp_path, advised, words):
+    url = f"sqlite:///{tmp_path}/s.db"
+    about = {"guided": True, "best_at": 4, "advised": advised, **({"ahead": 0.02} if advised else {})}
+    older = {"guided": True, "best_at": 4, "known": True}
+    kept = [replace(study(name), head=Head(name, name, about=of)) for name, of in (("a", about), ("b", older))]
+    add_studies(url, kept)
+    found = keeping.statistics(url)
+    assert (found.guided, found.advised) == (2, int(advised))
+    (line,) = [line for line in keeping.told(found, url) if "experience to go by" in line]
+    assert words in line
+    assert ("2.0% of the baseline's loss ahead" in line) == advised

@@ -56,6 +56,39 @@ def test_the_order_of_rows_and_columns_and_all_names_are_unseen(seed, classes):
     same(one, relabelled(rng, one))
 
 
+def discrete(rng, rows, kind):
+    """Tables in which many rows are the same, or columns and categories differ in nothing that is counted."""
+    if kind == "balanced":
+        codes = rng.permutation(np.repeat([0, 1], rows // 2))[:, None]
+        return Table(np.empty((rows, 0)), codes, ((codes[:, 0] + (rng.random(rows) < 0.1)) % 2).astype(float), 2)
+    if kind == "bits":  # as many ones in each column
+        numbers = np.stack([rng.permutation(np.repeat([0.0, 1.0], rows // 2)) for _ in range(6)], axis=1)
+        return Table(numbers, np.empty((rows, 0), int), ((numbers[:, 0] + numbers[:, 1]) > 1).astype(float), 2)
+    codes = rng.integers(-1, 3, size=(rows, 3))
+    return Table(
+        rng.integers(0, 3, size=(rows, 2)).astype(float), codes, codes[:, 0] + rng.integers(0, 2, rows) + 1.0, 0
+    )
+
+
+@few
+@given(seeds, st.sampled_from(["balanced", "bits", "levels"]), st.sampled_from([60, 3 * ROWS]))
+def test_so_they_are_where_many_rows_are_the_same(seed, kind, rows):
+    rng = np.random.default_rng(seed)
+    one = discrete(rng, rows, kind)
+    order = np.lexsort([*one.numbers.T, *one.codes.T, one.target])
+    in_order = Table(one.numbers[order], one.codes[order], one.target[order], one.classes)
+    for other in (permuted(rng, one), relabelled(rng, one), in_order):
+        same(one, other)
+
+
+def test_rows_that_are_the_same_come_as_often_in_the_sample_as_in_the_table():
+    codes = np.repeat([0, 1], [2_700, 300])[:, None]
+    found = canonical(Table(np.empty((3_000, 0)), codes, codes[:, 0].astype(float), 2), ROWS)
+    assert 0.07 < np.mean(found.target == 1.0) < 0.13
+    both = canonical(Table(np.empty((2_000, 0)), codes[700:2_700] * 0, np.repeat([0.0, 1.0], 1_000), 2), ROWS)
+    assert abs(np.mean(both.target) - 0.5) < 0.06
+
+
 def test_so_they_are_where_rows_must_be_sampled():
     rng = np.random.default_rng(0)
     one = table(rng, rows=3 * ROWS)

@@ -18,8 +18,8 @@ class Line:
     def __init__(self):
         columns = [SimpleNamespace(name=name, reason=None) for name in "abc"]
         left_out = SimpleNamespace(name="d", reason="constant")
-        schema = SimpleNamespace(used=columns, columns=[*columns, left_out])
-        loss = lambda y, predicted: float(np.mean((y - predicted) ** 2))  # noqa: E731
+        schema = SimpleNamespace(used=columns, columns=[*columns, left_out], apply=lambda frame: frame[list("abc")])
+        loss = lambda y, predicted, weights=None: float(np.average((y - predicted) ** 2, weights=weights))  # noqa: E731
         rest = {"plan": SimpleNamespace(schema=schema), "metric": SimpleNamespace(scorer="r2")}
         self.fitted_ = SimpleNamespace(classes=np.array([]), loss=loss, **rest)
 
@@ -73,6 +73,19 @@ def test_few_rows_are_all_shuffled_each_time():
     found = explain(Line(), *table(50), repeats=4).set_index("column")
     assert found.loc["a", "repeats"] == 4
     assert found.loc["a", "low"] > 0
+
+
+def test_rows_count_as_they_weigh():
+    """Where a is 0 it does not matter: rows of these alone say so."""
+    X, y = table(2_000)
+    X.loc[::2, "a"] = 0.0
+    weights = np.where(X["a"] == 0.0, 1.0, 1e-6)
+    light = explain(Line(), X, y, sample_weight=weights).set_index("column")["importance"]
+    assert light["a"] == pytest.approx(4 * 0.5, rel=0.2), "half of the values that come to a 0 are none"
+    even = explain(Line(), X, y).set_index("column")["importance"]
+    assert even["a"] == pytest.approx(2 * 4 * 0.5, rel=0.2)
+    none = explain(Line(), X, y, sample_weight=np.where(np.arange(2_000) < 1_000, 1.0, 0.0))
+    assert none.set_index("column").loc["b", "importance"] == pytest.approx(2.0, rel=0.2)
 
 
 def test_without_time_one_shuffle_or_none_is_made():

@@ -238,3 +238,17 @@ def test_a_model_without_scores_says_so(here):
     model.restore(replace(model.fitted_, conformal=None))
     with pytest.raises(InvalidInput, match="fit it again"):
         model.predict_interval(X)
+
+
+@pytest.mark.parametrize("sizes", [np.full(60, 25), [1_400, *np.full(10, 10)], [1_500]])
+def test_halves_share_no_group(sizes):
+    """A group of half of the rows and more is in one of them, and the only group there is in both."""
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    rows = replace(pooled(np.zeros(len(groups)), np.zeros(len(groups))), groups=groups)
+    for seed in range(5):
+        order = conformal._dealt(rows, np.random.default_rng(seed))
+        one, other = conformal._halves(order, rows)
+        assert sorted([*one, *other]) == list(range(len(groups)))
+        assert min(len(one), len(other)) > 0
+        assert not set(groups[one]) & set(groups[other]) or len(sizes) == 1
+    assert len({tuple(conformal._dealt(rows, np.random.default_rng(seed))) for seed in range(5)}) == 5

@@ -170,6 +170,13 @@ def test_rows_that_hardly_count_make_no_gain_certain():
     assert deciding._standard_error(alike, codes, *given) > 4 * deciding._standard_error(pooled(p, y), codes, *given)
 
 
+@pytest.mark.parametrize("name", ["f1", "jaccard"])
+def test_labels_of_few_positives_follow_from_a_lower_threshold(name):
+    found = choose_decision(pooled(*rare(3_000)), resolve(name, "binary", 2), 0)
+    assert found.decision is not None
+    assert found.after < found.before
+
+
 def test_what_gains_nothing_is_left_alone():
     rng = np.random.default_rng(5)
     p = rng.random(500)

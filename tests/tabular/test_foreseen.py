@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import seasoned.tabular.objective
 from in_process import estimator, stay_in_process
-from seasoned.tabular.foreseen import Extent, NotEnoughMemory, check_memory, foreseen, free_memory, that_fits
+from seasoned.tabular.foreseen import Extent, NotEnoughMemory, check_memory, foreseen, that_fits
 from seasoned.tabular.models.registry import MODELS
 
 EXTENTS = st.builds(
@@ -68,9 +68,8 @@ def test_the_sentence_says_what_would_help():
         check_memory("forest", forest, LARGE, 4 * 10**9, 10**12)
     with pytest.raises(NotEnoughMemory, match=r"with min_samples_leaf of \d+ it would fit, or raise memory_limit by"):
         check_memory("forest", forest, LARGE, 4 * 10**9, 10**12)
-    with pytest.raises(NotEnoughMemory, match=r"are free on this machine; .*more memory\.$"):
+    with pytest.raises(NotEnoughMemory, match=r"are free on this machine for it; .*more memory\.$"):
         check_memory("linear", {}, LARGE, None, 10**8)
-    assert free_memory() > 0
 
 
 def test_a_raised_limit_is_enough():

@@ -74,7 +74,7 @@ def import_experience(
     if "://" in source:
         # Integrations need extras, so the one that is asked for is loaded by name.
         found = importlib.import_module("seasoned.integrations.optuna_import").read_studies(source)
-        new, count = keeping.add_experience(url, found), len(found)
+        new, count = keeping.import_studies(url, found), len(found)
     else:
         new, count = keeping.import_file(url, Path(source), maximise=maximise)
     typer.echo(f"{new} of {count} studies are new, and now in {keeping.hidden(url)}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from seasoned.errors import InvalidInput
 from seasoned.execution.processes import tree_memory
 
-__all__ = ["CPUS", "cpu_count", "memory_limit", "parse_memory", "tree_memory"]
+__all__ = ["CPUS", "cpu_count", "free_memory", "memory_limit", "parse_memory", "tree_memory"]
 
 CPUS = "SEASONED_CPUS"  # environment variable: the cores that a worker's driver gave it
 _UNLIMITED = 1 << 60  # cgroup v1 says "no limit" with a number near 2**63
@@ -46,13 +46,21 @@ def memory_limit(root: Path = Path("/")) -> int:
     Args:
         root: Where `/proc` and `/sys` are.
     """
-    limits = [_physical_memory()]
-    for folder in _cgroups(root, "memory"):
-        for name in ("memory.max", "memory.limit_in_bytes"):
-            words = _words(folder / name)
-            if words and words[0].isdigit() and int(words[0]) < _UNLIMITED:
-                limits.append(int(words[0]))
-    return min(limits)
+    return min([_physical_memory(), *(limit for limit, _ in _memory_limits(root))])
+
+
+def free_memory(root: Path = Path("/")) -> int:
+    """Bytes that are free on this machine, or of what this process's control group may use, if that is less.
+
+    What a group holds of files only because it read them counts as free: the system takes it back where it needs it.
+
+    Args:
+        root: Where `/proc` and `/sys` are.
+    """
+    import psutil
+
+    left = [limit - _held(folder) for limit, folder in _memory_limits(root)]
+    return max(0, min([int(psutil.virtual_memory().available), *left]))
 
 
 def parse_memory(size: str | float) -> int:
@@ -126,6 +134,25 @@ def _cgroups(root: Path, controller: str) -> list[Path]:
         # inside a container the path is often the host's and does not exist here: then only the root does
         folders += [base / part for part in (relative, *relative.parents) if ".." not in part.parts]
     return folders
+
+
+def _memory_limits(root: Path) -> list[tuple[int, Path]]:
+    """The limits of this process's control groups, in bytes, and the groups' folders."""
+    found = []
+    for folder in _cgroups(root, "memory"):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            words = _words(folder / name)
+            if words and words[0].isdigit() and int(words[0]) < _UNLIMITED:
+                found.append((int(words[0]), folder))
+    return found
+
+
+def _held(folder: Path) -> int:
+    """Bytes that a control group uses and would not give back; 0 where it does not say."""
+    used = [*_words(folder / "memory.current"), *_words(folder / "memory.usage_in_bytes")]
+    statistics = dict(line.split(maxsplit=1) for line in _lines(folder / "memory.stat") if " " in line)
+    files = statistics.get("total_inactive_file", statistics.get("inactive_file", "0"))  # v1 has both: with children
+    return max(0, int(used[0]) - int(files)) if used and used[0].isdigit() and files.isdigit() else 0
 
 
 def _lines(file: Path) -> list[str]:

@@ -1,9 +1,12 @@
 """A table for meta-features, and a sample of its rows that depends on what is in it, not on how it is written down.
 
 Rows and columns are put into the order of hashes of their content. A cell's hash is that of its number, or of how often
-its category occurs; a row's hash is the sum of its cells' hashes, and a column's the sum of its cells' hashes mixed
-with their rows'. Sums do not ask for an order, and so neither do the sample and what is computed from it: a permuted or
-relabelled table gives the same meta-features.
+its category occurs; a column's that of the sum of its cells' hashes; a row's that of the sum of its cells' hashes, each
+mixed with its column's. Then again with what is known by then: a category's hash is that of the rows which have it, a
+column's of its cells and their rows (two rounds of colour refinement: Weisfeiler and Leman 1968). Sums do not ask for
+an order, and so neither do the sample and what is computed from it: a permuted or relabelled table gives the same
+meta-features. Rows that are the same are numbered and dealt among the others by the hash of that number, so that a
+sample of a table with few different rows has each about as often as the table.
 """
 
 from __future__ import annotations
@@ -16,8 +19,12 @@ import numpy as np
 from seasoned.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
+
+    Words = NDArray[np.uint64]
 
 __all__ = ["Table", "canonical", "table_of"]
 
@@ -79,17 +86,16 @@ def table_of(frame: pd.DataFrame, target: ArrayLike, *, regression: bool) -> Tab
 
 def canonical(table: Table, rows: int) -> Table:
     """At most `rows` rows of the table, rows, columns, categories and classes in the order of their content."""
-    shares = [_counts(column) for column in table.codes.T]
-    cells = [_mixed(_bits(column)) for column in table.numbers.T]
-    named = [_mixed(_bits(share)) for share in shares]
-    goal = _bits(_counts(table.target) if table.classes else table.target)
-    key = _mixed(_mixed(goal) ^ _TARGET)
-    for cell in (*cells, *named):
-        key = key + cell
-    key = _mixed(key)
-    order = np.argsort(key, kind="stable")[:rows]
-    left = sorted(range(len(cells)), key=lambda j: int(_mixed(cells[j] ^ key).sum()))
-    right = sorted(range(len(named)), key=lambda j: int(_mixed(named[j] ^ key).sum()))
+    numbers = [_mixed(_bits(column)) for column in table.numbers.T]
+    named = [_frequencies(column) for column in table.codes.T]
+    goal = _frequencies(table.target) if table.classes else _mixed(_bits(table.target))
+    key = _keys([*numbers, *named], goal, np.zeros(len(table.target), dtype=np.uint64))
+    named = [_company(column, key) for column in table.codes.T]
+    goal = _company(table.target.astype(np.int64), key) if table.classes else goal
+    key = _keys([*numbers, *named], goal, key)
+    order = _dealt(key, _written(table))[:rows]
+    left = sorted(range(len(numbers)), key=lambda j: int(_mark(numbers[j], key)[0]))
+    right = sorted(range(len(named)), key=lambda j: int(_mark(named[j], key)[0]))
     codes = np.empty((len(order), len(right)), dtype=np.int64)
     for j, column in enumerate(right):
         codes[:, j] = _relabelled(table.codes[:, column], key)[order]
@@ -97,20 +103,58 @@ def canonical(table: Table, rows: int) -> Table:
     return Table(table.numbers[order][:, left], codes, target[order], table.classes)
 
 
-def _counts(column: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Of each cell, how many cells are like it."""
+def _keys(cells: Sequence[Words], goal: Words, before: Words) -> Words:
+    """A hash of each row: of what is in it, and in which columns, these being told apart by all of their content."""
+    key = _mixed(goal ^ _TARGET)
+    for cell in cells:
+        key = key + _mixed(cell ^ _mark(cell, before))
+    return _mixed(key)
+
+
+def _mark(cells: Words, key: Words) -> Words:
+    """A hash of a column, shape (1,): of its cells and the rows that they are in, in any order."""
+    return _mixed(_mixed(cells ^ key).sum(keepdims=True))
+
+
+def _frequencies(column: NDArray[np.generic]) -> Words:
+    """Of each cell, a hash of how many cells are like it; missing ones (-1) are none like the others."""
     _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
-    like: NDArray[np.float64] = counts[inverse].astype(np.float64)
-    return like
+    return _mixed(counts[inverse].astype(np.uint64)) ^ np.where(column == -1, _MISSING, np.uint64(0))
 
 
-def _bits(numbers: NDArray[np.float64]) -> NDArray[np.uint64]:
+def _company(codes: NDArray[np.int64], key: Words) -> Words:
+    """Of each cell, a hash of the rows that have the same category: tells apart categories that are as frequent."""
+    sums = np.zeros(int(codes.max(initial=-1)) + 2, dtype=np.uint64)
+    np.add.at(sums, codes, key)  # missing ones, -1, share the last
+    return _mixed(sums[codes]) ^ np.where(codes == -1, _MISSING, np.uint64(0))
+
+
+def _written(table: Table) -> Words:
+    """A hash of each row as it is written: the same for rows that are the same, and nothing else is asked of it."""
+    columns = [*map(_bits, table.numbers.T), *(column.view(np.uint64) for column in table.codes.T.copy())]
+    key = _bits(table.target)
+    for number, column in enumerate(columns):
+        key = _mixed(key) + _mixed(column ^ np.uint64(number))
+    return key
+
+
+def _dealt(key: Words, written: Words) -> NDArray[np.int64]:
+    """Rows in the order of their hashes, those that are the same dealt among the others rather than side by side."""
+    alike = np.argsort(written, kind="stable")
+    first = np.append(True, np.diff(written[alike]) != 0)
+    starts = np.maximum.accumulate(np.where(first, np.arange(len(key)), 0))
+    times = np.empty(len(key), dtype=np.uint64)  # how many of the same there are before
+    times[alike] = np.arange(len(key)) - starts
+    return np.lexsort((_mixed(written ^ times), _mixed(key + _mixed(times))))
+
+
+def _bits(numbers: NDArray[np.float64]) -> Words:
     """The bits of each number; of any NaN the same, and of -0 those of 0."""
     plain = np.ascontiguousarray(numbers + 0.0)
     return np.where(np.isnan(plain), _MISSING, plain.view(np.uint64))
 
 
-def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _mixed(words: Words) -> Words:
     """The finaliser of SplitMix64 (Steele, Lea and Flood 2014, Fast splittable pseudorandom number generators)."""
     words = words + _MISSING
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -118,7 +162,7 @@ def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return words ^ (words >> np.uint64(31))
 
 
-def _relabelled(codes: NDArray[np.int64], key: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _relabelled(codes: NDArray[np.int64], key: Words) -> NDArray[np.int64]:
     """Categories as 0, 1, ... from the most frequent, ties by the rows that have them; missing stays -1."""
     levels = int(codes.max(initial=-1)) + 1
     counts, sums = np.zeros(levels, dtype=np.int64), np.zeros(levels, dtype=np.uint64)

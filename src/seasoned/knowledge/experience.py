@@ -37,6 +37,7 @@ _log = logging.getLogger("seasoned.knowledge")
 
 MOST: Final = 20_000
 """Studies of a store that are read, the newest: what bounds the memory of a view, at about 5 kB a study."""
+_MOST_CELLS: Final = 50_000_000
 _NAMES: Final = tuple(feature.name for feature in METAFEATURES)
 
 Texts: TypeAlias = Callable[[Sequence[int]], Mapping[int, str]]
@@ -210,9 +211,18 @@ class Experience:
         Args:
             configurations: Numbers of those to look at; all by default. Of several trials of one configuration on one
                 task the best counts, and one that came to its end before one that was stopped.
+
+        Raises:
+            InvalidInput: If it would have more than 50 million cells (1 GB): where every study drew its own
+                configurations, nearly all of them are empty.
         """
         columns = np.unique(self.configurations) if configurations is None else np.unique(configurations)
         shape = (len(self), len(columns))
+        if len(self) * len(columns) > _MOST_CELLS:
+            raise InvalidInput(
+                f"a table of {len(self):,} tasks x {len(columns):,} configurations is too large for memory; choose "
+                "tasks with where(), or pass the configurations that several of them share."
+            )
         scores, seconds = np.full(shape, np.nan), np.full(shape, np.nan)
         failed, stopped = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
         if len(columns):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from collections import Counter
@@ -33,6 +32,7 @@ __all__ = [
     "heads",
     "hidden",
     "import_file",
+    "import_studies",
     "own_store",
     "shipped",
     "statistics",
@@ -56,7 +56,8 @@ class Statistics(NamedTuple):
         sorts: How many studies are of each sort.
         winners: In how many studies a family had the best trial.
         guided: Own fits that had experience to go by.
-        known: Those of them whose best configuration was one that past tasks had known.
+        advised: Those of them whose best trial was advised by past tasks: no family's default, nor the search's own.
+        ahead: By what part of the baseline's loss these were better than the best trial that was not advised; median.
         best_at: Median number of trials after which the best one was reached: of guided fits, and of the others.
         megabytes: Size of the store's file; None for a server.
     """
@@ -67,7 +68,8 @@ class Statistics(NamedTuple):
     sorts: dict[str, int]
     winners: dict[str, int]
     guided: int
-    known: int
+    advised: int
+    ahead: float | None
     best_at: tuple[float | None, float | None]
     megabytes: float | None
 
@@ -99,8 +101,9 @@ def statistics(url: str) -> Statistics:
         dict(Counter(head.sort or "other" for head in found.heads)),
         _winners(found),
         len(guided),
-        sum(bool(about.get("known")) for about in guided),
-        (_median(guided), _median([about for about in own if not about["guided"]])),
+        sum(bool(about.get("advised")) for about in guided),
+        _median([float(about["ahead"]) for about in guided if about.get("advised") and "ahead" in about]),
+        (_best_at(guided), _best_at([about for about in own if not about["guided"]])),
         file.stat().st_size / 1e6 if file is not None and file.is_file() else None,
     )
 
@@ -117,9 +120,10 @@ def told(found: Statistics, url: str) -> list[str]:
     if found.winners:
         lines.append("best trials: " + ", ".join(f"{family} {count}" for family, count in found.winners.items()))
     if found.guided:
+        better = "" if found.ahead is None else f", {found.ahead:.1%} of the baseline's loss ahead of others (median)"
         lines.append(
-            f"{found.guided} fit(s) had experience to go by; in {found.known} the best configuration was one that past "
-            "tasks had known"
+            f"{found.guided} fit(s) had experience to go by; in {found.advised} the best trial was one that past tasks "
+            f"advised{better}"
         )
     for what, median in zip(("with experience", "without"), found.best_at, strict=True):
         if median is not None:
@@ -127,9 +131,12 @@ def told(found: Statistics, url: str) -> list[str]:
     return lines
 
 
-def _median(abouts: Sequence[Any]) -> float | None:
-    places = [int(about["best_at"]) + 1 for about in abouts if "best_at" in about]
-    return float(np.median(places)) if places else None
+def _best_at(abouts: Sequence[Any]) -> float | None:
+    return _median([int(about["best_at"]) + 1 for about in abouts if "best_at" in about])
+
+
+def _median(numbers: Sequence[float]) -> float | None:
+    return float(np.median(numbers)) if numbers else None
 
 
 def _winners(found: Experience) -> dict[str, int]:
@@ -176,7 +183,45 @@ def import_file(url: str, path: Path, *, maximise: bool = False) -> tuple[int, i
     if not path.is_file():
         raise InvalidInput(f"there is no file {str(path)!r}; give one that was exported, or a CSV of past runs.")
     found = read_csv(path, maximise=maximise) if path.name.lower().endswith(_CSV) else read_file(path)
-    return add_experience(url, found), len(found)
+    return import_studies(url, found), len(found)
+
+
+def import_studies(url: str, found: Experience) -> int:
+    """Add past studies to a store; one that goes on where one of the store ended takes its place. Returns how many.
+
+    So a study of Optuna's, or a file of runs, can be imported again whenever it has grown: the same name, space and
+    source, and all configurations of the one that is there.
+    """
+    if store_exists(url):
+        outgrown = _outgrown(url, found)
+        new = add_experience(url, found)
+        store = PastStore(url)
+        try:
+            store.delete(outgrown)
+        finally:
+            store.close()
+        return new
+    return add_experience(url, found)
+
+
+def _outgrown(url: str, found: Experience) -> list[str]:
+    """Keys of the store's studies that are beginnings of others."""
+    grown: dict[tuple[str, ...], list[tuple[str, Counter[int]]]] = {}
+    for place, head in enumerate(found.heads):
+        numbers = found.configurations[found.starts[place] : found.starts[place + 1]]
+        grown.setdefault(_whose(head), []).append((found.keys[place], Counter(numbers.tolist())))
+    there = Experience.read(url)
+    keys = []
+    for place, head in enumerate(there.heads):
+        numbers = Counter(there.configurations[there.starts[place] : there.starts[place + 1]].tolist())
+        others = grown.get(_whose(head), ())
+        if any(key != there.keys[place] and not numbers - more for key, more in others):
+            keys.append(there.keys[place])
+    return keys
+
+
+def _whose(head: Head) -> tuple[str, ...]:
+    return head.source, head.kind, head.name, head.family, head.sort, head.metric, head.created
 
 
 def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False) -> int:
@@ -222,5 +267,6 @@ def _write_anew(file: Path) -> None:
 
 
 def _words(key: str, text: str) -> list[str]:
-    head = json.loads(text)
-    return [key, str(head.get("name")), str(head.get("source"))]
+    """What a study may be called by; one that is damaged only by its key."""
+    head = _head_of(text)
+    return [key, head.name, head.source] if head.source else [key]

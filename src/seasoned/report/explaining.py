@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.report.importance import permutation_importance
 from seasoned.tabular.given_again import judging
+from seasoned.tabular.roles import read_weights
 from seasoned.tabular.tables import to_frame, to_series
 from seasoned.tabular.target import encode, read_numbers
 
@@ -27,7 +29,14 @@ _LEVEL: Final = 0.95
 
 
 def explain(
-    estimator: Any, X: Any, y: Any, *, repeats: int = 10, seconds: float | None = 60.0, random_state: int = 0
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    repeats: int = 10,
+    seconds: float | None = 60.0,
+    random_state: int = 0,
+    sample_weight: Any = None,
 ) -> pd.DataFrame:
     """Permutation importance of each column, with a confidence interval that counts both shuffles and rows.
 
@@ -46,6 +55,7 @@ def explain(
         repeats: Shuffles of each column; at least 2.
         seconds: Stop after this time, with fewer repeats or fewer columns; None for no limit.
         random_state: Of parts and shuffles.
+        sample_weight: How much each row counts in the metric; all the same if None.
 
     Returns:
         The most important column first: column, importance (increase of the metric's loss), low, high (95 %), p,
@@ -59,14 +69,17 @@ def explain(
     if repeats < 2:
         raise InvalidInput(f"repeats is {repeats}; an interval needs at least 2.")
     fitted = judging(estimator)
-    frame, truth = _rows(fitted, X, y)
+    frame, truth, weights = _rows(fitted, X, y, sample_weight)
     rng = np.random.default_rng(random_state)
     parts = _parts(truth, repeats, rng, classes=len(fitted.classes))
     used = [column.name for column in fitted.plan.schema.used]
     drawn = np.unique(np.concatenate(parts))
     read = fitted.plan.schema.apply(frame.iloc[drawn].reset_index(drop=True))  # once, rather than at each shuffle
     places = [np.searchsorted(drawn, part) for part in parts]
-    dealt = [(read.iloc[place].reset_index(drop=True), truth[part]) for place, part in zip(places, parts, strict=True)]
+    dealt = [
+        (read.iloc[place].reset_index(drop=True), truth[part], None if weights is None else weights[part])
+        for place, part in zip(places, parts, strict=True)
+    ]
     gains = _gains(estimator, fitted, dealt, used, rng, seconds)
     rows = [_line(name, np.array(gains.get(name, []))) for name in used]
     rows += [(c.name, 0.0, 0.0, 0.0, 1.0, 0) for c in fitted.plan.schema.columns if c.reason is not None]
@@ -75,11 +88,16 @@ def explain(
     return table.sort_values("importance", ascending=False, kind="stable").reset_index(drop=True)
 
 
-def _rows(fitted: Fitted, X: Any, y: Any) -> tuple[pd.DataFrame, NDArray[Any]]:
+def _rows(
+    fitted: Fitted, X: Any, y: Any, sample_weight: Any
+) -> tuple[pd.DataFrame, NDArray[Any], NDArray[np.float64] | None]:
+    """The rows whose answer is known, and what they weigh."""
     frame, target = to_frame(X), to_series(y)
     if len(frame) != len(target):
         raise InvalidInput(f"X has {len(frame)} rows and y has {len(target)}; pass one target a row.")
-    kept = np.flatnonzero(target.notna().to_numpy(dtype=np.bool_))
+    weights = None if sample_weight is None else read_weights(sample_weight, len(target))
+    counts = target.notna().to_numpy(dtype=np.bool_) & (True if weights is None else weights > 0)
+    kept = np.flatnonzero(counts)
     if len(kept) < 2:
         raise InvalidInput(
             f"{len(kept)} of the {len(target)} rows has a target; pass at least 2 whose answer is known."
@@ -88,7 +106,7 @@ def _rows(fitted: Fitted, X: Any, y: Any) -> tuple[pd.DataFrame, NDArray[Any]]:
     truth = encode(target, fitted.classes) if len(fitted.classes) else read_numbers(target)
     if len(fitted.classes) and len(np.unique(truth)) < 2:
         raise InvalidInput("the rows are all of one class, on which few metrics are defined; pass rows of others, too.")
-    return frame, truth
+    return frame, truth, None if weights is None else weights[kept]
 
 
 def _parts(truth: NDArray[Any], repeats: int, rng: np.random.Generator, *, classes: int) -> list[NDArray[np.int64]]:
@@ -104,7 +122,7 @@ def _parts(truth: NDArray[Any], repeats: int, rng: np.random.Generator, *, class
 def _gains(
     estimator: Any,
     fitted: Fitted,
-    parts: list[tuple[pd.DataFrame, NDArray[Any]]],
+    parts: list[tuple[pd.DataFrame, NDArray[Any], NDArray[np.float64] | None]],
     used: list[str],
     rng: np.random.Generator,
     seconds: float | None,
@@ -115,9 +133,10 @@ def _gains(
     found: dict[str, list[float]] = {}
     end = None if seconds is None else time.monotonic() + seconds
     with threadpool_limits(1):  # few rows, thousands of trees: threads would wait for each other at each of them
-        for rows, truth in parts:
+        for rows, truth, weights in parts:
             left = None if end is None else max(end - time.monotonic(), 0.0)
-            one = permutation_importance(estimator, rows, truth, fitted.loss, 1, rng, columns=used, seconds=left)
+            loss = partial(fitted.loss, weights=weights)
+            one = permutation_importance(estimator, rows, truth, loss, 1, rng, columns=used, seconds=left)
             for name, gain in zip(one.names, one.mean, strict=True):
                 found.setdefault(name, []).append(gain)
     return found

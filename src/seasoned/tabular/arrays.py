@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import InvalidInput
+from seasoned.execution.resources import free_memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,9 +44,7 @@ def dense(table: Any) -> Any:
     Raises:
         InvalidInput: If there is no memory for it.
     """
-    import psutil
-
-    needed, free = 8 * math.prod(table.shape), psutil.virtual_memory().available
+    needed, free = 8 * math.prod(table.shape), free_memory()
     if needed > free:
         raise InvalidInput(
             f"the sparse table of shape {table.shape} would take {needed / 1e9:.0f} GB as a dense one, and "

@@ -146,7 +146,8 @@ def _upper(scores: Array, mass: Array, share: float) -> float:
 def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal:
     """Scores of out-of-fold predictions.
 
-    From 1,000 rows on, half of them decide whether a scale helps, and teach it; the scores come from the other half.
+    From 1,000 rows on, half of them decide whether a scale helps, and teach it; the scores come from the other half,
+    which shares no group with it.
     A scale helps if it makes the interval score (Gneiting and Raftery 2007, equation 43) at 90 % at least 2 % smaller
     on rows that it was not learned from.
 
@@ -155,7 +156,7 @@ def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal
         codes: All rows of the table as `codes`, for numbers, which may lie in a file; None for no scale.
         seed: Of the halves.
     """
-    order = np.random.default_rng(seed).permutation(len(pooled.truth))
+    order = _dealt(pooled, np.random.default_rng(seed))
     mass = pooled.mass
     if pooled.predicted.ndim == 2:
         rows = order[:_MOST]
@@ -163,10 +164,10 @@ def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal
     gap = pooled.truth - pooled.predicted
     if codes is None or len(order) < _ENOUGH or not np.abs(gap).max() > 0:
         return _sorted(gap[order[:_MOST]], mass[order[:_MOST]])
-    half = len(order) // 2
     most = max(_CELLS // max(codes.shape[1], 1), _ENOUGH // 2)
-    taught, scored = order[:half][:most], order[half:][:_MOST]
-    first, second = np.array_split(taught, 2)
+    taught, scored = _halves(order, pooled)
+    taught, scored = taught[:most], scored[:_MOST]
+    first, second = _halves(taught, pooled)
     read = pooled.rows
     scale, floor = _learn_scale(codes[read[first]], pooled.predicted[first], gap[first], mass[first], seed)
     sizes = _sizes(scale, floor, codes[read[second]], pooled.predicted[second])
@@ -176,6 +177,24 @@ def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal
     scale, floor = _learn_scale(codes[read[taught]], pooled.predicted[taught], gap[taught], mass[taught], seed)
     sizes = _sizes(scale, floor, codes[read[scored]], pooled.predicted[scored])
     return _sorted(gap[scored] / sizes, mass[scored], floor, scale)
+
+
+def _dealt(pooled: Pooled, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The rows in any order, those that belong together beside each other."""
+    order = rng.permutation(len(pooled.truth))
+    if pooled.groups is None:
+        return order
+    places = rng.permutation(int(pooled.groups.max()) + 1)
+    return order[np.argsort(places[pooled.groups[order]], kind="stable")]
+
+
+def _halves(order: NDArray[np.int64], pooled: Pooled) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows in two parts of about the same size, which share no group unless there is but one."""
+    middle = len(order) // 2
+    if pooled.groups is not None:
+        ends = np.flatnonzero(np.diff(pooled.groups[order])) + 1
+        middle = int(ends[np.argmin(np.abs(ends - middle))]) if len(ends) else middle
+    return order[:middle], order[middle:]
 
 
 def _sorted(scores: Array, mass: Array, floor: float = 1.0, scale: TreeModel | None = None) -> Conformal:

@@ -183,6 +183,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         background: Any = None,
         repeats: int | None = None,
         seconds: float | None = 60.0,
+        sample_weight: Any = None,
     ) -> pd.DataFrame:
         """How much each column helps: the loss that shuffling it adds, or how far it moves each row (Shapley values).
 
@@ -194,6 +195,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             repeats: Shuffles of each column, each on a part of the rows of its own (10); with "shap" the rows of the
                 background that each row is compared with (50).
             seconds: Stop after this time, with fewer repeats, columns or rows; None for no limit.
+            sample_weight: How much each row counts in the metric, for "permutation"; the same if None.
 
         Returns:
             "permutation": the most important column first: column, importance, low, high (95 %), p, repeats. "shap": a
@@ -214,8 +216,9 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             return values
         if y is None:
             raise InvalidInput("y is None; pass the rows' target, or method='shap', which needs none.")
+        repeats = 10 if repeats is None else repeats
         table: pd.DataFrame = importlib.import_module("seasoned.report.explaining").explain(
-            self, X, y, repeats=10 if repeats is None else repeats, seconds=seconds
+            self, X, y, repeats=repeats, seconds=seconds, sample_weight=sample_weight
         )
         return table
 

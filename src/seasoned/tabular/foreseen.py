@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import SeasonedError
-from seasoned.execution.resources import memory_limit
 from seasoned.tabular.models.additive import MOST_CELLS, MOST_COLUMNS
 from seasoned.tabular.models.bins import BYTE, bins, oblivious_bins
 from seasoned.tabular.models.forest import TREES
@@ -23,7 +22,7 @@ from seasoned.tabular.models.neighbours import PIECE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Extent", "NotEnoughMemory", "check_memory", "foreseen", "free_memory", "that_fits"]
+__all__ = ["Extent", "NotEnoughMemory", "check_memory", "foreseen", "that_fits"]
 
 _FLOAT: Final = 8
 _SINGLE: Final = 4
@@ -224,7 +223,7 @@ def check_memory(name: str, config: Mapping[str, Any], at: Extent, limit: int | 
         config: Its configuration.
         at: Rows and columns.
         limit: Bytes that the limits of the fit leave to this process; None for no limit.
-        free: Bytes that are free on the machine.
+        free: Bytes of what is free on the machine that this process may take.
 
     Raises:
         NotEnoughMemory: With what it needs, what there is, and what would help.
@@ -243,15 +242,8 @@ def check_memory(name: str, config: Mapping[str, Any], at: Extent, limit: int | 
     )
     raise NotEnoughMemory(
         f"{name} would take about {_gigabytes(needed)} here, and {_gigabytes(allowed)} "
-        f"{'of memory_limit are left to a trial' if limited else 'are free on this machine'}; {knob}{more}."
+        f"{'of memory_limit are left to a trial' if limited else 'are free on this machine for it'}; {knob}{more}."
     )
-
-
-def free_memory() -> int:
-    """Bytes that are free on this machine, or of what this process's group may use, if that is less."""
-    import psutil
-
-    return min(int(psutil.virtual_memory().available), memory_limit())
 
 
 def _gigabytes(size: float) -> str:

@@ -133,6 +133,11 @@ class Guide:
         """Which of its configurations a text is."""
         return self._texts.get(text)
 
+    def advises(self, text: str) -> bool:
+        """Whether a configuration is one that past tasks know, other than those that families begin with anyhow."""
+        row = self._texts.get(text)
+        return row is not None and row not in {default for default, _ in self._defaults.values()}
+
     def row_of_start(self, config: Mapping[str, Any]) -> int | None:
         """The row of the family's default, which a search's first configuration stands for, as far as it is known.
 

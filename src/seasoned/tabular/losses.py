@@ -263,6 +263,11 @@ def _f1s(c: NDArray[np.float64]) -> NDArray[np.float64]:
     return _ratio(2 * np.diagonal(c, axis1=1, axis2=2), c.sum(axis=1) + c.sum(axis=2))
 
 
+def _jaccards(c: NDArray[np.float64]) -> NDArray[np.float64]:
+    hits = np.diagonal(c, axis1=1, axis2=2)
+    return _ratio(hits, c.sum(axis=1) + c.sum(axis=2) - hits)
+
+
 def _matthews(c: NDArray[np.float64]) -> NDArray[np.float64]:
     """Gorodkin (2004), equation 2; 0 where all predictions are the same."""
     true, predicted, n = c.sum(axis=2), c.sum(axis=1), c.sum(axis=(1, 2))
@@ -295,10 +300,16 @@ _COUNTS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
     **_averages("f1", _f1s),
     **_averages("precision", _class_precisions),
     **_averages("recall", _recalls),
+    **_averages("jaccard", _jaccards),
+    "jaccard_micro": lambda c: _accuracy(c) / (2 - _accuracy(c)),  # a wrong label is missing once, and once too many
 }
 
 TUNABLE: Final = frozenset(
-    {"f1", "f1_macro", "f1_weighted", "balanced_accuracy", "matthews_corrcoef", "kappa"} & _COUNTS.keys()
+    {
+        *("f1", "f1_macro", "f1_weighted", "jaccard", "jaccard_macro", "jaccard_weighted"),
+        *("balanced_accuracy", "matthews_corrcoef", "kappa"),
+    }
+    & _COUNTS.keys()
 )
 """Scorers of labels that are better where labels follow from another threshold than one half.
 

@@ -210,18 +210,24 @@ def _head(scene: Scene, trials: Sequence[Mapping[str, Any]], guide: Guide | None
         scene.metric,
         scene.baseline,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        about={"rows": rows, "columns": columns, "folds": scene.folds, **_gained(trials, guide)},
+        about={"rows": rows, "columns": columns, "folds": scene.folds, **_gained(trials, guide, scene.baseline)},
     )
 
 
-def _gained(trials: Sequence[Mapping[str, Any]], guide: Guide | None) -> dict[str, Any]:
-    """How the search went, for `seasoned experience stats`: which trial was best, and whether it was known before."""
+def _gained(trials: Sequence[Mapping[str, Any]], guide: Guide | None, baseline: float | None) -> dict[str, Any]:
+    """How the search went, for `seasoned experience stats`: which trial was best, and what advice had to do with it."""
     complete = [trial for trial in trials if trial["state"] == "complete"]
     best = min(complete, key=lambda trial: (trial["loss"], trial["number"]))
-    text = textual({"model": {best["model"]: best["config"]}})
-    return {
-        "trials": len(trials),
-        "best_at": int(best["number"]),
-        "guided": guide is not None,
-        "known": guide is not None and guide.row_of(text) is not None,
-    }
+    found = {"trials": len(trials), "best_at": int(best["number"]), "guided": guide is not None, "advised": False}
+    if guide is None or not _advised(best, guide):
+        return found
+    found["advised"] = True
+    others = [trial["loss"] for trial in complete if not _advised(trial, guide)]
+    if others and baseline is not None and best["loss"] < baseline:
+        ahead = (min([*others, baseline]) - best["loss"]) / (baseline - best["loss"])
+        found["ahead"] = round(float(ahead), 6)
+    return found
+
+
+def _advised(trial: Mapping[str, Any], guide: Guide) -> bool:
+    return guide.advises(textual({"model": {trial["model"]: trial["config"]}}))

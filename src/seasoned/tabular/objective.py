@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.errors import Pruned
+from seasoned.execution.resources import free_memory
 from seasoned.tabular.features.made import most_columns
 from seasoned.tabular.fitter import Fitter, Pipeline
-from seasoned.tabular.foreseen import Extent, check_memory, free_memory
+from seasoned.tabular.foreseen import Extent, check_memory
 from seasoned.tabular.layers import columns_of, width_of
 from seasoned.tabular.levels import MOST_VALID
 from seasoned.tabular.losses import ranks
@@ -55,9 +56,10 @@ class CrossValidation:
         metric: What to measure.
         own: Families of the user's own, which travel to the workers with this object.
         predict_limit: Milliseconds a row that models may take to predict; None for no limit.
-        memory: Bytes that a trial may use beside what its worker holds; None for what is free on the machine.
+        memory: Bytes that a trial may use beside what its worker holds; None for its share of what is free.
         levels: Training rows of the first fold on which a trial is judged one after the other (`levels.py`), the last
             being all of them; empty where all come at once.
+        workers: How many trials at a time share what is free on the machine.
     """
 
     data: Arrays
@@ -67,6 +69,7 @@ class CrossValidation:
     predict_limit: float | None = None
     memory: int | None = None
     levels: tuple[int, ...] = ()
+    workers: int = 1
 
     def __call__(self, config: Mapping[str, Any], trial: LiveTrial | None = None) -> float:
         """The loss of `{"model": {family: {...}}}`; lower is better.
@@ -302,7 +305,7 @@ class CrossValidation:
         levels = len(self.job.categorical) if model.diet == "codes" else 0
         held = len(self.data.known_rows())
         at = Extent(len(train), len(valid), columns, self.job.n_classes, levels, held)
-        check_memory(pipeline.name, pipeline.settings, at, self.memory, free_memory())
+        check_memory(pipeline.name, pipeline.settings, at, self.memory, free_memory() // self.workers)
 
     def _check_pace(self, pace: float) -> None:
         """Give up what is too slow to predict, once there is something that is not."""
