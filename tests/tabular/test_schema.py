@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from dateutil import tz
 
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.schema import Schema
+from seasoned.tabular.zones import zone_of
 
 NAN = np.nan
 ROWS = 60
@@ -140,6 +142,34 @@ def test_dates_however_they_come(values):
 def test_offsets_are_respected():
     found = read(["2020-01-01T10:00+02:00", "2020-01-01T10:00Z"])
     assert (found.iloc[1] - found.iloc[0]) == pd.Timedelta(hours=2)
+
+
+@pytest.mark.parametrize("arrow", [False, True])
+def test_the_clock_of_a_zone_is_read_whatever_zone_comes_later(arrow):
+    tokyo = pd.Series(pd.date_range("2020-03-01 08:30", periods=40, freq="7h", tz="Asia/Tokyo"), name="when")
+    clock = tokyo.dt.tz_localize(None)
+    fitted = tokyo.astype(pd.ArrowDtype(pa.timestamp("us", tz="Asia/Tokyo"))) if arrow else tokyo
+    schema = Schema.infer(pd.DataFrame({"when": fitted, "c": np.arange(40) ** 2}))
+    schema = Schema.from_json(json.loads(json.dumps(schema.to_json())))
+    assert schema.columns[0].zone == "Asia/Tokyo"
+    for same in (tokyo, fitted, tokyo.dt.tz_convert("UTC"), tokyo.dt.tz_convert("America/New_York"), clock):
+        found = schema.apply(pd.DataFrame({"when": same, "c": 1.0}))
+        assert (found["when"] == clock).all()
+        assert (schema.apply(found)["when"] == clock).all(), "read again it is the same"
+    plain = Schema.infer(pd.DataFrame({"when": clock, "c": np.arange(40) ** 2}))
+    assert "zone" not in plain.to_json()[0]
+    assert (plain.apply(pd.DataFrame({"when": tokyo, "c": 1.0}))["when"] == in_utc(tokyo)).all()
+
+
+def test_a_zone_without_a_name_is_taken_for_utc():
+    times = pd.Series(pd.date_range("2020", periods=40, freq="7h", tz=tz.tzrange("AB", 3600)))
+    assert zone_of(times) == "UTC"
+    schema = Schema.infer(pd.DataFrame({"when": times, "c": np.arange(40) ** 2}))
+    assert (schema.apply(pd.DataFrame({"when": times, "c": 1.0}))["when"] == in_utc(times)).all()
+
+
+def in_utc(times):
+    return times.dt.tz_convert("UTC").dt.tz_localize(None)
 
 
 def test_dates_that_came_in_one_format_may_come_back_in_the_standard_one():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import subprocess
@@ -245,6 +246,20 @@ def test_a_deviance_of_counts_with_zeros():
     assert isinstance(measure, Measure)
     assert measure.loss(y, y) < 1e-6 < measure.loss(y, np.array([0.5, 2.0, 1.0, 5.0]))
     assert math.isfinite(measure.loss(y, np.array([-1.0, 2.0, 1.0, 5.0])))
+
+
+def test_a_frame_is_predicted_by_the_model_of_an_array(here, caplog):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    model = estimator("regression", models=["linear"], trials=1).fit(X, X[:, 0])
+    named = pd.DataFrame(X, columns=["a", "b", "c"])
+    with caplog.at_level(logging.WARNING, "seasoned.tabular"):
+        np.testing.assert_array_equal(model.predict(named), model.predict(X))
+    assert "told by place" in caplog.text
+    with pytest.raises(InvalidInput, match="lacks the column"):
+        model.predict(named[["a", "b"]])
+    with pytest.raises(InvalidInput, match="lacks the column"):
+        model.predict(named.rename(columns={"a": "x1"}))
 
 
 def test_arrays_are_explained_as_they_are_predicted(here):

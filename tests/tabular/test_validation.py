@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, TimeSeriesSplit
+from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, PredefinedSplit, TimeSeriesSplit
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.roles import Roles, read_roles, read_weights
@@ -130,6 +130,19 @@ def test_declarations_that_break_a_rule(validation, groups, sentence):
     with pytest.raises(InvalidInput, match=sentence) as error:
         declared(validation, groups)
     assert str(error.value).endswith(".")
+
+
+def test_a_splitter_that_names_rows_names_those_that_were_given():
+    part = np.arange(ROWS) % 3
+    y = pd.Series(np.arange(float(ROWS)))
+    y[[4, 10, 29]] = None
+    target = read_target(y, "regression")
+    frame = pd.DataFrame({"a": np.arange(ROWS)})[target.kept].reset_index(drop=True)
+    folds = declared_folds(PredefinedSplit(part), None, frame, target, Roles(None, None))
+    assert len(folds) == 3
+    for number, (train, valid) in enumerate(folds):
+        assert (part[frame["a"][valid]] == number).all()
+        assert sorted([*train, *valid]) == list(range(len(frame)))
 
 
 def test_splitters_and_holdouts():

@@ -340,7 +340,16 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
                     "X has no names of columns, and the model was fitted with names: they are told by place."
                 )
                 frame = frame.set_axis(self.feature_names_in_, axis=1)
+        elif self._by_place(frame):
+            logger.warning("X has names of columns, and the model was fitted without any: they are told by place.")
+            frame = frame.set_axis(self.feature_names_in_, axis=1)
         return fitted, frame
+
+    def _by_place(self, frame: pd.DataFrame) -> bool:
+        """Whether the fit saw an array, whose columns have names of ours, and the table has others, just as many."""
+        ours = [f"x{place}" for place in range(self.n_features_in_)]
+        alike = frame.shape[1] == self.n_features_in_ and list(self.feature_names_in_) == ours
+        return alike and not set(map(str, frame.columns)) & set(ours)
 
     def _codes(self, y: Any) -> NDArray[Any]:
         return read_numbers(y)

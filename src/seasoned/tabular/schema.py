@@ -1,10 +1,10 @@
 """What each column is, decided once per table, and every column read as that.
 
 Kinds: *numeric* and *boolean* (float64), *category* (text with few levels), *text* (text with many), *date*
-(datetime64, UTC), *id* (says who the row is), *constant* (the same in all rows, or nothing). The last two are left out,
-and so is a column that repeats another one; the schema says why. The decision is plain data (JSON), so a table at
-predict time is read exactly as the table at fit time, whatever its dtypes are now. Cells that hold something and cannot
-be so read are missing, and a warning says how many and where.
+(datetime64; with a zone, as clocks there show it), *id* (says who the row is), *constant* (the same in all rows, or
+nothing). The last two are left out, and so is a column that repeats another one; the schema says why. The decision is
+plain data (JSON), so a table at predict time is read exactly as the table at fit time, whatever its dtypes are now.
+Cells that hold something and cannot be so read are missing, and a warning says how many and where.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from seasoned.tabular.written import (
     read_numbers,
     say_something,
 )
+from seasoned.tabular.zones import in_zone, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,6 +62,8 @@ class Column:
         reason: Why it is left out, as a sentence; None if it is used.
         unread: Words that stood at fit time in a column of numbers or dates and are none, the most frequent 20. They
             count as missing, which was told then, and is not told again.
+        zone: Of dates that had one at fit time. Dates of another zone are turned into this one, and those without a
+            zone are taken to be of it. Where the fit saw none, dates with a zone are those of UTC.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Column:
     format: str | None = None
     reason: str | None = None
     unread: tuple[str, ...] = ()
+    zone: str | None = None
 
     @property
     def expected(self) -> str:
@@ -126,6 +130,8 @@ class Schema:
         for name in map(str, frame.columns):  # one by one, so that no second copy of the table is in memory
             plain = canonical(frame[name])
             column = _infer(name, plain, is_categorical(frame[name].dtype))
+            if column.kind == "date":
+                column = replace(column, zone=zone_of(frame[name]))
             found.append(column)
             if column.reason is None:
                 marks[name] = fingerprint(plain)
@@ -180,7 +186,7 @@ class Schema:
     def to_json(self) -> list[dict[str, Any]]:
         """Plain data that `from_json` reads."""
         given = [asdict(column) for column in self.columns]
-        return [{key: value for key, value in one.items() if key != "unread" or value} for one in given]
+        return [{key: value for key, value in one.items() if value or key not in {"unread", "zone"}} for one in given]
 
     @classmethod
     def from_json(cls, columns: Iterable[dict[str, Any]]) -> Schema:
@@ -262,6 +268,8 @@ def read(column: Column, series: pd.Series[Any], lost: list[Lost] | None = None)
     if column.kind in {"category", "text"}:  # True is "True", whatever else is among these rows
         words = to_text(series) if series.dtype == object else whole_words(series)
     plain = canonical(series) if words is None else words
+    if column.zone is not None and zone_of(series) is not None:
+        plain = in_zone(plain, column.zone)
     found = _read_plain(column, plain)
     if lost is not None and (of_column := _lost(column, plain, found)) is not None:
         lost.append(of_column)

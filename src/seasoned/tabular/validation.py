@@ -98,7 +98,10 @@ def _split(splitter: Any, frame: pd.DataFrame, target: Target, roles: Roles) -> 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")  # rare classes are scored as they come
         try:
-            found = [_rows(pair, len(frame)) for pair in splitter.split(*given)]
+            dealt = list(splitter.split(*given))
+            if _beyond(dealt, len(frame)):  # it names rows by itself (`PredefinedSplit`): those that `fit` was given
+                return _pairs(dealt, target.kept)
+            found = [_rows(pair, len(frame)) for pair in dealt]
         except InvalidInput:
             raise
         except (ValueError, TypeError) as error:
@@ -106,6 +109,12 @@ def _split(splitter: Any, frame: pd.DataFrame, target: Target, roles: Roles) -> 
             hint = "pass groups= to fit" if "groups" in reason and roles.groups is None else "use another"
             raise InvalidInput(f"{type(splitter).__name__} cannot split these rows ({reason}); {hint}.") from error
     return _checked(found)
+
+
+def _beyond(dealt: list[Any], rows: int) -> bool:
+    return any(
+        np.size(part) and np.asarray(part).dtype.kind in "iu" and np.max(part) >= rows for p in dealt for part in p
+    )
 
 
 def _pairs(validation: Any, kept: NDArray[np.bool_]) -> list[Fold]:
