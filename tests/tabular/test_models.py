@@ -251,6 +251,17 @@ def test_names_are_unique_and_known():
     with pytest.raises(InvalidInput, match="there is no model"):
         choose([])
     assert [model.name for model in choose(["forest", "linear"])] == ["linear", "forest"]
+    usual = [model.name for model in choose(None)]
+    assert [model.name for model in choose(["-mlp", "-forest"])] == [n for n in usual if n not in {"mlp", "forest"}]
+    assert [model.name for model in choose(["default"])] == usual
+    assert {model.name for model in choose(["default", "adaptive_linear", "-mlp"])} == {*usual, "adaptive_linear"} - {
+        "mlp"
+    }
+    assert [model.name for model in choose(["forest", "linear", "-forest"])] == ["linear"]
+    with pytest.raises(InvalidInput, match="there is no model \\['oracle'\\]"):
+        choose(["-oracle"])
+    with pytest.raises(InvalidInput, match="leaves no family"):
+        choose(["forest", "-forest"])
 
 
 @pytest.mark.parametrize("family", ["lightgbm", "xgboost"])

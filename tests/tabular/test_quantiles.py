@@ -120,8 +120,12 @@ def test_families_learn_it_and_their_files_predict_the_same_bits(name, quantile)
 
 
 def test_families_that_learn_the_mean_take_part_only_when_named(caplog):
-    assert {model.name for model in for_quantile(choose(None), named=False)} <= set(ABLE)
-    assert [model.name for model in for_quantile(choose(["linear", "tree"]), named=True)] == ["linear", "tree"]
+    assert {model.name for model in for_quantile(choose(None), None)} <= set(ABLE)
+    assert [model.name for model in for_quantile(choose(["linear", "tree"]), ["linear", "tree"])] == ["linear", "tree"]
+    kept = {model.name for model in for_quantile(choose(["default", "tree", "-lightgbm"]), ["default", "tree"])}
+    assert kept == ({model.name for model in for_quantile(choose(None), None)} | {"tree"}) - {"lightgbm"}
+    with pytest.raises(InvalidInput, match="none of the families left learns a quantile"):
+        for_quantile(choose([f"-{name}" for name in ABLE]), [f"-{name}" for name in ABLE])
     assert "tree learn the mean" in caplog.text
 
 

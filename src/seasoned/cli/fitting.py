@@ -27,7 +27,7 @@ _Models = Annotated[
     str | None,
     typer.Option(
         help="Families to try, such as linear,lightgbm; by default all that are installed but realmlp, tuned_mlp and "
-        "adaptive_linear."
+        "adaptive_linear. --models=-mlp leaves one out, --models=default,realmlp adds one."
     ),
 ]
 _Features = Annotated[

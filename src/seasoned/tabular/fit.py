@@ -98,7 +98,7 @@ def fit_table(
     models = choose(settings["models"])
     metric = resolve(settings["metric"], target.task, len(target.classes), target.classes, target.values)
     if metric.quantile is not None:
-        models = for_quantile(models, named=settings["models"] is not None)
+        models = for_quantile(models, settings["models"])
     with closing(Warming(budget, models)) as warming:
         return _fitted(
             frame,

@@ -26,7 +26,8 @@ class SearchSettings:
         models: Names of the families to use, from `linear`, `lightgbm`, `splines`, `tree`, `extra_trees`, `histogram`,
             `forest`, `neighbours`, `mlp`, `xgboost` and `catboost`, and own ones as `CustomModel`; all of these that
             are installed if None. `realmlp`, a network trained in JAX, and `adaptive_linear` and `tuned_mlp`, whose
-            penalties are tuned by hypergradient while they train, take part when they are named.
+            penalties are tuned by hypergradient while they train, take part when they are named. "default" stands for
+            all of the usual ones, and "-" leaves one out: `["-mlp"]`, `["default", "realmlp", "-mlp"]`.
         folds: Number of cross-validation folds; by rows and time limit if None. `validation=` of the estimator wins.
         features: Names of steps that may make further columns, from `arithmetic`, `groups`, `frequency`, `encoding`,
             `levels`, `cycles`, `bins`, `text_statistics` and `text_words`, and of those that may leave columns out,

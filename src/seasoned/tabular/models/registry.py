@@ -88,28 +88,40 @@ EXTRAS: Final[Mapping[str, Extra]] = MappingProxyType(
 """Families that are there only with an extra."""
 NAMED_ONLY: Final = frozenset({"adaptive_linear", "realmlp", "tuned_mlp"})
 """Families that take part only when named: what they add to the default ensemble is not measured yet."""
+_DEFAULT: Final = "default"
 
 
 def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
     """The families of these names, in order of cost, then those given as objects.
 
-    None stands for all that are installed, but those of `NAMED_ONLY`.
+    None, and the name "default", stand for all that are installed, but those of `NAMED_ONLY`. A name behind "-" leaves
+    a family out; a list of such names alone leaves them out of the default.
 
     Raises:
-        InvalidInput: If a name is unknown, or there for two families, or the list is empty.
+        InvalidInput: If a name is unknown, or there for two families, or nothing is left.
         MissingExtra: If a family is named whose package is not installed.
+
+    Example:
+        >>> [model.name for model in choose(["default", "-mlp"])] == [model.name for model in choose(["-mlp"])]
+        True
     """
-    if models is None:
-        return tuple(model for name, model in MODELS.items() if name not in NAMED_ONLY and _has_package(name))
-    names = [model for model in models if isinstance(model, str)]
-    own = [model for model in models if not isinstance(model, str)]
-    unknown = [name for name in names if name not in MODELS]
-    if unknown or not models:
+    usual = [name for name in MODELS if name not in NAMED_ONLY and _has_package(name)]
+    words = [_DEFAULT] if models is None else [model for model in models if isinstance(model, str)]
+    own = [model for model in models or () if not isinstance(model, str)]
+    without = {word.removeprefix("-") for word in words if word.startswith("-")}
+    names = [word for word in words if not word.startswith("-")]
+    unknown = [name for name in (*names, *without) if name not in MODELS and name != _DEFAULT]
+    if unknown or (models is not None and not models):
         raise InvalidInput(f"there is no model {unknown or 'in an empty list'}; choose from {', '.join(MODELS)}.")
-    for name in set(names) & set(EXTRAS):
+    if _DEFAULT in names or not (names or own):
+        names += usual
+    for name in (set(names) - without) & set(EXTRAS):
         require(*EXTRAS[name])
     register([*MODELS.values(), BASELINE, *own])  # refuses an own one with the name of another
-    return (*(model for name, model in MODELS.items() if name in names), *own)
+    found = (*(model for name, model in MODELS.items() if name in names and name not in without), *own)
+    if not found:
+        raise InvalidInput(f"models is {list(models or ())}, which leaves no family; leave fewer out.")
+    return found
 
 
 def find(name: str) -> Model:
@@ -138,14 +150,20 @@ def holds_out(model: Model) -> bool:
     return bool(getattr(model, "holds_out", False))
 
 
-def for_quantile(models: Sequence[Model], *, named: bool) -> tuple[Model, ...]:
-    """The families that learn a quantile; those that were named stay, with a note in the log."""
-    able = tuple(model for model in models if getattr(model, "quantiles", False))
-    if not named:
-        return able
-    if others := [model.name for model in models if model not in able]:
+def for_quantile(models: Sequence[Model], named: Sequence[str | Model] | None) -> tuple[Model, ...]:
+    """The families that learn a quantile; those that were named one by one stay, with a note in the log.
+
+    Raises:
+        InvalidInput: If there are none.
+    """
+    asked = {model if isinstance(model, str) else model.name for model in named or ()}
+    able = [model.name for model in models if getattr(model, "quantiles", False)]
+    found = tuple(model for model in models if model.name in able or model.name in asked)
+    if not found:
+        raise InvalidInput(f"models is {list(named or ())}, and none of the families left learns a quantile.")
+    if others := [model.name for model in found if model.name not in able]:
         logger.warning("%s learn the mean, not the quantile that the metric asks for.", ", ".join(others))
-    return tuple(models)
+    return found
 
 
 def joint_space(
