@@ -38,6 +38,34 @@ def test_what_is_tuned_is_never_worse_than_the_defaults():
     assert left_out_regret(table, found.settings).mean() <= usual + 1e-12
 
 
+def test_where_seconds_are_known_slow_trials_come_later():
+    """The best half of the configurations takes a hundred times as long: by the clock the others are tried first."""
+    table = planted(3)
+    slow = np.argsort(table.scores.mean(axis=0))[: table.scores.shape[1] // 2]
+    seconds = np.full(table.scores.shape, 0.2)
+    timed = PastTable(table.scores, table.families, seconds)
+    found = left_out_regret(timed, MetricSettings())
+    assert np.isfinite(found).all()
+    assert (np.diff(found, axis=1) <= 0.0).all()
+    seconds = seconds.copy()
+    seconds[:, slow] = 20.0
+    later = left_out_regret(PastTable(table.scores, table.families, seconds), MetricSettings())
+    assert found[:, 0].mean() < later[:, 0].mean() < 1.0, "some that are quick have been tried"
+    never = left_out_regret(PastTable(table.scores, table.families, np.full_like(seconds, 30.0)), MetricSettings())
+    assert (never == 1.0).all()
+
+
+def test_families_count_alike_however_many_tasks_they_have():
+    table = planted(4)
+    many = PastTable(
+        np.concatenate([table.scores, *[table.scores[:1]] * 10]), (*table.families, *[table.families[0]] * 10)
+    )
+    usual = left_out_regret(many, MetricSettings())
+    of = np.array(many.families)
+    expected = np.mean([usual[of == family].mean() for family in set(many.families)])
+    assert tune_metric([many], trials=1).study.trials[0].value == pytest.approx(expected)
+
+
 def test_one_family_is_too_few():
     with pytest.raises(InvalidInput, match="two families"):
         tune_metric([PastTable(np.ones((4, 3)), ("a",) * 4)])

@@ -13,6 +13,7 @@ from seasoned.knowledge.deep_settings import DeepSettings
 from seasoned.knowledge.experience import Experience
 from seasoned.knowledge.metric_tuning import PastTable, tune_metric
 from seasoned.knowledge.recall import relative
+from seasoned.knowledge.settings import MetricSettings
 from seasoned.knowledge.starts import Evaluations
 from seasoned.tabular.building.ship import studies_of
 from seasoned.tabular.metrics import usual_metric
@@ -34,7 +35,7 @@ _FEWEST: Final = 6  # trials of a task from which a kernel learns
 
 
 def tables_of(experience: Experience) -> list[PastTable]:
-    """One table for each sort of task, by its usual metric, in units of predicting the same for all rows."""
+    """One table for each sort of task, by its usual metric in units of predicting the same for all rows."""
     found = []
     for sort in _SORTS:
         some = experience.where(sort=sort, metric=usual_metric(sort))
@@ -43,7 +44,7 @@ def tables_of(experience: Experience) -> list[PastTable]:
         recorded = some.table()
         heads = [some.heads[place] for place in recorded.studies]
         scores = np.stack([relative(row, head.baseline) for row, head in zip(recorded.scores, heads, strict=True)])
-        found.append(PastTable(scores, tuple(head.family for head in heads)))
+        found.append(PastTable(scores, tuple(head.family for head in heads), recorded.seconds))
     return found
 
 
@@ -108,7 +109,7 @@ def tune(
     tables = tables_of(experience)
     if not tables:
         raise InvalidInput(f"{str(folder)!r} holds no sort with {_LEAST} tasks; let the build go on.")
-    found = tune_metric(tables, trials=trials, seed=seed)
+    found = tune_metric(tables, trials=trials, default=MetricSettings.shipped(), seed=seed)
     told = {"metric": _told(found)}
     if tuning is not None:
         tuned = tuning.tune_deep_kernel(*evaluations_of(experience), trials=deep_trials, default=deep, seed=seed)
