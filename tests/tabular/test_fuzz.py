@@ -7,6 +7,7 @@ import logging
 import math
 from dataclasses import dataclass
 from decimal import Decimal
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,12 @@ import pytest
 import scipy.sparse
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import KFold, TimeSeriesSplit
 
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
 from seasoned.errors import SeasonedError
+from seasoned.tabular.models.registry import EXTRAS
 
 WORDS = st.text(max_size=6) | st.sampled_from(
     ["", " ", "NA", "yes", "No", "1,5", "12%", "2020-02-30", "1e999", "\x00", "é"]
@@ -42,7 +45,13 @@ NAMES = st.one_of(
     st.tuples(st.text(max_size=2), st.integers(0, 2)),
     st.sampled_from(["index", "__label", "target", "x0", 'a"[]{}:,', "é"]),
 )  # fmt: skip
-QUICK = ("linear", "lightgbm", "tree", "extra_trees", "histogram", "neighbours")
+QUICK = ("linear", "lightgbm", "tree", "extra_trees", "histogram", "neighbours", "forest", "splines", "mlp")
+QUICK += tuple(name for name in ("xgboost", "catboost") if find_spec(EXTRAS[name][0]))
+METRICS = {
+    "classification": [*[None] * 8, "log_loss", "f1", "accuracy", "balanced_accuracy", "jaccard", "brier", "kappa"],
+    "regression": [*[None] * 6, "mae", "mape", "r2", "rmsle", "quantile@0.8", "median_ae"],
+}
+THEN = (*[None] * 6, "refit", "explain", "shap", "leaderboard", "intervals", "report", "alone")
 DTYPES = ("float32", "float64", "Float64", "int8", "Int16", "uint64", "bool", "boolean", "category", "str", "object")
 
 
@@ -83,6 +92,9 @@ class Case:
     search: dict[str, Any]
     later: Any
     rows: int
+    metric: Any = None
+    validation: Any = None
+    then: str | None = None
 
 
 @st.composite
@@ -103,7 +115,15 @@ def tables(draw):
     kind = draw(st.sampled_from(["pandas"] * 4 + list(CONTAINERS)))
     X = _container(frame, kind)
     later = _later(X, draw(st.sampled_from(LATER))) if isinstance(X, pd.DataFrame) else X
-    return Case(X, y, task, draw(_roles(trouble, size)), draw(SEARCHES), later, rows)
+    roles, search, metric = draw(_roles(trouble, size)), draw(SEARCHES), draw(st.sampled_from(METRICS[task]))
+    validation = draw(st.sampled_from([*[None] * 8, *_validations(frame, rows)]))
+    return Case(X, y, task, roles, search, later, rows, metric, validation, draw(st.sampled_from(THEN)))
+
+
+def _validations(frame, rows):
+    """Ways to say which rows validate."""
+    half = rows // 2
+    return [3, KFold(2), TimeSeriesSplit(2), [(range(half), range(half, rows))], *map(str, frame.columns[:1])]
 
 
 def _targets(task, rows):
@@ -186,7 +206,8 @@ def _later(frame, kind):
 
 def run(case, folder):
     """One case; raises what is not a sentence of ours."""
-    model = estimator(case.task, search=SearchSettings(folds=2, **case.search), trials=1)
+    options = {"metric": case.metric, "validation": case.validation, "trials": 1}
+    model = estimator(case.task, search=SearchSettings(folds=2, **case.search), **options)
     try:
         model.fit(case.X, case.y, **case.roles)
     except SeasonedError as error:
@@ -207,6 +228,33 @@ def run(case, folder):
     path = folder / "model.seasoned"
     model.save(path)
     np.testing.assert_array_equal(load(path).predict(case.later), predicted)
+    try:
+        _then(model, case, folder)
+    except SeasonedError as error:
+        event(f"refused to {case.then}")
+        is_a_sentence(error)
+
+
+def _then(model, case, folder):
+    """What people do with a fitted model."""
+    few = {"repeats": 2, "seconds": 5.0}
+    if case.then == "refit":
+        assert len(model.refit(case.X, case.y, **case.roles).predict(case.X)) == case.rows
+    elif case.then == "explain":
+        assert {"column", "importance"} <= set(model.explain(case.X, case.y, **few))
+    elif case.then == "shap":
+        assert len(model.explain(case.later, method="shap", background=case.X, **few)) >= len(model.predict(case.later))
+    elif case.then == "leaderboard":
+        assert model.leaderboard(case.X, case.y)["model"].iloc[0] == "ensemble"
+    elif case.then == "intervals" and case.task == "regression":
+        low, high = model.predict_interval(case.later, 0.5).T
+        assert (low <= high).all()
+    elif case.then == "intervals":
+        assert model.predict_set(case.later, 0.5).shape[1] == len(model.classes_)
+    elif case.then == "report":
+        assert model.report(folder / "report.html", case.X, case.y, unseen=False).is_file()
+    elif case.then == "alone":
+        assert len(model.predict(case.later, model=0)) == len(model.predict(case.later))
 
 
 def is_a_sentence(error):
