@@ -99,7 +99,7 @@ def test_memory_limit_is_the_smaller(tmp_path, files, expected):
             | {
                 "sys/fs/cgroup/user/job/memory.max": "9000\n",
                 "sys/fs/cgroup/user/job/memory.current": "7000\n",
-                "sys/fs/cgroup/user/job/memory.stat": "anon 2000\nfile 5000\ninactive_file 4000\n",
+                "sys/fs/cgroup/user/job/memory.stat": "anon 2000\nfile 5000\ninactive_file 3000\nactive_file 1000\n",
                 "sys/fs/cgroup/user/memory.max": "50000\n",
             },
             6000,

@@ -77,14 +77,14 @@ def test_few_rows_are_all_shuffled_each_time():
 
 def test_rows_count_as_they_weigh():
     """Where a is 0 it does not matter: rows of these alone say so."""
-    X, y = table(2_000)
+    X, y = table(20_000)
     X.loc[::2, "a"] = 0.0
     weights = np.where(X["a"] == 0.0, 1.0, 1e-6)
     light = explain(Line(), X, y, sample_weight=weights).set_index("column")["importance"]
     assert light["a"] == pytest.approx(4 * 0.5, rel=0.2), "half of the values that come to a 0 are none"
     even = explain(Line(), X, y).set_index("column")["importance"]
     assert even["a"] == pytest.approx(2 * 4 * 0.5, rel=0.2)
-    none = explain(Line(), X, y, sample_weight=np.where(np.arange(2_000) < 1_000, 1.0, 0.0))
+    none = explain(Line(), X, y, sample_weight=np.where(np.arange(20_000) < 10_000, 1.0, 0.0))
     assert none.set_index("column").loc["b", "importance"] == pytest.approx(2.0, rel=0.2)
 
 

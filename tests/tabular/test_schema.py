@@ -152,7 +152,14 @@ def test_the_clock_of_a_zone_is_read_whatever_zone_comes_later(arrow):
     schema = Schema.infer(pd.DataFrame({"when": fitted, "c": np.arange(40) ** 2}))
     schema = Schema.from_json(json.loads(json.dumps(schema.to_json())))
     assert schema.columns[0].zone == "Asia/Tokyo"
-    for same in (tokyo, fitted, tokyo.dt.tz_convert("UTC"), tokyo.dt.tz_convert("America/New_York"), clock):
+    utc, new_york = tokyo.dt.tz_convert("UTC"), tokyo.dt.tz_convert("America/New_York")
+    texts = (
+        new_york.map(pd.Timestamp.isoformat),
+        tokyo.dt.strftime("%Y-%m-%d %H:%M"),
+        utc.dt.strftime("%Y-%m-%dT%H:%MZ"),
+    )
+    objects = new_york.dt.to_pydatetime() if hasattr(new_york.dt, "to_pydatetime") else list(new_york)
+    for same in (tokyo, fitted, utc, new_york, clock, *texts, pd.Series(list(objects), dtype=object)):
         found = schema.apply(pd.DataFrame({"when": same, "c": 1.0}))
         assert (found["when"] == clock).all()
         assert (schema.apply(found)["when"] == clock).all(), "read again it is the same"
@@ -163,7 +170,8 @@ def test_the_clock_of_a_zone_is_read_whatever_zone_comes_later(arrow):
 
 def test_a_zone_without_a_name_is_taken_for_utc():
     times = pd.Series(pd.date_range("2020", periods=40, freq="7h", tz=tz.tzrange("AB", 3600)))
-    assert zone_of(times) == "UTC"
+    assert zone_of(times) == "UTC" == zone_of(times.dt.tz_convert(tz.tzlocal()))
+    assert zone_of(times.dt.tz_convert("+05:30")) == "UTC+05:30"
     schema = Schema.infer(pd.DataFrame({"when": times, "c": np.arange(40) ** 2}))
     assert (schema.apply(pd.DataFrame({"when": times, "c": 1.0}))["when"] == in_utc(times)).all()
 

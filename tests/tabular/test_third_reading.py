@@ -256,6 +256,13 @@ def test_a_frame_is_predicted_by_the_model_of_an_array(here, caplog):
     with caplog.at_level(logging.WARNING, "seasoned.tabular"):
         np.testing.assert_array_equal(model.predict(named), model.predict(X))
     assert "told by place" in caplog.text
+    model.save(here / "model.seasoned")
+    np.testing.assert_array_equal(load(here / "model.seasoned").predict(named), model.predict(X))
+    like_ours = estimator("regression", models=["linear"], trials=1).fit(
+        pd.DataFrame(X, columns=["x0", "x1", "x2"]), X[:, 0]
+    )
+    with pytest.raises(InvalidInput, match="lacks the column"):
+        like_ours.predict(named)
     with pytest.raises(InvalidInput, match="lacks the column"):
         model.predict(named[["a", "b"]])
     with pytest.raises(InvalidInput, match="lacks the column"):

@@ -52,7 +52,7 @@ def memory_limit(root: Path = Path("/")) -> int:
 def free_memory(root: Path = Path("/")) -> int:
     """Bytes that are free on this machine, or of what this process's control group may use, if that is less.
 
-    What a group holds of files only because it read them counts as free: the system takes it back where it needs it.
+    What a group holds of files that it has read counts as free: the system takes it back where it needs it.
 
     Args:
         root: Where `/proc` and `/sys` are.
@@ -151,8 +151,11 @@ def _held(folder: Path) -> int:
     """Bytes that a control group uses and would not give back; 0 where it does not say."""
     used = [*_words(folder / "memory.current"), *_words(folder / "memory.usage_in_bytes")]
     statistics = dict(line.split(maxsplit=1) for line in _lines(folder / "memory.stat") if " " in line)
-    files = statistics.get("total_inactive_file", statistics.get("inactive_file", "0"))  # v1 has both: with children
-    return max(0, int(used[0]) - int(files)) if used and used[0].isdigit() and files.isdigit() else 0
+    files = 0
+    for name in ("inactive_file", "active_file"):
+        told = statistics.get(f"total_{name}", statistics.get(name, "0"))  # v1 has both: with children, and without
+        files += int(told) if told.isdigit() else 0
+    return max(0, int(used[0]) - files) if used and used[0].isdigit() else 0
 
 
 def _lines(file: Path) -> list[str]:

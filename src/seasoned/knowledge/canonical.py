@@ -1,12 +1,11 @@
 """A table for meta-features, and a sample of its rows that depends on what is in it, not on how it is written down.
 
-Rows and columns are put into the order of hashes of their content. A cell's hash is that of its number, or of how often
-its category occurs; a column's that of the sum of its cells' hashes; a row's that of the sum of its cells' hashes, each
-mixed with its column's. Then again with what is known by then: a category's hash is that of the rows which have it, a
-column's of its cells and their rows (two rounds of colour refinement: Weisfeiler and Leman 1968). Sums do not ask for
-an order, and so neither do the sample and what is computed from it: a permuted or relabelled table gives the same
-meta-features. Rows that are the same are numbered and dealt among the others by the hash of that number, so that a
-sample of a table with few different rows has each about as often as the table.
+Rows and columns are put into the order of hashes of their content, found by colour refinement (Weisfeiler and Leman
+1968). A row's first hash is of how many are the same; then, round by round, a category's hash is that of the sum of
+the hashes of the rows which have it, a column's of its cells' and their rows', and a row's of its cells', each mixed
+with its column's. Sums do not ask for an order, and so neither do the sample and what is computed from it: a permuted
+or relabelled table gives the same meta-features. Rows that are the same are numbered and dealt among the others by the
+hash of that number, so that a sample of a table with few different rows has each about as often as the table.
 """
 
 from __future__ import annotations
@@ -30,6 +29,9 @@ __all__ = ["Table", "canonical", "table_of"]
 
 _MISSING: Final = np.uint64(0x9E3779B97F4A7C15)
 _TARGET: Final = np.uint64(0xD1B54A32D192ED03)  # a column equal to the target is not the target
+_ROUNDS: Final = 2
+_MOST_TIES: Final = 20  # that are broken
+_CELLS: Final = 10_000_000  # of the table that are looked at for that, times the ties
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +88,13 @@ def table_of(frame: pd.DataFrame, target: ArrayLike, *, regression: bool) -> Tab
 
 def canonical(table: Table, rows: int) -> Table:
     """At most `rows` rows of the table, rows, columns, categories and classes in the order of their content."""
-    numbers = [_mixed(_bits(column)) for column in table.numbers.T]
-    named = [_frequencies(column) for column in table.codes.T]
-    goal = _frequencies(table.target) if table.classes else _mixed(_bits(table.target))
-    key = _keys([*numbers, *named], goal, np.zeros(len(table.target), dtype=np.uint64))
-    named = [_company(column, key) for column in table.codes.T]
-    goal = _company(table.target.astype(np.int64), key) if table.classes else goal
-    key = _keys([*numbers, *named], goal, key)
-    order = _dealt(key, _written(table))[:rows]
-    left = sorted(range(len(numbers)), key=lambda j: int(_mark(numbers[j], key)[0]))
-    right = sorted(range(len(named)), key=lambda j: int(_mark(named[j], key)[0]))
+    written = _written(table)
+    groups = np.unique(written, return_inverse=True)[1]
+    times = _times(groups)
+    key, marks = _coloured(table, _mixed(np.bincount(groups)[groups].astype(np.uint64)))
+    order = np.lexsort((_mixed(written ^ times), _mixed(key + _mixed(times))))[:rows]
+    width = table.numbers.shape[1]
+    left, right = np.argsort(marks[:width], kind="stable"), np.argsort(marks[width:], kind="stable")
     codes = np.empty((len(order), len(right)), dtype=np.int64)
     for j, column in enumerate(right):
         codes[:, j] = _relabelled(table.codes[:, column], key)[order]
@@ -103,12 +102,58 @@ def canonical(table: Table, rows: int) -> Table:
     return Table(table.numbers[order][:, left], codes, target[order], table.classes)
 
 
-def _keys(cells: Sequence[Words], goal: Words, before: Words) -> Words:
-    """A hash of each row: of what is in it, and in which columns, these being told apart by all of their content."""
-    key = _mixed(goal ^ _TARGET)
-    for cell in cells:
-        key = key + _mixed(cell ^ _mark(cell, before))
-    return _mixed(key)
+def _coloured(table: Table, key: Words) -> tuple[Words, Words]:
+    """A hash of each row and of each column, from a first one of the rows.
+
+    Categories, classes and columns that no round tells apart are told apart one by one, each followed by more rounds:
+    where they could change places and nothing else would, it does not matter which of them is the first.
+    """
+    named = [*table.codes.T, *([table.target.astype(np.int64)] if table.classes else [])]
+    numbers = [_mixed(_bits(column)) for column in table.numbers.T]
+    goal = _mixed(_bits(table.target))
+    salts = np.zeros(len(numbers) + table.codes.shape[1], dtype=np.uint64)
+    tints = [np.zeros(int(column.max(initial=-1)) + 2, dtype=np.uint64) for column in named]
+    for number in range(1, 2 + min(_MOST_TIES, _CELLS // max(table.numbers.size + table.codes.size, 1))):
+        for _ in range(_ROUNDS):
+            levels = [_company(column, key, tint) for column, tint in zip(named, tints, strict=True)]
+            cells = [*numbers, *(level[column] for level, column in zip(levels, named, strict=True))]
+            goal = cells.pop() if table.classes else goal
+            marks = np.concatenate([np.zeros(0, dtype=np.uint64), *(_mark(cell, key) for cell in cells)])
+            marks = _mixed(marks + salts)
+            key = key + _mixed(goal ^ _TARGET)
+            for cell, mark in zip(cells, marks[:, None], strict=True):
+                key = key + _mixed(cell ^ mark)
+            key = _mixed(key)
+        if not _told_apart(named, levels, tints, (marks, salts, len(numbers)), number):
+            break
+    return key, marks
+
+
+def _told_apart(
+    named: Sequence[NDArray[np.int64]],
+    levels: Sequence[Words],
+    tints: Sequence[Words],
+    columns: tuple[Words, Words, int],
+    number: int,
+) -> bool:
+    """Mark one of two that tie with a number: of categories, or else of columns of a sort; whether there were any."""
+    for column, level, tint in zip(named, levels, tints, strict=True):
+        there = np.unique(column[column >= 0])
+        if len(tied := _tied(level[there])):
+            tint[there[tied[0]]] = number
+            return True
+    marks, salts, width = columns
+    for start, some in ((0, marks[:width]), (width, marks[width:])):
+        if len(tied := _tied(some)):
+            salts[start + tied[0]] = number
+            return True
+    return False
+
+
+def _tied(words: Words) -> NDArray[np.intp]:
+    """Places whose word stands somewhere before, too."""
+    order = np.argsort(words, kind="stable")
+    return order[1:][words[order][1:] == words[order][:-1]]
 
 
 def _mark(cells: Words, key: Words) -> Words:
@@ -116,17 +161,13 @@ def _mark(cells: Words, key: Words) -> Words:
     return _mixed(_mixed(cells ^ key).sum(keepdims=True))
 
 
-def _frequencies(column: NDArray[np.generic]) -> Words:
-    """Of each cell, a hash of how many cells are like it; missing ones (-1) are none like the others."""
-    _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
-    return _mixed(counts[inverse].astype(np.uint64)) ^ np.where(column == -1, _MISSING, np.uint64(0))
-
-
-def _company(codes: NDArray[np.int64], key: Words) -> Words:
-    """Of each cell, a hash of the rows that have the same category: tells apart categories that are as frequent."""
-    sums = np.zeros(int(codes.max(initial=-1)) + 2, dtype=np.uint64)
-    np.add.at(sums, codes, key)  # missing ones, -1, share the last
-    return _mixed(sums[codes]) ^ np.where(codes == -1, _MISSING, np.uint64(0))
+def _company(codes: NDArray[np.int64], key: Words, tint: Words) -> Words:
+    """A hash of each category, of the rows that have it; the last one is of what is missing (-1)."""
+    sums = tint.copy()
+    np.add.at(sums, codes, _mixed(key))
+    found = _mixed(sums)
+    found[-1] ^= _MISSING
+    return found
 
 
 def _written(table: Table) -> Words:
@@ -138,14 +179,13 @@ def _written(table: Table) -> Words:
     return key
 
 
-def _dealt(key: Words, written: Words) -> NDArray[np.int64]:
-    """Rows in the order of their hashes, those that are the same dealt among the others rather than side by side."""
-    alike = np.argsort(written, kind="stable")
-    first = np.append(True, np.diff(written[alike]) != 0)
-    starts = np.maximum.accumulate(np.where(first, np.arange(len(key)), 0))
-    times = np.empty(len(key), dtype=np.uint64)  # how many of the same there are before
-    times[alike] = np.arange(len(key)) - starts
-    return np.lexsort((_mixed(written ^ times), _mixed(key + _mixed(times))))
+def _times(groups: NDArray[np.intp]) -> Words:
+    """Of each row, how many of its group are before it."""
+    sizes = np.bincount(groups)
+    order = np.argsort(groups, kind="stable")
+    found = np.empty(len(groups), dtype=np.uint64)
+    found[order] = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return found
 
 
 def _bits(numbers: NDArray[np.float64]) -> Words:

@@ -55,9 +55,9 @@ class Statistics(NamedTuple):
         trials: Trials of the store.
         sorts: How many studies are of each sort.
         winners: In how many studies a family had the best trial.
-        guided: Own fits that had experience to go by.
+        guided: Own fits that had experience to go by, and tell what came of it.
         advised: Those of them whose best trial was advised by past tasks: no family's default, nor the search's own.
-        ahead: By what part of the baseline's loss these were better than the best trial that was not advised; median.
+        ahead: What part of its gain over the baseline the best of the other trials had missed there; median.
         best_at: Median number of trials after which the best one was reached: of guided fits, and of the others.
         megabytes: Size of the store's file; None for a server.
     """
@@ -92,7 +92,7 @@ def statistics(url: str) -> Statistics:
     """What a store holds, and what its experience brought."""
     found = Experience.read(url) if store_exists(url) else Experience.of_studies(())
     own = [head.about for head in found.heads if "guided" in head.about]
-    guided = [about for about in own if about["guided"]]
+    guided = [about for about in own if about["guided"] and "advised" in about]  # older fits do not tell
     file = file_of(url)
     return Statistics(
         len(found),
@@ -103,7 +103,7 @@ def statistics(url: str) -> Statistics:
         len(guided),
         sum(bool(about.get("advised")) for about in guided),
         _median([float(about["ahead"]) for about in guided if about.get("advised") and "ahead" in about]),
-        (_best_at(guided), _best_at([about for about in own if not about["guided"]])),
+        (_best_at([a for a in own if a["guided"]]), _best_at([a for a in own if not a["guided"]])),
         file.stat().st_size / 1e6 if file is not None and file.is_file() else None,
     )
 
@@ -120,7 +120,9 @@ def told(found: Statistics, url: str) -> list[str]:
     if found.winners:
         lines.append("best trials: " + ", ".join(f"{family} {count}" for family, count in found.winners.items()))
     if found.guided:
-        better = "" if found.ahead is None else f", {found.ahead:.1%} of the baseline's loss ahead of others (median)"
+        better = (
+            "" if found.ahead is None else f"; the best of the others had {1 - found.ahead:.1%} of its gain (median)"
+        )
         lines.append(
             f"{found.guided} fit(s) had experience to go by; in {found.advised} the best trial was one that past tasks "
             f"advised{better}"
@@ -187,10 +189,13 @@ def import_file(url: str, path: Path, *, maximise: bool = False) -> tuple[int, i
 
 
 def import_studies(url: str, found: Experience) -> int:
-    """Add past studies to a store; one that goes on where one of the store ended takes its place. Returns how many.
+    """Add past studies to a store; one that goes on where one of the store ended takes its place.
 
-    So a study of Optuna's, or a file of runs, can be imported again whenever it has grown: the same name, space and
-    source, and all configurations of the one that is there.
+    So a study of Optuna's, or a file of runs, can be imported again whenever it has grown: the same head, and all
+    trials of the one that is there.
+
+    Returns:
+        How many are new.
     """
     if store_exists(url):
         outgrown = _outgrown(url, found)
@@ -206,22 +211,27 @@ def import_studies(url: str, found: Experience) -> int:
 
 def _outgrown(url: str, found: Experience) -> list[str]:
     """Keys of the store's studies that are beginnings of others."""
-    grown: dict[tuple[str, ...], list[tuple[str, Counter[int]]]] = {}
+    grown: dict[tuple[Any, ...], list[Counter[Any]]] = {}
     for place, head in enumerate(found.heads):
-        numbers = found.configurations[found.starts[place] : found.starts[place + 1]]
-        grown.setdefault(_whose(head), []).append((found.keys[place], Counter(numbers.tolist())))
+        grown.setdefault(_whose(head), []).append(_trials(found, place))
     there = Experience.read(url)
-    keys = []
-    for place, head in enumerate(there.heads):
-        numbers = Counter(there.configurations[there.starts[place] : there.starts[place + 1]].tolist())
-        others = grown.get(_whose(head), ())
-        if any(key != there.keys[place] and not numbers - more for key, more in others):
-            keys.append(there.keys[place])
-    return keys
+    old = [place for place, key in enumerate(there.keys) if key not in set(found.keys)]
+    return [
+        there.keys[place]
+        for place in old
+        if any(not _trials(there, place) - more for more in grown.get(_whose(there.heads[place]), ()))
+    ]
 
 
-def _whose(head: Head) -> tuple[str, ...]:
-    return head.source, head.kind, head.name, head.family, head.sort, head.metric, head.created
+def _whose(head: Head) -> tuple[Any, ...]:
+    return head.source, head.kind, head.version, head.name, head.family, head.sort, head.metric, head.created
+
+
+def _trials(experience: Experience, place: int) -> Counter[Any]:
+    """Configurations with what they reached."""
+    span = slice(experience.starts[place], experience.starts[place + 1])
+    scores = (repr(score) for score in experience.scores[span].tolist())
+    return Counter(zip(experience.configurations[span].tolist(), scores, strict=True))
 
 
 def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False) -> int:

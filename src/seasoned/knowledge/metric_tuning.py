@@ -97,19 +97,20 @@ def left_out_regret(table: PastTable, settings: MetricSettings) -> NDArray[np.fl
     families = np.array(table.families)
     regrets = regret(table.scores, levels_of(table.scores))
     found = np.full((len(families), len(_LOOKS)), np.nan)
+    seconds = table.seconds if table.seconds is not None and np.isfinite(table.seconds).any() else None
     for group in np.array_split(np.unique(families), min(_FOLDS, len(np.unique(families)))):
         out = np.isin(families, group)
         seen = np.isfinite(table.scores[~out]).any(axis=0)
         if (~out).sum() < _FEWEST or not seen.any():
             continue
         metric = fit_metric(table.scores[~out][:, seen], settings)
-        usual = None if table.seconds is None else _usual(table.seconds[~out][:, seen])
+        usual = None if seconds is None else _usual(seconds[~out][:, seen])
         for place in np.flatnonzero(out):
-            took = None if table.seconds is None else table.seconds[place, seen]
+            took = None if seconds is None or usual is None else _known(seconds[place, seen], usual)
             rows = _tried(metric, table.scores[place, seen], usual, took)
             if rows:
                 best = np.minimum.accumulate(regrets[place, seen][rows])
-                found[place] = _by_trials(best) if took is None else _by_clock(best, _spent(took, rows))
+                found[place] = _by_trials(best) if took is None else _by_clock(best, np.cumsum(took[rows]))
     return found
 
 
@@ -122,9 +123,9 @@ def _by_clock(best: NDArray[np.float64], spent: NDArray[np.float64]) -> list[flo
     return [float(best[count - 1]) if count else 1.0 for count in ended]
 
 
-def _spent(took: NDArray[np.float64], rows: Sequence[int]) -> NDArray[np.float64]:
-    """Seconds until each of these trials has ended; what is not known is taken for the least."""
-    return np.cumsum(np.maximum(np.nan_to_num(took[list(rows)], nan=_LEAST_SECONDS), _LEAST_SECONDS))
+def _known(took: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each trial took on a task; what it usually does where nobody knows."""
+    return np.maximum(np.where(np.isfinite(took), took, usual), _LEAST_SECONDS)
 
 
 def _usual(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -143,7 +144,7 @@ def _tried(
     open_ = np.isfinite(scores)
     rows: list[int] = []
     while open_.any() and len(rows) < (max(_LOOKS) if took is None else _MOST_TRIALS):
-        if took is not None and rows and _spent(took, rows)[-1] > max(_SECONDS):
+        if took is not None and took[rows].sum() > max(_SECONDS):
             break
         left = np.flatnonzero(open_)
         tried = np.array(rows, dtype=np.intp)

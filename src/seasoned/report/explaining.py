@@ -100,7 +100,8 @@ def _rows(
     kept = np.flatnonzero(counts)
     if len(kept) < 2:
         raise InvalidInput(
-            f"{len(kept)} of the {len(target)} rows has a target; pass at least 2 whose answer is known."
+            f"{len(kept)} of the {len(target)} rows has a target{'' if weights is None else ' and counts'}; pass at least "
+            "2 whose answer is known."
         )
     frame, target = frame.iloc[kept].reset_index(drop=True), target.iloc[kept].reset_index(drop=True)
     truth = encode(target, fitted.classes) if len(fitted.classes) else read_numbers(target)

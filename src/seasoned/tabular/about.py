@@ -22,7 +22,8 @@ def about(estimator: TabularEstimator) -> dict[str, Any]:
     given = _parameters(estimator)
     parameters = {name: value for name, value in given.items() if _is_plain(value)}
     unsaved = sorted({*estimator.unsaved_, *(given.keys() - parameters.keys())})
-    return {"estimator": type(estimator).__name__, "parameters": parameters, "unsaved": unsaved}
+    told = {"parameters": parameters, "unsaved": unsaved, "named": estimator.named_}
+    return {"estimator": type(estimator).__name__, **told}
 
 
 def warn_of_unsaved(estimator: TabularEstimator) -> None:

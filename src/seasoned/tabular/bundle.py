@@ -61,7 +61,7 @@ def load(
         raise InvalidInput(
             f"the bundle's parameters are unknown to this version ({error}); upgrade seasoned."
         ) from None
-    estimator.restore(fitted, rows)
+    estimator.restore(fitted, rows, named=about["named"])
     estimator.unsaved_ = tuple(about["unsaved"])
     return estimator
 

@@ -26,8 +26,8 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
             another name of scikit-learn's; a scorer; a function of labels (y, predicted); or a `Metric`, which also
             names the positive class, or the costs of errors. By default roc_auc for two classes and log_loss for more.
             Of more than two classes f1, precision, recall and jaccard are macro averages, and roc_auc is one against
-            the rest. f1 (macro and weighted, too), balanced_accuracy, matthews and kappa choose the threshold of
-            `predict`.
+            the rest. f1 and jaccard (macro and weighted, too), balanced_accuracy, matthews and kappa choose the
+            threshold of `predict`.
         time_limit: Seconds that `fit` may take, all included.
         trials: Number of configurations to try. With it, `random_state` and `workers=1` the result does not depend on
             time, as long as the time limit is not reached first.

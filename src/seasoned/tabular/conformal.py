@@ -168,6 +168,8 @@ def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal
     taught, scored = _halves(order, pooled)
     taught, scored = taught[:most], scored[:_MOST]
     first, second = _halves(taught, pooled)
+    if min(len(scored), len(first), len(second)) < _ENOUGH // 8:  # a few large groups: nothing is left to teach it by
+        return _sorted(gap[order[:_MOST]], mass[order[:_MOST]])
     read = pooled.rows
     scale, floor = _learn_scale(codes[read[first]], pooled.predicted[first], gap[first], mass[first], seed)
     sizes = _sizes(scale, floor, codes[read[second]], pooled.predicted[second])

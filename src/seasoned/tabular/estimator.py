@@ -112,7 +112,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         )
         self.n_features_in_ = frame.shape[1]
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
-        self.restore(fitted, sample(frame, fitted.plan.schema))
+        self.restore(fitted, sample(frame, fitted.plan.schema), named=has_names(X))
 
     def _check_whole(self) -> None:
         """A file holds no splitters and functions: a fit without would be another one than that which was saved."""
@@ -125,18 +125,20 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
                 f"else; set_params({lost[0]}=...) first, or make a new {type(self).__name__}."
             )
 
-    def restore(self, fitted: Fitted, rows: pd.DataFrame | None = None) -> None:
+    def restore(self, fitted: Fitted, rows: pd.DataFrame | None = None, *, named: bool = True) -> None:
         """Take the state of a finished fit, as `load` does.
 
         Args:
             fitted: What was fitted.
             rows: Up to 20 rows that a bundle keeps, so that a load under other versions can compare predictions.
+            named: Whether the columns of the fit had names; those of an array have ours.
         """
         names = [column.name for column in fitted.plan.schema.columns]
         self.fitted_ = fitted
         self.rows_ = rows
         self.stopped_by_ = None
         self.unsaved_: tuple[str, ...] = ()  # parameters that a file could not hold
+        self.named_ = named
         self.n_features_in_ = len(names)
         self.feature_names_in_ = np.array(names, dtype=object)
 
@@ -170,7 +172,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         seed, budget = seed_of(self.random_state), budget_of(self, started)
         again = refit_table(fitted, frame, target, roles.of(target.kept), seed, budget)
         unsaved = self.unsaved_
-        self.restore(again, sample(frame, fitted.plan.schema))
+        self.restore(again, sample(frame, fitted.plan.schema), named=self.named_)
         self.unsaved_ = unsaved
         return self
 
@@ -340,16 +342,14 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
                     "X has no names of columns, and the model was fitted with names: they are told by place."
                 )
                 frame = frame.set_axis(self.feature_names_in_, axis=1)
-        elif self._by_place(frame):
+        elif not self.named_ and self._by_place(frame):
             logger.warning("X has names of columns, and the model was fitted without any: they are told by place.")
             frame = frame.set_axis(self.feature_names_in_, axis=1)
         return fitted, frame
 
     def _by_place(self, frame: pd.DataFrame) -> bool:
-        """Whether the fit saw an array, whose columns have names of ours, and the table has others, just as many."""
-        ours = [f"x{place}" for place in range(self.n_features_in_)]
-        alike = frame.shape[1] == self.n_features_in_ and list(self.feature_names_in_) == ours
-        return alike and not set(map(str, frame.columns)) & set(ours)
+        """Whether a table has as many columns as the array of the fit, and names that are none of ours."""
+        return frame.shape[1] == self.n_features_in_ and not {*map(str, frame.columns)} & {*self.feature_names_in_}
 
     def _codes(self, y: Any) -> NDArray[Any]:
         return read_numbers(y)

@@ -14,6 +14,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
+from seasoned.execution.resources import free_memory
 from seasoned.knowledge.places import Places, places
 from seasoned.tabular.aims import CENTRE, SCALE
 from seasoned.tabular.code_digest import code_digest
@@ -67,7 +68,7 @@ _DIETS: tuple[Diet, ...] = ("codes", "dense")
 _PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is not worth it
 _GLANCE = 0.2  # seconds between two looks at whether to stop
 _DATA = "data.arrow"
-_RUNS = 2  # of what trials of a run mean: before 2, no run learned logarithms or medians
+_RUNS = 3  # of what trials of a run mean: before 3, trees had no units of targets; before 2, nothing learned logarithms
 
 
 def fit_table(
@@ -157,7 +158,7 @@ def _fitted(
             pace,
             memory=budget.trial_memory,
             levels=rungs,
-            workers=budget.workers,
+            share=free_memory() // budget.workers,
         )
         levels, scale = bool(_steps([LEVELS], schema)), job.logarithm
         offered = scale is not None and not scale.always

@@ -218,7 +218,8 @@ def _gained(trials: Sequence[Mapping[str, Any]], guide: Guide | None, baseline: 
     """How the search went, for `seasoned experience stats`: which trial was best, and what advice had to do with it."""
     complete = [trial for trial in trials if trial["state"] == "complete"]
     best = min(complete, key=lambda trial: (trial["loss"], trial["number"]))
-    found = {"trials": len(trials), "best_at": int(best["number"]), "guided": guide is not None, "advised": False}
+    found: dict[str, Any] = {"trials": len(trials), "best_at": int(best["number"]), "guided": guide is not None}
+    found["advised"] = False
     if guide is None or not _advised(best, guide):
         return found
     found["advised"] = True

@@ -59,7 +59,7 @@ class CrossValidation:
         memory: Bytes that a trial may use beside what its worker holds; None for its share of what is free.
         levels: Training rows of the first fold on which a trial is judged one after the other (`levels.py`), the last
             being all of them; empty where all come at once.
-        workers: How many trials at a time share what is free on the machine.
+        share: Bytes of the machine that a trial may use anyhow, for others run beside it; None for all that is free.
     """
 
     data: Arrays
@@ -69,7 +69,7 @@ class CrossValidation:
     predict_limit: float | None = None
     memory: int | None = None
     levels: tuple[int, ...] = ()
-    workers: int = 1
+    share: int | None = None
 
     def __call__(self, config: Mapping[str, Any], trial: LiveTrial | None = None) -> float:
         """The loss of `{"model": {family: {...}}}`; lower is better.
@@ -305,7 +305,11 @@ class CrossValidation:
         levels = len(self.job.categorical) if model.diet == "codes" else 0
         held = len(self.data.known_rows())
         at = Extent(len(train), len(valid), columns, self.job.n_classes, levels, held)
-        check_memory(pipeline.name, pipeline.settings, at, self.memory, free_memory() // self.workers)
+        check_memory(pipeline.name, pipeline.settings, at, self.memory, self._free())
+
+    def _free(self) -> int:
+        free = free_memory()
+        return free if self.share is None else min(free, self.share)
 
     def _check_pace(self, pace: float) -> None:
         """Give up what is too slow to predict, once there is something that is not."""

@@ -31,7 +31,7 @@ from seasoned.tabular.written import (
     read_numbers,
     say_something,
 )
-from seasoned.tabular.zones import in_zone, zone_of
+from seasoned.tabular.zones import in_zone, with_zone, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -268,9 +268,9 @@ def read(column: Column, series: pd.Series[Any], lost: list[Lost] | None = None)
     if column.kind in {"category", "text"}:  # True is "True", whatever else is among these rows
         words = to_text(series) if series.dtype == object else whole_words(series)
     plain = canonical(series) if words is None else words
-    if column.zone is not None and zone_of(series) is not None:
-        plain = in_zone(plain, column.zone)
     found = _read_plain(column, plain)
+    if column.zone is not None:
+        found = in_zone(found, column.zone, with_zone(series))
     if lost is not None and (of_column := _lost(column, plain, found)) is not None:
         lost.append(of_column)
     return found

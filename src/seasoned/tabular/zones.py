@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+import zoneinfo
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
-__all__ = ["in_zone", "zone_of"]
+__all__ = ["in_zone", "with_zone", "zone_of"]
+
+_FIXED: Final = re.compile(r"UTC([+-]\d\d:\d\d)?")
+_WRITTEN: Final = re.compile(r".*\d:\d\d.*(Z|[+-]\d\d:?\d\d)\s*", re.DOTALL)
+_QUARTER: Final = 15  # minutes: clocks are changed at full quarters of an hour
+_FIRST, _LAST = np.datetime64("0001-01-03"), np.datetime64("9999-12-29")  # days that all zones have
 
 
 def zone_of(series: pd.Series[Any]) -> str | None:
@@ -27,20 +37,54 @@ def zone_of(series: pd.Series[Any]) -> str | None:
         zone = dtype.pyarrow_dtype.tz
     if zone is None:
         return None
+    name = str(zone)
+    if _FIXED.fullmatch(name):
+        return name
     try:
-        pd.Timestamp(0, tz="UTC").tz_convert(str(zone))
-    except (ValueError, KeyError, LookupError, OSError):  # a zone without a name, such as that of a file of rules
+        return zoneinfo.ZoneInfo(name).key
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # without a name, or with one of this machine alone
         return "UTC"
-    return str(zone)
 
 
-def in_zone(times: pd.Series[Any], zone: str) -> pd.Series[Any]:
-    """Times in UTC, as datetime64 without a zone, as clocks in the zone show them.
+def with_zone(series: pd.Series[Any]) -> NDArray[np.bool_]:
+    """Which cells say in what zone they are: by the column's dtype, as objects, or as text that ends in an offset.
 
     Example:
         >>> import pandas as pd
-        >>> in_zone(pd.Series(pd.to_datetime(["2026-01-01 20:00"])), "Asia/Tokyo").dt.hour.tolist()
-        [5]
+        >>> with_zone(pd.Series(["2026-01-01T10:00+09:00", "2026-01-01 10:00", None])).tolist()
+        [True, False, False]
     """
-    shown = times.astype("datetime64[us]").dt.tz_localize("UTC").dt.tz_convert(zone)
-    return shown.dt.tz_localize(None)
+    import pandas as pd
+
+    if zone_of(series) is not None:
+        return np.ones(len(series), dtype=np.bool_)
+    if series.dtype != object and not isinstance(series.dtype, pd.StringDtype):
+        return np.zeros(len(series), dtype=np.bool_)
+    return np.fromiter((_says_zone(cell) for cell in series), dtype=np.bool_, count=len(series))
+
+
+def _says_zone(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return _WRITTEN.fullmatch(cell) is not None
+    return getattr(cell, "tzinfo", None) is not None
+
+
+def in_zone(times: pd.Series[Any], zone: str, where: NDArray[np.bool_]) -> pd.Series[Any]:
+    """Times in UTC, as datetime64 without a zone, as clocks in the zone show them, at these places.
+
+    Example:
+        >>> import pandas as pd
+        >>> times = pd.Series(pd.to_datetime(["2026-01-01 20:00", "2026-01-01 20:00"]))
+        >>> in_zone(times, "Asia/Tokyo", np.array([True, False])).dt.hour.tolist()
+        [5, 20]
+    """
+    import pandas as pd
+
+    values = times.to_numpy(dtype="datetime64[us]").copy()
+    here = where & (values >= _FIRST) & (values <= _LAST)  # false for what is missing
+    minutes = values[here].astype("datetime64[m]").astype(np.int64)
+    quarters, place = np.unique(minutes // _QUARTER, return_inverse=True)  # pandas looks at each time by itself
+    starts = (quarters * _QUARTER).astype("datetime64[m]").astype("datetime64[us]")
+    clocks = pd.DatetimeIndex(starts, tz="UTC").tz_convert(zone).tz_localize(None).to_numpy()
+    values[here] += (clocks - starts)[place]
+    return pd.Series(values, index=times.index, name=times.name)

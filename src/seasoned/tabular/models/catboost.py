@@ -245,7 +245,7 @@ def _estimator(head: bytes) -> CatBooster:
     try:
         found = json.loads(head)
         n_classes, width, categorical, seen = (found[key] for key in ("n_classes", "width", "categorical", "seen"))
-        units = Units.from_text(str(found["units"])) if "units" in found else PLAIN  # older files have none
+        units = Units.from_text(str(found["units"]), n_classes) if "units" in found else PLAIN  # older files have none
         whole = all(type(value) is int for value in (n_classes, width, *categorical, *seen))
     except (ValueError, KeyError, TypeError) as error:
         raise forged(f"no line with the columns ({error!r})") from error

@@ -203,7 +203,8 @@ class LightGBM:
         try:
             head, _, text = data.decode("ascii").partition("\n")
             classes, _, written = head.partition(" ")
-            n_classes, units = int(classes), Units.from_text(written) if written else PLAIN  # older files have none
+            n_classes = int(classes)
+            units = Units.from_text(written, n_classes) if written else PLAIN  # older files have none
             check_text(text, n_classes)
             booster = lightgbm.Booster(model_str=text)
         except InvalidInput:

@@ -110,13 +110,13 @@ def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
     own = [model for model in models or () if not isinstance(model, str)]
     without = {word.removeprefix("-") for word in words if word.startswith("-")}
     names = [word for word in words if not word.startswith("-")]
-    unknown = [name for name in (*names, *without) if name not in MODELS and name != _DEFAULT]
+    unknown = [name for name in (*names, *without) if name not in MODELS and (name in without or name != _DEFAULT)]
     if unknown or (models is not None and not models):
         raise InvalidInput(f"there is no model {unknown or 'in an empty list'}; choose from {', '.join(MODELS)}.")
-    if _DEFAULT in names or not (names or own):
-        names += usual
     for name in (set(names) - without) & set(EXTRAS):
         require(*EXTRAS[name])
+    if _DEFAULT in names or not (names or own):
+        names += usual
     register([*MODELS.values(), BASELINE, *own])  # refuses an own one with the name of another
     found = (*(model for name, model in MODELS.items() if name in names and name not in without), *own)
     if not found:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["PLAIN", "Units"]
 
 _QUARTILES: Final = 1.349  # standard deviations of a normal distribution between them
-_MOST: Final = 1e30  # that a number may be on the scale: single precision holds up to 3e38
+_MOST: Final = 1e12  # that a number may be on the scale: single precision holds sums of squares up to 3e38
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Units:
             of the numbers are the same, and 1 where all are.
 
     Example:
-        >>> units = Units.of(np.array([1e9, 1e9 + 1.0, 1e9 + 2.698]))
-        >>> units.forward(np.array([1e9 + 2.0])).tolist(), units.back(np.array([-1.0])).tolist()
-        ([1.0], [1000000000.0])
+        >>> units = Units.of(np.array([3.0, 5.0, 9.0]))
+        >>> units.centre, round(units.spread, 3), units.forward(np.array([5.0])).tolist(), units.back(0.0).item()
+        (5.0, 2.224, [0.0], 5.0)
     """
 
     centre: float = 0.0
@@ -80,8 +80,8 @@ class Units:
         return f"{self.centre!r} {self.spread!r}"
 
     @classmethod
-    def from_text(cls, text: str) -> Self:
-        """What `to_text` wrote.
+    def from_text(cls, text: str, n_classes: int = 0) -> Self:
+        """What `to_text` wrote of a target of so many classes, 0 for numbers.
 
         Raises:
             InvalidInput: If it is something else.
@@ -92,6 +92,8 @@ class Units:
             raise forged("a target without units") from error
         if not (np.isfinite([centre, spread]).all() and spread > 0):
             raise forged("impossible units of its target")
+        if n_classes and (centre, spread) != (0.0, 1.0):
+            raise forged("units of a target that has classes")
         return cls(centre, spread)
 
 

@@ -192,11 +192,11 @@ class XGBoost:
 
     def load(self, data: bytes) -> XGBooster:
         """From XGBoost's own UBJSON, checked first."""
-        units = PLAIN
+        head = b""
         if not data.startswith(b"{"):  # of classes, and of older files, there is no line before
             head, _, data = data.partition(b"\n")
-            units = Units.from_text(head.decode("latin-1"))
         n_classes = check_model(data)
+        units = Units.from_text(head.decode("latin-1"), n_classes) if head else PLAIN
         library = require("xgboost")
         try:
             booster = library.Booster(model_file=bytearray(data))
