@@ -252,3 +252,15 @@ def test_halves_share_no_group(sizes):
         assert min(len(one), len(other)) > 0
         assert not set(groups[one]) & set(groups[other]) or len(sizes) == 1
     assert len({tuple(conformal._dealt(rows, np.random.default_rng(seed))) for seed in range(5)}) == 5
+
+
+@pytest.mark.parametrize("sizes", [[1, 1_499], [1_400, 100], [750, 750], [5] * 300])
+def test_a_few_large_groups_leave_enough_rows_to_say_how_far_off(sizes):
+    rng = np.random.default_rng(0)
+    groups, x = np.repeat(np.arange(len(sizes)), sizes), rng.uniform(0, 1, 1_500)
+    truth = (0.2 + 2.0 * (x > 0.5)) * rng.normal(size=1_500)
+    for seed in range(4):
+        found = learn_conformal(replace(pooled(np.zeros(1_500), truth), groups=groups), x[:, None], seed)
+        low, high = found.intervals(np.zeros(1), x[:1, None], 0.9)[0]
+        assert low < 0 < high
+    assert (found.scale is not None) == (len(sizes) == 300)

@@ -99,9 +99,9 @@ def _rows(
     counts = target.notna().to_numpy(dtype=np.bool_) & (True if weights is None else weights > 0)
     kept = np.flatnonzero(counts)
     if len(kept) < 2:
+        counted = "" if weights is None else " and counts"
         raise InvalidInput(
-            f"{len(kept)} of the {len(target)} rows has a target{'' if weights is None else ' and counts'}; pass at least "
-            "2 whose answer is known."
+            f"{len(kept)} of the {len(target)} rows has a target{counted}; pass at least 2 whose answer is known."
         )
     frame, target = frame.iloc[kept].reset_index(drop=True), target.iloc[kept].reset_index(drop=True)
     truth = encode(target, fitted.classes) if len(fitted.classes) else read_numbers(target)
