@@ -61,13 +61,11 @@ def test_quantiles_in_any_unit(name, unit):
     assert error(name, factor * y + zero, 0.5) / factor == pytest.approx(error(name, y, 0.5), rel=0.1)
 
 
-@pytest.mark.parametrize("name", ["lightgbm", "xgboost"])
-def test_one_huge_number_does_not_make_all_others_one(name):
-    needs(name)
+def test_one_huge_number_does_not_make_all_others_one():
     X, y = rows()
     y[0] = 1e9
     train, test = np.arange(300), np.arange(300, ROWS)
-    model = find(name)
+    model = find("lightgbm")
     estimator = model.build({**model.space("regression").default, "rounds": 100}, Job("regression", 0, 0, quantile=0.5))
     model.fit(estimator, (X[train], y[train]), None)
     errors = np.abs(predict(estimator, X[test], 0) - y[test])

@@ -31,7 +31,7 @@ _MISSING: Final = np.uint64(0x9E3779B97F4A7C15)
 _TARGET: Final = np.uint64(0xD1B54A32D192ED03)  # a column equal to the target is not the target
 _ROUNDS: Final = 2
 _MOST_TIES: Final = 20  # that are broken
-_CELLS: Final = 10_000_000  # of the table that are looked at for that, times the ties
+_CELLS: Final = 5_000_000  # of the table that are looked at for that, times the ties
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,8 @@ def _told_apart(
 def _tied(words: Words) -> NDArray[np.intp]:
     """Places whose word stands somewhere before, too."""
     order = np.argsort(words, kind="stable")
-    return order[1:][words[order][1:] == words[order][:-1]]
+    same: NDArray[np.bool_] = words[order][1:] == words[order][:-1]
+    return order[1:][same]
 
 
 def _mark(cells: Words, key: Words) -> Words:
@@ -173,7 +174,7 @@ def _company(codes: NDArray[np.int64], key: Words, tint: Words) -> Words:
 def _written(table: Table) -> Words:
     """A hash of each row as it is written: the same for rows that are the same, and nothing else is asked of it."""
     columns = [*map(_bits, table.numbers.T), *(column.view(np.uint64) for column in table.codes.T.copy())]
-    key = _bits(table.target)
+    key = _bits(table.target) ^ _TARGET
     for number, column in enumerate(columns):
         key = _mixed(key) + _mixed(column ^ np.uint64(number))
     return key

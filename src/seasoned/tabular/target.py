@@ -164,6 +164,8 @@ def _check_range(values: NDArray[np.float64]) -> None:
             f"the target's values are all within {spread:.3g} of each other, whose square is 0 for a computer; "
             "multiply it by a power of ten."
         )
+    if spread == 0:
+        logger.warning("the target is %.6g in all rows, so there is nothing to learn.", values[0])
 
 
 def _short(value: Any) -> str:

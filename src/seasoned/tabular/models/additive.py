@@ -16,6 +16,7 @@ from seasoned.tabular.models.quantile_line import fit_line
 from seasoned.tabular.models.ridge_path import Rotated, classes_path, numbers_path
 from seasoned.tabular.models.some_rows import some_rows
 from seasoned.tabular.models.spline_basis import Basis, best_pairs, blocks, strongest
+from seasoned.tabular.models.units import Units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,12 +105,17 @@ class Additive:
             X, y, mass = X[rows], y[rows], mass[rows]
             together = None if together is None else together[rows]
         X = np.asarray(X, dtype=np.float64)
+        units, ends = Units.of(y, self.n_classes), (y.min(), y.max())
         if self.n_classes:
             self.classes, y = np.unique(y, return_inverse=True)
         else:
-            self.target = float(y.min()), float(y.max())
+            y, self.target = units.forward(y), _pair(units.forward(np.array(ends)))
         with one_thread("blas"):
             self._fit_with(self._chosen((X, y, mass), rng, deadline, together), X, y, mass)
+        if not self.n_classes:
+            assert self.weights is not None, "just fitted"
+            self.weights, self.target = self.weights * units.spread, _pair(ends)
+            self.weights[-1] += units.centre
 
     def predict(self, X: Array) -> Array:
         """Numbers, shape (n,), never outside the range of those seen."""
@@ -173,6 +179,11 @@ class Additive:
                 break
         better = self.config["pairs"] and paired.min() < plain.min()
         return _Choice(_GRID[int(plain.argmin())], _GRID[int(paired.argmin())] if better else None)
+
+
+def _pair(ends: Any) -> tuple[float, float]:
+    low, high = ends
+    return float(low), float(high)
 
 
 class _Stage:
