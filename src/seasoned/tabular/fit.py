@@ -150,16 +150,8 @@ def _fitted(
         job = _job(run, target, metric, plan, budget, len(folds))
         pace = None if settings["predict_limit"] is None else settings["predict_limit"] - preparing(plan, frame)
         data, rungs = Arrays(run.path), levels_of(len(folds[0][0]), len(folds))
-        objective = CrossValidation(
-            data,
-            job,
-            searched(metric),
-            tuple(own.values()),
-            pace,
-            memory=budget.trial_memory,
-            levels=rungs,
-            share=free_memory() // budget.workers,
-        )
+        limits = budget.trial_memory, rungs, free_memory() // budget.workers
+        objective = CrossValidation(data, job, searched(metric), (*own.values(),), pace, *limits)
         levels, scale = bool(_steps([LEVELS], schema)), job.logarithm
         offered = scale is not None and not scale.always
         space = joint_space(models, target.task, steps, levels=levels, logarithm=offered, absolute=metric.absolute)
