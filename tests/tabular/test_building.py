@@ -205,6 +205,28 @@ def test_a_build_with_more_rows_looks_at_large_tables_alone_and_tells_their_task
     assert len({about["family"] for name, about in tasks.items() if "3400" in name}) == 1
 
 
+def test_meta_features_are_computed_anew_and_nothing_else(tmp_path, monkeypatch, capsys):
+    frames = {rows: frame(rows) for rows in (300, 3400)}
+    tables = [Listed(f"own:{rows}", f"own-{rows}", lambda rows=rows: frames[rows].copy()) for rows in frames]
+    for module in ("run", "again"):
+        monkeypatch.setattr(f"seasoned.tabular.building.{module}.listed", lambda _: tables)
+    lines = Lines(tmp_path)
+    for rules in (Rules(), Rules(rows=3200)):
+        build(tmp_path, configurations=1, rules=rules)
+    right, trials = lines.tasks(), list(lines.trials())
+    for about in right.values():
+        lines.add_task({**about, **({} if about.get("left_out") else {"metafeatures": {"log_rows": 9.0}})})
+    lines.add_task({**right["own:300#c"], "task": "own:gone#c"})
+    main([str(tmp_path), "--describe"])
+    assert capsys.readouterr().out == "4 tasks described again, 3 not found\n"
+    main([str(tmp_path), "--describe", "--rows", "3200"])
+    capsys.readouterr()
+    now = lines.tasks()
+    del now["own:gone#c"]
+    assert now == right
+    assert list(lines.trials()) == trials
+
+
 def test_what_is_outdated_is_measured_anew_and_ships_as_of_today(tmp_path):
     """A family whose fits have come to mean something else: its older lines are there, and count for nothing."""
     lines, name = Lines(tmp_path), "generated:linear-0"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.measure import Measure
     from seasoned.tabular.target import Target, Task
 
-__all__ = ["METRICS", "ROWS", "Prepared", "Rules", "measure", "prepare"]
+__all__ = ["METRICS", "ROWS", "Prepared", "Rules", "features_of", "measure", "prepare"]
 
 METRICS: Final[Mapping[Task, tuple[str, ...]]] = {
     "binary": ("roc_auc", "log_loss", "accuracy", "balanced_accuracy"),
@@ -112,11 +112,7 @@ def prepare(asked: Asked, folder: Path, rules: Rules) -> Prepared:
     Raises:
         InvalidInput: If the table breaks a rule of `fit`.
     """
-    frame, goal = _drawn(asked, rules.rows)
-    target = read_target(goal, asked.sort)
-    frame = frame[target.kept].reset_index(drop=True)
-    schema = Schema.infer(frame)
-    canonical = schema.apply(frame)
+    canonical, target, schema = _read(asked, rules)
     plan = ColumnPlan.fit(canonical, schema, seed=_SEED)
     folds = make_folds(rules.folds, target, _SEED)
     (folder / "trials").mkdir(parents=True, exist_ok=True)
@@ -138,13 +134,32 @@ def prepare(asked: Asked, folder: Path, rules: Rules) -> Prepared:
     constant = {name: _constant_loss(replace(objective, metric=one)) for name, one in measures.items()}
     about = {
         "sort": target.task,
-        "rows": len(frame),
-        "columns": frame.shape[1],
+        "rows": len(canonical),
+        "columns": len(schema.columns),
         "classes": len(target.classes),
         "baselines": constant,
         "metafeatures": _described(canonical, target),
     }
     return Prepared(objective, measures, about)
+
+
+def features_of(asked: Asked, rules: Rules) -> dict[str, float | None]:
+    """The meta-features of a task, as `prepare` has them.
+
+    Raises:
+        InvalidInput: If the table breaks a rule of `fit`.
+    """
+    canonical, target, _ = _read(asked, rules)
+    return _described(canonical, target)
+
+
+def _read(asked: Asked, rules: Rules) -> tuple[pd.DataFrame, Target, Schema]:
+    """The rows that are looked at, in canonical form, and their target."""
+    frame, goal = _drawn(asked, rules.rows)
+    target = read_target(goal, asked.sort)
+    frame = frame[target.kept].reset_index(drop=True)
+    schema = Schema.infer(frame)
+    return schema.apply(frame), target, schema
 
 
 def _drawn(asked: Asked, rows: int) -> tuple[pd.DataFrame, pd.Series[Any]]:

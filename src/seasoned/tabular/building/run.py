@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import SeasonedError
 from seasoned.execution.local import LocalExecutor
+from seasoned.tabular.building.again import describe_again
 from seasoned.tabular.building.configurations import COUNT, as_today, read_or_choose
 from seasoned.tabular.building.evaluate import ROWS, Rules, measure, prepare
 from seasoned.tabular.building.lines import Lines
@@ -207,6 +208,9 @@ def _parser() -> argparse.ArgumentParser:
         default=12,
         help="settings of the deep kernel that --tune tries, with the extra grad (default 12; 0 = leave it as it is)",
     )
+    parser.add_argument(
+        "--describe", action="store_true", help="measure nothing: compute the meta-features of the folder's tasks anew"
+    )
     parser.add_argument("--go-on-from", type=Path, metavar="FILE", help="begin with what ships, in a new folder")
     parser.add_argument(
         "--pause-while",
@@ -223,9 +227,14 @@ def main(words: list[str] | None = None) -> None:
     options = _parser().parse_args(words)
     without = excluded(options.exclude, options.without)
     if options.ship is not None:
-        found = ship(options.folder, options.ship, *options.also, without=(*without, *_NEVER))
-        tasks = {head.name for head in found.heads}
-        sys.stdout.write(f"{len(tasks)} tasks, {len(found)} studies, {len(found.scores)} scores in {options.ship}\n")
+        shipped = ship(options.folder, options.ship, *options.also, without=(*without, *_NEVER))
+        tasks, scores = {head.name for head in shipped.heads}, len(shipped.scores)
+        sys.stdout.write(f"{len(tasks)} tasks, {len(shipped)} studies, {scores} scores in {options.ship}\n")
+        return
+    rules = Rules(options.rows, seconds=options.seconds, patience=options.patience, cells=options.most_cells)
+    if options.describe:
+        found, lost = describe_again(options.folder, rules, without=(*without, *_NEVER))
+        sys.stdout.write(f"{found} tasks described again, {lost} not found\n")
         return
     if options.tune is not None:
         told = tune(options.folder, options.tune, trials=options.trials, deep_trials=options.deep_trials)
@@ -240,7 +249,7 @@ def main(words: list[str] | None = None) -> None:
         without=without,
         configurations=options.configurations,
         tasks=options.tasks,
-        rules=Rules(options.rows, seconds=options.seconds, patience=options.patience, cells=options.most_cells),
+        rules=rules,
         pause_while=options.pause_while,
         only=options.only,
         part=options.part,

@@ -1,0 +1,42 @@
+"""Meta-features of a build's tasks anew: where a sample of rows or a landmarker has changed, and no loss has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seasoned.tabular.building.evaluate import features_of
+from seasoned.tabular.building.lines import Lines
+from seasoned.tabular.building.tables import listed, tasks_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from seasoned.tabular.building.evaluate import Rules
+
+__all__ = ["describe_again"]
+
+
+def describe_again(folder: Path, rules: Rules, *, without: Sequence[str] = ()) -> tuple[int, int]:
+    """Describe the tasks of a folder again, those of the usual rows or those with more, as the rules say.
+
+    Args:
+        folder: Of the build; a line with the new meta-features is added for each task.
+        rules: How much of each task is looked at.
+        without: Patterns of tables to leave out.
+
+    Returns:
+        How many tasks were described, and how many of the folder were not found among the tables.
+    """
+    lines = Lines(folder)
+    known = {name: about for name, about in lines.tasks().items() if not about.get("left_out")}
+    found = set()
+    for table in listed(without):
+        if not any(name.startswith(f"{table.name}#") for name in known):
+            continue
+        for asked in tasks_of(table):
+            name = rules.name(table.name, str(asked.target.name), len(asked.target))
+            if name in known:
+                lines.add_task({**known[name], "metafeatures": features_of(asked, rules)})
+                found.add(name)
+    return len(found), len(known) - len(found)
