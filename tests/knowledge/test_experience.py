@@ -6,6 +6,7 @@ import doctest
 import importlib
 import logging
 import math
+import pickle
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -473,3 +474,12 @@ def test_statistics_say_what_advice_has_brought(tmp_path, advised, words):
     (line,) = [line for line in keeping.told(found, url) if "experience to go by" in line]
     assert words in line
     assert ("the best of the others had 98.0% of its gain" in line) == advised
+
+
+def test_an_experience_in_memory_goes_to_other_processes(tmp_path):
+    write_file(Experience.of_studies([study(), study("b")]), tmp_path / "e.parquet")
+    found = read_file(tmp_path / "e.parquet")
+    for one in (found, found.chosen([1]), merge(found, Experience.of_studies([study("c")]))):
+        carried = pickle.loads(pickle.dumps(one))
+        assert carried.id == one.id
+        assert carried.studies() == one.studies()

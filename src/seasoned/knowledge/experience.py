@@ -12,6 +12,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -303,13 +304,21 @@ def merge(one: Experience, other: Experience) -> Experience:
         np.concatenate([one.seconds, new.seconds]),
         np.concatenate([one.failed, new.failed]),
         np.concatenate([one.stopped, new.stopped]),
-        lambda numbers: {**new.texts(numbers), **one.texts(numbers)},
+        partial(_of_both, one.texts, new.texts),
     )
 
 
 def texts_of(known: Mapping[int, str]) -> Texts:
-    """Texts that are in memory."""
-    return lambda numbers: {number: known[number] for number in numbers if number in known}
+    """Texts that are in memory; an experience with such ones can go to another process."""
+    return partial(_among, known)
+
+
+def _among(known: Mapping[int, str], numbers: Sequence[int]) -> dict[int, str]:
+    return {number: known[number] for number in numbers if number in known}
+
+
+def _of_both(one: Texts, other: Texts, numbers: Sequence[int]) -> Mapping[int, str]:
+    return {**other(numbers), **one(numbers)}
 
 
 def _sound(rows: Sequence[PastRow]) -> list[PastRow]:
