@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, get_scorer
-from sklearn.model_selection import PredefinedSplit
+from sklearn.model_selection import KFold, PredefinedSplit
 
 from seasoned import AutoClassifier, Metric, load
 from seasoned.errors import InvalidInput
@@ -93,7 +93,7 @@ def test_long_splits_that_differ_in_the_middle_are_different_runs():
     assert _key(PredefinedSplit(one)) != _key(PredefinedSplit(other))
 
 
-@pytest.mark.parametrize("validation", ["t", [(np.arange(20), np.arange(20, 40))]])
+@pytest.mark.parametrize("validation", ["t", KFold(2), [(np.arange(20), np.arange(20, 40))]])
 def test_groups_that_folds_cut_are_told(validation, caplog):
     frame = pd.DataFrame({"t": range(40), "x": range(40)})
     target = read_target(pd.Series([0, 1] * 20), "classification")

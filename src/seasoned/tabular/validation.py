@@ -38,7 +38,7 @@ def declared_folds(
         frame: The rows that have a target.
         target: Their target, and which of the rows given they are.
         roles: Their groups. With groups and a number of folds, a group is never on both sides of a fold; a
-            column of times and pairs go first, and the groups that they cut are told.
+            column of times, splitters and pairs go first, and the groups that they cut are told.
         default: The default number of folds; 1 for one held-out part.
 
     Raises:
@@ -48,7 +48,7 @@ def declared_folds(
     if isinstance(validation, str):
         return _told(forward_folds(read_times(frame, validation), folds or default), roles)
     if hasattr(validation, "split"):
-        return _split(validation, frame, target, roles)
+        return _told(_split(validation, frame, target, roles), roles)
     if count is None or isinstance(count, int | np.integer):
         if roles.groups is None:
             return None if count is None else int(count)
@@ -97,6 +97,7 @@ def _split(splitter: Any, frame: pd.DataFrame, target: Target, roles: Roles) -> 
     given = (frame, target.values) if roles.groups is None else (frame, target.values, roles.groups)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")  # rare classes are scored as they come
+        warnings.filterwarnings("ignore", message="The groups parameter is ignored")  # if it cuts one, that is told
         try:
             dealt = list(splitter.split(*given))
             if _beyond(dealt, len(frame)):  # it names rows by itself (`PredefinedSplit`): those that `fit` was given
