@@ -269,6 +269,17 @@ def test_a_frame_is_predicted_by_the_model_of_an_array(here, caplog):
         model.predict(named.rename(columns={"a": "x1"}))
 
 
+@pytest.mark.parametrize(("metric", "refused"), [(None, True), ("log_loss", False)])
+def test_rows_of_one_class_cannot_validate_a_metric_of_ranks(here, metric, refused):
+    X, y = pd.DataFrame({"a": np.arange(40) % 7 + 0.5}), np.r_[np.arange(30) % 2, np.zeros(10, int)]
+    model = estimator("classification", models=["tree"], metric=metric, validation=[(range(30), range(30, 40))])
+    if refused:
+        with pytest.raises(InvalidInput, match="all 10 rows that validate are of the class 0, of which roc_auc says"):
+            model.fit(X, y)
+    else:
+        assert len(model.fit(X, y).predict(X)) == 40
+
+
 def test_arrays_are_explained_as_they_are_predicted(here):
     X, y = messy("regression")
     X = X.select_dtypes("number").iloc[:, :2].fillna(0.0)

@@ -33,4 +33,5 @@ def test_a_weird_table_as_its_user_fits_it(table, tmp_path, monkeypatch, caplog)
     is_sound(predicted, model, new)
     model.save(tmp_path / "model.seasoned")
     np.testing.assert_array_equal(load(tmp_path / "model.seasoned").predict(new), predicted)
-    assert len(model.predict(to_frame(new).iloc[:1])) == 1
+    few = to_frame(new).iloc[:1]
+    assert len(model.predict(few)) == len(few)

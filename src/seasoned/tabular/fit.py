@@ -149,9 +149,9 @@ def _fitted(
         budget.check_memory()  # again, for now the table is there in all its forms
         job = _job(run, target, metric, plan, budget, len(folds))
         pace = None if settings["predict_limit"] is None else settings["predict_limit"] - preparing(plan, frame)
-        data, rungs = Arrays(run.path), levels_of(len(folds[0][0]), len(folds))
-        limits = budget.trial_memory, rungs, free_memory() // budget.workers
-        objective = CrossValidation(data, job, searched(metric), (*own.values(),), pace, *limits)
+        limits = budget.trial_memory, levels_of(len(folds[0][0]), len(folds)), free_memory() // budget.workers
+        objective = CrossValidation(Arrays(run.path), job, searched(metric), (*own.values(),), pace, *limits)
+        _check_judged(objective, target)
         levels, scale = bool(_steps([LEVELS], schema)), job.logarithm
         offered = scale is not None and not scale.always
         space = joint_space(models, target.task, steps, levels=levels, logarithm=offered, absolute=metric.absolute)
@@ -185,6 +185,18 @@ def _at_work(run: RunFolder) -> Iterator[None]:
     except BaseException:
         run.release()
         raise
+
+
+def _check_judged(objective: CrossValidation, target: Target) -> None:
+    """Refuse to validate on rows of one class alone, where the metric says nothing about such rows."""
+    rows = objective.data.known_rows()
+    if not len(target.classes) or len(codes := np.unique(target.values[rows])) > 1:
+        return
+    if objective.baseline_loss() is None:
+        raise InvalidInput(
+            f"all {len(rows)} rows that validate are of the class {target.classes.tolist()[codes[0]]!r}, of which "
+            f"{objective.metric.name} says nothing; choose other rows with validation=, or another metric."
+        )
 
 
 def _write(
