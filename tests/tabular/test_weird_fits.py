@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 
-import numpy as np
 import pytest
-from test_weird_tables import FEW, TABLES, fits_all_families, is_sound
+from test_weird_tables import FEW, TABLES, fits_all_families, predicts_as_its_file_does
 
-from seasoned import AutoClassifier, AutoRegressor, load
+from seasoned import AutoClassifier, AutoRegressor
 from seasoned.tabular.tables import to_frame
 
 SECONDS = 6
@@ -29,9 +28,6 @@ def test_a_weird_table_as_its_user_fits_it(table, tmp_path, monkeypatch, caplog)
     spared = {"catboost"} if len(y) < FEW else set()
     assert set(failed["model"]) <= spared, failed["error"].tolist()
     new = later[0] if later else X
-    predicted = model.predict(new)
-    is_sound(predicted, model, new)
-    model.save(tmp_path / "model.seasoned")
-    np.testing.assert_array_equal(load(tmp_path / "model.seasoned").predict(new), predicted)
+    predicts_as_its_file_does(model, new, tmp_path)
     few = to_frame(new).iloc[:1]
     assert len(model.predict(few)) == len(few)

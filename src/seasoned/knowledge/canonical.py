@@ -30,8 +30,8 @@ __all__ = ["Table", "canonical", "table_of"]
 _MISSING: Final = np.uint64(0x9E3779B97F4A7C15)
 _TARGET: Final = np.uint64(0xD1B54A32D192ED03)  # a column equal to the target is not the target
 _ROUNDS: Final = 2
-_MOST_TIES: Final = 20  # that are broken
-_CELLS: Final = 5_000_000  # of the table that are looked at for that, times the ties
+_MOST_TIES: Final = 20  # that are broken; of more, what is left goes by how it is written down
+_CELLS: Final = 5_000_000  # looked at for that: so many fewer ties of a larger table
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,16 +197,14 @@ def import_studies(url: str, found: Experience) -> int:
     Returns:
         How many are new.
     """
-    if store_exists(url):
-        outgrown = _outgrown(url, found)
-        new = add_experience(url, found)
-        store = PastStore(url)
-        try:
-            store.delete(outgrown)
-        finally:
-            store.close()
-        return new
-    return add_experience(url, found)
+    outgrown = _outgrown(url, found) if store_exists(url) else []
+    new = add_experience(url, found)
+    store = PastStore(url)
+    try:
+        store.delete(outgrown)
+    finally:
+        store.close()
+    return new
 
 
 def _outgrown(url: str, found: Experience) -> list[str]:

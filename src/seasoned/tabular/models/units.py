@@ -1,12 +1,13 @@
-"""Targets of trees in units of their own spread.
+"""Targets of trees, boosters and splines in units of their own spread.
 
 LightGBM, XGBoost and CatBoost keep a target in single precision, which has seven digits: of times about 1.7e9 none of
 their seconds is left. XGBoost makes no split that gains less than 1e-6, in squares of the target's unit, and
 scikit-learn's trees none where less than 2e-16 is to be gained, so neither learned anything of numbers that differ by
 1e-8, and XGBoost nothing of such that differ by 1e-5; scikit-learn finds a variance as a difference of squares, which
-loses what is small beside the mean; and LightGBM's `lambda_l1` is in the target's unit, so that no one range of it fits
-two tables. Holzmüller, Grinsztajn and Steinwart 2024 ("Better by default"), whose defaults the boosters have,
-standardise targets as well. Here median and quartiles say the scale: a single huge number does not make all others one.
+loses what is small beside the mean; splines work in single precision, too; and LightGBM's `lambda_l1` is in the
+target's unit, so that no one range of it fits two tables. Holzmüller, Grinsztajn and Steinwart 2024 ("Better by
+default"), whose defaults the boosters have, standardise targets as well. Here median and quartiles say the scale: a
+single huge number does not make all others one.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ class Units:
 
     Attributes:
         centre: The median of the numbers.
-        spread: The distance of their quartiles, as a normal distribution's standard deviation; that itself where half
-            of the numbers are the same, and 1 where all are.
+        spread: The distance of their quartiles over 1.349, a normal distribution's standard deviation; where half of
+            the numbers are the same, the root mean square of their distances from the median; where all are, 1.
 
     Example:
         >>> units = Units.of(np.array([3.0, 5.0, 9.0]))
