@@ -7,7 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from in_process import estimator, stay_in_process
 from optional import needs
+from seasoned import load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import MODELS, find
@@ -59,6 +61,28 @@ def test_quantiles_in_any_unit(name, unit):
     _, y = rows()
     factor, zero = UNITS[unit]
     assert error(name, factor * y + zero, 0.5) / factor == pytest.approx(error(name, y, 0.5), rel=0.1)
+
+
+def test_a_whole_fit_knows_how_far_off_it_is_where_numbers_are_far_from_zero(monkeypatch, tmp_path):
+    """Ensemble, report and intervals look at kept predictions: in single precision those of 1.7e9 had no units left."""
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    stay_in_process(monkeypatch)
+    X, y = rows()
+    plain, far = (
+        estimator("regression", models=["linear", "splines", "lightgbm"]).fit(X, y + zero) for zero in (0.0, 1.7e9)
+    )
+    far.save(tmp_path / "m.seasoned")
+    for model in (far, load(tmp_path / "m.seasoned")):
+        kept = model.fitted_.validated
+        assert kept.loss == pytest.approx(plain.fitted_.validated.loss, rel=0.05)
+        gap = np.sqrt(np.mean((kept.truth - kept.predicted) ** 2))
+        assert gap == pytest.approx(kept.loss, rel=0.01)
+        low, high = model.predict_interval(X).T
+        assert np.mean((low <= y + 1.7e9) & (y + 1.7e9 <= high)) > 0.85
+        assert np.mean(high - low) < 6 * kept.loss
+        assert np.sqrt(np.mean((model.predict(X) - y - 1.7e9) ** 2)) < kept.loss
+    weights = [[member.weight for member in model.fitted_.members] for model in (plain, far)]
+    assert weights[0] == pytest.approx(weights[1], abs=0.11)
 
 
 def test_one_huge_number_does_not_make_all_others_one():

@@ -81,7 +81,7 @@ def _learned(pooled: Pooled, kept: NDArray[np.bool_]) -> Blend:
     return found
 
 
-def _most(each: NDArray[np.float32]) -> int:
+def _most(each: NDArray[np.floating]) -> int:
     """Rows that a pool of these is learned from."""
     return _CELLS // int(np.prod(each.shape[1:]))
 

@@ -13,6 +13,7 @@ from seasoned.tabular.decision import Decision
 from seasoned.tabular.finish import Finish, choose_finish
 from seasoned.tabular.pace import within
 from seasoned.tabular.pooled import pool
+from seasoned.tabular.records import as_kept
 from seasoned.tabular.validated import MOST_ROWS, Validated
 
 if TYPE_CHECKING:
@@ -104,4 +105,4 @@ def _evidence(pooled: Pooled, loss: float, seed: int) -> Validated:
     most = min(MOST_ROWS, max(_MOST_VALUES // classes, 100))
     shown = np.sort(np.random.default_rng(seed).permutation(len(pooled.truth))[:most])
     weights = None if pooled.weights is None else pooled.weights[shown] / pooled.weights[shown].mean()
-    return Validated(pooled.truth[shown], pooled.predicted[shown].astype(np.float32), loss, weights)
+    return Validated(pooled.truth[shown], as_kept(pooled.predicted[shown]), loss, weights)

@@ -270,7 +270,7 @@ class Fitter:
         said = columns_of(self._said_below(pipeline)) if self.said is None else self.said
         return np.hstack([matrix, said[rows]])
 
-    def _said_below(self, pipeline: Pipeline) -> list[NDArray[np.float32]]:
+    def _said_below(self, pipeline: Pipeline) -> list[NDArray[np.floating]]:
         """What the trials of the models below predicted out of fold, for all rows.
 
         Raises:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.records import as_kept
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -50,7 +52,7 @@ class Pooled:
     predicted: Array
     weights: Array | None
     parts: NDArray[np.int64]
-    each: NDArray[np.float32] | None = None
+    each: NDArray[np.floating] | None = None
     shares: Array | None = None
     groups: NDArray[np.int64] | None = None
 
@@ -95,14 +97,14 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
     places = np.sort(rng.permutation(len(known))[:most])
     chosen = known[places]
     mean: Array | None = None
-    kept: list[NDArray[np.float32]] = []
+    kept: list[NDArray[np.floating]] = []
     some = each and len(members) > 1 and len(members) * len(places) * max(objective.metric.n_classes, 1) <= _EACH
     for member in members:
         found = objective.records.out_of_fold({"model": {member.name: member.config}})
         if found is None or len(found) != len(known):
             return None
         here = np.asarray(found[places])
-        kept += [here.astype(np.float32)] if some else []
+        kept += [as_kept(here)] if some else []
         part = member.weight * here.astype(np.float64)
         mean = part if mean is None else mean + part
     if mean is None or not np.isfinite(mean).all():

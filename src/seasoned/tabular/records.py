@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ALL", "Records", "TrialRecord"]
+__all__ = ["ALL", "Records", "TrialRecord", "as_kept"]
 
 ALL = ""
 """The place of the bar for trials of all families."""
@@ -48,6 +48,19 @@ class TrialRecord:
     factor: float = 1.0
 
 
+def as_kept(predicted: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Probabilities in single precision; numbers as they are, for of 1.7e9 its seven digits leave no unit.
+
+    Args:
+        predicted: Shape (n, classes), or (n,) for numbers.
+
+    Example:
+        >>> as_kept(np.ones((2, 2))).dtype.name, as_kept(np.ones(2)).dtype.name
+        ('float32', 'float64')
+    """
+    return predicted if predicted.ndim == 1 else predicted.astype(np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """The records of a run folder, by configuration.
@@ -61,7 +74,7 @@ class Records:
     def write(self, config: Mapping[str, Any], predicted: NDArray[np.float64], record: TrialRecord) -> None:
         """Leave what a trial predicted for the rows that some fold validates, in their order, and how it went."""
         self.note(config, record)
-        RunFolder(self.folder).write_array(_predictions(config), predicted.astype(np.float32))
+        RunFolder(self.folder).write_array(_predictions(config), as_kept(predicted))
 
     def note(self, config: Mapping[str, Any], record: TrialRecord) -> None:
         """Leave the record alone."""
@@ -76,7 +89,7 @@ class Records:
         found = {name: value for name, value in found.items() if name in TrialRecord.__slots__}  # others are of before
         return TrialRecord(**{**found, "losses": tuple(found.get("losses", ()))})
 
-    def out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.float32] | None:
+    def out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.floating] | None:
         """What the trial predicted for these rows, shape (n, classes) or (n,); None if it is lost.
 
         It stays in its file, of which only the rows are read that are asked for.
@@ -84,7 +97,7 @@ class Records:
         path = self.folder / _predictions(config)
         return np.load(path, mmap_mode="r") if path.is_file() else None
 
-    def mean_out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.float32] | None:
+    def mean_out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.floating] | None:
         """The mean over all splits of the rows on which the configuration was validated; of the trial's, if no other.
 
         It is less noisy than one split, and better than one model is: for comparing, not for foretelling.
@@ -96,7 +109,7 @@ class Records:
         """Leave the mean over several splits, and the rounds that they took on average, beside what the trial left."""
         folder, whole = RunFolder(self.folder), None if rounds is None else max(1, round(rounds))
         folder.write_json(_mean(config, "json"), {"rounds": whole})
-        folder.write_array(_mean(config, "npy"), predicted.astype(np.float32))
+        folder.write_array(_mean(config, "npy"), as_kept(predicted))
 
     @property
     def any(self) -> bool:

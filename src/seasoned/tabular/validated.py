@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ROWS", "Validated"]
 
 MOST_ROWS: Final = 2_000  # kept: enough for every figure of a report
+_NUMBERS: Final = "numbers"  # the name of predicted ones in the file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,20 +28,21 @@ class Validated:
 
     Attributes:
         truth: Class codes or numbers, shape (n,), of at most 2,000 rows, fewer with many classes. No features are kept.
-        predicted: Probabilities, shape (n, classes), or numbers, shape (n,), as float32.
+        predicted: Probabilities, shape (n, classes), as float32, or numbers, shape (n,).
         loss: The metric's loss on at most 50,000 rows; lower is better.
         weights: How much each row counts, shape (n,), 1 on average; None if all count the same.
     """
 
     truth: NDArray[Any]
-    predicted: NDArray[np.float32]
+    predicted: NDArray[np.floating]
     loss: float
     weights: NDArray[np.float64] | None = None
 
     def dump(self) -> bytes:
         """The arrays as one npz file."""
         truth = self.truth.astype(np.float64)  # class codes are whole numbers, so they survive
-        arrays: dict[str, NDArray[Any]] = {"truth": truth, "predicted": self.predicted, "loss": np.array(self.loss)}
+        name = "predicted" if self.predicted.ndim == 2 else _NUMBERS
+        arrays: dict[str, NDArray[Any]] = {"truth": truth, name: self.predicted, "loss": np.array(self.loss)}
         return arrays_file.dump(arrays if self.weights is None else {**arrays, "weights": self.weights})
 
     @classmethod
@@ -51,10 +53,15 @@ class Validated:
             InvalidInput: If it is damaged.
             ValueError: If it belongs to a model with another number of classes (0 for regression).
         """
-        kinds = {"truth": ("float64", 1), "predicted": ("float32", 2 if classes else 1), "loss": ("float64", 0)}
-        found = arrays_file.load(data, kinds, {"weights": ("float64", 1)})
-        truth, predicted = found["truth"], found["predicted"]
-        if predicted.shape != ((len(truth), classes) if classes else (len(truth),)) or not len(truth):
+        kinds = {"truth": ("float64", 1), "loss": ("float64", 0)}
+        either = {"predicted": ("float32", 2 if classes else 1), _NUMBERS: ("float64", 1)}  # older files had no other
+        found = arrays_file.load(data, kinds, {"weights": ("float64", 1), **either})
+        truth, predicted = found["truth"], found.get(_NUMBERS, found.get("predicted"))
+        if (
+            predicted is None
+            or predicted.shape != ((len(truth), classes) if classes else (len(truth),))
+            or not len(truth)
+        ):
             raise ValueError("its predictions in validation are those of another model")
         if classes:
             codes = truth.astype(np.int64)
