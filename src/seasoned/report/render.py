@@ -56,8 +56,19 @@ def safe(text: str) -> str:
 
 
 def plain(values: Iterable[float]) -> list[float | None]:
-    """Numbers as JSON knows them, at the precision of a screen; what is not finite becomes a gap."""
-    return [float(f"{value:.6g}") if math.isfinite(value) else None for value in map(float, values)]
+    """Numbers as JSON knows them, at the precision of a screen; what is not finite becomes a gap.
+
+    Six digits, and as many more as they are larger than the distance between them.
+
+    Example:
+        >>> plain([1 / 3, float("nan")]), plain([1.7e9 + 1 / 3, 1.7e9 + 2])
+        ([0.333333, None], [1700000000.33333, 1700000002.0])
+    """
+    numbers = [float(value) for value in values]
+    finite = [value for value in numbers if math.isfinite(value)]
+    size, apart = max(map(abs, finite), default=0.0), max(finite, default=0.0) - min(finite, default=0.0)
+    digits = 6 + (max(0, math.floor(math.log10(size / apart))) if 0 < apart < math.inf else 0)
+    return [float(f"{value:.{min(digits, 17)}g}") if math.isfinite(value) else None for value in numbers]
 
 
 def axis(title: str = "", **more: Any) -> dict[str, Any]:
