@@ -41,8 +41,11 @@ class Validated:
     def dump(self) -> bytes:
         """The arrays as one npz file."""
         truth = self.truth.astype(np.float64)  # class codes are whole numbers, so they survive
-        name = "predicted" if self.predicted.ndim == 2 else _NUMBERS
-        arrays: dict[str, NDArray[Any]] = {"truth": truth, name: self.predicted, "loss": np.array(self.loss)}
+        arrays: dict[str, NDArray[Any]] = {"truth": truth, "loss": np.array(self.loss)}
+        if self.predicted.ndim == 2:
+            arrays["predicted"] = self.predicted.astype(np.float32)
+        else:
+            arrays[_NUMBERS] = self.predicted.astype(np.float64)
         return arrays_file.dump(arrays if self.weights is None else {**arrays, "weights": self.weights})
 
     @classmethod
