@@ -112,7 +112,7 @@ def test_the_familys_first_trials_stay_what_they_are():
     assert asked[0] == asked[1]
 
 
-def test_it_is_learned_once_and_only_of_families_that_are_tried(monkeypatch):
+def test_it_is_learned_once_and_only_of_families_whose_sampler_is_asked(monkeypatch):
     asked = []
     monkeypatch.setattr(
         "seasoned.tabular.family_starts.family_start", lambda found, space, family: asked.append(family)
@@ -123,6 +123,11 @@ def test_it_is_learned_once_and_only_of_families_that_are_tried(monkeypatch):
     for number in range(4):
         events = [Asked(number, Config({"model": {"one": dict.fromkeys(NAMES, number / 8)}}), None)]
         state = sampler.tell(state, events)
+    assert asked == []  # trials that others chose need no prior mean
+    ended = [Finished(number, TrialState.COMPLETE, (float(number),), 0.1) for number in range(4)]
+    state = sampler.tell(state, ended)
+    for number in range(10, 14):
+        _, state = sampler.ask(state, [number])
     assert asked == ["one"]
 
 

@@ -85,13 +85,24 @@ class _Record:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Per family its space, its sampler's state once it had a trial, and its record; per trial its family and place."""
+    """What the search knows.
+
+    Attributes:
+        spec: Of the study.
+        spaces: Family -> its space.
+        records: Family -> what it has shown.
+        places: Trial number -> its family, and its number there.
+        events: Family -> what its sampler is told of, trials numbered as they are there.
+        states: Family -> its sampler's state, once it was asked, which follows from the events: what past tasks expect
+            takes a while to learn, and many families have no more than their first trials.
+    """
 
     spec: StudySpec
     spaces: Mapping[str, Space]
-    states: Mapping[str, Any]
     records: Mapping[str, _Record]
     places: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+    events: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
+    states: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +126,8 @@ class Promising(Sampler[_State]):
         left: Tells the seconds that are left for trials: a family whose complete trials take longer on average is not
             drawn while there is another, for its trial would be cut off, or stopped because it is bad.
         expected: Tells a family's relative warm start: what past tasks expect inside it. Of its configurations none is
-            tried for that; its values are the inner sampler's prior mean, if it has one. Asked when the family has its
-            first trial.
+            tried for that; its values are the inner sampler's prior mean, if it has one. Asked when the family's
+            sampler is.
     """
 
     inner: Sampler[Any] = field(default_factory=Random)
@@ -132,7 +143,7 @@ class Promising(Sampler[_State]):
         if len(choices) != 1 or not isinstance(choices[0], Choice):
             raise InvalidInput("Promising searches a space with one parameter, a Choice of families; use Auto here.")
         spaces = choices[0].options
-        return _State(spec, spaces, {}, dict.fromkeys(spaces, _Record()))
+        return _State(spec, spaces, dict.fromkeys(spaces, _Record()))
 
     def _inner(self, state: _State, name: str) -> Any:
         """The state of a family's sampler: at first its first configurations, and what past tasks expect of others."""
@@ -140,7 +151,8 @@ class Promising(Sampler[_State]):
             return state.states[name]
         space, known = state.spaces[name], WarmStart() if self.expected is None else self.expected(name)
         start = replace(known, configurations=_first(space, state.spec.seed))
-        return self.inner.init(replace(state.spec, space=space, warm_start=start, budget=None))
+        inner = self.inner.init(replace(state.spec, space=space, warm_start=start, budget=None))
+        return self.inner.tell(inner, state.events.get(name, ()))
 
     def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
         """A family and, from its own sampler, a configuration of it, for each number.
@@ -162,8 +174,7 @@ class Promising(Sampler[_State]):
         shares = np.array(list(weights.values()))
         family = names[int(generator(state.spec, number).choice(len(names), p=shares / shares.sum()))]
         (found,), inner = self.inner.ask(self._inner(state, family), [ahead[family]])
-        if family in state.states:
-            state = replace(state, states={**state.states, family: inner})
+        state = replace(state, states={**state.states, family: inner})
         return Suggestion(Config({self._key(state): {family: dict(found.config)}}), found.tag), state
 
     def _weights(self, state: _State) -> dict[str, float]:
@@ -221,8 +232,17 @@ class Promising(Sampler[_State]):
                 routed.setdefault(family, []).append(replace(event, number=place))
                 if isinstance(event, Finished):
                     records[family] = records[family].after(event)
-        told = {name: self.inner.tell(self._inner(state, name), part) for name, part in routed.items()}
-        return replace(state, places=places, records=records, states={**state.states, **told})
+        known = {name: (*state.events.get(name, ()), *part) for name, part in routed.items()}
+        told = {
+            name: self.inner.tell(state.states[name], part) for name, part in routed.items() if name in state.states
+        }
+        return replace(
+            state,
+            places=places,
+            records=records,
+            events={**state.events, **known},
+            states={**state.states, **told},
+        )
 
     def capacity(self, state: _State) -> int | None:
         """No end, unless no family has anything to be tuned: then the first configurations are all there is."""
