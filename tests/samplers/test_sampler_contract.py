@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from seasoned.samplers import (
@@ -17,11 +18,13 @@ from seasoned.samplers import (
     Sobol,
 )
 from seasoned.samplers.checks import SAMPLER_CHECKS
+from seasoned.surrogates.learned_acquisition import Correction
 
 SAMPLERS = {
     "auto": Auto,
     "bayes": Bayes,
     "bayes-mixed": lambda: Bayes(acquisition="mixed"),
+    "bayes-corrected": lambda: Bayes(correction=Correction.of_vector(np.linspace(-2.0, 2.0, 12))),
     "bayes-per-second": lambda: Bayes(per_second=True),
     "random": Random,
     "sobol": Sobol,

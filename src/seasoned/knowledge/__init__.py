@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from seasoned._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from seasoned.knowledge.acquisition_training import Problems, prior_samples, stored_samples, train_acquisition
     from seasoned.knowledge.advice import Adviser, AdviserState
     from seasoned.knowledge.canonical import Table, table_of
     from seasoned.knowledge.cold import Pool, pool_of
@@ -54,6 +55,7 @@ __all__ = [
     "PastTrial",
     "Pool",
     "Portfolio",
+    "Problems",
     "SetEncoder",
     "Table",
     "TaskPrior",
@@ -72,13 +74,16 @@ __all__ = [
     "metric_start",
     "points_of",
     "pool_of",
+    "prior_samples",
     "quantile_start",
     "read_csv",
     "read_deep_metric",
     "read_file",
     "similarity",
     "space_of",
+    "stored_samples",
     "table_of",
+    "train_acquisition",
     "train_deep_kernel",
     "train_deep_metric",
     "train_set_encoder",
@@ -92,6 +97,10 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "space_of": "seasoned.knowledge.learner_spaces",
+        **dict.fromkeys(
+            ("Problems", "prior_samples", "stored_samples", "train_acquisition"),
+            "seasoned.knowledge.acquisition_training",
+        ),
         **dict.fromkeys(("Adviser", "AdviserState"), "seasoned.knowledge.advice"),
         **dict.fromkeys(("Table", "table_of"), "seasoned.knowledge.canonical"),
         **dict.fromkeys(("Pool", "pool_of"), "seasoned.knowledge.cold"),

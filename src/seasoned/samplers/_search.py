@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.samplers._observations import Observations, Pending
+    from seasoned.surrogates.acquisition import Value
     from seasoned.surrogates.cost import Cost
     from seasoned.surrogates.gp import GaussianProcess
     from seasoned.surrogates.layout import Layout
     from seasoned.surrogates.prior_mean import Lean
     from seasoned.surrogates.regression import Regression
+
+    Acquisition = Callable[..., Value]
 
 __all__ = ["LocalStep", "Place", "global_step", "local_step"]
 
@@ -71,14 +74,15 @@ class Place:
 
 
 def global_step(
-    place: Place, model: Regression, acquisition: str, cost: Cost | None = None
+    place: Place, model: Regression, acquisition: str | Acquisition, cost: Cost | None = None
 ) -> NDArray[np.float64] | None:
     """The point of the whole cube with the largest acquisition; None if all that was looked at is refused.
 
     Args:
         place: What the step starts from.
         model: Of the loss.
-        acquisition: What is largest; with a cost one whose logarithm there is.
+        acquisition: What is largest: a name, or a function of mean, standard deviation and the best so far; with a
+            cost one whose logarithm there is.
         cost: By which it is divided.
     """
     layout = place.layout
@@ -89,7 +93,7 @@ def global_step(
     if acquisition == "thompson":
         return _thompson(place, gp, box, model.lean)
     parts: tuple[Part | Cost, ...] = (*place.kept(), *([] if cost is None else [cost]))
-    if parts and acquisition in {"ei", "pi"}:
+    if parts and isinstance(acquisition, str) and acquisition in {"ei", "pi"}:
         acquisition = f"log_{acquisition}"  # whose sum with the others is the product's logarithm
     feasible = place.seen.feasible[model.rows]
     if feasible.any() or not place.constraints:

@@ -16,6 +16,7 @@ from seasoned.errors import InvalidInput
 from seasoned.samplers._combinations import untried
 from seasoned.samplers._descent import Descent, followed
 from seasoned.samplers._layout import layout_of
+from seasoned.samplers._learned import learned_step
 from seasoned.samplers._observations import Observations, Pending
 from seasoned.samplers._search import LocalStep, Place, global_step, local_step
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
@@ -33,11 +34,13 @@ if TYPE_CHECKING:
     from seasoned.surrogates.cost import Cost
     from seasoned.surrogates.gp import GaussianProcess
     from seasoned.surrogates.layout import Layout
+    from seasoned.surrogates.learned_acquisition import Correction
     from seasoned.trials import Event, StudySpec
 
 __all__ = ["Bayes"]
 
 _NAMES: Final = ("log_ei", "ei", "pi", "ucb", "thompson", "mixed")
+_LEARNED_FROM: Final = "log_ei"
 _GAINS: Final = ("log_ei", "ei", "pi")  # acquisitions that a number of seconds can divide
 _MIX: Final = {"log_ei": 0.6, "ucb": 0.2, "pi": 0.1, "thompson": 0.1}
 _AHEAD: Final = 4  # numbers before one's own that other drivers may be asking for in the same state
@@ -84,9 +87,13 @@ class Bayes(Sampler[BayesState]):
         explore: Of so many steps one is over the whole space, the others in the trust region; 1 for no trust region.
         per_second: Whether steps over the whole space divide the expected improvement by the seconds that a trial is
             predicted to take there (`surrogates/cost.py`); what is suggested then depends on time.
+        correction: Of log-EI, learned from whole searches (`knowledge.train_acquisition`). It leads steps over all of
+            the space where it has proved itself in this search (`_proof.py`); until then, and where the number of
+            trials is not known or there are several objectives, log-EI does.
 
     Raises:
-        InvalidInput: If the acquisition is unknown or does not go with `per_second`, or a number is below 1.
+        InvalidInput: If the acquisition is unknown or does not go with `per_second` or `correction`, or a number is
+            below 1.
 
     Example:
         >>> from seasoned import Float, Space, minimize
@@ -100,6 +107,7 @@ class Bayes(Sampler[BayesState]):
     initial: int | None = None
     explore: int = 3
     per_second: bool = False
+    correction: Correction | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.acquisition not in _NAMES:
@@ -107,6 +115,11 @@ class Bayes(Sampler[BayesState]):
         if self.per_second and self.acquisition not in _GAINS:
             raise InvalidInput(
                 f"per_second divides a gain by seconds, and {self.acquisition!r} is none; give one of {list(_GAINS)}."
+            )
+        if self.correction is not None and (self.acquisition != _LEARNED_FROM or self.per_second):
+            raise InvalidInput(
+                f"correction is one of log-EI, and the acquisition is {self.acquisition!r}, per_second "
+                f"{self.per_second}; leave both as they are."
             )
         for name, value in (("initial", self.initial), ("explore", self.explore)):
             if value is not None and value < 1:
@@ -180,6 +193,10 @@ class Bayes(Sampler[BayesState]):
             acquisition = str(here.rng.choice(list(_MIX), p=list(_MIX.values())))
         if local and not constrained:
             state = _with_models(state, here.losses, afresh=False)
+        if self.correction is not None and state.spec.budget is not None and not several:
+            done = number - state.spec.first
+            unit, note = learned_step(here, state.models[0], self.correction, done, state.spec.budget)
+            return unit, {"step": "global", **note}, state
         cost = _cost(state) if self.per_second else None
         return global_step(here, state.models[0], acquisition, cost), {"step": "global"}, state
 

@@ -73,7 +73,9 @@ def expected_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], be
     return Value(std * np.maximum(density + u * below, 0.0), -below, density)
 
 
-def log_expected_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], best: float) -> Value:
+def log_expected_improvement(
+    mean: NDArray[np.float64], std: NDArray[np.float64], best: NDArray[np.float64] | float
+) -> Value:
     """Log of E[max(best - f, 0)], without the plateau of zeros that EI has far from the best; std must be positive.
 
     Example:

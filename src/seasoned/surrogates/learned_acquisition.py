@@ -1,12 +1,13 @@
 """A learned acquisition: log-EI and a correction that a small network has learned from whole searches.
 
-    a(x) = log EI(x) + w2' tanh(W1 z(x) + b1),   z = (u / 3, log(std / prior std), left, log n / 3)
+    a(x) = log EI(x) + left w2' tanh(W1 z(x) + b1),   z = (u / 3, log(std / prior std), left, log n / 3)
 
-with u = (best - mean) / std, `left` the share of the trials that is still to come, and n the trials so far. Log-EI
-looks one trial ahead; how much more a wide candidate is worth early, and a safe one late, is what whole searches can
-teach. With w2 = 0 it is log-EI. The network is trained on samples of Gaussian processes
-(`knowledge/acquisition_training.py`) in the manner of Volpp et al. (2020), Meta-learning acquisition functions for
-transfer learning in Bayesian optimization, by an evolution strategy in the place of reinforcement learning.
+with u = (best - mean) / std, n the trials so far, and `left` the share of all trials that come after the next one.
+Log-EI looks one trial ahead, which is right for the last one, where the correction ends; how much more a wide candidate
+is worth before, or a safe one, is what whole searches can teach. With w2 = 0 it is log-EI. The network is trained on
+samples of Gaussian processes and on stored studies (`knowledge/acquisition_training.py`) in the manner of Volpp et al.
+(2020), Meta-learning acquisition functions for transfer learning in Bayesian optimization, by an evolution strategy in
+the place of reinforcement learning.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.surrogates.acquisition import log_expected_improvement
+from seasoned.surrogates.acquisition import Value, log_expected_improvement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Correction", "Progress", "learned_acquisition"]
+__all__ = ["Correction", "LearnedAcquisition", "Progress"]
 
 _INPUTS: Final = 4
 _FAR: Final = 12.0  # |u| beyond which candidates are alike to the network
@@ -41,8 +42,18 @@ class Progress:
     done: int
     total: int
 
+    @property
+    def left(self) -> float:
+        """The share of all trials that come after the next one.
 
-@dataclass(frozen=True, slots=True)
+        Example:
+            >>> Progress(5, 20).left, Progress(19, 20).left
+            (0.7, 0.0)
+        """
+        return max(self.total - self.done - 1, 0) / max(self.total, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Correction:
     """The network's weights.
 
@@ -73,42 +84,60 @@ class Correction:
         split = _INPUTS * hidden
         return cls(vector[:split].reshape(hidden, _INPUTS), vector[split : split + hidden], vector[split + hidden :])
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Correction) and np.array_equal(self.vector(), other.vector())
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.vector().tolist()))
+
     def vector(self) -> NDArray[np.float64]:
         """All weights in one row; the inverse of `of_vector`."""
         return np.concatenate([self.inner.ravel(), self.bias, self.outer])
 
 
-def learned_acquisition(
-    correction: Correction,
-    mean: NDArray[np.float64],
-    std: NDArray[np.float64],
-    best: NDArray[np.float64] | float,
-    prior_std: NDArray[np.float64] | float,
-    progress: Progress,
-) -> NDArray[np.float64]:
-    """What each candidate is worth; larger is better, shape of `mean`.
+@dataclass(frozen=True, slots=True)
+class LearnedAcquisition:
+    """Log-EI with a correction, as a function of mean, standard deviation and the best value so far.
 
-    Args:
+    Attributes:
         correction: The trained network.
-        mean: Expected objective, to be minimised, shape (..., n).
-        std: Its standard deviation, positive, shape (..., n).
-        best: Best value so far, broadcast against `mean`.
-        prior_std: Standard deviation before any trial, broadcast against `mean`.
         progress: How far the search is.
-
-    Example:
-        >>> nothing = Correction.of_vector(np.zeros(12))
-        >>> value = learned_acquisition(nothing, np.array([0.0]), np.array([1.0]), 0.0, 1.0, Progress(3, 20))
-        >>> bool(np.isclose(np.exp(value[0]), 0.398942))
-        True
+        prior_std: Standard deviation of the objective before any trial, positive.
     """
-    u = np.clip((best - mean) / std, -_FAR, _FAR)
-    value = np.asarray(log_expected_improvement(best - u * std, std, best).value, dtype=np.float64)  # type: ignore[arg-type]
-    left = 1.0 - progress.done / max(progress.total, progress.done)
-    fixed = correction.bias + correction.inner[:, 2] * left + correction.inner[:, 3] * (math.log(progress.done) / 3.0)
-    wide = np.log(std / prior_std)
-    for weight, offset, by_u, by_width in zip(
-        correction.outer, fixed, correction.inner[:, 0] / 3.0, correction.inner[:, 1], strict=True
-    ):
-        value += weight * np.tanh(by_u * u + by_width * wide + offset)
-    return value
+
+    correction: Correction
+    progress: Progress
+    prior_std: float = 1.0
+
+    def __call__(self, mean: NDArray[np.float64], std: NDArray[np.float64], best: NDArray[np.float64] | float) -> Value:
+        """What each candidate is worth, and its derivatives; larger is better, all of the shape of `mean`.
+
+        Args:
+            mean: Expected objective, to be minimised, shape (..., n).
+            std: Its standard deviation, positive, shape (..., n).
+            best: Best value so far, broadcast against `mean`.
+
+        Example:
+            >>> nothing = LearnedAcquisition(Correction.of_vector(np.zeros(12)), Progress(3, 20))
+            >>> value = nothing(np.array([0.0]), np.array([1.0]), 0.0).value
+            >>> bool(np.isclose(np.exp(value[0]), 0.398942))
+            True
+        """
+        usual, left, correction = log_expected_improvement(mean, std, best), self.progress.left, self.correction
+        if left == 0.0 or not correction.outer.any():
+            return usual
+        far = (best - mean) / std
+        u, wide = np.clip(far, -_FAR, _FAR), np.log(std / self.prior_std)
+        fixed = correction.bias + correction.inner[:, 2] * left
+        fixed = fixed + correction.inner[:, 3] * (math.log(self.progress.done) / 3.0)
+        value, by_u, by_wide = np.zeros_like(u), np.zeros_like(u), np.zeros_like(u)
+        for weight, offset, to_u, to_wide in zip(
+            left * correction.outer, fixed, correction.inner[:, 0] / 3.0, correction.inner[:, 1], strict=True
+        ):
+            bent = np.tanh(to_u * u + to_wide * wide + offset)
+            slope = weight * (1.0 - bent * bent)
+            value += weight * bent
+            by_u += to_u * slope
+            by_wide += to_wide * slope
+        by_u = np.where(np.abs(far) < _FAR, by_u, 0.0)
+        return Value(usual.value + value, usual.by_mean - by_u / std, usual.by_std + (by_wide - by_u * u) / std)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from seasoned.surrogates.acquisition import Value
     from seasoned.surrogates.cost import Cost
     from seasoned.surrogates.gp import GaussianProcess, Moments
     from seasoned.surrogates.prior_mean import Lean
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ACQUISITIONS", "Part", "Total"]
 
 
-ACQUISITIONS: Final[dict[str, Callable[..., acquisition.Value]]] = {
+ACQUISITIONS: Final[dict[str, Callable[..., Value]]] = {
     "log_ei": acquisition.log_expected_improvement,
     "ei": acquisition.expected_improvement,
     "log_pi": acquisition.log_probability_of_improvement,
@@ -38,7 +39,7 @@ class Part:
 
     Attributes:
         gp: The model; its features are (features - origin) / unit.
-        acquisition: Which of `ACQUISITIONS`.
+        acquisition: Which of `ACQUISITIONS`, or such a function itself.
         reference: Its last argument.
         origin: Shape (p,).
         unit: Shape (p,).
@@ -46,7 +47,7 @@ class Part:
     """
 
     gp: GaussianProcess
-    acquisition: str
+    acquisition: str | Callable[..., Value]
     reference: float
     origin: NDArray[np.float64] | None = None
     unit: NDArray[np.float64] | None = None
@@ -59,17 +60,20 @@ class Part:
         moments = posterior(self.gp, self._own(features), gradient=gradient)
         return moments if self.lean is None else self.lean.added(moments, features)
 
+    def _at(self, moments: Moments) -> Value:
+        function = ACQUISITIONS[self.acquisition] if isinstance(self.acquisition, str) else self.acquisition
+        return function(moments.mean, moments.std, self.reference)
+
     def value(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """The acquisition at features of shape (m, p), shape (m,)."""
-        moments = self._moments(features, gradient=False)
-        return ACQUISITIONS[self.acquisition](moments.mean, moments.std, self.reference).value
+        return self._at(self._moments(features, gradient=False)).value
 
     def gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The acquisition, and its derivatives by the numeric features, shape (m, numeric)."""
         moments = self._moments(features, gradient=True)
         assert moments.mean_gradient is not None
         assert moments.std_gradient is not None
-        found = ACQUISITIONS[self.acquisition](moments.mean, moments.std, self.reference)
+        found = self._at(moments)
         slopes = found.by_mean[:, None] * moments.mean_gradient + found.by_std[:, None] * moments.std_gradient
         return found.value, slopes if self.unit is None else slopes / self.unit[: slopes.shape[1]]
 
