@@ -11,6 +11,7 @@ import pytest
 from messy import messy
 from seasoned.errors import InvalidInput
 from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.columns.text import TextColumn
 from seasoned.tabular.schema import Schema
 
 
@@ -163,3 +164,38 @@ def test_the_short_way_to_codes_is_the_long_one():
             assert not np.shares_memory(found["codes"], table["size"].to_numpy())
     with pytest.raises(InvalidInput, match="lacks the column"):
         plan.matrices(frame.drop(columns="size"), ["codes"])
+
+
+def codes_of_many_kinds(rows=600, kinds=120):
+    rng = np.random.default_rng(0)
+    values = pd.Series([f"r{number}" for number in rng.integers(10_000, 10_000 + kinds, rows)], dtype="str")
+    values[::50] = None
+    return values
+
+
+def test_text_is_looked_at_once_for_each_different_value(monkeypatch):
+    from skrub import StringEncoder
+
+    column, seen = codes_of_many_kinds(), []
+    fit, transform = StringEncoder.fit_transform, StringEncoder.transform
+    monkeypatch.setattr(StringEncoder, "fit_transform", lambda self, X, y=None: seen.append(len(X)) or fit(self, X, y))
+    monkeypatch.setattr(StringEncoder, "transform", lambda self, X: seen.append(len(X)) or transform(self, X))
+    text = TextColumn.fit("code", column, seed=0)
+    codes = text.codes(column)
+    assert seen == [column.nunique()] * 2
+    once = {value: transform(text.encoder, pd.Series([value], name="text")).to_numpy()[0] for value in column.dropna()}
+    for row, value in enumerate(column):
+        if pd.isna(value):
+            assert np.isnan(codes[row, 0])
+            assert not codes[row, 1:].any()
+        else:
+            np.testing.assert_allclose(codes[row, 1:], once[value], rtol=1e-6, atol=1e-7)
+
+
+def test_text_of_few_different_values_and_of_none():
+    few = pd.Series(["red wine", "white wine", None, "red wine"] * 10, dtype="str")
+    text = TextColumn.fit("note", few, seed=0)
+    codes = text.codes(few)
+    np.testing.assert_array_equal(codes[0], codes[3])
+    assert text.codes(pd.Series([None, None], dtype="str")).shape == (2, codes.shape[1])
+    assert TextColumn.fit("note", pd.Series([None, None], dtype="str"), seed=0).encoder is None

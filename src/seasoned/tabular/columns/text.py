@@ -20,6 +20,7 @@ __all__ = ["TextColumn"]
 _COMPONENTS = 20
 _MOST_LEVELS = 2_000
 _MOST_COUNTED = 10_000  # levels whose frequency is kept; rarer ones count as seen once
+_FEW = 2 * _COMPONENTS  # different values, of which not one is left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class TextColumn:
     """Latent components of the character n-grams, and the logarithm of how often the whole value occurred.
 
     The components are skrub's StringEncoder (tf-idf of 3- and 4-grams, truncated SVD), so that values which look alike
-    get vectors which are alike.
+    get vectors which are alike. They are learned and computed once for each different value: codes of thousands of
+    kinds in a long table are the same few again and again, and how common each is the logarithm tells.
 
     Attributes:
         name: The column's name.
@@ -65,8 +67,14 @@ class TextColumn:
             return frequency
         if not len(text):  # scikit-learn refuses to transform nothing
             return np.zeros((0, 1 + self.encoder.n_components_))
-        vectors = self.encoder.transform(text.rename(self.encoder.input_name_))
-        return np.hstack([frequency, vectors.to_numpy(dtype=np.float64)])
+        words = text.dropna().drop_duplicates()
+        places = text.map({word: place for place, word in enumerate(words)}).fillna(-1).to_numpy(dtype=np.int64)
+        vectors = np.zeros((len(text), self.encoder.n_components_))
+        if len(words):
+            found = self.encoder.transform(words.rename(self.encoder.input_name_))
+            there = places >= 0
+            vectors[there] = found.to_numpy(dtype=np.float64)[places[there]]
+        return np.hstack([frequency, vectors])
 
     def level_codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
         """Which level each value is, 0 for the most common one, shape (n,); NaN where it is missing or rare.
@@ -85,11 +93,13 @@ class TextColumn:
 def _fit_vectors(column: pd.Series[Any], seed: int) -> Any:
     from skrub import StringEncoder
 
+    text = column.astype("str")
+    different = text.dropna().drop_duplicates()
     encoder = StringEncoder(n_components=_COMPONENTS, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fewer n-grams than components: skrub then gives fewer, as we want
         try:
-            encoder.fit_transform(column.astype("str").rename("text"))
+            encoder.fit_transform((different if len(different) >= _FEW else text).rename("text"))
         except ValueError:  # an empty vocabulary: nothing but punctuation or single characters
             return None
     return encoder
