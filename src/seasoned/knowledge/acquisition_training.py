@@ -189,6 +189,12 @@ def train_acquisition(
 
     Raises:
         InvalidInput: If there are no lessons, or no exam.
+
+    Example:
+        >>> lessons, exam = ([(prior_samples(4, points=16, seed=seed), 6)] for seed in (0, 1))
+        >>> correction = train_acquisition(lessons, exam, rounds=4)
+        >>> np.isfinite(correction.vector()).all()
+        np.True_
     """
     if not lessons or not exam:
         raise InvalidInput(f"there are {len(lessons)} batches of lessons and {len(exam)} of exams; give one at least.")
