@@ -37,6 +37,7 @@ from seasoned.knowledge.acquisition_training import (
 )
 from seasoned.knowledge.places import shipped
 from seasoned.knowledge.starts import Evaluations
+from seasoned.tabular.guide import features_of
 from seasoned.tabular.models.registry import choose, joint_space
 from seasoned.tabular.pipeline import current
 
@@ -70,11 +71,8 @@ def stored_tasks() -> tuple[list[Evaluations], list[Evaluations]]:
             if kept and (found := adapt(configs[int(number)], head.version)) is not None
         ]
         if len(rows) >= STORED:
-            encoded = [space.encode(config) for config, _ in rows]
-            families_of = np.array([next(iter(config["model"])) for config, _ in rows])
-            chosen = (families_of[:, None] == np.unique(families_of)).astype(np.float64)
-            settings = np.stack([(one.unit * one.active)[1:] for one in encoded])
-            task = Evaluations(np.hstack([chosen, settings]), np.array([score for _, score in rows]))
+            points = features_of([config for config, _ in rows], space)
+            task = Evaluations(points, np.array([score for _, score in rows]))
             (left_out if head.family in apart else learned).append(task)
     return learned, left_out
 

@@ -17,9 +17,7 @@ SPACE = Space(x=Float(0, 1), y=Float(0, 1))
 
 def proof_of(gains):
     """A proof whose rounds have these gains, by the model that says so."""
-    proof = Proof()
-    for place in range(len(gains)):
-        proof = proof.named_by((2.0 * place,), (2.0 * place + 1,))
+    proof = Proof(tuple(((2.0 * place,), (2.0 * place + 1,)) for place in range(len(gains))))
     values = np.zeros(2 * len(gains))
     values[1::2] = -np.array(gains)
     return proof.trusted(lambda points: values[points[:, 0].astype(int)], 1.0)

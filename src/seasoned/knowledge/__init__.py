@@ -35,12 +35,14 @@ if TYPE_CHECKING:
     from seasoned.knowledge.trusting import trusted
     from seasoned.knowledge.tuning import TunedLearner, tune_meta_learner
     from seasoned.surrogates.deep_kernel import DeepKernel
+    from seasoned.surrogates.learned_acquisition import Correction
 
 __all__ = [
     "METAFEATURES",
     "Adviser",
     "AdviserState",
     "Configurations",
+    "Correction",
     "DeepKernel",
     "DeepMetric",
     "DeepMetricSettings",
@@ -121,6 +123,7 @@ __getattr__, __dir__ = lazy_names(
         "train_deep_kernel": "seasoned.knowledge.deep_training",
         "deep_start": "seasoned.knowledge.deep_transfer",
         "DeepKernel": "seasoned.surrogates.deep_kernel",
+        "Correction": "seasoned.surrogates.learned_acquisition",
         **dict.fromkeys(
             ("Evaluations", "ensemble_start", "metric_start", "quantile_start"), "seasoned.knowledge.transfer"
         ),

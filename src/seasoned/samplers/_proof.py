@@ -14,7 +14,7 @@ with the trials, so that whoever reads the log judges alike.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -46,14 +46,12 @@ class Proof:
         margin: Standard errors by which it must be ahead.
 
     Example:
-        >>> proof = Proof().named_by((0.3,), (0.3,)).named_by((0.1,), (0.2,))
-        >>> proof.named
-        (((0.1,), (0.2,)),)
-        >>> proof.trusted(lambda points: np.zeros(len(points)), 1.0)
-        False
+        >>> proof = Proof((((0.1,), (0.2,)),) * 4)
+        >>> proof.trusted(lambda points: 1.0 - points[:, 0], 1.0), proof.trusted(lambda points: points[:, 0], 1.0)
+        (True, False)
     """
 
-    named: tuple[tuple[Point, Point], ...] = field(default=())
+    named: tuple[tuple[Point, Point], ...] = ()
     least: int = _LEAST
     margin: float = _MARGIN
 
@@ -77,12 +75,6 @@ class Proof:
         """
         pair = [usual.round(_DIGITS).tolist(), learned.round(_DIGITS).tolist()]
         return {} if pair[0] == pair[1] else {_TAG: pair}
-
-    def named_by(self, usual: Point, learned: Point) -> Proof:
-        """With one more round; the same where both named one candidate."""
-        if usual == learned:
-            return self
-        return Proof((*self.named, (usual, learned)), self.least, self.margin)
 
     def trusted(self, expected: Callable[[NDArray[np.float64]], NDArray[np.float64]], spread: float) -> bool:
         """Whether the learned acquisition has the next turn.

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from seasoned.space import Space
     from seasoned.tabular.target import Task
 
-__all__ = ["Guide", "Scene", "family_of", "guide_for"]
+__all__ = ["Guide", "Scene", "family_of", "features_of", "guide_for"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -97,7 +97,7 @@ class Guide:
 
     def __post_init__(self) -> None:
         found = self.recalled
-        pool = pool_of(_features(found.configs, self.space))
+        pool = pool_of(features_of(found.configs, self.space))
         metric = fit_metric(found.scores, MetricSettings.shipped(), stopped=found.stopped, gaps=found.gaps)
         tried = np.isfinite(found.scores) | found.failed
         mass = np.maximum(found.weights @ tried, 1e-12)
@@ -218,8 +218,16 @@ class Guide:
         return {"name": self.recalled.names[task], "share": round(share, 4), "model": family, "config": settings}
 
 
-def _features(configs: Sequence[Mapping[str, Any]], space: Space) -> NDArray[np.float64]:
-    """Configurations as numbers: which family, and its settings in the unit cube, 0 where they are not in use."""
+def features_of(configs: Sequence[Mapping[str, Any]], space: Space) -> NDArray[np.float64]:
+    """Configurations as numbers: which family, and its settings in the unit cube, 0 where they are not in use.
+
+    Args:
+        configs: Each `{"model": {family: {...}}}`, valid in the space.
+        space: The joint space.
+
+    Returns:
+        Shape (n, families + settings).
+    """
     families = sorted({next(iter(config["model"])) for config in configs})
     chosen = np.array([[next(iter(config["model"])) == family for family in families] for config in configs])
     encoded = [space.encode(config) for config in configs]

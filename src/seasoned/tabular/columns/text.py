@@ -20,7 +20,7 @@ __all__ = ["TextColumn"]
 _COMPONENTS = 20
 _MOST_LEVELS = 2_000
 _MOST_COUNTED = 10_000  # levels whose frequency is kept; rarer ones count as seen once
-_FEW = 2 * _COMPONENTS  # different values, of which not one is left out
+_FEW = 2 * _COMPONENTS  # different values; of fewer, all rows are learned from, or there would be hardly any
 
 
 @dataclass(frozen=True, slots=True)
