@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+import sklearn.ensemble  # noqa: F401  # loads the OpenMP that is limited below
+from threadpoolctl import threadpool_limits
 
 from in_process import stay_in_process
 from messy import messy
@@ -8,6 +10,13 @@ from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from warm_workers import cache, cache_folder
 
 __all__ = ["cache", "cache_folder"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Test processes share the cores: OpenMP's threads of all of them would wait for each other, actively."""
+    with threadpool_limits(1, user_api="openmp"):
+        yield
 
 
 @pytest.fixture

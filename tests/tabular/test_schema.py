@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from dateutil import tz
 
+from seasoned.tabular import written
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.zones import zone_of
@@ -323,3 +324,21 @@ def test_columns_that_are_left_out_may_be_missing_later():
     frame = pd.DataFrame({"id": range(ROWS), "a": RNG.normal(size=ROWS)})
     schema = Schema.infer(frame)
     pd.testing.assert_frame_equal(schema.apply(frame.drop(columns="id")), schema.apply(frame))
+
+
+def test_codes_and_words_with_figures_ask_for_no_inference_of_dates(monkeypatch):
+    """Its import takes seconds, of every fit of a table that has such a column."""
+
+    def refuse(text):
+        raise AssertionError(f"asked about {text.iloc[0]!r}")
+
+    monkeypatch.setattr(written, "_inferred", refuse)
+    for values in (["V57", "K2"], ["1 to 4", "5 to 9"], ["abc", "10 km"], ["2,5 kg", "1 kg"]):
+        assert column(values * 30).kind != "date"
+    with pytest.raises(AssertionError, match="asked about '03/04/2021'"):
+        column(["03/04/2021", "23/04/2021"] * 30)
+
+
+@pytest.mark.parametrize("slip", ["inf", "-Infinity", "n/a"])
+def test_an_infinite_number_or_a_word_for_none_does_not_hide_numbers(slip):
+    assert column([slip, *[f"{value}.5" for value in range(59)]]).kind == "numeric"

@@ -7,6 +7,7 @@ cells in another style, slips of the pen or words for nothing, do not hide what 
 from __future__ import annotations
 
 import re
+import warnings
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,6 +41,7 @@ _ANSWERS: Final = MappingProxyType(
     {word: float(place) for pair in _PAIRS for place, word in enumerate(pair)} | {"0": 0.0, "1": 1.0}
 )
 _HEAD: Final = 100  # values that are looked at first; most columns are settled by them
+_GLANCE: Final = 5  # values that could be dates before more is asked of a column
 _CELLS: Final = 20  # below, a slip is too large a part to tell it from a level
 SLIPS: Final = 0.02  # of the cells at most
 _SAMPLE: Final = 1000  # cells, evenly spread, that tell most other columns from those with slips
@@ -58,7 +60,7 @@ def number_style(text: pd.Series[Any]) -> str | None:
     A percent sign is dropped (12% is 12), so it must be on all values or on none.
     """
     present = _present(text)
-    if not len(present):
+    if not len(present) or not _figures(present.head(_HEAD)).all():
         return None
     for style in (PLAIN, POINT, COMMA):
         if all(_reads(part, style) for part in (present.head(_HEAD), present)):
@@ -69,6 +71,11 @@ def number_style(text: pd.Series[Any]) -> str | None:
 def _reads(present: pd.Series[Any], style: str) -> bool:
     percent = present.str.endswith("%").mean()
     return percent in {0.0, 1.0} and bool(_numbers(present, style).notna().all())
+
+
+def _figures(text: pd.Series[Any]) -> pd.Series[bool]:
+    """Whether a value has what all numbers have, in whatever style: a digit, unless it is infinite."""
+    return text.str.contains(r"\d|inf", case=False, regex=True)
 
 
 def _numbers(text: pd.Series[Any], style: str) -> pd.Series[Any]:
@@ -93,6 +100,8 @@ def mostly_numbers(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
     numbers are some too, such as "V57" among "250" and "401".
     """
     sample = _spread(text, _SAMPLE)
+    if len(sample) and _figures(sample).mean() < 1 - 5 * SLIPS:
+        return None  # as in most columns of words; what follows takes longer
     likely = [style for style in (PLAIN, POINT, COMMA) if _numbers(sample, style).isna().mean() <= 5 * SLIPS]
     if not likely or len(present := _present(text)) < _CELLS:
         return None
@@ -166,7 +175,24 @@ def date_style(text: pd.Series[Any]) -> str | None:
 
     present = text.dropna()
     if not present.head(_HEAD).str.contains(r"\d", regex=True).all():
-        return None  # no date without a digit; saves the import for most tables
+        return None  # no date without a digit
+    found = _inferred(text) if all(map(_in_some_format, present.head(_GLANCE))) else None
+    if found is not None or not present.str.match(_ISO).all():
+        return found
+    return "ISO8601" if pd.to_datetime(present, format="ISO8601", errors="coerce", utc=True).notna().all() else None
+
+
+def _in_some_format(value: str) -> bool:
+    """Whether a value by itself could be a date, by the guess that skrub's inference asks of each value, too."""
+    from pandas.tseries.api import guess_datetime_format
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that a day comes first where a month was asked for
+        return any(isinstance(guess_datetime_format(value, dayfirst=first), str) for first in (False, True))
+
+
+def _inferred(text: pd.Series[Any]) -> str | None:
+    """The format that all values share, by skrub's inference, whose import is most of the cost; None without one."""
     from skrub import ToDatetime
     from skrub.core import RejectColumn
 
@@ -174,9 +200,7 @@ def date_style(text: pd.Series[Any]) -> str | None:
     try:
         reader.fit_transform(text.rename("date"))
     except RejectColumn:
-        if not present.str.match(_ISO).all():
-            return None
-        return "ISO8601" if pd.to_datetime(present, format="ISO8601", errors="coerce", utc=True).notna().all() else None
+        return None
     return str(reader.format_)
 
 
