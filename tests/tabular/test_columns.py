@@ -173,16 +173,17 @@ def codes_of_many_kinds(rows=600, kinds=120):
     return values
 
 
-def test_text_is_looked_at_once_for_each_different_value(monkeypatch):
+def test_text_is_learned_from_so_many_rows_and_computed_once_for_each_different_value(monkeypatch):
     from skrub import StringEncoder
 
     column, seen = codes_of_many_kinds(), []
     fit, transform = StringEncoder.fit_transform, StringEncoder.transform
     monkeypatch.setattr(StringEncoder, "fit_transform", lambda self, X, y=None: seen.append(len(X)) or fit(self, X, y))
     monkeypatch.setattr(StringEncoder, "transform", lambda self, X: seen.append(len(X)) or transform(self, X))
+    monkeypatch.setattr("seasoned.tabular.columns.text._MOST_LEARNED", 500)
     text = TextColumn.fit("code", column, seed=0)
     codes = text.codes(column)
-    assert seen == [column.nunique()] * 2
+    assert seen == [500, column.nunique()]
     once = {value: transform(text.encoder, pd.Series([value], name="text")).to_numpy()[0] for value in column.dropna()}
     for row, value in enumerate(column):
         if pd.isna(value):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import PredefinedSplit
 
 from in_process import stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
@@ -200,6 +201,41 @@ def test_a_refit_learns_the_second_layer_anew(regressor, monkeypatch, tmp_path):
     test, truth = numbers(2_000, 6)
     errors = [np.sqrt(np.mean((model.predict(test) - truth) ** 2)) for model in (regressor, again)]
     assert errors[1] < 1.05 * errors[0]
+
+
+class Blocks:
+    """A splitter of rows in a row, which remembers how many it was asked about."""
+
+    def __init__(self, blocks=3):
+        self.blocks, self.asked = blocks, []
+
+    def split(self, X, y=None, groups=None):
+        self.asked.append(len(X))
+        parts = np.array_split(np.arange(len(X)), self.blocks)
+        return [(np.setdiff1d(np.arange(len(X)), part), part) for part in parts]
+
+
+def test_a_refit_parts_the_rows_as_validation_does(regressor, monkeypatch, tmp_path):
+    stay_in_process(monkeypatch)
+    regressor.save(tmp_path / "m.seasoned")
+    again = load(tmp_path / "m.seasoned")
+    again.validation = Blocks()
+    again.refit(*numbers(900, 5))
+    assert again.validation.asked == [900]
+    assert len(uppers(again)) == 1
+
+
+def test_a_refit_with_a_splitter_of_the_old_rows_says_so(regressor, monkeypatch, tmp_path, caplog):
+    stay_in_process(monkeypatch)
+    regressor.save(tmp_path / "m.seasoned")
+    for rows, why in ((900, "leaves 200 of 900 rows out"), (500, "")):
+        again = load(tmp_path / "m.seasoned")
+        again.validation = PredefinedSplit(np.arange(700) % 3)
+        caplog.clear()
+        again.refit(*numbers(rows, 5))
+        (told,) = [record.getMessage() for record in caplog.records if "does not part" in record.getMessage()]
+        assert why in told
+        assert len(uppers(again)) == 1
 
 
 # ------------------------------------------------------------------ when it does not join

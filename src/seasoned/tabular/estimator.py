@@ -170,7 +170,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         _check_lengths(len(frame), len(target.kept))
         frame = frame[target.kept].reset_index(drop=True)
         seed, budget = seed_of(self.random_state), budget_of(self, started)
-        again = refit_table(fitted, frame, target, roles.of(target.kept), seed, budget)
+        again = refit_table(fitted, frame, target, roles.of(target.kept), seed, budget, validation=self.validation)
         unsaved = self.unsaved_
         self.restore(again, sample(frame, fitted.plan.schema), named=self.named_)
         self.unsaved_ = unsaved

@@ -51,7 +51,16 @@ _BELOW: Final = 0.5  # of the time, for predictions out of fold that a second la
 _DIETS: Final[tuple[Diet, ...]] = ("codes", "dense")
 
 
-def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Roles, seed: int, budget: Budget) -> Fitted:
+def refit_table(
+    fitted: Fitted,
+    frame: pd.DataFrame,
+    target: Target,
+    roles: Roles,
+    seed: int,
+    budget: Budget,
+    *,
+    validation: Any = None,
+) -> Fitted:
     """The members with the same settings, rounds and weights on these rows; all that follows their mean stays.
 
     A learned pool stays, too, unless a member is not ready in time: it is for these members, so that the mean of those
@@ -68,6 +77,8 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
         roles: How much each row counts, and which rows belong together.
         seed: Of the models.
         budget: Time, workers and memory; members that are not ready in time are left out.
+        validation: As the search had it: a number of folds, or a splitter. A second layer learns from what the models
+            below it say of rows that they have not seen, and these are parted by it again.
 
     Raises:
         InvalidInput: If the target has other classes, a column is missing, no member was ready in time, or the bundle
@@ -75,16 +86,7 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
     """
     _check_known(fitted)
     scale = _logarithm(fitted)
-    if scale is not None and not target.values.min() + scale.offset > 0:
-        raise InvalidInput(
-            f"the target holds {target.values.min():.6g}, and the model was found on numbers that all have a "
-            "logarithm; fit again."
-        )
-    if len(fitted.classes) and not np.array_equal(target.classes, fitted.classes):
-        raise InvalidInput(
-            f"the rows have the classes {target.classes.tolist()}, and the model knows {fitted.classes.tolist()}; its "
-            "thresholds are for these alone, so fit again."
-        )
+    _check_target(fitted, target, scale)
     started = time.monotonic()
     plan, job = fitted.plan, _job(fitted, seed, scale)
     canonical = plan.schema.apply(frame)
@@ -101,8 +103,8 @@ def refit_table(fitted: Fitted, frame: pd.DataFrame, target: Target, roles: Role
             return CrossValidation(Arrays(folder), job, fitted.metric, own=tuple(own.values()))
 
         if below := {textual(source): source for member in fitted.members for source in member.below}:
-            declared = declared_folds(None, None, frame, target, roles)
-            _foretell(objective_of(make_folds(declared, target, seed)), list(below.values()), budget)
+            folds = _parted(validation, frame, target, roles, seed)
+            _foretell(objective_of(folds), list(below.values()), budget)
         objective = objective_of([])
         for member in fitted.members:
             objective.records.note({"model": {member.name: member.config}}, _record(fitted, member))
@@ -158,6 +160,22 @@ def _fitted(
     return fit_again(objective, ready, dict.fromkeys(ready, each), budget, several)
 
 
+def _parted(validation: Any, frame: pd.DataFrame, target: Target, roles: Roles, seed: int) -> list[Fold]:
+    """Folds that part these rows, as the declaration deals them; what names the rows of the search cannot."""
+    if isinstance(validation, int | np.integer) or hasattr(validation, "split"):
+        try:
+            folds = make_folds(declared_folds(validation, None, frame, target, roles), target, seed)
+        except InvalidInput as error:
+            why = str(error)
+        else:
+            told = np.concatenate([valid for _, valid in folds])
+            if len(told) == len(frame) == len(np.unique(told)):
+                return folds
+            why = f"it leaves {len(frame) - len(np.unique(told))} of {len(frame)} rows out, or names some twice"
+        logger.warning("validation= does not part these rows, so that five usual folds do: %s", why)
+    return make_folds(declared_folds(None, None, frame, target, roles), target, seed)
+
+
 def _foretell(objective: CrossValidation, configs: Sequence[Mapping[str, Any]], budget: Budget) -> None:
     """Leave what the models below a second layer predict out of fold; what is not ready is missed where it is read."""
     with LocalExecutor(budget.workers) as executor:
@@ -174,6 +192,20 @@ def _check_known(fitted: Fitted) -> None:
     for member in fitted.members:
         if not getattr(member.own, "fits", True):
             raise InvalidInput(f"the file does not hold how {member.name!r} is fitted; fit again.")
+
+
+def _check_target(fitted: Fitted, target: Target, scale: Logarithm | None) -> None:
+    """Refuse a target that the models cannot learn as they learned the first one."""
+    if scale is not None and not target.values.min() + scale.offset > 0:
+        raise InvalidInput(
+            f"the target holds {target.values.min():.6g}, and the model was found on numbers that all have a "
+            "logarithm; fit again."
+        )
+    if len(fitted.classes) and not np.array_equal(target.classes, fitted.classes):
+        raise InvalidInput(
+            f"the rows have the classes {target.classes.tolist()}, and the model knows {fitted.classes.tolist()}; its "
+            "thresholds are for these alone, so fit again."
+        )
 
 
 def _row(place: int, member: Member) -> dict[str, Any]:

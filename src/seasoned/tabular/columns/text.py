@@ -20,7 +20,7 @@ __all__ = ["TextColumn"]
 _COMPONENTS = 20
 _MOST_LEVELS = 2_000
 _MOST_COUNTED = 10_000  # levels whose frequency is kept; rarer ones count as seen once
-_FEW = 2 * _COMPONENTS  # different values; of fewer, all rows are learned from, or there would be hardly any
+_MOST_LEARNED = 10_000  # rows that components are learned from
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,9 @@ class TextColumn:
     """Latent components of the character n-grams, and the logarithm of how often the whole value occurred.
 
     The components are skrub's StringEncoder (tf-idf of 3- and 4-grams, truncated SVD), so that values which look alike
-    get vectors which are alike. They are learned and computed once for each different value: codes of thousands of
-    kinds in a long table are the same few again and again, and how common each is the logarithm tells.
+    get vectors which are alike. They are learned from 10,000 of the rows at most, in which a common value counts as
+    often as it occurs (learned from each value once they tell less: on a table of codes an AUC of .845 instead of
+    .855), and computed once for each different value: codes of a long table are the same few again and again.
 
     Attributes:
         name: The column's name.
@@ -93,13 +94,14 @@ class TextColumn:
 def _fit_vectors(column: pd.Series[Any], seed: int) -> Any:
     from skrub import StringEncoder
 
-    text = column.astype("str")
-    different = text.dropna().drop_duplicates()
+    text = column.astype("str").dropna()
+    if len(text) > _MOST_LEARNED:
+        text = text.sample(_MOST_LEARNED, random_state=seed)
     encoder = StringEncoder(n_components=_COMPONENTS, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fewer n-grams than components: skrub then gives fewer, as we want
         try:
-            encoder.fit_transform((different if len(different) >= _FEW else text).rename("text"))
+            encoder.fit_transform(text.rename("text"))
         except ValueError:  # an empty vocabulary: nothing but punctuation or single characters
             return None
     return encoder
