@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 PACKAGES = (
-    *("seasoned", "numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "xgboost", "catboost", "skrub"),
+    *("seasoned", "numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "xgboost", "catboost"),
     *("sqlalchemy", "optuna", "jax", "jaxlib", "optax"),
 )
 

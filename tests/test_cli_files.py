@@ -132,6 +132,8 @@ def test_what_was_read_right_is_read_as_before(content):
         ("a;b\n1.5;3,5\n2;4\n", [1.5, 2.0]),  # points in one column, commas in another
         ("a;b\n0,125;x\n1,250;y\n", [0.125, 1.25]),
         ("a;b\n0.125;x\n1.250;y\n", [0.125, 1.25]),
+        ("a;b\n1.200;0,5\n2.201;1,5\n950;2\n", [1200, 2201, 950]),  # the comma is decimal, so points are not
+        ("a;b\n1.200;1.234,5\n950;2\n", [1200, 950]),
         ("a;b\n1,234;0.5\n999;1.5\n", ["1,234", "999"]),  # thousands, which the model reads
         ("a;b\n1,5;x\nn;y\n", ["1,5", "n"]),
         ("a;b\n1;x\n2;y\n", [1, 2]),

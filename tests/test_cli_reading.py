@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pandas as pd
+import pytest
 
-from seasoned.cli.reading import rows_to_predict, table_to_fit
-from seasoned.cli.using import _words_of
+from seasoned.cli.reading import Reading, rows_to_predict, table_to_fit
+from seasoned.cli.remembered import styles_of, tasks_of, words_of
 from seasoned.tabular.columns.category import CategoryColumn
 
 
@@ -50,4 +51,49 @@ def test_which_columns_are_words_to_a_model():
     ]
     used = [SimpleNamespace(name=name, kind=kind) for name, kind in (("code", "category"), ("said", "text"))]
     plan = SimpleNamespace(encoders=encoders, schema=SimpleNamespace(used=used))
-    assert _words_of(SimpleNamespace(fitted_=SimpleNamespace(plan=plan))) == ["code", "word", "said"]
+    assert words_of(SimpleNamespace(fitted_=SimpleNamespace(plan=plan))) == ["code", "word", "said"]
+
+
+@pytest.mark.parametrize(
+    ("content", "style", "values"),
+    [
+        ("a;b\n2;1,234\n", "1,234.5", ["1,234"]),  # nothing else says that the comma is not decimal
+        ("a;b\n0,5;1234,5\n", "1,234.5", [1234.5]),  # not to be read so: the file's own signs count
+        ("a,b\n2,1.234\n3,950\n", "1.234,5", ["1.234", "950"]),
+        ("a,b\n2,1234.5\n", "1.234,5", [1234.5]),
+        ('a,b\n2,"1.234,5"\n3,\n', "1.234,5", ["1.234,5", None]),
+        ("a,b\n2,many\n", "1.234,5", ["many"]),
+    ],
+)
+def test_numbers_are_read_in_the_style_of_the_fit(content, style, values):
+    found = Reading().table(content.encode(), styles={"b": style, "gone": style})["b"]
+    assert [None if pd.isna(value) else value for value in found] == values
+
+
+def test_how_the_numbers_of_a_model_were_written():
+    kinds = (("a", "numeric", "1,234.5"), ("b", "numeric", "plain"), ("c", "numeric", None), ("d", "category", None))
+    used = [SimpleNamespace(name=name, kind=kind, format=form) for name, kind, form in kinds]
+    plan = SimpleNamespace(encoders=[], schema=SimpleNamespace(used=used))
+    assert styles_of(SimpleNamespace(fitted_=SimpleNamespace(plan=plan))) == {"a": "1,234.5"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "tasks", "words"),
+    [
+        (("shop",), ["007", "X1"], ["shop"]),
+        (("shop",), ["7", "8"], []),
+        (("shop", "day"), ["7 a"], []),
+        ((), ["a"], []),
+    ],
+)
+def test_which_column_of_tasks_is_words(columns, tasks, words):
+    learned = SimpleNamespace(fitted_=SimpleNamespace(columns=columns), tasks_=tasks)
+    assert tasks_of(learned) == words
+
+
+def test_a_gap_makes_no_floats_of_whole_labels(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("x,y\n1,0\n2,\n3,1\n")
+    assert table_to_fit(tmp_path / "t.csv", "y")["y"].tolist() == [0, 1]
+    assert table_to_fit(tmp_path / "t.csv", "y")["y"].dtype == "int64"
+    (tmp_path / "t.csv").write_text("x,y\n1,0.5\n2,\n3,1\n")
+    assert table_to_fit(tmp_path / "t.csv", "y")["y"].tolist() == [0.5, 1.0]

@@ -13,7 +13,7 @@ import seasoned
 
 SOURCE = Path(seasoned.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
-HEAVY = ["pandas", "sklearn", "scipy", "lightgbm", "jax", "skrub", "matplotlib", "plotly", "sqlalchemy", "numpy"]
+HEAVY = ["pandas", "sklearn", "scipy", "lightgbm", "jax", "matplotlib", "plotly", "sqlalchemy", "numpy"]
 
 
 def tree(path):

@@ -130,3 +130,10 @@ def test_training_needs_lessons_and_an_exam():
 def test_trials_must_fit_the_pool():
     with pytest.raises(InvalidInput, match="pool"):
         searched(prior_samples(1, points=5), LOG_EI, 6)
+
+
+def test_a_batch_on_which_log_ei_has_no_regret_teaches_nothing_and_fails_nothing():
+    problems = prior_samples(2, points=12, seed=3)
+    easy = Problems(problems.covariance, np.zeros_like(problems.values), problems.first)
+    other = [(prior_samples(4, points=12, seed=4), 6)]
+    assert train_acquisition([(easy, 6), *other], [(easy, 6), *other], rounds=4, seed=3) is not None

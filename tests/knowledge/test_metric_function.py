@@ -142,3 +142,10 @@ def test_trials_that_are_none_are_refused(world):
         world[0].condition(np.array([1]), np.array([np.nan]))
     with pytest.raises(InvalidInput, match="one"):
         world[0].condition(np.array([1, 2]), np.array([1.0]))
+
+
+def test_what_nobody_tried_on_a_task_is_not_among_its_best():
+    table = np.full((4, 20), np.nan)
+    table[:, 10:13] = planted(1, tasks=4, configurations=3)
+    table[0, 19] = table[0, 10:13].max() + 0.01
+    assert fit_metric(table).promising().tolist() == [10, 11, 12, 19]

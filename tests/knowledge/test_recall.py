@@ -334,3 +334,18 @@ def test_of_whom_nothing_is_known_all_tables_count_alike():
     past = [task(number) for number in range(30)] + [task(50 + n, family="f0") for n in range(3)]
     found = recall(Experience.of_studies(past), asking(np.full(len(NAMES), np.nan)), as_it_is)
     assert found.weights[1:30] == pytest.approx(np.full(29, 1 / 30))
+
+
+@pytest.mark.parametrize("fits", [19, 20, 40])
+def test_many_fits_of_one_array_by_a_rare_metric_do_not_hide_all_else(fits):
+    rng = np.random.default_rng(5)
+    one = rng.normal(size=len(NAMES))
+    past = [task(number) for number in range(60)]
+    for number in range(fits):
+        form = task(1000 + number, metric="f1", features=one + 0.02 * rng.normal(size=len(NAMES)))
+        past.append(PastStudy(replace(form.head, family=f"{UNNAMED}{number}"), form.metafeatures, form.trials))
+    found = recall(Experience.of_studies(past), asking(metric="f1"), as_it_is)
+    own = [name.startswith("t1") and len(name) == 5 for name in found.names]
+    assert sum(own) == 12
+    assert found.weights[own].sum() < 0.1
+    assert found.about["metric"] == "f1 and roc_auc"

@@ -179,6 +179,16 @@ def test_forged_bundles_whose_hashes_are_right(model, bundle, tmp_path):
     assert judged(model, bundle, tmp_path) == dict.fromkeys(FORGED, "refused")
 
 
+def test_text_as_older_versions_kept_it_is_refused_in_one_sentence(bundle, tmp_path):
+    def older(manifest, members):
+        name = next(name for name in members if name.startswith("text-"))
+        members[name.replace(".npz", ".skops")] = members.pop(name)
+
+    forged(bundle, tmp_path / "older.seasoned", older)
+    with pytest.raises(InvalidInput, match="text columns are kept as this package no longer reads them; fit again"):
+        load(tmp_path / "older.seasoned")
+
+
 def test_models_whose_bytes_were_changed_cannot_crash_the_process(model, bundle, tmp_path):
     """Who mends the hashes may change predictions, which only a key prevents, but not crash anything."""
     families = [member.name for member in model[0].fitted_.members]

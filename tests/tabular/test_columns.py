@@ -10,6 +10,7 @@ import pytest
 
 from messy import messy
 from seasoned.errors import InvalidInput
+from seasoned.tabular.columns.ngrams import Ngrams
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.columns.text import TextColumn
 from seasoned.tabular.schema import Schema
@@ -174,17 +175,15 @@ def codes_of_many_kinds(rows=600, kinds=120):
 
 
 def test_text_is_learned_from_so_many_rows_and_computed_once_for_each_different_value(monkeypatch):
-    from skrub import StringEncoder
-
     column, seen = codes_of_many_kinds(), []
-    fit, transform = StringEncoder.fit_transform, StringEncoder.transform
-    monkeypatch.setattr(StringEncoder, "fit_transform", lambda self, X, y=None: seen.append(len(X)) or fit(self, X, y))
-    monkeypatch.setattr(StringEncoder, "transform", lambda self, X: seen.append(len(X)) or transform(self, X))
+    fit, transform = Ngrams.fit, Ngrams.transform
+    monkeypatch.setattr(Ngrams, "fit", lambda texts, **options: seen.append(len(texts)) or fit(texts, **options))
+    monkeypatch.setattr(Ngrams, "transform", lambda self, texts: seen.append(len(texts)) or transform(self, texts))
     monkeypatch.setattr("seasoned.tabular.columns.text._MOST_LEARNED", 500)
     text = TextColumn.fit("code", column, seed=0)
     codes = text.codes(column)
     assert seen == [500, column.nunique()]
-    once = {value: transform(text.encoder, pd.Series([value], name="text")).to_numpy()[0] for value in column.dropna()}
+    once = {value: transform(text.vectors, pd.Series([value]))[0] for value in column.dropna()}
     for row, value in enumerate(column):
         if pd.isna(value):
             assert np.isnan(codes[row, 0])
@@ -199,4 +198,4 @@ def test_text_of_few_different_values_and_of_none():
     codes = text.codes(few)
     np.testing.assert_array_equal(codes[0], codes[3])
     assert text.codes(pd.Series([None, None], dtype="str")).shape == (2, codes.shape[1])
-    assert TextColumn.fit("note", pd.Series([None, None], dtype="str"), seed=0).encoder is None
+    assert TextColumn.fit("note", pd.Series([None, None], dtype="str"), seed=0).vectors is None

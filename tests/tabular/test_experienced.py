@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from advised import DEFAULTS, FEATURES, POOL, SCENE, SPACE, guide, loss, play, sampler
 
+from seasoned.knowledge.metafeatures import METAFEATURES
+from seasoned.knowledge.places import Places
 from seasoned.knowledge.recall import Recalled
 from seasoned.samplers.checks import same
 from seasoned.tabular.aims import SCALE
 from seasoned.tabular.experienced import Experienced
 from seasoned.tabular.features.made import starts_with_features
-from seasoned.tabular.guide import Guide, family_of
+from seasoned.tabular.guide import Guide, family_of, guide_for
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, choose, joint_space
 from seasoned.tabular.pipeline import VERSION, current, textual
 from seasoned.tabular.starts import first_configurations
@@ -413,3 +415,31 @@ def test_a_family_that_comes_near_is_advised_before_more_of_the_best():
     before, after = (found.guide.gains(one.advised, rows) for one in (state, again))
     kin = np.array([family_of(POOL[row]) == "one" for row in rows])
     assert after[kin].sum() < 0.5 * before[kin].sum(), "its room is taken"
+
+
+def test_a_family_that_past_tasks_do_not_know_is_tried_as_early_as_the_others():
+    found = guide()
+    known = replace(
+        found.recalled,
+        configs=POOL[:18],
+        **{name: getattr(found.recalled, name)[:, :18] for name in ("scores", "seconds", "failed")},
+    )
+    unknown = replace(found, recalled=known)
+    log, _ = play(sampler(unknown), 6)
+    families = [next(iter(event.config["model"])) for event in log if isinstance(event, Asked)]
+    assert set(families[:3]) == {"one", "two", "three"}
+
+
+def test_what_was_stopped_for_slow_predictions_tells_nothing_of_losses():
+    found = replace(sampler(), paced=True)
+    state = ended(found, (POOL[9], TrialState.COMPLETE, -0.84, 1.0), (POOL[3], TrialState.PRUNED, None, 0.5))
+    assert state.advised.rows == (9,)
+
+
+def test_a_run_that_began_without_experience_goes_on_without(tmp_path):
+    space = joint_space(choose(["linear", "lightgbm", "forest"]), "binary")
+    found = replace(SCENE, metafeatures={feature.name: 0.5 for feature in METAFEATURES})
+    (tmp_path / "other").mkdir()
+    assert guide_for(tmp_path / "other", Places(True, None), found, space, 60.0) is not None
+    assert guide_for(tmp_path, Places(False, None), found, space, 60.0) is None
+    assert guide_for(tmp_path, Places(True, None), found, space, 60.0) is None

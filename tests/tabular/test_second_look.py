@@ -178,3 +178,21 @@ def test_a_whole_fit_predicts_by_models_that_were_looked_at_again(monkeypatch):
         assert any(np.allclose(chosen_from, mean, rtol=1e-6) for mean in noted)
         assert not any(np.allclose(chosen_from, one_split) for one_split in seen[-2])  # what the search knew
     assert np.isfinite(model.predict(X)).all()
+
+
+def test_a_metric_that_refuses_a_mean_leaves_the_trial_out(here):
+    objective = Known()
+    loss_of = objective.loss_of
+
+    def strict(predicted):
+        if predicted[0] > 50:
+            raise ValueError("the metric failed")
+        return loss_of(predicted)
+
+    objective.loss_of = strict
+    found = look.look_again(objective, rows(), budget(), 1.0)
+    assert [row["number"] for row in found] == [0, 1, 2, 4]
+    assert set(objective.noted) == {0, 1, 2, 4}
+    objective.loss_of, objective.noted = lambda predicted: strict(predicted + 1e3), {}
+    assert look.look_again(objective, rows(), budget(), 1.0) == rows()
+    assert objective.noted == {}

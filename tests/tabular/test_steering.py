@@ -10,6 +10,7 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.parameters import Categorical, Float, Int
+from seasoned.samplers import Bayes
 from seasoned.samplers.checks import same
 from seasoned.space import Choice, Space
 from seasoned.tabular.steering import Promising
@@ -202,3 +203,18 @@ def test_a_family_s_first_trials_are_its_default_and_some_near_it():
 def test_another_space_is_refused():
     with pytest.raises(InvalidInput, match="Choice of families"):
         Promising().init(StudySpec(Space(x=Float(0, 1))))
+
+
+def test_families_begin_with_their_defaults_after_a_move_to_another_space_too():
+    space = Space(model=Choice(one=Space(x=Float(0, 1, default=0.25)), two=Space(x=Float(0, 1, default=0.75))))
+    search, moved = Promising(Bayes(initial=2)), StudySpec(space, seed=3, first=40)
+    state, first = search.init(moved), {}
+    for number in range(40, 52):
+        (suggestion,), state = search.ask(state, [number])
+        ((family, settings),) = suggestion.config["model"].items()
+        first.setdefault(family, settings["x"])
+        loss = abs(settings["x"] - 0.5)
+        state = search.tell(
+            state, [Asked(number, suggestion.config), Finished(number, TrialState.COMPLETE, (loss,), 1.0)]
+        )
+    assert first == {"one": 0.25, "two": 0.75}

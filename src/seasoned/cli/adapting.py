@@ -10,6 +10,7 @@ import typer
 from seasoned import tabular
 from seasoned.cli.common import FILES, STREAM, check_folder, reported
 from seasoned.cli.reading import Decimal, Encoding, Reading, Separator, rows_to_predict, table_to_fit
+from seasoned.cli.remembered import styles_of, tasks_of, words_of
 from seasoned.cli.showing import write_predictions
 from seasoned.errors import InvalidInput
 from seasoned.tabular.few_shot_files import predict_unlabelled
@@ -75,7 +76,8 @@ def _adapt_to(model: Path, table: Path, target: str | None, out: Path, reading: 
     learned = tabular.load(model)
     if not hasattr(learned, "adapt"):
         raise InvalidInput(f"{model.name!r} holds a {type(learned).__name__}, which does not adapt; use predict.")
-    rows, _ = rows_to_predict(table, reading)
+    words = [*words_of(learned), *tasks_of(learned)]
+    rows, _ = rows_to_predict(table, reading, text=words, styles=styles_of(learned))
     name = learned.target_name_ if target is None else target
     if name is None:
         raise InvalidInput("the model does not know its target's name; give --target.")

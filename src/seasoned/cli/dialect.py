@@ -14,18 +14,19 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import pandas as pd
 
-__all__ = ["HEAD", "decimal_of", "encoding_of", "head_of", "separator_of", "with_points"]
+__all__ = ["HEAD", "as_usual", "decimal_of", "encoding_of", "head_of", "replaced", "separator_of", "with_points"]
 
 HEAD: Final = 1 << 18  # bytes that are looked at
 _OTHERS: Final = (";", "|", "\t")
 _POINT: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _COMMA: Final = r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d+)?(?:[eE][+-]?\d+)?"  # also "1.234,5"
 _EITHER: Final = r"[+-]?\d{1,3}(?:(?:\.\d{3})+|(?:,\d{3})+)"  # "1,234" may be a thousand or a little more than one
+_THOUSANDS: Final = r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d{1,3})"
 _FEW: Final = 100  # cells that are looked at first; most columns are settled by them
 
 
@@ -102,6 +103,9 @@ def _rows(head: bytes, encoding: str | None, separator: str) -> list[list[str]]:
 def with_points(frame: pd.DataFrame, text: Iterable[str] = ()) -> pd.DataFrame:
     """A table that was read with decimal commas, its text that is numbers with points, "1.5" or "1.234,5", as such.
 
+    Where the comma is the decimal sign somewhere, points after which three digits come throughout stand between
+    thousands: "950" and "1.200" are 950 and 1200.
+
     Args:
         frame: The table.
         text: Columns that stay as they are.
@@ -109,18 +113,38 @@ def with_points(frame: pd.DataFrame, text: Iterable[str] = ()) -> pd.DataFrame:
     import pandas as pd
 
     left = set(text)
+    worded = [name for name in map(str, frame.columns) if name not in left]  # text files have text as names
+    words = {name: frame[name].str.strip() for name in worded if isinstance(frame[name].dtype, pd.StringDtype)}
+    present = {name: column.dropna() for name, column in words.items()}
+    commas = {name for name, some in present.items() if _all(some, _COMMA) and some.str.contains(",").any()}
+    decimal = bool(commas) or any(
+        frame[name].dtype.kind == "f" and (frame[name] % 1 > 0).any() for name in frame.columns
+    )
     found: dict[str, pd.Series[Any]] = {}
-    for name in map(str, frame.columns):  # as text files have them
-        if name in left or not isinstance(frame[name].dtype, pd.StringDtype):
-            continue
-        words = frame[name].str.strip()
-        present = words.dropna()
-        if _all(present, _POINT) and present.str.contains(".", regex=False).any():
-            found[name] = words.astype("float64")
-        elif _all(present, _COMMA) and present.str.contains(",", regex=False).any():
-            bare = words.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+    for name, column in words.items():
+        if name in commas or (decimal and len(present[name]) and _all(present[name], _THOUSANDS)):
+            bare = column.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
             found[name] = bare.astype("float64")
-    return frame.assign(**found) if found else frame
+        elif _all(present[name], _POINT) and present[name].str.contains(".", regex=False).any():
+            found[name] = column.astype("float64")
+    return replaced(frame, found)
+
+
+def as_usual(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """The frame with columns of text as numbers where all their cells are such in the usual form, "1.5"."""
+    import pandas as pd
+
+    found = {name: pd.to_numeric(frame[name], errors="coerce") for name in names if name in frame.columns}
+    whole = {name: values for name, values in found.items() if values.notna().equals(frame[name].notna())}
+    return replaced(frame, whole)
+
+
+def replaced(frame: pd.DataFrame, columns: Mapping[str, pd.Series[Any]]) -> pd.DataFrame:
+    """The frame with some columns in place of those of the same names, which `assign` would not take all of."""
+    found = frame.copy(deep=False) if columns else frame
+    for name, values in columns.items():
+        found[name] = values
+    return found
 
 
 def _all(present: pd.Series[Any], pattern: str) -> bool:

@@ -9,7 +9,7 @@ import typer
 
 from seasoned import tabular
 from seasoned.cli.common import FILES, STOPPED, reported
-from seasoned.cli.reading import Decimal, Encoding, Reading, Separator, Weights, names_in, table_to_fit
+from seasoned.cli.reading import Decimal, Encoding, Reading, Separator, Weights, names_in, table_to_fit, words_in
 from seasoned.cli.showing import show_leaderboard, show_score
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
@@ -87,7 +87,7 @@ def fit(
     said = Declared(target, weights, groups, validation, tuple(names_in(ignore)))
     said.check(frame)
     train, test = _split(said, said.considered(frame), holdout, random_state or 0, classes=kind == "classification")
-    train, validated = said.validated(train, reading.table)
+    train, validated = said.validated(train, lambda path: reading.table(path, words_in(train)))
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
     steps: Any = features if features == "all" else [] if features == "none" else _names(features)
     settings = tabular.SearchSettings(_names(models), folds, ensemble, steps, None, predict_limit, layers)

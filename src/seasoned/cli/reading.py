@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from seasoned.cli.common import STREAM, check_folder
-from seasoned.cli.dialect import HEAD, decimal_of, encoding_of, head_of, separator_of, with_points
+from seasoned.cli.dialect import HEAD, as_usual, decimal_of, encoding_of, head_of, replaced, separator_of, with_points
 from seasoned.errors import InvalidInput
 from seasoned.tabular.tables import SEPARATORS, kind_of, read_csv, read_table
+from seasoned.tabular.written import in_style
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
     import pandas as pd
@@ -32,6 +33,7 @@ __all__ = [
     "names_in",
     "rows_to_predict",
     "table_to_fit",
+    "words_in",
 ]
 
 Weights = Annotated[str | None, typer.Option(help="Column that tells how much each row counts.")]
@@ -76,12 +78,16 @@ class Reading:
                 f"encoding is {self.encoding!r}, which is not known; give one such as cp1252, latin-1 or utf-16."
             ) from None
 
-    def table(self, source: Path | bytes, text: Iterable[str] = (), **more: Any) -> pd.DataFrame:
+    def table(
+        self, source: Path | bytes, text: Iterable[str] = (), styles: Mapping[str, str] | None = None, **more: Any
+    ) -> pd.DataFrame:
         """The table in a file, or in what came through the standard input.
 
         Args:
             source: The file, or the bytes.
             text: Columns that stay text, as it is written, as far as there are such.
+            styles: Column -> how a model has read its numbers, "1,234.5" or "1.234,5": where all cells can be read so,
+                they stay text for it to read, for by themselves they might be another number.
             more: What else `pandas.read_csv` is told of a text file.
 
         Raises:
@@ -93,13 +99,17 @@ class Reading:
         encoding = self.encoding or encoding_of(head)
         separator = self._separator(head, encoding, SEPARATORS[kind_of(source)] if isinstance(source, Path) else ",")
         decimal = self.decimal or (decimal_of(head, encoding) if separator == ";" else ".")
-        options: dict[str, Any] = {"decimal": decimal, "encoding": encoding, "dtype": dict.fromkeys(text, str) or None}
+        styles, text = styles or {}, list(text)
+        as_text = dict.fromkeys([*text, *styles], str)
+        options: dict[str, Any] = {"decimal": decimal, "encoding": encoding, "dtype": as_text or None}
         options |= more
         if isinstance(source, Path):
             frame = read_table(source, separator, **options)
         else:
             frame = read_csv(_stream(source, encoding), _STDIN, separator, **options)
-        return frame if decimal == "." else with_points(frame, text)
+        styled = [name for name, style in styles.items() if name in frame.columns and in_style(frame[name], style)]
+        frame = as_usual(frame, [name for name in styles if name not in styled])
+        return frame if decimal == "." else with_points(frame, [*text, *styled])
 
     def _separator(self, head: bytes, encoding: str | None, usual: str) -> str:
         if self.separator is None:
@@ -147,7 +157,17 @@ def table_to_fit(table: Path, target: str, *outputs: Path | None, reading: Readi
     words = _missing_words(reading, table, target, ~kept.to_numpy()) if labels else ""
     said = f" ({words}: a class of that name needs another)" if words else ""
     typer.echo(f"{(~kept).sum()} of {len(frame)} rows have no {target!r} and are left out{said}", err=True)
-    return frame[kept]
+    frame = frame[kept]
+    if not labels and frame[target].dtype.kind == "f" and (frame[target] % 1 == 0).all():
+        return replaced(frame, {target: frame[target].astype("int64")})  # gaps made floats of them
+    return frame
+
+
+def words_in(frame: pd.DataFrame) -> list[str]:
+    """The columns that were read as text: in another file of the same table "007" is no 7 either."""
+    import pandas as pd
+
+    return [str(name) for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.StringDtype)]
 
 
 def _missing_words(reading: Reading, table: Path, target: str, gone: NDArray[np.bool_]) -> str:
@@ -160,7 +180,11 @@ def _missing_words(reading: Reading, table: Path, target: str, gone: NDArray[np.
 
 
 def rows_to_predict(
-    table: Path, reading: Reading = _USUAL, keep: Sequence[str] = (), text: Sequence[str] = ()
+    table: Path,
+    reading: Reading = _USUAL,
+    keep: Sequence[str] = (),
+    text: Sequence[str] = (),
+    styles: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table, or what the standard input holds; and of its columns those to keep beside the predictions.
 
@@ -169,9 +193,10 @@ def rows_to_predict(
         reading: How to read it.
         keep: The columns to keep.
         text: The columns that are text to the model: "007" is no 7, even where all cells of these rows are digits.
+        styles: How the model has read numbers, as for `Reading.table`.
     """
     source = sys.stdin.buffer.read() if table == STREAM else table
-    rows = reading.table(source, text)
+    rows = reading.table(source, text, styles)
     for column in keep:
         check_column(rows, table, column)
     kept = rows[list(dict.fromkeys(keep))]
@@ -185,4 +210,4 @@ def _as_written(kept: pd.DataFrame, text: pd.DataFrame) -> pd.DataFrame:
         words = text[name].dropna().astype(str)
         if words.str.fullmatch(r"[+-]?\d+").all() and not words.equals(kept[name].dropna().astype(str)):
             written[name] = text[name]
-    return kept.assign(**written)
+    return replaced(kept, written)

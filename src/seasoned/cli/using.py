@@ -19,10 +19,10 @@ from seasoned.cli.reading import (
     names_in,
     rows_to_predict,
 )
+from seasoned.cli.remembered import styles_of, words_of
 from seasoned.cli.showing import write_predictions
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
-from seasoned.tabular.columns.category import CategoryColumn
 from seasoned.tabular.output import beside, prediction_table
 
 __all__ = ["make_report", "predict"]
@@ -56,7 +56,7 @@ def predict(
     if out != STREAM:
         check_folder(out)
     fitted = tabular.load(model)
-    rows, kept = rows_to_predict(table, reading, names_in(keep), _words_of(fitted))
+    rows, kept = rows_to_predict(table, reading, names_in(keep), words_of(fitted), styles_of(fitted))
     write_predictions(beside(kept, prediction_table(fitted, rows, interval)), out)
 
 
@@ -84,29 +84,10 @@ def make_report(
     mass: Any = None
     fitted = tabular.load(model)
     if table is not None:
-        frame = reading.table(table, _words_of(fitted))
+        frame = reading.table(table, words_of(fitted), styles_of(fitted))
         for column in (target, weights):
             if column is not None:
                 check_column(frame, table, column)
         rows = (frame.drop(columns=target), frame[target])
         mass = None if weights is None else frame[weights]
     typer.echo(f"report written to {write_report(fitted, out, *rows, sample_weight=mass)}")
-
-
-def _words_of(fitted: Any) -> list[str]:
-    """The columns that are text to a model: "007" among "007" and "X" is no 7, whatever other rows the file has.
-
-    Categories whose levels are numbers as numbers are written stay as they are read: "1.0" is then the level "1".
-    """
-    plan = getattr(fitted.fitted_, "fitted", fitted.fitted_).plan  # of few shots it is that of the model of all tasks
-    named = {encoder.name: encoder.words for encoder in plan.encoders if isinstance(encoder, CategoryColumn)}
-    kinds = {str(column.name): column.kind for column in plan.schema.used}
-    worded = (name for name, words in named.items() if not all(map(_is_plain_number, words)))
-    return [*worded, *(name for name, kind in kinds.items() if kind == "text")]
-
-
-def _is_plain_number(word: str) -> bool:
-    try:
-        return f"{float(word):.15g}" == word
-    except ValueError:
-        return False

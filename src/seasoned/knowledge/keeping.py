@@ -213,7 +213,8 @@ def _outgrown(url: str, found: Experience) -> list[str]:
     for place, head in enumerate(found.heads):
         grown.setdefault(_whose(head), []).append(_trials(found, place))
     there = Experience.read(url)
-    old = [place for place, key in enumerate(there.keys) if key not in set(found.keys)]
+    new = set(found.keys)
+    old = [place for place, key in enumerate(there.keys) if key not in new]
     return [
         there.keys[place]
         for place in old

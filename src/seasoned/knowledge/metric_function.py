@@ -87,7 +87,8 @@ class MetricFunction:
         To look for the largest expected gain among them alone is faster, and less misled by the luck of thousands.
         """
         ranked = np.argsort(np.where(self.known, self.factors.completed, np.inf), axis=1, kind="stable")
-        return np.unique(ranked[:, :each])
+        first = ranked[:, :each]
+        return np.unique(first[np.take_along_axis(self.known, first, axis=1)])
 
     def condition(
         self,

@@ -137,8 +137,8 @@ def recall(
         asking: The new task.
         adapt: A stored configuration and its version as the new space has it; None where it is not valid there.
     """
-    places, metric = _fitting(experience, asking)
-    places, tables = _newest(experience, places)
+    places, tables, metric = _fitting(experience, asking)
+    places, tables = _newest(experience, places, tables)
     if len(places) < _LEAST:
         return None
     weights = weigh(tables, experience.metafeatures[places], asking.metafeatures)
@@ -178,11 +178,12 @@ def recall(
     )
 
 
-def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], str]:
-    """Places of the studies of such a sort, and their metrics.
+def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], NDArray[np.str_], str]:
+    """Places of the studies of such a sort, which table each is of, and their metrics.
 
-    Those of the asked metric alone where there are many, from several families; else, too, those of the usual metric
-    of the families that lack the asked one: a handful of own fits must not hide all else that is known.
+    Those of the asked metric alone where there are many, of several tables; else, too, those of the usual metric of
+    the tables that lack the asked one: a handful of own fits must not hide all else that is known. Which table an array
+    without names is of is told among all of them.
 
     Two classes and more are one sort here: what does well by the same metric is much the same, and how many classes
     there are is one of the meta-features.
@@ -192,25 +193,35 @@ def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], 
     for place, head in enumerate(experience.heads):
         if head.metric in found and head.sort in alike and head.kind == asking.kind:
             found[head.metric].append(place)
-    places = found[asking.metric]
-    families = {experience.heads[place].family for place in places}
-    if asking.metric != asking.usual and (len(places) < _ENOUGH[0] or len(families) < _ENOUGH[1]):
-        places = places + [p for p in found[asking.usual] if experience.heads[p].family not in families]
-    metrics = dict.fromkeys(experience.heads[place].metric for place in places)
-    return np.array(sorted(places), dtype=np.intp), " and ".join(metrics)
+    both = np.array(sorted({*found[asking.metric], *found[asking.usual]}), dtype=np.intp)
+    of = [experience.heads[place].family for place in both]
+    tables = tables_of(of, experience.metafeatures[both], _by_age(experience, both))
+    asked = np.isin(both, found[asking.metric])
+    chosen, here = asked, np.unique(tables[asked])
+    if asking.metric != asking.usual and (asked.sum() < _ENOUGH[0] or len(here) < _ENOUGH[1]):
+        chosen = asked | ~np.isin(tables, here)
+    metrics = sorted(
+        {experience.heads[place].metric for place in both[chosen]}, key=[asking.metric, asking.usual].index
+    )
+    return both[chosen], tables[chosen], " and ".join(metrics)
 
 
-def _newest(experience: Experience, places: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.str_]]:
+def _by_age(experience: Experience, places: NDArray[np.intp]) -> list[int]:
+    """Which of these places are of the newest studies, these first."""
+    created = [experience.heads[place].created for place in places]
+    return sorted(range(len(created)), key=lambda place: (created[place], places[place]), reverse=True)
+
+
+def _newest(
+    experience: Experience, places: NDArray[np.intp], tables: NDArray[np.str_]
+) -> tuple[NDArray[np.intp], NDArray[np.str_]]:
     """Of each table the newest studies, and which table each is of.
 
     Who fits one every day knows the last weeks best, and all else as well.
     """
-    heads = [experience.heads[place] for place in places]
-    by_age = sorted(range(len(heads)), key=lambda place: (heads[place].created, places[place]), reverse=True)
-    tables = tables_of([head.family for head in heads], experience.metafeatures[places], by_age)
     seen: Counter[str] = Counter()
     kept = []
-    for place in by_age:
+    for place in _by_age(experience, places):
         seen[str(tables[place])] += 1
         if seen[str(tables[place])] <= _NEWEST:
             kept.append(place)

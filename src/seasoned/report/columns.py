@@ -47,7 +47,7 @@ def _became(column: Column, encoders: Mapping[str, object]) -> str:
 
 
 def _text(column: TextColumn) -> str:
-    if column.encoder is None:
+    if column.vectors is None:
         return "1 number: how often the same text occurs. There was no time, or nothing to learn, for its content."
-    components = column.encoder.n_components_
+    components = column.vectors.width
     return f"{1 + components} numbers: {components} components of its character n-grams, and how often it occurs."

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["report_data"]
 
-_PACKAGES: Final = ("seasoned", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skrub")
+_PACKAGES: Final = ("seasoned", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 _MOST_ROWS: Final = 2_000  # for importance; more rows change the order of columns rarely, and cost time always
 _REPEATS: Final = 5
 _SECONDS: Final = 60.0  # for importance, so that a wide table does not hold up the report

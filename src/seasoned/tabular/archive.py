@@ -1,7 +1,7 @@
 """The bundle file: a fitted model in one zip without pickle, whole or refused (`container.py` guards the zip).
 
 Members: `manifest.json` (what it is, versions, and a SHA-256 of every other member), `plan.json` (the column plan),
-`text-*.skops` (text encoders), the models in their own formats, `features-*.json` (what makes further columns for a
+`text-*.npz` (vectors of text), the models in their own formats, `features-*.json` (what makes further columns for a
 model; repeats of a model's fit have a number more in their names), `target-scale-*.json` (how one that has learned
 logarithms comes to numbers), `conformal.npz` and `conformal-scale` (how far off
 the model is on rows that it has not seen, for intervals), `rows.json` (up to 20 rows of the table and their
@@ -20,6 +20,7 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 
 from seasoned.errors import InvalidInput, StorageError
+from seasoned.tabular.columns.ngrams import Ngrams
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.columns.text import TextColumn
 from seasoned.tabular.conformal import Conformal
@@ -33,7 +34,7 @@ from seasoned.tabular.finish import Finish
 from seasoned.tabular.fitted import Fitted, Member
 from seasoned.tabular.logarithm import Exponential, bare
 from seasoned.tabular.measure import COST, FUNCTION, QUANTILE, Measure
-from seasoned.tabular.models import sklearn_file
+from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.custom import CustomModel, stored
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.pace import Pace
@@ -115,8 +116,8 @@ def write(
 def _members(fitted: Fitted) -> dict[str, bytes]:
     members = {_PLAN: json.dumps(fitted.plan.to_json(), allow_nan=False).encode()}
     for index, encoder in enumerate(fitted.plan.encoders):
-        if isinstance(encoder, TextColumn) and encoder.encoder is not None:
-            members[f"text-{index}.skops"] = sklearn_file.dump(encoder.encoder)
+        if isinstance(encoder, TextColumn) and encoder.vectors is not None:
+            members[f"text-{index}.npz"] = arrays_file.dump(encoder.vectors.arrays())
     if fitted.validated is not None:
         members[_VALIDATED] = fitted.validated.dump()
     if fitted.conformal is not None:
@@ -193,11 +194,7 @@ def read(
 
 
 def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
-    texts = {
-        int(name.removeprefix("text-").removesuffix(".skops")): sklearn_file.load(data)
-        for name, data in members.items()
-        if name.startswith("text-")
-    }
+    texts = _texts(members)
     classes = _classes(manifest["classes"])
     plan = ColumnPlan.from_json(json.loads(members[_PLAN]), texts)
     models = tuple(_member(about, index, members, plan) for index, about in enumerate(manifest["members"]))
@@ -212,6 +209,18 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     fitted = Fitted(task, classes, metric, plan, models, trials, validated, rows, seconds, about.get("experience"))
     grouped = bool(about.get("grouped", False))
     return replace(fitted, finish=finish, conformal=conformal, pace=pace, grouped=grouped)
+
+
+def _texts(members: Mapping[str, bytes]) -> dict[int, Ngrams]:
+    """What makes the vectors of text, by the column's place."""
+    found = {}
+    for name, data in members.items():
+        if name.startswith("text-"):
+            if name.endswith(".skops"):
+                raise InvalidInput("its text columns are kept as this package no longer reads them; fit again.")
+            place = int(name.removeprefix("text-").removesuffix(".npz"))
+            found[place] = Ngrams.from_arrays(arrays_file.load(data, Ngrams.KINDS))
+    return found
 
 
 def _measure(stored: dict[str, Any], n_classes: int) -> Measure:

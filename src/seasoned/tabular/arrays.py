@@ -59,6 +59,7 @@ def from_array(array: Any) -> pd.DataFrame:
     Raises:
         InvalidInput: If it has another number of dimensions, or is complex.
     """
+    import numpy as np
     import pandas as pd
 
     if array.ndim > 2:
@@ -66,8 +67,10 @@ def from_array(array: Any) -> pd.DataFrame:
             f"Expected 2D array, got an array with {array.ndim} dimensions; images and sequences are not covered, so "
             "pass one row of features for each of them."
         )
-    if array.dtype.names and array.ndim == 1:
-        return from_dicts({name: as_array(array[name]) for name in array.dtype.names})
+    if array.dtype.names and (array.ndim == 1 or array.shape[1] == 1):
+        return from_dicts({name: as_array(array[name].ravel()) for name in array.dtype.names})
+    if array.dtype.kind == "m" and np.datetime_data(array.dtype)[0] == "generic":
+        raise InvalidInput('the array holds durations without a unit; pass array.astype("m8[s]"), or numbers.')
     if array.ndim != 2:
         raise InvalidInput(
             f"Expected 2D array, got an array with {array.ndim} dimension(s); a table has rows and columns. Reshape "
@@ -81,13 +84,17 @@ def from_array(array: Any) -> pd.DataFrame:
 
 
 def from_dicts(table: Any) -> pd.DataFrame:
-    """A dict of columns or a list of dicts, a row each.
+    """A dict of columns or a list of dicts, a row each; columns are paired by place, whatever their indexes.
 
     Raises:
         InvalidInput: If the columns have different lengths, or not all of the list are dicts.
     """
     import pandas as pd
 
+    if isinstance(table, dict):
+        table = {
+            name: part.reset_index(drop=True) if isinstance(part, pd.Series) else part for name, part in table.items()
+        }
     try:
         return pd.DataFrame(table)
     except (AttributeError, TypeError, ValueError):

@@ -183,13 +183,13 @@ def _has_no_text(kind: type) -> bool:
 
 
 def _word(value: Any) -> str | None:
-    """A cell as text: bytes decoded, whole floats without their ".0" (a column of 3, 3.0 and "3" has one level)."""
+    """A cell as text: bytes decoded, floats as `numbers_as_words` has them (3, 3.0 and "3" are one level)."""
     if _is_missing(value):
         return None
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
-    if isinstance(value, float) and value.is_integer():
-        return f"{value:.15g}"
+    if isinstance(value, float | np.floating):
+        return f"{float(value):.15g}"
     return str(value)
 
 

@@ -169,9 +169,22 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         target = read_target(y, self._kind, roles.counted)
         _check_lengths(len(frame), len(target.kept))
         frame = frame[target.kept].reset_index(drop=True)
-        seed, budget = seed_of(self.random_state), budget_of(self, started)
-        again = refit_table(fitted, frame, target, roles.of(target.kept), seed, budget, validation=self.validation)
         unsaved = self.unsaved_
+        if "validation" in unsaved and self.validation is None and any(member.below for member in fitted.members):
+            logger.warning(
+                "the file of this model could not hold its validation=, by which rows are parted for the second layer; "
+                "set_params(validation=...) before refit, or they are parted at random."
+            )
+        again = refit_table(
+            fitted,
+            frame,
+            target,
+            roles.of(target.kept),
+            seed_of(self.random_state),
+            budget_of(self, started),
+            validation=self.validation,
+            parts=settings_of(self)["folds"],
+        )
         self.restore(again, sample(frame, fitted.plan.schema), named=self.named_)
         self.unsaved_ = unsaved
         return self

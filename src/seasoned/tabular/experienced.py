@@ -101,6 +101,7 @@ class Experienced(Sampler[_State]):
         defaults: Configurations that free trials begin with.
         timed: Whether predicted seconds decide as well; what is suggested then depends on time.
         most: Seconds after which a trial is cut off, so that none costs more.
+        paced: Whether trials may be stopped for slow predictions, whatever they lose: such tell nothing.
     """
 
     free: Promising
@@ -108,6 +109,7 @@ class Experienced(Sampler[_State]):
     defaults: tuple[Mapping[str, Any], ...] = ()
     timed: bool = False
     most: float = math.inf
+    paced: bool = False
 
     def init(self, spec: StudySpec) -> _State:
         """The search without experience begins with no warm start: its defaults come as free trials."""
@@ -177,7 +179,7 @@ class Experienced(Sampler[_State]):
     def _opens(state: _State, config: Mapping[str, Any], row: int | None) -> bool:
         """Whether a default is among those before all advice: its family's first trial, or what nobody knows of it."""
         family = family_of(config)
-        return family in state.bests if row is None else family not in state.families.values()
+        return family not in state.families.values() or (row is None and family in state.bests)
 
     def _worth(self, state: _State, rows: Sequence[int]) -> tuple[dict[int, tuple[float, float]], float]:
         """Gain and seconds (1 where time does not count) of some configurations; the largest gain of the guide's."""
@@ -274,7 +276,7 @@ class Experienced(Sampler[_State]):
         if event.state is TrialState.COMPLETE and event.values is not None:
             return self.guide.relative(event.values[0])
         best = min((*advised.scores, *advised.outside.values()), default=math.inf)
-        if event.state is TrialState.PRUNED and math.isfinite(best):
+        if event.state is TrialState.PRUNED and math.isfinite(best) and not self.paced:
             behind = best + BEHIND * max(-best, 0.0)  # 0 is what predicting the same for all rows has
             return (behind + min(behind, state.bests.get(family, math.inf))) / 2.0
         return None

@@ -41,7 +41,7 @@ __all__ = ["Guide", "Scene", "family_of", "features_of", "guide_for"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_FILE: Final = "experience.npz"
+_FILE, _NONE = "experience.npz", "experience.none"
 _FLOOR: Final = 0.03  # of the time limit: what a trial is taken to cost at least, or all that is tried is cheap
 _HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees
 _ROOM: Final = 0.25  # of the gap between a task's median and its best: how far behind a family is of use to an ensemble
@@ -292,21 +292,24 @@ def guide_for(folder: Path, found_in: Places, scene: Scene, space: Space, second
     """The guide of a run: what experience the setting names and the table calls up; None where that is nothing.
 
     Args:
-        folder: The run's; what was called up is kept there, so that a resumed run goes on with the same.
+        folder: The run's; what was called up is kept there, or that nothing was: a resumed run goes on with the same.
         found_in: Where experience is read.
         scene: The table.
         space: The joint space.
         seconds: The time limit.
     """
-    file = folder / _FILE
+    file, none = folder / _FILE, folder / _NONE
     if file.is_file():
         return Guide(Recalled.load(file), scene, space, seconds)
+    if none.is_file():
+        return None
     experience = read_places(found_in)
     features = np.array([scene.metafeatures[feature.name] for feature in METAFEATURES])
     asking = Asking(KIND, scene.sort, scene.metric, usual_metric(scene.sort), features)
     found = recall(experience, asking, partial(current, space=space)) if len(experience) else None
     if found is None:
         logger.info("there is too little experience of %s tasks, so the search starts without.", scene.sort)
+        none.touch()
         return None
     found.save(file)
     return Guide(found, scene, space, seconds)

@@ -60,6 +60,7 @@ def refit_table(
     budget: Budget,
     *,
     validation: Any = None,
+    parts: int | None = None,
 ) -> Fitted:
     """The members with the same settings, rounds and weights on these rows; all that follows their mean stays.
 
@@ -77,8 +78,9 @@ def refit_table(
         roles: How much each row counts, and which rows belong together.
         seed: Of the models.
         budget: Time, workers and memory; members that are not ready in time are left out.
-        validation: As the search had it: a number of folds, or a splitter. A second layer learns from what the models
-            below it say of rows that they have not seen, and these are parted by it again.
+        validation: As the search had it. A second layer learns from what the models below it say of rows that they have
+            not seen, and these are parted by it again.
+        parts: How many folds these are, if `validation` does not say.
 
     Raises:
         InvalidInput: If the target has other classes, a column is missing, no member was ready in time, or the bundle
@@ -103,7 +105,7 @@ def refit_table(
             return CrossValidation(Arrays(folder), job, fitted.metric, own=tuple(own.values()))
 
         if below := {textual(source): source for member in fitted.members for source in member.below}:
-            folds = _parted(validation, frame, target, roles, seed)
+            folds = _parted(validation, parts, frame, target, roles, seed)
             _foretell(objective_of(folds), list(below.values()), budget)
         objective = objective_of([])
         for member in fitted.members:
@@ -160,11 +162,13 @@ def _fitted(
     return fit_again(objective, ready, dict.fromkeys(ready, each), budget, several)
 
 
-def _parted(validation: Any, frame: pd.DataFrame, target: Target, roles: Roles, seed: int) -> list[Fold]:
+def _parted(
+    validation: Any, parts: int | None, frame: pd.DataFrame, target: Target, roles: Roles, seed: int
+) -> list[Fold]:
     """Folds that part these rows, as the declaration deals them; what names the rows of the search cannot."""
-    if isinstance(validation, int | np.integer) or hasattr(validation, "split"):
+    if validation is not None:
         try:
-            folds = make_folds(declared_folds(validation, None, frame, target, roles), target, seed)
+            folds = make_folds(declared_folds(validation, parts, frame, target, roles), target, seed)
         except InvalidInput as error:
             why = str(error)
         else:
@@ -172,8 +176,8 @@ def _parted(validation: Any, frame: pd.DataFrame, target: Target, roles: Roles, 
             if len(told) == len(frame) == len(np.unique(told)):
                 return folds
             why = f"it leaves {len(frame) - len(np.unique(told))} of {len(frame)} rows out, or names some twice"
-        logger.warning("validation= does not part these rows, so that five usual folds do: %s", why)
-    return make_folds(declared_folds(None, None, frame, target, roles), target, seed)
+        logger.warning("validation= does not part these rows, so that usual folds do: %s", why)
+    return make_folds(declared_folds(None, parts, frame, target, roles), target, seed)
 
 
 def _foretell(objective: CrossValidation, configs: Sequence[Mapping[str, Any]], budget: Budget) -> None:

@@ -22,7 +22,7 @@ __all__ = ["changed_versions", "replay", "rows_from_json", "rows_to_json", "samp
 
 _ROWS: Final = 20
 _TOLERANCE: Final = 1e-9
-_PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skops", "skrub")
+_PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 _OF_FAMILIES: Final = {"catboost": "catboost", "xgboost": "xgboost"}
 
 
@@ -88,8 +88,11 @@ def replay(rows: pd.DataFrame | None, stored: Mapping[str, Any] | None, fitted: 
 
 
 def _predict(rows: pd.DataFrame, fitted: Fitted) -> np.ndarray[Any, Any]:
-    dropped = {column.name: None for column in fitted.plan.schema.columns if column.reason is not None}
-    return fitted.predict(rows.assign(**dropped))
+    rows = rows.copy(deep=False)
+    for column in fitted.plan.schema.columns:
+        if column.reason is not None:
+            rows[column.name] = None
+    return fitted.predict(rows)
 
 
 def _to_json(column: pd.Series[Any]) -> list[Any]:

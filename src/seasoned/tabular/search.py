@@ -85,9 +85,10 @@ def search(
     """
     timed = budget.trials is None
     opening, gains = len(starts) if guide is None else min(len(starts), _OPENING), Gains()
+    families, paced = _families(objective, budget, gains), objective.predict_limit is not None
     study = Study(
         space,
-        sampler=_sampler(starts, budget, guide, _families(objective, budget, gains)),
+        sampler=_sampler(starts, budget, guide, families, paced=paced),
         storage=storage,
         name="search",
         seed=objective.job.seed,
@@ -140,14 +141,15 @@ def _families(objective: CrossValidation, budget: Budget, gains: Gains) -> Promi
 
 
 def _sampler(
-    starts: Sequence[Mapping[str, Any]], budget: Budget, guide: Guide | None, families: Promising
+    starts: Sequence[Mapping[str, Any]], budget: Budget, guide: Guide | None, families: Promising, *, paced: bool
 ) -> Sampler[Any]:
     """What chooses the next trial."""
     if guide is None:
         return replace(families, warm_start=WarmStart(configurations=tuple(starts)))
     first = WarmStart(configurations=tuple(starts[:_FIRST]))
     families = replace(families, expected=FamilyStarts(guide.recalled, guide.space))
-    return Experienced(families, guide, tuple(starts), budget.trials is None, budget.trial_seconds, warm_start=first)
+    timed, most = budget.trials is None, budget.trial_seconds
+    return Experienced(families, guide, tuple(starts), timed, most, paced=paced, warm_start=first)
 
 
 def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:

@@ -12,6 +12,7 @@ than those of the comparisons) ensembles chosen with it lost less on 12 and more
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from seasoned.tabular.objective import CrossValidation
 
 __all__ = ["look_again"]
+
+logger = logging.getLogger("seasoned.tabular")
 
 _TRIALS: Final = 20  # that are looked at again, at most
 _LEAST: Final = 8  # of which it is worth it
@@ -93,15 +96,27 @@ def look_again(
                 return list(rows)
     if not seen or seen[0].splits == 1:
         return list(rows)
-    for one in seen:
+    judged = [(one, loss) for one in seen if (loss := _loss(objective, one)) is not None]
+    if len(judged) < 2:
+        return list(rows)
+    for one, _ in judged:
         objective.records.write_mean(one.config, one.predicted, one.rounds)
-    losses = [(one.config, objective.loss_of(one.predicted)) for one in seen]
+    losses = [(one.config, loss) for one, loss in judged]
     return [
         {**row, "loss": loss}
         for row in best
         for config, loss in losses
         if config == {"model": {row["model"]: row["config"]}}
     ]
+
+
+def _loss(objective: CrossValidation, one: _Seen) -> float | None:
+    """The loss of the mean over the splits; None where the metric has none, though it had one of each split."""
+    try:
+        return objective.loss_of(one.predicted)
+    except ValueError as error:
+        logger.info("a trial is not looked at again: %s", error)
+        return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -196,7 +196,12 @@ def _best(
     for places in _some(len(configs)):
         upper = _mean([said[place] for place in places], [1.0 / len(places)] * len(places))
         both = _mean([base, upper], [1.0 - _SAY, _SAY])
-        options.append((objective.loss_of(both), [configs[place] for place in places], both))
+        try:
+            options.append((objective.loss_of(both), [configs[place] for place in places], both))
+        except ValueError as error:  # the metric refuses what it took of each by itself
+            logger.info("a second layer is left out: %s", error)
+    if not options:
+        return None
     _, best, both = min(options, key=lambda option: option[0])
     before, after = objective.fold_losses(base), objective.fold_losses(both)
     gains = np.array([b - a for b, a in zip(before, after, strict=True) if a is not None and b is not None])

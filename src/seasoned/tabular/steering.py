@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Promising"]
 
 _DECAY: Final = 0.7  # weight of a family against the next better one: an ensemble gains by different families
-_HOPELESS: Final = 2  # failures without a success after which a family is left alone
+_HOPELESS: Final = 2  # failures after which a family is left alone while none has succeeded; later one is enough
 _NEAR: Final = 2  # trials of a family next to its default, before others
 _SPREAD: Final = 0.3  # standard deviation of these, in units of the cube, and the chance that a category changes
 
@@ -151,7 +151,7 @@ class Promising(Sampler[_State]):
             return state.states[name]
         space, known = state.spaces[name], WarmStart() if self.expected is None else self.expected(name)
         start = replace(known, configurations=_first(space, state.spec.seed))
-        inner = self.inner.init(replace(state.spec, space=space, warm_start=start, budget=None))
+        inner = self.inner.init(replace(state.spec, space=space, warm_start=start, budget=None, first=0))
         return self.inner.tell(inner, state.events.get(name, ()))
 
     def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import lzma
+import warnings
 import zipfile
 import zlib
+from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["COMPRESSED", "SEPARATORS", "has_names", "kind_of", "read_csv", "read_table", "to_frame", "to_series"]
+
+logger = logging.getLogger("seasoned.tabular")
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -216,6 +223,8 @@ def _native_series(target: Any) -> Any:
             return target.to_pandas()
         if _is_plain_array(target):
             return _series_of(as_array(target))
+        if isinstance(target, Sequence | array) and not isinstance(target, str | bytes | bytearray):
+            return _series_of(_target_array(list(target)))
         raise InvalidInput(
             f"y is a {type(target).__name__}; expected array-like (array or non-string sequence) with one value a row."
         ) from None
@@ -261,12 +270,15 @@ def read_table(path: str | Path, separator: str | None = None, **options: Any) -
         import pyarrow as pa
 
         with pa.input_stream(str(path), compression="zstd") as stream:
-            return read_csv(stream, path.name, separator, **options)
+            return read_csv(io.BytesIO(stream.read()), path.name, separator, **options)
     return read_csv(path, path.name, separator, **options)
 
 
 def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd.DataFrame:
-    """Read text with separators from a path or an open file; `name` is what errors call it.
+    """Read text with separators from a path or an open file that can be read again; `name` is what errors call it.
+
+    Where rows have one cell more than the header, the first column holds names of rows, as R writes them; unless the
+    last one is empty throughout, so that rows end in a separator.
 
     Raises:
         InvalidInput: If it cannot be read.
@@ -275,6 +287,13 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
 
     try:
         frame: pd.DataFrame = pd.read_csv(source, sep=separator, low_memory=False, **options)
+        if len(frame.columns) and not isinstance(frame.index, pd.RangeIndex) and frame.iloc[:, -1].isna().all():
+            if hasattr(source, "seek"):
+                source.seek(0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", pd.errors.ParserWarning)  # that cells beyond the header are left out
+                frame = pd.read_csv(source, sep=separator, low_memory=False, index_col=False, **options)
+            logger.warning("the rows of %r end in a separator that its header lacks; it is left out.", name)
     except UnicodeDecodeError:
         encoding = options.get("encoding") or "UTF-8"
         raise InvalidInput(

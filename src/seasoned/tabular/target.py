@@ -6,6 +6,7 @@ import contextlib
 import logging
 import warnings
 from dataclasses import dataclass
+from decimal import Decimal
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +28,7 @@ Task = Literal["binary", "multiclass", "regression"]
 _COLUMN = "A column-vector y was passed when a 1d array was expected; pass y.ravel(), for one target is supported."
 _LARGEST = 1e37  # single precision goes little further
 _SMALLEST = 1e-150  # squares of less are 0
+_EXACT = 2**53  # whole numbers up to here are floats without loss
 _LONGEST = 1000  # characters of a label
 _COLLECTIONS = (list, tuple, set, frozenset, dict, np.ndarray)
 _FEW = 20  # integer targets with at most this many values, repeated often, are classes
@@ -64,12 +66,18 @@ def infer_task(y: Any) -> Literal["classification", "regression"]:
     series = to_series(y)
     series = series[~absent(series, "the target")]
     if series.dtype == object:
-        series = series.infer_objects()
+        series = series.astype(np.float64) if _are_decimals(series) else series.infer_objects()
     if not pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series):
         return "classification"
     numbers = series.to_numpy(dtype=np.float64)
     few = len(np.unique(numbers)) <= min(_FEW, max(2, len(numbers) // 10))
     return "classification" if few and bool((numbers == np.round(numbers)).all()) else "regression"
+
+
+def _are_decimals(series: pd.Series[Any]) -> bool:
+    """Whether objects are numbers, some of them decimal ones."""
+    kinds = set(map(type, series))
+    return Decimal in kinds and all(issubclass(kind, Real | Decimal) for kind in kinds) and bool not in kinds
 
 
 def read_target(
@@ -99,7 +107,8 @@ def read_target(
         )
     if not kept.any():
         raise InvalidInput(f"all {len(series)} values of the target are missing; choose another target column.")
-    if not kept.all():
+    gaps = not kept.all()
+    if gaps:
         logger.warning("%d of %d rows have no target and are left out.", int((~kept).sum()), len(series))
     if counted is not None and len(counted) == len(kept):  # other lengths are the caller's to refuse
         kept &= counted
@@ -108,7 +117,7 @@ def read_target(
     present = series[kept]
     if present.dtype.kind == "c" or any(isinstance(value, complex | np.complexfloating) for value in present.head()):
         raise InvalidInput("the target is complex; pass its real part, its imaginary part or its size.")
-    return _numbers(present, kept) if task == "regression" else _classes(present, kept)
+    return _numbers(present, kept) if task == "regression" else _classes(present, kept, gaps=gaps)
 
 
 def _numbers(series: pd.Series[Any], kept: NDArray[np.bool_]) -> Target:
@@ -173,7 +182,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _classes(series: pd.Series[Any], kept: NDArray[np.bool_]) -> Target:
+def _classes(series: pd.Series[Any], kept: NDArray[np.bool_], *, gaps: bool) -> Target:
     collection = next((value for value in series if isinstance(value, _COLLECTIONS)), None)
     if collection is not None:
         raise InvalidInput(
@@ -190,6 +199,8 @@ def _classes(series: pd.Series[Any], kept: NDArray[np.bool_]) -> Target:
                 f"the target holds {example!r}, and continuous values are no classes "
                 "(Unknown label type: continuous); use regression, or pass the classes as text."
             )
+        if gaps and np.abs(labels).max() <= _EXACT:
+            labels = labels.astype(np.int64)  # gaps made floats of them
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise InvalidInput(
@@ -222,6 +233,8 @@ def _labels(series: pd.Series[Any]) -> NDArray[Any]:
     values = series.to_numpy()
     if values.dtype.kind in "iufb":
         return np.asarray(values)
+    if values.dtype == object and _are_decimals(series):
+        return np.asarray(values, dtype=np.float64)
     objects = series.astype(object)
     kinds = {type(value) for value in objects}
     if kinds <= {bool, np.bool_}:

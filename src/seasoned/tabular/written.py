@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "COMMA",
+    "POINT",
     "SLIPS",
     "boolean_style",
     "date_style",
+    "in_style",
     "mostly_dates",
     "mostly_numbers",
     "number_style",
@@ -41,10 +44,9 @@ _ANSWERS: Final = MappingProxyType(
     {word: float(place) for pair in _PAIRS for place, word in enumerate(pair)} | {"0": 0.0, "1": 1.0}
 )
 _HEAD: Final = 100  # values that are looked at first; most columns are settled by them
-_GLANCE: Final = 5  # values that could be dates before more is asked of a column
 _CELLS: Final = 20  # below, a slip is too large a part to tell it from a level
 SLIPS: Final = 0.02  # of the cells at most
-_SAMPLE: Final = 1000  # cells, evenly spread, that tell most other columns from those with slips
+_SAMPLE: Final = 1000  # cells that tell what most columns are
 _PARTS: Final = 6  # of the cells, of which the format of dates is guessed; some are without a slip
 _PART: Final = 20  # cells in each
 _CODE: Final = r"[A-Za-z]+[-_. ]?\d[\w.-]*"  # "V57" among "250.83" is another code, not a slip
@@ -151,6 +153,12 @@ def read_numbers(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
     return plain.fillna(_numbers(text if style == POINT else text.mask(text.str.contains(r"[,%]", na=False)), POINT))
 
 
+def in_style(text: pd.Series[Any], style: str) -> bool:
+    """Whether all values are numbers in the style, those aside that are missing."""
+    present = _present(text)
+    return bool(_numbers(present, style).notna().all())
+
+
 # ------------------------------------------------------------------------------------------------ yes and no
 
 
@@ -170,38 +178,36 @@ def read_booleans(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
 
 
 def date_style(text: pd.Series[Any]) -> str | None:
-    """The format that all values share, by skrub's inference, or ISO8601 for that in several variants; else None."""
-    import pandas as pd
-
+    """The format that all values share (months first where both orders fit), ISO8601 for variants of it, or None."""
     present = text.dropna()
-    if not present.head(_HEAD).str.contains(r"\d", regex=True).all():
+    if not len(present) or not present.head(_HEAD).str.contains(r"\d", regex=True).all():
         return None  # no date without a digit
-    found = _inferred(text) if all(map(_in_some_format, present.head(_GLANCE))) else None
-    if found is not None or not present.str.match(_ISO).all():
+    sample = present if len(present) <= _SAMPLE else present.sample(_SAMPLE, random_state=0)
+    formats = (_shared_format(sample, days_first=first) for first in (False, True))
+    if found := next((style for style in formats if style is not None and _all_dates(present, style)), None):
         return found
-    return "ISO8601" if pd.to_datetime(present, format="ISO8601", errors="coerce", utc=True).notna().all() else None
+    return "ISO8601" if present.str.match(_ISO).all() and _all_dates(present, "ISO8601") else None
 
 
-def _in_some_format(value: str) -> bool:
-    """Whether a value by itself could be a date, by the guess that skrub's inference asks of each value, too."""
+def _shared_format(values: pd.Series[Any], *, days_first: bool) -> str | None:
+    """The format that pandas guesses for each of the values, if it is the same for all."""
     from pandas.tseries.api import guess_datetime_format
 
+    found: str | None = None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that a day comes first where a month was asked for
-        return any(isinstance(guess_datetime_format(value, dayfirst=first), str) for first in (False, True))
+        warnings.simplefilter("ignore", UserWarning)  # that days come first where months were asked for
+        for value in values:
+            style = guess_datetime_format(value, dayfirst=days_first)
+            if not isinstance(style, str) or found not in {None, style}:
+                return None
+            found = style
+    return found
 
 
-def _inferred(text: pd.Series[Any]) -> str | None:
-    """The format that all values share, by skrub's inference, whose import is most of the cost; None without one."""
-    from skrub import ToDatetime
-    from skrub.core import RejectColumn
+def _all_dates(present: pd.Series[Any], style: str) -> bool:
+    import pandas as pd
 
-    reader = ToDatetime()
-    try:
-        reader.fit_transform(text.rename("date"))
-    except RejectColumn:
-        return None
-    return str(reader.format_)
+    return bool(pd.to_datetime(present, format=style, errors="coerce", utc=True).notna().all())
 
 
 def mostly_dates(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:

@@ -54,11 +54,9 @@ def with_zone(series: pd.Series[Any]) -> NDArray[np.bool_]:
         >>> with_zone(pd.Series(["2026-01-01T10:00+09:00", "2026-01-01 10:00", None])).tolist()
         [True, False, False]
     """
-    import pandas as pd
-
     if zone_of(series) is not None:
         return np.ones(len(series), dtype=np.bool_)
-    if series.dtype != object and not isinstance(series.dtype, pd.StringDtype):
+    if series.dtype.kind in "biufmM":
         return np.zeros(len(series), dtype=np.bool_)
     return np.fromiter((_says_zone(cell) for cell in series), dtype=np.bool_, count=len(series))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from seasoned.tabular.columns.ngrams import Ngrams
     from seasoned.tabular.schema import Column, Lost
 
 __all__ = ["ColumnPlan", "Diet", "foreseen_width"]
@@ -72,7 +73,7 @@ class ColumnPlan:
                 found += [(place + part, period) for part, period in encoder.cyclic]
                 place += encoder.width
             elif isinstance(encoder, TextColumn):
-                place += 1 + (0 if encoder.encoder is None else int(encoder.encoder.n_components_))
+                place += encoder.width
             else:
                 place += 1
         return tuple(found)
@@ -112,7 +113,7 @@ class ColumnPlan:
         return codes if diet == "codes" else self.dense.transform(codes)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `from_json` reads, the text encoders excepted."""
+        """Plain data that `from_json` reads, the vectors of text excepted."""
         return {
             "schema": self.schema.to_json(),
             "encoders": [encoder.to_json() for encoder in self.encoders],
@@ -120,9 +121,9 @@ class ColumnPlan:
         }
 
     @classmethod
-    def from_json(cls, state: dict[str, Any], text_encoders: Mapping[int, Any]) -> ColumnPlan:
-        """The plan that `to_json` described; `text_encoders` by position."""
-        encoders = tuple(_rebuild(item, text_encoders.get(index)) for index, item in enumerate(state["encoders"]))
+    def from_json(cls, state: dict[str, Any], vectors: Mapping[int, Ngrams]) -> ColumnPlan:
+        """The plan that `to_json` described; `vectors` of text by position."""
+        encoders = tuple(_rebuild(item, vectors.get(index)) for index, item in enumerate(state["encoders"]))
         return cls(Schema.from_json(state["schema"]), encoders, Dense.from_json(state["dense"]))
 
 
@@ -142,7 +143,7 @@ def _fit(column: Column, values: pd.Series[Any], seed: int, vectors: bool) -> En
     return TextColumn.fit(column.name, values, seed=seed, vectors=vectors)
 
 
-def _rebuild(item: dict[str, Any], text_encoder: Any) -> Encoder:
+def _rebuild(item: dict[str, Any], vectors: Ngrams | None) -> Encoder:
     kind, name = item["kind"], item["name"]
     if kind == "number":
         return NumberColumn(name)
@@ -150,4 +151,4 @@ def _rebuild(item: dict[str, Any], text_encoder: Any) -> Encoder:
         return DateColumn(name)
     if kind == "category":
         return CategoryColumn(name, tuple(item["words"]))
-    return TextColumn(name, text_encoder, item["counts"])
+    return TextColumn(name, vectors, item["counts"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from seasoned.tabular.columns.ngrams import MOST_COMPONENTS, Ngrams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TextColumn"]
 
-_COMPONENTS = 20
 _MOST_LEVELS = 2_000
 _MOST_COUNTED = 10_000  # levels whose frequency is kept; rarer ones count as seen once
 _MOST_LEARNED = 10_000  # rows that components are learned from
@@ -27,19 +27,19 @@ _MOST_LEARNED = 10_000  # rows that components are learned from
 class TextColumn:
     """Latent components of the character n-grams, and the logarithm of how often the whole value occurred.
 
-    The components are skrub's StringEncoder (tf-idf of 3- and 4-grams, truncated SVD), so that values which look alike
-    get vectors which are alike. They are learned from 10,000 of the rows at most, in which a common value counts as
-    often as it occurs (learned from each value once they tell less: on a table of codes an AUC of .845 instead of
-    .855), and computed once for each different value: codes of a long table are the same few again and again.
+    The components (`ngrams.py`) give values that look alike vectors that are alike. They are learned from 10,000 of the
+    rows at most, in which a common value counts as often as it occurs (learned from each value once they tell less: on
+    a table of codes an AUC of .845 instead of .855), and computed once for each different value: codes of a long table
+    are the same few again and again.
 
     Attributes:
         name: The column's name.
-        encoder: The fitted StringEncoder; None where there was no time for it.
+        vectors: What makes the components; None where there was no time for it, or nothing to learn from.
         counts: Value -> occurrences at fit time, for values that occurred more than once, the most common first.
     """
 
     name: str
-    encoder: Any
+    vectors: Ngrams | None
     counts: Mapping[str, int]
 
     @classmethod
@@ -52,7 +52,12 @@ class TextColumn:
     @staticmethod
     def most_columns() -> int:
         """The most columns of codes that one can have."""
-        return 1 + _COMPONENTS
+        return 1 + MOST_COMPONENTS
+
+    @property
+    def width(self) -> int:
+        """Number of columns of codes."""
+        return 1 + (0 if self.vectors is None else self.vectors.width)
 
     @property
     def levels(self) -> int:
@@ -64,18 +69,13 @@ class TextColumn:
         text = column.astype("str")
         counts = text.map(self.counts).fillna(1.0).to_numpy(dtype=np.float64)
         frequency = np.where(text.isna(), np.nan, np.log(counts))[:, None]
-        if self.encoder is None:
+        if self.vectors is None:
             return frequency
-        if not len(text):  # scikit-learn refuses to transform nothing
-            return np.zeros((0, 1 + self.encoder.n_components_))
         words = text.dropna().drop_duplicates()
         places = text.map({word: place for place, word in enumerate(words)}).fillna(-1).to_numpy(dtype=np.int64)
-        vectors = np.zeros((len(text), self.encoder.n_components_))
-        if len(words):
-            found = self.encoder.transform(words.rename(self.encoder.input_name_))
-            there = places >= 0
-            vectors[there] = found.to_numpy(dtype=np.float64)[places[there]]
-        return np.hstack([frequency, vectors])
+        there, found = places >= 0, np.zeros((len(text), self.vectors.width))
+        found[there] = self.vectors.transform(words)[places[there]]
+        return np.hstack([frequency, found])
 
     def level_codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
         """Which level each value is, 0 for the most common one, shape (n,); NaN where it is missing or rare.
@@ -87,21 +87,12 @@ class TextColumn:
         return np.asarray(column.astype("str").map(place), dtype=np.float64)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that rebuilds the column, the encoder excepted."""
+        """Plain data that rebuilds the column, the vectors excepted."""
         return {"kind": "text", "name": self.name, "counts": dict(self.counts)}
 
 
-def _fit_vectors(column: pd.Series[Any], seed: int) -> Any:
-    from skrub import StringEncoder
-
+def _fit_vectors(column: pd.Series[Any], seed: int) -> Ngrams | None:
     text = column.astype("str").dropna()
     if len(text) > _MOST_LEARNED:
         text = text.sample(_MOST_LEARNED, random_state=seed)
-    encoder = StringEncoder(n_components=_COMPONENTS, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fewer n-grams than components: skrub then gives fewer, as we want
-        try:
-            encoder.fit_transform(text.rename("text"))
-        except ValueError:  # an empty vocabulary: nothing but punctuation or single characters
-            return None
-    return encoder
+    return Ngrams.fit(text, seed=seed)

@@ -86,9 +86,9 @@ class Rows:
         return found
 
     def dealt(self, folds: int) -> NDArray[np.int64]:
-        """A fold for each row, at random; the same for rows that belong together."""
+        """A fold for each row, at random; the same for rows that belong together: fewer folds for fewer of these."""
         rng = np.random.default_rng(self.seed)
-        if self.together is not None and len(np.unique(self.together)) >= folds:
+        if self.together is not None and len(np.unique(self.together)) > 1:
             return together_in(self.together, folds, rng)
         return rng.permutation(len(self.codes)) % folds
 

@@ -103,12 +103,13 @@ class Encoding:
         told_alone = relevance(rows.codes[looked][:, list(levels)], rows.aims[looked])
         alone = dict(zip(levels, told_alone.tolist(), strict=True))
         dealt = rows.dealt(_FOLDS)
+        folds = [looked[dealt[looked] == fold] for fold in np.unique(dealt[looked])]
         found: list[tuple[float, tuple[int, ...], NDArray[np.float64]]] = []
         for columns in sets:
             made = self._out_of_fold(rows, aims, columns, levels, dealt)
             known = max(alone[column] for column in columns)
-            gain = _told(made, rows.aims, [looked[dealt[looked] == fold] for fold in range(_FOLDS)]) - known
-            enough = beyond_chance(len(looked) // _FOLDS, len(sets) * aims.shape[1]) / np.sqrt(_FOLDS)
+            gain = _told(made, rows.aims, folds) - known
+            enough = beyond_chance(len(looked) // len(folds), len(sets) * aims.shape[1]) / np.sqrt(len(folds))
             if np.isfinite(enough) and gain > enough * (1.0 - known):
                 found.append((gain, columns, made))
                 found.sort(key=lambda one: -one[0])

@@ -1,4 +1,4 @@
-"""Fitted scikit-learn and skrub objects as bytes, without pickle: skops with a constant allow-list.
+"""Fitted scikit-learn objects as bytes, without pickle: skops with a constant allow-list.
 
 Law 12: the list below is all that a file may hold beyond skops' own defaults (scikit-learn's and numpy's public types).
 It is never widened by what a file asks for.
@@ -18,8 +18,6 @@ __all__ = ["ALLOWED", "dump", "load"]
 ALLOWED: Final = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
-    "skrub._string_encoder.StringEncoder",
-    "skrub._to_str.ToStr",
 )
 
 
