@@ -117,7 +117,7 @@ def test_one_row_and_no_rows():
 def test_the_plan_survives_json():
     frame, _ = messy()
     plan = plan_of(frame)
-    texts = {i: encoder.encoder for i, encoder in enumerate(plan.encoders) if hasattr(encoder, "encoder")}
+    texts = {i: encoder.vectors for i, encoder in enumerate(plan.encoders) if isinstance(encoder, TextColumn)}
     again = ColumnPlan.from_json(json.loads(json.dumps(plan.to_json())), texts)
     for diet in ("codes", "dense"):
         np.testing.assert_array_equal(again.transform(frame, diet), plan.transform(frame, diet))

@@ -39,12 +39,3 @@ def test_what_was_gained_long_ago_fades_with_the_family_s_own_trials():
         gains.note(0.5, {"a": 1}, {})
     after = gains.expected()
     assert after["a"] < 0.35 * after["b"]
-
-
-def test_what_was_lost_and_won_back_is_no_gain():
-    gains = Gains()
-    gains.note(0.5, {}, {})
-    for _ in range(3):
-        gains.note(0.52, {"a": 1}, {"a": 1.0})
-        gains.note(0.5, {"b": 1}, {"b": 1.0})
-    assert gains.expected() == {}

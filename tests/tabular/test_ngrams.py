@@ -44,7 +44,7 @@ def test_texts_that_are_spelt_alike_are_near():
 
 
 @pytest.mark.parametrize(
-    ("texts", "width"), [(["ab", "ab"], 1), (["ab", "cd", "ef"], 3), ([" ", ""], None), ([], None)]
+    ("texts", "width"), [(["ab", "ab"], 2), (["ab", "cd", "ef"], 3), ([" ", ""], None), ([], None)]
 )
 def test_of_few_texts_there_are_few_components_and_of_none_none(texts, width):
     found = Ngrams.fit(series(texts), seed=0)

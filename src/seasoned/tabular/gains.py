@@ -45,7 +45,7 @@ class Gains:
         """The ensemble was chosen again.
 
         Args:
-            loss: Its loss; the first one tells nothing, and what is not below all before is no gain.
+            loss: Its loss; the first one tells nothing, and one that has risen is no gain.
             ended: Family -> trials that ended since it was chosen before.
             taken: Family -> weight that such trials have in it.
         """
@@ -56,7 +56,7 @@ class Gains:
             share = gain * taken.get(family, 0.0) / total if total else 0.0
             self._brought[family] = fading * self._brought.get(family, 0.0) + share
             self._trials[family] = fading * self._trials.get(family, 0.0) + (1.0 - fading) / (1.0 - _FADING)
-        self._loss = min(self._loss, loss) if math.isfinite(loss) else self._loss
+        self._loss = loss if math.isfinite(loss) else self._loss
 
     def expected(self) -> Mapping[str, float]:
         """Family -> gain that its next trial may bring; empty where nothing was gained yet."""

@@ -287,13 +287,8 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
 
     try:
         frame: pd.DataFrame = pd.read_csv(source, sep=separator, low_memory=False, **options)
-        if len(frame.columns) and not isinstance(frame.index, pd.RangeIndex) and frame.iloc[:, -1].isna().all():
-            if hasattr(source, "seek"):
-                source.seek(0)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", pd.errors.ParserWarning)  # that cells beyond the header are left out
-                frame = pd.read_csv(source, sep=separator, low_memory=False, index_col=False, **options)
-            logger.warning("the rows of %r end in a separator that its header lacks; it is left out.", name)
+        if len(frame.columns) and frame.iloc[:, -1].isna().all():
+            frame = _unshifted(frame, source, name, sep=separator, low_memory=False, **options)
     except UnicodeDecodeError:
         encoding = options.get("encoding") or "UTF-8"
         raise InvalidInput(
@@ -303,6 +298,21 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
         kind = "TSV" if separator == "\t" else "CSV"
         raise InvalidInput(f"{name!r} cannot be read as {kind}: {_reason(error)}") from error
     return frame
+
+
+def _unshifted(frame: pd.DataFrame, source: Any, name: str, **options: Any) -> pd.DataFrame:
+    """The same file, its first column no index of rows; the frame given where it was none."""
+    import pandas as pd
+
+    if hasattr(source, "seek"):
+        source.seek(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # that cells beyond the header are left out
+        again = pd.read_csv(source, index_col=False, **options)
+    if again.equals(frame):
+        return frame
+    logger.warning("the rows of %r end in a separator that its header lacks; it is left out.", name)
+    return again
 
 
 def _reason(error: Exception) -> str:

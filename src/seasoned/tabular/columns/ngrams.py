@@ -72,7 +72,8 @@ class Ngrams:
             matrix = counting.fit_transform(texts)
         except ValueError:  # "empty vocabulary": no texts, or nothing but spaces
             return None
-        found = TruncatedSVD(min(MOST_COMPONENTS, *matrix.shape), random_state=seed).fit(matrix)
+        with np.errstate(invalid="ignore"):  # the share of a variance of 0, where all texts are the same
+            found = TruncatedSVD(min(MOST_COMPONENTS, *matrix.shape), random_state=seed).fit(matrix)
         names = tuple(counting.get_feature_names_out().tolist())
         return cls(names, np.asarray(counting.idf_, dtype=np.float64), found.components_.astype(np.float32))
 
