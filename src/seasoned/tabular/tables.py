@@ -308,7 +308,7 @@ def _unshifted(frame: pd.DataFrame, source: Any, name: str, **options: Any) -> p
         source.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pd.errors.ParserWarning)  # that cells beyond the header are left out
-        again = pd.read_csv(source, index_col=False, **options)
+        again: pd.DataFrame = pd.read_csv(source, index_col=False, **options)
     if again.equals(frame):
         return frame
     logger.warning("the rows of %r end in a separator that its header lacks; it is left out.", name)
