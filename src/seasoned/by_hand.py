@@ -14,7 +14,7 @@ from seasoned.leases import Lease
 from seasoned.objective import Verdict, elsewhere
 from seasoned.pacing import Pace
 from seasoned.storage.base import BY_HAND, DETACHED
-from seasoned.trials import Asked, TrialState
+from seasoned.trials import Asked, Config, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from seasoned.fidelity.checkpoints import Checkpoints
     from seasoned.ledger import Ledger
     from seasoned.storage.base import Claim
-    from seasoned.trials import Config, Trial
+    from seasoned.trials import Trial
 
 __all__ = ["ByHand"]
 
@@ -68,13 +68,28 @@ class ByHand:
         return StudyConflict(f"the sampler's {self._ledger.end} trials have all been asked; nothing is left{more}.")
 
     def enqueue(self, waiting: Sequence[Config]) -> list[Trial]:
-        """Give the next numbers these configurations, and leave them to whoever asks next; see `Study.enqueue`."""
+        """Give the next numbers these configurations, and leave them to whoever asks next; see `Study.enqueue`.
+
+        Those of the warm start that were not asked yet come after them: their places are numbers, which are gone now.
+        """
         self._ledger.settle()
+        spec, history = self._ledger.spec, self._ledger.history
+        first = enumerate(spec.warm_start.configurations, start=spec.first)
+        later = [Config(config) for number, config in first if number not in history]
+        found = self._put(waiting, most=False)
+        if waiting:
+            self._put(later, most=True)
+        return [self._ledger.history[number] for number in found]
+
+    def _put(self, waiting: Sequence[Config], *, most: bool) -> list[int]:
+        """The numbers that they get; with `most` as many as there are numbers."""
         lease = Lease(self._ledger.log, BY_HAND)
         found: list[int] = []
         try:
             while len(found) < len(waiting):
                 claims = self._ledger.log.claim(len(waiting) - len(found), lease.driver, below=self._ledger.end)
+                if not claims and most:
+                    break
                 if not claims:
                     raise self._exhausted()
                 self._ledger.sync()
@@ -84,7 +99,7 @@ class ByHand:
                 found += fresh
         finally:
             lease.end()  # all that it holds is free for the next who asks
-        return [self._ledger.history[number] for number in found]
+        return found
 
     def _promoted(self, driver: str) -> int | None:
         """Of the paused trials the one that goes on next, once those are ended that do not."""

@@ -184,7 +184,7 @@ class Study:
                 adds outcomes that must keep a bound. With a rule of fidelity it is called with a `LiveTrial`, too.
             trials: Finished trials that the study shall hold, over all drivers.
             time_limit: Seconds; trials still running in workers are cut off, and run again when the study goes on. One
-                that runs in this process comes to its end.
+                that runs in this process comes to its end, or with a rule of fidelity to its next report.
             workers: Trials at the same time; or an executor of your own, such as `RayExecutor`, which stays open.
             trial_time_limit: Seconds that one trial may take.
             trial_memory: Bytes that one trial's process tree may use, or a text such as "8GB".
@@ -271,7 +271,8 @@ class Study:
     def enqueue(self, *configs: Mapping[str, Any]) -> list[Trial]:
         """Let configurations be tried next, before the sampler's own, by whoever runs or asks for the next trials.
 
-        In a plan (`Grid`, `Sobol`) each takes the place of one of its points.
+        In a plan (`Grid`, `Sobol`) each takes the place of one of its points; configurations of a warm start come after
+        them.
 
         Raises:
             InvalidConfig: If one is not valid in the space.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import importlib
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -422,3 +423,44 @@ def test_two_executors_do_not_see_each_others_outcomes():
             while len(found) < 5:
                 found += [outcome.value for outcome in executor.wait()]
     assert values == [[0, 1, 2, 3, 4], [10, 11, 12, 13, 14]]
+
+
+def test_helpers_of_a_task_that_is_killed_for_time_tidy_up(run, tmp_path, monkeypatch, until):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    def nest_and_sleep():
+        inner = LocalExecutor(workers=1)
+        inner.submit(time.sleep, 1000)
+        time.sleep(1000)
+
+    assert run(nest_and_sleep, limits=Limits(seconds=4.0)).ending is Ending.TIMED_OUT
+    release_workers()
+    until(lambda: not list(tmp_path.glob("seasoned-*")), "the nested driver's folder goes")
+
+
+def test_what_has_ended_is_told_after_an_answer_that_failed(until):
+    def refuse(_):
+        raise RuntimeError("no room")
+
+    with LocalExecutor(workers=2) as executor:
+        news = executor._loop.exchange
+        executor.submit(lambda value, ask: ask(value), 1, answer=refuse)
+        done = executor.submit(abs, -2)
+        until(lambda: news._questions and news._endings, "one asks and one has ended")
+        with pytest.raises(RuntimeError, match="no room"):
+            executor.wait(60.0)
+        assert [(outcome.task, outcome.value) for outcome in executor.wait(60.0)] == [(done, 2)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there the command line is read from /proc")
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_children_of_any_kind_end_with_their_task(run, method):
+    def leave():
+        context = multiprocessing.get_context(method)
+        child = context.Process(target=time.sleep, args=(1000,))
+        child.start()
+        return child.pid
+
+    outcome = run(leave)
+    run(abs, 1)
+    assert not running(outcome.value)

@@ -172,3 +172,14 @@ def test_optunas_way_to_prune_is_understood():
     study = Study(SPACE, sampler=Random(), seed=0)
     study.optimize(objective, trials=12)
     assert {trial.state for trial in study.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+
+
+def test_what_is_enqueued_comes_before_the_warm_start_and_takes_none_of_it():
+    first = [{"x": 0.1, "n": 1}, {"x": 0.2, "n": 2}, {"x": 0.3, "n": 3}]
+    study = Study(SPACE, sampler=Random(warm_start=WarmStart(configurations=first)), seed=0)
+    study.optimize(loss, trials=1)
+    own = [{"x": 0.8, "n": 4}, {"x": 0.9, "n": 4}]
+    assert [trial.number for trial in study.enqueue(*own)] == [1, 2]
+    assert study.enqueue() == []
+    study.optimize(loss, trials=7)
+    assert [dict(trial.config) for trial in study.trials[:5]] == [first[0], *own, *first[1:]]

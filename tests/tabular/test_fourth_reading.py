@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from array import array
 from decimal import Decimal
 from types import SimpleNamespace
@@ -14,7 +16,12 @@ import pytest
 from in_process import estimator
 from messy import messy
 from seasoned.errors import InvalidInput
+from seasoned.report.wording import settings
+from seasoned.tabular import container
 from seasoned.tabular.features.base import Rows
+from seasoned.tabular.models import arrays_file
+from seasoned.tabular.models.base import Job
+from seasoned.tabular.models.registry import find
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.tables import read_table, to_frame, to_series
 from seasoned.tabular.target import encode, infer_task, read_target
@@ -115,3 +122,54 @@ def test_groups_are_whole_however_few_they_are():
     dealt = rows.dealt(5)
     assert all(len(np.unique(dealt[together == group])) == 1 for group in range(4))
     assert len(np.unique(dealt)) == 4
+
+
+# ---- what is told
+
+
+def test_models_below_are_counted_in_a_loaded_model_too():
+    below = {"model": {"linear": {"penalty": 1.0}}}
+    assert settings({"depth": 3, "stacked_on": (below, below)}) == settings({"depth": 3, "stacked_on": [below, below]})
+
+
+def test_one_number_and_equal_ones_are_enough_where_a_model_adapts(caplog):
+    assert read_target([5.0], "regression", few=True).values.tolist() == [5.0]
+    assert read_target([5.0, 5.0], "regression", few=True).values.tolist() == [5.0, 5.0]
+    assert not caplog.text
+    with pytest.raises(InvalidInput, match="1 row"):
+        read_target([5.0], "regression")
+
+
+# ---- files
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.2])
+def test_rows_of_almost_nothing_but_zeros_are_written_by_their_other_cells(share):
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((500, 300)) < share, rng.normal(size=(500, 300)), 0.0)
+    job, family = Job("regression", 0, seed=0), find("neighbours")
+    model = family.build(family.space("regression").default, job)
+    family.fit(model, (X, X.sum(axis=1)), None)
+    data = family.dump(model)
+    again = family.load(data)
+    np.testing.assert_array_equal(again.X, model.X)
+    np.testing.assert_array_equal(again.predict(X[:50]), model.predict(X[:50]))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert sum(member.file_size for member in archive.infolist()) < 200 * len(data)
+
+
+@pytest.mark.parametrize("name", ["shape", "ends", "places", "cells"])
+def test_forged_cells_are_refused(name):
+    family = find("neighbours")
+    model = family.build(family.space("regression").default, Job("regression", 0, seed=0))
+    family.fit(model, (np.eye(60), np.arange(60.0)), None)
+    arrays = dict(np.load(io.BytesIO(family.dump(model))))
+    for change in (lambda a: a[:-1], lambda a: -a - 1, lambda a: a * 2**40 if a.dtype == np.int64 else a[:0]):
+        with pytest.raises(InvalidInput):
+            family.load(arrays_file.dump({**arrays, name: change(arrays[name])}))
+
+
+def test_what_would_not_be_read_again_is_not_written():
+    even = arrays_file.dump({"a": np.zeros(2**23)})
+    with pytest.raises(InvalidInput, match="times the file, more than is read again"):
+        container.pack({}, {"model-0": even}, None)

@@ -9,6 +9,7 @@ import pickle
 import time
 import weakref
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from seasoned.execution.base import Limits, Outcome, check_limits
@@ -47,6 +48,8 @@ class Caller(ABC):
         self._numbers = itertools.count()
         self._packing: Packing | None = None
         self._answers: dict[int, Callable[[Any], Any]] = {}  # by task, while it is open
+        self._heard: deque[tuple[int, bytes]] = deque()  # questions, and what has ended, until somebody is told
+        self._ended: list[Outcome | tuple[Any, ...]] = []
         self._finalizer = weakref.finalize(self, loop.ask_to_stop)
         self._finalizer.atexit = False  # what the loop works with sees to that, in its order
 
@@ -95,11 +98,17 @@ class Caller(ABC):
         self._check()
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         while True:
-            news = self._loop.exchange.listen(deadline)
-            for task, content in news.questions:
-                self._answer(task, content)
-            if news.endings or not news.questions:
-                return [self._outcome(ending) for ending in news.endings]
+            quiet = False
+            if not self._heard and not self._ended:
+                news = self._loop.exchange.listen(deadline)
+                self._heard.extend(news.questions)
+                self._ended += news.endings
+                quiet = not news.questions
+            while self._heard:
+                self._answer(*self._heard.popleft())  # whatever that raises, the rest is here at the next call
+            if self._ended or quiet:
+                found, self._ended = self._ended, []
+                return [self._outcome(ending) for ending in found]
 
     def _answer(self, task: int, content: bytes) -> None:
         answer = self._answers[task](pickle.loads(content))  # noqa: S301 - from our own worker

@@ -88,10 +88,17 @@ class Crew(Loop):
     def _watch(self, member: _Member, number: int, limits: Limits) -> None:
         POOL.session.watch(member.handle.number, member.handle.process.pid, number, limits)
 
+    @staticmethod
+    def _unwatch(member: _Member) -> None:
+        """Before its process is reaped, for the number may then be somebody else's."""
+        if member.watched:
+            POOL.session.done(member.handle.number)
+
     def _kill_cancelled(self) -> None:
         numbers = self.exchange.take_cancelled()
         for member in tuple(self._members):
             if member.task is not None and member.task.number in numbers:
+                self._unwatch(member)
                 member.handle.kill()
                 self._lose(member, by_caller=True)
 
@@ -162,6 +169,7 @@ class Crew(Loop):
         """The process of `member` ended, or gave up its channel."""
         worker = member.handle.number
         self._members.remove(member)
+        self._unwatch(member)
         member.handle.finish()
         death = Death(member.handle.process.returncode, POOL.session.verdict(worker), POOL.session.last_words(worker))
         POOL.forget(member.handle)
@@ -208,6 +216,7 @@ class Crew(Loop):
             if member.ready and member.task is None:
                 POOL.park(member.handle)
             else:
+                self._unwatch(member)
                 member.handle.kill()
                 member.handle.finish()
                 POOL.forget(member.handle)

@@ -22,8 +22,10 @@ import time
 
 from seasoned.execution.processes import (
     KILL,
+    SERVICE_SECONDS,
     await_death,
     descendants,
+    is_service,
     kill_tagged,
     kill_tree,
     process_table,
@@ -134,11 +136,13 @@ class Guard:
         tag = f"{self.tag}/{watch.worker}"
         if verdict.startswith("time") and hasattr(signal, "SIGUSR1"):
             family = descendants(watch.pid)
+            services = {pid for pid in family if is_service(pid)}
             signal_all({watch.pid}, signal.SIGUSR1)  # it writes its stack and dies, even while C holds the interpreter
             survivors = await_death({watch.pid}, _LAST_WORDS)
-            signal_all(family, KILL)  # orphans by now
+            signal_all(family - services, KILL)  # orphans by now
             if not survivors:
-                kill_tagged(tag)
+                kill_tagged(tag)  # which gives services their second to tidy up
+                signal_all(await_death(services, SERVICE_SECONDS), KILL)  # those without a tag, where there are none
                 return
         kill_tree(watch.pid, tag)
 

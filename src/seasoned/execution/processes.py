@@ -15,6 +15,7 @@ import time
 
 __all__ = [
     "KILL",
+    "SERVICE_SECONDS",
     "TAG",
     "await_death",
     "descendants",
@@ -33,7 +34,7 @@ LINUX = sys.platform == "linux"
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _SERVICES = (b"resource_tracker", b"forkserver", b"seasoned.execution.guard")
-_SERVICE_SECONDS = 1.0  # that a helper may take to tidy up
+SERVICE_SECONDS = 1.0  # that a helper may take to tidy up
 _ROUNDS = 100  # a fork bomb is frozen within a few rounds; the bound only keeps a bug from spinning for ever
 
 
@@ -133,8 +134,15 @@ def tree_memory(pid: int, table: dict[int, int] | None = None) -> int:
 
 
 def is_service(pid: int) -> bool:
-    """Whether it is a helper of multiprocessing, loky or a nested driver: it tidies up and ends when its users have."""
-    return any(name in _read(f"/proc/{pid}/cmdline") for name in _SERVICES)
+    """Whether it is a helper of multiprocessing, loky or a nested driver: it tidies up and ends when its users have.
+
+    What a forkserver has forked has its command line, and is no helper.
+    """
+    words = _read(f"/proc/{pid}/cmdline")
+    if b"forkserver" in words:
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        return len(fields) > 1 and b"forkserver" not in _read(f"/proc/{int(fields[1])}/cmdline")
+    return any(name in words for name in _SERVICES)
 
 
 def signal_all(pids: set[int], number: int) -> None:
@@ -177,7 +185,7 @@ def _kill(tag: str, roots: set[int]) -> set[int]:
         doomed |= fresh
     signal_all(doomed, KILL)
     # helpers first remove what the dead left in shared memory, else it stays until the machine restarts
-    signal_all(await_death(services, _SERVICE_SECONDS), KILL)
+    signal_all(await_death(services, SERVICE_SECONDS), KILL)
     return doomed | services
 
 

@@ -170,7 +170,10 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
         values: Sequence[float] | None,  # noqa: ARG002 - Optuna's protocol
     ) -> None:
         """Store the constraints where Optuna's own samplers and plots look for them."""
-        if self._constraints_func is None or state is not optuna.trial.TrialState.COMPLETE:
+        if self._constraints_func is None or state not in {
+            optuna.trial.TrialState.COMPLETE,
+            optuna.trial.TrialState.PRUNED,
+        }:
             return
         constraints = [float(number) for number in self._constraints_func(trial)]
         if any(math.isnan(number) for number in constraints):

@@ -134,7 +134,7 @@ def _flat(config: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
 def _value(value: Any, digits: int) -> str:
     if isinstance(value, Mapping):
         return "default"
-    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+    if isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
         return plural(len(value), "model")
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 

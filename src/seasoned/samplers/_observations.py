@@ -104,6 +104,12 @@ class Observations:
         """Which trials have values and keep all constraints, shape (n,)."""
         return ~self.failed & ~np.asarray((self.constraints > 0).any(axis=1))
 
+    @property
+    def violation(self) -> NDArray[np.float64]:
+        """How far each trial breaks the constraints in all, infinity where it failed, shape (n,)."""
+        broken: NDArray[np.float64] = np.nansum(np.maximum(self.constraints, 0.0), axis=1)
+        return np.where(self.failed, np.inf, broken)
+
     def losses(self, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """One number per trial, to be minimised, small enough for differences to be finite; shape (n,).
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["LocalStep", "Place", "global_step", "local_step"]
 
 _CENTERS: Final = 5
+_MOST_RUNNING: Final = 64  # trials that run, of which the model is told: each costs time with the square of the results
 _KAPPA: Final = 1.8  # of the upper confidence bound, as in Vizier's default
 _WIDE: Final = Effort(sobol=384, gaussian=192, starts=5, iterations=20)
 _NARROW: Final = Effort(sobol=128, gaussian=64, starts=3, iterations=30)
@@ -60,13 +61,13 @@ class Place:
     constraints: tuple[Regression, ...] = ()
 
     def running(self) -> list[NDArray[np.float64]]:
-        """Features of the trials that run."""
-        return [self.layout.features(trial.unit[None], trial.active[None])[0] for trial in self.pending]
+        """Features of the trials that run; of very many, as where they wait at a rung, the latest."""
+        some = self.pending[-_MOST_RUNNING:]
+        return [self.layout.features(trial.unit[None], trial.active[None])[0] for trial in some]
 
     def best_points(self, count: int) -> NDArray[np.float64]:
-        """The best points, shape (k, d)."""
-        merit = np.where(self.seen.feasible, self.losses, np.inf)
-        return self.seen.unit[np.argsort(merit, kind="stable")[:count]]
+        """The best points, those that keep the constraints first, then those that break them least; shape (k, d)."""
+        return self.seen.unit[np.lexsort((self.losses, self.seen.violation))[:count]]
 
     def kept(self) -> tuple[Part, ...]:
         """The log-probability of each constraint that it is kept."""

@@ -203,7 +203,8 @@ class Bayes(Sampler[BayesState]):
     def _since(self, state: BayesState, number: int) -> int | None:
         """First result that counts for a local step, or None for none; the last trials polish the best of all."""
         budget = state.spec.budget
-        if budget is not None and number - state.spec.first >= (1.0 - _POLISH) * budget and state.descent.ended:
+        done = number - state.spec.first
+        if budget is not None and (1.0 - _POLISH) * budget <= done < budget and state.descent.ended:
             return 0
         return None if state.descent.resting else state.descent.since
 
@@ -285,7 +286,8 @@ def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool
         if model is None or model.refit != at or model.count > len(losses) or (afresh and index == 0):
             warp = SIGNED if index else _warp_of(model, at, afresh=afresh)
             expected = None if index else state.expected
-            model = regress(features[:at], column[:at], frame, warp=warp, expected=expected)
+            merit = np.where(state.seen.feasible, losses, np.nan)[:at] if index == 0 and len(columns) > 1 else None
+            model = regress(features[:at], column[:at], frame, warp=warp, expected=expected, merit=merit)
         models.append(updated(model, features, column))
     return replace(state, models=tuple(models))
 

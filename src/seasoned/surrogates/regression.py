@@ -161,6 +161,7 @@ def regress(
     *,
     warp: str | None = None,
     expected: GaussianProcess | None = None,
+    merit: NDArray[np.float64] | None = None,
 ) -> Regression:
     """The model refitted to all given results.
 
@@ -170,14 +171,17 @@ def regress(
         frame: What the kernel knows of the features.
         warp: Name of the warp; chosen by leave-one-out likelihood if left out.
         expected: What was expected before any result, if anything was; a prior mean where the results agree.
+        merit: By which the best are kept where there are too many for a model, NaN for what is no solution; the losses
+            if left out.
     """
     count = len(losses)
     chosen = warp_point(count)
     if warp is None:
         few = subset(losses[:chosen], _VOTING)
         warp = choose_warp(features[few], losses[few], frame) if chosen else "standard"
-    rows = subset(losses, MOST_POINTS)
-    fitted = subset(losses[rows], _FITTED)
+    merit = losses if merit is None else merit
+    rows = subset(merit, MOST_POINTS)
+    fitted = subset(merit[rows], _FITTED)
     prior = global_prior(frame.lengths, trend=True)
 
     def model(sample: Sample) -> GaussianProcess:

@@ -83,4 +83,5 @@ def _few_shot(
     estimator = _FEW_SHOT[str(about["estimator"])](**about["parameters"])
     estimator.target_name_ = None if target_name is None else str(target_name)
     estimator.restore(*rebuild(fitted, members, name), rows)
+    estimator.unsaved_ = tuple(about["unsaved"])
     return estimator

@@ -74,7 +74,13 @@ def pack(manifest: Mapping[str, Any], members: Mapping[str, bytes], key: bytes |
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in written.items():  # deflating what is a zip already costs time and saves nothing
             archive.writestr(name, data, zipfile.ZIP_STORED if _is_zip(data) else zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
+    packed = buffer.getvalue()
+    if sum(sizes) + len(text) > _SMALL + _LARGEST_RATIO * len(packed):
+        raise InvalidInput(
+            f"the models unpack to {sum(sizes) / len(packed):.0f} times the file, more than is read again (at most "
+            f"{_LARGEST_RATIO}); leave out with SearchSettings(models=...) the family that keeps so many equal numbers."
+        )
+    return packed
 
 
 def unpack(path: Path, key: bytes | str | None) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -64,6 +64,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             InvalidInput: If the table, the target, the tasks or a parameter breaks a rule; the sentence says which.
             MissingExtra: If JAX is not installed.
         """
+        self._check_whole()
         options = self._options()
         rows = read_tasks(X, task)
         if rows.frame.shape[1] == 0:
@@ -80,6 +81,17 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         self.restore(fitted, adapter, sample(frame, fitted.fitted.plan.schema))
         return self
 
+    def _check_whole(self) -> None:
+        """A file holds no learner: a fit without would be another one than that which was saved."""
+        lost = [
+            name for name in getattr(self, "unsaved_", ()) if name != "random_state" and getattr(self, name) is None
+        ]
+        if lost:
+            raise InvalidInput(
+                f"the file of this model could not hold {' and '.join(lost)}, and without it fit would do something "
+                f"else; set_params({lost[0]}=...) first, or make a new {type(self).__name__}."
+            )
+
     def restore(self, fitted: FewShotFitted, adapter: Adapter, rows: pd.DataFrame | None) -> None:
         """Take the state of a finished fit, as `load` does.
 
@@ -92,6 +104,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         self.fitted_ = fitted
         self.adapter_ = adapter
         self.rows_ = rows
+        self.unsaved_: tuple[str, ...] = ()  # parameters that a file could not hold
         self.n_features_in_ = len(names)
         self.feature_names_in_ = np.array(names, dtype=object)
 
@@ -142,8 +155,13 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             InvalidInput: If the key is empty or no bytes or text, or the learner's network or loss is a function.
         """
         check_is_fitted(self)
-        parameters = {name: value for name, value in self.get_params(deep=False).items() if _is_plain(value)}
-        about = {"estimator": type(self).__name__, "parameters": {**parameters, "target_name": self.target_name_}}
+        given = {name: _plainly(value) for name, value in self.get_params(deep=False).items()}
+        parameters = {name: value for name, value in given.items() if _is_plain(value)}
+        about = {
+            "estimator": type(self).__name__,
+            "parameters": {**parameters, "target_name": self.target_name_},
+            "unsaved": sorted({*self.unsaved_, *(given.keys() - parameters.keys())}),
+        }
         write(self.fitted_, self.adapter_, self.rows_, about, Path(path), key)
 
     def _predict(self, X: Any, task: Any) -> NDArray[np.float64]:
@@ -176,9 +194,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         if self._kind == "classification":
             classes = self.fitted_.fitted.classes
             return Target("multiclass", encode(values, classes), classes, kept)
-        if len(values) == 1:  # what `read_target` refuses for a whole table is enough here
-            return Target("regression", read_target([*values, *values], "regression").values[:1], np.array([]), kept)
-        return read_target(values, "regression")
+        return read_target(values, "regression", few=True)
 
     def _options(self) -> Options:
         if not isinstance(self.shots, int | np.integer) or self.shots < 1:
@@ -207,6 +223,10 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+
+def _plainly(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _is_plain(value: Any) -> bool:

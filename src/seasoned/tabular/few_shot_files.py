@@ -52,6 +52,11 @@ def predict_unlabelled(
         own = words == word
         wanted, given = np.flatnonzero(own & ~labelled), np.flatnonzero(own & labelled)
         found = prediction_table(_model_of(model, X, frame[target], word, given, tune=tune), X.iloc[wanted])
+        taken = {"row", *found.columns}.intersection(columns if named else ())
+        if taken:
+            raise InvalidInput(
+                f"the column {min(taken)!r} tells the tasks, and predictions have one of that name; rename it."
+            )
         found.insert(0, "row", wanted)
         for place, name in enumerate(columns if named else ()):
             found.insert(1 + place, name, X[name].iloc[wanted].to_numpy())

@@ -81,7 +81,11 @@ def _are_decimals(series: pd.Series[Any]) -> bool:
 
 
 def read_target(
-    y: Any, task: Literal["classification", "regression"], counted: NDArray[np.bool_] | None = None
+    y: Any,
+    task: Literal["classification", "regression"],
+    counted: NDArray[np.bool_] | None = None,
+    *,
+    few: bool = False,
 ) -> Target:
     """Check a target and turn it into numbers; rows without one are left out, with a logged note.
 
@@ -89,6 +93,7 @@ def read_target(
         y: The target, a value a row.
         task: Whether it is classes or a number.
         counted: Which rows count; others are left out as well.
+        few: Whether one number is enough, and all may be the same, as where a model adapts to them.
 
     Raises:
         InvalidInput: If it is empty, all missing, of one class, infinite, or no number where one is needed.
@@ -117,19 +122,19 @@ def read_target(
     present = series[kept]
     if present.dtype.kind == "c" or any(isinstance(value, complex | np.complexfloating) for value in present.head()):
         raise InvalidInput("the target is complex; pass its real part, its imaginary part or its size.")
-    return _numbers(present, kept) if task == "regression" else _classes(present, kept, gaps=gaps)
+    return _numbers(present, kept, few=few) if task == "regression" else _classes(present, kept, gaps=gaps)
 
 
-def _numbers(series: pd.Series[Any], kept: NDArray[np.bool_]) -> Target:
+def _numbers(series: pd.Series[Any], kept: NDArray[np.bool_], *, few: bool) -> Target:
     if series.dtype.kind in "mM":
         what = "dates" if series.dtype.kind == "M" else "durations"
         raise InvalidInput(f"the target holds {what}; pass a number instead, such as days since the first of January.")
     values = _as_floats(series)
     if not np.isfinite(values).all():
         raise InvalidInput("the target holds an infinity, which cannot be learned; leave such rows out.")
-    if len(values) < 2:
+    if len(values) < 2 and not few:
         raise InvalidInput(f"the target has {len(values)} row (1 sample); a minimum of 2 is required: add rows.")
-    _check_range(values)
+    _check_range(values, few=few)
     return Target("regression", values, np.array([]), kept)
 
 
@@ -160,7 +165,7 @@ def read_numbers(y: Any) -> NDArray[np.float64]:
     return values
 
 
-def _check_range(values: NDArray[np.float64]) -> None:
+def _check_range(values: NDArray[np.float64], *, few: bool) -> None:
     """Models compute in single precision, and with squares."""
     largest, spread = float(np.abs(values).max()), float(np.ptp(values))
     if largest > _LARGEST:
@@ -173,7 +178,7 @@ def _check_range(values: NDArray[np.float64]) -> None:
             f"the target's values are all within {spread:.3g} of each other, whose square is 0 for a computer; "
             "multiply it by a power of ten."
         )
-    if spread == 0:
+    if spread == 0 and not few:
         logger.warning("the target is %.6g in all rows, so there is nothing to learn.", values[0])
 
 

@@ -28,8 +28,14 @@ PIECE: Final = 4_096  # rows predicted at once
 
 _MOST_ROWS: Final = 20_000  # rows remembered; more make predictions slow and bundles large, and hardly better ones
 _MOST_NEIGHBOURS: Final = 1000  # that a file may ask for
-_FILE: Final = {"X": ("float32", 2), "y": ("float64", 1), "settings": ("int64", 1)}
+_FILE: Final = {"y": ("float64", 1), "settings": ("int64", 1)}
+_FULL: Final = {"X": ("float32", 2)}
+_SPARSE: Final = {"shape": ("int64", 1), "ends": ("int64", 1), "places": ("int64", 1), "cells": ("float32", 1)}
 _MAYBE: Final = {"weight": ("float64", 1), "quantile": ("float64", 1)}
+_FEW: Final = (
+    0.05  # of the cells; fewer that are not 0 are written by themselves, or a bundle would shrink a thousandfold
+)
+_LARGEST: Final = 2**31  # bytes of all cells
 
 
 @dataclass(slots=True)
@@ -179,7 +185,7 @@ class Neighbours:
         assert estimator.y is not None
         settings = [estimator.neighbours, estimator.power, estimator.by_distance, estimator.n_classes]
         arrays: dict[str, NDArray[Any]] = {
-            "X": estimator.X,
+            **_written(estimator.X),
             "y": estimator.y,
             "settings": np.array(settings, dtype=np.int64),
         }
@@ -191,8 +197,8 @@ class Neighbours:
 
     def load(self, data: bytes) -> Vote:
         """From the rows remembered."""
-        found = arrays_file.load(data, _FILE, _MAYBE)
-        X, y, weight = found["X"], found["y"], found.get("weight")
+        found = arrays_file.load(data, _FILE, {**_FULL, **_SPARSE, **_MAYBE})
+        X, y, weight = _read(found), found["y"], found.get("weight")
         quantiles = found.get("quantile", np.zeros(0)).tolist()
         weighs = weight is not None and (len(weight) != len(y) or not (weight > 0).all())
         if len(found["settings"]) != 4 or len(X) != len(y) or not X.size or weighs:
@@ -209,5 +215,37 @@ class Neighbours:
         ):
             raise InvalidInput("the neighbours file holds settings or classes outside their range; refused.")
         vote = Vote(neighbours, power, bool(by_distance), n_classes, quantile=quantiles[0] if quantiles else None)
-        vote.remember(np.ascontiguousarray(X), y, weight)
+        vote.remember(X, y, weight)
         return vote
+
+
+def _written(X: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    """A matrix as it is, or where it is nearly all zeros the other cells, row by row."""
+    filled = X != 0
+    if np.count_nonzero(filled) > _FEW * X.size:
+        return {"X": X}
+    ends = np.cumsum(filled.sum(axis=1), dtype=np.int64)
+    return {"shape": np.array(X.shape), "ends": ends, "places": np.nonzero(filled)[1], "cells": X[filled]}
+
+
+def _read(found: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+    """What `_written` gave."""
+    if set(found) & {*_FULL, *_SPARSE} == {*_FULL}:
+        return np.ascontiguousarray(found["X"], dtype=np.float32)
+    if set(found) & {*_FULL, *_SPARSE} != {*_SPARSE}:
+        raise InvalidInput("the neighbours file holds its rows twice, or not at all; refused.")
+    shape, ends, places, cells = (found[name] for name in _SPARSE)
+    counts = np.diff(ends, prepend=0)
+    if (
+        len(shape) != 2
+        or not (shape > 0).all()
+        or int(shape[0]) * int(shape[1]) * 4 > _LARGEST
+        or len(ends) != shape[0]
+        or (counts < 0).any()
+        or not ends[-1] == len(places) == len(cells)
+        or not ((places >= 0) & (places < shape[1])).all()
+    ):
+        raise InvalidInput("the arrays of the neighbours file do not fit together; get another copy.")
+    X = np.zeros((int(shape[0]), int(shape[1])), dtype=np.float32)
+    X[np.repeat(np.arange(len(ends)), counts), places] = cells
+    return X
