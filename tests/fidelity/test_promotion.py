@@ -10,7 +10,6 @@ import pytest
 from seasoned import Float, Random, Space, Study
 from seasoned.fidelity import ASHA, Decision, Hyperband, SuccessiveHalving
 from seasoned.fidelity.rungs import Rungs
-from seasoned.samplers import CMAES, DifferentialEvolution, Genetic, ParticleSwarm
 from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState
 
 PROMOTING = {
@@ -140,17 +139,3 @@ def test_asking_for_promotions_looks_at_few_trials(monkeypatch):
     study.optimize(lambda config, trial: config["x"] + 1 / trial.budget, trials=300)
     reports = sum(len(trial.reports) for trial in study.trials)
     assert len(looks) < 3 * (300 + reports)  # each paused one was asked at each turn: some 130,000
-
-
-@pytest.mark.parametrize("sampler", [CMAES, DifferentialEvolution, Genetic, ParticleSwarm])
-@pytest.mark.parametrize("rule", [ASHA(max=27, promote=True), SuccessiveHalving(max=9)])
-def test_populations_learn_from_trials_that_pause(sampler, rule):
-    def train(config, trial):
-        for step in range(trial.step + 1, trial.budget + 1):
-            trial.report(step, abs(config["x"] - 0.9) + 1 / step)
-        return abs(config["x"] - 0.9) + 1 / trial.budget
-
-    study = Study(Space(x=Float(0, 1), y=Float(0, 1)), fidelity=rule, sampler=sampler(), seed=1)
-    study.optimize(train, trials=200)
-    far = [abs(trial.config["x"] - 0.9) for trial in study.trials]
-    assert sum(far[-50:]) < 0.6 * sum(far[:50])

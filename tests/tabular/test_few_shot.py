@@ -279,7 +279,7 @@ from seasoned.errors import MissingExtra
 model, rows = load("m.seasoned"), pd.read_parquet("new.parquet")
 print(model.adapt(rows[:5], rows["sales"][:5]).predict(rows[5:]).round(6).tolist())
 try:
-    model.fit(rows, rows["sales"], task=rows.index % 6)
+    type(model)().fit(rows, rows["sales"], task=rows.index % 6)
 except MissingExtra as error:
     assert "pip install 'seasoned[grad]'" in str(error)
 else:
@@ -297,3 +297,13 @@ def test_pandas_are_kept_as_they_were(table, regressor):
     regressor.predict(frame[known])
     pd.testing.assert_frame_equal(frame, before)
     assert y.name == "sales"
+
+
+def test_a_loaded_model_asks_for_its_learner_before_it_is_fitted_again(regressor, table, tmp_path):
+    frame, y, _, known = table
+    regressor.set_params(shots=np.int64(7)).save(tmp_path / "m.seasoned")
+    again = load(tmp_path / "m.seasoned")
+    assert (again.shots, again.unsaved_) == (7, ("learner",))
+    with pytest.raises(InvalidInput, match="could not hold learner"):
+        again.fit(frame[known], y[known], task="store")
+    assert FewShotRegressor().get_params() == type(again)().get_params()

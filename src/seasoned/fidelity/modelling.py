@@ -14,14 +14,9 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from seasoned.fidelity.halving import SuccessiveHalving
 from seasoned.samplers.auto import Auto
 from seasoned.samplers.base import Sampler, Suggestion
 from seasoned.samplers.bayes import Bayes
-from seasoned.samplers.cmaes import CMAES
-from seasoned.samplers.differential import DifferentialEvolution
-from seasoned.samplers.genetic import Genetic
-from seasoned.samplers.swarm import ParticleSwarm
 from seasoned.samplers.tpe import TPE
 from seasoned.trials import Asked, Finished, Reported, TrialState
 
@@ -142,21 +137,8 @@ def _result(event: Reported) -> Finished:
     return Finished(event.number, TrialState.COMPLETE, (event.value,))
 
 
-def _pauses(fidelity: Fidelity[Any]) -> bool:
-    return bool(getattr(fidelity, "promote", isinstance(fidelity, SuccessiveHalving)))
-
-
 def with_rungs(sampler: Sampler[Any], fidelity: Fidelity[Any]) -> Sampler[Any]:
-    """The sampler as it is used with the rule: model-based ones learn by rung, the others hear of pruned trials.
-
-    Where trials pause instead, few ever end, so that populations learn by rung, too.
-    """
-    learning = (
-        Bayes,
-        TPE,
-        Auto,
-        *((CMAES, DifferentialEvolution, Genetic, ParticleSwarm) if _pauses(fidelity) else ()),
-    )
-    if isinstance(sampler, learning) and len(fidelity.levels) > 1:
+    """The sampler as it is used with the rule: model-based ones learn by rung, the others hear of pruned trials."""
+    if isinstance(sampler, Bayes | TPE | Auto) and len(fidelity.levels) > 1:
         return ByRung(sampler, fidelity.levels, warm_start=sampler.warm_start)
     return sampler
