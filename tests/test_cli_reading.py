@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from seasoned.cli.reading import Reading, rows_to_predict, table_to_fit
-from seasoned.cli.remembered import styles_of, tasks_of, words_of
+from seasoned.cli.remembered import Remembered, remembered
 from seasoned.tabular.columns.category import CategoryColumn
 
 
@@ -37,10 +37,17 @@ def test_a_class_called_none_is_told(tmp_path, capsys):
 
 def test_digits_in_a_column_of_words_stay_words_whatever_rows_are_read(tmp_path):
     (tmp_path / "q.csv").write_text("code;x\n007;1,5\n042;2.5\n")
-    rows, kept = rows_to_predict(tmp_path / "q.csv", keep=["code"], text=["code", "gone"])
+    rows, kept = rows_to_predict(tmp_path / "q.csv", keep=["code"], like=Remembered(("code", "gone")))
     assert rows["code"].tolist() == ["007", "042"]
     assert kept["code"].tolist() == ["007", "042"]
     assert rows["x"].dtype == "float64" or rows["x"].tolist() == ["1,5", "2.5"]
+
+
+def model_of(encoders=(), used=(), columns=(), tasks=(), decimal=None):
+    """As much of a saved model as is looked at."""
+    schema = SimpleNamespace(used=[SimpleNamespace(name=n, kind=k, format=f) for n, k, f in used])
+    fitted = SimpleNamespace(plan=SimpleNamespace(encoders=encoders, schema=schema), columns=columns)
+    return SimpleNamespace(fitted_=fitted, tasks_=tasks, decimal_=decimal)
 
 
 def test_which_columns_are_words_to_a_model():
@@ -49,9 +56,8 @@ def test_which_columns_are_words_to_a_model():
         CategoryColumn("size", ("1", "2")),
         CategoryColumn("word", ("no", "yes")),
     ]
-    used = [SimpleNamespace(name=name, kind=kind) for name, kind in (("code", "category"), ("said", "text"))]
-    plan = SimpleNamespace(encoders=encoders, schema=SimpleNamespace(used=used))
-    assert words_of(SimpleNamespace(fitted_=SimpleNamespace(plan=plan))) == ["code", "word", "said"]
+    used = [("code", "category", None), ("said", "text", None)]
+    assert remembered(model_of(encoders, used)) == Remembered(("code", "word", "said"))
 
 
 @pytest.mark.parametrize(
@@ -66,29 +72,38 @@ def test_which_columns_are_words_to_a_model():
     ],
 )
 def test_numbers_are_read_in_the_style_of_the_fit(content, style, values):
-    found = Reading().table(content.encode(), styles={"b": style, "gone": style})["b"]
+    found = Reading().table(content.encode(), like=Remembered(styles={"b": style, "gone": style}))["b"]
     assert [None if pd.isna(value) else value for value in found] == values
 
 
 def test_how_the_numbers_of_a_model_were_written():
-    kinds = (("a", "numeric", "1,234.5"), ("b", "numeric", "plain"), ("c", "numeric", None), ("d", "category", None))
-    used = [SimpleNamespace(name=name, kind=kind, format=form) for name, kind, form in kinds]
-    plan = SimpleNamespace(encoders=[], schema=SimpleNamespace(used=used))
-    assert styles_of(SimpleNamespace(fitted_=SimpleNamespace(plan=plan))) == {"a": "1,234.5"}
+    used = [("a", "numeric", "1,234.5"), ("b", "numeric", "plain"), ("c", "numeric", None), ("d", "category", None)]
+    assert remembered(model_of(used=used)).styles == {"a": "1,234.5"}
+    assert [remembered(model_of(decimal=sign)).commas for sign in (None, ",")] == [False, True]
 
 
 @pytest.mark.parametrize(
     ("columns", "tasks", "words"),
     [
-        (("shop",), ["007", "X1"], ["shop"]),
-        (("shop",), ["7", "8"], []),
-        (("shop", "day"), ["7 a"], []),
-        ((), ["a"], []),
+        (("shop",), ["007", "X1"], ("shop",)),
+        (("shop",), ["7", "8"], ()),
+        (("shop", "day"), ["7 a"], ()),
+        ((), ["a"], ()),
     ],
 )
 def test_which_column_of_tasks_is_words(columns, tasks, words):
-    learned = SimpleNamespace(fitted_=SimpleNamespace(columns=columns), tasks_=tasks)
-    assert tasks_of(learned) == words
+    assert remembered(model_of(columns=columns, tasks=tasks)).words == words
+
+
+def test_a_file_tells_that_its_comma_is_decimal_and_another_may_not():
+    first = Reading().table(b"a;b\n1.200;0,5\n950;1,5\n")
+    assert (first["a"].tolist(), first.attrs) == ([1200, 950], {"decimal": ","})
+    alone = b"a;b\n1.200;1\n2.300;2\n"
+    assert Reading().table(alone)["a"].tolist() == [1.2, 2.3]
+    assert Reading().table(alone).attrs == {}
+    assert Reading().table(alone, like=Remembered(commas=True))["a"].tolist() == [1200, 2300]
+    assert Reading(decimal=",").table(alone)["a"].tolist() == [1200, 2300]
+    assert Reading().table(b"a;b\n1.200;1.5\n2.300;2\n", like=Remembered(commas=True))["a"].tolist() == [1.2, 2.3]
 
 
 def test_a_gap_makes_no_floats_of_whole_labels(tmp_path, capsys):
@@ -97,3 +112,5 @@ def test_a_gap_makes_no_floats_of_whole_labels(tmp_path, capsys):
     assert table_to_fit(tmp_path / "t.csv", "y")["y"].dtype == "int64"
     (tmp_path / "t.csv").write_text("x,y\n1,0.5\n2,\n3,1\n")
     assert table_to_fit(tmp_path / "t.csv", "y")["y"].tolist() == [0.5, 1.0]
+    (tmp_path / "t.csv").write_text("x,y\n1,1e300\n2,\n3,1\n")
+    assert table_to_fit(tmp_path / "t.csv", "y")["y"].tolist() == [1e300, 1.0]

@@ -76,22 +76,22 @@ class ByHand:
         spec, history = self._ledger.spec, self._ledger.history
         first = enumerate(spec.warm_start.configurations, start=spec.first)
         later = [Config(config) for number, config in first if number not in history]
-        found = self._put(waiting, most=False)
+        found = self._put(waiting, all_of_them=True)
         if waiting:
-            self._put(later, most=True)
+            self._put(later, all_of_them=False)
         return [self._ledger.history[number] for number in found]
 
-    def _put(self, waiting: Sequence[Config], *, most: bool) -> list[int]:
-        """The numbers that they get; with `most` as many as there are numbers."""
+    def _put(self, waiting: Sequence[Config], *, all_of_them: bool) -> list[int]:
+        """The numbers that they get; where numbers run out, an error if all of them need one."""
         lease = Lease(self._ledger.log, BY_HAND)
         found: list[int] = []
         try:
             while len(found) < len(waiting):
                 claims = self._ledger.log.claim(len(waiting) - len(found), lease.driver, below=self._ledger.end)
-                if not claims and most:
-                    break
-                if not claims:
+                if not claims and all_of_them:
                     raise self._exhausted()
+                if not claims:
+                    break
                 self._ledger.sync()
                 fresh = [number for number, _ in claims if number not in self._ledger.history]
                 pairs = zip(fresh, waiting[len(found) :], strict=False)

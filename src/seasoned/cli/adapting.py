@@ -10,7 +10,7 @@ import typer
 from seasoned import tabular
 from seasoned.cli.common import FILES, STREAM, check_folder, reported
 from seasoned.cli.reading import Decimal, Encoding, Reading, Separator, rows_to_predict, table_to_fit
-from seasoned.cli.remembered import styles_of, tasks_of, words_of
+from seasoned.cli.remembered import remember, remembered
 from seasoned.cli.showing import write_predictions
 from seasoned.errors import InvalidInput
 from seasoned.tabular.few_shot_files import predict_unlabelled
@@ -68,7 +68,7 @@ def adapt(
     make = tabular.FewShotClassifier if found == "classification" else tabular.FewShotRegressor
     learned = make(shots=shots, time_limit=time_limit, random_state=random_state)
     learned.fit(frame.drop(columns=target), frame[target], task=task)
-    learned.save(out)
+    remember(learned, frame).save(out)
     typer.echo(f"few-shot {found} model of {len(learned.tasks_)} tasks saved to {out}")
 
 
@@ -76,8 +76,7 @@ def _adapt_to(model: Path, table: Path, target: str | None, out: Path, reading: 
     learned = tabular.load(model)
     if not hasattr(learned, "adapt"):
         raise InvalidInput(f"{model.name!r} holds a {type(learned).__name__}, which does not adapt; use predict.")
-    words = [*words_of(learned), *tasks_of(learned)]
-    rows, _ = rows_to_predict(table, reading, text=words, styles=styles_of(learned))
+    rows, _ = rows_to_predict(table, reading, like=remembered(learned))
     name = learned.target_name_ if target is None else target
     if name is None:
         raise InvalidInput("the model does not know its target's name; give --target.")

@@ -19,8 +19,19 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["HEAD", "as_usual", "decimal_of", "encoding_of", "head_of", "replaced", "separator_of", "with_points"]
+__all__ = [
+    "DECIMAL",
+    "HEAD",
+    "as_usual",
+    "decimal_of",
+    "encoding_of",
+    "head_of",
+    "replaced",
+    "separator_of",
+    "with_points",
+]
 
+DECIMAL: Final = "decimal"  # in `attrs` of a table
 HEAD: Final = 1 << 18  # bytes that are looked at
 _OTHERS: Final = (";", "|", "\t")
 _POINT: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -100,15 +111,16 @@ def _rows(head: bytes, encoding: str | None, separator: str) -> list[list[str]]:
     return (rows[:-1] if len(head) == HEAD else rows) or [[]]
 
 
-def with_points(frame: pd.DataFrame, text: Iterable[str] = ()) -> pd.DataFrame:
+def with_points(frame: pd.DataFrame, text: Iterable[str] = (), *, commas: bool = False) -> pd.DataFrame:
     """A table that was read with decimal commas, its text that is numbers with points, "1.5" or "1.234,5", as such.
 
     Where the comma is the decimal sign somewhere, points after which three digits come throughout stand between
-    thousands: "950" and "1.200" are 950 and 1200.
+    thousands: "950" and "1.200" are 950 and 1200. `attrs` then says so, for other files of the same columns.
 
     Args:
         frame: The table.
         text: Columns that stay as they are.
+        commas: Whether the comma is known to be the decimal sign, whatever the table shows.
     """
     import pandas as pd
 
@@ -116,18 +128,20 @@ def with_points(frame: pd.DataFrame, text: Iterable[str] = ()) -> pd.DataFrame:
     worded = [name for name in map(str, frame.columns) if name not in left]  # text files have text as names
     words = {name: frame[name].str.strip() for name in worded if isinstance(frame[name].dtype, pd.StringDtype)}
     present = {name: column.dropna() for name, column in words.items()}
-    commas = {name for name, some in present.items() if _all(some, _COMMA) and some.str.contains(",").any()}
-    decimal = bool(commas) or any(
-        frame[name].dtype.kind == "f" and (frame[name] % 1 > 0).any() for name in frame.columns
-    )
+    parted = {name for name, some in present.items() if _all(some, _COMMA) and some.str.contains(",").any()}
+    fractions = (frame[name].dtype.kind == "f" and (frame[name] % 1 > 0).any() for name in frame.columns)
+    commas = commas or bool(parted) or any(fractions)
     found: dict[str, pd.Series[Any]] = {}
     for name, column in words.items():
-        if name in commas or (decimal and len(present[name]) and _all(present[name], _THOUSANDS)):
+        if name in parted or (commas and len(present[name]) and _all(present[name], _THOUSANDS)):
             bare = column.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
             found[name] = bare.astype("float64")
         elif _all(present[name], _POINT) and present[name].str.contains(".", regex=False).any():
             found[name] = column.astype("float64")
-    return replaced(frame, found)
+    known = replaced(frame, found)
+    if commas:
+        known.attrs[DECIMAL] = ","
+    return known
 
 
 def as_usual(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:

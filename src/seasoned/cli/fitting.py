@@ -10,6 +10,7 @@ import typer
 from seasoned import tabular
 from seasoned.cli.common import FILES, STOPPED, reported
 from seasoned.cli.reading import Decimal, Encoding, Reading, Separator, Weights, names_in, table_to_fit, words_in
+from seasoned.cli.remembered import remember
 from seasoned.cli.showing import show_leaderboard, show_score
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
@@ -103,7 +104,7 @@ def fit(
         random_state=random_state,
     )
     model.fit(said.features(train), train[target], **said.roles(train), resume=resume)
-    model.save(out)
+    remember(model, frame).save(out)
     show_leaderboard(model)
     show_score(model, said, test)
     typer.echo(f"{kind} model saved to {out}")

@@ -12,12 +12,14 @@ import typer
 
 from seasoned.cli.common import STREAM, check_folder
 from seasoned.cli.dialect import HEAD, as_usual, decimal_of, encoding_of, head_of, replaced, separator_of, with_points
+from seasoned.cli.remembered import NOTHING, Remembered
 from seasoned.errors import InvalidInput
 from seasoned.tabular.tables import SEPARATORS, kind_of, read_csv, read_table
+from seasoned.tabular.target import without_gaps
 from seasoned.tabular.written import in_style
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     import pandas as pd
@@ -79,15 +81,15 @@ class Reading:
             ) from None
 
     def table(
-        self, source: Path | bytes, text: Iterable[str] = (), styles: Mapping[str, str] | None = None, **more: Any
+        self, source: Path | bytes, text: Iterable[str] = (), like: Remembered = NOTHING, **more: Any
     ) -> pd.DataFrame:
         """The table in a file, or in what came through the standard input.
 
         Args:
             source: The file, or the bytes.
             text: Columns that stay text, as it is written, as far as there are such.
-            styles: Column -> how a model has read its numbers, "1,234.5" or "1.234,5": where all cells can be read so,
-                they stay text for it to read, for by themselves they might be another number.
+            like: How the file of a model was written. Where all cells of a column can be read in its style, they stay
+                text for the model to read, for by themselves they might be another number.
             more: What else `pandas.read_csv` is told of a text file.
 
         Raises:
@@ -99,7 +101,7 @@ class Reading:
         encoding = self.encoding or encoding_of(head)
         separator = self._separator(head, encoding, SEPARATORS[kind_of(source)] if isinstance(source, Path) else ",")
         decimal = self.decimal or (decimal_of(head, encoding) if separator == ";" else ".")
-        styles, text = styles or {}, list(text)
+        styles, text = like.styles, [*text, *like.words]
         as_text = dict.fromkeys([*text, *styles], str)
         options: dict[str, Any] = {"decimal": decimal, "encoding": encoding, "dtype": as_text or None}
         options |= more
@@ -109,7 +111,9 @@ class Reading:
             frame = read_csv(_stream(source, encoding), _STDIN, separator, **options)
         styled = [name for name, style in styles.items() if name in frame.columns and in_style(frame[name], style)]
         frame = as_usual(frame, [name for name in styles if name not in styled])
-        return frame if decimal == "." else with_points(frame, [*text, *styled])
+        if decimal == ".":
+            return frame
+        return with_points(frame, [*text, *styled], commas=like.commas or self.decimal == ",")
 
     def _separator(self, head: bytes, encoding: str | None, usual: str) -> str:
         if self.separator is None:
@@ -158,9 +162,7 @@ def table_to_fit(table: Path, target: str, *outputs: Path | None, reading: Readi
     said = f" ({words}: a class of that name needs another)" if words else ""
     typer.echo(f"{(~kept).sum()} of {len(frame)} rows have no {target!r} and are left out{said}", err=True)
     frame = frame[kept]
-    if not labels and frame[target].dtype.kind == "f" and (frame[target] % 1 == 0).all():
-        return replaced(frame, {target: frame[target].astype("int64")})  # gaps made floats of them
-    return frame
+    return replaced(frame, {target: without_gaps(frame[target])})
 
 
 def words_in(frame: pd.DataFrame) -> list[str]:
@@ -183,8 +185,7 @@ def rows_to_predict(
     table: Path,
     reading: Reading = _USUAL,
     keep: Sequence[str] = (),
-    text: Sequence[str] = (),
-    styles: Mapping[str, str] | None = None,
+    like: Remembered = NOTHING,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table, or what the standard input holds; and of its columns those to keep beside the predictions.
 
@@ -192,11 +193,10 @@ def rows_to_predict(
         table: The file.
         reading: How to read it.
         keep: The columns to keep.
-        text: The columns that are text to the model: "007" is no 7, even where all cells of these rows are digits.
-        styles: How the model has read numbers, as for `Reading.table`.
+        like: How the model's file was written: "007" is no 7, even where all cells of these rows are digits.
     """
     source = sys.stdin.buffer.read() if table == STREAM else table
-    rows = reading.table(source, text, styles)
+    rows = reading.table(source, like=like)
     for column in keep:
         check_column(rows, table, column)
     kept = rows[list(dict.fromkeys(keep))]

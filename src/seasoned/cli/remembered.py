@@ -2,24 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from seasoned.cli.dialect import DECIMAL
 from seasoned.tabular.columns.category import CategoryColumn
 from seasoned.tabular.written import COMMA, POINT
 
-__all__ = ["styles_of", "tasks_of", "words_of"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+__all__ = ["NOTHING", "Remembered", "remember", "remembered"]
 
 
-def words_of(fitted: Any) -> list[str]:
-    """The columns that are text to a model: "007" among "007" and "X" is no 7, whatever other rows the file has.
+class Remembered(NamedTuple):
+    """What is known of a file before it is read.
 
-    Categories whose levels are numbers as numbers are written stay as they are read: "1.0" is then the level "1".
+    Attributes:
+        words: Columns that are text to the model: "007" among "007" and "X" is no 7, whatever other rows the file has.
+        styles: Columns of numbers that were written with a sign between thousands, and how: "1,234" is no 1.234.
+        commas: Whether the comma was the decimal sign, so that "1.200" may be a thousand and more.
     """
-    plan = _plan(fitted)
+
+    words: tuple[str, ...] = ()
+    styles: Mapping[str, str] = MappingProxyType({})
+    commas: bool = False
+
+
+NOTHING: Final = Remembered()
+
+
+def remembered(fitted: Any) -> Remembered:
+    """What a model knows of its columns.
+
+    Categories whose levels are numbers as numbers are written stay as they are read: "1.0" is then the level "1". So
+    does the column that names the tasks of few shots, where all names that are known are plain numbers.
+    """
+    plan = getattr(fitted.fitted_, "fitted", fitted.fitted_).plan  # of few shots it is that of the model of all tasks
     named = {encoder.name: encoder.words for encoder in plan.encoders if isinstance(encoder, CategoryColumn)}
-    kinds = {str(column.name): column.kind for column in plan.schema.used}
-    worded = (name for name, words in named.items() if not all(map(_is_plain_number, words)))
-    return [*worded, *(name for name, kind in kinds.items() if kind == "text")]
+    worded = [name for name, words in named.items() if not all(map(_is_plain_number, words))]
+    texts = [str(column.name) for column in plan.schema.used if column.kind == "text"]
+    tasks = getattr(fitted.fitted_, "columns", ())
+    if len(tasks) != 1 or all(_is_plain_number(str(name)) for name in fitted.tasks_):
+        tasks = ()
+    styles = {
+        str(column.name): column.format
+        for column in plan.schema.used
+        if column.kind == "numeric" and column.format in {POINT, COMMA}
+    }
+    return Remembered((*worded, *texts, *tasks), styles, fitted.decimal_ == ",")
+
+
+def remember(model: Any, frame: pd.DataFrame) -> Any:
+    """The model, which knows from now on how the file of its table was written."""
+    model.decimal_ = frame.attrs.get(DECIMAL)
+    return model
 
 
 def _is_plain_number(word: str) -> bool:
@@ -27,23 +66,3 @@ def _is_plain_number(word: str) -> bool:
         return f"{float(word):.15g}" == word
     except ValueError:
         return False
-
-
-def styles_of(fitted: Any) -> dict[str, str]:
-    """The columns of numbers that were written with a sign between thousands, and how: "1,234" is no 1.234."""
-    return {
-        str(column.name): column.format
-        for column in _plan(fitted).schema.used
-        if column.kind == "numeric" and column.format in {POINT, COMMA}
-    }
-
-
-def tasks_of(learned: Any) -> list[str]:
-    """The column that names the tasks of few shots, where not all names that are known are plain numbers."""
-    columns = learned.fitted_.columns
-    words = not all(_is_plain_number(str(name)) for name in learned.tasks_)
-    return list(columns) if len(columns) == 1 and words else []
-
-
-def _plan(fitted: Any) -> Any:
-    return getattr(fitted.fitted_, "fitted", fitted.fitted_).plan  # of few shots it is that of the model of all tasks

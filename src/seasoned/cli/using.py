@@ -19,7 +19,7 @@ from seasoned.cli.reading import (
     names_in,
     rows_to_predict,
 )
-from seasoned.cli.remembered import styles_of, words_of
+from seasoned.cli.remembered import remembered
 from seasoned.cli.showing import write_predictions
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
@@ -56,7 +56,7 @@ def predict(
     if out != STREAM:
         check_folder(out)
     fitted = tabular.load(model)
-    rows, kept = rows_to_predict(table, reading, names_in(keep), words_of(fitted), styles_of(fitted))
+    rows, kept = rows_to_predict(table, reading, names_in(keep), remembered(fitted))
     write_predictions(beside(kept, prediction_table(fitted, rows, interval)), out)
 
 
@@ -84,7 +84,7 @@ def make_report(
     mass: Any = None
     fitted = tabular.load(model)
     if table is not None:
-        frame = reading.table(table, words_of(fitted), styles_of(fitted))
+        frame = reading.table(table, like=remembered(fitted))
         for column in (target, weights):
             if column is not None:
                 check_column(frame, table, column)

@@ -48,8 +48,8 @@ class Caller(ABC):
         self._numbers = itertools.count()
         self._packing: Packing | None = None
         self._answers: dict[int, Callable[[Any], Any]] = {}  # by task, while it is open
-        self._heard: deque[tuple[int, bytes]] = deque()  # questions, and what has ended, until somebody is told
-        self._ended: list[Outcome | tuple[Any, ...]] = []
+        self._heard: deque[tuple[int, bytes]] = deque()  # questions that are still to be answered
+        self._ended: list[Outcome | tuple[Any, ...]] = []  # what nobody was told of yet
         self._finalizer = weakref.finalize(self, loop.ask_to_stop)
         self._finalizer.atexit = False  # what the loop works with sees to that, in its order
 

@@ -194,8 +194,8 @@ def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], 
         if head.metric in found and head.sort in alike and head.kind == asking.kind:
             found[head.metric].append(place)
     both = np.array(sorted({*found[asking.metric], *found[asking.usual]}), dtype=np.intp)
-    of = [experience.heads[place].family for place in both]
-    tables = tables_of(of, experience.metafeatures[both], _by_age(experience, both))
+    families = [experience.heads[place].family for place in both]
+    tables = tables_of(families, experience.metafeatures[both], _by_age(experience, both))
     asked = np.isin(both, found[asking.metric])
     chosen, here = asked, np.unique(tables[asked])
     if asking.metric != asking.usual and (asked.sum() < _ENOUGH[0] or len(here) < _ENOUGH[1]):

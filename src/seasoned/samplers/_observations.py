@@ -104,11 +104,14 @@ class Observations:
         """Which trials have values and keep all constraints, shape (n,)."""
         return ~self.failed & ~np.asarray((self.constraints > 0).any(axis=1))
 
-    @property
-    def violation(self) -> NDArray[np.float64]:
-        """How far each trial breaks the constraints in all, infinity where it failed, shape (n,)."""
-        broken: NDArray[np.float64] = np.nansum(np.maximum(self.constraints, 0.0), axis=1)
-        return np.where(self.failed, np.inf, broken)
+    def ranks(self, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The place of each trial, 0 for the best: by how far it breaks the constraints in all, then by its loss.
+
+        Args:
+            losses: As `losses` gives them, shape (n,); what failed is last.
+        """
+        violation = np.where(self.failed, np.inf, np.nansum(np.maximum(self.constraints, 0.0), axis=1))
+        return np.argsort(np.lexsort((losses, violation))).astype(np.float64)
 
     def losses(self, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """One number per trial, to be minimised, small enough for differences to be finite; shape (n,).

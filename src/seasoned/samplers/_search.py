@@ -67,7 +67,7 @@ class Place:
 
     def best_points(self, count: int) -> NDArray[np.float64]:
         """The best points, those that keep the constraints first, then those that break them least; shape (k, d)."""
-        return self.seen.unit[np.lexsort((self.losses, self.seen.violation))[:count]]
+        return self.seen.unit[np.argsort(self.seen.ranks(self.losses))[:count]]
 
     def kept(self) -> tuple[Part, ...]:
         """The log-probability of each constraint that it is kept."""

@@ -286,7 +286,7 @@ def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool
         if model is None or model.refit != at or model.count > len(losses) or (afresh and index == 0):
             warp = SIGNED if index else _warp_of(model, at, afresh=afresh)
             expected = None if index else state.expected
-            merit = np.where(state.seen.feasible, losses, np.nan)[:at] if index == 0 and len(columns) > 1 else None
+            merit = state.seen.ranks(losses)[:at] if index == 0 and len(columns) > 1 else None
             model = regress(features[:at], column[:at], frame, warp=warp, expected=expected, merit=merit)
         models.append(updated(model, features, column))
     return replace(state, models=tuple(models))

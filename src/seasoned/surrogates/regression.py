@@ -171,8 +171,7 @@ def regress(
         frame: What the kernel knows of the features.
         warp: Name of the warp; chosen by leave-one-out likelihood if left out.
         expected: What was expected before any result, if anything was; a prior mean where the results agree.
-        merit: By which the best are kept where there are too many for a model, NaN for what is no solution; the losses
-            if left out.
+        merit: By which the best are kept where there are too many for a model, shape (n,); the losses if left out.
     """
     count = len(losses)
     chosen = warp_point(count)

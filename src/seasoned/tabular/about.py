@@ -7,23 +7,41 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seasoned.errors import InvalidInput
 from seasoned.tabular.metrics import to_plain
 
 if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
     from seasoned.tabular.estimator import TabularEstimator
 
-__all__ = ["about", "warn_of_unsaved"]
+__all__ = ["about", "refuse_incomplete", "warn_of_unsaved"]
 
 logger = logging.getLogger("seasoned.tabular")
 
 
-def about(estimator: TabularEstimator) -> dict[str, Any]:
-    """Class, parameters and the names of those that are missing, as plain data."""
+def about(estimator: Any) -> dict[str, Any]:
+    """Class, parameters, the names of those that are missing, and the decimal sign of its file, as plain data."""
     given = _parameters(estimator)
     parameters = {name: value for name, value in given.items() if _is_plain(value)}
     unsaved = sorted({*estimator.unsaved_, *(given.keys() - parameters.keys())})
-    told = {"parameters": parameters, "unsaved": unsaved, "named": estimator.named_}
+    told = {"parameters": parameters, "unsaved": unsaved, "decimal": estimator.decimal_}
     return {"estimator": type(estimator).__name__, **told}
+
+
+def refuse_incomplete(estimator: BaseEstimator) -> None:
+    """Refuse to fit without what a file could not hold: that would be another fit than the one that was saved.
+
+    Raises:
+        InvalidInput: If a splitter, a learner or a function is missing since the model was loaded.
+    """
+    unsaved = getattr(estimator, "unsaved_", ())
+    lost = [name for name in unsaved if name != "random_state" and getattr(estimator, name) is None]
+    if lost:
+        raise InvalidInput(
+            f"the file of this model could not hold {' and '.join(lost)}, and without it fit would do something else; "
+            f"set_params({lost[0]}=...) first, or make a new {type(estimator).__name__}."
+        )
 
 
 def warn_of_unsaved(estimator: TabularEstimator) -> None:
@@ -45,15 +63,16 @@ def warn_of_unsaved(estimator: TabularEstimator) -> None:
         )
 
 
-def _parameters(estimator: TabularEstimator) -> dict[str, Any]:
+def _parameters(estimator: BaseEstimator) -> dict[str, Any]:
     """The parameters, as plain data where there is such a form of them."""
     given: dict[str, Any] = {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in estimator.get_params(deep=False).items()
     }
-    if (named := to_plain(estimator.metric)) is not None:  # a function stays one, and is told to be missing
+    if (named := to_plain(given.get("metric"))) is not None:  # a function stays one, and is told to be missing
         given["metric"] = named
-    if estimator.search is not None and (plain := estimator.search.to_plain()) is not None:
+    search = given.get("search")
+    if search is not None and (plain := search.to_plain()) is not None:
         given["search"] = plain
     return given
 

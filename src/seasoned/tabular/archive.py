@@ -176,6 +176,7 @@ def read(
     try:
         about = {name: manifest["about"][name] for name in ("estimator", "parameters")}
         about["unsaved"] = [str(name) for name in manifest["about"].get("unsaved", ())]
+        about["decimal"] = "," if manifest["about"].get("decimal") == "," else None
         about["named"] = bool(manifest["about"].get("named", True))
         changed = changed_versions(manifest["packages"])
         fitted = _rebuild(manifest, members)

@@ -62,7 +62,7 @@ def load(
             f"the bundle's parameters are unknown to this version ({error}); upgrade seasoned."
         ) from None
     estimator.restore(fitted, rows, named=about["named"])
-    estimator.unsaved_ = tuple(about["unsaved"])
+    estimator.unsaved_, estimator.decimal_ = tuple(about["unsaved"]), about["decimal"]
     return estimator
 
 
@@ -83,5 +83,5 @@ def _few_shot(
     estimator = _FEW_SHOT[str(about["estimator"])](**about["parameters"])
     estimator.target_name_ = None if target_name is None else str(target_name)
     estimator.restore(*rebuild(fitted, members, name), rows)
-    estimator.unsaved_ = tuple(about["unsaved"])
+    estimator.unsaved_, estimator.decimal_ = tuple(about["unsaved"]), about["decimal"]
     return estimator

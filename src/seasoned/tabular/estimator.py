@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular import archive
-from seasoned.tabular.about import about, warn_of_unsaved
+from seasoned.tabular.about import about, refuse_incomplete, warn_of_unsaved
 from seasoned.tabular.alone import chosen
 from seasoned.tabular.fit import fit_table, seed_of
 from seasoned.tabular.given_again import judging
@@ -97,7 +97,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
 
     def _fit(self, X: Any, y: Any, roles_given: tuple[Any, Any], started: float, stop: Stop, *, resume: bool) -> None:
         check_parameters(self)
-        self._check_whole()
+        refuse_incomplete(self)
         frame = to_frame(X)
         warn_of_order(X, y)
         if frame.shape[1] == 0:
@@ -114,17 +114,6 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
         self.restore(fitted, sample(frame, fitted.plan.schema), named=has_names(X))
 
-    def _check_whole(self) -> None:
-        """A file holds no splitters and functions: a fit without would be another one than that which was saved."""
-        lost = [
-            name for name in getattr(self, "unsaved_", ()) if name != "random_state" and getattr(self, name) is None
-        ]
-        if lost:
-            raise InvalidInput(
-                f"the file of this model could not hold {' and '.join(lost)}, and without it fit would do something "
-                f"else; set_params({lost[0]}=...) first, or make a new {type(self).__name__}."
-            )
-
     def restore(self, fitted: Fitted, rows: pd.DataFrame | None = None, *, named: bool = True) -> None:
         """Take the state of a finished fit, as `load` does.
 
@@ -138,6 +127,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.rows_ = rows
         self.stopped_by_ = None
         self.unsaved_: tuple[str, ...] = ()  # parameters that a file could not hold
+        self.decimal_: str | None = None  # decimal sign of the text file that it was fitted to, if a comma
         self.named_ = named
         self.n_features_in_ = len(names)
         self.feature_names_in_ = np.array(names, dtype=object)
@@ -185,8 +175,9 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             validation=self.validation,
             parts=settings_of(self)["folds"],
         )
+        decimal = self.decimal_
         self.restore(again, sample(frame, fitted.plan.schema), named=self.named_)
-        self.unsaved_ = unsaved
+        self.unsaved_, self.decimal_ = unsaved, decimal
         return self
 
     def explain(
@@ -312,7 +303,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             InvalidInput: If the key is empty or no bytes or text, or a model is the user's own and cannot be saved.
         """
         check_is_fitted(self)
-        archive.write(self.fitted_, self.rows_, about(self), Path(path), key)
+        archive.write(self.fitted_, self.rows_, {**about(self), "named": self.named_}, Path(path), key)
         warn_of_unsaved(self)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

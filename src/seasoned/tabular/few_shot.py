@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.about import about, refuse_incomplete
 from seasoned.tabular.few_shot_archive import write
 from seasoned.tabular.few_shot_fit import Options, adapt_table, fit_tasks
 from seasoned.tabular.few_shot_tasks import read_tasks, refuse_several, refuse_width
@@ -64,7 +65,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             InvalidInput: If the table, the target, the tasks or a parameter breaks a rule; the sentence says which.
             MissingExtra: If JAX is not installed.
         """
-        self._check_whole()
+        refuse_incomplete(self)
         options = self._options()
         rows = read_tasks(X, task)
         if rows.frame.shape[1] == 0:
@@ -81,17 +82,6 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         self.restore(fitted, adapter, sample(frame, fitted.fitted.plan.schema))
         return self
 
-    def _check_whole(self) -> None:
-        """A file holds no learner: a fit without would be another one than that which was saved."""
-        lost = [
-            name for name in getattr(self, "unsaved_", ()) if name != "random_state" and getattr(self, name) is None
-        ]
-        if lost:
-            raise InvalidInput(
-                f"the file of this model could not hold {' and '.join(lost)}, and without it fit would do something "
-                f"else; set_params({lost[0]}=...) first, or make a new {type(self).__name__}."
-            )
-
     def restore(self, fitted: FewShotFitted, adapter: Adapter, rows: pd.DataFrame | None) -> None:
         """Take the state of a finished fit, as `load` does.
 
@@ -105,6 +95,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         self.adapter_ = adapter
         self.rows_ = rows
         self.unsaved_: tuple[str, ...] = ()  # parameters that a file could not hold
+        self.decimal_: str | None = None  # decimal sign of the text file that it was fitted to, if a comma
         self.n_features_in_ = len(names)
         self.feature_names_in_ = np.array(names, dtype=object)
 
@@ -155,14 +146,9 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             InvalidInput: If the key is empty or no bytes or text, or the learner's network or loss is a function.
         """
         check_is_fitted(self)
-        given = {name: _plainly(value) for name, value in self.get_params(deep=False).items()}
-        parameters = {name: value for name, value in given.items() if _is_plain(value)}
-        about = {
-            "estimator": type(self).__name__,
-            "parameters": {**parameters, "target_name": self.target_name_},
-            "unsaved": sorted({*self.unsaved_, *(given.keys() - parameters.keys())}),
-        }
-        write(self.fitted_, self.adapter_, self.rows_, about, Path(path), key)
+        told = about(self)
+        told["parameters"]["target_name"] = self.target_name_
+        write(self.fitted_, self.adapter_, self.rows_, told, Path(path), key)
 
     def _predict(self, X: Any, task: Any) -> NDArray[np.float64]:
         """Numbers or probabilities for rows of known tasks."""
@@ -223,14 +209,6 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
-
-
-def _plainly(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, bool | int | float | str)
 
 
 class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]  # scikit-learn is untyped

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import lzma
 import warnings
@@ -265,13 +264,7 @@ def read_table(path: str | Path, separator: str | None = None, **options: Any) -
             return pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise InvalidInput(f"{path.name!r} cannot be read as PARQUET: {_reason(error)}") from error
-    separator = separator or SEPARATORS[kind]
-    if path.suffix == ".zst":  # pandas would ask for one more package
-        import pyarrow as pa
-
-        with pa.input_stream(str(path), compression="zstd") as stream:
-            return read_csv(io.BytesIO(stream.read()), path.name, separator, **options)
-    return read_csv(path, path.name, separator, **options)
+    return read_csv(path, path.name, separator or SEPARATORS[kind], **options)
 
 
 def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd.DataFrame:
@@ -283,12 +276,10 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
     Raises:
         InvalidInput: If it cannot be read.
     """
-    import pandas as pd
-
     try:
-        frame: pd.DataFrame = pd.read_csv(source, sep=separator, low_memory=False, **options)
+        frame = _parsed(source, sep=separator, **options)
         if len(frame.columns) and frame.iloc[:, -1].isna().all():
-            frame = _unshifted(frame, source, name, sep=separator, low_memory=False, **options)
+            frame = _unshifted(frame, source, name, sep=separator, **options)
     except UnicodeDecodeError:
         encoding = options.get("encoding") or "UTF-8"
         raise InvalidInput(
@@ -300,15 +291,30 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
     return frame
 
 
+def _parsed(source: Any, **options: Any) -> pd.DataFrame:
+    """What pandas reads of a file, from its beginning."""
+    import pandas as pd
+
+    frame: pd.DataFrame
+    if isinstance(source, Path) and source.suffix == ".zst":  # pandas would ask for one more package
+        import pyarrow as pa
+
+        with pa.input_stream(str(source), compression="zstd") as stream:
+            frame = pd.read_csv(stream, low_memory=False, **options)
+    else:
+        if hasattr(source, "seek"):
+            source.seek(0)
+        frame = pd.read_csv(source, low_memory=False, **options)
+    return frame
+
+
 def _unshifted(frame: pd.DataFrame, source: Any, name: str, **options: Any) -> pd.DataFrame:
     """The same file, its first column no index of rows; the frame given where it was none."""
     import pandas as pd
 
-    if hasattr(source, "seek"):
-        source.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pd.errors.ParserWarning)  # that cells beyond the header are left out
-        again: pd.DataFrame = pd.read_csv(source, index_col=False, **options)
+        again = _parsed(source, index_col=False, **options)
     if again.equals(frame):
         return frame
     logger.warning("the rows of %r end in a separator that its header lacks; it is left out.", name)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Target", "Task", "encode", "infer_task", "read_numbers", "read_target"]
+__all__ = ["Target", "Task", "encode", "infer_task", "read_numbers", "read_target", "without_gaps"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -49,6 +49,18 @@ class Target:
     values: NDArray[Any]
     classes: NDArray[Any]
     kept: NDArray[np.bool_]
+
+
+def without_gaps(series: pd.Series[Any]) -> pd.Series[Any]:
+    """What is left of whole numbers beside missing ones, which made floats of them, as whole numbers again.
+
+    Example:
+        >>> import pandas as pd
+        >>> without_gaps(pd.Series([0.0, 1.0])).tolist(), without_gaps(pd.Series([0.5, 1.0])).tolist()
+        ([0, 1], [0.5, 1.0])
+    """
+    whole = series.dtype.kind == "f" and bool((series % 1 == 0).all()) and float(series.abs().max()) <= _EXACT
+    return series.astype(np.int64) if whole else series
 
 
 def infer_task(y: Any) -> Literal["classification", "regression"]:
@@ -194,6 +206,8 @@ def _classes(series: pd.Series[Any], kept: NDArray[np.bool_], *, gaps: bool) -> 
             f"the target holds {_short(collection)}, a {type(collection).__name__}, as where rows have several labels, "
             "which is not covered; pass one label a row, or fit a model for each."
         )
+    import pandas as pd
+
     labels = _labels(series)
     if labels.dtype.kind == "f":
         if not np.isfinite(labels).all():
@@ -204,8 +218,8 @@ def _classes(series: pd.Series[Any], kept: NDArray[np.bool_], *, gaps: bool) -> 
                 f"the target holds {example!r}, and continuous values are no classes "
                 "(Unknown label type: continuous); use regression, or pass the classes as text."
             )
-        if gaps and np.abs(labels).max() <= _EXACT:
-            labels = labels.astype(np.int64)  # gaps made floats of them
+        if gaps:
+            labels = without_gaps(pd.Series(labels)).to_numpy()
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise InvalidInput(

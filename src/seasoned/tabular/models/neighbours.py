@@ -32,9 +32,7 @@ _FILE: Final = {"y": ("float64", 1), "settings": ("int64", 1)}
 _FULL: Final = {"X": ("float32", 2)}
 _SPARSE: Final = {"shape": ("int64", 1), "ends": ("int64", 1), "places": ("int64", 1), "cells": ("float32", 1)}
 _MAYBE: Final = {"weight": ("float64", 1), "quantile": ("float64", 1)}
-_FEW: Final = (
-    0.05  # of the cells; fewer that are not 0 are written by themselves, or a bundle would shrink a thousandfold
-)
+_FEW: Final = 0.05  # of the cells are not 0: written by themselves, for else a file would unpack to a thousand times
 _LARGEST: Final = 2**31  # bytes of all cells
 
 
