@@ -124,3 +124,13 @@ def test_what_cannot_be_done_is_said_in_a_sentence(table, saved):
         assert sentence in error, error
         assert error.count("\n") == 1
         assert "Traceback" not in error
+
+
+def test_a_column_of_tasks_that_predictions_have_too_is_named(table):
+    frame, _ = table
+    renamed = frame.rename(columns={"store": "row"})
+    model = FewShotRegressor(quick(), random_state=0).fit(renamed.drop(columns="sales"), renamed["sales"], task="row")
+    model.save("rows.seasoned")
+    renamed.assign(sales=renamed["sales"].mask(renamed.index % 2 == 0)).to_csv("new.csv", index=False)
+    error = call("adapt", "new.csv", "--model", "rows.seasoned", "--target", "sales", code=2)
+    assert "the column 'row' tells the tasks, and predictions have one of that name; rename it" in error.stderr

@@ -239,3 +239,24 @@ def test_kept_numbers_stay_as_they_are_written():
 
 def test_the_version():
     assert call("--version").output == f"seasoned {seasoned.__version__}\n"
+
+
+def test_a_thousand_in_the_fit_is_one_in_a_file_that_does_not_tell_it():
+    """German files: "1.200" is 1200 where some comma is decimal, and 1.2 where nothing says so."""
+    rng = np.random.default_rng(0)
+    size, share = rng.integers(200, 9_000, ROWS), rng.random(ROWS).round(2)
+    written = pd.DataFrame(
+        {
+            "größe": [f"{value:,}".replace(",", ".") for value in size],
+            "anteil": [str(value).replace(".", ",") for value in share],
+            "y": [f"{value:,}".replace(",", ".") for value in 3 * size],
+        }
+    )
+    written.to_csv("train.csv", index=False, sep=";")
+    fit("train.csv")
+    assert load("model.seasoned").decimal_ == ","
+    whole = written.drop(columns="y").assign(anteil=1)
+    whole.to_csv("silent.csv", index=False, sep=";")
+    call("predict", "model.seasoned", "silent.csv")
+    assert np.corrcoef(pd.read_csv("predictions.csv")["prediction"], size)[0, 1] > 0.99
+    assert "report written" in call("report", "model.seasoned", "train.csv", "--target", "y").stdout

@@ -464,3 +464,11 @@ def test_children_of_any_kind_end_with_their_task(run, method):
     outcome = run(leave)
     run(abs, 1)
     assert not running(outcome.value)
+
+
+def test_the_guard_forgets_a_worker_whose_process_is_gone(run, monkeypatch):
+    run(abs, 1)
+    forgotten, done = [], POOL.session.done
+    monkeypatch.setattr(POOL.session, "done", lambda worker: forgotten.append(worker) or done(worker))
+    assert run(lambda: os._exit(3), limits=Limits(seconds=60.0)).ending is Ending.DIED
+    assert forgotten

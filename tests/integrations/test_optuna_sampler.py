@@ -276,3 +276,15 @@ def test_without_optuna_the_error_says_what_to_install():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "MissingExtra" in run.stderr
     assert "pip install 'seasoned[optuna]'" in run.stderr
+
+
+def test_constraints_of_pruned_trials_are_kept_as_optuna_keeps_them():
+    def objective(trial):
+        trial.suggest_float("x", 0, 1)
+        raise optuna.TrialPruned
+
+    study = study_of(SeasonedSampler(Random(), seed=1, constraints_func=lambda t: (t.params["x"] - 0.5,)))
+    study.optimize(objective, n_trials=3)
+    assert [trial.system_attrs["constraints"] for trial in study.trials] == [
+        [t.params["x"] - 0.5] for t in study.trials
+    ]

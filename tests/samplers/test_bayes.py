@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.samplers import Bayes
+from seasoned.samplers._descent import Descent
+from seasoned.samplers._layout import layout_of
+from seasoned.samplers._observations import Observations, Pending
+from seasoned.samplers._search import Place
 from seasoned.space import Categorical, Choice, Float, Int, Space
 from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
 
@@ -160,3 +166,17 @@ def _seconds_spent(sampler, seed, trials=20):
 def test_wrong_settings_are_refused(given):
     with pytest.raises(InvalidInput):
         Bayes(**given)
+
+
+def test_the_last_trials_of_the_budget_polish_and_those_beyond_do_not():
+    sampler = Bayes()
+    state = sampler.init(StudySpec(Space(x=Float(0, 1)), budget=100))
+    state = replace(state, descent=Descent(since=30, resting=5, ended=(7,)))
+    assert [sampler._since(state, number) for number in (50, 95, 100, 500)] == [None, 0, None, None]
+
+
+def test_of_very_many_trials_that_run_the_latest_count():
+    space = Space(x=Float(0, 1))
+    pending = [Pending(np.array([x]), np.array([True]), {}) for x in np.linspace(0, 1, 200)]
+    place = Place(layout_of(space), Observations.none(1, 1), pending, np.zeros(0), np.random.default_rng(0), bool)
+    assert [x.tolist() for x in place.running()] == [[trial.unit[0]] for trial in pending[-64:]]

@@ -39,3 +39,16 @@ def test_what_the_first_trials_count_does_not_change_with_those_after_them():
 
 def test_trials_without_any_value_stay_unknown():
     assert np.isnan(seen_of(["p", "f", "p"]).losses()).all()
+
+
+def test_trials_are_ranked_by_what_they_break_and_then_by_their_loss():
+    ends = [(3.0, (-1.0,)), (1.0, (2.0,)), (2.0, (0.0,)), (0.0, (0.5,)), None]
+    events = []
+    for number, end in enumerate(ends):
+        events.append(Asked(number, Config({"x": number / 10})))
+        failed = Finished(number, TrialState.FAILED, None, 0.0, "it broke")
+        events.append(failed if end is None else Finished(number, TrialState.COMPLETE, (end[0],), 0.0, None, end[1]))
+    seen = Observations.none(1, 1).told(events, SPACE)
+    assert seen.ranks(seen.losses()).tolist() == [1, 3, 0, 2, 4]
+    plain = seen_of([3.0, "f", 1.0])
+    assert plain.ranks(plain.losses()).tolist() == [1, 2, 0]

@@ -81,3 +81,11 @@ def test_the_gradient_of_an_acquisition_is_that_of_differences(acquisition):
         move = step * np.eye(2)[column]
         by_difference = (part.value(at + move) - part.value(at - move)) / (2 * step)
         assert slopes[:, column] == pytest.approx(by_difference, rel=1e-3, abs=1e-5)
+
+
+def test_the_best_by_merit_stay_where_there_are_too_many_for_a_model():
+    points = np.random.default_rng(0).random((300, 2))
+    losses = np.r_[np.full(1, 1.0), np.linspace(-1.0, 0.0, 299)]
+    merit = np.r_[0.0, np.arange(1.0, 300.0)]
+    assert 0 not in regress(points, losses, FRAME, warp="standard").rows
+    assert 0 in regress(points, losses, FRAME, warp="standard", merit=merit).rows

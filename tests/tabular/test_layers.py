@@ -363,3 +363,27 @@ def test_what_is_held_out_of_everything_is_held_out(monkeypatch):
     fitted(AutoRegressor, numbers)
     assert seen
     assert not any(seen)
+
+
+def test_a_refit_of_a_loaded_model_says_that_its_splitter_is_gone(monkeypatch, tmp_path, caplog):
+    stay_in_process(monkeypatch)
+    search = SearchSettings(models=["linear", "extra_trees"], layers=2)
+    X, y = numbers(700, 0)
+    options = {"time_limit": None, "trials": 2, "search": search, "random_state": 0, "experience": None}
+    model = AutoRegressor(validation=Blocks(), **options).fit(X, y)
+    assert uppers(model)
+    model.save(tmp_path / "m.seasoned")
+    again = load(tmp_path / "m.seasoned")
+    again.refit(X, y)
+    assert "could not hold its validation=" in caplog.text
+    caplog.clear()
+    again.set_params(validation=Blocks()).refit(X, y)
+    assert "validation=" not in caplog.text
+
+
+def test_a_second_layer_that_the_metric_refuses_is_left_out():
+    def refuse(predicted):
+        raise ValueError("the metric failed")
+
+    records = SimpleNamespace(out_of_fold=lambda config: np.ones(5))
+    assert stacking._best(SimpleNamespace(records=records, loss_of=refuse), np.ones(5), [TREE]) is None
