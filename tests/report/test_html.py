@@ -141,6 +141,19 @@ def test_a_report_needs_very_little(task):
     assert page.scripts == []  # without a figure, no plotly
 
 
+def test_models_of_folds_are_not_said_to_have_seen_all_rows(data):
+    """Where there was no time to fit a member again, the models of its trial's folds predict."""
+    both = Page(render_page(data)).text
+    assert "the models of its folds" not in both
+    of_folds = tuple(replace(member, whole=member.model != "linear") for member in data.members)
+    assert "for trial 0 the models of its folds predict" in Page(render_page(replace(data, members=of_folds))).text
+    alone = Page(render_page(replace(data, members=of_folds[1:]))).text
+    assert "There was no time to fit it again on all rows" in alone
+    assert "fitted again on all rows, with" not in alone
+    simple = replace(data.members[0], model="baseline", number=None)
+    assert "no other was ready in time" in Page(render_page(replace(data, members=(simple,)))).text
+
+
 @pytest.mark.parametrize("classes", [3, 30])
 def test_many_classes(data, classes):
     rng = np.random.default_rng(0)

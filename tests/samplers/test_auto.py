@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from seasoned import Categorical, Choice, Float, Int, Space
@@ -107,3 +108,23 @@ def test_who_takes_over_knows_the_best():
     state = sampler.tell(sampler.init(spec), scored)
     suggestions, _ = sampler.ask(state, range(260, 270))
     assert sum(abs(given.config["x"] - 0.9) for given in suggestions) / 10 < 0.25  # by chance 0.41
+
+
+def test_where_nothing_was_feasible_a_few_near_misses_are_tried_again():
+    """A hundred were: in a study of a thousand trials a tenth of them told nothing new."""
+    space = Space(x=Float(0, 1), y=Float(0, 1))
+    spec = StudySpec(space, ("minimize",), seed=0, budget=3000)
+    sampler = Auto()
+    state, near = sampler.init(spec), []
+    for number in range(250):
+        unit = space.encode(space.sample(np.random.default_rng(number))).unit
+        ended = Finished(number, TrialState.COMPLETE, (1.0,), 0.01, None, (0.1 + unit[0],))
+        near.append((unit[0], unit))
+        state = sampler.tell(state, [Asked(number, Config(space.decode(unit))), ended])
+    assert isinstance(state.chosen, CMAES)
+    suggestions, _ = sampler.ask(state, range(250, 350))
+    known = np.array([unit for _, unit in sorted(near, key=lambda pair: pair[0])])
+    asked = np.array([space.encode(suggestion.config).unit for suggestion in suggestions])
+    again = [bool(np.isclose(known, point, atol=1e-9).all(axis=1).any()) for point in asked]
+    assert again == [True] * 10 + [False] * 90
+    np.testing.assert_allclose(asked[:10], known[:10], atol=1e-9)

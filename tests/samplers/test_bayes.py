@@ -82,6 +82,26 @@ def test_constraints_are_learned_and_kept():
     assert min(kept) == pytest.approx(-np.sqrt(0.5), abs=0.02)  # on the circle
 
 
+def test_a_pruned_trial_breaks_no_constraint_that_it_did_not_come_to():
+    """It counted as breaking each by more than any trial had: the search kept away from where it was stopped."""
+    sampler, space = Bayes(), SQUARE
+    spec = StudySpec(space, seed=0)
+    state = sampler.init(spec)
+    for number in range(20):
+        (given,), state = sampler.ask(state, [number])
+        stopped = number % 3 == 2
+        told = (
+            Finished(number, TrialState.PRUNED, None, 0.1)
+            if stopped
+            else Finished(number, TrialState.COMPLETE, (bowl(given.config),), 0.1, None, (given.config["x"] - 2.0,))
+        )
+        state = sampler.tell(state, [Asked(number, given.config, given.tag), told])
+    _, state = sampler.ask(state, [20])
+    assert state.models[0].count == 20
+    assert state.models[1].count == 14
+    assert state.models[1].targets().max() < 0.0, "all that is known keeps it"
+
+
 def test_a_region_that_fails_is_left():
     found, _ = run(Bayes(), SQUARE, lambda c: (None if c["x"] < 0 else ((c["x"] - 0.1) ** 2 + c["y"] ** 2,), ()), 40)
     assert sum(values is None for _, values, _ in found[20:]) < 10

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,6 +39,18 @@ def test_predictions_after_load_are_the_same_bits(fitted, task, tmp_path):
     assert loaded.leaderboard().equals(model.leaderboard())
     assert loaded.feature_names_in_.tolist() == model.feature_names_in_.tolist()
     assert loaded.random_state == 0
+
+
+def test_a_file_knows_which_models_are_those_of_folds(fitted, tmp_path):
+    model, X, _ = fitted["regression"]
+    late = copy.copy(model)
+    members = [replace(member, whole=place > 0) for place, member in enumerate(model.fitted_.members)]
+    late.fitted_ = replace(model.fitted_, members=tuple(members))
+    late.save(tmp_path / "m.seasoned")
+    again = load(tmp_path / "m.seasoned")
+    assert [member.whole for member in again.fitted_.members] == [member.whole for member in members]
+    assert [row.whole for row in report_data(again).members] == [member.whole for member in members]
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
 
 def test_a_loaded_model_can_tell_how_to_repeat_it(fitted, tmp_path):

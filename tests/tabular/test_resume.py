@@ -101,6 +101,35 @@ def test_a_folder_is_private_and_has_one_owner(cache):
     assert list_runs() == []
 
 
+def test_of_unfinished_runs_the_latest_are_kept(cache, monkeypatch, caplog):
+    monkeypatch.setattr("seasoned.tabular.runs._MOST_IDLE", 3)
+    at_work = RunFolder.open("at work", {}, resume=False)
+    os.utime(at_work.path / "run.json", (0, 0))
+    for number in range(5):
+        left = RunFolder.open(f"key {number}", {}, resume=False)
+        left.release()
+        for file in left.path.iterdir():
+            os.utime(file, (number, number))
+    assert "key 0" not in caplog.text  # a fingerprint says nothing to anybody
+    assert caplog.text.count("is forgotten; of such the latest 3, and no more than 10 GB, are kept") == 1
+    assert {run.name for run in list_runs()} == {"at work", "key 1", "key 2", "key 3", "key 4"}
+    again = RunFolder.open("key 1", {}, resume=True)
+    assert {run.name for run in list_runs()} == {"at work", "key 1", "key 2", "key 3", "key 4"}, "the oldest goes on"
+    again.release()
+    monkeypatch.setattr("seasoned.tabular.runs._MOST_BYTES", 1)
+    RunFolder.open("large", {}, resume=False)
+    assert {run.name for run in list_runs()} == {"at work", "large"}
+
+
+def test_what_was_to_be_removed_is_no_run_and_goes_with_the_next(cache):
+    aside = cache_folder() / ".forgotten-key"
+    aside.mkdir(parents=True)
+    (aside / "study.db").touch()
+    assert list_runs() == []
+    RunFolder.open("other", {}, resume=True).delete()
+    assert not aside.exists()
+
+
 def test_a_dead_owner_is_no_owner(cache):
     folder = RunFolder.open("key", {}, resume=False)
     owner = json.loads((folder.path / "owner.json").read_text())

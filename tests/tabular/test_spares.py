@@ -267,6 +267,7 @@ def test_what_is_not_ready_is_replaced_and_what_was_not_kept_is_left_out(monkeyp
     objective = SimpleNamespace(spare=lambda config: there.get(config["model"]["linear"]["penalty"]))
     found = refit.fit_members(objective, ROWS, budget(), NO_EARLY)
     assert [(one.estimator, pytest.approx(one.weight)) for one in found] == [("of folds", 2 / 3), ("on all", 1 / 3)]
+    assert [one.whole for one in found] == [False, True]
     assert again == [1]
     assert "models of its folds predict in the place of trial 0 (linear)" in caplog.text
 

@@ -51,6 +51,7 @@ class MemberRow:
         score: The metric that it reached alone in validation; None if unknown.
         number: The trial that it comes from; None if unknown.
         config: Its settings, by name.
+        whole: Whether it was fitted on all rows; else it is the models of its trial's folds.
     """
 
     model: str
@@ -58,6 +59,7 @@ class MemberRow:
     score: float | None = None
     number: int | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

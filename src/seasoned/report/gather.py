@@ -142,7 +142,7 @@ def _members(fitted: Fitted, trials: tuple[TrialRow, ...]) -> tuple[MemberRow, .
         same = (t for t in trials if t.score is not None and (t.model, t.config) == (member.name, member.config))
         origin = next(same, None)
         score, number = (None, None) if origin is None else (origin.score, origin.number)
-        rows.append(MemberRow(member.name, member.weight, score, number, member.config))
+        rows.append(MemberRow(member.name, member.weight, score, number, member.config, whole=member.whole))
     return tuple(rows)
 
 

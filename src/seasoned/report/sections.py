@@ -11,7 +11,7 @@ from seasoned.report.wording import duration, family_name, number, plural, setti
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from seasoned.report.data import ReportData, TrialRow
+    from seasoned.report.data import MemberRow, ReportData, TrialRow
 
 __all__ = ["Section", "columns", "failures", "figure", "members", "repeat", "search", "tried"]
 
@@ -141,16 +141,38 @@ def members(data: ReportData) -> Section | None:
         for m in ranked
     ]
     if len(ranked) == 1:
-        intro = tag("p", "One model predicts. It was fitted again on all rows, with the settings found in the search.")
+        intro = tag("p", _alone(ranked[0]))
         return Section("model", "The model", joined([intro, data_table(head, rows, numbers=(1, 2, 3)), *_finish(data)]))
     intro = tag(
         "p",
         f"{len(ranked)} models predict together; each has the weight in their mean that is shown. {data.metric} is "
-        "what each reached alone.",
+        f"what each reached alone.{_of_folds(ranked)}",
     )
     drawn = figure("weights", weights_picture(data), "Weights", "The weight of each model in the mean.")
     table = data_table(head, rows, numbers=(1, 2, 3))
     return Section("model", "The model", joined([intro, drawn, table, *_finish(data)]))
+
+
+def _alone(member: MemberRow) -> str:
+    """What the model that predicts by itself was fitted on."""
+    if not member.whole:
+        return (
+            "One model predicts. There was no time to fit it again on all rows: it is the mean of those that its trial "
+            "had fitted, a fold left out of each."
+        )
+    if member.model == "baseline":
+        return (
+            "One model predicts, and it knows no more than how the target is distributed: no other was ready in time."
+        )
+    return "One model predicts. It was fitted again on all rows, with the settings found in the search."
+
+
+def _of_folds(members: Sequence[MemberRow]) -> str:
+    """Which of several were not fitted on all rows."""
+    found = ", ".join(f"trial {member.number}" for member in members if not member.whole)
+    if not found:
+        return ""
+    return f" There was no time to fit all of them again on all rows: for {found} the models of its folds predict."
 
 
 def _finish(data: ReportData) -> list[Markup]:

@@ -32,6 +32,7 @@ _LARGE: Final = 1000  # trials beyond which a model of them all is too slow
 _HUGE: Final = 10_000  # trials that differential evolution needs to be worth its patience
 _WIDE: Final = 100  # parameters beyond which a model of them all says little
 _PASSED_ON: Final = 100  # trials that a sampler taking over hears of, the best
+_RETRIED: Final = 10  # infeasible ones that it begins from: it tries them again
 
 
 def choose(spec: StudySpec, finished: int = 0, seconds: float | None = None) -> Sampler[Any]:
@@ -186,7 +187,7 @@ def _experience(space: Space, heard: Sequence[Event]) -> WarmStart:
     feasible = [event for event in ended if event.violation == 0.0 and event.number in configs]
     if not feasible:
         near = sorted((event for event in ended if event.number in configs), key=lambda e: (e.violation, e.number))
-        units = [space.encode(configs[event.number]).unit.tolist() for event in near[:_PASSED_ON]]
+        units = [space.encode(configs[event.number]).unit.tolist() for event in near[:_RETRIED]]
         return WarmStart(population=tuple(map(tuple, units)))
     best = sorted(feasible, key=lambda event: (event.values, event.number))[:_PASSED_ON]
     points = tuple(tuple(space.encode(configs[event.number]).unit.tolist()) for event in best)

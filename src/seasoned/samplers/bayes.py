@@ -275,20 +275,22 @@ def _losses(state: BayesState, rng: np.random.Generator) -> NDArray[np.float64]:
 
 def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool) -> BayesState:
     """Models of the loss and of each constraint; fitted at the last refit point, or afresh."""
-    features = state.layout.features(state.seen.unit, state.seen.active)
-    frame = frame_of(state.layout)
-    columns = [losses, *state.seen.constraints.T]
-    at = refit_point(len(losses))
+    seen, frame = state.seen, frame_of(state.layout)
+    features = state.layout.features(seen.unit, seen.active)
+    columns = [losses, *seen.constraints.T]
+    silent = seen.pruned | ~seen.failed  # of a constraint that they do not tell nothing is known; failures count as bad
     kept: list[Regression | None] = [*state.models] if len(state.models) == len(columns) else [None] * len(columns)
     models = []
     for index, column in enumerate(columns):
-        model = kept[index]
-        if model is None or model.refit != at or model.count > len(losses) or (afresh and index == 0):
+        told = ~(silent & np.isnan(column)) if index else np.ones(len(column), dtype=np.bool_)
+        known, values, model = features[told], column[told], kept[index]
+        at = refit_point(len(values))
+        if model is None or model.refit != at or model.count > len(values) or (afresh and index == 0):
             warp = SIGNED if index else _warp_of(model, at, afresh=afresh)
             expected = None if index else state.expected
-            merit = state.seen.ranks(losses)[:at] if index == 0 and len(columns) > 1 else None
-            model = regress(features[:at], column[:at], frame, warp=warp, expected=expected, merit=merit)
-        models.append(updated(model, features, column))
+            merit = seen.ranks(losses)[:at] if index == 0 and len(columns) > 1 else None
+            model = regress(known[:at], values[:at], frame, warp=warp, expected=expected, merit=merit)
+        models.append(updated(model, known, values))
     return replace(state, models=tuple(models))
 
 

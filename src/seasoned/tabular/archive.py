@@ -97,10 +97,7 @@ def write(
             "quantile": fitted.metric.quantile,
         },
         "finish": fitted.finish.to_json(),
-        "members": [
-            {"name": m.name, "config": m.config, "weight": m.weight, "own": _diet(m), "fits": shares_of(m.estimator)}
-            for m in fitted.members
-        ],
+        "members": [_about_member(member) for member in fitted.members],
         "trials": list(fitted.trials),
         "fit": {
             "rows": fitted.rows,
@@ -111,6 +108,18 @@ def write(
         "pace": None if fitted.pace is None else fitted.pace.to_json(),
     }
     _replace(path, pack(manifest, members, key))
+
+
+def _about_member(member: Member) -> dict[str, Any]:
+    """What the manifest says of a model, whose files are others."""
+    return {
+        "name": member.name,
+        "config": member.config,
+        "weight": member.weight,
+        "own": _diet(member),
+        "fits": shares_of(member.estimator),
+        "whole": member.whole,
+    }
 
 
 def _members(fitted: Fitted) -> dict[str, bytes]:
@@ -256,7 +265,9 @@ def _member(about: dict[str, Any], index: int, members: Mapping[str, bytes], pla
             fit = Featured(fit, makers[features])
         fits.append(fit)
     estimator = fits[0] if len(fits) == 1 else Repeated(tuple(fits), shares)
-    return Member(about["name"], _hashable(about["config"]), estimator, about["weight"], own)
+    return Member(
+        about["name"], _hashable(about["config"]), estimator, about["weight"], own, whole=about.get("whole", True)
+    )
 
 
 def _hashable(value: Any) -> Any:

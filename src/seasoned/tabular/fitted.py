@@ -51,6 +51,7 @@ class Member:
         estimator: What was fitted; a `Featured` one where features were made, a `Repeated` one of several fits.
         weight: Its weight in the average.
         own: The family itself, where it is the user's own.
+        whole: Whether it was fitted on all rows; else, for lack of time, it is the models of its trial's folds.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Member:
     estimator: Any
     weight: float = 1.0
     own: Model | None = None
+    whole: bool = True
 
     @property
     def model(self) -> Model:

@@ -172,7 +172,7 @@ def _spare(
         estimator = objective.spare(config_of(row))
         if estimator is not None:
             logger.warning("models of its folds predict in the place of trial %d (%s).", row["number"], row["model"])
-            found[place] = Member(row["model"], row["config"], estimator, weight)
+            found[place] = Member(row["model"], row["config"], estimator, weight, whole=False)
     return found
 
 

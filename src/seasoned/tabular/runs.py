@@ -11,10 +11,9 @@ import contextlib
 import errno
 import hashlib
 import json
+import logging
 import os
-import platform
 import shutil
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -24,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput, StorageError
+from seasoned.tabular.owners import OWNER, has_other_owner, one_at_a_time, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,14 +33,15 @@ if TYPE_CHECKING:
 
 __all__ = ["MEANS", "RunFolder", "RunInfo", "cache_folder", "clear_runs", "disk_errors", "fingerprint", "list_runs"]
 
+logger = logging.getLogger("seasoned.tabular")
+
 MEANS: Final = "-mean"
 """How names of files end, but for their kind, that hold means over several splits of the rows."""
-_OWNER = "owner.json"
 _ABOUT = "run.json"
 _LOG: Final = "study.db"
-_TOLERANCE: Final = 5.0  # seconds by which start times of one process may differ: the system's clock is set at times
-_ELSEWHERE: Final = 86_400.0  # seconds after its last word for which a process of another machine is taken to live
-_TAKING: Final = 5.0  # seconds after which who was taking a folder has been killed; it takes milliseconds
+_MOST_IDLE: Final = 20  # unfinished runs that wait for a resume; the oldest are forgotten beyond that
+_MOST_BYTES: Final = 10_000_000_000  # of these together
+_ASIDE: Final = ".forgotten-"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 
@@ -92,10 +93,13 @@ class RunFolder:
     def _opened(cls, key: str, about: Mapping[str, Any], *, resume: bool) -> RunFolder:
         root = cache_folder()
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _one_at_a_time(root):
+        with one_at_a_time(root):
             path = _free(root, key, resume=resume)
             path.mkdir(exist_ok=True, mode=0o700)
-            (path / _OWNER).write_text(json.dumps(_identity(os.getpid())))
+            take(path)
+            forgotten = _put_aside(root)
+        for left in forgotten:  # which may take a while, and nobody has to wait for it
+            shutil.rmtree(left, ignore_errors=True)
         if not resume:
             _empty(path)
         (path / "trials").mkdir(exist_ok=True)
@@ -151,7 +155,7 @@ class RunFolder:
 
     def release(self) -> None:
         """Keep the folder for a later resume, and let go of it."""
-        (self.path / _OWNER).unlink(missing_ok=True)
+        (self.path / OWNER).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -186,65 +190,48 @@ def _empty(path: Path) -> None:
     for left in path.iterdir():
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
-        elif left.name != _OWNER:
+        elif left.name != OWNER:
             left.unlink()
-
-
-@contextlib.contextmanager
-def _one_at_a_time(root: Path) -> Iterator[None]:
-    """Only one process looks for a folder to take; what one that was killed meanwhile has left is passed over."""
-    mark = root / ".taking"
-    while True:
-        try:
-            os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            break
-        except FileExistsError:
-            with contextlib.suppress(FileNotFoundError):  # gone since
-                if time.time() - mark.stat().st_mtime > _TAKING:
-                    mark.unlink()
-            time.sleep(0.01)
-    try:
-        yield
-    finally:
-        mark.unlink(missing_ok=True)
-
-
-def _identity(pid: int) -> dict[str, Any] | None:
-    """Machine, number and start time of a process, which together never come twice; None if it does not live."""
-    import psutil
-
-    try:
-        return {"host": platform.node(), "pid": pid, "started": psutil.Process(pid).create_time()}
-    except psutil.NoSuchProcess:
-        return None
 
 
 def _free(root: Path, key: str, *, resume: bool) -> Path:
     """The first of the key's folders that nobody is at work in; to resume, the first such with something in it."""
     names = (key if number == 1 else f"{key}-{number}" for number in count(1))
-    idle = (root / name for name in names if not _has_other_owner(root / name))
+    idle = (root / name for name in names if not has_other_owner(root / name))
     first = next(idle)
     if resume and not (first / _LOG).exists():
         others = (path for path in sorted(root.glob(f"{key}-*")) if (path / _LOG).exists())
-        return next((path for path in others if not _has_other_owner(path)), first)
+        return next((path for path in others if not has_other_owner(path)), first)
     return first
 
 
-def _has_other_owner(path: Path) -> bool:
-    """Whether a living process, this one included, is at work in the folder.
+def _put_aside(root: Path) -> list[Path]:
+    """Where unfinished runs are now that are to be removed: what is beyond the latest ones, and nobody is at work in.
 
-    Of a process on another machine that shares the folder nothing is known, so it counts as living for a day after it
-    last wrote. Start times are compared with some tolerance, for the system's clock may be set meanwhile.
+    They have other names from here on, so that nobody goes on from one that is half removed.
     """
+    idle = [path for path in root.iterdir() if path.is_dir() and not has_other_owner(path)]
+    aside, room = [path for path in idle if path.name.startswith(_ASIDE)], _MOST_BYTES  # left by one that was killed
+    waiting = sorted((path for path in idle if path not in aside), key=_last_word, reverse=True)
+    for place, path in enumerate(waiting):
+        room -= _bytes(path)
+        if place >= _MOST_IDLE or room < 0:
+            logger.warning(
+                "the unfinished fit of %s is forgotten; of such the latest %d, and no more than %.0f GB, are kept.",
+                _about(path).get("started", "an unknown time"),
+                _MOST_IDLE,
+                _MOST_BYTES / 1e9,
+            )
+            aside.append(path.rename(root / f"{_ASIDE}{path.name}"))
+    return aside
+
+
+def _last_word(path: Path) -> float:
+    """When something was last written there; of a folder that is gone meanwhile nothing was."""
     try:
-        owner = json.loads((path / _OWNER).read_text())
-        pid, started, host = owner["pid"], owner["started"], owner.get("host", platform.node())
-        if host != platform.node():
-            return time.time() - max(file.stat().st_mtime for file in path.iterdir()) < _ELSEWHERE
-    except (OSError, ValueError, TypeError, KeyError):  # no folder, no owner, or one killed while it wrote its name
-        return False
-    found = _identity(pid)
-    return found is not None and abs(found["started"] - started) < _TOLERANCE
+        return max([file.stat().st_mtime for file in path.iterdir()], default=0.0)
+    except OSError:
+        return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +255,8 @@ def list_runs() -> list[RunInfo]:
     """All run folders, the oldest first."""
     root = cache_folder()
     found = [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
-    runs = [RunInfo(path.name, _about(path), _megabytes(path), _has_other_owner(path)) for path in found]
+    found = [path for path in found if not path.name.startswith(_ASIDE)]
+    runs = [RunInfo(path.name, _about(path), _bytes(path) / 1e6, has_other_owner(path)) for path in found]
     return sorted(runs, key=lambda run: str(run.about.get("started", "")))
 
 
@@ -288,5 +276,10 @@ def _about(path: Path) -> dict[str, Any]:
     return about
 
 
-def _megabytes(path: Path) -> float:
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
+def _bytes(path: Path) -> int:
+    """What a folder takes on the disk; files that go meanwhile count nothing."""
+    total = 0
+    for file in path.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += file.stat().st_size if file.is_file() else 0
+    return total

@@ -1,0 +1,74 @@
+"""Whose a run folder is: processes are known by machine, number and start time, and take folders one at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["OWNER", "has_other_owner", "one_at_a_time", "take"]
+
+OWNER: Final = "owner.json"
+"""The file of a folder that says who is at work in it."""
+
+_TOLERANCE: Final = 5.0  # seconds by which start times of one process may differ: the system's clock is set at times
+_ELSEWHERE: Final = 86_400.0  # seconds after its last word for which a process of another machine is taken to live
+_TAKING: Final = 5.0  # seconds after which who was taking a folder has been killed; it takes milliseconds
+
+
+def take(path: Path) -> None:
+    """This process is at work in the folder from now on."""
+    (path / OWNER).write_text(json.dumps(_identity(os.getpid())))
+
+
+@contextlib.contextmanager
+def one_at_a_time(root: Path) -> Iterator[None]:
+    """Only one process looks for a folder to take; what one that was killed meanwhile has left is passed over."""
+    mark = root / ".taking"
+    while True:
+        try:
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            break
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):  # gone since
+                if time.time() - mark.stat().st_mtime > _TAKING:
+                    mark.unlink()
+            time.sleep(0.01)
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def _identity(pid: int) -> dict[str, Any] | None:
+    """Machine, number and start time of a process, which together never come twice; None if it does not live."""
+    import psutil
+
+    try:
+        return {"host": platform.node(), "pid": pid, "started": psutil.Process(pid).create_time()}
+    except psutil.NoSuchProcess:
+        return None
+
+
+def has_other_owner(path: Path) -> bool:
+    """Whether a living process, this one included, is at work in the folder.
+
+    Of a process on another machine that shares the folder nothing is known, so it counts as living for a day after it
+    last wrote. Start times are compared with some tolerance, for the system's clock may be set meanwhile.
+    """
+    try:
+        owner = json.loads((path / OWNER).read_text())
+        pid, started, host = owner["pid"], owner["started"], owner.get("host", platform.node())
+        if host != platform.node():
+            return time.time() - max(file.stat().st_mtime for file in path.iterdir()) < _ELSEWHERE
+    except (OSError, ValueError, TypeError, KeyError):  # no folder, no owner, or one killed while it wrote its name
+        return False
+    found = _identity(pid)
+    return found is not None and abs(found["started"] - started) < _TOLERANCE
