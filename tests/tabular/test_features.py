@@ -352,13 +352,14 @@ def test_who_can_use_the_levels_of_columns_with_very_many_begins_with_them():
 
 
 @pytest.mark.skipif(not is_installed("catboost"), reason="catboost is not installed")
-def test_levels_beyond_a_hundred_reach_catboost_without_being_asked_for(here):
-    """A level says everything, and its letters nothing: 150 levels, each six times."""
+def test_levels_of_text_reach_catboost_without_being_asked_for(here):
+    """A level says everything, and its letters nothing: 150 levels, each six times, among words that come once."""
     rng = np.random.default_rng(0)
     words = np.array([f"{a}{b}" for a in "abcdefghijklmno" for b in "pqrstuvwxy"])
     levels = np.repeat(np.arange(150), 6)
     y = rng.normal(size=150)[levels] + 0.1 * rng.normal(size=900)
-    model = estimator("regression", ["catboost"]).fit(pd.DataFrame({"word": words[levels]}), y)
+    table = pd.DataFrame({"word": [*words[levels], *(f"z{place}" for place in range(600))]})
+    model = estimator("regression", ["catboost"]).fit(table, np.concatenate([y, np.zeros(600)]))
     assert model.fitted_.members[0].config["features"] == {"made": {"levels": True, "columns": 20}}
     assert model.fitted_.validated.loss < 0.6
 

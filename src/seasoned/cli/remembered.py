@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from seasoned.cli.dialect import DECIMAL
 from seasoned.tabular.columns.category import CategoryColumn
+from seasoned.tabular.columns.many import ManyLevelsColumn
 from seasoned.tabular.written import COMMA, POINT
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def remembered(fitted: Any) -> Remembered:
     does the column that names the tasks of few shots, where all names that are known are plain numbers.
     """
     plan = getattr(fitted.fitted_, "fitted", fitted.fitted_).plan  # of few shots it is that of the model of all tasks
-    named = {encoder.name: encoder.words for encoder in plan.encoders if isinstance(encoder, CategoryColumn)}
+    levelled = (encoder for encoder in plan.encoders if isinstance(encoder, CategoryColumn | ManyLevelsColumn))
+    named = {encoder.name: encoder.words for encoder in levelled}
     worded = [name for name, words in named.items() if not all(map(_is_plain_number, words))]
     texts = [str(column.name) for column in plan.schema.used if column.kind == "text"]
     tasks = getattr(fitted.fitted_, "columns", ())

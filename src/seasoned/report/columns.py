@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from seasoned.report.data import ColumnRow
+from seasoned.tabular.columns.category import CategoryColumn
+from seasoned.tabular.columns.many import ManyLevelsColumn
 from seasoned.tabular.columns.text import TextColumn
 
 if TYPE_CHECKING:
@@ -42,7 +44,12 @@ def _became(column: Column, encoders: Mapping[str, object]) -> str:
         return _DATE if column.format is None else f"{_DATE} Read as {column.format}."
     if isinstance(encoder, TextColumn):
         return _text(encoder)
-    levels = getattr(encoder, "levels", 0)
+    if isinstance(encoder, ManyLevelsColumn):
+        return (
+            f"How often a level occurs, and which it is of the {encoder.column_levels[-1]} most common ones that came "
+            "again: a code for trees, a column for each of the most common for linear models."
+        )
+    levels = len(encoder.words) if isinstance(encoder, CategoryColumn) else 0
     return f"{levels} levels: a code for trees, a column for each level for linear models."
 
 

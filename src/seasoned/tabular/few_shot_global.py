@@ -72,7 +72,7 @@ def fit_global(
     plan = ColumnPlan.fit(schema.apply(frame), schema, seed=seed)
     matrices: dict[Any, Any] = dict(plan.matrices(frame, ("codes", "dense")))
     folds = _folds(codes, seed)
-    job = Job(target.task, len(target.classes), seed, categorical=plan.categorical)
+    job = Job(target.task, len(target.classes), seed, categorical=plan.categorical, many=plan.many)
     models = [find(name) for name in _families(folds[codes], target)]
     count = int(folds.max()) + 1
     found, predictions = [], []

@@ -239,6 +239,7 @@ def _job(run: RunFolder, target: Target, metric: Measure, plan: ColumnPlan, budg
         len(target.classes),
         int(run.about["seed"]),
         categorical=plan.categorical,
+        many=plan.many,
         seconds=None if budget.fits_seconds is None else budget.fits_seconds / folds,
         cyclic=plan.cyclic,
         quantile=metric.quantile,

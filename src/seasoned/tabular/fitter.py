@@ -255,11 +255,12 @@ class Fitter:
             return matrix, None
         aims = aims_of(self.data.target[train], self.job.n_classes)
         given = self.data.given(texts=reads_texts(features)).take(train)
-        levels = range(self.data.matrix("codes").shape[1], given.codes.shape[1])  # of text columns
+        own = self.data.matrix("codes").shape[1]
+        levels = range(own, given.codes.shape[1])  # of text columns
         categorical = frozenset([*self.job.categorical, *levels])
         together = None if self.data.together is None else self.data.together[train]
         weights = self.data.weights_of(train)
-        rows = Rows(given, categorical, aims, weights, self.job.seed, self.job.cyclic, together)
+        rows = Rows(given, categorical, aims, weights, self.job.seed, self.job.cyclic, together, own)
         made, matrix = fit_features(features, rows, matrix, diet)
         return matrix, made
 
@@ -300,7 +301,8 @@ class Fitter:
         """The job as the model sees it once columns are made or left out: level codes have other places."""
         if made is None or model.diet != "codes":
             return job
-        return replace(job, categorical=made.categorical(job.categorical, self.data.matrix("codes").shape[1]))
+        own = self.data.matrix("codes").shape[1]
+        return replace(job, categorical=made.categorical(job.categorical, own), many=made.categorical(job.many, own))
 
     def _beside_rows(
         self,

@@ -140,6 +140,7 @@ def _job(fitted: Fitted, seed: int, scale: Logarithm | None) -> Job:
         len(fitted.classes),
         seed,
         categorical=fitted.plan.categorical,
+        many=fitted.plan.many,
         cyclic=fitted.plan.cyclic,
         quantile=fitted.metric.quantile,
         relative=fitted.metric.relative,

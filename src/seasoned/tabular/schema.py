@@ -1,6 +1,6 @@
 """What each column is, decided once per table, and every column read as that.
 
-Kinds: *numeric* and *boolean* (float64), *category* (text with few levels), *text* (text with many), *date*
+Kinds: *numeric* and *boolean* (float64), *category* (text whose values are few or come again and again), *text*, *date*
 (datetime64; with a zone, as clocks there show it), *id* (says who the row is), *constant* (the same in all rows, or
 nothing). The last two are left out, and so is a column that repeats another one; the schema says why. The decision is
 plain data (JSON), so a table at predict time is read exactly as the table at fit time, whatever its dtypes are now.
@@ -13,7 +13,7 @@ import datetime as dt
 import logging
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.canonical import canonical, is_categorical, numbers_as_words, whole_words
@@ -43,7 +43,8 @@ __all__ = ["Column", "Kind", "Lost", "Schema", "read", "warn_of_lost"]
 logger = logging.getLogger("seasoned.tabular")
 
 Kind = Literal["numeric", "boolean", "category", "text", "date", "id", "constant"]
-FEW = 100  # levels up to which text counts as a category: one-hot columns stay few, LightGBM splits them natively
+FEW = 100  # levels up to which text counts as a category
+_AGAIN: Final = 3  # rows a level, on average, from which text with more levels counts as one, too
 _UNREAD = 20  # words that are kept of those that were no numbers or dates at fit time
 _TOLD = 3  # columns that a warning names
 _LONGEST = 40  # characters of a cell that a warning shows
@@ -210,7 +211,8 @@ def _infer(name: str, plain: pd.Series[Any], categorical: bool) -> Column:
     if levels == 2 and (words := boolean_style(plain)) is not None:
         return Column(name, "boolean", words)
     written = None if categorical else _written(name, plain)
-    return written or Column(name, "category" if levels <= FEW else "text")
+    again = levels * _AGAIN <= int(plain.notna().sum())
+    return written or Column(name, "category" if levels <= FEW or again else "text")
 
 
 def _written(name: str, plain: pd.Series[Any]) -> Column | None:

@@ -92,13 +92,16 @@ def _widths(plan: ColumnPlan) -> dict[str, int]:
         raise ValueError("its columns and their encoders are not the same")
     empty = pd.DataFrame({column.name: pd.Series([], dtype=object) for column in plan.schema.columns})
     canonical = plan.schema.apply(empty)
-    blocks = [encoder.codes(canonical[encoder.name]).shape[1] for encoder in plan.encoders]
-    levels = np.repeat([encoder.levels for encoder in plan.encoders], blocks)
+    if any(encoder.codes(canonical[encoder.name]).shape[1] != len(encoder.column_levels) for encoder in plan.encoders):
+        raise ValueError("a column gives another number of codes than it says")
+    levels = np.array([levels for encoder in plan.encoders for levels in encoder.column_levels], dtype=np.int64)
     dense = plan.dense
     if dense.levels.tolist() != levels.tolist() or not (
         levels.shape == dense.centre.shape == dense.scale.shape == dense.gaps.shape
     ):
         raise ValueError("its scaling is that of another table")
+    if any(not ((shown >= 0) & (shown < count)).all() for shown, count in zip(dense.shown, levels, strict=True)):
+        raise ValueError("its scaling shows levels that are not there")
     if not (np.isfinite(dense.centre).all() and np.isfinite(dense.scale).all()):
         raise ValueError("its scaling holds numbers that are not finite")
     return {diet: matrix.shape[1] for diet, matrix in plan.matrices(empty, ["codes", "dense"]).items()}

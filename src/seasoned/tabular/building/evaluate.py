@@ -124,7 +124,13 @@ def prepare(asked: Asked, folder: Path, rules: Rules) -> Prepared:
     )
     seconds = _FIT_SHARE * rules.patience * rules.seconds / len(folds)
     job = Job(
-        target.task, len(target.classes), _SEED, categorical=plan.categorical, seconds=seconds, cyclic=plan.cyclic
+        target.task,
+        len(target.classes),
+        _SEED,
+        categorical=plan.categorical,
+        many=plan.many,
+        seconds=seconds,
+        cyclic=plan.cyclic,
     )
     measures = {
         name: resolve(name, target.task, len(target.classes), target.classes, target.values)

@@ -27,9 +27,9 @@ class CategoryColumn:
         return cls(name, tuple(sorted(map(str, column.dropna().unique()))))
 
     @property
-    def levels(self) -> int:
-        """Number of category levels."""
-        return len(self.words)
+    def column_levels(self) -> tuple[int, ...]:
+        """Levels of each column of codes; 0 for what is a quantity."""
+        return (len(self.words),)
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
         """Shape (n, 1); NaN where missing or unseen."""

@@ -35,9 +35,9 @@ class DateColumn:
         return tuple((_PARTS.index(part), period) for part, period in _PERIODS.items())
 
     @property
-    def levels(self) -> int:
-        """Number of category levels; 0 for what is a quantity."""
-        return 0
+    def column_levels(self) -> tuple[int, ...]:
+        """Levels of each column of codes; 0 for what is a quantity."""
+        return (0,) * self.width
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
         """Shape (n, 8); NaN where the date is missing."""

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+from seasoned.tabular.schema import FEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-__all__ = ["Dense"]
+__all__ = ["MOST_ONE_HOT", "Dense"]
 
 _SMOOTH_LIMIT = 3.0  # no scaled value leaves (-3, 3)
 _CELLS = 2**20  # that are worked on at once
 _FAR = 1e150  # its square is a number still
+MOST_ONE_HOT: Final = FEW
+"""Levels that a column may have for each of them to have one of its own; of more it is the most common ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +29,48 @@ class Dense:
 
     A quantity x becomes z / sqrt(1 + (z / 3)^2) with z = (x - median) / (interquartile range), or the standard
     deviation where that range is 0, as in RealMLP (Holzmüller, Grinsztajn and Steinwart 2024, section 3), so that an
-    outlier cannot dominate. Missing quantities become 0 (the median) and set an indicator column. A missing or unseen
-    level is a row of zeros.
+    outlier cannot dominate. Missing quantities become 0 (the median) and set an indicator column. A level that is
+    missing, unseen or not among the first 100 is a row of zeros.
 
     Attributes:
         levels: Number of levels of each column of codes, shape (p,); 0 for quantities.
         centre: Median of each column, shape (p,).
         scale: What z is divided by, shape (p,); 0 for a constant column.
         gaps: Which columns had missing values at fit time, shape (p,).
+        shown: Of each column the levels that have a column of their own, ascending.
     """
 
     levels: NDArray[np.int64]
     centre: NDArray[np.float64]
     scale: NDArray[np.float64]
     gaps: NDArray[np.bool_]
+    shown: tuple[NDArray[np.int64], ...]
 
     @classmethod
-    def fit(cls, codes: NDArray[np.float64], levels: NDArray[np.int64]) -> Dense:
-        """Learn centre and scale of each column of codes, shape (n, p)."""
+    def fit(cls, codes: NDArray[np.float64], levels: NDArray[np.int64], most: int = MOST_ONE_HOT) -> Dense:
+        """Learn centre and scale of each column of codes, shape (n, p), and which levels are common.
+
+        Args:
+            codes: Shape (n, p).
+            levels: Number of levels of each column, shape (p,); 0 for quantities.
+            most: Levels with a column of their own, of a column with more than 100.
+        """
         gaps: NDArray[np.bool_] = np.asarray(np.isnan(codes).any(axis=0))
         summary = np.array([_centre_and_scale(column) for column in codes.T]).reshape(-1, 2)
-        return cls(levels, summary[:, 0], summary[:, 1], gaps)
+        shown = (_common(column, count, most) for column, count in zip(codes.T, levels.tolist(), strict=True))
+        return cls(levels, summary[:, 0], summary[:, 1], gaps, tuple(shown))
 
     @classmethod
     def joined(cls, parts: Iterable[Dense]) -> Dense:
         """Of columns that stand side by side."""
-        rows = [(part.levels, part.centre, part.scale, part.gaps) for part in parts]
-        return cls(*map(np.concatenate, zip(*rows, strict=True)))
+        found = list(parts)
+        return cls(
+            np.concatenate([part.levels for part in found]),
+            np.concatenate([part.centre for part in found]),
+            np.concatenate([part.scale for part in found]),
+            np.concatenate([part.gaps for part in found]),
+            tuple(levels for part in found for levels in part.shown),
+        )
 
     @property
     def width(self) -> int:
@@ -59,7 +78,7 @@ class Dense:
         quantities = self.levels == 0
         return max(
             len(self.levels),
-            int((quantities & (self.scale > 0)).sum() + (quantities & self.gaps).sum() + self.levels.sum()),
+            int((quantities & (self.scale > 0)).sum() + (quantities & self.gaps).sum() + sum(map(len, self.shown))),
         )
 
     def transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -82,8 +101,7 @@ class Dense:
         blocks = [_squash(scaled)]
         blocks.append(np.isnan(codes[:, self.gaps & (self.levels == 0)]).astype(np.float64))
         blocks += [
-            (codes[:, [index]] == np.arange(self.levels[index])).astype(np.float64)
-            for index in np.flatnonzero(self.levels > 0)
+            (codes[:, [index]] == levels).astype(np.float64) for index, levels in enumerate(self.shown) if len(levels)
         ]
         return np.hstack(blocks)
 
@@ -94,17 +112,31 @@ class Dense:
             "centre": self.centre.tolist(),
             "scale": self.scale.tolist(),
             "gaps": self.gaps.tolist(),
+            "shown": {str(place): self.shown[place].tolist() for place in np.flatnonzero(self.levels > MOST_ONE_HOT)},
         }
 
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> Dense:
         """The transform that `to_json` described."""
+        levels, known = np.array(state["levels"], dtype=np.int64), state.get("shown", {})
         return cls(
-            np.array(state["levels"], dtype=np.int64),
+            levels,
             np.array(state["centre"], dtype=np.float64),
             np.array(state["scale"], dtype=np.float64),
             np.array(state["gaps"], dtype=np.bool_),
+            tuple(
+                np.array(known[str(place)], dtype=np.int64) if count > MOST_ONE_HOT else np.arange(count)
+                for place, count in enumerate(levels.tolist())
+            ),
         )
+
+
+def _common(column: NDArray[np.float64], levels: int, most: int) -> NDArray[np.int64]:
+    """All levels of a column with few; of many the most common ones, ascending."""
+    if levels <= MOST_ONE_HOT:
+        return np.arange(levels)
+    counts = np.bincount(column[~np.isnan(column)].astype(np.int64), minlength=levels)
+    return np.sort(np.argsort(-counts, kind="stable")[:most])
 
 
 def _centre_and_scale(column: NDArray[np.float64]) -> tuple[float, float]:

@@ -23,9 +23,9 @@ class NumberColumn:
     name: str
 
     @property
-    def levels(self) -> int:
-        """Number of category levels; 0 for what is a quantity."""
-        return 0
+    def column_levels(self) -> tuple[int, ...]:
+        """Levels of each column of codes; 0 for what is a quantity."""
+        return (0,)
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
         """Shape (n, 1)."""

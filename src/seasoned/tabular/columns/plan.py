@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 
 from seasoned.tabular.columns import quick
 from seasoned.tabular.columns.category import CategoryColumn
 from seasoned.tabular.columns.date import DateColumn
-from seasoned.tabular.columns.dense import Dense
+from seasoned.tabular.columns.dense import MOST_ONE_HOT, Dense
+from seasoned.tabular.columns.many import ManyLevelsColumn
 from seasoned.tabular.columns.number import NumberColumn
 from seasoned.tabular.columns.text import TextColumn
 from seasoned.tabular.schema import Schema, warn_of_lost
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["ColumnPlan", "Diet", "foreseen_width"]
 
 Diet = Literal["codes", "dense"]
-Encoder: TypeAlias = NumberColumn | CategoryColumn | DateColumn | TextColumn
+_MOST_SHOWN: Final = 400  # levels of all columns with many that have a column each, in `dense`
+_LEAST_SHOWN: Final = 20  # of one of them
+Encoder: TypeAlias = NumberColumn | CategoryColumn | ManyLevelsColumn | DateColumn | TextColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,12 @@ class ColumnPlan:
             vectors: Whether text gets vectors, the one slow step, or only counts.
         """
         encoders = tuple(_fit(column, canonical[column.name], seed, vectors) for column in schema.used)
+        many = sum(isinstance(encoder, ManyLevelsColumn) for encoder in encoders)
+        most = min(MOST_ONE_HOT, max(_MOST_SHOWN // max(many, 1), _LEAST_SHOWN))
         parts = []
         for encoder in encoders:  # one by one, so that no second copy of the table is in memory
             codes = encoder.codes(canonical[encoder.name])
-            parts.append(Dense.fit(codes, np.full(codes.shape[1], encoder.levels, dtype=np.int64)))
+            parts.append(Dense.fit(codes, np.array(encoder.column_levels, dtype=np.int64), most))
         return cls(schema, encoders, Dense.joined(parts))
 
     @property
@@ -65,17 +70,18 @@ class ColumnPlan:
         return tuple(np.flatnonzero(self.dense.levels > 0).tolist())
 
     @property
+    def many(self) -> tuple[int, ...]:
+        """Those of them with more than 100 levels, the most common first."""
+        return tuple(np.flatnonzero(self.dense.levels > MOST_ONE_HOT).tolist())
+
+    @property
     def cyclic(self) -> tuple[tuple[int, float], ...]:
         """Columns of codes that are parts of dates with a circle of their own, and its length."""
         place, found = 0, []
         for encoder in self.encoders:
             if isinstance(encoder, DateColumn):
                 found += [(place + part, period) for part, period in encoder.cyclic]
-                place += encoder.width
-            elif isinstance(encoder, TextColumn):
-                place += encoder.width
-            else:
-                place += 1
+            place += len(encoder.column_levels)
         return tuple(found)
 
     def transform(self, frame: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:
@@ -139,7 +145,8 @@ def _fit(column: Column, values: pd.Series[Any], seed: int, vectors: bool) -> En
     if column.kind == "date":
         return DateColumn(column.name)
     if column.kind == "category":
-        return CategoryColumn.fit(column.name, values)
+        few = values.nunique() <= MOST_ONE_HOT
+        return (CategoryColumn if few else ManyLevelsColumn).fit(column.name, values)
     return TextColumn.fit(column.name, values, seed=seed, vectors=vectors)
 
 
@@ -151,4 +158,6 @@ def _rebuild(item: dict[str, Any], vectors: Ngrams | None) -> Encoder:
         return DateColumn(name)
     if kind == "category":
         return CategoryColumn(name, tuple(item["words"]))
+    if kind == "levels":
+        return ManyLevelsColumn(name, item["counts"])
     return TextColumn(name, vectors, item["counts"])

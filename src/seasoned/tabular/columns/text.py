@@ -1,13 +1,13 @@
-"""Text columns, and categories with very many levels: what they are made of, and how common each one is."""
+"""Text columns: what they are made of, and how common each one is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.columns.many import counted, frequencies, ranks
 from seasoned.tabular.columns.ngrams import MOST_COMPONENTS, Ngrams
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TextColumn"]
 
-_MOST_LEVELS = 2_000
-_MOST_COUNTED = 10_000  # levels whose frequency is kept; rarer ones count as seen once
-_MOST_LEARNED = 10_000  # rows that components are learned from
+_MOST_LEARNED: Final = 10_000  # rows that components are learned from
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +26,7 @@ class TextColumn:
     """Latent components of the character n-grams, and the logarithm of how often the whole value occurred.
 
     The components (`ngrams.py`) give values that look alike vectors that are alike. They are learned from 10,000 of the
-    rows at most, in which a common value counts as often as it occurs (learned from each value once they tell less: on
-    a table of codes an AUC of .845 instead of .855), and computed once for each different value: codes of a long table
-    are the same few again and again.
+    rows at most, in which a common value counts as often as it occurs, and computed once for each different value.
 
     Attributes:
         name: The column's name.
@@ -45,9 +41,7 @@ class TextColumn:
     @classmethod
     def fit(cls, name: str, column: pd.Series[Any], *, seed: int, vectors: bool = True) -> TextColumn:
         """Learn the vocabulary; with `vectors=False` only the counts, which is cheap at any size."""
-        counts = column.value_counts().head(_MOST_COUNTED)
-        kept = {str(word): int(count) for word, count in counts.items() if count > 1}
-        return cls(name, _fit_vectors(column, seed) if vectors else None, kept)
+        return cls(name, _fit_vectors(column, seed) if vectors else None, counted(column))
 
     @staticmethod
     def most_columns() -> int:
@@ -60,15 +54,14 @@ class TextColumn:
         return 1 + (0 if self.vectors is None else self.vectors.width)
 
     @property
-    def levels(self) -> int:
-        """Number of category levels; 0 for what is a quantity."""
-        return 0
+    def column_levels(self) -> tuple[int, ...]:
+        """Levels of each column of codes; 0 for what is a quantity."""
+        return (0,) * self.width
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
         """Shape (n, 1 + components); the count is NaN where the text is missing, the components are 0."""
         text = column.astype("str")
-        counts = text.map(self.counts).fillna(1.0).to_numpy(dtype=np.float64)
-        frequency = np.where(text.isna(), np.nan, np.log(counts))[:, None]
+        frequency = frequencies(text, self.counts)[:, None]
         if self.vectors is None:
             return frequency
         words = text.dropna().drop_duplicates()
@@ -78,13 +71,8 @@ class TextColumn:
         return np.hstack([frequency, found])
 
     def level_codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
-        """Which level each value is, 0 for the most common one, shape (n,); NaN where it is missing or rare.
-
-        A level is a value that occurred more than once at fit time, one of the 2,000 most common. No model gets these
-        codes; features are made from them.
-        """
-        place = {word: float(code) for code, word in enumerate(islice(self.counts, _MOST_LEVELS))}
-        return np.asarray(column.astype("str").map(place), dtype=np.float64)
+        """Which level each value is, as `ranks` has it. No model gets these codes; features are made from them."""
+        return ranks(column.astype("str"), self.counts)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that rebuilds the column, the vectors excepted."""

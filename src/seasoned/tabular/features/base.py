@@ -55,6 +55,7 @@ class Rows:
         seed: Of everything random.
         cyclic: Columns that are parts of dates, and after how much each begins again.
         together: Rows of the same number belong together, shape (n,); None if all are free.
+        own: How many of the columns of codes models eat anyway; the others are levels of text.
     """
 
     given: Given
@@ -64,6 +65,7 @@ class Rows:
     seed: int
     cyclic: tuple[tuple[int, float], ...] = ()
     together: NDArray[np.int64] | None = None
+    own: int = 0
 
     @property
     def codes(self) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Which level it is, where a column has too many of them for the plan to give models their codes."""
+"""Which level it is, of text that comes again too seldom for the plan to take it for a category."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LevelColumns:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The codes of columns with more than 100 levels, each met often; the target is not looked at.
+    """The codes of text columns with more than 100 levels; the target is not looked at.
 
     Boosters that split categories natively are told which columns these are; to other trees they are ranks by
     frequency.
@@ -56,7 +56,8 @@ class Levels:
     def fit(self, rows: Rows, most: int) -> tuple[LevelColumns, NDArray[np.float64]]:
         """Take at most so many, those with the most levels."""
         counts = {column: len(np.unique(rows.codes[:, column])) for column in few_valued(rows)}
-        found = [column for column in rows.categorical & counts.keys() if counts[column] > _MORE]
+        levels = [column for column in rows.categorical & counts.keys() if column >= rows.own]
+        found = [column for column in levels if counts[column] > _MORE]
         columns = LevelColumns(tuple(sorted(found, key=lambda column: (-counts[column], column))[:most]))
         return columns, columns.transform(rows.given)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Booster", "LightGBM"]
 
 _OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
+_MOST_TOGETHER = 4  # levels that a split sets apart, where some column has very many: 32 of these fit any noise
 
 
 @dataclass(slots=True)
@@ -168,6 +169,8 @@ class LightGBM:
         }
         if job.n_classes:
             parameters["max_delta_step"] = STEP
+        if job.many:
+            parameters["max_cat_threshold"] = _MOST_TOGETHER
         if job.quantile is not None:
             least = max(settings["min_data_in_leaf"], rows_to_know(job.quantile))
             parameters |= {"objective": "quantile", "alpha": job.quantile, "min_data_in_leaf": least}

@@ -167,7 +167,8 @@ class XGBoost:
             parameters |= {"objective": "reg:quantileerror", "quantile_alpha": job.quantile}
         if job.task == "multiclass":
             parameters["num_class"] = job.n_classes
-        return XGBooster(parameters, rounds, patience(rate), job.n_classes, job.categorical)
+        categorical = tuple(column for column in job.categorical if column not in job.many)  # these are ranks to it
+        return XGBooster(parameters, rounds, patience(rate), job.n_classes, categorical)
 
     def fit(
         self,

@@ -1,0 +1,135 @@
+"""Columns whose values are many and come again: airports, agents, products."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from optional import needs
+from seasoned import AutoRegressor, SearchSettings, load
+from seasoned.cli import app
+from seasoned.cli.remembered import remembered
+from seasoned.report import report_data
+from seasoned.tabular.columns.many import ManyLevelsColumn
+from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.models.base import Job
+from seasoned.tabular.models.registry import find
+from seasoned.tabular.schema import Schema
+
+LEVELS = [f"{a}{b}{c}" for a in "abcdefgh" for b in "ijklm" for c in "nopqr"]  # 200
+
+
+def table(rows_each=8, seed=0):
+    """A number for each of 200 levels, and one row more for each of 30 words that come once."""
+    rng = np.random.default_rng(seed)
+    places = rng.permutation(np.repeat(np.arange(200), rows_each))
+    worth = rng.normal(size=200)
+    frame = pd.DataFrame({"airport": np.array(LEVELS)[places], "size": rng.normal(size=len(places))})
+    y = worth[places] + 0.1 * rng.normal(size=len(places))
+    rare = pd.DataFrame({"airport": [f"rare{place}" for place in range(30)], "size": 0.0})
+    return pd.concat([frame, rare], ignore_index=True), np.concatenate([y, np.zeros(30)])
+
+
+def test_values_that_come_again_are_levels_and_others_are_text():
+    X, _ = table()
+    X["title"] = [f"{word} {place}" for place, word in enumerate(X["airport"])]
+    assert {column.name: column.kind for column in Schema.infer(X).columns} == {
+        "airport": "category", "size": "numeric", "title": "text",
+    }  # fmt: skip
+    twice = pd.DataFrame({"word": LEVELS * 2, "size": range(400)})
+    assert Schema.infer(twice).columns[0].kind == "text", "of two rows a level nothing is to be learned"
+    assert Schema.infer(pd.concat([twice, twice[:200]])).columns[0].kind == "category"
+
+
+def test_codes_are_frequencies_and_places():
+    words = pd.Series(["b"] * 3 + ["a"] * 5 + ["once", None], dtype="str")
+    column = ManyLevelsColumn.fit("word", words)
+    assert column.column_levels == (0, 2)
+    expected = [[np.log(3), 1.0], [np.log(5), 0.0], [0.0, np.nan], [np.nan, np.nan], [0.0, np.nan]]
+    np.testing.assert_allclose(column.codes(pd.Series(["b", "a", "once", None, "new"], dtype="str")), expected)
+
+
+def test_levels_are_in_the_order_in_which_people_sort():
+    words = ["r9", "r10", "r9b", "b", "r100", "10", "9", "r9a10", "r9a9", "r"]
+    column = ManyLevelsColumn.fit("word", pd.Series(words * 2, dtype="str"))
+    ordered = ["9", "10", "b", "r", "r9", "r9a9", "r9a10", "r9b", "r10", "r100"]
+    assert column.codes(pd.Series(ordered, dtype="str"))[:, 1].tolist() == list(range(10))
+
+
+def test_a_plan_tells_its_many_levels_and_gives_lines_the_first_hundred():
+    X, _ = table()
+    schema = Schema.infer(X)
+    plan = ColumnPlan.fit(schema.apply(X), schema, seed=0)
+    assert (plan.categorical, plan.many) == ((1,), (1,))
+    dense = plan.transform(X, "dense")
+    assert dense.shape == (len(X), 2 + 100) == (len(X), plan.dense.width)
+    assert dense[:, 2:].sum() == 800, "each of the levels has eight rows"
+    often = X[X["airport"].isin(LEVELS[:60])]
+    shown = ColumnPlan.fit(schema.apply(pd.concat([X, often])), schema, seed=0).transform(X, "dense")[:, 2:]
+    assert (shown.sum(axis=1) == 1)[X["airport"].isin(LEVELS[:60])].all(), "those with more rows are among them"
+    again = ColumnPlan.from_json(json.loads(json.dumps(plan.to_json())), {})
+    np.testing.assert_array_equal(again.transform(X, "codes"), plan.transform(X, "codes"))
+    few = ColumnPlan.fit(schema.apply(X)[["size", "airport"]].iloc[:200], Schema.infer(X.iloc[:200]), seed=0)
+    assert few.many == ()
+
+
+def test_lightgbm_sets_few_of_them_apart_and_xgboost_takes_ranks():
+    job = Job("binary", 2, 0, categorical=(1, 2), many=(2,))
+    boosting = find("lightgbm")
+    config = boosting.space("binary").default
+    assert boosting.build(config, job).parameters["max_cat_threshold"] == 4
+    assert "max_cat_threshold" not in boosting.build(config, Job("binary", 2, 0, categorical=(1, 2))).parameters
+    other = find("xgboost")
+    assert other.build(other.space("binary").default, job).categorical == (1,)
+
+
+def test_lightgbm_learns_nothing_from_levels_that_tell_nothing():
+    """With the 32 levels a split that it sets apart otherwise it is worse than the mean of all."""
+    rng = np.random.default_rng(0)
+    codes, y = rng.integers(300, size=(3000, 1)).astype(float), rng.normal(size=3000)
+    losses = {}
+    for many in ((), (0,)):
+        boosting = find("lightgbm")
+        booster = boosting.build({**boosting.space("regression").default, "rounds": 100}, Job(
+            "regression", 0, 0, categorical=(0,), many=many,
+        ))  # fmt: skip
+        boosting.fit(booster, (codes[:2000], y[:2000]), None)
+        losses[many] = float(np.mean((booster.predict(codes[2000:]) - y[2000:]) ** 2))
+    assert losses[0,] < losses[()]
+
+
+@pytest.mark.parametrize("family", ["linear", "lightgbm", "histogram", "extra_trees", "xgboost", "catboost"])
+def test_each_family_learns_them_and_is_read_again(here, family):
+    needs(family)
+    X, y = table()
+    search = SearchSettings(models=[family], folds=3)
+    model = AutoRegressor(trials=1, experience=None, workers=1, random_state=0, search=search).fit(X, y)
+    assert model.fitted_.validated.loss < (0.95 if family in {"linear", "extra_trees"} else 0.6) * y.std()
+    model.save(here / "m.seasoned")
+    again = load(here / "m.seasoned")
+    strange = pd.DataFrame({"airport": ["never", None, LEVELS[7]], "size": 0.5})
+    for rows in (X, strange):
+        np.testing.assert_array_equal(again.predict(rows), model.predict(rows))
+    (row,) = (column for column in report_data(again).columns if column.name == "airport")
+    assert "the 200 most common ones that came again" in row.became
+
+
+def test_numbers_that_are_names_stay_names_in_later_files(here):
+    """Postal codes begin with zeros, and a file knows nothing of that."""
+    X, y = table()
+    codes = {word: f"{place:05d}" for place, word in enumerate(LEVELS)}
+    X["airport"] = X["airport"].map(codes).fillna("99x")
+    search = SearchSettings(models=["linear"], folds=3)
+    model = AutoRegressor(trials=1, experience=None, workers=1, random_state=0, search=search).fit(X, y)
+    assert "airport" in remembered(model).words
+    model.save(here / "m.seasoned")
+    later = X[X["airport"] != "99x"].head(20)
+    later.to_csv(here / "later.csv", index=False)
+    files = [str(here / name) for name in ("m.seasoned", "later.csv", "p.csv")]
+    result = CliRunner().invoke(app, ["predict", *files[:2], "--out", files[2]])
+    assert result.exit_code == 0, result.output
+    np.testing.assert_allclose(pd.read_csv(here / "p.csv").iloc[:, -1], model.predict(later), rtol=1e-6)
