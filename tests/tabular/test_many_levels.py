@@ -87,21 +87,6 @@ def test_lightgbm_sets_few_of_them_apart_and_xgboost_takes_ranks():
     assert other.build(other.space("binary").default, job).categorical == (1,)
 
 
-def test_lightgbm_learns_nothing_from_levels_that_tell_nothing():
-    """With the 32 levels a split that it sets apart otherwise it is worse than the mean of all."""
-    rng = np.random.default_rng(0)
-    codes, y = rng.integers(300, size=(3000, 1)).astype(float), rng.normal(size=3000)
-    losses = {}
-    for many in ((), (0,)):
-        boosting = find("lightgbm")
-        booster = boosting.build({**boosting.space("regression").default, "rounds": 100}, Job(
-            "regression", 0, 0, categorical=(0,), many=many,
-        ))  # fmt: skip
-        boosting.fit(booster, (codes[:2000], y[:2000]), None)
-        losses[many] = float(np.mean((booster.predict(codes[2000:]) - y[2000:]) ** 2))
-    assert losses[0,] < losses[()]
-
-
 @pytest.mark.parametrize("family", ["linear", "lightgbm", "histogram", "extra_trees", "xgboost", "catboost"])
 def test_each_family_learns_them_and_is_read_again(here, family):
     needs(family)
