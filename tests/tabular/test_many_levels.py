@@ -90,10 +90,10 @@ def test_lightgbm_sets_few_of_them_apart_and_xgboost_takes_ranks():
 @pytest.mark.parametrize("family", ["linear", "lightgbm", "histogram", "extra_trees", "xgboost", "catboost"])
 def test_each_family_learns_them_and_is_read_again(here, family):
     needs(family)
-    X, y = table()
+    X, y = table(rows_each=24)
     search = SearchSettings(models=[family], folds=3)
     model = AutoRegressor(trials=1, experience=None, workers=1, random_state=0, search=search).fit(X, y)
-    assert model.fitted_.validated.loss < (0.95 if family in {"linear", "extra_trees"} else 0.6) * y.std()
+    assert model.fitted_.validated.loss < (0.6 if family == "catboost" else 0.9) * y.std()
     model.save(here / "m.seasoned")
     again = load(here / "m.seasoned")
     strange = pd.DataFrame({"airport": ["never", None, LEVELS[7]], "size": 0.5})
@@ -106,13 +106,13 @@ def test_each_family_learns_them_and_is_read_again(here, family):
 def test_numbers_that_are_names_stay_names_in_later_files(here):
     """Postal codes begin with zeros, and a file knows nothing of that."""
     X, y = table()
-    codes = {word: f"{place:05d}" for place, word in enumerate(LEVELS)}
-    X["airport"] = X["airport"].map(codes).fillna("99x")
+    codes = {word: f"{place:05d}" if place < 190 else f"X{place}" for place, word in enumerate(LEVELS)}
+    X["airport"] = X["airport"].map(codes).fillna("00190")
     search = SearchSettings(models=["linear"], folds=3)
     model = AutoRegressor(trials=1, experience=None, workers=1, random_state=0, search=search).fit(X, y)
     assert "airport" in remembered(model).words
     model.save(here / "m.seasoned")
-    later = X[X["airport"] != "99x"].head(20)
+    later = X[X["airport"].str.isdecimal()].head(20)
     later.to_csv(here / "later.csv", index=False)
     files = [str(here / name) for name in ("m.seasoned", "later.csv", "p.csv")]
     result = CliRunner().invoke(app, ["predict", *files[:2], "--out", files[2]])

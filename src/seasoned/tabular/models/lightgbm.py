@@ -92,6 +92,8 @@ class Booster:
         if watched and seconds is not None:
             stop.append(_stop_after(seconds))
         parameters = {**self.parameters, "max_bin": most}
+        if "max_cat_threshold" in parameters:
+            parameters["min_data_per_group"] = _least_of_a_level(len(X))
         if parameters.get("bagging_fraction", 1.0) * len(X) < 1:  # of one row it would take none, and fail
             parameters = {**parameters, "bagging_fraction": 1.0}
         self.booster = lightgbm.train(parameters, data, self.rounds, valid_sets=watched, callbacks=stop)
@@ -104,6 +106,14 @@ class Booster:
         """Probabilities, shape (n, n_classes)."""
         raw = self.predict(X)
         return np.column_stack([1.0 - raw, raw]) if self.n_classes == 2 else raw
+
+
+def _least_of_a_level(rows: int) -> int:
+    """Rows that a level must have to be set apart: LightGBM's 100 where there are 20,000, fewer in proportion.
+
+    On tables of 5,000 rows 10 lose as much as 100 do; on fewer, 100 would leave all levels out.
+    """
+    return min(100, max(2, rows // 200))
 
 
 def _stop_after(seconds: float) -> Any:
