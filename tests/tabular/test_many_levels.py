@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from seasoned.cli.remembered import remembered
 from seasoned.report import report_data
 from seasoned.tabular.columns.many import ManyLevelsColumn
 from seasoned.tabular.columns.plan import ColumnPlan
+from seasoned.tabular.features.given import feature_width, load_given, save_texts
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.schema import Schema
@@ -43,6 +45,19 @@ def test_values_that_come_again_are_levels_and_others_are_text():
     twice = pd.DataFrame({"word": LEVELS * 2, "size": range(400)})
     assert Schema.infer(twice).columns[0].kind == "text", "of two rows a level nothing is to be learned"
     assert Schema.infer(pd.concat([twice, twice[:200]])).columns[0].kind == "category"
+
+
+def test_usual_answers_make_no_category_of_a_comment():
+    usual = ["none", "no comment", "-", "see above", "n/a"]
+    comments = [f"what I found on page {place} is new" for place in range(300)]
+    frame = pd.DataFrame({"comment": [*usual * 140, *comments], "size": range(1000)})
+    assert Schema.infer(frame).columns[0].kind == "text"
+
+
+def test_very_many_levels_stay_text_where_most_rows_would_have_none():
+    frame = pd.DataFrame({"word": [f"p{place}" for place in range(4_000)] * 3, "size": range(12_000)})
+    assert Schema.infer(frame).columns[0].kind == "text", "2,000 levels have half of the rows"
+    assert Schema.infer(frame[frame["word"].str[1:].astype(int) < 2_500]).columns[0].kind == "category"
 
 
 def test_codes_are_frequencies_and_places():
@@ -73,8 +88,47 @@ def test_a_plan_tells_its_many_levels_and_gives_lines_the_first_hundred():
     assert (shown.sum(axis=1) == 1)[X["airport"].isin(LEVELS[:60])].all(), "those with more rows are among them"
     again = ColumnPlan.from_json(json.loads(json.dumps(plan.to_json())), {})
     np.testing.assert_array_equal(again.transform(X, "codes"), plan.transform(X, "codes"))
-    few = ColumnPlan.fit(schema.apply(X)[["size", "airport"]].iloc[:200], Schema.infer(X.iloc[:200]), seed=0)
-    assert few.many == ()
+
+
+def test_a_column_of_which_few_levels_come_again_has_a_column_for_each():
+    words = [f"w{place}" for place in range(60)] * 10 + [f"once{place}" for place in range(60)]
+    frame = pd.DataFrame({"word": words, "size": np.arange(660.0)})
+    schema = Schema.infer(frame)
+    plan = ColumnPlan.fit(schema.apply(frame), schema, seed=0)
+    assert (plan.categorical, plan.many) == ((1,), ())
+    assert plan.transform(frame, "dense").shape[1] == plan.dense.width == 1 + 60, "size counts the rows"
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(1, 100), (5, 80), (30, 20)])
+def test_many_such_columns_share_what_is_shown_of_them(columns, shown):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({f"c{place}": rng.choice(LEVELS, 2000) for place in range(columns)})
+    schema = Schema.infer(frame)
+    plan = ColumnPlan.fit(schema.apply(frame), schema, seed=0)
+    assert len(plan.many) == columns
+    assert plan.dense.width == columns * (1 + shown)
+
+
+@pytest.mark.parametrize(("rows", "least"), [(300, 2), (4_000, 20), (90_000, 100)])
+def test_how_many_rows_lightgbm_wants_of_a_level(rows, least):
+    boosting = find("lightgbm")
+    X, y = np.random.default_rng(0).integers(150, size=(rows, 1)).astype(float), np.zeros(rows)
+    for many, expected in (((), None), ((0,), str(least))):
+        config = {**boosting.space("regression").default, "rounds": 1}
+        booster = boosting.build(config, Job("regression", 0, 0, categorical=(0,), many=many))
+        boosting.fit(booster, (X, y), None)
+        told = dict(re.findall(r"\[(\w+): ([^\]]*)\]", booster.booster.model_to_string()))
+        assert told["min_data_per_group"] == (expected or "100")
+
+
+@pytest.mark.parametrize("count", [-5, 0, 1.5, "x", None, [1], True])
+def test_forged_counts_are_refused(count):
+    X, _ = table()
+    schema = Schema.infer(X)
+    stored = ColumnPlan.fit(schema.apply(X), schema, seed=0).to_json()
+    stored["encoders"][0]["counts"][LEVELS[0]] = count
+    with pytest.raises(ValueError, match="as often as nothing can"):
+        ColumnPlan.from_json(stored, {})
 
 
 def test_lightgbm_sets_few_of_them_apart_and_xgboost_takes_ranks():
@@ -118,3 +172,14 @@ def test_numbers_that_are_names_stay_names_in_later_files(here):
     result = CliRunner().invoke(app, ["predict", *files[:2], "--out", files[2]])
     assert result.exit_code == 0, result.output
     np.testing.assert_allclose(pd.read_csv(here / "p.csv").iloc[:, -1], model.predict(later), rtol=1e-6)
+
+
+def test_levels_that_an_older_run_kept_of_text_are_gone(tmp_path):
+    X, _ = table()
+    schema = Schema.infer(X)
+    canonical = schema.apply(X)
+    plan = ColumnPlan.fit(canonical, schema, seed=0)
+    np.save(tmp_path / "levels.npy", np.zeros((len(X), 1)))
+    save_texts(tmp_path, plan, canonical)
+    codes = plan.encode(canonical, "codes")
+    assert load_given(tmp_path, codes, texts=False).codes.shape[1] == feature_width(plan)

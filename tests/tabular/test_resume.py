@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,7 @@ from seasoned import AutoClassifier, SearchSettings
 from seasoned.errors import InvalidInput
 from seasoned.tabular import fit
 from seasoned.tabular.budget import Budget
+from seasoned.tabular.owners import one_at_a_time
 from seasoned.tabular.parameters import budget_of
 from seasoned.tabular.run_arrays import stored_folds
 from seasoned.tabular.runs import RunFolder, cache_folder, clear_runs, fingerprint, list_runs
@@ -119,6 +121,55 @@ def test_of_unfinished_runs_the_latest_are_kept(cache, monkeypatch, caplog):
     monkeypatch.setattr("seasoned.tabular.runs._MOST_BYTES", 1)
     RunFolder.open("large", {}, resume=False)
     assert {run.name for run in list_runs()} == {"at work", "large"}
+
+
+def test_a_run_that_is_too_large_goes_alone(cache, monkeypatch):
+    monkeypatch.setattr("seasoned.tabular.runs._MOST_BYTES", 4_000)
+    for number, size in enumerate((10, 10, 5_000)):
+        left = RunFolder.open(f"key {number}", {}, resume=False)
+        (left.path / "study.db").write_bytes(b"x" * size)
+        left.release()
+        for file in left.path.iterdir():
+            os.utime(file, (number, number))
+    RunFolder.open("new", {}, resume=False)
+    assert {run.name for run in list_runs()} == {"key 0", "key 1", "new"}
+
+
+def test_runs_that_vanish_while_they_are_measured_stop_nobody(cache):
+    """Fits that end at that moment remove theirs, owner's name first."""
+    stop = threading.Event()
+
+    def others():
+        while not stop.is_set():
+            folder = RunFolder.open("other", {}, resume=False)
+            for number in range(40):
+                (folder.path / "trials" / f"{number}.npy").touch()
+            folder.delete()
+
+    with ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(others)
+        try:
+            for _ in range(100):
+                RunFolder.open("mine", {}, resume=False).delete()
+        finally:
+            stop.set()
+        busy.result()
+    assert not list(cache.rglob(".taking"))
+
+
+def test_a_mark_that_another_has_taken_over_is_left(cache):
+    root = cache_folder()
+    root.mkdir(parents=True)
+    with one_at_a_time(root):
+        (root / ".taking").write_text("another's")
+    assert (root / ".taking").read_text() == "another's"
+
+
+def test_clearing_removes_what_was_put_aside(cache):
+    aside = cache_folder() / ".forgotten-1-key"
+    aside.mkdir(parents=True)
+    assert clear_runs() == 0
+    assert not aside.exists()
 
 
 def test_what_was_to_be_removed_is_no_run_and_goes_with_the_next(cache):

@@ -51,7 +51,7 @@ class MemberRow:
         score: The metric that it reached alone in validation; None if unknown.
         number: The trial that it comes from; None if unknown.
         config: Its settings, by name.
-        whole: Whether it was fitted on all rows; else it is the models of its trial's folds.
+        whole: Whether it was fitted on all rows; else it is the models of folds.
     """
 
     model: str

@@ -157,22 +157,22 @@ def _alone(member: MemberRow) -> str:
     """What the model that predicts by itself was fitted on."""
     if not member.whole:
         return (
-            "One model predicts. There was no time to fit it again on all rows: it is the mean of those that its trial "
-            "had fitted, a fold left out of each."
+            "One model predicts. It could not be fitted again on all rows in time, so it is the mean of those that its "
+            "trial had fitted, each without a fold."
         )
     if member.model == "baseline":
-        return (
-            "One model predicts, and it knows no more than how the target is distributed: no other was ready in time."
-        )
+        return "One model predicts, and it knows no more than how the target is distributed: there was no other."
     return "One model predicts. It was fitted again on all rows, with the settings found in the search."
 
 
 def _of_folds(members: Sequence[MemberRow]) -> str:
     """Which of several were not fitted on all rows."""
-    found = ", ".join(f"trial {member.number}" for member in members if not member.whole)
-    if not found:
-        return ""
-    return f" There was no time to fit all of them again on all rows: for {found} the models of its folds predict."
+    found = ", ".join(
+        family_name(member.model) if member.number is None else f"trial {member.number}"
+        for member in members
+        if not member.whole
+    )
+    return f" Not all could be fitted again on all rows: for {found} the models of its folds predict." if found else ""
 
 
 def _finish(data: ReportData) -> list[Markup]:

@@ -84,7 +84,7 @@ def fit_global(
     metric = resolve("rmse" if target.task == "regression" else "log_loss", target.task, len(target.classes))
     weights = _weights(select(predictions, target.values, metric, most=len(models), seed=seed))
     members = [
-        (fold, Member(models[place].name, {}, found[place][fold], weight / count))
+        (fold, Member(models[place].name, {}, found[place][fold], weight / count, whole=False))
         for fold in range(count)
         for place, weight in weights.items()
     ]

@@ -51,7 +51,7 @@ class Member:
         estimator: What was fitted; a `Featured` one where features were made, a `Repeated` one of several fits.
         weight: Its weight in the average.
         own: The family itself, where it is the user's own.
-        whole: Whether it was fitted on all rows; else, for lack of time, it is the models of its trial's folds.
+        whole: Whether it was fitted on all rows; else it is the models of folds, each of which lacks some of the rows.
     """
 
     name: str

@@ -18,6 +18,7 @@ from seasoned.tabular.models.additive import MOST_CELLS, MOST_COLUMNS
 from seasoned.tabular.models.bins import BYTE, bins, oblivious_bins
 from seasoned.tabular.models.forest import TREES
 from seasoned.tabular.models.neighbours import PIECE
+from seasoned.tabular.schema import MOST_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,6 +49,7 @@ class Extent:
         columns: Columns of the matrix that the family eats, made ones included.
         classes: Number of classes; 0 for regression.
         levels: How many of the columns hold level codes.
+        many: How many of these have more than 100 levels.
         held: Rows that all folds together validate, whose predictions are kept; all rows if 0.
     """
 
@@ -56,6 +58,7 @@ class Extent:
     columns: int
     classes: int
     levels: int = 0
+    many: int = 0
     held: int = 0
 
     @property
@@ -85,8 +88,10 @@ def _bin_bytes(at: Extent) -> int:
 
 def _lightgbm(config: Mapping[str, Any], at: Extent) -> float:
     sample = 1.5 * _FLOAT * at.columns * min(at.rows, _SAMPLE)
-    histograms = 16 * bins(at.rows) * at.columns * _of(config, "num_leaves", 200)
-    return sample + 2 * _bin_bytes(at) * at.cells + histograms + 40 * at.rows * at.outputs
+    binned = bins(at.rows) * (at.columns - at.many) + MOST_LEVELS * at.many
+    histograms = 16 * binned * _of(config, "num_leaves", 200)
+    each = 2 if at.many else _bin_bytes(at)
+    return sample + 2 * each * at.cells + histograms + 40 * at.rows * at.outputs
 
 
 def _xgboost(config: Mapping[str, Any], at: Extent) -> float:

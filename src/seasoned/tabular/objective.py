@@ -302,9 +302,9 @@ class CrossValidation:
         train, valid = max(self.data.folds, key=lambda fold: len(fold[0]))
         columns = self.data.matrix(model.diet).shape[1] + most_columns(pipeline.features)
         columns += width_of(pipeline.below, self.job.n_classes)
-        levels = len(self.job.categorical) if model.diet == "codes" else 0
+        levels = (len(self.job.categorical), len(self.job.many)) if model.diet == "codes" else (0, 0)
         held = len(self.data.known_rows())
-        at = Extent(len(train), len(valid), columns, self.job.n_classes, levels, held)
+        at = Extent(len(train), len(valid), columns, self.job.n_classes, *levels, held)
         check_memory(pipeline.name, pipeline.settings, at, self.memory, self._free())
 
     def _free(self) -> int:

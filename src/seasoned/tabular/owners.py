@@ -31,10 +31,11 @@ def take(path: Path) -> None:
 @contextlib.contextmanager
 def one_at_a_time(root: Path) -> Iterator[None]:
     """Only one process looks for a folder to take; what one that was killed meanwhile has left is passed over."""
-    mark = root / ".taking"
+    mark, token = root / ".taking", os.urandom(8).hex()
     while True:
         try:
-            os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            with open(mark, "x") as file:  # noqa: PTH123 - "x" fails where there is one
+                file.write(token)
             break
         except FileExistsError:
             with contextlib.suppress(FileNotFoundError):  # gone since
@@ -44,7 +45,9 @@ def one_at_a_time(root: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        mark.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it took too long, and another process has its own mark there
+            if mark.read_text() == token:
+                mark.unlink()
 
 
 def _identity(pid: int) -> dict[str, Any] | None:

@@ -26,7 +26,7 @@ from seasoned.errors import InvalidInput, StorageError
 from seasoned.tabular.owners import OWNER, has_other_owner, one_at_a_time, take
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -93,12 +93,13 @@ class RunFolder:
     def _opened(cls, key: str, about: Mapping[str, Any], *, resume: bool) -> RunFolder:
         root = cache_folder()
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        surplus = _surplus(root)  # which may take a while, as removing them does: nobody has to wait for it
         with one_at_a_time(root):
             path = _free(root, key, resume=resume)
             path.mkdir(exist_ok=True, mode=0o700)
             take(path)
-            forgotten = _put_aside(root)
-        for left in forgotten:  # which may take a while, and nobody has to wait for it
+            forgotten = _put_aside(surplus)
+        for left in forgotten:
             shutil.rmtree(left, ignore_errors=True)
         if not resume:
             _empty(path)
@@ -205,25 +206,42 @@ def _free(root: Path, key: str, *, resume: bool) -> Path:
     return first
 
 
-def _put_aside(root: Path) -> list[Path]:
-    """Where unfinished runs are now that are to be removed: what is beyond the latest ones, and nobody is at work in.
+def _surplus(root: Path) -> list[Path]:
+    """Unfinished runs that nobody is at work in, beyond the latest ones; and what is left of such.
 
-    They have other names from here on, so that nobody goes on from one that is half removed.
+    A run that is larger than all that is kept goes by itself: others have no less room for it.
     """
-    idle = [path for path in root.iterdir() if path.is_dir() and not has_other_owner(path)]
-    aside, room = [path for path in idle if path.name.startswith(_ASIDE)], _MOST_BYTES  # left by one that was killed
-    waiting = sorted((path for path in idle if path not in aside), key=_last_word, reverse=True)
-    for place, path in enumerate(waiting):
-        room -= _bytes(path)
-        if place >= _MOST_IDLE or room < 0:
+    idle = [path for path in _folders(root) if not has_other_owner(path)]
+    found, room, number = [path for path in idle if path.name.startswith(_ASIDE)], _MOST_BYTES, 0
+    for path in sorted((path for path in idle if path not in found), key=_last_word, reverse=True):
+        size = _bytes(path)
+        if number >= _MOST_IDLE or size > room:
+            found.append(path)
+        else:
+            room, number = room - size, number + 1
+    return found
+
+
+def _put_aside(surplus: Sequence[Path]) -> list[Path]:
+    """Where these are now, whom nobody has taken meanwhile: they get other names, so that nobody goes on from them."""
+    aside = [path for path in surplus if path.name.startswith(_ASIDE)]
+    for path in surplus:
+        if path in aside or has_other_owner(path):
+            continue
+        started = _about(path).get("started", "an unknown time")
+        with contextlib.suppress(OSError):  # somebody else has removed it, or has a file of it open
+            aside.append(path.rename(path.with_name(f"{_ASIDE}{os.urandom(4).hex()}-{path.name}")))
             logger.warning(
                 "the unfinished fit of %s is forgotten; of such the latest %d, and no more than %.0f GB, are kept.",
-                _about(path).get("started", "an unknown time"),
+                started,
                 _MOST_IDLE,
                 _MOST_BYTES / 1e9,
             )
-            aside.append(path.rename(root / f"{_ASIDE}{path.name}"))
     return aside
+
+
+def _folders(root: Path) -> list[Path]:
+    return [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
 
 
 def _last_word(path: Path) -> float:
@@ -254,8 +272,7 @@ class RunInfo:
 def list_runs() -> list[RunInfo]:
     """All run folders, the oldest first."""
     root = cache_folder()
-    found = [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
-    found = [path for path in found if not path.name.startswith(_ASIDE)]
+    found = [path for path in _folders(root) if not path.name.startswith(_ASIDE)]
     runs = [RunInfo(path.name, _about(path), _bytes(path) / 1e6, has_other_owner(path)) for path in found]
     return sorted(runs, key=lambda run: str(run.about.get("started", "")))
 
@@ -263,8 +280,9 @@ def list_runs() -> list[RunInfo]:
 def clear_runs() -> int:
     """Delete all run folders that no process is at work in; returns how many."""
     idle = [run for run in list_runs() if not run.running]
-    for run in idle:
-        shutil.rmtree(cache_folder() / run.name, ignore_errors=True)
+    left = (path for path in _folders(cache_folder()) if path.name.startswith(_ASIDE))
+    for path in (*(cache_folder() / run.name for run in idle), *left):
+        shutil.rmtree(path, ignore_errors=True)
     return len(idle)
 
 
@@ -277,9 +295,10 @@ def _about(path: Path) -> dict[str, Any]:
 
 
 def _bytes(path: Path) -> int:
-    """What a folder takes on the disk; files that go meanwhile count nothing."""
+    """What a folder takes on the disk; what goes meanwhile counts nothing."""
     total = 0
-    for file in path.rglob("*"):
-        with contextlib.suppress(OSError):
-            total += file.stat().st_size if file.is_file() else 0
+    for folder, _, files in os.walk(path):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += (Path(folder) / name).stat().st_size
     return total

@@ -44,7 +44,11 @@ logger = logging.getLogger("seasoned.tabular")
 
 Kind = Literal["numeric", "boolean", "category", "text", "date", "id", "constant"]
 FEW = 100  # levels up to which text counts as a category
-_AGAIN: Final = 3  # rows a level, on average, from which text with more levels counts as one, too
+MOST_LEVELS: Final = 2_000
+"""Levels of a category with many that models know one by one, the most common ones."""
+_AGAIN: Final = 3  # rows from which on a value comes again
+_USUAL: Final = 5  # values that may fill a column of text, as "none" and "see above" do
+_SHARE: Final = 2 / 3  # of the rows, that text with many values must have in levels to be a category
 _UNREAD = 20  # words that are kept of those that were no numbers or dates at fit time
 _TOLD = 3  # columns that a warning names
 _LONGEST = 40  # characters of a cell that a warning shows
@@ -211,8 +215,15 @@ def _infer(name: str, plain: pd.Series[Any], categorical: bool) -> Column:
     if levels == 2 and (words := boolean_style(plain)) is not None:
         return Column(name, "boolean", words)
     written = None if categorical else _written(name, plain)
-    again = levels * _AGAIN <= int(plain.notna().sum())
-    return written or Column(name, "category" if levels <= FEW or again else "text")
+    return written or Column(name, "category" if levels <= FEW or _comes_again(plain) else "text")
+
+
+def _comes_again(words: pd.Series[Any]) -> bool:
+    """Whether text is a category with many levels: what most rows hold comes again, apart from a few usual values."""
+    counts = words.value_counts().to_numpy()
+    others = counts[_USUAL:]
+    known = counts[:MOST_LEVELS].sum() >= _SHARE * counts.sum()
+    return bool(known and others[others >= _AGAIN].sum() >= _SHARE * others.sum())
 
 
 def _written(name: str, plain: pd.Series[Any]) -> Column | None:

@@ -30,7 +30,7 @@ class Dense:
     A quantity x becomes z / sqrt(1 + (z / 3)^2) with z = (x - median) / (interquartile range), or the standard
     deviation where that range is 0, as in RealMLP (Holzmüller, Grinsztajn and Steinwart 2024, section 3), so that an
     outlier cannot dominate. Missing quantities become 0 (the median) and set an indicator column. A level that is
-    missing, unseen or not among the first 100 is a row of zeros.
+    missing, unseen, or among many and not common, is a row of zeros.
 
     Attributes:
         levels: Number of levels of each column of codes, shape (p,); 0 for quantities.

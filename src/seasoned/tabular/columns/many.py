@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.schema import MOST_LEVELS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ManyLevelsColumn", "counted", "frequencies", "ranks"]
 
-_MOST_LEVELS: Final = 2_000
 _MOST_COUNTED: Final = 10_000  # levels whose frequency is kept; rarer ones count as seen once
 _PARTS: Final = re.compile(r"[0-9]{1,18}|[^0-9]+")
 
@@ -39,7 +40,7 @@ def ranks(text: pd.Series[Any], counts: Mapping[str, int]) -> NDArray[np.float64
 
     A level is a value that occurred more than once, one of the 2,000 most common.
     """
-    place = {word: float(code) for code, word in enumerate(islice(counts, _MOST_LEVELS))}
+    place = {word: float(code) for code, word in enumerate(islice(counts, MOST_LEVELS))}
     return np.asarray(text.map(place), dtype=np.float64)
 
 
@@ -67,7 +68,7 @@ class ManyLevelsColumn:
     _places: Mapping[str, float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        levels = sorted(islice(self.counts, _MOST_LEVELS), key=_naturally)
+        levels = sorted(islice(self.counts, MOST_LEVELS), key=_naturally)
         object.__setattr__(self, "_places", {word: float(place) for place, word in enumerate(levels)})
 
     @classmethod

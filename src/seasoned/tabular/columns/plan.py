@@ -71,7 +71,7 @@ class ColumnPlan:
 
     @property
     def many(self) -> tuple[int, ...]:
-        """Those of them with more than 100 levels, the most common first."""
+        """Those of them with more than 100 levels."""
         return tuple(np.flatnonzero(self.dense.levels > MOST_ONE_HOT).tolist())
 
     @property
@@ -134,7 +134,10 @@ class ColumnPlan:
 
 
 def foreseen_width(schema: Schema) -> int:
-    """How many columns of codes a plan will give, before it is there: of text as many as there can be."""
+    """How many columns of codes a plan will give, before it is there.
+
+    Of text as many as there can be; a category counts as one, though one with many levels has a second.
+    """
     wide = {"date": DateColumn("").width, "text": TextColumn.most_columns()}
     return sum(wide.get(column.kind, 1) for column in schema.used)
 
@@ -159,5 +162,16 @@ def _rebuild(item: dict[str, Any], vectors: Ngrams | None) -> Encoder:
     if kind == "category":
         return CategoryColumn(name, tuple(item["words"]))
     if kind == "levels":
-        return ManyLevelsColumn(name, item["counts"])
-    return TextColumn(name, vectors, item["counts"])
+        return ManyLevelsColumn(name, _counts(item["counts"]))
+    return TextColumn(name, vectors, _counts(item["counts"]))
+
+
+def _counts(found: Any) -> dict[str, int]:
+    """How often values occurred, from a file that may be a stranger's.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if not isinstance(found, dict) or not all(type(count) is int and 1 < count < 2**53 for count in found.values()):
+        raise ValueError("a column's values occurred as often as nothing can")
+    return found

@@ -58,6 +58,8 @@ def save_texts(folder: Path, plan: ColumnPlan, canonical: pd.DataFrame) -> None:
 
     columns = text_columns(plan)
     if not columns:
+        for name in (_LEVELS, _TEXTS):  # of a run from before the table's columns were read as now
+            (folder / name).unlink(missing_ok=True)
         return
     np.save(folder / _LEVELS, np.column_stack([encoder.level_codes(canonical[c.name]) for c, encoder in columns]))
     texts = {str(place): canonical[column.name].astype("str") for place, (column, _) in enumerate(columns)}

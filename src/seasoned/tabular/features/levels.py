@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LevelColumns", "Levels"]
 
-_MORE: Final = 100  # levels that the plan gives codes for
+_MORE: Final = 100  # levels from which on a column is worth a code of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Job:
         threads: Threads the model may use; never changes the result.
         categorical: Columns of codes that hold level codes.
         seconds: Time for one fit in a trial; None where the result must not depend on time.
-        many: Those of these with more levels than there are columns for, the most common level first.
+        many: Those of these with more than 100 levels.
         cyclic: Columns of codes that are parts of dates, and after how much each begins again.
         quantile: Which quantile is asked for instead of the mean, of regression; families that say `quantiles = True`
             learn it.

@@ -167,7 +167,9 @@ class XGBoost:
             parameters |= {"objective": "reg:quantileerror", "quantile_alpha": job.quantile}
         if job.task == "multiclass":
             parameters["num_class"] = job.n_classes
-        categorical = tuple(column for column in job.categorical if column not in job.many)  # these are ranks to it
+        categorical = tuple(
+            column for column in job.categorical if column not in job.many
+        )  # those are quantities to it
         return XGBooster(parameters, rounds, patience(rate), job.n_classes, categorical)
 
     def fit(
