@@ -71,7 +71,9 @@ def one_of_each(fitted: Any, X: pd.DataFrame, y: pd.Series) -> tuple[Member, ...
     """The default of every family, fitted on all rows."""
     regression = fitted.task == "regression"
     codes = y.to_numpy(float) if regression else np.searchsorted(fitted.classes, y.to_numpy())
-    job = Job(fitted.task, len(fitted.classes), 0, threads=2, categorical=fitted.plan.categorical)
+    job = Job(
+        fitted.task, len(fitted.classes), 0, threads=2, categorical=fitted.plan.categorical, many=fitted.plan.many
+    )
     families, members = choose(None), []
     for family in families:
         config = family.with_rounds(family.space(fitted.task).default, 30 if family.name == "mlp" else ROUNDS)

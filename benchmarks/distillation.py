@@ -142,7 +142,7 @@ def measured(folder: Path, entry: dict[str, Any]) -> dict[str, Any]:
     teacher, truth, said, labels = taught(fold, X, y)
     plan, rng = teacher.plan, np.random.default_rng(1)
     codes, codes_test = (plan.matrices(frame, {"codes"})["codes"] for frame in (X, test))
-    job = Job(teacher.task, len(teacher.classes), 0, categorical=plan.categorical, cyclic=plan.cyclic)
+    job = Job(teacher.task, len(teacher.classes), 0, categorical=plan.categorical, many=plan.many, cyclic=plan.cyclic)
     hard = np.eye(len(labels))[truth.astype(int)] if labels else truth.astype(np.float64)
     soft = OWN * hard + (1 - OWN) * said
     beside = made(X, teacher, rng)

@@ -109,7 +109,8 @@ def prepared(datasets: Path, entry: dict[str, Any], folder: Path) -> Prepared:
     matrices = {diet: plan.encode(canonical, diet) for diet in ("codes", "dense")}
     write_arrays(folder, target.values, make_folds(FOLDS, target, 0), matrices)
     n = len(target.classes)
-    job = Job(target.task, n, 0, categorical=plan.categorical, seconds=0.75 * LIMIT / FOLDS, cyclic=plan.cyclic)
+    levels = {"categorical": plan.categorical, "many": plan.many, "cyclic": plan.cyclic}
+    job = Job(target.task, n, 0, seconds=0.75 * LIMIT / FOLDS, **levels)
     objective = CrossValidation(Arrays(folder), job, resolve(entry.get("metric"), target.task, n))
     memory = Memory.of("shipped", canonical, target, objective)
     guide = memory.guide(folder, joint_space(choose(None), target.task), 60.0)

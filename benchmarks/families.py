@@ -7,9 +7,10 @@ in proportion, seed 0; loss out of fold: 1 - AUC, log loss or RMSE. `choose` are
 chosen, `confirm` those on which a choice is reported; both are among the first 41 in alphabetical order (the
 development tables), and nothing is chosen on `confirm`. Boosters and networks stop early on a fold's validation rows,
 as in a search. An arm is a family, or `family={"setting": value}` for what differs from its defaults, or
-`ordinal:family` for level codes taken as numbers; it runs in this process on one core, so that seconds are comparable;
-`cpu` are seconds of the processor, which a busy machine disturbs less. A family that compiles pays for that in its
-first fold.
+`ordinal:family` for level codes taken as numbers, or `letters:family` for text that is read by its letters although its
+values come again (`levels` are the tables with such columns); it runs in this process on one core, so that seconds are
+comparable; `cpu` are seconds of the processor, which a busy machine disturbs less. A family that compiles pays for that
+in its first fold.
 
 With `--held-out` 30 % of the rows (seed 0) are kept apart, the arm is fitted again on the others with what the folds
 found (rounds), and its loss on the rows kept apart is compared: for questions such as which metric stops a booster,
@@ -26,9 +27,11 @@ import argparse
 import json
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -46,6 +49,9 @@ from seasoned.tabular.objective import CrossValidation
 from seasoned.tabular.run_arrays import Arrays, write_arrays
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.target import read_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TABLES = {
     "choose": (
@@ -65,9 +71,10 @@ TABLES = {
         "credit-default-taiwan", "credit-g", "diabetes", "eeg-eye-state", "electricity", "flights-late",
         "heart-cleveland", "ibm-attrition", "ionosphere", "kr-vs-kp", "mammography", "pc4", "phoneme",
     ),
+    "levels": ("amazon-employee-access", "compas", "flights-late", "hotel-rates"),
 }  # fmt: skip
 ROWS = 5_000
-ORDINAL = "ordinal:"
+ORDINAL, LETTERS = "ordinal:", "letters:"
 
 
 class Prepared(NamedTuple):
@@ -78,7 +85,9 @@ class Prepared(NamedTuple):
     target: np.ndarray
 
 
-def prepared(folder: Path, entry: dict[str, Any], out: Path, rows: int, share: float = 0.0) -> Prepared:
+def prepared(
+    folder: Path, entry: dict[str, Any], out: Path, rows: int, share: float = 0.0, *, letters: bool = False
+) -> Prepared:
     """The cross-validation of a table, its arrays in a folder, and a share of its rows kept apart."""
     table = pd.read_parquet(folder / entry["file"])
     table = table.sample(min(len(table), rows), random_state=0).reset_index(drop=True)
@@ -89,7 +98,8 @@ def prepared(folder: Path, entry: dict[str, Any], out: Path, rows: int, share: f
         table.drop(columns=entry["target"]),
         read_target(table[entry["target"]], "regression" if entry["task"] == "regression" else "classification"),
     )
-    schema = Schema.infer(X)
+    with patch("seasoned.tabular.schema._comes_again", lambda _: False) if letters else nullcontext():
+        schema = Schema.infer(X)
     canonical = schema.apply(X)
     plan = ColumnPlan.fit(canonical, schema, seed=0)
     (out / "trials").mkdir()
@@ -99,7 +109,7 @@ def prepared(folder: Path, entry: dict[str, Any], out: Path, rows: int, share: f
     inner = {diet: matrix[kept] for diet, matrix in matrices.items()}
     write_arrays(out, shown.values, make_folds(3, shown, 0), inner)
     classes = len(target.classes)
-    job = Job(target.task, classes, 0, categorical=plan.categorical)
+    job = Job(target.task, classes, 0, categorical=plan.categorical, many=plan.many)
     objective = CrossValidation(Arrays(out), job, resolve(None, target.task, classes))
     return Prepared(objective, {diet: matrix[~kept] for diet, matrix in matrices.items()}, target.values[~kept])
 
@@ -107,9 +117,9 @@ def prepared(folder: Path, entry: dict[str, Any], out: Path, rows: int, share: f
 def measured(table: Prepared, arm: str, keep: Path | None = None) -> dict[str, Any]:
     """Loss and seconds of an arm, and what its last fit weighs and takes to predict; predictions go into a file."""
     objective = table.objective
-    name, _, changes = arm.removeprefix(ORDINAL).partition("=")
+    name, _, changes = arm.removeprefix(ORDINAL).removeprefix(LETTERS).partition("=")
     if arm.startswith(ORDINAL):
-        job = replace(objective.job, categorical=())
+        job = replace(objective.job, categorical=(), many=())
         objective = CrossValidation(objective.data, job, objective.metric)
     family, task = find(name), objective.job.task
     settings = {**family.space(task).default, **(json.loads(changes) if changes else {})}
@@ -137,6 +147,21 @@ def measured(table: Prepared, arm: str, keep: Path | None = None) -> dict[str, A
     start = time.process_time()
     predict(fitted, X, objective.job.n_classes)
     return {**found, "predict_ms": round(1e3 * (time.process_time() - start), 2), "bytes": len(family.dump(fitted))}
+
+
+def of_table(
+    arguments: argparse.Namespace, entry: dict[str, Any], arms: list[str], *, letters: bool
+) -> Iterator[dict[str, Any]]:
+    """A line for each of these arms on one table."""
+    if not arms:
+        return
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
+        share = 0.3 if arguments.held_out else 0.0
+        table = prepared(arguments.datasets, entry, Path(folder), arguments.rows, share, letters=letters)
+        for arm in arms:
+            keep = None if arguments.keep is None else arguments.keep / f"{entry['name']}--{arm}.npz"
+            about = {"table": entry["name"], "arm": arm, "rows": len(table.objective.data.target)}
+            yield about | measured(table, arm, keep) | {"metric": table.objective.metric.name}
 
 
 def summary(lines: list[dict[str, Any]], arms: list[str], what: str) -> None:
@@ -172,18 +197,10 @@ def main() -> None:
         raise SystemExit(f"{arguments.out} has lines of other settings than {setup}: give another --out")
     for name in names:
         missing = [a for a in arguments.arms if not any((x["table"], x["arm"]) == (name, a) for x in lines)]
-        if not missing:
-            continue
-        with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
-            share = 0.3 if arguments.held_out else 0.0
-            table = prepared(arguments.datasets, entries[name], Path(folder), arguments.rows, share)
-            for arm in missing:
-                keep = None if arguments.keep is None else arguments.keep / f"{name}--{arm}.npz"
-                line = {"table": name, "arm": arm, "rows": len(table.objective.data.target)} | measured(
-                    table, arm, keep
-                )
-                line |= {"metric": table.objective.metric.name, "source": source_state(), **setup}
-                lines.append(line | {"versions": environment()["versions"]})
+        for letters in (False, True):
+            asked = [arm for arm in missing if arm.startswith(LETTERS) == letters]
+            for line in of_table(arguments, entries[name], asked, letters=letters):
+                lines.append(line | {"source": source_state(), **setup, "versions": environment()["versions"]})
                 with arguments.out.open("a") as file:
                     file.write(json.dumps(lines[-1]) + "\n")
                 print(line, flush=True)

@@ -3,14 +3,16 @@
     python benchmarks/transfer.py --train FOLDER --test FOLDER --out transfer.json
 
 A folder holds sources, each with `configs.parquet` and `error.parquet` or `scores.parquet` (the largest fidelity
-counts). Where both folders are the same, five folds of tasks that follow each other by OpenML's ids, so that most of a
-family is in one fold; else all tasks of the one are past, those that are also tested left out, and all of the other
-are tested. A source that only `--test` has, or whose configurations are all others there, is a new space, of which
-nothing is known. The scores of a tested task are seen as trials only, beside its meta-features, if the folder has them
-(`*_metafeatures/tasks.parquet`, `SOURCE/tasks.parquet`, by OpenML ids); configurations not evaluated on it are
-no candidates for any method. `--methods` may name two that show what wrong experience costs, `poisoned`, which learns
-from the negated scores of past tasks, and `strange`, which knows none of the configurations; and three that compare
-kernels (`transferring/deep.py`). A task's regret is
+counts). Tables of error are minimised; of long ones the first column of `MAXIMISED` and `MINIMISED` is the score
+(`transferring/sources.py`). Where both folders are the same, five folds of tasks that follow each other by OpenML's
+ids, so that most of a family is in one fold; else all tasks of the one are past, those that are also tested left out,
+and all of the other are tested. All sources that `--test` has are tested, or those of `--only`. A source that only
+`--test` has, or whose configurations are all others there, is a new space, of which nothing is known. The scores of a
+tested task are seen as trials only, beside its meta-features, if the folder has them (`*_metafeatures/tasks.parquet`,
+`SOURCE/tasks.parquet`, by OpenML ids); configurations not evaluated on it are no candidates for any method. `--methods`
+may name two that show what wrong experience costs, `poisoned`, which learns from the negated scores of past tasks, and
+`strange`, which knows none of the configurations; and three that compare kernels (`transferring/deep.py`). A task's
+regret is
 
     clip((best trial - best of the task) / (median of the task - best of the task), 0, 1),   1 where these two tie,
 
@@ -59,7 +61,7 @@ class Split(NamedTuple):
         tasks: Names of the tested ones.
         scores: Theirs, shape (tasks, configurations), NaN where not evaluated.
         about: Their meta-features, if any.
-        losses: The regrets of these scores; None until `usable` has seen all of them.
+        losses: The regrets of these scores, if the table has more than them; else None until `usable` has seen them.
     """
 
     past: Past
@@ -104,7 +106,9 @@ def splits(train: Table | None, test: Table | None) -> list[Split]:
         past, tested = aligned(train.source, test.source)
         there, here = shared(train.about, test.about)
         kept = None if there is None else there[~np.isin(train.source.tasks, test.source.tasks)]
-        return [Split(Past(past.scores, past.features, kept), tested.tasks, tested.scores, here)]
+        columns = np.isin(test.source.configs, tested.configs)
+        losses = regrets(test.source.scores)[:, columns]  # the best of the table may be one that no past task has
+        return [Split(Past(past.scores, past.features, kept), tested.tasks, tested.scores, here, losses)]
     source = train.source
     about, _ = shared(train.about, train.about)
     return [
@@ -120,13 +124,15 @@ def splits(train: Table | None, test: Table | None) -> list[Split]:
 
 def usable(split: Split) -> Split:
     """Without configurations that no past task has tried, if there are past tasks; what counts as best is of all."""
-    past = split.past
+    past, told = split.past, np.isfinite(split.past.scores).any(axis=1)
+    past = Past(past.scores[told], past.features, None if past.about is None else past.about[told])
     kept = np.isfinite(past.scores).any(axis=0) | (len(past.scores) == 0)
     tasks = np.isfinite(split.scores[:, kept]).any(axis=1)
     about = None if split.about is None else split.about[tasks]
     scores = split.scores[tasks]
+    losses = regrets(scores) if split.losses is None else split.losses[tasks]
     known = Past(past.scores[:, kept], past.features[kept], past.about)
-    return Split(known, split.tasks[tasks], scores[:, kept], about, regrets(scores)[:, kept])
+    return Split(known, split.tasks[tasks], scores[:, kept], about, losses[:, kept])
 
 
 def curve(search: Any, split: Split, at: int, seed: int) -> list[float]:
@@ -165,13 +171,14 @@ def measured(split: Split, method: str, known: dict[str, list[float]]) -> dict[s
 
 
 def means(curves: Curves) -> dict[str, dict[str, dict[str, float]]]:
-    """Source -> method -> evaluations -> mean over tasks."""
+    """Source -> method -> evaluations -> mean over tasks; without sources of which no task could be tested."""
     return {
         source: {
             method: {str(at): round(float(np.mean([task[KEPT.index(at)] for task in tasks.values()])), 4) for at in AT}
             for method, tasks in methods.items()
         }
         for source, methods in curves.items()
+        if all(methods.values())
     }
 
 
@@ -182,6 +189,8 @@ def intervals(curves: Curves) -> dict[str, Any]:
         ours = methods.get("seasoned")
         for method in [name for name in methods if ours and name != "seasoned"]:
             tasks = sorted(set(ours) & set(methods[method]))
+            if not tasks:
+                continue
             gaps = np.array([np.subtract(ours[task], methods[method][task]) for task in tasks])
             rows = np.random.default_rng(SEED).integers(len(tasks), size=(DRAWS, len(tasks)))
             low, high = np.quantile(gaps[rows].mean(axis=1), (0.025, 0.975), axis=0)
@@ -220,35 +229,73 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--test", type=Path, required=True, metavar="FOLDER", help="tested tasks")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON with the means")
     parser.add_argument("--details", type=Path, metavar="FILE", help="JSON with all regrets; a run goes on from it")
-    parser.add_argument("--only", default=",".join(SOURCES), help="names of sources, or 'all' (default: six)")
+    parser.add_argument("--only", default="all", help="names of sources (default: all that can be read)")
     parser.add_argument("--methods", default=",".join(STANDARD), help=f"some of {', '.join((*METHODS, *KERNELS))}")
     parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five folds are tested (default 5)")
     return parser.parse_args(words)
 
 
+def asked_for(options: argparse.Namespace) -> list[str]:
+    """The sources to test.
+
+    Raises:
+        SystemExit: If a folder or a named source is not there, or nothing is.
+    """
+    for folder in (options.train, options.test):
+        if not folder.is_dir():
+            raise SystemExit(f"there is no folder {folder}.")
+    names = sources(options.test)
+    if options.only != "all":
+        unknown = sorted(set(options.only.split(",")) - set(names))
+        if unknown:
+            raise SystemExit(f"{options.test} has no source {', '.join(unknown)}; it has {', '.join(names) or 'none'}.")
+        names = options.only.split(",")
+    if not names:
+        raise SystemExit(f"no folder in {options.test} has configs.parquet and error.parquet or scores.parquet.")
+    return names
+
+
+def tables(options: argparse.Namespace, name: str, *, same: bool) -> tuple[Table | None, Table | None]:
+    """A source as it is in the two folders; where these are one, it is there once."""
+    train = table(options.train, name) if name in sources(options.train) else None
+    if train is None:
+        say(f"{name}: a new space, of which nothing is known.")
+    return train, None if same else table(options.test, name)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def main(words: list[str] | None = None) -> None:
     options = arguments(words)
-    same = options.train.resolve() == options.test.resolve()
-    names, known_space = sources(options.test), set(sources(options.train))
-    if options.only != "all":
-        names = [name for name in options.only.split(",") if name in names]
+    same, methods = options.train.resolve() == options.test.resolve(), options.methods.split(",")
     curves, of = stored(options.details)
-    for name in names:
-        train = table(options.train, name) if name in known_space else None
-        test = None if same else table(options.test, name)
+    unread = []
+    for name in asked_for(options):
+        try:
+            train, test = tables(options, name, same=same)
+        except (KeyError, OSError, TypeError, ValueError) as error:  # the others are worth having
+            say(f"{name} cannot be read, and is left out: {error}.")
+            unread.append(name)
+            continue
         if curves.get(name) and of.get(name) != mark(train, test):
             raise SystemExit(f"the regrets of {name} in {options.details} are of other tables; name another file.")
         of[name] = mark(train, test)
-        for split in splits(train, test)[: options.folds]:
-            for method in options.methods.split(","):
+        for split in map(usable, splits(train, test)[: options.folds]):
+            for method in methods:
                 known = curves.setdefault(name, {}).setdefault(method, {})
-                known.update(measured(usable(split), method, known))
+                known.update(measured(split, method, known))
                 if options.details:
                     details = {"curves": curves, "of": of, "intervals": intervals(curves), "same": same}
                     common.write(options.details, details)
-        show({name: means(curves)[name]})
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(means(curves), indent=1) + "\n")
+        found = means(curves)
+        show({name: found[name]} if name in found else {})
+        say(f"{name}: {len(curves[name][methods[0]])} tasks tested.")
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
+    if unread:
+        raise SystemExit(f"not read: {', '.join(unread)}.")
 
 
 if __name__ == "__main__":

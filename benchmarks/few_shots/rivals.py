@@ -34,7 +34,7 @@ class GlobalModel:
         schema = Schema.infer(X)
         self.plan = ColumnPlan.fit(schema.apply(X), schema, seed=seed)
         matrices: Any = self.plan.matrices(X, ("codes", "dense"))
-        job = Job("regression", 0, seed, categorical=self.plan.categorical)
+        job = Job("regression", 0, seed, categorical=self.plan.categorical, many=self.plan.many)
         found = [cross_validated(find(name), matrices, y, job) for name in FAMILIES]
         metric = resolve("rmse", "regression", 0)
         weights = select([held_out for held_out, _ in found], y, metric, most=len(found), seed=seed)

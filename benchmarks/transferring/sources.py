@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FIDELITIES = ("epoch", "trainsize")
-MAXIMISED = ("val_accuracy", "acc")
+MAXIMISED = ("val_accuracy", "acc", "accuracy")
+MINIMISED = ("val_cross_entropy", "logloss", "valid_loss", "error", "loss")
 SECONDS = ("time", "timetrain")
+MOST_LEVELS = 100
 
 
 class Source(NamedTuple):
@@ -37,23 +39,57 @@ class Source(NamedTuple):
 
 
 def read(folder: Path) -> Source:
-    """A subfolder with `configs.parquet` and either wide `error.parquet` or long `scores.parquet`."""
+    """A subfolder with `configs.parquet` and either wide `error.parquet` or long `scores.parquet`.
+
+    Of long tables each task's largest fidelity counts; what was evaluated more than once has its mean; infinite scores
+    are none.
+
+    Raises:
+        ValueError: If the scores are in no column that is known, or there are none.
+    """
     table = pd.read_parquet(folder / "configs.parquet").set_index("config_id").sort_index()
+    table = table[~table.index.duplicated()]
     if (folder / "error.parquet").exists():
-        wide = pd.read_parquet(folder / "error.parquet").set_index("config_id")
+        wide = _once(pd.read_parquet(folder / "error.parquet"))
         runtime = folder / "runtime.parquet"
-        seconds = pd.read_parquet(runtime).set_index("config_id") if runtime.exists() else None
+        seconds = _once(pd.read_parquet(runtime)) if runtime.exists() else None
     else:
-        long = pd.read_parquet(folder / "scores.parquet")
-        fidelity = next(name for name in FIDELITIES if name in long)
-        long = long[long[fidelity] == long[fidelity].max()]
-        wide = -long.pivot(index="config_id", columns="task", values=next(name for name in MAXIMISED if name in long))
-        seconds = long.pivot(index="config_id", columns="task", values=next(name for name in SECONDS if name in long))
-    wide = wide.loc[:, wide.notna().any()].reindex(table.index)
+        wide, seconds = _of_long(pd.read_parquet(folder / "scores.parquet"))
+    wide = wide.astype(float).reindex(table.index)
+    wide = wide.where(np.isfinite(wide))
+    wide = wide.loc[:, wide.notna().any()]
+    if not wide.shape[1]:
+        raise ValueError("it has no score of any of its configurations")
     if seconds is not None:
         seconds = seconds.reindex(index=table.index, columns=wide.columns).to_numpy(dtype=float).T
-    tasks = wide.columns.astype(str).to_numpy(dtype=str)
+    tasks = np.array([_named(task) for task in wide.columns], dtype=str)
     return Source(tasks, table.index.to_numpy(), wide.to_numpy(dtype=float).T, seconds, numbers(table))
+
+
+def _once(wide: pd.DataFrame) -> pd.DataFrame:
+    """A wide table by its configurations; of one that comes twice the mean."""
+    return wide.groupby("config_id").mean(numeric_only=True)
+
+
+def _of_long(long: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Scores, to be minimised, and seconds (None if not recorded), a row a configuration and a column a task."""
+    fidelity = next((name for name in FIDELITIES if name in long), None)
+    if fidelity is not None:
+        long = long[long[fidelity] == long.groupby("task")[fidelity].transform("max")]
+    score = next((name for name in (*MAXIMISED, *MINIMISED) if name in long), None)
+    if score is None:
+        known = ", ".join((*MAXIMISED, *MINIMISED))
+        raise ValueError(f"scores.parquet has the columns {', '.join(map(str, long))}, and none of {known}")
+    sign = -1 if score in MAXIMISED else 1
+    timed = next((name for name in SECONDS if name in long), None)
+    found = [None if name is None else long.pivot_table(name, "config_id", "task") for name in (score, timed)]
+    assert found[0] is not None, "a score there is"
+    return sign * found[0], found[1]
+
+
+def _named(task: Any) -> str:
+    """A task's name; whole numbers as such, also where gaps have made floats of them."""
+    return str(int(task)) if isinstance(task, float) and task.is_integer() else str(task)
 
 
 def sources(folder: Path) -> list[str]:
@@ -66,22 +102,28 @@ def sources(folder: Path) -> list[str]:
 
 
 def numbers(table: pd.DataFrame) -> NDArray[np.float64]:
-    """Configurations as numbers: one-hot categories, logarithms of what spans two decades, medians for unused."""
+    """Configurations as numbers: one-hot categories, logarithms of what spans two decades, medians for unused.
+
+    Categories with more than 100 levels (names, digests) say nothing of other configurations, and are left out.
+    """
     columns = []
     for column in flat(table).values():
-        values = pd.to_numeric(column, errors="coerce")
+        there, values = column.notna(), pd.to_numeric(column, errors="coerce").astype(float)
+        coerced = values.notna()
+        values = values.where(np.isfinite(values))
         known = values.notna()
-        if known.sum() < column.notna().sum() or not known.any():
-            columns += [
-                (column == level).to_numpy(dtype=float) for level in sorted(column.dropna().astype(str).unique())
-            ]
+        if coerced.sum() < there.sum() or not known.any():
+            words = column[there].astype(str)
+            levels = sorted(words.unique())
+            if len(levels) <= MOST_LEVELS:
+                columns += [(words == level).reindex(table.index, fill_value=False).to_numpy(float) for level in levels]
             continue
         if values.min() > 0 and values.max() > 100 * values.min():
             values = np.log(values)
         columns.append(values.fillna(values.median()).to_numpy(dtype=float))
-        if not known.all() and known.any():
+        if not known.all():
             columns.append(known.to_numpy(dtype=float))
-    return np.stack(columns, axis=1)
+    return np.stack(columns, axis=1) if columns else np.zeros((len(table), 0))
 
 
 def flat(table: pd.DataFrame) -> dict[str, pd.Series]:
@@ -89,10 +131,11 @@ def flat(table: pd.DataFrame) -> dict[str, pd.Series]:
     columns: dict[str, pd.Series] = {}
     for name in table:
         column = table[name]
-        if pd.api.types.is_numeric_dtype(column) or not column.dropna().astype(str).str.startswith("{").all():
+        words = column.dropna().astype(str)
+        if pd.api.types.is_numeric_dtype(column) or words.empty or not words.str.startswith("{").all():
             columns[str(name)] = column if pd.api.types.is_numeric_dtype(column) else column.astype(object)
             continue
-        parts: list[dict[str, Any]] = [json.loads(text) for text in column]
+        parts: list[dict[str, Any]] = [json.loads(text) if isinstance(text, str) else {} for text in column]
         keys = sorted({key for part in parts for key in part})
         for key in keys:
             values = [part.get(key) for part in parts]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import transfer
+from transferring.measure import regrets
 from transferring.methods import METHODS, Past, Problem
 from transferring.sources import aligned, folded, metafeatures, numbers, read, sources
 
@@ -118,8 +119,6 @@ def test_it_writes_what_is_asked_for_and_goes_on(folder, tmp_path, capsys):
         str(folder),
         "--test",
         str(folder),
-        "--only",
-        "all",
         "--out",
         str(out),
         "--details",
@@ -145,6 +144,124 @@ def test_it_writes_what_is_asked_for_and_goes_on(folder, tmp_path, capsys):
     low, high = kept["intervals"]["wide"]["random"]["25"][1:]
     assert low <= kept["intervals"]["wide"]["random"]["25"][0] <= high
     assert "seasoned" in capsys.readouterr().out
+
+
+def test_what_is_not_there_is_told(folder, tmp_path):
+    out = ["--out", str(tmp_path / "out.json")]
+    for words, says in (
+        (["--train", str(folder / "none"), "--test", str(folder)], "there is no folder"),
+        (["--train", str(folder), "--test", str(folder / "other")], "has configs.parquet and"),
+        (
+            ["--train", str(folder), "--test", str(folder), "--only", "wide,deep"],
+            "has no source deep; it has long, wide",
+        ),
+    ):
+        with pytest.raises(SystemExit, match=says):
+            transfer.main([*words, *out])
+
+
+def test_a_source_that_cannot_be_read_is_left_out_and_told(folder, tmp_path, capsys):
+    scores = pd.read_parquet(folder / "long/scores.parquet")
+    scores.rename(columns={"acc": "points"}).to_parquet(folder / "long/scores.parquet")
+    out = tmp_path / "out.json"
+    words = ["--train", str(folder), "--test", str(folder), "--out", str(out), "--methods", "portfolio", "--folds", "1"]
+    with pytest.raises(SystemExit, match="not read: long"):
+        transfer.main(words)
+    assert set(json.loads(out.read_text())) == {"wide"}
+    assert "long cannot be read, and is left out: scores.parquet has the columns" in capsys.readouterr().err
+
+
+def test_long_tables_of_other_forms(folder):
+    expected, path = read(folder / "long"), folder / "long/scores.parquet"
+    long = pd.read_parquet(path)
+    for changed in (
+        long.drop(columns="timetrain"),
+        long[long["trainsize"] == 1.0].drop(columns="trainsize"),
+        pd.concat([long, long]),
+        long.assign(task=long["task"].astype(float)),
+        pd.concat([long, long[long["task"] == 3].assign(trainsize=1.5)]),  # of one task more rows
+        long.assign(logloss=1.0 - long["acc"]).drop(columns="acc"),
+    ):
+        changed.to_parquet(path)
+        found = read(folder / "long")
+        assert found.tasks.tolist() == expected.tasks.tolist()
+        gap = found.scores - expected.scores
+        np.testing.assert_allclose(gap[np.isfinite(gap)], 0.0 if "acc" in changed else 1.0, atol=1e-12)
+        np.testing.assert_array_equal(np.isnan(found.scores), np.isnan(expected.scores))
+
+
+def test_infinite_scores_are_none_and_a_failure_in_large_numbers_shifts_no_other(folder):
+    wide = pd.read_parquet(folder / "wide/error.parquet")
+    wide.loc[0, "1"] = np.inf
+    wide.to_parquet(folder / "wide/error.parquet")
+    source = read(folder / "wide")
+    assert np.isnan(source.scores[source.tasks == "1", 0])
+    assert regrets(np.array([[0.1, 0.2, 0.3, 0.4, 1e12]])).round(9).tolist() == [[0.0, 0.5, 1.0, 1.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"model": ['{"a": 1}', None, '{"a": 3}']},
+        {"model": [None, None, None], "x": [1.0, 2.0, 3.0]},
+        {},
+        {"x": pd.array([1, None, 3], dtype="Int64")},
+        {"x": pd.array([True, None, False], dtype="boolean")},
+        {"x": [1.0, np.inf, 3.0]},
+        {"x": pd.Series([1, "sqrt", 2], dtype=object)},
+    ],
+)
+def test_configurations_of_many_forms_become_finite_numbers(columns):
+    found = numbers(pd.DataFrame(columns, index=range(3)))
+    assert len(found) == 3
+    assert np.isfinite(found).all()
+    if "x" in columns and isinstance(columns["x"], pd.Series):
+        assert found.sum(axis=1).tolist() == [1.0, 1.0, 1.0], "each has its level"
+
+
+def test_names_of_configurations_are_no_features():
+    frame = pd.DataFrame({"name": [f"n{place}" for place in range(300)], "x": np.arange(300.0)})
+    assert numbers(frame).shape == (300, 1)
+
+
+def test_the_best_of_the_tested_table_counts_though_no_past_task_has_it(folder):
+    train = transfer.table(folder, "wide")
+    few = train.source._replace(
+        configs=train.source.configs[:20], scores=train.source.scores[:, :20], features=train.source.features[:20]
+    )
+    scores = train.source.scores[:3].copy()
+    scores[:, 25] = -1.0
+    test = train.source._replace(tasks=np.array(["97", "98", "99"]), scores=scores, seconds=None)
+    (split,) = transfer.splits(transfer.Table(few._replace(seconds=None), None), transfer.Table(test, None))
+    found = transfer.usable(split)
+    assert np.nanmin(found.losses) > 0.5
+    assert found.scores.shape[1] <= 20
+
+
+def test_past_tasks_without_a_score_that_counts_are_left_out(folder):
+    source = read(folder / "wide")
+    past = source.scores[:5].copy()
+    past[2] = np.nan
+    about = np.arange(5.0)[:, None]
+    split = transfer.Split(Past(past, source.features, about), source.tasks[5:], source.scores[5:])
+    found = transfer.usable(split)
+    assert found.past.about.ravel().tolist() == [0.0, 1.0, 3.0, 4.0]
+    assert len(found.past.scores) == 4
+
+
+def test_without_a_task_to_test_there_is_no_figure(folder, tmp_path):
+    wide = pd.read_parquet(folder / "wide/error.parquet").set_index("config_id")
+    other = tmp_path / "tested"
+    (other / "wide").mkdir(parents=True)
+    pd.read_parquet(folder / "wide/configs.parquet").to_parquet(other / "wide/configs.parquet")
+    one, rest = wide.copy(), wide.rename(columns=lambda task: f"9{task}")
+    one.iloc[10:] = np.nan
+    rest.iloc[:10] = np.nan
+    one.reset_index().to_parquet(folder / "wide/error.parquet")
+    rest.reset_index().to_parquet(other / "wide/error.parquet")
+    out = tmp_path / "out.json"
+    transfer.main(["--train", str(folder), "--test", str(other), "--out", str(out), "--methods", "portfolio,random"])
+    assert json.loads(out.read_text()) == {}
 
 
 def test_a_new_space_is_searched_as_without_experience(folder, tmp_path):

@@ -56,6 +56,58 @@ def study_of(sampler, **options):
     return optuna.create_study(sampler=sampler, **options)
 
 
+def test_a_trial_that_ends_before_it_asks_was_where_it_was_suggested_to_be():
+    """It counted as a failure of the defaults, which the search then kept away from."""
+
+    def objective(trial):
+        if trial.number in (3, 4, 5):
+            raise RuntimeError("no GPU")
+        x = trial.suggest_float("x", 0, 1)
+        if trial.number == 7:
+            raise optuna.TrialPruned
+        return (x - 0.5) ** 2 + trial.suggest_float("y", 0, 1)
+
+    sampler = SeasonedSampler(Bayes(), seed=0)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(objective, n_trials=10, catch=(RuntimeError,))
+    study.ask().suggest_float("x", 0, 1)  # the sampler hears of all before it
+    seen = sampler._fold.state.seen
+    note = json.loads(study.trials[7].system_attrs[NOTE])["params"]
+    (told,) = [seen.unit[place] for place in range(len(seen)) if seen.failed[place]]
+    assert list(told) == pytest.approx([note["x"], note["y"]])
+    assert len(seen) == 7, "of those that raised at once nothing is known"
+
+
+def test_a_trial_of_which_nothing_is_known_is_left_out():
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+    study.tell(study.ask(), state=optuna.trial.TrialState.FAIL)
+    sampler = study.sampler = SeasonedSampler(Bayes(), seed=0)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    assert not sampler._fold.state.seen.failed.any()
+
+
+@pytest.mark.skipif(not hasattr(optuna.trial.Trial, "set_constraint"), reason="of Optuna 5")
+def test_each_named_constraint_has_a_place_of_its_own():
+    def objective(trial):
+        if trial.suggest_categorical("kind", ["a", "b"]) == "a":
+            trial.set_constraint("mem", -1.0)
+        else:
+            trial.set_constraint("time", 5.0)
+        return trial.suggest_float("x", 0, 1)
+
+    sampler = SeasonedSampler(Bayes(initial=4), seed=0)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(objective, n_trials=12)
+    study.ask().suggest_float("x", 0, 1)
+    found = sampler._fold.state.seen.constraints
+    kinds = [trial.params["kind"] for trial in study.trials[:12]]
+    first = {"mem": "a", "time": "b"}[sampler._fold.constraints[0]]
+    assert found.shape == (12, 2)
+    assert [int(math.isnan(row[0])) for row in found] == [int(kind != first) for kind in kinds]
+    assert [int(math.isnan(row[1])) for row in found] == [int(kind == first) for kind in kinds]
+
+
 def params_of(study):
     return [trial.params for trial in study.trials]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,15 +15,20 @@ from seasoned.errors import InvalidInput
 from seasoned.metagrad import (
     MAML,
     MLP,
+    Episodes,
+    Function,
     GroupedRows,
     JointTraining,
+    LearnedOptimizer,
+    LSTMRule,
     PrototypicalNetworks,
+    Quadratics,
     Training,
     guarded,
     load_learner,
     sgd_hd,
 )
-from seasoned.metagrad.tasks import Rows, as_family
+from seasoned.metagrad.tasks import Rows, Task, as_family
 
 RNG = np.random.default_rng(0)
 SHORT = Training(steps=20, tasks=4, every=10, validation_tasks=8)
@@ -159,6 +167,161 @@ def test_text_is_no_target_of_a_learner_of_numbers():
     learner = MAML(0.1, network=MLP((4,)), training=SHORT).fit(pairs([0.5, 1.5]), progress=False)
     with pytest.raises(InvalidInput, match="y has the target 'no', and the learner was trained on numbers: give numb"):
         learner.adapt(np.zeros((2, 3)), ["no", "yes"])
+
+
+@pytest.mark.parametrize("tune", [False, True])
+def test_missing_targets_are_refused_when_a_learner_adapts(tune):
+    """With `tune=True` the untrained model came back, as if it had been adapted in no steps."""
+    X, y = RNG.normal(size=(4, 3)), np.array([0.5, np.nan, 1.0, 2.0])
+    learner = MAML(network=MLP((4,), 1), training=SHORT).fit(pairs([0.5, 1.0, 2.0, 0.0]), progress=False)
+    with pytest.raises(InvalidInput, match="missing or infinite targets: leave those rows out"):
+        learner.adapt(X, y, tune=tune)
+
+
+def test_truth_values_mean_what_they_meant_in_training():
+    learner = MAML(network=MLP((4,), 2), training=SHORT).fit(pairs([False, True, False, True]), progress=False)
+    X = RNG.normal(size=(3, 3))
+    said, counted = learner.adapt(X, [True, True, True]), learner.adapt(X, [1, 1, 1])
+    assert said.classes.tolist() == [False, True]
+    np.testing.assert_array_equal(said.predict_proba(X), counted.predict_proba(X))
+    objects = learner.adapt(X, np.array([1, 1, 1], dtype=object))
+    assert objects.classes.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"y": np.zeros(5)}, "X 6, y 5, groups 6"),
+        ({"groups": [0, 0, 1]}, "X 6, y 6, groups 3"),
+        ({"X": np.zeros((0, 2)), "y": [], "groups": []}, "no rows"),
+        ({"shots": 0}, "shots is 0"),
+        ({"queries": 2.5}, "queries is 2.5"),
+        ({"least": -1}, "least is -1"),
+        ({"shots": 2, "least": 3}, "least is 3, and shots 2"),
+        ({"X": np.full((6, 2), 1e39)}, "missing or infinite inputs"),
+    ],
+)
+def test_a_table_of_groups_is_looked_at(given, says):
+    """JAX takes the last row for one that is not there, and says nothing."""
+    table = {"X": np.zeros((6, 2)), "y": np.zeros(6), "groups": np.repeat([0, 1, 2], 2)}
+    X, y, groups = ({**table, **given}[name] for name in table)
+    with pytest.raises(InvalidInput, match=says):
+        GroupedRows.of(X, y, groups, **{name: value for name, value in given.items() if name not in table})
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"ways": 0}, "ways is 0"),
+        ({"shots": 0}, "shots is 0"),
+        ({"y": [0, 1]}, "X 6, y 2"),
+        ({"X": [], "y": []}, "no rows"),
+    ],
+)
+def test_episodes_are_looked_at(given, says):
+    settings = {"X": np.zeros((6, 2)), "y": [0, 0, 0, 1, 1, 1], "ways": 2, "shots": 1, "queries": 1, **given}
+    X, y = settings.pop("X"), settings.pop("y")
+    with pytest.raises(InvalidInput, match=says):
+        Episodes.of(X, y, **settings)
+
+
+def test_a_learner_of_problems_says_that_it_takes_no_rows():
+    short = Training(steps=4, tasks=2, every=2, validation_tasks=2)
+    learner = LearnedOptimizer(LSTMRule(2, 1), horizon=4, truncation=2, training=short).fit(Quadratics(2))
+    for X in ([[1.0]], [1.0]):
+        with pytest.raises(InvalidInput, match="trained on problems, which have no rows"):
+            learner.adapt(X, [1.0])
+    with pytest.raises(InvalidInput, match="trained on problems"):
+        learner.evaluate(pairs([0.5, 1.0]))
+
+
+class Bowls:
+    """A family of problems as `problems.py` says that one is: no more than these four."""
+
+    def sample(self, key):
+        return jax.random.normal(key, (3,))
+
+    def init(self, key, data):
+        return jnp.zeros(3)
+
+    def loss(self, params, data):
+        return jnp.sum((params - data) ** 2)
+
+    judge = loss
+
+
+class Lines:
+    """A family of tasks as `tasks.py` says that one is."""
+
+    def sample(self, key):
+        X = jax.random.normal(key, (8, 1))
+        y = X[:, 0] * jax.random.normal(jax.random.fold_in(key, 1))
+        return Task(Rows(X[:4], y[:4]), Rows(X[4:], y[4:]))
+
+
+class Parted(Lines):
+    def split(self, fraction, seed):
+        return Lines(), Lines()
+
+
+def test_families_of_classes_that_jax_does_not_know():
+    short = Training(steps=4, tasks=2, every=2, validation_tasks=2)
+    learner = LearnedOptimizer(LSTMRule(2, 1), horizon=4, truncation=2, training=short).fit(Bowls(), progress=False)
+    assert np.isfinite(learner.evaluate(Bowls(), steps=(0, 2), count=4)[2]).all()
+    for family in (Lines(), Parted()):
+        learner = MAML(network=MLP((4,), 1), training=short).fit(family, progress=False)
+        assert np.isfinite(learner.evaluate(family, count=4)[5]).all()
+
+
+def test_a_family_without_a_hash_is_refused():
+    @dataclass
+    class Loose(Lines):
+        size: int = 1
+
+    with pytest.raises(InvalidInput, match="a Loose is no tree to JAX and has no hash"):
+        as_family(Loose())
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["w"], meta_fields=[])
+@dataclass
+class Parameters:
+    w: jax.Array
+
+
+def test_a_function_whose_parameters_are_a_class_predicts():
+    network = Function(lambda params, X: X[:, :1] * params.w, lambda _: Parameters(jnp.ones(())))
+    learner = MAML(network=network, training=SHORT).fit(pairs([0.5, 1.0]), progress=False)
+    X = RNG.normal(size=(2, 3))
+    assert np.isfinite(learner.adapt(X, [0.5, 1.0]).predict(X)).all()
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ({"clip": -1.0}, "clip is -1.0"),
+        ({"clip": 0.0}, "clip is 0.0"),
+        ({"steps": 2.5}, "steps is 2.5"),
+        ({"lr": np.inf}, "lr is inf"),
+        ({"validation_tasks": -3}, "validation_tasks is -3"),
+    ],
+)
+def test_settings_of_training_that_do_harm_are_refused(setting, says):
+    with pytest.raises(InvalidInput, match=says):
+        Training(**setting)
+
+
+@pytest.mark.parametrize("horizon", [0, -20, 10])
+def test_a_horizon_has_a_whole_truncation_at_least(horizon):
+    with pytest.raises(InvalidInput, match=f"horizon {horizon}"):
+        LearnedOptimizer(horizon=horizon, truncation=20)
+
+
+def test_tasks_that_differ_in_what_a_row_is_are_refused():
+    X, labels, numbers = np.ones((2, 3)), np.array([0, 1]), np.array([0.0, 1.0])
+    wide = np.ones((2, 4))
+    for other in ((wide, labels), (X, numbers), (X, np.ones((2, 2), int))):
+        with pytest.raises(InvalidInput, match="differ in what a row is"):
+            as_family([((X, labels), (X, labels)), (other, other)])
 
 
 def test_numbers_as_objects_are_numbers():

@@ -100,8 +100,14 @@ def check_steps(lowest: int, highest: int, eta: float | None = None) -> None:
             raise InvalidInput(f"{name} is {value!r}; give a whole number of steps of at least 1.")
     if lowest > highest:
         raise InvalidInput(f"min is {lowest} and max is {highest}; give a min that is not above max.")
-    if eta is not None and not eta >= 2:
-        raise InvalidInput(f"eta is {eta}; give the factor between two rungs, at least 2.")
+    if eta is not None and not (isinstance(eta, int | float) and 2 <= eta < math.inf):
+        raise InvalidInput(f"eta is {eta!r}; give the factor between two rungs, at least 2.")
+
+
+def check_count(name: str, value: int) -> None:
+    """Raise InvalidInput unless a setting is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidInput(f"{name} is {value!r}; give a whole number of at least 1.")
 
 
 def rank_value(value: float) -> float:

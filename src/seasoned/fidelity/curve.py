@@ -19,13 +19,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.fidelity.base import Decision, Fidelity, check_steps, ladder
+from seasoned.fidelity.base import Decision, Fidelity, check_count, check_steps, ladder
 from seasoned.fidelity.record import Record
 
 if TYPE_CHECKING:
@@ -72,8 +71,7 @@ class Curve(Fidelity[Record]):
         check_steps(self.min, self.max)
         if not 0 < self.delta < 1:
             raise InvalidInput(f"delta is {self.delta}; give a probability between 0 and 1.")
-        if self.startup < 1:
-            raise InvalidInput(f"startup is {self.startup}; give a number of trials of at least 1.")
+        check_count("startup", self.startup)
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -154,7 +152,7 @@ def forecast(curve: Mapping[int, float], last: int) -> Forecast | None:
     values = np.array([value for _, value in known])
     centre, width = float(values[-1]), float(np.ptp(values)) or 1.0
     y = (values - centre) / width
-    psi = _shapes(last)[:, steps - 1]
+    psi = _shapes(steps, last)
     n = len(y)
     # the posterior precision of (a, b) is [[n + p, sum psi], [sum psi, psi psi + p]] for each shape
     one, cross, two = n + _PRECISION, psi.sum(axis=1), (psi**2).sum(axis=1) + _PRECISION
@@ -171,13 +169,11 @@ def forecast(curve: Mapping[int, float], last: int) -> Forecast | None:
     return Forecast(weights / weights.sum(), centre + width * a, width * scales, 2 * shape)
 
 
-@cache
-def _shapes(last: int) -> NDArray[np.float64]:
-    """The shapes psi at the steps 1 to `last`, shape (m, last); the last of them is 0."""
-    steps = np.arange(1.0, last + 1.0)
-    raw = [steps**-power for power in _POWERS]
-    raw += [np.exp(-((rate * steps / last) ** stretch)) for rate in _RATES for stretch in _STRETCHES]
-    raw.append(-np.log(steps))
-    table = np.array([(shape - shape[-1]) / (shape[0] - shape[-1] or 1.0) for shape in raw] + [np.zeros(last)])
-    table.flags.writeable = False
-    return table
+def _shapes(steps: NDArray[np.int64], last: int) -> NDArray[np.float64]:
+    """The shapes psi at some of the steps 1 to `last`, shape (m, n): 1 at the first step and 0 at the last."""
+    at = np.concatenate([[1.0], steps, [last]])
+    raw = [at**-power for power in _POWERS]
+    raw += [np.exp(-((rate * at / last) ** stretch)) for rate in _RATES for stretch in _STRETCHES]
+    raw.append(-np.log(at))
+    whole = np.array([(shape - shape[-1]) / (shape[0] - shape[-1] or 1.0) for shape in raw] + [np.zeros(len(at))])
+    return whole[:, 1:-1]

@@ -18,8 +18,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from seasoned.errors import InvalidInput
-from seasoned.fidelity.base import Decision, Fidelity, check_steps, ladder
+from seasoned.fidelity.base import Decision, Fidelity, check_count, check_steps, ladder
 from seasoned.fidelity.groups import Groups
 from seasoned.fidelity.rungs import Draft, Entry, Ladder, Rungs, Standing, passes
 
@@ -175,8 +174,8 @@ class SuccessiveHalving(Fidelity[Groups]):
 
     def __post_init__(self) -> None:
         check_steps(self.min, self.max, self.eta)
-        if self.size is not None and self.size < 1:
-            raise InvalidInput(f"size is {self.size}; give the number of trials of a group, at least 1.")
+        if self.size is not None:
+            check_count("size", self.size)
 
     @property
     def levels(self) -> tuple[int, ...]:

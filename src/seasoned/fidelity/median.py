@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from seasoned.errors import InvalidInput
-from seasoned.fidelity.base import Decision, Fidelity, check_steps, ladder
+from seasoned.fidelity.base import Decision, Fidelity, check_count, check_steps, ladder
 from seasoned.fidelity.record import Record
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Median(Fidelity[Record]):
         min: The first step at which a trial may be stopped.
         max: Steps of a complete trial.
         startup: Complete trials before any is stopped.
-        interval: Steps between two comparisons.
+        interval: Steps between two comparisons, from `min` on: the first report of each such stretch is compared.
 
     Raises:
         InvalidInput: Unless 1 <= min <= max, startup >= 1 and interval >= 1.
@@ -52,8 +51,7 @@ class Median(Fidelity[Record]):
     def __post_init__(self) -> None:
         check_steps(self.min, self.max)
         for name in ("startup", "interval"):
-            if getattr(self, name) < 1:
-                raise InvalidInput(f"{name} is {getattr(self, name)}; give a whole number of at least 1.")
+            check_count(name, getattr(self, name))
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -69,7 +67,9 @@ class Median(Fidelity[Record]):
         return state.told(events, self._judge)
 
     def _judge(self, record: Record, number: int, step: int) -> Decision:
-        if not self.min <= step < self.max or (step - self.min) % self.interval or len(record.results) < self.startup:
+        before = max((at for at in record.curves[number] if at < step), default=0)
+        turn = before < self.min or (step - self.min) // self.interval > (before - self.min) // self.interval
+        if not (turn and self.min <= step < self.max) or len(record.results) < self.startup:
             return Decision.GO_ON
         values = [value for value in record.at_step.get(step, ()) if math.isfinite(value)]
         own = min(value for at, value in record.curves[number].items() if at <= step)

@@ -12,7 +12,7 @@ import math
 import secrets
 import threading
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
@@ -52,6 +52,7 @@ class _Fold:
     first: int  # number of the first trial that was suggested in this space
     state: Any
     told: set[int]
+    constraints: list[str] = field(default_factory=list)  # names of those that trials set, in the order of their places
 
 
 class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-ignore]  # Any where optuna is missing
@@ -194,7 +195,7 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
             fresh = finished
         if fold is not None and fresh:
             signs = [1 if direction == optuna.study.StudyDirection.MINIMIZE else -1 for direction in study.directions]
-            events = [event for t in fresh for event in _events(t, fold.view, signs)]
+            events = [event for t in fresh for event in _events(t, fold, signs)]
             fold.state = self._sampler.tell(fold.state, events)
             fold.told |= {t.number for t in fresh}
         self._fold = fold
@@ -223,10 +224,19 @@ def _foreseen(view: View, trial: FrozenTrial) -> bool:
     return trial.state is not optuna.trial.TrialState.COMPLETE or view.foresees(trial.params, trial.distributions)
 
 
-def _events(trial: FrozenTrial, view: View, signs: Sequence[int]) -> list[Event]:
-    """A finished trial as the two events of its life."""
-    config = view.config(trial.params)
+def _events(trial: FrozenTrial, fold: _Fold, signs: Sequence[int]) -> list[Event]:
+    """A finished trial as the two events of its life; none where nobody knows what it would have tried.
+
+    One that ended before it had asked for all parameters was where it was suggested to be, and not at the defaults.
+    """
+    view = fold.view
     suggested, tag = _note(trial, view)
+    params = trial.params
+    if trial.state is not optuna.trial.TrialState.COMPLETE:
+        if suggested is None and not params:
+            return []
+        params = params if suggested is None else {**view.params(suggested), **params}
+    config = view.config(params)
     state, values, error = _OURS[trial.state], None, None
     if state is TrialState.COMPLETE:
         if all(math.isfinite(value) for value in trial.values):
@@ -234,7 +244,7 @@ def _events(trial: FrozenTrial, view: View, signs: Sequence[int]) -> list[Event]
         else:
             state, error = TrialState.FAILED, f"the objective returned {trial.values}"
     seconds = None if trial.duration is None else trial.duration.total_seconds()
-    constraints = _constraints(trial) if state is TrialState.COMPLETE else ()
+    constraints = _constraints(trial, fold.constraints) if state is TrialState.COMPLETE else ()
     return [
         Asked(trial.number, config, tag if config == suggested else None, "optuna"),
         Finished(trial.number, state, values, seconds, error, constraints),
@@ -273,9 +283,16 @@ def _mark(trial: FrozenTrial) -> int | None:
     return None if text is None else int(json.loads(text)["space"])
 
 
-def _constraints(trial: FrozenTrial) -> tuple[float, ...]:
-    """Those set on the trial (Optuna 5) or by a constraints_func (all versions), in a fixed order."""
+def _constraints(trial: FrozenTrial, names: list[str]) -> tuple[float, ...]:
+    """Those set on the trial (Optuna 5) or by a constraints_func (all versions), each in a place of its own.
+
+    Args:
+        trial: One that is complete.
+        names: Of the constraints that were met so far, in the order of their places; new ones join. One that the trial
+            did not set is NaN.
+    """
     named = getattr(trial, "constraints", None)
     if named is not None:
-        return tuple(float(named[name]) for name in sorted(named))
+        names += [name for name in sorted(named) if name not in names]
+        return tuple(float(named.get(name, math.nan)) for name in names)
     return tuple(float(number) for number in trial.system_attrs.get("constraints", ()))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Level", "compress", "expand", "levels_of", "regret", "standardise"]
 
 _SHARE: Final = 0.1  # chosen on folds 0 and 1 of pmf (docs/benchmarks.md, Transfer), among 1, 0.1 and next to nothing
-_LEAST_GAP: Final = 1e-9  # of a task's largest score, where all configurations are equally good
+_LEAST_GAP: Final = 1e-9  # of a task's median or best score, where all configurations are equally good
 
 
 class Level(NamedTuple):
@@ -30,7 +30,8 @@ class Level(NamedTuple):
     Attributes:
         median: Score of the median configuration, shape (tasks,).
         gap: How far below it the best lies, positive, shape (tasks,). Where the two tie, a tenth of how far above it
-            the mean of the worse lies, so that a task of which most configurations are equally good has a scale.
+            the mean of the worse lies, so that a task of which most configurations are equally good has a scale. Where
+            all scores are the same, the median gap of the other tasks, which tells nothing and upsets nothing.
     """
 
     median: NDArray[np.float64]
@@ -61,13 +62,16 @@ def levels_of(scores: NDArray[np.floating], least: NDArray[np.float64] | None = 
     if empty.any():
         raise InvalidInput(f"task {int(np.argmax(empty))} has no score; leave out tasks without any evaluation.")
     median = np.nanmedian(scores, axis=1).astype(float)
-    gap = median - np.nanmin(scores, axis=1)
-    scale = np.nanmax(np.where(np.isfinite(scores), np.abs(scores), np.nan), axis=1)
-    tiny = np.maximum(_LEAST_GAP * scale, np.finfo(np.float64).tiny)
+    best = np.nanmin(scores, axis=1)
+    gap = median - best
+    tiny = np.maximum(_LEAST_GAP * np.maximum(np.abs(median), np.abs(best)), np.finfo(np.float64).tiny)
     for task in np.flatnonzero(gap <= tiny):  # more than half are the best
         worse = scores[task][scores[task] > median[task] + tiny[task]]
         if len(worse):
             gap[task] = _SHARE * (worse.mean() - median[task])
+    flat = gap <= tiny  # all its scores are the same, so no scale is its own
+    if flat.any() and not flat.all():
+        gap[flat] = np.median(gap[~flat])
     gap = np.maximum(gap, tiny)
     if least is not None:
         median = np.where(gap < least, np.nanmin(scores, axis=1) + least, median)

@@ -51,8 +51,8 @@ class AdaptedModel:
         X = np.asarray(X)
         if X.ndim != 1 + len(self.shape) or X.shape[1:] != self.shape:
             raise InvalidInput(f"X has shape {X.shape}, and the model takes [rows, {', '.join(map(str, self.shape))}].")
-        leaf = next(iter(flatten(self.params).values()))
-        result: np.ndarray = self.network.forward(self.params, X.astype(leaf.dtype, copy=False))
+        kinds = [leaf.dtype for leaf in flatten(self.params).values() if leaf.dtype.kind == "f"]
+        result: np.ndarray = self.network.forward(self.params, X.astype(kinds[0] if kinds else np.float32, copy=False))
         return result if self.classes is None else result[:, : len(self.classes)]
 
     def predict(self, X: Any) -> np.ndarray:

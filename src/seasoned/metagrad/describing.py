@@ -80,6 +80,8 @@ def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows,
     """Checked arrays for the device, labels coded; and the labels."""
     X, y = np.asarray(X), np.asarray(y)
     leaf = np.asarray(jax.tree.leaves(fitted.state.theta)[0])
+    if not fitted.shape:
+        raise InvalidInput("the learner was trained on problems, which have no rows: use transformation().")
     if X.ndim != 1 + len(fitted.shape) or X.shape[1:] != fitted.shape or len(X) != len(y) or not len(y):
         expected = ", ".join(map(str, fitted.shape))
         raise InvalidInput(
@@ -88,15 +90,36 @@ def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows,
     X = X.astype(leaf.dtype)
     if not np.isfinite(X).all():
         raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
-    if not labels:
-        if (text := first_text(y)) is not None:
-            raise InvalidInput(f"y has the target {text!r}, and the learner was trained on numbers: give numbers.")
-        return Rows(jnp.asarray(X), jnp.asarray(y.astype(leaf.dtype))), None
+    targets, classes = _coded(y, fitted) if labels else (_numbers(y, leaf.dtype), None)
+    return Rows(jnp.asarray(X), jnp.asarray(targets)), classes
+
+
+def _numbers(y: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Targets that are numbers."""
+    if (text := first_text(y)) is not None:
+        raise InvalidInput(f"y has the target {text!r}, and the learner was trained on numbers: give numbers.")
+    y = y.astype(dtype)
+    _refuse_gaps(y)
+    return y
+
+
+def _coded(y: np.ndarray, fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
+    """Codes of labels, and the labels in their order; labels as the training tasks had them keep their meaning."""
+    if y.dtype.kind == "O" and all(isinstance(label, int | np.integer) for label in y):  # as pandas' Int64 gives them
+        y = np.array(y.tolist())
+    _refuse_gaps(y)
     classes = np.unique(y)
-    if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < fitted.outputs:
-        classes = np.arange(fitted.outputs)  # labels as the training tasks had them keep their meaning
+    if classes.dtype.kind == "b" and fitted.outputs > 1:
+        classes = np.array([False, True])
+    elif classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < fitted.outputs:
+        classes = np.arange(fitted.outputs)
     if len(classes) > fitted.outputs:
         raise InvalidInput(
             f"y has {len(classes)} classes, and the learner was trained for {fitted.outputs}: train for more."
         )
-    return Rows(jnp.asarray(X), jnp.asarray(np.searchsorted(classes, y).astype(np.int32))), classes
+    return np.searchsorted(classes, y).astype(np.int32), classes
+
+
+def _refuse_gaps(y: np.ndarray) -> None:
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise InvalidInput("y has missing or infinite targets: leave those rows out.")

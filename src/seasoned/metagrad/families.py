@@ -10,7 +10,18 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
-from seasoned.metagrad.tasks import SETTING, Rows, Task, as_targets, as_tree, cut, require_finite
+from seasoned.metagrad.tasks import (
+    SETTING,
+    Rows,
+    Task,
+    as_inputs,
+    as_targets,
+    as_tree,
+    cut,
+    require_counts,
+    require_finite,
+    require_rows,
+)
 
 if TYPE_CHECKING:
     from jax import Array
@@ -88,8 +99,10 @@ class Episodes:
     @classmethod
     def of(cls, X: Any, y: Any, *, ways: int = 5, shots: int = 1, queries: int = 15) -> Episodes:
         """From rows and their classes; every class needs shots + queries rows."""
-        X = np.asarray(X)
-        labels, codes = np.unique(np.asarray(y), return_inverse=True)
+        X, y = as_inputs(X), np.asarray(y)
+        require_counts(ways=ways, shots=shots, queries=queries)
+        require_rows("the table", X=X, y=y)
+        labels, codes = np.unique(y, return_inverse=True)
         require_finite(X, codes, "the table")
         places = [np.flatnonzero(codes == code) for code in range(len(labels))]
         least = min(map(len, places))
@@ -181,10 +194,15 @@ class GroupedRows:
         ways: int | None = None,
     ) -> GroupedRows:
         """From rows, targets and the group of every row; groups of a single row are left out."""
-        X, y = np.asarray(X), np.asarray(y)
+        X, y, groups = as_inputs(X), np.asarray(y), np.asarray(groups)
+        require_counts(shots=shots, queries=queries, ways=ways)
+        require_counts(0, least=least)
+        if least is not None and least > shots:
+            raise InvalidInput(f"least is {least}, and shots {shots}: give at most as many.")
+        require_rows("the table", X=X, y=y, groups=groups)
         require_finite(X, y, "the table")
         y = as_targets(y, y.dtype if y.dtype.kind == "f" else np.float32, "the table")
-        labels, codes = np.unique(np.asarray(groups), return_inverse=True)
+        labels, codes = np.unique(groups, return_inverse=True)
         places = [np.flatnonzero(codes == code) for code in range(len(labels))]
         places = [part for part in places if len(part) > 1]
         if not places:

@@ -84,9 +84,10 @@ class LearnedOptimizer(MetaLearner):
     sigma: float = 0.01
 
     def __post_init__(self) -> None:
-        if self.truncation < 1 or self.horizon % self.truncation:
+        if not 1 <= self.truncation <= self.horizon or self.horizon % self.truncation:
             raise InvalidInput(
-                f"truncation is {self.truncation} and horizon {self.horizon}: the first must divide the second."
+                f"truncation is {self.truncation} and horizon {self.horizon}: the first must divide the second, and "
+                "both be at least 1."
             )
         if self.estimator not in ("bptt", "pes") or not self.sigma > 0:
             raise InvalidInput(
@@ -111,6 +112,11 @@ class LearnedOptimizer(MetaLearner):
 
     def start(self, theta: Tree) -> Tree:
         """See `MetaLearner`: the network's first weights and the rule's memory."""
+        if "start" not in theta:
+            raise InvalidInput(
+                "this LearnedOptimizer was trained on problems, which have no rows: use transformation(), or fit it on "
+                "tasks."
+            )
         return theta["start"], self.rule.start(theta["rule"], theta["start"])
 
     def params(self, carry: Tree) -> Tree:

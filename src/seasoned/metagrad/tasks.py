@@ -108,6 +108,47 @@ class TaskFunction:
 
 @as_tree
 @dataclass(frozen=True)
+class GivenFamily:
+    """A family of a class that JAX does not know as a tree: compiled programs have it as a setting, not as an argument.
+
+    Args:
+        given: What has `sample`, and perhaps `split`; hashable.
+    """
+
+    given: Any = dataclasses.field(metadata=SETTING)
+
+    def sample(self, key: Array) -> Any:
+        """See `TaskFamily`."""
+        return self.given.sample(key)
+
+    def split(self, fraction: float, seed: int) -> tuple[Any, Any]:
+        """Its own two parts; the same family twice where it has no `split`: its tasks never end."""
+        if not hasattr(self.given, "split"):
+            return self, self
+        left, right = self.given.split(fraction, seed)
+        return type(self)(left), type(self)(right)
+
+
+@as_tree
+@dataclass(frozen=True)
+class GivenProblems(GivenFamily):
+    """The same of a family of optimisation problems (`problems.Problems`)."""
+
+    def init(self, key: Array, data: Any) -> Any:
+        """See `Problems`."""
+        return self.given.init(key, data)
+
+    def loss(self, params: Any, data: Any) -> Any:
+        """See `Problems`."""
+        return self.given.loss(params, data)
+
+    def judge(self, params: Any, data: Any) -> Any:
+        """See `Problems`."""
+        return self.given.judge(params, data)
+
+
+@as_tree
+@dataclass(frozen=True)
 class TaskList:
     """Given tasks, stacked; a draw is one of them.
 
@@ -150,7 +191,7 @@ def as_family(tasks: Any) -> Any:
     Sets of different sizes are padded with rows of weight 0.
     """
     if hasattr(tasks, "sample"):
-        return tasks if hasattr(tasks, "split") else TaskFunction(tasks.sample)
+        return _known(tasks)
     if callable(tasks):
         return TaskFunction(tasks)
     pairs = list(tasks)
@@ -160,7 +201,23 @@ def as_family(tasks: Any) -> Any:
         )
     supports = [_rows(pair[0], f"the support set of task {place}") for place, pair in enumerate(pairs)]
     queries = [_rows(pair[1], f"the query set of task {place}") for place, pair in enumerate(pairs)]
+    kinds = {(X.shape[1:], y.shape[1:], "labels" if y.dtype.kind == "i" else "numbers") for X, y in supports + queries}
+    if len(kinds) > 1:
+        told = "; ".join(f"inputs {x}, targets {y}, {kind}" for x, y, kind in sorted(kinds, key=str))
+        raise InvalidInput(f"the tasks' sets differ in what a row is ({told}): give all of them the same.")
     return TaskList(Task(_stack(supports), _stack(queries)))
+
+
+def _known(family: Any) -> Any:
+    """A family as compiled programs take it: as it is where JAX knows its class as a tree and it can be split."""
+    if hasattr(family, "split") and not jax.tree_util.all_leaves([family]):
+        return family
+    if type(family).__hash__ is None:
+        raise InvalidInput(
+            f"a {type(family).__name__} is no tree to JAX and has no hash: make it a frozen dataclass, or leave its "
+            "__eq__ out."
+        )
+    return GivenProblems(family) if hasattr(family, "judge") else GivenFamily(family)
 
 
 def _rows(given: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -172,6 +229,37 @@ def _rows(given: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     X = X.astype(np.float32 if X.dtype == np.float32 else jnp.result_type(float))  # float64 only where it is enabled
     require_finite(X, y, name)
     return X, as_targets(y, X.dtype, name)
+
+
+def as_inputs(X: Any) -> np.ndarray:
+    """Inputs as an array; numbers of double precision as the device has them, where the largest are infinite."""
+    X = np.asarray(X)
+    with np.errstate(over="ignore"):
+        found: np.ndarray = X.astype(jnp.result_type(float)) if X.dtype == np.float64 else X
+    return found
+
+
+def require_rows(name: str, **parts: Any) -> None:
+    """Refuse a table whose parts are not of one length.
+
+    Raises:
+        InvalidInput: If they are not, or there is no row.
+    """
+    sizes = {what: len(part) for what, part in parts.items()}
+    if len(set(sizes.values())) > 1 or not min(sizes.values()):
+        told = ", ".join(f"{what} {size}" for what, size in sizes.items())
+        raise InvalidInput(f"{name} has parts of different lengths, or no rows ({told}): give an entry for each row.")
+
+
+def require_counts(at_least: int = 1, /, **settings: int | None) -> None:
+    """Refuse settings that count rows or classes and are no whole numbers of at least so many; None is left out.
+
+    Raises:
+        InvalidInput: If one is.
+    """
+    for name, value in settings.items():
+        if value is not None and (not isinstance(value, int | np.integer) or value < at_least):
+            raise InvalidInput(f"{name} is {value}, and it must be at least {at_least}: give a whole number.")
 
 
 def require_finite(X: np.ndarray, y: np.ndarray, name: str) -> None:

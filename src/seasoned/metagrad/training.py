@@ -6,6 +6,7 @@ optimiser, the guard, resuming) is here, once.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
@@ -78,11 +79,14 @@ class Training:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "tasks", "every"):
-            if getattr(self, name) < 1:
-                raise InvalidInput(f"{name} is {getattr(self, name)}, and it must be at least 1: give a whole number.")
-        if not self.lr > 0:
+        for name, least in (("steps", 1), ("tasks", 1), ("every", 1), ("validation_tasks", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or value < least:
+                raise InvalidInput(f"{name} is {value}, and it must be at least {least}: give a whole number.")
+        if not 0 < self.lr < math.inf:
             raise InvalidInput(f"lr is {self.lr}, and it must be above 0: give a rate such as 0.001.")
+        if self.clip is not None and not self.clip > 0:
+            raise InvalidInput(f"clip is {self.clip}, and it must be above 0: give a norm such as 10.0, or None.")
         optimizer: Any = self.optimizer
         if isinstance(optimizer, dict):  # as a file has it
             object.__setattr__(self, "optimizer", AdamW(**optimizer))

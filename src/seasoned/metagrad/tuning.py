@@ -52,6 +52,8 @@ def choose(
     losses = np.where(np.isfinite(losses), losses, np.inf)
     first = 0 if steps is None else most
     means = losses.mean(axis=2)[:, first:]
+    if not np.isfinite(means).any():
+        return own  # whose divergence is told
     place = np.unravel_index(int(np.argmin(means)), means.shape)
     best = losses[place[0], first + place[1]]
     base = losses[scales.index(own[1]), own[0]]

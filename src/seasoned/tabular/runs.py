@@ -2,7 +2,7 @@
 
 A folder holds the canonical table (Arrow), the target, the folds, the matrices, the study's event log, and models of
 trials' folds. It lies in the user's cache under a fingerprint of data, target and settings, is readable by its owner
-only, and is deleted on success.
+only, and is deleted on success. Of unfinished ones the latest are kept, up to a number and a size.
 """
 
 from __future__ import annotations
