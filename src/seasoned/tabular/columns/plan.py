@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["ColumnPlan", "Diet", "foreseen_width"]
 
 Diet = Literal["codes", "dense"]
+Encoder: TypeAlias = NumberColumn | CategoryColumn | ManyLevelsColumn | DateColumn | TextColumn
 _MOST_SHOWN: Final = 400  # levels of all columns with many that have a column each, in `dense`
 _LEAST_SHOWN: Final = 20  # of one of them
-Encoder: TypeAlias = NumberColumn | CategoryColumn | ManyLevelsColumn | DateColumn | TextColumn
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ class Job:
         seed: Seed of everything random in the model.
         threads: Threads the model may use; never changes the result.
         categorical: Columns of codes that hold level codes.
+        many: Those of them with more than 100 levels.
         seconds: Time for one fit in a trial; None where the result must not depend on time.
-        many: Those of these with more than 100 levels.
         cyclic: Columns of codes that are parts of dates, and after how much each begins again.
         quantile: Which quantile is asked for instead of the mean, of regression; families that say `quantiles = True`
             learn it.

@@ -167,10 +167,8 @@ class XGBoost:
             parameters |= {"objective": "reg:quantileerror", "quantile_alpha": job.quantile}
         if job.task == "multiclass":
             parameters["num_class"] = job.n_classes
-        categorical = tuple(
-            column for column in job.categorical if column not in job.many
-        )  # those are quantities to it
-        return XGBooster(parameters, rounds, patience(rate), job.n_classes, categorical)
+        few = tuple(column for column in job.categorical if column not in job.many)  # of many the code is a quantity
+        return XGBooster(parameters, rounds, patience(rate), job.n_classes, few)
 
     def fit(
         self,
