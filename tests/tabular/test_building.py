@@ -268,7 +268,8 @@ def test_a_build_goes_on_with_what_its_tasks_have_and_what_they_expect(tmp_path)
     go_on_from(tmp_path / "e.parquet", tmp_path / "again")
     chosen = json.loads((tmp_path / "again" / "configurations.json").read_text())["configurations"]
     families = [next(iter(config["model"])) for config in chosen["regression"]]
-    assert "splines" in families
+    assert families.count("splines") > 1, "of which the tasks have no configuration, has some beside its default"
+    assert families.index("splines", 3) < families.index("neighbours", len(MODELS)), "before what tasks have had"
     optima = expected_optima(read_file(tmp_path / "e.parquet"), "regression")
     (penalty,) = [config["model"]["linear"]["penalty"] for config in optima if "linear" in config["model"]]
     assert 20 < penalty < 500

@@ -25,7 +25,7 @@ __all__ = ["COUNT", "as_today", "choose_configurations", "read_or_choose", "writ
 COUNT: Final = 64
 _SHARES: Final[Mapping[str, int]] = {  # of the configurations that are no defaults
     "lightgbm": 10, "catboost": 8, "xgboost": 8, "mlp": 7, "histogram": 5, "extra_trees": 5, "forest": 4, "linear": 4,
-    "neighbours": 3, "tree": 2,
+    "splines": 4, "neighbours": 3, "tree": 2,
 }  # fmt: skip
 _SORTS: Final[Mapping[str, Task]] = {"classification": "binary", "regression": "regression"}
 

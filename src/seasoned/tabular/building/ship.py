@@ -115,7 +115,8 @@ def go_on_from(file: Path, folder: Path, *, without: Sequence[str] = ()) -> None
     Tasks of tables that fit one of the patterns stay out.
 
     The build's configurations are the defaults, the settings that these tasks together expect to be best in each
-    family, and then those that the tasks have, the commonest first.
+    family, some of families of which the tasks have the default alone, and then those that the tasks have, the
+    commonest first.
 
     Raises:
         InvalidInput: If the folder has lines already, or the file holds no experience.
@@ -154,7 +155,9 @@ def _taken(experience: Experience, task: Task) -> list[dict[str, Any]]:
     known = tried.configs(list(counts))
     order = sorted(counts, key=lambda number: (-counts[number], textual(known[number])))
     defaults = choose_configurations(task, len(MODELS) - len(NAMED_ONLY))
-    every = [*defaults, *expected_optima(experience, task), *(known[number] for number in order)]
+    many = Counter(next(iter(config["model"])) for config in known.values())
+    new = [config for config in choose_configurations(task) if many[next(iter(config["model"]))] <= 1]
+    every = [*defaults, *expected_optima(experience, task), *new, *(known[number] for number in order)]
     return list({as_today(config, task): dict(config) for config in every}.values())
 
 
