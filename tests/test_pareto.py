@@ -41,6 +41,17 @@ def test_ranks_and_fronts_are_those_of_the_definition(values):
 
 
 @pytest.mark.parametrize("values", list(tables()))
+def test_ranks_stop_where_enough_points_have_theirs(values):
+    ranks, most = peeled(values), len(values) // 3
+    some = non_dominated_sort(values, most)
+    if values.shape[1] <= 2:
+        np.testing.assert_array_equal(some, ranks)
+        return
+    np.testing.assert_array_equal(np.minimum(ranks, some.max()), some)
+    assert len(np.unique(values[some < some.max()], axis=0)) >= most or some.max() == ranks.max()
+
+
+@pytest.mark.parametrize("values", list(tables()))
 def test_hypervolume_is_the_volume_of_the_union_of_boxes(values):
     """On a grid of whole numbers the union is a count of cells."""
     points = np.clip(np.round(values * 2), -3, 3).astype(int)

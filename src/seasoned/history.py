@@ -117,6 +117,8 @@ class History:
 
     def __getitem__(self, number: int) -> Trial:
         trial = self._trials[number] if 0 <= number < len(self._trials) else None
+        if trial is None and not self._trials:
+            raise InvalidInput(f"there is no trial {number}; the study has none yet: ask() for one, or run optimize().")
         if trial is None:
             raise InvalidInput(f"there is no trial {number}; the study has the numbers 0 to {len(self._trials) - 1}.")
         return trial

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seasoned.errors import StorageError, StudyConflict
 from seasoned.fidelity.base import Decision
 from seasoned.history import History
-from seasoned.trials import Asked, Created, Spaced, Taken, WarmStart
+from seasoned.trials import Asked, Config, Created, Spaced, Taken, WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -55,7 +55,7 @@ class Ledger:
         self._move: Spaced | None = None  # seen as if it had happened; written by `settle`
         if self.spec.space != space:
             self._move = Spaced(space, first=_numbers(log.read()))
-            self.spec = _moved(self.spec, self._move)
+            self.spec = _moved(self.spec, self._move, _configurations(log.read()))
         self._begin()
         self.sync()
 
@@ -163,23 +163,28 @@ def _present_spec(events: Sequence[Event]) -> StudySpec:
     if not events or not isinstance(events[0], Created):
         raise StorageError("the study's log does not begin with its specification; the store is damaged.")
     spec = events[0].spec
-    for event in events:
+    for place, event in enumerate(events):
         if isinstance(event, Spaced):
-            spec = _moved(spec, event)
+            spec = _moved(spec, event, _configurations(events[:place]))
     return spec
 
 
-def _moved(spec: StudySpec, event: Spaced) -> StudySpec:
+def _moved(spec: StudySpec, event: Spaced, asked: Collection[Config]) -> StudySpec:
     """The specification in another space; of several drivers that move it to the same one, the first counts."""
     if event.space == spec.space:
         return spec
-    warm = _still_valid(spec.warm_start, event.space)
+    warm = _still_to_try(spec.warm_start, event.space, asked)
     return replace(spec, space=event.space, first=event.first, warm_start=warm)
 
 
-def _still_valid(warm: WarmStart, space: Space) -> WarmStart:
-    """What of a warm start means something in another space: configurations that are valid there, no points."""
-    return WarmStart(configurations=tuple(config for config in warm.configurations if space.contains(config)))
+def _still_to_try(warm: WarmStart, space: Space, asked: Collection[Config]) -> WarmStart:
+    """What of a warm start means something in another space: valid configurations that were not tried, no points."""
+    left = (config for config in warm.configurations if space.contains(config) and Config(config) not in asked)
+    return WarmStart(configurations=tuple(left))
+
+
+def _configurations(events: Iterable[Event]) -> set[Config]:
+    return {event.config for event in events if isinstance(event, Asked)}
 
 
 def _numbers(events: Iterable[Event]) -> int:

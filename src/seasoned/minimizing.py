@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from seasoned.opening import check_run
 from seasoned.study import Study
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def maximize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
 def _search(f: Objective, space: Space, direction: str, options: Options) -> Trial:
     given: dict[str, Any] = dict(options)
     for_study = {key: given.pop(key) for key in list(given) if key in StudyOptions.__annotations__}
+    check_run(given.get("trials"), given.get("time_limit"), given.get("workers", 1), given.get("trial_time_limit"))
     for_study.setdefault("budget", given.get("trials"))
     study = Study(space, direction=direction, **for_study)
     study.optimize(f, **given)

@@ -65,6 +65,12 @@ def open_storage(storage: str | Storage | None) -> Storage:
 def inward(warm: WarmStart, space: Space, directions: tuple[str, ...]) -> WarmStart:
     """A warm start as samplers take it: its configurations checked, its values minimised."""
     warm.check()
+    row = next((row for row in (*warm.points, *warm.population) if len(row) != len(space)), None)
+    if row is not None:
+        raise InvalidInput(
+            f"a point of the WarmStart has {len(row)} coordinates, and the space {len(space)}; encode configurations "
+            "of this space by space.encode."
+        )
     configs = tuple(space.check(config) for config in warm.configurations)
     turned = directions[:1] == ("maximize",) and not warm.relative
     return replace(warm, configurations=configs, values=tuple(-v for v in warm.values) if turned else warm.values)

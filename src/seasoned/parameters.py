@@ -295,7 +295,7 @@ def plain(value: object, where: str) -> Value:
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidSpace(f"{where} is {value}, which has no equal or no place in JSON; use a name for it.")
     if value is None or isinstance(value, str | int | float):
-        if type(value) in {str, int, float, bool, type(None)}:
+        if value is None or type(value) in {str, int, float, bool}:
             return value
         return _unwrap(value)
     raise InvalidSpace(
@@ -304,12 +304,16 @@ def plain(value: object, where: str) -> Value:
     )
 
 
-def _unwrap(value: str | float | None) -> Value:
-    """A subclass (numpy.float64, numpy.str_, an IntEnum) as its plain base type."""
-    for base in (str, int, float):
-        if isinstance(value, base):
-            return base(value)
-    return value
+def _unwrap(value: str | float) -> Value:
+    """A subclass (numpy.float64, numpy.str_, an enum of texts or numbers) as its plain base type.
+
+    By the base's own conversion: `str(Color.RED)` is the member's name, and its value is what it is equal to.
+    """
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    return float.__float__(value)
 
 
 def identity(value: Value) -> object:

@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 __all__ = ["crowding_distance", "hypervolume", "non_dominated_sort", "pareto_front"]
 
 
-def non_dominated_sort(values: ArrayLike) -> NDArray[np.intp]:
+def non_dominated_sort(values: ArrayLike, most: int | None = None) -> NDArray[np.intp]:
     """The front of each point: 0 for what nothing dominates, 1 for what only front 0 dominates, and so on.
 
     A point's front is the length of the longest chain of points that dominate one another and it. In lexicographic
-    order every dominator stands before what it dominates, so one pass suffices: O(n log n) for one or two objectives
-    (bisection over the fronts' last members), O(m n^2) else.
+    order every dominator stands before what it dominates, so one pass suffices for one or two objectives: O(n log n),
+    by bisection over the fronts' last members. Else fronts are peeled off one after another, each in O(m n) for each
+    of its points.
 
     Args:
         values: Objectives, shape (n, m), minimised.
+        most: Of three objectives or more, how many different points need their ranks: as soon as that many have one,
+            all others have the next; None for all.
 
     Returns:
         Ranks, shape (n,); equal points have equal ranks.
@@ -44,7 +47,9 @@ def non_dominated_sort(values: ArrayLike) -> NDArray[np.intp]:
     """
     table = _table(values)
     unique, inverse = np.unique(table, axis=0, return_inverse=True)  # sorted lexicographically
-    ranks = _ranks_of_two(unique) if table.shape[1] <= 2 else _ranks_of_many(unique)
+    ranks = (
+        _ranks_of_two(unique) if table.shape[1] <= 2 else _ranks_of_many(unique, len(unique) if most is None else most)
+    )
     return ranks[inverse.reshape(-1)]
 
 
@@ -61,13 +66,28 @@ def _ranks_of_two(points: NDArray[np.float64]) -> NDArray[np.intp]:
     return ranks
 
 
-def _ranks_of_many(points: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The same for any number of objectives."""
-    ranks = np.zeros(len(points), dtype=np.intp)
-    for index in range(1, len(points)):
-        dominators = (points[:index] <= points[index]).all(axis=1)  # different, and before it
-        ranks[index] = 1 + ranks[:index].max(initial=-1, where=dominators)
+def _ranks_of_many(points: NDArray[np.float64], most: int) -> NDArray[np.intp]:
+    """The same for any number of objectives, until so many are ranked."""
+    ranks = np.empty(len(points), dtype=np.intp)
+    left = np.arange(len(points))
+    rank = 0
+    while len(left) and len(points) - len(left) < most:
+        front = _front_of_many(points[left])
+        ranks[left[front]] = rank
+        left = left[~front]
+        rank += 1
+    ranks[left] = rank
     return ranks
+
+
+def _front_of_many(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """What nothing dominates, of different points in lexicographic order: the first, the first of what it leaves ..."""
+    front = np.zeros(len(points), dtype=np.bool_)
+    left = np.arange(len(points))
+    while len(left):
+        front[left[0]] = True
+        left = left[(points[left] < points[left[0]]).any(axis=1)]
+    return front
 
 
 def pareto_front(values: ArrayLike) -> NDArray[np.bool_]:
@@ -90,10 +110,7 @@ def pareto_front(values: ArrayLike) -> NDArray[np.bool_]:
     unique, inverse = np.unique(table, axis=0, return_inverse=True)
     if table.shape[1] <= 2:
         return np.asarray((_ranks_of_two(unique) == 0)[inverse.reshape(-1)])
-    front = np.zeros(len(unique), dtype=np.bool_)
-    for index, point in enumerate(unique):
-        front[index] = not (unique[:index][front[:index]] <= point).all(axis=1).any()
-    return front[inverse.reshape(-1)]
+    return np.asarray(_front_of_many(unique)[inverse.reshape(-1)])
 
 
 def crowding_distance(values: ArrayLike) -> NDArray[np.float64]:

@@ -394,7 +394,7 @@ class Study:
 
     @property
     def front(self) -> list[Trial]:
-        """The Pareto-optimal trials, by number: complete ones that no other is at least as good as in all objectives.
+        """The Pareto-optimal trials, by number: complete ones that no other dominates; equal ones are all among them.
 
         With constraints only feasible trials count; if there is none, those that break them least. Empty while nothing
         is complete. With one objective these are the trials as good as `best`.
@@ -443,11 +443,12 @@ class Study:
         """A figure of the trials, as a plotly figure (`.show()`, `.write_html(path)`).
 
         Args:
-            kind: "history" (values and the best so far), "slice" (value against each parameter), "parallel" (all
-                parameters of all trials), "contour" (a forest's mean over two parameters), "importance" (shares of the
-                variance, functional ANOVA on a forest), "front" (two objectives and what nothing dominates), or
-                "curves" (what trials of every state reported, step by step).
-            parameters: Dotted names of those shown; all, or for "contour" the two that matter most, if left out.
+            kind: "history" (values and the best so far), "slice" (value against each parameter), "parallel" (trials
+                over parameters), "contour" (a forest's mean over two parameters), "importance" (shares of the variance,
+                functional ANOVA on a forest), "front" (two objectives and what nothing dominates), or "curves" (what
+                trials of every state reported, step by step).
+            parameters: Dotted names of those shown; all if left out, but for "contour" the two that
+                matter most, and for "parallel" the twelve.
             objective: Which objective, counted from 0; for "front" the one that is drawn against the first.
 
         Raises:

@@ -9,7 +9,7 @@ import pytest
 
 from seasoned import Float, Space
 from seasoned.errors import InvalidInput
-from seasoned.fidelity import ASHA, Curve, Median, SuccessiveHalving
+from seasoned.fidelity import ASHA, Curve, Hyperband, Median, SuccessiveHalving
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.curve import forecast
 from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState
@@ -73,3 +73,22 @@ def test_a_forecast_costs_what_was_reported_and_not_what_could_be():
     assert 0.19 < found.mean < 0.2013
     near = forecast({step: 0.2 + step**-0.5 for step in range(1, 20)}, 100)
     np.testing.assert_allclose(near.mean, 0.3, atol=0.02)
+
+
+def test_a_flat_curve_is_as_sure_in_any_unit():
+    """A loss that has stood at 0.002 for ten epochs, with a best of 0.001, is as hopeless as one of 2,000 and 1,000."""
+    flat = [forecast(dict.fromkeys(range(1, 11), 2 * unit), 81) for unit in (1e-3, 1.0, 1e3)]
+    chances = [found.below(unit) for found, unit in zip(flat, (1e-3, 1.0, 1e3), strict=True)]
+    assert chances == pytest.approx([chances[0]] * 3)
+    assert chances[0] < 0.05
+
+
+def test_a_round_of_hyperband_is_worked_out_as_far_as_it_goes():
+    """A round of 18 rungs has hundreds of millions of trials; nobody waits for them, and the first are as in any."""
+    rungs = [Hyperband(max=10**8).rungs_of(place) for place in range(200)]
+    bold = [steps[0] for steps in rungs].count(1)
+    assert rungs[0] == Hyperband(max=10**8).levels
+    assert 100 < bold < 160, "two thirds of the trials begin at the first rung"
+    small = [Hyperband(max=9).rungs_of(place)[0] for place in range(2 * 17)]
+    assert small[:17] == small[17:], "a round has 9 + 5 + 3 trials"
+    assert [small[:17].count(step) for step in (1, 3, 9)] == [9, 5, 3]

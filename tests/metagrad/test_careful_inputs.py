@@ -75,6 +75,8 @@ def test_a_loss_of_ones_own_gets_labels_where_it_learned_from_labels(tmp_path):
 def test_whole_numbers_may_be_targets_of_a_squared_error():
     learner = MAML(network=MLP((4,), 1), loss="squared_error", training=SHORT).fit(pairs([3, 7, 5, 1]), progress=False)
     assert learner.adapt(RNG.normal(size=(3, 3)), np.array([3, 7, 5])).predict(np.zeros((2, 3))).dtype.kind == "f"
+    with pytest.raises(InvalidInput, match=r"y has shape \(3, 2\).* of shape \[rows\]"):
+        learner.adapt(RNG.normal(size=(3, 3)), np.array([[3, 7], [5, 1], [2, 2]]))
 
 
 def test_without_a_guard_the_last_parameters_are_used():

@@ -293,3 +293,18 @@ def test_the_page_holds_all_and_fetches_nothing(tmp_path, direction):
 
 def test_the_page_of_no_trials(tmp_path):
     assert "0 trials" in Study(CUBE, sampler=Random(), seed=0).report(tmp_path / "s.html").read_text(encoding="utf-8")
+
+
+def test_a_wide_space_is_drawn_by_what_matters_and_by_what_is_named():
+    """It had been the first twelve parameters, even of more that were named; and an unknown name drew nothing."""
+    wide = Space({f"x{index:02}": Float(0, 1) for index in range(16)})
+    study = study_of(lambda config: 5 * config["x15"] + 3 * config["x14"], wide, 80)
+    labels = [one.label for one in study.plot("parallel").data[0].dimensions]
+    assert len(labels) == 1 + 12
+    assert labels[-2:] == ["x14", "x15"], "in the order of the space"
+    named = [f"x{index:02}" for index in range(1, 15)]
+    assert [one.label for one in study.plot("parallel", parameters=named).data[0].dimensions][1:] == named
+    few = study_of(lambda config: config["x15"], wide, 2)
+    assert len(few.plot("parallel").data[0].dimensions) == 1 + 12
+    with pytest.raises(InvalidInput, match="no parameter 'nope'"):
+        study.plot("importance", parameters=["nope"])

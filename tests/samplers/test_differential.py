@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from evolving import best_of, box, complete, drive, sphere
 
 from seasoned.errors import InvalidInput
 from seasoned.samplers import DifferentialEvolution
-from seasoned.samplers.differential import _drawn, _lehmer, _other_than, _size, _trial
+from seasoned.samplers.differential import _drawn, _learned, _lehmer, _other_than, _size, _trial
 from seasoned.space import Categorical, Float, Space
 from seasoned.trials import Asked, Finished, StudySpec, TrialState
 
@@ -69,6 +71,17 @@ def test_the_history_learns_lehmer_means_weighted_by_gains():
     assert state.history[0] == pytest.approx((scale, rate))
     assert state.history[1:] == ((0.5, 0.5),) * 5
     assert state.entry == 1
+
+
+def test_a_success_over_a_failed_parent_does_not_speak_for_its_generation():
+    """Its gain is without bound: it alone had decided what the history learned."""
+    state = DifferentialEvolution(population=4).init(StudySpec(box(1), seed=0))
+    ordinary = ((0.9, 0.9, 2.0),) * 9
+    learned = _learned(replace(state, successes=(*ordinary, (0.1, 0.1, np.inf))))
+    mean = (9 * 0.9**2 + 0.1**2) / (9 * 0.9 + 0.1)  # as if all had gained 2
+    assert learned.history[0] == pytest.approx((mean, mean))
+    alone = _learned(replace(state, successes=((0.1, 0.2, np.inf), (0.3, 0.2, np.inf))))
+    assert alone.history[0] == pytest.approx((0.25, 0.2))
 
 
 def test_crossover_that_never_helped_stays_off():

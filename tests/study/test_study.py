@@ -295,6 +295,13 @@ def test_wrong_arguments_of_optimize(name):
         Study(SPACE).optimize(square, **arguments)
 
 
+def test_wrong_arguments_of_a_search_in_one_call_are_named_as_they_were_given():
+    with pytest.raises(InvalidInput, match="trials is 0; give a whole number"):
+        seasoned.minimize(lambda config: config["x"], Space(x=Float(0, 1)), trials=0)
+    with pytest.raises(InvalidInput, match=r"no trial 0; the study has none yet"):
+        seasoned.Study(Space(x=Float(0, 1))).tell(0, 1.0)
+
+
 def test_wrong_arguments_of_a_study(tmp_path):
     with pytest.raises(InvalidInput, match="without a name"):
         Study(SPACE, storage=url(tmp_path))

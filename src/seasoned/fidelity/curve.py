@@ -150,7 +150,8 @@ def forecast(curve: Mapping[int, float], last: int) -> Forecast | None:
         return None
     steps = np.array([step for step, _ in known])
     values = np.array([value for _, value in known])
-    centre, width = float(values[-1]), float(np.ptp(values)) or 1.0
+    centre = float(values[-1])
+    width = float(np.ptp(values)) or abs(centre) or 1.0  # a flat curve has no range, but a unit
     y = (values - centre) / width
     psi = _shapes(steps, last)
     n = len(y)

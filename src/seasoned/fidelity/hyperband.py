@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from seasoned.fidelity.base import Decision, Fidelity, check_steps, ladder
@@ -62,8 +63,7 @@ class Hyperband(Fidelity[Rungs]):
 
     def rungs_of(self, place: int) -> tuple[int, ...]:
         """The rungs of a trial, counted from the study's first."""
-        order = _order(len(self.levels), float(self.eta))
-        return self.levels[order[place % len(order)] :]
+        return self.levels[_order(len(self.levels), float(self.eta)).skipped(place) :]
 
     def init(self, spec: StudySpec) -> Rungs:
         """Empty rungs."""
@@ -91,17 +91,29 @@ class Hyperband(Fidelity[Rungs]):
         return state.standings[number].next_level if self.promote else self.max
 
 
-@cache
-def _order(levels: int, eta: float) -> tuple[int, ...]:
-    """How many rungs each trial of a round skips: brackets by their shares, each as evenly spread as can be."""
-    halvings = range(levels - 1, -1, -1)
-    shares = [math.ceil(levels / (s + 1) * eta**s - 1e-9) for s in halvings]
-    total = sum(shares)
-    owed = [0] * levels
-    order = []
-    for _ in range(total):
-        owed = [debt + share for debt, share in zip(owed, shares, strict=True)]
-        chosen = max(range(levels), key=owed.__getitem__)
-        owed[chosen] -= total
-        order.append(chosen)
-    return tuple(order)
+class _Order:
+    """How many rungs each trial of a round skips: brackets by their shares, each as evenly spread as can be.
+
+    A round of many rungs has more trials than there are: it is worked out as far as it is asked for.
+    """
+
+    def __init__(self, levels: int, eta: float) -> None:
+        self._shares = [math.ceil(levels / (s + 1) * eta**s - 1e-9) for s in range(levels - 1, -1, -1)]
+        self._owed = [0] * levels
+        self._known: list[int] = []
+        self._lock = Lock()
+
+    def skipped(self, place: int) -> int:
+        """By the trial at this place, counted from the study's first."""
+        total = sum(self._shares)
+        place %= total
+        with self._lock:  # studies in other threads may have the same rungs
+            while len(self._known) <= place:
+                self._owed = [debt + share for debt, share in zip(self._owed, self._shares, strict=True)]
+                chosen = max(range(len(self._owed)), key=self._owed.__getitem__)
+                self._owed[chosen] -= total
+                self._known.append(chosen)
+            return self._known[place]
+
+
+_order = cache(_Order)

@@ -192,7 +192,8 @@ def check_wrong_inputs_are_named(case: Case, folder: Path) -> None:
     del folder
     fitted, task = _trained(case), _task(case)
     X, y = task.support.X, task.support.y
-    for wrong in ((X[:0], y[:0]), (X[..., None], y), (X, y[:-1]), (np.full_like(X, np.nan), y)):
+    wide = np.stack([y, y, y], axis=1)
+    for wrong in ((X[:0], y[:0]), (X[..., None], y), (X, y[:-1]), (X, wide), (np.full_like(X, np.nan), y)):
         try:
             fitted.adapt(*wrong)
         except InvalidInput:

@@ -14,7 +14,7 @@ from seasoned.metagrad.tasks import Rows, first_text
 if TYPE_CHECKING:
     from seasoned.metagrad.learner import Fitted, MetaLearner
 
-__all__ = ["describe_tasks", "refuse_padding", "refuse_unknown_labels", "support_rows"]
+__all__ = ["describe_tasks", "refuse_padding", "refuse_unknown_labels", "support_rows", "width"]
 
 
 def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
@@ -32,8 +32,13 @@ def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
             rows = getattr(family, "y", None)  # all of a table's, for what is rare is hardly ever drawn
             outputs = 1 + max(int(codes.max()) for codes in (drawn if rows is None else [*drawn, rows]))
     else:
-        outputs = math.prod(y.shape[1:])
+        outputs = width(family)
     return tuple(task.support.X.shape[1:]), int(outputs), labels
+
+
+def width(family: Any) -> int:
+    """Numbers of a target."""
+    return math.prod(jax.eval_shape(family.sample, jax.random.key(0)).support.y.shape[1:])
 
 
 def refuse_padding(network: Any, family: Any) -> None:
@@ -90,6 +95,11 @@ def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows,
     X = X.astype(leaf.dtype)
     if not np.isfinite(X).all():
         raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
+    if labels and y.ndim != 1:
+        raise InvalidInput(f"y has shape {y.shape}, and the learner was trained on labels: give one a row, [rows].")
+    if not labels and math.prod(y.shape[1:]) != fitted.outputs:
+        wanted = "[rows]" if fitted.outputs == 1 else f"[rows, {fitted.outputs}]"
+        raise InvalidInput(f"y has shape {y.shape}, and the learner was trained on targets of shape {wanted}.")
     targets, classes = _coded(y, fitted) if labels else (_numbers(y, leaf.dtype), None)
     return Rows(jnp.asarray(X), jnp.asarray(targets)), classes
 

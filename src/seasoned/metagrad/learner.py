@@ -18,7 +18,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax
 from seasoned.metagrad.adapted import AdaptedModel
-from seasoned.metagrad.describing import describe_tasks, refuse_padding, refuse_unknown_labels, support_rows
+from seasoned.metagrad.describing import describe_tasks, refuse_padding, refuse_unknown_labels, support_rows, width
 from seasoned.metagrad.losses import LOSSES, mean_loss
 from seasoned.metagrad.meta_testing import adapted, curves
 from seasoned.metagrad.networks import MLP
@@ -221,7 +221,8 @@ class MetaLearner(ABC):
         shape, outputs, labels = self.describe(family)
         program = self.resolved(outputs, labels=labels)
         refuse_padding(program.network, family)
-        labels = program.loss == "cross_entropy" or (labels and callable(program.loss))
+        whole, labels = labels, program.loss == "cross_entropy" or (labels and callable(program.loss))
+        outputs = width(family) if whole and not labels else outputs  # whole numbers that are no classes
         if resume:
             state, history = self._resumed(program, parts[0], shape)
         else:

@@ -39,7 +39,8 @@ __all__ = [
 _DRAWS: Final = 2048  # points of the cube over which a variance is estimated
 _GRID: Final = 40  # steps of a surface along each side
 _AVERAGED: Final = 50  # trials whose other parameters a surface is averaged over, the latest
-_FEWEST: Final = 4  # complete trials below which a model of them says nothing
+FEWEST: Final = 4
+"""Complete trials below which a model of them says nothing."""
 
 
 class Curve(NamedTuple):
@@ -275,8 +276,8 @@ def _taken(space: Space, name: str) -> dict[int, str]:
 
 def _fitted(trials: Sequence[Trial], space: Space, objective: int, seed: int) -> Forest:
     units = _units(trials, space)
-    if len(units) < _FEWEST:
-        raise InvalidInput(f"{len(units)} trials are complete; a model of them needs at least {_FEWEST}, run more.")
+    if len(units) < FEWEST:
+        raise InvalidInput(f"{len(units)} trials are complete; a model of them needs at least {FEWEST}, run more.")
     values = [trial.values[objective] for trial in trials if trial.values is not None]
     return fit_forest(units, values, seed=seed, trees=64, random_splits=False)
 

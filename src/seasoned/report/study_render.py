@@ -95,7 +95,11 @@ def _slice(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | No
 
 
 def _parallel(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | None, objective: int) -> go.Figure:
-    found = figures.axes(trials, study.space, parameters)[:_FEW]
+    if parameters is None and len(study.space) > _FEW and len(trials) >= figures.FEWEST:
+        order = figures.importances(trials, study.space, objective).names
+        parameters = sorted(order[:_FEW], key=[d.name for d in study.space.dimensions].index)
+    found = figures.axes(trials, study.space, parameters)
+    found = found[:_FEW] if parameters is None else found
     values = _values(trials, objective)
     low, high = _span(values, study.directions[objective])
     clipped = np.clip(values, low, high)
@@ -163,6 +167,7 @@ def _contour(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | 
 
 
 def _importance(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | None, objective: int) -> go.Figure:
+    figures.axes([], study.space, parameters)  # which knows the names
     found = figures.importances(trials, study.space, objective)
     shown = [i for i, name in enumerate(found.names) if parameters is None or name in parameters][::-1]
     names = [_shortened(found.names[i], 40) for i in shown]

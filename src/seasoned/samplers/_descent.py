@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["Descent", "followed"]
 
 _WORTHY: Final = 1e-5  # of the distance between the best loss and a quarter of them: a gain worth mentioning
-_SAME: Final = 0.05  # in units of the cube: nearer than that to a finished search, a new one would end there too
+_SAME: Final = (
+    0.05  # in units of the cube: nearer to a finished search and in its categories, a new one would end there
+)
 _RESTARTED: Final = 0.2  # radius
 
 
@@ -50,7 +52,7 @@ def followed(descent: Descent, seen: Observations, losses: NDArray[np.float64], 
     """
     numeric = layout.numeric
     if seen.tags[-1].get("step") != "local":
-        return _rested(descent, seen, losses, numeric)
+        return _rested(descent, seen, losses, layout)
     before = losses[descent.since : -1]
     if descent.resting or not np.isfinite(before).any():
         return descent
@@ -69,14 +71,16 @@ def _over(descent: Descent, best: int, count: int, dimension: int) -> Descent:
     return Descent(Region(_RESTARTED), count, (*descent.ended, best), dimension + 2)
 
 
-def _rested(descent: Descent, seen: Observations, losses: NDArray[np.float64], numeric: NDArray[np.intp]) -> Descent:
+def _rested(descent: Descent, seen: Observations, losses: NDArray[np.float64], layout: Layout) -> Descent:
     """One result less to wait for; a new search begins unless its start lies where another ended."""
     if not descent.resting:
         return descent
     if descent.resting > 1:
         return replace(descent, resting=descent.resting - 1)
     start = descent.since + int(np.argmin(losses[descent.since :]))
-    near = (np.abs(seen.unit[start, numeric] - seen.unit[end, numeric]).max(initial=0.0) for end in descent.ended)
-    if not np.isfinite(losses[start]) or any(distance < _SAME for distance in near):
+    there, numeric, nominal = seen.unit[list(descent.ended)], layout.numeric, list(layout.nominal)
+    near = (np.abs(there[:, numeric] - seen.unit[start, numeric]) < _SAME).all(axis=1)
+    same = (there[:, nominal] == seen.unit[start, nominal]).all(axis=1)
+    if not np.isfinite(losses[start]) or (near & same).any():
         return replace(descent, since=len(losses), resting=seen.unit.shape[1] + 2)
     return replace(descent, resting=0)

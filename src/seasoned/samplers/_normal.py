@@ -188,7 +188,8 @@ def injected(model: Any, raw: NDArray[np.float64]) -> NDArray[np.float64]:
 def updated(axes: Axes, model: Any, ranked: Sequence[tuple[NDArray[np.float64], Sequence[int]]]) -> Any | None:
     """The distribution after a generation, the best first; None if it has broken down (a singular matrix).
 
-    Only ranks are told: that is all that the method uses, and no value is too large for it.
+    Only ranks are told, so that no value is too large. CMA-ES uses nothing else; CatCMAwM adds a penalty to draws out
+    of bounds, in units of the told values' spread, which is one of ranks then.
     """
     model = _copied(model, deep=True)
     with np.errstate(all="ignore"):  # what breaks down is seen below

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from seasoned.surrogates.acquisition import thompson
-from seasoned.surrogates.gp import covariance, posterior
+from seasoned.surrogates.gp import append, covariance, posterior
 from seasoned.surrogates.local import neighbourhood, newton_step, reaches
 from seasoned.surrogates.maximize import Box, Effort, candidates, maximize
 from seasoned.surrogates.regression import with_pending
@@ -70,8 +70,26 @@ class Place:
         return self.seen.unit[np.argsort(self.seen.ranks(self.losses))[:count]]
 
     def kept(self) -> tuple[Part, ...]:
-        """The log-probability of each constraint that it is kept."""
-        return tuple(Part(model.gp, "log_pi", 0.0) for model in self.constraints)
+        """The log-probability of each constraint that it is kept.
+
+        While no trial keeps all of them, this is all that a step goes by, so it has to know what runs.
+        """
+        if self.seen.feasible.any():
+            return tuple(Part(model.gp, "log_pi", 0.0) for model in self.constraints)
+        return tuple(Part(_doubting(model, self.running()), "log_pi", 0.0) for model in self.constraints)
+
+
+def _doubting(model: Regression, running: Sequence[NDArray[np.float64]]) -> GaussianProcess:
+    """A constraint's model that takes trials that run to break it as little as any so far, or more (a constant liar).
+
+    Their expected value, which may keep the constraint, would draw the next ones to the same place.
+    """
+    gp, told = model.gp, model.targets()
+    least = float(told[told > 0.0].min(initial=np.inf))
+    for point in running:
+        expected = float(posterior(gp, point[None]).mean[0])
+        gp = append(gp, point, max(least, expected) if np.isfinite(least) else expected)
+    return gp
 
 
 def global_step(

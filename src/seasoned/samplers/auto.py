@@ -84,7 +84,7 @@ class AutoState:
         spec: What the study is.
         chosen: The sampler at work.
         inner: Its state.
-        heard: All events, until the last decision is made.
+        heard: All trials that were asked for or ended, until the last decision is made.
         finished: Number of trials that ended.
         seconds: Time of all trials whose time is known.
         timed: How many these are.
@@ -155,7 +155,8 @@ def _counted(state: AutoState, event: Finished) -> AutoState:
 
 def _heard(state: AutoState, events: Sequence[Event]) -> AutoState:
     """The state after the chosen sampler was told."""
-    kept = (*state.heard, *events) if state.finished < _DECISIONS[-1] else ()
+    news = [event for event in events if isinstance(event, Asked | Finished)]  # no sampler reads reports
+    kept = (*state.heard, *news) if state.finished < _DECISIONS[-1] else ()
     return replace(state, inner=state.chosen.tell(state.inner, events), heard=kept)
 
 
@@ -174,7 +175,7 @@ def _decided(state: AutoState, heard: Sequence[Event]) -> AutoState:
     ended = {event.number for event in heard if isinstance(event, Finished)}
     asked = [event for event in heard if isinstance(event, Asked)]
     budget = None if state.spec.budget is None else max(1, state.spec.budget - state.finished)
-    first = 1 + max((event.number for event in asked), default=state.spec.first - 1)
+    first = max(state.spec.first, 1 + max((event.number for event in asked), default=-1))
     spec = replace(state.spec, warm_start=_experience(state.spec.space, heard), first=first, budget=budget)
     inner = chosen.tell(chosen.init(spec), [event for event in asked if event.number not in ended])
     return replace(state, chosen=chosen, inner=inner)

@@ -8,6 +8,7 @@ the expected improvement of a Gaussian process about the best point.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,7 +25,7 @@ from seasoned.surrogates.cost import fit_cost
 from seasoned.surrogates.maximize import sobol
 from seasoned.surrogates.regression import SIGNED, Regression, frame_of, refit_point, regress, updated, warp_point
 from seasoned.surrogates.threads import one_thread
-from seasoned.trials import Config
+from seasoned.trials import Asked, Config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -211,7 +212,9 @@ class Bayes(Sampler[BayesState]):
     def tell(self, state: BayesState, events: Sequence[Event]) -> BayesState:
         """Results enter the arrays; the trust region follows those of its own steps."""
         seen, descent = state.seen, state.descent
-        for event in events:  # one by one, since what a result does may depend on the number of those before it
+        for event in map(
+            partial(_of_here, state.spec.first), events
+        ):  # one by one, since what a result does may depend on the number of those before it
             before = seen
             seen = before.told([event], state.spec.space)
             if len(seen) > len(before):
@@ -224,6 +227,11 @@ class Bayes(Sampler[BayesState]):
     def capacity(self, state: BayesState) -> int | None:  # noqa: ARG002 - whatever the space
         """No end."""
         return None
+
+
+def _of_here(first: int, event: Event) -> Event:
+    """The event without what was noted in a space that the study has left: steps and candidates mean nothing here."""
+    return replace(event, tag=None) if isinstance(event, Asked) and event.number < first and event.tag else event
 
 
 def _plan(spec: StudySpec, layout: Layout) -> NDArray[np.float64]:
@@ -334,8 +342,8 @@ def _last_model(seen: Observations) -> str:
 def _with_confirmed(state: BayesState, seen: Observations) -> Observations:
     """Evaluations made elsewhere join once the best of them, tried again here, gave what was said of them."""
     warm = state.spec.warm_start
-    if warm.relative or len(warm.points) <= _CONFIRMED or seen.values.shape[1] > 1:
-        return seen
+    if warm.relative or len(warm.points) <= _CONFIRMED or seen.values.shape[1] > 1 or seen.constraints.shape[1]:
+        return seen  # whether those from elsewhere keep constraints is not known
     values = np.array(warm.values)
     order = np.argsort(values, kind="stable")
     told = state.plan[:_CONFIRMED]

@@ -51,7 +51,7 @@ class CMAESState:
         run: How often the search has begun anew.
         generation: Updates of the distribution in this run.
         population: Results that make a generation.
-        recent: Values of the latest generations' bests.
+        recent: Violations and values of the latest generations' bests.
     """
 
     spec: StudySpec
@@ -62,7 +62,7 @@ class CMAESState:
     results: tuple[Result, ...] = ()
     run: int = 0
     generation: int = 0
-    recent: tuple[float, ...] = ()
+    recent: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +134,13 @@ class CMAES(Sampler[CMAESState]):
         ranked = sorted(state.results)
         model = updated(state.axes, state.model, [(raw, places) for _, _, raw, places in ranked])
         term = 10 + math.ceil(30 * state.axes.free / state.population)
-        recent = (*state.recent, ranked[0][0][1])[-term:]
+        recent = (*state.recent, ranked[0][0])[-term:]
         state = replace(state, results=(), generation=state.generation + 1, recent=recent)
-        if model is None or stands_still(state.axes, model) or (len(recent) == term and _flat(recent)):
+        if (
+            model is None
+            or stands_still(state.axes, model)
+            or (len(recent) == term and all(map(_flat, zip(*recent, strict=True))))
+        ):
             return self._restarted(state)
         return replace(state, model=model)
 

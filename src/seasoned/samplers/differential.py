@@ -39,6 +39,7 @@ __all__ = ["DifferentialEvolution"]
 
 _KEY: Final = "differential"
 _LEAST: Final = 4  # current-to-pbest/1 needs the target, one of the best and two others
+_BOUNDLESS: Final = 1e300  # a gain over a failed parent, or between extremes
 _MEMORY: Final = 6  # entries of the success history
 _COLLAPSED: Final = 1e-12  # spread of a population, in units of the cube, that can no longer move
 _RESET: Final = 0.1  # chance that a category is drawn anew, so that a lost one can come back
@@ -252,9 +253,11 @@ def _selected(state: DifferentialState, ended: Evaluated) -> DifferentialState:
 
 
 def _gain(old: Sequence[float], new: Sequence[float]) -> float:
-    """What the weights of the history are made of: the fall of the objective, or of the violation."""
-    fall = old[1] - new[1] if old[0] == new[0] else old[0] - new[0]
-    return min(fall, 1e300)  # from a failed parent or between extremes it is infinite
+    """What the weights of the history are made of: the fall of the objective, or of the violation.
+
+    From a failed parent it is infinite.
+    """
+    return old[1] - new[1] if old[0] == new[0] else old[0] - new[0]
 
 
 def _joined(state: DifferentialState, ended: Evaluated) -> DifferentialState:
@@ -296,11 +299,15 @@ def _aged(state: DifferentialState, number: int) -> DifferentialState:
 
 
 def _learned(state: DifferentialState) -> DifferentialState:
-    """The state with the generation's successes in the history: Lehmer means of F and CR, weighted by the gains."""
-    largest = max((gain for _, _, gain in state.successes), default=0.0)
-    if largest <= 0.0:
+    """The state with the generation's successes in the history: Lehmer means of F and CR, weighted by the gains.
+
+    A gain without bound counts as the largest that has one, so that it does not speak for its whole generation.
+    """
+    if not state.successes:
         return state
-    weights = [gain / largest for _, _, gain in state.successes]
+    gains = [gain for _, _, gain in state.successes]
+    largest = max((gain for gain in gains if gain < _BOUNDLESS), default=0.0)
+    weights = [min(gain / largest, 1.0) if largest > 0.0 else 1.0 for gain in gains]
     scale = _lehmer([scale for scale, _, _ in state.successes], weights)
     rates = [rate for _, rate, _ in state.successes]
     never = state.history[state.entry][1] < 0.0 or max(rates) == 0.0

@@ -81,7 +81,7 @@ class Genetic(Sampler[GeneticState]):
     (NSGA-II). Infeasible trials lose by Deb's rules.
 
     Args:
-        population: Members; by default sqrt(budget), at least 8 and at most 100.
+        population: Members; by default sqrt(budget), times 1.4 with several objectives, at least 8 and at most 100.
         tournament: How many are drawn for each parent, of which the best wins; by default 3, with several objectives 2,
             with `regularized` a quarter of the population.
         crossover: Probability that a child has two parents, in [0, 1].

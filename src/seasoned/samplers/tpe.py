@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,18 @@ __all__ = ["TPE"]
 _KEY: Final = "tpe"
 _MOST_OTHERS: Final = 500  # so many of the trials that are not good shape their density; drawn if there are more
 _REDRAWS: Final = 8  # attempts to find what was not tried yet
+
+
+class _Split(NamedTuple):
+    """Trials of a branch, as rows of the table, the best first.
+
+    Attributes:
+        best: The good ones.
+        others: The rest.
+    """
+
+    best: NDArray[np.intp]
+    others: NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,33 +139,42 @@ class TPE(Sampler[TPEState]):
             return config
         space, rng = state.spec.space, generator(state.spec, number)
         taken = {row.tobytes() for row in np.concatenate([state.points.table, _pending(state)])}
+        splits: list[_Split] = []
         for attempt in range(_REDRAWS):
             designed = attempt == 0 and place < len(state.design)
-            unit = state.design[place] if designed else self._drawn(state, rng)
+            splits = splits if designed or splits else self._splits(state)
+            unit = state.design[place] if designed else self._drawn(state, splits, rng)
             drawn = Config(space.decode(unit))
             if space.encode(drawn).unit.tobytes() not in taken:
                 return drawn
         return Config(space.decode(untried(space, rng, taken)))
 
-    def _drawn(self, state: TPEState, rng: np.random.Generator) -> NDArray[np.float64]:
+    def _splits(self, state: TPEState) -> list[_Split]:
+        """The good trials of each branch and the others, from the best to the poorest."""
+        found, results = [], state.results.table
+        for mask in state.branches.masks(state.points.table):
+            members = np.flatnonzero(mask)
+            finite = int(np.isfinite(results[members, 0]).sum())
+            count = min(math.ceil(self.good * len(members)), finite)
+            members = members[_order(results[members], count)]
+            found.append(_Split(members[:count], members[count:]))
+        return found
+
+    def _drawn(self, state: TPEState, splits: Sequence[_Split], rng: np.random.Generator) -> NDArray[np.float64]:
         """The most promising of the points drawn, branch by branch from the root, shape (d,)."""
         tree = state.branches
-        order = _order(state.results.table)
         ended, pending = state.points.table, _pending(state)
-        ended_masks, pending_masks = tree.masks(ended), tree.masks(pending)
+        pending_masks = tree.masks(pending)
         unit = tree.defaults.copy()
-        for index, branch in enumerate(tree.branches):
+        for index, (branch, (best, poorer)) in enumerate(zip(tree.branches, splits, strict=True)):
             if not tree.masks(unit[None, :])[index][0]:
                 continue
-            members = order[ended_masks[index][order]]
-            finite = int(np.isfinite(state.results.table[members, 0]).sum())
-            count = min(math.ceil(self.good * len(members)), finite)
-            best, others = members[:count], members[count:]
+            others = poorer
             if len(others) > _MOST_OTHERS:
                 others = rng.choice(others, _MOST_OTHERS, replace=False)
             poor = np.concatenate([ended[others], pending[pending_masks[index]]])
             levels, nominal = tree.levels[branch.columns], tree.nominal[branch.columns]
-            weights = _weights(state.results.table, best, members[count:])
+            weights = _weights(state.results.table, best, poorer)
             likely = fit_parzen(ended[best][:, branch.columns], levels, nominal, weights)
             unlikely = fit_parzen(poor[:, branch.columns], levels, nominal)
             drawn = likely.sample(rng, self.candidates)
@@ -172,10 +193,11 @@ def _pending(state: TPEState) -> NDArray[np.float64]:
     return np.array(units).reshape(len(units), len(state.spec.space))
 
 
-def _order(results: NDArray[np.float64]) -> NDArray[np.intp]:
+def _order(results: NDArray[np.float64], most: int) -> NDArray[np.intp]:
     """Trials from the best to the poorest: by violation, then by objective, or by front and crowding.
 
-    Fronts are those of the trials that keep all constraints: others stand in nobody's way.
+    Fronts are those of the trials that keep all constraints: others stand in nobody's way. Of three objectives or more
+    the order is that of the first `most`, for the fronts of all would take time with the square of their number.
     """
     violation, values = results[:, 0], results[:, 1:]
     if values.shape[1] == 1:
@@ -184,7 +206,7 @@ def _order(results: NDArray[np.float64]) -> NDArray[np.intp]:
     room = np.zeros(len(results))
     kept = violation == 0.0
     if kept.any():
-        ranks[kept] = non_dominated_sort(values[kept])
+        ranks[kept] = non_dominated_sort(values[kept], most)
         for rank in np.unique(ranks[kept]):
             room[ranks == rank] = crowding_distance(values[ranks == rank])
     return np.lexsort((-room, ranks, violation))
