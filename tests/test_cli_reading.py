@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from in_process import estimator, stay_in_process
+from seasoned.cli import app
 from seasoned.cli.reading import Reading, rows_to_predict, table_to_fit
 from seasoned.cli.remembered import Remembered, remembered
 from seasoned.tabular.columns.category import CategoryColumn
@@ -114,3 +118,34 @@ def test_a_gap_makes_no_floats_of_whole_labels(tmp_path, capsys):
     assert table_to_fit(tmp_path / "t.csv", "y")["y"].tolist() == [0.5, 1.0]
     (tmp_path / "t.csv").write_text("x,y\n1,1e300\n2,\n3,1\n")
     assert table_to_fit(tmp_path / "t.csv", "y")["y"].tolist() == [1e300, 1.0]
+
+
+def alone(folder, monkeypatch):
+    """Fits in this process, and their files in a folder of their own."""
+    monkeypatch.setenv("SEASONED_CACHE", str(folder / "cache"))
+    stay_in_process(monkeypatch)
+
+
+@pytest.mark.parametrize(("known", "labels"), [(["1", "2", "3+"], ["1", "2"]), (["01", "02", "0X"], ["01", "02"])])
+def test_the_classes_of_a_report_s_table_are_read_as_those_of_the_fit(known, labels, tmp_path, monkeypatch):
+    """Where a table has only "1" and "2", and a cell without a target, these were the numbers 1.0 and 2.0."""
+    alone(tmp_path, monkeypatch)
+    rows = pd.DataFrame({"x": range(60), "y": [known[place % 3] for place in range(60)]})
+    estimator("classification", ["linear"]).fit(rows[["x"]], rows["y"]).save(tmp_path / "m.seasoned")
+    judged = "".join(f"{place},{labels[place % 2]}\n" for place in range(20))
+    (tmp_path / "j.csv").write_text(f"x,y\n{judged}3,\n")
+    words = ["report", tmp_path / "m.seasoned", tmp_path / "j.csv", "--target", "y", "--out", tmp_path / "r.html"]
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    assert "20 given rows" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_a_label_that_utf_8_cannot_hold_is_reported(tmp_path, monkeypatch):
+    alone(tmp_path, monkeypatch)
+    rows = pd.DataFrame({"x": range(40)})
+    model = estimator("classification", ["linear"], random_state=np.int64(3))
+    model.fit(rows, np.where(rows["x"] > 19, "caf\udce9", "no"))
+    page = model.report(tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "caf\\udce9" in page
+    assert "random_state was no number" not in page
+    assert "np.int64" not in page

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.report.explaining import explain
+from seasoned.report.explaining import _parts, explain
 
 
 class Line:
@@ -69,10 +69,36 @@ def test_a_column_that_does_not_help_is_seldom_called_helpful():
     assert small <= 26
 
 
-def test_few_rows_are_all_shuffled_each_time():
-    found = explain(Line(), *table(50), repeats=4).set_index("column")
-    assert found.loc["a", "repeats"] == 4
+def test_few_rows_are_drawn_again_each_time():
+    found = explain(Line(), *table(50), repeats=12).set_index("column")
+    assert found.loc["a", "repeats"] == 12
     assert found.loc["a", "low"] > 0
+
+
+def test_of_few_rows_the_interval_counts_the_rows_as_well():
+    """All rows were shuffled each time, and the spread of shuffles alone is no error: a third was called helpful."""
+
+    class Noise(Line):
+        def predict(self, X):
+            return 0.3 * X["c"].to_numpy()
+
+    rng = np.random.default_rng(1)
+    rows = []
+    for seed in range(200):
+        X, _ = table(200, seed)
+        rows.append(explain(Noise(), X, rng.normal(size=200)).set_index("column").loc["c"])
+    assert sum(row["p"] < 0.05 for row in rows) <= 26
+    assert sum(row["low"] <= 0.0 <= row["high"] for row in rows) >= 174, "to shuffle c costs nothing on average"
+
+
+def test_each_repeat_has_every_class_that_is_there():
+    truth, rng = np.repeat([0, 2], [500, 3]), np.random.default_rng(0)
+    parts, disjoint = _parts(truth, 10, rng, classes=3)
+    assert not disjoint
+    assert {tuple(np.bincount(truth[part]).tolist()) for part in parts} == {(500, 0, 3)}
+    parts, disjoint = _parts(np.repeat([0, 2], [500, 300]), 10, rng, classes=3)
+    assert disjoint, "a class that no row has needs no part"
+    assert len(np.unique(np.concatenate(parts))) == 800
 
 
 def test_rows_count_as_they_weigh():

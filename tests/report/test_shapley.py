@@ -114,5 +114,9 @@ def test_what_cannot_be_explained_is_said_in_a_sentence(models):
         model.explain(X, method="shap", repeats=0)
     with pytest.raises(InvalidInput, match="method is 'lime'"):
         model.explain(X, method="lime")
+    with pytest.raises(InvalidInput, match="lacks the column"):
+        model.explain(X.head(2).drop(columns="a"), method="shap", background=X)
+    with pytest.raises(InvalidInput, match="lacks the column"):
+        model.explain(X.head(2), method="shap", background=X.drop(columns="a"))
     with pytest.raises(InvalidInput, match="y is None"):
         model.explain(X)

@@ -84,6 +84,50 @@ def test_groups(table):
     assert "with 20 groups it must be from 2 to 20" in fit("--groups", "customer", "--validation", 50, code=2)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "least", "most"),
+    [
+        ([910, *[10] * 9], 90, 90),
+        ([500, 200, 100, 50, *[10] * 15], 195, 299),
+        ([40] * 25, 200, 200),
+        ([600, 400], 400, 400),
+    ],
+)
+def test_a_holdout_of_whole_groups_is_a_share_of_the_rows(sizes, least, most):
+    """A share of the groups was next to nothing or next to all where they differ in size."""
+    frame = pd.DataFrame({"target": 0.0, "customer": np.repeat(np.arange(len(sizes)), sizes)})
+    for seed in range(20):
+        train, test = Declared("target", groups="customer").split(frame, 0.2, seed, classes=False)
+        assert not set(train["customer"]) & set(test["customer"])
+        assert len(train) + len(test) == 1000
+        assert least <= len(test) <= most
+
+
+def test_groups_and_weights_are_looked_at_before_anything_is_fitted(table):
+    table.assign(customer=table["customer"].where(table.index > 0)).to_csv("train.csv", index=False)
+    assert "groups is missing for 1 of 120 rows" in fit("--groups", "customer", "--holdout", 0.2, code=2)
+    said = Declared("target", weights="weight")
+    _, late = said.split(table, 0.25, 0, classes=False)
+    table.assign(weight=table["weight"].where(table.index != late.index[0])).to_csv("train.csv", index=False)
+    assert "missing (NaN) for 1 of 120 rows" in fit("--weights", "weight", "--holdout", 0.25, code=2)
+    assert not Path("model.seasoned").exists()
+    table.assign(weight=table["weight"].where(~table.index.isin(late.index), 0.0)).to_csv("train.csv", index=False)
+    shown = call("--weights", "weight", "--holdout", 0.25).output
+    assert "the 30 held-out rows all have the weight 0, so there is no score" in shown
+
+
+@pytest.mark.parametrize("seed", [-1, 5_000_000_000])
+def test_any_whole_number_is_a_seed_of_the_holdout_too(seed):
+    assert "held-out rows" in call("--holdout", 0.25, "--seed", seed).output
+
+
+def test_a_gap_in_the_rows_to_validate_on_makes_no_floats_of_classes(table):
+    table.assign(target=(table["target"] > 0).astype(int)).to_csv("train.csv", index=False)
+    more = table.assign(target=(table["target"] > 0).astype(int).where(table.index > 0))
+    more.to_csv("more.csv", index=False)
+    assert fit("--task", "classification", "--validation", "more.csv").classes.tolist() == [0, 1]
+
+
 def test_number_of_folds():
     assert "validation is 1" in fit("--validation", 1, code=2)
     assert len(fit("--validation", 3).validated.truth) == ROWS
@@ -125,6 +169,7 @@ def test_features():
         (["--groups", "weight", "--weights", "weight"], "'weight' is given two roles"),
         (["--weights", "target"], "'target' is given two roles"),
         (["--weights", "day"], "which is no number"),
+        (["--validation", "²"], "no number of folds, no column that tells the time, and no file"),
         (["--validation", "none.csv"], "no number of folds, no column that tells the time, and no file"),
         (["--validation", "customer"], "a column of text that are no dates"),
         (["--groups", "customer", "--holdout", "0.999"], "whole groups"),

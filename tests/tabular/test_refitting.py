@@ -33,11 +33,12 @@ def test_on_the_same_rows_it_gives_the_same_model(here, task):
 def test_other_rows_and_weights_count(here):
     X, y = messy("regression")
     model = estimator("regression", ["linear", "lightgbm"]).fit(X[:120], y[:120])
-    first, evidence = model.predict(X), model.fitted_.validated
+    first, evidence, seconds = model.predict(X), model.fitted_.validated, model.fitted_.seconds
     more = model.refit(X, y).predict(X)
     assert not np.allclose(more, first)
     assert np.mean((more[120:] - y[120:]) ** 2) < np.mean((first[120:] - y[120:]) ** 2)
     assert model.fitted_.rows == 240
+    assert model.fitted_.seconds == seconds, "the search took as long as it did"
     assert model.fitted_.validated is evidence
     weighted = model.refit(X, y, sample_weight=np.linspace(1, 9, 240)).predict(X)
     assert not np.allclose(weighted, more)
@@ -57,6 +58,14 @@ def test_a_loaded_model_is_refitted_with_its_rounds_and_saved_again(here):
     np.testing.assert_array_equal(again.predict(X), model.refit(X, y).predict(X))
     again.save(here / "again.seasoned")
     np.testing.assert_array_equal(load(here / "again.seasoned").predict_proba(X), again.predict_proba(X))
+    assert load(here / "again.seasoned").fitted_.refitted == again.fitted_.refitted > 0
+    told = {
+        name: load(here / name).report(here / "r.html").read_text() for name in ("model.seasoned", "again.seasoned")
+    }
+    assert "fitted again, on 240 rows in" in told["again.seasoned"]
+    assert "From 160 rows of the search" in told["again.seasoned"]
+    assert "fitted again, on" not in told["model.seasoned"]
+    assert "From 160 rows of the fit" in told["model.seasoned"]
 
 
 def test_a_model_of_ones_own_is_refitted_only_where_it_is_known_how(here):

@@ -225,6 +225,15 @@ def test_truth_values_among_words_are_words_whatever_else_is_there():
         assert read(column, pd.Series(cells, dtype=object))[0] == "True"
 
 
+def test_pairs_of_classes_weigh_the_same_whether_or_not_another_class_is_there():
+    """Scores jumped where a fold lacks a class: a pair counted by its first class alone."""
+    rng = np.random.default_rng(0)
+    y, p = rng.choice(3, 300, p=[0.7, 0.2, 0.1]), rng.dirichlet(np.ones(3), 300)
+    truth = -resolve("roc_auc_ovo_weighted", "multiclass", 3).loss(y, p)
+    more = np.column_stack([p, np.zeros(300)])
+    assert -resolve("roc_auc_ovo_weighted", "multiclass", 4).loss(y, more) == pytest.approx(truth)
+
+
 @pytest.mark.parametrize("name", ["roc_auc", "roc_auc_ovr_weighted", "roc_auc_ovo", "average_precision"])
 def test_a_metric_of_ranks_is_taken_over_the_classes_that_rows_have(name):
     rng = np.random.default_rng(0)

@@ -15,6 +15,8 @@ from seasoned.cli.showing import show_leaderboard, show_score
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
 from seasoned.tabular.declared import Declared
+from seasoned.tabular.roles import read_weights
+from seasoned.tabular.seeds import seed_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +89,11 @@ def fit(
     kind = tabular.infer_task(frame[target]) if task == "auto" else task
     said = Declared(target, weights, groups, validation, tuple(names_in(ignore)))
     said.check(frame)
-    train, test = _split(said, said.considered(frame), holdout, random_state or 0, classes=kind == "classification")
+    if weights is not None:
+        read_weights(frame[weights], len(frame))  # those of rows held out are looked at last, after the fit
+    train, test = _split(
+        said, said.considered(frame), holdout, seed_of(random_state or 0), classes=kind == "classification"
+    )
     train, validated = said.validated(train, lambda path: reading.table(path, words_in(train)))
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
     steps: Any = features if features == "all" else [] if features == "none" else _names(features)

@@ -48,8 +48,12 @@ def show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:
     """The model's metric on rows kept aside, if any were."""
     if not len(test):
         return
+    weights = said.weights_of(test)
+    if weights is not None and not weights.any():
+        typer.echo(f"the {len(test)} held-out rows all have the weight 0, so there is no score")
+        return
     metric = model.fitted_.metric
-    score = metric.score(-model.score(said.features(test), test[said.target], said.weights_of(test)))
+    score = metric.score(-model.score(said.features(test), test[said.target], weights))
     typer.echo(f"{metric.name} on {len(test)} held-out rows: {score:.5g}")
 
 

@@ -84,7 +84,11 @@ def make_report(
     mass: Any = None
     fitted = tabular.load(model)
     if table is not None:
-        frame = reading.table(table, like=remembered(fitted))
+        labels = getattr(
+            fitted, "classes_", None
+        )  # "2" among "1", "2" and "3+" is a word, whatever rows this table has
+        words = [str(target)] if labels is not None and labels.dtype.kind == "U" else []
+        frame = reading.table(table, words, like=remembered(fitted))
         for column in (target, weights):
             if column is not None:
                 check_column(frame, table, column)

@@ -145,6 +145,7 @@ class ReportData:
         score: What the final model reached in validation; by default what its only member reached.
         rows: Number of rows of the fit.
         fit_seconds: Wall clock of the fit.
+        refit_seconds: That of the last refit on other rows; None if there was none.
         target: Name of the column that is predicted.
         predictions: The truth beside what was predicted.
         importance: What columns matter.
@@ -167,6 +168,7 @@ class ReportData:
     score: float | None = None
     rows: int | None = None
     fit_seconds: float | None = None
+    refit_seconds: float | None = None
     target: str | None = None
     predictions: Predictions | None = None
     importance: Importance | None = None

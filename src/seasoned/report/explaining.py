@@ -43,10 +43,12 @@ def explain(
     The rows are dealt into as many parts as there are repeats, and each part shuffles every column once. With d_r the
     increase of the loss in part r, importance is the mean of d, and its interval mean +- t s / sqrt(repeats) with
     Student's t at repeats - 1 degrees of freedom, as the parts are independent rows; p is that of the one-sided test
-    that the column does not help. With fewer than 40 rows a part, all rows are shuffled each time: the interval then
-    leaves out that other rows would say something else.
+    that the column does not help. With fewer than 40 rows a part, or of a class fewer rows than parts, each repeat has
+    as many rows of each class as there are, drawn with replacement (the bootstrap): s is then the standard error
+    itself, which is a little wide, for it counts the shuffle of one repeat.
 
-    Source: Breiman 2001, Random forests, section 10; columns that say the same share their importance.
+    Source: Breiman 2001, Random forests, section 10; columns that say the same share their importance. Efron and
+    Tibshirani 1993, An introduction to the bootstrap, chapter 6.
 
     Args:
         estimator: A fitted AutoClassifier or AutoRegressor.
@@ -71,7 +73,7 @@ def explain(
     fitted = judging(estimator)
     frame, truth, weights = _rows(fitted, X, y, sample_weight)
     rng = np.random.default_rng(random_state)
-    parts = _parts(truth, repeats, rng, classes=len(fitted.classes))
+    parts, disjoint = _parts(truth, repeats, rng, classes=len(fitted.classes))
     used = [column.name for column in fitted.plan.schema.used]
     drawn = np.unique(np.concatenate(parts))
     read = fitted.plan.schema.apply(frame.iloc[drawn].reset_index(drop=True))  # once, rather than at each shuffle
@@ -81,7 +83,7 @@ def explain(
         for place, part in zip(places, parts, strict=True)
     ]
     gains = _gains(estimator, fitted, dealt, used, rng, seconds)
-    rows = [_line(name, np.array(gains.get(name, []))) for name in used]
+    rows = [_line(name, np.array(gains.get(name, [])), disjoint=disjoint) for name in used]
     rows += [(c.name, 0.0, 0.0, 0.0, 1.0, 0) for c in fitted.plan.schema.columns if c.reason is not None]
     columns = ["column", "importance", "low", "high", "p", "repeats"]
     table = pd.DataFrame(rows, columns=columns)
@@ -110,14 +112,20 @@ def _rows(
     return frame, truth, None if weights is None else weights[kept]
 
 
-def _parts(truth: NDArray[Any], repeats: int, rng: np.random.Generator, *, classes: int) -> list[NDArray[np.int64]]:
-    """Rows of each repeat: parts that share none and have each class in proportion, or all rows where they are few."""
+def _parts(
+    truth: NDArray[Any], repeats: int, rng: np.random.Generator, *, classes: int
+) -> tuple[list[NDArray[np.int64]], bool]:
+    """Rows of each repeat, with each class in proportion, and whether the parts share none.
+
+    Where rows are few they are drawn with replacement, which tells what other rows would say.
+    """
     order = rng.permutation(len(truth))[:_MOST_ROWS]
-    few = len(order) < repeats * _LEAST_ROWS
-    if few or (classes and np.bincount(truth[order], minlength=classes).min() < repeats):
-        return [np.sort(order)] * repeats
+    counts = np.unique(truth[order], return_counts=True)[1] if classes else np.array([len(order)])
+    if len(order) < repeats * _LEAST_ROWS or counts.min() < repeats:
+        alike = np.split(order[np.argsort(truth[order], kind="stable")], np.cumsum(counts)[:-1]) if classes else [order]
+        return [np.sort(np.concatenate([rng.choice(rows, len(rows)) for rows in alike])) for _ in range(repeats)], False
     order = order[np.argsort(truth[order], kind="stable")]
-    return [np.sort(order[place::repeats]) for place in range(repeats)]
+    return [np.sort(order[place::repeats]) for place in range(repeats)], True
 
 
 def _gains(
@@ -143,15 +151,15 @@ def _gains(
     return found
 
 
-def _line(name: str, gains: NDArray[np.float64]) -> tuple[str, float, float, float, float, int]:
-    """Name, mean, interval, p and number of repeats."""
+def _line(name: str, gains: NDArray[np.float64], *, disjoint: bool) -> tuple[str, float, float, float, float, int]:
+    """Name, mean, interval, p and number of repeats; the spread of parts that share rows is the error of their mean."""
     from scipy.stats import t
 
     count = len(gains)
     if count < 2:
         mean = float(gains[0]) if count else float("nan")
         return name, mean, float("nan"), float("nan"), float("nan"), count
-    mean, error = float(gains.mean()), float(gains.std(ddof=1)) / count**0.5
+    mean, error = float(gains.mean()), float(gains.std(ddof=1)) / (count**0.5 if disjoint else 1.0)
     if error == 0.0:
         return name, mean, mean, mean, 0.0 if mean > 0 else 1.0, count
     half = float(t.ppf(0.5 + _LEVEL / 2, count - 1)) * error

@@ -71,6 +71,7 @@ def report_data(
         score=_validated_score(fitted),
         rows=fitted.rows,
         fit_seconds=fitted.seconds,
+        refit_seconds=fitted.refitted,
         predictions=_validated(fitted),
         notes=_notes(estimator),
         versions=_versions(),
@@ -242,6 +243,7 @@ def _changed(value: Any) -> str:
 
 def _literal(value: Any) -> str:
     """The value as Python, or dots where that would be long or would not say what it was."""
+    value = value.item() if isinstance(value, np.generic) else value
     text = _changed(value) if is_dataclass(value) else repr(value)
     return text if len(text) <= 120 and " at 0x" not in text else "..."
 
@@ -252,7 +254,7 @@ def _same(value: Any, default: Any) -> bool:
 
 def _notes(estimator: Any) -> tuple[str, ...]:
     notes = []
-    if not isinstance(estimator.random_state, int):
+    if not isinstance(estimator.random_state, int | np.integer):
         notes.append("random_state was no number, so another fit draws other configurations.")
     if estimator.trials is None:
         notes.append("trials was not set, so how many configurations are tried depends on the machine's speed.")

@@ -40,7 +40,7 @@ def write_report(data: ReportData, path: Path) -> Path:
     page = render_page(data)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial.write_text(page, encoding="utf-8", newline="\n")
+        partial.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")  # labels may hold anything
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -123,12 +123,13 @@ def _header(data: ReportData) -> Markup:
     seconds = [trial.seconds for trial in data.trials if trial.seconds is not None]
     score = data.final_score if data.final_score is not None else next((t.score for t in data.complete), None)
     given = data.given
+    clock = f"wall clock of the {'fit' if data.refit_seconds is None else 'search'}"
     tiles = [
         (f"{data.metric} in validation", number(score)),
         *([(f"{data.metric} on {plural(len(given.truth), 'given row')}", number(given.score))] if given else []),
         ("configurations tried", f"{len(data.trials):,}"),
         ("failed", f"{len(data.failed):,}"),
-        ("wall clock of the fit", duration(data.fit_seconds)) if data.fit_seconds is not None
+        (clock, duration(data.fit_seconds)) if data.fit_seconds is not None
         else ("computing time of the trials", duration(sum(seconds))),
         ("columns used", f"{used} of {len(data.columns)}"),
         *([("rows", f"{data.rows:,}")] if data.rows is not None else []),

@@ -59,7 +59,8 @@ def _where(data: ReportData, known: Predictions) -> Markup:
     if known.unseen:
         several = len(data.members) > 1
         chosen = " The members' weights were chosen there, which flatters them a little." if several else ""
-        return tag("p", f"From {rows} of the fit, each predicted by models that had not seen it.{score}{chosen}")
+        of = "fit" if data.refit_seconds is None else "search"
+        return tag("p", f"From {rows} of the {of}, each predicted by models that had not seen it.{score}{chosen}")
     warning = "If the model was fitted on them, all of this looks better than it is."
     return tag("p", f"From {rows} given to this report.{score} {warning}")
 

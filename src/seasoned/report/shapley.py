@@ -93,6 +93,8 @@ def shap(
         raise InvalidInput(f"repeats is {repeats}; each row is compared with at least 1 other.")
     usual = usual.iloc[np.sort(rng.permutation(len(usual))[: repeats or _BACKGROUND])]
     schema = fitted.plan.schema
+    schema.check(frame)
+    schema.check(usual)
     used = [column.name for column in schema.used]
     classes: list[Any] = fitted.classes.tolist()
     single = fitted.metric.positive if len(classes) == 2 else None

@@ -178,4 +178,9 @@ def _effort(data: ReportData) -> str:
         tried += f" in {duration(data.fit_seconds)}"
     failed, stopped = len(data.failed), len(data.unfinished)
     tried += f"; {failed or 'none'} failed"
-    return f"{tried}, and {stopped} {'was' if stopped == 1 else 'were'} stopped early." if stopped else f"{tried}."
+    tried += f", and {stopped} {'was' if stopped == 1 else 'were'} stopped early." if stopped else "."
+    if data.refit_seconds is None:
+        return tried
+    rows = "other rows" if data.rows is None else plural(data.rows, "row")
+    again = f"The models were fitted again, on {rows} in {duration(data.refit_seconds)}"
+    return f"{tried} {again}; what is said of validation is of the search before."

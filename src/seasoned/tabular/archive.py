@@ -102,6 +102,7 @@ def write(
         "fit": {
             "rows": fitted.rows,
             "seconds": fitted.seconds,
+            "refitted": fitted.refitted,
             "experience": fitted.experience,
             "grouped": fitted.grouped,
         },
@@ -218,7 +219,8 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     pace = Pace.from_json(manifest.get("pace"))
     fitted = Fitted(task, classes, metric, plan, models, trials, validated, rows, seconds, about.get("experience"))
     grouped = bool(about.get("grouped", False))
-    return replace(fitted, finish=finish, conformal=conformal, pace=pace, grouped=grouped)
+    refitted = about.get("refitted")
+    return replace(fitted, finish=finish, conformal=conformal, pace=pace, grouped=grouped, refitted=refitted)
 
 
 def _texts(members: Mapping[str, bytes]) -> dict[int, Ngrams]:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.roles import read_groups
 from seasoned.tabular.tables import read_table
+from seasoned.tabular.target import without_gaps
 from seasoned.tabular.time_folds import read_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
+    from numpy.typing import NDArray
 
 __all__ = ["Declared"]
 
@@ -61,7 +64,7 @@ class Declared:
         other = next((option for option, column in given.items() if column == what), None)
         if other is not None:
             raise InvalidInput(f"--validation is {what!r}, the column of {other}; a column has one role.")
-        if what is not None and not what.isdigit() and what not in frame.columns and not Path(what).is_file():
+        if what is not None and not what.isdecimal() and what not in frame.columns and not Path(what).is_file():
             raise InvalidInput(
                 f"--validation is {what!r}, which is no number of folds, no column that tells the time, and no file of "
                 "rows to validate on."
@@ -112,7 +115,7 @@ class Declared:
         what = self.validation
         if what is None or what in train.columns:
             return train, what
-        if what.isdigit():
+        if what.isdecimal():
             return train, int(what)
         import pandas as pd
 
@@ -121,6 +124,7 @@ class Declared:
         if missing:
             raise InvalidInput(f"{Path(what).name!r} lacks the column(s) {', '.join(map(repr, missing))} of the table.")
         more = more[more[self.target].notna()]
+        more = more.assign(**{self.target: without_gaps(more[self.target])}) if len(more) else more
         together = pd.concat([train, more[train.columns]], ignore_index=True)
         return together, [(np.arange(len(train)), np.arange(len(train), len(together)))]
 
@@ -158,8 +162,6 @@ class Declared:
         return test[known], int((~known).sum())
 
     def _rows(self, frame: pd.DataFrame, share: float, seed: int, classes: bool) -> tuple[Any, Any]:
-        from sklearn.model_selection import GroupShuffleSplit
-
         rows = np.arange(len(frame))
         if self.validation in frame.columns:
             times = read_times(frame, str(self.validation))
@@ -167,12 +169,10 @@ class Declared:
             late = times >= np.sort(times)[first]  # rows of the same time stay together
             return rows[~late], rows[late]
         if self.groups is not None:
-            shuffled = GroupShuffleSplit(1, test_size=share, random_state=seed)
-            try:
-                train, test = next(shuffled.split(frame, groups=frame[self.groups]))
-            except ValueError as error:
-                raise InvalidInput(f"a holdout of {share:g} cannot be made of whole groups: {error}") from error
-            return train, test
+            held = _whole_groups(read_groups(frame[self.groups], len(frame)), share, seed)
+            if held.all():
+                raise InvalidInput(f"a holdout of {share:g}, of whole groups, leaves no rows to learn from; take less.")
+            return rows[~held], rows[held]
         return self._drawn(frame, share, seed, classes)
 
     def _drawn(self, frame: pd.DataFrame, share: float, seed: int, classes: bool) -> tuple[Any, Any]:
@@ -190,3 +190,16 @@ class Declared:
                 continue
             return np.append(train, rows[alone]), test
         raise InvalidInput(f"a holdout of {share:g} leaves no rows on one side; choose another share.")
+
+
+def _whole_groups(groups: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
+    """Which rows are held out: groups in random order, each if it brings the rows nearer to the share.
+
+    Where every group is too large for it, the smallest.
+    """
+    sizes, taken, held, wanted = np.bincount(groups), [], 0, share * len(groups)
+    for group in np.random.default_rng(seed).permutation(len(sizes)):
+        if abs(held + sizes[group] - wanted) < abs(held - wanted):
+            taken.append(group)
+            held += int(sizes[group])
+    return np.isin(groups, taken or [np.argmin(sizes)])

@@ -17,13 +17,14 @@ from seasoned.errors import InvalidInput
 from seasoned.tabular import archive
 from seasoned.tabular.about import about, refuse_incomplete, warn_of_unsaved
 from seasoned.tabular.alone import chosen
-from seasoned.tabular.fit import fit_table, seed_of
+from seasoned.tabular.fit import fit_table
 from seasoned.tabular.given_again import judging
 from seasoned.tabular.leaderboard import HeldOut, failures, leaderboard
 from seasoned.tabular.parameters import budget_of, check_parameters, settings_of
 from seasoned.tabular.refitting import refit_table
 from seasoned.tabular.replay import sample
 from seasoned.tabular.roles import read_roles, read_weights
+from seasoned.tabular.seeds import seed_of
 from seasoned.tabular.stopping import Stop
 from seasoned.tabular.suspicions import warn_of_order
 from seasoned.tabular.tables import has_names, to_frame

@@ -16,8 +16,8 @@ from seasoned.tabular.about import about, refuse_incomplete
 from seasoned.tabular.few_shot_archive import write
 from seasoned.tabular.few_shot_fit import Options, adapt_table, fit_tasks
 from seasoned.tabular.few_shot_tasks import read_tasks, refuse_several, refuse_width
-from seasoned.tabular.fit import seed_of
 from seasoned.tabular.replay import sample
+from seasoned.tabular.seeds import seed_of
 from seasoned.tabular.tables import has_names, to_frame, to_series
 from seasoned.tabular.target import Target, encode, read_target
 

@@ -38,6 +38,7 @@ from seasoned.tabular.run_arrays import Arrays, stored_folds, write_arrays
 from seasoned.tabular.runs import RunFolder, disk_errors, fingerprint
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
+from seasoned.tabular.seeds import seed_of
 from seasoned.tabular.starts import affordable_folds, first_configurations, haste
 from seasoned.tabular.suspicions import warn_of_leaks, warn_of_models
 from seasoned.tabular.validation import declared_folds
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
 
-__all__ = ["fit_table", "seed_of"]
+__all__ = ["fit_table"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -328,17 +329,3 @@ def _digest(arrays: Iterable[NDArray[Any]]) -> str:
     for array in arrays:
         digest.update(array.tobytes() + b"|")
     return digest.hexdigest()
-
-
-def seed_of(random_state: Any) -> int:
-    """A seed for everything below; drawn from the generator given, never from numpy's global state."""
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31 - 1))
-    if isinstance(random_state, int | np.integer):
-        return int(random_state) % (2**31 - 1)
-    try:
-        return int(np.random.default_rng(random_state).integers(2**31 - 1))
-    except (TypeError, ValueError):
-        raise InvalidInput(
-            f"random_state is {random_state!r}; pass a whole number, a numpy Generator or RandomState, or None."
-        ) from None

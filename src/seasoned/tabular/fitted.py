@@ -86,8 +86,9 @@ class Fitted:
         trials: What was tried, a dict a trial: number, model, state, loss, seconds, error, config, and
             elapsed (seconds from the start of the fit to its end) where that is known.
         validated: What the members together predicted for rows they had not seen; None if that is not known.
-        rows: Number of rows of the fit; None if unknown.
+        rows: Number of rows that the models were fitted on; None if unknown.
         seconds: Wall clock of the fit; None if unknown.
+        refitted: Wall clock of the last `refit`, which knew other rows than the search; None if there was none.
         experience: What past tasks it was guided by, as plain data; None if by none.
         finish: What becomes of the members' predictions.
         pace: What a prediction takes, where a limit was set; None otherwise.
@@ -109,6 +110,7 @@ class Fitted:
     conformal: Conformal | None = None
     pace: Pace | None = None
     grouped: bool = False
+    refitted: float | None = None
 
     @property
     def sentences(self) -> list[str]:

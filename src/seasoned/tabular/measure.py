@@ -196,9 +196,9 @@ class Measure:
         def against(label: int, others: NDArray[Any]) -> tuple[float, float]:
             rows = (y == label) | np.isin(y, others)
             score = one(y[rows] == label, p[rows, label], sample_weight=mass[rows])
-            return float(score), float(mass[y == label].sum())
+            return float(score), float(mass[rows if "ovo" in self.scorer else y == label].sum())
 
-        if "ovo" in self.scorer:
+        if "ovo" in self.scorer:  # a pair counts by its share of the rows, both ways alike
             pairs = [against(a, np.array([b])) for a in present for b in present if a != b]
         else:
             pairs = [against(a, present[present != a]) for a in present]

@@ -129,7 +129,7 @@ def refit_table(
         members=members,
         finish=finish,
         rows=len(frame),
-        seconds=time.monotonic() - started,
+        refitted=time.monotonic() - started,
         grouped=roles.groups is not None,
     )
 

@@ -69,7 +69,7 @@ def read_roles(sample_weight: Any, groups: Any, rows: int) -> Roles:
     weights = None if sample_weight is None else read_weights(sample_weight, rows)
     if weights is not None and not weights.all():
         logger.warning("%d of %d rows have the weight 0 and are left out.", int((weights == 0).sum()), rows)
-    return Roles(weights, None if groups is None else _read_groups(groups, rows))
+    return Roles(weights, None if groups is None else read_groups(groups, rows))
 
 
 def read_weights(sample_weight: Any, rows: int) -> NDArray[np.float64]:
@@ -106,7 +106,12 @@ def read_weights(sample_weight: Any, rows: int) -> NDArray[np.float64]:
     return scaled
 
 
-def _read_groups(groups: Any, rows: int) -> NDArray[np.int64]:
+def read_groups(groups: Any, rows: int) -> NDArray[np.int64]:
+    """Groups as codes from 0 on, shape (rows,).
+
+    Raises:
+        InvalidInput: As `read_roles`.
+    """
     import pandas as pd
 
     series = _one_a_row(groups, "groups", rows)
