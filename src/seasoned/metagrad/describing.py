@@ -32,7 +32,7 @@ def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
             rows = getattr(family, "y", None)  # all of a table's, for what is rare is hardly ever drawn
             outputs = 1 + max(int(codes.max()) for codes in (drawn if rows is None else [*drawn, rows]))
     else:
-        outputs = width(family)
+        outputs = math.prod(y.shape[1:])
     return tuple(task.support.X.shape[1:]), int(outputs), labels
 
 
