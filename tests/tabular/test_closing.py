@@ -109,6 +109,19 @@ def test_a_search_that_gains_nothing_for_long_is_over():
     assert found.reached(trials=300, seconds=151.0)
 
 
+def test_a_search_whose_members_are_chosen_at_every_trial_ends_as_well(monkeypatch):
+    """Where trials come further apart than choosing takes, each was looked at, and the end never came."""
+    for name, value in {"_TRIALS": 3, "_LEAST": 0.0, "_SHARE": 0.0}.items():
+        monkeypatch.setattr(plateau, name, value)
+    monkeypatch.setattr(closing, "_loss_of", lambda *_: 0.5)
+    found, trials = Closing(objective(**{f"t{n}": 0.01 for n in range(6)}), budget(50.0), study()), []
+    for number in range(6):
+        found._again = 0.0
+        trials.append(trial(number, 0.5))
+        found(study(*trials), trials[-1])
+    assert found.due()
+
+
 def test_a_gain_of_a_thousandth_is_none_and_a_loss_that_is_not_known_tells_nothing():
     found = Plateau(baseline=1.0)
     found.note(float("nan"), trials=5, seconds=1.0)

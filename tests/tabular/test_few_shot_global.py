@@ -3,10 +3,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 
 from few_shot_data import stores
 from seasoned.tabular.few_shot_global import fit_global, fold_models
 from seasoned.tabular.few_shot_model import Scaling
+from seasoned.tabular.few_shot_train import split_tasks
 from seasoned.tabular.target import read_target
 
 
@@ -43,3 +45,12 @@ def test_the_unit_is_robust():
     assert Scaling.fit(y, np.zeros(1000), "regression").unit < 15
     assert np.abs(clean.errors(y, np.zeros(1000))).max() == 10
     assert Scaling.fit(np.ones(5), np.ones(5), "regression").unit == 1
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.95, 0.999])
+def test_some_tasks_are_left_to_train_on(share):
+    groups = [np.arange(4) + 4 * task for task in range(6)]
+    train, held = split_tasks(groups, share, 0)
+    assert train
+    assert held
+    assert sorted(np.concatenate([*train, *held])) == list(range(24))

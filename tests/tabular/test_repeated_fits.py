@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 import zipfile
 from types import SimpleNamespace
 
@@ -116,7 +117,11 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
     limit = SimpleNamespace(trials=None, seconds=960.0, workers=2)
     assert repeating.seconds_again(fitted, ["own"], [100.0], [0.01], limit) == 200.0
     assert kept(6_000.0) == pytest.approx(1_500.0)
-    minute, five = (allowance.Allowance.of(fitted, {0: model}, seconds) for seconds in (20.0, 300.0))
+    end = time.monotonic() + 60.0
+    minute, five = (allowance.Allowance.of(fitted, {0: model}, seconds, end) for seconds in (20.0, 300.0))
+    late = allowance.Allowance.of(fitted, {0: model, 1: model}, 300.0, time.monotonic())
+    assert not late.take(0), "what measuring would take is not there"
+    assert not late.take(1)
     assert minute.pace == pytest.approx(0.05)
     assert five.pace == pytest.approx(0.65)
     assert five.size == pytest.approx(5 * minute.size, rel=1e-3)

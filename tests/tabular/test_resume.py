@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+import seasoned.tabular.search
 from in_process import stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, SearchSettings
@@ -218,6 +219,10 @@ def test_who_was_killed_while_it_took_a_folder_stops_nobody(cache):
     os.utime(mark, (0, 0))
     assert RunFolder.open("key", {}, resume=False).path.is_dir()
     assert not mark.exists()
+    mark.touch()
+    os.utime(mark, (time.time() + 3600, time.time() + 3600))  # the clock was set back
+    assert RunFolder.open("other", {}, resume=False).path.is_dir()
+    assert not mark.exists()
 
 
 def test_a_failed_fit_keeps_its_folder_and_an_interrupted_one_gives_a_model(cache, monkeypatch, caplog):
@@ -239,6 +244,36 @@ def test_a_failed_fit_keeps_its_folder_and_an_interrupted_one_gives_a_model(cach
     with pytest.raises(RuntimeError, match="disk"):
         model.fit(X, y)
     assert [run.running for run in list_runs()] == [False]
+
+
+def test_a_resumed_run_has_a_model_before_its_first_new_trial(cache, monkeypatch):
+    """What an interrupt falls back on was fitted for new trials only: all that had been finished gave the baseline."""
+    X, y = messy("binary", rows=80)
+    search = SearchSettings(models=["linear", "tree"], folds=2)
+    model = AutoClassifier(trials=2, workers=1, random_state=0, experience=None, search=search)
+    fit_members = seasoned.tabular.search.fit_members
+
+    def fail(*_, **__):
+        raise RuntimeError("power")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("seasoned.tabular.search.fit_members", fail)
+        with pytest.raises(RuntimeError, match="power"):
+            model.fit(X, y)
+    seen = []
+
+    def look(objective, chosen, budget, early):
+        seen.append(early.fitted)
+        return fit_members(objective, chosen, budget, early)
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("seasoned.tabular.search.fit_members", look)
+    monkeypatch.setattr("seasoned.tabular.search._run", interrupt)
+    model.fit(X, y, resume=True)
+    assert seen[0] is not None
+    assert seen[0][0] in {"linear", "tree"}
 
 
 def test_what_is_refused_leaves_the_trials_of_a_resumed_run(cache):

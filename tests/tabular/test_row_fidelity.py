@@ -12,6 +12,7 @@ import seasoned.tabular.fit
 from in_process import estimator, stay_in_process
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.checks import FIDELITY_CHECKS
+from seasoned.pacing import STOPPED
 from seasoned.parameters import Float
 from seasoned.samplers import Bayes, Random
 from seasoned.samplers.checks import SAMPLER_CHECKS
@@ -160,6 +161,17 @@ def test_a_stopped_trial_is_a_result_where_it_was_measured_and_a_pruned_one_abov
     assert all(np.isnan(one.seen.values).all() for one in state.states[1:])
     assert [bool(one.seen.pruned[0]) for one in state.states] == [False, True, True]
     assert state.states[0].seen.seconds.tolist() == [3.0]
+
+
+def test_seconds_among_folds_of_which_nobody_knows_the_number_are_no_samples_seconds():
+    """A trial that the race over folds stopped had told its samples as many times as dear as they are."""
+    config = Config({"x": 0.5})
+    samples = Asked(0, config), Reported(0, 3, 0.4), Reported(0, 9, 0.3)
+    state = heard(*samples, Finished(0, TrialState.PRUNED, None, 39.0, "far behind after one fold"))
+    assert [one.seen.values.ravel().tolist() for one in state.states[:2]] == [[0.4], [0.3]]
+    assert np.isnan([one.seen.seconds[0] for one in state.states]).all()
+    state = heard(*samples, Finished(0, TrialState.PRUNED, None, 12.0, f"{STOPPED} 9"))
+    assert [one.seen.seconds.tolist() for one in state.states[:2]] == [[3.0], [9.0]]
 
 
 def test_the_highest_level_with_enough_results_is_modelled():

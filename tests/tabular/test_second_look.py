@@ -86,7 +86,14 @@ class Known:
 
 def rows(count=10, seconds=0.1):
     return [
-        {"model": "linear", "config": {"number": i}, "number": i, "loss": float(i), "seconds": seconds}
+        {
+            "model": "linear",
+            "config": {"number": i},
+            "number": i,
+            "loss": float(i),
+            "seconds": seconds,
+            "state": "complete",
+        }
         for i in range(count)
     ]
 
@@ -112,6 +119,35 @@ def test_what_was_seen_on_all_splits_is_averaged_and_the_rest_may_not_be_chosen(
     assert best[1]["loss"] == 1.0
     assert objective.noted[1] == pytest.approx((13.0, 6.0))  # of 10, 13 and 16; rounds of 5, 6 and 7
     assert 3 not in objective.noted
+
+
+def test_each_family_is_among_those_looked_at_again(here):
+    """The best twenty could be of one family, and the ensemble had nothing else to choose from."""
+    best = [{**row, "model": "linear"} for row in rows(30)]
+    best[24]["model"] = best[27]["model"] = "other"
+    order = look._families_early(best)
+    assert [row["number"] for row in order[8:13]] == [8, 9, 24, 10, 11]
+    assert sorted(row["number"] for row in order) == list(range(30))
+
+    class Both(Known):
+        @staticmethod
+        def number(config):
+            return next(iter(config["model"].values()))["number"]
+
+    found = look.look_again(Both(), best, budget(), 1.0)
+    assert [row["number"] for row in found] == [0, 1, 2, *range(4, 19), 24], "by their loss again; 3 failed"
+
+
+def test_a_disk_that_is_full_leaves_the_first_look(here, caplog):
+    objective, best, forgotten = Known(), rows(), []
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    objective.records.write_mean, objective.records.forget_means = full, lambda: forgotten.append(True)
+    assert look.look_again(objective, best, budget(), 1.0) == best
+    assert forgotten
+    assert "left out, for it could not be written" in caplog.text
 
 
 def test_without_rounds_there_are_none_after_it(here):
@@ -147,6 +183,10 @@ def test_what_a_second_look_left_is_gone_where_a_run_goes_on(tmp_path, monkeypat
     records.write_mean(config, np.ones(ROWS), 8.4)
     assert records.of(config).rounds == 8
     assert records.mean_out_of_fold(config).mean() == 1.0
+    records.forget_means()
+    assert records.of(config).rounds == 5
+    assert records.mean_out_of_fold(config).mean() == 0.0
+    records.write_mean(config, np.ones(ROWS), 8.4)
     run.release()
     RunFolder.open("run", {}, resume=True)
     assert records.of(config) == TrialRecord(5, 1.0)

@@ -100,6 +100,10 @@ def test_groups_stay_together(y):
     assert len(declared(None, [f"g{k}" for k in range(ROWS)])) == 5, "a group a row"
     assert len(declared(None, np.arange(ROWS) // 15)) == 2, "no more folds than groups"
     assert len(declared(None, groups, default=1)) == 1
+    large = np.concatenate([np.zeros(15, dtype=int), np.arange(1, 16)])  # half of the rows are of one group
+    ((train, valid),) = declared(None, large, default=1)
+    assert len(valid) < 8, "a fifth, or next to it, and not the fold of the largest group"
+    assert len(train) + len(valid) == ROWS
     assert len(declared(None, groups, folds=3)) == 3
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import time
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -60,22 +61,23 @@ class Allowance:
     each: Mapping[int, tuple[float, float]]
 
     @classmethod
-    def of(cls, objective: CrossValidation, members: Mapping[int, Member], seconds: float) -> Allowance:
+    def of(cls, objective: CrossValidation, members: Mapping[int, Member], seconds: float, end: float) -> Allowance:
         """What models that were fitted once leave.
 
         Args:
             objective: Knows how long their trials took to predict.
             members: The models, by place.
             seconds: The time limit of the whole fit.
+            end: When it is too late for further fits, on `time.monotonic`'s clock: large forests take seconds to be
+                measured, and then nothing is left.
         """
         records, fitter = objective.records, objective.fitter  # a user's own family is not the member's yet
-        each = {
-            place: (
-                _bytes(member, fitter.model(member.name)),
-                records.of({"model": {member.name: member.config}}).predict_ms,
-            )
-            for place, member in members.items()
-        }
+        each: dict[int, tuple[float, float]] = {}
+        for place, member in members.items():
+            if time.monotonic() >= end:
+                return cls(0.0, 0.0, dict.fromkeys(members, (math.inf, math.inf)))
+            pace = records.of({"model": {member.name: member.config}}).predict_ms
+            each[place] = (_bytes(member, fitter.model(member.name)), pace)
         fits = {place: len(fits_of(member.estimator)) for place, member in members.items()}  # several of folds
         size, pace = (sum(fits[place] * one[part] for place, one in each.items()) for part in (0, 1))
         times = _times(seconds)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from seasoned.fidelity.modelling import Views, ask_all
+from seasoned.pacing import STOPPED
 from seasoned.samplers.base import Sampler, Suggestion
 from seasoned.trials import Asked, Finished, Reported, TrialState
 
@@ -23,8 +24,8 @@ class ByLevel(Sampler[Views]):
     """A sampler that models one level: losses after different numbers of rows are never mixed, nor are their seconds.
 
     As `fidelity/modelling.py` has it for steps of training, but here every level is a fit of its own: of a trial's
-    seconds a level gets the part that its rows are of all rows that were fitted. That is known at the trial's end, so
-    until then it counts as running.
+    seconds a level gets the part that its rows are of all rows that were fitted; none where it was stopped among its
+    folds. That is known at the trial's end, so until then it counts as running.
 
     Attributes:
         sampler: What proposes.
@@ -68,12 +69,12 @@ class ByLevel(Sampler[Views]):
 
     def _ends(self, event: Finished, reports: Mapping[int, float]) -> list[Finished]:
         """How the trial ended on each level."""
-        reached = (
-            sum(rows in reports for rows in self.rows[:-1]) if event.state is TrialState.PRUNED else len(self.rows)
-        )
+        stopped = event.state is TrialState.PRUNED
+        reached = sum(rows in reports for rows in self.rows[:-1]) if stopped else len(self.rows)
+        among_folds = stopped and reached == len(self.rows) - 1 and not str(event.error).startswith(STOPPED)
         found = []
         for rows, share in zip(self.rows, self.shares(reached), strict=True):
-            seconds = None if event.seconds is None else share * event.seconds
+            seconds = None if event.seconds is None or among_folds else share * event.seconds
             if rows == self.rows[-1] or event.state is TrialState.FAILED or not share:
                 found.append(replace(event, seconds=seconds))
             elif math.isfinite(reports.get(rows, math.nan)):

@@ -87,10 +87,9 @@ class Closing:
     def __call__(self, study: Study, trial: Trial) -> None:
         """A trial has finished."""
         complete = trial.state is TrialState.COMPLETE
+        self._unseen |= complete
         if complete and time.monotonic() >= self._again:
             self._measure([row_of(found) for found in study.trials])
-            return
-        self._unseen |= complete
         if self._plateau is None or self._over:
             return
         ended = sum(found.state in _ENDED for found in study.trials)

@@ -26,8 +26,8 @@ logger = logging.getLogger("seasoned.tabular")
 class Early:
     """A callback of `Study.optimize` that has the first complete trial fitted on all rows in a worker of its own.
 
-    From then on there is a model, whatever happens to the search. The fit takes a share of the cores for a moment,
-    but the search does not wait for it.
+    From then on there is a model, whatever happens to the search; where a run is resumed, it is that of its first one.
+    The fit takes a share of the cores for a moment, but the search does not wait for it.
 
     Args:
         objective: What fits a configuration.

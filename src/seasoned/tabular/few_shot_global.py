@@ -82,7 +82,7 @@ def fit_global(
         found.append(estimators)
         predictions.append(held_out)
     metric = resolve("rmse" if target.task == "regression" else "log_loss", target.task, len(target.classes))
-    weights = _weights(select(predictions, target.values, metric, most=len(models), seed=seed))
+    weights = _weights(select(predictions, target.values, metric, most=len(models), seed=seed, groups=codes))
     members = [
         (fold, Member(models[place].name, {}, found[place][fold], weight / count, whole=False))
         for fold in range(count)

@@ -63,9 +63,8 @@ def split_tasks(
     several = [rows[:_ROWS] for rows in groups if len(rows) > 1]
     if len(several) < _LEAST_TO_VALIDATE:
         return several, several
-    held = set(
-        np.random.default_rng(seed + 1).permutation(len(several))[: max(1, round(share * len(several)))].tolist()
-    )
+    count = min(max(1, round(share * len(several))), len(several) - 1)
+    held = set(np.random.default_rng(seed + 1).permutation(len(several))[:count].tolist())
     train = [rows for place, rows in enumerate(several) if place not in held]
     return train, [several[place] for place in sorted(held)]
 

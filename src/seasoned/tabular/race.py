@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from seasoned.trials import Trial
 
 __all__ = ["Race"]
+
+logger = logging.getLogger("seasoned.tabular")
 
 _DEFAULTS: Final = 0.2  # of the gap between the best trial and the baseline, while the families are first met
 _FAMILY: Final = 0.0  # behind the best of its own family, beyond luck: more of the same must be better
@@ -95,7 +98,10 @@ class Race:
             if len(known) > 1:
                 best = _numbers(self._best[name][1])
                 self._bars[name] = Bar(best, self._baseline, _FAMILY, max(few, _luck(known, best, self._baseline)))
-        self.objective.records.set_bars(self._bars)
+        try:
+            self.objective.records.set_bars(self._bars)
+        except OSError as error:  # those that are there go on holding, and fewer trials are stopped
+            logger.info("the bars of the race could not be written: %s", error)
 
 
 def _luck(known: Iterable[Iterable[float | None]], best: tuple[float, ...], baseline: tuple[float, ...]) -> float:

@@ -111,6 +111,11 @@ class Records:
         folder.write_json(_mean(config, "json"), {"rounds": whole})
         folder.write_array(_mean(config, "npy"), as_kept(predicted))
 
+    def forget_means(self) -> None:
+        """As if there had been one split only."""
+        for path in self.folder.glob(f"trials/*{MEANS}.*"):
+            path.unlink(missing_ok=True)
+
     @property
     def any(self) -> bool:
         """Whether some trial has come to its end."""

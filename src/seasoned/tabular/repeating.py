@@ -13,6 +13,7 @@ seed they lost more on 12 of the 19 others, and fold models alone more on 17 of 
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,7 +99,7 @@ def fit_again(
     left = budget.remaining - _CLOSING
     if all(_CAUTION * fit.seconds >= left for fit in queue):  # measuring what they may cost takes time as well
         return dict(members)
-    allowance = Allowance.of(objective, members, budget.seconds)
+    allowance = Allowance.of(objective, members, budget.seconds, time.monotonic() + left)
     done = _run(objective, members, [fit for fit in queue if allowance.take(fit.place)], budget)
     return {
         place: _several(member, [fit for fit in done if fit.place == place], objective.folds)

@@ -99,6 +99,10 @@ def search(
     for trial in study.trials:  # those of a run that is resumed
         race(study, trial)
     with Early(objective, budget) as early, Watching(objective.metric, budget) as watching:
+        for trial in study.trials:  # a run that is resumed has a model at once, too
+            if trial.state in _ENDED:
+                early(study, trial)
+                watching(study, trial)
         upper = upper_settings(space) if budget.layers > 1 else {}
         closing = Closing(objective, budget, study, gains, fresh, tuple(upper))
         callbacks = (early, race, clock, watching, closing)

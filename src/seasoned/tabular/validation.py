@@ -89,7 +89,8 @@ def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: T
             found = _split(kind(splits), frame, target, roles)
         except InvalidInput:  # no class fills every fold, or a fold stays empty: proportions cannot be kept
             continue
-        return found[:1] if holdout else found
+        fifth = len(frame) / splits
+        return [min(found, key=lambda fold: abs(len(fold[1]) - fifth))] if holdout else found
     raise InvalidInput(f"the {groups} groups cannot be dealt to {splits} folds; pass a smaller number as validation.")
 
 
