@@ -84,10 +84,8 @@ def make_report(
     mass: Any = None
     fitted = tabular.load(model)
     if table is not None:
-        labels = getattr(
-            fitted, "classes_", None
-        )  # "2" among "1", "2" and "3+" is a word, whatever rows this table has
-        words = [str(target)] if labels is not None and labels.dtype.kind == "U" else []
+        labels = getattr(fitted, "classes_", None)
+        words = [str(target)] if labels is not None and labels.dtype.kind == "U" else []  # "2", too, if "3+" was there
         frame = reading.table(table, words, like=remembered(fitted))
         for column in (target, weights):
             if column is not None:

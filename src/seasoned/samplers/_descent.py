@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Descent", "followed"]
 
 _WORTHY: Final = 1e-5  # of the distance between the best loss and a quarter of them: a gain worth mentioning
-_SAME: Final = (
-    0.05  # in units of the cube: nearer to a finished search and in its categories, a new one would end there
-)
+_SAME: Final = 0.05  # in units of the cube: so near to a finished search, a new one of its categories would end there
 _RESTARTED: Final = 0.2  # radius
 
 
