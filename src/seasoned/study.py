@@ -447,8 +447,8 @@ class Study:
                 over parameters), "contour" (a forest's mean over two parameters), "importance" (shares of the variance,
                 functional ANOVA on a forest), "front" (two objectives and what nothing dominates), or "curves" (what
                 trials of every state reported, step by step).
-            parameters: Dotted names of those shown; all if left out, but for "contour" the two that
-                matter most, and for "parallel" the twelve.
+            parameters: Dotted names of those shown; all if left out, but for "contour" the two that matter
+                most, and for "parallel" the twelve that do.
             objective: Which objective, counted from 0; for "front" the one that is drawn against the first.
 
         Raises:

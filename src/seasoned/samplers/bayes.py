@@ -8,7 +8,6 @@ the expected improvement of a Gaussian process about the best point.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -212,11 +211,9 @@ class Bayes(Sampler[BayesState]):
     def tell(self, state: BayesState, events: Sequence[Event]) -> BayesState:
         """Results enter the arrays; the trust region follows those of its own steps."""
         seen, descent = state.seen, state.descent
-        for event in map(
-            partial(_of_here, state.spec.first), events
-        ):  # one by one, since what a result does may depend on the number of those before it
+        for event in events:  # one by one, since what a result does may depend on the number of those before it
             before = seen
-            seen = before.told([event], state.spec.space)
+            seen = before.told([_of_here(event, state.spec.first)], state.spec.space)
             if len(seen) > len(before):
                 losses = np.where(seen.feasible, seen.losses(), np.inf)
                 if len(state.spec.directions) == 1:
@@ -229,7 +226,7 @@ class Bayes(Sampler[BayesState]):
         return None
 
 
-def _of_here(first: int, event: Event) -> Event:
+def _of_here(event: Event, first: int) -> Event:
     """The event without what was noted in a space that the study has left: steps and candidates mean nothing here."""
     return replace(event, tag=None) if isinstance(event, Asked) and event.number < first and event.tag else event
 

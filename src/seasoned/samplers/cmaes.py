@@ -136,11 +136,8 @@ class CMAES(Sampler[CMAESState]):
         term = 10 + math.ceil(30 * state.axes.free / state.population)
         recent = (*state.recent, ranked[0][0])[-term:]
         state = replace(state, results=(), generation=state.generation + 1, recent=recent)
-        if (
-            model is None
-            or stands_still(state.axes, model)
-            or (len(recent) == term and all(map(_flat, zip(*recent, strict=True))))
-        ):
+        flat = len(recent) == term and all(map(_flat, zip(*recent, strict=True)))
+        if flat or model is None or stands_still(state.axes, model):
             return self._restarted(state)
         return replace(state, model=model)
 
