@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.cells import from_objects, to_number, to_text
+from seasoned.tabular.cells import from_objects, number_word, to_number, to_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +101,7 @@ def numbers_as_words(plain: pd.Series[Any]) -> pd.Series[Any]:
     import numpy as np
     import pandas as pd
 
-    words = [f"{value:.15g}" if isinstance(value, float) else str(value) for value in plain]
+    words = [number_word(value) if isinstance(value, float) else str(value) for value in plain]
     return pd.Series(words, index=plain.index, name=plain.name, dtype="str").mask(plain.isna(), np.nan)
 
 

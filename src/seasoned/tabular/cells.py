@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["absent", "from_objects", "to_number", "to_text"]
+__all__ = ["absent", "from_objects", "number_word", "to_number", "to_text"]
+
+_EXACT: Final = 2**53  # below, a float has all digits of a whole number
 
 MISSING_WORDS: Final = frozenset(
     {"", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "null", "NULL", "none", "None"}
@@ -189,8 +191,18 @@ def _word(value: Any) -> str | None:
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
     if isinstance(value, float | np.floating):
-        return f"{float(value):.15g}"
+        return number_word(float(value))
     return str(value)
+
+
+def number_word(value: float) -> str:
+    """A number as the level of a category: 3.0 is "3", and a whole one has all digits, as integers have theirs.
+
+    Example:
+        >>> number_word(3.0), number_word(0.1), number_word(1234567890123456.0)
+        ('3', '0.1', '1234567890123456')
+    """
+    return str(int(value)) if value.is_integer() and abs(value) < _EXACT else f"{value:.15g}"
 
 
 def _without_surrogates(word: Any) -> Any:

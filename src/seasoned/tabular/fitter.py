@@ -220,6 +220,7 @@ class Fitter:
         """
         model, scale = self.model(pipeline.name), self._scale(pipeline)
         rows = np.arange(len(self.data.target)) if rows is None else rows
+        model = model if self._able((rows, rows)) else BASELINE
         y = self.data.target[rows] if scale is None else scale.forward(self.data.target[rows])
         X, made = self._made(pipeline.features, rows, model.diet)
         X = self._above(pipeline, X, rows)

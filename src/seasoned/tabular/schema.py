@@ -15,6 +15,8 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import numpy as np
+
 from seasoned.errors import InvalidInput
 from seasoned.tabular.canonical import canonical, is_categorical, numbers_as_words, whole_words
 from seasoned.tabular.cells import to_text
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pandas as pd
+    from numpy.typing import NDArray
 
 __all__ = ["Column", "Kind", "Lost", "Schema", "read", "warn_of_lost"]
 
@@ -46,6 +49,7 @@ Kind = Literal["numeric", "boolean", "category", "text", "date", "id", "constant
 FEW = 100  # levels up to which text counts as a category
 MOST_LEVELS: Final = 2_000
 """Levels of a category with many that models know one by one, the most common ones."""
+_OF_NUMBERS: Final = frozenset({"numeric", "boolean", "date"})  # kinds whose cells are more than words
 _AGAIN: Final = 3  # rows from which on a value comes again
 _USUAL: Final = 5  # values that may fill a column of text, as "none" and "see above" do
 _SHARE: Final = 2 / 3  # of the rows, that text with many values must have in levels to be a category
@@ -277,6 +281,8 @@ def _left_out(column: Column, identifies: str | None, twin: str | None) -> Colum
 
 def read(column: Column, series: pd.Series[Any], lost: list[Lost] | None = None) -> pd.Series[Any]:
     """The column as its kind asks; what cannot be read as such counts as missing, and is noted in `lost`."""
+    if series.dtype == object and column.kind in _OF_NUMBERS and (typed := _typed(series)) is not None:
+        return _read_apart(column, series, typed, lost)
     words = None
     if column.kind in {"category", "text"}:  # True is "True", whatever else is among these rows
         words = to_text(series) if series.dtype == object else whole_words(series)
@@ -289,9 +295,31 @@ def read(column: Column, series: pd.Series[Any], lost: list[Lost] | None = None)
     return found
 
 
+def _typed(series: pd.Series[Any]) -> NDArray[np.bool_] | None:
+    """Which cells are no words, where there are both."""
+    words = np.fromiter((isinstance(cell, str | bytes) for cell in series), np.bool_, len(series))
+    if not words.any():
+        return None
+    typed = ~words
+    typed[typed] = series[typed].notna().to_numpy()
+    return typed if typed.any() else None
+
+
+def _read_apart(
+    column: Column, series: pd.Series[Any], typed: NDArray[np.bool_], lost: list[Lost] | None
+) -> pd.Series[Any]:
+    """Words and numbers of one column, each as if it were alone: a cell says the same whatever stands beside it."""
+    import pandas as pd
+
+    order = np.concatenate([np.flatnonzero(typed), np.flatnonzero(~typed)])
+    parts = [read(column, series[mask], lost) for mask in (typed, ~typed)]
+    found = pd.concat(parts, ignore_index=True).iloc[np.argsort(order)]
+    return found.set_axis(series.index)
+
+
 def _lost(column: Column, plain: pd.Series[Any], found: pd.Series[Any]) -> Lost | None:
     """The cells that were there and are missing as numbers or dates; None if all of them are as expected."""
-    if column.kind not in {"numeric", "boolean", "date"} or plain.dtype.kind == found.dtype.kind:
+    if column.kind not in _OF_NUMBERS or plain.dtype.kind == found.dtype.kind:
         return None
     present = plain.notna().to_numpy()
     gone = present & found.isna().to_numpy()

@@ -143,6 +143,8 @@ def _centre_and_scale(column: NDArray[np.float64]) -> tuple[float, float]:
     present = column[~np.isnan(column)]
     if not len(present):
         return 0.0, 0.0
+    if present.min() == present.max():  # whose standard deviation is 0 but for rounding
+        return float(present[0]), 0.0
     low, centre, high = np.percentile(present, [25, 50, 75])
     return float(centre), float(high - low) or float(present.std())
 

@@ -100,6 +100,7 @@ class Encoding:
         levels = {column: levels_of(rows.codes[:, column]) for column in few_valued(rows)}
         aims = rows.common_aims(min(_AIMS, most))
         sets = self._sets(levels)
+        levels = {column: levels[column] for column in sorted({column for columns in sets for column in columns})}
         told_alone = relevance(rows.codes[looked][:, list(levels)], rows.aims[looked])
         alone = dict(zip(levels, told_alone.tolist(), strict=True))
         dealt = rows.dealt(_FOLDS)
@@ -122,7 +123,9 @@ class Encoding:
         """Columns alone, then pairs, those with the fewest combinations first."""
         sizes = {column: len(values) for column, (values, _) in levels.items()}
         alone = [(column,) for column, size in sizes.items() if size > 2]
-        pairs = sorted(combinations(levels, 2), key=lambda pair: sizes[pair[0]] * sizes[pair[1]])
+        least = set(sorted(sizes, key=sizes.__getitem__)[: _SETS + 2])  # the pairs with the fewest are of these
+        few = [column for column in sizes if column in least]
+        pairs = sorted(combinations(few, 2), key=lambda pair: sizes[pair[0]] * sizes[pair[1]])
         return [*alone[:_SETS], *pairs[:_SETS]]
 
     def _out_of_fold(

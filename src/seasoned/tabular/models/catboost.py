@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from seasoned.tabular.target import Task
 
 __all__ = ["CatBoost", "CatBooster"]
+
+_LEAF_STEPS: Final = 10  # towards the weighted quantile of a leaf: exact leaves leave weights out
 
 _LOSSES = {"binary": "Logloss", "multiclass": "MultiClass", "regression": "RMSE"}
 
@@ -85,6 +87,8 @@ class CatBooster:
             parameters["subsample"] = 1.0
         options: dict[str, Any] = {}
         weight, weight_valid = weights or (None, None)
+        if weight is not None and str(parameters["loss_function"]).startswith("Quantile"):
+            parameters |= {"leaf_estimation_method": "Gradient", "leaf_estimation_iterations": _LEAF_STEPS}
         if valid is not None and (known := self._known(valid[1])).any():
             parameters |= {
                 "od_type": "Iter",
@@ -193,7 +197,7 @@ class CatBoost:
             "allow_writing_files": False,
             "logging_level": "Silent",
         }
-        if job.quantile is not None:  # its leaves are exact quantiles, found in one step
+        if job.quantile is not None:  # its leaves are exact quantiles, found in one step; those of weights are not
             parameters |= {"loss_function": f"Quantile:alpha={job.quantile!r}", "leaf_estimation_iterations": 1}
         return CatBooster(parameters, job.n_classes, job.categorical)
 

@@ -50,7 +50,7 @@ def levels_together(X: Array) -> NDArray[np.int64]:
     groups = np.empty(X.shape[1], dtype=np.int64)
     for index, flag in enumerate(flags):
         ones = X[:, index] == 1
-        if not flag or (taken & ones).any():
+        if group < 0 or not flag or (taken & ones).any():
             group, taken = group + 1, np.zeros(len(X), dtype=np.bool_)
         taken = taken | ones if flag else np.ones(len(X), dtype=np.bool_)
         groups[index] = group

@@ -180,7 +180,7 @@ def _compiled(build: Build, batch: int, loss: str, drops: bool) -> tuple[Callabl
     jnp, lax = jax.numpy, jax.lax
     rates = {name: _RATES.get(name, _RATES.get(name[0], 1.0)) for name in initial(build, 1.0, np.random.default_rng(0))}
 
-    def error(params: Any, rows: Rows, quantile: Any, drop: Any) -> Any:
+    def errors(params: Any, rows: Rows, quantile: Any, drop: Any) -> Any:
         outputs = forward(jnp, build, params, rows.X, drop)
         if loss == "classes":
             each = -(rows.Y * jax.nn.log_softmax(outputs)).sum(axis=1)
@@ -189,7 +189,10 @@ def _compiled(build: Build, batch: int, loss: str, drops: bool) -> tuple[Callabl
         else:
             left = rows.Y - outputs
             each = jnp.maximum(quantile * left, (quantile - 1) * left).sum(axis=1)
-        return (each * rows.weight).sum() / rows.weight.sum()
+        return each * rows.weight
+
+    def error(params: Any, rows: Rows, quantile: Any, drop: Any) -> Any:
+        return errors(params, rows, quantile, drop).mean()  # not by this batch's weight: heavy rows count as they weigh
 
     def step(place: Any, carried: Any, fixed: Any) -> Any:
         data, order, pool, numbers, steps, seed = fixed
@@ -219,6 +222,6 @@ def _compiled(build: Build, batch: int, loss: str, drops: bool) -> tuple[Callabl
         return lax.fori_loop(0, fixed[4], lambda place, carried: step(place, carried, fixed), state)
 
     def measure(params: Any, rows: Any, quantile: Any) -> Any:
-        return error(params, rows, quantile, None)
+        return errors(params, rows, quantile, None).sum() / rows.weight.sum()
 
     return jax.jit(advance), jax.jit(measure)

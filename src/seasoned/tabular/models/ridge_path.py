@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Rotated", "classes_path", "numbers_path"]
 
+_FAINT: Final = 1e-3  # of the largest power: below, single precision has lost too much of it
+_NULL: Final = 1e-7  # of the largest power: below, a direction is what single precision has made of others
 _FLAT: Final = 1e-6  # share of the loss; a step that gains less is the last
 
 
@@ -60,6 +62,10 @@ class Rotated:
         for part in blocks(len(A)):
             gram += (Z[part] * mass[part, None]).T @ Z[part]
         power, vectors = np.linalg.eigh(gram)
+        faint = power < _FAINT * power.max(initial=0.0)  # or none at all: the levels of a category sum to one
+        power[faint] = 0.0
+        for part in blocks(len(A)) if faint.any() else ():
+            power[faint] += mass[part] @ (Z[part] @ vectors[:, faint]) ** 2
         return cls(np.maximum(power, 0.0), vectors, scale[:, None] * vectors, centre.astype(np.float64), mass, Z)
 
     @property
@@ -73,8 +79,10 @@ class Rotated:
         return self._rows
 
     def pulled(self, signal: Single) -> Array:
-        """Z' times a value for each row, shape (p,)."""
-        found = (self._rows.T @ signal).astype(np.float64)
+        """Z' times a value for each row, shape (p,); summed in double precision, for small penalties divide it."""
+        found = np.zeros(len(self.power))
+        for part in blocks(len(signal)):
+            found += signal[part].astype(np.float64) @ self._rows[part]
         return found if self._is_turned else self.vectors.T @ found
 
     def weights(self, rotated: Array, level: Array) -> Array:
@@ -87,6 +95,7 @@ def numbers_path(data: Rotated, y: Array, penalties: Sequence[float]) -> Iterato
     """Weights (p + 1, 1) of ridge regression at each penalty."""
     level = float(np.average(y, weights=data.weight))
     pull = data.pulled(data.weight * (y - level).astype(np.float32))
+    pull[data.power <= _NULL * data.power.max(initial=0.0)] = 0.0  # which a small penalty would blow up
     for penalty in penalties:
         yield data.weights((pull / (data.power + penalty))[:, None], np.array([level]))
 
