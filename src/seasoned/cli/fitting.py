@@ -15,7 +15,6 @@ from seasoned.cli.showing import show_leaderboard, show_score
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
 from seasoned.tabular.declared import Declared
-from seasoned.tabular.roles import read_weights
 from seasoned.tabular.seeds import seed_of
 
 if TYPE_CHECKING:
@@ -89,11 +88,7 @@ def fit(
     kind = tabular.infer_task(frame[target]) if task == "auto" else task
     said = Declared(target, weights, groups, validation, tuple(names_in(ignore)))
     said.check(frame)
-    if weights is not None:
-        read_weights(frame[weights], len(frame))  # those of rows held out are looked at last, after the fit
-    train, test = _split(
-        said, said.considered(frame), holdout, seed_of(random_state or 0), classes=kind == "classification"
-    )
+    train, test = _split(said, said.considered(frame), holdout, random_state, classes=kind == "classification")
     train, validated = said.validated(train, lambda path: reading.table(path, words_in(train)))
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
     steps: Any = features if features == "all" else [] if features == "none" else _names(features)
@@ -125,10 +120,10 @@ def _tell_if_stopped(model: Any) -> None:
 
 
 def _split(
-    said: Declared, frame: pd.DataFrame, holdout: float, seed: int, *, classes: bool
+    said: Declared, frame: pd.DataFrame, holdout: float, random_state: int | None, *, classes: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows to learn from, and the held-out rows that the model can be judged on; what is left out is told."""
-    train, test = said.split(frame, holdout, seed, classes=classes)
+    train, test = said.split(frame, holdout, seed_of(random_state or 0), classes=classes)
     kept, new = said.judged(train, test, classes=classes)
     if new:
         typer.echo(f"{new} held-out row(s) are of classes that no other row has, and are not judged")

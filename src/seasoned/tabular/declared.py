@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.roles import read_groups
+from seasoned.tabular.roles import read_groups, read_weights
 from seasoned.tabular.tables import read_table
 from seasoned.tabular.target import without_gaps
 from seasoned.tabular.time_folds import read_times
@@ -43,10 +43,10 @@ class Declared:
     ignored: tuple[str, ...] = ()
 
     def check(self, frame: pd.DataFrame) -> None:
-        """Refuse what is not there.
+        """Refuse what is not there, and weights that are none: those of rows held out are used last, after the fit.
 
         Raises:
-            InvalidInput: If a column is not in the table, or has two roles.
+            InvalidInput: If a column is not in the table, or has two roles, or a weight is missing or negative.
         """
         roles = {"--target": self.target, "--weights": self.weights, "--groups": self.groups}
         given = {option: column for option, column in roles.items() if column is not None}
@@ -69,6 +69,8 @@ class Declared:
                 f"--validation is {what!r}, which is no number of folds, no column that tells the time, and no file of "
                 "rows to validate on."
             )
+        if self.weights is not None:
+            read_weights(frame[self.weights], len(frame))
 
     def _check_ignored(self, frame: pd.DataFrame, given: dict[str, str]) -> None:
         strange = [column for column in self.ignored if column not in frame.columns]
