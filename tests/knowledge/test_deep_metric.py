@@ -150,6 +150,16 @@ def test_the_order_of_trials_does_not_matter(metric, world):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+def test_seconds_that_no_lesson_had_say_nothing(world):
+    """Their weights were never trained, and moved ranks and spreads at random."""
+    frame = frame_of(Lessons(world.scores[:PAST, :KNOWN], world.points[:KNOWN]), 2)
+    weights = first_weights(shapes_of(frame.width, 0, 4, 8), np.random.default_rng(0))
+    untimed, trials = DeepMetric((weights,), frame, 1.0), tried(world, PAST)
+    asked = Configurations(world.points[:KNOWN], ROWS)
+    silent = untimed.predict(asked, trials._replace(seconds=None))
+    np.testing.assert_array_equal(untimed.predict(asked, trials).order, silent.order)
+
+
 def test_the_scale_of_the_scores_does_not_matter(metric, world):
     asked, trials = Configurations(world.points[:KNOWN], ROWS), tried(world, PAST)
     moved = trials._replace(scores=1000.0 + 37.0 * trials.scores)

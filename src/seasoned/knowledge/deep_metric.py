@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.deep_metric_inputs import BASES, NUMBERS, Configurations, Frame, Trials, told
+from seasoned.knowledge.deep_metric_inputs import BASES, NUMBERS, UNTIMED, Configurations, Frame, Trials, told
 from seasoned.knowledge.deep_metric_network import Query, Seen, forward
 from seasoned.metagrad.files import unflatten
 
@@ -111,6 +111,8 @@ class DeepMetric:
                 f"there are {count} configurations, scores {scores} and seconds {seconds}; give one score for each, "
                 "NaN for a failure."
             )
+        if tuple(self.frame.clock) == UNTIMED:  # what no lesson had says nothing: its weights were never trained
+            seconds = np.full(count, np.nan)
         failed, lag = np.isnan(scores), self.frame.lag(seconds, base[:, 1])
         numbers = told(
             np,

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
     from seasoned.space import Space
 
-__all__ = ["BASES", "NUMBERS", "Configurations", "Frame", "Trials", "points_of", "told"]
+__all__ = ["BASES", "NUMBERS", "UNTIMED", "Configurations", "Frame", "Trials", "points_of", "told"]
 
 BASES: Final = 3  # quantile, seconds, failures
 NUMBERS: Final = 5  # of a trial
+UNTIMED: Final = (0.0, 1.0)
+"""The clock of a frame whose lessons had no seconds."""
 _FAR: Final = 5.0  # spreads from the middle, beyond which a number of a configuration counts as that far
 _CLIP: Final = 3.0
 _ROOT3: Final = 3.0**0.5

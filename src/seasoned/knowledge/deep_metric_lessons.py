@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.deep_metric_inputs import BASES, Configurations, Frame
+from seasoned.knowledge.deep_metric_inputs import BASES, UNTIMED, Configurations, Frame
 from seasoned.knowledge.factors import fit_factors
 from seasoned.knowledge.regret import levels_of, standardise
 from seasoned.knowledge.starts import quantiles
@@ -126,7 +126,7 @@ def _table(lessons: Lessons) -> _Table:
         row[known] = quantiles(given[known])
     failed = np.full(scores.shape, np.nan) if lessons.failed is None else lessons.failed.astype(np.float64)
     if lessons.seconds is None or not np.isfinite(lessons.seconds).any():
-        clock = np.array([0.0, 1.0], dtype=np.float32)
+        clock = np.array(UNTIMED, dtype=np.float32)
         return _Table((scores, np.full(scores.shape, np.nan), failed), clock, np.zeros(len(scores)))
     logs = np.log10(np.maximum(lessons.seconds, 1e-3))
     clock = np.array([np.nanmean(logs), max(float(np.nanstd(logs)), 1e-6)], dtype=np.float32)

@@ -71,8 +71,11 @@ def configured(default: DeepSettings, config: dict[str, Any]) -> DeepSettings:
 def left_out_likelihood(tasks: Sequence[Evaluations], families: Sequence[str], settings: DeepSettings) -> float:
     """Mean negative log-likelihood per evaluation of tasks whose family the kernel has not seen.
 
-    A kernel trained by MAML adapts by one of its inner steps to the first evaluations of a task, and is judged on
+    A kernel trained by MAML adapts to the first evaluations of a task, as it does where it is used, and is judged on
     others; one trained by likelihood is judged as it is.
+
+    Raises:
+        InvalidInput: If no task has enough different evaluations to be judged.
     """
     names = np.array(families)
     losses: list[float] = []
@@ -83,13 +86,14 @@ def left_out_likelihood(tasks: Sequence[Evaluations], families: Sequence[str], s
         for task in (task for task, name in zip(tasks, names, strict=True) if name in group):
             targets = quantiles(task.scores)
             order = np.random.default_rng(settings.seed).permutation(len(targets))
-            support, query = order[:_SUPPORT], order[_SUPPORT : _SUPPORT + _MOST]
+            first = min(_SUPPORT, len(order) // 2)
+            support, query = order[:first], order[first : first + _MOST]
             if len(query) < 2 or not np.ptp(targets[query]) > 0.0:
                 continue
-            used = kernel
-            if settings.by == "maml":
-                used = kernel.adapt(task.points[support], targets[support], rate=settings.inner_lr, steps=1)
+            used = kernel.adapted(task.points[support], targets[support])
             losses.append(likelihood(used, task.points[query], targets[query])[0])
+    if not losses:
+        raise InvalidInput("no task has two evaluations that differ beside those it is adapted to; give larger ones.")
     return float(np.mean(losses))
 
 

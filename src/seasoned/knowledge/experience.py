@@ -134,8 +134,8 @@ class Experience:
         return cls.of_rows(list(rows.values()), texts_of(texts))
 
     @classmethod
-    def read(cls, url: str) -> Experience:
-        """All of a store, at most the newest 20,000 studies; texts are read from it later, where needed.
+    def read(cls, url: str, most: int = MOST) -> Experience:
+        """All of a store, at most so many of its newest studies; texts are read from it later, where needed.
 
         Studies that do not hold what they should are passed over with a warning.
 
@@ -152,7 +152,7 @@ class Experience:
                 store.close()
 
         try:
-            return cls.of_rows(_sound(store.read(MOST)), texts)
+            return cls.of_rows(_sound(store.read(most)), texts)
         finally:
             store.close()
 

@@ -43,6 +43,7 @@ __all__ = [
 logger = logging.getLogger("seasoned.knowledge")
 
 _PATIENCE: Final = 10.0  # seconds that other programs may take to let go of a file
+_ALL: Final = 2**31 - 1  # studies: what is told, exported and compared is the whole store
 _CSV: Final = (".csv", ".csv.gz", ".csv.zst", ".csv.xz", ".csv.bz2", ".csv.zip")
 
 
@@ -90,7 +91,7 @@ def _head_of(text: str) -> Head:
 
 def statistics(url: str) -> Statistics:
     """What a store holds, and what its experience brought."""
-    found = Experience.read(url) if store_exists(url) else Experience.of_studies(())
+    found = Experience.read(url, _ALL) if store_exists(url) else Experience.of_studies(())
     own = [head.about for head in found.heads if "guided" in head.about]
     guided = [about for about in own if about["guided"] and "advised" in about]  # older fits do not tell
     file = file_of(url)
@@ -167,7 +168,7 @@ def export(url: str, path: Path, *, with_shipped: bool = False) -> int:
         path: The file.
         with_shipped: Whether what ships goes into it, too.
     """
-    found = Experience.read(url) if store_exists(url) else Experience.of_studies(())
+    found = Experience.read(url, _ALL) if store_exists(url) else Experience.of_studies(())
     if with_shipped:
         found = merge(found, shipped())
     if not len(found):
@@ -197,7 +198,11 @@ def import_studies(url: str, found: Experience) -> int:
     Returns:
         How many are new.
     """
-    outgrown = _outgrown(url, found) if store_exists(url) else []
+    found = Experience.of_studies(found.studies())  # whose keys are then those of the store
+    there = Experience.read(url, _ALL) if store_exists(url) else Experience.of_studies(())
+    outgrown = _beginnings(there, found)
+    known = set(_beginnings(found, there))
+    found = found.chosen([place for place, key in enumerate(found.keys) if key not in known])
     new = add_experience(url, found)
     store = PastStore(url)
     try:
@@ -207,18 +212,16 @@ def import_studies(url: str, found: Experience) -> int:
     return new
 
 
-def _outgrown(url: str, found: Experience) -> list[str]:
-    """Keys of the store's studies that are beginnings of others."""
+def _beginnings(some: Experience, others: Experience) -> list[str]:
+    """Keys of studies that are beginnings of others of the same head, and are not among these themselves."""
     grown: dict[tuple[Any, ...], list[Counter[Any]]] = {}
-    for place, head in enumerate(found.heads):
-        grown.setdefault(_whose(head), []).append(_trials(found, place))
-    there = Experience.read(url)
-    new = set(found.keys)
-    old = [place for place, key in enumerate(there.keys) if key not in new]
+    for place, head in enumerate(others.heads):
+        grown.setdefault(_whose(head), []).append(_trials(others, place))
+    new = set(others.keys)
     return [
-        there.keys[place]
-        for place in old
-        if any(not _trials(there, place) - more for more in grown.get(_whose(there.heads[place]), ()))
+        key
+        for place, key in enumerate(some.keys)
+        if key not in new and any(not _trials(some, place) - more for more in grown.get(_whose(some.heads[place]), ()))
     ]
 
 

@@ -74,7 +74,7 @@ def metric_space(default: MetricSettings | None = None) -> Space:
     return Space(
         rank=Int(*holding(now.rank, 3, 80), log=True, default=now.rank),
         tasks_per_factor=Int(*holding(now.tasks_per_factor, 1, 8), default=now.tasks_per_factor),
-        closeness=Float(0.0, 0.95, default=now.closeness),
+        closeness=Float(*holding(now.closeness, 0.0, 0.95), default=now.closeness),
         temper=Float(*holding(now.temper, 0.05, 1.0), log=True, default=now.temper),
         doubt=Float(0.0, 1.0, default=now.doubt),
         halved=Float(*holding(now.halved, 1.0, 16.0), log=True, default=now.halved),

@@ -173,6 +173,8 @@ def heads_of(texts: Sequence[str]) -> tuple[Head, ...]:
     known = set(Head.__slots__)
     try:
         found = json.loads(f"[{','.join(texts)}]")
+        if len(found) != len(texts):  # one is empty, or two
+            raise ValueError(f"{len(texts)} texts hold {len(found)} heads")
         return tuple(Head(**(one if one.keys() <= known else {k: one[k] for k in one if k in known})) for one in found)
     except (ValueError, TypeError, AttributeError) as error:
         raise InvalidInput(f"a study cannot be read ({error}); the store is damaged or foreign.") from error

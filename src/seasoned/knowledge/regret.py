@@ -72,6 +72,8 @@ def levels_of(scores: NDArray[np.floating], least: NDArray[np.float64] | None = 
     flat = gap <= tiny  # all its scores are the same, so no scale is its own
     if flat.any() and not flat.all():
         gap[flat] = np.median(gap[~flat])
+    elif flat.all():  # then any will do that is no rounding
+        gap[:] = max(float(np.abs(median).max(initial=0.0)), 1.0)
     gap = np.maximum(gap, tiny)
     if least is not None:
         median = np.where(gap < least, np.nanmin(scores, axis=1) + least, median)

@@ -26,11 +26,11 @@ __all__ = ["trusted"]
 _PICKS: Final = 5
 
 
-def trusted(prior: TaskPrior, metric: MetricFunction) -> TaskPrior:
-    """The same prior, with no trust in it if it has not earned any.
+def trusted(prior: TaskPrior | None, metric: MetricFunction) -> TaskPrior | None:
+    """The same prior, with no trust in it if it has not earned any; None if there is none.
 
     Args:
-        prior: Of the tasks of the metric, with the trust that it may have.
+        prior: Of the tasks of the metric, with the trust that it may have; None where too few tasks are described.
         metric: What the past tasks teach.
 
     Example:
@@ -46,6 +46,8 @@ def trusted(prior: TaskPrior, metric: MetricFunction) -> TaskPrior:
         ... ]
         [True, False]
     """
+    if prior is None:
+        return None
     columns = metric.promising()
     reached = metric.reached[columns]
     known = metric.known[:, columns]

@@ -97,7 +97,7 @@ class DeepKernel:
         return best
 
     def adapted(self, points: NDArray[np.float64], targets: NDArray[np.float64]) -> DeepKernel:
-        """The network after the steps that it was trained for; as it is without a rate, or if all targets are equal."""
+        """The network after some steps on these; as it is without a rate (no MAML), or if all targets are equal."""
         if not (self.rate > 0.0 and np.ptp(targets) > 0.0):
             return self
         return self.adapt(points, targets, rate=self.rate, steps=_STEPS)
