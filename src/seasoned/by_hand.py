@@ -73,6 +73,7 @@ class ByHand:
         Those of the warm start that were not asked yet come after them: their places are numbers, which are gone now.
         """
         self._ledger.settle()
+        self._ledger.sync()
         spec, history = self._ledger.spec, self._ledger.history
         first = enumerate(spec.warm_start.configurations, start=spec.first)
         later = [Config(config) for number, config in first if number not in history]

@@ -95,6 +95,7 @@ class Drive:
         has_rule = ledger.fidelity is not None
         self._pace = Pace(ledger, plan.checkpoints, self._must_leave) if has_rule else None
         self._failures = 0  # of this driver
+        self._alone = False  # whether nobody else held a trial at the last look, and none was begun here since
         self._seen: set[str] = set()  # errors whose traceback was logged
         self._began = time.monotonic()
 
@@ -189,6 +190,7 @@ class Drive:
 
     def _launch(self, number: int) -> None:
         config, limits = self._ledger.history[number].config, self._plan.limits
+        self._alone = False
         if self._pace is None:
             task = self._executor.submit(self._evaluation, config, limits=limits)
         else:
@@ -215,6 +217,9 @@ class Drive:
         """
         if self._pace is None or not self._pace.paused:
             return False
+        self._promote()  # what was taken over in this round may be due
+        if self._running or not self._pace.paused:
+            return True
         self._lease.refresh()
         if not self._pace.everybody_waits(self._lease.others):
             return False
@@ -269,12 +274,16 @@ class Drive:
             )
 
     def _fulfilled(self) -> bool:
-        """Whether nothing is left to do or to wait for."""
+        """Whether nothing is left to do or to wait for.
+
+        Another driver may give its trials back just after a look for free ones, so being alone is believed twice.
+        """
         trials = self._plan.trials
         if trials is not None and self._ledger.history.finished >= trials:
             return True
         self._lease.refresh()
-        return not any(attends(driver) for driver in self._lease.others)
+        before, self._alone = self._alone, not any(attends(driver) for driver in self._lease.others)
+        return before and self._alone
 
     def _time_left(self) -> float | None:
         limit = self._plan.time_limit

@@ -68,9 +68,10 @@ class Ledger:
         """Move the study to this driver's space, if it is elsewhere; before its first new trial, not to look at it."""
         if self._move is None:
             return
-        space, self._move = self._move.space, None
+        space = self._move.space
         if _present_spec(self.log.read()).space != space:
             self.log.append([Spaced(space, first=_numbers(self.log.read()))])
+        self._move = None  # not before it is written: what was interrupted is made up for by the next call
         self.spec = _present_spec(self.log.read())
         self._begin()
         self.sync()

@@ -75,7 +75,7 @@ class Pace:
         """Store a running trial's report, and say what becomes of it; "go on", or why it must leave."""
         _, step, value = message
         told = self._report(number, step, value)
-        if told is Decision.GO_ON and self._leaving():
+        if told is Decision.GO_ON and step < self._last and self._leaving():  # after the last one nothing is left to do
             self._told[number] = None
             return _CUT_OFF
         self._told[number] = told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ class ProgressBar:
     ) -> None:
         self._trials = trials
         self._left = left
-        self._time_limit = time_limit
+        self._time_limit = None if time_limit is None or math.isinf(time_limit) else time_limit
         self._shown = shown
         self._bar: Progress | None = None
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from seasoned.fidelity.base import Fidelity
     from seasoned.fidelity.live import LiveTrial
     from seasoned.samplers.base import Sampler
-    from seasoned.storage.base import Storage
+    from seasoned.storage.base import EventLog, Storage
 
 __all__ = ["Study"]
 
@@ -118,13 +118,23 @@ class Study:
         place = located(storage)
         self._storage = open_storage(place)
         agrees = partial(check_agrees, directions=directions, seed=seed, name=self.name)
-        self._ledger = Ledger(self._storage.open(self.name, Created(spec)), sampler, space, fidelity, agrees)
+        self._ledger = self._opened(Created(spec), lambda log: Ledger(log, sampler, space, fidelity, agrees))
         warn_of_others(self._ledger.spec, spec, self.name)
-        url = place if isinstance(place, str) else None
+        url = place if isinstance(place, str) else getattr(self._storage, "url", None)
         stored = not isinstance(self._storage, MemoryStorage)  # else nobody opens it again
         self._checkpoints = Checkpoints(checkpoints, url, name if stored else None, self._ledger.spec.seed)
         self._by_hand = ByHand(self._ledger, self._checkpoints)
         self._stopping = False
+
+    def _opened(self, created: Created, ledger: Callable[[EventLog], Ledger]) -> Ledger:
+        """The study's ledger; where a sampler or a rule refuses a study that is new, its name stays free."""
+        log = self._storage.open(self.name, created)
+        try:
+            return ledger(log)
+        except InvalidInput:
+            if list(log.read()) == [created]:
+                self._storage.delete(self.name)
+            raise
 
     @classmethod
     def load(cls, storage: str | os.PathLike[str] | Storage, name: str, **options: Any) -> Study:
@@ -210,7 +220,8 @@ class Study:
             failed = self._ledger.history.count(TrialState.FAILED)
             text = "the study %r holds %d finished trials already (%d of them failed): with trials=%d nothing is run."
             _log.warning(text, self.name, held, failed, trials)
-        plan = Plan(trials, time_limit, Limits(trial_time_limit, memory), checkpoints=self._checkpoints.folder)
+        folder = Path() if self._ledger.fidelity is None else self._checkpoints.folder
+        plan = Plan(trials, time_limit, Limits(trial_time_limit, memory), checkpoints=folder)
         evaluation = Evaluation(f, len(self._ledger.spec.directions))
         with ProgressBar(trials, time_limit, shown=progress) as bar:
 

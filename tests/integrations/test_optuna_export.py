@@ -142,3 +142,28 @@ def test_the_example_runs():
     found = doctest.testmod(module)
     assert found.attempted >= 4
     assert found.failed == 0
+
+
+def test_steps_too_fine_for_optuna_are_left_out():
+    """Optuna does not find clean decimals on a hundred million steps; half a study was left, and in the way."""
+    fine, coarse = Float(-50, 50, step=1e-6), Float(0, 1, step=0.25)
+    study = Study(Space(x=fine, y=coarse), sampler=Random(), name="n", seed=0)
+    study.optimize(lambda config: config["x"], trials=30)
+    storage = optuna.storages.InMemoryStorage()
+    theirs = export(study, storage)
+    assert [trial.params["x"] for trial in theirs.trials] == [trial.config["x"] for trial in study.trials]
+    assert theirs.trials[0].distributions["x"].step is None
+    assert theirs.trials[0].distributions["y"].step == 0.25
+
+
+def test_what_cannot_be_added_leaves_no_half_study(ours, monkeypatch):
+    storage = optuna.storages.InMemoryStorage()
+
+    def full(*_):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.study.Study, "add_trials", full)
+        with pytest.raises(OSError, match="no space"):
+            export(ours, storage)
+    assert len(export(ours, storage).trials) == len(ours.trials)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import create_engine, inspect
 
-from seasoned import Choice, Float, Int, Space
+from seasoned import Choice, Float, Int, Space, Study
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import quantile_start
 
@@ -91,3 +92,13 @@ def test_what_is_no_storage_is_refused(tmp_path):
     (tmp_path / "x.db").write_bytes(b"nothing" * 1000)
     with pytest.raises(InvalidInput, match="Optuna cannot read"):
         read_studies(f"sqlite:///{tmp_path / 'x.db'}")
+
+
+def test_a_database_that_is_none_of_optuna_s_is_refused_and_stays_as_it_is(tmp_path):
+    """Optuna writes its tables into whatever it is shown, and finds no study there."""
+    url = f"sqlite:///{tmp_path}/ours.db"
+    Study(Space(x=Float(0, 1)), storage=url, name="s", seed=0).optimize(lambda config: config["x"], trials=1)
+    before = inspect(create_engine(url)).get_table_names()
+    with pytest.raises(InvalidInput, match=r"no storage of Optuna's; of a colleague's experience import the file"):
+        read_studies(url)
+    assert inspect(create_engine(url)).get_table_names() == before

@@ -18,8 +18,8 @@ class Checkpoints:
 
     Args:
         folder: Below which the user wants it, or None.
-        url: Of the storage, if it has one: a study that is opened again finds its checkpoints.
-        name: The study's name; None if it is not stored, so that nobody opens it again.
+        url: Of the storage, if it has one.
+        name: The study's name, by which it finds its checkpoints when it is opened again; None if nobody does.
         seed: The study's, by which another one of the same name, made once the first was deleted, is told from it.
 
     Example:
@@ -39,14 +39,15 @@ class Checkpoints:
         """The folder: below one that is given, else in the cache, or for a study in memory a temporary one."""
         if self._folder is not None:
             return self._below(Path(self._folder).absolute())
-        if self._url is None:
+        if self._name is None:
             made = tempfile.mkdtemp(prefix="seasoned-checkpoints-")
             weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
             return Path(made)
         import platformdirs
 
         cache = os.environ.get("SEASONED_CACHE") or platformdirs.user_cache_dir("seasoned", appauthor=False)
-        return Path(cache) / "checkpoints" / _key(_absolute(self._url), self._name, self._seed)
+        place = "" if self._url is None else _absolute(self._url)
+        return Path(cache) / "checkpoints" / _key(place, self._name, self._seed)
 
     def _below(self, folder: Path) -> Path:
         """This study's part of a folder, the same on every machine, however each of them reaches the storage."""

@@ -41,6 +41,7 @@ _RATES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # per T
 _STRETCHES: Final = (0.5, 1.0)
 _PRECISION: Final = 0.01  # of a and b in units of the noise: a prior ten times as wide as the noise
 _NOISE: Final = 0.03  # the noise expected beforehand, as a share of the curve's range
+_TINY: Final = 1e-150  # beside it no difference is one
 _WEIGHT: Final = 1.0  # how firmly: the shape of the inverse gamma
 
 
@@ -151,7 +152,8 @@ def forecast(curve: Mapping[int, float], last: int) -> Forecast | None:
     steps = np.array([step for step, _ in known])
     values = np.array([value for _, value in known])
     centre = float(values[-1])
-    width = float(np.ptp(values)) or abs(centre) or 1.0  # a flat curve has no range, but a unit
+    units = float(np.ptp(values)), abs(centre), 1.0  # a flat curve has no range, but a size
+    width = next(unit for unit in units if unit > _TINY)
     y = (values - centre) / width
     psi = _shapes(steps, last)
     n = len(y)

@@ -12,6 +12,8 @@ from seasoned.space import Categorical, Dimension, Float
 from seasoned.trials import TrialState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from optuna.distributions import BaseDistribution
 
     from seasoned.study import Study
@@ -63,16 +65,37 @@ def export(study: Study, storage: str | optuna.storages.BaseStorage, name: str |
     outside = study._ledger.history.outside  # noqa: SLF001 - the log is not public
     trials = [trial for trial in study.trials if trial.number not in outside]
     directions: list[Any] = list(study.directions)
+    start = dt.datetime.now() - dt.timedelta(seconds=sum(trial.seconds or 0.0 for trial in trials))  # noqa: DTZ005 - Optuna's own are naive
+    frozen = []
+    for trial in trials:
+        end = start + dt.timedelta(seconds=trial.seconds or 0.0)
+        frozen.append(_frozen(study, trial, distributions, (start, end)))
+        start = end
+    _without_fine_steps(frozen, distributions)
     try:
         made = optuna.create_study(study_name=name, storage=storage, directions=directions)
     except optuna.exceptions.DuplicatedStudyError as error:
         raise StudyConflict(f"the storage has a study {name!r} already; give another name.") from error
-    start = dt.datetime.now() - dt.timedelta(seconds=sum(trial.seconds or 0.0 for trial in trials))  # noqa: DTZ005 - Optuna's own are naive
-    for trial in trials:
-        end = start + dt.timedelta(seconds=trial.seconds or 0.0)
-        made.add_trial(_frozen(study, trial, distributions, (start, end)))
-        start = end
+    try:
+        made.add_trials(frozen)
+    except Exception:
+        optuna.delete_study(study_name=name, storage=storage)  # half a study would only be in the way
+        raise
     return made
+
+
+def _without_fine_steps(
+    frozen: Sequence[optuna.trial.FrozenTrial], distributions: Mapping[str, BaseDistribution]
+) -> None:
+    """Numbers whose steps are too fine for Optuna to find the values on them have no steps there."""
+    for name, given in distributions.items():
+        if not isinstance(given, optuna.distributions.FloatDistribution) or given.step is None:
+            continue
+        holding = [trial for trial in frozen if name in trial.params]
+        if not all(given._contains(given.to_internal_repr(trial.params[name])) for trial in holding):  # noqa: SLF001 - as Optuna asks
+            for trial in holding:
+                plain = optuna.distributions.FloatDistribution(given.low, given.high)
+                trial.distributions = {**trial.distributions, name: plain}
 
 
 def _frozen(

@@ -56,6 +56,11 @@ class SqlStorage:
                 f"seasoned knows up to {SCHEMA_VERSION}; upgrade seasoned."
             )
 
+    @property
+    def url(self) -> str:
+        """Where the store lies."""
+        return self._connections.url.render_as_string(hide_password=False)
+
     def open(self, name: str, created: Created) -> SqlLog:
         """The log of the study of that name, new or not."""
         if not name or len(name) > 255:
