@@ -6,11 +6,11 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from seasoned.driving import MOST_ATTEMPTS
 from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.live import LiveTrial
 from seasoned.leases import Lease
+from seasoned.ledger import MOST_ATTEMPTS
 from seasoned.objective import Verdict, elsewhere
 from seasoned.pacing import Pace
 from seasoned.storage.base import BY_HAND, DETACHED
@@ -112,6 +112,7 @@ class ByHand:
         running = self._ledger.history.running
         found = next((number for number in self._pace.promoted() if running.get(number) == driver), None)
         if found is not None:
+            self._ledger.relaunched([found], driver)
             self._pace.paused.discard(found)
         return found
 
@@ -130,7 +131,7 @@ class ByHand:
         if pace is not None:
             pace.take(number, driver, asked_here=fresh)
         known = self._ledger.decide(number)
-        if claim.attempt > MOST_ATTEMPTS and known is not Decision.PAUSE:
+        if self._ledger.kills(claim, known):
             reason = f"its driver died {MOST_ATTEMPTS} times while it ran"
             self._store(number, Verdict(TrialState.FAILED, error=reason))
             return False

@@ -13,6 +13,7 @@ from seasoned.errors import AllTrialsFailed
 from seasoned.execution.base import Ending, Limits
 from seasoned.fidelity.base import Decision
 from seasoned.leases import LEASE, Lease
+from seasoned.ledger import MOST_ATTEMPTS
 from seasoned.objective import Verdict, elsewhere, verdict
 from seasoned.pacing import Pace
 from seasoned.storage.base import attends
@@ -27,10 +28,7 @@ if TYPE_CHECKING:
     from seasoned.storage.base import Claim
     from seasoned.trials import Trial
 
-__all__ = ["MOST_ATTEMPTS", "Drive", "Plan", "causes"]
-
-MOST_ATTEMPTS: Final = 3
-"""How often a trial is begun before it counts as what kills its drivers."""
+__all__ = ["Drive", "Plan", "causes"]
 
 _UNLIMITED: Final = Limits()
 _GLANCE: Final = 0.2  # seconds between two looks at whether to stop
@@ -180,7 +178,7 @@ class Drive:
         if self._pace is not None:
             self._pace.take(claim.number, self._lease.driver, asked_here=asked_here)
         known = self._ledger.decide(claim.number)
-        if claim.attempt > MOST_ATTEMPTS and known is not Decision.PAUSE:
+        if self._ledger.kills(claim, known):
             reason = f"its driver died {MOST_ATTEMPTS} times while it ran"
             self._store(claim.number, Verdict(TrialState.FAILED, error=reason), None)
         elif self._pace is not None and known is not Decision.GO_ON:
@@ -206,7 +204,13 @@ class Drive:
             return
         for number in self._pace.dropped():
             self._store(number, self._pace.give_up(number), self._spent.get(number))
-        for number in self._pace.promoted()[: max(0, self._executor.workers - len(self._running))]:
+        self._relaunch(self._pace.promoted()[: max(0, self._executor.workers - len(self._running))])
+
+    def _relaunch(self, numbers: Sequence[int]) -> None:
+        """Begin trials again that had paused."""
+        if numbers:
+            self._ledger.relaunched(numbers, self._lease.driver)
+        for number in numbers:
             self._launch(number)
 
     def _wind_up(self) -> bool:
@@ -225,7 +229,7 @@ class Drive:
             return False
         best = self._pace.last_resort(self._lease.others)
         if best is not None:
-            self._launch(best)
+            self._relaunch([best])
             return True
         for number in sorted(self._pace.paused):
             self._store(number, self._pace.give_up(number), self._spent.get(number))

@@ -40,6 +40,7 @@ class History:
         self._best: Trial | None = None
         self._counts = dict.fromkeys(TrialState, 0)
         self._steps: dict[int, set[int]] = {}  # reported, by number
+        self._launches: dict[int, int] = {}  # of trials that had paused, since their last report
 
     def extend(self, events: Iterable[Event]) -> None:
         """Fold events in, in log order."""
@@ -69,6 +70,8 @@ class History:
 
     def _take(self, event: Taken) -> None:
         if event.number in self._drivers:
+            if self._drivers[event.number] == event.driver:
+                self._launches[event.number] = self.launches(event.number) + 1
             self._drivers[event.number] = event.driver
 
     def _finish(self, event: Finished) -> None:
@@ -92,6 +95,7 @@ class History:
         steps = self._steps.setdefault(event.number, set())
         if trial is not None and trial.state is TrialState.RUNNING and event.step not in steps:
             steps.add(event.step)
+            self._launches.pop(event.number, None)
             self._trials[event.number] = replace(trial, reports=(*trial.reports, (event.step, event.value)))
 
     def _consider(self, trial: Trial) -> None:
@@ -149,6 +153,10 @@ class History:
     def running(self) -> Mapping[int, str]:
         """Numbers of the running trials and the driver that holds each, or held it last."""
         return self._drivers
+
+    def launches(self, number: int) -> int:
+        """How often a trial that had paused was begun again without a report since."""
+        return self._launches.get(number, 0)
 
     def has_report(self, number: int, step: int) -> bool:
         """Whether the trial has reported that step."""

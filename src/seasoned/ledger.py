@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import StorageError, StudyConflict
 from seasoned.fidelity.base import Decision
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from seasoned.fidelity.base import Fidelity
     from seasoned.samplers.base import Sampler
     from seasoned.space import Space
-    from seasoned.storage.base import EventLog
+    from seasoned.storage.base import Claim, EventLog
     from seasoned.trials import Event, StudySpec
 
-__all__ = ["Ledger"]
+__all__ = ["MOST_ATTEMPTS", "Ledger"]
+
+MOST_ATTEMPTS: Final = 3
+"""How often a trial is begun before it counts as what kills its drivers."""
 
 _log = logging.getLogger("seasoned.study")
 
@@ -132,6 +135,15 @@ class Ledger:
             return False
         self.record([Taken(number, driver)])
         return True
+
+    def relaunched(self, numbers: Sequence[int], driver: str) -> None:
+        """Let all know that trials which had paused run again, under the driver that holds them."""
+        self.record([Taken(number, driver) for number in numbers])
+
+    def kills(self, claim: Claim, known: Decision) -> bool:
+        """Whether so many drivers died of a trial that it is given up; those that died while it paused do not count."""
+        ran = known is Decision.GO_ON or self.history.launches(claim.number) >= MOST_ATTEMPTS
+        return claim.attempt > MOST_ATTEMPTS and ran and known in {Decision.GO_ON, Decision.PROMOTE}
 
     def decide(self, number: int) -> Decision:
         """What becomes of a running trial after its latest report; without one, or without a rule, it goes on."""

@@ -282,7 +282,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A trial goes on under another driver than the one that held it, which died or gave it back."""
+    """A trial goes on under another driver than the one that held it, which died or gave it back.
+
+    Where it is the same driver, a trial that had paused runs again.
+    """
 
     number: int
     driver: str

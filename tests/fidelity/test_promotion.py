@@ -10,7 +10,7 @@ import pytest
 from seasoned import Float, Random, Space, Study
 from seasoned.fidelity import ASHA, Decision, Hyperband, SuccessiveHalving
 from seasoned.fidelity.rungs import Rungs
-from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState
+from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, Taken, TrialState
 
 PROMOTING = {
     "asha": ASHA(max=9, promote=True),
@@ -122,7 +122,8 @@ def test_a_study_runs_as_if_it_asked_each_paused_trial(name, monkeypatch):
     def log():
         study = Study(Space(x=Float(0, 1)), fidelity=PROMOTING[name], sampler=Random(), seed=3)
         study.optimize(train, trials=40)
-        return [event for event in study._ledger.log.read() if not isinstance(event, Finished | Asked)], [
+        told = [event for event in study._ledger.log.read() if not isinstance(event, Finished | Asked)]
+        return [event.number if isinstance(event, Taken) else event for event in told], [
             (trial.state, trial.error, trial.value) for trial in study.trials
         ]
 

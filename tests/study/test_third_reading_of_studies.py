@@ -9,11 +9,14 @@ import pytest
 
 from seasoned import Float, Random, Space, Study, WarmStart
 from seasoned.errors import InvalidInput, StorageError
-from seasoned.fidelity import ASHA
+from seasoned.fidelity import ASHA, SuccessiveHalving
+from seasoned.fidelity.base import Decision
+from seasoned.ledger import MOST_ATTEMPTS
 from seasoned.progress import ProgressBar
 from seasoned.samplers import CMAES
 from seasoned.storage import MemoryStorage, SqlStorage
-from seasoned.trials import Spaced, TrialState
+from seasoned.storage.base import Claim
+from seasoned.trials import Reported, Spaced, TrialState
 
 LINE = Space(x=Float(0, 1))
 
@@ -139,3 +142,47 @@ def test_a_study_that_was_refused_leaves_its_name_free():
 def test_an_infinite_limit_is_none_to_a_bar():
     with ProgressBar(None, math.inf, shown=True) as bar:
         bar.update(1, 0, 0.5)
+
+
+def test_drivers_that_died_while_a_trial_paused_are_not_its_fault():
+    """Each death counted, so that trials which had waited through four were failures as soon as they were promoted."""
+    storage, rule, calls = MemoryStorage(), SuccessiveHalving(max=9, size=9, eta=3), []
+
+    def counted(config, trial):
+        if len(calls) == 9:
+            raise KeyboardInterrupt
+        calls.append(trial.number)
+        return stepwise(config, trial)
+
+    study = Study(LINE, sampler=Random(), seed=0, storage=storage, name="s", fidelity=rule)
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(counted, trials=9)
+    log, before = study._ledger.log, ()
+    for number in range(4):
+        claims = log.claim(9, f"dead{number}", dead=before)
+        before = (f"dead{number}",)
+    assert min(claim.attempt for claim in claims) == 4
+    log.release("dead3")
+    calls.append("no more interrupts")
+    again = Study.load(storage, "s", sampler=Random(), fidelity=rule)
+    again.optimize(stepwise, trials=9)
+    assert not any(trial.state is TrialState.FAILED for trial in again.trials)
+    assert again.best.reports[-1][0] == 9
+
+
+def test_a_promoted_trial_that_kills_its_drivers_is_given_up():
+    study = Study(LINE, sampler=Random(), seed=0, fidelity=ASHA(max=4, eta=2, promote=True))
+    ledger, claim = study._ledger, Claim(0, MOST_ATTEMPTS + 1)
+    ledger.suggest([0], "one")
+    assert ledger.kills(claim, Decision.GO_ON), "it never reported"
+    assert not ledger.kills(Claim(0, MOST_ATTEMPTS), Decision.GO_ON)
+    ledger.record([Reported(0, 1, 0.5)])
+    for number in range(MOST_ATTEMPTS):
+        assert not ledger.kills(claim, Decision.PROMOTE)
+        ledger.take(0, f"driver{number}")
+        ledger.relaunched([0], f"driver{number}")
+    assert ledger.kills(claim, Decision.PROMOTE)
+    assert not ledger.kills(claim, Decision.PAUSE)
+    assert not ledger.kills(claim, Decision.STOP), "it is to end anyhow"
+    ledger.record([Reported(0, 2, 0.4)])
+    assert not ledger.kills(claim, Decision.PROMOTE), "it has come further since"
