@@ -10,6 +10,7 @@ import pytest
 from joblib import Parallel, delayed
 
 from seasoned.errors import InvalidInput
+from seasoned.execution import processes
 from seasoned.execution.processes import descendants, kill_tree, process_table, resident, tagged, tree_memory
 from seasoned.execution.resources import CPUS, cpu_count, free_memory, memory_limit, parse_memory
 
@@ -212,3 +213,37 @@ def test_other_systems_go_through_psutil(family, monkeypatch):
     assert process_table()[child] == family.pid
     assert kill_tree(family.pid, tag) == {family.pid, child}
     family.wait(60)
+
+
+@pytest.mark.parametrize("linux", [True, False])
+def test_helpers_of_multiprocessing_are_known_by_their_command_line(linux, monkeypatch):
+    """Where there is no /proc they counted as what a task had left, and were killed."""
+    if linux and not processes.LINUX:
+        pytest.skip("there is no /proc")
+    monkeypatch.setattr(processes, "LINUX", linux)
+    wait = "import sys; print(flush=True); sys.stdin.read()"
+    children = [
+        subprocess.Popen([sys.executable, "-c", wait, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for words in (["resource_tracker"], ["something"])
+    ]
+    try:
+        for child in children:
+            child.stdout.readline()
+        assert [processes.is_service(child.pid) for child in children] == [True, False]
+        assert processes._parent(children[0].pid) == os.getpid()
+    finally:
+        for child in children:
+            child.communicate()
+    gone = children[0].pid
+    assert not processes.is_service(gone)
+    assert processes._parent(gone) is None
+
+
+def test_a_signal_for_whom_nobody_knows_any_more_is_no_error(monkeypatch):
+    """On Windows a process that is gone is an OSError without a class of its own."""
+
+    def gone(pid, _):
+        raise OSError(22, f"the parameter is incorrect: {pid}")
+
+    monkeypatch.setattr(os, "kill", gone)
+    processes.signal_all({1, 2}, 9)

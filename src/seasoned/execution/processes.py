@@ -138,11 +138,35 @@ def is_service(pid: int) -> bool:
 
     What a forkserver has forked has its command line, and is no helper.
     """
-    words = _read(f"/proc/{pid}/cmdline")
+    words = _command(pid)
     if b"forkserver" in words:
-        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-        return len(fields) > 1 and b"forkserver" not in _read(f"/proc/{int(fields[1])}/cmdline")
+        above = _parent(pid)
+        return above is not None and b"forkserver" not in _command(above)
     return any(name in words for name in _SERVICES)
+
+
+def _command(pid: int) -> bytes:
+    """The words of a process's command line, with a zero between them; empty if it is gone."""
+    if LINUX:
+        return _read(f"/proc/{pid}/cmdline")
+    import psutil
+
+    try:
+        return b"\0".join(map(os.fsencode, psutil.Process(pid).cmdline()))
+    except psutil.Error:
+        return b""
+
+
+def _parent(pid: int) -> int | None:
+    if LINUX:
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        return int(fields[1]) if len(fields) > 1 else None
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).ppid())
+    except psutil.Error:
+        return None
 
 
 def signal_all(pids: set[int], number: int) -> None:
@@ -150,7 +174,7 @@ def signal_all(pids: set[int], number: int) -> None:
     for pid in pids:
         try:
             os.kill(pid, number)
-        except (ProcessLookupError, PermissionError):  # gone already, or never ours
+        except OSError:  # gone already (which Windows tells by an error without a class of its own), or never ours
             continue
 
 
