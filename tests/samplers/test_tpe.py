@@ -127,7 +127,7 @@ def test_settings_out_of_range_are_refused(settings):
 def test_trials_that_break_constraints_stand_in_nobodys_way():
     feasible = [(0.0, 1.0, 5.0), (0.0, 2.0, 2.0), (0.0, 5.0, 1.0), (0.0, 5.5, 5.5)]
     broken = [(0.2, 1.9, 1.9), (0.1, 0.0, 0.0)]
-    order = _order(np.array([*broken, *feasible])).tolist()
+    order = _order(np.array([*broken, *feasible]), 6).tolist()
     assert set(order[:3]) == {2, 3, 4}, "the front among those that keep the constraint"
     assert order[3:] == [5, 1, 0], "then the dominated one, then by how far the constraint is broken"
 
