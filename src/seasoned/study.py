@@ -128,11 +128,12 @@ class Study:
 
     def _opened(self, created: Created, ledger: Callable[[EventLog], Ledger]) -> Ledger:
         """The study's ledger; where a sampler or a rule refuses a study that is new, its name stays free."""
+        new = self.name not in self._storage.names()
         log = self._storage.open(self.name, created)
         try:
             return ledger(log)
         except InvalidInput:
-            if list(log.read()) == [created]:
+            if new and list(log.read()) == [created]:
                 self._storage.delete(self.name)
             raise
 

@@ -186,3 +186,13 @@ def test_a_promoted_trial_that_kills_its_drivers_is_given_up():
     assert not ledger.kills(claim, Decision.STOP), "it is to end anyhow"
     ledger.record([Reported(0, 2, 0.4)])
     assert not ledger.kills(claim, Decision.PROMOTE), "it has come further since"
+
+
+def test_a_refused_driver_leaves_another_s_empty_study():
+    """Its specification may be the same to the last digit, where both were given a seed."""
+    storage = MemoryStorage()
+    two = ("minimize", "minimize")
+    Study(LINE, storage=storage, name="s", seed=0, direction=two, sampler=Random())
+    with pytest.raises(InvalidInput, match="CMAES minimises one objective"):
+        Study(LINE, storage=storage, name="s", seed=0, direction=two, sampler=CMAES())
+    assert list(storage.names()) == ["s"]

@@ -92,9 +92,9 @@ def _without_fine_steps(
         if not isinstance(given, optuna.distributions.FloatDistribution) or given.step is None:
             continue
         holding = [trial for trial in frozen if name in trial.params]
+        plain = optuna.distributions.FloatDistribution(given.low, given.high)
         if not all(given._contains(given.to_internal_repr(trial.params[name])) for trial in holding):  # noqa: SLF001 - as Optuna asks
             for trial in holding:
-                plain = optuna.distributions.FloatDistribution(given.low, given.high)
                 trial.distributions = {**trial.distributions, name: plain}
 
 

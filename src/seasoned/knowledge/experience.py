@@ -139,6 +139,10 @@ class Experience:
 
         Studies that do not hold what they should are passed over with a warning.
 
+        Args:
+            url: The store.
+            most: Studies that are read; a view takes about 5 kB for each.
+
         Raises:
             InvalidInput: If the URL is not understood.
             StorageError: If the store cannot be read.

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from fnmatch import fnmatch
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -214,15 +215,17 @@ def import_studies(url: str, found: Experience) -> int:
 
 def _beginnings(some: Experience, others: Experience) -> list[str]:
     """Keys of studies that are beginnings of others of the same head, and are not among these themselves."""
-    grown: dict[tuple[Any, ...], list[Counter[Any]]] = {}
+    alike: dict[tuple[Any, ...], list[int]] = {}
     for place, head in enumerate(others.heads):
-        grown.setdefault(_whose(head), []).append(_trials(others, place))
-    new = set(others.keys)
-    return [
-        key
-        for place, key in enumerate(some.keys)
-        if key not in new and any(not _trials(some, place) - more for more in grown.get(_whose(some.heads[place]), ()))
-    ]
+        alike.setdefault(_whose(head), []).append(place)
+    theirs = cache(partial(_trials, others))  # of those alone that have a head in common with one of these
+    new, found = set(others.keys), []
+    for place, key in enumerate(some.keys):
+        longer = () if key in new else alike.get(_whose(some.heads[place]), ())
+        own = _trials(some, place) if longer else None
+        if own is not None and any(not own - theirs(other) for other in longer):
+            found.append(key)
+    return found
 
 
 def _whose(head: Head) -> tuple[Any, ...]:
