@@ -12,7 +12,7 @@ from messy import messy
 from optional import needs
 from seasoned.errors import InvalidInput
 from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.fitter import Fitter
+from seasoned.tabular.fitter import Fitter, Pipeline
 from seasoned.tabular.folds import make_folds
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job, predict
@@ -286,3 +286,13 @@ def test_a_leaf_of_a_classifier_goes_a_limited_way(family, classes):
     if family == "lightgbm" and classes:  # the first tree holds the shares of the classes as well
         leaves = leaves[trees.loc[leaves.index, "tree_index"] >= classes]
     assert (leaves.abs().max() <= 5.0 * rate * 1.001) == (classes > 0)
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "linear"])
+def test_rows_of_one_class_are_fitted_as_in_a_fold(objectives, name):
+    """Models of a second layer are fitted on a fold's rows: CatBoost took the only class for the other one."""
+    objective = objectives["binary"]
+    rows = np.flatnonzero(objective.data.target == 1)
+    estimator = objective.fitter.on_all(Pipeline.of(default(name, "binary")), None, rows=rows)
+    found = predict(estimator, objective.data.matrix(find(name).diet)[:5], 2)
+    assert (found[:, 1] > 0.9).all()
