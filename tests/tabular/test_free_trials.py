@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from advised import DEFAULTS, POOL, SPACE, guide, loss, play, sampler
 from seasoned.samplers.bayes import Bayes
 from seasoned.space import Choice, Space
 from seasoned.tabular.experienced import Experienced
-from seasoned.tabular.steering import Promising
+from seasoned.tabular.steering import GUEST, Promising, _first
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 
 
@@ -69,3 +70,27 @@ def test_families_without_settings_are_tried_once():
     assert cold.capacity(cold.init(StudySpec(space, warm_start=cold.warm_start))) == 2
     warm = sampler()
     assert warm.capacity(warm.init(StudySpec(SPACE))) is None
+
+
+def test_advised_trials_take_no_place_of_those_near_a_family_s_default():
+    near = [config["x"] for config in _first(SPACE.parameters["model"].options["two"], 3)[1:]]
+    alone = Promising(Bayes(initial=3, explore=1))
+    state = alone.init(StudySpec(Space(model=Choice(two=SPACE.parameters["model"].options["two"])), seed=3))
+    tried = [(DEFAULTS[1], None), *[({"model": {"two": {"x": x}}}, GUEST) for x in (0.75, 1.0, 0.625)]]
+    for number, (config, tag) in enumerate(tried):
+        ended = Finished(number, TrialState.COMPLETE, (loss(config),), 1.0)
+        state = alone.tell(state, [Asked(number, Config(config), tag), ended])
+    found = []
+    for number in range(len(tried), len(tried) + 4):
+        (given,), state = alone.ask(state, [number])
+        state = alone.tell(state, [Asked(number, given.config, given.tag)])
+        found.append(given.config["model"]["two"]["x"])
+    assert found[:2] == near
+    assert not set(found[2:]) & {*near, 0.5}
+
+
+def test_what_is_advised_is_told_as_another_search_s():
+    state = play(sampler(), 12)[1]
+    of = {number: family for number, family in state.families.items() if number in state.led}
+    assert of, "some trials are advised"
+    assert {family: count for family, count in state.free.guests.items() if count} == Counter(of.values())

@@ -11,11 +11,12 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["BEHIND", "Bar"]
+__all__ = ["BEHIND", "Bar", "further_behind", "least_of_stopped"]
 
 BEHIND: Final = 0.1
 """Of the gap between the best trial and the baseline: what is further behind hardly ever enters the ensemble."""
 
+_FURTHER: Final = 0.1  # of what the best trial has left to lose: what is no further behind is not asked what it adds
 _BELIEVED: Final = 2.0  # folds that the spread expected before any is worth
 
 
@@ -73,3 +74,34 @@ class Bar:
     def from_dict(cls, data: Mapping[str, Any]) -> Bar:
         """The bar of `to_dict`."""
         return cls(tuple(data["best"]), tuple(data["baseline"]), float(data["share"]), float(data["slack"]))
+
+
+def further_behind(own: float, best: float, perfect: float | None) -> bool:
+    """Whether a loss is so far behind the best one that it must add something to others to be worth its time.
+
+    Args:
+        own: The loss.
+        best: That of the best trial, on the same rows.
+        perfect: That of predictions without a fault; None where it is undefined, and nothing is far.
+
+    Example:
+        >>> further_behind(-0.90, best=-0.92, perfect=-1.0), further_behind(-0.915, best=-0.92, perfect=-1.0)
+        (True, False)
+    """
+    return perfect is not None and own - best > _FURTHER * max(best - perfect, 0.0)
+
+
+def least_of_stopped(best: float, baseline: float, perfect: float | None) -> float:
+    """The least that the loss of a trial may have been that was stopped, whichever of the two reasons it was for.
+
+    Args:
+        best: Loss of the best trial.
+        baseline: Loss of predicting the same for all rows.
+        perfect: Loss of predictions without a fault; None where it is undefined.
+
+    Example:
+        >>> round(least_of_stopped(0.2, 1.0, None), 2), round(least_of_stopped(0.2, 1.0, 0.0), 2)
+        (0.28, 0.22)
+    """
+    lag = BEHIND * max(baseline - best, 0.0)
+    return best + (lag if perfect is None else min(lag, _FURTHER * max(best - perfect, 0.0)))

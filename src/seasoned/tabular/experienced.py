@@ -16,8 +16,8 @@ near the best trials of this one. The first turn comes early, and tells whether 
 configuration is expected to gain anything any more, all trials are free.
 
 What did not come to its end tells something as well. A trial that failed, or ran into its limit, has taken that long at
-least, and its family may fail again (`guide.py`). One that the race stopped is worse than the best by a tenth of what
-this is worth at least, or than the best of its own family (`race.py`); it is told as halfway between the two, and
+least, and its family may fail again (`guide.py`). One that the race stopped is worse than the best by as much as that
+asks at least (`bar.py`), or than the best of its own family (`race.py`); it is told as halfway between the two, and
 speaks neither for the advice nor against it.
 """
 
@@ -31,9 +31,9 @@ import numpy as np
 
 from seasoned.knowledge.advice import AdviserState
 from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
-from seasoned.tabular.bar import BEHIND
 from seasoned.tabular.guide import family_of
 from seasoned.tabular.pipeline import textual
+from seasoned.tabular.steering import GUEST
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Experienced"]
 
-_RAMP: Final = 24  # advised trials until half of all are free
+_RAMP: Final = 8  # advised trials until half of all are free
 _MOST_FREE: Final = 0.5  # of the ramp; errors may call for more
 _LEAST_GAIN: Final = 2e-3  # of the gap between a task's median and its best
 _CREDIT: Final = 0.7  # of the first free turn, before any trial
@@ -233,11 +233,11 @@ class Experienced(Sampler[_State]):
         advised = event.tag is not None and _TAG in event.tag
         opens = event.tag is not None and _OPENS in event.tag
         planned = opens or event.number - state.spec.first < len(state.spec.warm_start.configurations)
-        share = self._share(state)
+        share, tag = self._share(state), GUEST if advised else None if opens else event.tag
         credit = state.credit if planned else min(state.credit + share - (0.0 if advised else 1.0), 1.0)
         return replace(
             state,
-            free=self.free.tell(state.free, [replace(event, tag=None) if advised or opens else event]),
+            free=self.free.tell(state.free, [replace(event, tag=tag)]),
             rows=state.rows if row is None else {**state.rows, event.number: row},
             families={**state.families, event.number: family_of(event.config)},
             asked=state.asked | {text},
@@ -277,7 +277,7 @@ class Experienced(Sampler[_State]):
             return self.guide.relative(event.values[0])
         best = min((*advised.scores, *advised.outside.values()), default=math.inf)
         if event.state is TrialState.PRUNED and math.isfinite(best) and not self.paced:
-            behind = best + BEHIND * max(-best, 0.0)  # 0 is what predicting the same for all rows has
+            behind = self.guide.stopped(best)
             return (behind + min(behind, state.bests.get(family, math.inf))) / 2.0
         return None
 

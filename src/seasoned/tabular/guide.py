@@ -21,6 +21,7 @@ from seasoned.knowledge.recall import Asking, Recalled, recall, relative
 from seasoned.knowledge.settings import MetricSettings
 from seasoned.space import Choice
 from seasoned.tabular.aims import CENTRE, SCALE
+from seasoned.tabular.bar import least_of_stopped
 from seasoned.tabular.features.made import FEATURES
 from seasoned.tabular.metrics import usual_metric
 from seasoned.tabular.pipeline import KIND, current, textual
@@ -61,6 +62,7 @@ class Scene:
         sizes: Rows and columns.
         folds: Number of folds.
         family: What counts as one table: a digest of its columns' names, or one for itself where they have none.
+        perfect: Loss of predictions without a fault; None where it is undefined.
     """
 
     metafeatures: dict[str, float]
@@ -70,6 +72,7 @@ class Scene:
     sizes: tuple[int, int]
     folds: int
     family: str
+    perfect: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +159,11 @@ class Guide:
     def relative(self, loss: float) -> float:
         """A loss on this table in the units of the past tasks."""
         return float(relative(loss, self.scene.baseline))
+
+    def stopped(self, best: float) -> float:
+        """The least that a stopped trial may have had, in these units; `best` is that of the best one."""
+        perfect = self.scene.perfect
+        return least_of_stopped(best, 0.0, None if perfect is None else self.relative(perfect))
 
     def gains(
         self, state: AdviserState, rows: NDArray[np.intp], ended: Mapping[str, tuple[int, int]] | None = None

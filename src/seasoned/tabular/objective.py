@@ -12,6 +12,8 @@ import numpy as np
 
 from seasoned.errors import Pruned
 from seasoned.execution.resources import free_memory
+from seasoned.tabular.bar import further_behind
+from seasoned.tabular.company import adds_nothing
 from seasoned.tabular.features.made import most_columns
 from seasoned.tabular.fitter import Fitter, Pipeline
 from seasoned.tabular.foreseen import Extent, check_memory
@@ -19,7 +21,7 @@ from seasoned.tabular.layers import columns_of, width_of
 from seasoned.tabular.levels import MOST_VALID
 from seasoned.tabular.losses import ranks
 from seasoned.tabular.models.base import predict
-from seasoned.tabular.records import Records, TrialRecord
+from seasoned.tabular.records import ALL, Records, TrialRecord
 from seasoned.tabular.spares import WORTH, Keeping, kept, suited
 
 if TYPE_CHECKING:
@@ -108,6 +110,7 @@ class CrossValidation:
                 losses.append(self.loss_on(fold[1], retransformed[-1]))
                 if raced and place + 1 < len(folds):
                     self._check_bars(pipeline.name, losses)
+                    self._check_company(losses, retransformed)
                 if raced and place == 0:
                     self._check_pace(parts[0].pace)
             for places, found in zip(held, retransformed, strict=True):
@@ -329,6 +332,23 @@ class CrossValidation:
             raise Pruned(
                 f"its first {len(losses)} of {self.folds} folds reached {self.metric.name} {own:.5g}, too far from the "
                 f"{best:.5g} of the best trial{'' if bar.share else ' of its family'}"
+            )
+
+    def _check_company(self, losses: Sequence[float | None], predicted: Sequence[NDArray[np.float64]]) -> None:
+        """Give up what is worse than the best trial and adds nothing to the models chosen so far."""
+        company, bars = self.records.company, self.records.bars(ALL)
+        if company is None or not bars or any(loss is None for loss in losses):
+            return
+        own, best = (float(np.mean(np.array(some, float))) for some in (losses, bars[0].best[: len(losses)]))
+        if not own > best or not further_behind(own, best, self.perfect_loss()):
+            return
+        rows = np.concatenate([valid for _, valid in self.data.folds[: len(losses)]])
+        together = np.asarray(company[self.data.places_of(rows)], dtype=np.float64)
+        if adds_nothing(self, rows, together, np.concatenate(predicted)):
+            reached = f"{self.metric.name} {self.metric.score(own):.5g}"
+            raise Pruned(
+                f"its first {len(losses)} of {self.folds} folds reached {reached}, and would add nothing to the models "
+                "chosen by then"
             )
 
     def _write(self, config: Mapping[str, Any], predicted: NDArray[np.float64], record: TrialRecord) -> None:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from seasoned.space import Space
     from seasoned.trials import Event
 
-__all__ = ["Promising"]
+__all__ = ["GUEST", "Promising"]
+
+GUEST: Final = {"guest": True}
+"""Tag of a trial that another search chose; `Promising` is told of it, and begins its families no shorter for it."""
 
 _DECAY: Final = 0.7  # weight of a family against the next better one: an ensemble gains by different families
 _HOPELESS: Final = 2  # failures after which a family is left alone while none has succeeded; later one is enough
@@ -74,6 +77,14 @@ class _Record:
         return self.whole / max(self.complete, 1)
 
     @property
+    def open(self) -> bool:
+        """Whether more of it may be tried: some trial came to its end, or all of its first ones may yet.
+
+        That its default was stopped is not the last word on a family: those near it are not tried yet.
+        """
+        return self.complete > 0 or (self.failed == 0 and 0 < self.ended <= _NEAR)
+
+    @property
     def until_better(self) -> float:
         """Seconds it is expected to take until the family improves.
 
@@ -95,6 +106,7 @@ class _State:
         events: Family -> what its sampler is told of, trials numbered as they are there.
         states: Family -> its sampler's state, once it was asked, which follows from the events: what past tasks expect
             takes a while to learn, and many families have no more than their first trials.
+        guests: Family -> its trials that another search chose.
     """
 
     spec: StudySpec
@@ -103,6 +115,7 @@ class _State:
     places: Mapping[int, tuple[str, int]] = field(default_factory=dict)
     events: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
     states: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    guests: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +127,7 @@ class Promising(Sampler[_State]):
     family trials are numbered from 0 in the order of the log, so that its sampler sees a study without gaps; this is
     for one driver, as two that ask at the same moment would take the same place. A family's first trials are its
     default and two near it, which on five tables brought as much as draws from all of the space, in two thirds of the
-    time.
+    time; what another search has tried of it takes the place of none of these.
 
     Attributes:
         inner: What searches inside a family.
@@ -173,17 +186,27 @@ class Promising(Sampler[_State]):
         names = list(weights)
         shares = np.array(list(weights.values()))
         family = names[int(generator(state.spec, number).choice(len(names), p=shares / shares.sum()))]
+        first = self._displaced(state, family, ahead[family])
+        if first is not None:
+            return Suggestion(Config({self._key(state): {family: first}})), state
         (found,), inner = self.inner.ask(self._inner(state, family), [ahead[family]])
         state = replace(state, states={**state.states, family: inner})
         return Suggestion(Config({self._key(state): {family: dict(found.config)}}), found.tag), state
+
+    @staticmethod
+    def _displaced(state: _State, family: str, trials: int) -> dict[str, Any] | None:
+        """The family's first configuration that is due after so many trials, where guests had its place; else None."""
+        guests = state.guests.get(family, 0)
+        due = _first(state.spaces[family], state.spec.seed) if guests and trials - guests <= _NEAR else ()
+        return due[trials - guests] if due else None
 
     def _weights(self, state: _State) -> dict[str, float]:
         """Families that have something left to try, and how much each deserves the next trial."""
         tunable = [name for name, space in state.spaces.items() if space.dimensions] or list(state.spaces)
         order = sorted(
-            (name for name in tunable if state.records[name].complete), key=lambda name: state.records[name].best
+            (name for name in tunable if state.records[name].open), key=lambda name: state.records[name].best
         )
-        if not order:
+        if not any(state.records[name].complete for name in order):
             untried = [name for name in tunable if state.records[name].failed < _HOPELESS]
             return dict.fromkeys(untried or tunable, 1.0)
         weights = {name: _DECAY**rank for rank, name in enumerate(order)}
@@ -217,15 +240,18 @@ class Promising(Sampler[_State]):
 
     def tell(self, state: _State, events: Sequence[Event]) -> _State:
         """Each event goes to the sampler of its trial's family."""
-        places, records = dict(state.places), dict(state.records)
+        places, records, guests = dict(state.places), dict(state.records), dict(state.guests)
         counts = Counter(family for family, _ in places.values())
         routed: dict[str, list[Event]] = {}
         for event in events:
             if isinstance(event, Asked):
                 ((family, config),) = event.config[self._key(state)].items()
                 places[event.number] = family, counts[family]
-                asked = replace(event, number=counts[family], config=Config(config))
+                guest = event.tag == GUEST
+                tag = None if guest else event.tag
+                asked = replace(event, number=counts[family], config=Config(config), tag=tag)
                 counts[family] += 1
+                guests[family] = guests.get(family, 0) + guest
                 routed.setdefault(family, []).append(asked)
             elif isinstance(event, Finished | Reported) and event.number in places:
                 family, place = places[event.number]
@@ -242,6 +268,7 @@ class Promising(Sampler[_State]):
             records=records,
             events={**state.events, **known},
             states={**state.states, **told},
+            guests=guests,
         )
 
     def capacity(self, state: _State) -> int | None:
