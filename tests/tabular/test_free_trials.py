@@ -90,7 +90,21 @@ def test_advised_trials_take_no_place_of_those_near_a_family_s_default():
 
 
 def test_what_is_advised_is_told_as_another_search_s():
-    state = play(sampler(), 12)[1]
+    found = sampler()
+    state, state_guide = play(found, 12)[1], found.guide._defaults
     of = {number: family for number, family in state.families.items() if number in state.led}
+    own = {row for row, _ in state_guide.values()}
     assert of, "some trials are advised"
-    assert {family: count for family, count in state.free.guests.items() if count} == Counter(of.values())
+    expected = Counter(family for number, family in of.items() if state.rows[number] not in own)
+    assert {family: len(numbers) for family, numbers in state.free.guests.items()} == expected
+
+
+def test_a_default_that_is_advised_is_no_guest():
+    """It is the family's first trial, and is not tried again when the family is drawn."""
+    search, state = waiting([])
+    for number, config in enumerate((DEFAULTS[1], POOL[10])):
+        asked = Asked(number, Config(config), {"advised": POOL.index(config)})
+        state = search.tell(state, [asked, Finished(number, TrialState.COMPLETE, (loss(config),), 1.0)])
+    assert {family: len(numbers) for family, numbers in state.free.guests.items()} == {"two": 1}
+    (given,), _ = search.free.ask(state.free, [2])
+    assert given.config["model"]["two"]["x"] == _first(SPACE.parameters["model"].options["two"], 3)[1]["x"]

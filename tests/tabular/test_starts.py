@@ -12,7 +12,7 @@ from seasoned import AutoClassifier, SearchSettings, Space
 from seasoned.tabular.models.bins import bins, oblivious_bins
 from seasoned.tabular.models.registry import MODELS, choose
 from seasoned.tabular.models.rounds import most_rounds, patience
-from seasoned.tabular.starts import affordable_folds, booster_seconds, first_configurations, haste
+from seasoned.tabular.starts import affordable_folds, booster_seconds, by_worth, first_configurations, haste
 
 
 @pytest.mark.parametrize(("rows", "folds"), [(100, 5), (20_000, 5), (20_001, 3), (100_000, 3), (100_001, 1)])
@@ -104,6 +104,7 @@ def test_a_usable_model_starts_then_those_that_ensembles_are_made_of_and_one_s_o
     models = [*choose(None), own]
     found = [next(iter(start["model"])) for start in first_configurations(models, "binary")]
     assert found[:2] == ["linear", "lightgbm"]
+    assert by_worth(choose(["forest", "mlp", "catboost"]))[0].name == "forest", "the cheapest that there is"
     assert found.index("mlp") < found.index("extra_trees") < found.index("forest") < found.index("mine")
 
 

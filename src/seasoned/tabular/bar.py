@@ -17,6 +17,7 @@ BEHIND: Final = 0.1
 """Of the gap between the best trial and the baseline: what is further behind hardly ever enters the ensemble."""
 
 _FURTHER: Final = 0.1  # of what the best trial has left to lose: what is no further behind is not asked what it adds
+_LUCK: Final = 2.0  # over the root of a fold's rows: the deviation of such a lag
 _BELIEVED: Final = 2.0  # folds that the spread expected before any is worth
 
 
@@ -76,28 +77,35 @@ class Bar:
         return cls(tuple(data["best"]), tuple(data["baseline"]), float(data["share"]), float(data["slack"]))
 
 
-def further_behind(own: float, best: float, perfect: float | None) -> bool:
-    """Whether a loss is so far behind the best one that it must add something to others to be worth its time.
+def further_behind(losses: Sequence[float], best: Sequence[float], perfect: float | None, rows: int) -> bool:
+    """Whether a trial is so far behind the best one that it must add something to others to be worth its other folds.
+
+    The paired test of `Bar`, in units of what the best has left to lose: lags of 2/sqrt(rows) are luck.
 
     Args:
-        own: The loss.
-        best: That of the best trial, on the same rows.
-        perfect: That of predictions without a fault; None where it is undefined, and nothing is far.
+        losses: Of the trial on its first folds; a NaN tells nothing.
+        best: Of the best trial on these.
+        perfect: Of predictions without a fault; None where it is undefined, and nothing is far.
+        rows: Of a fold, on average.
 
     Example:
-        >>> further_behind(-0.90, best=-0.92, perfect=-1.0), further_behind(-0.915, best=-0.92, perfect=-1.0)
+        >>> further_behind([0.026], [0.02], 0.0, 1_000), further_behind([0.022], [0.02], 0.0, 1_000)
         (True, False)
     """
-    return perfect is not None and own - best > _FURTHER * max(best - perfect, 0.0)
+    if perfect is None:
+        return False
+    bar = Bar(tuple(best), tuple(2.0 * loss - perfect for loss in best), _FURTHER, _LUCK / math.sqrt(rows))
+    return bar.stops(losses)
 
 
 def least_of_stopped(best: float, baseline: float, perfect: float | None) -> float:
-    """The least that the loss of a trial may have been that was stopped, whichever of the two reasons it was for.
+    """The least that the loss of a stopped trial may have been.
 
     Args:
         best: Loss of the best trial.
         baseline: Loss of predicting the same for all rows.
-        perfect: Loss of predictions without a fault; None where it is undefined.
+        perfect: Loss of predictions without a fault, for a trial that would have added nothing to others; None for one
+            that was stopped for its loss alone, or where it is undefined.
 
     Example:
         >>> round(least_of_stopped(0.2, 1.0, None), 2), round(least_of_stopped(0.2, 1.0, 0.0), 2)

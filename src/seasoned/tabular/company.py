@@ -9,15 +9,16 @@ chosen. What tells it is the mean of both,
     (1 - w) (what the chosen models predict together) + w (what it predicts),    w = .05, .15, .4,
 
 on the rows of its folds so far: if none of these loses less than the chosen models do by themselves, the other folds
-are not worth their time. A model that is nearly as good as the best goes on anyhow (`bar.py`).
+are not worth their time. A model that is nearly as good as the best goes on anyhow (`further_behind` in `bar.py`).
 
-Only searches by the clock ask, because which models are chosen at a moment depends on what has ended by then.
+Only searches by the clock ask, because which models are chosen at a moment depends on what has ended by then. Nobody is
+asked on less than 200 rows, which are fitted soon; where folds share rows, for there the chosen ones are means over
+several models; and while no model is as quick as `predict_limit` wants one.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -29,10 +30,14 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.objective import CrossValidation
 
-__all__ = ["adds_nothing", "keep_company"]
+__all__ = ["ADDS_NOTHING", "adds_nothing", "can_tell", "keep_company"]
 
 logger = logging.getLogger("seasoned.tabular")
 
+ADDS_NOTHING: Final = "would add nothing to the models"
+"""In the reason of a trial that was stopped so."""
+
+_FEWEST: Final = 200  # rows that tell
 _SHARES: Final = (0.05, 0.15, 0.4)
 
 
@@ -48,7 +53,7 @@ def keep_company(objective: CrossValidation, chosen: Sequence[tuple[Mapping[str,
     mean: NDArray[np.float64] | None = None
     for row, weight in chosen:
         found = objective.records.out_of_fold({"model": {row["model"]: row["config"]}})
-        if found is None:
+        if found is None or len(found) != len(objective.data.known_rows()):
             return
         part = weight * np.asarray(found, dtype=np.float64)
         mean = part if mean is None else mean + part
@@ -74,5 +79,19 @@ def adds_nothing(
     before = objective.loss_on(rows, company)
     if before is None:
         return False
-    losses = [objective.loss_on(rows, (1.0 - share) * company + share * own) for share in _SHARES]
-    return min(math.inf if loss is None else loss for loss in losses) > before
+    losses = (objective.loss_on(rows, (1.0 - share) * company + share * own) for share in _SHARES)
+    return not any(loss is not None and loss <= before for loss in losses)
+
+
+def can_tell(objective: CrossValidation, rows: int) -> bool:
+    """Whether so many rows tell what a trial adds.
+
+    Args:
+        objective: Whose trial it is.
+        rows: Of its folds so far.
+    """
+    if objective.job.seconds is None or rows < _FEWEST:  # trials are counted, and the clock must not decide
+        return False
+    if objective.predict_limit is not None and not objective.records.has_quick:
+        return False
+    return sum(len(valid) for _, valid in objective.data.folds) <= len(objective.data.known_rows())

@@ -31,6 +31,7 @@ import numpy as np
 
 from seasoned.knowledge.advice import AdviserState
 from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
+from seasoned.tabular.company import ADDS_NOTHING
 from seasoned.tabular.guide import family_of
 from seasoned.tabular.pipeline import textual
 from seasoned.tabular.steering import GUEST
@@ -233,7 +234,10 @@ class Experienced(Sampler[_State]):
         advised = event.tag is not None and _TAG in event.tag
         opens = event.tag is not None and _OPENS in event.tag
         planned = opens or event.number - state.spec.first < len(state.spec.warm_start.configurations)
-        share, tag = self._share(state), GUEST if advised else None if opens else event.tag
+        share = self._share(state)
+        tag = None if advised or opens else event.tag
+        if advised and self.guide.advises(text):  # a family's default is its own, whoever chose it
+            tag = GUEST
         credit = state.credit if planned else min(state.credit + share - (0.0 if advised else 1.0), 1.0)
         return replace(
             state,
@@ -277,7 +281,7 @@ class Experienced(Sampler[_State]):
             return self.guide.relative(event.values[0])
         best = min((*advised.scores, *advised.outside.values()), default=math.inf)
         if event.state is TrialState.PRUNED and math.isfinite(best) and not self.paced:
-            behind = self.guide.stopped(best)
+            behind = self.guide.stopped(best, alone=ADDS_NOTHING not in str(event.error))
             return (behind + min(behind, state.bests.get(family, math.inf))) / 2.0
         return None
 

@@ -160,9 +160,14 @@ class Guide:
         """A loss on this table in the units of the past tasks."""
         return float(relative(loss, self.scene.baseline))
 
-    def stopped(self, best: float) -> float:
-        """The least that a stopped trial may have had, in these units; `best` is that of the best one."""
-        perfect = self.scene.perfect
+    def stopped(self, best: float, *, alone: bool = True) -> float:
+        """The least that a stopped trial may have had, in these units.
+
+        Args:
+            best: That of the best trial.
+            alone: Whether it was stopped for its loss alone, not for adding nothing to others.
+        """
+        perfect = None if alone else self.scene.perfect
         return least_of_stopped(best, 0.0, None if perfect is None else self.relative(perfect))
 
     def gains(

@@ -18,6 +18,7 @@ from seasoned.knowledge.past import UNNAMED, Head, PastStudy, PastTrial
 from seasoned.knowledge.places import Places, add_studies, places
 from seasoned.storage.past import PATIENCE
 from seasoned.tabular.bar import least_of_stopped
+from seasoned.tabular.company import ADDS_NOTHING
 from seasoned.tabular.guide import Scene, guide_for
 from seasoned.tabular.layers import BELOW
 from seasoned.tabular.metrics import ZERO_BY_DEFINITION, measure_key
@@ -124,7 +125,8 @@ class Memory:
         baseline = None if self.scene is None else self.scene.baseline
         losses = [(t["loss"], t["model"]) for t in trials if t["state"] == "complete"]
         best = min(loss for loss, _ in losses)
-        perfect = None if self.scene is None else self.scene.perfect
+        alone = self.scene is None or ADDS_NOTHING not in str(trial["error"])
+        perfect = None if alone or self.scene is None else self.scene.perfect
         least = least_of_stopped(best, baseline or 0.0, perfect)  # without a baseline 0 is one, or there is none
         least = min([least, *(loss for loss, model in losses if model == trial["model"])])
         config = {"model": {trial["model"]: trial["config"]}}

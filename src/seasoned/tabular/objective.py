@@ -13,7 +13,7 @@ import numpy as np
 from seasoned.errors import Pruned
 from seasoned.execution.resources import free_memory
 from seasoned.tabular.bar import further_behind
-from seasoned.tabular.company import adds_nothing
+from seasoned.tabular.company import ADDS_NOTHING, adds_nothing, can_tell
 from seasoned.tabular.features.made import most_columns
 from seasoned.tabular.fitter import Fitter, Pipeline
 from seasoned.tabular.foreseen import Extent, check_memory
@@ -81,8 +81,8 @@ class CrossValidation:
             trial: Whom to tell of fits on samples of the rows, which then come first; None for all rows at once.
 
         Raises:
-            Pruned: If its samples or first folds are too far behind, or predicting takes longer than
-                `predict_limit` allows and another trial does not.
+            Pruned: If its samples or first folds are too far behind, or would add nothing to the models chosen so far,
+                or predicting takes longer than `predict_limit` allows and another trial does not.
             NotEnoughMemory: If its fit would take more memory than there is.
         """
         pipeline = Pipeline.of(config)
@@ -249,9 +249,9 @@ class CrossValidation:
             return self.loss_on(rows, np.full((len(rows), self.job.n_classes), 1 / self.job.n_classes))
         return self.loss_on(rows, self.fitter.baseline())
 
-    def perfect_loss(self) -> float | None:
-        """Loss of predictions without a fault; None where it is undefined."""
-        rows = self.data.known_rows()
+    def perfect_loss(self, rows: NDArray[np.int64] | None = None) -> float | None:
+        """Loss of predictions without a fault, for all rows that some fold validates or these; None if undefined."""
+        rows = self.data.known_rows() if rows is None else rows
         y = self.data.target[rows]
         return self.loss_on(rows, np.eye(self.job.n_classes)[y.astype(np.intp)] if self.job.n_classes else y)
 
@@ -336,20 +336,17 @@ class CrossValidation:
 
     def _check_company(self, losses: Sequence[float | None], predicted: Sequence[NDArray[np.float64]]) -> None:
         """Give up what is worse than the best trial and adds nothing to the models chosen so far."""
-        company, bars = self.records.company, self.records.bars(ALL)
-        if company is None or not bars or any(loss is None for loss in losses):
-            return
-        own, best = (float(np.mean(np.array(some, float))) for some in (losses, bars[0].best[: len(losses)]))
-        if not own > best or not further_behind(own, best, self.perfect_loss()):
-            return
         rows = np.concatenate([valid for _, valid in self.data.folds[: len(losses)]])
+        company, bars = self.records.company, self.records.bars(ALL)
+        if company is None or not bars or not can_tell(self, len(rows)):
+            return
+        known, best = [math.nan if loss is None else loss for loss in losses], bars[0].best[: len(losses)]
+        if not further_behind(known, best, self.perfect_loss(rows), len(rows) // len(losses)):
+            return
         together = np.asarray(company[self.data.places_of(rows)], dtype=np.float64)
         if adds_nothing(self, rows, together, np.concatenate(predicted)):
-            reached = f"{self.metric.name} {self.metric.score(own):.5g}"
-            raise Pruned(
-                f"its first {len(losses)} of {self.folds} folds reached {reached}, and would add nothing to the models "
-                "chosen by then"
-            )
+            reached = f"{self.metric.name} {self.metric.score(float(np.nanmean(known))):.5g}"
+            raise Pruned(f"its first {len(losses)} of {self.folds} folds reached {reached}, and {ADDS_NOTHING} so far")
 
     def _write(self, config: Mapping[str, Any], predicted: NDArray[np.float64], record: TrialRecord) -> None:
         """Leave what the refit, the ensemble and later trials need."""
