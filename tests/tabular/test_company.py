@@ -87,13 +87,13 @@ def test_a_company_that_cannot_be_written_ends_nothing(objective, monkeypatch, c
 
 
 def test_how_far_is_far_counts_in_what_the_best_has_left_to_lose_and_in_luck():
-    assert further_behind([0.026], [0.02], 0.0, 1_000)
-    assert not further_behind([0.0215], [0.02], 0.0, 1_000)
-    assert not further_behind([0.026], [0.02], 0.0, 20), "on so few rows that is luck"
+    assert further_behind([0.030], [0.02], 0.0, 1_000)
+    assert not further_behind([0.0245], [0.02], 0.0, 1_000)
+    assert not further_behind([0.030], [0.02], 0.0, 100), "on so few rows that is luck"
     assert not further_behind([0.5], [0.02], None, 1_000)
     assert not further_behind([float("nan")], [0.02], 0.0, 1_000)
     assert not further_behind([0.1], [0.0], 0.0, 1_000), "nothing is left to lose"
-    assert least_of_stopped(0.02, 1.0, 0.0) == pytest.approx(0.022)
+    assert least_of_stopped(0.02, 1.0, 0.0) == pytest.approx(0.025)
     assert least_of_stopped(0.9, 1.0, 0.0) == pytest.approx(0.91)
     assert least_of_stopped(0.02, 1.0, None) == pytest.approx(0.118)
 
@@ -157,7 +157,7 @@ def test_a_worse_trial_that_adds_nothing_is_stopped_and_the_reason_is_told(tmp_p
     [
         (None, shrunk(0.5), 0.05),  # none were chosen yet
         (shrunk(0.3), shrunk(-0.4), 0.05),  # it errs the other way
-        (shrunk(0.3), shrunk(0.5), 0.24),  # hardly worse than the best trial
+        (shrunk(0.3), shrunk(0.5), 0.22),  # hardly worse than the best trial
         (shrunk(0.3), shrunk(0.5), float("nan")),
     ],
 )
@@ -198,4 +198,4 @@ def test_what_is_told_of_a_stopped_trial_depends_on_what_it_was_stopped_for():
     for reason in ("its first fold was too far from the best", f"its first fold {ADDS_NOTHING} so far"):
         events = [Asked(1, Config(POOL[12])), Finished(1, TrialState.PRUNED, None, 1.0, reason)]
         told[reason] = search.tell(state, events).advised.scores[-1]
-    assert list(told.values()) == pytest.approx([-0.8 + 0.08, -0.8 + 0.02])
+    assert list(told.values()) == pytest.approx([-0.8 + 0.08, -0.8 + 0.05])

@@ -16,8 +16,8 @@ __all__ = ["BEHIND", "Bar", "further_behind", "least_of_stopped"]
 BEHIND: Final = 0.1
 """Of the gap between the best trial and the baseline: what is further behind hardly ever enters the ensemble."""
 
-_FURTHER: Final = 0.1  # of what the best trial has left to lose: what is no further behind is not asked what it adds
-_LUCK: Final = 2.0  # over the root of a fold's rows: the deviation of such a lag
+_FURTHER: Final = 0.25  # of what the best trial has left to lose: what is no further behind is not asked what it adds
+_LUCK: Final = 4.0  # over the root of a fold's rows: the deviation of such a lag
 _BELIEVED: Final = 2.0  # folds that the spread expected before any is worth
 
 
@@ -80,7 +80,7 @@ class Bar:
 def further_behind(losses: Sequence[float], best: Sequence[float], perfect: float | None, rows: int) -> bool:
     """Whether a trial is so far behind the best one that it must add something to others to be worth its other folds.
 
-    The paired test of `Bar`, in units of what the best has left to lose: lags of 2/sqrt(rows) are luck.
+    The paired test of `Bar`, in units of what the best has left to lose: lags of 4/sqrt(rows) are luck.
 
     Args:
         losses: Of the trial on its first folds; a NaN tells nothing.
@@ -89,7 +89,7 @@ def further_behind(losses: Sequence[float], best: Sequence[float], perfect: floa
         rows: Of a fold, on average.
 
     Example:
-        >>> further_behind([0.026], [0.02], 0.0, 1_000), further_behind([0.022], [0.02], 0.0, 1_000)
+        >>> further_behind([0.030], [0.02], 0.0, 1_000), further_behind([0.024], [0.02], 0.0, 1_000)
         (True, False)
     """
     if perfect is None:
@@ -109,7 +109,7 @@ def least_of_stopped(best: float, baseline: float, perfect: float | None) -> flo
 
     Example:
         >>> round(least_of_stopped(0.2, 1.0, None), 2), round(least_of_stopped(0.2, 1.0, 0.0), 2)
-        (0.28, 0.22)
+        (0.28, 0.25)
     """
     lag = BEHIND * max(baseline - best, 0.0)
     return best + (lag if perfect is None else min(lag, _FURTHER * max(best - perfect, 0.0)))

@@ -1,15 +1,16 @@
 """The race's second question: what a configuration adds to the models chosen so far, asked after each of its folds.
 
 Alone a model may be worse than the best and still be worth its time, for an ensemble gains by models that err
-elsewhere; and one that is hardly worse may err where the others do. How much worse it is tells little of that: on nine
-development tables the chosen ones had up to 1.8 times what the best had left to lose where they were of another kind
-(neighbours, splines, networks), and 1.1 times at most where they were boosters, while forests at 1.1 times were never
-chosen. What tells it is the mean of both,
+elsewhere. How much worse it is tells little of that: on nine development tables the chosen ones lost up to 1.8 times
+what the best had left to lose where they were of another kind (neighbours, splines, networks), and 1.1 times at most
+where they were boosters. What tells it is the mean of both,
 
     (1 - w) (what the chosen models predict together) + w (what it predicts),    w = .05, .15, .4,
 
 on the rows of its folds so far: if none of these loses less than the chosen models do by themselves, the other folds
-are not worth their time. A model that is nearly as good as the best goes on anyhow (`further_behind` in `bar.py`).
+are not worth their time. A model that is not clearly worse than the best goes on anyhow (`further_behind` in `bar.py`):
+the mean of several models that are as good is better on other rows than these show, which the weights of the ensemble
+count on, too (`shrinkage.py`).
 
 Only searches by the clock ask, because which models are chosen at a moment depends on what has ended by then. Nobody is
 asked on less than 200 rows, which are fitted soon; where folds share rows, for there the chosen ones are means over

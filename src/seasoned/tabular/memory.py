@@ -125,7 +125,7 @@ class Memory:
         baseline = None if self.scene is None else self.scene.baseline
         losses = [(t["loss"], t["model"]) for t in trials if t["state"] == "complete"]
         best = min(loss for loss, _ in losses)
-        alone = self.scene is None or ADDS_NOTHING not in str(trial["error"])
+        alone = self.scene is None or ADDS_NOTHING not in str(trial.get("error"))
         perfect = None if alone or self.scene is None else self.scene.perfect
         least = least_of_stopped(best, baseline or 0.0, perfect)  # without a baseline 0 is one, or there is none
         least = min([least, *(loss for loss, model in losses if model == trial["model"])])
