@@ -11,7 +11,7 @@ import pytest
 
 import seasoned.tabular.second_look as look
 from in_process import Here, estimator, stay_in_process
-from seasoned.tabular import fit, refit
+from seasoned.tabular import closing, fit, refit
 from seasoned.tabular.folds import further_folds, make_folds
 from seasoned.tabular.objective import _mean
 from seasoned.tabular.records import Records, TrialRecord
@@ -199,6 +199,7 @@ def test_without_further_splits_all_may_be_chosen():
 
 def test_a_whole_fit_predicts_by_models_that_were_looked_at_again(monkeypatch):
     stay_in_process(monkeypatch)
+    monkeypatch.setattr(closing, "_SPARING", 0.0)  # members are chosen after every trial, however long that took
     monkeypatch.setattr(look, "_foreseen", lambda _, best, *__: (len(best), 2))
     dealt, noted = fit._dealt, []
     monkeypatch.setattr(fit, "_dealt", lambda *some, **_: dealt(*some, timed=True))
