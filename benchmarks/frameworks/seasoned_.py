@@ -22,7 +22,6 @@ from seasoned import AutoClassifier, AutoRegressor, samplers
 from seasoned import load as load_bundle
 from seasoned.tabular import SearchSettings
 from seasoned.tabular.models.registry import choose
-from seasoned.tabular.starts import by_worth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -99,7 +98,7 @@ def at_random(first: str | None, seed: int) -> Iterator[None]:
     rng = np.random.default_rng(seed)
 
     def of_all(models: Iterable[Any], task: str, *_: Any) -> tuple[dict[str, Any], ...]:
-        return tuple({"model": {model.name: model.space(task).sample(rng)}} for model in by_worth(models))
+        return tuple({"model": {model.name: model.space(task).sample(rng)}} for model in models)
 
     def of_one(space: Space, inner: int) -> tuple[dict[str, Any], ...]:
         drawn = np.random.default_rng([seed, inner, len(space.dimensions)])

@@ -18,7 +18,7 @@ from seasoned.tabular.features.made import starts_with_features
 from seasoned.tabular.guide import Guide, family_of, guide_for
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, choose, joint_space
 from seasoned.tabular.pipeline import VERSION, current, textual
-from seasoned.tabular.starts import by_worth, first_configurations
+from seasoned.tabular.starts import first_configurations
 from seasoned.tabular.steering import Promising
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 
@@ -299,7 +299,7 @@ def test_a_start_with_another_rate_counts_as_the_default_that_past_tasks_know():
 @pytest.mark.parametrize("task", ["binary", "regression"])
 def test_the_first_configurations_of_every_family_are_known_by_their_defaults(task):
     """As on a large table, or for CatBoost a small one; those that make features stand for nothing else."""
-    models = by_worth([model for name, model in MODELS.items() if name not in NAMED_ONLY])
+    models = [model for name, model in MODELS.items() if name not in NAMED_ONLY]
     space = joint_space(models, task, ["arithmetic"])
     plain = joint_space(models, task)
     recorded = [{"model": {model.name: dict(model.space(task).default)}} for model in models]
@@ -307,7 +307,7 @@ def test_the_first_configurations_of_every_family_are_known_by_their_defaults(ta
     scores = np.random.default_rng(0).normal(size=(5, len(configs))) - 1.0
     rest = (np.ones_like(scores), scores > 9, np.full(5, 0.2), np.full((5, FEATURES), 3.0), tuple("abcde"), {})
     found = Guide(Recalled(configs, scores, *rest), SCENE, space, 60.0)
-    starts = first_configurations([model for name, model in MODELS.items() if name not in NAMED_ONLY], task, 4.0, 1000)
+    starts = first_configurations(models, task, 4.0, 1000)
     changed = [start for start, config in zip(starts, recorded, strict=True) if start != config]
     assert len(changed) >= 2
     assert all(plain.contains(start) for start in starts)

@@ -11,7 +11,6 @@ import pytest
 from seasoned.errors import InvalidInput
 from seasoned.parameters import Categorical, Float, Int
 from seasoned.samplers import Bayes
-from seasoned.samplers.base import Suggestion
 from seasoned.samplers.checks import same
 from seasoned.space import Choice, Space
 from seasoned.tabular.steering import Promising
@@ -199,34 +198,6 @@ def test_a_family_s_first_trials_are_its_default_and_some_near_it():
     assert 0.15 < np.std(moved - 0.5) < 0.35
     assert 0.05 < np.mean([config["kind"] == "b" for pair in near.values() for config in pair]) < 0.35
     assert len({str(pair) for pair in near.values()}) == 40  # each seed its own
-
-
-def test_a_family_whose_default_was_stopped_gets_two_near_it_and_then_no_more():
-    space = Space(model=Choice(good=Space(x=Float(0, 1, default=0.5)), poor=Space(x=Float(0, 1, default=0.5))))
-    sampler, found = Promising(), []
-    starts = [("good", TrialState.COMPLETE), ("poor", TrialState.PRUNED)]
-    state = sampler.init(StudySpec(space, seed=1))
-    for number in range(200):
-        if number < len(starts):
-            family, ended = starts[number]
-            given = Suggestion(Config({"model": {family: {"x": 0.5}}}))
-        else:
-            (given,), state = sampler.ask(state, [number])
-            ((family, _),) = given.config["model"].items()
-            found.append(family)
-            ended = TrialState.COMPLETE if family == "good" else TrialState.PRUNED
-        values = (1.0,) if ended is TrialState.COMPLETE else None
-        state = sampler.tell(state, [Asked(number, given.config), Finished(number, ended, values, 1.0)])
-    assert found.count("poor") == 2
-
-
-def test_while_nothing_is_complete_all_families_are_drawn_though_one_was_stopped():
-    sampler = Promising()
-    state = sampler.init(StudySpec(FAMILIES, seed=1))
-    config = Config({"model": {"poor": dict(FAMILIES.parameters["model"].options["poor"].default)}})
-    state = sampler.tell(state, [Asked(0, config), Finished(0, TrialState.PRUNED, None, 1.0)])
-    drawn = {family for number in range(1, 60) for family in sampler.ask(state, [number])[0][0].config["model"]}
-    assert len(drawn) > 1
 
 
 def test_another_space_is_refused():

@@ -6,8 +6,8 @@ The configurations are those that many tasks share, and the best ones of the tas
 have. Scores of different metrics and scales are brought near each other by the loss b of predicting the same for all
 rows: (y - b) / |b|. What a search has tried is better than the usual, for each trial was chosen to be, so that its
 median says little of the task's: its gap is taken to be a tenth of the way from the best to b at least
-(`regret.levels_of`), which is what the race over folds leaves room for, and the median of AUC's recorded tasks (.100;
-log loss .160, RMSE .185).
+(`regret.levels_of`), which is what the race leaves room for, and the median of AUC's recorded tasks (.100; log loss
+.160, RMSE .185).
 """
 
 from __future__ import annotations

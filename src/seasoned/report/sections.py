@@ -106,7 +106,7 @@ def failures(data: ReportData) -> Section:
     parts: list[str | None] = []
     for note, trials in (
         ("failed; the search went on.", data.failed),
-        ("stopped before the end: too far behind, of no use beside the others, or the time was up.", data.unfinished),
+        ("stopped before the end: too far behind, or the time was up.", data.unfinished),
     ):
         if trials:
             rows = [

@@ -11,13 +11,11 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["BEHIND", "Bar", "further_behind", "least_of_stopped"]
+__all__ = ["BEHIND", "Bar"]
 
 BEHIND: Final = 0.1
 """Of the gap between the best trial and the baseline: what is further behind hardly ever enters the ensemble."""
 
-_FURTHER: Final = 0.25  # of what the best trial has left to lose: what is no further behind is not asked what it adds
-_LUCK: Final = 4.0  # over the root of a fold's rows: the deviation of such a lag
 _BELIEVED: Final = 2.0  # folds that the spread expected before any is worth
 
 
@@ -75,41 +73,3 @@ class Bar:
     def from_dict(cls, data: Mapping[str, Any]) -> Bar:
         """The bar of `to_dict`."""
         return cls(tuple(data["best"]), tuple(data["baseline"]), float(data["share"]), float(data["slack"]))
-
-
-def further_behind(losses: Sequence[float], best: Sequence[float], perfect: float | None, rows: int) -> bool:
-    """Whether a trial is so far behind the best one that it must add something to others to be worth its other folds.
-
-    The paired test of `Bar`, in units of what the best has left to lose: lags of 4/sqrt(rows) are luck.
-
-    Args:
-        losses: Of the trial on its first folds; a NaN tells nothing.
-        best: Of the best trial on these.
-        perfect: Of predictions without a fault; None where it is undefined, and nothing is far.
-        rows: Of a fold, on average.
-
-    Example:
-        >>> further_behind([0.030], [0.02], 0.0, 1_000), further_behind([0.024], [0.02], 0.0, 1_000)
-        (True, False)
-    """
-    if perfect is None:
-        return False
-    bar = Bar(tuple(best), tuple(2.0 * loss - perfect for loss in best), _FURTHER, _LUCK / math.sqrt(rows))
-    return bar.stops(losses)
-
-
-def least_of_stopped(best: float, baseline: float, perfect: float | None) -> float:
-    """The least that the loss of a stopped trial may have been.
-
-    Args:
-        best: Loss of the best trial.
-        baseline: Loss of predicting the same for all rows.
-        perfect: Loss of predictions without a fault, for a trial that would have added nothing to others; None for one
-            that was stopped for its loss alone, or where it is undefined.
-
-    Example:
-        >>> round(least_of_stopped(0.2, 1.0, None), 2), round(least_of_stopped(0.2, 1.0, 0.0), 2)
-        (0.28, 0.25)
-    """
-    lag = BEHIND * max(baseline - best, 0.0)
-    return best + (lag if perfect is None else min(lag, _FURTHER * max(best - perfect, 0.0)))

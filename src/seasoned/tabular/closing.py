@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.tabular.company import keep_company
 from seasoned.tabular.fitted import Member
 from seasoned.tabular.plateau import Plateau
 from seasoned.tabular.pooled import pool
@@ -132,7 +131,6 @@ class Closing:
         self._reserve = _CLOSING + choosing + _CAUTION * once + max(_SLACK * once, again) + self._layering
         self._unseen = False
         if self._plateau is not None:
-            keep_company(self._objective, chosen)
             loss = _loss_of(self._objective, chosen)
             self._plateau.note(loss, sum(row["state"] in _ENDED for row in rows), self._elapsed)
             if self._gains is not None:

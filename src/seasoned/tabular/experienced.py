@@ -16,8 +16,8 @@ near the best trials of this one. The first turn comes early, and tells whether 
 configuration is expected to gain anything any more, all trials are free.
 
 What did not come to its end tells something as well. A trial that failed, or ran into its limit, has taken that long at
-least, and its family may fail again (`guide.py`). One that the race stopped is worse than the best by as much as that
-asks at least (`bar.py`), or than the best of its own family (`race.py`); it is told as halfway between the two, and
+least, and its family may fail again (`guide.py`). One that the race stopped is worse than the best by a tenth of what
+this is worth at least, or than the best of its own family (`race.py`); it is told as halfway between the two, and
 speaks neither for the advice nor against it.
 """
 
@@ -31,7 +31,7 @@ import numpy as np
 
 from seasoned.knowledge.advice import AdviserState
 from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
-from seasoned.tabular.company import ADDS_NOTHING
+from seasoned.tabular.bar import BEHIND
 from seasoned.tabular.guide import family_of
 from seasoned.tabular.pipeline import textual
 from seasoned.tabular.steering import GUEST
@@ -281,7 +281,7 @@ class Experienced(Sampler[_State]):
             return self.guide.relative(event.values[0])
         best = min((*advised.scores, *advised.outside.values()), default=math.inf)
         if event.state is TrialState.PRUNED and math.isfinite(best) and not self.paced:
-            behind = self.guide.stopped(best, alone=ADDS_NOTHING not in str(event.error))
+            behind = best + BEHIND * max(-best, 0.0)  # 0 is what predicting the same for all rows has
             return (behind + min(behind, state.bests.get(family, math.inf))) / 2.0
         return None
 

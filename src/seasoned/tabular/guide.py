@@ -21,7 +21,6 @@ from seasoned.knowledge.recall import Asking, Recalled, recall, relative
 from seasoned.knowledge.settings import MetricSettings
 from seasoned.space import Choice
 from seasoned.tabular.aims import CENTRE, SCALE
-from seasoned.tabular.bar import least_of_stopped
 from seasoned.tabular.features.made import FEATURES
 from seasoned.tabular.metrics import usual_metric
 from seasoned.tabular.pipeline import KIND, current, textual
@@ -62,7 +61,6 @@ class Scene:
         sizes: Rows and columns.
         folds: Number of folds.
         family: What counts as one table: a digest of its columns' names, or one for itself where they have none.
-        perfect: Loss of predictions without a fault; None where it is undefined.
     """
 
     metafeatures: dict[str, float]
@@ -72,7 +70,6 @@ class Scene:
     sizes: tuple[int, int]
     folds: int
     family: str
-    perfect: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,16 +156,6 @@ class Guide:
     def relative(self, loss: float) -> float:
         """A loss on this table in the units of the past tasks."""
         return float(relative(loss, self.scene.baseline))
-
-    def stopped(self, best: float, *, alone: bool = True) -> float:
-        """The least that a stopped trial may have had, in these units.
-
-        Args:
-            best: That of the best trial.
-            alone: Whether it was stopped for its loss alone, not for adding nothing to others.
-        """
-        perfect = None if alone else self.scene.perfect
-        return least_of_stopped(best, 0.0, None if perfect is None else self.relative(perfect))
 
     def gains(
         self, state: AdviserState, rows: NDArray[np.intp], ended: Mapping[str, tuple[int, int]] | None = None

@@ -17,8 +17,7 @@ from seasoned.knowledge.metafeatures import describe
 from seasoned.knowledge.past import UNNAMED, Head, PastStudy, PastTrial
 from seasoned.knowledge.places import Places, add_studies, places
 from seasoned.storage.past import PATIENCE
-from seasoned.tabular.bar import least_of_stopped
-from seasoned.tabular.company import ADDS_NOTHING
+from seasoned.tabular.bar import BEHIND
 from seasoned.tabular.guide import Scene, guide_for
 from seasoned.tabular.layers import BELOW
 from seasoned.tabular.metrics import ZERO_BY_DEFINITION, measure_key
@@ -125,9 +124,7 @@ class Memory:
         baseline = None if self.scene is None else self.scene.baseline
         losses = [(t["loss"], t["model"]) for t in trials if t["state"] == "complete"]
         best = min(loss for loss, _ in losses)
-        alone = self.scene is None or ADDS_NOTHING not in str(trial.get("error"))
-        perfect = None if alone or self.scene is None else self.scene.perfect
-        least = least_of_stopped(best, baseline or 0.0, perfect)  # without a baseline 0 is one, or there is none
+        least = best + BEHIND * max((baseline or 0.0) - best, 0.0)  # without a baseline 0 is one, or there is none
         least = min([least, *(loss for loss, model in losses if model == trial["model"])])
         config = {"model": {trial["model"]: trial["config"]}}
         return PastTrial(config, least, trial["seconds"], stopped=True)
@@ -153,7 +150,6 @@ def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) 
         (rows, columns),
         objective.folds,
         _family(list(map(str, canonical.columns)), metafeatures),
-        objective.perfect_loss(),
     )
 
 

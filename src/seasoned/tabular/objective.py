@@ -12,8 +12,6 @@ import numpy as np
 
 from seasoned.errors import Pruned
 from seasoned.execution.resources import free_memory
-from seasoned.tabular.bar import further_behind
-from seasoned.tabular.company import ADDS_NOTHING, adds_nothing, can_tell
 from seasoned.tabular.features.made import most_columns
 from seasoned.tabular.fitter import Fitter, Pipeline
 from seasoned.tabular.foreseen import Extent, check_memory
@@ -21,7 +19,7 @@ from seasoned.tabular.layers import columns_of, width_of
 from seasoned.tabular.levels import MOST_VALID
 from seasoned.tabular.losses import ranks
 from seasoned.tabular.models.base import predict
-from seasoned.tabular.records import ALL, Records, TrialRecord
+from seasoned.tabular.records import Records, TrialRecord
 from seasoned.tabular.spares import WORTH, Keeping, kept, suited
 
 if TYPE_CHECKING:
@@ -81,8 +79,8 @@ class CrossValidation:
             trial: Whom to tell of fits on samples of the rows, which then come first; None for all rows at once.
 
         Raises:
-            Pruned: If its samples or first folds are too far behind, or would add nothing to the models chosen so far,
-                or predicting takes longer than `predict_limit` allows and another trial does not.
+            Pruned: If its samples or first folds are too far behind, or predicting takes longer than
+                `predict_limit` allows and another trial does not.
             NotEnoughMemory: If its fit would take more memory than there is.
         """
         pipeline = Pipeline.of(config)
@@ -110,7 +108,6 @@ class CrossValidation:
                 losses.append(self.loss_on(fold[1], retransformed[-1]))
                 if raced and place + 1 < len(folds):
                     self._check_bars(pipeline.name, losses)
-                    self._check_company(losses, retransformed)
                 if raced and place == 0:
                     self._check_pace(parts[0].pace)
             for places, found in zip(held, retransformed, strict=True):
@@ -249,9 +246,9 @@ class CrossValidation:
             return self.loss_on(rows, np.full((len(rows), self.job.n_classes), 1 / self.job.n_classes))
         return self.loss_on(rows, self.fitter.baseline())
 
-    def perfect_loss(self, rows: NDArray[np.int64] | None = None) -> float | None:
-        """Loss of predictions without a fault, for all rows that some fold validates or these; None if undefined."""
-        rows = self.data.known_rows() if rows is None else rows
+    def perfect_loss(self) -> float | None:
+        """Loss of predictions without a fault; None where it is undefined."""
+        rows = self.data.known_rows()
         y = self.data.target[rows]
         return self.loss_on(rows, np.eye(self.job.n_classes)[y.astype(np.intp)] if self.job.n_classes else y)
 
@@ -333,20 +330,6 @@ class CrossValidation:
                 f"its first {len(losses)} of {self.folds} folds reached {self.metric.name} {own:.5g}, too far from the "
                 f"{best:.5g} of the best trial{'' if bar.share else ' of its family'}"
             )
-
-    def _check_company(self, losses: Sequence[float | None], predicted: Sequence[NDArray[np.float64]]) -> None:
-        """Give up what is worse than the best trial and adds nothing to the models chosen so far."""
-        rows = np.concatenate([valid for _, valid in self.data.folds[: len(losses)]])
-        company, bars = self.records.company, self.records.bars(ALL)
-        if company is None or not bars or not can_tell(self, len(rows)):
-            return
-        known, best = [math.nan if loss is None else loss for loss in losses], bars[0].best[: len(losses)]
-        if not further_behind(known, best, self.perfect_loss(rows), len(rows) // len(losses)):
-            return
-        together = np.asarray(company[self.data.places_of(rows)], dtype=np.float64)
-        if adds_nothing(self, rows, together, np.concatenate(predicted)):
-            reached = f"{self.metric.name} {self.metric.score(float(np.nanmean(known))):.5g}"
-            raise Pruned(f"its first {len(losses)} of {self.folds} folds reached {reached}, and {ADDS_NOTHING} so far")
 
     def _write(self, config: Mapping[str, Any], predicted: NDArray[np.float64], record: TrialRecord) -> None:
         """Leave what the refit, the ensemble and later trials need."""

@@ -25,7 +25,6 @@ ALL = ""
 """The place of the bar for trials of all families."""
 _BARS = "bars.json"
 _QUICK = "quick.json"
-_COMPANY = "company.npy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +141,6 @@ class Records:
     def set_bars(self, bars: Mapping[str, Bar]) -> None:
         """From now on these hold, in all workers: by family, and one for all."""
         RunFolder(self.folder).write_json(_BARS, {name: bar.to_dict() for name, bar in bars.items()})
-
-    @property
-    def company(self) -> NDArray[np.float64] | None:
-        """What the models chosen so far predict together, as `out_of_fold`; None before any are chosen."""
-        path = self.folder / _COMPANY
-        return np.load(path, mmap_mode="r") if path.is_file() else None
-
-    def set_company(self, predicted: NDArray[np.float64]) -> None:
-        """From now on this is what they predict."""
-        RunFolder(self.folder).write_array(_COMPANY, as_kept(predicted))
 
     @property
     def has_quick(self) -> bool:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.target import Task
 
-__all__ = ["affordable_folds", "booster_seconds", "by_worth", "first_configurations", "haste"]
+__all__ = ["affordable_folds", "booster_seconds", "first_configurations", "haste"]
 
 _MANY_ROWS: Final = 20_000  # above, 3 folds tell enough
 _VERY_MANY_ROWS: Final = 100_000  # above, one held-out part does
@@ -24,8 +24,6 @@ _AMPLE: Final = 2_000  # rounds that there is time for in each of five folds, wh
 _RATES: Final = {"lightgbm": "learning_rate", "xgboost": "eta", "catboost": "learning_rate"}
 _FASTEST: Final = 4.0  # times the default learning rate
 _HIGHEST: Final = 0.2  # learning rate that a default is raised to
-_CHEAPEST: Final = 2  # families that begin because they are quick
-_ORDER: Final = ("histogram", "mlp", "catboost", "xgboost", "splines", "extra_trees", "neighbours")
 _SHALLOW_ROWS: Final = 10_000  # below, CatBoost's default for numbers is less deep
 _SHALLOW: Final = MappingProxyType({"depth": 7})
 
@@ -74,25 +72,10 @@ def haste(rows: int, columns: int, outputs: int, seconds: float | None) -> float
     return min(max(booster_seconds(rows, columns, outputs, _BRIEF) / seconds, 1.0), _FASTEST)
 
 
-def by_worth(models: Sequence[Model]) -> list[Model]:
-    """Families in the order in which a search begins: the two cheapest, then by what they bring to ensembles.
-
-    By weight in those of the first 41 tables (a minute, fold 0): LightGBM and networks .24 each, histograms .18,
-    CatBoost .12, XGBoost .07, extra trees and splines .05, others .02 or less. So those that bring little come when
-    there is something to compare them with, and need only be fitted on all folds where they add something to it.
-
-    Args:
-        models: In order of cost.
-    """
-    first = list(models[:_CHEAPEST])
-    order = {name: place for place, name in enumerate(_ORDER)}
-    return first + sorted(models[_CHEAPEST:], key=lambda model: order.get(model.name, len(order)))
-
-
 def first_configurations(
     models: Sequence[Model], task: Task, haste: float = 1.0, rows: int | None = None
 ) -> tuple[dict[str, Any], ...]:
-    """Each family's default, in the order of `by_worth`; boosters with so many times their learning rate.
+    """Each family's default, in order of cost; boosters with so many times their learning rate.
 
     CatBoost's tuned default for numbers, nine levels and twenty steps a leaf, is meant for more rows than most tables
     have: of twelve of the first 41 (3,500 rows at most, loss on rows kept apart) seven levels and one step, which is
@@ -100,13 +83,13 @@ def first_configurations(
     of the time.
 
     Args:
-        models: The families, in order of cost.
+        models: The families.
         task: What they are for.
         haste: How many times faster boosters must learn.
         rows: Rows of the table; None for many.
     """
     found = []
-    for model in by_worth(models):
+    for model in models:
         config = dict(model.space(task).default)
         if model.name in _RATES:
             rate = _RATES[model.name]

@@ -47,7 +47,6 @@ class _Record:
         complete: Trials that came to their end.
         failed: Trials that failed.
         ended: All of its trials that have ended.
-        visited: Those of these that another search chose.
         seconds: Of all its trials.
         whole: Of those that came to their end.
         at: Of those until the best one had ended.
@@ -58,15 +57,14 @@ class _Record:
     complete: int = 0
     failed: int = 0
     ended: int = 0
-    visited: int = 0
     seconds: float = 0.0
     whole: float = 0.0
     at: float = 0.0
     before: float = 0.0
 
-    def after(self, event: Finished, *, guest: bool) -> _Record:
+    def after(self, event: Finished) -> _Record:
         seconds = self.seconds + (event.seconds or 0.0)
-        found = replace(self, seconds=seconds, ended=self.ended + 1, visited=self.visited + guest)
+        found = replace(self, seconds=seconds, ended=self.ended + 1)
         if event.state is TrialState.COMPLETE and event.values is not None:
             found = replace(found, complete=self.complete + 1, whole=self.whole + (event.seconds or 0.0))
             if event.values[0] < self.best:
@@ -75,16 +73,8 @@ class _Record:
 
     @property
     def each(self) -> float:
-        """Seconds of a complete trial, on average; of all where none is complete, which takes longer."""
-        return self.whole / self.complete if self.complete else self.seconds / max(self.ended, 1)
-
-    @property
-    def open(self) -> bool:
-        """Whether more of it may be tried: some trial came to its end, or all of its first ones may yet.
-
-        That its default was stopped is not the last word on a family: those near it are not tried yet.
-        """
-        return self.complete > 0 or (self.failed == 0 and self.ended > 0 and self.ended - self.visited <= _NEAR)
+        """Seconds of a complete trial, on average."""
+        return self.whole / max(self.complete, 1)
 
     @property
     def until_better(self) -> float:
@@ -108,7 +98,7 @@ class _State:
         events: Family -> what its sampler is told of, trials numbered as they are there.
         states: Family -> its sampler's state, once it was asked, which follows from the events: what past tasks expect
             takes a while to learn, and many families have no more than their first trials.
-        guests: Family -> numbers, there, of its trials that another search chose.
+        guests: Family -> its trials that another search chose.
     """
 
     spec: StudySpec
@@ -117,7 +107,7 @@ class _State:
     places: Mapping[int, tuple[str, int]] = field(default_factory=dict)
     events: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
     states: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    guests: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    guests: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +188,7 @@ class Promising(Sampler[_State]):
     @staticmethod
     def _displaced(state: _State, family: str, trials: int) -> dict[str, Any] | None:
         """The family's first configuration that is due after so many trials, where guests had its place; else None."""
-        guests = len(state.guests.get(family, ()))
+        guests = state.guests.get(family, 0)
         due = _first(state.spaces[family], state.spec.seed) if guests and trials - guests <= _NEAR else ()
         return due[trials - guests] if due else None
 
@@ -206,9 +196,9 @@ class Promising(Sampler[_State]):
         """Families that have something left to try, and how much each deserves the next trial."""
         tunable = [name for name, space in state.spaces.items() if space.dimensions] or list(state.spaces)
         order = sorted(
-            (name for name in tunable if state.records[name].open), key=lambda name: state.records[name].best
+            (name for name in tunable if state.records[name].complete), key=lambda name: state.records[name].best
         )
-        if not any(state.records[name].complete for name in order):
+        if not order:
             untried = [name for name in tunable if state.records[name].failed < _HOPELESS]
             return dict.fromkeys(untried or tunable, 1.0)
         weights = {name: _DECAY**rank for rank, name in enumerate(order)}
@@ -252,15 +242,14 @@ class Promising(Sampler[_State]):
                 guest = event.tag == GUEST
                 tag = None if guest else event.tag
                 asked = replace(event, number=counts[family], config=Config(config), tag=tag)
-                if guest:
-                    guests[family] = guests.get(family, frozenset()) | {counts[family]}
                 counts[family] += 1
+                guests[family] = guests.get(family, 0) + guest
                 routed.setdefault(family, []).append(asked)
             elif isinstance(event, Finished | Reported) and event.number in places:
                 family, place = places[event.number]
                 routed.setdefault(family, []).append(replace(event, number=place))
                 if isinstance(event, Finished):
-                    records[family] = records[family].after(event, guest=place in guests.get(family, ()))
+                    records[family] = records[family].after(event)
         known = {name: (*state.events.get(name, ()), *part) for name, part in routed.items()}
         told = {
             name: self.inner.tell(state.states[name], part) for name, part in routed.items() if name in state.states

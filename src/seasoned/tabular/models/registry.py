@@ -60,8 +60,8 @@ def register(models: Iterable[Model]) -> Mapping[str, Model]:
 
 
 BASELINE = Baseline()
-# In order of cost: the first two are tried first, so that a usable model is there within seconds, and the strongest
-# cheap family follows at once; then it is by what families bring (`starts.by_worth`).
+# In order of cost: their defaults are tried in this order, so the first usable model is there within seconds, and the
+# strongest cheap family follows at once.
 MODELS = register(
     [
         Linear(), LightGBM(), Splines(), Tree(), ExtraTrees(), Histogram(), Forest(), Neighbours(), AdaptiveLinear(),
