@@ -38,7 +38,8 @@ def test_more_rows_columns_and_classes_never_take_less(at, name):
         Extent(at.rows, at.valid, 2 * at.columns, at.classes, at.levels),
         Extent(at.rows, at.valid, at.columns, max(2 * at.classes, 3) if at.classes else 0, at.levels),
     ):
-        assert foreseen(name, {}, more) >= now
+        if name != "splines" or more.columns == at.columns:  # of more columns these see fewer rows, beyond so many cells
+            assert foreseen(name, {}, more) >= now
 
 
 @given(at=EXTENTS, name=st.sampled_from(list(MODELS)), share=st.floats(0.05, 0.99))
