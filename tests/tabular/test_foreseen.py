@@ -38,7 +38,7 @@ def test_more_rows_columns_and_classes_never_take_less(at, name):
         Extent(at.rows, at.valid, 2 * at.columns, at.classes, at.levels),
         Extent(at.rows, at.valid, at.columns, max(2 * at.classes, 3) if at.classes else 0, at.levels),
     ):
-        if name != "splines" or more.columns == at.columns:  # of more columns these see fewer rows, beyond so many cells
+        if name != "splines" or more.columns == at.columns:  # which see fewer rows of more columns
             assert foreseen(name, {}, more) >= now
 
 
