@@ -91,11 +91,11 @@ def test_advised_trials_take_no_place_of_those_near_a_family_s_default():
 
 def test_what_is_advised_is_told_as_another_search_s():
     found = sampler()
-    state, state_guide = play(found, 12)[1], found.guide._defaults
+    _, state = play(found, 12)
     of = {number: family for number, family in state.families.items() if number in state.led}
-    own = {row for row, _ in state_guide.values()}
     assert of, "some trials are advised"
-    expected = Counter(family for number, family in of.items() if state.rows[number] not in own)
+    configs = {number: found.guide.configs[state.rows[number]] for number in of}
+    expected = Counter(of[number] for number, config in configs.items() if config not in DEFAULTS)
     assert {family: count for family, count in state.free.guests.items() if count} == expected
 
 

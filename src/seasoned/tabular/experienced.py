@@ -235,9 +235,8 @@ class Experienced(Sampler[_State]):
         opens = event.tag is not None and _OPENS in event.tag
         planned = opens or event.number - state.spec.first < len(state.spec.warm_start.configurations)
         share = self._share(state)
-        tag = None if advised or opens else event.tag
-        if advised and self.guide.advises(text):  # a family's default is its own, whoever chose it
-            tag = GUEST
+        guest = advised and self.guide.advises(text)  # a family's default is its own, whoever chose it
+        tag = GUEST if guest else None if advised or opens else event.tag
         credit = state.credit if planned else min(state.credit + share - (0.0 if advised else 1.0), 1.0)
         return replace(
             state,
