@@ -332,7 +332,7 @@ def _real(value: object, where: str) -> float:
         if isinstance(value, bool | str):
             raise TypeError
         number = float(value)  # type: ignore[arg-type]  # whatever has __float__
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidSpace(f"{where} is {value!r}, not a number; give a finite float.") from None
     if not math.isfinite(number):
         raise InvalidSpace(f"{where} is {number}; give a finite float.")

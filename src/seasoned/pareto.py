@@ -6,6 +6,7 @@ may be infinite (a failed objective is +inf, say), but not NaN.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
@@ -159,7 +160,7 @@ def hypervolume(values: ArrayLike, reference: ArrayLike) -> float:
         reference: The worst point that still counts, shape (m,).
 
     Returns:
-        The volume, at least 0.
+        The volume, at least 0; infinite where a point that counts is infinitely far below the reference.
 
     Raises:
         InvalidInput: If the shapes do not agree, or anything is NaN.
@@ -179,7 +180,7 @@ def hypervolume(values: ArrayLike, reference: ArrayLike) -> float:
         )
     inside = table[(table < corner).all(axis=1)]
     front = np.unique(inside[pareto_front(inside)], axis=0)
-    return _volume(front, corner)
+    return _volume(front, corner) if np.isfinite(corner - front).all() else math.inf
 
 
 def _volume(front: NDArray[np.float64], corner: NDArray[np.float64]) -> float:

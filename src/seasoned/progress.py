@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,7 @@ def _make(console: Any, left: Callable[[], float] | None) -> Progress:  # a rich
             minutes, seconds = divmod(max(0, round(left() if left else 0)), 60)
             return Text(f"{minutes}:{seconds:02d}", style="progress.remaining")
 
+    own = console.is_jupyter or (sys.stdout is not None and sys.stdout.isatty())  # else what is printed goes its way
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -96,6 +98,7 @@ def _make(console: Any, left: Callable[[], float] | None) -> Progress:  # a rich
         TextColumn("left"),
         TimeRemainingColumn() if left is None else Left(),
         console=console,
+        redirect_stdout=own,
         refresh_per_second=4,
         transient=True,
     )

@@ -282,6 +282,7 @@ class Space:
             raise InvalidConfig(f"a point of shape {np.shape(unit)} was given; this space needs ({len(self)},).")
         if any(coordinate != coordinate for coordinate in point):  # noqa: PLR0124 - NaN is the one that differs
             raise InvalidConfig(f"the point {point} holds NaN; give coordinates in [0, 1].")
+        point = [min(1.0, max(0.0, coordinate)) for coordinate in point]
         values = self._values(point)
         if self._clauses and self._matched(values) is not None:
             values = self._values(self._repair(point))

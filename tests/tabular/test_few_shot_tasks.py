@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seasoned import FewShotRegressor
 from seasoned.errors import InvalidInput
 from seasoned.tabular.few_shot_tasks import read_tasks, refuse_several, task_words
 
@@ -74,3 +75,27 @@ def test_rows_of_one_task_or_of_none_that_is_named_are_one():
     refuse_several(FRAME.iloc[[0, 2]].assign(shop=[3, None]), ("shop",))  # 3.0 and 3 are the same, and None is any
     with pytest.raises(InvalidInput, match=r"of 9 tasks \(0, 1, 2, 3, 4, \.\.\.\)"):
         refuse_several(pd.DataFrame({"shop": range(9)}), ("shop",))
+
+
+def test_columns_whose_names_are_numbers():
+    frame = pd.DataFrame({0: [1.0, 2.0, 3.0], 2: [3, 3, 4], 5: ["a", "b", "a"]})
+    for task in (2, np.int64(2)):
+        found = read_tasks(frame, task)
+        assert found.words.tolist() == ["3", "3", "4"]
+        assert found.frame.columns.tolist() == ["0", "5"]
+        assert found.columns == ("2",)
+    assert read_tasks(frame.groupby(2), None).columns == ("2",)
+    both = read_tasks(frame, [2, 5])
+    assert both.words.tolist() == ["3 | a", "3 | b", "4 | a"]
+    assert both.frame.columns.tolist() == ["0"]
+    assert read_tasks(frame, [7, 7, 8]).words.tolist() == ["7", "7", "8"]  # a label a row
+    with pytest.raises(InvalidInput, match="no column '7'"):
+        read_tasks(frame, 7)
+
+
+def test_rows_without_a_task_are_told(caplog):
+    frame = pd.DataFrame({"x": np.arange(40.0), "shop": np.repeat(["NA", "a", "b", "c", "d", "e", "f", "g"], 5)})
+    with pytest.raises(InvalidInput, match="none of the 40 rows says which task it belongs to; empty cells and words"):
+        FewShotRegressor().fit(frame.assign(shop="NA"), frame["x"], task="shop")
+    FewShotRegressor(time_limit=5, random_state=0).fit(frame, frame["x"], task="shop")
+    assert "5 of 40 rows have no task and are left out; empty cells and words such as NA" in caplog.text

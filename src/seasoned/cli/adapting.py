@@ -14,6 +14,7 @@ from seasoned.cli.remembered import remember, remembered
 from seasoned.cli.showing import write_predictions
 from seasoned.errors import InvalidInput
 from seasoned.tabular.few_shot_files import predict_unlabelled
+from seasoned.tabular.output import check_kind
 
 __all__ = ["adapt"]
 
@@ -57,6 +58,8 @@ def adapt(
     out = Path("predictions.csv" if model else "model.seasoned") if out is None else out
     if out != STREAM:
         check_folder(out)
+        if model is not None:
+            check_kind(out)
     reading = Reading(separator, decimal, encoding)
     if model is not None:
         _adapt_to(model, table, target, out, reading, tune=tune)

@@ -32,7 +32,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(context, *args, **kwargs)
         except (Exception, KeyboardInterrupt) as error:
-            if context.obj or isinstance(error, typer.Exit):
+            if context.obj or isinstance(error, typer.Exit | BrokenPipeError):  # nobody reads on, as of `| head`
                 raise
             typer.echo(f"error: {_sentence(error, context.info_name)}", err=True)
             raise typer.Exit(_code(error)) from None

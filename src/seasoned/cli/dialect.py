@@ -35,7 +35,7 @@ DECIMAL: Final = "decimal"  # in `attrs` of a table
 HEAD: Final = 1 << 18  # bytes that are looked at
 _OTHERS: Final = (";", "|", "\t")
 _POINT: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_COMMA: Final = r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d+)?(?:[eE][+-]?\d+)?"  # also "1.234,5"
+_COMMA: Final = r"(?=[+-]?,?\d)[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d+)?(?:[eE][+-]?\d+)?"  # also "1.234,5"
 _EITHER: Final = r"[+-]?\d{1,3}(?:(?:\.\d{3})+|(?:,\d{3})+)"  # "1,234" may be a thousand or a little more than one
 _THOUSANDS: Final = r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d{1,3})"
 _FEW: Final = 100  # cells that are looked at first; most columns are settled by them
@@ -52,18 +52,19 @@ def head_of(path: Path) -> bytes:
 
 def _opened(path: Path) -> Any:
     """The file as bytes, to read and close."""
-    if path.suffix == ".zst":
+    ending = path.suffix.lower()
+    if ending == ".zst":
         import pyarrow as pa
 
         return pa.input_stream(str(path), compression="zstd")
-    if path.suffix == ".zip":
+    if ending == ".zip":
         with zipfile.ZipFile(path) as archive:  # what is opened in it keeps the file open
             return archive.open(archive.namelist()[0])
-    if path.suffix == ".gz":
+    if ending == ".gz":
         return gzip.open(path)
-    if path.suffix == ".bz2":
+    if ending == ".bz2":
         return bz2.open(path)
-    return lzma.open(path) if path.suffix == ".xz" else path.open("rb")
+    return lzma.open(path) if ending == ".xz" else path.open("rb")
 
 
 def encoding_of(head: bytes) -> str | None:

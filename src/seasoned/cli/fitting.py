@@ -9,8 +9,9 @@ import typer
 
 from seasoned import tabular
 from seasoned.cli.common import FILES, STOPPED, reported
+from seasoned.cli.dialect import DECIMAL
 from seasoned.cli.reading import Decimal, Encoding, Reading, Separator, Weights, names_in, table_to_fit, words_in
-from seasoned.cli.remembered import remember
+from seasoned.cli.remembered import Remembered, remember
 from seasoned.cli.showing import show_leaderboard, show_score
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
@@ -89,7 +90,8 @@ def fit(
     said = Declared(target, weights, groups, validation, tuple(names_in(ignore)))
     said.check(frame)
     train, test = _split(said, said.considered(frame), holdout, random_state, classes=kind == "classification")
-    train, validated = said.validated(train, lambda path: reading.table(path, words_in(train)))
+    like = Remembered(commas=frame.attrs.get(DECIMAL) == ",")
+    train, validated = said.validated(train, lambda path: reading.table(path, words_in(train), like))
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
     steps: Any = features if features == "all" else [] if features == "none" else _names(features)
     settings = tabular.SearchSettings(_names(models), folds, ensemble, steps, None, predict_limit, layers)
@@ -134,9 +136,10 @@ def _write_report(model: Any, path: Path | None, said: Declared, train: pd.DataF
     """About the rows held out; where there are none, what the columns tell is measured on those of the fit."""
     if path is None:
         return
-    rows = test if len(test) else train
-    weights = said.weights_of(rows)
-    features, unseen = said.features(rows), len(test) > 0
+    held_out = said.weights_of(test)
+    unseen = len(test) > 0 and (held_out is None or bool(held_out.any()))
+    rows = test if unseen else train
+    weights, features = said.weights_of(rows), said.features(rows)
     written = write_report(model, path, features, rows[said.target], unseen=unseen, sample_weight=weights)
     typer.echo(f"report written to {written}")
 

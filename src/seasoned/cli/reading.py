@@ -108,7 +108,7 @@ class Reading:
         if isinstance(source, Path):
             frame = read_table(source, separator, **options)
         else:
-            frame = read_csv(_stream(source, encoding), _STDIN, separator, **options)
+            frame = read_csv(io.BytesIO(source), _STDIN, separator, **options)
         styled = [name for name, style in styles.items() if name in frame.columns and in_style(frame[name], style)]
         frame = as_usual(frame, [name for name in styles if name not in styled])
         if decimal == ".":
@@ -122,12 +122,6 @@ class Reading:
 
 
 _USUAL: Final = Reading()
-
-
-def _stream(content: bytes, encoding: str | None) -> io.IOBase:
-    """What came through the standard input, as text if nothing else says how it is encoded."""
-    stream = io.BytesIO(content)
-    return stream if encoding else io.TextIOWrapper(stream, encoding=sys.stdin.encoding, errors=sys.stdin.errors)
 
 
 def names_in(words: str | None) -> list[str]:
@@ -195,12 +189,18 @@ def rows_to_predict(
         keep: The columns to keep.
         like: How the model's file was written: "007" is no 7, even where all cells of these rows are digits.
     """
-    source = sys.stdin.buffer.read() if table == STREAM else table
+    source = _streamed() if table == STREAM else table
     rows = reading.table(source, like=like)
     for column in keep:
         check_column(rows, table, column)
     kept = rows[list(dict.fromkeys(keep))]
     return rows, _as_written(kept, reading.table(source, keep)) if keep else kept
+
+
+def _streamed() -> bytes:
+    if sys.stdin is None:
+        raise InvalidInput(f"{_STDIN} is closed; give the path of a file.")
+    return sys.stdin.buffer.read()
 
 
 def _as_written(kept: pd.DataFrame, text: pd.DataFrame) -> pd.DataFrame:

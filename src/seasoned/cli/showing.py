@@ -71,7 +71,7 @@ def show_scores(scores: dict[str, float], rows: int) -> None:
 def write_predictions(predictions: pd.DataFrame, out: Path) -> None:
     """To a file, or as CSV to the standard output."""
     if out == STREAM:
-        typer.echo(predictions.to_csv(index=False), nl=False)
+        typer.echo(predictions.to_csv(index=False, lineterminator="\n").encode(), nl=False)  # UTF-8 wherever it is
         return
     write_table(predictions, out)
     typer.echo(f"{len(predictions)} predictions written to {out}")

@@ -23,7 +23,7 @@ from seasoned.cli.remembered import remembered
 from seasoned.cli.showing import write_predictions
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
-from seasoned.tabular.output import beside, prediction_table
+from seasoned.tabular.output import beside, check_kind, prediction_table
 
 __all__ = ["make_report", "predict"]
 
@@ -55,6 +55,7 @@ def predict(
     reading = Reading(separator, decimal, encoding)
     if out != STREAM:
         check_folder(out)
+        check_kind(out)
     fitted = tabular.load(model)
     rows, kept = rows_to_predict(table, reading, names_in(keep), remembered(fitted))
     write_predictions(beside(kept, prediction_table(fitted, rows, interval)), out)

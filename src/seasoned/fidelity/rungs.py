@@ -155,6 +155,8 @@ def _climb(
         if reached < len(levels) and verdict is not Decision.STOP:
             found = judge(table, entry)
             verdict = found if found is not Decision.GO_ON else verdict
+    if reached == len(levels):  # it has come to its end, and there is nothing to stop
+        verdict = Decision.GO_ON
     value = entry[0] if reached > standing.reached else standing.value
     return standing._replace(steps=standing.steps | {event.step}, reached=reached, value=value, verdict=verdict)
 

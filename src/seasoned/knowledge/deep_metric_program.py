@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from seasoned.knowledge.deep_metric_inputs import told
 from seasoned.knowledge.deep_metric_network import Query, Seen, forward
@@ -69,6 +69,8 @@ class Program:
         timed: Whether seconds are learned.
         failing: Whether failures are.
     """
+
+    frozen: ClassVar[tuple[str, ...]] = ()
 
     training: Training
     weight: float

@@ -10,7 +10,7 @@ predicts in numpy. A part of the tables says when to stop.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 
@@ -52,6 +52,8 @@ class Tables(NamedTuple):
 @dataclass(frozen=True)
 class Samples:
     """A `metagrad` program: the meta-parameters are the encoder's layers."""
+
+    frozen: ClassVar[tuple[str, ...]] = ()
 
     training: Training
 

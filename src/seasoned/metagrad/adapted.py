@@ -52,7 +52,11 @@ class AdaptedModel:
         if X.ndim != 1 + len(self.shape) or X.shape[1:] != self.shape:
             raise InvalidInput(f"X has shape {X.shape}, and the model takes [rows, {', '.join(map(str, self.shape))}].")
         kinds = [leaf.dtype for leaf in flatten(self.params).values() if leaf.dtype.kind == "f"]
-        result: np.ndarray = self.network.forward(self.params, X.astype(kinds[0] if kinds else np.float32, copy=False))
+        rows = X.astype(kinds[0] if kinds else np.float32, copy=False)
+        if not np.isfinite(rows).all():  # a ReLU makes a number of NaN
+            raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
+        some = rows if len(rows) else np.zeros((1, *self.shape), rows.dtype)  # networks give no shape to no rows
+        result: np.ndarray = self.network.forward(self.params, some)[: len(rows)]
         return result if self.classes is None else result[:, : len(self.classes)]
 
     def predict(self, X: Any) -> np.ndarray:

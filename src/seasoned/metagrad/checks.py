@@ -19,7 +19,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax
 from seasoned.metagrad.adapted import AdaptedModel
-from seasoned.metagrad.loading import LEARNERS, load_learner
+from seasoned.metagrad.loading import load_learner
 from seasoned.metagrad.tasks import as_family
 
 if TYPE_CHECKING:
@@ -120,9 +120,8 @@ def check_resuming_is_going_on(case: Case, folder: Path) -> None:
     part = case.learner.fit(case.tasks, stop_at=stop, progress=False)
     assert part.fitted is not None
     assert int(part.fitted.state.step) == stop, "stop_at was not kept."
-    if type(part).__name__ in LEARNERS:
-        part.save(folder / "part.npz")
-        part = load_learner(folder / "part.npz", network=part.network, loss=part.loss)
+    part.save(folder / "part.npz")
+    part = load_learner(folder / "part.npz", network=part.network, loss=part.loss, kinds=[type(part)])
     done = part.fit(case.tasks, resume=True, progress=False)
     assert done.fitted is not None
     assert whole.fitted is not None
@@ -136,10 +135,8 @@ def check_files_keep_everything(case: Case, folder: Path) -> None:
     model.save(folder / "model.npz")
     loaded = AdaptedModel.load(folder / "model.npz", network=model.network)
     assert np.array_equal(loaded.predict(task.query.X), model.predict(task.query.X)), "the loaded model differs."
-    if type(fitted).__name__ not in LEARNERS:
-        return
     fitted.save(folder / "learner.npz")
-    again = load_learner(folder / "learner.npz", network=fitted.network, loss=fitted.loss)
+    again = load_learner(folder / "learner.npz", network=fitted.network, loss=fitted.loss, kinds=[type(fitted)])
     assert again == dataclasses.replace(fitted, fitted=None), f"settings changed: {again}."
     assert _same(again.adapt(task.support.X, task.support.y).params, model.params), "the loaded learner differs."
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
-from seasoned.metagrad.tasks import Rows, first_text
+from seasoned.metagrad.tasks import Rows, first_text, has_missing, plain
 
 if TYPE_CHECKING:
     from seasoned.metagrad.learner import Fitted, MetaLearner
@@ -83,6 +83,7 @@ def refuse_unknown_labels(program: MetaLearner, theta: Any, shape: tuple[int, ..
 
 def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows, np.ndarray | None]:
     """Checked arrays for the device, labels coded; and the labels."""
+    gaps = has_missing(y)
     X, y = np.asarray(X), np.asarray(y)
     leaf = np.asarray(jax.tree.leaves(fitted.state.theta)[0])
     if not fitted.shape:
@@ -95,6 +96,8 @@ def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows,
     X = X.astype(leaf.dtype)
     if not np.isfinite(X).all():
         raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
+    if gaps:
+        raise InvalidInput("y has missing targets: leave those rows out.")
     if labels and y.ndim != 1:
         raise InvalidInput(f"y has shape {y.shape}, and the learner was trained on labels: give one a row, [rows].")
     if not labels and math.prod(y.shape[1:]) != fitted.outputs:
@@ -115,14 +118,18 @@ def _numbers(y: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 
 def _coded(y: np.ndarray, fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
     """Codes of labels, and the labels in their order; labels as the training tasks had them keep their meaning."""
-    if y.dtype.kind == "O" and all(isinstance(label, int | np.integer) for label in y):  # as pandas' Int64 gives them
-        y = np.array(y.tolist())
+    y = plain(y)
     _refuse_gaps(y)
-    classes = np.unique(y)
+    try:
+        classes = np.unique(y)
+    except TypeError as error:
+        kinds = ", ".join(sorted({type(label).__name__ for label in y.tolist()}))
+        raise InvalidInput(f"y has labels of the types {kinds}, which have no common order: give one type.") from error
+    whole = classes.dtype.kind in "iuf" and bool((classes == np.floor(classes)).all())
     if classes.dtype.kind == "b" and fitted.outputs > 1:
         classes = np.array([False, True])
-    elif classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < fitted.outputs:
-        classes = np.arange(fitted.outputs)
+    elif whole and classes[0] >= 0 and classes[-1] < fitted.outputs:
+        classes = np.arange(fitted.outputs).astype(classes.dtype)
     if len(classes) > fitted.outputs:
         raise InvalidInput(
             f"y has {len(classes)} classes, and the learner was trained for {fitted.outputs}: train for more."

@@ -18,6 +18,8 @@ from seasoned.metagrad.tasks import (
     as_targets,
     as_tree,
     cut,
+    has_missing,
+    plain,
     require_counts,
     require_finite,
     require_rows,
@@ -99,10 +101,12 @@ class Episodes:
     @classmethod
     def of(cls, X: Any, y: Any, *, ways: int = 5, shots: int = 1, queries: int = 15) -> Episodes:
         """From rows and their classes; every class needs shots + queries rows."""
+        if has_missing(y):
+            raise InvalidInput("the table has rows without a class: leave them out.")
         X, y = as_inputs(X), np.asarray(y)
         require_counts(ways=ways, shots=shots, queries=queries)
         require_rows("the table", X=X, y=y)
-        labels, codes = np.unique(y, return_inverse=True)
+        labels, codes = np.unique(plain(y), return_inverse=True)
         require_finite(X, codes, "the table")
         places = [np.flatnonzero(codes == code) for code in range(len(labels))]
         least = min(map(len, places))
@@ -194,6 +198,8 @@ class GroupedRows:
         ways: int | None = None,
     ) -> GroupedRows:
         """From rows, targets and the group of every row; groups of a single row are left out."""
+        if has_missing(groups):
+            raise InvalidInput("the table has rows without a group: leave them out.")
         X, y, groups = as_inputs(X), np.asarray(y), np.asarray(groups)
         require_counts(shots=shots, queries=queries, ways=ways)
         require_counts(0, least=least)

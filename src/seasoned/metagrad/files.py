@@ -15,7 +15,7 @@ from seasoned.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["flatten", "read", "unflatten", "write"]
+__all__ = ["flatten", "read", "to_json", "unflatten", "write"]
 
 FORMAT = "seasoned.metagrad"
 VERSION = 2
@@ -33,7 +33,7 @@ def write(path: str | os.PathLike[str], kind: str, about: Mapping[str, Any], arr
     for name, array in arrays.items():
         if array.dtype.kind not in "fiubU":
             raise InvalidInput(f"{name} has the type {array.dtype}, and a file holds numbers and texts only.")
-    text = json.dumps({"format": FORMAT, "version": VERSION, "kind": kind, **about}, allow_nan=False)
+    text = to_json({"format": FORMAT, "version": VERSION, "kind": kind, **about})
     target = Path(path)
     scratch = target.with_name(f".{target.name}.{os.getpid()}")
     try:
@@ -46,6 +46,17 @@ def write(path: str | os.PathLike[str], kind: str, about: Mapping[str, Any], arr
         scratch.replace(target)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def to_json(about: Mapping[str, Any]) -> str:
+    """Settings as text; numbers that are numpy's are as good as Python's."""
+
+    def number(value: Any) -> Any:
+        if isinstance(value, np.generic):
+            return value.item()
+        raise InvalidInput(f"a setting is {value!r}, and a file holds numbers and texts only: give one of these.")
+
+    return json.dumps(about, allow_nan=False, default=number)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax, optax
-from seasoned.metagrad.describing import describe_tasks
 from seasoned.metagrad.guard import guarded
 from seasoned.metagrad.learner import MetaLearner
 from seasoned.metagrad.problems import Problems, TaskProblems
@@ -77,6 +76,8 @@ class LearnedOptimizer(MetaLearner):
         (3,)
     """
 
+    frozen: ClassVar[tuple[str, ...]] = ("start",)
+
     rule: Any = field(default_factory=LSTMRule)
     horizon: int = 100
     truncation: int = 20
@@ -101,7 +102,7 @@ class LearnedOptimizer(MetaLearner):
 
     def describe(self, family: Any) -> tuple[tuple[int, ...], int, bool]:
         """See `MetaLearner`; problem families have no rows."""
-        return ((), 1, False) if hasattr(family, "judge") else describe_tasks(family)
+        return ((), 1, False) if hasattr(family, "judge") else MetaLearner.describe(self, family)
 
     def initial(self, key: Array, shape: tuple[int, ...]) -> Tree:
         """See `MetaLearner`: the rule's weights, and (for tasks) the network's, which meta-training leaves alone."""

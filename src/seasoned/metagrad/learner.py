@@ -78,10 +78,12 @@ class MetaLearner(ABC):
             anew (`rates.py`).
         gradual: Whether adaptation goes step by step from something that predicts already; else there are no steps to
             be tuned, and no other model to be corrected.
+        frozen: Names of the meta-parameters that meta-training leaves as they are.
     """
 
     rate_fields: ClassVar[tuple[str, ...]] = ()
     gradual: ClassVar[bool] = True
+    frozen: ClassVar[tuple[str, ...]] = ()
 
     network: Any = None
     loss: Any = None
@@ -153,8 +155,10 @@ class MetaLearner(ABC):
         return lax.scan(lambda c, t: (self.advance(theta, c, rows, t, 1.0), None), carry, jnp.arange(steps))[0]
 
     def describe(self, family: Any) -> tuple[tuple[int, ...], int, bool]:
-        """What tasks look like: shape of an input, outputs, whether targets are labels."""
-        return describe_tasks(family)
+        """What tasks look like: shape of an input, outputs, whether targets are whole numbers."""
+        shape, outputs, whole = describe_tasks(family)
+        no_classes = whole and isinstance(self.loss, str) and self.loss != "cross_entropy"
+        return shape, width(family) if no_classes else outputs, whole
 
     def curve(self, theta: Tree, family: Any, key: Array, looks: tuple[int, ...], metric: Any) -> Array:
         """A metric of the query rows of one task after so many steps of adaptation, in ascending order [looks]."""
@@ -218,11 +222,15 @@ class MetaLearner(ABC):
         """
         family = as_family(tasks)
         parts = self._parts(family, validation)
-        shape, outputs, labels = self.describe(family)
-        program = self.resolved(outputs, labels=labels)
+        shape, outputs, whole = self.describe(family)
+        program = self.resolved(outputs, labels=whole)
         refuse_padding(program.network, family)
-        whole, labels = labels, program.loss == "cross_entropy" or (labels and callable(program.loss))
-        outputs = width(family) if whole and not labels else outputs  # whole numbers that are no classes
+        refuse_padding(program.network, parts[1])
+        labels = program.loss == "cross_entropy" or (whole and callable(program.loss))
+        if shape and program.loss == "cross_entropy" and not whole:
+            raise InvalidInput(
+                "the tasks' targets are floats, and cross_entropy takes classes: give whole numbers, y.astype(int)."
+            )
         if resume:
             state, history = self._resumed(program, parts[0], shape)
         else:
@@ -337,6 +345,7 @@ class MetaLearner(ABC):
         """
         fitted = self._fitted()
         family = as_family(tasks)
+        refuse_padding(self.network, family)
         in_order = count is None and isinstance(family, TaskList)
         drawn = (len(family) if in_order else TEST_TASKS) if count is None else count
         keys = jax.random.split(jax.random.key(seed + 0x7E57), drawn)

@@ -22,6 +22,7 @@ from seasoned.metagrad.update_rules import LSTMRule, MLPRule
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping, Sequence
 
     from seasoned.metagrad.learner import MetaLearner
 
@@ -35,29 +36,34 @@ PARTS: Final[dict[str, Any]] = {kind.__name__: kind for kind in (LSTMRule, MLPRu
 """Settings objects that may be a field of a learner."""
 
 
-def load_learner(path: str | os.PathLike[str], *, network: Any = None, loss: Any = None) -> MetaLearner:
+def load_learner(
+    path: str | os.PathLike[str], *, network: Any = None, loss: Any = None, kinds: Sequence[type] = ()
+) -> MetaLearner:
     """The fitted learner that `MetaLearner.save` wrote, ready to adapt or to go on training.
 
     Args:
         path: The file.
         network: The network again, if it was a `Function`: a file holds no code.
         loss: The loss again, if it was a function.
+        kinds: Classes of your own that the file names: a learner, an update rule.
 
     Raises:
         InvalidInput: No such file's format, unknown class, damaged arrays, or a missing function.
     """
     about, arrays = read(path)
-    kind = LEARNERS.get(about["kind"])
+    own = {given.__name__: given for given in kinds}
+    kind: Any = {**LEARNERS, **own}.get(about["kind"])
     if kind is None:
         raise InvalidInput(
-            f"{path} holds a {about['kind']}, and there are {', '.join(LEARNERS)}: is it an AdaptedModel?"
+            f"{path} holds a {about['kind']}, and there are {', '.join(LEARNERS)}: load an AdaptedModel with "
+            f"AdaptedModel.load, and a learner of your own with kinds=[{about['kind']}]."
         )
     if about["loss"] is None and loss is None:
         raise InvalidInput(
             f"{path} was trained with a loss function of your own: load it with loss=, as it was trained."
         )
     program = kind(
-        **{name: _object(value) for name, value in about["settings"].items()},
+        **{name: _object(value, {**PARTS, **own}) for name, value in about["settings"].items()},
         network=network_of(about["network"], network),
         loss=about["loss"] or loss,
         training=Training(**about["training"]),
@@ -73,11 +79,14 @@ def load_learner(path: str | os.PathLike[str], *, network: Any = None, loss: Any
     return dataclasses.replace(program, fitted=fitted)
 
 
-def _object(value: Any) -> Any:
+def _object(value: Any, parts: Mapping[str, Any]) -> Any:
     if isinstance(value, dict) and "kind" in value:
         settings = dict(value)
         kind = settings.pop("kind")
-        if kind not in PARTS:
-            raise InvalidInput(f"The file names a part {kind!r}, and there are {', '.join(PARTS)}: update seasoned.")
-        return PARTS[kind](**settings)
+        if kind not in parts:
+            raise InvalidInput(
+                f"The file names a part {kind!r}, and there are {', '.join(parts)}: update seasoned, or load a part of "
+                f"your own with kinds=[{kind}]."
+            )
+        return parts[kind](**settings)
     return value

@@ -8,6 +8,7 @@ compiled program as arguments and tasks are drawn on the device, inside the trai
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -33,6 +34,8 @@ __all__ = [
     "as_tree",
     "cut",
     "first_text",
+    "has_missing",
+    "plain",
     "require_finite",
 ]
 
@@ -212,11 +215,13 @@ def _known(family: Any) -> Any:
     """A family as compiled programs take it: as it is where JAX knows its class as a tree and it can be split."""
     if hasattr(family, "split") and not jax.tree_util.all_leaves([family]):
         return family
-    if type(family).__hash__ is None:
+    try:
+        hash(family)
+    except TypeError as error:  # a frozen dataclass hashes its fields, of which an array has no hash
         raise InvalidInput(
-            f"a {type(family).__name__} is no tree to JAX and has no hash: make it a frozen dataclass, or leave its "
-            "__eq__ out."
-        )
+            f"a {type(family).__name__} is no tree to JAX and has no hash ({error}): leave its __eq__ out, which for a "
+            "dataclass is @dataclass(frozen=True, eq=False)."
+        ) from error
     return GivenProblems(family) if hasattr(family, "judge") else GivenFamily(family)
 
 
@@ -283,11 +288,40 @@ def as_targets(y: np.ndarray, dtype: Any, name: str) -> np.ndarray:
         raise InvalidInput(
             f"{name} has the target {text!r}, which is text: number classes from 0 on, or give floats to be predicted."
         )
+    if has_missing(y):
+        raise InvalidInput(f"{name} has missing targets: leave those rows out.")
+    y = plain(y)
     if y.dtype.kind not in "iub":
-        return y.astype(dtype)
+        found = y.astype(dtype)
+        require_finite(found, found, name)
+        return found
     if len(y) and int(y.min()) < 0:
         raise InvalidInput(f"{name} has the label {y.min()}: number classes from 0 on, or give floats to be predicted.")
     return y.astype(np.int32)
+
+
+def has_missing(values: Any) -> bool:
+    """Whether None, NaN or pandas' NA is among them; of a list as it is, for beside texts numpy makes a word of NaN."""
+    listed = isinstance(values, list | tuple)
+    found = np.asarray(values, dtype=object) if listed else np.asarray(values)
+    if found.dtype.kind == "f":
+        return bool(np.isnan(found).any())
+    return found.dtype.kind == "O" and any(map(_is_missing, found.reshape(-1).tolist()))
+
+
+def _is_missing(value: Any) -> bool:
+    unknown = type(value).__name__ in {"NAType", "NaTType"}  # pandas', which this room does not import
+    return value is None or unknown or (isinstance(value, float | np.floating) and math.isnan(value))
+
+
+def plain(values: np.ndarray) -> np.ndarray:
+    """Objects, as pandas gives nullable numbers and texts, as an array of their type; of several types as they are."""
+    if values.dtype.kind != "O":
+        return values
+    given = values.reshape(-1).tolist()
+    kinds: tuple[Any, ...] = (int | np.integer, int | float | np.number, str)
+    same = any(all(isinstance(value, kind) for value in given) for kind in kinds)
+    return np.array(given).reshape(values.shape) if same else values
 
 
 def first_text(y: np.ndarray) -> str | bytes | None:

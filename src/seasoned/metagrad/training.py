@@ -144,6 +144,7 @@ class Program(Protocol):
     """What is trained: a hashable dataclass. Programs equal but for seed and rates share one compiled loop."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
+    frozen: ClassVar[tuple[str, ...]]
 
     @property
     def training(self) -> Training:
@@ -248,6 +249,12 @@ def _step(
     fine = jnp.isfinite(loss) & jnp.isfinite(jnp.vdot(slope, slope))
     optimizer = settings.transformation()
     updates, inner = optimizer.update(jnp.where(fine, slope, 0), carry.optimizer, carry.vector)
+    if program.frozen:  # a decay would shrink these all the same
+        parts = {
+            name: jax.tree.map(jnp.zeros_like if name in program.frozen else jnp.ones_like, part)
+            for name, part in tree(carry.vector).items()
+        }
+        updates = updates * ravel_pytree(parts)[0]
     vector = optax.apply_updates(carry.vector, updates)
     total = carry.total + jnp.where(fine, loss, 0).astype(carry.total.dtype)
     return _Carry(vector, inner, memory, total, carry.counted + fine)

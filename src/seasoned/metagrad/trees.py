@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from seasoned.metagrad._jax import jax, jnp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from jax import Array
 
-__all__ = ["add", "axpy", "dot", "lerp", "mean", "select", "subtract", "total", "zeros_like"]
+__all__ = ["add", "axpy", "dot", "inexact", "lerp", "mean", "select", "subtract", "total", "zeros_like"]
 
 Tree = Any
 """A nest of dictionaries, lists and tuples with arrays at its leaves."""
@@ -45,6 +47,18 @@ def lerp(start: Tree, end: Tree, fraction: Any) -> Tree:
         return jnp.asarray((1 - fraction) * a + fraction * b, jnp.result_type(b))
 
     return jax.tree.map(leaf, start, end)
+
+
+def inexact(tree: Tree) -> tuple[list[Array], Callable[[Sequence[Array]], Tree]]:
+    """The leaves that are no whole numbers, and what makes the tree of others in their place."""
+    leaves, structure = jax.tree.flatten(tree)
+    places = [place for place, leaf in enumerate(leaves) if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)]
+
+    def whole(some: Sequence[Array]) -> Tree:
+        changed = dict(zip(places, some, strict=True))
+        return jax.tree.unflatten(structure, [changed.get(place, leaf) for place, leaf in enumerate(leaves)])
+
+    return [leaves[place] for place in places], whole
 
 
 def mean(tree: Tree) -> Tree:

@@ -151,6 +151,7 @@ class ReportData:
         importance: What columns matter.
         code: Python that repeats the fit.
         weighted: Whether rows of the fit counted differently, as far as it is known.
+        judged: Number of rows that were given to judge the model by; 0 without any.
         finish: Sentences on what follows the members' average, such as calibration.
         notes: Sentences about repeating it that a reader should know.
         versions: Package -> version.
@@ -179,6 +180,7 @@ class ReportData:
     weighted: bool = False
     experience: Mapping[str, Any] | None = None
     finish: tuple[str, ...] = ()
+    judged: int = 0
     positive: int = 1
 
     @property

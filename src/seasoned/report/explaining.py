@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.report.importance import permutation_importance
+from seasoned.report.importance import permutation_importance, some_rows
 from seasoned.tabular.given_again import judging
 from seasoned.tabular.roles import read_weights
 from seasoned.tabular.tables import to_frame, to_series
@@ -119,7 +119,7 @@ def _parts(
 
     Where rows are few they are drawn with replacement, which tells what other rows would say.
     """
-    order = rng.permutation(len(truth))[:_MOST_ROWS]
+    order = some_rows(truth, _MOST_ROWS, rng, classes=classes)
     counts = np.unique(truth[order], return_counts=True)[1] if classes else np.array([len(order)])
     if len(order) < repeats * _LEAST_ROWS or counts.min() < repeats:
         alike = np.split(order[np.argsort(truth[order], kind="stable")], np.cumsum(counts)[:-1]) if classes else [order]

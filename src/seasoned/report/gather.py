@@ -13,7 +13,8 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.report.columns import column_rows
 from seasoned.report.data import Importance, MemberRow, Predictions, ReportData, TrialRow
-from seasoned.report.importance import permutation_importance
+from seasoned.report.importance import permutation_importance, some_rows
+from seasoned.storage.engine import hidden
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.given_again import judging
@@ -169,7 +170,7 @@ def _judged(
     frame, target = frame[kept].reset_index(drop=True), target[kept].reset_index(drop=True)
     truth = encode(target, fitted.classes) if len(fitted.classes) else read_numbers(target)
     importance = _importance(estimator, frame, truth, weights)
-    data = replace(data, target=None if target.name is None else str(target.name))
+    data = replace(data, target=None if target.name is None else str(target.name), judged=len(frame))
     if not unseen:
         return replace(data, importance=None if importance is None else replace(importance, unseen=False))
     predicted = fitted.predict(frame)
@@ -202,7 +203,7 @@ def _importance(
 
     fitted = judging(estimator)
     rng = np.random.default_rng(0)
-    rows = np.sort(rng.permutation(len(frame))[:_MOST_ROWS])
+    rows = np.sort(some_rows(truth, _MOST_ROWS, rng, classes=len(fitted.classes)))
     chosen = fitted.plan.schema.apply(frame.iloc[rows].reset_index(drop=True), [])  # read once, and told of already
     answers = truth[rows]
     weights = None if weights is None else weights[rows]
@@ -228,6 +229,8 @@ def _code(estimator: Any, fitted: Fitted) -> str:
     defaults = type(estimator)().get_params(deep=False)
     given = estimator.get_params(deep=False)
     changed = {name: value for name, value in given.items() if not _same(value, defaults[name])}
+    if isinstance(where := changed.get("experience"), str):
+        changed["experience"] = hidden(where)  # of a server, without its password
     lines = "".join(f"    {name}={_literal(value)},\n" for name, value in changed.items())
     name, arguments = type(estimator).__name__, f"\n{lines}" if lines else ""
     given = "X, y" + ", sample_weight=weights" * _weighted(fitted) + ", groups=groups" * fitted.grouped

@@ -7,7 +7,7 @@ useful, JMLR 20(177): the loss after shuffling a column, minus the loss before.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -22,7 +22,29 @@ if TYPE_CHECKING:
 
     Loss = Callable[[NDArray[Any], NDArray[Any]], float]
 
-__all__ = ["permutation_importance"]
+__all__ = ["permutation_importance", "some_rows"]
+
+_LEAST: Final = 20  # rows of a class that are among those drawn, where it has as many
+_SHARE: Final = 0.25  # of the rows drawn that may be taken for this
+
+
+def some_rows(truth: NDArray[Any], most: int, rng: np.random.Generator, *, classes: int) -> NDArray[np.intp]:
+    """Places of about so many rows, drawn without replacement; of a rare class some more than its share would be.
+
+    Args:
+        truth: The target, shape (n,); codes of classes.
+        most: How many rows.
+        rng: Source of the draw.
+        classes: Number of classes; 0 for numbers, and rare classes are not looked after where they are very many.
+
+    Returns:
+        Shape (m,), in random order, m at most 1.25 times what is asked for.
+    """
+    order = rng.permutation(len(truth))
+    if not classes or len(order) <= most or classes * _LEAST > _SHARE * most:
+        return order[:most]
+    rare = [order[truth[order] == code][:_LEAST] for code in range(classes)]
+    return np.concatenate([order[:most], np.setdiff1d(np.concatenate(rare), order[:most])])
 
 
 def permutation_importance(

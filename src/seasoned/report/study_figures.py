@@ -40,6 +40,7 @@ _DRAWS: Final = 2048  # points of the cube over which a variance is estimated
 _GRID: Final = 40  # steps of a surface along each side
 _AVERAGED: Final = 50  # trials whose other parameters a surface is averaged over, the latest
 FEWEST: Final = 4
+_LARGEST: Final = 1e100  # size of a value whose squares can be summed
 """Complete trials below which a model of them says nothing."""
 
 
@@ -206,7 +207,7 @@ def importances(trials: Sequence[Trial], space: Space, objective: int = 0, seed:
     estimators of Saltelli et al. (2010), Computer Physics Communications 181.
     """
     branches = Branches.of(space)
-    forest = _fitted(trials, space, objective, seed)
+    forest, _ = _fitted(trials, space, objective, seed)
     rng = np.random.default_rng(seed)
     first, second = rng.random((2, _DRAWS, len(space)))
     at_first, at_second = (forest.predict(_in_use(points, branches))[0] for points in (first, second))
@@ -236,7 +237,7 @@ def contour(trials: Sequence[Trial], space: Space, pair: tuple[str, str], object
     if not together(space, *pair):
         raise InvalidInput(f"{pair[0]} and {pair[1]} are never in use together; choose another pair.")
     branches = Branches.of(space)
-    forest = _fitted(trials, space, objective, seed)
+    forest, unit = _fitted(trials, space, objective, seed)
     columns = [[d.name for d in space.dimensions].index(name) for name in pair]
     sides = [_side(space, column) for column in columns]
     others = _units(trials, space)[-_AVERAGED:]
@@ -255,7 +256,7 @@ def contour(trials: Sequence[Trial], space: Space, pair: tuple[str, str], object
         tuple(space.dimensions[column].parameter.from_unit(float(unit)) for unit in side)
         for column, side in zip(columns, sides, strict=True)
     )
-    return Surface(x, y, mean)
+    return Surface(x, y, unit * mean)
 
 
 def together(space: Space, one: str, other: str) -> bool:
@@ -274,12 +275,14 @@ def _taken(space: Space, name: str) -> dict[int, str]:
     return found
 
 
-def _fitted(trials: Sequence[Trial], space: Space, objective: int, seed: int) -> Forest:
+def _fitted(trials: Sequence[Trial], space: Space, objective: int, seed: int) -> tuple[Forest, float]:
+    """A forest of the values, and the unit that it has them in."""
     units = _units(trials, space)
     if len(units) < FEWEST:
         raise InvalidInput(f"{len(units)} trials are complete; a model of them needs at least {FEWEST}, run more.")
-    values = [trial.values[objective] for trial in trials if trial.values is not None]
-    return fit_forest(units, values, seed=seed, trees=64, random_splits=False)
+    values = np.array([trial.values[objective] for trial in trials if trial.values is not None])
+    unit = max(1.0, float(np.abs(values).max()) / _LARGEST)  # the squares of larger ones are infinite
+    return fit_forest(units, values / unit, seed=seed, trees=64, random_splits=False), unit
 
 
 def _units(trials: Sequence[Trial], space: Space) -> NDArray[np.float64]:

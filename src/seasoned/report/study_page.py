@@ -41,7 +41,7 @@ def study_report(study: Study, path: Path) -> Path:
     parts: list[Markup] = []
     for kind, title in _TITLES.items():
         if (kind == "front") == (len(study.directions) > 1) or kind not in {"front", "history"}:
-            if kind == "curves" and not any(trial.reports for trial in study.trials):
+            if kind == "curves" and not any(t.reports and study.space.contains(t.config) for t in study.trials):
                 continue
             if kind in {"importance", "contour"} and (len(complete) < 4 or len(study.space) < 2):
                 continue

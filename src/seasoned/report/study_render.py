@@ -174,11 +174,12 @@ def _importance(study: Study, trials: Sequence[Trial], parameters: Sequence[str]
     alone = np.array([found.alone[i] for i in shown])
     more = np.array([found.total[i] for i in shown]) - alone
     figure = _blank(barmode="stack", height=130 + 26 * len(shown), xaxis_title="share of the variance explained")
-    figure.add_bar(x=alone, y=names, orientation="h", name="alone", marker_color=BASE)
-    figure.add_bar(x=more, y=names, orientation="h", name="with others", marker_color="#b9cfe6")
+    rows = list(range(len(shown)))  # not the names, of which some may be the same when shortened
+    figure.add_bar(x=alone, y=rows, orientation="h", name="alone", marker_color=BASE)
+    figure.add_bar(x=more, y=rows, orientation="h", name="with others", marker_color="#b9cfe6")
     figure.update_layout(legend_traceorder="normal")
     figure.update_xaxes(range=[0, max(0.1, 1.05 * float((alone + more).max(initial=0.0)))])
-    figure.update_yaxes(automargin=True, type="category")
+    figure.update_yaxes(automargin=True, tickvals=rows, ticktext=names)
     return figure
 
 

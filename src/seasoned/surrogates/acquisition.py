@@ -110,7 +110,7 @@ def _log_h(u: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _mills_gap(t: NDArray[np.float64], mills: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 - t R(t); beyond 100 by its series 1/t^2 - 3/t^4 + 15/t^6, whose next term is below 1e-12 of it."""
+    """1 - t R(t); beyond 100 by its series 1/t^2 - 3/t^4 + 15/t^6, whose next term is 105/t^6 <= 1.1e-10 of it."""
     square = 1.0 / (t * t)
     series = square * (1.0 - square * (3.0 - 15.0 * square))
     return np.where(t > 100.0, series, 1.0 - t * mills)

@@ -36,7 +36,7 @@ _DULL: Final = 2  # dull steps per dimension that end a search
 _TRUSTED: Final = 1.0  # error of a quadratic below which its minimum is worth a trial
 _REACH: Final = 3.0  # times the region's radius, how far an exact quadratic is believed
 _EXACT: Final = 0.1  # error of a quadratic below which it is believed beyond the region
-_GAIN: Final = 1e-15  # of the largest loss, the least gain that rounding lets one see
+_GAIN: Final = 1e-15  # of the median loss, the least gain that rounding lets one see
 _CLIP: Final = 1e6
 _MOST: Final = 110  # points in a local model
 
@@ -187,7 +187,7 @@ def newton_step(
     if len(layout.discrete):
         found = _on_levels(layout, quadratic, points[best], moving, found, (low, high))
         step = found[moving] - points[best, moving]
-    return found if quadratic.value(step) < -_GAIN * float(np.abs(losses).max()) else None
+    return found if quadratic.value(step) < -_GAIN * float(np.median(np.abs(losses))) else None  # some may be huge
 
 
 def _on_levels(

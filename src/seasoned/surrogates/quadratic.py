@@ -140,6 +140,7 @@ def box_minimum(
         [1.0, 2.0]
     """
     stays = np.zeros(len(low), dtype=np.bool_) if fixed is None else fixed
+    high = np.where(stays, low, high)
     z = np.where(stays, low, np.clip(0.0, low, high))
     bound = stays.copy()
     for _ in range(4 * len(low) + 4):

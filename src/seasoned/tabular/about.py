@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.storage.engine import hidden
 from seasoned.tabular.metrics import to_plain
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ logger = logging.getLogger("seasoned.tabular")
 def about(estimator: Any) -> dict[str, Any]:
     """Class, parameters, the names of those that are missing, and the decimal sign of its file, as plain data."""
     given = _parameters(estimator)
-    parameters = {name: value for name, value in given.items() if _is_plain(value)}
+    parameters = {name: value for name, value in given.items() if _can_be_told(value)}
     unsaved = sorted({*estimator.unsaved_, *(given.keys() - parameters.keys())})
     told = {"parameters": parameters, "unsaved": unsaved, "decimal": estimator.decimal_}
     return {"estimator": type(estimator).__name__, **told}
@@ -51,12 +52,12 @@ def warn_of_unsaved(estimator: TabularEstimator) -> None:
     them.
     """
     given = _parameters(estimator)
-    lost = sorted(name for name, value in given.items() if name != "random_state" and not _is_plain(value))
+    lost = sorted(name for name, value in given.items() if name != "random_state" and not _can_be_told(value))
     if lost:
         logger.log(
             logging.WARNING if "metric" in lost else logging.INFO,
-            "the file does not hold %s, which is no plain data; predictions need none of it, and after load "
-            "set_params(%s) gives it back for fit%s.",
+            "the file does not hold %s, which is no plain data or holds a password; predictions need none of it, and "
+            "after load set_params(%s) gives it back for fit%s.",
             " and ".join(lost),
             ", ".join(f"{name}=..." for name in lost),
             ", score and leaderboard" if "metric" in lost else "",
@@ -77,5 +78,8 @@ def _parameters(estimator: BaseEstimator) -> dict[str, Any]:
     return given
 
 
-def _is_plain(value: Any) -> bool:
+def _can_be_told(value: Any) -> bool:
+    """Whether it is plain data, and no address of a server with a password, for who gets the file could read it."""
+    if isinstance(value, str) and "://" in value:
+        return ":***@" not in hidden(value)
     return value is None or isinstance(value, bool | int | float | str | dict)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from seasoned.tabular.few_shot_model import AdaptedTable, FewShotFitted
 
 __all__ = ["FewShotClassifier", "FewShotRegressor"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_MISSING: Final = "empty cells and words such as NA, null and ? name no task"  # said of rows without one
 
 
 class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -74,6 +79,10 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         values = to_series(y)
         if len(values) != len(named):
             raise InvalidInput(f"X has {len(named)} rows and y has {len(values)}; pass one target a row.")
+        if not named.any():
+            raise InvalidInput(f"none of the {len(named)} rows says which task it belongs to; {_MISSING}.")
+        if not named.all():
+            logger.warning("%d of %d rows have no task and are left out; %s.", (~named).sum(), len(named), _MISSING)
         target = read_target(values[named], self._kind)
         kept = np.flatnonzero(named)[target.kept]
         frame = rows.frame.iloc[kept].reset_index(drop=True)

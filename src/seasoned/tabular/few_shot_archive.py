@@ -16,7 +16,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad.adapted import describe_network, network_of
-from seasoned.metagrad.files import flatten, unflatten
+from seasoned.metagrad.files import flatten, to_json, unflatten
 from seasoned.metagrad.shrinkage import HeadAdapter
 from seasoned.tabular import archive
 from seasoned.tabular.few_shot_adapter import LearnerAdapter, checked_file
@@ -75,7 +75,7 @@ def write(
     places = {f"a{place}": leaf for place, leaf in enumerate(arrays.values())}  # a bundle's members have plain names
     np.savez_compressed(buffer, allow_pickle=False, **places)
     text["arrays"] = list(arrays)
-    extra = {_ARRAYS: buffer.getvalue(), _ABOUT: json.dumps(text, allow_nan=False).encode()}
+    extra = {_ARRAYS: buffer.getvalue(), _ABOUT: to_json(text).encode()}
     archive.write(few_shot.fitted, rows, about, path, key, extra=extra)
 
 

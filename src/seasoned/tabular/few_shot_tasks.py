@@ -53,27 +53,43 @@ def read_tasks(X: Any, task: Any) -> TaskRows:
     if task is None:
         raise InvalidInput("task is None; pass the name of the column that says which task a row belongs to.")
     frame = to_frame(X)
-    names = [task] if isinstance(task, str) else task
+    names = _named(task, frame) or task
     if isinstance(names, list | tuple) and names and all(isinstance(name, str) for name in names):
         known = [name for name in names if name in frame.columns]
         if len(known) == len(names):
             return TaskRows(frame.drop(columns=list(names)), _joined(frame, names), tuple(names))
-        if isinstance(task, str) or len(names) != len(frame):
+        if _is_word(task) or len(names) != len(frame):
             strange = next(name for name in names if name not in frame.columns)
             raise InvalidInput(
                 f"the table has no column {strange!r} to tell tasks apart; its columns are {_listed(frame)}."
             )
     by = getattr(task, "keys", None) if _is_grouped(task) else None
-    named = [by] if isinstance(by, str) else by if isinstance(by, list) else []
+    named = _named(by, frame) or (by if isinstance(by, list) else [])
     columns = tuple(name for name in named if isinstance(name, str) and name in frame.columns)
     rest = frame.drop(columns=list(columns))
     if named and len(columns) == len(named) and len(task.obj) == len(frame):
-        words = _joined(task.obj, columns)  # as predicting will find them in these columns
+        words = _joined(to_frame(task.obj), columns)  # as predicting will find them in these columns
         return TaskRows(rest, words, columns)
     words = _of_groups(task) if _is_grouped(task) else task_words(task)
     if len(words) != len(frame):
         raise InvalidInput(f"task has {len(words)} labels and the table {len(frame)} rows; pass one label a row.")
     return TaskRows(rest, words, ())
+
+
+def _is_word(name: Any) -> bool:
+    """Whether it can be a column's name, and no list of labels."""
+    return isinstance(name, str | int | np.integer) and not isinstance(name, bool)
+
+
+def _named(given: Any, frame: pd.DataFrame) -> list[str]:
+    """The columns that are named, as the frame has them: numbers are texts there. Empty if it names none."""
+    if _is_word(given):
+        return [str(given)]
+    if not isinstance(given, list | tuple) or not given or not all(map(_is_word, given)):
+        return []
+    names = [str(name) for name in given]
+    whole = all(isinstance(name, str) for name in given)
+    return names if whole or (len(names) != len(frame) and set(names) <= set(frame.columns)) else []
 
 
 def task_words(labels: Any) -> NDArray[Any]:

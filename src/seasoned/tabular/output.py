@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from seasoned.errors import InvalidInput
 from seasoned.tabular.conformal import as_words
 from seasoned.tabular.fitted import Fitted
-from seasoned.tabular.tables import COMPRESSED, SEPARATORS
+from seasoned.tabular.tables import COMPRESSED, SEPARATORS, kind_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
 
-__all__ = ["beside", "prediction_table", "write_table"]
+__all__ = ["beside", "check_kind", "prediction_table", "write_table"]
 
 
 def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.DataFrame:
@@ -68,20 +68,30 @@ def _inside(model: Any, X: Any, coverage: float) -> dict[str, Any]:
     raise InvalidInput(f"a {type(model).__name__} knows no intervals; leave the interval out.")
 
 
+def check_kind(path: Path) -> None:
+    """Refuse a name that says no kind of table, before there is anything to write.
+
+    Raises:
+        InvalidInput: If `write_table` would refuse it.
+    """
+    inner, packed = kind_of(path), path.suffix.lower() in COMPRESSED
+    if inner not in SEPARATORS and (packed or inner != ".parquet"):
+        raise InvalidInput(
+            f"{path.name!r} is no kind of table that is known here; write to a .csv, .tsv or .parquet file."
+        )
+
+
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write a table as what its name says: .parquet, .csv or .tsv, the last two also compressed (.gz, .zst ...).
 
     Raises:
         InvalidInput: If the name ends in something else.
     """
-    inner = path.suffixes[-2] if path.suffix in COMPRESSED and len(path.suffixes) > 1 else path.suffix
-    if inner == ".parquet" and path.suffix == inner:
+    check_kind(path)
+    inner = kind_of(path)
+    if inner == ".parquet":
         frame.to_parquet(path, index=False)
-    elif inner not in SEPARATORS:
-        raise InvalidInput(
-            f"{path.name!r} is no kind of table that is known here; write to a .csv, .tsv or .parquet file."
-        )
-    elif path.suffix == ".zst":  # pandas would ask for one more package
+    elif path.suffix.lower() == ".zst":  # pandas would ask for one more package
         import pyarrow as pa
 
         with pa.output_stream(str(path), compression="zstd") as stream:

@@ -296,7 +296,7 @@ def _parsed(source: Any, **options: Any) -> pd.DataFrame:
     import pandas as pd
 
     frame: pd.DataFrame
-    if isinstance(source, Path) and source.suffix == ".zst":  # pandas would ask for one more package
+    if isinstance(source, Path) and source.suffix.lower() == ".zst":  # pandas would ask for one more package
         import pyarrow as pa
 
         with pa.input_stream(str(source), compression="zstd") as stream:

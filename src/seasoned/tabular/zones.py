@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["in_zone", "with_zone", "zone_of"]
 
 _FIXED: Final = re.compile(r"UTC([+-]\d\d:\d\d)?")
-_WRITTEN: Final = re.compile(r".*\d:\d\d.*(Z|[+-]\d\d:?\d\d)\s*", re.DOTALL)
+_WRITTEN: Final = re.compile(r".*\d:\d\d.*(Z|[+-]\d\d(?::?\d\d)?)\s*", re.DOTALL)
 _QUARTER: Final = 15  # minutes: clocks are changed at full quarters of an hour
 _FIRST, _LAST = np.datetime64("0001-01-03"), np.datetime64("9999-12-29")  # days that all zones have
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned.metagrad._jax import jax, jnp, lax
 from seasoned.metagrad.hypergradients.base import Hypergradient
-from seasoned.metagrad.trees import add, lerp
+from seasoned.metagrad.trees import add, inexact, lerp
 
 if TYPE_CHECKING:
     from jax import Array
@@ -40,15 +40,17 @@ class DrMAD:
 
     def __call__(self, problem: Problem, outer: Tree) -> Hypergradient:
         """See `Backend`."""
-        first, into_start = jax.vjp(problem.init, outer)
-        last = problem.run(outer)
-        loss, (adjoint, direct) = jax.value_and_grad(problem.outer_loss, argnums=(0, 1))(last, outer)
-        steps = problem.inner_steps
+        first, last, steps = problem.init(outer), problem.run(outer), problem.inner_steps
+        _, into_start = jax.vjp(lambda outer: inexact(problem.init(outer))[0], outer)
+        numbers, whole = inexact(last)  # a counter in the state has no slope
+        loss, (adjoint, direct) = jax.value_and_grad(
+            lambda numbers, outer: problem.outer_loss(whole(numbers), outer), argnums=(0, 1)
+        )(numbers, outer)
 
         def body(carry: tuple[Tree, Tree], t: Array) -> tuple[tuple[Tree, Tree], None]:
             adjoint, gradient = carry
-            state = lerp(first, last, t / steps)
-            _, back = jax.vjp(lambda state, outer: problem.advance(state, outer, t), state, outer)
+            numbers, whole = inexact(lerp(first, last, t / steps))
+            _, back = jax.vjp(lambda n, outer: inexact(problem.advance(whole(n), outer, t))[0], numbers, outer)
             adjoint, part = back(adjoint)
             return (adjoint, add(gradient, part)), None
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax
 from seasoned.metagrad.hypergradients.base import Hypergradient
-from seasoned.metagrad.trees import add
 
 if TYPE_CHECKING:
     from jax import Array
@@ -96,16 +95,13 @@ class Truncated:
     def __call__(self, problem: Problem, outer: Tree) -> Hypergradient:
         """See `Backend`."""
         first = max(0, problem.inner_steps - self.steps)
+        if first == 0:  # nothing is cut off, so the start depends on the outer variables too (MAML: it is them)
+            return Reverse()(problem, outer)
         start = problem.run(outer, first)
 
         def value(outer: Tree, start: Tree) -> tuple[Array, Tree]:
             inner = _steps(problem, start, outer, first, problem.inner_steps)
             return problem.outer_loss(inner, outer), inner
 
-        if first > 0:
-            (loss, inner), gradient = jax.value_and_grad(value, has_aux=True)(outer, start)
-            return Hypergradient(loss, gradient, inner)
-        # Nothing is cut off, so the start depends on the outer variables too (MAML: it is them).
-        start, back = jax.vjp(problem.init, outer)
-        (loss, inner), (direct, to_start) = jax.value_and_grad(value, argnums=(0, 1), has_aux=True)(outer, start)
-        return Hypergradient(loss, add(direct, back(to_start)[0]), inner)
+        (loss, inner), gradient = jax.value_and_grad(value, has_aux=True)(outer, start)
+        return Hypergradient(loss, gradient, inner)
