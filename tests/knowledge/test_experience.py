@@ -182,14 +182,14 @@ def test_a_file_with_odd_values_is_refused(tmp_path, odd):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("task,x,score\na,1,0.5\nb,2,good\n", r"line 3 of 'odd.csv' has 'good' as score; write a number"),
-        ("task,x,score,seconds\na,1,0.5,soon\n", r"line 2 of 'odd.csv' has 'soon' as seconds"),
+        ("task,x,score\na,1,0.5\nb,2,good\n", r"run 2 of 'odd.csv' has 'good' as score; write a number"),
+        ("task,x,score,seconds\na,1,0.5,soon\n", r"run 1 of 'odd.csv' has 'soon' as seconds"),
         (
             "task,score,configuration\na,1,{x: 1}\n",
-            r"line 2 of 'odd.csv' has '\{x: 1\}' as configuration; write a JSON",
+            r"run 1 of 'odd.csv' has '\{x: 1\}' as configuration; write a JSON",
         ),
-        ("task,score,configuration\na,1,3\n", r"line 2 of 'odd.csv' has 3 as configuration"),
-        ("task,score,configuration\na,1,\n", r"line 2 of 'odd.csv' has None as configuration"),
+        ("task,score,configuration\na,1,3\n", r"run 1 of 'odd.csv' has 3 as configuration"),
+        ("task,score,configuration\na,1,\n", r"run 1 of 'odd.csv' has None as configuration"),
     ],
 )
 def test_cells_of_a_csv_that_cannot_be_read_are_named(tmp_path, text, said):
@@ -213,7 +213,7 @@ def test_words_for_failures_in_a_csv(tmp_path):
 
 def test_a_run_without_a_task_is_refused(tmp_path):
     (tmp_path / "runs.csv").write_text("task,x,score\na,1,1\n,2,1\n")
-    with pytest.raises(InvalidInput, match=r"line 3 of 'runs.csv' names no task"):
+    with pytest.raises(InvalidInput, match=r"run 2 of 'runs.csv' names no task"):
         read_csv(tmp_path / "runs.csv")
 
 

@@ -74,10 +74,9 @@ def table_of(frame: pd.DataFrame, target: ArrayLike, *, regression: bool) -> Tab
     labels = pd.Series(target).reset_index(drop=True)
     kept = labels.notna().to_numpy()
     frame, labels = frame.loc[kept], labels[kept]
-    numeric = [pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in frame.dtypes]
-    columns = [
-        np.asarray(pd.factorize(column)[0], dtype=np.int64) for _, column in frame.loc[:, ~np.array(numeric)].items()
-    ]
+    kinds = [pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in frame.dtypes]
+    numeric = np.array(kinds, dtype=np.bool_)
+    columns = [np.asarray(pd.factorize(column)[0], dtype=np.int64) for _, column in frame.loc[:, ~numeric].items()]
     numbers = frame.loc[:, numeric].to_numpy(dtype=np.float64, na_value=np.nan)
     codes = np.stack(columns, axis=1) if columns else np.empty((len(frame), 0), dtype=np.int64)
     if regression:

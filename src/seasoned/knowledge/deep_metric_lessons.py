@@ -3,7 +3,8 @@
 A task's targets are the normal quantiles of its scores, average ranks at ties (Salinas, Shen and Perrone 2020, A
 quantile-based approach for hyperparameter transfer learning). Of large tables each task keeps a draw of its cells, and
 of those configurations that were among the best of some task: a search sees good ones, and so training does as well.
-What past tasks know of a configuration (`Frame.known`) is, for a task that is learned from, what the *others* know.
+What past tasks know of a configuration (`Frame.known`) is, for a task that is learned from, what the *others* know;
+but for the loadings of the factors, which are those of all tasks together (docs/decisions/0011-deep-metric.md).
 """
 
 from __future__ import annotations

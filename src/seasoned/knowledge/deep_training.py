@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from seasoned.knowledge.starts import Evaluations
 
-__all__ = ["NOISE", "DeepSettings", "MarginalLikelihood", "negative_log_likelihood", "train_deep_kernel"]
+__all__ = ["NOISE", "DeepSettings", "MarginalLikelihood", "negative_log_likelihood", "teaches", "train_deep_kernel"]
 
 NOISE: Final = 0.02
 """Variance of a trial's noise, in units of the signal's."""
@@ -74,6 +74,11 @@ def negative_log_likelihood(latent: Any, y: Any) -> Any:
     return jnp.full(count, loss)
 
 
+def teaches(task: Evaluations) -> bool:
+    """Whether a kernel can be trained on a task: it has six evaluations, and not all of one score."""
+    return len(task.scores) >= _LEAST and bool(np.ptp(task.scores) > 0)
+
+
 def train_deep_kernel(tasks: Sequence[Evaluations], settings: DeepSettings | None = None) -> DeepKernel:
     """A deep kernel that suits past tasks.
 
@@ -86,7 +91,7 @@ def train_deep_kernel(tasks: Sequence[Evaluations], settings: DeepSettings | Non
     """
     settings = settings or DeepSettings()
     rng = np.random.default_rng(settings.seed)
-    known = [task for task in tasks if len(task.scores) >= _LEAST and np.ptp(task.scores) > 0]
+    known = [task for task in tasks if teaches(task)]
     if len(known) < 3:
         raise InvalidInput(f"there are {len(known)} tasks with {_LEAST} different evaluations; give at least 3.")
     rows = min(_ROWS, min(len(task.scores) for task in known) // 2)

@@ -96,7 +96,7 @@ def _weighed(
     own = kernel.adapted(trials.points, quantiles(trials.scores))
     deep = fit_pool(own.embed(trials.points), trials.scores)
     plain = fit_pool(trials.points / unit, trials.scores)
-    left_out = deep.left_out()
+    left_out = fit_pool(kernel.embed(trials.points), trials.scores).left_out()  # the adapted network has seen them all
     weights = rank_weights(
         (
             np.stack([past[:, :count].mean(axis=0), left_out.mean]),

@@ -14,7 +14,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.deep_settings import DeepSettings
-from seasoned.knowledge.deep_training import train_deep_kernel
+from seasoned.knowledge.deep_training import teaches, train_deep_kernel
 from seasoned.knowledge.ranges import holding
 from seasoned.knowledge.starts import quantiles
 from seasoned.samplers.auto import Auto
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["TunedDeepKernel", "deep_space", "left_out_likelihood", "tune_deep_kernel"]
 
 _FOLDS: Final = 3
+_LEAST: Final = 3  # tasks that a kernel is trained on
 _SUPPORT: Final = 12  # trials of a task that the kernel adapts to
 _MOST: Final = 60  # evaluations of a task that judge
 
@@ -115,11 +116,18 @@ def tune_deep_kernel(
         seed: Of the sampler.
 
     Raises:
-        InvalidInput: If there are fewer than three families.
+        InvalidInput: If there are fewer than three families, or fewer than three tasks beside some of them.
     """
     if len(set(families)) < _FOLDS or len(tasks) != len(families):
         raise InvalidInput(
             f"there are {len(tasks)} tasks of {len(set(families))} families; give at least {_FOLDS} families."
+        )
+    names = np.array([name for task, name in zip(tasks, families, strict=True) if teaches(task)])
+    beside = min(int((~np.isin(names, group)).sum()) for group in np.array_split(np.unique(families), _FOLDS))
+    if beside < _LEAST:
+        raise InvalidInput(
+            f"a third of the families leaves {beside} tasks to learn from; give more past tasks, at least {_LEAST} "
+            "beside each third."
         )
     start = default or DeepSettings()
     space = deep_space(start)

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, StorageError
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.nesting import nested
 from seasoned.knowledge.past import Head, PastStudy, PastTrial, heads_of, row_of
 from seasoned.knowledge.starts import Evaluations
+from seasoned.storage.engine import hidden, store_exists
 from seasoned.storage.past import PastRow, PastStore
 
 if TYPE_CHECKING:
@@ -145,8 +146,10 @@ class Experience:
 
         Raises:
             InvalidInput: If the URL is not understood.
-            StorageError: If the store cannot be read.
+            StorageError: If there is no such store, or it cannot be read.
         """
+        if not store_exists(url):
+            raise StorageError(f"there is no store at {hidden(url)}; give the URL of one, or fit a model first.")
         store = PastStore(url)
 
         def texts(numbers: Sequence[int]) -> dict[int, str]:
@@ -249,12 +252,14 @@ class Experience:
         return {number: json.loads(text) for number, text in found.items()}
 
     def studies(self) -> list[PastStudy]:
-        """The studies as objects."""
+        """The studies as objects, but for trials whose configurations were forgotten since."""
         configs = self.configs(np.unique(self.configurations))
         found = []
         for place, head in enumerate(self.heads):
             span = range(self.starts[place], self.starts[place + 1])
-            trials = [self._trial(row, configs) for row in span]
+            trials = [self._trial(row, configs) for row in span if int(self.configurations[row]) in configs]
+            if not trials:
+                continue
             features = {n: float(v) for n, v in zip(_NAMES, self.metafeatures[place], strict=True) if np.isfinite(v)}
             found.append(PastStudy(head, features, trials))
         return found
@@ -284,9 +289,9 @@ class Experience:
             if len(valid) >= 3:
                 points = np.stack([space.encode(config).unit for config, _ in valid])
                 found.append(Evaluations(points, np.array([score for _, score in valid], dtype=np.float64)))
-        if passed_over and not found:
-            text = "experience: no task has three trials that are valid in the space; one that is not: %s."
-            _log.warning(text, passed_over[0])
+        if len(self) and not found:
+            other = f"; one that is not: {passed_over[0]}" if passed_over else ""
+            _log.warning("experience: no task has three trials with a score that are valid in the space%s.", other)
         return found
 
 

@@ -187,13 +187,13 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
         )
     nameless = frame["task"].isna() | (frame["task"].astype(str).str.strip() == "")
     if nameless.any():
-        raise InvalidInput(f"line {int(nameless.argmax()) + 2} of {path.name!r} names no task; fill it in.")
+        raise InvalidInput(f"run {int(nameless.argmax()) + 1} of {path.name!r} names no task; fill it in.")
     sign = -1.0 if maximise else 1.0
     studies = []
     for name, rows in frame.groupby("task", sort=False):
         plain = rows.astype(object).where(rows.notna(), None)
         records = list(zip(plain.index, plain.to_dict("records"), strict=True))
-        trials = [_trial(row, sign, f"line {place + 2} of {path.name!r}") for place, row in records]
+        trials = [_trial(row, sign, f"run {place + 1} of {path.name!r}") for place, row in records]
         sort, metric = (_one_of(rows, key, f"task {name!r} of {path.name!r}") for key in ("sort", "metric"))
         head = Head(str(name), str(name), kind or path.stem, sort=sort, metric=metric, source=path.name)
         studies.append(PastStudy(head, {}, trials))

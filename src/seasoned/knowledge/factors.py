@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Factors", "fit_factors"]
 
 _LEAST_NOISE: Final = 1e-6
+_ROUNDING: Final = 1e-6  # of the largest eigenvalue, below which one is that of no factor in single precision
 _POOLED: Final = 10.0  # tasks' worth of belief that a configuration's noise is that of all
 
 
@@ -49,6 +50,9 @@ def fit_factors(
 ) -> Factors:
     """Maximum likelihood by `rounds` of EM; one round suffices where nothing is missing.
 
+    With l_i the eigenvalues of the T x T products of centred tasks, factor i is shrunk by 1 - f / l_i, f being the mean
+    of the T - rank that are left: the likelihood in which configurations are the draws, of which there are most.
+
     Args:
         table: NaN where missing, shape (T, n); each row and each column has a value.
         rank: Number of factors, less than T.
@@ -73,7 +77,7 @@ def fit_factors(
         values, vectors = values[::-1], vectors[:, ::-1]
         leading = np.maximum(values[:rank], 1e-300)
         floor = max(float(values[rank:].sum()) / max(len(table) - rank, 1), 0.0)
-        shrunk = np.maximum(1.0 - floor / leading, 0.0)
+        shrunk = np.where(leading > _ROUNDING * leading[0], np.maximum(1.0 - floor / leading, 0.0), 0.0)
         some = vectors[:, :rank].astype(np.float32)
         projected = some.T @ centred
         explained = ((some * shrunk.astype(np.float32)) @ projected).astype(np.float64)

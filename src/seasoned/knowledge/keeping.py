@@ -201,9 +201,9 @@ def import_studies(url: str, found: Experience) -> int:
     """
     found = Experience.of_studies(found.studies())  # whose keys are then those of the store
     there = Experience.read(url, _ALL) if store_exists(url) else Experience.of_studies(())
-    outgrown = _beginnings(there, found)
     known = set(_beginnings(found, there))
     found = found.chosen([place for place, key in enumerate(found.keys) if key not in known])
+    outgrown = _beginnings(there, found)  # by what is added, or of two that say the same neither would be left
     new = add_experience(url, found)
     store = PastStore(url)
     try:

@@ -78,6 +78,8 @@ def skills(sample: Table) -> dict[str, float]:
     if len(y) < _LEAST_ROWS or (y == y[0]).all():
         return dict.fromkeys(LANDMARKERS, float("nan"))
     X = _features(sample)
+    if not X.shape[1]:  # categories that have no value anywhere
+        return dict.fromkeys(LANDMARKERS, float("nan"))
     if sample.classes == 0:
         y = (y - y.mean()) / y.std()
     halves = np.arange(len(y)) % 2 == 0

@@ -239,6 +239,7 @@ def fit_metric(
     """
     if len(scores) < 3:
         raise InvalidInput(f"there are {len(scores)} past tasks; give at least 3, or search without experience.")
+    scores = np.where(np.isfinite(scores), scores, np.nan)
     known = np.isfinite(scores) if stopped is None else np.isfinite(scores) & ~stopped
     unseen = ~known.any(axis=0)
     if unseen.any():

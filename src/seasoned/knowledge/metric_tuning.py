@@ -166,11 +166,16 @@ def tune_metric(
         seed: Of the sampler.
 
     Raises:
-        InvalidInput: If no table has tasks of two families.
+        InvalidInput: If no table has tasks of two families, and three tasks beside one of them.
     """
     some = [table for table in tables if len(set(table.families)) > 1]
     if not some:
         raise InvalidInput("no table has tasks of two families; give more past tasks, or keep the defaults.")
+
+    if not any(_is_judged(table) for table in some):
+        raise InvalidInput(
+            f"no table has {_FEWEST} tasks beside a family left out; give more past tasks, or keep the defaults."
+        )
 
     def loss(config: dict[str, Any]) -> float:
         settings = MetricSettings(**config)
@@ -182,6 +187,13 @@ def tune_metric(
     study = Study(metric_space(default), sampler=Auto(warm_start=first), seed=seed)
     study.optimize(loss, trials=trials, progress=False)
     return TunedMetric(MetricSettings(**study.best.config), study)
+
+
+def _is_judged(table: PastTable) -> bool:
+    """Whether some family has enough others beside it."""
+    families = np.array(table.families)
+    groups = np.array_split(np.unique(families), min(_FOLDS, len(np.unique(families))))
+    return any((~np.isin(families, group)).sum() >= _FEWEST for group in groups)
 
 
 def _of_families(table: PastTable, regrets: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -122,12 +122,21 @@ def textual(config: Mapping[str, Any]) -> str:
         >>> textual({"b": 1, "a": {"c": 0.5}})
         '{"a":{"c":0.5},"b":1}'
     """
-    return json.dumps(config, sort_keys=True, separators=(",", ":"), default=dict)
+    return json.dumps(config, sort_keys=True, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know: numpy's numbers, and mappings."""
+    return value.item() if isinstance(value, np.generic) else dict(value)
+
+
+def _finite(score: float | None) -> float:
+    return score if score is not None and math.isfinite(score) else math.nan
 
 
 def ends_of(trials: Sequence[PastTrial]) -> NDArray[np.uint8]:
     """How trials ended, as a store keeps it: 1 for a failure, 2 for what was stopped, which a score tells apart."""
-    stopped = [trial.stopped and trial.score is not None and not trial.failed for trial in trials]
+    stopped = [trial.stopped and not math.isnan(_finite(trial.score)) and not trial.failed for trial in trials]
     return np.array([trial.failed for trial in trials], dtype=np.uint8) + 2 * np.array(stopped, dtype=np.uint8)
 
 
@@ -145,7 +154,7 @@ def row_of(study: PastStudy) -> tuple[PastRow, dict[int, str]]:
     arrays = (
         np.array([value for _, value in known], dtype="<f8"),
         np.array(numbers, dtype="<i8"),
-        np.array([np.nan if trial.score is None else trial.score for trial in trials], dtype="<f8"),
+        np.array([_finite(trial.score) for trial in trials], dtype="<f8"),
         np.array([np.nan if trial.seconds is None else trial.seconds for trial in trials], dtype="<f4"),
         ends_of(trials),
     )
@@ -160,7 +169,7 @@ def row_of(study: PastStudy) -> tuple[PastRow, dict[int, str]]:
     ]
     key = f"{digest(json.dumps(content)) & (2**64 - 1):016x}"
     fields = {name: getattr(head, name) for name in Head.__slots__}
-    row = PastRow(key, json.dumps(fields, default=dict), names, *(array.tobytes() for array in arrays))
+    row = PastRow(key, json.dumps(fields, default=_plain), names, *(array.tobytes() for array in arrays))
     return row, dict(zip(numbers, words, strict=True))
 
 

@@ -58,7 +58,8 @@ def levels_of(scores: NDArray[np.floating], least: NDArray[np.float64] | None = 
         >>> tuned.median.tolist(), tuned.gap.tolist()
         ([3.0], [2.0])
     """
-    empty = ~np.isfinite(scores).any(axis=1)
+    scores = np.where(np.isfinite(scores), scores, np.nan)  # what is infinite has no place on a scale
+    empty = np.isnan(scores).all(axis=1)
     if empty.any():
         raise InvalidInput(f"task {int(np.argmax(empty))} has no score; leave out tasks without any evaluation.")
     median = np.nanmedian(scores, axis=1).astype(float)

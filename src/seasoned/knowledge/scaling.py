@@ -22,6 +22,7 @@ __all__ = ["Hypotheses", "hypotheses"]
 
 _GAPS: Final = 15
 _REGRETS: Final = np.concatenate([np.linspace(0.0, 1.0, 17) ** 1.5, [1.15, 1.4, 1.8, 2.5, 4.0]])
+_NARROWEST: Final = 0.1  # spread of the medians, in gaps, below which it is not believed
 _FLAT: Final = 0.02  # share of the flat prior
 
 
@@ -70,7 +71,7 @@ def _grid(best: float, past: Level) -> tuple[Level, NDArray[np.float64]]:
 def _density(level: Level, past: Level) -> NDArray[np.float64]:
     """Kernel density of (median, log gap) over the past tasks by Scott's rule, and a share of a flat one."""
     bandwidth = len(past.gap) ** (-1.0 / 6.0)
-    wide = bandwidth * max(float(past.median.std()), 1e-9)
+    wide = bandwidth * max(float(past.median.std()), _NARROWEST * float(np.median(past.gap)))
     tall = bandwidth * max(float(np.log(past.gap).std()), 0.1)
     a = (level.median[:, None] - past.median) / wide
     b = (np.log(level.gap)[:, None] - np.log(past.gap)) / tall
