@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from seasoned.errors import AllTrialsFailed
+from seasoned.errors import AllTrialsFailed, StorageError
 from seasoned.execution.base import Ending, Limits
 from seasoned.fidelity.base import Decision
 from seasoned.leases import LEASE, Lease
@@ -17,7 +17,7 @@ from seasoned.ledger import MOST_ATTEMPTS
 from seasoned.objective import Verdict, elsewhere, verdict
 from seasoned.pacing import Pace
 from seasoned.storage.base import attends
-from seasoned.trials import TrialState
+from seasoned.trials import Finished, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +34,7 @@ _UNLIMITED: Final = Limits()
 _GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 _SHOWN: Final = 5  # errors whose traceback is logged
 _HOPELESS: Final = 20  # failures without a success after which a study stops
+_RETRIES: Final = (0.5, 2.0, 5.0)  # seconds before a result is stored once more, where the store could not be reached
 _log = logging.getLogger("seasoned.study")
 
 
@@ -95,6 +96,7 @@ class Drive:
         self._failures = 0  # of this driver
         self._alone = False  # whether nobody else held a trial at the last look, and none was begun here since
         self._seen: set[str] = set()  # errors whose traceback was logged
+        self._news: list[int] = []  # trials that were stored, and of which nobody was told yet
         self._began = time.monotonic()
 
     def run(self) -> None:
@@ -116,10 +118,12 @@ class Drive:
             if not stopping:
                 self._promote()
                 self._fill()
+                self._tell()
             if self._running:
                 left = self._time_left()
                 for outcome in self._executor.wait(_GLANCE if left is None else min(left, _GLANCE)):
                     self._finish(outcome)
+                self._tell()
                 pause = 0.01
             elif stopping or not (self._wind_up() or not self._fulfilled()):
                 return
@@ -139,6 +143,7 @@ class Drive:
                     del self._running[outcome.task]
                 else:
                     self._finish(outcome)
+        self._tell()
 
     def _fill(self) -> None:
         """Start as many trials as there are free workers."""
@@ -225,15 +230,21 @@ class Drive:
         if self._running or not self._pace.paused:
             return True
         self._lease.refresh()
-        if not self._pace.everybody_waits(self._lease.others):
+        if not self._pace.everybody_waits(self._living):
             return False
-        best = self._pace.last_resort(self._lease.others)
+        best = self._pace.last_resort(self._living)
         if best is not None:
             self._relaunch([best])
             return True
         for number in sorted(self._pace.paused):
             self._store(number, self._pace.give_up(number), self._spent.get(number))
+        self._tell()
         return True
+
+    @property
+    def _living(self) -> frozenset[str]:
+        """Other drivers that hold trials, and are not taken for dead: for these nobody waits."""
+        return self._lease.others - self._lease.dead
 
     def _finish(self, outcome: Outcome) -> None:
         number = self._running.pop(outcome.task)
@@ -254,8 +265,7 @@ class Drive:
         _log.log(level, "trial %d:\n%s", number, traceback.rstrip())
 
     def _store(self, number: int, ended: Verdict, seconds: float | None) -> None:
-        (taken,) = self._ledger.record([ended.event(number, seconds, self._ledger.spec.signs)])
-        if not taken:
+        if not self._recorded(ended.event(number, seconds, self._ledger.spec.signs)):
             _log.info("trial %d was finished by another driver first; this result is dropped", number)
             return
         if self._pace is not None:
@@ -266,12 +276,36 @@ class Drive:
             _log.info(
                 "trial %d is %s after %.3g s: %s", number, ended.state, seconds or 0.0, ended.values or ended.error
             )
-        self._on_finished(self._ledger.history[number])
-        self._give_up_if_hopeless(ended)
-
-    def _give_up_if_hopeless(self, ended: Verdict) -> None:
         self._failures += ended.state is TrialState.FAILED
-        if self._failures >= _HOPELESS and not self._ledger.history.count(TrialState.COMPLETE):
+        self._news.append(number)
+
+    def _recorded(self, event: Finished) -> bool:
+        """Whether the result counts. Where the store cannot be reached it is tried again: hours may be in it."""
+        for pause in _RETRIES:
+            try:
+                return self._ledger.record([event])[0] or self._is_there(event)
+            except StorageError as error:
+                _log.warning(
+                    "the end of trial %d could not be stored, which is tried again in %g s: %s",
+                    *(event.number, pause, error),
+                )
+                time.sleep(pause)
+        return self._ledger.record([event])[0] or self._is_there(event)
+
+    def _is_there(self, event: Finished) -> bool:
+        """Whether this very result was stored before: by a try of which no answer came."""
+        known = self._ledger.history[event.number]
+        return known.state is event.state and event.seconds is not None and known.seconds == event.seconds
+
+    def _tell(self) -> None:
+        """Tell of the trials that were stored, once all are: whatever a callback raises loses none."""
+        while self._news:
+            self._on_finished(self._ledger.history[self._news.pop(0)])
+        self._give_up_if_hopeless()
+
+    def _give_up_if_hopeless(self) -> None:
+        waits = self._pace is not None and self._pace.paused  # at a rung, which is a success so far
+        if self._failures >= _HOPELESS and not waits and not self._ledger.history.count(TrialState.COMPLETE):
             raise AllTrialsFailed(
                 f"{self._failures} trials failed and none succeeded: {causes(self._ledger.history.errors())}; "
                 f"mend the objective and run again: the study is kept."
@@ -286,7 +320,7 @@ class Drive:
         if trials is not None and self._ledger.history.finished >= trials:
             return True
         self._lease.refresh()
-        before, self._alone = self._alone, not any(attends(driver) for driver in self._lease.others)
+        before, self._alone = self._alone, not any(attends(driver) for driver in self._living)
         return before and self._alone
 
     def _time_left(self) -> float | None:

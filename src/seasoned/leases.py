@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Final
 
 import psutil
 
-from seasoned.errors import StorageError
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -157,6 +155,6 @@ def _beat(reference: weakref.ref[Lease], ended: threading.Event, pause: float) -
             return
         try:
             lease.refresh()
-        except StorageError as error:  # the driver meets the same error, where somebody can hear it
+        except Exception as error:  # noqa: BLE001 - a driver that beats no more is taken for dead, whatever it was
             _log.warning("a beat could not be written: %s", error)
         del lease

@@ -283,8 +283,9 @@ class Study:
     def enqueue(self, *configs: Mapping[str, Any]) -> list[Trial]:
         """Let configurations be tried next, before the sampler's own, by whoever runs or asks for the next trials.
 
-        In a plan (`Grid`, `Sobol`) each takes the place of one of its points; configurations of a warm start come after
-        them.
+        In a plan (`Grid`, `Sobol`), and among the first points of a sampler that begins with some (the default, a
+        population, the best points of a warm start), each takes the place of one; configurations of a warm start come
+        after them.
 
         Raises:
             InvalidConfig: If one is not valid in the space.

@@ -176,7 +176,9 @@ def _decided(state: AutoState, heard: Sequence[Event]) -> AutoState:
     asked = [event for event in heard if isinstance(event, Asked)]
     budget = None if state.spec.budget is None else max(1, state.spec.budget - state.finished)
     first = max(state.spec.first, 1 + max((event.number for event in asked), default=-1))
-    spec = replace(state.spec, warm_start=_experience(state.spec.space, heard), first=first, budget=budget)
+    left = state.spec.warm_start.configurations[first - state.spec.first :]
+    known = replace(_experience(state.spec.space, heard), configurations=left)
+    spec = replace(state.spec, warm_start=known, first=first, budget=budget)
     inner = chosen.tell(chosen.init(spec), [event for event in asked if event.number not in ended])
     return replace(state, chosen=chosen, inner=inner)
 

@@ -175,9 +175,9 @@ def _size(budget: int | None, dimensions: int) -> int:
 
 
 def _size_now(state: DifferentialState) -> int:
-    """Members after linear reduction."""
+    """Members after linear reduction; all where a study that goes on beyond its budget begins anew."""
     size, budget = len(state.points), state.spec.budget
-    if budget is None or size <= _LEAST:
+    if budget is None or size <= _LEAST or state.start >= budget:
         return size
     return max(_LEAST, round(size - (size - _LEAST) * state.ended / budget))
 

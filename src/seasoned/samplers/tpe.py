@@ -120,7 +120,13 @@ class TPE(Sampler[TPEState]):
 
     def ask(self, state: TPEState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], TPEState]:
         """The warm start's configurations, the design, then draws from what is good."""
-        return [Suggestion(self._suggest(state, number)) for number in numbers], state
+        suggestions, ahead = [], state
+        for number in numbers:
+            found = self._suggest(ahead, number)
+            suggestions.append(Suggestion(found))
+            unit = state.spec.space.encode(found).unit
+            ahead = replace(ahead, running={**ahead.running, number: Running(unit, None)})
+        return suggestions, state
 
     def tell(self, state: TPEState, events: Sequence[Event]) -> TPEState:
         """Trials that ended join the table."""

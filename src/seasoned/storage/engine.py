@@ -92,7 +92,7 @@ class Connections:
         if self.is_sqlite:
             wait = {"timeout": self.patience}
         own = {name: value for name, value in wait.items() if name not in self.url.query}  # else the URL says it
-        options: dict[str, Any] = {"connect_args": own}
+        options: dict[str, Any] = {"connect_args": own, "pool_pre_ping": not self.is_sqlite}  # servers end idle ones
         reads = self.is_sqlite and not _writable(Path(str(self.url.database)))
         if reads:
             options = {"creator": partial(_open_to_read, Path(str(self.url.database)), self.patience)}

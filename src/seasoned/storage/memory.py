@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from heapq import nsmallest
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,7 @@ class MemoryLog:
         free = {None, *dead}
         if not any(self._held[holder] for holder in free):
             return []
-        found = sorted(number for number, (holder, _) in self._claims.items() if holder in free)[:count]
+        found = nsmallest(count, (number for number, (holder, _) in self._claims.items() if holder in free))
         claims = [Claim(number, self._claims[number][1] + (self._claims[number][0] is not None)) for number in found]
         for claim in claims:
             self._hold(claim.number, driver, claim.attempt)
