@@ -76,7 +76,8 @@ def learned(
 ) -> dict[str, Any]:
     """What is learned from the members' out-of-fold predictions: `finish`, `validated` and `conformal` of `Fitted`.
 
-    Nothing, with the reason in the log, where the metric is undefined on them.
+    Where the metric is undefined on them nothing but `conformal`, with the reason in the log. With a second layer that
+    is of the first layer alone, and no pool takes the place of the mean.
 
     Args:
         fitted: The members with their weights.
@@ -86,17 +87,25 @@ def learned(
     """
     seed, metric = objective.job.seed, fitted.metric
     plain = Finish() if metric.costs is None else Finish(decision=Decision(metric.costs, given=True))
+    first = [member for member in fitted.members if not member.below]
+    layered = len(first) < len(fitted.members)
+    pooled = pool(objective, fitted.members, each=pooling and not layered)
+    if pooled is None:
+        return {"finish": plain}
+    found: dict[str, Any] = {"finish": plain}
     try:
-        pooled = pool(objective, fitted.members, each=pooling)
-        if pooled is None:
-            return {"finish": plain}
         finish, pooled, loss = choose_finish(pooled, metric, seed, calibrate=calibrate)
+        if not np.isfinite(loss):
+            raise ValueError(f"{metric.name} is {loss} there")
+        found = {"finish": finish, "validated": _evidence(pooled, loss, seed)}
     except ValueError as error:
         logger.warning("the report will lack the predictions in validation: %s", error)
-        return {"finish": plain}
     codes = None if objective.job.n_classes else objective.data.matrix("codes")  # in its file
-    conformal = learn_conformal(pooled, codes, seed)
-    return {"finish": finish, "validated": _evidence(pooled, loss, seed), "conformal": conformal}
+    if layered:  # what the second layer said of these rows is too kind: its columns know their targets
+        total = sum(member.weight for member in first)
+        pooled = pool(objective, [replace(member, weight=member.weight / total) for member in first])
+        pooled = None if pooled is None else pooled.replaced(found["finish"].apply(pooled.predicted))
+    return found if pooled is None else {**found, "conformal": learn_conformal(pooled, codes, seed)}
 
 
 def _evidence(pooled: Pooled, loss: float, seed: int) -> Validated:

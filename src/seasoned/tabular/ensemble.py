@@ -89,7 +89,7 @@ def select(
     def losses(stack: NDArray[Any]) -> NDArray[np.float64]:
         return losses_of(stack, y[rows], metric, over, mass)
 
-    alone = np.array([losses(p[rows][None])[0] for p in predictions])
+    alone = np.array([losses(np.asarray(p[rows], dtype=np.float64)[None])[0] for p in predictions])  # as their means
     order = np.argsort(alone, kind="stable")[:candidates]
     stack = np.stack([np.asarray(predictions[index][rows], dtype=np.float64) for index in order])  # (m, n[, classes])
     allowed = _Allowed(most, *((np.zeros(len(order)), math.inf) if paces is None else (paces[0][order], paces[1])))

@@ -61,7 +61,7 @@ class Finish:
         mean = next(parts)
         for part in parts:  # summed in order, so that a saved model gives the same bits
             mean = mean + part
-        return self.apply(np.asarray(mean))
+        return self.apply(np.minimum(mean, 1.0) if mean.ndim == 2 else np.asarray(mean))  # above 1 by rounding only
 
     def apply(self, predicted: Array) -> Array:
         """Probabilities or numbers, as `predict` gives them."""

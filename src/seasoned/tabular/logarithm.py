@@ -198,10 +198,12 @@ def logarithm_for(metric: Measure, y: Array) -> Logarithm | None:
         y: The target, of a regression.
     """
     scale = Logarithm.of(metric, 0.0 if y.min() > 0 else 1.0)
-    if scale is None or not y.min() >= 0:
+    if scale is None or not y.min() > -1:
         return None
     if scale.always:
         return replace(scale, offset=1.0)
+    if y.min() < 0:
+        return None
     skewed = _skewness(y)
     return scale if skewed > _SKEWED and abs(_skewness(scale.forward(y))) < _LESS * skewed else None
 

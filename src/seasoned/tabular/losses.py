@@ -117,7 +117,9 @@ def _relative(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> NDAr
 
 
 def _squared_log(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> NDArray[np.float64]:
-    return _squared(np.log1p(np.maximum(p, 0.0)), np.log1p(y), w) if y.min() > -1 else np.full(len(p), np.nan)
+    if not y.min() > -1:
+        return np.full(len(p), np.nan)
+    return _squared(np.log1p(np.maximum(p, min(0.0, float(y.min())))), np.log1p(y), w)
 
 
 def _median(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> NDArray[np.float64]:

@@ -174,7 +174,7 @@ class Measure:
     def _by_name(self, y: NDArray[Any], predicted: NDArray[np.float64], weight: NDArray[np.float64] | None) -> float:
         y, predicted = self.oriented(y, predicted)
         if "log_error" in self.scorer:
-            predicted = np.maximum(predicted, 0.0)  # a logarithmic error has no word for a model that went below
+            predicted = np.maximum(predicted, min(0.0, float(np.min(y))))  # below, a logarithmic error may have no word
         if "deviance" in self.scorer:
             predicted = np.maximum(predicted, _LEAST_SHARE * (np.abs(y).mean() or 1.0))  # nor has a deviance for 0
         if self.n_classes > 2 and self.scorer in _OF_EACH_CLASS and 1 < len(np.unique(y)) < self.n_classes:

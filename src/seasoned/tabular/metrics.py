@@ -334,6 +334,8 @@ def _checked(measure: Measure, task: Task, y: NDArray[Any] | None) -> Measure:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # degenerate on examples, perhaps, but defined
             measure.loss(example, perfect)
+            if not measure.n_classes and measure.scorer != FUNCTION:  # whole numbers would do for classes, too
+                measure.loss(example, perfect + 0.25)
             if y is not None and not measure.n_classes:
                 measure.loss(y, y)
     except (ValueError, TypeError, AttributeError) as error:

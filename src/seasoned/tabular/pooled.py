@@ -24,6 +24,7 @@ __all__ = ["Pooled", "pool"]
 _MOST: Final = 50_000  # rows; more change nothing that is decided on them
 _CELLS: Final = 20_000_000  # predicted numbers: with very many classes fewer rows
 _FEWEST: Final = 2_000  # rows, whatever they take
+_FEW: Final = 5  # rows of a class of which a draw has none
 _EACH: Final = 20_000_000  # predicted numbers of all members that are held at a time
 _PARTS: Final = 5  # most parts that something is cross-fitted over
 _FOLDS: Final = 3  # that are parts themselves; of two, each would be learned from half of the rows
@@ -83,6 +84,17 @@ class Pooled:
         return replace(self, predicted=predicted, each=None, shares=None)
 
 
+def _some(truth: NDArray[Any], most: int, rng: np.random.Generator, *, classes: int) -> NDArray[np.intp]:
+    """Places of at most so many rows; of a class that a draw would miss its first ones in the order of the draw."""
+    order = rng.permutation(len(truth))
+    drawn, left = order[:most], order[most:]
+    if classes and len(left):
+        missed = np.setdiff1d(truth[left], truth[drawn])
+        found = [left[truth[left] == code][:_FEW] for code in missed]
+        drawn = np.concatenate([drawn, *found])
+    return np.sort(drawn)
+
+
 def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = False) -> Pooled | None:
     """Put the members' out-of-fold predictions together; None where those of one are not known.
 
@@ -94,7 +106,7 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
     rng = np.random.default_rng(objective.job.seed)
     most = min(_MOST, max(_CELLS // max(objective.metric.n_classes, 1), _FEWEST))
     known = objective.data.known_rows()
-    places = np.sort(rng.permutation(len(known))[:most])
+    places = _some(objective.data.target[known], most, rng, classes=objective.metric.n_classes)
     chosen = known[places]
     mean: Array | None = None
     kept: list[NDArray[np.floating]] = []

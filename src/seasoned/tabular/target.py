@@ -232,11 +232,15 @@ def encode(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
     """The codes of labels seen before.
 
     Raises:
-        InvalidInput: If a label is none of the classes.
+        InvalidInput: If a label is missing, or none of the classes.
     """
     import pandas as pd
 
-    labels = _labels(to_series(y))
+    series = to_series(y)
+    gaps = int(absent(series, "y").sum())
+    if gaps:
+        raise InvalidInput(f"y is missing in {gaps} of {len(series)} rows; score the other rows.")
+    labels = _labels(series)
     if classes.dtype.kind == "U":
         labels = labels.astype(np.str_)
     known = pd.Index(classes.tolist(), dtype=object)  # as objects: pandas would ask pyarrow, which knows UTF-8 only

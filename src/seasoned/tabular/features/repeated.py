@@ -6,13 +6,14 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from seasoned.tabular.features.featured import Extending, Featured, predict_one
 from seasoned.tabular.models.base import predict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
@@ -92,4 +93,4 @@ def predict_matrices(
     total = parts[0]
     for part in parts[1:]:  # summed in order, so that a saved model gives the same bits
         total = total + part
-    return total
+    return np.minimum(total, 1.0) if n_classes else total  # a sum of shares may be above 1 by rounding

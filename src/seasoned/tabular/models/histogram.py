@@ -77,14 +77,15 @@ class Histogram:
         weights: Weights | None = None,
     ) -> int | None:
         """Fit on (X, y), watching the loss of the validation rows; returns the rounds taken."""
-        learner, X, units = estimator.learner, _matrix(train[0]), Units.of(train[1], estimator.n_classes)
+        empty = np.isnan(train[0]).all(axis=0)
+        learner, X, units = estimator.learner, _matrix(train[0], empty), Units.of(train[1], estimator.n_classes)
         y = units.forward(train[1])
         weight, weight_valid = weights or (None, None)
         learner.set_params(max_bins=min(bins(len(X)), BYTE))
         if valid is None or not learner.early_stopping:
             _take(estimator, learner.fit(X, y, weight), units)
             return None
-        X_valid, y_valid = _matrix(valid[0]), units.forward(valid[1])
+        X_valid, y_valid = _matrix(valid[0], empty), units.forward(valid[1])
         if estimator.n_classes:  # it refuses classes that are only among the validation rows
             known = np.isin(y_valid, y)
             X_valid, y_valid = (X_valid[known], y_valid[known]) if known.any() else (X, y)
@@ -122,13 +123,17 @@ def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArra
     return int(np.clip(probe * (seconds - spent) / spent, probe, estimator.max_iter))
 
 
-def _matrix(X: NDArray[np.float64]) -> NDArray[np.float64]:
+def _matrix(X: NDArray[np.float64], empty: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The numbers in single precision, in which the trees will read them, and zeros for columns without any value.
 
     scikit-learn cannot bin those; no tree can split on them either way.
+
+    Args:
+        X: Shape (n, d).
+        empty: Columns of which the training rows have no value, shape (d,). What is missing in the validation rows
+            alone stays missing there, as it will be in predictions.
     """
     single = X.astype(np.float32).astype(np.float64)
-    empty = np.isnan(single).all(axis=0)
     return np.where(empty, 0.0, single) if empty.any() else single
 
 
