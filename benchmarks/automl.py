@@ -9,12 +9,13 @@ regression) and metric (roc_auc, log_loss, rmse). All get the same rows of five 
 metric; each run is a process of its own, one at a time. `seasoned` has the extras that are installed beside this
 script (for the recorded tables: `pip install "seasoned[all]"`), `seasoned-core` none. A result that is there is not
 measured again: peers' are kept for each version and budget in `benchmarks/results/peers/`, ours in the file given with
-`--out`. `--fresh` measures the named frameworks anew, for instance to compare speed in one run. What Bayes is worth
-within families: `--frameworks seasoned,seasoned-random --first 41 --abreast`. With `--abreast` the named frameworks
-share the cores and run on a table at the same time, so that whatever else the machine does falls on all of them alike:
-for pairs of our own. What choosing among families is worth: `--frameworks seasoned,seasoned-one-family`, where the
-second gets the whole budget for the family whose trial was the first's best. What each part of the search is worth:
-the arms in `comparison/registry.py`, and `ablation.py` for their table.
+`--out`, which is refused where it has results of another state of the source (`--mixed` takes them all the same, for a
+summary of several days). `--fresh` measures the named frameworks anew, for instance to compare speed in one run. What
+Bayes is worth within families: `--frameworks seasoned,seasoned-random --first 41 --abreast`. With `--abreast` the
+named frameworks share the cores and run on a table at the same time, so that whatever else the machine does falls on
+all of them alike: for pairs of our own. What choosing among families is worth: `--frameworks seasoned,seasoned-one-
+family`, where the second gets the whole budget for the family whose trial was the first's best. What each part of the
+search is worth: the arms in `comparison/registry.py`, and `ablation.py` for their table.
 
 Choices are made on the first 41 tables of the folder in alphabetical order. Where a comparison has some of these and
 some of the others, the summary is given for each by itself, too. `--last 20` names the others of 61. Wins are counted
@@ -65,6 +66,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--abreast", action="store_true", help="all frameworks at the same time, each on its own cores")
     parser.add_argument("--subject", default=OURS, help=f"whose wins over the others are counted (default {OURS})")
     parser.add_argument("--out", type=Path, metavar="FILE", help="JSON with our results and the summary")
+    parser.add_argument("--mixed", action="store_true", help="take kept results of other states of the source, too")
     parser.add_argument("--fresh", type=names, default=[], help="frameworks to measure again")
     parser.add_argument(
         "--peers", type=Path, default=common.HERE / "results" / "peers", help="where peers' results are"
@@ -114,6 +116,7 @@ class Comparison:
         self._ours = Records(options.out, header)
         self._stores = {f.name: self._ours if f.ours else self._peer(f) for f in self._frameworks}
         self._compared: list[dict[str, Any]] = []
+        self._source = source_state()
 
     def _peer(self, framework: Framework) -> Records:
         name = f"{framework.name}-{framework.version}-{self._options.budget:g}s.json"
@@ -157,6 +160,12 @@ class Comparison:
         if framework.name in self._options.fresh:
             return None
         kept = self._stores[framework.name].find(identity(framework, fold, self._lanes[0]))
+        if kept and kept.get("source", self._source) != self._source and not self._options.mixed:
+            raise SystemExit(
+                f"{self._options.out} has {framework.name} of another state of the source ({kept['source']}, not "
+                f"{self._source}): give another --out, measure anew with --fresh {framework.name}, or take them all "
+                "the same with --mixed."
+            )
         if kept and framework.options.get("models") == BEST and kept.get("best") != self._best_family(fold):
             return None  # the search's best family is another one by now
         return kept

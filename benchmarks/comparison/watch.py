@@ -52,6 +52,10 @@ class Account:
 
     def seconds(self, processes: Iterable[psutil.Process]) -> float:
         """Until now, of these and of those that were here before."""
+        return max(self.sums(processes))
+
+    def sums(self, processes: Iterable[psutil.Process]) -> tuple[float, float]:
+        """The two sums of the same."""
         now: dict[psutil.Process, tuple[int, float, float]] = {}
         for process in processes:
             with contextlib.suppress(*GONE):
@@ -64,7 +68,7 @@ class Account:
             self._ended += alone
         self._seen = now
         waited = self._orphans + sum(spent for _, spent, _ in now.values())
-        return max(waited, self._ended + sum(alone for _, _, alone in now.values()))
+        return waited, self._ended + sum(alone for _, _, alone in now.values())
 
 
 class Tree:
@@ -104,13 +108,14 @@ class Others:
         self._before = self._until_now()
 
     def seconds(self) -> float:
-        """Of processor time, since the start."""
-        return self._until_now() - self._before
+        """Of processor time, since the start: the larger growth of two sums, of which each can miss some."""
+        return max(now - before for now, before in zip(self._until_now(), self._before, strict=True))
 
-    def _until_now(self) -> float:
+    def _until_now(self) -> tuple[float, float]:
         own = self._above.union(self._tree.processes())
-        others = (process for process in psutil.process_iter() if process not in own)
-        return self._account.seconds(others) + sum(self._self.cpu_times()[:2])
+        waited, seen = self._account.sums(process for process in psutil.process_iter() if process not in own)
+        looks = sum(self._self.cpu_times()[:2])
+        return waited + looks, seen + looks
 
 
 def proportional(process: psutil.Process) -> int:
