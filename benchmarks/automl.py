@@ -13,9 +13,9 @@ measured again: peers' are kept for each version and budget in `benchmarks/resul
 summary of several days). `--fresh` measures the named frameworks anew, for instance to compare speed in one run. What
 Bayes is worth within families: `--frameworks seasoned,seasoned-random --first 41 --abreast`. With `--abreast` the
 named frameworks share the cores and run on a table at the same time, so that whatever else the machine does falls on
-all of them alike: for pairs of our own. What choosing among families is worth: `--frameworks seasoned,seasoned-one-
-family`, where the second gets the whole budget for the family whose trial was the first's best. What each part of the
-search is worth: the arms in `comparison/registry.py`, and `ablation.py` for their table.
+all of them alike: for pairs of our own. What choosing among families is worth: `--frameworks
+seasoned,seasoned-one-family`, where the second gets the whole budget for the family whose trial was the first's best.
+What each part of the search is worth: the arms in `comparison/registry.py`, and `ablation.py` for their table.
 
 Choices are made on the first 41 tables of the folder in alphabetical order. Where a comparison has some of these and
 some of the others, the summary is given for each by itself, too. `--last 20` names the others of 61. Wins are counted

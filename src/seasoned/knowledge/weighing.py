@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["tables_of", "weigh"]
+__all__ = ["nearness", "tables_of", "weigh"]
 
 _SHARES: Final = (0.4, 0.3, 0.3)  # of all tasks alike, of the similar, and of the very similar ones
 _SHORT: Final = 0.09  # h, for each meta-feature: ranks of the same table's other rows differ by about this
@@ -51,14 +51,29 @@ def weigh(
         return np.asarray(alone / alone.sum(), dtype=np.float64)
     distances = distances_by_rank(past, metafeatures)
     middle = max(float(np.median(distances)), 1e-12)
-    short = _SHORT * np.sqrt(len(metafeatures))
-    broad, sharp = np.exp(-0.5 * np.square(distances / middle)), np.exp(-0.5 * np.square(distances / short))
+    broad, sharp = np.exp(-0.5 * np.square(distances / middle)), _sharp(distances, len(metafeatures))
     even = alone / alone.sum()
     # What no task is near enough to claim goes back to all alike.
     near = min(float(sharp.max()), 1.0)
     parts = (even, _share(alone * broad), near * _share(alone * sharp) + (1.0 - near) * even)
     weights: NDArray[np.float64] = np.sum([s * part for s, part in zip(_SHARES, parts, strict=True)], axis=0)
     return weights
+
+
+def nearness(past: NDArray[np.float64], metafeatures: NDArray[np.float64]) -> float:
+    """How near the nearest past task is: about 1 for other rows of the same table, about 0 for all else.
+
+    Args:
+        past: Meta-features of the past tasks, NaN where unknown, shape (tasks, features).
+        metafeatures: Those of the new task, shape (features,).
+    """
+    if not len(past) or not np.isfinite(metafeatures).any():
+        return 0.0
+    return min(float(_sharp(distances_by_rank(past, metafeatures), len(metafeatures)).max()), 1.0)
+
+
+def _sharp(distances: NDArray[np.float64], features: int) -> NDArray[np.float64]:
+    return np.asarray(np.exp(-0.5 * np.square(distances / (_SHORT * np.sqrt(features)))), dtype=np.float64)
 
 
 def tables_of(families: Sequence[str], metafeatures: NDArray[np.float64], newest: Sequence[int]) -> NDArray[np.str_]:
