@@ -18,6 +18,7 @@ from seasoned import load
 from seasoned.errors import InvalidInput
 from seasoned.tabular import container
 from seasoned.tabular.fitted import Member
+from seasoned.tabular.models import sklearn_file
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import choose
 
@@ -159,7 +160,26 @@ def inner_bomb(manifest, members):
     members[member_of(manifest, "forest")] = buffer.getvalue()
 
 
+def covered_bomb(manifest, members):
+    """With a byte in front it is still an archive to those who look for its end."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", bytes(10**8))
+    members[member_of(manifest, "linear")] = b"X" + buffer.getvalue()
+
+
+def line_of_three_classes(manifest, members):
+    name = member_of(manifest, "linear")
+    line = sklearn_file.load(members[name])
+    line.classes_ = np.arange(3)
+    line.coef_ = np.repeat(line.coef_, 3, axis=0)
+    line.intercept_ = np.repeat(line.intercept_, 3)
+    members[name] = sklearn_file.dump(line)
+
+
 FORGED = {
+    "covered": covered_bomb,
+    "three": line_of_three_classes,
     "swapped": swap_models,
     "levels": huge_levels,
     "columns": fewer_columns,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -375,3 +376,88 @@ def test_splitters_that_say_nothing_of_themselves_are_told_apart_by_their_settin
 
     assert key(0.2, [1, 2]) == key(0.2, [1, 2]), "in another process, too: it names no place in the memory"
     assert len({key(0.2, [1, 2]), key(0.4, [1, 2]), key(0.2, [1, 3])}) == 3
+
+
+def test_folders_of_others_are_none_of_ours(cache, monkeypatch):
+    """`runs` is what many tools call theirs: nothing of it is listed, forgotten or removed."""
+    monkeypatch.setattr("seasoned.tabular.runs._MOST_IDLE", 0)
+    cache_folder().mkdir(parents=True)
+    for number in range(3):
+        other = cache_folder() / f"exp{number}"
+        other.mkdir()
+        (other / "weights.bin").write_bytes(b"dear")
+    RunFolder.open("a" * 24, {"rows": 3}, resume=False).release()
+    RunFolder.open("b" * 24, {"rows": 3}, resume=False).release()
+    assert len(list_runs()) == 1
+    assert clear_runs() == 1
+    assert sorted(path.name for path in cache_folder().iterdir() if path.is_dir()) == ["exp0", "exp1", "exp2"]
+    assert all((cache_folder() / f"exp{number}" / "weights.bin").exists() for number in range(3))
+
+
+def test_a_resume_that_finds_nothing_says_so(cache, monkeypatch, caplog):
+    stay_in_process(monkeypatch)
+    X, y = messy("binary", rows=120)
+    search = SearchSettings(models=["linear"], folds=2)
+    AutoClassifier(trials=1, workers=1, search=search, random_state=0, experience=None).fit(X, y, resume=True)
+    assert "there is no unfinished fit of this table" in caplog.text
+
+
+@pytest.mark.parametrize("vectors", [True, False])
+def test_a_resumed_run_has_the_text_that_its_trials_had(cache, monkeypatch, vectors):
+    stay_in_process(monkeypatch)
+    X, y = messy("binary", rows=200)
+    rng = np.random.default_rng(0)
+    words = np.array([f"word{number}" for number in range(60)])
+    X = X.assign(note=[" ".join(rng.choice(words, 12)) for _ in range(len(X))])
+    model = AutoClassifier(
+        trials=1, workers=1, search=SearchSettings(models=["linear"], folds=2), random_state=0, experience=None
+    )
+    plans = []
+
+    def broken(fitted, *_, **__):
+        plans.append(fitted.plan)
+        raise RuntimeError("stopped")
+
+    learn = fit._plan_from_file
+
+    def cut_short(*given):
+        if not vectors:
+            raise MemoryError("too large")
+        return learn(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fit, "conclude", broken)
+        patched.setattr(fit, "_plan_from_file", cut_short)
+        with pytest.raises(RuntimeError, match="stopped"):
+            model.fit(X, y)
+    model.fit(X, y, resume=True)
+    again = model.fitted_.plan
+    assert [encoder.to_json() if hasattr(encoder, "to_json") else str(encoder) for encoder in plans[0].encoders] == [
+        encoder.to_json() if hasattr(encoder, "to_json") else str(encoder) for encoder in again.encoders
+    ]
+    assert again.transform(X[:3], "dense").shape == plans[0].transform(X[:3], "dense").shape
+    assert (again.transform(X[:3], "dense").shape[1] > 30) == vectors
+
+
+def test_an_opening_that_was_interrupted_goes_on_as_if_it_had_not_been(cache, monkeypatch):
+    stay_in_process(monkeypatch)
+    X, y = messy("binary", rows=150)
+    search = SearchSettings(models=["linear", "tree", "histogram", "extra_trees", "forest"], folds=3)
+    options = {"trials": 6, "workers": 1, "search": search, "random_state": 0, "experience": None}
+    whole = AutoClassifier(**options).fit(X, y)
+    ended, race = [], seasoned.tabular.search.Race.__call__
+
+    def interrupted(self, study, trial):
+        race(self, study, trial)
+        ended.append(trial.number)
+        if len(ended) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(seasoned.tabular.search.Race, "__call__", interrupted)
+        first = AutoClassifier(**options).fit(X, y)
+    assert first.stopped_by_ == "SIGINT"
+    assert len(first.fitted_.trials) < 5
+    again = AutoClassifier(**options).fit(X, y, resume=True)
+    assert [trial["state"] for trial in again.fitted_.trials] == [trial["state"] for trial in whole.fitted_.trials]
+    np.testing.assert_array_equal(again.predict_proba(X), whole.predict_proba(X))

@@ -65,6 +65,15 @@ def pack(manifest: Mapping[str, Any], members: Mapping[str, bytes], key: bytes |
             f"the models take {sum(sizes) / 2**30:.1f} GiB, more than a bundle holds (4, and 2 for each); exclude the "
             "largest family with SearchSettings(models=...)."
         )
+    for name, data in members.items():
+        if _is_zip(data):
+            try:
+                _check_end(io.BytesIO(data), _LARGEST_INNER_DIRECTORY)
+            except ValueError as error:
+                raise InvalidInput(
+                    f"{name} cannot be saved, for `load` would refuse it ({error}): fewer or smaller models of its "
+                    "family fit into a file."
+                ) from None
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
     head = {"format": FORMAT, "what": _WHAT, **manifest, "sha256": hashes}
     text = json.dumps(head, indent=1, allow_nan=False).encode()

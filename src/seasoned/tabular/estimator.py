@@ -73,8 +73,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None, resume: bool = False) -> Self:
         """Search, then fit the best model on all rows; ends within the time limit.
 
-        Ctrl-C, a notebook's interrupt and SIGTERM end it within 3 seconds, with the best model so far; `stopped_by_`
-        tells which came, and the finished trials stay for `resume`. A second one gives up.
+        Once trials run, Ctrl-C, a notebook's interrupt and SIGTERM end it within 3 seconds, with the best model so far;
+        `stopped_by_` tells which came, and the finished trials stay for `resume`. A second one gives up.
 
         Args:
             X: The features: pandas or polars frame, pyarrow table, 2-D array, or list of dicts.

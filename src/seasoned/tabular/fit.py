@@ -46,7 +46,6 @@ from seasoned.tabular.warming import Warming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -69,6 +68,7 @@ _DIETS: tuple[Diet, ...] = ("codes", "dense")
 _PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is not worth it
 _GLANCE = 0.2  # seconds between two looks at whether to stop
 _DATA = "data.arrow"
+_LEARNED = "texts.json"  # whether text columns have vectors in this run
 _RUNS = (
     4  # of what trials of a run mean: before 4, categories with many levels were text; before 3, trees had no units of
 )
@@ -143,11 +143,16 @@ def _fitted(
     seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
     about = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, "seed": seed, "folds": usual}
     run, own = RunFolder.open(key, about, resume=resume), {m.name: m for m in models if m.name not in MODELS}
+    if resume and not run.resumed:
+        logger.warning(
+            "resume: there is no unfinished fit of this table, target and settings that nobody else is at work in, so "
+            "this one begins anew."
+        )
     with _at_work(run):
         usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
         folds, *further = _dealt(declared, target, run, usual, timed=budget.trials is None)
-        plan = _plan(canonical, schema, run.path, int(run.about["seed"]), budget, warming)
+        plan = _plan(canonical, schema, run, budget, warming)
         steps = _steps(steps_for(settings["features"], len(frame)), schema)
         _write(run, canonical, target, [folds, *further], plan, roles)
         budget.check_memory()  # again, for now the table is there in all its forms
@@ -252,23 +257,32 @@ def _job(run: RunFolder, target: Target, metric: Measure, plan: ColumnPlan, budg
     )
 
 
-def _plan(
-    canonical: pd.DataFrame, schema: Schema, folder: Path, seed: int, budget: Budget, warming: Warming
-) -> ColumnPlan:
-    """The column plan. Text can take long, so it is learned in a worker that is killed at its limit."""
+def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budget, warming: Warming) -> ColumnPlan:
+    """The column plan. Text can take long, so it is learned in a worker that is killed at its limit.
+
+    Where trials are counted the limit is that of the fit. A run that is resumed has what its finished trials had.
+    """
+    folder, seed = run.path, int(run.about["seed"])
     if all(column.kind != "text" for column in schema.used):
         return ColumnPlan.fit(canonical, schema, seed=seed)
+    learned = run.read_json(_LEARNED)
+    if learned is False:
+        return ColumnPlan.fit(canonical, schema, seed=seed, vectors=False)
     warming.ready()  # one of these learns it
     with disk_errors(folder):
         canonical.to_feather(folder / _DATA, compression="uncompressed")
-    limits = Limits(seconds=max(_PLAN_SHARE * budget.seconds, 1.0), memory=budget.trial_memory)
+    share = _PLAN_SHARE if learned is None and budget.trials is None else 1.0
+    limits = Limits(seconds=max(share * budget.seconds, 1.0), memory=budget.trial_memory)
     with LocalExecutor(budget.workers) as executor:
         executor.submit(_plan_from_file, str(folder / _DATA), schema, seed, limits=limits)
         ended: Sequence[Outcome] = ()
         while not ended and not budget.stop():
             ended = executor.wait(_GLANCE)
     if ended and ended[0].ending is Ending.RETURNED:
+        run.write_json(_LEARNED, content=True)
         return cast("ColumnPlan", ended[0].value)
+    if ended:  # whoever stopped it may go on with all there is
+        run.write_json(_LEARNED, content=False)
     reason = budget.explain(ended[0].reason) if ended else "the fit was asked to stop"
     logger.warning("text columns are used by their frequency only: %s", reason)
     return ColumnPlan.fit(canonical, schema, seed=seed, vectors=False)

@@ -88,7 +88,7 @@ def fit_again(
         budget: The time.
         places: Of those that may be fitted again; all if None.
     """
-    if not _wanted(objective, budget):
+    if not _wanted(objective, budget) or budget.stop():
         return dict(members)
     order = sorted((place for place in members if places is None or place in places), key=lambda i: -members[i].weight)
     queue: list[_Fit] = []

@@ -241,7 +241,9 @@ def _put_aside(surplus: Sequence[Path]) -> list[Path]:
 
 
 def _folders(root: Path) -> list[Path]:
-    return [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
+    """Those of runs; what others keep in a folder of this usual name is none of ours."""
+    found = [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
+    return [path for path in found if path.name.startswith(_ASIDE) or any((path / n).exists() for n in (OWNER, _ABOUT))]
 
 
 def _last_word(path: Path) -> float:

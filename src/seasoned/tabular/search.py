@@ -111,7 +111,8 @@ def search(
                 _run(study, objective, budget, closing, _FIRST, callbacks)
             if not timed:
                 _run(study, objective, budget, closing, opening, callbacks)
-                race.close_defaults(study.trials[:opening])
+                if not budget.stop():  # a run that is resumed goes on with its opening
+                    race.close_defaults(study.trials[:opening])
             _run(study, objective, budget, closing, budget.trials, callbacks)
         except AllTrialsFailed as error:
             logger.warning("no model could be fitted, so the baseline predicts: %s", error)
@@ -210,5 +211,8 @@ def _run(
     )
     ended = sum(trial.state in _ENDED for trial in study.trials)
     if budget.trials and target and ended < target and not budget.stop():
-        limit = budget.seconds
-        logger.warning("the limit of %g s came before %d trials, so the result depends on it.", limit, budget.trials)
+        if closing.due() or budget.remaining <= 0.1 * budget.seconds < math.inf:
+            text = "the limit of %g s came before %d trials, so the result depends on it."
+            logger.warning(text, budget.seconds, budget.trials)
+        else:
+            logger.info("%d of %d trials were all there is to try.", ended, budget.trials)

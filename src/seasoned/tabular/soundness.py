@@ -17,6 +17,8 @@ from seasoned.tabular.layers import places_below, width_of
 from seasoned.tabular.logarithm import Exponential, bare
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from seasoned.tabular.columns.plan import ColumnPlan
     from seasoned.tabular.fitted import Fitted, Member
 
@@ -63,8 +65,15 @@ def _check_fit(fit: Any, member: Member, eaten: int, classes: int) -> None:
     if width is not None and width != eaten:
         raise ValueError(f"its model {member.name!r} was fitted on another table")
     n_classes = None if member.own else getattr(estimator, "n_classes", None)
-    if n_classes is not None and n_classes != classes:
+    known = getattr(estimator, "classes_", None) if classes else None
+    strange = known is not None and not _are_codes(np.asarray(known), classes)
+    if strange or (n_classes is not None and n_classes != classes):
         raise ValueError(f"its model {member.name!r} was fitted on other classes")
+
+
+def _are_codes(known: NDArray[Any], classes: int) -> bool:
+    """Whether these can be some of so many classes, by their codes."""
+    return known.dtype.kind in "iuf" and known.ndim == 1 and bool(np.isin(known, np.arange(classes)).all())
 
 
 def _check_finish(fitted: Fitted, width: int) -> None:

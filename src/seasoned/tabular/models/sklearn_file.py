@@ -21,6 +21,7 @@ ALLOWED: Final = (
 )
 
 
+_BEGINS: Final = b"PK\x03\x04"
 _DAMAGE = (*DAMAGE, ImportError, SyntaxError)  # what skops raises besides
 
 
@@ -45,6 +46,8 @@ def load(data: bytes, kinds: tuple[str, ...] = ()) -> Any:
     from skops.io import loads
     from skops.io.exceptions import UntrustedTypesFoundException
 
+    if not data.startswith(_BEGINS):  # a zip with something in front would be read, and was not looked into
+        raise InvalidInput("the model file does not begin as an archive does; get another copy.")
     try:
         estimator = loads(data, trusted=list(ALLOWED))
     except UntrustedTypesFoundException as error:
