@@ -121,7 +121,7 @@ def test_who_reads_no_further_gets_no_error(tmp_path):
         assert process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(60) == 1
+        assert process.wait(60) in {0, 1}
 
 
 def test_held_out_rows_of_weight_0_leave_the_report_to_those_of_the_fit():

@@ -48,20 +48,13 @@ def test_a_loss_that_is_no_number_is_not_kept_and_takes_no_intervals_away(monkey
     def told(y, p):
         raise ValueError("undefined here")
 
-    for metric in (resolve(told_of_one(np.nan), "regression", 0), SimpleNamespace(**fields(told))):
+    for metric in (SimpleNamespace(**fields(lambda *_: np.nan)), SimpleNamespace(**fields(told))):
         fitted = SimpleNamespace(metric=metric, members=[SimpleNamespace(below=(), weight=1.0)])
         found = concluding.learned(fitted, objective, calibrate=None)
         assert "validated" not in found
         assert found["finish"] == Finish()
         assert np.isfinite(found["conformal"].scores).all()
     assert caplog.text.count("the report will lack the predictions in validation") == 2
-
-
-def told_of_one(value):
-    def odd(y, p):
-        return 1.0 if np.array_equal(y, p) else value
-
-    return odd
 
 
 def fields(function):
@@ -144,7 +137,7 @@ def test_a_model_alone_is_judged_as_its_averages_are():
     sure[0] = [1.0, 1e-15]
     modest = np.tile(np.float32([0.05, 0.95]), (500, 1))
     y = np.ones(500, dtype=np.int64)
-    chosen = select([sure, modest], y, resolve("log_loss", "binary", 2), most=1)
+    chosen = select([sure, modest], y, resolve("log_loss", "binary", 2), most=1, seed=0)
     assert chosen == {1: 1.0}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -77,7 +78,7 @@ def learned(
     """What is learned from the members' out-of-fold predictions: `finish`, `validated` and `conformal` of `Fitted`.
 
     Where the metric is undefined on them nothing but `conformal`, with the reason in the log. With a second layer that
-    is of the first layer alone, and no pool takes the place of the mean.
+    is of the first layer alone.
 
     Args:
         fitted: The members with their weights.
@@ -89,7 +90,7 @@ def learned(
     plain = Finish() if metric.costs is None else Finish(decision=Decision(metric.costs, given=True))
     first = [member for member in fitted.members if not member.below]
     layered = len(first) < len(fitted.members)
-    pooled = pool(objective, fitted.members, each=pooling and not layered)
+    pooled = pool(objective, fitted.members, each=pooling)
     if pooled is None:
         return {"finish": plain}
     found: dict[str, Any] = {"finish": plain}
@@ -103,8 +104,9 @@ def learned(
     codes = None if objective.job.n_classes else objective.data.matrix("codes")  # in its file
     if layered:  # what the second layer said of these rows is too kind: its columns know their targets
         total = sum(member.weight for member in first)
-        pooled = pool(objective, [replace(member, weight=member.weight / total) for member in first])
-        pooled = None if pooled is None else pooled.replaced(found["finish"].apply(pooled.predicted))
+        pooled = pool(objective, [replace(member, weight=member.weight / total) for member in first], each=pooling)
+        with suppress(ValueError):  # then they are as the first layer's mean
+            pooled = None if pooled is None else choose_finish(pooled, metric, seed, calibrate=calibrate).pooled
     return found if pooled is None else {**found, "conformal": learn_conformal(pooled, codes, seed)}
 
 
