@@ -17,8 +17,10 @@ from seasoned.knowledge.metafeatures import describe
 from seasoned.knowledge.metric_function import fit_metric
 from seasoned.knowledge.metric_tuning import PastTable, tune_metric
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
+from seasoned.knowledge.recall import beside
 from seasoned.knowledge.regret import levels_of, standardise
 from seasoned.knowledge.starts import Evaluations
+from seasoned.knowledge.weighing import nearness, weigh
 
 LINE = Space(x=Float(0, 1))
 
@@ -137,3 +139,17 @@ def test_a_damaged_study_does_not_keep_others_from_being_forgotten(url):
         connection.execute("UPDATE seasoned_past_studies SET configurations = substr(configurations, 2) WHERE id = 1")
     assert keeping.forget(url, ["b"]) == 1
     assert [head.name for head in Experience.read(url).heads] == ["c"]
+
+
+def test_a_small_store_knows_a_table_that_comes_again():
+    """Ranked by themselves a few tasks are all far apart; among those that ship other rows of one table are near."""
+    features = keeping.shipped().metafeatures
+    rng = np.random.default_rng(0)
+    some = features[rng.choice(len(features), 6, replace=False)]
+    again = some[2] * (1.0 + 0.03 * rng.normal(size=features.shape[1]))
+    tables = [f"table {place}" for place in range(6)]
+    weights = weigh(tables, some, again, beside(6))
+    assert weights.argmax() == 2
+    assert weights[2] > 0.4
+    assert nearness(some, again, beside(6)) > nearness(some, again)
+    assert beside(100) is None

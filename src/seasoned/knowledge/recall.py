@@ -22,6 +22,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.past import textual
+from seasoned.knowledge.places import shipped
 from seasoned.knowledge.weighing import tables_of, weigh
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from seasoned.knowledge.experience import Experience, Recorded
 
-__all__ = ["Asking", "Recalled", "recall", "relative"]
+__all__ = ["Asking", "Recalled", "beside", "recall", "relative"]
 
 _TASKS: Final = 256
 _CONFIGURATIONS: Final = 384
@@ -42,6 +43,7 @@ _NEWEST: Final = 12  # studies of a table that are looked at
 _HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees; k folds make k fits on (k - 1)/k of them
 _CLASSES: Final = frozenset({"binary", "multiclass"})
 _ENOUGH: Final = (20, 5)  # studies of the asked metric, and families, that need no others beside them
+_ENOUGH_TO_RANK: Final = 100  # tasks, to say by themselves what is near
 _LEAST: Final = 3  # tasks, and configurations of a task
 _GAP: Final = 0.1  # of the way from a search's best to predicting the same: the least gap to the task's median
 _SEARCHED: Final = "own"  # source of the studies in which a search chose what to try
@@ -141,7 +143,7 @@ def recall(
     places, tables = _newest(experience, places, tables)
     if len(places) < _LEAST:
         return None
-    weights = weigh(tables, experience.metafeatures[places], asking.metafeatures)
+    weights = weigh(tables, experience.metafeatures[places], asking.metafeatures, beside(len(places)))
     if len(places) > _TASKS:  # those of the tables that count most, and among these they are weighed anew
         most = np.sort(_by_table(tables, weights)[:_TASKS])
         places, tables = places[most], tables[most]
@@ -176,6 +178,11 @@ def recall(
         table.stopped[known][:, seen],
         _GAP * searched * np.maximum(-best, 0.0),
     )
+
+
+def beside(tasks: int) -> NDArray[np.float64] | None:
+    """Meta-features of the tasks that ship, to rank a few others among; None where these are enough."""
+    return shipped().metafeatures if tasks < _ENOUGH_TO_RANK else None
 
 
 def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], NDArray[np.str_], str]:

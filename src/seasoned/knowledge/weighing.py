@@ -36,7 +36,10 @@ _MOST: Final = 3_000  # of the newest without names, that are looked at; older o
 
 
 def weigh(
-    tables: Sequence[str] | NDArray[np.str_], past: NDArray[np.float64], metafeatures: NDArray[np.float64]
+    tables: Sequence[str] | NDArray[np.str_],
+    past: NDArray[np.float64],
+    metafeatures: NDArray[np.float64],
+    among: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """How much each study counts for a new task, shape (studies,), summing to 1.
 
@@ -44,12 +47,13 @@ def weigh(
         tables: Which table each study is of; all studies of one have one vote together.
         past: Their meta-features, NaN where unknown, shape (studies, features).
         metafeatures: Those of the new task, shape (features,).
+        among: Of other tasks, among which all are ranked as well: a few tasks by themselves are all far apart.
     """
     _, table, studies = np.unique(np.asarray(tables), return_inverse=True, return_counts=True)
     alone = 1.0 / studies[table]
     if not np.isfinite(metafeatures).any():  # nothing is known of the task, so none is more like it
         return np.asarray(alone / alone.sum(), dtype=np.float64)
-    distances = distances_by_rank(past, metafeatures)
+    distances = _distances(past, metafeatures, among)
     middle = max(float(np.median(distances)), 1e-12)
     broad, sharp = np.exp(-0.5 * np.square(distances / middle)), _sharp(distances, len(metafeatures))
     even = alone / alone.sum()
@@ -60,16 +64,26 @@ def weigh(
     return weights
 
 
-def nearness(past: NDArray[np.float64], metafeatures: NDArray[np.float64]) -> float:
+def nearness(
+    past: NDArray[np.float64], metafeatures: NDArray[np.float64], among: NDArray[np.float64] | None = None
+) -> float:
     """How near the nearest past task is: about 1 for other rows of the same table, about 0 for all else.
 
     Args:
         past: Meta-features of the past tasks, NaN where unknown, shape (tasks, features).
         metafeatures: Those of the new task, shape (features,).
+        among: See `weigh`.
     """
     if not len(past) or not np.isfinite(metafeatures).any():
         return 0.0
-    return min(float(_sharp(distances_by_rank(past, metafeatures), len(metafeatures)).max()), 1.0)
+    return min(float(_sharp(_distances(past, metafeatures, among), len(metafeatures)).max()), 1.0)
+
+
+def _distances(
+    past: NDArray[np.float64], metafeatures: NDArray[np.float64], among: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    every = past if among is None else np.concatenate([past, among])
+    return distances_by_rank(every, metafeatures)[: len(past)]
 
 
 def _sharp(distances: NDArray[np.float64], features: int) -> NDArray[np.float64]:

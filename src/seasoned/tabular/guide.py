@@ -17,7 +17,7 @@ from seasoned.knowledge.heads import fit_head
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.metric_function import fit_metric
 from seasoned.knowledge.places import read_places
-from seasoned.knowledge.recall import Asking, Recalled, recall, relative
+from seasoned.knowledge.recall import Asking, Recalled, beside, recall, relative
 from seasoned.knowledge.settings import MetricSettings
 from seasoned.knowledge.weighing import nearness
 from seasoned.space import Choice
@@ -112,7 +112,7 @@ class Guide:
             "adviser": Adviser(metric, pool, found.weights, kinds=Kinds(of, len(kinds) + 1, _ROOM)),
             "rows": tuple(range(len(found.configs))),
             "families": families,
-            "near": nearness(found.metafeatures, _described(self.scene)),
+            "near": nearness(found.metafeatures, _described(self.scene), beside(len(found.metafeatures))),
             "_kinds": kinds,
             "_texts": texts,
             "_defaults": _defaults(texts, self.space),
