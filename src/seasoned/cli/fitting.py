@@ -90,8 +90,7 @@ def fit(
     said = Declared(target, weights, groups, validation, tuple(names_in(ignore)))
     said.check(frame)
     train, test = _split(said, said.considered(frame), holdout, random_state, classes=kind == "classification")
-    like = Remembered(commas=frame.attrs.get(DECIMAL) == ",")
-    train, validated = said.validated(train, lambda path: reading.table(path, words_in(train), like))
+    train, validated = said.validated(train, lambda path: reading.table(path, words_in(train), _like(frame)))
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
     steps: Any = features if features == "all" else [] if features == "none" else _names(features)
     settings = tabular.SearchSettings(_names(models), folds, ensemble, steps, None, predict_limit, layers)
@@ -113,6 +112,11 @@ def fit(
     typer.echo(f"{kind} model saved to {out}")
     _write_report(model, report, said, train, test)
     _tell_if_stopped(model)
+
+
+def _like(frame: pd.DataFrame) -> Remembered:
+    """How other files of the table are read: where it has decimal commas they have them, though they may show none."""
+    return Remembered(commas=frame.attrs.get(DECIMAL) == ",")
 
 
 def _tell_if_stopped(model: Any) -> None:

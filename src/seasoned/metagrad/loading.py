@@ -76,7 +76,8 @@ def load_learner(
     history = tuple(Entry(int(step), float(a), float(b)) for step, a, b in arrays["history"])
     labels = bool(about.get("labels", about["loss"] == "cross_entropy"))  # files of before do not say
     fitted = Fitted(shape, int(about["outputs"]), state, history, labels)
-    return dataclasses.replace(program, fitted=fitted)
+    found: MetaLearner = dataclasses.replace(program, fitted=fitted)
+    return found
 
 
 def _object(value: Any, parts: Mapping[str, Any]) -> Any:

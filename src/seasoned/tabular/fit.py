@@ -68,6 +68,10 @@ _DIETS: tuple[Diet, ...] = ("codes", "dense")
 _PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is not worth it
 _GLANCE = 0.2  # seconds between two looks at whether to stop
 _DATA = "data.arrow"
+_ANEW = (
+    "resume: there is no unfinished fit of this table, target and settings that nobody else is at work in, so this one "
+    "begins anew."
+)
 _LEARNED = "texts.json"  # whether text columns have vectors in this run
 _RUNS = (
     4  # of what trials of a run mean: before 4, categories with many levels were text; before 3, trees had no units of
@@ -144,10 +148,7 @@ def _fitted(
     about = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, "seed": seed, "folds": usual}
     run, own = RunFolder.open(key, about, resume=resume), {m.name: m for m in models if m.name not in MODELS}
     if resume and not run.resumed:
-        logger.warning(
-            "resume: there is no unfinished fit of this table, target and settings that nobody else is at work in, so "
-            "this one begins anew."
-        )
+        logger.warning(_ANEW)
     with _at_work(run):
         usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
