@@ -119,7 +119,7 @@ def test_what_was_read_right_is_read_as_before(content):
         expected = pd.read_csv(name, sep=separator, low_memory=False)
         if name == "t.csv" or "\t" in content or "," not in content:
             pd.testing.assert_frame_equal(Reading().table(Path(name)), expected)
-    result = pd.read_csv(io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8"), low_memory=False)
+    result = pd.read_csv(io.BytesIO(raw), low_memory=False)
     pd.testing.assert_frame_equal(Reading().table(raw), result)
 
 

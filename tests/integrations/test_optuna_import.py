@@ -75,7 +75,7 @@ def test_conditional_studies_are_read_as_a_nested_space_has_them(caplog):
     assert best["kind"]["tree"]["depth"] == study.best_params["depth"]
     assert not caplog.text
     assert read_studies(storage).evaluations(Space(other=Float(0, 1))) == []
-    assert "no task has three trials that are valid in the space; one that is not: {" in caplog.text
+    assert "no task has three trials with a score that are valid in the space; one that is not: {" in caplog.text
 
 
 def test_steps_start_a_search_on_the_same_grid():

@@ -38,7 +38,7 @@ SCORES = {
     "too few labels": ("classes", X, Y[:3], "X has 40 rows and y has 3"),
     "no labels": ("classes", X[:0], [], "0 rows"),
     "an unknown label": ("classes", X, ["maybe", *Y[1:]], "'maybe', a class that was not there"),
-    "a label missing": ("classes", X, [None, *Y[1:]], "'None', a class that was not there"),
+    "a label missing": ("classes", X, [None, *Y[1:]], "y is missing in 1 of 40 rows; score the other rows"),
     "a column missing": ("classes", X[["b"]], Y, "lacks the column.*'a'"),
 }
 

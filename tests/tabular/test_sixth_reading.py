@@ -19,7 +19,7 @@ from seasoned.tabular.losses import losses_of
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.pooled import Pooled, _some
+from seasoned.tabular.pooled import Pooled, _with_missed
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.target import encode
 from seasoned.tabular.zones import with_zone
@@ -29,12 +29,12 @@ def test_a_draw_of_very_many_rows_misses_no_class():
     truth = np.zeros(200_000, dtype=np.int64)
     truth[[7, 90_000]] = 1
     for seed in range(5):
-        rows = _some(truth, 50_000, np.random.default_rng(seed), classes=2)
+        drawn = np.sort(np.random.default_rng(seed).permutation(200_000)[:50_000])
+        rows = _with_missed(drawn, truth)
         assert truth[rows].any()
+        assert set(drawn.tolist()) <= set(rows.tolist())
         assert len(rows) <= 50_002
-        plain = np.sort(np.random.default_rng(seed).permutation(200_000)[:50_000])
-        assert set(plain.tolist()) <= set(rows.tolist())
-    assert len(_some(truth, 50_000, np.random.default_rng(0), classes=0)) == 50_000
+        assert (np.diff(rows) > 0).all()
 
 
 def test_a_loss_that_is_no_number_is_not_kept_and_takes_no_intervals_away(monkeypatch, caplog):

@@ -70,7 +70,7 @@ def accurate(truth, labels):
     [
         ({}, None, None),
         ({"random_state": np.random.default_rng(0)}, None, None),
-        ({"validation": KFold(2)}, "INFO", "does not hold validation, which is no plain data;"),
+        ({"validation": KFold(2)}, "INFO", "does not hold validation, which is no plain data or holds a password;"),
         ({"metric": accurate}, "WARNING", "set_params(metric=...) gives it back for fit, score and leaderboard."),
         ({"metric": accurate, "validation": KFold(2)}, "WARNING", "does not hold metric and validation, which"),
     ],

@@ -97,7 +97,7 @@ def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows,
     if not np.isfinite(X).all():
         raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
     if gaps:
-        raise InvalidInput("y has missing targets: leave those rows out.")
+        raise InvalidInput("y has missing or infinite targets: leave those rows out.")
     if labels and y.ndim != 1:
         raise InvalidInput(f"y has shape {y.shape}, and the learner was trained on labels: give one a row, [rows].")
     if not labels and math.prod(y.shape[1:]) != fitted.outputs:

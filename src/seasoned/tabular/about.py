@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.storage.engine import hidden
 from seasoned.tabular.metrics import to_plain
 
 if TYPE_CHECKING:
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.estimator import TabularEstimator
 
-__all__ = ["about", "refuse_incomplete", "warn_of_unsaved"]
+__all__ = ["about", "refuse_incomplete", "shown", "warn_of_unsaved"]
 
 logger = logging.getLogger("seasoned.tabular")
+
+_PASSWORD: Final = re.compile(r"(://[^/@:]*):.*@")
 
 
 def about(estimator: Any) -> dict[str, Any]:
@@ -64,6 +66,16 @@ def warn_of_unsaved(estimator: TabularEstimator) -> None:
         )
 
 
+def shown(address: str) -> str:
+    """An address as it may be shown: without its password.
+
+    Example:
+        >>> shown("postgresql://me:secret@server/team"), shown("sqlite:///runs.db")
+        ('postgresql://me:***@server/team', 'sqlite:///runs.db')
+    """
+    return _PASSWORD.sub(r"\1:***@", address)
+
+
 def _parameters(estimator: BaseEstimator) -> dict[str, Any]:
     """The parameters, as plain data where there is such a form of them."""
     given: dict[str, Any] = {
@@ -80,6 +92,6 @@ def _parameters(estimator: BaseEstimator) -> dict[str, Any]:
 
 def _can_be_told(value: Any) -> bool:
     """Whether it is plain data, and no address of a server with a password, for who gets the file could read it."""
-    if isinstance(value, str) and "://" in value:
-        return ":***@" not in hidden(value)
+    if isinstance(value, str) and _PASSWORD.search(value):
+        return False
     return value is None or isinstance(value, bool | int | float | str | dict)

@@ -84,15 +84,10 @@ class Pooled:
         return replace(self, predicted=predicted, each=None, shares=None)
 
 
-def _some(truth: NDArray[Any], most: int, rng: np.random.Generator, *, classes: int) -> NDArray[np.intp]:
-    """Places of at most so many rows; of a class that a draw would miss its first ones in the order of the draw."""
-    order = rng.permutation(len(truth))
-    drawn, left = order[:most], order[most:]
-    if classes and len(left):
-        missed = np.setdiff1d(truth[left], truth[drawn])
-        found = [left[truth[left] == code][:_FEW] for code in missed]
-        drawn = np.concatenate([drawn, *found])
-    return np.sort(drawn)
+def _with_missed(places: NDArray[np.intp], truth: NDArray[Any]) -> NDArray[np.intp]:
+    """The places of a draw, and the first few of each class that it has missed."""
+    missed = np.setdiff1d(truth, truth[places])
+    return np.sort(np.concatenate([places, *(np.flatnonzero(truth == code)[:_FEW] for code in missed)]))
 
 
 def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = False) -> Pooled | None:
@@ -106,7 +101,9 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
     rng = np.random.default_rng(objective.job.seed)
     most = min(_MOST, max(_CELLS // max(objective.metric.n_classes, 1), _FEWEST))
     known = objective.data.known_rows()
-    places = _some(objective.data.target[known], most, rng, classes=objective.metric.n_classes)
+    places = np.sort(rng.permutation(len(known))[:most])
+    if objective.metric.n_classes and len(places) < len(known):
+        places = _with_missed(places, objective.data.target[known])
     chosen = known[places]
     mean: Array | None = None
     kept: list[NDArray[np.floating]] = []
