@@ -35,6 +35,7 @@ _GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 _SHOWN: Final = 5  # errors whose traceback is logged
 _HOPELESS: Final = 20  # failures without a success after which a study stops
 _RETRIES: Final = (0.5, 2.0, 5.0)  # seconds before a result is stored once more, where the store could not be reached
+_WAITED: Final = 20.0  # seconds of a try that has waited enough by itself
 _log = logging.getLogger("seasoned.study")
 
 
@@ -282,9 +283,12 @@ class Drive:
     def _recorded(self, event: Finished) -> bool:
         """Whether the result counts. Where the store cannot be reached it is tried again: hours may be in it."""
         for pause in _RETRIES:
+            began = time.monotonic()
             try:
                 return self._ledger.record([event])[0] or self._is_there(event)
             except StorageError as error:
+                if self._must_leave() or time.monotonic() - began > _WAITED:  # as for somebody who holds a file
+                    raise
                 _log.warning(
                     "the end of trial %d could not be stored, which is tried again in %g s: %s",
                     *(event.number, pause, error),
@@ -304,8 +308,10 @@ class Drive:
         self._give_up_if_hopeless()
 
     def _give_up_if_hopeless(self) -> None:
-        waits = self._pace is not None and self._pace.paused  # at a rung, which is a success so far
-        if self._failures >= _HOPELESS and not waits and not self._ledger.history.count(TrialState.COMPLETE):
+        if self._failures < _HOPELESS or self._ledger.history.count(TrialState.COMPLETE):
+            return
+        on_its_way = any(self._ledger.history[number].reports for number in self._running.values())
+        if self._pace is None or not (self._pace.paused or on_its_way):  # at a rung or beyond: a success so far
             raise AllTrialsFailed(
                 f"{self._failures} trials failed and none succeeded: {causes(self._ledger.history.errors())}; "
                 f"mend the objective and run again: the study is kept."

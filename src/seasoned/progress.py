@@ -77,6 +77,14 @@ class ProgressBar:
             self._bar.stop()
 
 
+def _is_terminal(stream: Any) -> bool:
+    """Whether it is one; what stands for a stream may not know, and what is closed does not."""
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):
+        return False
+
+
 def _make(console: Any, left: Callable[[], float] | None) -> Progress:  # a rich console; rich is imported when needed
     from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.text import Text
@@ -88,7 +96,7 @@ def _make(console: Any, left: Callable[[], float] | None) -> Progress:  # a rich
             minutes, seconds = divmod(max(0, round(left() if left else 0)), 60)
             return Text(f"{minutes}:{seconds:02d}", style="progress.remaining")
 
-    own = console.is_jupyter or (sys.stdout is not None and sys.stdout.isatty())  # else what is printed goes its way
+    own = console.is_jupyter or _is_terminal(sys.stdout)  # else what is printed goes its own way
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -205,7 +205,7 @@ class Study:
                 trials still running in workers are cut off.
 
         Raises:
-            AllTrialsFailed: After 20 failures here without a success in the study.
+            AllTrialsFailed: After 20 failures here without a success in the study, where no trial waits at a rung.
             InvalidInput: If an argument breaks a rule.
         """
         check_run(trials, time_limit, workers, trial_time_limit)

@@ -67,7 +67,10 @@ def weigh(
 def nearness(
     past: NDArray[np.float64], metafeatures: NDArray[np.float64], among: NDArray[np.float64] | None = None
 ) -> float:
-    """How near the nearest past task is: about 1 for other rows of the same table, about 0 for all else.
+    """How near the nearest past task is, in [0, 1]: 1 for the same table.
+
+    For other rows and four fifths of the columns of ten tables it was .59 in the median (.11 to .93), for other tables
+    below .15 in 99 of 100, ranked among the tasks that ship.
 
     Args:
         past: Meta-features of the past tasks, NaN where unknown, shape (tasks, features).

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["permutation_importance", "some_rows"]
 
-_LEAST: Final = 20  # rows of a class that are among those drawn, where it has as many
+_LEAST: Final = 5  # rows of a class that are among those drawn, where it has as many
 _SHARE: Final = 0.25  # of the rows drawn that may be taken for this
 
 
 def some_rows(truth: NDArray[Any], most: int, rng: np.random.Generator, *, classes: int) -> NDArray[np.intp]:
-    """Places of about so many rows, drawn without replacement; of a rare class some more than its share would be.
+    """Places of about so many rows, drawn without replacement; of a class that the draw misses, a few.
 
     Args:
         truth: The target, shape (n,); codes of classes.
@@ -43,8 +43,10 @@ def some_rows(truth: NDArray[Any], most: int, rng: np.random.Generator, *, class
     order = rng.permutation(len(truth))
     if not classes or len(order) <= most or classes * _LEAST > _SHARE * most:
         return order[:most]
-    rare = [order[truth[order] == code][:_LEAST] for code in range(classes)]
-    return np.concatenate([order[:most], np.setdiff1d(np.concatenate(rare), order[:most])])
+    drawn, left = order[:most], order[most:]
+    lacking = _LEAST - np.bincount(truth[drawn], minlength=classes)
+    rare = [left[truth[left] == code][: lacking[code]] for code in np.flatnonzero(lacking > 0)]
+    return rng.permutation(np.concatenate([drawn, *rare])) if rare else drawn
 
 
 def permutation_importance(

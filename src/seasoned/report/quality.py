@@ -187,15 +187,16 @@ def importance(data: ReportData) -> Section:
     found = data.importance
     heading = "What matters"
     if found is None or not found.names:
-        undefined = (
-            f"Not measured: {data.metric} is not defined on the {plural(data.judged, 'row')} that were given, for some "
-            "metrics need rows of several classes."
-        )
+        classes = ", as some are not for rows of one class" if data.classes else ""
+        undefined = f"Not measured: {data.metric} is not defined on the {plural(data.judged, 'row')} given{classes}."
+        nothing = "Not measured: the model uses no column, or the time for it was over before the first was done."
         hint = (
             "Not measured: the model keeps no rows to shuffle. Give the report rows whose answer is known (X and y), "
             "best such that the model has not seen, and it measures here how much each column helps."
         )
-        return Section("importance", heading, tag("p", undefined if data.judged else hint))
+        return Section(
+            "importance", heading, tag("p", nothing if found is not None else undefined if data.judged else hint)
+        )
     caption = (
         f"How much worse {data.metric} gets when one column is shuffled: the mean of "
         f"{plural(found.repeats, 'shuffle')} of {plural(found.rows, 'row')}, with the standard deviation. Columns that "

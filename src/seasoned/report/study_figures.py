@@ -39,8 +39,8 @@ __all__ = [
 _DRAWS: Final = 2048  # points of the cube over which a variance is estimated
 _GRID: Final = 40  # steps of a surface along each side
 _AVERAGED: Final = 50  # trials whose other parameters a surface is averaged over, the latest
-FEWEST: Final = 4
 _LARGEST: Final = 1e100  # size of a value whose squares can be summed
+FEWEST: Final = 4
 """Complete trials below which a model of them says nothing."""
 
 

@@ -20,7 +20,7 @@ __all__ = ["about", "refuse_incomplete", "shown", "warn_of_unsaved"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_PASSWORD: Final = re.compile(r"(://[^/@:]*):.*@")
+_PASSWORD: Final = re.compile(r"(://[^/@:]*:)[^/?#]*(?=@)|([?&][a-z_]*(?:password|pwd)=)[^&#]*", re.IGNORECASE)
 
 
 def about(estimator: Any) -> dict[str, Any]:
@@ -39,7 +39,8 @@ def refuse_incomplete(estimator: BaseEstimator) -> None:
         InvalidInput: If a splitter, a learner or a function is missing since the model was loaded.
     """
     unsaved = getattr(estimator, "unsaved_", ())
-    lost = [name for name in unsaved if name != "random_state" and getattr(estimator, name) is None]
+    usual = type(estimator)().get_params(deep=False)
+    lost = [name for name in unsaved if name != "random_state" and _is_usual(getattr(estimator, name), usual[name])]
     if lost:
         raise InvalidInput(
             f"the file of this model could not hold {' and '.join(lost)}, and without it fit would do something else; "
@@ -73,7 +74,11 @@ def shown(address: str) -> str:
         >>> shown("postgresql://me:secret@server/team"), shown("sqlite:///runs.db")
         ('postgresql://me:***@server/team', 'sqlite:///runs.db')
     """
-    return _PASSWORD.sub(r"\1:***@", address)
+    return _PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", address)
+
+
+def _is_usual(value: Any, usual: Any) -> bool:
+    return value is usual or (isinstance(value, str) and value == usual)
 
 
 def _parameters(estimator: BaseEstimator) -> dict[str, Any]:

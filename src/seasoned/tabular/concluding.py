@@ -95,10 +95,11 @@ def learned(
         return {"finish": plain}
     found: dict[str, Any] = {"finish": plain}
     try:
-        finish, pooled, loss = choose_finish(pooled, metric, seed, calibrate=calibrate)
-        if not np.isfinite(loss):
-            raise ValueError(f"{metric.name} is {loss} there")
-        found = {"finish": finish, "validated": _evidence(pooled, loss, seed)}
+        chosen = choose_finish(pooled, metric, seed, calibrate=calibrate)
+        if not np.isfinite(chosen.loss):
+            raise ValueError(f"{metric.name} is {chosen.loss} there")
+        pooled = chosen.pooled
+        found = {"finish": chosen.finish, "validated": _evidence(pooled, chosen.loss, seed)}
     except ValueError as error:
         logger.warning("the report will lack the predictions in validation: %s", error)
     codes = None if objective.job.n_classes else objective.data.matrix("codes")  # in its file

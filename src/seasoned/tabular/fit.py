@@ -261,7 +261,8 @@ def _job(run: RunFolder, target: Target, metric: Measure, plan: ColumnPlan, budg
 def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budget, warming: Warming) -> ColumnPlan:
     """The column plan. Text can take long, so it is learned in a worker that is killed at its limit.
 
-    Where trials are counted the limit is that of the fit. A run that is resumed has what its finished trials had.
+    Where trials are counted it may take half of what is left of the fit's limit. A run that is resumed has what its
+    finished trials had.
     """
     folder, seed = run.path, int(run.about["seed"])
     if all(column.kind != "text" for column in schema.used):
@@ -272,8 +273,9 @@ def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budge
     warming.ready()  # one of these learns it
     with disk_errors(folder):
         canonical.to_feather(folder / _DATA, compression="uncompressed")
-    share = _PLAN_SHARE if learned is None and budget.trials is None else 1.0
-    limits = Limits(seconds=max(share * budget.seconds, 1.0), memory=budget.trial_memory)
+    timed = learned is None and budget.trials is None
+    seconds = _PLAN_SHARE * budget.seconds if timed else 0.5 * budget.remaining
+    limits = Limits(seconds=max(seconds, 1.0), memory=budget.trial_memory)
     with LocalExecutor(budget.workers) as executor:
         executor.submit(_plan_from_file, str(folder / _DATA), schema, seed, limits=limits)
         ended: Sequence[Outcome] = ()

@@ -81,7 +81,7 @@ class Guide:
         recalled: Tasks and configurations that bear on it.
         scene: The table.
         seconds: Of the time limit; what a trial costs is measured against it.
-        near: How near the nearest past task is, from 0 to about 1 for other rows of the same table.
+        near: How near the nearest past task is, from 0 to 1 (`knowledge.weighing.nearness`).
     """
 
     recalled: Recalled
