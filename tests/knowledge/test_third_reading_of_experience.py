@@ -20,7 +20,7 @@ from seasoned.knowledge.past import Head, PastStudy, PastTrial
 from seasoned.knowledge.recall import beside
 from seasoned.knowledge.regret import levels_of, standardise
 from seasoned.knowledge.starts import Evaluations
-from seasoned.knowledge.weighing import nearness, weigh
+from seasoned.knowledge.weighing import weigh
 
 LINE = Space(x=Float(0, 1))
 
@@ -151,5 +151,5 @@ def test_a_small_store_knows_a_table_that_comes_again():
     weights = weigh(tables, some, again, beside(6))
     assert weights.argmax() == 2
     assert weights[2] > 0.4
-    assert nearness(some, again, beside(6)) > nearness(some, again)
+    assert weights[2] > weigh(tables, some, again)[2]
     assert beside(100) is None

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from advised import DEFAULTS, POOL, SPACE, guide, loss, play, sampler
 
-from seasoned.knowledge.weighing import nearness
 from seasoned.samplers.bayes import Bayes
 from seasoned.space import Choice, Space
 from seasoned.tabular.experienced import Experienced
@@ -109,25 +108,3 @@ def test_a_default_that_is_advised_is_no_guest():
     assert state.free.guests == {"two": 1}
     (given,), _ = search.free.ask(state.free, [2])
     assert given.config["model"]["two"]["x"] == _first(SPACE.parameters["model"].options["two"], 3)[1]["x"]
-
-
-@pytest.mark.parametrize("near", [0.0, 1.0])
-def test_of_a_table_that_comes_again_the_best_comes_before_defaults(near):
-    found = guide()
-    object.__setattr__(found, "near", near)
-    log, _ = play(sampler(found), 3)
-    first = [event for event in log if isinstance(event, Asked)][1]  # after the warm start's
-    assert (first.tag is not None and "advised" in first.tag) == (near == 1.0)
-    if near == 1.0:
-        ((family, settings),) = first.config["model"].items()
-        assert family == "two"
-        assert abs(settings["x"] - 0.8) < 0.1
-
-
-def test_other_rows_of_a_past_table_are_near_it_and_other_tables_are_not():
-    rng = np.random.default_rng(0)
-    past = rng.normal(size=(200, 34))
-    assert nearness(past, past[3] + 0.02 * rng.normal(size=34)) > 0.9
-    assert nearness(past, rng.normal(size=34)) < 0.2
-    assert nearness(past, np.full(34, np.nan)) == 0.0
-    assert nearness(past[:0], past[0]) == 0.0

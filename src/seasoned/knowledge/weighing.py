@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["nearness", "tables_of", "weigh"]
+__all__ = ["tables_of", "weigh"]
 
 _SHARES: Final = (0.4, 0.3, 0.3)  # of all tasks alike, of the similar, and of the very similar ones
 _SHORT: Final = 0.09  # h, for each meta-feature: ranks of the same table's other rows differ by about this
@@ -55,7 +55,8 @@ def weigh(
         return np.asarray(alone / alone.sum(), dtype=np.float64)
     distances = _distances(past, metafeatures, among)
     middle = max(float(np.median(distances)), 1e-12)
-    broad, sharp = np.exp(-0.5 * np.square(distances / middle)), _sharp(distances, len(metafeatures))
+    short = _SHORT * np.sqrt(len(metafeatures))
+    broad, sharp = np.exp(-0.5 * np.square(distances / middle)), np.exp(-0.5 * np.square(distances / short))
     even = alone / alone.sum()
     # What no task is near enough to claim goes back to all alike.
     near = min(float(sharp.max()), 1.0)
@@ -64,33 +65,11 @@ def weigh(
     return weights
 
 
-def nearness(
-    past: NDArray[np.float64], metafeatures: NDArray[np.float64], among: NDArray[np.float64] | None = None
-) -> float:
-    """How near the nearest past task is, in [0, 1]: 1 for the same table.
-
-    For other rows and four fifths of the columns of ten tables it was .59 in the median (.11 to .93), for other tables
-    below .15 in 99 of 100, ranked among the tasks that ship.
-
-    Args:
-        past: Meta-features of the past tasks, NaN where unknown, shape (tasks, features).
-        metafeatures: Those of the new task, shape (features,).
-        among: See `weigh`.
-    """
-    if not len(past) or not np.isfinite(metafeatures).any():
-        return 0.0
-    return min(float(_sharp(_distances(past, metafeatures, among), len(metafeatures)).max()), 1.0)
-
-
 def _distances(
     past: NDArray[np.float64], metafeatures: NDArray[np.float64], among: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
     every = past if among is None else np.concatenate([past, among])
     return distances_by_rank(every, metafeatures)[: len(past)]
-
-
-def _sharp(distances: NDArray[np.float64], features: int) -> NDArray[np.float64]:
-    return np.asarray(np.exp(-0.5 * np.square(distances / (_SHORT * np.sqrt(features)))), dtype=np.float64)
 
 
 def tables_of(families: Sequence[str], metafeatures: NDArray[np.float64], newest: Sequence[int]) -> NDArray[np.str_]:

@@ -1,15 +1,14 @@
 """Which trial next, with experience: what past tasks teach, mixed with the search without it.
 
 The families' defaults come first, which were tuned on many tables of all sizes, where past tasks have small ones: after
-the configurations of the warm start, which give a usable model at once, those that are worth most a second; one that is
-not worth a tenth of what any configuration is waits. Where a past task is nearly this one, as of a table that comes
-again, what did best there comes before defaults: these must be worth as large a share as that task is near. After that
-each trial is either *advised* or *free*. An advised one is the configuration of past tasks with the largest expected
-gain, divided by its predicted seconds where time counts; it is re-ranked with every score that arrives
-(`knowledge/metric_function.py`). A family that has not come near the best trial yet gains by coming near, for an
-ensemble gains by it (`knowledge/goals.py`). A free one is what the search without experience does: the defaults that
-have waited, those of families without a trial first, then `Promising`, in which past tasks are a prior mean as far as
-they foretell this table's results (`family_starts.py`). Both see all trials.
+the configurations of the warm start, which give a usable model at once, those that are worth most a second; one that
+is not worth a tenth of what any configuration is waits. After that each trial is either *advised* or *free*.
+An advised one is the configuration of past tasks with the largest expected gain, divided by its predicted seconds where
+time counts; it is re-ranked with every score that arrives (`knowledge/metric_function.py`). A family that has not come
+near the best trial yet gains by coming near, for an ensemble gains by it (`knowledge/goals.py`). A free one is what the
+search without experience does: the defaults that have waited, those of families without a trial first, then
+`Promising`, in which past tasks are a prior mean as far as they foretell this table's results (`family_starts.py`).
+Both see all trials.
 
 The share of free trials is the larger of two: what the advice's errors so far call for (Hedge, `knowledge/advice.py`),
 and a ramp from 0 to one half over the first trials, because what past tasks know is general, and the last gains lie
@@ -169,7 +168,7 @@ class Experienced(Sampler[_State]):
         if hopeful:
             waiting = [(config, row) for config, row in waiting if self._opens(state, config, row)]
         worth, most = self._worth(state, [row for _, row in waiting if row is not None])
-        least = max(_HOPE, self.guide.near) * most if hopeful else -math.inf
+        least = _HOPE * most if hopeful else -math.inf
         found, left = [], self._left()
         for config, row in waiting:
             gain, seconds = (math.inf, 1.0) if row is None else worth[row]

@@ -17,9 +17,8 @@ from seasoned.knowledge.heads import fit_head
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.metric_function import fit_metric
 from seasoned.knowledge.places import read_places
-from seasoned.knowledge.recall import Asking, Recalled, beside, recall, relative
+from seasoned.knowledge.recall import Asking, Recalled, recall, relative
 from seasoned.knowledge.settings import MetricSettings
-from seasoned.knowledge.weighing import nearness
 from seasoned.space import Choice
 from seasoned.tabular.aims import CENTRE, SCALE
 from seasoned.tabular.features.made import FEATURES
@@ -81,7 +80,6 @@ class Guide:
         recalled: Tasks and configurations that bear on it.
         scene: The table.
         seconds: Of the time limit; what a trial costs is measured against it.
-        near: How near the nearest past task is, from 0 to 1 (`knowledge.weighing.nearness`).
     """
 
     recalled: Recalled
@@ -91,7 +89,6 @@ class Guide:
     adviser: Adviser = field(init=False, repr=False)
     rows: tuple[int, ...] = field(init=False, repr=False)
     families: tuple[str, ...] = field(init=False, repr=False)
-    near: float = field(init=False, repr=False)
     _kinds: Mapping[str, int] = field(init=False, repr=False)
     _texts: Mapping[str, int] = field(init=False, repr=False)
     _defaults: Mapping[str, tuple[int, Mapping[str, Any]]] = field(init=False, repr=False)
@@ -112,7 +109,6 @@ class Guide:
             "adviser": Adviser(metric, pool, found.weights, kinds=Kinds(of, len(kinds) + 1, _ROOM)),
             "rows": tuple(range(len(found.configs))),
             "families": families,
-            "near": nearness(found.metafeatures, _described(self.scene), beside(len(found.metafeatures))),
             "_kinds": kinds,
             "_texts": texts,
             "_defaults": _defaults(texts, self.space),
@@ -254,11 +250,6 @@ def _defaults(texts: Mapping[str, int], space: Space) -> dict[str, tuple[int, Ma
     return {family: (row, defaults[family]) for family, row in rows.items() if row is not None}
 
 
-def _described(scene: Scene) -> NDArray[np.float64]:
-    """The table's meta-features in the registry's order, NaN where unknown."""
-    return np.array([scene.metafeatures.get(feature.name, math.nan) for feature in METAFEATURES])
-
-
 def _logs(seconds: Mapping[int, float], offset: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Rows, and log seconds as past tasks would have them."""
     values = np.array(list(seconds.values()), dtype=np.float64)
@@ -313,7 +304,8 @@ def guide_for(folder: Path, found_in: Places, scene: Scene, space: Space, second
     if none.is_file():
         return None
     experience = read_places(found_in)
-    asking = Asking(KIND, scene.sort, scene.metric, usual_metric(scene.sort), _described(scene))
+    features = np.array([scene.metafeatures[feature.name] for feature in METAFEATURES])
+    asking = Asking(KIND, scene.sort, scene.metric, usual_metric(scene.sort), features)
     found = recall(experience, asking, partial(current, space=space)) if len(experience) else None
     if found is None:
         logger.info("there is too little experience of %s tasks, so the search starts without.", scene.sort)
