@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from commands import call
 from messy import messy
 from seasoned import load
 from seasoned.cli import app
@@ -25,12 +26,6 @@ __all__ = ["cache", "cache_folder"]
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def call(*words, code=0, given=None):
-    result = CliRunner().invoke(app, [str(word) for word in words], input=given)
-    assert result.exit_code == code, result.output
-    return result
 
 
 def write(task, path, rows=160):

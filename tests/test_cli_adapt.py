@@ -5,11 +5,10 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
+from commands import call
 from few_shot_data import quick, stores
 from seasoned import FewShotClassifier, FewShotRegressor, load
-from seasoned.cli import app
 
 KNOWN = 10
 
@@ -33,12 +32,6 @@ def saved(table, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def call(*words, code=0, given=None):
-    result = CliRunner().invoke(app, [str(word) for word in words], input=given)
-    assert result.exit_code == code, result.output
-    return result
 
 
 def half_labelled(frame, rows=5):

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
+from commands import call, fit_line
 from seasoned import load
-from seasoned.cli import app
 from seasoned.cli.common import check_folder
 from seasoned.cli.reading import Reading, rows_to_predict
 from seasoned.errors import InvalidInput
@@ -29,22 +28,11 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def call(*words, code=0, given=None):
-    result = CliRunner().invoke(app, [str(word) for word in words], input=given)
-    assert result.exit_code == code, result.output
-    return result
-
-
-def fit(name, *words, code=0):
-    usual = ("--target", "y", "--models", "linear", "--trials", 1, "--ensemble", 1, "--seed", 0)
-    return call("fit", name, *usual, *words, code=code)
-
-
 def test_a_dash_between_decimal_commas_is_a_missing_number():
     rows = "\n".join(f"{'-' if place % 9 == 0 else f'{place},5'};{2 * place + 1}" for place in range(60))
     Path("t.csv").write_text(f"a;y\n{rows}\n", encoding="utf-8")
     assert Reading().table(Path("t.csv"))["a"].tolist()[:2] == ["-", "1,5"]
-    fit("t.csv")
+    fit_line("t.csv")
     (column,) = load("model.seasoned").fitted_.plan.schema.columns
     assert column.kind == "numeric"
     call("predict", "model.seasoned", "t.csv")
@@ -68,7 +56,7 @@ def test_a_validation_file_has_the_decimal_comma_of_its_table():
     )
     written[:60].to_csv("train.csv", index=False, sep=";")
     written[60:].assign(share="1").to_csv("valid.csv", index=False, sep=";")
-    fit("train.csv", "--validation", "valid.csv")
+    fit_line("train.csv", "--validation", "valid.csv")
     assert load("model.seasoned").fitted_.validated.loss < 0.2 * (3 * size).std()
 
 
@@ -99,7 +87,7 @@ def test_a_closed_standard_input_is_told(monkeypatch):
 def test_streams_are_utf_8_whatever_the_locale(tmp_path):
     frame = pd.DataFrame({"größe": [1.0, 2.0] * 20, "y": ["grün", "rot"] * 20})
     frame.to_csv("t.csv", index=False)
-    fit("t.csv")
+    fit_line("t.csv")
     program = "import sys; from seasoned.cli import app; app()"
     call_ = [sys.executable, "-c", program, "predict", "model.seasoned", "-", "--out", "-"]
     given = frame[:2].drop(columns="y").to_csv(index=False).encode()
@@ -113,7 +101,7 @@ def test_streams_are_utf_8_whatever_the_locale(tmp_path):
 def test_who_reads_no_further_gets_no_error(tmp_path):
     frame = pd.DataFrame({"x": np.arange(60.0), "y": np.arange(60.0)})
     frame.to_csv("t.csv", index=False)
-    fit("t.csv")
+    fit_line("t.csv")
     pd.concat([frame] * 4_000).to_csv("big.csv", index=False)
     program = "import sys; from seasoned.cli import app; app()"
     words = [sys.executable, "-c", program, "predict", "model.seasoned", "big.csv", "--out", "-"]
@@ -129,6 +117,6 @@ def test_held_out_rows_of_weight_0_leave_the_report_to_those_of_the_fit():
     frame.loc[frame["day"] >= 64, "w"] = 0.0
     frame.to_csv("t.csv", index=False)
     words = ("--weights", "w", "--validation", "day", "--holdout", 0.2, "--report", "r.html")
-    assert "so there is no score" in fit("t.csv", *words).output
+    assert "so there is no score" in fit_line("t.csv", *words).output
     assert Path("r.html").is_file()
     check_folder(Path("r.html"))

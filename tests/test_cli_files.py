@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 import seasoned
+from commands import call, fit_line
 from seasoned import load
-from seasoned.cli import app
 from seasoned.cli.reading import Reading, rows_to_predict
 from seasoned.errors import InvalidInput
 from seasoned.tabular.output import write_table
@@ -43,17 +42,6 @@ def table():
     return frame.assign(y=(3 * frame["größe"] + (frame["farbe"] == "rot") + 0.01 * frame["noise"]).round(4))
 
 
-def call(*words, code=0, given=None):
-    result = CliRunner().invoke(app, [str(word) for word in words], input=given)
-    assert result.exit_code == code, result.output
-    return result
-
-
-def fit(name, *words, code=0):
-    usual = ("--target", "y", "--models", "linear", "--trials", 1, "--ensemble", 1, "--seed", 0)
-    return call("fit", name, *usual, *words, code=code)
-
-
 def read(content, **how):
     Path("t.csv").write_bytes(content.encode() if isinstance(content, str) else content)
     return Reading(**how).table(Path("t.csv"))
@@ -66,8 +54,8 @@ def test_a_european_file_is_fitted_predicted_and_reported_as_any_other(table):
     table.to_csv("plain.csv", index=False)
     table.to_csv("semi.csv", index=False, sep=";", decimal=",", encoding="cp1252")
     cp1252 = ("--encoding", "cp1252")
-    assert "regression model saved to plain.s" in fit("plain.csv", "--out", "plain.s").output
-    assert "regression model saved to semi.s" in fit("semi.csv", *cp1252, "--out", "semi.s").output
+    assert "regression model saved to plain.s" in fit_line("plain.csv", "--out", "plain.s").output
+    assert "regression model saved to semi.s" in fit_line("semi.csv", *cp1252, "--out", "semi.s").output
     rows = read_table("plain.csv")
     np.testing.assert_allclose(load("semi.s").predict(rows), load("plain.s").predict(rows), rtol=1e-9)
     call("predict", "plain.s", "plain.csv", "--out", "plain-p.csv")
@@ -76,7 +64,7 @@ def test_a_european_file_is_fitted_predicted_and_reported_as_any_other(table):
     streamed = call("predict", "plain.s", "-", *cp1252, "--out", "-", given=Path("semi.csv").read_bytes()).stdout
     pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(streamed)), pd.read_csv("plain-p.csv"), rtol=1e-9)
     call("report", "plain.s", "semi.csv", "--target", "y", *cp1252)
-    assert "give its --encoding" in fit("semi.csv", code=2).stderr
+    assert "give its --encoding" in fit_line("semi.csv", code=2).stderr
     assert "give its --encoding" in call("predict", "plain.s", "semi.csv", code=2).stderr
 
 
@@ -181,7 +169,7 @@ def test_one_column_hints_at_the_separator():
 def test_a_file_of_rows_to_validate_on_is_read_in_the_same_way(table):
     for name, rows in (("train.csv", table[:60]), ("valid.csv", table[60:])):
         rows.to_csv(name, index=False, sep=";", decimal=",", encoding="cp1252")
-    fit("train.csv", "--encoding", "cp1252", "--validation", "valid.csv", "--ignore", "noise")
+    fit_line("train.csv", "--encoding", "cp1252", "--validation", "valid.csv", "--ignore", "noise")
     assert load("model.seasoned").score(table[60:].drop(columns="noise"), table["y"][60:]) < 1
 
 
@@ -190,7 +178,7 @@ def test_a_file_of_rows_to_validate_on_is_read_in_the_same_way(table):
 
 def test_ignored_columns_are_not_asked_for(table):
     table.to_csv("train.csv", index=False)
-    fit("train.csv", "--ignore", "id, noise", "--holdout", 0.25, "--report", "r.html")
+    fit_line("train.csv", "--ignore", "id, noise", "--holdout", 0.25, "--report", "r.html")
     model = load("model.seasoned")
     assert [column.name for column in model.fitted_.plan.schema.columns] == ["größe", "farbe"]
     table[["farbe", "größe"]].to_csv("new.csv", index=False)
@@ -202,15 +190,15 @@ def test_ignored_columns_are_not_asked_for(table):
         (("--ignore", "noise", "--weights", "noise"), "--ignore names 'noise', the column of --weights"),
         (("--ignore", "noise", "--validation", "noise"), "--ignore names 'noise', the column of --validation"),
     ):
-        error = fit("train.csv", *words, code=2).stderr
+        error = fit_line("train.csv", *words, code=2).stderr
         assert sentence in error
         assert error.count("\n") == 1
-    assert fit("train.csv", "--ignore", "id,größe,farbe,noise", code=2).stderr.startswith("error: ")
+    assert fit_line("train.csv", "--ignore", "id,größe,farbe,noise", code=2).stderr.startswith("error: ")
 
 
 def test_kept_columns_stand_before_the_predictions(table):
     table.to_csv("train.csv", index=False)
-    fit("train.csv", "--ignore", "id")
+    fit_line("train.csv", "--ignore", "id")
     call("predict", "model.seasoned", "train.csv", "--keep", "id,farbe,id", "--interval", 0.8, "--out", "p.csv")
     found = pd.read_csv("p.csv", dtype={"id": str})
     assert found.columns.tolist() == ["id", "farbe", "prediction", "lower", "upper"]
@@ -253,7 +241,7 @@ def test_a_thousand_in_the_fit_is_one_in_a_file_that_does_not_tell_it():
         }
     )
     written.to_csv("train.csv", index=False, sep=";")
-    fit("train.csv")
+    fit_line("train.csv")
     assert load("model.seasoned").decimal_ == ","
     whole = written.drop(columns="y").assign(anteil=1)
     whole.to_csv("silent.csv", index=False, sep=";")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
+from commands import call
 from messy import messy
 from seasoned import load
-from seasoned.cli import app
 from warm_workers import cache, cache_folder
 
 __all__ = ["cache", "cache_folder"]
@@ -18,12 +17,6 @@ __all__ = ["cache", "cache_folder"]
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def call(*words, code=0):
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    assert result.exit_code == code, result.output
-    return result
 
 
 def fit(task, *options):
