@@ -119,12 +119,12 @@ class Drive:
             if not stopping:
                 self._promote()
                 self._fill()
-                self._tell()
+                self._announce()
             if self._running:
                 left = self._time_left()
                 for outcome in self._executor.wait(_GLANCE if left is None else min(left, _GLANCE)):
                     self._finish(outcome)
-                self._tell()
+                self._announce()
                 pause = 0.01
             elif stopping or not (self._wind_up() or not self._fulfilled()):
                 return
@@ -144,7 +144,7 @@ class Drive:
                     del self._running[outcome.task]
                 else:
                     self._finish(outcome)
-        self._tell()
+        self._announce()
 
     def _fill(self) -> None:
         """Start as many trials as there are free workers."""
@@ -239,7 +239,7 @@ class Drive:
             return True
         for number in sorted(self._pace.paused):
             self._store(number, self._pace.give_up(number), self._spent.get(number))
-        self._tell()
+        self._announce()
         return True
 
     @property
@@ -301,7 +301,7 @@ class Drive:
         known = self._ledger.history[event.number]
         return known.state is event.state and event.seconds is not None and known.seconds == event.seconds
 
-    def _tell(self) -> None:
+    def _announce(self) -> None:
         """Tell of the trials that were stored, once all are: whatever a callback raises loses none."""
         while self._news:
             self._on_finished(self._ledger.history[self._news.pop(0)])

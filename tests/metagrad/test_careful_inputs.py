@@ -11,6 +11,7 @@ import numpy as np
 import optax
 import pytest
 
+from meta_tasks import pairs
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import (
     MAML,
@@ -32,11 +33,6 @@ from seasoned.metagrad.tasks import Rows, Task, as_family
 
 RNG = np.random.default_rng(0)
 SHORT = Training(steps=20, tasks=4, every=10, validation_tasks=8)
-
-
-def pairs(labels, count=8):
-    X = RNG.normal(size=(count, 2, len(labels), 3))
-    return [((left, np.array(labels)), (right, np.array(labels))) for left, right in X]
 
 
 def test_labels_below_zero_are_refused():

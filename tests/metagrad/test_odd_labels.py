@@ -12,6 +12,7 @@ import optax
 import pandas as pd
 import pytest
 
+from meta_tasks import pairs
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import (
     MAML,
@@ -36,11 +37,6 @@ from seasoned.metagrad.training import AdamW
 
 RNG = np.random.default_rng(0)
 SHORT = Training(steps=4, tasks=4, every=2, validation_tasks=4)
-
-
-def pairs(labels, count=8):
-    X = RNG.normal(size=(count, 2, len(labels), 3))
-    return [((left, np.array(labels)), (right, np.array(labels))) for left, right in X]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,8 @@ from seasoned.tabular.losses import losses_of
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.pooled import Pooled, _with_missed
+from seasoned.tabular.pooled import Pooled
+from seasoned.tabular.rare import with_rare
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.target import encode
 from seasoned.tabular.zones import with_zone
@@ -30,7 +31,7 @@ def test_a_draw_of_very_many_rows_misses_no_class():
     truth[[7, 90_000]] = 1
     for seed in range(5):
         drawn = np.sort(np.random.default_rng(seed).permutation(200_000)[:50_000])
-        rows = _with_missed(drawn, truth)
+        rows = np.sort(with_rare(drawn, truth))
         assert truth[rows].any()
         assert set(drawn.tolist()) <= set(rows.tolist())
         assert len(rows) <= 50_002

@@ -12,7 +12,8 @@ from seasoned.errors import InvalidInput
 from seasoned.integrations.requirements import optuna
 from seasoned.knowledge.experience import Experience
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
-from seasoned.storage.engine import hidden, store_exists
+from seasoned.storage.addresses import hidden
+from seasoned.storage.engine import store_exists
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

@@ -22,7 +22,8 @@ from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.nesting import nested
 from seasoned.knowledge.past import Head, PastStudy, PastTrial, heads_of, row_of
 from seasoned.knowledge.starts import Evaluations
-from seasoned.storage.engine import hidden, store_exists
+from seasoned.storage.addresses import hidden
+from seasoned.storage.engine import store_exists
 from seasoned.storage.past import PastRow, PastStore
 
 if TYPE_CHECKING:

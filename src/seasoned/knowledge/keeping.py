@@ -18,7 +18,8 @@ from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_csv, read_file, write_file
 from seasoned.knowledge.past import Head, heads_of
 from seasoned.knowledge.places import add_experience, own_store, shipped, store_at, store_exists
-from seasoned.storage.engine import file_of, hidden
+from seasoned.storage.addresses import hidden
+from seasoned.storage.engine import file_of
 from seasoned.storage.past import PastStore
 
 if TYPE_CHECKING:

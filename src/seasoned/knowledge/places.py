@@ -21,7 +21,8 @@ from seasoned.errors import InvalidInput, SeasonedError
 from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_file
 from seasoned.knowledge.past import row_of
-from seasoned.storage.engine import file_of, hidden, store_exists, url_of
+from seasoned.storage.addresses import hidden
+from seasoned.storage.engine import file_of, store_exists, url_of
 from seasoned.storage.past import PATIENCE, PastRow, PastStore
 
 if TYPE_CHECKING:

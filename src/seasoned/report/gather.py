@@ -14,7 +14,7 @@ from seasoned.errors import InvalidInput
 from seasoned.report.columns import column_rows
 from seasoned.report.data import Importance, MemberRow, Predictions, ReportData, TrialRow
 from seasoned.report.importance import permutation_importance, some_rows
-from seasoned.tabular.about import shown
+from seasoned.storage.addresses import hidden
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.given_again import judging
@@ -230,7 +230,7 @@ def _code(estimator: Any, fitted: Fitted) -> str:
     given = estimator.get_params(deep=False)
     changed = {name: value for name, value in given.items() if not _same(value, defaults[name])}
     if isinstance(where := changed.get("experience"), str):
-        changed["experience"] = shown(where)  # of a server, without its password
+        changed["experience"] = hidden(where)  # of a server, without its password
     lines = "".join(f"    {name}={_literal(value)},\n" for name, value in changed.items())
     name, arguments = type(estimator).__name__, f"\n{lines}" if lines else ""
     given = "X, y" + ", sample_weight=weights" * _weighted(fitted) + ", groups=groups" * fitted.grouped

@@ -13,6 +13,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.report.data import Importance
+from seasoned.tabular.rare import LEAST, with_rare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["permutation_importance", "some_rows"]
 
-_LEAST: Final = 5  # rows of a class that are among those drawn, where it has as many
 _SHARE: Final = 0.25  # of the rows drawn that may be taken for this
 
 
@@ -40,13 +40,11 @@ def some_rows(truth: NDArray[Any], most: int, rng: np.random.Generator, *, class
     Returns:
         Shape (m,), in random order, m at most 1.25 times what is asked for.
     """
-    order = rng.permutation(len(truth))
-    if not classes or len(order) <= most or classes * _LEAST > _SHARE * most:
-        return order[:most]
-    drawn, left = order[:most], order[most:]
-    lacking = _LEAST - np.bincount(truth[drawn], minlength=classes)
-    rare = [left[truth[left] == code][: lacking[code]] for code in np.flatnonzero(lacking > 0)]
-    return rng.permutation(np.concatenate([drawn, *rare])) if rare else drawn
+    drawn = rng.permutation(len(truth))[:most]
+    if not classes or len(drawn) == len(truth) or classes * LEAST > _SHARE * most:
+        return drawn
+    found = with_rare(drawn, truth)
+    return rng.permutation(found) if len(found) > len(drawn) else drawn
 
 
 def permutation_importance(

@@ -9,9 +9,8 @@ laws follow, and `samplers/checks.py` holds every sampler to them:
 
 1. `tell(s, a + b) == tell(tell(s, a), b)`, and nothing given is changed.
 2. A suggestion depends only on the specification, the trial's number, the events folded so far and the numbers before
-   it that are asked for in the same call. Randomness comes
-   from `generator(spec, number)`, never from a stream; two drivers in the same state hold different numbers, so they
-   draw different points.
+   it that are asked for in the same call. Randomness comes from `generator(spec, number)`, never from a stream; two
+   drivers in the same state hold different numbers, so they draw different points.
 3. `ask` learns nothing that its `Asked` event does not hold: whatever it must remember of a suggestion goes into the
    suggestion's tag. So folding a stored log rebuilds the live state, and resuming needs nothing else.
 """

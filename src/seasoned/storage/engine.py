@@ -20,6 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from seasoned.errors import InvalidInput, MissingExtra, StorageError
+from seasoned.storage.addresses import hidden
 from seasoned.storage.interrupts import held_back
 
 if TYPE_CHECKING:
@@ -28,9 +29,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, RootTransaction
     from sqlalchemy.engine import URL
 
-__all__ = ["Connections", "file_of", "hidden", "store_exists", "url_of"]
+__all__ = ["Connections", "file_of", "store_exists", "url_of"]
 
-_PASSWORD: Final = re.compile(r":(?!//)[^@]*@")
 _SCHEME: Final = re.compile(r"[A-Za-z][\w+.-]+:")  # a single letter is a drive
 _PATIENCE: Final = 60.0  # seconds that a server may take to answer, and that a writer waits for the others
 
@@ -100,7 +100,7 @@ class Connections:
             engine = sqlalchemy.create_engine(self.url, **options)
         except ModuleNotFoundError as error:
             raise MissingExtra(
-                f"{self.url.render_as_string()} needs {error.name}; pip install 'seasoned[postgres]'."
+                f"{hidden(self.url.render_as_string())} needs {error.name}; pip install 'seasoned[postgres]'."
             ) from error
         if self.is_sqlite:
             prepare = _prepare_reader if reads else _sqlite_preparer(self.patience)
@@ -121,20 +121,7 @@ class Connections:
             hint = "the file is damaged or something else: name another or restore a copy"
         elif "locked" in cause or "lock timeout" in cause:
             hint = f"another program held it for over {self.patience:.0f} s: end that program"
-        return f"the store {self.url.render_as_string()} failed: {cause}; {hint}."
-
-
-def hidden(url: str) -> str:
-    """A database URL as it may be shown: without its password.
-
-    Example:
-        >>> hidden("postgresql://me:secret@server/team")
-        'postgresql://me:***@server/team'
-    """
-    try:
-        return sqlalchemy.make_url(url).render_as_string()
-    except (ArgumentError, ValueError):  # no URL, which may hold a password all the same
-        return _PASSWORD.sub(":***@", str(url))
+        return f"the store {hidden(self.url.render_as_string())} failed: {cause}; {hint}."
 
 
 def file_of(url: str) -> Path | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.storage.addresses import hidden
 from seasoned.tabular.metrics import to_plain
 
 if TYPE_CHECKING:
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.estimator import TabularEstimator
 
-__all__ = ["about", "refuse_incomplete", "shown", "warn_of_unsaved"]
+__all__ = ["about", "refuse_incomplete", "warn_of_unsaved"]
 
 logger = logging.getLogger("seasoned.tabular")
-
-_PASSWORD: Final = re.compile(r"(://[^/@:]*:)[^/?#]*(?=@)|([?&][a-z_]*(?:password|pwd)=)[^&#]*", re.IGNORECASE)
 
 
 def about(estimator: Any) -> dict[str, Any]:
@@ -67,16 +65,6 @@ def warn_of_unsaved(estimator: TabularEstimator) -> None:
         )
 
 
-def shown(address: str) -> str:
-    """An address as it may be shown: without its password.
-
-    Example:
-        >>> shown("postgresql://me:secret@server/team"), shown("sqlite:///runs.db")
-        ('postgresql://me:***@server/team', 'sqlite:///runs.db')
-    """
-    return _PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", address)
-
-
 def _is_usual(value: Any, usual: Any) -> bool:
     return value is usual or (isinstance(value, str) and value == usual)
 
@@ -97,6 +85,6 @@ def _parameters(estimator: BaseEstimator) -> dict[str, Any]:
 
 def _can_be_told(value: Any) -> bool:
     """Whether it is plain data, and no address of a server with a password, for who gets the file could read it."""
-    if isinstance(value, str) and _PASSWORD.search(value):
-        return False
+    if isinstance(value, str) and "://" in value:
+        return hidden(value) == value
     return value is None or isinstance(value, bool | int | float | str | dict)

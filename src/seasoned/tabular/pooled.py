@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.rare import with_rare
 from seasoned.tabular.records import as_kept
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ __all__ = ["Pooled", "pool"]
 _MOST: Final = 50_000  # rows; more change nothing that is decided on them
 _CELLS: Final = 20_000_000  # predicted numbers: with very many classes fewer rows
 _FEWEST: Final = 2_000  # rows, whatever they take
-_FEW: Final = 5  # rows of a class of which a draw has none
 _EACH: Final = 20_000_000  # predicted numbers of all members that are held at a time
 _PARTS: Final = 5  # most parts that something is cross-fitted over
 _FOLDS: Final = 3  # that are parts themselves; of two, each would be learned from half of the rows
@@ -84,12 +84,6 @@ class Pooled:
         return replace(self, predicted=predicted, each=None, shares=None)
 
 
-def _with_missed(places: NDArray[np.intp], truth: NDArray[Any]) -> NDArray[np.intp]:
-    """The places of a draw, and the first few of each class that it has missed."""
-    missed = np.setdiff1d(truth, truth[places])
-    return np.sort(np.concatenate([places, *(np.flatnonzero(truth == code)[:_FEW] for code in missed)]))
-
-
 def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = False) -> Pooled | None:
     """Put the members' out-of-fold predictions together; None where those of one are not known.
 
@@ -103,7 +97,7 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
     known = objective.data.known_rows()
     places = np.sort(rng.permutation(len(known))[:most])
     if objective.metric.n_classes and len(places) < len(known):
-        places = _with_missed(places, objective.data.target[known])
+        places = np.sort(with_rare(places, objective.data.target[known]))
     chosen = known[places]
     mean: Array | None = None
     kept: list[NDArray[np.floating]] = []
