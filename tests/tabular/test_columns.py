@@ -15,6 +15,12 @@ from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.columns.text import TextColumn
 from seasoned.tabular.schema import Schema
 
+ANSWERS = (
+    ["yes", "no", "No", "TRUE", None, "f"],
+    ["yes", "no", " no", "1.5", None, "NA"],
+    ["maybe", "no", "off", "0", "1", "none"],
+)
+
 
 def kinds(frame):
     return {column.name: column.kind for column in Schema.infer(frame).columns}
@@ -151,6 +157,8 @@ def test_the_short_way_to_codes_is_the_long_one():
         frame.assign(colour=words.astype(object)),
         frame.assign(colour=words.astype("category")),
         frame.assign(colour=pd.Series([None] * 240, dtype="str")),
+        frame.assign(colour=words.astype(pd.StringDtype("python"))),
+        *(frame.assign(flag=pd.Series(answers * 40, dtype="str")) for answers in ANSWERS),
         frame.assign(colour=range(240), count=frame["count"].astype("Int64"), flag=frame["flag"].astype("boolean")),
         frame.assign(count=[np.inf, -np.inf, 1e300, -1e300, np.nan, 7] * 40, flag=frame["flag"].astype("float32")),
         frame.assign(count=words, size=frame["size"].astype("float16"), day=words, note=frame["size"]),

@@ -183,3 +183,20 @@ def test_levels_that_an_older_run_kept_of_text_are_gone(tmp_path):
     save_texts(tmp_path, plan, canonical)
     codes = plan.encode(canonical, "codes")
     assert load_given(tmp_path, codes, texts=False).codes.shape[1] == feature_width(plan)
+
+
+def test_a_level_is_the_same_to_catboost_whatever_rows_are_beside_it():
+    """Its code is written as a word once for all cells where codes are near each other, else for each cell."""
+    needs("catboost")
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.permutation(np.arange(-1.0, 599.0)), rng.integers(0, 3, 600), rng.normal(size=600)])
+    X[X == -1] = np.nan
+    y = (np.nan_to_num(X[:, 0], nan=0.0) % 3 == 0) + X[:, 1] + 0.1 * rng.normal(size=600)
+    model = find("catboost")
+    estimator = model.build(
+        model.with_rounds(model.space("regression").default, 50), Job("regression", 0, 0, categorical=(0, 1))
+    )
+    model.fit(estimator, (X, y), None)
+    together = estimator.predict(X)
+    np.testing.assert_array_equal(np.concatenate([estimator.predict(row[None]) for row in X]), together)
+    assert np.corrcoef(together, y)[0, 1] > 0.5

@@ -106,7 +106,7 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
     data = SimpleNamespace(target=range(2_000), folds=[(range(1_000), range(1_000))])
     model = SimpleNamespace(name="linear", config={}, estimator="a model")
     fitter = SimpleNamespace(model=lambda _: SimpleNamespace(name="own", dump=lambda _: b""))
-    records = SimpleNamespace(of=lambda _: SimpleNamespace(predict_ms=0.1))
+    records = SimpleNamespace(of=lambda _: SimpleNamespace(predict_ms=0.05))
     fitted = SimpleNamespace(predict_limit=None, data=data, folds=1, records=records, fitter=fitter)
 
     def kept(seconds):
@@ -123,7 +123,7 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
     assert not late.take(0), "what measuring would take is not there"
     assert not late.take(1)
     assert minute.pace == pytest.approx(0.05)
-    assert five.pace == pytest.approx(0.65)
+    assert five.pace == pytest.approx(0.45)
     assert five.size == pytest.approx(5 * minute.size, rel=1e-3)
 
 

@@ -39,6 +39,10 @@ def fitted(name, task, X, y, **changes):
     return model, estimator, learner
 
 
+def leaves(trees, X):
+    return list(Walk.over(trees).compiled(len(X)).leaves(X))
+
+
 def random_bits(rng, nodes):
     """A random full tree in preorder, and its right children by recursion."""
     bits, right = [], {}
@@ -99,7 +103,7 @@ def test_predictions_are_those_of_scikit_learn(name, task):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_row_has_the_same_bits_in_every_batch(name):
-    X, y = table(6000)
+    X, y = table(12_000)  # enough for two threads
     model, estimator, _ = fitted(name, "regression", X[:300], y[:300])
     together = estimator.predict(X)
     np.testing.assert_array_equal(np.concatenate([estimator.predict(X[i : i + 1]) for i in range(40)]), together[:40])
@@ -131,14 +135,25 @@ def test_no_row_of_the_fit_is_decided_otherwise_by_shorter_thresholds():
     forest = ExtraTreesClassifier(10, random_state=0, max_depth=8).fit(X, y > 1)
     trees = from_nodes([nodes_of(tree.tree_) for tree in forest.estimators_], 4)
     short = shortened(trees, X)
-    for before, after, tree in zip(
-        Walk.over(trees).leaves(X), Walk.over(short).leaves(X), forest.estimators_, strict=True
-    ):
+    for before, after, tree in zip(leaves(trees, X), leaves(short, X), forest.estimators_, strict=True):
         np.testing.assert_array_equal(before, after)
         assert len(np.unique(after)) == tree.get_n_leaves()
     zeros = [np.mean(threshold.view(np.uint32) % 2**12 == 0) for threshold in (trees.threshold, short.threshold)]
     assert zeros[0] < 0.1
     assert zeros[1] > 0.7
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_few_rows_and_many_walk_to_the_same_leaves(name):
+    X, y = table()
+    _, estimator, _ = fitted(name, "multiclass", X, np.digitize(y, [0, 1, 2]))
+    walk = Walk.over(estimator.trees)
+    few, many = walk.compiled(1), walk.compiled(len(X))
+    assert type(few) is not type(many)
+    for one, other in zip(few.leaves(X), many.leaves(X), strict=True):
+        np.testing.assert_array_equal(one, other)
+    together = estimator.predict_proba(X)
+    np.testing.assert_array_equal(np.concatenate([estimator.predict_proba(row[None]) for row in X]), together)
 
 
 def test_numbers_are_rounded_to_the_nearest():
@@ -155,8 +170,8 @@ def test_trees_grown_best_first_are_put_in_order():
     left = tree.tree_.children_left
     assert (left[left >= 0] != np.flatnonzero(left >= 0) + 1).any(), "the tree must be in another order"
     trees = from_nodes([nodes_of(tree.tree_)], 4)
-    (leaves,) = Walk.over(trees).leaves(X)
-    np.testing.assert_allclose(trees.value[leaves, 0], tree.predict(X), rtol=1e-6)
+    (found,) = leaves(trees, X)
+    np.testing.assert_allclose(trees.value[found, 0], tree.predict(X), rtol=1e-6)
 
 
 def test_a_library_that_numbers_right_branches_first():
@@ -170,7 +185,7 @@ def test_a_library_that_numbers_right_branches_first():
     rest = [getattr(nodes[0], name)[order] for name in ("feature", "threshold", "missing_left", "value")]
     turned = from_nodes([type(nodes[0])(*children, *rest), *nodes[1:]], 4)
     straight = from_nodes(nodes, 4)
-    for one, other in zip(Walk.over(turned).leaves(X), Walk.over(straight).leaves(X), strict=True):
+    for one, other in zip(leaves(turned, X), leaves(straight, X), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -35,7 +35,7 @@ logger = logging.getLogger("seasoned.tabular")
 
 _BYTES: Final = 4_000_000.0  # of all models in a bundle
 _BYTES_A_ROW: Final = 300.0  # of the table, that come on top
-_MILLISECONDS: Final = 0.15  # for a row and all models
+_MILLISECONDS: Final = 0.10  # for a row and all models
 MINUTE: Final = 60.0
 """Seconds of the time limit up to which these hold."""
 _MOST: Final = 10.0  # times these, at most
@@ -102,7 +102,7 @@ def further_rounds(paces: Sequence[float], seconds: float) -> float:
         seconds: The time limit of the whole fit.
 
     Example:
-        >>> further_rounds([0.04, 0.02], 60.0), further_rounds([0.04, 0.02], 120.0), further_rounds([0.2], 60.0)
+        >>> further_rounds([0.02, 0.02], 60.0), further_rounds([0.02, 0.02], 120.0), further_rounds([0.2], 60.0)
         (1.5, 4.0, 0.0)
     """
     total = sum(paces)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["absent", "from_objects", "number_word", "to_number", "to_text"]
+__all__ = ["MISSING_WORDS", "absent", "from_objects", "number_word", "to_number", "to_text"]
 
 _EXACT: Final = 2**53  # below, a float has all digits of a whole number
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "ANSWERS",
     "COMMA",
     "POINT",
     "SLIPS",
@@ -40,7 +41,7 @@ _POINT: Final = r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+
 _COMMA: Final = rf"[+-]?(?:[1-9]\d{{0,2}}(?:[.{_SPACES}]\d{{3}})+|\d+)?(?:,\d*)?(?:[eE][+-]?\d+)?"
 _ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:$|[T ])")
 _PAIRS: Final = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("off", "on"))
-_ANSWERS: Final = MappingProxyType(
+ANSWERS: Final = MappingProxyType(
     {word: float(place) for pair in _PAIRS for place, word in enumerate(pair)} | {"0": 0.0, "1": 1.0}
 )
 _HEAD: Final = 100  # values that are looked at first; most columns are settled by them
@@ -171,7 +172,7 @@ def boolean_style(text: pd.Series[Any]) -> str | None:
 
 def read_booleans(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
     """0 for no, 1 for yes, numbers (in the style) as they are, else NaN; whichever pair of words it was at fit time."""
-    return text.str.lower().map(_ANSWERS).astype("float64").fillna(read_numbers(text, style))
+    return text.str.lower().map(ANSWERS).astype("float64").fillna(read_numbers(text, style))
 
 
 # ------------------------------------------------------------------------------------------------ dates

@@ -1,7 +1,7 @@
 """Codes straight from a raw column, where that is the same as reading it first and much quicker.
 
-Reading a table in canonical form costs pandas some milliseconds a column however few rows there are. Numbers and known
-category levels need none of it.
+Reading a table in canonical form costs pandas some milliseconds a column however few rows there are. Numbers, known
+category levels and answers such as "yes" need none of it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seasoned.tabular.cells import MISSING_WORDS
 from seasoned.tabular.columns.category import CategoryColumn
 from seasoned.tabular.columns.number import NumberColumn
 from seasoned.tabular.schema import read
+from seasoned.tabular.written import ANSWERS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -32,17 +36,39 @@ def codes(column: Column, encoder: Any, series: pd.Series[Any], lost: list[Lost]
         values = series.to_numpy(dtype=np.float64, copy=True)
         values[~np.isfinite(values)] = np.nan
         return encoder.clipped(values)
-    if isinstance(encoder, CategoryColumn) and isinstance(dtype, pd.StringDtype):
-        return _levels(column, encoder, series)
+    if isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow":
+        if isinstance(encoder, CategoryColumn):
+            return _levels(column, encoder, series)
+        if column.kind == "boolean" and isinstance(encoder, NumberColumn):
+            known = {word: answer for word in series.unique() if (answer := _answer(word)) is not None}
+            values, unknown = _looked_up(series, known)
+            if not len(unknown):
+                return values[:, None]
     found: NDArray[np.float64] = encoder.codes(read(column, series, lost))
     return found
 
 
 def _levels(column: Column, encoder: CategoryColumn, series: pd.Series[Any]) -> NDArray[np.float64]:
-    """Known words by a dict; what is neither known nor missing is read as ever: it may be " yes" for "yes"."""
-    place = {word: float(code) for code, word in enumerate(encoder.words)}
-    found = np.array([place.get(word, np.nan) for word in series.to_numpy(dtype=object)], dtype=np.float64)
-    rest = np.flatnonzero(np.isnan(found) & series.notna().to_numpy())
+    """What is neither a known word nor missing is read as ever: it may be " yes" for "yes"."""
+    nothing = dict.fromkeys(MISSING_WORDS, np.nan)
+    found, rest = _looked_up(series, nothing | {word: float(code) for code, word in enumerate(encoder.words)})
     if len(rest):
         found[rest] = encoder.codes(read(column, series.iloc[rest]))[:, 0]
     return found[:, None]
+
+
+def _answer(word: Any) -> float | None:
+    """What a word for yes or no stands for; None if it is another."""
+    return ANSWERS.get(word.lower()) if isinstance(word, str) else None
+
+
+def _looked_up(series: pd.Series[Any], known: Mapping[str, float]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """The values of known words, NaN for other cells, shape (n,); and where words are that are not known."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    cells = pa.array(series.array)
+    places = np.asarray(pc.fill_null(pc.index_in(cells, pa.array(list(known), cells.type)), len(known)))
+    values = np.array([*known.values(), np.nan])[places]
+    other = np.flatnonzero(places == len(known))
+    return values, other[series.iloc[other].notna().to_numpy()] if len(other) else other

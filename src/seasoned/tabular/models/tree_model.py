@@ -17,7 +17,7 @@ from seasoned.errors import InvalidInput
 from seasoned.execution.resources import cpu_count
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.tree_check import check_finite, check_thresholds, forged
-from seasoned.tabular.models.tree_walk import Walk
+from seasoned.tabular.models.tree_walk import Compiled, Walk
 from seasoned.tabular.models.trees import Trees, structure
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _FILE: Final = {
     "value": ("uint8", 2),
 }
 _MOST_NODES: Final = 2**27  # that a file may hold: a hundred trees on 670,000 rows whose leaves are single rows
-_WALKS: Final = 50_000  # of a row through a tree, for each thread
+_ROWS: Final = 5_000  # for each thread; with fewer they wait for each other between the trees, and it takes longer
 _LEVEL: Final = 1  # of deflate: a third of the time of level 6, and 5% more bytes
 
 
@@ -129,25 +129,26 @@ class TreeModel:
         """Shape (n, outputs). Trees are added in their order, whatever the number of rows: the bits are the same."""
         if self._walk is None:
             self._walk = Walk.over(self._fitted())
-        threads = 1 + len(X) * self._walk.trees // _WALKS
-        threads = min(threads, cpu_count()) if threads > 1 else 1  # counting takes longer than a row
+        threads = min(len(X) // _ROWS, cpu_count()) if len(X) >= 2 * _ROWS else 1  # counting takes longer than a row
+        compiled = self._walk.compiled(len(X) // threads)
         if threads == 1:
-            total = self._sums(self._walk, X)
+            total = self._sums(compiled, X)
         else:
             with ThreadPoolExecutor(threads) as pool:  # the compiled walk lets other threads run
-                parts = pool.map(functools.partial(self._sums, self._walk), np.array_split(X, threads))
+                parts = pool.map(functools.partial(self._sums, compiled), np.array_split(X, threads))
                 total = np.concatenate(list(parts))
         share = self.scale if self.boosted else self.scale / self._walk.trees
         return np.asarray(total * share + np.array(self.base))
 
-    def _sums(self, walk: Walk, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _sums(self, compiled: Compiled, X: NDArray[np.float64]) -> NDArray[np.float64]:
         value, outputs = self._fitted().value, len(self.base)
         total = np.zeros((outputs, len(X)))
-        for number, leaves in enumerate(walk.leaves(X)):
-            if value.shape[1] == 1:
-                total[number % outputs] += value[leaves, 0]
+        for number, leaves in enumerate(compiled.leaves(X)):
+            found = value.take(leaves, axis=0).T
+            if len(found) == 1:
+                total[number % outputs] += found[0]
             else:
-                total += value[leaves].T
+                total += found
         return total.T
 
 
