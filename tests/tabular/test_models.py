@@ -296,29 +296,3 @@ def test_rows_of_one_class_are_fitted_as_in_a_fold(objectives, name):
     estimator = objective.fitter.on_all(Pipeline.of(default(name, "binary")), None, rows=rows)
     found = predict(estimator, objective.data.matrix(find(name).diet)[:5], 2)
     assert (found[:, 1] > 0.9).all()
-
-
-@pytest.mark.parametrize(("task", "classes"), [("regression", 0), ("binary", 2), ("multiclass", 3)])
-def test_lightgbm_predicts_some_trees_at_a_time_as_all_of_them(task, classes):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(300, 3))
-    y = X[:, 0] + X[:, 1] * X[:, 2] if not classes else rng.integers(0, classes, 300)
-    model = find("lightgbm")
-    estimator = model.build(model.with_rounds(model.space(task).default, 450), Job(task, classes, 0))
-    model.fit(estimator, (X, y), None)
-    found = predict(estimator, X, classes)
-    own = estimator.units.back(estimator.booster.predict(X))
-    own = np.column_stack([1 - own, own]) if classes == 2 else own
-    np.testing.assert_allclose(found, own, rtol=1e-9, atol=1e-12)
-    one_by_one = np.concatenate([predict(estimator, row[None], classes) for row in X])
-    np.testing.assert_array_equal(one_by_one, found)
-    np.testing.assert_array_equal(predict(model.load(model.dump(estimator)), X, classes), found)
-
-
-def test_lightgbm_keeps_no_round_behind_the_best():
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(400, 3)), rng.integers(0, 2, 400)
-    model = find("lightgbm")
-    estimator = model.build(model.space("binary").default, Job("binary", 2, 0))
-    best = model.fit(estimator, (X[:300], y[:300]), (X[300:], y[300:]))
-    assert best == estimator.booster.current_iteration() < estimator.rounds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Booster", "LightGBM"]
 
 _OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
-_TREES = 200  # that rows go through at a time
 _MOST_TOGETHER = 4  # levels that a split sets apart, where some column has very many: 32 of these fit any noise
 
 
@@ -101,31 +99,13 @@ class Booster:
         self.booster = lightgbm.train(parameters, data, self.rounds, valid_sets=watched, callbacks=stop)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Numbers, shape (n,)."""
-        return self.units.back(self._raw(X))
+        """Raw output: numbers (n,), probability of the second class (n,), or of all classes (n, classes)."""
+        return self.units.back(self.booster.predict(X))
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities, shape (n, n_classes)."""
-        raw = self._raw(X)
-        if self.n_classes == 2:
-            raw = np.column_stack([np.zeros(len(raw)), raw])
-        shares = np.exp(raw - raw.max(axis=1, keepdims=True))
-        found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
-        return found
-
-    def _raw(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sums of leaves, shape (n,), or of each class, shape (n, n_classes).
-
-        LightGBM takes a row through all trees before the next one. Of a large model no tree is then in the cache: some
-        rounds of all rows at a time take two thirds of the time.
-        """
-        rounds = self.booster.current_iteration()  # up to the best: training cuts the others off
-        step = max(1, _TREES // max(self.n_classes - 1, 1))
-        parts = (
-            self.booster.predict(X, start_iteration=start, num_iteration=min(step, rounds - start), raw_score=True)
-            for start in range(0, max(rounds, 1), step)
-        )
-        return np.asarray(functools.reduce(np.add, parts), dtype=np.float64)
+        raw = self.predict(X)
+        return np.column_stack([1.0 - raw, raw]) if self.n_classes == 2 else raw
 
 
 def _least_of_a_level(rows: int) -> int:
