@@ -158,6 +158,8 @@ def test_the_short_way_to_codes_is_the_long_one():
         frame.assign(colour=words.astype("category")),
         frame.assign(colour=pd.Series([None] * 240, dtype="str")),
         frame.assign(colour=words.astype(pd.StringDtype("python"))),
+        frame.assign(colour=words.astype(pd.StringDtype("pyarrow"))),
+        pd.concat([frame.assign(colour=words), frame.head(7)], ignore_index=True),
         *(frame.assign(flag=pd.Series(answers * 40, dtype="str")) for answers in ANSWERS),
         frame.assign(colour=range(240), count=frame["count"].astype("Int64"), flag=frame["flag"].astype("boolean")),
         frame.assign(count=[np.inf, -np.inf, 1e300, -1e300, np.nan, 7] * 40, flag=frame["flag"].astype("float32")),
@@ -165,8 +167,10 @@ def test_the_short_way_to_codes_is_the_long_one():
         frame.set_index(pd.Index(range(240, 0, -1))),
     ]
     for table in variants:
-        expected = plan.transform(table, "codes")
-        found = plan.matrices(table, ["codes", "dense"])
+        lost, also_lost = [], []
+        expected = plan.encode(plan.schema.apply(table, lost), "codes")
+        found = plan.matrices(table, ["codes", "dense"], also_lost)
+        assert also_lost == lost
         np.testing.assert_array_equal(found["codes"], expected)
         np.testing.assert_array_equal(found["dense"], plan.dense.transform(expected))
         if "size" in table:

@@ -102,7 +102,8 @@ def test_predictions_are_those_of_scikit_learn(name, task):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_row_has_the_same_bits_in_every_batch(name):
+def test_a_row_has_the_same_bits_in_every_batch(name, monkeypatch):
+    monkeypatch.setattr("seasoned.tabular.models.tree_model.cpu_count", lambda: 2)
     X, y = table(12_000)  # enough for two threads
     model, estimator, _ = fitted(name, "regression", X[:300], y[:300])
     together = estimator.predict(X)
@@ -154,6 +155,16 @@ def test_few_rows_and_many_walk_to_the_same_leaves(name):
         np.testing.assert_array_equal(one, other)
     together = estimator.predict_proba(X)
     np.testing.assert_array_equal(np.concatenate([estimator.predict_proba(row[None]) for row in X]), together)
+
+
+def test_a_large_forest_is_compiled_once(monkeypatch):
+    X, y = table()
+    _, estimator, _ = fitted("forest", "regression", X, y)
+    monkeypatch.setattr("seasoned.tabular.models.tree_walk._LARGE", len(estimator.trees.inner) - 1)
+    walk = Walk.over(estimator.trees)
+    assert walk.compiled(1_000) is walk.compiled(1) is walk.compiled(1_000)
+    monkeypatch.undo()
+    assert walk.compiled(1_000) is not walk.compiled(1)
 
 
 def test_numbers_are_rounded_to_the_nearest():

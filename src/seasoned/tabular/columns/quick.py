@@ -6,7 +6,8 @@ category levels and answers such as "yes" need none of it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["codes"]
 
+_NOTHING: Final = MappingProxyType(dict.fromkeys(MISSING_WORDS, np.nan))
+
 
 def codes(column: Column, encoder: Any, series: pd.Series[Any], lost: list[Lost]) -> NDArray[np.float64]:
     """`encoder.codes(read(column, series, lost))`, without a detour where there is none to make; shape (n, k)."""
@@ -40,8 +43,8 @@ def codes(column: Column, encoder: Any, series: pd.Series[Any], lost: list[Lost]
         if isinstance(encoder, CategoryColumn):
             return _levels(column, encoder, series)
         if column.kind == "boolean" and isinstance(encoder, NumberColumn):
-            known = {word: answer for word in series.unique() if (answer := _answer(word)) is not None}
-            values, unknown = _looked_up(series, known)
+            answers = {word: answer for word in series.unique() if (answer := _answer(word)) is not None}
+            values, unknown = _looked_up(series, _NOTHING | answers)
             if not len(unknown):
                 return values[:, None]
     found: NDArray[np.float64] = encoder.codes(read(column, series, lost))
@@ -50,8 +53,7 @@ def codes(column: Column, encoder: Any, series: pd.Series[Any], lost: list[Lost]
 
 def _levels(column: Column, encoder: CategoryColumn, series: pd.Series[Any]) -> NDArray[np.float64]:
     """What is neither a known word nor missing is read as ever: it may be " yes" for "yes"."""
-    nothing = dict.fromkeys(MISSING_WORDS, np.nan)
-    found, rest = _looked_up(series, nothing | {word: float(code) for code, word in enumerate(encoder.words)})
+    found, rest = _looked_up(series, _NOTHING | {word: float(code) for code, word in enumerate(encoder.words)})
     if len(rest):
         found[rest] = encoder.codes(read(column, series.iloc[rest]))[:, 0]
     return found[:, None]

@@ -24,6 +24,7 @@ __all__ = ["Compiled", "Walk"]
 
 _BLOCK: Final = 16_384  # walks in one call under the router; the copies of their rows stay in the cache
 _MANY: Final = 100  # rows from which each tree has a call of its own
+_LARGE: Final = 2_000_000  # nodes, which take 150 MB compiled
 
 
 class Compiled(Protocol):
@@ -43,52 +44,31 @@ class Walk:
     """An ensemble that is compiled for few rows or for many when such come for the first time.
 
     Attributes:
-        nodes: Of all trees, as scikit-learn has them, but their children counted from the root of each tree.
-        leaf: Number of the leaf, among all leaves, of each node, shape (nodes,).
-        roots: Where each tree begins.
-        width: Number of columns of the table.
+        source: The trees; sound ones, for compiled code follows them unchecked.
+        trees: Number of trees.
     """
 
-    nodes: NDArray[Any]
-    leaf: NDArray[np.int32]
-    roots: NDArray[np.int64]
-    width: int
+    source: Trees
+    trees: int
     _together: _Together | None = None
     _apart: _Apart | None = None
 
     @classmethod
     def over(cls, trees: Trees) -> Walk:
-        """Prepare; the trees must be sound, for compiled code follows them unchecked."""
-        from sklearn.tree._tree import NODE_DTYPE
-
-        right, roots = structure(trees.inner)
-        nodes = np.zeros(len(trees.inner), dtype=NODE_DTYPE)
-        nodes["left_child"], nodes["right_child"] = -1, -1
-        parents = np.flatnonzero(trees.inner)
-        root = roots[np.searchsorted(roots, parents, side="right") - 1]
-        for name, values in (
-            ("left_child", parents + 1 - root),
-            ("right_child", right - root),
-            ("feature", trees.feature),
-            ("threshold", trees.threshold),
-            ("missing_go_to_left", trees.missing_left),
-        ):
-            nodes[name][parents] = values
-        return cls(nodes, np.cumsum(~trees.inner, dtype=np.int32) - np.int32(1), roots, trees.width)
-
-    @property
-    def trees(self) -> int:
-        """Number of trees."""
-        return len(self.roots)
+        """Nothing is compiled yet."""
+        return cls(trees, int(2 * np.count_nonzero(~trees.inner) - len(trees.inner)))  # a leaf more than splits in each
 
     def compiled(self, rows: int) -> Compiled:
-        """What so many rows walk fastest; the leaves are the same."""
+        """What so many rows walk fastest, large forests aside, which are in memory once; the leaves are the same."""
+        known = self._together or self._apart
+        if known is not None and len(self.source.inner) > _LARGE:
+            return known
         if rows < _MANY:
             if self._together is None:
-                self._together = _Together.of(self)
+                self._together = _Together.of(self.source)
             return self._together
         if self._apart is None:
-            self._apart = _Apart.of(self)
+            self._apart = _Apart.of(self.source)
         return self._apart
 
 
@@ -100,15 +80,15 @@ class _Apart:
     width: int
 
     @classmethod
-    def of(cls, walk: Walk) -> _Apart:
-        ends = np.append(walk.roots[1:], len(walk.nodes))
-        return cls(
-            tuple(
-                (_tree(walk.nodes[root:end], walk.width), walk.leaf[root:end])
-                for root, end in zip(walk.roots.tolist(), ends.tolist(), strict=True)
-            ),
-            walk.width,
-        )
+    def of(cls, trees: Trees) -> _Apart:
+        right, roots = structure(trees.inner)
+        first = np.repeat(roots, np.diff(roots, append=len(trees.inner)))[trees.inner]
+        nodes = _nodes(trees, right - first)
+        nodes["left_child"][trees.inner] -= first
+        leaf = _leaves(trees)
+        ends = [*roots[1:].tolist(), len(nodes)]
+        parts = (slice(root, end) for root, end in zip(roots.tolist(), ends, strict=True))
+        return cls(tuple((_tree(nodes[part], trees.width), leaf[part]) for part in parts), trees.width)
 
     def leaves(self, X: NDArray[np.float64]) -> Iterator[NDArray[np.int32]]:
         """As `Compiled` has it."""
@@ -135,17 +115,13 @@ class _Together:
     width: int
 
     @classmethod
-    def of(cls, walk: Walk) -> _Together:
-        shift = walk.trees - 1  # inner nodes of the router
-        nodes = np.concatenate([np.zeros(shift, dtype=walk.nodes.dtype), walk.nodes])
-        below = nodes[shift:]
-        inner = below["left_child"] >= 0
-        first = np.repeat(walk.roots, np.diff(walk.roots, append=len(walk.nodes)))[inner] + shift
-        for name in ("left_child", "right_child"):
-            below[name][inner] += first
-        _fill_router(nodes, walk.roots + shift, walk.width)
-        leaf = np.concatenate([np.zeros(shift, dtype=np.int32), walk.leaf])
-        return cls(_tree(nodes, walk.width + 1), leaf, walk.trees, walk.width)
+    def of(cls, trees: Trees) -> _Together:
+        right, roots = structure(trees.inner)
+        shift = len(roots) - 1  # inner nodes of the router
+        nodes = _nodes(trees, right, shift)
+        _fill_router(nodes, roots + shift, trees.width)
+        leaf = np.concatenate([np.zeros(shift, dtype=np.int32), _leaves(trees)])
+        return cls(_tree(nodes, trees.width + 1), leaf, len(roots), trees.width)
 
     def leaves(self, X: NDArray[np.float64]) -> Iterator[NDArray[np.int32]]:
         """As `Compiled` has it."""
@@ -158,6 +134,29 @@ class _Together:
             copies = rows if len(numbers) == 1 else np.tile(rows, (len(numbers), 1))
             copies[:, -1] = np.repeat(numbers, len(X))
             yield from self.leaf[self.tree.apply(copies)].reshape(len(numbers), len(X))
+
+
+def _nodes(trees: Trees, right: NDArray[np.int64], shift: int = 0) -> NDArray[Any]:
+    """The nodes of all trees as scikit-learn has them, behind so many others; left children are the next nodes."""
+    from sklearn.tree._tree import NODE_DTYPE
+
+    nodes = np.zeros(shift + len(trees.inner), dtype=NODE_DTYPE)
+    nodes["left_child"], nodes["right_child"] = -1, -1
+    parents = np.flatnonzero(trees.inner) + shift
+    for name, values in (
+        ("left_child", parents + 1),
+        ("right_child", right + shift),
+        ("feature", trees.feature),
+        ("threshold", trees.threshold),
+        ("missing_go_to_left", trees.missing_left),
+    ):
+        nodes[name][parents] = values
+    return nodes
+
+
+def _leaves(trees: Trees) -> NDArray[np.int32]:
+    """Number of the leaf, among all leaves, of each node that is one."""
+    return np.cumsum(~trees.inner, dtype=np.int32) - np.int32(1)
 
 
 def _check(X: NDArray[np.float64], width: int) -> None:
