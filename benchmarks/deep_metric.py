@@ -50,6 +50,8 @@ from transferring.sources import Source, folded, metafeatures, read, sources
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from seasoned.knowledge.settings import MetricSettings
+
 SEARCHING = ("mean_rank", "low_rank", "deep", "blend")
 PAIRED = (("deep", "low_rank"), ("blend", "low_rank"), ("unknown", "mean_rank"))
 
@@ -85,17 +87,25 @@ def known(task: Task) -> bool:
     return task.about is not None and bool(np.isfinite(task.about).any())
 
 
-def lessons_of(source: Source, past: NDArray[np.intp], about: NDArray[np.float64] | None) -> Lessons:
+def lessons_of(
+    source: Source, past: NDArray[np.intp], about: NDArray[np.float64] | None, failed: NDArray[np.bool_] | None = None
+) -> Lessons:
+    """What the past tasks teach; what has no score failed there, where no table says what did."""
     scores, seconds = source.scores[past], None if source.seconds is None else source.seconds[past]
-    missing = np.isnan(scores)
-    return Lessons(scores, source.features, about, seconds, missing if missing.mean() > 0.01 else None)
+    lacking = np.isnan(scores) if failed is None else failed[past]
+    return Lessons(scores, source.features, about, seconds, lacking if lacking.mean() > 0.01 else None)
 
 
 def learned(
-    source: Source, past: NDArray[np.intp], about: NDArray[np.float64] | None, settings: DeepMetricSettings
+    source: Source,
+    past: NDArray[np.intp],
+    about: NDArray[np.float64] | None,
+    settings: DeepMetricSettings,
+    failed: NDArray[np.bool_] | None = None,
+    low_rank: MetricSettings | None = None,
 ) -> tuple[Fold, float]:
     """All forms, and the seconds that the deep one took."""
-    lessons, rng = lessons_of(source, past, about), np.random.default_rng(SEED)
+    lessons, rng = lessons_of(source, past, about, failed), np.random.default_rng(SEED)
     begin = time.perf_counter()
     deep = train_deep_metric(lessons, settings)
     took = time.perf_counter() - begin
@@ -104,7 +114,7 @@ def learned(
         known = np.isfinite(row)
         rank[known], quantile[known] = rankdata(row[known]) / known.sum(), quantiles(row[known])
     mean = np.nansum(normal, axis=0) / (np.isfinite(normal).sum(axis=0) + 1.0)
-    metric = fit_metric(lessons.scores)
+    metric = fit_metric(lessons.scores, low_rank)
     prior = None if about is None else fit_task_prior(about, metric.factors)
     seconds = None if lessons.seconds is None else fit_seconds(lessons.seconds)
     fold = Fold(
@@ -274,7 +284,7 @@ def tested(
     about = None if known is None else np.asarray(known, dtype=float)
     found: list[Figures] = []
     cost: dict[str, Any] = {"training": [], "judging": [], "stretch": []}
-    for number, (past, new) in enumerate(folded(source, FOLDS)):
+    for number, (past, new) in enumerate(folded(source, FOLDS, known)):
         if number not in folds:
             continue
         kept = np.isfinite(source.scores[past]).any(axis=0)

@@ -142,7 +142,7 @@ def judged(folder: Path, name: str, folds: int = FOLDS) -> dict[str, float]:
     known = metafeatures(folder, name, source.tasks)
     features = None if known is None else known.to_numpy(dtype=float)
     found: list[dict[str, float | list[float]]] = []
-    for past, tested in folded(source, FOLDS)[:folds]:
+    for past, tested in folded(source, FOLDS, known)[:folds]:
         fold = learned(source, past, None if features is None else features[past], rng)
         about = [None if features is None else features[task] for task in tested]
         found += [foreseen(fold, source, int(task), told) for task, told in zip(tested, about, strict=True)]

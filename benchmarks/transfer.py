@@ -5,9 +5,11 @@
 A folder holds sources, each with `configs.parquet` and `error.parquet` or `scores.parquet` (the largest fidelity
 counts). Tables of error are minimised; of long ones the first column of `MAXIMISED` and `MINIMISED` is the score
 (`transferring/sources.py`). Where both folders are the same, five folds of tasks that follow each other by OpenML's
-ids, so that most of a family is in one fold; else all tasks of the one are past, those that are also tested left out,
-and all of the other are tested. All sources that `--test` has are tested, or those of `--only`. A source that only
-`--test` has, or whose configurations are all others there, is a new space, of which nothing is known. The scores of a
+ids, so that most of a family is in one fold, and those of the same numbers of rows and columns in one wherever they are
+(`NumberOfInstances`, `NumberOfFeatures`, where these are known); else all tasks of the one are past, those that are
+also tested left out, and all of the other are tested. All sources that `--test` has are tested, or those of `--only`.
+A source that only `--test` has, or whose configurations are all others there, is a new space, of which nothing is
+known. The scores of a
 tested task are seen as trials only, beside its meta-features, if the folder has them (`*_metafeatures/tasks.parquet`,
 `SOURCE/tasks.parquet`, by OpenML ids); configurations not evaluated on it are no candidates for any method. `--methods`
 may name two that show what wrong experience costs, `poisoned`, which learns from the negated scores of past tasks, and
@@ -118,7 +120,7 @@ def splits(train: Table | None, test: Table | None) -> list[Split]:
             source.scores[tested],
             None if about is None else about[tested],
         )
-        for past, tested in folded(source, FOLDS)
+        for past, tested in folded(source, FOLDS, train.about)
     ]
 
 
@@ -209,11 +211,13 @@ def show(result: dict[str, dict[str, dict[str, float]]]) -> None:
 
 
 def mark(*tables: Table | None) -> str:
-    """Tells the tables that a source's curves are of: a digest of their tasks, configurations and scores."""
+    """Tells what a source's curves are of: a digest of its tables' tasks, configurations, scores and folds."""
     found = hashlib.blake2b(digest_size=8)
     for one in tables:
         for part in () if one is None else (one.source.tasks, one.source.configs, one.source.scores):
             found.update(np.ascontiguousarray(part.astype(str) if part.dtype == object else part).tobytes())
+        for past, _ in () if one is None else folded(one.source, FOLDS, one.about):
+            found.update(past.tobytes())
     return found.hexdigest()
 
 

@@ -17,6 +17,7 @@ FIDELITIES = ("epoch", "trainsize")
 MAXIMISED = ("val_accuracy", "acc", "accuracy")
 MINIMISED = ("val_cross_entropy", "logloss", "valid_loss", "error", "loss")
 SECONDS = ("time", "timetrain")
+SIZES = ("NumberOfInstances", "NumberOfFeatures")
 MOST_LEVELS = 100
 
 
@@ -160,12 +161,35 @@ def aligned(train: Source, test: Source) -> tuple[Source, Source]:
     return part(train, past, left), part(test, np.ones(len(test.tasks), dtype=bool), right)
 
 
-def folded(source: Source, folds: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Past and tested tasks of each fold: neighbours in the order of OpenML's ids, which are often of one family."""
+def folded(
+    source: Source, folds: int, about: pd.DataFrame | None = None
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Past and tested tasks of each fold: neighbours in the order of OpenML's ids, which are often of one family.
+
+    Tasks of the same numbers of rows and columns are tested together, where the first of them is in that order: a data
+    set is there a second time with two classes of its many, five hundred ids further on.
+    """
     order = sorted(range(len(source.tasks)), key=lambda at: _place(str(source.tasks[at])))
+    twins = _twins(source, about)
+    first: dict[int, int] = {}
+    for place, at in enumerate(order):
+        first.setdefault(int(twins[at]), place)
+    order.sort(key=lambda at: first[int(twins[at])])  # stable
     fold = np.empty(len(order), dtype=np.intp)
-    fold[order] = np.arange(len(order)) * folds // len(order)
+    for place, at in enumerate(order):
+        before = order[place - 1] if place else at
+        fold[at] = fold[before] if place and twins[before] == twins[at] else place * folds // len(order)
     return [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(folds)]
+
+
+def _twins(source: Source, about: pd.DataFrame | None) -> NDArray[np.intp]:
+    """The same number for tasks of the same numbers of rows and columns; each its own where these are not known."""
+    own = np.arange(len(source.tasks))
+    if about is None or not set(SIZES) <= set(about):
+        return own
+    sizes = about[list(SIZES)].reset_index(drop=True)
+    groups = sizes.groupby(list(SIZES)).ngroup().to_numpy()
+    return np.where(sizes.notna().all(axis=1), groups, len(own) + own)
 
 
 def _place(task: str) -> tuple[int, str]:

@@ -79,6 +79,21 @@ def test_every_task_is_tested_once_and_never_its_own_past(folder):
     assert set(source.tasks[parts[0][1]]) == {"0", "1", "2"}  # neighbours by number
 
 
+def test_a_data_set_and_its_second_form_are_tested_together(folder):
+    source = read(folder / "wide")
+    about = pd.DataFrame({"NumberOfInstances": 100.0 + np.arange(TASKS), "NumberOfFeatures": 7.0})
+    by_number = np.argsort(source.tasks.astype(int))
+    last, lone = by_number[-1], by_number[5]
+    about.loc[last, "NumberOfInstances"] = about.loc[by_number[0], "NumberOfInstances"]
+    about.loc[lone, "NumberOfInstances"] = np.nan
+    parts = folded(source, 5, about)
+    assert sorted(np.concatenate([tested for _, tested in parts])) == list(range(TASKS))
+    assert {"0", source.tasks[last]} <= set(source.tasks[parts[0][1]])
+    assert all(not set(past) & set(tested) for past, tested in parts)
+    assert min(len(tested) for _, tested in parts) >= TASKS // 5 - 1
+    np.testing.assert_equal(folded(source, 5, about[["NumberOfFeatures"]]), folded(source, 5))
+
+
 def test_another_folder_has_its_tasks_left_out_of_the_past(folder):
     source = read(folder / "wide")
     part = source._replace(

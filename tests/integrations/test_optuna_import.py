@@ -90,7 +90,7 @@ def test_steps_start_a_search_on_the_same_grid():
 
 def test_what_is_no_storage_is_refused(tmp_path):
     (tmp_path / "x.db").write_bytes(b"nothing" * 1000)
-    with pytest.raises(InvalidInput, match="Optuna cannot read"):
+    with pytest.raises(InvalidInput, match="is not a database"):
         read_studies(f"sqlite:///{tmp_path / 'x.db'}")
 
 
@@ -99,6 +99,6 @@ def test_a_database_that_is_none_of_optuna_s_is_refused_and_stays_as_it_is(tmp_p
     url = f"sqlite:///{tmp_path}/ours.db"
     Study(Space(x=Float(0, 1)), storage=url, name="s", seed=0).optimize(lambda config: config["x"], trials=1)
     before = inspect(create_engine(url)).get_table_names()
-    with pytest.raises(InvalidInput, match=r"no storage of Optuna's; of a colleague's experience import the file"):
+    with pytest.raises(InvalidInput, match=r"no storage of Optuna's; `seasoned experience import`"):
         read_studies(url)
     assert inspect(create_engine(url)).get_table_names() == before

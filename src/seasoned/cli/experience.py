@@ -65,18 +65,21 @@ def export_experience(
 @reported
 def import_experience(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
-    source: Annotated[str, typer.Argument(help="Exported Parquet file, CSV of past runs, or URL of Optuna's storage.")],
+    source: Annotated[str, typer.Argument(help="Exported Parquet file, CSV of past runs, or database of studies.")],
     store: _Store = None,
     maximise: Annotated[bool, typer.Option("--maximise", help="In a CSV, a higher score is better.")] = False,
 ) -> None:
     """Add somebody else's experience, or past runs of other tools."""
     keeping, url = _kept(store)
-    if "://" in source:
-        # Integrations need extras, so the one that is asked for is loaded by name.
-        found = importlib.import_module("seasoned.integrations.optuna_import").read_studies(source)
-        new, count = keeping.import_studies(url, found), len(found)
-    else:
+    database = keeping.database_of(source)
+    if database is None:
         new, count = keeping.import_file(url, Path(source), maximise=maximise)
+    else:
+        found, optuna = keeping.read_database(database)
+        if optuna:  # integrations need extras, so the one that is asked for is loaded by name
+            read_studies = importlib.import_module("seasoned.integrations.optuna_import").read_studies
+            found = keeping.merge(found, read_studies(database))
+        new, count = keeping.import_studies(url, found), len(found)
     typer.echo(f"{new} of {count} studies are new, and now in {keeping.hidden(url)}")
 
 

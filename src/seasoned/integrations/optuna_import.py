@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, inspect
-from sqlalchemy.exc import SQLAlchemyError
-
 from seasoned.errors import InvalidInput
 from seasoned.integrations.requirements import optuna
 from seasoned.knowledge.experience import Experience
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
 from seasoned.storage.addresses import hidden
-from seasoned.storage.engine import store_exists
+from seasoned.storage.contents import contents_of
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -42,14 +39,14 @@ def read_studies(storage: str | optuna.storages.BaseStorage) -> Experience:
         >>> experience.heads[0].name, bool(experience.scores.min() == -study.best_value)
         ('line', True)
     """
-    if isinstance(storage, str) and not store_exists(storage):
-        raise InvalidInput(f"there is no file for {hidden(storage)!r}; give the URL of a storage that Optuna wrote.")
-    if isinstance(storage, str) and not _is_of_optuna(storage):
+    if isinstance(storage, str) and not contents_of(storage).optuna:  # Optuna would write its tables into it
         raise InvalidInput(
-            f"{hidden(storage)!r} is no storage of Optuna's; of a colleague's experience import the file that "
-            "`seasoned experience export` writes."
+            f"{hidden(storage)!r} is no storage of Optuna's; `seasoned experience import` and "
+            "`seasoned.knowledge.read_storage` read our own."
         )
     try:
+        if isinstance(storage, str):
+            storage = optuna.storages.RDBStorage(storage, skip_table_creation=True)
         summaries = optuna.study.get_all_study_summaries(storage)
     except Exception as error:
         shown = hidden(storage) if isinstance(storage, str) else storage
@@ -66,18 +63,6 @@ def read_studies(storage: str | optuna.storages.BaseStorage) -> Experience:
                 created = began.isoformat(timespec="seconds") if began else ""
                 studies.append(PastStudy(Head(name, name, name, source="optuna", created=created), {}, trials))
     return Experience.of_studies(studies)
-
-
-def _is_of_optuna(url: str) -> bool:
-    """Whether Optuna's tables are there; Optuna itself would write them into any database that it is shown."""
-    try:
-        engine = create_engine(url)
-        try:
-            return inspect(engine).has_table("version_info")
-        finally:
-            engine.dispose()
-    except (ImportError, SQLAlchemyError):
-        return True  # Optuna says better what is wrong
 
 
 def _trial(trial: FrozenTrial, sign: float) -> PastTrial | None:

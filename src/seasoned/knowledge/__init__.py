@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from seasoned.knowledge.portfolio import Portfolio, conditioned, greedy, similarity
     from seasoned.knowledge.set_encoder import SetEncoder
     from seasoned.knowledge.set_encoder_training import train_set_encoder
+    from seasoned.knowledge.study_import import past_study, read_storage
     from seasoned.knowledge.task_prior import TaskPrior, fit_task_prior
     from seasoned.knowledge.transfer import Evaluations, ensemble_start, metric_start, quantile_start
     from seasoned.knowledge.trusting import trusted
@@ -74,6 +75,7 @@ __all__ = [
     "greedy",
     "merge",
     "metric_start",
+    "past_study",
     "points_of",
     "pool_of",
     "prior_samples",
@@ -81,6 +83,7 @@ __all__ = [
     "read_csv",
     "read_deep_metric",
     "read_file",
+    "read_storage",
     "similarity",
     "space_of",
     "stored_samples",
@@ -129,6 +132,7 @@ __getattr__, __dir__ = lazy_names(
         ),
         "SetEncoder": "seasoned.knowledge.set_encoder",
         "train_set_encoder": "seasoned.knowledge.set_encoder_training",
+        **dict.fromkeys(("past_study", "read_storage"), "seasoned.knowledge.study_import"),
         **dict.fromkeys(("TaskPrior", "fit_task_prior"), "seasoned.knowledge.task_prior"),
         "trusted": "seasoned.knowledge.trusting",
         **dict.fromkeys(("TunedLearner", "tune_meta_learner"), "seasoned.knowledge.tuning"),

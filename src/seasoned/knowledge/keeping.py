@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from fnmatch import fnmatch
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -18,24 +19,28 @@ from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_csv, read_file, write_file
 from seasoned.knowledge.past import Head, heads_of
 from seasoned.knowledge.places import add_experience, own_store, shipped, store_at, store_exists
+from seasoned.knowledge.study_import import read_storage
 from seasoned.storage.addresses import hidden
-from seasoned.storage.engine import file_of
+from seasoned.storage.contents import contents_of
+from seasoned.storage.engine import file_of, url_of
 from seasoned.storage.past import PastStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 __all__ = [
     "Statistics",
     "add_experience",
+    "database_of",
     "export",
     "forget",
     "heads",
     "hidden",
     "import_file",
     "import_studies",
+    "merge",
     "own_store",
+    "read_database",
     "shipped",
     "statistics",
     "store_at",
@@ -46,6 +51,7 @@ logger = logging.getLogger("seasoned.knowledge")
 
 _PATIENCE: Final = 10.0  # seconds that other programs may take to let go of a file
 _ALL: Final = 2**31 - 1  # studies: what is told, exported and compared is the whole store
+_SQLITE: Final = b"SQLite format 3\0"
 _CSV: Final = (".csv", ".csv.gz", ".csv.zst", ".csv.xz", ".csv.bz2", ".csv.zip")
 
 
@@ -189,6 +195,33 @@ def import_file(url: str, path: Path, *, maximise: bool = False) -> tuple[int, i
         raise InvalidInput(f"there is no file {str(path)!r}; give one that was exported, or a CSV of past runs.")
     found = read_csv(path, maximise=maximise) if path.name.lower().endswith(_CSV) else read_file(path)
     return import_studies(url, found), len(found)
+
+
+def database_of(source: str) -> str | None:
+    """The URL of a database, which is given as such or as a SQLite file; None for another file."""
+    if "://" in source:
+        return source
+    path = Path(source)
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return url_of(path) if file.read(len(_SQLITE)) == _SQLITE else None
+
+
+def read_database(source: str) -> tuple[Experience, bool]:
+    """What a database knows: studies of the engine, and experience; and whether there are studies of Optuna's, too.
+
+    Raises:
+        InvalidInput: If there is none, it cannot be read, or it holds nothing of these.
+    """
+    there = contents_of(source)
+    if not any(there):
+        raise InvalidInput(
+            f"{hidden(source)!r} holds no studies, neither ours nor Optuna's; give what Study(storage=...) was given, "
+            "a store of experience, or an Optuna storage."
+        )
+    found = read_storage(source) if there.studies else Experience.of_studies(())
+    return (merge(found, Experience.read(source, _ALL)) if there.experience else found), there.optuna
 
 
 def import_studies(url: str, found: Experience) -> int:

@@ -57,7 +57,7 @@ class Head:
         sort: Of the task: "binary", "multiclass", "regression", or "" where it is none of these.
         metric: What was minimised.
         baseline: Its loss where the same is predicted for all rows; None if unknown.
-        source: Where it comes from: "own", "shipped", "optuna", a file.
+        source: Where it comes from: "own", "shipped", "study" (of a function of one's own), "optuna", a file.
         created: When, as ISO text.
         about: Sizes and settings: rows, columns, classes, folds, gains.
     """

@@ -41,6 +41,7 @@ class Connections:
     Args:
         url: A database URL: `sqlite:///file.db`, `postgresql+psycopg://user@host/name`.
         patience: Seconds to wait for a server to answer, or for other writers.
+        reads: Whether a SQLite file is only read, so that nothing of it can change: not even its journal's mode.
 
     Raises:
         InvalidInput: If the URL is not understood.
@@ -48,9 +49,10 @@ class Connections:
         StorageError: If the database cannot be opened.
     """
 
-    def __init__(self, url: str, patience: float = _PATIENCE) -> None:
+    def __init__(self, url: str, patience: float = _PATIENCE, *, reads: bool = False) -> None:
         self.url = _parse(url)
         self.patience = patience
+        self._reads = reads
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine: Engine | None = None
         self._owner = 0
@@ -93,7 +95,7 @@ class Connections:
             wait = {"timeout": self.patience}
         own = {name: value for name, value in wait.items() if name not in self.url.query}  # else the URL says it
         options: dict[str, Any] = {"connect_args": own, "pool_pre_ping": not self.is_sqlite}  # servers end idle ones
-        reads = self.is_sqlite and not _writable(Path(str(self.url.database)))
+        reads = self.is_sqlite and (self._reads or not _writable(Path(str(self.url.database))))
         if reads:
             options = {"creator": partial(_open_to_read, Path(str(self.url.database)), self.patience)}
         try:
@@ -187,7 +189,7 @@ def _writable(file: Path) -> bool:
 
 
 def _open_to_read(file: Path, patience: float) -> sqlite3.Connection:
-    """A connection for who may only read. Without a journal beside it nobody writes now, and no lock can be taken."""
+    """A connection that only reads. Without a journal beside it nobody writes now, and no lock can be taken."""
     still = "" if file.with_name(f"{file.name}-wal").exists() else "&immutable=1"
     return sqlite3.connect(f"{file.as_uri()}?mode=ro{still}", uri=True, timeout=patience, check_same_thread=False)
 

@@ -39,7 +39,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-__all__ = ["PastRow", "PastStore", "digest"]
+__all__ = ["EXPERIENCE", "PastRow", "PastStore", "digest"]
+
+EXPERIENCE: Final = "seasoned_past_studies"
+"""The table by which a store of experience is known."""
 
 _LAYOUT: Final = 1
 PATIENCE: Final = 10.0  # seconds; experience helps, and nobody should wait long for it
@@ -49,7 +52,7 @@ _LOCK: Final = 7326776834  # an advisory lock of PostgreSQL: "create if absent" 
 _metadata = MetaData()
 _layouts = Table("seasoned_past_layout", _metadata, Column("version", Integer, primary_key=True))
 _studies = Table(
-    "seasoned_past_studies",
+    EXPERIENCE,
     _metadata,
     Column("id", Integer, primary_key=True),
     Column("key", String(64), nullable=False, unique=True),

@@ -50,11 +50,7 @@ class SqlStorage:
         found = connection.execute(select(schema.c.version)).scalar()
         if found is None:
             connection.execute(insert(schema).values(version=SCHEMA_VERSION))
-        elif found > SCHEMA_VERSION:
-            raise StorageError(
-                f"the store {self._connections.url.render_as_string()} has layout {found}, and this version of "
-                f"seasoned knows up to {SCHEMA_VERSION}; upgrade seasoned."
-            )
+        _check_layout(found, self._connections)
 
     @property
     def url(self) -> str:
@@ -182,6 +178,31 @@ class SqlLog:
                 connection.execute(statements.RETIRE, {"study": self._study, "driver": driver})
             else:
                 connection.execute(statements.RELEASE, {**holder, "which": list(numbers)})
+
+
+def read_logs(url: str) -> list[tuple[str, Sequence[Event]]]:
+    """The events of all studies of a database, by name, in order of creation; nothing is made or changed in it.
+
+    Raises:
+        InvalidInput: If the URL is not understood.
+        StorageError: If there are no studies, or they were written by a newer version.
+    """
+    connections = Connections(url, reads=True)
+    try:
+        with connections.transaction(write=False) as connection:
+            _check_layout(connection.execute(select(schema.c.version)).scalar(), connections)
+            known = list(connection.execute(select(studies.c.name, studies.c.id).order_by(studies.c.id)))
+        return [(name, SqlLog(connections, study).read()) for name, study in known]
+    finally:
+        connections.close()
+
+
+def _check_layout(found: int | None, connections: Connections) -> None:
+    if found is not None and found > SCHEMA_VERSION:
+        raise StorageError(
+            f"the store {connections.url.render_as_string()} has layout {found}, and this version of "
+            f"seasoned knows up to {SCHEMA_VERSION}; upgrade seasoned."
+        )
 
 
 def _row(study: int, position: int, event: Event) -> dict[str, Any]:
