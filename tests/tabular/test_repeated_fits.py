@@ -106,7 +106,7 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
     data = SimpleNamespace(target=range(2_000), folds=[(range(1_000), range(1_000))])
     model = SimpleNamespace(name="linear", config={}, estimator="a model")
     fitter = SimpleNamespace(model=lambda _: SimpleNamespace(name="own", dump=lambda _: b""))
-    records = SimpleNamespace(of=lambda _: SimpleNamespace(predict_ms=0.05))
+    records = SimpleNamespace(of=lambda _: SimpleNamespace(predict_ms=0.1))
     fitted = SimpleNamespace(predict_limit=None, data=data, folds=1, records=records, fitter=fitter)
 
     def kept(seconds):
@@ -123,8 +123,28 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
     assert not late.take(0), "what measuring would take is not there"
     assert not late.take(1)
     assert minute.pace == pytest.approx(0.05)
-    assert five.pace == pytest.approx(0.45)
+    assert five.pace == pytest.approx(0.65)
     assert five.size == pytest.approx(5 * minute.size, rel=1e-3)
+
+
+def test_a_call_is_not_taken_for_what_a_row_takes():
+    """A fold of a hundred rows, whose trial says .2 ms a row, nearly all of which is what one call takes."""
+    rows = np.zeros((200, 3))
+    folds = [(np.arange(100), np.arange(100, 200)), (np.arange(100, 200), np.arange(100))]
+    data = SimpleNamespace(target=range(200), folds=folds, matrix=lambda _: rows)
+    family = SimpleNamespace(name="own", diet="codes", dump=lambda _: b"")
+    fitted = SimpleNamespace(
+        data=data,
+        job=SimpleNamespace(n_classes=0),
+        records=SimpleNamespace(of=lambda _: SimpleNamespace(predict_ms=0.2)),
+        fitter=SimpleNamespace(model=lambda _: family),
+    )
+    member = Member("own", {}, Constant(1.0))
+    quick = allowance.Allowance.of(fitted, {0: member}, 60.0, math.inf)
+    assert 0.0 < quick.each[0][1] < 0.1
+    assert quick.take(0)
+    data.folds = [(np.arange(100), np.arange(1_000))]  # enough to know it
+    assert allowance.Allowance.of(fitted, {0: member}, 60.0, math.inf).each[0][1] == 0.2
 
 
 @pytest.mark.parametrize(("seed", "fits"), [(None, 5), (7, 1)])

@@ -17,9 +17,12 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.repeated import fits_of
 from seasoned.tabular.logarithm import bare
+from seasoned.tabular.models.base import predict
 from seasoned.tabular.models.registry import MODELS
 
 if TYPE_CHECKING:
@@ -35,7 +38,8 @@ logger = logging.getLogger("seasoned.tabular")
 
 _BYTES: Final = 4_000_000.0  # of all models in a bundle
 _BYTES_A_ROW: Final = 300.0  # of the table, that come on top
-_MILLISECONDS: Final = 0.10  # for a row and all models
+_MILLISECONDS: Final = 0.15  # for a row and all models
+_BATCH: Final = 1_000  # rows of which one is timed: what a call costs, however few they are, then counts little
 MINUTE: Final = 60.0
 """Seconds of the time limit up to which these hold."""
 _MOST: Final = 10.0  # times these, at most
@@ -71,13 +75,13 @@ class Allowance:
             end: When it is too late for further fits, on `time.monotonic`'s clock: large forests take seconds to be
                 measured, and then nothing is left.
         """
-        records, fitter = objective.records, objective.fitter  # a user's own family is not the member's yet
+        fitter = objective.fitter  # a user's own family is not the member's yet
         each: dict[int, tuple[float, float]] = {}
         for place, member in members.items():
             if time.monotonic() >= end:
                 return cls(0.0, 0.0, dict.fromkeys(members, (math.inf, math.inf)))
-            pace = records.of({"model": {member.name: member.config}}).predict_ms
-            each[place] = (_bytes(member, fitter.model(member.name)), pace)
+            family = fitter.model(member.name)
+            each[place] = (_bytes(member, family), _pace(objective, member, family))
         fits = {place: len(fits_of(member.estimator)) for place, member in members.items()}  # several of folds
         size, pace = (sum(fits[place] * one[part] for place, one in each.items()) for part in (0, 1))
         times = _times(seconds)
@@ -102,11 +106,29 @@ def further_rounds(paces: Sequence[float], seconds: float) -> float:
         seconds: The time limit of the whole fit.
 
     Example:
-        >>> further_rounds([0.02, 0.02], 60.0), further_rounds([0.02, 0.02], 120.0), further_rounds([0.2], 60.0)
+        >>> further_rounds([0.04, 0.02], 60.0), further_rounds([0.04, 0.02], 120.0), further_rounds([0.2], 60.0)
         (1.5, 4.0, 0.0)
     """
     total = sum(paces)
     return round(max(_times(seconds) * _MILLISECONDS - total, 0.0) / total, 9) if total else math.inf
+
+
+def _pace(objective: CrossValidation, member: Member, family: Model) -> float:
+    """Milliseconds that a row takes among a thousand.
+
+    Trials know it of the rows that a fold validates, which may be a hundred, and then it is mostly what a call costs.
+    """
+    known = objective.records.of({"model": {member.name: member.config}}).predict_ms
+    fit = fits_of(member.estimator)[0]
+    most = max((len(valid) for _, valid in objective.data.folds), default=_BATCH)
+    if most >= _BATCH or isinstance(fit, Featured) or member.below:
+        return float(known)
+    matrix = objective.data.matrix(family.diet)
+    rows = matrix[np.arange(_BATCH) % len(matrix)]
+    predict(fit, rows, objective.job.n_classes)  # trees are compiled at first
+    start = time.perf_counter()
+    predict(fit, rows, objective.job.n_classes)
+    return min(float(known), 1_000 * (time.perf_counter() - start) / _BATCH)
 
 
 def _times(seconds: float) -> float:
