@@ -14,6 +14,7 @@ from seasoned.errors import InvalidInput
 from seasoned.knowledge import Experience, past_study, quantile_start, read_storage
 from seasoned.knowledge.keeping import add_experience, own_store
 from seasoned.samplers import Random
+from seasoned.storage import SqlStorage
 from seasoned.storage.contents import contents_of
 
 SPACE = Space(rate=Float(1e-3, 1, log=True), kind=Choice(tree=Space(depth=Int(1, 9)), line=Space()))
@@ -135,13 +136,35 @@ def test_all_that_a_database_holds_is_imported(url, tmp_path, monkeypatch):
         optuna.logging.set_verbosity(before)
 
 
-def test_who_may_not_write_can_import(url, tmp_path, monkeypatch):
+def test_nothing_of_a_database_changes_when_it_is_imported(url, tmp_path, monkeypatch):
     monkeypatch.setenv("SEASONED_EXPERIENCE", str(tmp_path / "own" / "own.db"))
     (tmp_path / "own").mkdir()
-    (tmp_path / "runs.db").chmod(0o444)
-    before = sorted(path.name for path in tmp_path.iterdir())
-    assert call("experience", "import", str(tmp_path / "runs.db")).output.startswith("2 of 2 studies are new")
-    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    add_experience(url, Experience.of_studies([past_study(run("third"))]))
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")  # as in a copy, which a writer would change
+    before = (tmp_path / "runs.db").read_bytes()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert call("experience", "import", str(tmp_path / "runs.db")).output.startswith("3 of 3 studies are new")
+    assert (tmp_path / "runs.db").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+def test_a_study_that_runs_is_read_through_a_link_too(tmp_path):
+    """What its last trials wrote is in the journal, which lies beside the file and not beside the link."""
+    study = run("going on", f"sqlite:///{tmp_path}/runs.db", trials=4)
+    (tmp_path / "links").mkdir()
+    link = tmp_path / "links" / "link.db"
+    link.symlink_to(tmp_path / "runs.db")
+    assert (tmp_path / "runs.db-wal").exists()
+    assert len(read_storage(link).scores) == 4
+    study.close()
+
+
+def test_any_storage_is_read_and_anything_else_refused(url):
+    with closing(SqlStorage(url)) as storage:
+        assert len(read_storage(storage)) == 2
+    with pytest.raises(InvalidInput, match="give a URL"):
+        read_storage(5)
 
 
 def test_somebody_else_s_database_is_refused_and_stays_as_it_is(tmp_path):

@@ -143,8 +143,27 @@ def test_a_call_is_not_taken_for_what_a_row_takes():
     quick = allowance.Allowance.of(fitted, {0: member}, 60.0, math.inf)
     assert 0.0 < quick.each[0][1] < 0.1
     assert quick.take(0)
+    data.folds = []  # of a refit, which has none
+    assert allowance.Allowance.of(fitted, {0: member}, 60.0, math.inf).take(0)
+    soon = time.monotonic() + 0.3  # two looks at a thousand rows may take .4 s
+    assert allowance.Allowance.of(fitted, {0: member}, 60.0, soon).each[0][1] == 0.2
+    unable = SimpleNamespace(predict=lambda _: 1 / 0)
+    assert allowance.Allowance.of(fitted, {0: Member("own", {}, unable)}, 60.0, math.inf).each[0][1] == 0.2
     data.folds = [(np.arange(100), np.arange(1_000))]  # enough to know it
     assert allowance.Allowance.of(fitted, {0: member}, 60.0, math.inf).each[0][1] == 0.2
+
+
+def test_time_is_kept_for_further_fits_where_a_row_s_time_is_not_known_yet():
+    limit = SimpleNamespace(trials=None, seconds=60.0, workers=2)
+    fitter = SimpleNamespace(model=lambda _: SimpleNamespace(name="own"))
+
+    def kept(valid):
+        data = SimpleNamespace(target=range(3_000), folds=[(range(10), range(valid))])
+        few = SimpleNamespace(predict_limit=None, data=data, folds=1, fitter=fitter)
+        return repeating.seconds_again(few, ["own", "own"], [0.5, 0.5], [0.1, 0.1], limit)
+
+    assert kept(1_000) == 0.0
+    assert kept(100) > 1.0
 
 
 @pytest.mark.parametrize(("seed", "fits"), [(None, 5), (7, 1)])

@@ -10,7 +10,7 @@ import typer
 
 from seasoned.cli.common import FILES, reported
 from seasoned.cli.reading import table_to_fit
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, MissingExtra
 
 __all__ = [
     "experience_stats",
@@ -76,11 +76,22 @@ def import_experience(
         new, count = keeping.import_file(url, Path(source), maximise=maximise)
     else:
         found, optuna = keeping.read_database(database)
-        if optuna:  # integrations need extras, so the one that is asked for is loaded by name
-            read_studies = importlib.import_module("seasoned.integrations.optuna_import").read_studies
-            found = keeping.merge(found, read_studies(database))
+        if optuna:
+            found = _with_optuna(keeping, found, database)
         new, count = keeping.import_studies(url, found), len(found)
     typer.echo(f"{new} of {count} studies are new, and now in {keeping.hidden(url)}")
+
+
+def _with_optuna(keeping: Any, found: Any, database: str) -> Any:
+    """Ours and Optuna's studies of a database; ours alone where Optuna is not installed, and a word of it."""
+    try:  # integrations need extras, so the one that is asked for is loaded by name
+        module = importlib.import_module("seasoned.integrations.optuna_import")
+    except MissingExtra as error:
+        if not len(found):
+            raise
+        typer.echo(f"The studies of Optuna's in it are left out: {error}", err=True)
+        return found
+    return keeping.merge(found, module.read_studies(database))
 
 
 @reported

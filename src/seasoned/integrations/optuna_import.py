@@ -44,12 +44,12 @@ def read_studies(storage: str | optuna.storages.BaseStorage) -> Experience:
             f"{hidden(storage)!r} is no storage of Optuna's; `seasoned experience import` and "
             "`seasoned.knowledge.read_storage` read our own."
         )
+    shown = hidden(storage) if isinstance(storage, str) else storage
     try:
         if isinstance(storage, str):
             storage = optuna.storages.RDBStorage(storage, skip_table_creation=True)
         summaries = optuna.study.get_all_study_summaries(storage)
     except Exception as error:
-        shown = hidden(storage) if isinstance(storage, str) else storage
         raise InvalidInput(f"Optuna cannot read {shown!r}: {error}; give the URL of its storage.") from error
     studies = []
     for summary in summaries:

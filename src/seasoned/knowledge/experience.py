@@ -136,7 +136,7 @@ class Experience:
         return cls.of_rows(list(rows.values()), texts_of(texts))
 
     @classmethod
-    def read(cls, url: str, most: int = MOST) -> Experience:
+    def read(cls, url: str, most: int = MOST, *, reads: bool = False) -> Experience:
         """All of a store, at most so many of its newest studies; texts are read from it later, where needed.
 
         Studies that do not hold what they should are passed over with a warning.
@@ -144,6 +144,7 @@ class Experience:
         Args:
             url: The store.
             most: Studies that are read; a view takes about 5 kB for each.
+            reads: Whether nothing of the file may change, not even its journal's mode, for it is somebody else's.
 
         Raises:
             InvalidInput: If the URL is not understood.
@@ -151,7 +152,7 @@ class Experience:
         """
         if not store_exists(url):
             raise StorageError(f"there is no store at {hidden(url)}; give the URL of one, or fit a model first.")
-        store = PastStore(url)
+        store = PastStore(url, reads=reads)
 
         def texts(numbers: Sequence[int]) -> dict[int, str]:
             try:

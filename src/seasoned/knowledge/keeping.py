@@ -221,7 +221,7 @@ def read_database(source: str) -> tuple[Experience, bool]:
             "a store of experience, or an Optuna storage."
         )
     found = read_storage(source) if there.studies else Experience.of_studies(())
-    return (merge(found, Experience.read(source, _ALL)) if there.experience else found), there.optuna
+    return (merge(found, Experience.read(source, _ALL, reads=True)) if there.experience else found), there.optuna
 
 
 def import_studies(url: str, found: Experience) -> int:

@@ -9,11 +9,11 @@ from seasoned.errors import InvalidInput
 from seasoned.history import History
 from seasoned.knowledge.experience import Experience
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
-from seasoned.opening import located
+from seasoned.opening import located, open_storage
 from seasoned.space import Space
 from seasoned.storage.addresses import hidden
 from seasoned.storage.contents import contents_of
-from seasoned.storage.sql import read_logs
+from seasoned.storage.sql import SqlStorage, read_logs
 from seasoned.trials import Created, StudySpec, TrialState
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def read_storage(storage: str | os.PathLike[str] | Storage) -> Experience:
         [('first', 'study'), ('second', 'study')]
     """
     place = located(storage)
-    logs = _in_memory(place) if not isinstance(place, str) else read_logs(_checked(place))
+    logs = read_logs(_checked(place)) if isinstance(place, str) else _logs_of(place)
     return Experience.of_studies(task for name, events in logs if (task := _of_log(name, events)) is not None)
 
 
@@ -93,8 +93,11 @@ def _checked(url: str) -> str:
     return url
 
 
-def _in_memory(storage: Any) -> list[tuple[str, Sequence[Event]]]:
-    return [(name, storage.open(name, Created(StudySpec(Space()))).read()) for name in storage.names()]
+def _logs_of(storage: Any) -> list[tuple[str, Sequence[Event]]]:
+    if isinstance(storage, SqlStorage):
+        return read_logs(storage.url)
+    opened = open_storage(storage)
+    return [(name, opened.open(name, Created(StudySpec(Space()))).read()) for name in opened.names()]
 
 
 def _of_log(name: str, events: Sequence[Event]) -> PastStudy | None:

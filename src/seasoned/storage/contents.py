@@ -57,6 +57,8 @@ def contents_of(url: str) -> Contents:
             tables = set(inspect(connection).get_table_names())
     except StorageError as error:
         raise InvalidInput(str(error)) from error
+    except TypeError as error:  # a driver that does not know our settings
+        raise InvalidInput(f"{hidden(url)!r} cannot be read ({error}); use a postgresql+psycopg:// URL.") from error
     finally:
         connections.close()
     return Contents(studies.name in tables, EXPERIENCE in tables, tables >= _OPTUNA)

@@ -190,7 +190,8 @@ def _writable(file: Path) -> bool:
 
 def _open_to_read(file: Path, patience: float) -> sqlite3.Connection:
     """A connection that only reads. Without a journal beside it nobody writes now, and no lock can be taken."""
-    still = "" if file.with_name(f"{file.name}-wal").exists() else "&immutable=1"
+    file = file.resolve()  # beside which journals are, not beside a link to it
+    still = "" if any(file.with_name(file.name + end).exists() for end in ("-wal", "-journal")) else "&immutable=1"
     return sqlite3.connect(f"{file.as_uri()}?mode=ro{still}", uri=True, timeout=patience, check_same_thread=False)
 
 

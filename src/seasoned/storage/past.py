@@ -114,14 +114,15 @@ class PastStore:
         url: `sqlite:///file.db` (made by `add` if absent), or `postgresql+psycopg://user@host/name` with the
             extra `postgres`.
         patience: Seconds to wait for others who hold it.
+        reads: Whether it is only read, so that nothing of somebody else's file can change.
 
     Raises:
         InvalidInput: If the URL is not understood.
         StorageError: If the database cannot be opened, or was written by a newer version.
     """
 
-    def __init__(self, url: str, patience: float = PATIENCE) -> None:
-        self._connections = Connections(url, patience)
+    def __init__(self, url: str, patience: float = PATIENCE, *, reads: bool = False) -> None:
+        self._connections = Connections(url, patience, reads=reads)
         with self._connections.transaction(write=False) as connection:
             self._there(connection)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.objective import CrossValidation
 
-__all__ = ["MINUTE", "Allowance", "further_rounds"]
+__all__ = ["MINUTE", "Allowance", "further_rounds", "knows_paces"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -40,6 +40,7 @@ _BYTES: Final = 4_000_000.0  # of all models in a bundle
 _BYTES_A_ROW: Final = 300.0  # of the table, that come on top
 _MILLISECONDS: Final = 0.15  # for a row and all models
 _BATCH: Final = 1_000  # rows of which one is timed: what a call costs, however few they are, then counts little
+_LONG: Final = 10  # times so many rows of a table, of which models are as large that they are not timed here
 MINUTE: Final = 60.0
 """Seconds of the time limit up to which these hold."""
 _MOST: Final = 10.0  # times these, at most
@@ -81,7 +82,7 @@ class Allowance:
             if time.monotonic() >= end:
                 return cls(0.0, 0.0, dict.fromkeys(members, (math.inf, math.inf)))
             family = fitter.model(member.name)
-            each[place] = (_bytes(member, family), _pace(objective, member, family))
+            each[place] = (_bytes(member, family), _pace(objective, member, family, end))
         fits = {place: len(fits_of(member.estimator)) for place, member in members.items()}  # several of folds
         size, pace = (sum(fits[place] * one[part] for place, one in each.items()) for part in (0, 1))
         times = _times(seconds)
@@ -113,22 +114,32 @@ def further_rounds(paces: Sequence[float], seconds: float) -> float:
     return round(max(_times(seconds) * _MILLISECONDS - total, 0.0) / total, 9) if total else math.inf
 
 
-def _pace(objective: CrossValidation, member: Member, family: Model) -> float:
-    """Milliseconds that a row takes among a thousand.
+def knows_paces(objective: CrossValidation) -> bool:
+    """Whether trials know what a row takes; of fewer rows than a thousand nearly all may be what a call costs."""
+    return max((len(valid) for _, valid in objective.data.folds), default=0) >= _BATCH
 
-    Trials know it of the rows that a fold validates, which may be a hundred, and then it is mostly what a call costs.
+
+def _pace(objective: CrossValidation, member: Member, family: Model, end: float) -> float:
+    """Milliseconds that a row takes among a thousand; as its trial says where that knows, or there is no time to look.
+
+    Members with made columns, or of a second layer, are not looked at.
     """
-    known = objective.records.of({"model": {member.name: member.config}}).predict_ms
+    known = float(objective.records.of({"model": {member.name: member.config}}).predict_ms)
     fit = fits_of(member.estimator)[0]
-    most = max((len(valid) for _, valid in objective.data.folds), default=_BATCH)
-    if most >= _BATCH or isinstance(fit, Featured) or member.below:
-        return float(known)
+    rows = len(objective.data.target)
+    late = time.monotonic() + 2 * known * _BATCH / 1_000 >= end
+    if knows_paces(objective) or isinstance(fit, Featured) or member.below or rows > _LONG * _BATCH or late:
+        return known
     matrix = objective.data.matrix(family.diet)
-    rows = matrix[np.arange(_BATCH) % len(matrix)]
-    predict(fit, rows, objective.job.n_classes)  # trees are compiled at first
-    start = time.perf_counter()
-    predict(fit, rows, objective.job.n_classes)
-    return min(float(known), 1_000 * (time.perf_counter() - start) / _BATCH)
+    batch = matrix[np.arange(_BATCH) % len(matrix)]
+    try:
+        predict(fit, batch, objective.job.n_classes)  # trees are compiled at first
+        start = time.perf_counter()
+        predict(fit, batch, objective.job.n_classes)
+    except Exception as error:  # noqa: BLE001 - whatever an own family does, the fit goes on
+        logger.debug("how fast %s predicts a thousand rows is not known: %s", member.name, error)
+        return known
+    return min(known, 1_000 * (time.perf_counter() - start) / _BATCH)
 
 
 def _times(seconds: float) -> float:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
-from seasoned.tabular.allowance import MINUTE, Allowance, further_rounds
+from seasoned.tabular.allowance import MINUTE, Allowance, further_rounds, knows_paces
 from seasoned.tabular.features.repeated import Repeated, with_shared_makers
 from seasoned.tabular.models.registry import is_seeded
 
@@ -64,7 +64,7 @@ def seconds_again(
     if not wanted or _CAUTION * min(took for _, took in wanted) >= most:
         return 0.0
     rounds = max(counts)
-    share = min(1.0, further_rounds(paces, budget.seconds) / rounds)
+    share = min(1.0, further_rounds(paces, budget.seconds) / rounds) if knows_paces(objective) else 1.0
     total = max(sum(count * took for count, took in wanted), rounds * _LEAST)
     return min(most, share * total / budget.workers)
 
