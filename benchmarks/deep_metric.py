@@ -48,6 +48,8 @@ from transferring.measure import regrets
 from transferring.sources import Source, folded, metafeatures, read, sources
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from seasoned.knowledge.settings import MetricSettings
@@ -314,18 +316,23 @@ def summed(found: list[Figures]) -> dict[str, dict[str, float]]:
     return figures
 
 
-def paired(found: list[Figures]) -> dict[str, dict[str, list[float]]]:
-    """Mean differences of two forms with 95% bootstrap intervals over tasks."""
+def paired(
+    found: list[Figures], pairs: Sequence[tuple[str, str]] = PAIRED, owners: Sequence[str] | None = None
+) -> dict[str, dict[str, list[float]]]:
+    """Mean differences of two forms with 95% bootstrap intervals, over tasks or, where these are named, their owners."""
+    names, of = np.unique(range(len(found)) if owners is None else owners, return_inverse=True)
+    draws = np.random.default_rng(SEED).integers(len(names), size=(DRAWS, len(names)))
+    counts = np.stack([np.bincount(draw, minlength=len(names)) for draw in draws])[:, of]
     result: dict[str, dict[str, list[float]]] = {}
-    draws = np.random.default_rng(SEED).integers(len(found), size=(DRAWS, len(found)))
-    for one, other in PAIRED:
+    for one, other in pairs:
         for key in ("spearman_0", "spearman_5", "regret_5"):
-            if key not in found[0][one]:
+            if key not in found[0][one] or key not in found[0][other]:
                 continue
             apart = np.array([task[one][key] - task[other][key] for task in found])
-            low, high = np.nanpercentile(np.nanmean(apart[draws], axis=1), [2.5, 97.5])
-            numbers = [round(float(number), 4) for number in (np.nanmean(apart), low, high)]
-            result.setdefault(f"{one} - {other}", {})[key] = numbers
+            known = np.isfinite(apart)
+            means = (counts[:, known] @ apart[known]) / counts[:, known].sum(axis=1)
+            numbers = [float(apart[known].mean()), *np.percentile(means, [2.5, 97.5]).tolist()]
+            result.setdefault(f"{one} - {other}", {})[key] = [round(number, 4) for number in numbers]
     return result
 
 

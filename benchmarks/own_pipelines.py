@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import common
-from deep_metric import Figures, Task, foreseen, learned, summed
+from deep_metric import Figures, Task, foreseen, learned, paired, summed
 from seasoned.knowledge import METAFEATURES, points_of, train_set_encoder
 from seasoned.knowledge.deep_metric_settings import DeepMetricSettings
 from seasoned.knowledge.places import shipped
@@ -34,7 +34,7 @@ from seasoned.tabular.building.tables import named, tasks_of
 from seasoned.tabular.metrics import usual_metric
 from seasoned.tabular.models.registry import choose, joint_space
 from seasoned.tabular.pipeline import current
-from transfer import DRAWS, FOLDS, SEED
+from transfer import FOLDS, SEED
 from transferring.sources import Source
 
 if TYPE_CHECKING:
@@ -116,26 +116,6 @@ def judged(
     return found
 
 
-def paired(found: list[Figures], families: list[str]) -> dict[str, dict[str, list[float]]]:
-    """Mean differences of two forms, with intervals over families."""
-    names = sorted(set(families))
-    draws = np.random.default_rng(SEED).integers(len(names), size=(DRAWS, len(names)))
-    counts = np.stack([np.bincount(draw, minlength=len(names)) for draw in draws])[
-        :, [names.index(family) for family in families]
-    ]
-    result: dict[str, dict[str, list[float]]] = {}
-    for one, other in PAIRED:
-        for key in ("spearman_0", "spearman_5", "regret_5"):
-            if key not in found[0][one] or key not in found[0][other]:
-                continue
-            apart = np.array([task[one][key] - task[other][key] for task in found])
-            known = np.isfinite(apart)
-            means = (counts[:, known] @ apart[known]) / counts[:, known].sum(axis=1)
-            numbers = [float(apart[known].mean()), *np.percentile(means, [2.5, 97.5]).tolist()]
-            result.setdefault(f"{one} - {other}", {})[key] = [round(number, 4) for number in numbers]
-    return result
-
-
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=common.HERE / "results" / "own-pipelines.json")
@@ -174,7 +154,7 @@ def main(words: list[str] | None = None) -> None:
         "metafeatures": len(METAFEATURES),
         "settings": {name: getattr(settings, name) for name in settings.__slots__},
         "sorts": {
-            sort: {"tasks": len(tasks), "figures": summed(tasks), "paired": paired(tasks, families[sort])}
+            sort: {"tasks": len(tasks), "figures": summed(tasks), "paired": paired(tasks, PAIRED, families[sort])}
             for sort, tasks in found.items()
         },
     }

@@ -40,7 +40,7 @@ _BYTES: Final = 4_000_000.0  # of all models in a bundle
 _BYTES_A_ROW: Final = 300.0  # of the table, that come on top
 _MILLISECONDS: Final = 0.15  # for a row and all models
 _BATCH: Final = 1_000  # rows of which one is timed: what a call costs, however few they are, then counts little
-_LONG: Final = 10  # times so many rows of a table, of which models are as large that they are not timed here
+_LONG: Final = 10_000  # rows of a table, beyond which its models are too large to be compiled for being timed
 MINUTE: Final = 60.0
 """Seconds of the time limit up to which these hold."""
 _MOST: Final = 10.0  # times these, at most
@@ -128,7 +128,7 @@ def _pace(objective: CrossValidation, member: Member, family: Model, end: float)
     fit = fits_of(member.estimator)[0]
     rows = len(objective.data.target)
     late = time.monotonic() + 2 * known * _BATCH / 1_000 >= end
-    if knows_paces(objective) or isinstance(fit, Featured) or member.below or rows > _LONG * _BATCH or late:
+    if knows_paces(objective) or isinstance(fit, Featured) or member.below or rows > _LONG or late:
         return known
     matrix = objective.data.matrix(family.diet)
     batch = matrix[np.arange(_BATCH) % len(matrix)]
