@@ -319,7 +319,7 @@ def summed(found: list[Figures]) -> dict[str, dict[str, float]]:
 def paired(
     found: list[Figures], pairs: Sequence[tuple[str, str]] = PAIRED, owners: Sequence[str] | None = None
 ) -> dict[str, dict[str, list[float]]]:
-    """Mean differences of two forms with 95% bootstrap intervals, over tasks or, where these are named, their owners."""
+    """Mean differences of two forms with 95% bootstrap intervals, over tasks or, where named, their owners."""
     names, of = np.unique(range(len(found)) if owners is None else owners, return_inverse=True)
     draws = np.random.default_rng(SEED).integers(len(names), size=(DRAWS, len(names)))
     counts = np.stack([np.bincount(draw, minlength=len(names)) for draw in draws])[:, of]
