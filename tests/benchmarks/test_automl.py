@@ -335,11 +335,12 @@ def test_memory_counts_the_whole_tree_and_nothing_is_left_behind(tmp_path):
     script = """
         import subprocess, sys, time
         eat = "import os, time; x = bytearray(200_000_000); print(os.getpid(), flush=True); time.sleep(60)"
-        child = subprocess.Popen([sys.executable, "-c", eat], start_new_session=True)
-        time.sleep(2)
+        child = subprocess.Popen([sys.executable, "-c", eat], start_new_session=True, stdout=subprocess.PIPE, text=True)
+        print(child.stdout.readline(), flush=True)
+        time.sleep(5)
         """
     command = [sys.executable, "-c", textwrap.dedent(script)]
-    outcome = watch(command, env=os.environ, log=tmp_path / "log", limit=30)
+    outcome = watch(command, env=os.environ, log=tmp_path / "log", limit=60, sparing=1)
     assert outcome.code == 0
     assert outcome.peak_bytes > 200_000_000
     pid = int((tmp_path / "log").read_text().split()[0])
