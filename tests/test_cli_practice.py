@@ -58,3 +58,70 @@ def test_classes_with_sets_and_a_threshold():
     assert list(found.columns) == ["prediction", "probability_no", "probability_yes", "set"]
     assert set(found["set"]) <= {"no", "yes", "no | yes"}
     np.testing.assert_array_equal(found["prediction"], model.predict(pd.read_csv("train.csv")))
+
+
+def test_classes_that_count_more_and_errors_that_cost():
+    X, _ = fit("binary", "--metric", "accuracy", "--class-weight", "yes=9", "--holdout", 0.2, "--report", "r.html")
+    heavy = (load("model.seasoned").predict(X) == "yes").mean()
+    fit("binary", "--metric", "accuracy", "--holdout", 0.2)
+    assert heavy > (load("model.seasoned").predict(X) == "yes").mean()
+    _, result = fit("binary", "--costs", "yes:no=9, no:yes=1")
+    assert "is predicted above a probability of" in " ".join(result.output.split())
+    assert load("model.seasoned").metric.costs == {("yes", "no"): 9.0, ("no", "yes"): 1.0}
+    fit("multiclass", "--class-weight", "balanced", "--costs", "10:0=3")
+    assert load("model.seasoned").fitted_.metric.name == "cost"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--class-weight", "yes"), "--class-weight has 'yes'; write LABEL=WEIGHT"),
+        (("--class-weight", "yes=0"), "gives 'yes' the weight 0.0"),
+        (("--class-weight", "maybe=2"), "names 'maybe', which is no class of the target"),
+        (("--class-weight", "balanced", "--weights", "f"), "--weights and --class-weight are both given"),
+        (("--costs", "yes:no"), "--costs has 'yes:no'; write TRUE:PREDICTED=COST"),
+        (("--costs", "yes=5"), "--costs has 'yes=5'; write TRUE:PREDICTED=COST"),
+        (("--costs", "yes:no:no=5"), "--costs has 'yes:no:no=5'"),
+        (("--costs", "yes:maybe=5"), "costs names 'maybe'"),
+        (("--costs", "yes:no=5", "--positive", "yes"), "leave it out beside --costs"),
+        (("--costs", "yes:no=5", "--metric", "f1"), "costs belong to Metric('cost'"),
+    ],
+)
+def test_what_is_told_of_classes_in_another_form_is_refused(words, said):
+    X, y = messy("binary", rows=60)
+    X.assign(target=y, f=1.0).to_csv("train.csv", index=False)
+    assert said in call("fit", "train.csv", "--target", "target", *words, code=2).stderr
+
+
+def test_columns_are_explained():
+    fit("multiclass")
+    result = call("explain", "model.seasoned", "train.csv", "--target", "target", "--repeats", 3, "--out", "e.csv")
+    assert "what shuffling a column adds" in result.output
+    columns = sorted(name for name in pd.read_csv("train.csv") if name != "target")
+    found = pd.read_csv("e.csv")
+    assert sorted(found["column"]) == columns
+    assert found["importance"].is_monotonic_decreasing
+    call("explain", "model.seasoned", "train.csv", "--method", "shap", "--repeats", 3, "--seconds", 2, "--out", "s.csv")
+    rows = pd.read_csv("s.csv")
+    assert sorted(set(rows.columns) & set(columns)) == columns
+    assert rows.shape[1] == len(columns) + 2  # a line a row and class
+    assert "give --target" in call("explain", "model.seasoned", "train.csv", code=2).stderr
+    assert "no column 'goal'" in call("explain", "model.seasoned", "train.csv", "--target", "goal", code=2).stderr
+
+
+def test_a_model_is_fitted_again_to_other_rows():
+    fit("binary")
+    X, y = messy("binary", rows=240)
+    later = X.assign(target=y, f=1)
+    later.loc[3, "target"] = None
+    later.to_csv("later.csv", index=False)
+    result = call("refit", "model.seasoned", "later.csv", "--target", "target", "--class-weight", "balanced")
+    assert "model of 239 rows saved to refitted.seasoned" in result.output
+    kept, again = load("model.seasoned"), load("refitted.seasoned")
+    assert again.fitted_.rows == 239
+    assert [member.name for member in again.fitted_.members] == [member.name for member in kept.fitted_.members]
+    call("predict", "refitted.seasoned", "later.csv")
+    assert len(pd.read_csv("predictions.csv")) == 240
+    assert "no column 'goal'" in call("refit", "model.seasoned", "later.csv", "--target", "goal", code=2).stderr
+    twice = ("--target", "target", "--weights", "f", "--class-weight", "yes=2")
+    assert "both given" in call("refit", "model.seasoned", "later.csv", *twice, code=2).stderr

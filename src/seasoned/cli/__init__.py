@@ -1,4 +1,4 @@
-"""The command line: `seasoned fit`, `predict`, `adapt`, `report`, `demo`, `runs` and `experience`.
+"""The command line: `seasoned fit`, `predict`, `report`, `explain`, `refit`, `adapt`, `demo`, `runs`, `experience`.
 
 A `fit` that is stopped once still saves the best model so far. Heavy packages load inside the commands, so that
 `--help` is quick.
@@ -27,8 +27,10 @@ _experience = typer.Typer(help="What earlier fits taught.", no_args_is_help=True
 for _name, _command in (  # as `--help` lists them
     ("fit", fitting.fit),
     ("predict", using.predict),
-    ("adapt", adapting.adapt),
     ("report", using.make_report),
+    ("explain", using.explain),
+    ("refit", using.refit),
+    ("adapt", adapting.adapt),
     ("demo", trying.demo),
     ("runs", trying.runs),
 ):

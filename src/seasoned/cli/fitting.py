@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from seasoned import tabular
+from seasoned.cli.by_class import ClassWeight, Costs, Positive, metric_of, weights_in
 from seasoned.cli.common import FILES, STOPPED, reported
 from seasoned.cli.dialect import DECIMAL
-from seasoned.cli.reading import Decimal, Encoding, Reading, Separator, Weights, names_in, table_to_fit, words_in
+from seasoned.cli.reading import (
+    Decimal,
+    Encoding,
+    Groups,
+    Reading,
+    Separator,
+    Weights,
+    names_in,
+    table_to_fit,
+    words_in,
+)
 from seasoned.cli.remembered import Remembered, remember
 from seasoned.cli.showing import show_leaderboard, show_score
-from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
 from seasoned.tabular.declared import Declared
 from seasoned.tabular.seeds import seed_of
@@ -25,7 +35,6 @@ __all__ = ["fit"]
 
 _Task = Annotated[Literal["auto", "classification", "regression"], typer.Option(help="What the target asks for.")]
 _MetricName = Annotated[str | None, typer.Option(help="What to optimise: roc_auc, log_loss, f1, rmse, mae, r2 ...")]
-_Positive = Annotated[str | None, typer.Option(help="The class of two that f1, precision, recall ... are about.")]
 _Models = Annotated[
     str | None,
     typer.Option(
@@ -40,7 +49,6 @@ _Features = Annotated[
         "12,000 rows on, else none."
     ),
 ]
-_Groups = Annotated[str | None, typer.Option(help="Column that tells which rows belong together, such as a customer.")]
 _Ignore = Annotated[str | None, typer.Option(help="Columns to leave out, such as id,comment.")]
 _Experience = Annotated[str, typer.Option(help="What past fits teach: default, shipped, none, or a URL.")]
 _Seed = Annotated[int | None, typer.Option("--random-state", "--seed", help="A number for the same result again.")]
@@ -58,7 +66,8 @@ def fit(
     target: Annotated[str, typer.Option(help="Name of the column to predict.")],
     task: _Task = "auto",
     metric: _MetricName = None,
-    positive: _Positive = None,
+    positive: Positive = None,
+    costs: Costs = None,
     time_limit: Annotated[float, typer.Option(help="Seconds that the fit may take.")] = 300,
     trials: Annotated[int | None, typer.Option(help="Number of configurations to try.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trials at the same time; one a core by default.")] = None,
@@ -66,7 +75,8 @@ def fit(
     models: _Models = None,
     features: _Features = None,
     weights: Weights = None,
-    groups: _Groups = None,
+    class_weight: ClassWeight = None,
+    groups: Groups = None,
     ignore: _Ignore = None,
     validation: _Validation = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validation folds; by rows and time by default.")] = None,
@@ -87,15 +97,13 @@ def fit(
     reading = Reading(separator, decimal, encoding)
     frame = table_to_fit(table, target, out, report, reading=reading)
     kind = tabular.infer_task(frame[target]) if task == "auto" else task
-    said = Declared(target, weights, groups, validation, tuple(names_in(ignore)))
-    said.check(frame)
-    train, test = _split(said, said.considered(frame), holdout, random_state, classes=kind == "classification")
+    said = Declared(target, weights, groups, validation, tuple(names_in(ignore)), weights_in(class_weight))
+    train, test = _split(said, frame, holdout, random_state, classes=kind == "classification")
     train, validated = said.validated(train, lambda path: reading.table(path, words_in(train), _like(frame)))
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
-    steps: Any = features if features == "all" else [] if features == "none" else _names(features)
-    settings = tabular.SearchSettings(_names(models), folds, ensemble, steps, None, predict_limit, layers)
+    settings = tabular.SearchSettings(_names(models), folds, ensemble, _steps(features), None, predict_limit, layers)
     model = make(
-        _metric(metric, positive),
+        metric_of(metric, positive, costs),
         time_limit=time_limit,
         trials=trials,
         memory_limit=memory_limit,
@@ -129,7 +137,8 @@ def _split(
     said: Declared, frame: pd.DataFrame, holdout: float, random_state: int | None, *, classes: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows to learn from, and the held-out rows that the model can be judged on; what is left out is told."""
-    train, test = said.split(frame, holdout, seed_of(random_state or 0), classes=classes)
+    said.check(frame)
+    train, test = said.split(said.considered(frame), holdout, seed_of(random_state or 0), classes=classes)
     kept, new = said.judged(train, test, classes=classes)
     if new:
         typer.echo(f"{new} held-out row(s) are of classes that no other row has, and are not judged")
@@ -140,21 +149,16 @@ def _write_report(model: Any, path: Path | None, said: Declared, train: pd.DataF
     """About the rows held out; where there are none, what the columns tell is measured on those of the fit."""
     if path is None:
         return
-    held_out = said.weights_of(test)
-    unseen = len(test) > 0 and (held_out is None or bool(held_out.any()))
+    unseen = len(test) > 0 and said.counts(test)
     rows = test if unseen else train
     weights, features = said.weights_of(rows), said.features(rows)
     written = write_report(model, path, features, rows[said.target], unseen=unseen, sample_weight=weights)
     typer.echo(f"report written to {written}")
 
 
+def _steps(words: str | None) -> Any:
+    return words if words == "all" else [] if words == "none" else _names(words)
+
+
 def _names(words: str | None) -> list[str] | None:
     return None if words is None else names_in(words)
-
-
-def _metric(metric: str | None, positive: str | None) -> Any:
-    if positive is None:
-        return metric
-    if metric is None:
-        raise InvalidInput(f"--positive {positive} is for a metric such as f1; give --metric, too.")
-    return tabular.Metric(metric, positive=positive)

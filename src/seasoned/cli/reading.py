@@ -12,7 +12,7 @@ import typer
 
 from seasoned.cli.common import STREAM, check_folder
 from seasoned.cli.dialect import HEAD, as_usual, decimal_of, encoding_of, head_of, replaced, separator_of, with_points
-from seasoned.cli.remembered import NOTHING, Remembered
+from seasoned.cli.remembered import NOTHING, Remembered, remembered
 from seasoned.errors import InvalidInput
 from seasoned.tabular.tables import SEPARATORS, kind_of, read_csv, read_table
 from seasoned.tabular.target import without_gaps
@@ -28,16 +28,19 @@ if TYPE_CHECKING:
 __all__ = [
     "Decimal",
     "Encoding",
+    "Groups",
     "Reading",
     "Separator",
     "Weights",
     "check_column",
+    "known_rows",
     "names_in",
     "rows_to_predict",
     "table_to_fit",
     "words_in",
 ]
 
+Groups = Annotated[str | None, typer.Option(help="Column that tells which rows belong together, such as a customer.")]
 Weights = Annotated[str | None, typer.Option(help="Column that tells how much each row counts.")]
 Separator = Annotated[
     str | None, typer.Option(help="What stands between the columns of a text file, such as ; or tab; found by default.")
@@ -173,6 +176,27 @@ def _missing_words(reading: Reading, table: Path, target: str, gone: NDArray[np.
     written = reading.table(table, [target], keep_default_na=False, usecols=[target])[target]
     words = written[gone].astype(str).str.strip() if len(written) == len(gone) else written.iloc[:0]
     return ", ".join(f"{word!r} {count} times" for word, count in words[words != ""].value_counts().items())
+
+
+def known_rows(table: Path, model: Any, roles: Sequence[str | None], reading: Reading = _USUAL) -> pd.DataFrame:
+    """Rows for a saved model whose target is known, read as those of its fit were.
+
+    Args:
+        table: The file.
+        model: The estimator.
+        roles: The columns that must be there, the target first, as far as they are named.
+        reading: How to read it.
+
+    Raises:
+        InvalidInput: If a column is not there.
+    """
+    labels, target = getattr(model, "classes_", None), roles[0]
+    words = [str(target)] if labels is not None and labels.dtype.kind == "U" else []  # "2", too, if "3+" was there
+    frame = reading.table(table, words, like=remembered(model))
+    for column in roles:
+        if column is not None:
+            check_column(frame, table, column)
+    return frame
 
 
 def rows_to_predict(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.declared import Declared
 
-__all__ = ["show_leaderboard", "show_score", "show_scores", "write_predictions"]
+__all__ = ["show_importance", "show_leaderboard", "show_score", "show_scores", "write_predictions"]
 
 _SHOWN = 10  # rows of the leaderboard
 
@@ -48,13 +48,30 @@ def show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:
     """The model's metric on rows kept aside, if any were."""
     if not len(test):
         return
-    weights = said.weights_of(test)
-    if weights is not None and not weights.any():
+    if not said.counts(test):
         typer.echo(f"the {len(test)} held-out rows all have the weight 0, so there is no score")
         return
     metric = model.fitted_.metric
-    score = metric.score(-model.score(said.features(test), test[said.target], weights))
+    score = metric.score(-model.score(said.features(test), test[said.target], said.weights_of(test)))
     typer.echo(f"{metric.name} on {len(test)} held-out rows: {score:.5g}")
+
+
+def show_importance(found: pd.DataFrame, method: str) -> None:
+    """What each column is worth, the most important first; of Shapley values the mean size over the rows."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if method == "shap":
+        shown = Table("column", "mean |value|", title=f"how far columns move {len(found)} predictions")
+        sizes = found.select_dtypes("number").abs().mean().sort_values(ascending=False)
+        for name, size in sizes.items():
+            shown.add_row(str(name), f"{size:.4g}")
+    else:
+        shown = Table("column", "importance", "95%", "p", title="what shuffling a column adds to the loss")
+        for row in found.to_dict("records"):
+            span = f"{row['low']:.4g} to {row['high']:.4g}"
+            shown.add_row(str(row["column"]), f"{row['importance']:.4g}", span, f"{row['p']:.2g}")
+    Console().print(shown)
 
 
 def show_scores(scores: dict[str, float], rows: int) -> None:

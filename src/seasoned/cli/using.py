@@ -1,31 +1,34 @@
-"""`seasoned predict` and `seasoned report`: what to do with a saved model."""
+"""`seasoned predict`, `report`, `explain` and `refit`: what to do with a saved model."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from seasoned import tabular
+from seasoned.cli.by_class import ClassWeight, weights_in
 from seasoned.cli.common import FILES, STREAM, check_folder, reported
 from seasoned.cli.reading import (
     Decimal,
     Encoding,
+    Groups,
     Reading,
     Separator,
     Weights,
-    check_column,
+    known_rows,
     names_in,
     rows_to_predict,
 )
 from seasoned.cli.remembered import remembered
-from seasoned.cli.showing import write_predictions
+from seasoned.cli.showing import show_importance, write_predictions
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
-from seasoned.tabular.output import beside, check_kind, prediction_table
+from seasoned.tabular.declared import Declared
+from seasoned.tabular.output import beside, check_kind, prediction_table, write_table
 
-__all__ = ["make_report", "predict"]
+__all__ = ["explain", "make_report", "predict", "refit"]
 
 
 @reported
@@ -84,13 +87,93 @@ def make_report(
     rows: tuple[Any, ...] = ()
     mass: Any = None
     fitted = tabular.load(model)
-    if table is not None:
-        labels = getattr(fitted, "classes_", None)
-        words = [str(target)] if labels is not None and labels.dtype.kind == "U" else []  # "2", too, if "3+" was there
-        frame = reading.table(table, words, like=remembered(fitted))
-        for column in (target, weights):
-            if column is not None:
-                check_column(frame, table, column)
+    if table is not None and target is not None:
+        frame = known_rows(table, fitted, [target, weights], reading)
         rows = (frame.drop(columns=target), frame[target])
         mass = None if weights is None else frame[weights]
     typer.echo(f"report written to {write_report(fitted, out, *rows, sample_weight=mass)}")
+
+
+@reported
+def explain(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    model: Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")],
+    table: Annotated[Path, typer.Argument(help="Rows that the model has not seen.")],
+    *,
+    target: Annotated[
+        str | None, typer.Option(help="Name of the column to predict, in that table; needed for permutation.")
+    ] = None,
+    method: Annotated[
+        Literal["permutation", "shap"],
+        typer.Option(help="What shuffling a column costs, or how far it moves each row (Shapley values)."),
+    ] = "permutation",
+    repeats: Annotated[
+        int | None, typer.Option(help="Shuffles of a column, or rows that each one is compared with.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Seconds that it may take.")] = 60.0,
+    weights: Weights = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: of permutation a line a column, of shap a line a row.")
+    ] = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+) -> None:
+    """Tell how much each column of the table helps a saved model."""
+    if method == "permutation" and target is None:
+        raise InvalidInput("give --target, the name of the column to predict, or --method shap, which needs none.")
+    if out is not None:
+        check_folder(out)
+        check_kind(out)
+    fitted = _of_one_table(model)
+    frame = known_rows(table, fitted, [target, weights], Reading(separator, decimal, encoding))
+    y = None if target is None else frame[target]
+    X = frame if target is None else frame.drop(columns=target)
+    mass = None if weights is None else frame[weights]
+    found = fitted.explain(X, y, method=method, repeats=repeats, seconds=seconds, sample_weight=mass)
+    show_importance(found, method)
+    if out is not None:
+        write_table(found.reset_index() if found.index.nlevels > 1 else found, out)  # a line a row and class
+        typer.echo(f"written to {out}")
+
+
+@reported
+def refit(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    model: Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")],
+    table: Annotated[Path, typer.Argument(help=f"{FILES}: the rows to fit to, such as all that there are by now.")],
+    *,
+    target: Annotated[str, typer.Option(help="Name of the column to predict.")],
+    weights: Weights = None,
+    class_weight: ClassWeight = None,
+    groups: Groups = None,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds that it may take; those of the fit.")] = None,
+    out: Annotated[Path, typer.Option(help="Where to save the model.")] = Path("refitted.seasoned"),
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+) -> None:
+    """Fit the models of a saved one to other rows, without a search; their settings and weights stay."""
+    check_folder(out)
+    said = Declared(target, weights, groups, class_weight=weights_in(class_weight))
+    fitted = _of_one_table(model)
+    frame = known_rows(table, fitted, [target, weights, groups], Reading(separator, decimal, encoding))
+    said.check(frame)
+    if time_limit is not None:
+        fitted.set_params(time_limit=time_limit)
+    fitted.refit(said.features(frame), frame[target], **said.roles(frame)).save(out)
+    typer.echo(f"model of {frame[target].notna().sum()} rows saved to {out}")
+
+
+def _of_one_table(file: Path) -> Any:
+    """The estimator in a file that `seasoned fit` saved.
+
+    Raises:
+        InvalidInput: If `seasoned adapt` saved it.
+    """
+    model = tabular.load(file)
+    if not isinstance(model, tabular.AutoClassifier | tabular.AutoRegressor):
+        raise InvalidInput(
+            f"{file.name} holds a {type(model).__name__}; this is for a model that `seasoned fit` saved."
+        )
+    return model

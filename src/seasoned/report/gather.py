@@ -15,6 +15,7 @@ from seasoned.report.columns import column_rows
 from seasoned.report.data import Importance, MemberRow, Predictions, ReportData, TrialRow
 from seasoned.report.importance import permutation_importance, some_rows
 from seasoned.storage.addresses import hidden
+from seasoned.tabular.class_weights import known_by_class
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.given_again import judging
@@ -86,6 +87,7 @@ def report_data(
     if X is None or y is None:
         raise InvalidInput(f"{'X' if X is None else 'y'} is None; pass both X and y, or neither.")
     frame, target = to_frame(X), to_series(y)
+    sample_weight = known_by_class(sample_weight, target, fitted.classes)
     weights = None if sample_weight is None else read_weights(sample_weight, len(frame))
     return _judged(data, estimator, (frame, target, weights), unseen)
 

@@ -34,6 +34,7 @@ class Declared:
         validation: The name of the column that tells the time; or else a number of folds; or else a file of rows to
             validate on. None for the default.
         ignored: Columns that are left out.
+        class_weight: How much rows count by class, as `fit` takes it for `sample_weight`; None if all count the same.
     """
 
     target: str
@@ -41,12 +42,13 @@ class Declared:
     groups: str | None = None
     validation: str | None = None
     ignored: tuple[str, ...] = ()
+    class_weight: Any = None
 
     def check(self, frame: pd.DataFrame) -> None:
         """Refuse what is not there, and weights that are none: those of rows held out are used last, after the fit.
 
         Raises:
-            InvalidInput: If a column is not in the table, or has two roles, or a weight is missing or negative.
+            InvalidInput: If a column is not in the table, or has two roles, a weight is missing or negative, or both are told.
         """
         roles = {"--target": self.target, "--weights": self.weights, "--groups": self.groups}
         given = {option: column for option, column in roles.items() if column is not None}
@@ -70,6 +72,8 @@ class Declared:
                 "rows to validate on."
             )
         if self.weights is not None:
+            if self.class_weight is not None:
+                raise InvalidInput("--weights and --class-weight are both given; leave one of them out.")
             read_weights(frame[self.weights], len(frame))
 
     def _check_ignored(self, frame: pd.DataFrame, given: dict[str, str]) -> None:
@@ -95,12 +99,16 @@ class Declared:
 
     def roles(self, frame: pd.DataFrame) -> dict[str, Any]:
         """The arguments `sample_weight` and `groups` of `fit`, as far as they were given."""
-        given = {"sample_weight": self.weights, "groups": self.groups}
-        return {name: frame[column] for name, column in given.items() if column is not None}
+        given = {"sample_weight": self.weights_of(frame), "groups": None if self.groups is None else frame[self.groups]}
+        return {name: values for name, values in given.items() if values is not None}
 
     def weights_of(self, frame: pd.DataFrame) -> Any:
-        """The column of weights, or None."""
-        return None if self.weights is None else frame[self.weights]
+        """The argument `sample_weight` of these rows: the column of weights, what was told by class, or None."""
+        return self.class_weight if self.weights is None else frame[self.weights]
+
+    def counts(self, frame: pd.DataFrame) -> bool:
+        """Whether any of these rows counts."""
+        return self.weights is None or bool(frame[self.weights].any())
 
     def validated(
         self, train: pd.DataFrame, read: Callable[[Path], pd.DataFrame] = read_table

@@ -17,6 +17,7 @@ from seasoned.errors import InvalidInput
 from seasoned.tabular import archive
 from seasoned.tabular.about import about, refuse_incomplete, warn_of_unsaved
 from seasoned.tabular.alone import chosen
+from seasoned.tabular.class_weights import by_class, known_by_class
 from seasoned.tabular.fit import fit_table
 from seasoned.tabular.given_again import judging
 from seasoned.tabular.leaderboard import HeldOut, failures, leaderboard
@@ -80,7 +81,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             X: The features: pandas or polars frame, pyarrow table, 2-D array, or list of dicts.
             y: The target, a value a row; rows where it is missing are left out.
             sample_weight: How much each row counts: in models, early stopping, metric and ensemble. The scale does not
-                matter; rows of weight 0 are left out. What takes no weights is named in the log.
+                matter; rows of weight 0 are left out. What takes no weights is named in the log. Of classes also
+                "balanced", by which all have the same mass, or {label: weight}, where others weigh 1.
             groups: Which rows belong together, such as those of one customer: a value a row. No group is on both sides
                 of a fold; a scikit-learn splitter given as `validation` gets them, a column of times and pairs of rows
                 go before them.
@@ -103,7 +105,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         warn_of_order(X, y)
         if frame.shape[1] == 0:
             raise InvalidInput(f"X has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
-        roles = read_roles(*roles_given, len(frame))
+        sample_weight, groups = roles_given
+        roles = read_roles(by_class(sample_weight, y, self._kind), groups, len(frame))
         target = read_target(y, self._kind, roles.counted)
         _check_lengths(len(frame), len(target.kept))
         frame = frame[target.kept].reset_index(drop=True)
@@ -143,7 +146,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         Args:
             X: The features; all columns of `fit` must be there.
             y: The target, of the same classes.
-            sample_weight: How much each row counts.
+            sample_weight: How much each row counts, as for `fit`.
             groups: As for `fit`, which groups of rows belong together; needed where it was given groups.
 
         Raises:
@@ -156,7 +159,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
                 "the model was found with groups, and groups is None; pass the rows' groups, or a number of its own "
                 "for each row."
             )
-        roles = read_roles(sample_weight, groups, len(frame))
+        roles = read_roles(self._weighed(sample_weight, y), groups, len(frame))
         target = read_target(y, self._kind, roles.counted)
         _check_lengths(len(frame), len(target.kept))
         frame = frame[target.kept].reset_index(drop=True)
@@ -324,7 +327,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         _check_lengths(len(frame), len(codes))
         if not len(codes):
             raise InvalidInput("X and y have 0 rows, of which there is no score; pass at least 1.")
-        return frame, codes, None if sample_weight is None else read_weights(sample_weight, len(codes))
+        weights = self._weighed(sample_weight, y)
+        return frame, codes, None if weights is None else read_weights(weights, len(codes))
 
     def _predict(self, X: Any, model: int | str | None = None) -> NDArray[np.float64]:
         """Probabilities or numbers. Columns without names are told apart by place, so there must be just as many."""
@@ -355,6 +359,11 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     def _by_place(self, frame: pd.DataFrame) -> bool:
         """Whether a table has as many columns as the array of the fit, and names that are none of ours."""
         return frame.shape[1] == self.n_features_in_ and not {*map(str, frame.columns)} & {*self.feature_names_in_}
+
+    def _weighed(self, sample_weight: Any, y: Any) -> Any:
+        """Weights for rows that are judged or fitted again, as numbers where they were told by class."""
+        check_is_fitted(self)
+        return known_by_class(sample_weight, y, self.fitted_.classes)
 
     def _codes(self, y: Any) -> NDArray[Any]:
         return read_numbers(y)

@@ -1,0 +1,74 @@
+"""What is told of classes on the command line: a weight for each, and what each kind of error costs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from seasoned import tabular
+from seasoned.errors import InvalidInput
+from seasoned.tabular.class_weights import BALANCED
+
+__all__ = ["ClassWeight", "Costs", "Positive", "metric_of", "weights_in"]
+
+ClassWeight = Annotated[
+    str | None, typer.Option(help="How much rows count by class: balanced, or weights such as yes=5,no=1.")
+]
+Costs = Annotated[
+    str | None,
+    typer.Option(help="What an error costs, TRUE:PREDICTED=COST with commas between, such as ill:well=20,well:ill=1."),
+]
+Positive = Annotated[str | None, typer.Option(help="The class of two that f1, precision, recall ... are about.")]
+
+
+def weights_in(words: str | None) -> Any:
+    """The argument `sample_weight` that the option stands for.
+
+    Raises:
+        InvalidInput: If a part has another form.
+
+    Example:
+        >>> weights_in("balanced"), weights_in("yes=5,no=1")
+        ('balanced', {'yes': 5.0, 'no': 1.0})
+    """
+    if words is None or words == BALANCED:
+        return words
+    return dict(_number(part, "--class-weight", "LABEL=WEIGHT") for part in words.split(","))
+
+
+def metric_of(name: str | None, positive: str | None, costs: str | None) -> Any:
+    """The argument `metric` that the three options stand for.
+
+    Raises:
+        InvalidInput: If they do not go together, or a part of the costs has another form.
+    """
+    if costs is not None:
+        if positive is not None:
+            raise InvalidInput(f"--positive {positive} is for a metric such as f1; leave it out beside --costs.")
+        return tabular.Metric(name or "cost", costs=_costs_in(costs))
+    if positive is None:
+        return name
+    if name is None:
+        raise InvalidInput(f"--positive {positive} is for a metric such as f1; give --metric, too.")
+    return tabular.Metric(name, positive=positive)
+
+
+def _costs_in(words: str) -> dict[tuple[str, str], float]:
+    found = {}
+    for part in words.split(","):
+        pair, cost = _number(part, "--costs", "TRUE:PREDICTED=COST")
+        true, colon, predicted = pair.partition(":")
+        if not colon or ":" in predicted:
+            raise InvalidInput(f"--costs has {part!r}; write TRUE:PREDICTED=COST, such as ill:well=20.")
+        found[true.strip(), predicted.strip()] = cost
+    return found
+
+
+def _number(part: str, option: str, form: str) -> tuple[str, float]:
+    """What stands before the last = of a part, and the number after it."""
+    name, _, number = part.rpartition("=")
+    try:
+        return name.strip(), float(number)
+    except ValueError:
+        raise InvalidInput(f"{option} has {part!r}; write {form}, with commas between several.") from None
