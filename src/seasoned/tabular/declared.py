@@ -48,7 +48,7 @@ class Declared:
         """Refuse what is not there, and weights that are none: those of rows held out are used last, after the fit.
 
         Raises:
-            InvalidInput: If a column is not in the table or has two roles, or weights are negative, missing, told twice.
+            InvalidInput: If a column is not there or has two roles, or weights are negative, missing or told twice.
         """
         roles = {"--target": self.target, "--weights": self.weights, "--groups": self.groups}
         given = {option: column for option, column in roles.items() if column is not None}
