@@ -76,6 +76,10 @@ def test_classes_that_count_more_and_errors_that_cost():
     ("words", "said"),
     [
         (("--class-weight", "yes"), "--class-weight has 'yes'; write LABEL=WEIGHT"),
+        (("--class-weight", "5"), "--class-weight has '5'; write LABEL=WEIGHT"),
+        (("--class-weight", "yes=5,yes=1"), "--class-weight names 'yes' twice"),
+        (("--costs", "yes:no=5,yes:no=1"), "--costs names ('yes', 'no') twice"),
+        (("--class-weight", "yes=2", "--task", "regression"), "--class-weight is for classes"),
         (("--class-weight", "yes=0"), "gives 'yes' the weight 0.0"),
         (("--class-weight", "maybe=2"), "names 'maybe', which is no class of the target"),
         (("--class-weight", "balanced", "--weights", "f"), "--weights and --class-weight are both given"),
@@ -105,6 +109,8 @@ def test_columns_are_explained():
     rows = pd.read_csv("s.csv")
     assert sorted(set(rows.columns) & set(columns)) == columns
     assert rows.shape[1] == len(columns) + 2  # a line a row and class
+    weights = ("--method", "shap", "--class-weight", "balanced")
+    assert "takes no weights" in call("explain", "model.seasoned", "train.csv", *weights, code=2).stderr
     assert "give --target" in call("explain", "model.seasoned", "train.csv", code=2).stderr
     assert "no column 'goal'" in call("explain", "model.seasoned", "train.csv", "--target", "goal", code=2).stderr
 
@@ -125,3 +131,32 @@ def test_a_model_is_fitted_again_to_other_rows():
     assert "no column 'goal'" in call("refit", "model.seasoned", "later.csv", "--target", "goal", code=2).stderr
     twice = ("--target", "target", "--weights", "f", "--class-weight", "yes=2")
     assert "both given" in call("refit", "model.seasoned", "later.csv", *twice, code=2).stderr
+
+
+def test_a_refit_keeps_what_the_model_says_of_its_fit():
+    fit("binary", "--time-limit", 77, "--class-weight", "yes=3")
+    call("refit", "model.seasoned", "train.csv", "--target", "target", "--time-limit", 55)
+    assert load("refitted.seasoned").time_limit == 77
+    asked = ("refit", "model.seasoned", "train.csv", "--target", "target")
+    assert "--time-limit is -1; give seconds above 0" in call(*asked, "--time-limit", -1, code=2).stderr
+
+
+def test_names_with_brackets_and_names_of_ours_are_columns_like_others():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(120, 4)), columns=["speed [rpm]", "events [/h]", ":smile:", "class"])
+    table.assign(y=rng.permutation(["a", "b", "c"] * 40)).to_csv("odd.csv", index=False)
+    call("fit", "odd.csv", "--target", "y", "--models", "tree", "--trials", 1, "--seed", 0, "--ensemble", 1)
+    shown = call("explain", "model.seasoned", "odd.csv", "--target", "y", "--repeats", 2).output
+    assert all(name in shown for name in table)
+    call("explain", "model.seasoned", "odd.csv", "--method", "shap", "--repeats", 2, "--out", "s.csv", "--target", "y")
+    assert {"row_", "class_", "class"} <= set(pd.read_csv("s.csv"))
+
+
+def test_groups_of_the_fit_are_asked_for_again():
+    X, y = messy("regression", rows=160)
+    X.assign(target=y, who=np.arange(160) // 4).to_csv("train.csv", index=False)
+    usual = ("--target", "target", "--trials", 1, "--models", "linear", "--groups", "who", "--folds", 3)
+    call("fit", "train.csv", *usual)
+    asked = ("refit", "model.seasoned", "train.csv", "--target", "target")
+    assert "give --groups" in call(*asked, code=2).stderr
+    assert "model of 160 rows" in call(*asked, "--groups", "who").output

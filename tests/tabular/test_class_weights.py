@@ -9,61 +9,53 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from in_process import estimator, stay_in_process
 from seasoned.errors import InvalidInput
-from seasoned.tabular.class_weights import by_class, known_by_class
+from seasoned.tabular.class_weights import by_class, told_by_class
 
-LABELS = {
-    "words": ["no", "yes", "no", "no"],
-    "numbers": np.array([1, 0, 1, 1]),
-    "truths": [False, True, False, False],
-    "categories": pd.Series(["no", "yes", "no", "no"], dtype="category"),
-}
+CODES, CLASSES = np.array([0, 1, 1, 1]), np.array(["a", "b"])
 
 
-@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
-def test_balanced_is_what_scikit_learn_calls_so(labels):
+def test_balanced_is_what_scikit_learn_calls_so():
+    codes = np.array([2, 0, 2, 2, 1, 0])
     np.testing.assert_allclose(
-        by_class("balanced", labels, "classification"), compute_sample_weight("balanced", np.asarray(labels))
+        by_class("balanced", codes, np.array(["a", "b", "c"])), compute_sample_weight("balanced", codes)
     )
 
 
-def test_rows_without_a_target_are_no_class():
-    found = by_class("balanced", ["a", None, "b", "b", float("nan")], "classification")
-    np.testing.assert_allclose(found, [1.5, 1.0, 0.75, 0.75, 1.0])
-    assert by_class("balanced", [None, None], "classification").tolist() == [1.0, 1.0]
+def test_classes_that_no_row_has_take_no_part():
+    classes = np.array(["a", "b", "c"])
+    assert by_class("balanced", np.array([0, 0, 2, 2]), classes).tolist() == [1.0] * 4
+    assert by_class({"b": 5, "a": 3}, np.array([0, 0]), classes).tolist() == [3.0, 3.0]
 
 
 def test_a_mapping_names_labels_as_they_are_or_as_they_are_written():
-    assert by_class({1: 5, 0: 2}, [0, 1, 1], "classification").tolist() == [2.0, 5.0, 5.0]
-    assert by_class({"1": 5}, [0, 1, 1], "classification").tolist() == [1.0, 5.0, 5.0]
-    assert known_by_class({"c": 5, "a": 3}, ["a", "a"], np.array(["a", "b", "c"])).tolist() == [3.0, 3.0]
+    classes = np.array([0, 1])
+    assert by_class({1: 5, 0: 2}, CODES, classes).tolist() == [2.0, 5.0, 5.0, 5.0]
+    assert by_class({"1": 5}, CODES, classes).tolist() == [1.0, 5.0, 5.0, 5.0]
 
 
-def test_anything_else_is_left_as_it_is():
-    weights = [1.0, 2.0]
-    assert by_class(weights, ["a", "b"], "classification") is weights
-    assert by_class(None, [1.5, 2.5], "regression") is None
+def test_which_weights_are_told_by_class():
+    assert told_by_class("balanced")
+    assert told_by_class({"a": 1})
+    assert not any(map(told_by_class, (None, [1.0, 2.0], np.ones(2), pd.Series([1.0]))))
 
 
 @pytest.mark.parametrize(
-    ("given", "kind", "said"),
+    ("given", "classes", "said"),
     [
-        ("balance", "classification", "sample_weight is 'balance'; pass a value a row, 'balanced', or {label: weight"),
-        ("balanced", "regression", "and the target is a number"),
-        ({"c": 1}, "classification", "names 'c', which is no class of the target; use 'a', 'b'"),
-        ({"a": 0}, "classification", "gives 'a' the weight 0; pass a number above 0"),
-        ({"a": "much"}, "classification", "gives 'a' the weight 'much'"),
-        ({"a": float("inf")}, "classification", "gives 'a' the weight inf"),
+        ("balance", CLASSES, "sample_weight is 'balance'; pass a value a row"),
+        ("balanced", np.array([]), "and the target is a number"),
+        ({"c": 1}, CLASSES, "names 'c', which is no class of the target; use 'a', 'b'"),
+        ({1: 5, "1": 9}, np.array([0, 1]), "names the class 1 twice"),
+        ({"a": 0}, CLASSES, "gives 'a' the weight 0; pass a number above 0"),
+        ({"a": "much"}, CLASSES, "gives 'a' the weight 'much'"),
+        ({"a": float("inf")}, CLASSES, "gives 'a' the weight inf"),
+        ({"z": 1}, np.arange(100), "use 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19 ..."),
     ],
 )
-def test_what_is_no_weight_by_class_is_refused(given, kind, said):
+def test_what_is_no_weight_by_class_is_refused(given, classes, said):
     with pytest.raises(InvalidInput) as refused:
-        by_class(given, ["a", "b"], kind)
+        by_class(given, CODES, classes)
     assert said in str(refused.value)
-
-
-def test_a_target_of_sets_is_refused_in_a_sentence():
-    with pytest.raises(InvalidInput, match="names no class"):
-        by_class("balanced", [{1}, {2}], "classification")
 
 
 @pytest.fixture
@@ -104,3 +96,49 @@ def test_scores_tables_reports_and_refits_take_them_too(here, tmp_path):
     assert model.score(X[well], y[well], sample_weight=ill) == model.score(X[well], y[well])
     told = model.refit(X, y, sample_weight=ill).predict_proba(X)
     np.testing.assert_array_equal(told, model.refit(X, y, sample_weight=as_numbers).predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    "form",
+    {
+        "objects": lambda y: pd.Series(np.where(y, 1, "0"), dtype=object),
+        "bytes": lambda y: np.where(y, b"1", b"0"),
+        "floats with gaps": lambda y: np.where(np.arange(len(y)) == 5, np.nan, y),
+        "nullable": lambda y: pd.Series(y).astype("Int64"),
+        "categories": lambda y: pd.Series(y).astype("category"),
+        "arrow": lambda y: pd.Series(y).astype("int64[pyarrow]"),
+        "a column": lambda y: pd.DataFrame({"y": y})["y"],
+    }.values(),
+    ids=lambda form: "",
+)
+def test_labels_are_those_that_fit_learns_however_they_are_stored(here, form):
+    X, y = rare()
+    nine = np.where(y == "ill", 9.0, 1.0)
+    y = form((y == "ill").astype(int))
+    model = estimator("classification", ["linear"], metric="accuracy", trials=1).fit(X, y, sample_weight={"1": 9})
+    plain = estimator("classification", ["linear"], metric="accuracy", trials=1).fit(X, y)
+    one = model.classes_.tolist().index(next(label for label in model.classes_.tolist() if str(label) == "1"))
+    assert model.predict_proba(X)[:, one].mean() > 2 * plain.predict_proba(X)[:, one].mean()
+    kept = pd.notna(pd.Series(y)).to_numpy()
+    scores = [model.score(X[kept], pd.Series(y)[kept], sample_weight=weight) for weight in ({"1": 9}, nine[kept])]
+    assert scores[0] == pytest.approx(scores[1])
+
+
+def test_the_target_is_told_before_its_weights(here):
+    X, y = rare(200)
+    model = estimator("classification", ["linear"], trials=1)
+    with pytest.raises(InvalidInput, match="X has 200 rows and y has 150"):
+        model.fit(X, y[:150], sample_weight="balanced")
+    with pytest.raises(InvalidInput, match="several labels"):
+        model.fit(X, pd.Series([[label] for label in y]), sample_weight="balanced")
+    with pytest.raises(InvalidInput, match="the target is a number"):
+        estimator("regression", ["linear"], trials=1).fit(X, np.arange(200.0), sample_weight="balanced")
+
+
+def test_a_refit_without_the_weights_of_the_fit_is_told(here, caplog):
+    X, y = rare()
+    model = estimator("classification", ["linear"], trials=1).fit(X, y, sample_weight="balanced")
+    model.refit(X, y, sample_weight="balanced")
+    assert "found with weights" not in caplog.text
+    model.refit(X, y)
+    assert "the model was found with weights, and sample_weight is None" in caplog.text

@@ -34,7 +34,7 @@ def weights_in(words: str | None) -> Any:
     """
     if words is None or words == BALANCED:
         return words
-    return dict(_number(part, "--class-weight", "LABEL=WEIGHT") for part in words.split(","))
+    return _by_name([_number(part, "--class-weight", "LABEL=WEIGHT") for part in words.split(",")], "--class-weight")
 
 
 def metric_of(name: str | None, positive: str | None, costs: str | None) -> Any:
@@ -55,20 +55,37 @@ def metric_of(name: str | None, positive: str | None, costs: str | None) -> Any:
 
 
 def _costs_in(words: str) -> dict[tuple[str, str], float]:
-    found = {}
+    found = []
     for part in words.split(","):
         pair, cost = _number(part, "--costs", "TRUE:PREDICTED=COST")
         true, colon, predicted = pair.partition(":")
         if not colon or ":" in predicted:
-            raise InvalidInput(f"--costs has {part!r}; write TRUE:PREDICTED=COST, such as ill:well=20.")
-        found[true.strip(), predicted.strip()] = cost
-    return found
+            raise InvalidInput(_form(part, "--costs", "TRUE:PREDICTED=COST"))
+        found.append(((true.strip(), predicted.strip()), cost))
+    return _by_name(found, "--costs")
 
 
 def _number(part: str, option: str, form: str) -> tuple[str, float]:
     """What stands before the last = of a part, and the number after it."""
-    name, _, number = part.rpartition("=")
+    name, equals, number = part.rpartition("=")
     try:
-        return name.strip(), float(number)
+        if equals:
+            return name.strip(), float(number)
     except ValueError:
-        raise InvalidInput(f"{option} has {part!r}; write {form}, with commas between several.") from None
+        pass  # said below
+    raise InvalidInput(_form(part, option, form))
+
+
+def _form(part: str, option: str, form: str) -> str:
+    return (
+        f"{option} has {part!r}; write {form}, with commas between several. Labels with a comma or colon in them are "
+        "for Python only."
+    )
+
+
+def _by_name(pairs: list[tuple[Any, float]], option: str) -> dict[Any, float]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name in found if [other for other, _ in pairs].count(name) > 1)
+        raise InvalidInput(f"{option} names {twice!r} twice; name it once.")
+    return found

@@ -24,6 +24,7 @@ from seasoned.cli.reading import (
 )
 from seasoned.cli.remembered import Remembered, remember
 from seasoned.cli.showing import show_leaderboard, show_score
+from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
 from seasoned.tabular.declared import Declared
 from seasoned.tabular.seeds import seed_of
@@ -138,6 +139,8 @@ def _split(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows to learn from, and the held-out rows that the model can be judged on; what is left out is told."""
     said.check(frame)
+    if said.class_weight is not None and not classes:
+        raise InvalidInput(f"--class-weight is for classes, and {said.target!r} is a number; leave it out.")
     train, test = said.split(said.considered(frame), holdout, seed_of(random_state or 0), classes=classes)
     kept, new = said.judged(train, test, classes=classes)
     if new:

@@ -17,14 +17,13 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.declared import Declared
 
-__all__ = ["show_importance", "show_leaderboard", "show_score", "show_scores", "write_predictions"]
+__all__ = ["show_importance", "show_leaderboard", "show_score", "show_scores", "with_index", "write_predictions"]
 
 _SHOWN = 10  # rows of the leaderboard
 
 
 def show_leaderboard(model: Any) -> None:
     """What was tried, the best first, and what the fit has to say."""
-    from rich.console import Console
     from rich.table import Table
 
     board = model.leaderboard()
@@ -36,7 +35,7 @@ def show_leaderboard(model: Any) -> None:
     for row in complete.head(_SHOWN).to_dict("records"):
         config = settings(row["config"], equals="=", digits=3)
         shown.add_row(str(row["rank"]), row["model"], f"{row[metric]:.5g}", f"{row['seconds']:.1f}", config)
-    Console().print(shown)
+    _show(shown)
     for sentence in model.fitted_.sentences:
         typer.echo(sentence)
     failed = model.failures()
@@ -56,33 +55,56 @@ def show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:
     typer.echo(f"{metric.name} on {len(test)} held-out rows: {score:.5g}")
 
 
-def show_importance(found: pd.DataFrame, method: str) -> None:
-    """What each column is worth, the most important first; of Shapley values the mean size over the rows."""
-    from rich.console import Console
+def show_importance(found: pd.DataFrame, rows: int) -> None:
+    """What `explain` found: what each column is worth, or of Shapley values their mean size over the rows.
+
+    Args:
+        found: What it gave.
+        rows: How many it was given; there may have been time for fewer.
+    """
     from rich.table import Table
 
-    if method == "shap":
-        shown = Table("column", "mean |value|", title=f"how far columns move {len(found)} predictions")
-        sizes = found.select_dtypes("number").abs().mean().sort_values(ascending=False)
+    if "base" in found.attrs:
+        explained = found.index.get_level_values(0).nunique()
+        shown = Table("column", "mean |value|", title=f"how far columns move the predictions of {explained} rows")
+        sizes = found.abs().mean().sort_values(ascending=False)
         for name, size in sizes.items():
             shown.add_row(str(name), f"{size:.4g}")
-    else:
-        shown = Table("column", "importance", "95%", "p", title="what shuffling a column adds to the loss")
-        for row in found.to_dict("records"):
-            span = f"{row['low']:.4g} to {row['high']:.4g}"
-            shown.add_row(str(row["column"]), f"{row['importance']:.4g}", span, f"{row['p']:.2g}")
-    Console().print(shown)
+        _show(shown)
+        if explained < rows:
+            typer.echo(f"there was time for the first {explained} of {rows} rows; --seconds gives more")
+        typer.echo(f"a row's values sum to its prediction with the usual one, {_base(found.attrs['base'])}")
+        return
+    shown = Table("column", "importance", "95%", "p", title="what shuffling a column adds to the loss")
+    for row in found.to_dict("records"):
+        span = f"{row['low']:.4g} to {row['high']:.4g}"
+        shown.add_row(str(row["column"]), f"{row['importance']:.4g}", span, f"{row['p']:.2g}")
+    _show(shown)
+
+
+def _base(base: Any) -> str:
+    named = base.items() if hasattr(base, "items") else ()
+    return ", ".join(f"{value:.4g} of {label}" for label, value in named) or f"{base:.4g}"
+
+
+def with_index(found: pd.DataFrame) -> pd.DataFrame:
+    """With rows and classes as columns, where there is a line for each of both; under names that are free."""
+    if found.index.nlevels == 1:
+        return found
+    names = [str(name) for name in found.index.names]
+    while set(names) & set(map(str, found.columns)):
+        names = [f"{name}_" for name in names]
+    return found.reset_index(names=names)
 
 
 def show_scores(scores: dict[str, float], rows: int) -> None:
     """The demonstration's scores, the best first."""
-    from rich.console import Console
     from rich.table import Table
 
     shown = Table("", "log loss", title=f"{rows} rows of held-out storms (lower is better)")
     for name, score in sorted(scores.items(), key=lambda item: item[1]):
         shown.add_row(name, f"{score:.4f}")
-    Console().print(shown)
+    _show(shown)
 
 
 def write_predictions(predictions: pd.DataFrame, out: Path) -> None:
@@ -92,3 +114,10 @@ def write_predictions(predictions: pd.DataFrame, out: Path) -> None:
         return
     write_table(predictions, out)
     typer.echo(f"{len(predictions)} predictions written to {out}")
+
+
+def _show(table: Any) -> None:
+    """On the screen; names and settings are no markup, whatever brackets they have."""
+    from rich.console import Console
+
+    Console(markup=False, emoji=False).print(table)

@@ -22,7 +22,7 @@ from seasoned.cli.reading import (
     rows_to_predict,
 )
 from seasoned.cli.remembered import remembered
-from seasoned.cli.showing import show_importance, write_predictions
+from seasoned.cli.showing import show_importance, with_index, write_predictions
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
 from seasoned.tabular.declared import Declared
@@ -74,6 +74,7 @@ def make_report(
     *,
     target: Annotated[str | None, typer.Option(help="Name of the column to predict, in that table.")] = None,
     weights: Weights = None,
+    class_weight: ClassWeight = None,
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
     separator: Separator = None,
     decimal: Decimal = None,
@@ -84,13 +85,14 @@ def make_report(
     reading = Reading(separator, decimal, encoding)
     if (table is None) != (target is None):
         raise InvalidInput("give a table and --target together, or neither.")
+    fitted = tabular.load(model)
     rows: tuple[Any, ...] = ()
     mass: Any = None
-    fitted = tabular.load(model)
     if table is not None and target is not None:
+        said = Declared(target, weights, class_weight=weights_in(class_weight))
         frame = known_rows(table, fitted, [target, weights], reading)
-        rows = (frame.drop(columns=target), frame[target])
-        mass = None if weights is None else frame[weights]
+        said.check(frame)
+        rows, mass = (said.features(frame), frame[target]), said.weights_of(frame)
     typer.echo(f"report written to {write_report(fitted, out, *rows, sample_weight=mass)}")
 
 
@@ -112,8 +114,10 @@ def explain(
     ] = None,
     seconds: Annotated[float, typer.Option(help="Seconds that it may take.")] = 60.0,
     weights: Weights = None,
+    class_weight: ClassWeight = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write: of permutation a line a column, of shap a line a row.")
+        Path | None,
+        typer.Option(help="File to write: of permutation a line a column; of shap a line a row, or a row and class."),
     ] = None,
     separator: Separator = None,
     decimal: Decimal = None,
@@ -122,18 +126,24 @@ def explain(
     """Tell how much each column of the table helps a saved model."""
     if method == "permutation" and target is None:
         raise InvalidInput("give --target, the name of the column to predict, or --method shap, which needs none.")
+    if method == "shap" and (weights is not None or class_weight is not None):
+        raise InvalidInput("--method shap moves each row by itself, and takes no weights; leave them out.")
     if out is not None:
         check_folder(out)
         check_kind(out)
     fitted = _of_one_table(model)
     frame = known_rows(table, fitted, [target, weights], Reading(separator, decimal, encoding))
-    y = None if target is None else frame[target]
-    X = frame if target is None else frame.drop(columns=target)
-    mass = None if weights is None else frame[weights]
-    found = fitted.explain(X, y, method=method, repeats=repeats, seconds=seconds, sample_weight=mass)
-    show_importance(found, method)
+    if target is None:
+        found = fitted.explain(frame, method=method, repeats=repeats, seconds=seconds)
+    else:
+        said = Declared(target, weights, class_weight=weights_in(class_weight))
+        said.check(frame)
+        asked: dict[str, Any] = {"method": method, "repeats": repeats, "seconds": seconds}
+        found = fitted.explain(said.features(frame), frame[target], sample_weight=said.weights_of(frame), **asked)
     if out is not None:
-        write_table(found.reset_index() if found.index.nlevels > 1 else found, out)  # a line a row and class
+        write_table(with_index(found), out)
+    show_importance(found, len(frame))
+    if out is not None:
         typer.echo(f"written to {out}")
 
 
@@ -155,14 +165,20 @@ def refit(
 ) -> None:
     """Fit the models of a saved one to other rows, without a search; their settings and weights stay."""
     check_folder(out)
+    if time_limit is not None and not time_limit > 0:
+        raise InvalidInput(f"--time-limit is {time_limit:g}; give seconds above 0.")
     said = Declared(target, weights, groups, class_weight=weights_in(class_weight))
     fitted = _of_one_table(model)
+    if fitted.fitted_.grouped and groups is None:
+        raise InvalidInput("the model was found with groups; give --groups, the column that names them.")
     frame = known_rows(table, fitted, [target, weights, groups], Reading(separator, decimal, encoding))
     said.check(frame)
+    usual = fitted.time_limit
     if time_limit is not None:
         fitted.set_params(time_limit=time_limit)
-    fitted.refit(said.features(frame), frame[target], **said.roles(frame)).save(out)
-    typer.echo(f"model of {frame[target].notna().sum()} rows saved to {out}")
+    fitted.refit(said.features(frame), frame[target], **said.roles(frame))
+    fitted.set_params(time_limit=usual).save(out)
+    typer.echo(f"model of {fitted.fitted_.rows} rows saved to {out}")
 
 
 def _of_one_table(file: Path) -> Any:

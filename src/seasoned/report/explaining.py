@@ -10,7 +10,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.report.importance import permutation_importance, some_rows
-from seasoned.tabular.class_weights import known_by_class
+from seasoned.tabular.class_weights import by_class, told_by_class
 from seasoned.tabular.given_again import judging
 from seasoned.tabular.roles import read_weights
 from seasoned.tabular.tables import to_frame, to_series
@@ -98,8 +98,8 @@ def _rows(
     frame, target = to_frame(X), to_series(y)
     if len(frame) != len(target):
         raise InvalidInput(f"X has {len(frame)} rows and y has {len(target)}; pass one target a row.")
-    sample_weight = known_by_class(sample_weight, target, fitted.classes)
-    weights = None if sample_weight is None else read_weights(sample_weight, len(target))
+    told = told_by_class(sample_weight)
+    weights = None if told or sample_weight is None else read_weights(sample_weight, len(target))
     counts = target.notna().to_numpy(dtype=np.bool_) & (True if weights is None else weights > 0)
     kept = np.flatnonzero(counts)
     if len(kept) < 2:
@@ -111,6 +111,8 @@ def _rows(
     truth = encode(target, fitted.classes) if len(fitted.classes) else read_numbers(target)
     if len(fitted.classes) and len(np.unique(truth)) < 2:
         raise InvalidInput("the rows are all of one class, on which few metrics are defined; pass rows of others, too.")
+    if told:
+        return frame, truth, by_class(sample_weight, truth, fitted.classes)
     return frame, truth, None if weights is None else weights[kept]
 
 

@@ -15,7 +15,7 @@ from seasoned.report.columns import column_rows
 from seasoned.report.data import Importance, MemberRow, Predictions, ReportData, TrialRow
 from seasoned.report.importance import permutation_importance, some_rows
 from seasoned.storage.addresses import hidden
-from seasoned.tabular.class_weights import known_by_class
+from seasoned.tabular.class_weights import by_class, told_by_class
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.given_again import judging
@@ -86,10 +86,7 @@ def report_data(
         return data
     if X is None or y is None:
         raise InvalidInput(f"{'X' if X is None else 'y'} is None; pass both X and y, or neither.")
-    frame, target = to_frame(X), to_series(y)
-    sample_weight = known_by_class(sample_weight, target, fitted.classes)
-    weights = None if sample_weight is None else read_weights(sample_weight, len(frame))
-    return _judged(data, estimator, (frame, target, weights), unseen)
+    return _judged(data, estimator, (to_frame(X), to_series(y), sample_weight), unseen)
 
 
 def _trials(fitted: Fitted) -> tuple[TrialRow, ...]:
@@ -153,13 +150,15 @@ def _members(fitted: Fitted, trials: tuple[TrialRow, ...]) -> tuple[MemberRow, .
 def _judged(
     data: ReportData,
     estimator: Any,
-    given: tuple[pd.DataFrame, pd.Series[Any], NDArray[np.float64] | None],
+    given: tuple[pd.DataFrame, pd.Series[Any], Any],
     unseen: bool,
 ) -> ReportData:
     """The data with what the model does on these rows; rows without a target, or of weight 0, are left out."""
-    frame, target, weights = given
+    frame, target, sample_weight = given
     if len(frame) != len(target):
         raise InvalidInput(f"X has {len(frame)} rows and y has {len(target)}; pass one target a row.")
+    told = told_by_class(sample_weight)
+    weights = None if told or sample_weight is None else read_weights(sample_weight, len(frame))
     kept = target.notna().to_numpy(dtype=np.bool_)
     if not kept.any():
         raise InvalidInput(f"none of the {len(target)} rows has a target; pass rows whose answer is known.")
@@ -167,10 +166,12 @@ def _judged(
         kept = kept & (weights > 0)
         if not kept.any():
             raise InvalidInput("all rows with a target have the weight 0; give those that count a number above 0.")
-        weights = weights[kept] / weights[kept].mean()
+        weights = weights[kept]
     fitted = judging(estimator)
     frame, target = frame[kept].reset_index(drop=True), target[kept].reset_index(drop=True)
     truth = encode(target, fitted.classes) if len(fitted.classes) else read_numbers(target)
+    weights = by_class(sample_weight, truth, fitted.classes) if told else weights
+    weights = None if weights is None else weights / weights.mean()
     importance = _importance(estimator, frame, truth, weights)
     data = replace(data, target=None if target.name is None else str(target.name), judged=len(frame))
     if not unseen:

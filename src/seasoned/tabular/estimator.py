@@ -17,7 +17,7 @@ from seasoned.errors import InvalidInput
 from seasoned.tabular import archive
 from seasoned.tabular.about import about, refuse_incomplete, warn_of_unsaved
 from seasoned.tabular.alone import chosen
-from seasoned.tabular.class_weights import by_class, known_by_class
+from seasoned.tabular.class_weights import by_class, told_by_class
 from seasoned.tabular.fit import fit_table
 from seasoned.tabular.given_again import judging
 from seasoned.tabular.leaderboard import HeldOut, failures, leaderboard
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.fitted import Fitted
+    from seasoned.tabular.roles import Roles
     from seasoned.tabular.settings import SearchSettings
+    from seasoned.tabular.target import Target
 
 __all__ = ["TabularEstimator"]
 
@@ -105,15 +107,9 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         warn_of_order(X, y)
         if frame.shape[1] == 0:
             raise InvalidInput(f"X has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
-        sample_weight, groups = roles_given
-        roles = read_roles(by_class(sample_weight, y, self._kind), groups, len(frame))
-        target = read_target(y, self._kind, roles.counted)
-        _check_lengths(len(frame), len(target.kept))
-        frame = frame[target.kept].reset_index(drop=True)
+        frame, target, roles = self._learned(frame, y, *roles_given)
         budget = replace(budget_of(self, started), stop=stop)
-        fitted = fit_table(
-            frame, target, roles.of(target.kept), settings_of(self), budget, resume=resume, experience=self.experience
-        )
+        fitted = fit_table(frame, target, roles, settings_of(self), budget, resume=resume, experience=self.experience)
         self.n_features_in_ = frame.shape[1]
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
         self.restore(fitted, sample(frame, fitted.plan.schema), named=has_names(X))
@@ -159,10 +155,9 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
                 "the model was found with groups, and groups is None; pass the rows' groups, or a number of its own "
                 "for each row."
             )
-        roles = read_roles(self._weighed(sample_weight, y), groups, len(frame))
-        target = read_target(y, self._kind, roles.counted)
-        _check_lengths(len(frame), len(target.kept))
-        frame = frame[target.kept].reset_index(drop=True)
+        if sample_weight is None and fitted.validated is not None and fitted.validated.weights is not None:
+            logger.warning("the model was found with weights, and sample_weight is None: all rows count the same now.")
+        frame, target, roles = self._learned(frame, y, sample_weight, groups)
         unsaved = self.unsaved_
         if "validation" in unsaved and self.validation is None and any(member.below for member in fitted.members):
             logger.warning(
@@ -173,7 +168,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             fitted,
             frame,
             target,
-            roles.of(target.kept),
+            roles,
             seed_of(self.random_state),
             budget_of(self, started),
             validation=self.validation,
@@ -327,8 +322,9 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         _check_lengths(len(frame), len(codes))
         if not len(codes):
             raise InvalidInput("X and y have 0 rows, of which there is no score; pass at least 1.")
-        weights = self._weighed(sample_weight, y)
-        return frame, codes, None if weights is None else read_weights(weights, len(codes))
+        if told_by_class(sample_weight):
+            return frame, codes, by_class(sample_weight, codes, self.fitted_.classes)
+        return frame, codes, None if sample_weight is None else read_weights(sample_weight, len(codes))
 
     def _predict(self, X: Any, model: int | str | None = None) -> NDArray[np.float64]:
         """Probabilities or numbers. Columns without names are told apart by place, so there must be just as many."""
@@ -360,10 +356,20 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         """Whether a table has as many columns as the array of the fit, and names that are none of ours."""
         return frame.shape[1] == self.n_features_in_ and not {*map(str, frame.columns)} & {*self.feature_names_in_}
 
-    def _weighed(self, sample_weight: Any, y: Any) -> Any:
-        """Weights for rows that are judged or fitted again, as numbers where they were told by class."""
-        check_is_fitted(self)
-        return known_by_class(sample_weight, y, self.fitted_.classes)
+    def _learned(
+        self, frame: pd.DataFrame, y: Any, sample_weight: Any, groups: Any
+    ) -> tuple[pd.DataFrame, Target, Roles]:
+        """The rows that have a target and count, that target, and their roles."""
+        told = told_by_class(sample_weight)
+        roles = read_roles(None if told else sample_weight, groups, len(frame))
+        target = read_target(y, self._kind, roles.counted)
+        _check_lengths(len(frame), len(target.kept))
+        roles = roles.of(target.kept)
+        if told:
+            roles = replace(
+                roles, weights=read_weights(by_class(sample_weight, target.values, target.classes), len(target.values))
+            )
+        return frame[target.kept].reset_index(drop=True), target, roles
 
     def _codes(self, y: Any) -> NDArray[Any]:
         return read_numbers(y)

@@ -115,7 +115,7 @@ def read_target(
     from sklearn.exceptions import DataConversionWarning
 
     if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
-        warnings.warn(_COLUMN, DataConversionWarning, stacklevel=4)
+        warnings.warn(_COLUMN, DataConversionWarning, stacklevel=5)
     series = to_series(y)
     kept = ~absent(series, "the target").to_numpy(dtype=np.bool_)
     if not len(series):
