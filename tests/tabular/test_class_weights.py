@@ -101,7 +101,7 @@ def test_scores_tables_reports_and_refits_take_them_too(here, tmp_path):
 @pytest.mark.parametrize(
     "form",
     {
-        "objects": lambda y: pd.Series(np.where(y, 1, "0"), dtype=object),
+        "objects": lambda y: pd.Series([1 if one else "0" for one in y], dtype=object),
         "bytes": lambda y: np.where(y, b"1", b"0"),
         "floats with gaps": lambda y: np.where(np.arange(len(y)) == 5, np.nan, y),
         "nullable": lambda y: pd.Series(y).astype("Int64"),
