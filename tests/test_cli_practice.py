@@ -75,13 +75,13 @@ def test_classes_that_count_more_and_errors_that_cost():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--class-weight", "yes"), "--class-weight has 'yes'; write LABEL=WEIGHT"),
-        (("--class-weight", "5"), "--class-weight has '5'; write LABEL=WEIGHT"),
+        (("--class-weight", "yes"), "--class-weight has 'yes'; write balanced, or LABEL=WEIGHT"),
+        (("--class-weight", "5"), "--class-weight has '5'; write balanced, or LABEL=WEIGHT"),
         (("--class-weight", "yes=5,yes=1"), "--class-weight names 'yes' twice"),
         (("--costs", "yes:no=5,yes:no=1"), "--costs names ('yes', 'no') twice"),
         (("--class-weight", "yes=2", "--task", "regression"), "--class-weight is for classes"),
         (("--class-weight", "yes=0"), "gives 'yes' the weight 0.0"),
-        (("--class-weight", "maybe=2"), "names 'maybe', which is no class of the target"),
+        (("--class-weight", "maybe=2"), "names 'maybe', and the classes are"),
         (("--class-weight", "balanced", "--weights", "f"), "--weights and --class-weight are both given"),
         (("--costs", "yes:no"), "--costs has 'yes:no'; write TRUE:PREDICTED=COST"),
         (("--costs", "yes=5"), "--costs has 'yes=5'; write TRUE:PREDICTED=COST"),
@@ -160,3 +160,41 @@ def test_groups_of_the_fit_are_asked_for_again():
     asked = ("refit", "model.seasoned", "train.csv", "--target", "target")
     assert "give --groups" in call(*asked, code=2).stderr
     assert "model of 160 rows" in call(*asked, "--groups", "who").output
+
+
+def test_the_table_of_the_fit_is_taken_again_with_gaps_and_columns_in_two_roles():
+    X, y = messy("binary", rows=160)
+    table = X.assign(target=y, w=np.linspace(1, 2, 160), team=np.arange(160) // 4)
+    table.loc[5, ["target", "w", "team"]] = None
+    table.to_csv("train.csv", index=False)
+    usual = ("--target", "target", "--trials", 1, "--models", "linear", "--ensemble", 1)
+    call("fit", "train.csv", *usual, "--weights", "w", "--folds", 3)
+    asked = ("model.seasoned", "train.csv", "--target", "target")
+    assert "model of 159 rows" in call("refit", *asked, "--weights", "w").output
+    call("explain", *asked, "--weights", "w", "--repeats", 2)
+    call("report", *asked, "--weights", "w")
+    call("fit", "train.csv", *usual, "--folds", 3)  # now the two are features
+    assert "model of 159 rows" in call("refit", *asked, "--weights", "w", "--groups", "team").output
+    assert "w" in call("explain", *asked, "--weights", "w", "--repeats", 2).output
+    call("report", *asked, "--weights", "w")
+
+
+def test_weights_without_rows_or_classes_are_refused():
+    fit("binary")
+    assert "weights are of rows" in call("report", "model.seasoned", "--class-weight", "yes=2", code=2).stderr
+    assert "write balanced" in call("report", "model.seasoned", "--class-weight", "nonsense", code=2).stderr
+    fit("regression")
+    for command in ("refit", "report", "explain"):
+        asked = (command, "model.seasoned", "train.csv", "--target", "target", "--class-weight", "balanced")
+        assert "the model predicts numbers" in call(*asked, code=2).stderr
+
+
+def test_contributions_say_of_which_class_they_are_and_how_many_rows_there_was_time_for():
+    X, y = messy("binary", rows=160)
+    X.assign(target=y).to_csv("train.csv", index=False)
+    usual = ("--target", "target", "--trials", 1, "--models", "linear", "--ensemble", 1)
+    call("fit", "train.csv", *usual, "--metric", "f1", "--positive", "no")
+    asked = ("explain", "model.seasoned", "train.csv", "--method", "shap", "--repeats", 2)
+    assert " of no, a row's values sum to its own" in " ".join(call(*asked).output.split())
+    fit("regression")
+    assert "with the usual prediction, " in " ".join(call(*asked).output.split())

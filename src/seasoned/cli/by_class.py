@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from seasoned import tabular
 from seasoned.errors import InvalidInput
 from seasoned.tabular.class_weights import BALANCED
+from seasoned.tabular.measure import COST
 
 __all__ = ["ClassWeight", "Costs", "Positive", "metric_of", "weights_in"]
+
+_COST: Final = "TRUE:PREDICTED=COST"
 
 ClassWeight = Annotated[
     str | None, typer.Option(help="How much rows count by class: balanced, or weights such as yes=5,no=1.")
@@ -26,7 +29,7 @@ def weights_in(words: str | None) -> Any:
     """The argument `sample_weight` that the option stands for.
 
     Raises:
-        InvalidInput: If a part has another form.
+        InvalidInput: If a part has another form, or a label is named twice.
 
     Example:
         >>> weights_in("balanced"), weights_in("yes=5,no=1")
@@ -34,19 +37,20 @@ def weights_in(words: str | None) -> Any:
     """
     if words is None or words == BALANCED:
         return words
-    return _by_name([_number(part, "--class-weight", "LABEL=WEIGHT") for part in words.split(",")], "--class-weight")
+    form = f"{BALANCED}, or LABEL=WEIGHT"
+    return _by_name([_named_number(part, "--class-weight", form) for part in words.split(",")], "--class-weight")
 
 
 def metric_of(name: str | None, positive: str | None, costs: str | None) -> Any:
     """The argument `metric` that the three options stand for.
 
     Raises:
-        InvalidInput: If they do not go together, or a part of the costs has another form.
+        InvalidInput: If they do not go together, or a part of the costs has another form or is there twice.
     """
     if costs is not None:
         if positive is not None:
             raise InvalidInput(f"--positive {positive} is for a metric such as f1; leave it out beside --costs.")
-        return tabular.Metric(name or "cost", costs=_costs_in(costs))
+        return tabular.Metric(name or COST, costs=_costs_in(costs))
     if positive is None:
         return name
     if name is None:
@@ -57,15 +61,15 @@ def metric_of(name: str | None, positive: str | None, costs: str | None) -> Any:
 def _costs_in(words: str) -> dict[tuple[str, str], float]:
     found = []
     for part in words.split(","):
-        pair, cost = _number(part, "--costs", "TRUE:PREDICTED=COST")
+        pair, cost = _named_number(part, "--costs", _COST)
         true, colon, predicted = pair.partition(":")
         if not colon or ":" in predicted:
-            raise InvalidInput(_form(part, "--costs", "TRUE:PREDICTED=COST"))
+            raise InvalidInput(_wrong(part, "--costs", _COST))
         found.append(((true.strip(), predicted.strip()), cost))
     return _by_name(found, "--costs")
 
 
-def _number(part: str, option: str, form: str) -> tuple[str, float]:
+def _named_number(part: str, option: str, form: str) -> tuple[str, float]:
     """What stands before the last = of a part, and the number after it."""
     name, equals, number = part.rpartition("=")
     try:
@@ -73,13 +77,14 @@ def _number(part: str, option: str, form: str) -> tuple[str, float]:
             return name.strip(), float(number)
     except ValueError:
         pass  # said below
-    raise InvalidInput(_form(part, option, form))
+    raise InvalidInput(_wrong(part, option, form))
 
 
-def _form(part: str, option: str, form: str) -> str:
+def _wrong(part: str, option: str, form: str) -> str:
+    marks = "a comma or colon" if form == _COST else "a comma"
     return (
-        f"{option} has {part!r}; write {form}, with commas between several. Labels with a comma or colon in them are "
-        "for Python only."
+        f"{option} has {part!r}; write {form}, with commas between several. Labels with {marks} in them are for Python "
+        "only."
     )
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from seasoned.tabular.declared import Declared
+
 __all__ = [
     "Decimal",
     "Encoding",
@@ -32,7 +34,6 @@ __all__ = [
     "Reading",
     "Separator",
     "Weights",
-    "check_column",
     "known_rows",
     "names_in",
     "rows_to_predict",
@@ -132,7 +133,7 @@ def names_in(words: str | None) -> list[str]:
     return [name for word in (words or "").split(",") if (name := word.strip())]
 
 
-def check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
+def _check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
     """Refuses a name that the table does not have, and lists those that it has."""
     if column in frame.columns:
         return
@@ -147,10 +148,14 @@ def check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
 def table_to_fit(table: Path, target: str, *outputs: Path | None, reading: Reading = _USUAL) -> pd.DataFrame:
     """The table's rows that have a target, and a word on the others; what could not be written is refused now."""
     frame = reading.table(table)
-    check_column(frame, table, target)
+    _check_column(frame, table, target)
     for file in outputs:
         if file is not None:
             check_folder(file)
+    return _with_target(frame, table, target, reading)
+
+
+def _with_target(frame: pd.DataFrame, table: Path, target: str, reading: Reading) -> pd.DataFrame:
     kept = frame[target].notna()
     if kept.all() or not kept.any():  # that none has one, the model says
         return frame
@@ -178,24 +183,28 @@ def _missing_words(reading: Reading, table: Path, target: str, gone: NDArray[np.
     return ", ".join(f"{word!r} {count} times" for word, count in words[words != ""].value_counts().items())
 
 
-def known_rows(table: Path, model: Any, roles: Sequence[str | None], reading: Reading = _USUAL) -> pd.DataFrame:
-    """Rows for a saved model whose target is known, read as those of its fit were.
+def known_rows(table: Path, model: Any, said: Declared, reading: Reading = _USUAL) -> pd.DataFrame:
+    """Rows with a target, for a saved model, read as those of its fit were.
 
     Args:
         table: The file.
         model: The estimator.
-        roles: The columns that must be there, the target first, as far as they are named.
+        said: Which columns have a role.
         reading: How to read it.
 
     Raises:
-        InvalidInput: If a column is not there.
+        InvalidInput: If a column is not there, has two roles, or weights are none.
     """
-    labels, target = getattr(model, "classes_", None), roles[0]
-    words = [str(target)] if labels is not None and labels.dtype.kind == "U" else []  # "2", too, if "3+" was there
+    labels = getattr(model, "classes_", None)
+    if labels is None and said.class_weight is not None:
+        raise InvalidInput("--class-weight is for classes, and the model predicts numbers; leave it out.")
+    words = [said.target] if labels is not None and labels.dtype.kind == "U" else []  # "2", too, if "3+" was there
     frame = reading.table(table, words, like=remembered(model))
-    for column in roles:
+    for column in (said.target, said.weights, said.groups):
         if column is not None:
-            check_column(frame, table, column)
+            _check_column(frame, table, column)
+    frame = _with_target(frame, table, said.target, reading)
+    said.check(frame)
     return frame
 
 
@@ -216,7 +225,7 @@ def rows_to_predict(
     source = _streamed() if table == STREAM else table
     rows = reading.table(source, like=like)
     for column in keep:
-        check_column(rows, table, column)
+        _check_column(rows, table, column)
     kept = rows[list(dict.fromkeys(keep))]
     return rows, _as_written(kept, reading.table(source, keep)) if keep else kept
 

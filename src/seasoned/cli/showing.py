@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import typer
 
 from seasoned.cli.common import STREAM
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.declared import Declared
 
-__all__ = ["show_importance", "show_leaderboard", "show_score", "show_scores", "with_index", "write_predictions"]
+__all__ = [
+    "show_contributions",
+    "show_importance",
+    "show_leaderboard",
+    "show_score",
+    "show_scores",
+    "with_index",
+    "write_predictions",
+]
 
 _SHOWN = 10  # rows of the leaderboard
 
@@ -55,36 +64,42 @@ def show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:
     typer.echo(f"{metric.name} on {len(test)} held-out rows: {score:.5g}")
 
 
-def show_importance(found: pd.DataFrame, rows: int) -> None:
-    """What `explain` found: what each column is worth, or of Shapley values their mean size over the rows.
+def show_importance(found: pd.DataFrame) -> None:
+    """What shuffling each column costs, the most important first."""
+    from rich.table import Table
+
+    shown = Table("column", "importance", "95%", "p", title="what shuffling a column adds to the loss")
+    late = found["importance"].isna()
+    for row in found[~late].to_dict("records"):
+        span = "" if np.isnan(row["low"]) else f"{row['low']:.4g} to {row['high']:.4g}"
+        shown.add_row(str(row["column"]), f"{row['importance']:.4g}", span, f"{row['p']:.2g}")
+    _show(shown)
+    if late.any():
+        typer.echo(f"there was no time for {late.sum()} of {len(found)} columns; --seconds gives more")
+
+
+def show_contributions(found: pd.DataFrame, rows: int, model: Any) -> None:
+    """The mean size of each column's Shapley values, the largest first.
 
     Args:
-        found: What it gave.
-        rows: How many it was given; there may have been time for fewer.
+        found: The values.
+        rows: How many rows there are; there may have been time for fewer.
+        model: The estimator.
     """
     from rich.table import Table
 
-    if "base" in found.attrs:
-        explained = found.index.get_level_values(0).nunique()
-        shown = Table("column", "mean |value|", title=f"how far columns move the predictions of {explained} rows")
-        sizes = found.abs().mean().sort_values(ascending=False)
-        for name, size in sizes.items():
-            shown.add_row(str(name), f"{size:.4g}")
-        _show(shown)
-        if explained < rows:
-            typer.echo(f"there was time for the first {explained} of {rows} rows; --seconds gives more")
-        typer.echo(f"a row's values sum to its prediction with the usual one, {_base(found.attrs['base'])}")
-        return
-    shown = Table("column", "importance", "95%", "p", title="what shuffling a column adds to the loss")
-    for row in found.to_dict("records"):
-        span = f"{row['low']:.4g} to {row['high']:.4g}"
-        shown.add_row(str(row["column"]), f"{row['importance']:.4g}", span, f"{row['p']:.2g}")
+    explained, base = found.index.get_level_values(0).nunique(), found.attrs["base"]
+    shown = Table("column", "mean |value|", title=f"how far columns move the predictions of {explained} rows")
+    for name, size in found.abs().mean().sort_values(ascending=False).items():
+        shown.add_row(str(name), f"{size:.4g}")
     _show(shown)
-
-
-def _base(base: Any) -> str:
-    named = base.items() if hasattr(base, "items") else ()
-    return ", ".join(f"{value:.4g} of {label}" for label, value in named) or f"{base:.4g}"
+    if explained < rows:
+        typer.echo(f"there was time for the first {explained} of {rows} rows; --seconds gives more")
+    if hasattr(model, "classes_") and not isinstance(base, dict):
+        base = {model.classes_[model.fitted_.metric.positive]: base}
+    named = base.items() if isinstance(base, dict) else ()
+    told = ", ".join(f"{value:.4g} of {label}" for label, value in named) or f"{base:.4g}"
+    typer.echo(f"with the usual prediction, {told}, a row's values sum to its own")
 
 
 def with_index(found: pd.DataFrame) -> pd.DataFrame:

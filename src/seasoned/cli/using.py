@@ -22,7 +22,7 @@ from seasoned.cli.reading import (
     rows_to_predict,
 )
 from seasoned.cli.remembered import remembered
-from seasoned.cli.showing import show_importance, with_index, write_predictions
+from seasoned.cli.showing import show_contributions, show_importance, with_index, write_predictions
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
 from seasoned.tabular.declared import Declared
@@ -82,17 +82,17 @@ def make_report(
 ) -> None:
     """Write an HTML report about a saved model: what was tried, what it weighs, and how it does on the rows given."""
     check_folder(out)
-    reading = Reading(separator, decimal, encoding)
+    reading, mass = Reading(separator, decimal, encoding), weights_in(class_weight)
     if (table is None) != (target is None):
         raise InvalidInput("give a table and --target together, or neither.")
+    if table is None and not (weights is None and mass is None):
+        raise InvalidInput("weights are of rows; give the table and --target, too, or leave them out.")
     fitted = tabular.load(model)
     rows: tuple[Any, ...] = ()
-    mass: Any = None
     if table is not None and target is not None:
-        said = Declared(target, weights, class_weight=weights_in(class_weight))
-        frame = known_rows(table, fitted, [target, weights], reading)
-        said.check(frame)
-        rows, mass = (said.features(frame), frame[target]), said.weights_of(frame)
+        said = Declared(target, weights, class_weight=mass)
+        frame = known_rows(table, fitted, said, reading)
+        rows, mass = (said.features(frame, _columns(fitted)), frame[target]), said.weights_of(frame)
     typer.echo(f"report written to {write_report(fitted, out, *rows, sample_weight=mass)}")
 
 
@@ -124,25 +124,29 @@ def explain(
     encoding: Encoding = None,
 ) -> None:
     """Tell how much each column of the table helps a saved model."""
+    reading, mass = Reading(separator, decimal, encoding), weights_in(class_weight)
+    if method == "shap" and not (weights is None and mass is None):
+        raise InvalidInput("--method shap moves each row by itself, and takes no weights; leave them out.")
     if method == "permutation" and target is None:
         raise InvalidInput("give --target, the name of the column to predict, or --method shap, which needs none.")
-    if method == "shap" and (weights is not None or class_weight is not None):
-        raise InvalidInput("--method shap moves each row by itself, and takes no weights; leave them out.")
     if out is not None:
         check_folder(out)
         check_kind(out)
     fitted = _of_one_table(model)
-    frame = known_rows(table, fitted, [target, weights], Reading(separator, decimal, encoding))
-    if target is None:
-        found = fitted.explain(frame, method=method, repeats=repeats, seconds=seconds)
+    if target is None or method == "shap":
+        frame = reading.table(table, like=remembered(fitted))
+        found = fitted.explain(frame.drop(columns=target or []), method="shap", repeats=repeats, seconds=seconds)
     else:
-        said = Declared(target, weights, class_weight=weights_in(class_weight))
-        said.check(frame)
-        asked: dict[str, Any] = {"method": method, "repeats": repeats, "seconds": seconds}
-        found = fitted.explain(said.features(frame), frame[target], sample_weight=said.weights_of(frame), **asked)
+        said = Declared(target, weights, class_weight=mass)
+        frame = known_rows(table, fitted, said, reading)
+        X, mass = said.features(frame, _columns(fitted)), said.weights_of(frame)
+        found = fitted.explain(X, frame[target], repeats=repeats, seconds=seconds, sample_weight=mass)
     if out is not None:
         write_table(with_index(found), out)
-    show_importance(found, len(frame))
+    if method == "shap":
+        show_contributions(found, len(frame), fitted)
+    else:
+        show_importance(found)
     if out is not None:
         typer.echo(f"written to {out}")
 
@@ -163,7 +167,10 @@ def refit(
     decimal: Decimal = None,
     encoding: Encoding = None,
 ) -> None:
-    """Fit the models of a saved one to other rows, without a search; their settings and weights stay."""
+    """Fit the models of a saved one to other rows, without a search: settings and shares in the ensemble stay.
+
+    Weights of rows and groups are given again.
+    """
     check_folder(out)
     if time_limit is not None and not time_limit > 0:
         raise InvalidInput(f"--time-limit is {time_limit:g}; give seconds above 0.")
@@ -171,14 +178,18 @@ def refit(
     fitted = _of_one_table(model)
     if fitted.fitted_.grouped and groups is None:
         raise InvalidInput("the model was found with groups; give --groups, the column that names them.")
-    frame = known_rows(table, fitted, [target, weights, groups], Reading(separator, decimal, encoding))
-    said.check(frame)
+    frame = known_rows(table, fitted, said, Reading(separator, decimal, encoding))
     usual = fitted.time_limit
     if time_limit is not None:
         fitted.set_params(time_limit=time_limit)
-    fitted.refit(said.features(frame), frame[target], **said.roles(frame))
+    fitted.refit(said.features(frame, _columns(fitted)), frame[target], **said.roles(frame))
     fitted.set_params(time_limit=usual).save(out)
     typer.echo(f"model of {fitted.fitted_.rows} rows saved to {out}")
+
+
+def _columns(model: Any) -> list[str]:
+    """Those that it learned from; of an array none has a name."""
+    return [str(name) for name in model.feature_names_in_]
 
 
 def _of_one_table(file: Path) -> Any:

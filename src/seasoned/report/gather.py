@@ -78,7 +78,7 @@ def report_data(
         notes=_notes(estimator),
         versions=_versions(),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        weighted=_weighted(fitted),
+        weighted=fitted.weighted,
         experience=fitted.experience if isinstance(fitted.experience, dict) else None,
         finish=(*fitted.sentences, *_intervals(fitted)),
     )
@@ -222,11 +222,6 @@ def _importance(
     return replace(found, weighted=weights is not None)
 
 
-def _weighted(fitted: Fitted) -> bool:
-    """Whether rows of the fit counted differently, as far as it is known."""
-    return fitted.validated is not None and fitted.validated.weights is not None
-
-
 def _code(estimator: Any, fitted: Fitted) -> str:
     """Python that repeats the fit: the estimator with the parameters that are not their defaults."""
     defaults = type(estimator)().get_params(deep=False)
@@ -236,7 +231,7 @@ def _code(estimator: Any, fitted: Fitted) -> str:
         changed["experience"] = hidden(where)  # of a server, without its password
     lines = "".join(f"    {name}={_literal(value)},\n" for name, value in changed.items())
     name, arguments = type(estimator).__name__, f"\n{lines}" if lines else ""
-    given = "X, y" + ", sample_weight=weights" * _weighted(fitted) + ", groups=groups" * fitted.grouped
+    given = "X, y" + ", sample_weight=weights" * fitted.weighted + ", groups=groups" * fitted.grouped
     needed = ", ".join([name, *(extra for extra in ("Metric", "SearchSettings") if f"={extra}(" in arguments)])
     return f"from seasoned import {needed}\n\nmodel = {name}({arguments})\nmodel.fit({given})"
 

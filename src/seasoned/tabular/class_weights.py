@@ -9,6 +9,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.labels import code_of
+from seasoned.tabular.roles import read_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,10 +26,10 @@ def told_by_class(sample_weight: Any) -> bool:
 
 
 def by_class(sample_weight: str | Mapping[Any, Any], codes: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.float64]:
-    """The weights of rows, shape (n,).
+    """The weights of rows, as shares of the largest, shape (n,).
 
-    "balanced" gives all classes among the rows the same mass: a row of a class of m of the n rows in k classes weighs
-    n / (k m), as scikit-learn's `compute_sample_weight` has it. In a mapping, labels that are not named weigh 1.
+    "balanced" gives all classes among the rows the same mass: a row of a class of m rows weighs 1/m, as by
+    scikit-learn's `compute_sample_weight`. In a mapping, labels that are not named weigh 1.
 
     Args:
         sample_weight: What the user gave.
@@ -36,28 +37,28 @@ def by_class(sample_weight: str | Mapping[Any, Any], codes: NDArray[Any], classe
         classes: The labels behind the codes; none where the target is a number.
 
     Raises:
-        InvalidInput: If the word is another, the target holds no classes, a label is none of them or named twice, or a
-            weight is no number above 0.
+        InvalidInput: If the word is another, the target holds no classes, a label is none of them or named twice, or
+            weights are no numbers above 0 or too far apart.
 
     Example:
         >>> codes, classes = np.array([0, 1, 1, 1]), np.array(["a", "b"])
         >>> by_class("balanced", codes, classes).round(2).tolist(), by_class({"a": 5}, codes, classes).tolist()
-        ([2.0, 0.67, 0.67, 0.67], [5.0, 1.0, 1.0, 1.0])
+        ([1.0, 0.33, 0.33, 0.33], [1.0, 0.2, 0.2, 0.2])
     """
+    if not len(classes):
+        raise InvalidInput(
+            f"sample_weight is {sample_weight!r}, and the target is a number; pass a number a row, such as X['weight']."
+        )
     if isinstance(sample_weight, str) and sample_weight != BALANCED:
         raise InvalidInput(
             f"sample_weight is {sample_weight!r}; pass a value a row, such as X[{sample_weight!r}], 'balanced', or "
             "{label: weight, ...}."
         )
-    if not len(classes):
-        raise InvalidInput(f"sample_weight is {sample_weight!r}, and the target is a number; pass a value a row.")
     if isinstance(sample_weight, str):
-        counts = np.bincount(codes, minlength=len(classes))
-        weights = len(codes) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        weights = 1.0 / np.maximum(np.bincount(codes, minlength=len(classes)), 1)
     else:
         weights = _of_mapping(sample_weight, classes)
-    found: NDArray[np.float64] = weights[codes]
-    return found
+    return read_weights(weights[codes], len(codes))
 
 
 def _of_mapping(given: Mapping[Any, Any], classes: NDArray[Any]) -> NDArray[np.float64]:
@@ -67,7 +68,7 @@ def _of_mapping(given: Mapping[Any, Any], classes: NDArray[Any]) -> NDArray[np.f
         code = code_of(label, classes)
         if code is None:
             known = ", ".join(map(repr, classes.tolist()[:_SHOWN])) + (" ..." if len(classes) > _SHOWN else "")
-            raise InvalidInput(f"sample_weight names {label!r}, which is no class of the target; use {known}.")
+            raise InvalidInput(f"sample_weight names {label!r}, and the classes are {known}; use one of these.")
         if code in named:
             raise InvalidInput(f"sample_weight names the class {classes.tolist()[code]!r} twice; name it once.")
         named.add(code)
@@ -78,7 +79,7 @@ def _of_mapping(given: Mapping[Any, Any], classes: NDArray[Any]) -> NDArray[np.f
 def _number(label: Any, weight: Any) -> float:
     try:
         value = float(weight)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         value = np.nan
     if not 0 < value < np.inf:
         raise InvalidInput(

@@ -15,7 +15,7 @@ from seasoned.tabular.target import without_gaps
 from seasoned.tabular.time_folds import read_times
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -92,10 +92,15 @@ class Declared:
         """The table without the columns that are left out."""
         return frame.drop(columns=list(self.ignored))
 
-    def features(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The columns to learn from: all but the target, weights and groups; what is not there does not matter."""
-        roles = [column for column in (self.target, self.weights, self.groups) if column is not None]
-        return frame.drop(columns=roles, errors="ignore")
+    def features(self, frame: pd.DataFrame, known: Collection[str] = ()) -> pd.DataFrame:
+        """The columns to learn from: all but the target, weights and groups; what is not there does not matter.
+
+        Args:
+            frame: The table.
+            known: Columns that a fitted model learned from, which stay whatever else they tell.
+        """
+        beside = [column for column in (self.weights, self.groups) if column is not None and column not in known]
+        return frame.drop(columns=[self.target, *beside], errors="ignore")
 
     def roles(self, frame: pd.DataFrame) -> dict[str, Any]:
         """The arguments `sample_weight` and `groups` of `fit`, as far as they were given."""

@@ -155,8 +155,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
                 "the model was found with groups, and groups is None; pass the rows' groups, or a number of its own "
                 "for each row."
             )
-        if sample_weight is None and fitted.validated is not None and fitted.validated.weights is not None:
-            logger.warning("the model was found with weights, and sample_weight is None: all rows count the same now.")
+        if fitted.weighted and sample_weight is None:
+            logger.warning("the model was found with weights of rows, and none are given now: all rows count the same.")
         frame, target, roles = self._learned(frame, y, sample_weight, groups)
         unsaved = self.unsaved_
         if "validation" in unsaved and self.validation is None and any(member.below for member in fitted.members):
@@ -200,7 +200,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             repeats: Shuffles of each column, each on a part of the rows of its own (10); with "shap" the rows of the
                 background that each row is compared with (50).
             seconds: Stop after this time, with fewer repeats, columns or rows; None for no limit.
-            sample_weight: How much each row counts in the metric, for "permutation"; the same if None.
+            sample_weight: How much each row counts in the metric, for "permutation", as for `fit`; the same if None.
 
         Returns:
             "permutation": the most important column first: column, importance, low, high (95 %), p, repeats. "shap": a
@@ -241,7 +241,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         Args:
             X: Rows to judge the models on.
             y: Their target.
-            sample_weight: How much each of these rows counts; the same if None.
+            sample_weight: How much each of these rows counts, as for `fit`; "balanced" is of these rows.
 
         Raises:
             InvalidInput: If only one of X and y is given, or they do not fit the model.
@@ -272,7 +272,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             X: Rows to judge the model on, best such that it has not seen.
             y: The target of these rows.
             unseen: Whether the model has not seen these rows; those of its fit only tell which columns matter.
-            sample_weight: How much each of these rows counts; the same if None.
+            sample_weight: How much each of these rows counts, as for `fit`; "balanced" is of these rows.
 
         Raises:
             InvalidInput: If only one of X and y is given, or they do not fit the model.
@@ -307,6 +307,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The metric on these rows; errors (log_loss, rmse ...) are negated, so that more is better.
+
+        Rows may have weights, as for `fit`; "balanced" is of these rows.
 
         After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
         """
@@ -366,9 +368,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         _check_lengths(len(frame), len(target.kept))
         roles = roles.of(target.kept)
         if told:
-            roles = replace(
-                roles, weights=read_weights(by_class(sample_weight, target.values, target.classes), len(target.values))
-            )
+            roles = replace(roles, weights=by_class(sample_weight, target.values, target.classes))
         return frame[target.kept].reset_index(drop=True), target, roles
 
     def _codes(self, y: Any) -> NDArray[Any]:

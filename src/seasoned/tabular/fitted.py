@@ -113,6 +113,11 @@ class Fitted:
     refitted: float | None = None
 
     @property
+    def weighted(self) -> bool:
+        """Whether rows of the fit counted differently, as far as it is known."""
+        return self.validated is not None and self.validated.weights is not None
+
+    @property
     def sentences(self) -> list[str]:
         """What follows the members' average and what a prediction takes, for people."""
         return [*self.finish.sentences(self.metric, self.classes), *([] if self.pace is None else [self.pace.sentence])]
