@@ -109,6 +109,8 @@ def test_columns_are_explained():
     rows = pd.read_csv("s.csv")
     assert sorted(set(rows.columns) & set(columns)) == columns
     assert rows.shape[1] == len(columns) + 2  # a line a row and class
+    astray = ("explain", "model.seasoned", "train.csv", "--method", "shap", "--target", "goal")
+    assert "no column 'goal'" in call(*astray, code=2).stderr
     weights = ("--method", "shap", "--class-weight", "balanced")
     assert "takes no weights" in call("explain", "model.seasoned", "train.csv", *weights, code=2).stderr
     assert "give --target" in call("explain", "model.seasoned", "train.csv", code=2).stderr

@@ -99,19 +99,18 @@ def test_scores_tables_reports_and_refits_take_them_too(here, tmp_path):
     np.testing.assert_array_equal(told, model.refit(X, y, sample_weight=as_numbers).predict_proba(X))
 
 
-@pytest.mark.parametrize(
-    "form",
-    {
-        "objects": lambda y: pd.Series([1 if one else "0" for one in y], dtype=object),
-        "bytes": lambda y: np.where(y, b"1", b"0"),
-        "floats with gaps": lambda y: np.where(np.arange(len(y)) == 5, np.nan, y),
-        "nullable": lambda y: pd.Series(y).astype("Int64"),
-        "categories": lambda y: pd.Series(y).astype("category"),
-        "arrow": lambda y: pd.Series(y).astype("int64[pyarrow]"),
-        "a column": lambda y: pd.DataFrame({"y": y})["y"],
-    }.values(),
-    ids=lambda form: "",
-)
+FORMS = {
+    "objects": lambda y: pd.Series([1 if one else "0" for one in y], dtype=object),
+    "bytes": lambda y: np.where(y, b"1", b"0"),
+    "floats with gaps": lambda y: np.where(np.arange(len(y)) == 5, np.nan, y),
+    "nullable": lambda y: pd.Series(y).astype("Int64"),
+    "categories": lambda y: pd.Series(y).astype("category"),
+    "arrow": lambda y: pd.Series(y).astype("int64[pyarrow]"),
+    "a column": lambda y: pd.DataFrame({"y": y})["y"],
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_labels_are_those_that_fit_learns_however_they_are_stored(here, form):
     X, y = rare()
     nine = np.where(y == "ill", 9.0, 1.0)

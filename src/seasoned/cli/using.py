@@ -133,9 +133,10 @@ def explain(
         check_folder(out)
         check_kind(out)
     fitted = _of_one_table(model)
-    if target is None or method == "shap":
-        frame = reading.table(table, like=remembered(fitted))
-        found = fitted.explain(frame.drop(columns=target or []), method="shap", repeats=repeats, seconds=seconds)
+    if target is None or method == "shap":  # whose values are of all rows, with a target or without; it is no feature
+        frame, _ = rows_to_predict(table, reading, [] if target is None else [target], remembered(fitted))
+        X = frame if target is None else frame.drop(columns=target)
+        found = fitted.explain(X, method="shap", repeats=repeats, seconds=seconds)
     else:
         said = Declared(target, weights, class_weight=mass)
         frame = known_rows(table, fitted, said, reading)
