@@ -20,7 +20,10 @@ ClassWeight = Annotated[
 ]
 Costs = Annotated[
     str | None,
-    typer.Option(help="What an error costs, TRUE:PREDICTED=COST with commas between, such as ill:well=20,well:ill=1."),
+    typer.Option(
+        help="What an error costs, TRUE:PREDICTED=COST with commas between, such as ill:well=20,well:ill=1; those that "
+        "are not named cost 1."
+    ),
 ]
 Positive = Annotated[str | None, typer.Option(help="The class of two that f1, precision, recall ... are about.")]
 

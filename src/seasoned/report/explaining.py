@@ -10,11 +10,9 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.report.importance import permutation_importance, some_rows
-from seasoned.tabular.class_weights import by_class, told_by_class
+from seasoned.report.known import Known, known_rows
 from seasoned.tabular.given_again import judging
-from seasoned.tabular.roles import read_weights
 from seasoned.tabular.tables import to_frame, to_series
-from seasoned.tabular.target import encode, read_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,29 +89,14 @@ def explain(
     return table.sort_values("importance", ascending=False, kind="stable").reset_index(drop=True)
 
 
-def _rows(
-    fitted: Fitted, X: Any, y: Any, sample_weight: Any
-) -> tuple[pd.DataFrame, NDArray[Any], NDArray[np.float64] | None]:
-    """The rows whose answer is known, and what they weigh."""
-    frame, target = to_frame(X), to_series(y)
-    if len(frame) != len(target):
-        raise InvalidInput(f"X has {len(frame)} rows and y has {len(target)}; pass one target a row.")
-    told = told_by_class(sample_weight)
-    weights = None if told or sample_weight is None else read_weights(sample_weight, len(target))
-    counts = target.notna().to_numpy(dtype=np.bool_) & (True if weights is None else weights > 0)
-    kept = np.flatnonzero(counts)
-    if len(kept) < 2:
-        counted = "" if weights is None else " and counts"
-        raise InvalidInput(
-            f"{len(kept)} of the {len(target)} rows has a target{counted}; pass at least 2 whose answer is known."
-        )
-    frame, target = frame.iloc[kept].reset_index(drop=True), target.iloc[kept].reset_index(drop=True)
-    truth = encode(target, fitted.classes) if len(fitted.classes) else read_numbers(target)
-    if len(fitted.classes) and len(np.unique(truth)) < 2:
+def _rows(fitted: Fitted, X: Any, y: Any, sample_weight: Any) -> Known:
+    """Rows enough to tell anything by, of more classes than one."""
+    known = known_rows(fitted, to_frame(X), to_series(y), sample_weight)
+    if len(known.truth) < 2:
+        raise InvalidInput("only one row has a target and counts; pass at least 2 whose answer is known.")
+    if len(fitted.classes) and len(np.unique(known.truth)) < 2:
         raise InvalidInput("the rows are all of one class, on which few metrics are defined; pass rows of others, too.")
-    if told:
-        return frame, truth, by_class(sample_weight, truth, fitted.classes)
-    return frame, truth, None if weights is None else weights[kept]
+    return known
 
 
 def _parts(

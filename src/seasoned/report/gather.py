@@ -14,14 +14,12 @@ from seasoned.errors import InvalidInput
 from seasoned.report.columns import column_rows
 from seasoned.report.data import Importance, MemberRow, Predictions, ReportData, TrialRow
 from seasoned.report.importance import permutation_importance, some_rows
+from seasoned.report.known import known_rows
 from seasoned.storage.addresses import hidden
-from seasoned.tabular.class_weights import by_class, told_by_class
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.given_again import judging
-from seasoned.tabular.roles import read_weights
 from seasoned.tabular.tables import to_frame, to_series
-from seasoned.tabular.target import encode, read_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,23 +152,8 @@ def _judged(
     unseen: bool,
 ) -> ReportData:
     """The data with what the model does on these rows; rows without a target, or of weight 0, are left out."""
-    frame, target, sample_weight = given
-    if len(frame) != len(target):
-        raise InvalidInput(f"X has {len(frame)} rows and y has {len(target)}; pass one target a row.")
-    told = told_by_class(sample_weight)
-    weights = None if told or sample_weight is None else read_weights(sample_weight, len(frame))
-    kept = target.notna().to_numpy(dtype=np.bool_)
-    if not kept.any():
-        raise InvalidInput(f"none of the {len(target)} rows has a target; pass rows whose answer is known.")
-    if weights is not None:
-        kept = kept & (weights > 0)
-        if not kept.any():
-            raise InvalidInput("all rows with a target have the weight 0; give those that count a number above 0.")
-        weights = weights[kept]
-    fitted = judging(estimator)
-    frame, target = frame[kept].reset_index(drop=True), target[kept].reset_index(drop=True)
-    truth = encode(target, fitted.classes) if len(fitted.classes) else read_numbers(target)
-    weights = by_class(sample_weight, truth, fitted.classes) if told else weights
+    fitted, target = judging(estimator), given[1]
+    frame, truth, weights = known_rows(fitted, *given)
     weights = None if weights is None else weights / weights.mean()
     importance = _importance(estimator, frame, truth, weights)
     data = replace(data, target=None if target.name is None else str(target.name), judged=len(frame))

@@ -28,7 +28,8 @@ class SearchSettings:
             are installed if None. `realmlp`, a network trained in JAX, and `adaptive_linear` and `tuned_mlp`, whose
             penalties are tuned by hypergradient while they train, take part when they are named. "default" stands for
             all of the usual ones, and "-" leaves one out: `["-mlp"]`, `["default", "realmlp", "-mlp"]`.
-        folds: Number of cross-validation folds; by rows and time limit if None. `validation=` of the estimator wins.
+        folds: Number of cross-validation folds; by rows and time limit if None. A number, splitter or pairs that the
+            estimator has as `validation=` win; where that names a column of times, this says how many folds.
         features: Names of steps that may make further columns, from `arithmetic`, `groups`, `frequency`, `encoding`,
             `levels`, `cycles`, `bins`, `text_statistics` and `text_words`, and of those that may leave columns out,
             `redundant` and `uninformative`; or "all". Families are then tried without and with them. All from 12,000
