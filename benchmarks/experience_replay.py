@@ -112,7 +112,8 @@ def advised(guide: Guide, first: list[int], scores: Any, seconds: Any, *, timed:
             row = first[len(order)]
         else:
             gains = guide.gains(state, rows)
-            row = int(rows[np.argmax(gains / guide.spent(seen, rows) if timed else gains)])
+            cost = np.maximum(guide.expected_seconds(seen, rows), guide.floor) if timed else 1.0
+            row = int(rows[np.argmax(gains / cost)])
         order.append(row)
         seen[row] = float(seconds[row])
         if np.isfinite(scores[row]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ class ByHand:
         self._ledger = ledger
         self._checkpoints = checkpoints
         self._lease: Lease | None = None  # held while trials are open
+        self._holder = os.getpid()  # whose the lease is: a forked child needs one of its own
         self._pace: Pace | None = None  # from the first trial on, if there is a rule of fidelity
         self._budgets: dict[int, int] = {}  # live trial -> the step that it shall reach
         self._began: dict[int, float] = {}  # when this process got them
@@ -47,8 +49,8 @@ class ByHand:
     def ask(self, *, detached: bool) -> Trial:
         """The next trial: one that is promoted, one that a dead driver left, or a new one; see `Study.ask`."""
         self._ledger.settle()
-        if self._lease is None:
-            self._lease = Lease(self._ledger.log, BY_HAND)
+        if self._lease is None or self._holder != os.getpid():
+            self._lease, self._holder = Lease(self._ledger.log, BY_HAND), os.getpid()
         driver = DETACHED if detached else self._lease.driver
         while True:
             number = self._promoted(driver)
@@ -85,22 +87,29 @@ class ByHand:
     def _put(self, waiting: Sequence[Config], *, all_of_them: bool) -> list[int]:
         """The numbers that they get; where numbers run out, an error if all of them need one."""
         lease = Lease(self._ledger.log, BY_HAND)
-        found: list[int] = []
+        fresh: list[int] = []
         try:
-            while len(found) < len(waiting):
-                claims = self._ledger.log.claim(len(waiting) - len(found), lease.driver, below=self._ledger.end)
-                if not claims and all_of_them:
-                    raise self._exhausted()
+            while len(fresh) < len(waiting):
+                claims = self._ledger.log.claim(len(waiting) - len(fresh), lease.driver, below=self._ledger.end)
                 if not claims:
                     break
                 self._ledger.sync()
-                fresh = [number for number, _ in claims if number not in self._ledger.history]
-                pairs = zip(fresh, waiting[len(found) :], strict=False)
-                self._ledger.record([Asked(number, config, None, lease.driver) for number, config in pairs])
-                found += fresh
+                fresh += [number for number, _ in claims if number not in self._ledger.history]
+            if len(fresh) < len(waiting) and all_of_them:
+                raise self._too_many(len(waiting), len(fresh))
+            pairs = zip(fresh, waiting, strict=False)
+            self._ledger.record([Asked(number, config, None, lease.driver) for number, config in pairs])
         finally:
             lease.end()  # all that it holds is free for the next who asks
-        return found
+        return fresh
+
+    def _too_many(self, wanted: int, left: int) -> StudyConflict:
+        if not left:
+            return self._exhausted()
+        return StudyConflict(
+            f"{wanted} configurations are to be queued and {left} of the sampler's {self._ledger.end} trials are left; "
+            "none was queued: give fewer."
+        )
 
     def _promoted(self, driver: str) -> int | None:
         """Of the paused trials the one that goes on next, once those are ended that do not."""
@@ -197,7 +206,7 @@ class ByHand:
 
     def end(self) -> None:
         """Give back all trials that have not ended."""
-        if self._lease is not None:
+        if self._lease is not None and self._holder == os.getpid():
             self._lease.end()
         self._lease = self._pace = None
         self._budgets.clear()

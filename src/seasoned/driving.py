@@ -35,6 +35,7 @@ _GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 _SHOWN: Final = 5  # errors whose traceback is logged
 _HOPELESS: Final = 20  # failures without a success after which a study stops
 _RETRIES: Final = (0.5, 2.0, 5.0)  # seconds before a result is stored once more, where the store could not be reached
+_LONGEST_ASK: Final = 600.0  # seconds that somebody may work out a configuration
 _WAITED: Final = 20.0  # seconds of a try that has waited enough by itself
 _log = logging.getLogger("seasoned.study")
 
@@ -99,6 +100,7 @@ class Drive:
         self._seen: set[str] = set()  # errors whose traceback was logged
         self._news: list[int] = []  # trials that were stored, and of which nobody was told yet
         self._began = time.monotonic()
+        self._asking = -1, 0.0  # how many trials the log held when a number was found that it lacks, and since when
 
     def run(self) -> None:
         """Go on until the plan is fulfilled; whatever interrupts, no trial stays leased and no worker runs on."""
@@ -227,11 +229,12 @@ class Drive:
         """
         if self._pace is None or not self._pace.paused:
             return False
+        self._lease.refresh()
+        self._ledger.sync()
         self._promote()  # what was taken over in this round may be due
         if self._running or not self._pace.paused:
             return True
-        self._lease.refresh()
-        if not self._pace.everybody_waits(self._living):
+        if self._somebody_asks() or not self._pace.everybody_waits(self._living):
             return False
         best = self._pace.last_resort(self._living)
         if best is not None:
@@ -241,6 +244,17 @@ class Drive:
             self._store(number, self._pace.give_up(number), self._spent.get(number))
         self._announce()
         return True
+
+    def _somebody_asks(self) -> bool:
+        """Whether another driver works out a configuration now: its number is taken, and not in the log yet."""
+        history, limit, end = self._ledger.history, self._limit(), self._ledger.end
+        counted = len(history) - sum(not attends(driver) for driver in history.running.values())
+        missing = (limit is None or counted < limit) and (end is None or len(history) < end)
+        if not missing or not any(map(attends, self._living)):
+            return False
+        if self._asking[0] != len(history):
+            self._asking = len(history), time.monotonic()
+        return time.monotonic() - self._asking[1] < _LONGEST_ASK  # a number that nobody will ask for may be lost
 
     @property
     def _living(self) -> frozenset[str]:

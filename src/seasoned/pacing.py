@@ -73,6 +73,8 @@ class Pace:
 
     def answer(self, number: int, message: tuple[str, int, float]) -> str:
         """Store a running trial's report, and say what becomes of it; "go on", or why it must leave."""
+        if self._told.get(number) is Decision.STOP:
+            return _WORDS[Decision.STOP]  # an objective that swallowed the word hears it again
         _, step, value = message
         told = self._report(number, step, value)
         if told is Decision.GO_ON and step < self._last and self._leaving():  # after the last one nothing is left to do

@@ -197,7 +197,7 @@ class Study:
             time_limit: Seconds; trials still running in workers are cut off, and run again when the study goes on. One
                 that runs in this process comes to its end, or with a rule of fidelity to its next report.
             workers: Trials at the same time; or an executor of your own, such as `RayExecutor`, which stays open.
-            trial_time_limit: Seconds that one trial may take.
+            trial_time_limit: Seconds that one trial may take; of one that pauses at rungs, each of its runs.
             trial_memory: Bytes that one trial's process tree may use, or a text such as "8GB".
             callbacks: Called with the study and each trial that finished here.
             progress: Whether to show a progress bar; None shows it on terminals and in notebooks.

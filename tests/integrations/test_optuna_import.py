@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from seasoned import Choice, Float, Int, Space, Study
+from seasoned import Choice, Float, Int, Random, Space, Study
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import quantile_start
 
 optuna = pytest.importorskip("optuna")
 read_studies = pytest.importorskip("seasoned.integrations.optuna_import").read_studies
+SeasonedSampler = pytest.importorskip("seasoned.integrations.optuna").SeasonedSampler
 
 
 @pytest.fixture(autouse=True)
@@ -102,3 +103,14 @@ def test_a_database_that_is_none_of_optuna_s_is_refused_and_stays_as_it_is(tmp_p
     with pytest.raises(InvalidInput, match=r"no storage of Optuna's; `seasoned experience import`"):
         read_studies(url)
     assert inspect(create_engine(url)).get_table_names() == before
+
+
+def test_what_breaks_a_constraint_is_no_good_experience(tmp_path):
+    url = f"sqlite:///{tmp_path / 'optuna.db'}"
+    sampler = SeasonedSampler(Random(), seed=0, constraints_func=lambda trial: (0.5 - trial.params["x"],))
+    study = optuna.create_study(study_name="kept", storage=url, sampler=sampler)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=12)
+    found = read_studies(url)
+    scores = found.scores[~found.failed]
+    assert 0 < len(scores) < 12
+    assert (scores >= 0.5).all()

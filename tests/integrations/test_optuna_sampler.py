@@ -340,3 +340,45 @@ def test_constraints_of_pruned_trials_are_kept_as_optuna_keeps_them():
     assert [trial.system_attrs["constraints"] for trial in study.trials] == [
         [t.params["x"] - 0.5] for t in study.trials
     ]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_an_infinite_constraint_is_broken(named):
+    """Optuna refuses NaN alone."""
+
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        if named and x < 0.5:
+            trial.set_constraint("c", math.inf)
+        return x
+
+    constraints = None if named else (lambda trial: (math.inf if trial.params["x"] < 0.5 else -math.inf,))
+    sampler = SeasonedSampler(Bayes(), seed=0, constraints_func=constraints)
+    study = study_of(sampler)
+    study.optimize(objective, n_trials=12)
+    seen = sampler._fold.state.seen
+    broken = seen.unit[:, 0] < 0.5
+    assert broken.any()
+    assert not seen.feasible[broken].any()
+    assert seen.feasible[~broken].all()
+
+
+@pytest.mark.parametrize(
+    ("distribution", "values"),
+    [
+        (optuna.distributions.IntDistribution(2, 2**40 + 1, log=True), [2, 2**40 + 1]),
+        (optuna.distributions.FloatDistribution(1.0, 1.0 + 1e-10, log=True), [1.0, 1.0 + 1e-10]),
+        (optuna.distributions.FloatDistribution(0.0, 1.0, step=1e-16), [0.0, 0.5, 1.0]),
+        (optuna.distributions.IntDistribution(0, 2**60, step=4), [0, 4, 2**60]),
+    ],
+    ids=str,
+)
+def test_ranges_that_only_optuna_has_go_there_and_back(distribution, values):
+    parameter = parameter_of(distribution)
+    for value in values:
+        found = outer(distribution, parameter.clean(inner(distribution, value), "it"))
+        assert distribution._contains(distribution.to_internal_repr(found))
+        assert found == pytest.approx(value, rel=1e-9)
+    study = study_of(SeasonedSampler(Bayes(), seed=0))
+    study.optimize(lambda trial: float(trial._suggest("p", distribution)), n_trials=4)
+    assert all(trial.state == COMPLETE for trial in study.trials)

@@ -32,7 +32,7 @@ from seasoned.knowledge import (
 )
 from seasoned.knowledge.keeping import heads, import_file, statistics
 from seasoned.knowledge.metafeatures import METAFEATURES
-from seasoned.knowledge.past import Head
+from seasoned.knowledge.past import Head, row_of
 from seasoned.knowledge.places import Places, add_experience, add_studies, own_store, places, read_places
 from seasoned.space import Categorical, Float, Int, Space
 from seasoned.storage.engine import hidden
@@ -151,6 +151,16 @@ def test_past_runs_of_a_space_start_a_search_of_it():
     start = quantile_start(space, experience.evaluations(space))
     assert abs(start.configurations[0]["x"] - 0.3) < 0.15
     assert experience.evaluations(Space(y=Float(0, 1))) == []
+
+
+def test_metafeatures_that_are_not_finite_are_not_known():
+    """Another tool may have written them."""
+    row, texts = row_of(replace(study(), metafeatures={METAFEATURES[0].name: 1.0, METAFEATURES[1].name: 2.0}))
+    count = len(row.numbers) // 8
+    assert count == 2
+    strange = row._replace(numbers=np.full(count, np.inf).astype("<f8").tobytes())
+    assert np.isfinite(Experience.of_rows([row], lambda _: texts).metafeatures).any()
+    assert np.isnan(Experience.of_rows([strange], lambda _: texts).metafeatures).all()
 
 
 def test_metafeatures_of_another_version_are_aligned_by_name():

@@ -349,3 +349,29 @@ def test_many_fits_of_one_array_by_a_rare_metric_do_not_hide_all_else(fits):
     assert sum(own) == 12
     assert found.weights[own].sum() < 0.1
     assert found.about["metric"] == "f1 and roc_auc"
+
+
+@pytest.mark.parametrize(("limit", "counts"), [(3.0, True), (3.7, True), (30.0, False), (None, False)])
+def test_what_a_shorter_limit_cut_off_is_not_known_to_a_longer_one(limit, counts):
+    """A booster that lacked rounds is no worse for that, and what was killed for its time has not failed."""
+    features = np.random.default_rng(99).normal(size=len(NAMES))
+    past = [task(number) for number in range(30)]
+    own = task(50, features=features)
+    trials = [*own.trials[:-2], PastTrial({"x": 10}, -0.2, 14.5), PastTrial({"x": 11}, None, 15.2, True)]
+    head = replace(own.head, about={"folds": 5, "fit_seconds": 3.0})
+    past.append(replace(own, head=head, trials=trials))
+    found = recall(Experience.of_studies(past), asking(features)._replace(fit_seconds=limit), as_it_is)
+    place, columns = found.names.index("t50"), [config["x"] for config in found.configs]
+    late, killed = columns.index(10), columns.index(11)
+    assert np.isfinite(found.scores[place, late]) == counts
+    assert np.isfinite(found.seconds[place, late]) == counts
+    assert bool(found.failed[place, killed]) == counts
+    assert np.isfinite(found.scores[place, columns.index(0)]), "what ended at once says the same under any limit"
+
+
+@pytest.mark.parametrize("told", ["soon", True, -1.0, float("nan")])
+def test_a_limit_that_is_none_cuts_nothing(told):
+    past = [task(number) for number in range(10)]
+    past = [replace(one, head=replace(one.head, about={"folds": 5, "fit_seconds": told})) for one in past]
+    found = recall(Experience.of_studies(past), asking(), as_it_is)
+    assert np.isfinite(found.scores).all()

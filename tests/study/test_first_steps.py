@@ -111,7 +111,9 @@ def test_what_is_enqueued_is_checked_and_fits_the_plan():
     assert study.ask().config == lost.config
     plan = Study(Space(n=Int(1, 3)), sampler=Grid(), seed=0)
     plan.enqueue({"n": 3}, {"n": 3})
-    with pytest.raises(StudyConflict, match="3 trials have all been asked"):
+    with pytest.raises(
+        StudyConflict, match="2 configurations are to be queued and 1 of the sampler's 3 trials are left"
+    ):
         plan.enqueue({"n": 1}, {"n": 1})
     plan.optimize(lambda config: config["n"])
     assert len(plan.trials) == 3

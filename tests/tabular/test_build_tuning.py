@@ -53,6 +53,13 @@ def test_the_command_writes_both_settings(folder, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("metric: ")
 
 
+def test_without_deep_trials_the_deep_settings_stay(folder, tmp_path):
+    out = tmp_path / "settings.json"
+    out.write_text(json.dumps({"metric": {}, "deep": SMALL.to_json()}))
+    run.main([str(folder), "--tune", str(out), "--trials", "1", "--deep-trials", "0"])
+    assert DeepSettings.of_text(out.read_text()) == SMALL
+
+
 @pytest.mark.slow
 def test_the_deep_kernel_is_tuned_beside_the_metric(folder, tmp_path):
     pytest.importorskip("jax")

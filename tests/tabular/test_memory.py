@@ -19,6 +19,7 @@ from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.past import UNNAMED, Head
 from seasoned.knowledge.places import Places, add_studies, shipped
 from seasoned.tabular import memory
+from seasoned.tabular.deciding import searched
 from seasoned.tabular.guide import Scene
 from seasoned.tabular.memory import Memory
 from seasoned.tabular.metrics import ZERO_BY_DEFINITION, Metric, measure_key, resolve
@@ -183,11 +184,24 @@ def test_metrics_of_ones_own_are_told_apart_whatever_they_are_called():
     assert measure_key(resolve("f1", "binary", 2)) == "f1"
 
 
+def test_a_metric_is_the_same_only_where_it_is_the_same():
+    labels = np.array(["no", "yes"])
+    for about in ("no", "yes"):
+        told = measure_key(resolve(Metric("f1", positive=about), "binary", 2, labels))
+        assert told == ("f1" if about == "yes" else "f1#other")
+        assert measure_key(resolve(Metric("roc_auc", positive=about), "binary", 2, labels)) == "roc_auc"
+    assert measure_key(resolve("f1", "multiclass", 3)) == "f1_macro", "a mean over classes"
+    assert measure_key(resolve("roc_auc", "multiclass", 3)) == "roc_auc"
+    for name in ("balanced_accuracy", "f1"):  # as it is searched for, at each model's best threshold
+        assert measure_key(searched(resolve(name, "binary", 2))) == f"{name}#cut"
+    assert measure_key(searched(resolve("balanced_accuracy", "multiclass", 3))) == "balanced_accuracy"
+
+
 def test_metrics_that_are_0_by_definition_have_no_baseline(url):
     fit(url, make=AutoRegressor, metric="r2")
     fit(url, metric="matthews")
     heads = {head.metric: head for head in Experience.read(url).heads}
-    assert set(heads) == {"r2", "matthews"}
+    assert set(heads) == {"r2", "matthews#cut"}
     assert {head.baseline for head in heads.values()} == {None}
 
 

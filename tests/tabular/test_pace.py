@@ -244,3 +244,13 @@ def test_the_best_of_each_family_may_be_chosen_however_many_of_one_are_better():
     assert len(found) == 40
     assert [row["number"] for row in found] == [*range(35), 60, 61, 62, 63, 64]
     assert _diverse([*many[:10], *few]) == [*many[:10], *few]
+
+
+def test_who_keeps_the_limit_is_not_thrown_out_before_who_cannot(clock, plan):
+    """The one of little weight is the only one that is quick enough."""
+    frame, columns = plan
+    weights = (0.8, 0.05, 0.15)
+    given = [replace(one, weight=w) for one, w in zip(members(clock, 0.003, 0.001, 0.002), weights, strict=True)]
+    kept, found = within(given, columns, RMSE, frame, limit=1.5)
+    assert [member.config["n"] for member in kept] == [1]
+    assert found.measured == pytest.approx(1.0)

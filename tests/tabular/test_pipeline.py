@@ -34,6 +34,13 @@ def test_one_from_before_there_were_features_makes_none():
     assert current(found, 1, joint_space(choose(["linear"]), "binary")) == plain
 
 
+def test_what_a_later_version_meant_nobody_knows_today():
+    config = {"model": {"linear": {"penalty": 2.0}}}
+    space = joint_space(choose(["linear"]), "binary")
+    assert current(config, pipeline.VERSION, space) is not None
+    assert current(config, pipeline.VERSION + 1, space) is None
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from seasoned.errors import InvalidInput
+from seasoned.knowledge.portfolio import Portfolio
 from seasoned.tabular.metrics import usual_metric
 from seasoned.tabular.models.registry import choose, joint_space
 from seasoned.tabular.portfolios import portfolio_of_past, portfolio_of_table
@@ -50,6 +51,23 @@ def test_a_budget_is_kept_and_a_longer_list_begins_no_worse():
     free, tight = (portfolio_of_past("binary", seconds=s, experience="shipped") for s in (None, 20.0))
     assert tight.seconds[-1] <= 20.0 < free.seconds[-1]
     assert free.expected[-1] <= tight.expected[-1]
+
+
+def test_the_quickest_count_a_tenth_of_a_second():
+    found = portfolio_of_past("binary", seconds=0.25, experience="shipped")
+    assert 0.1 <= found.seconds[0] <= found.seconds[-1] <= 0.25
+
+
+def test_where_none_is_better_there_is_nothing_to_list(monkeypatch):
+    monkeypatch.setattr("seasoned.tabular.portfolios.greedy", lambda *_, **__: Portfolio((), (), ()))
+    with pytest.raises(InvalidInput, match="no configuration is better than another on the binary tasks"):
+        portfolio_of_past("binary", experience="shipped")
+
+
+def test_a_threshold_is_none_that_what_ships_was_measured_at():
+    """A fit compares models at the best threshold of each; of such scores nothing ships, so the usual metric helps."""
+    assert portfolio_of_past("binary", "balanced_accuracy", size=3, experience="shipped").metric == "roc_auc"
+    assert portfolio_of_past("multiclass", "balanced_accuracy", size=3, experience="shipped").metric
 
 
 def test_a_table_has_seconds_of_its_own_and_tasks_like_it_count_more():

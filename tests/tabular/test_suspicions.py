@@ -58,5 +58,5 @@ def test_few_rows_agree_by_chance(caplog):
 )
 def test_order(rows, labels, found, caplog):
     X = pd.DataFrame({"a": range(len(rows))}, index=pd.Index(rows))
-    warn_of_order(X, pd.Series(range(len(rows)), index=labels))
+    warn_of_order(X, y=pd.Series(range(len(rows)), index=labels))
     assert bool(caplog.text) == found

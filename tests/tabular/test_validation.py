@@ -174,7 +174,7 @@ def test_pairs_name_the_rows_that_fit_was_given():
     [
         ([1.0, -2.0, 1.0], "goes down to -2"),
         ([1.0, np.nan, 1.0], "missing \\(NaN\\) for 1 of 3"),
-        ([1.0, np.inf, 1.0], "goes from 1 to inf"),
+        ([1.0, np.inf, 1.0], "holds infinity"),
         ([1e-300, 1.0, 1e300], "cut off"),
         ([0.0, 0.0, 0.0], "zero for all rows"),
         ([1.0, 2.0], "has 2 values and X has 3 rows"),

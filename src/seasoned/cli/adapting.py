@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from seasoned import tabular
-from seasoned.cli.common import FILES, STREAM, check_folder, reported
+from seasoned.cli.common import FILES, STREAM, check_folder, check_model, reported
 from seasoned.cli.reading import Decimal, Encoding, Reading, Separator, rows_to_predict, table_to_fit
-from seasoned.cli.remembered import remember, remembered
+from seasoned.cli.remembered import knows_words, remember, remembered
 from seasoned.cli.showing import write_predictions
 from seasoned.errors import InvalidInput
 from seasoned.tabular.few_shot_files import predict_unlabelled
@@ -56,10 +56,11 @@ def adapt(
     if model is None and target is None:
         raise InvalidInput("give --target, the name of the column to predict.")
     out = Path("predictions.csv" if model else "model.seasoned") if out is None else out
-    if out != STREAM:
-        check_folder(out)
-        if model is not None:
-            check_kind(out)
+    if model is None:
+        check_model(out, table)
+    elif out != STREAM:
+        check_folder(out, model, table)
+        check_kind(out)
     reading = Reading(separator, decimal, encoding)
     if model is not None:
         _adapt_to(model, table, target, out, reading, tune=tune)
@@ -79,9 +80,12 @@ def _adapt_to(model: Path, table: Path, target: str | None, out: Path, reading: 
     learned = tabular.load(model)
     if not hasattr(learned, "adapt"):
         raise InvalidInput(f"{model.name!r} holds a {type(learned).__name__}, which does not adapt; use predict.")
-    rows, _ = rows_to_predict(table, reading, like=remembered(learned))
     name = learned.target_name_ if target is None else target
     if name is None:
         raise InvalidInput("the model does not know its target's name; give --target.")
+    like = remembered(learned)
+    if knows_words(learned):
+        like = like._replace(words=(*like.words, name))
+    rows, _ = rows_to_predict(table, reading, like=like)
     predictions = predict_unlabelled(learned, rows, name, tune=tune)
     write_predictions(predictions, out)

@@ -7,6 +7,7 @@ line on stderr; `seasoned --debug ...` shows where it came from.
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from seasoned.errors import InvalidInput, MissingExtra, SeasonedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FILES", "STOPPED", "STREAM", "check_folder", "reported"]
+__all__ = ["FILES", "STOPPED", "STREAM", "check_folder", "check_model", "reported"]
 
 STREAM = Path("-")
 STOPPED = {"SIGINT": 130, "SIGTERM": 143}  # exit codes as shells have them: 128 and the signal's number
@@ -55,9 +56,28 @@ def _sentence(error: BaseException, command: str | None) -> str:
     return f"{type(error).__name__}: {text} (seasoned --debug shows where)"
 
 
-def check_folder(file: Path) -> None:
-    """Refuses, before any work, a file in a folder that is not there, and what is a folder itself."""
+def check_folder(file: Path, *others: Path | None) -> None:
+    """Refuses, before any work, a file to write that cannot be written, or that another file is.
+
+    Args:
+        file: What shall be written.
+        others: What is read, or written as well.
+
+    Raises:
+        InvalidInput: If it is a folder, its folder is not there or may not be written, or it is one of the others.
+    """
     if file.is_dir():
         raise InvalidInput(f"{str(file)!r} is a folder; give the path of a file to write.")
     if not file.parent.is_dir():
         raise InvalidInput(f"there is no folder {str(file.parent)!r} to write {file.name!r} in; make it first.")
+    if not os.access(file.parent, os.W_OK | os.X_OK):  # files are replaced, so it is the folder that counts
+        raise InvalidInput(f"the folder {str(file.parent)!r} may not be written; choose another one.")
+    if file.resolve() in {other.resolve() for other in others if other is not None and other != STREAM}:
+        raise InvalidInput(f"{str(file)!r} is written and is another file of this command; choose another name.")
+
+
+def check_model(file: Path, *others: Path | None) -> None:
+    """The same for a file that a model is saved to, which no stream holds."""
+    if file == STREAM:
+        raise InvalidInput("a model is no text for the standard output; give the path of a file.")
+    check_folder(file, *others)

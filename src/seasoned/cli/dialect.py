@@ -36,7 +36,7 @@ HEAD: Final = 1 << 18  # bytes that are looked at
 _OTHERS: Final = (";", "|", "\t")
 _POINT: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _COMMA: Final = r"(?=[+-]?,?\d)[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d+)?(?:[eE][+-]?\d+)?"  # also "1.234,5"
-_EITHER: Final = r"[+-]?\d{1,3}(?:(?:\.\d{3})+|(?:,\d{3})+)"  # "1,234" may be a thousand or a little more than one
+_EITHER: Final = r"[+-]?[1-9]\d{0,2}(?:(?:\.\d{3})+|(?:,\d{3})+)"  # "1,234": a thousand, or a little more than one
 _THOUSANDS: Final = r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d{1,3})"
 _FEW: Final = 100  # cells that are looked at first; most columns are settled by them
 
@@ -46,7 +46,7 @@ def head_of(path: Path) -> bytes:
     try:
         with _opened(path) as file:
             return bytes(file.read(HEAD))
-    except (OSError, EOFError, ValueError, LookupError, lzma.LZMAError, zipfile.BadZipFile, zlib.error):
+    except (OSError, EOFError, ValueError, LookupError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error):
         return b""
 
 

@@ -122,6 +122,8 @@ def show_portfolio(
 ) -> None:
     """Print, as JSON, a fixed list of configurations to try, with the regret that is expected after each."""
     portfolios = importlib.import_module("seasoned.tabular.portfolios")
+    if table is None and target is not None:
+        raise InvalidInput("--target is a column of a table; give the table, too, or leave it out.")
     if table is None:
         found = portfolios.portfolio_of_past(sort, metric, size=size, seconds=seconds, experience=experience)
     else:

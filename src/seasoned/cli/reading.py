@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from seasoned.cli.common import STREAM, check_folder
+from seasoned.cli.common import STREAM, check_folder, check_model
 from seasoned.cli.dialect import HEAD, as_usual, decimal_of, encoding_of, head_of, replaced, separator_of, with_points
-from seasoned.cli.remembered import NOTHING, Remembered, remembered
+from seasoned.cli.remembered import NOTHING, Remembered, knows_words, remembered
 from seasoned.errors import InvalidInput
 from seasoned.tabular.tables import SEPARATORS, kind_of, read_csv, read_table
 from seasoned.tabular.target import without_gaps
@@ -145,13 +145,27 @@ def _check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
     raise InvalidInput(f"{name} has no column {column!r}; its columns are {names}.")
 
 
-def table_to_fit(table: Path, target: str, *outputs: Path | None, reading: Reading = _USUAL) -> pd.DataFrame:
-    """The table's rows that have a target, and a word on the others; what could not be written is refused now."""
+def table_to_fit(
+    table: Path, target: str, model: Path | None = None, report: Path | None = None, reading: Reading = _USUAL
+) -> pd.DataFrame:
+    """The table's rows that have a target, and a word on the others; what could not be written is refused now.
+
+    Args:
+        table: The file.
+        target: The column to predict.
+        model: Where the model will be saved.
+        report: Where the report will be written.
+        reading: How to read the table.
+
+    Raises:
+        InvalidInput: If the table has no such column, or one of the two could not be written.
+    """
     frame = reading.table(table)
     _check_column(frame, table, target)
-    for file in outputs:
-        if file is not None:
-            check_folder(file)
+    if model is not None:
+        check_model(model, table)
+    if report is not None:
+        check_folder(report, table, model)
     return _with_target(frame, table, target, reading)
 
 
@@ -198,7 +212,7 @@ def known_rows(table: Path, model: Any, said: Declared, reading: Reading = _USUA
     labels = getattr(model, "classes_", None)
     if labels is None and said.class_weight is not None:
         raise InvalidInput("--class-weight is for classes, and the model predicts numbers; leave it out.")
-    words = [said.target] if labels is not None and labels.dtype.kind == "U" else []  # "2", too, if "3+" was there
+    words = [said.target] if knows_words(model) else []
     frame = reading.table(table, words, like=remembered(model))
     for column in (said.target, said.weights, said.groups):
         if column is not None:
@@ -227,7 +241,9 @@ def rows_to_predict(
     for column in keep:
         _check_column(rows, table, column)
     kept = rows[list(dict.fromkeys(keep))]
-    return rows, _as_written(kept, reading.table(source, keep)) if keep else kept
+    if not keep or (isinstance(source, Path) and kind_of(source) not in SEPARATORS):
+        return rows, kept
+    return rows, _as_written(kept, reading.table(source, keep, keep_default_na=False))
 
 
 def _streamed() -> bytes:
@@ -237,10 +253,15 @@ def _streamed() -> bytes:
 
 
 def _as_written(kept: pd.DataFrame, text: pd.DataFrame) -> pd.DataFrame:
-    """Columns of whole numbers that were written in another way, "007" or with gaps, as text; the others as read."""
+    """Text as it stands in the file, "NA" and "TRUE", too, and so whole numbers that were written in another way.
+
+    "007" is such a number, and one in a column with gaps; other numbers are as they were read.
+    """
     written = {}
     for name in kept.columns:
-        words = text[name].dropna().astype(str)
-        if words.str.fullmatch(r"[+-]?\d+").all() and not words.equals(kept[name].dropna().astype(str)):
-            written[name] = text[name]
+        words, known = text[name].where(text[name] != ""), kept[name].notna()
+        present = words[known]
+        whole = present.str.fullmatch(r"[+-]?\d+").all() and not present.equals(kept[name][known].astype(str))
+        if whole or kept[name].dtype.kind not in "iuf" or words[~known].notna().any():
+            written[name] = words
     return replaced(kept, written)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["NOTHING", "Remembered", "remember", "remembered"]
+__all__ = ["NOTHING", "Remembered", "knows_words", "remember", "remembered"]
 
 
 class Remembered(NamedTuple):
@@ -55,6 +55,12 @@ def remembered(fitted: Any) -> Remembered:
         if column.kind == "numeric" and column.format in {POINT, COMMA}
     }
     return Remembered((*worded, *texts, *tasks), styles, fitted.decimal_ == ",")
+
+
+def knows_words(fitted: Any) -> bool:
+    """Whether a model's classes are words, as which "2" is read, too, if "3+" was there."""
+    labels = getattr(fitted, "classes_", None)
+    return labels is not None and labels.dtype.kind == "U"
 
 
 def remember(model: Any, frame: pd.DataFrame) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,7 +61,15 @@ def show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:
         typer.echo(f"the {len(test)} held-out rows all have the weight 0, so there is no score")
         return
     metric = model.fitted_.metric
-    score = metric.score(-model.score(said.features(test), test[said.target], said.weights_of(test)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="Only one class is present|R.2 score is not well-defined"
+        )  # said below
+        score = metric.score(-model.score(said.features(test), test[said.target], said.weights_of(test)))
+    if np.isnan(score):
+        few = "are of one class" if metric.n_classes else "are too few or all the same"
+        typer.echo(f"{metric.name} is not defined on the {len(test)} held-out rows, which {few}")
+        return
     typer.echo(f"{metric.name} on {len(test)} held-out rows: {score:.5g}")
 
 

@@ -9,7 +9,7 @@ import typer
 
 from seasoned import tabular
 from seasoned.cli.by_class import ClassWeight, weights_in
-from seasoned.cli.common import FILES, STREAM, check_folder, reported
+from seasoned.cli.common import FILES, STREAM, check_folder, check_model, reported
 from seasoned.cli.reading import (
     Decimal,
     Encoding,
@@ -57,7 +57,7 @@ def predict(
     """Predict the rows of a table."""
     reading = Reading(separator, decimal, encoding)
     if out != STREAM:
-        check_folder(out)
+        check_folder(out, model, table)
         check_kind(out)
     fitted = tabular.load(model)
     rows, kept = rows_to_predict(table, reading, names_in(keep), remembered(fitted))
@@ -81,7 +81,7 @@ def make_report(
     encoding: Encoding = None,
 ) -> None:
     """Write an HTML report about a saved model: what was tried, what it weighs, and how it does on the rows given."""
-    check_folder(out)
+    check_folder(out, model, table)
     reading, mass = Reading(separator, decimal, encoding), weights_in(class_weight)
     if (table is None) != (target is None):
         raise InvalidInput("give a table and --target together, or neither.")
@@ -130,7 +130,7 @@ def explain(
     if method == "permutation" and target is None:
         raise InvalidInput("give --target, the name of the column to predict, or --method shap, which needs none.")
     if out is not None:
-        check_folder(out)
+        check_folder(out, model, table)
         check_kind(out)
     fitted = _of_one_table(model)
     if target is None or method == "shap":  # whose values are of all rows, with a target or without; it is no feature
@@ -172,7 +172,7 @@ def refit(
 
     Weights of rows and groups are given again.
     """
-    check_folder(out)
+    check_model(out, table)
     if time_limit is not None and not time_limit > 0:
         raise InvalidInput(f"--time-limit is {time_limit:g}; give seconds above 0.")
     said = Declared(target, weights, groups, class_weight=weights_in(class_weight))

@@ -32,6 +32,7 @@ _THREADS = (
     "POLARS_MAX_THREADS",
     "RAYON_NUM_THREADS",
     "LOKY_MAX_CPU_COUNT",
+    "NPROC",  # XLA's
 )
 _PATIENCE = 1.0  # seconds that an idle worker may take to end by itself
 

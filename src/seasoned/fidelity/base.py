@@ -55,6 +55,10 @@ class Fidelity(ABC, Generic[State]):
     def levels(self) -> tuple[int, ...]:
         """The steps at which trials are compared, rising; the last one is that of a complete trial."""
 
+    def rungs_of(self, place: int) -> tuple[int, ...]:  # noqa: ARG002 - it is for rules with brackets
+        """The levels of the trial at this place, counted from the study's first; all of them unless overridden."""
+        return self.levels
+
     @abstractmethod
     def init(self, spec: StudySpec) -> State:
         """The state before any event."""

@@ -28,9 +28,10 @@ class Checkpoints:
     """
 
     def __init__(self, folder: str | Path | None, url: str | None, name: str | None, seed: int) -> None:
+        url = None if url is None else url.partition("?")[0]
         self._place = "" if url is None else _database(url)
-        self._folder = folder
-        self._url = url
+        self._whole = "" if url is None else _absolute(url)  # now: a later chdir moves no study
+        self._folder = None if folder is None else Path(folder).absolute()
         self._name = name
         self._seed = seed
 
@@ -38,7 +39,7 @@ class Checkpoints:
     def folder(self) -> Path:
         """The folder: below one that is given, else in the cache, or for a study in memory a temporary one."""
         if self._folder is not None:
-            return self._below(Path(self._folder).absolute())
+            return self._below(self._folder)
         if self._name is None:
             made = tempfile.mkdtemp(prefix="seasoned-checkpoints-")
             weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
@@ -46,8 +47,7 @@ class Checkpoints:
         import platformdirs
 
         cache = os.environ.get("SEASONED_CACHE") or platformdirs.user_cache_dir("seasoned", appauthor=False)
-        place = "" if self._url is None else _absolute(self._url)
-        return Path(cache) / "checkpoints" / _key(place, self._name, self._seed)
+        return Path(cache) / "checkpoints" / _key(self._whole, self._name, self._seed)
 
     def _below(self, folder: Path) -> Path:
         """This study's part of a folder, the same on every machine, however each of them reaches the storage."""
@@ -63,7 +63,7 @@ def _key(*parts: object) -> str:
 
 def _database(url: str) -> str:
     """A storage without its host: a file by its whole path, a server's database by its name."""
-    return _absolute(url) if url.startswith("sqlite") else url.partition("?")[0].rpartition("/")[2]
+    return _absolute(url) if url.startswith("sqlite") else url.rpartition("/")[2]
 
 
 def _absolute(url: str) -> str:

@@ -3,7 +3,8 @@
 A value after three epochs says something of the value after eighty, but it is another function. So the sampler gets one
 state for each rung, in which a trial is complete with the value that it had there, and is asked in the state of the
 highest rung with at least d + 3 results; below that, in the lowest. A trial that was stopped sooner is a pruned one
-there.
+there. One of a bracket without that rung (`Hyperband`) that reports no value there either says nothing there: what it
+has reached later is the value of another function.
 
 Source: Falkner, Klein and Hutter (2018), BOHB, section 4.1 (N_min = d + 1 points and two more).
 """
@@ -38,12 +39,14 @@ class Views:
         states: The sampler's states.
         results: How many trials each rung has seen.
         reached: Running trial -> how far it is, as the sampler that keeps this counts it: rungs, or what it reported.
+        begins: The study's first number in its present space.
     """
 
     enough: int
     states: tuple[Any, ...]
     results: tuple[int, ...]
     reached: Mapping[int, Any] = field(default_factory=dict)
+    begins: int = 0
 
     @property
     def chosen(self) -> int:
@@ -53,7 +56,7 @@ class Views:
     @classmethod
     def first(cls, sampler: Sampler[Any], spec: StudySpec, count: int) -> Views:
         """Before any trial."""
-        return cls(len(spec.space) + 3, (sampler.init(spec),) * count, (0,) * count)
+        return cls(len(spec.space) + 3, (sampler.init(spec),) * count, (0,) * count, begins=spec.first)
 
     def ask(self, sampler: Sampler[Any], numbers: Sequence[int]) -> tuple[Sequence[Suggestion], Views]:
         """What the sampler suggests from the chosen rung; the tag says which that was."""
@@ -71,7 +74,7 @@ class Views:
     ) -> Views:
         """After each rung has heard its events."""
         states = (sampler.tell(one, news) if news else one for one, news in zip(self.states, heard, strict=True))
-        return Views(self.enough, tuple(states), tuple(results), reached)
+        return replace(self, states=tuple(states), results=tuple(results), reached=reached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class ByRung(Sampler[Views]):
     Attributes:
         sampler: What proposes.
         levels: The rungs' steps, rising; the last is that of a complete trial.
+        rule: Says which of them each trial has; all if None.
 
     Example:
         >>> from seasoned.samplers import TPE
@@ -90,6 +94,7 @@ class ByRung(Sampler[Views]):
 
     sampler: Sampler[Any]
     levels: tuple[int, ...]
+    rule: Fidelity[Any] | None = None
 
     def init(self, spec: StudySpec) -> Views:
         """The sampler's first state for each rung."""
@@ -108,15 +113,22 @@ class ByRung(Sampler[Views]):
                 reached[event.number] = 0
                 ask_all(heard, event)
             elif isinstance(event, Reported) and event.number in reached:
-                while (rung := reached[event.number]) < len(self.levels) - 1 and event.step >= self.levels[rung]:
-                    heard[rung].append(_result(event))
-                    results[rung] += math.isfinite(event.value)
-                    reached[event.number] += 1
+                passed = sum(event.step >= level for level in self.levels[:-1])
+                for rung in range(reached[event.number], passed):
+                    here = rung == passed - 1 or rung >= self._skipped(event.number - state.begins)
+                    heard[rung].append(_result(event) if here else _gone(event.number))
+                    results[rung] += here and math.isfinite(event.value)
+                reached[event.number] = max(passed, reached[event.number])
             elif isinstance(event, Finished) and event.number in reached:
                 for rung in range(reached.pop(event.number), len(self.levels)):
-                    heard[rung].append(event)
-                    results[rung] += event.state is TrialState.COMPLETE
+                    here = event.state is TrialState.FAILED or rung >= self._skipped(event.number - state.begins)
+                    heard[rung].append(event if here else _gone(event.number))
+                    results[rung] += here and event.state is TrialState.COMPLETE
         return state.told(self.sampler, heard, results, reached)
+
+    def _skipped(self, place: int) -> int:
+        """How many of the lowest rungs the trial at this place does not have."""
+        return 0 if self.rule is None or place < 0 else self.levels.index(self.rule.rungs_of(place)[0])
 
     def capacity(self, state: Views) -> int | None:
         """The sampler's."""
@@ -131,6 +143,11 @@ def ask_all(heard: Sequence[list[Event]], event: Asked) -> None:
         events.append(Asked(event.number, event.config, note, event.driver))
 
 
+def _gone(number: int) -> Finished:
+    """The end, on a rung, of a trial that has no value there: it runs there no longer, and nothing is learned of it."""
+    return Finished(number, TrialState.RUNNING)
+
+
 def _result(event: Reported) -> Finished:
     if not math.isfinite(event.value):
         return Finished(event.number, TrialState.FAILED, error="its value is not finite")
@@ -140,5 +157,5 @@ def _result(event: Reported) -> Finished:
 def with_rungs(sampler: Sampler[Any], fidelity: Fidelity[Any]) -> Sampler[Any]:
     """The sampler as it is used with the rule: model-based ones learn by rung, the others hear of pruned trials."""
     if isinstance(sampler, Bayes | TPE | Auto) and len(fidelity.levels) > 1:
-        return ByRung(sampler, fidelity.levels, warm_start=sampler.warm_start)
+        return ByRung(sampler, fidelity.levels, fidelity, warm_start=sampler.warm_start)
     return sampler

@@ -36,6 +36,8 @@ __all__ = ["SeasonedSampler", "export"]
 NOTE: Final = "seasoned:suggestion"
 """The system attribute under which a trial keeps what was suggested to it, for other processes and for resuming."""
 
+_FAR: Final = 1e100  # how far beyond its bound an infinite constraint counts
+
 _OURS: Final = {
     optuna.trial.TrialState.COMPLETE: TrialState.COMPLETE,
     optuna.trial.TrialState.PRUNED: TrialState.PRUNED,
@@ -294,5 +296,10 @@ def _constraints(trial: FrozenTrial, names: list[str]) -> tuple[float, ...]:
     named = getattr(trial, "constraints", None)
     if named is not None:
         names += [name for name in sorted(named) if name not in names]
-        return tuple(float(named.get(name, math.nan)) for name in names)
-    return tuple(float(number) for number in trial.system_attrs.get("constraints", ()))
+        return tuple(_bounded(float(named.get(name, math.nan))) for name in names)
+    return tuple(_bounded(float(number)) for number in trial.system_attrs.get("constraints", ()))
+
+
+def _bounded(constraint: float) -> float:
+    """The number, an infinite one as a huge one: it breaks the bound, while NaN says nothing of it."""
+    return constraint if math.isnan(constraint) else min(max(constraint, -_FAR), _FAR)

@@ -13,6 +13,8 @@ from seasoned.storage.addresses import hidden
 from seasoned.storage.contents import contents_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from optuna.trial import FrozenTrial
 
 __all__ = ["read_studies"]
@@ -73,4 +75,12 @@ def _trial(trial: FrozenTrial, sign: float) -> PastTrial | None:
     config: dict[str, Any] = dict(trial.params)
     seconds = None if trial.duration is None else trial.duration.total_seconds()
     known = trial.state == states.COMPLETE and trial.value is not None and math.isfinite(trial.value)
+    known = known and all(bound <= 0.0 for bound in _constraints(trial))  # as of our own studies
     return PastTrial(config, sign * float(trial.value) if known else None, seconds, not known)  # type: ignore[arg-type]
+
+
+def _constraints(trial: FrozenTrial) -> Iterable[float]:
+    """Those set on the trial (Optuna 5) or by a constraints_func (all versions), which have to be at most 0."""
+    named = getattr(trial, "constraints", None)
+    found: Iterable[float] | None = trial.system_attrs.get("constraints") if named is None else named.values()
+    return found or ()

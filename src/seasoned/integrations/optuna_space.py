@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["View", "merged", "parameter_of", "view_of"]
 
 _WIDE: Final = 2**40  # wider integers are searched as floats, and rounded
+_MOST_POINTS: Final = 2**50  # grids of more points, too
+_NARROWEST: Final = 1e-9  # difference of logarithms below which a scale of ratios is none
 _Number: TypeAlias = "optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution"
 
 
@@ -191,12 +193,17 @@ def parameter_of(distribution: BaseDistribution) -> Float | Int | Categorical:
     assert isinstance(distribution, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)
     if _is_grid(distribution):
         return Int(0, _points(distribution) - 1)
-    if isinstance(distribution, optuna.distributions.IntDistribution) and distribution.high - distribution.low < _WIDE:
-        return Int(distribution.low, distribution.high, log=distribution.log)
-    return Float(float(distribution.low), float(distribution.high), log=distribution.log)
+    low, high, log = distribution.low, distribution.high, distribution.log
+    if isinstance(distribution, optuna.distributions.IntDistribution) and (high if log else high - low) < _WIDE:
+        return Int(int(low), int(high), log=log)
+    return Float(float(low), float(high), log=log and math.log(high) - math.log(low) > _NARROWEST)
 
 
 def _is_grid(distribution: _Number) -> bool:
+    return _has_step(distribution) and _points(distribution) <= _MOST_POINTS
+
+
+def _has_step(distribution: _Number) -> bool:
     whole = isinstance(distribution, optuna.distributions.IntDistribution)
     return distribution.step is not None and not (whole and distribution.step == 1)
 
@@ -226,6 +233,10 @@ def outer(distribution: BaseDistribution, value: Any) -> Any:
     if _is_grid(distribution):
         assert distribution.step is not None
         value = min(distribution.high, distribution.low + value * distribution.step)
+    elif _has_step(distribution):
+        assert distribution.step is not None
+        steps = round((value - distribution.low) / distribution.step)
+        value = min(distribution.high, distribution.low + steps * distribution.step)
     if isinstance(distribution, optuna.distributions.IntDistribution):
         return min(distribution.high, max(distribution.low, round(value)))
     return float(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -21,7 +22,6 @@ from seasoned.knowledge.deep_metric_inputs import BASES, Frame
 from seasoned.knowledge.deep_metric_network import shapes_of
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
@@ -62,9 +62,12 @@ def write_deep_metric(metric: DeepMetric, path: str | os.PathLike[str]) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     target = Path(path)
-    scratch = target.with_name(f".{target.name}.part")
-    scratch.write_bytes(buffer.getvalue())
-    scratch.replace(target)
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        scratch.write_bytes(buffer.getvalue())
+        scratch.replace(target)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def _sizes(member: Mapping[str, NDArray[np.float32]]) -> tuple[int, int]:

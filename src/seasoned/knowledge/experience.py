@@ -371,4 +371,5 @@ def _aligned(rows: Sequence[PastRow]) -> NDArray[np.float64]:
         kept = [(at, _NAMES.index(name)) for at, name in enumerate(own) if name in _NAMES]
         if kept:
             found[np.ix_(places, [to for _, to in kept])] = values[:, [at for at, _ in kept]]
+    found[~np.isfinite(found)] = np.nan  # another tool's, perhaps: ours are finite
     return found

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.knowledge.experience import Experience, Recorded
+    from seasoned.knowledge.past import Head
 
 __all__ = ["Asking", "Recalled", "beside", "recall", "relative"]
 
@@ -46,6 +48,8 @@ _ENOUGH: Final = (20, 5)  # studies of the asked metric, and families, that need
 _ENOUGH_TO_RANK: Final = 100  # tasks, to say by themselves what is near
 _LEAST: Final = 3  # tasks, and configurations of a task
 _GAP: Final = 0.1  # of the way from a search's best to predicting the same: the least gap to the task's median
+_LONGER: Final = 1.25  # how many times a limit has to be an earlier one to be longer
+_CUT: Final = 0.8  # of its limit: what has taken so long may have been cut off
 _SEARCHED: Final = "own"  # source of the studies in which a search chose what to try
 
 
@@ -58,6 +62,7 @@ class Asking(NamedTuple):
         metric: What is minimised.
         usual: The metric to look for where few have minimised that one.
         metafeatures: In the order of `METAFEATURES`, shape (features,).
+        fit_seconds: That the fit of one fold may take; None for no limit.
     """
 
     kind: str
@@ -65,6 +70,7 @@ class Asking(NamedTuple):
     metric: str
     usual: str
     metafeatures: NDArray[np.float64]
+    fit_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,6 +159,7 @@ def recall(
     if len(pool) < _LEAST:
         return None
     known = _without(some.table(np.array(list(pool), dtype=np.int64)), some, invalid)
+    known = _timely(known, some, math.inf if asking.fit_seconds is None else asking.fit_seconds)
     configs, table = _merged(pool, known)
     baselines = [head.baseline for head in some.heads]
     scores = np.stack([relative(row, b) for row, b in zip(table.scores, baselines, strict=True)])
@@ -289,7 +296,28 @@ def _without(table: Recorded, some: Experience, invalid: set[tuple[int, int]]) -
     if not invalid:
         return table
     numbers = table.configurations.tolist()
-    gone = np.array([[(number, head.version) in invalid for number in numbers] for head in some.heads])
+    return _blank(table, np.array([[(number, head.version) in invalid for number in numbers] for head in some.heads]))
+
+
+def _timely(table: Recorded, some: Experience, limit: float) -> Recorded:
+    """The table without what a shorter limit than today's seems to have cut off: what it says holds under that alone.
+
+    A booster then lacks rounds, and what was killed for its time has not failed for its settings.
+    """
+    limits = np.array([_limit(head) for head in some.heads])
+    shorter = limits * _LONGER < limit
+    fits = np.maximum([float(head.about.get("folds", 2)) for head in some.heads], 1.0)
+    return _blank(table, shorter[:, None] & (table.seconds >= (_CUT * fits * limits)[:, None]))
+
+
+def _limit(head: Head) -> float:
+    """Seconds that the fit of a fold could take in that study; infinity where there was no limit, or nobody knows."""
+    known = head.about.get("fit_seconds")
+    return float(known) if isinstance(known, int | float) and not isinstance(known, bool) and known > 0 else math.inf
+
+
+def _blank(table: Recorded, gone: NDArray[np.bool_]) -> Recorded:
+    """The table without some cells."""
     return table._replace(
         scores=np.where(gone, np.nan, table.scores),
         seconds=np.where(gone, np.nan, table.seconds),

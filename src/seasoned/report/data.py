@@ -151,6 +151,8 @@ class ReportData:
         importance: What columns matter.
         code: Python that repeats the fit.
         weighted: Whether rows of the fit counted differently, as far as it is known.
+        weighs: Whether the metric counts rows by weights.
+        lost: Whether the metric is a function, which the file of the model did not hold.
         judged: Number of rows that were given to judge the model by; 0 without any.
         finish: Sentences on what follows the members' average, such as calibration.
         notes: Sentences about repeating it that a reader should know.
@@ -182,6 +184,8 @@ class ReportData:
     finish: tuple[str, ...] = ()
     judged: int = 0
     positive: int = 1
+    weighs: bool = True
+    lost: bool = False
 
     @property
     def complete(self) -> tuple[TrialRow, ...]:

@@ -19,6 +19,7 @@ from seasoned.storage.addresses import hidden
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.given_again import judging
+from seasoned.tabular.measure import FUNCTION
 from seasoned.tabular.tables import to_frame, to_series
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def report_data(
         versions=_versions(),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         weighted=fitted.weighted,
+        weighs=fitted.metric.weighs or _lost(fitted),
+        lost=_lost(fitted),
         experience=fitted.experience if isinstance(fitted.experience, dict) else None,
         finish=(*fitted.sentences, *_intervals(fitted)),
     )
@@ -166,10 +169,17 @@ def _judged(
     return replace(data, predictions=known, importance=importance)
 
 
+def _lost(fitted: Fitted) -> bool:
+    """Whether the metric is a function that the file did not hold."""
+    return fitted.metric.scorer == FUNCTION and fitted.metric.function is None
+
+
 def _score(
     fitted: Fitted, truth: NDArray[Any], predicted: NDArray[np.floating[Any]], weights: NDArray[np.float64] | None
 ) -> float | None:
-    """The metric on these rows; None where it is not defined, as roc_auc is not for rows of one class."""
+    """The metric on these rows; None where it is not defined, as roc_auc is not for rows of one class, or is lost."""
+    if _lost(fitted):
+        return None
     if len(fitted.classes) and len(np.unique(truth)) == 1:
         return None
     exact = predicted.astype(np.float64)
@@ -202,7 +212,7 @@ def _importance(
         if _score(fitted, answers, fitted.predict(chosen), weights) is None:
             return None
         found = permutation_importance(estimator, chosen, answers, loss, _REPEATS, rng, columns=used, seconds=_SECONDS)
-    return replace(found, weighted=weights is not None)
+    return replace(found, weighted=weights is not None and fitted.metric.weighs)
 
 
 def _code(estimator: Any, fitted: Fitted) -> str:

@@ -55,7 +55,7 @@ def known_rows(fitted: Fitted, frame: pd.DataFrame, target: pd.Series[Any], samp
     if not kept.any():
         raise InvalidInput(f"none of the {len(target)} rows has a target; pass rows whose answer is known.")
     if weights is not None:
-        kept &= weights > 0
+        kept = kept & (weights > 0)
         if not kept.any():
             raise InvalidInput("all rows with a target have the weight 0; give those that count a number above 0.")
         weights = weights[kept]

@@ -68,7 +68,8 @@ def _where(data: ReportData, known: Predictions) -> Markup:
 def _counting(data: ReportData, known: Predictions) -> str:
     """Whether rows count differently."""
     if known.weights is not None:
-        return " Rows count by their weights, in the score and below; their average weight is 1."
+        where = "in the score and below" if data.weighs else f"though not in {data.metric}, which takes none"
+        return f" Rows count by their weights, {where}; their average weight is 1."
     return " Here all rows count the same, though not in the fit: it had weights." if data.weighted else ""
 
 
@@ -189,6 +190,11 @@ def importance(data: ReportData) -> Section:
     if found is None or not found.names:
         classes = ", as some are not for rows of one class" if data.classes else ""
         undefined = f"Not measured: {data.metric} is not defined on the {plural(data.judged, 'row')} given{classes}."
+        if data.lost:
+            undefined = (
+                f"Not measured: {data.metric} is a function, which the file of the model does not hold. Give it again "
+                "in Python, with set_params(metric=...), and make the report there."
+            )
         nothing = "Not measured: the model uses no column, or the time for it was over before the first was done."
         hint = (
             "Not measured: the model keeps no rows to shuffle. Give the report rows whose answer is known (X and y), "

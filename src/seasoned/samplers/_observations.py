@@ -148,7 +148,9 @@ class Observations:
                 pending[event.number] = Pending(unit, active, dict(event.tag or {}))
                 asked.add(event.number)
             elif isinstance(event, Finished) and event.number in pending:
-                rows.append((pending.pop(event.number), event))
+                ended = pending.pop(event.number)
+                if event.state is not TrialState.RUNNING:  # "running": it has left without a word
+                    rows.append((ended, event))
         known = self if not asked else replace(self, asked=self.asked | asked)
         return replace(_with_rows(known, rows), pending=pending)
 

@@ -87,6 +87,8 @@ def evaluations(spec: StudySpec, running: dict[int, Running], events: Sequence[E
             running[event.number] = Running(spec.space.encode(event.config).unit, noted)
         elif isinstance(event, Finished) and event.number in running:
             unit, note = running.pop(event.number)
+            if event.state is TrialState.RUNNING:
+                continue  # it has left without a word
             if event.state is TrialState.COMPLETE and event.values is not None:
                 yield Evaluated(event.number, unit, note, event.values, event.violation)
             else:

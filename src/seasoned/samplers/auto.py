@@ -16,7 +16,7 @@ from seasoned.samplers.cmaes import CMAES
 from seasoned.samplers.differential import DifferentialEvolution
 from seasoned.samplers.genetic import Genetic
 from seasoned.samplers.tpe import TPE
-from seasoned.trials import Asked, Finished, StudySpec, WarmStart
+from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,7 +129,7 @@ class Auto(Sampler[AutoState]):
         """The chosen sampler hears all; at a decision another may take over."""
         begun = 0
         for index, event in enumerate(events):
-            if not isinstance(event, Finished):
+            if not isinstance(event, Finished) or event.state is TrialState.RUNNING:
                 continue
             state = _counted(state, event)
             if state.finished in _DECISIONS:

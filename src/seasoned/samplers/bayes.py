@@ -158,7 +158,10 @@ class Bayes(Sampler[BayesState]):
         def refused(unit: NDArray[np.float64]) -> bool:
             return spec.space.encode(spec.space.decode(unit)).unit.tobytes() in taken
 
-        unit, tag = None, None
+        tag = None
+        unit = next((point for point in _to_confirm(state) if not refused(point)), None)
+        if unit is not None:
+            return Suggestion(Config(spec.space.decode(unit)), tag), state
         if len(seen) - int(seen.failed.sum()) < self._first(state):
             unit = _designed(state, place)
         elif len(spec.space):
@@ -243,6 +246,12 @@ def _plan(spec: StudySpec, layout: Layout) -> NDArray[np.float64]:
     rows = [spec.space.encode(spec.space.decode(point)).unit for point in told]  # as their trials will be
     default = [dimension.default_unit for dimension in spec.space.dimensions]
     return layout.snap(np.array([*rows, default], dtype=np.float64).reshape(len(rows) + 1, d)).unit
+
+
+def _to_confirm(state: BayesState) -> NDArray[np.float64]:
+    """The points of the plan whose values elsewhere are believed once they were tried here, shape (k, d)."""
+    warm = state.spec.warm_start
+    return state.plan[: 0 if warm.relative else min(_CONFIRMED, len(warm.points))]
 
 
 def _expected(spec: StudySpec, layout: Layout) -> GaussianProcess | None:

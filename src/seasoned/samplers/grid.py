@@ -11,7 +11,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.levels import values_between
 from seasoned.samplers._combinations import Combinations, combinations
-from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
+from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.space import Choice, Space
 from seasoned.trials import Config
 
@@ -99,6 +99,8 @@ class Grid(Sampler[GridState]):
         suggestions = []
         for number in numbers:
             config, place = next_of_plan(state.spec, number)
+            if config is None and place >= _size(state):  # a number that another sampler's driver gave back
+                config = Config(state.spec.space.sample(generator(state.spec, number)))
             if config is None:
                 config = Config(state.grid[place if state.order is None else int(state.order[place])])
             suggestions.append(Suggestion(config))
@@ -110,9 +112,11 @@ class Grid(Sampler[GridState]):
 
     def capacity(self, state: GridState) -> int | None:
         """The warm start's configurations and all combinations."""
-        return len(state.spec.warm_start.configurations) + (
-            state.grid.size if state.order is None else len(state.order)
-        )
+        return len(state.spec.warm_start.configurations) + _size(state)
+
+
+def _size(state: GridState) -> int:
+    return state.grid.size if state.order is None else len(state.order)
 
 
 def _has_forbidden(space: Space) -> bool:

@@ -45,6 +45,8 @@ __all__ = [
 ]
 
 _JITTER: Final = 1e-12  # of the trace; grows tenfold until the factorisation succeeds
+_LEAST_PIVOT: Final = 1e-14  # of the trace: less is what rounding has left, and solutions by it grow without bound
+_LEAST_LEFT: Final = 1e-10  # of the variance of a point, that those before it leave to it at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +119,13 @@ def noise(sample: Sample, theta: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lower factor; a matrix that rounding made indefinite gets more on its diagonal."""
+    """Lower factor; a matrix that rounding made indefinite, or as good as that, gets more on its diagonal."""
     routines = lapack()
     unit = float(np.trace(covariance)) / max(len(covariance), 1)
     jitter = 0.0
     for power in range(12):
         factor, info = routines.dpotrf(covariance + jitter * np.eye(len(covariance)) if jitter else covariance, lower=1)
-        if info == 0 and math.isfinite(float(factor[-1, -1]) if len(factor) else 0.0):
+        if info == 0 and (not len(factor) or float(factor.diagonal().min()) ** 2 > _LEAST_PIVOT * unit):
             return factor  # type: ignore[no-any-return]
         jitter = _JITTER * 10.0**power * unit
     raise FloatingPointError("the covariance has no Cholesky factor even with noise added; it holds NaN or infinity.")
@@ -172,10 +174,24 @@ def append(gp: GaussianProcess, features: NDArray[np.float64], target: float, we
     count = len(gp.alpha)
     factor = np.zeros((count + 1, count + 1), order="F")
     factor[:count, :count] = gp.factor
-    factor[count, :count] = row
-    factor[count, count] = math.sqrt(max(own - float(row @ row), 1e-10 * own))
+    factor[count, :count], factor[count, count] = _bounded(row, own)
     alpha = solve(factor, solve(factor, sample.targets), transposed=True)
     return GaussianProcess(sample, gp.frame, gp.theta, factor, alpha)
+
+
+def _bounded(row: NDArray[np.float64], own: float) -> tuple[NDArray[np.float64], float]:
+    """A new row of the factor: what the others explain of a variance, and the root of what they leave.
+
+    They explain no more than there is. Where points are so near each other that rounding says more, the row is
+    shortened, or each solution would multiply what was wrong with the last.
+    """
+    least = _LEAST_LEFT * own
+    with np.errstate(over="ignore", invalid="ignore"):
+        explained = float(row @ row)
+    if not explained <= own - least:
+        row = row * math.sqrt((own - least) / explained) if math.isfinite(explained) else np.zeros_like(row)
+        explained = float(row @ row)
+    return row, math.sqrt(max(own - explained, least))
 
 
 def _covariance(gp: GaussianProcess, features: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,6 +12,8 @@ import functools
 import hashlib
 import sys
 from dataclasses import fields, is_dataclass
+from datetime import date, timedelta
+from datetime import time as clock_time
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -137,7 +139,9 @@ def _of_array(array: Any, seen: Seen) -> Iterator[bytes]:
 def _of_object(value: Any, seen: Seen) -> Iterator[bytes]:
     yield from _parts(type(value), seen)
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
-    if name is not None:  # written in C
+    if hasattr(value, "to_numpy"):  # a column or a table, whose state lies in C
+        yield from _several((value.to_numpy(), getattr(value, "index", None), getattr(value, "columns", None)), seen)
+    elif name is not None:  # written in C
         yield f"{getattr(value, '__module__', '')}.{name}".encode()
     else:
         yield from _parts(_state(value), seen)
@@ -180,4 +184,5 @@ _KINDS: Final[dict[Any, Callable[[Any, Seen], Iterator[bytes]]]] = {
     frozenset: lambda value, seen: iter(sorted(_joined(one, seen) for one in value)),
     np.ndarray: _of_array,
     np.generic: _of_array,
+    **dict.fromkeys((date, clock_time, timedelta), lambda value, _: iter([repr(value).encode()])),  # of pandas, too
 }

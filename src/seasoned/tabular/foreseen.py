@@ -162,11 +162,16 @@ def _mlp(config: Mapping[str, Any], at: Extent) -> float:
     return _SINGLE * (2 * at.cells + 8 * parameters + seen + 4 * at.answers)
 
 
+def _adaptive_linear(_: Mapping[str, Any], at: Extent) -> float:
+    blocks = 12 * at.outputs * (at.columns + 1) ** 2  # of five folds, which keep them and what is inverse to them
+    return _FLOAT * (_TIMES * at.cells + blocks)
+
+
 _NEEDS: Final[Mapping[str, Callable[[Mapping[str, Any], Extent], float]]] = MappingProxyType(
     {
         "lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost, "histogram": _histogram, "forest": _forest,
         "extra_trees": _extra_trees, "tree": _tree, "linear": _linear, "neighbours": _neighbours, "mlp": _mlp,
-        "splines": _splines,
+        "splines": _splines, "adaptive_linear": _adaptive_linear,
         "baseline": lambda *_: 0.0,
     }
 )  # fmt: skip

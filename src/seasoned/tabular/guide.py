@@ -61,6 +61,7 @@ class Scene:
         sizes: Rows and columns.
         folds: Number of folds.
         family: What counts as one table: a digest of its columns' names, or one for itself where they have none.
+        fit_seconds: That the fit of one fold may take; None for no limit.
     """
 
     metafeatures: dict[str, float]
@@ -70,6 +71,7 @@ class Scene:
     sizes: tuple[int, int]
     folds: int
     family: str
+    fit_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,10 +179,15 @@ class Guide:
         gains: NDArray[np.float64] = self.adviser.gains(state, rows) * (1.0 - self._failing[rows]) * (1.0 - here)
         return gains
 
-    def spent(
+    @property
+    def floor(self) -> float:
+        """Seconds that a trial counts as at least, where gains are compared."""
+        return _FLOOR * self.seconds
+
+    def expected_seconds(
         self, seen: Mapping[int, float], rows: NDArray[np.intp], least: Mapping[int, float] | None = None
     ) -> NDArray[np.float64]:
-        """Predicted seconds of some configurations, at least a share of the time limit each.
+        """Predicted seconds of some configurations, 0 where nothing is known of any.
 
         Args:
             seen: Configuration -> seconds that it took on this table.
@@ -188,16 +195,16 @@ class Guide:
             least: Configuration -> seconds after which it was cut off, or failed: they count where more was expected
                 of it to be quicker.
         """
-        floor = _FLOOR * self.seconds
         if self._clock is None:
-            return np.full(len(rows), floor)
+            return np.zeros(len(rows))
         head, offset = self._clock
         known, logs = _logs(seen, offset)
         cut, bounds = _logs({row: seconds for row, seconds in (least or {}).items() if row not in seen}, offset)
         if len(cut):
             late = bounds > head.predict(cut, known, logs).mean
             known, logs = np.append(known, cut[late]), np.append(logs, bounds[late])
-        return np.maximum(np.power(10.0, head.predict(rows, known, logs).mean + offset), floor)
+        expected: NDArray[np.float64] = np.power(10.0, head.predict(rows, known, logs).mean + offset)
+        return expected
 
     def told(self) -> dict[str, Any]:
         """Plain data for report and bundle: the experience's id, and the past tasks judged most similar."""
@@ -305,7 +312,7 @@ def guide_for(folder: Path, found_in: Places, scene: Scene, space: Space, second
         return None
     experience = read_places(found_in)
     features = np.array([scene.metafeatures[feature.name] for feature in METAFEATURES])
-    asking = Asking(KIND, scene.sort, scene.metric, usual_metric(scene.sort), features)
+    asking = Asking(KIND, scene.sort, scene.metric, usual_metric(scene.sort), features, scene.fit_seconds)
     found = recall(experience, asking, partial(current, space=space)) if len(experience) else None
     if found is None:
         logger.info("there is too little experience of %s tasks, so the search starts without.", scene.sort)

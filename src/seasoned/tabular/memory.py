@@ -150,6 +150,7 @@ def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) 
         (rows, columns),
         objective.folds,
         _family(list(map(str, canonical.columns)), metafeatures),
+        objective.job.seconds,
     )
 
 
@@ -210,7 +211,13 @@ def _head(scene: Scene, trials: Sequence[Mapping[str, Any]], guide: Guide | None
         scene.metric,
         scene.baseline,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        about={"rows": rows, "columns": columns, "folds": scene.folds, **_gained(trials, guide, scene.baseline)},
+        about={
+            "rows": rows,
+            "columns": columns,
+            "folds": scene.folds,
+            **({} if scene.fit_seconds is None else {"fit_seconds": round(scene.fit_seconds, 3)}),
+            **_gained(trials, guide, scene.baseline),
+        },
     )
 
 

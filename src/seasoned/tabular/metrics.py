@@ -66,6 +66,7 @@ _MULTICLASS: Final = {
     "roc_auc": "roc_auc_ovr",
     **{name: f"{name}_macro" for name in ("f1", "precision", "recall", "jaccard")},
 }
+_OF_ONE_CLASS: Final = frozenset({"f1", "precision", "recall", "jaccard", "average_precision"})
 _PROBABILITIES: Final = {  # scikit-learn's functions of probabilities, as names
     "roc_auc_score": "roc_auc",
     "log_loss": "log_loss",
@@ -157,14 +158,17 @@ def metric_key(metric: Any) -> str:
 def measure_key(measure: Measure) -> str:
     """Text that tells what is minimised from anything else, in experience: its name where that says it all.
 
-    A function of the user's own may have the name of another one, and each matrix of costs is a metric of its own.
+    A function of the user's own may have the name of another one, and each matrix of costs is a metric of its own. So
+    is a metric at each model's best threshold, one that is about the other class, and a mean over classes.
     """
     if measure.costs is not None:
         told = hashlib.blake2b(measure.costs.astype(np.float64).tobytes(), digest_size=6).hexdigest()
     elif measure.function is not None:
         told = code_digest(measure.function.call, 6)
     else:
-        return measure.name
+        averaged = measure.scorer.endswith("_macro")
+        other = measure.positive == 0 and measure.scorer in _OF_ONE_CLASS
+        return (measure.scorer if averaged else measure.name) + "#other" * other + "#cut" * measure.tuned
     return f"{measure.name}#{told}"
 
 

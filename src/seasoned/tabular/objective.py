@@ -183,8 +183,7 @@ class CrossValidation:
             parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place))
         for (_, valid), found in zip(folds, fitter.retransformed(pipeline, folds, parts)[0], strict=True):
             total[valid] += found
-        rounds = [part.rounds for part in parts if part.rounds is not None]
-        return _mean(total, [valid for _, valid in folds]), float(np.mean(rounds)) if rounds else None
+        return _mean(total, [valid for _, valid in folds]), _rounds(parts)
 
     def within(self, config: Mapping[str, Any], outer: int) -> NDArray[np.float64]:
         """What the configuration predicts for the rows outside a fold by models that know neither them nor the fold.
@@ -356,8 +355,15 @@ def _mean(total: NDArray[np.float64], held: Sequence[NDArray[np.int64]]) -> NDAr
     return total / times.reshape(-1, *[1] * (total.ndim - 1))
 
 
+def _rounds(parts: Sequence[Part]) -> float | None:
+    """The mean over folds that say how long to train, or over all where none does; None for a family without."""
+    taken = [(part.rounds, part.tells) for part in parts if part.rounds is not None]
+    rounds = [number for number, tells in taken if tells] or [number for number, _ in taken]
+    return float(np.mean(rounds)) if rounds else None
+
+
 def _record(parts: Sequence[Part], losses: Sequence[float | None], sampling: float, factor: float) -> TrialRecord:
-    rounds = [part.rounds for part in parts if part.rounds is not None]
-    mean_rounds = round(float(np.mean(rounds))) if rounds else None
+    rounds = _rounds(parts)
+    mean_rounds = None if rounds is None else round(rounds)
     median = float(np.median([part.seconds for part in parts]))
     return TrialRecord(mean_rounds, median, tuple(losses), min(part.pace for part in parts), sampling, factor)

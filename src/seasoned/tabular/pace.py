@@ -103,8 +103,9 @@ def within(
 ) -> tuple[tuple[Member, ...], Pace]:
     """The members that keep the limit together, their weights scaled to sum to 1, and what they then take.
 
-    The ensemble was chosen by what its trials took; this is what the fitted models do. While they are too slow, the
-    member is left out that takes most time for its weight. One stays, the quickest, even if it is too slow alone.
+    The ensemble was chosen by what its trials took; this is what the fitted models do. Who is too slow alone is left
+    out, and while they are too slow together, who takes most time for its weight. One stays, the quickest, even if it
+    is too slow alone.
 
     Args:
         members: The fitted models, with the user's own families where they have one.
@@ -126,10 +127,9 @@ def within(
     taken = pace(kept)
     if taken > limit and len(kept) > 1:
         alone = {id(member): pace([member]) for member in kept}
+        hopeless = {place for place, taken in alone.items() if taken > limit} - {min(alone, key=alone.__getitem__)}
         while taken > limit and len(kept) > 1:
-            slowest = max(kept, key=lambda member: alone[id(member)] / member.weight)
-            if len(kept) == 2:  # the quicker of two is what is left
-                slowest = max(kept, key=lambda member: alone[id(member)])
+            slowest = max(kept, key=lambda one: (id(one) in hopeless, alone[id(one)] / one.weight))
             logger.warning("%s is left out of the ensemble for predict_limit: %g ms a row.", slowest.name, limit)
             kept.remove(slowest)
             taken = pace(kept)

@@ -57,13 +57,13 @@ def textual(config: Mapping[str, Any]) -> str:
 
 
 def outdated(family: str, version: int) -> bool:
-    """Whether fits of the family have come to mean something else since that version.
+    """Whether fits of the family have come to mean something else since that version, or may have by a later one.
 
     Example:
         >>> outdated("histogram", 1), outdated("histogram", VERSION), outdated("linear", 1)
         (True, False, False)
     """
-    return any(family in changed for since, changed in CHANGED.items() if version < since)
+    return version > VERSION or any(family in changed for since, changed in CHANGED.items() if version < since)
 
 
 def current(config: Mapping[str, Any], version: int, space: Space) -> dict[str, Any] | None:

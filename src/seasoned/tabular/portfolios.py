@@ -21,9 +21,10 @@ from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.places import places, read_places
 from seasoned.knowledge.portfolio import greedy
 from seasoned.knowledge.recall import Asking, recall
+from seasoned.tabular.deciding import searched
 from seasoned.tabular.guide import Guide, Scene
 from seasoned.tabular.memory import described
-from seasoned.tabular.metrics import resolve, usual_metric
+from seasoned.tabular.metrics import measure_key, resolve, usual_metric
 from seasoned.tabular.models.registry import choose, joint_space
 from seasoned.tabular.pipeline import KIND, current
 from seasoned.tabular.schema import Schema
@@ -41,7 +42,7 @@ __all__ = ["PipelinePortfolio", "portfolio_of_past", "portfolio_of_table"]
 
 _FOLDS: Final = 5
 _USUAL_ROWS: Final = 1_000  # of a past task whose size is not known
-_SECONDS: Final = 10.0  # of which a trial is taken to last a hundredth at least
+_LEAST_SECONDS: Final = 0.1  # that a trial is taken to last at least
 _CLASSES: Final[Mapping[Task, int]] = {"binary": 2, "multiclass": 3, "regression": 0}
 
 
@@ -148,7 +149,7 @@ def _portfolio(
         raise InvalidInput(f"size is {size} and seconds is {seconds}; give a number from 1 on, and seconds above 0.")
     space = joint_space(choose(None), sort)
     features = np.array([metafeatures[feature.name] for feature in METAFEATURES])
-    asked = resolve(metric, sort, _CLASSES[sort]).name
+    asked = measure_key(searched(resolve(metric, sort, _CLASSES[sort])))
     past = recall(
         read_places(places(experience)),
         Asking(KIND, sort, asked, usual_metric(sort), features),
@@ -158,9 +159,11 @@ def _portfolio(
         raise InvalidInput(f"too little is known of {sort} tasks by {asked}; fit some models, or import experience.")
     rows = _usual_rows(past) if rows is None else rows
     scene = Scene(metafeatures, None, sort, asked, (rows, 1), _FOLDS, "")
-    guide = Guide(past, scene, space, _SECONDS)
-    spent = guide.spent({}, np.arange(len(guide.configs)))
+    guide = Guide(past, scene, space, math.inf)
+    spent = np.maximum(guide.expected_seconds({}, np.arange(len(guide.configs))), _LEAST_SECONDS)
     found = greedy(guide.regrets, size, weights=past.weights, seconds=spent, budget=seconds)
+    if not found.members and seconds is None:
+        raise InvalidInput(f"no configuration is better than another on the {sort} tasks that are known by {asked}.")
     if not found.members:
         raise InvalidInput(
             f"no configuration is expected to end within {seconds:g} s; give more than {min(spent):.2g}."

@@ -114,7 +114,9 @@ def refit_table(
         several = {place for place, member in enumerate(fitted.members) if _several(member)}
         ready = standing(_fitted(objective, waiting, budget, several))
     if not ready:
-        raise InvalidInput("no model could be fitted within time_limit and memory_limit; raise them.")
+        raise InvalidInput(
+            "no model could be fitted to these rows within time_limit and memory_limit; the log says why for each."
+        )
     total = sum(member.weight for member in ready.values())
     members = tuple(
         replace(ready[place], weight=ready[place].weight / total, own=fitted.members[place].own)

@@ -92,6 +92,8 @@ def read_weights(sample_weight: Any, rows: int) -> NDArray[np.float64]:
     except (ArithmeticError, TypeError, ValueError):
         example = next((value for value in series if not isinstance(value, int | float)), series.iloc[0])
         raise InvalidInput(f"sample_weight holds {example!r}, which is no number; pass numbers of 0 or more.") from None
+    if np.isinf(weights).any():
+        raise InvalidInput("sample_weight holds infinity; pass finite numbers of 0 or more.")
     if (weights < 0).any():
         raise InvalidInput(f"sample_weight goes down to {weights.min():g}; pass numbers of 0 or more.")
     if not weights.any():

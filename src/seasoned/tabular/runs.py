@@ -107,7 +107,7 @@ class RunFolder:
         folder = cls(path, (path / _LOG).exists())
         for pattern in (f"*{MEANS}.*", "*.models", ".*"):  # a second look at its trials, models, what was half written
             for left in path.glob(f"trials/{pattern}"):
-                left.unlink()
+                left.unlink(missing_ok=True)
         if not (path / _ABOUT).exists():
             folder.write_json(_ABOUT, {**about, "started": datetime.now(UTC).isoformat(timespec="seconds")})
         return folder
@@ -134,9 +134,12 @@ class RunFolder:
     def _write(self, name: str, fill: Callable[[IO[bytes]], object]) -> None:
         target = self.path / name
         partial = target.with_name(f".{target.name}.{os.getpid()}")
-        with partial.open("wb") as file:
-            fill(file)
-        partial.replace(target)
+        try:
+            with partial.open("wb") as file:
+                fill(file)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)  # on a full disk it would take what room there is
 
     def read_json(self, name: str) -> Any:
         """What `write_json` wrote; None if there is nothing."""
@@ -144,8 +147,11 @@ class RunFolder:
         return json.loads(path.read_text()) if path.exists() else None
 
     def delete(self) -> None:
-        """Remove the folder; what cannot be removed now is left for `seasoned runs --clear`."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove the folder, for others in one step; what cannot be removed now is left for `seasoned runs --clear`."""
+        gone = self.path
+        with contextlib.suppress(OSError), one_at_a_time(self.path.parent):
+            gone = _renamed(self.path)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def abandon(self) -> None:
         """After a refusal: finished trials of an earlier call stay for a resume; of this one there are none."""
@@ -192,7 +198,7 @@ def _empty(path: Path) -> None:
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         elif left.name != OWNER:
-            left.unlink()
+            left.unlink(missing_ok=True)
 
 
 def _free(root: Path, key: str, *, resume: bool) -> Path:
@@ -230,7 +236,7 @@ def _put_aside(surplus: Sequence[Path]) -> list[Path]:
             continue
         started = _about(path).get("started", "an unknown time")
         with contextlib.suppress(OSError):  # somebody else has removed it, or has a file of it open
-            aside.append(path.rename(path.with_name(f"{_ASIDE}{os.urandom(4).hex()}-{path.name}")))
+            aside.append(_renamed(path))
             logger.warning(
                 "the unfinished fit of %s is forgotten; of such the latest %d, and no more than %.0f GB, are kept.",
                 started,
@@ -238,6 +244,11 @@ def _put_aside(surplus: Sequence[Path]) -> list[Path]:
                 _MOST_BYTES / 1e9,
             )
     return aside
+
+
+def _renamed(path: Path) -> Path:
+    """The folder under a name that nobody goes on from."""
+    return path.rename(path.with_name(f"{_ASIDE}{os.urandom(4).hex()}-{path.name}"))
 
 
 def _folders(root: Path) -> list[Path]:
@@ -281,11 +292,18 @@ def list_runs() -> list[RunInfo]:
 
 def clear_runs() -> int:
     """Delete all run folders that no process is at work in; returns how many."""
-    idle = [run for run in list_runs() if not run.running]
-    left = (path for path in _folders(cache_folder()) if path.name.startswith(_ASIDE))
-    for path in (*(cache_folder() / run.name for run in idle), *left):
+    root = cache_folder()
+    found = _folders(root)
+    aside = [path for path in found if path.name.startswith(_ASIDE)]
+    cleared = []
+    for path in found:
+        if path not in aside:
+            with contextlib.suppress(OSError), one_at_a_time(root):  # nobody takes it meanwhile
+                if not has_other_owner(path):
+                    cleared.append(_renamed(path))
+    for path in (*cleared, *aside):
         shutil.rmtree(path, ignore_errors=True)
-    return len(idle)
+    return len(cleared)
 
 
 def _about(path: Path) -> dict[str, Any]:

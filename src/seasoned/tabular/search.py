@@ -118,16 +118,25 @@ def search(
             logger.warning("no model could be fitted, so the baseline predicts: %s", error)
         except KeyboardInterrupt:  # from a handler that is not ours
             budget.stop.ask("SIGINT")
+        finally:
+            ended = _closed(study)
         if budget.stop():
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
-        trials = tuple(_row(objective, trial, clock.elapsed.get(trial.number)) for trial in study.trials)
-        study.close()
+        trials = tuple(_row(objective, trial, clock.elapsed.get(trial.number)) for trial in ended)
         best = look_again(objective, ranked(trials), budget, closing.kept)
         trials = tuple(_with_rounds(objective, row) for row in trials)
         chosen = choose_members(objective, best, budget, closing.choosing if timed else math.inf)
         left = budget.remaining - (closing.kept - closing.layering)
         layered = add_layer(objective, chosen, trials, upper, budget, left)
         return Searched(fit_members(objective, layered.chosen, budget, early), (*trials, *layered.rows))
+
+
+def _closed(study: Study) -> Sequence[Trial]:
+    """The study's trials, once it is closed: on Windows nobody could remove a file that is open."""
+    try:
+        return study.trials
+    finally:
+        study.close()
 
 
 def _within(timed: bool, objective: CrossValidation) -> Sampler[Any]:

@@ -27,8 +27,18 @@ logger = logging.getLogger("seasoned.tabular")
 _ROWS: Final = 20  # below, a column may agree with the target by chance
 
 
-def warn_of_order(X: Any, y: Any) -> None:
-    """Say so where features and target have the same index labels in another order; rows are paired by position."""
+def warn_of_order(X: Any, **beside: Any) -> None:
+    """Say so where what stands beside the features has their index labels in another order; position pairs rows.
+
+    Args:
+        X: The features.
+        beside: Name -> the target, weights, groups.
+    """
+    for name, values in beside.items():
+        _warn_of_order(X, values, name)
+
+
+def _warn_of_order(X: Any, y: Any, name: str) -> None:
     import pandas as pd
 
     if not isinstance(X, pd.DataFrame) or not isinstance(y, pd.DataFrame | pd.Series) or len(X) != len(y):
@@ -36,8 +46,10 @@ def warn_of_order(X: Any, y: Any) -> None:
     if X.index.equals(y.index) or not X.index.is_unique or set(X.index) != set(y.index):
         return
     logger.warning(
-        "X and y have the same index in another order, and rows are paired by their position; pass y.loc[X.index] if "
-        "they belong together by the index."
+        "X and %s have the same index in another order, and rows are paired by their position; pass %s.loc[X.index] if "
+        "they belong together by the index.",
+        name,
+        name,
     )
 
 

@@ -278,14 +278,15 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
     """
     try:
         frame = _parsed(source, sep=separator, **options)
-        if len(frame.columns) and frame.iloc[:, -1].isna().all():
+        last = frame.iloc[:, -1] if len(frame.columns) else None
+        if last is not None and (last.isna() | (last == "")).all():
             frame = _unshifted(frame, source, name, sep=separator, **options)
     except UnicodeDecodeError:
         encoding = options.get("encoding") or "UTF-8"
         raise InvalidInput(
             f"{name!r} is not {encoding} text; give its --encoding, such as cp1252, or save it as Parquet."
         ) from None
-    except (OSError, EOFError, ValueError, lzma.LZMAError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, EOFError, ValueError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error) as error:
         kind = "TSV" if separator == "\t" else "CSV"
         raise InvalidInput(f"{name!r} cannot be read as {kind}: {_reason(error)}") from error
     return frame
@@ -309,13 +310,19 @@ def _parsed(source: Any, **options: Any) -> pd.DataFrame:
 
 
 def _unshifted(frame: pd.DataFrame, source: Any, name: str, **options: Any) -> pd.DataFrame:
-    """The same file, its first column no index of rows; the frame given where it was none."""
+    """The same file, its first column no index of rows; the frame given where it was none, or the last cells are words.
+
+    What a separator at the end leaves is empty, while "NA" is a cell.
+    """
     import pandas as pd
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pd.errors.ParserWarning)  # that cells beyond the header are left out
         again = _parsed(source, index_col=False, **options)
     if again.equals(frame):
+        return frame
+    last = _parsed(source, **{**options, "dtype": str, "keep_default_na": False}).iloc[:, -1]
+    if (last.fillna("") != "").any():
         return frame
     logger.warning("the rows of %r end in a separator that its header lacks; it is left out.", name)
     return again

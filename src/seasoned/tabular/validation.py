@@ -44,15 +44,15 @@ def declared_folds(
     Raises:
         InvalidInput: If a declaration does not fit the rows.
     """
-    count = folds if validation is None else validation
+    name, count = ("folds", folds) if validation is None else ("validation", validation)
     if isinstance(validation, str):
         return _told(forward_folds(read_times(frame, validation), folds or default), roles)
     if hasattr(validation, "split"):
         return _told(_split(validation, frame, target, roles), roles)
     if count is None or isinstance(count, int | np.integer):
-        if roles.groups is None:
-            return None if count is None else int(count)
-        return _group_folds(None if count is None else int(count), default, frame, target, roles)
+        whole = None if count is None else int(count)
+        _check_count(name, whole, len(frame), roles)
+        return whole if roles.groups is None else _group_folds(whole, default, frame, target, roles)
     return _told(_pairs(validation, target.kept), roles)
 
 
@@ -71,6 +71,12 @@ def _told(folds: list[Fold], roles: Roles) -> list[Fold]:
     return folds
 
 
+def _check_count(name: str, count: int | None, rows: int, roles: Roles) -> None:
+    most, of = (rows, "row(s)") if roles.groups is None else (int(roles.groups.max()) + 1, "groups")
+    if count is not None and most > 1 and not 2 <= count <= most:
+        raise InvalidInput(f"{name} is {count}; with {most} {of} it must be from 2 to {most}.")
+
+
 def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: Target, roles: Roles) -> list[Fold]:
     """Folds of whole groups, of classes in proportion as far as groups allow."""
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
@@ -79,8 +85,6 @@ def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: T
     groups = int(roles.groups.max()) + 1
     if groups < 2:
         raise InvalidInput("groups holds one group only, so nothing is left to validate on; leave groups out.")
-    if count is not None and not 2 <= count <= groups:
-        raise InvalidInput(f"validation is {count}; with {groups} groups it must be from 2 to {groups}.")
     holdout = count is None and default == 1  # one fifth of the groups
     splits = count or min(5 if holdout else default, groups)
     kinds = [GroupKFold] if target.task == "regression" else [StratifiedGroupKFold, GroupKFold]
@@ -91,7 +95,7 @@ def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: T
             continue
         fifth = len(frame) / splits
         return [min(found, key=lambda fold: abs(len(fold[1]) - fifth))] if holdout else found
-    raise InvalidInput(f"the {groups} groups cannot be dealt to {splits} folds; pass a smaller number as validation.")
+    raise InvalidInput(f"the {groups} groups cannot be dealt to {splits} folds; pass a smaller number.")
 
 
 def _split(splitter: Any, frame: pd.DataFrame, target: Target, roles: Roles) -> list[Fold]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import SeasonedError
 from seasoned.execution.local import LocalExecutor
+from seasoned.knowledge.deep_settings import DeepSettings
 from seasoned.tabular.building.again import describe_again
 from seasoned.tabular.building.configurations import COUNT, as_today, read_or_choose
 from seasoned.tabular.building.evaluate import ROWS, Rules, measure, prepare
@@ -237,7 +238,8 @@ def main(words: list[str] | None = None) -> None:
         sys.stdout.write(f"{found} tasks described again, {lost} not found\n")
         return
     if options.tune is not None:
-        told = tune(options.folder, options.tune, trials=options.trials, deep_trials=options.deep_trials)
+        deep = DeepSettings.of_text(options.tune.read_text(encoding="utf-8")) if options.tune.is_file() else None
+        told = tune(options.folder, options.tune, trials=options.trials, deep_trials=options.deep_trials, deep=deep)
         for name, gained in told.items():
             sys.stdout.write(f"{name}: {gained} in {options.tune}\n")
         return

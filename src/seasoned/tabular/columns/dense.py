@@ -19,6 +19,7 @@ __all__ = ["MOST_ONE_HOT", "Dense"]
 _SMOOTH_LIMIT = 3.0  # no scaled value leaves (-3, 3)
 _CELLS = 2**20  # that are worked on at once
 _FAR = 1e150  # its square is a number still
+_ROUNDING: Final = 1e-9  # of numbers, by which they differ at least where it is not for rounding
 MOST_ONE_HOT: Final = FEW
 """Levels that a column may have for each of them to have one of its own; of more it is the most common ones."""
 
@@ -146,7 +147,8 @@ def _centre_and_scale(column: NDArray[np.float64]) -> tuple[float, float]:
     if present.min() == present.max():  # whose standard deviation is 0 but for rounding
         return float(present[0]), 0.0
     low, centre, high = np.percentile(present, [25, 50, 75])
-    return float(centre), float(high - low) or float(present.std())
+    honest = high - low > _ROUNDING * max(abs(low), abs(high))  # else one number, however it came about
+    return float(centre), float(high - low if honest else present.std())
 
 
 def _squash(scaled: NDArray[np.float64]) -> NDArray[np.float64]:

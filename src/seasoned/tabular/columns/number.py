@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,14 +14,34 @@ if TYPE_CHECKING:
 
 __all__ = ["NumberColumn"]
 
-_LARGEST = 1e37  # forests compute in float32; beyond its range they refuse the whole table
+_LARGEST: Final = 1e37  # forests compute in float32; beyond its range they refuse the whole table
+_FAR: Final = 2.0**12  # times their range: numbers so far from 0 have few of float32's 24 bits left for what differs
 
 
 @dataclass(frozen=True, slots=True)
 class NumberColumn:
-    """A number stays a number; missing is NaN."""
+    """A number stays a number; missing is NaN.
+
+    Where all are far from 0 beside what they differ by, such as milliseconds since 1970 of one hour, they are counted
+    from the smallest: most trees see them in single precision, in which they would be a few dozen moments.
+
+    Attributes:
+        name: Of the column.
+        origin: From where numbers are counted.
+    """
 
     name: str
+    origin: float = 0.0
+
+    @classmethod
+    def fit(cls, name: str, column: pd.Series[Any]) -> NumberColumn:
+        """Learn from where to count."""
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        if not np.isfinite(values).any():
+            return cls(name)
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        far = math.isfinite(high - low) and max(abs(low), abs(high)) > _FAR * (high - low) > 0.0
+        return cls(name, low if far else 0.0)
 
     @property
     def column_levels(self) -> tuple[int, ...]:
@@ -33,9 +54,10 @@ class NumberColumn:
 
     def clipped(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shape (n,) to (n, 1), within what single precision holds."""
-        found: NDArray[np.float64] = np.clip(values, -_LARGEST, _LARGEST)[:, None]
+        counted = values - self.origin if self.origin else values
+        found: NDArray[np.float64] = np.clip(counted, -_LARGEST, _LARGEST)[:, None]
         return found
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that rebuilds the column."""
-        return {"kind": "number", "name": self.name}
+        return {"kind": "number", "name": self.name} | ({"origin": self.origin} if self.origin else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -111,12 +112,23 @@ class ColumnPlan:
         codes = np.hstack([quick.codes(column, encoder, frame[column.name], noted) for column, encoder in columns])
         if lost is None:
             warn_of_lost(noted)
+        self._complete(codes)
         return {diet: codes if diet == "codes" else self.dense.transform(codes) for diet in diets}
 
     def encode(self, canonical: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:
         """As `transform`, from columns that are canonical already."""
         codes = np.hstack([encoder.codes(canonical[encoder.name]) for encoder in self.encoders])
+        self._complete(codes)
         return codes if diet == "codes" else self.dense.transform(codes)
+
+    def _complete(self, codes: NDArray[np.float64]) -> None:
+        """Fill gaps of quantities that had none in the fit by their medians, in place.
+
+        No model has learned what such a gap means: one would take it for 0, another for more than any number.
+        """
+        whole = (self.dense.levels == 0) & ~self.dense.gaps
+        for place in np.flatnonzero(whole & np.isnan(codes).any(axis=0)):
+            codes[np.isnan(codes[:, place]), place] = self.dense.centre[place]
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads, the vectors of text excepted."""
@@ -144,7 +156,7 @@ def foreseen_width(schema: Schema) -> int:
 
 def _fit(column: Column, values: pd.Series[Any], seed: int, vectors: bool) -> Encoder:
     if column.kind in {"numeric", "boolean"}:
-        return NumberColumn(column.name)
+        return NumberColumn.fit(column.name, values)
     if column.kind == "date":
         return DateColumn(column.name)
     if column.kind == "category":
@@ -156,7 +168,7 @@ def _fit(column: Column, values: pd.Series[Any], seed: int, vectors: bool) -> En
 def _rebuild(item: dict[str, Any], vectors: Ngrams | None) -> Encoder:
     kind, name = item["kind"], item["name"]
     if kind == "number":
-        return NumberColumn(name)
+        return NumberColumn(name, _origin(item.get("origin", 0.0)))
     if kind == "date":
         return DateColumn(name)
     if kind == "category":
@@ -164,6 +176,17 @@ def _rebuild(item: dict[str, Any], vectors: Ngrams | None) -> Encoder:
     if kind == "levels":
         return ManyLevelsColumn(name, _counts(item["counts"]))
     return TextColumn(name, vectors, _counts(item["counts"]))
+
+
+def _origin(found: Any) -> float:
+    """From where a column's numbers are counted, from a file that may be a stranger's.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if type(found) not in {int, float} or not math.isfinite(found):
+        raise ValueError("a column's numbers are counted from where nothing is")
+    return float(found)
 
 
 def _counts(found: Any) -> dict[str, int]:

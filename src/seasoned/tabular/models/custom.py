@@ -139,7 +139,14 @@ class CustomModel:
                 f"the model {self.name!r} ({type(estimator).__name__}) cannot be saved: a bundle holds no foreign "
                 "code; fit without it to save, or keep this model in memory."
             )
-        return sklearn_file.dump(estimator)
+        data = sklearn_file.dump(estimator)
+        try:
+            self.load(data)
+        except InvalidInput as error:  # what no file may hold for being unsafe, or what was not foreseen
+            raise InvalidInput(
+                f"the model {self.name!r} ({type(estimator).__name__}) cannot be saved: {error}"
+            ) from None
+        return data
 
     def load(self, data: bytes) -> Any:
         """From a skops archive, checked."""
@@ -156,8 +163,16 @@ def stored(name: str, diet: Diet) -> CustomModel:
 
 
 def _storable(estimator: Any) -> bool:
-    kind = type(estimator)
-    return kind.__name__ in _STORABLE and kind.__module__.startswith("sklearn.")
+    """Whether it is of a kind that a bundle holds, and does nothing by which a file of it would hold more."""
+    kind, given = type(estimator), estimator.get_params(deep=False)
+    levels, scoring = given.get("categorical_features"), given.get("scoring", "loss")
+    plain = (levels is None or _is(levels, "from_dtype")) and _is(scoring, "loss")
+    return kind.__name__ in _STORABLE and kind.__module__.startswith("sklearn.") and plain
+
+
+def _is(value: Any, word: str) -> bool:
+    """Whether it is that word; an array is not."""
+    return isinstance(value, str) and value == word
 
 
 def _seeds(estimator: Any) -> list[str]:

@@ -94,6 +94,8 @@ class Booster:
         parameters = {**self.parameters, "max_bin": most}
         if "max_cat_threshold" in parameters:
             parameters["min_data_per_group"] = _least_of_a_level(len(X))
+        if parameters["objective"] != "quantile":  # whose leaves are large on purpose
+            parameters["min_data_in_leaf"] = min(parameters.get("min_data_in_leaf", 20), max(1, len(X) // 4))
         if parameters.get("bagging_fraction", 1.0) * len(X) < 1:  # of one row it would take none, and fail
             parameters = {**parameters, "bagging_fraction": 1.0}
         self.booster = lightgbm.train(parameters, data, self.rounds, valid_sets=watched, callbacks=stop)

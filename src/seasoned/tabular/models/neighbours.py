@@ -9,6 +9,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Categorical, Int, Space
+from seasoned.surrogates.threads import one_thread
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.quantile_line import rows_to_know
 from seasoned.tabular.models.some_rows import some_rows
@@ -128,7 +129,8 @@ class Vote:
     def _neighbours(self, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weights and values of each row's neighbours, both of shape (n, m)."""
         assert self.y is not None, "fitted or loaded first"
-        distance, place = self._index.kneighbors(X.astype(np.float32))
+        with one_thread("openmp"):  # threads would part the rows, and with that decide between equally near ones
+            distance, place = self._index.kneighbors(X.astype(np.float32))
         values = self.y[place]
         own = np.ones(values.shape) if self.weight is None else self.weight[place]
         if not self.by_distance:
