@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import math
 import sys
 import time
@@ -40,6 +42,8 @@ class ProgressBar:
         self._time_limit = None if time_limit is None or math.isinf(time_limit) else time_limit
         self._shown = shown
         self._bar: Progress | None = None
+        self._line: Any = None  # of a notebook that has no widgets
+        self._began = time.monotonic()
 
     def __enter__(self) -> Self:
         from rich.console import Console
@@ -48,6 +52,10 @@ class ProgressBar:
         if self._shown is False or (self._shown is None and not (console.is_terminal or console.is_jupyter)):
             return self
         self._began = time.monotonic()
+        if console.is_jupyter and importlib.util.find_spec("ipywidgets") is None:  # without which rich shows nothing
+            show = importlib.import_module("IPython.display").display
+            self._line = show({"text/plain": "search: no trial yet"}, raw=True, display_id=True)
+            return self
         self._bar = _make(console, None if self._time_limit is None else self._seconds_left)
         total = self._trials if self._trials is not None else self._time_limit
         self._task = self._bar.add_task("search", total=total, done="no trial yet", best="")
@@ -61,16 +69,16 @@ class ProgressBar:
 
     def update(self, finished: int, failed: int, best: float | str | None) -> None:
         """Show the study's present state; the best as a value, or as text of its own."""
-        if self._bar is None:
-            return
         elapsed = time.monotonic() - self._began
         done = f"{finished} trials" if self._trials is None else f"{finished}/{self._trials} trials"
-        self._bar.update(
-            self._task,
-            completed=finished if self._trials is not None else elapsed,
-            done=done + (f", {failed} failed" if failed else ""),
-            best="" if best in {None, ""} else f"best {best}" if isinstance(best, str) else f"best {best:.6g}",
-        )
+        done += f", {failed} failed" if failed else ""
+        shown = "" if best in {None, ""} else f"best {best}" if isinstance(best, str) else f"best {best:.6g}"
+        if self._line is not None:
+            text = f"search: {done}{shown and ', '}{shown}, {elapsed:.0f} s"
+            self._line.update({"text/plain": text}, raw=True)
+        if self._bar is not None:
+            completed = finished if self._trials is not None else elapsed
+            self._bar.update(self._task, completed=completed, done=done, best=shown)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._bar is not None:

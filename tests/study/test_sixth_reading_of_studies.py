@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -107,6 +111,22 @@ def test_a_stopped_trial_that_swallows_the_word_stays_stopped():
     assert pruned
     assert all(len(trial.reports) <= 3 for trial in pruned), "it was stopped at a rung, and heard it again after that"
     assert {len(trial.reports) for trial in study.trials if trial.state is TrialState.COMPLETE} == {9}
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "ext4"])
+def test_on_a_network_disk_sqlite_keeps_its_old_journal(tmp_path, monkeypatch, caplog, kind):
+    """The quick one needs memory that processes share, which machines do not."""
+    parts = [SimpleNamespace(mountpoint="/", fstype="ext4"), SimpleNamespace(mountpoint=str(tmp_path), fstype=kind)]
+    monkeypatch.setattr("seasoned.storage.engine.psutil.disk_partitions", lambda **_: parts)
+    caplog.set_level(logging.INFO, logger="seasoned")
+    study = Study(LINE, sampler=Random(), storage=f"sqlite:///{tmp_path}/s.db", name="s", seed=0)
+    study.optimize(lambda config: config["x"], trials=3)
+    study.close()
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
+    assert journal == ("delete" if kind == "nfs4" else "wal")
+    assert ("lies on a network disk" in caplog.text) == (kind == "nfs4")
+    assert len(Study.load(f"sqlite:///{tmp_path}/s.db", "s").trials) == 3
 
 
 # ------------------------------------------------------------------------------------------------ plans

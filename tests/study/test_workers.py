@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import subprocess
 import sys
@@ -111,6 +112,23 @@ def test_a_notebook_cell_with_workers():
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     text = "".join(output.get("text", "") for output in notebook.cells[0].outputs)
     assert text.count("value") == 1
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ipywidgets") is not None, reason="rich shows its own bar")
+def test_a_notebook_without_widgets_shows_a_line_of_text():
+    import nbformat
+    from nbclient import NotebookClient
+
+    cell = """
+    import warnings
+    warnings.simplefilter("error")
+    from seasoned import Float, Space, Study
+    Study(Space(x=Float(0, 1)), seed=0).optimize(lambda config: config["x"], trials=3)
+    """
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(cell))])
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    (shown,) = [output["data"]["text/plain"] for output in notebook.cells[0].outputs if "data" in output]
+    assert shown.startswith("search: 3/3 trials, best 0.")
 
 
 def test_stop_is_asked_while_trials_run_and_cuts_them_off():

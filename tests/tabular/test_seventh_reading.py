@@ -15,6 +15,7 @@ from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import CustomModel, SearchSettings, Space, load
 from seasoned.errors import InvalidInput
+from seasoned.report.gather import report_data
 from seasoned.tabular import fit, runs
 from seasoned.tabular.code_digest import code_digest
 from seasoned.tabular.columns.dense import Dense
@@ -118,6 +119,59 @@ def test_weights_and_groups_in_another_order_are_told_of_in_fit_and_refit(monkey
     with caplog.at_level(logging.WARNING, logger="seasoned"):
         model.refit(mixed, y, groups=aside[1].loc[mixed.index], sample_weight=aside[0].loc[mixed.index])
     assert "X and y have the same index in another order" in caplog.text
+
+
+def test_rows_in_the_order_of_time_are_told_of_where_they_are_dealt_at_random(monkeypatch, caplog):
+    stay_in_process(monkeypatch)
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=80), "x": rng.normal(size=80)})
+    told = "the rows are in the order of 'day', and validation parts them at random"
+    for validation, rows, groups, said in (
+        (None, X, None, True),
+        (2, X[::-1], None, True),
+        (None, X.sample(frac=1.0, random_state=0), None, False),
+        ("day", X, None, False),
+        (None, X, np.arange(80) // 4, False),
+    ):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, logger="seasoned"):
+            estimator("regression", validation=validation).fit(rows, rows["x"].to_numpy(), groups=groups)
+        assert (told in caplog.text) == said
+
+
+@pytest.mark.parametrize(("family", "diets"), [("tree", ["codes"]), ("linear", ["codes", "dense"])])
+def test_only_matrices_that_somebody_eats_are_written(monkeypatch, family, diets):
+    stay_in_process(monkeypatch)
+    written = []
+    store = fit.store
+    monkeypatch.setattr(fit, "store", lambda *given: written.extend(given[3]) or store(*given))
+    X, y = messy("binary", rows=80)
+    estimator("classification", [family]).fit(X, y)
+    assert written == diets
+
+
+def test_a_fit_tells_what_all_models_reach_and_what_none_does(monkeypatch, tmp_path):
+    stay_in_process(monkeypatch)
+    X, y = messy("binary", rows=150)
+    model = estimator("classification", ["linear", "tree"]).fit(X, y)
+    board = model.leaderboard()
+    assert board.attrs["summary"].startswith("All models together: roc_auc 0.")
+    assert board.attrs["summary"].endswith("in validation; predicting the same for all rows: 0.5.")
+    assert (board["predict_ms"] > 0).all()
+    model.save(tmp_path / "m.seasoned")
+    again = load(tmp_path / "m.seasoned")
+    assert again.leaderboard().attrs["summary"] == board.attrs["summary"]
+    np.testing.assert_array_equal(again.leaderboard()["predict_ms"], board["predict_ms"])
+    assert not any("experience" in note for note in report_data(model).notes)
+    assert any(
+        "experience grows" in note for note in report_data(model.set_params(experience="sqlite:///team.db")).notes
+    )
+
+
+def test_the_name_of_a_column_is_no_target():
+    X = pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 2.0]})
+    with pytest.raises(InvalidInput, match=r"y is a str; is it a column of X\? Then pass X.drop\(columns='b'\)"):
+        estimator("regression").fit(X, "b")
 
 
 @pytest.mark.parametrize("given", [[np.inf] * 40, [1.0] * 39 + [np.inf]])

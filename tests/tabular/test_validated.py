@@ -36,6 +36,10 @@ class Trials:
         )
         self.records = SimpleNamespace(out_of_fold=lambda config: self.known(next(iter(config["model"]))))
 
+    def baseline_loss(self):
+        """As of who predicts the same for all rows."""
+        return 0.75
+
     def known(self, name):
         """Of the rows that some fold validates."""
         return self.made[name][10:] if name in self.made else None
@@ -66,6 +70,7 @@ def test_what_is_kept_is_bounded_and_survives(classes, kept):
     found = validated(Trials(5_000, classes), MEMBERS)
     assert len(found.truth) == kept
     again = Validated.load(found.dump(), classes)
+    assert (found.baseline, again.baseline) == (0.75, 0.75)
     np.testing.assert_array_equal(again.truth, found.truth)
     np.testing.assert_array_equal(again.predicted, found.predicted)
     assert again.loss == found.loss

@@ -46,7 +46,7 @@ def show_leaderboard(model: Any) -> None:
         config = settings(row["config"], equals="=", digits=3)
         shown.add_row(str(row["rank"]), row["model"], f"{row[metric]:.5g}", f"{row['seconds']:.1f}", config)
     _show(shown)
-    for sentence in model.fitted_.sentences:
+    for sentence in (*filter(None, [model.fitted_.summary]), *model.fitted_.sentences):
         typer.echo(sentence)
     failed = model.failures()
     if len(failed):

@@ -21,6 +21,7 @@ from seasoned.errors import InvalidInput, SeasonedError
 from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_file
 from seasoned.knowledge.past import row_of
+from seasoned.knowledge.setting import NOTHING, VARIABLE
 from seasoned.storage.addresses import hidden
 from seasoned.storage.engine import file_of, store_exists, url_of
 from seasoned.storage.past import PATIENCE, PastRow, PastStore
@@ -43,9 +44,7 @@ __all__ = [
 
 logger = logging.getLogger("seasoned.knowledge")
 
-VARIABLE: Final = "SEASONED_EXPERIENCE"
 _FILE: Final = "experience.parquet"
-_NOTHING: Final = frozenset({"none", "off", "0"})
 
 
 class Places(NamedTuple):
@@ -65,7 +64,7 @@ def own_store() -> str:
     import platformdirs
 
     named = os.environ.get(VARIABLE, "")
-    if named and named.lower() not in _NOTHING | {"shipped", "default"}:
+    if named and named.lower() not in NOTHING | {"shipped", "default"}:
         return _url(named)
     return _url(str(Path(platformdirs.user_data_dir("seasoned", appauthor=False)) / "experience.db"))
 
@@ -91,7 +90,7 @@ def places(setting: str | None) -> Places:
     """
     if setting == "default":
         named = os.environ.get(VARIABLE, "").lower()
-        setting = "shipped" if named == "shipped" else None if named in _NOTHING else own_store()
+        setting = "shipped" if named == "shipped" else None if named in NOTHING else own_store()
     if setting is None or setting == "shipped":
         return Places(setting == "shipped", None)
     if not isinstance(setting, str) or "://" not in setting:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.knowledge.setting import grows
 from seasoned.report.columns import column_rows
 from seasoned.report.data import Importance, MemberRow, Predictions, ReportData, TrialRow
 from seasoned.report.importance import permutation_importance, some_rows
@@ -254,6 +255,11 @@ def _notes(estimator: Any) -> tuple[str, ...]:
         notes.append("trials was not set, so how many configurations are tried depends on the machine's speed.")
     elif estimator.workers != 1:
         notes.append("workers was not 1, so which configurations are tried depends on the order in which trials end.")
+    if grows(estimator.experience):
+        notes.append(
+            "experience grows with each fit, so the same call may try other configurations later; with "
+            'experience="shipped" or None it tries the same.'
+        )
     notes += [
         f"{name} was set to what no file holds, so it is missing above." for name in getattr(estimator, "unsaved_", ())
     ]

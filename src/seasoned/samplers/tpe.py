@@ -144,15 +144,17 @@ class TPE(Sampler[TPEState]):
         if config is not None:
             return config
         space, rng = state.spec.space, generator(state.spec, number)
-        taken = {row.tobytes() for row in np.concatenate([state.points.table, _pending(state)])}
+        ended, running = state.points.table, _pending(state)
         splits: list[_Split] = []
         for attempt in range(_REDRAWS):
             designed = attempt == 0 and place < len(state.design)
             splits = splits if designed or splits else self._splits(state)
             unit = state.design[place] if designed else self._drawn(state, splits, rng)
             drawn = Config(space.decode(unit))
-            if space.encode(drawn).unit.tobytes() not in taken:
+            point = space.encode(drawn).unit
+            if not any((known == point).all(axis=1).any() for known in (ended, running)):
                 return drawn
+        taken = {row.tobytes() for row in (*ended, *running)}
         return Config(space.decode(untried(space, rng, taken)))
 
     def _splits(self, state: TPEState) -> list[_Split]:

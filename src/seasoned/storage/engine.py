@@ -1,20 +1,23 @@
 """A connection pool that is safe under many processes, forks and full disks.
 
-SQLite: WAL journal, so that readers never wait; every write transaction takes its lock when it begins (`BEGIN
-IMMEDIATE`), because one that upgrades later fails at once under load instead of waiting.
+SQLite: WAL journal, so that readers never wait (but for network disks, on which it is not safe); every write
+transaction takes its lock when it begins (`BEGIN IMMEDIATE`), because one that upgrades later fails at once under load
+instead of waiting.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import psutil
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -32,7 +35,12 @@ if TYPE_CHECKING:
 __all__ = ["Connections", "file_of", "store_exists", "url_of"]
 
 _SCHEME: Final = re.compile(r"[A-Za-z][\w+.-]+:")  # a single letter is a drive
+_NETWORK: Final = frozenset(
+    {"nfs", "nfs4", "lustre", "gpfs", "beegfs", "ceph", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs"}
+)
 _PATIENCE: Final = 60.0  # seconds that a server may take to answer, and that a writer waits for the others
+
+_log = logging.getLogger("seasoned.storage")
 
 
 class Connections:
@@ -105,7 +113,14 @@ class Connections:
                 f"{hidden(self.url.render_as_string())} needs {error.name}; pip install 'seasoned[postgres]'."
             ) from error
         if self.is_sqlite:
-            prepare = _prepare_reader if reads else _sqlite_preparer(self.patience)
+            shared = not reads and _lies_on_network(Path(str(self.url.database)))
+            if shared:
+                _log.info(
+                    "%s lies on a network disk, where SQLite's quick journal is not safe: a slower one is used, and "
+                    "only for processes of one machine; take PostgreSQL for several.",
+                    hidden(self.url.render_as_string()),
+                )
+            prepare = _prepare_reader if reads else _sqlite_preparer(self.patience, "delete" if shared else "wal")
             event.listen(engine, "connect", prepare)
             event.listen(engine, "begin", _begin_sqlite)
         else:
@@ -191,7 +206,8 @@ def _writable(file: Path) -> bool:
 def _open_to_read(file: Path, patience: float) -> sqlite3.Connection:
     """A connection that only reads. Without a journal beside it nobody writes now, and no lock can be taken."""
     file = file.resolve()  # beside which journals are, not beside a link to it
-    still = "" if any(file.with_name(file.name + end).exists() for end in ("-wal", "-journal")) else "&immutable=1"
+    begun = any(file.with_name(file.name + end).exists() for end in ("-wal", "-journal"))
+    still = "" if begun or not _is_wal(file) else "&immutable=1"  # another journal is there only while somebody writes
     return sqlite3.connect(f"{file.as_uri()}?mode=ro{still}", uri=True, timeout=patience, check_same_thread=False)
 
 
@@ -199,8 +215,31 @@ def _prepare_reader(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # as in `_sqlite_preparer`; the journal stays what it is
 
 
-def _sqlite_preparer(patience: float) -> Callable[[Any, object], None]:
-    """What gives a new connection its settings."""
+def _is_wal(file: Path) -> bool:
+    """Whether a SQLite file has the journal that stays as long as somebody has the file open."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(20)[18:] == b"\x02\x02"
+    except OSError:  # whoever opens it then says why
+        return False
+
+
+def _lies_on_network(file: Path) -> bool:
+    """Whether a file lies on a disk that other machines may have, too."""
+    place = file.resolve()
+    try:
+        mounted = [
+            (len(part.mountpoint), part.fstype)
+            for part in psutil.disk_partitions(all=True)
+            if place.is_relative_to(part.mountpoint)
+        ]
+    except OSError:  # nobody says what is mounted here
+        return False
+    return bool(mounted) and max(mounted)[1].lower() in _NETWORK
+
+
+def _sqlite_preparer(patience: float, journal: str) -> Callable[[Any, object], None]:
+    """What gives a new connection its settings: "wal" is quick, "delete" needs no memory that processes share."""
 
     def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin in _begin_sqlite, not when the driver thinks fit
@@ -208,21 +247,25 @@ def _sqlite_preparer(patience: float) -> Callable[[Any, object], None]:
         try:
             cursor.execute("PRAGMA foreign_keys=ON")
             # In WAL: safe against crashes; a power cut may lose the last trials.
-            cursor.execute("PRAGMA synchronous=NORMAL")
-            if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                _switch_to_wal(cursor, patience)
+            cursor.execute(f"PRAGMA synchronous={'NORMAL' if journal == 'wal' else 'FULL'}")
+            if cursor.execute("PRAGMA journal_mode").fetchone()[0] != journal:
+                _switch_journal(cursor, journal, patience)
         finally:
             cursor.close()
 
     return prepare
 
 
-def _switch_to_wal(cursor: Any, patience: float) -> None:
-    """SQLite does not wait for its lock on this one statement, so we do."""
+def _switch_journal(cursor: Any, journal: str, patience: float) -> None:
+    """SQLite does not wait for its lock on this one statement, so we do; the old journal can wait for a later time."""
+    if journal == "delete":
+        with suppress(sqlite3.OperationalError):
+            cursor.execute("PRAGMA journal_mode=delete")
+        return
     deadline = time.monotonic() + patience
     while True:
         try:
-            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute(f"PRAGMA journal_mode={journal}")
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise

@@ -33,6 +33,7 @@ class Budget:
         members: Largest number of models that predict together.
         layers: How many layers of them there may be.
         stop: Whether somebody asked to come to the end.
+        told: Whether the user said how many workers there shall be.
     """
 
     deadline: float
@@ -43,6 +44,7 @@ class Budget:
     members: int = 1
     layers: int = 1
     stop: Stop = field(default_factory=Stop)
+    told: bool = False
 
     @property
     def remaining(self) -> float:

@@ -33,6 +33,7 @@ logger = logging.getLogger("seasoned.tabular")
 
 _MEASURING: Final = 1.0  # seconds that measuring a model of predictable speed takes at most
 _MEASURED: Final = 150  # rows that are predicted at least, however slow it is
+_MOST_BESIDE: Final = 20_000_000  # predicted values beside which what is the same for all rows is judged
 _MOST_VALUES: Final = 100_000  # kept of validation, so that many classes do not swell the bundle: 400 kB
 
 
@@ -60,7 +61,7 @@ def conclude(
         fitted = replace(fitted, members=members, pace=pace)
     pooling = not budget.stop()  # it takes a second or two, and who stopped a fit waits
     fitted = replace(fitted, **learned(fitted, objective, calibrate=settings["calibrate"], pooling=pooling))
-    for sentence in fitted.sentences:
+    for sentence in (*filter(None, [fitted.summary]), *fitted.sentences):
         logger.info(sentence)
     return fitted
 
@@ -94,12 +95,14 @@ def learned(
     if pooled is None:
         return {"finish": plain}
     found: dict[str, Any] = {"finish": plain}
+    beside = pooling and pooled.predicted.size <= _MOST_BESIDE  # else it would cost what the last fits need
+    baseline = objective.baseline_loss() if beside else None
     try:
         chosen = choose_finish(pooled, metric, seed, calibrate=calibrate)
         if not np.isfinite(chosen.loss):
             raise ValueError(f"{metric.name} is {chosen.loss} there")
         pooled = chosen.pooled
-        found = {"finish": chosen.finish, "validated": _evidence(pooled, chosen.loss, seed)}
+        found = {"finish": chosen.finish, "validated": _evidence(pooled, chosen.loss, baseline, seed)}
     except ValueError as error:
         logger.warning("the report will lack the predictions in validation: %s", error)
     codes = None if objective.job.n_classes else objective.data.matrix("codes")  # in its file
@@ -111,10 +114,10 @@ def learned(
     return found if pooled is None else {**found, "conformal": learn_conformal(pooled, codes, seed)}
 
 
-def _evidence(pooled: Pooled, loss: float, seed: int) -> Validated:
+def _evidence(pooled: Pooled, loss: float, baseline: float | None, seed: int) -> Validated:
     """What the report gets: at most 2,000 rows, fewer with many classes, the same ones each time."""
     classes = pooled.predicted.shape[1] if pooled.predicted.ndim == 2 else 1
     most = min(MOST_ROWS, max(_MOST_VALUES // classes, 100))
     shown = np.sort(np.random.default_rng(seed).permutation(len(pooled.truth))[:most])
     weights = None if pooled.weights is None else pooled.weights[shown] / pooled.weights[shown].mean()
-    return Validated(pooled.truth[shown], as_kept(pooled.predicted[shown]), loss, weights)
+    return Validated(pooled.truth[shown], as_kept(pooled.predicted[shown]), loss, weights, baseline)

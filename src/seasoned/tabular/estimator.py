@@ -229,10 +229,12 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         return table
 
     def leaderboard(self, X: Any = None, y: Any = None, *, sample_weight: Any = None) -> pd.DataFrame:
-        """What was tried, the best first: rank, model, score in its usual sign, weight, seconds, state, number, config.
+        """What was tried, the best first, with scores in their usual sign.
 
-        `attrs["finish"]` holds sentences on calibration and decision. Scores are those of each trial alone, without
-        them; of f1 and other metrics of labels in two classes, at the trial's best threshold.
+        Columns: rank, model, the metric, weight, seconds, predict_ms (milliseconds a row), state, number, config.
+        `attrs["summary"]` says what all models together reach in validation, and what predicting the same for all rows
+        does; `attrs["finish"]` holds sentences on calibration and decision. Scores are those of each trial alone,
+        without them; of f1 and other metrics of labels in two classes, at the trial's best threshold.
 
         Rows that the model has not seen add the column `test_<metric>`, in the same sign, and a first row "ensemble" of
         all models together, which is what `predict` gives. Each model is judged on what `predict(X, model=number)`

@@ -21,6 +21,7 @@ from seasoned.tabular.code_digest import code_digest
 from seasoned.tabular.columns.plan import ColumnPlan, foreseen_width
 from seasoned.tabular.columns.stored import store
 from seasoned.tabular.concluding import conclude
+from seasoned.tabular.crowding import with_room
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import LEVELS, NEEDS, starts_with_features, steps_for
@@ -40,7 +41,7 @@ from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
 from seasoned.tabular.seeds import seed_of
 from seasoned.tabular.starts import affordable_folds, first_configurations, haste
-from seasoned.tabular.suspicions import warn_of_leaks, warn_of_models
+from seasoned.tabular.suspicions import warn_of_leaks, warn_of_models, warn_of_time
 from seasoned.tabular.validation import declared_folds
 from seasoned.tabular.warming import Warming
 
@@ -64,7 +65,6 @@ __all__ = ["fit_table"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_DIETS: tuple[Diet, ...] = ("codes", "dense")
 _PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is not worth it
 _GLANCE = 0.2  # seconds between two looks at whether to stop
 _DATA = "data.arrow"
@@ -141,6 +141,7 @@ def _fitted(
     warn_of_leaks(canonical, target)
     warn_of_models(models, roles, metric)
     validation = _materialised(settings["validation"])
+    warn_of_time(canonical, roles, validation)
     size = (len(frame), foreseen_width(schema), len(target.classes) if target.task == "multiclass" else 1)
     key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles, experience))
     seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
@@ -154,7 +155,8 @@ def _fitted(
         folds, *further = _dealt(declared, target, run, usual, timed=budget.trials is None)
         plan = _plan(canonical, schema, run, budget, warming)
         steps = _steps(steps_for(settings["features"], len(frame)), schema)
-        _write(run, canonical, target, [folds, *further], plan, roles)
+        _write(run, (canonical, target, roles), [folds, *further], plan, models)
+        budget = with_room(budget, models, Arrays(run.path), plan, target, warming.close)
         budget.check_memory()  # again, for now the table is there in all its forms
         job = _job(run, target, metric, plan, budget, len(folds))
         pace = None if settings["predict_limit"] is None else settings["predict_limit"] - preparing(plan, frame)
@@ -210,15 +212,16 @@ def _check_judged(objective: CrossValidation, target: Target) -> None:
 
 def _write(
     run: RunFolder,
-    canonical: pd.DataFrame,
-    target: Target,
+    rows: tuple[pd.DataFrame, Target, Roles],
     splits: list[list[Fold]],
     plan: ColumnPlan,
-    roles: Roles,
+    models: Sequence[Model],
 ) -> None:
-    """The arrays that trials read; of the splits into folds the search takes the first."""
+    """The arrays that trials read, in the forms that the families eat; of the splits the search takes the first."""
+    canonical, target, roles = rows
+    diets: set[Diet] = {"codes", *(model.diet for model in models)}
     with disk_errors(run.path):
-        store(plan, canonical, run.path, _DIETS)
+        store(plan, canonical, run.path, sorted(diets))
         first, *further = splits
         write_arrays(run.path, target.values, first, {}, roles.weights, further=further, together=roles.groups)
         save_texts(run.path, plan, canonical)

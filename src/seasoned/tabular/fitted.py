@@ -84,7 +84,7 @@ class Fitted:
         members: The models that predict together, those of a second layer last, else the heaviest first; their weights
             sum to 1.
         trials: What was tried, a dict a trial: number, model, state, loss, seconds, error, config, and
-            elapsed (seconds from the start of the fit to its end) where that is known.
+            elapsed (seconds from the start of the fit to its end) and predict_ms (a row) where these are known.
         validated: What the members together predicted for rows they had not seen; None if that is not known.
         rows: Number of rows that the models were fitted on; None if unknown.
         seconds: Wall clock of the fit; None if unknown.
@@ -116,6 +116,16 @@ class Fitted:
     def weighted(self) -> bool:
         """Whether rows of the fit counted differently, as far as it is known."""
         return self.validated is not None and self.validated.weights is not None
+
+    @property
+    def summary(self) -> str | None:
+        """What all members together reached in validation, beside what predicting the same for all rows does there."""
+        if (known := self.validated) is None:
+            return None
+        said = f"All models together: {self.metric.name} {self.metric.score(known.loss):.5g} in validation"
+        if known.baseline is None:
+            return f"{said}."
+        return f"{said}; predicting the same for all rows: {self.metric.score(known.baseline):.5g}."
 
     @property
     def sentences(self) -> list[str]:

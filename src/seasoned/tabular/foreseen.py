@@ -32,7 +32,8 @@ _SAMPLE: Final = 200_000  # rows that LightGBM looks at to find its bins
 _REMEMBERED: Final = 20_000  # rows that the neighbours family keeps
 _TIMES: Final = 6  # copies of its matrix that a family takes of which nothing is known
 _MARGIN: Final = 1.1
-_SHARE: Final = 0.95  # of the memory there is, for what is foreseen is no promise
+SHARE: Final = 0.95
+"""Of the memory there is, that may be taken: what is foreseen is no promise."""
 
 
 class NotEnoughMemory(SeasonedError):
@@ -238,7 +239,7 @@ def check_memory(name: str, config: Mapping[str, Any], at: Extent, limit: int | 
     Raises:
         NotEnoughMemory: With what it needs, what there is, and what would help.
     """
-    allowed = _SHARE * min(free, limit if limit is not None else free)
+    allowed = SHARE * min(free, limit if limit is not None else free)
     needed = foreseen(name, config, at)
     if needed <= allowed:
         return
@@ -246,7 +247,7 @@ def check_memory(name: str, config: Mapping[str, Any], at: Extent, limit: int | 
     knob = "" if found is None else f"with {found[0]} of {found[1]} it would fit, or "
     limited = limit is not None and limit <= free
     more = (
-        f"raise memory_limit by {_gigabytes((needed - allowed) / _SHARE)} for each worker, or use fewer workers"
+        f"raise memory_limit by {_gigabytes((needed - allowed) / SHARE)} for each worker, or use fewer workers"
         if limited
         else "use fewer workers, fewer rows or a machine with more memory"
     )

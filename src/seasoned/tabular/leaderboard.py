@@ -31,7 +31,10 @@ class HeldOut(NamedTuple):
 
 
 def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
-    """Complete trials, the best first, then the others; `attrs["finish"]` says what becomes of them together.
+    """Complete trials, the best first, then the others; `attrs` say what becomes of them together.
+
+    `attrs["summary"]` is what all members reach together in validation, beside what predicting the same for all rows
+    does, and `attrs["finish"]` what follows their average.
 
     Scores are those of trials alone, without that; those of f1 and other metrics that get a threshold are each at the
     trial's best threshold.
@@ -56,8 +59,8 @@ def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
             row["weight"] = 0.0
         seen.add(config)
     name = fitted.metric.name
-    columns = ["rank", "model", name, "weight", "seconds", "state", "number", "config"]
-    kinds: dict[str, Any] = {"rank": "Int64"}
+    columns = ["rank", "model", name, "weight", "seconds", "predict_ms", "state", "number", "config"]
+    kinds: dict[str, Any] = {"rank": "Int64", "predict_ms": "float64"}
     if test is not None:
         together, alone = _scores(fitted, test)
         scores = [None if (place := place_of(fitted, trial)) is None else alone[place] for trial in complete + others]
@@ -66,8 +69,10 @@ def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
             row[f"test_{name}"] = score
         columns.insert(3, f"test_{name}")
         kinds |= {"number": "Int64", name: "float64", f"test_{name}": "float64"}
-    frame = pd.DataFrame(rows, columns=columns).astype(kinds)
-    frame.attrs["finish"] = fitted.sentences
+    frame = pd.DataFrame(rows, columns=columns)
+    frame["predict_ms"] = pd.to_numeric(frame["predict_ms"], errors="coerce")  # older files do not have it
+    frame = frame.astype(kinds)
+    frame.attrs["finish"], frame.attrs["summary"] = fitted.sentences, fitted.summary
     return frame
 
 
@@ -99,6 +104,7 @@ def _row(fitted: Fitted, trial: dict[str, Any], rank: int | None) -> dict[str, A
         fitted.metric.name: None if loss is None else fitted.metric.score(loss),
         "weight": _weight(fitted, trial),
         "seconds": trial["seconds"],
+        "predict_ms": trial.get("predict_ms"),
         "state": trial["state"],
         "number": trial["number"],
         "config": trial["config"],

@@ -79,7 +79,16 @@ _USUAL: Final = (
     "quantile@0.9"
 )
 _QUANTILE: Final = re.compile(r"(?:quantile|pinball)@(0?\.[0-9]+)")
-_TAKEN: Final = {"rank", "model", "weight", "seconds", "state", "number", "config"}  # columns of the leaderboard
+_TAKEN: Final = {
+    "rank",
+    "model",
+    "weight",
+    "seconds",
+    "predict_ms",
+    "state",
+    "number",
+    "config",
+}  # columns of the leaderboard
 
 
 @dataclass(frozen=True, slots=True)

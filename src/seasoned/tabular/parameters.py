@@ -70,6 +70,7 @@ def budget_of(given: TabularEstimator, started: float) -> Budget:
     search = SearchSettings() if given.search is None else given.search
     memory = None if given.memory_limit is None else parse_memory(given.memory_limit)
     trials = None if given.trials is None else int(given.trials)
-    budget = Budget(started + seconds, seconds, trials, workers, memory, search.ensemble, search.layers)
+    told = given.workers is not None
+    budget = Budget(started + seconds, seconds, trials, workers, memory, search.ensemble, search.layers, told=told)
     budget.check_memory()
     return budget

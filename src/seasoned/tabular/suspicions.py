@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
 
-__all__ = ["warn_of_leaks", "warn_of_models", "warn_of_order"]
+__all__ = ["warn_of_leaks", "warn_of_models", "warn_of_order", "warn_of_time"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -88,6 +88,32 @@ def warn_of_leaks(canonical: pd.DataFrame, target: Target) -> None:
             logger.warning(
                 "the column %r is the same as the target in every row; leave it out if it is not known before.", name
             )
+
+
+def warn_of_time(canonical: pd.DataFrame, roles: Roles, validation: Any) -> None:
+    """Say so where rows that validation parts at random are in the order of a column of times.
+
+    Args:
+        canonical: The columns as the schema reads them.
+        roles: Groups of these rows, if there are any.
+        validation: As it was declared.
+    """
+    import pandas as pd
+
+    if roles.groups is not None or not (validation is None or isinstance(validation, int | np.integer)):
+        return
+    for name in canonical.columns:
+        column = canonical[name]
+        if not pd.api.types.is_datetime64_any_dtype(column.dtype) or len(column) < _ROWS or column.isna().any():
+            continue
+        if (column.is_monotonic_increasing or column.is_monotonic_decreasing) and column.nunique() >= _ROWS:
+            logger.warning(
+                "the rows are in the order of %r, and validation parts them at random, so that its score is for rows "
+                "of the same times; if the model is for later ones, pass validation=%r.",
+                name,
+                name,
+            )
+            return
 
 
 def _is_target(column: pd.Series[Any], target: Target) -> bool:

@@ -224,8 +224,12 @@ def _native_series(target: Any) -> Any:
             return _series_of(as_array(target))
         if isinstance(target, Sequence | array) and not isinstance(target, str | bytes | bytearray):
             return _series_of(_target_array(list(target)))
+        hint = f"; is it a column of X? Then pass X.drop(columns={target!r}) and X[{target!r}]" * isinstance(
+            target, str
+        )
         raise InvalidInput(
-            f"y is a {type(target).__name__}; expected array-like (array or non-string sequence) with one value a row."
+            f"y is a {type(target).__name__}{hint}; expected array-like (array or non-string sequence) with one value "
+            "a row."
         ) from None
 
 

@@ -31,12 +31,14 @@ class Validated:
         predicted: Probabilities, shape (n, classes), as float32, or numbers, shape (n,).
         loss: The metric's loss on at most 50,000 rows; lower is better.
         weights: How much each row counts, shape (n,), 1 on average; None if all count the same.
+        baseline: The loss of predicting the same for all rows; None where that is undefined.
     """
 
     truth: NDArray[Any]
     predicted: NDArray[np.floating]
     loss: float
     weights: NDArray[np.float64] | None = None
+    baseline: float | None = None
 
     def dump(self) -> bytes:
         """The arrays as one npz file."""
@@ -46,7 +48,11 @@ class Validated:
             arrays["predicted"] = self.predicted.astype(np.float32)
         else:
             arrays[_NUMBERS] = self.predicted.astype(np.float64)
-        return arrays_file.dump(arrays if self.weights is None else {**arrays, "weights": self.weights})
+        if self.weights is not None:
+            arrays["weights"] = self.weights
+        if self.baseline is not None:
+            arrays["baseline"] = np.array(self.baseline)
+        return arrays_file.dump(arrays)
 
     @classmethod
     def load(cls, data: bytes, classes: int) -> Validated:
@@ -58,7 +64,7 @@ class Validated:
         """
         kinds = {"truth": ("float64", 1), "loss": ("float64", 0)}
         either = {"predicted": ("float32", 2 if classes else 1), _NUMBERS: ("float64", 1)}  # older files had no other
-        found = arrays_file.load(data, kinds, {"weights": ("float64", 1), **either})
+        found = arrays_file.load(data, kinds, {"weights": ("float64", 1), "baseline": ("float64", 0), **either})
         truth, predicted = found["truth"], found.get(_NUMBERS, found.get("predicted"))
         if (
             predicted is None
@@ -74,4 +80,5 @@ class Validated:
         weights = found.get("weights")
         if weights is not None and (weights.shape != truth.shape or not (weights > 0).all()):
             raise ValueError("its weights in validation are those of another model")
-        return cls(truth, predicted, float(found["loss"]), weights)
+        baseline = float(found["baseline"]) if "baseline" in found else None
+        return cls(truth, predicted, float(found["loss"]), weights, baseline)

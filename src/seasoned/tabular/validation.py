@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.group_folds import MANY, ByTurns
 from seasoned.tabular.time_folds import forward_folds, read_times
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: T
     holdout = count is None and default == 1  # one fifth of the groups
     splits = count or min(5 if holdout else default, groups)
     kinds = [GroupKFold] if target.task == "regression" else [StratifiedGroupKFold, GroupKFold]
+    if len(target.classes) and groups > MANY:
+        kinds = [ByTurns]
     for kind in kinds:
         try:
             found = _split(kind(splits), frame, target, roles)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ManyLevelsColumn", "counted", "frequencies", "ranks"]
 
 _MOST_COUNTED: Final = 10_000  # levels whose frequency is kept; rarer ones count as seen once
+_FEW: Final = 1_000  # values that are looked up one by one
 _PARTS: Final = re.compile(r"[0-9]{1,18}|[^0-9]+")
 
 
@@ -31,8 +32,15 @@ def counted(column: pd.Series[Any]) -> dict[str, int]:
 
 def frequencies(text: pd.Series[Any], counts: Mapping[str, int]) -> NDArray[np.float64]:
     """The logarithm of how often each value occurred, shape (n,); NaN where it is missing."""
-    found = text.map(counts).fillna(1.0).to_numpy(dtype=np.float64)
-    return np.where(text.isna(), np.nan, np.log(found))
+    return np.where(text.isna(), np.nan, np.log(_looked_up(text, counts, 1.0)))
+
+
+def _looked_up(text: pd.Series[Any], known: Mapping[str, float], otherwise: float) -> NDArray[np.float64]:
+    """What is known of each value, shape (n,); of few one by one, for pandas would index all that is known first."""
+    if len(text) < _FEW:
+        found: NDArray[np.float64] = np.array([known.get(word, otherwise) for word in text.tolist()], dtype=np.float64)
+        return found
+    return np.asarray(text.map(known).fillna(otherwise), dtype=np.float64)
 
 
 def ranks(text: pd.Series[Any], counts: Mapping[str, int]) -> NDArray[np.float64]:
@@ -41,7 +49,7 @@ def ranks(text: pd.Series[Any], counts: Mapping[str, int]) -> NDArray[np.float64
     A level is a value that occurred more than once, one of the 2,000 most common.
     """
     place = {word: float(code) for code, word in enumerate(islice(counts, MOST_LEVELS))}
-    return np.asarray(text.map(place), dtype=np.float64)
+    return _looked_up(text, place, np.nan)
 
 
 def _naturally(word: str) -> list[tuple[bool, int, str]]:
@@ -89,8 +97,7 @@ class ManyLevelsColumn:
     def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
         """Shape (n, 2); NaN where missing, and the level where it is rare or unseen."""
         text = column.astype("str")
-        places = np.asarray(text.map(self._places), dtype=np.float64)
-        return np.column_stack([frequencies(text, self.counts), places])
+        return np.column_stack([frequencies(text, self.counts), _looked_up(text, self._places, np.nan)])
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that rebuilds the column."""

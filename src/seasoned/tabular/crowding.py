@@ -1,0 +1,73 @@
+"""How many trials at a time a table leaves room for, where the user has not said."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from seasoned.execution.local import release_workers
+from seasoned.execution.resources import free_memory
+from seasoned.tabular.foreseen import SHARE, Extent, foreseen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from seasoned.tabular.budget import Budget
+    from seasoned.tabular.columns.plan import ColumnPlan
+    from seasoned.tabular.models.base import Model
+    from seasoned.tabular.run_arrays import Arrays
+    from seasoned.tabular.target import Target
+
+__all__ = ["with_room"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_MOST_FAMILIES: Final = 0.7  # that shall fit into a worker's share of the memory
+
+
+def with_room(
+    budget: Budget,
+    models: Sequence[Model],
+    arrays: Arrays,
+    plan: ColumnPlan,
+    target: Target,
+    release: Callable[[], None] = lambda: None,
+) -> Budget:
+    """The budget with as many workers as leave each the memory that most families' defaults take; one at least.
+
+    A worker a core is best for small tables. On a large one only the smallest families would fit into a share, while
+    fewer workers have more threads each.
+
+    Args:
+        budget: With a worker a core, or as many as the user wants, which stay.
+        models: The families.
+        arrays: Their matrices and the folds.
+        plan: Which columns hold levels.
+        target: What is to be predicted.
+        release: Gives back workers that were begun before this was known; they end, for theirs is another share.
+    """
+    if budget.told or budget.workers == 1:
+        return budget
+    needs = sorted(_need(model, arrays, plan, target) for model in models)
+    usual, free = needs[int(_MOST_FAMILIES * (len(needs) - 1))], free_memory()
+    for workers in range(budget.workers, 0, -1):
+        found = replace(budget, workers=workers)
+        share = free // workers if found.trial_memory is None else min(free // workers, found.trial_memory)
+        if usual <= SHARE * share:
+            break
+    if found.workers < budget.workers:
+        told = "%d worker(s) rather than %d, so that most families fit into the memory of each."
+        logger.info(told, found.workers, budget.workers)
+        release()
+        release_workers()
+    return found
+
+
+def _need(model: Model, arrays: Arrays, plan: ColumnPlan, target: Target) -> int:
+    """Bytes that a family's default takes on the largest fold."""
+    train, valid = max(arrays.folds, key=lambda fold: len(fold[0]))
+    levels = (len(plan.categorical), len(plan.many)) if model.diet == "codes" else (0, 0)
+    columns, held = arrays.matrix(model.diet).shape[1], len(arrays.known_rows())
+    at = Extent(len(train), len(valid), columns, len(target.classes), *levels, held)
+    return foreseen(model.name, model.space(target.task).default, at)

@@ -1,0 +1,67 @@
+"""Workers that a large table leaves room for; a small one and a user's own number stay."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from seasoned.tabular import crowding
+from seasoned.tabular.budget import Budget
+from seasoned.tabular.crowding import with_room
+from seasoned.tabular.foreseen import SHARE
+from seasoned.tabular.models.registry import choose
+
+EIGHT = Budget(1e9, 300.0, None, 8, None)
+PLAN = SimpleNamespace(categorical=(), many=())
+TWO = SimpleNamespace(task="binary", classes=np.array(["no", "yes"]))
+
+
+def table(rows, columns=100):
+    matrix = np.lib.stride_tricks.as_strided(np.zeros(1), (rows, columns), (0, 0))  # of any size, and no memory
+    part = np.arange(rows)
+    folds = [(part[: 4 * rows // 5], part[4 * rows // 5 :])]
+    return SimpleNamespace(folds=folds, matrix=lambda _: matrix, known_rows=lambda: folds[0][1])
+
+
+@pytest.fixture
+def free(monkeypatch):
+    monkeypatch.setattr(crowding, "free_memory", lambda: 12 * 10**9)
+    return 12 * 10**9
+
+
+def test_a_large_table_has_as_many_workers_as_most_families_fit_beside_each_other(free, caplog):
+    models, arrays = choose(None), table(1_000_000)
+    released = []
+    with caplog.at_level(logging.INFO, logger="seasoned"):
+        found = with_room(EIGHT, models, arrays, PLAN, TWO, lambda: released.append(1))
+    assert released == [1]
+    assert 1 < found.workers < 8
+    needs = np.array([crowding._need(model, arrays, PLAN, TWO) for model in models])
+    assert (needs <= SHARE * free / found.workers).mean() >= 0.65
+    assert (needs <= SHARE * free / (found.workers + 1)).mean() < 0.7
+    assert f"{found.workers} worker(s) rather than 8" in caplog.text
+
+
+def test_a_small_table_keeps_a_worker_a_core(free):
+    assert with_room(EIGHT, choose(None), table(10_000), PLAN, TWO).workers == 8
+
+
+def test_what_the_user_says_stays(free):
+    told = replace(EIGHT, told=True)
+    assert with_room(told, choose(None), table(1_000_000), PLAN, TWO) is told
+
+
+def test_a_limit_on_memory_counts_as_what_is_free(monkeypatch):
+    monkeypatch.setattr(crowding, "free_memory", lambda: 10**12)
+    limited = replace(EIGHT, memory=12 * 10**9)
+    assert with_room(limited, choose(None), table(1_000_000), PLAN, TWO).workers < 8
+    assert with_room(EIGHT, choose(None), table(1_000_000), PLAN, TWO).workers == 8
+
+
+def test_one_is_left_where_nothing_fits(monkeypatch):
+    monkeypatch.setattr(crowding, "free_memory", lambda: 10**8)
+    assert with_room(EIGHT, choose(None), table(1_000_000), PLAN, TWO).workers == 1
