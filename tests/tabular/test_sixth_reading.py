@@ -44,7 +44,7 @@ def test_a_loss_that_is_no_number_is_not_kept_and_takes_no_intervals_away(monkey
     pooled = Pooled(np.arange(400), y, y + rng.normal(size=400), None, np.arange(400) % 5)
     monkeypatch.setattr(concluding, "pool", lambda *_, **__: pooled)
     data = SimpleNamespace(matrix=lambda _: rng.integers(0, 3, (400, 1)))
-    objective = SimpleNamespace(job=Job("regression", 0, 0), data=data)
+    objective = SimpleNamespace(job=Job("regression", 0, 0), data=data, baseline_loss=lambda: None)
 
     def told(y, p):
         raise ValueError("undefined here")
