@@ -11,11 +11,13 @@ from seasoned.surrogates.evidence import Evidence, fit
 from seasoned.surrogates.gp import (
     Sample,
     append,
+    cholesky,
     condition,
     covariance,
     leave_one_out,
     posterior,
     retarget,
+    solve,
 )
 from seasoned.surrogates.hyper import NOISE, SIGNAL, global_prior, local_prior
 from seasoned.surrogates.kernel import Frame
@@ -159,3 +161,12 @@ def test_the_number_of_threads_is_as_before():
         inside = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
     assert set(inside) == {1}
     assert [library["num_threads"] for library in threadpool_info()] == before
+
+
+def test_a_factor_that_rounding_has_left_is_none():
+    """It solves by numbers that are nothing but rounding, and what it solves grows without bound."""
+    near = np.linspace(0.0, 1e-7, 24)[:, None]
+    covariance = 1e7 * np.exp(-0.5 * (near - near.T) ** 2) + 3e-8 * np.eye(len(near))
+    factor = cholesky(covariance)
+    assert factor.diagonal().min() ** 2 > 1e-14 * 1e7
+    assert np.abs(solve(factor, covariance[:, :1])).max() < 1e5

@@ -62,9 +62,8 @@ def show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:
         return
     metric = model.fitted_.metric
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Only one class is present|R.2 score is not well-defined"
-        )  # said below
+        for told_below in ("Only one class is present", "R.2 score is not well-defined"):
+            warnings.filterwarnings("ignore", message=told_below)
         score = metric.score(-model.score(said.features(test), test[said.target], said.weights_of(test)))
     if np.isnan(score):
         few = "are of one class" if metric.n_classes else "are too few or all the same"

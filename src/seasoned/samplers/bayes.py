@@ -158,10 +158,10 @@ class Bayes(Sampler[BayesState]):
         def refused(unit: NDArray[np.float64]) -> bool:
             return spec.space.encode(spec.space.decode(unit)).unit.tobytes() in taken
 
-        tag = None
-        unit = next((point for point in _to_confirm(state) if not refused(point)), None)
-        if unit is not None:
-            return Suggestion(Config(spec.space.decode(unit)), tag), state
+        told = next((point for point in _to_confirm(state) if not refused(point)), None)
+        if told is not None:
+            return Suggestion(Config(spec.space.decode(told))), state
+        unit, tag = None, None
         if len(seen) - int(seen.failed.sum()) < self._first(state):
             unit = _designed(state, place)
         elif len(spec.space):

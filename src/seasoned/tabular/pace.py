@@ -127,7 +127,9 @@ def within(
     taken = pace(kept)
     if taken > limit and len(kept) > 1:
         alone = {id(member): pace([member]) for member in kept}
-        hopeless = {place for place, taken in alone.items() if taken > limit} - {min(alone, key=alone.__getitem__)}
+        hopeless = {one for one, milliseconds_alone in alone.items() if milliseconds_alone > limit} - {
+            min(alone, key=alone.__getitem__)
+        }
         while taken > limit and len(kept) > 1:
             slowest = max(kept, key=lambda one: (id(one) in hopeless, alone[id(one)] / one.weight))
             logger.warning("%s is left out of the ensemble for predict_limit: %g ms a row.", slowest.name, limit)
