@@ -169,8 +169,9 @@ class Space:
             raise InvalidSpace(f"the default configuration is forbidden by {clause.text}; change a default.")
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{name}={parameter!r}" for name, parameter in self.parameters.items())
-        return f"Space({inside})"
+        inside = [f"{name}={parameter!r}" for name, parameter in self.parameters.items()]
+        clauses = [f"forbidden={[dict(clause) for clause in self.forbidden]}"] if self.forbidden else []
+        return f"Space({', '.join([*inside, *clauses])})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Space):
@@ -186,6 +187,16 @@ class Space:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Space.from_dict, (self.to_dict(),))
+
+    @property
+    def varies(self) -> bool:
+        """Whether it holds more than one configuration, as far as its parameters say.
+
+        Example:
+            >>> Space(kind=Categorical(["only"])).varies, Space(rate=Float(0, 1)).varies
+            (False, True)
+        """
+        return any(dimension.parameter.count != 1 for dimension in self.dimensions)
 
     # ----------------------------------------------------------------------------------- configurations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -32,6 +33,8 @@ __all__ = ["report_data"]
 _PACKAGES: Final = ("seasoned", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 _MOST_ROWS: Final = 2_000  # for importance; more rows change the order of columns rarely, and cost time always
 _REPEATS: Final = 5
+_NAMES: Final = ("Metric", "SearchSettings", "Categorical", "Float", "Int", "Space")  # that a call may need
+_LONGEST, _LONGEST_SETTINGS = 120, 1_500  # characters of one value in the call, and of settings of many values
 _SECONDS: Final = 60.0  # for importance, so that a wide table does not hold up the report
 
 
@@ -226,7 +229,7 @@ def _code(estimator: Any, fitted: Fitted) -> str:
     lines = "".join(f"    {name}={_literal(value)},\n" for name, value in changed.items())
     name, arguments = type(estimator).__name__, f"\n{lines}" if lines else ""
     given = "X, y" + ", sample_weight=weights" * fitted.weighted + ", groups=groups" * fitted.grouped
-    needed = ", ".join([name, *(extra for extra in ("Metric", "SearchSettings") if f"={extra}(" in arguments)])
+    needed = ", ".join([name, *(extra for extra in _NAMES if re.search(rf"\b{extra}\(", arguments))])
     return f"from seasoned import {needed}\n\nmodel = {name}({arguments})\nmodel.fit({given})"
 
 
@@ -239,8 +242,8 @@ def _changed(value: Any) -> str:
 def _literal(value: Any) -> str:
     """The value as Python, or dots where that would be long or would not say what it was."""
     value = value.item() if isinstance(value, np.generic) else value
-    text = _changed(value) if is_dataclass(value) else repr(value)
-    return text if len(text) <= 120 and " at 0x" not in text else "..."
+    text, most = (_changed(value), _LONGEST_SETTINGS) if is_dataclass(value) else (repr(value), _LONGEST)
+    return text if len(text) <= most and " at 0x" not in text else "..."
 
 
 def _same(value: Any, default: Any) -> bool:

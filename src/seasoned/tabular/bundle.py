@@ -72,7 +72,7 @@ def _parameters(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **stored,
         "metric": from_plain(stored.get("metric")),
-        "search": None if search is None else SearchSettings(**search),
+        "search": None if search is None else SearchSettings.from_plain(search),
     }
 
 

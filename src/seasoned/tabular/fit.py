@@ -17,6 +17,7 @@ from seasoned.execution.local import LocalExecutor
 from seasoned.execution.resources import free_memory
 from seasoned.knowledge.places import Places, places
 from seasoned.tabular.aims import CENTRE, SCALE
+from seasoned.tabular.bounded import bounded, declared, own_starts, with_starts
 from seasoned.tabular.code_digest import code_digest
 from seasoned.tabular.columns.plan import ColumnPlan, foreseen_width
 from seasoned.tabular.columns.stored import store
@@ -38,7 +39,7 @@ from seasoned.tabular.pace import preparing
 from seasoned.tabular.run_arrays import Arrays, stored_folds, write_arrays
 from seasoned.tabular.runs import RunFolder, disk_errors, fingerprint
 from seasoned.tabular.schema import Schema
-from seasoned.tabular.search import search
+from seasoned.tabular.search import FIRST, search
 from seasoned.tabular.seeds import seed_of
 from seasoned.tabular.starts import affordable_folds, first_configurations, haste
 from seasoned.tabular.suspicions import warn_of_leaks, warn_of_models, warn_of_time
@@ -107,6 +108,7 @@ def fit_table(
     metric = resolve(settings["metric"], target.task, len(target.classes), target.classes, target.values)
     if metric.quantile is not None:
         models = for_quantile(models, settings["models"])
+    models = bounded(models, settings["spaces"], target.task)
     with closing(Warming(budget, models)) as warming:
         return _fitted(
             frame,
@@ -163,14 +165,14 @@ def _fitted(
         limits = budget.trial_memory, levels_of(len(folds[0][0]), len(folds)), free_memory() // budget.workers
         objective = CrossValidation(Arrays(run.path), job, searched(metric), (*own.values(),), pace, *limits)
         _check_judged(objective, target)
-        levels, scale = bool(_steps([LEVELS], schema)), job.logarithm
-        offered = scale is not None and not scale.always
-        space = joint_space(models, target.task, steps, levels=levels, logarithm=offered, absolute=metric.absolute)
-        starts = starts_with_features(_first(models, target, size, job, space), space)
+        space = _space(models, metric, job, steps, levels=bool(_steps([LEVELS], schema)))
+        asked = own_starts(settings["starts"], space)
+        starts = with_starts(_first(models, target, size, job, space), asked, FIRST)
         memory = Memory.of(experience, canonical, target, objective)
         guide = memory.guide(run.path, space, budget.seconds)
         del canonical  # of a long table, the matrices on the disk are all that is needed from here on
-        found = search(objective, space, starts, run.storage, budget, guide, fresh=warming.ready())
+        loaded = warming.ready()
+        found = search(objective, space, starts, run.storage, budget, guide, fresh=loaded, own=len(asked))
         members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
         grouped = roles.groups is not None
         fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame), grouped=grouped)
@@ -239,10 +241,16 @@ def _dealt(
     return [folds, *further_folds(folds, target, seed, free=free)]
 
 
+def _space(models: Sequence[Model], metric: Measure, job: Job, steps: Sequence[str], *, levels: bool) -> Space:
+    """The joint space of the families, with what the target and the metric let them learn."""
+    offered = job.logarithm is not None and not job.logarithm.always
+    return joint_space(models, job.task, steps, levels=levels, logarithm=offered, absolute=metric.absolute)
+
+
 def _first(models: Sequence[Model], target: Target, size: tuple[int, int, int], job: Job, space: Space) -> Any:
     """The families' first configurations, for a table of this size and the time of a fit."""
     found = first_configurations(models, target.task, haste(*size, job.seconds), size[0])
-    return SCALE.starts(CENTRE.starts(found, space), space)
+    return starts_with_features(SCALE.starts(CENTRE.starts(found, space), space), space)
 
 
 def _job(run: RunFolder, target: Target, metric: Measure, plan: ColumnPlan, budget: Budget, folds: int) -> Job:
@@ -322,6 +330,8 @@ def _textual(
     given = {**settings, "task": task, "metric": metric_key(settings["metric"]), "validation": _key(validation)}
     digests = {name: _digest([rows]) for name, rows in roles.arrays().items()}
     told = places(experience) != Places(False, None)  # a search that began cold cannot go on as an advised one
+    told_of = {"spaces": declared(settings["spaces"] or {}), "starts": [dict(one) for one in settings["starts"] or ()]}
+    given = {name: value for name, value in (given | told_of).items() if name not in told_of or value}
     if (models := settings["models"]) is not None:
         given["models"] = [model if isinstance(model, str) else code_digest(model) for model in models]
     return {**given, **digests, "experience": told, "version": _RUNS}

@@ -49,6 +49,8 @@ def settings_of(given: TabularEstimator) -> dict[str, Any]:
         "models": search.models,
         "features": None if search.features is None else list(choose_steps(search.features)),
         "folds": search.folds,
+        "spaces": search.spaces,
+        "starts": search.starts,
         "calibrate": search.calibrate,
         "predict_limit": search.predict_limit,
         "validation": given.validation,

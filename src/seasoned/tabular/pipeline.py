@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from seasoned.space import Space
 
-__all__ = ["CHANGED", "KIND", "VERSION", "current", "outdated", "textual"]
+__all__ = ["CHANGED", "KIND", "VERSION", "current", "filled", "outdated", "textual"]
 
 KIND: Final = "pipeline"
 """What experience of this form is called in a store."""
@@ -89,10 +89,18 @@ def current(config: Mapping[str, Any], version: int, space: Space) -> dict[str, 
         inner = families.options.get(family)
         if inner is None or outdated(family, version):
             return None
-        filled = {**inner.default, **settings}
-        for name in set(_USUAL) - set(inner.parameters):
-            if name in filled and filled[name] == _USUAL[name]:
-                del filled[name]
-        return {"model": {family: inner.check(filled)}}
+        return {"model": {family: inner.check(filled(settings, inner))}}
     except (InvalidConfig, InvalidInput, KeyError, ValueError, TypeError, AttributeError):  # a stranger's file
         return None
+
+
+def filled(settings: Mapping[str, Any], space: Space) -> dict[str, Any]:
+    """Settings of a family with the space's defaults for those left out, and without what goes without saying.
+
+    Args:
+        settings: Some of the family's, and perhaps how it learns and what features it has.
+        space: The family's, as it may be tried now: where it offers no other features, say, "none" is not said.
+    """
+    found = {**space.default, **settings}
+    unsaid = {name for name in set(_USUAL) - set(space.parameters) if name in found and found[name] == _USUAL[name]}
+    return {name: value for name, value in found.items() if name not in unsaid}

@@ -42,12 +42,13 @@ if TYPE_CHECKING:
     from seasoned.tabular.objective import CrossValidation
     from seasoned.trials import Trial
 
-__all__ = ["Searched", "search"]
+__all__ = ["FIRST", "Searched", "search"]
 
 logger = logging.getLogger("seasoned.tabular")
 
+FIRST = 2
+"""Defaults that come before all else: a usable model at once, and a strong cheap one."""
 _INITIAL = 3  # trials of a family, its default among them, before a model of it decides
-_FIRST = 2  # defaults that come before all advice: a usable model at once, and a strong cheap one
 _OPENING = 8  # trials with experience, after which what is worse than the best is stopped sooner
 _LEAST = 0.01  # of the time limit: what any trial costs at least, to be started, stored and chosen from
 _WARM_UP = 2.0  # seconds that any trial gets beside its own, for its worker may be a fresh one
@@ -71,6 +72,7 @@ def search(
     guide: Guide | None = None,
     *,
     fresh: float = 0.0,
+    own: int = 0,
 ) -> Searched:
     """Tune all families together and fit the best configurations on all rows.
 
@@ -82,13 +84,15 @@ def search(
         budget: Time, trials, workers and memory.
         guide: What past tasks say about this one; None to search without experience.
         fresh: Seconds that a fresh worker took to load what fits need.
+        own: How many of the starts, behind the first `FIRST`, the user asks for: they wait for no advice.
     """
     timed = budget.trials is None
-    opening, gains = len(starts) if guide is None else min(len(starts), _OPENING), Gains()
+    first, gains = FIRST + own, Gains()
+    opening = len(starts) if guide is None else min(len(starts), max(_OPENING, first))
     families, paced = _families(objective, budget, gains), objective.predict_limit is not None
     study = Study(
         space,
-        sampler=_sampler(starts, budget, guide, families, paced=paced),
+        sampler=_sampler(starts, first, budget, guide, families, paced=paced),
         storage=storage,
         name="search",
         seed=objective.job.seed,
@@ -108,7 +112,7 @@ def search(
         callbacks = (early, race, clock, watching, closing)
         try:
             if objective.levels and not timed:  # whom the others are compared with, whichever is quicker
-                _run(study, objective, budget, closing, _FIRST, callbacks)
+                _run(study, objective, budget, closing, FIRST, callbacks)
             if not timed:
                 _run(study, objective, budget, closing, opening, callbacks)
                 if not budget.stop():  # a run that is resumed goes on with its opening
@@ -155,15 +159,21 @@ def _families(objective: CrossValidation, budget: Budget, gains: Gains) -> Promi
 
 
 def _sampler(
-    starts: Sequence[Mapping[str, Any]], budget: Budget, guide: Guide | None, families: Promising, *, paced: bool
+    starts: Sequence[Mapping[str, Any]],
+    first: int,
+    budget: Budget,
+    guide: Guide | None,
+    families: Promising,
+    *,
+    paced: bool,
 ) -> Sampler[Any]:
-    """What chooses the next trial."""
+    """What chooses the next trial; the first so many of the starts come before all advice."""
     if guide is None:
         return replace(families, warm_start=WarmStart(configurations=tuple(starts)))
-    first = WarmStart(configurations=tuple(starts[:_FIRST]))
+    planned = WarmStart(configurations=tuple(starts[:first]))
     families = replace(families, expected=FamilyStarts(guide.recalled, guide.space))
     timed, most = budget.trials is None, budget.trial_seconds
-    return Experienced(families, guide, tuple(starts), timed, most, paced=paced, warm_start=first)
+    return Experienced(families, guide, tuple(starts), timed, most, paced=paced, warm_start=planned)
 
 
 def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:
@@ -171,7 +181,7 @@ def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:
     if not objective.levels:
         return None
     slack = 1 / math.sqrt(objective.sample_rows())  # as in the race over folds
-    return RowRace(objective.levels, objective.sample_baseline(), slack, _FIRST, opening)
+    return RowRace(objective.levels, objective.sample_baseline(), slack, FIRST, opening)
 
 
 def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dict[str, Any]:

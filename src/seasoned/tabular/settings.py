@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.space import Space
+from seasoned.tabular.bounded import declared
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from seasoned.tabular.models.base import Model
 
 __all__ = ["SearchSettings", "check_number"]
@@ -43,6 +44,11 @@ class SearchSettings:
             What is chosen then depends on time.
         layers: 2 for a second layer of models, which learn from the columns and from what the members say of rows that
             they have not seen, where that helps on rows held out of everything; 1 for none.
+        spaces: Family -> hyperparameters that are to be searched otherwise than usual, as a dict or a `Space`: name ->
+            a range (`Int`, `Float`, `Categorical`), narrower or wider, or one value, which is held. What is not named
+            is searched as usual. The leaderboard's configurations show the names.
+        starts: Configurations that are tried before all but the first two defaults: `{family: {name: value}}`, as the
+            columns `model` and `config` of a leaderboard have them; what is left out is the family's default.
 
     Example:
         >>> SearchSettings(models=["linear", "lightgbm"], folds=3).folds
@@ -56,6 +62,8 @@ class SearchSettings:
     calibrate: bool | None = None
     predict_limit: float | None = None
     layers: int = 1
+    spaces: Mapping[str, Mapping[str, Any] | Space] | None = None
+    starts: Sequence[Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.models, str):
@@ -74,18 +82,54 @@ class SearchSettings:
         check_number("layers", self.layers, Integral, "1 or 2", needed=True)
         if self.layers not in {1, 2}:
             raise InvalidInput(f"layers is {self.layers}; use 2 for a second layer where it helps, or 1 for none.")
+        _check_spaces(self.spaces)
+        _check_starts(self.starts)
 
     def to_plain(self) -> dict[str, Any] | None:
         """The settings in JSON's types; None where a family of the user's own is among them."""
         if self.models is not None and not all(isinstance(model, str) for model in self.models):
             return None
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        told = {"spaces": None if self.spaces is None else declared(self.spaces), "starts": _started(self.starts)}
+        usual = {field.name: _plain(getattr(self, field.name)) for field in fields(self) if field.name not in told}
+        return usual | told
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> SearchSettings:
+        """The settings that `to_plain` described.
+
+        Raises:
+            TypeError: If there is a setting that this version does not know.
+        """
+        spaces = plain.get("spaces")
+        read = None if spaces is None else {family: Space.from_dict(space) for family, space in spaces.items()}
+        return cls(**{**plain, "spaces": read})
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return value if isinstance(value, str | int | float | None) else list(value)
+
+
+def _started(starts: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
+    return None if starts is None else [dict(start) for start in starts]
+
+
+def _check_spaces(spaces: Any) -> None:
+    """Refuse what is no mapping of mappings; what it says is checked against the families when they are known."""
+    if spaces is not None and not isinstance(spaces, Mapping):
+        raise InvalidInput(f'spaces is {spaces!r}; pass a dict, such as {{"lightgbm": {{"num_leaves": Int(8, 64)}}}}.')
+    for family, given in (spaces or {}).items():
+        if not isinstance(given, Mapping | Space):
+            raise InvalidInput(f"spaces[{family!r}] is {given!r}; give a dict of its hyperparameters, or a Space.")
+
+
+def _check_starts(starts: Any) -> None:
+    if starts is not None and (isinstance(starts, str | Mapping) or not isinstance(starts, Sequence)):
+        raise InvalidInput(f'starts is {starts!r}; pass a list, such as [{{"lightgbm": {{"num_leaves": 31}}}}].')
+    for place, start in enumerate(starts or ()):
+        if not isinstance(start, Mapping):
+            raise InvalidInput(f"starts[{place}] is {start!r}; give a dict of a family and its settings.")
 
 
 def check_number(name: str, value: Any, kind: type, what: str, *, needed: bool = False) -> None:

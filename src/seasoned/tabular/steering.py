@@ -194,7 +194,7 @@ class Promising(Sampler[_State]):
 
     def _weights(self, state: _State) -> dict[str, float]:
         """Families that have something left to try, and how much each deserves the next trial."""
-        tunable = [name for name, space in state.spaces.items() if space.dimensions] or list(state.spaces)
+        tunable = [name for name, space in state.spaces.items() if space.varies] or list(state.spaces)
         order = sorted(
             (name for name in tunable if state.records[name].complete), key=lambda name: state.records[name].best
         )
@@ -265,13 +265,13 @@ class Promising(Sampler[_State]):
 
     def capacity(self, state: _State) -> int | None:
         """No end, unless no family has anything to be tuned: then the first configurations are all there is."""
-        tunable = any(space.dimensions for space in state.spaces.values())
+        tunable = any(space.varies for space in state.spaces.values())
         return None if tunable else max(len(state.spec.warm_start.configurations), len(state.spaces))
 
 
 def _first(space: Space, seed: int) -> tuple[dict[str, Any], ...]:
     """A family's default, and configurations near it: all numbers moved a little, some categories changed."""
-    if not space.dimensions:
+    if not space.varies:
         return ()
     rng = np.random.default_rng([seed, len(space.dimensions)])
     start = space.encode(space.default).unit

@@ -1,0 +1,250 @@
+"""Hyperparameters in ranges of the user's own, or held, and configurations to begin with."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seasoned import AutoClassifier, AutoRegressor, Categorical, Choice, CustomModel, Float, Int, SearchSettings, Space
+from seasoned import load as load_bundle
+from seasoned.errors import InvalidInput
+from seasoned.report.gather import report_data
+from seasoned.tabular.bounded import bounded, own_starts, with_starts
+from seasoned.tabular.models.registry import MODELS, choose, joint_space
+from seasoned.tabular.starts import first_configurations
+
+
+def table(rows=120):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=rows), "b": rng.normal(size=rows), "c": rng.choice(list("xyz"), rows)})
+    return X, np.where(X["a"] + (X["c"] == "x") + 0.3 * rng.normal(size=rows) > 0.3, "yes", "no")
+
+
+def fitted(search, *, experience=None, trials=8):
+    X, y = table()
+    return AutoClassifier(trials=trials, workers=1, random_state=0, experience=experience, search=search).fit(X, y)
+
+
+def space_of(family, given, task="binary"):
+    (model,) = bounded(choose([family]), {family: given}, task)
+    return model.space(task)
+
+
+# ------------------------------------------------------------------------------------------------ spaces
+
+
+def test_a_search_stays_in_the_given_range_and_holds_the_given_value():
+    given = {"tree": {"max_depth": Int(2, 4), "criterion": "gini"}, "linear": {"penalty": 3.0}}
+    trials = fitted(SearchSettings(["linear", "tree"], folds=2, spaces=given)).fitted_.trials
+    configs = {family: [t["config"] for t in trials if t["model"] == family] for family in given}
+    assert {config["max_depth"] for config in configs["tree"]} <= {2, 3, 4}
+    assert {config["criterion"] for config in configs["tree"]} == {"gini"}
+    assert len({config["min_samples_leaf"] for config in configs["tree"]}) > 1, "the rest is searched as usual"
+    assert [config["penalty"] for config in configs["linear"]] == [3.0], "what has nothing to search is fitted once"
+
+
+def test_advice_of_past_tasks_stays_inside_as_well():
+    given = {"tree": {"max_depth": Int(2, 3)}, "extra_trees": {"criterion": "entropy"}}
+    trials = fitted(SearchSettings(["tree", "extra_trees"], folds=2, spaces=given), experience="shipped").fitted_.trials
+    assert {t["config"]["max_depth"] for t in trials if t["model"] == "tree"} <= {2, 3}
+    assert {t["config"]["criterion"] for t in trials if t["model"] == "extra_trees"} == {"entropy"}
+
+
+@pytest.mark.parametrize(
+    ("given", "default"),
+    [
+        (Int(8, 100), 50),  # the family's
+        (Int(60, 100), 80),  # the middle, for the family's lies outside
+        (Int(8, 100, default=9), 9),
+        (Categorical([10, 50, 70]), 50),
+        (Categorical([10, 50, 70], default=70), 70),
+        (Categorical([10, 20]), 10),
+        (500, 500),  # wider than usual
+        (np.int64(7), 7),
+        (31.0, 31),
+    ],
+)
+def test_a_range_begins_from_the_familys_default_unless_it_says_another(given, default):
+    found = space_of("lightgbm", {"num_leaves": given}).default["num_leaves"]
+    assert found == default
+    assert type(found) is int
+
+
+def test_values_are_of_the_kind_that_the_family_takes():
+    space = space_of("lightgbm", {"learning_rate": Int(1, 3), "lambda_l1": 1, "lambda_l2": Int(1, 9, log=True)})
+    assert {type(space.default[name]) for name in ("learning_rate", "lambda_l1", "lambda_l2")} == {float}
+    assert space.parameters["learning_rate"].step == 1.0
+    assert space.parameters["lambda_l2"].log
+
+
+def test_a_space_brings_its_forbidden_combinations():
+    given = Space(max_depth=Int(2, 3), min_samples_leaf=Int(1, 2), forbidden=[{"max_depth": 2, "min_samples_leaf": 1}])
+    space = space_of("tree", given)
+    drawn = [space.sample(np.random.default_rng(seed)) for seed in range(40)]
+    assert {(c["max_depth"], c["min_samples_leaf"]) for c in drawn} == {(2, 2), (3, 1), (3, 2)}
+    assert "forbidden=[{'max_depth': [2], 'min_samples_leaf': [1]}]" in repr(given)
+
+
+def test_a_bounded_family_is_the_family_in_all_else():
+    (model,) = bounded(choose(["catboost" if "catboost" in MODELS else "lightgbm"]), None, "binary")
+    assert model is MODELS[model.name]
+    (held,) = bounded(choose(["lightgbm"]), {"lightgbm": {"num_leaves": 9}}, "binary")
+    assert (held.name, held.diet) == ("lightgbm", "codes")
+    assert held.quantiles is MODELS["lightgbm"].quantiles
+    with pytest.raises(AttributeError):
+        held.nonsense  # noqa: B018 - asked for on purpose
+
+
+def test_a_booster_learns_faster_only_where_it_may():
+    models = bounded(choose(["lightgbm"]), {"lightgbm": {"learning_rate": Float(0.01, 0.05)}}, "binary")
+    (start,) = first_configurations(models, "binary", haste=4.0)
+    assert start["model"]["lightgbm"]["learning_rate"] == 0.04
+    (usual,) = first_configurations(choose(["lightgbm"]), "binary", haste=4.0)
+    assert usual["model"]["lightgbm"]["learning_rate"] == pytest.approx(0.16)
+
+
+@pytest.mark.parametrize(
+    ("spaces", "sentence"),
+    [
+        ({"lightgbm": {"leaves": 3}}, "has no such hyperparameter; those that it has: learning_rate, num_leaves"),
+        ({"mlp": {"width": 64}}, "spaces names 'mlp', which takes no part; families that do: lightgbm, tree"),
+        ({"lightgbm": {"num_leaves": 3.5}}, "is 3.5; it is a whole number"),
+        ({"lightgbm": {"num_leaves": float("nan")}}, "is nan; give a finite float"),
+        ({"lightgbm": {"num_leaves": "many"}}, "is 'many', not a number"),
+        ({"lightgbm": {"num_leaves": True}}, "is True, not a number"),
+        ({"lightgbm": {"num_leaves": Float(8, 64)}}, "but takes whole numbers; give an Int"),
+        ({"lightgbm": {"num_leaves": Categorical([8, 9.5])}}, "is 9.5; it is a whole number"),
+        ({"lightgbm": {"num_leaves": Choice(a=Space(), b=Space())}}, "not a number"),
+        ({"tree": {"criterion": "best"}}, "is 'best', none of ['gini', 'entropy']"),
+        ({"tree": {"criterion": Float(0, 1)}}, "give one of 'gini', 'entropy', or a Categorical of some of them"),
+        ({"tree": {"target_scale": "log"}}, "tree has no such hyperparameter"),
+    ],
+)
+def test_what_is_no_good_is_refused_with_its_place(spaces, sentence):
+    with pytest.raises(InvalidInput) as error:
+        fitted(SearchSettings(["lightgbm", "tree"], spaces=spaces))
+    assert sentence in str(error.value)
+
+
+def test_an_own_model_has_its_space_already():
+    from sklearn.naive_bayes import GaussianNB
+
+    own = CustomModel("bayes", GaussianNB(), Space(var_smoothing=Float(1e-9, 1e-2, log=True)))
+    with pytest.raises(InvalidInput, match="a model of your own; its space is an argument of CustomModel"):
+        fitted(SearchSettings(["tree", own], spaces={"bayes": {"var_smoothing": 1e-3}}))
+
+
+# ------------------------------------------------------------------------------------------------ starts
+
+
+@pytest.mark.parametrize("experience", [None, "shipped"])
+def test_own_starts_come_behind_the_first_two_defaults(experience):
+    starts = [{"tree": {"max_depth": 3}}, {"model": {"tree": {"max_depth": 5, "min_samples_leaf": 7}}}]
+    search = SearchSettings(["linear", "lightgbm", "tree", "forest"], folds=2, starts=starts)
+    trials = fitted(search, experience=experience, trials=6).fitted_.trials
+    assert [t["model"] for t in trials[:4]] == ["linear", "lightgbm", "tree", "tree"]
+    assert [t["config"]["max_depth"] for t in trials[2:4]] == [3, 5]
+    assert trials[3]["config"]["min_samples_leaf"] == 7
+    assert trials[2]["config"]["criterion"] == "entropy", "what is left out is the family's default"
+
+
+def test_rows_of_a_leaderboard_start_another_fit():
+    first = fitted(SearchSettings(["tree", "linear"], folds=2)).leaderboard()
+    starts = [{row.model: row.config} for row in first.head(3).itertuples()]
+    again = fitted(SearchSettings(["tree", "linear"], folds=2, starts=starts)).fitted_.trials
+    tried = [(t["model"], t["config"]) for t in again[:5]]
+    assert all((row.model, row.config) in tried for row in first.head(3).itertuples())
+    assert len({str(one) for one in tried}) == 5, "what is a default anyhow is tried once"
+
+
+@pytest.mark.parametrize(
+    ("starts", "sentence"),
+    [
+        ([{"tree": {"depth": 3}}], "starts[0]: of 'tree', the configuration has ['depth'], unknown here"),
+        ([{"tree": {}}, {"mlp": {}}], "starts[1] names 'mlp', which takes no part; families that do: tree"),
+        ([{"tree": {}, "linear": {}}], "give one family and its settings"),
+        ([{}], "give one family and its settings"),
+        ([{"tree": 3}], "starts[0] has 3 for 'tree'; give a dict of its settings"),
+        ([{"tree": {"max_depth": 300}}], "'max_depth' is 300, outside [2, 30]"),
+        ([{"tree": {"features": {"made": {}}}}], "has ['features'], unknown here"),
+    ],
+)
+def test_a_start_that_is_no_good_is_refused_with_its_place(starts, sentence):
+    with pytest.raises(InvalidInput) as error:
+        fitted(SearchSettings(["tree"], starts=starts))
+    assert sentence in str(error.value)
+
+
+def test_a_start_must_lie_in_the_given_range():
+    models = bounded(choose(["tree"]), {"tree": {"max_depth": Int(2, 4)}}, "binary")
+    space = joint_space(models, "binary")
+    (start,) = own_starts([{"tree": {"max_depth": 4}}], space)
+    assert start["model"]["tree"]["max_depth"] == 4
+    with pytest.raises(InvalidInput, match=r"'max_depth' is 9, outside \[2, 4\]"):
+        own_starts([{"tree": {"max_depth": 9}}], space)
+
+
+def test_the_same_start_twice_is_one():
+    space = joint_space(choose(["tree"]), "binary")
+    own = own_starts([{"tree": {"max_depth": 4}}, {"model": {"tree": {"max_depth": 4}}}], space)
+    assert len(own) == 1
+    usual = first_configurations(choose(["tree"]), "binary")
+    assert with_starts(usual, [*usual, *own], 2) == [*usual, *own]
+
+
+# ------------------------------------------------------------------------------------------------ told and kept
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"spaces": 3}, "spaces is 3; pass a dict"),
+        ({"spaces": {"tree": 4}}, "spaces['tree'] is 4; give a dict of its hyperparameters, or a Space"),
+        ({"starts": {"tree": {}}}, "pass a list"),
+        ({"starts": "tree"}, "pass a list"),
+        ({"starts": [3]}, "starts[0] is 3; give a dict"),
+    ],
+)
+def test_settings_refuse_other_kinds_at_once(given, sentence):
+    with pytest.raises(InvalidInput) as error:
+        SearchSettings(**given)
+    assert sentence in str(error.value)
+
+
+def test_a_bundle_keeps_them_and_fits_the_same_again(tmp_path):
+    search = SearchSettings(
+        ["tree"], 2, spaces={"tree": {"max_depth": Int(2, 4), "criterion": "gini"}}, starts=[{"tree": {"max_depth": 4}}]
+    )
+    model = fitted(search, trials=4)
+    model.save(tmp_path / "model.seasoned")
+    read = load_bundle(tmp_path / "model.seasoned")
+    X, y = table()
+    again = read.fit(X, y)
+    assert [t["config"] for t in again.fitted_.trials] == [t["config"] for t in model.fitted_.trials]
+
+
+def test_the_call_in_a_report_can_be_run():
+    space = Space(max_depth=Int(2, 4), min_samples_leaf=Int(1, 2), forbidden=[{"max_depth": 2, "min_samples_leaf": 1}])
+    search = SearchSettings(["tree"], 2, spaces={"tree": space}, starts=[{"tree": {"max_depth": 4}}])
+    model = fitted(search, trials=3)
+    code = report_data(model).code
+    X, y = table()
+    said: dict = {"X": X, "y": y}
+    exec(code, said)
+    assert said["model"].search == search
+    assert [t["config"] for t in said["model"].fitted_.trials] == [t["config"] for t in model.fitted_.trials]
+
+
+def test_a_killed_run_goes_on_only_under_the_same_ranges(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    from seasoned.tabular.fit import _textual  # what tells one run from another
+    from seasoned.tabular.parameters import settings_of
+    from seasoned.tabular.roles import Roles
+
+    def text(**given):
+        settings = settings_of(AutoRegressor(search=SearchSettings(["tree"], **given)))
+        return _textual(settings, "regression", None, Roles(), None)
+
+    assert text() == text(spaces={}, starts=[])
+    assert text(spaces={"tree": {"max_depth": 3}}) == text(spaces={"tree": Space(max_depth=Categorical([3]))})
+    assert text() != text(spaces={"tree": {"max_depth": 3}}) != text(spaces={"tree": {"max_depth": 4}})
+    assert text() != text(starts=[{"tree": {}}]) != text(starts=[{"tree": {"max_depth": 4}}])
