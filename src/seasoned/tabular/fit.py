@@ -177,8 +177,8 @@ def _fitted(
         grouped = roles.groups is not None
         fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame), grouped=grouped)
         fitted = conclude(fitted, objective, frame, settings, budget)
-    if budget.stop():
-        run.release()  # who stopped it may go on with it
+    if budget.stop() or found.failed:
+        run.release()  # whoever stopped it, or has made room, may go on with it
     else:
         memory.keep(found.trials, guide, budget.deadline - time.monotonic())
         run.delete()

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from seasoned.errors import AllTrialsFailed
+from seasoned.errors import AllTrialsFailed, StorageError
 from seasoned.pacing import STOPPED
 from seasoned.samplers.bayes import Bayes
 from seasoned.study import Study
@@ -57,10 +57,11 @@ _ENDED = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """The models that predict together, and what was tried."""
+    """The models that predict together, what was tried, and whether the search ended because its store failed."""
 
     members: tuple[Member, ...]
     trials: tuple[dict[str, Any], ...]
+    failed: bool = False
 
 
 def search(
@@ -111,28 +112,60 @@ def search(
         closing = Closing(objective, budget, study, gains, fresh, tuple(upper))
         callbacks = (early, race, clock, watching, closing)
         try:
-            if objective.levels and not timed:  # whom the others are compared with, whichever is quicker
-                _run(study, objective, budget, closing, FIRST, callbacks)
-            if not timed:
-                _run(study, objective, budget, closing, opening, callbacks)
-                if not budget.stop():  # a run that is resumed goes on with its opening
-                    race.close_defaults(study.trials[:opening])
-            _run(study, objective, budget, closing, budget.trials, callbacks)
-        except AllTrialsFailed as error:
-            logger.warning("no model could be fitted, so the baseline predicts: %s", error)
-        except KeyboardInterrupt:  # from a handler that is not ours
-            budget.stop.ask("SIGINT")
+            failed = _searched(study, objective, budget, closing, (opening, race), callbacks)
         finally:
             ended = _closed(study)
         if budget.stop():
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
         trials = tuple(_row(objective, trial, clock.elapsed.get(trial.number)) for trial in ended)
-        best = look_again(objective, ranked(trials), budget, closing.kept)
+        best = ranked(trials) if failed else look_again(objective, ranked(trials), budget, closing.kept)
         trials = tuple(_with_rounds(objective, row) for row in trials)
         chosen = choose_members(objective, best, budget, closing.choosing if timed else math.inf)
         left = budget.remaining - (closing.kept - closing.layering)
         layered = add_layer(objective, chosen, trials, upper, budget, left)
-        return Searched(fit_members(objective, layered.chosen, budget, early), (*trials, *layered.rows))
+        return Searched(fit_members(objective, layered.chosen, budget, early), (*trials, *layered.rows), failed)
+
+
+def _searched(
+    study: Study,
+    objective: CrossValidation,
+    budget: Budget,
+    closing: Closing,
+    beginning: tuple[int, Race],
+    callbacks: Sequence[Callable[[Study, Trial], None]],
+) -> bool:
+    """Run the trials; whether the store failed before the end, with some trials complete.
+
+    Args:
+        study: The search.
+        objective: What is minimised.
+        budget: How long.
+        closing: Which ends it.
+        beginning: Number of the first configurations, and who compares them where time does not count.
+        callbacks: Told of each trial.
+
+    Raises:
+        StorageError: If the store fails before any trial is complete.
+    """
+    opening, race = beginning
+    try:
+        if budget.trials is not None:
+            if objective.levels:  # whom the others are compared with, whichever is quicker
+                _run(study, objective, budget, closing, FIRST, callbacks)
+            _run(study, objective, budget, closing, opening, callbacks)
+            if not budget.stop():  # a run that is resumed goes on with its opening
+                race.close_defaults(study.trials[:opening])
+        _run(study, objective, budget, closing, budget.trials, callbacks)
+    except AllTrialsFailed as error:
+        logger.warning("no model could be fitted, so the baseline predicts: %s", error)
+    except KeyboardInterrupt:  # from a handler that is not ours
+        budget.stop.ask("SIGINT")
+    except StorageError as error:
+        if not any(trial.state is TrialState.COMPLETE for trial in study.trials):
+            raise
+        logger.warning("%s The best models so far are fitted; fit(..., resume=True) goes on.", error)
+        return True
+    return False
 
 
 def _closed(study: Study) -> Sequence[Trial]:
