@@ -1,4 +1,4 @@
-"""The command line: `seasoned fit`, `predict`, `report`, `explain`, `refit`, `adapt`, `demo`, `runs`, `experience`.
+"""The command line: `seasoned fit`, `predict`, `report`, `explain`, `refit`, `adapt`, `runs`, `studies`, `experience`.
 
 A `fit` that is stopped once still saves the best model so far. Heavy packages load inside the commands, so that
 `--help` is quick.
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from seasoned import __version__
-from seasoned.cli import adapting, experience, fitting, trying, using
+from seasoned.cli import adapting, experience, fitting, studying, trying, using
 
 __all__ = ["app", "main"]
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _experience = typer.Typer(help="What earlier fits taught.", no_args_is_help=True)
+_studies = typer.Typer(help="What lies in a store of studies.", no_args_is_help=True)
 
 for _name, _command in (  # as `--help` lists them
     ("fit", fitting.fit),
@@ -46,6 +47,15 @@ for _name, _command in (
 ):
     _experience.command(_name)(_command)
 app.add_typer(_experience, name="experience")
+
+for _name, _command in (
+    ("list", studying.list_studies),
+    ("show", studying.show_study),
+    ("export", studying.export_trials),
+    ("delete", studying.delete_study),
+):
+    _studies.command(_name)(_command)
+app.add_typer(_studies, name="studies")
 
 
 def _show_version(asked: bool) -> None:

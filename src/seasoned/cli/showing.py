@@ -25,6 +25,7 @@ __all__ = [
     "show_leaderboard",
     "show_score",
     "show_scores",
+    "show_table",
     "with_index",
     "write_predictions",
 ]
@@ -45,7 +46,7 @@ def show_leaderboard(model: Any) -> None:
     for row in complete.head(_SHOWN).to_dict("records"):
         config = settings(row["config"], equals="=", digits=3)
         shown.add_row(str(row["rank"]), row["model"], f"{row[metric]:.5g}", f"{row['seconds']:.1f}", config)
-    _show(shown)
+    show_table(shown)
     for sentence in (*filter(None, [model.fitted_.summary]), *model.fitted_.sentences):
         typer.echo(sentence)
     failed = model.failures()
@@ -81,7 +82,7 @@ def show_importance(found: pd.DataFrame) -> None:
     for row in found[~late].to_dict("records"):
         span = "" if np.isnan(row["low"]) else f"{row['low']:.4g} to {row['high']:.4g}"
         shown.add_row(str(row["column"]), f"{row['importance']:.4g}", span, f"{row['p']:.2g}")
-    _show(shown)
+    show_table(shown)
     if late.any():
         typer.echo(f"there was no time for {late.sum()} of {len(found)} columns; --seconds gives more")
 
@@ -100,7 +101,7 @@ def show_contributions(found: pd.DataFrame, rows: int, model: Any) -> None:
     shown = Table("column", "mean |value|", title=f"how far columns move the predictions of {explained} rows")
     for name, size in found.abs().mean().sort_values(ascending=False).items():
         shown.add_row(str(name), f"{size:.4g}")
-    _show(shown)
+    show_table(shown)
     if explained < rows:
         typer.echo(f"there was time for the first {explained} of {rows} rows; --seconds gives more")
     if hasattr(model, "classes_") and not isinstance(base, dict):
@@ -127,7 +128,7 @@ def show_scores(scores: dict[str, float], rows: int) -> None:
     shown = Table("", "log loss", title=f"{rows} rows of held-out storms (lower is better)")
     for name, score in sorted(scores.items(), key=lambda item: item[1]):
         shown.add_row(name, f"{score:.4f}")
-    _show(shown)
+    show_table(shown)
 
 
 def write_predictions(predictions: pd.DataFrame, out: Path) -> None:
@@ -139,7 +140,7 @@ def write_predictions(predictions: pd.DataFrame, out: Path) -> None:
     typer.echo(f"{len(predictions)} predictions written to {out}")
 
 
-def _show(table: Any) -> None:
+def show_table(table: Any) -> None:
     """On the screen; names and settings are no markup, whatever brackets they have."""
     from rich.console import Console
 

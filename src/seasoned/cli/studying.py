@@ -1,0 +1,169 @@
+"""`seasoned studies`: what lies in a store of studies, without a line of Python."""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from contextlib import closing
+from pathlib import Path  # noqa: TC003 - typer reads it from the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seasoned.cli.common import check_folder, reported
+from seasoned.cli.showing import show_table
+from seasoned.errors import InvalidInput
+from seasoned.report.wording import settings
+
+if TYPE_CHECKING:
+    from seasoned.study import Study
+
+__all__ = ["delete_study", "export_trials", "list_studies", "show_study"]
+
+_SHOWN = 10  # trials, and lines of causes
+
+_Store = Annotated[str, typer.Argument(help="A SQLite file, or the URL of a database.")]
+_Name = Annotated[str, typer.Argument(help="The study's name in it.")]
+
+
+@reported
+def list_studies(context: typer.Context, store: _Store) -> None:  # noqa: ARG001 - read by `reported`
+    """List the studies of a store, with their trials and the best value."""
+    from rich.table import Table
+
+    with closing(_opened(store)) as opened:
+        names = opened.names()
+    shown = Table(
+        "study", "trials", "complete", "running", "failed", "best", title=f"studies in {_shown(store)}: {len(names)}"
+    )
+    for name in names:
+        with closing(_study(store, name)) as study:
+            counts = _counts(study)
+            kinds = (str(counts[kind]) for kind in ("complete", "running", "failed"))
+            shown.add_row(name, str(counts.total()), *kinds, _best(study))
+    show_table(shown)
+
+
+@reported
+def show_study(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    store: _Store,
+    name: _Name,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML page with all figures, too.")] = None,
+) -> None:
+    """Show how far a study is, its best trials with their configurations, and why trials failed."""
+    if report is not None:
+        check_folder(report, *_file(store))
+    with closing(_study(store, name)) as study:
+        _show(study)
+        if report is not None:
+            study.report(report)
+            typer.echo(f"report written to {report}")
+
+
+@reported
+def export_trials(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    store: _Store,
+    name: _Name,
+    file: Annotated[Path, typer.Argument(help="CSV, TSV (also .gz, .bz2, .xz, .zst) or Parquet file to write.")],
+) -> None:
+    """Write all trials of a study to a table: number, state, values, seconds, error, a column a parameter."""
+    check_folder(file, *_file(store))
+    output = importlib.import_module("seasoned.tabular.output")
+    output.check_kind(file)
+    with closing(_study(store, name)) as study:
+        trials = study.frame()
+    output.write_table(trials, file)
+    typer.echo(f"{len(trials)} trial(s) written to {file}")
+
+
+@reported
+def delete_study(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    store: _Store,
+    name: _Name,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a study and all its trials from a store, for ever."""
+    with closing(_study(store, name)) as study:
+        count = len(study.trials)
+    if not yes and not typer.confirm(f"Delete the study {name!r} with {count} trial(s)?"):
+        raise typer.Exit(code=1)
+    with closing(_opened(store)) as opened:
+        opened.delete(name)
+    typer.echo(f"deleted {name!r} with {count} trial(s)")
+
+
+def _opened(store: str) -> Any:
+    """The store; what is there already, for to look makes nothing."""
+    storage = importlib.import_module("seasoned.storage")
+    url = storage.url_of(store)
+    if not storage.store_exists(url):
+        raise InvalidInput(f"there is no store {store!r}; give the SQLite file of a study, or a database's URL.")
+    return storage.SqlStorage(url)
+
+
+def _study(store: str, name: str) -> Study:
+    found: Study = importlib.import_module("seasoned.study").Study.load(store, name)
+    return found
+
+
+def _shown(store: str) -> str:
+    """Without a server's password."""
+    hidden: str = importlib.import_module("seasoned.storage.addresses").hidden(store)
+    return hidden
+
+
+def _file(store: str) -> list[Path]:
+    """The store's own file, which nothing may be written over."""
+    engine = importlib.import_module("seasoned.storage.engine")
+    file = engine.file_of(engine.url_of(store))
+    return [] if file is None else [file]
+
+
+def _counts(study: Study) -> Counter[str]:
+    return Counter(trial.state.value for trial in study.trials)
+
+
+def _best(study: Study) -> str:
+    """The best value, or how many trials are on the front of several objectives."""
+    complete = [trial for trial in study.trials if trial.values is not None]
+    if not complete:
+        return "-"
+    if len(study.directions) > 1:
+        return f"front of {len(study.front)}"
+    return f"{study.best.value:.6g}"
+
+
+def _show(study: Study) -> None:
+    from rich.table import Table
+
+    counts = _counts(study)
+    told = ", ".join(f"{count} {state}" for state, count in counts.most_common()) or "none"
+    typer.echo(f"{study.name}: {' and '.join(study.directions)}; seed {study.seed}; trials: {told}")
+    if paused := study.paused:
+        typer.echo(f"{len(paused)} of those that run wait at a rung")
+    if best := _ranked(study):
+        several, count = len(study.directions) > 1, f"{min(len(best), _SHOWN)} of {len(best)}"
+        title = f"the front, {count}" if several else f"the best, {count}"
+        shown = Table("trial", "values" if several else "value", "seconds", title=title)
+        shown.add_column("configuration", overflow="fold", ratio=1)
+        for trial in best[:_SHOWN]:
+            seconds = "" if trial.seconds is None else f"{trial.seconds:.3g}"
+            config = settings(trial.config, equals="=", digits=6)
+            shown.add_row(str(trial.number), ", ".join(f"{v:.6g}" for v in trial.values), seconds, config)
+        show_table(shown)
+    causes = Counter(str(trial.error).strip().splitlines()[-1] for trial in study.trials if trial.state == "failed")
+    for cause, count in causes.most_common(_SHOWN):
+        typer.echo(f"failed {count} time(s): {cause}")
+
+
+def _ranked(study: Study) -> list[Any]:
+    """The best trials, or those of the front; feasible ones first."""
+    if len(study.directions) > 1:
+        return list(study.front)
+    sign = 1 if study.directions[0] == "minimize" else -1
+    complete = [trial for trial in study.trials if trial.values is not None]
+    return sorted(complete, key=lambda trial: (trial.violation, sign * trial.values[0], trial.number))
