@@ -146,8 +146,8 @@ def _show(study: Study) -> None:
     if paused := study.paused:
         typer.echo(f"{len(paused)} of those that run wait at a rung")
     if best := _ranked(study):
-        several, count = len(study.directions) > 1, f"{min(len(best), _SHOWN)} of {len(best)}"
-        title = f"the front, {count}" if several else f"the best, {count}"
+        several, some = len(study.directions) > 1, f"{min(len(best), _SHOWN)} of {len(best)}"
+        title = f"the front, {some}" if several else f"the best, {some}"
         shown = Table("trial", "values" if several else "value", "seconds", title=title)
         shown.add_column("configuration", overflow="fold", ratio=1)
         for trial in best[:_SHOWN]:
