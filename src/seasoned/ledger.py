@@ -53,14 +53,15 @@ class Ledger:
         self.log = log
         self.sampler = sampler
         self.fidelity = fidelity
-        self.spec = _present_spec(log.read())
+        events = log.read()
+        self.spec = _present_spec(events)
         check(self.spec)
         self._move: Spaced | None = None  # seen as if it had happened; written by `settle`
         if self.spec.space != space:
-            self._move = Spaced(space, first=_numbers(log.read()))
-            self.spec = _moved(self.spec, self._move, _configurations(log.read()))
+            self._move = Spaced(space, first=_numbers(events))
+            self.spec = _moved(self.spec, self._move, _configurations(events))
         self._begin()
-        self.sync()
+        self._fold(events)
 
     @staticmethod
     def present(log: EventLog) -> StudySpec:
@@ -71,13 +72,14 @@ class Ledger:
         """Move the study to this driver's space, if it is elsewhere; before its first new trial, not to look at it."""
         if self._move is None:
             return
-        space = self._move.space
-        if _present_spec(self.log.read()).space != space:
-            self.log.append([Spaced(space, first=_numbers(self.log.read()))])
+        space, events = self._move.space, self.log.read()
+        if _present_spec(events).space != space:
+            self.log.append([Spaced(space, first=_numbers(events))])
+            events = self.log.read()
         self._move = None  # not before it is written: what was interrupted is made up for by the next call
-        self.spec = _present_spec(self.log.read())
+        self.spec = _present_spec(events)
         self._begin()
-        self.sync()
+        self._fold(events)
         if outside := len(self.history.outside):
             _log.warning(
                 "the study moves to another space, in which %d of its %d trials are not valid: they stay as its "
@@ -97,7 +99,10 @@ class Ledger:
         """Fold in what is new; all of it, where the last time was interrupted."""
         if self._torn:
             self._begin()
-        events = self.log.read(self._position)
+        self._fold(self.log.read(self._position))
+
+    def _fold(self, events: Sequence[Event]) -> None:
+        """Fold in the events that come next."""
         moved = [event for event in events if isinstance(event, Spaced) and event.space != self.spec.space]
         if self._position and moved:
             raise StudyConflict("another process moved this study to another space; open it anew with that space.")

@@ -155,8 +155,8 @@ def _show(study: Study) -> None:
             config = settings(trial.config, equals="=", digits=6)
             shown.add_row(str(trial.number), ", ".join(f"{v:.6g}" for v in trial.values), seconds, config)
         show_table(shown)
-    causes = Counter(str(trial.error).strip().splitlines()[-1] for trial in study.trials if trial.state == "failed")
-    for cause, count in causes.most_common(_SHOWN):
+    errors = [str(trial.error or "").strip().splitlines() for trial in study.trials if trial.state == "failed"]
+    for cause, count in Counter(lines[-1] if lines else "nobody said why" for lines in errors).most_common(_SHOWN):
         typer.echo(f"failed {count} time(s): {cause}")
 
 
