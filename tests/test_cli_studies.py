@@ -1,10 +1,13 @@
 """`seasoned studies`: stores of studies, from a shell."""
 
+import sqlite3
+from contextlib import closing
+
 import pandas as pd
 import pytest
 
 from commands import call
-from seasoned import Choice, Float, Space, Study
+from seasoned import Categorical, Choice, Float, Space, Study
 
 SPACE = Space(x=Float(-1, 1), opt=Choice(sgd=Space(momentum=Float(0, 1)), adam=Space()))
 
@@ -81,10 +84,43 @@ def test_a_study_is_deleted_once_it_is_meant(store):
     assert "there is no study 'two'" in call("studies", "show", store, "two", code=1).stderr
 
 
+def test_nobody_to_say_yes_is_told_how(store):
+    assert "--yes says so beforehand" in call("studies", "delete", store, "two", given="", code=2).stderr
+    assert "two" in call("studies", "list", store).stdout
+
+
+def test_a_foreign_database_is_left_as_it_is(tmp_path):
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE cakes (name TEXT)")
+        connection.commit()
+    before = other.read_bytes()
+    for words in (("list", other), ("show", other, "one"), ("delete", other, "one", "--yes")):
+        assert "holds no studies" in call("studies", *words, code=2).stderr
+    assert other.read_bytes() == before
+
+
+def test_trials_of_a_space_that_was_left_do_not_count(store):
+    moved = Study(Space(z=Float(0, 1)), storage=store, name="one [b]")
+    moved.ask(detached=True)
+    moved.close()
+    told = call("studies", "list", store).stdout
+    assert [line.split("\u2502")[-2].strip() for line in told.splitlines() if "one [b]" in line] == ["-"]
+    assert "the best" not in call("studies", "show", store, "one [b]").stdout
+
+
+def test_a_choice_of_words_and_numbers_fits_into_parquet(tmp_path):
+    study = Study(Space(features=Categorical(["sqrt", 0.5])), storage=tmp_path / "mixed.db", name="mixed", seed=0)
+    study.optimize(lambda config: len(str(config["features"])), trials=2)
+    study.close()
+    call("studies", "export", tmp_path / "mixed.db", "mixed", tmp_path / "trials.parquet")
+    assert set(pd.read_parquet(tmp_path / "trials.parquet")["features"]) == {"sqrt", "0.5"}
+
+
 def test_looking_makes_no_store_and_writing_over_one_is_refused(store, tmp_path):
     none = tmp_path / "none.db"
-    assert "there is no store" in call("studies", "list", none, code=2).stderr
-    assert call("studies", "show", none, "one", code=1).stderr.startswith("error: ")
+    assert "there is no file" in call("studies", "list", none, code=2).stderr
+    assert call("studies", "show", none, "one", code=2).stderr.startswith("error: ")
     assert not none.exists()
     before = store.read_bytes()
     for words in (("export", store, "one [b]", store), ("show", store, "one [b]", "--report", store)):

@@ -189,14 +189,9 @@ class Space:
         return (Space.from_dict, (self.to_dict(),))
 
     @property
-    def varies(self) -> bool:
-        """Whether it holds more than one configuration, as far as its parameters say.
-
-        Example:
-            >>> Space(kind=Categorical(["only"])).varies, Space(rate=Float(0, 1)).varies
-            (False, True)
-        """
-        return any(dimension.parameter.count != 1 for dimension in self.dimensions)
+    def forbids(self) -> bool:
+        """Whether there are forbidden combinations, in it or in the spaces of its choices."""
+        return bool(self._clauses)
 
     # ----------------------------------------------------------------------------------- configurations
 

@@ -4,9 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seasoned import AutoClassifier, AutoRegressor, Categorical, Choice, CustomModel, Float, Int, SearchSettings, Space
+from seasoned import (
+    AutoClassifier,
+    AutoRegressor,
+    Between,
+    Categorical,
+    Choice,
+    CustomModel,
+    Float,
+    Int,
+    SearchSettings,
+    Space,
+)
 from seasoned import load as load_bundle
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, MissingExtra
 from seasoned.report.gather import report_data
 from seasoned.tabular.bounded import bounded, own_starts, with_starts
 from seasoned.tabular.models.registry import MODELS, choose, joint_space
@@ -70,10 +81,10 @@ def test_a_range_begins_from_the_familys_default_unless_it_says_another(given, d
 
 
 def test_values_are_of_the_kind_that_the_family_takes():
-    space = space_of("lightgbm", {"learning_rate": Int(1, 3), "lambda_l1": 1, "lambda_l2": Int(1, 9, log=True)})
-    assert {type(space.default[name]) for name in ("learning_rate", "lambda_l1", "lambda_l2")} == {float}
-    assert space.parameters["learning_rate"].step == 1.0
-    assert space.parameters["lambda_l2"].log
+    space = space_of("lightgbm", {"cat_smooth": Int(1, 30), "lambda_l1": 1, "cat_l2": Int(1, 50, log=True)})
+    assert {type(space.default[name]) for name in ("cat_smooth", "lambda_l1")} == {float}
+    assert space.parameters["cat_smooth"].step == 1.0
+    assert space.parameters["cat_l2"] == Int(1, 50, log=True, default=10), "whole numbers, from the family's default"
 
 
 def test_a_space_brings_its_forbidden_combinations():
@@ -82,6 +93,40 @@ def test_a_space_brings_its_forbidden_combinations():
     drawn = [space.sample(np.random.default_rng(seed)) for seed in range(40)]
     assert {(c["max_depth"], c["min_samples_leaf"]) for c in drawn} == {(2, 2), (3, 1), (3, 2)}
     assert "forbidden=[{'max_depth': [2], 'min_samples_leaf': [1]}]" in repr(given)
+
+
+@pytest.mark.parametrize("more", [{"steps": ["bins"]}, {"logarithm": True}, {"absolute": True}])
+def test_the_joint_space_keeps_them_whatever_else_is_chosen(more):
+    given = Space(max_depth=Int(2, 3), min_samples_leaf=Int(1, 2), forbidden=[{"max_depth": 2, "min_samples_leaf": 1}])
+    families = bounded(choose(["tree", "forest"]), {"tree": given}, "regression")
+    inner = joint_space(families, "regression", **more).parameters["model"].options["tree"]
+    drawn = [inner.sample(np.random.default_rng(seed)) for seed in range(60)]
+    assert {(c["max_depth"], c["min_samples_leaf"]) for c in drawn} == {(2, 2), (3, 1), (3, 2)}
+
+
+def test_where_the_familys_defaults_are_forbidden_together_the_ranges_begin():
+    given = Space(
+        max_depth=Int(2, 12), min_samples_leaf=Int(1, 20), forbidden=[{"max_depth": 10, "min_samples_leaf": 15}]
+    )
+    default = space_of("tree", given).default
+    assert (default["max_depth"], default["min_samples_leaf"]) == (7, 11)
+
+
+def test_a_held_family_still_learns_the_median_where_absolute_errors_count():
+    families = bounded(choose(["linear"]), {"linear": {"penalty": 1.0}}, "regression")
+    inner = joint_space(families, "regression", absolute=True).parameters["model"].options["linear"]
+    assert set(inner.parameters["target_centre"].choices) == {"mean", "median"}
+
+
+@pytest.mark.parametrize("experience", [None, "shipped"])
+def test_what_is_a_grid_is_tried_once(experience):
+    given = {"tree": {"max_depth": Categorical([2, 3, 4]), "min_samples_leaf": 15, "criterion": "gini"}}
+    trials = fitted(SearchSettings(["tree"], folds=2, spaces=given), experience=experience, trials=12).fitted_.trials
+    assert sorted(t["config"]["max_depth"] for t in trials) == [2, 3, 4]
+    given |= {"linear": {"penalty": Categorical([0.5, 1.0])}}
+    search = SearchSettings(["tree", "linear", "forest"], folds=2, spaces=given)
+    tried = [t for t in fitted(search, experience=experience, trials=12).fitted_.trials if t["model"] != "forest"]
+    assert len({str(t["config"]) for t in tried}) == len(tried) <= 5
 
 
 def test_a_bounded_family_is_the_family_in_all_else():
@@ -102,13 +147,29 @@ def test_a_booster_learns_faster_only_where_it_may():
     assert usual["model"]["lightgbm"]["learning_rate"] == pytest.approx(0.16)
 
 
+def test_the_first_configuration_is_the_users_default_and_each_change_stands_alone():
+    pytest.importorskip("catboost")
+    for given, expected in (
+        ({"depth": Int(3, 9, default=4)}, (0.2, 4)),
+        ({"learning_rate": 0.05}, (0.05, 7)),
+        ({"learning_rate": Float(0.01, 0.1, default=0.02), "depth": 6}, (0.02, 6)),
+        ({}, (0.2, 7)),
+    ):
+        models = bounded(choose(["catboost"]), {"catboost": given}, "regression")
+        (start,) = first_configurations(models, "regression", haste=4.0, rows=500)
+        assert (start["model"]["catboost"]["learning_rate"], start["model"]["catboost"]["depth"]) == expected
+
+
 @pytest.mark.parametrize(
     ("spaces", "sentence"),
     [
         ({"lightgbm": {"leaves": 3}}, "has no such hyperparameter; those that it has: learning_rate, num_leaves"),
         ({"mlp": {"width": 64}}, "spaces names 'mlp', which takes no part; families that do: lightgbm, tree"),
         ({"lightgbm": {"num_leaves": 3.5}}, "is 3.5; it is a whole number"),
-        ({"lightgbm": {"num_leaves": float("nan")}}, "is nan; give a finite float"),
+        (
+            {"lightgbm": {"num_leaves": float("nan")}},
+            "a value in spaces is nan, which has no equal or no place in JSON",
+        ),
         ({"lightgbm": {"num_leaves": "many"}}, "is 'many', not a number"),
         ({"lightgbm": {"num_leaves": True}}, "is True, not a number"),
         ({"lightgbm": {"num_leaves": Float(8, 64)}}, "but takes whole numbers; give an Int"),
@@ -116,7 +177,12 @@ def test_a_booster_learns_faster_only_where_it_may():
         ({"lightgbm": {"num_leaves": Choice(a=Space(), b=Space())}}, "not a number"),
         ({"tree": {"criterion": "best"}}, "is 'best', none of ['gini', 'entropy']"),
         ({"tree": {"criterion": Float(0, 1)}}, "give one of 'gini', 'entropy', or a Categorical of some of them"),
-        ({"tree": {"target_scale": "log"}}, "tree has no such hyperparameter"),
+        ({"tree": {"target_scale": "log"}}, "It is the search's own to choose."),
+        ({"tree": {"max_depth": Int(0, 9)}}, "goes down to 0; it must be 1 or more"),
+        ({"lightgbm": {"learning_rate": 0}}, "goes down to 0.0; it must be above 0"),
+        ({"lightgbm": {"learning_rate": Float(-1, 0.1)}}, "goes down to -1.0; it must be above 0"),
+        ({"lightgbm": {"feature_fraction": Float(0.5, 1.5)}}, "goes up to 1.5; it is a share, 1 at most"),
+        ({"tree": {"max_depth": 2000}}, "goes up to 2000; 500 is the most that a model can have"),
     ],
 )
 def test_what_is_no_good_is_refused_with_its_place(spaces, sentence):
@@ -133,6 +199,20 @@ def test_an_own_model_has_its_space_already():
         fitted(SearchSettings(["tree", own], spaces={"bayes": {"var_smoothing": 1e-3}}))
 
 
+def test_a_family_that_is_not_installed_says_so(monkeypatch):
+    monkeypatch.setattr("seasoned.tabular.models.extras.is_installed", lambda _: False)
+    with pytest.raises(MissingExtra, match="boosters"):
+        bounded(choose(["tree"]), {"xgboost": {"max_depth": 3}}, "binary")
+
+
+def test_what_is_wider_than_usual_is_saved_and_loaded(tmp_path):
+    given = {"neighbours": {"neighbours": 100}, "mlp": {"layers": 6, "width": 16, "epochs": 3}}
+    model = fitted(SearchSettings(["neighbours", "mlp"], folds=2, spaces=given), trials=2)
+    model.save(tmp_path / "wide.seasoned")
+    X, _ = table()
+    np.testing.assert_array_equal(load_bundle(tmp_path / "wide.seasoned").predict_proba(X), model.predict_proba(X))
+
+
 # ------------------------------------------------------------------------------------------------ starts
 
 
@@ -145,6 +225,24 @@ def test_own_starts_come_behind_the_first_two_defaults(experience):
     assert [t["config"]["max_depth"] for t in trials[2:4]] == [3, 5]
     assert trials[3]["config"]["min_samples_leaf"] == 7
     assert trials[2]["config"]["criterion"] == "entropy", "what is left out is the family's default"
+
+
+def test_an_own_start_is_not_taken_for_the_familys_default():
+    search = SearchSettings(["linear", "lightgbm", "forest"], folds=2, starts=[{"forest": {"min_samples_leaf": 20}}])
+    trials = fitted(search, experience="shipped", trials=8).fitted_.trials
+    leaves = [t["config"]["min_samples_leaf"] for t in trials if t["model"] == "forest"]
+    assert leaves[0] == 20
+    assert any(t["config"] == {**t["config"], "min_samples_leaf": 2, "max_features": 0.3} for t in trials), leaves
+
+
+def test_what_a_start_leaves_out_is_as_the_family_begins():
+    space = joint_space(choose(["lightgbm", "tree"]), "binary", ["bins", "frequency"])
+    usual = [{"model": {"lightgbm": {**space.default["model"]["lightgbm"], "learning_rate": 0.16}}}]
+    made = {"features": {"made": {"bins": False}}}
+    first, second = own_starts([{"lightgbm": {"num_leaves": 9}}, {"tree": made}], space, usual)
+    assert (first["model"]["lightgbm"]["learning_rate"], first["model"]["lightgbm"]["num_leaves"]) == (0.16, 9)
+    assert second["model"]["tree"]["features"]["made"]["bins"] is False
+    assert second["model"]["tree"]["features"]["made"]["frequency"] is True
 
 
 def test_rows_of_a_leaderboard_start_another_fit():
@@ -166,6 +264,7 @@ def test_rows_of_a_leaderboard_start_another_fit():
         ([{"tree": 3}], "starts[0] has 3 for 'tree'; give a dict of its settings"),
         ([{"tree": {"max_depth": 300}}], "'max_depth' is 300, outside [2, 30]"),
         ([{"tree": {"features": {"made": {}}}}], "has ['features'], unknown here"),
+        ([{"tree": {"stacked_on": []}}], "is of a second layer, which learns from others; give those of the first"),
     ],
 )
 def test_a_start_that_is_no_good_is_refused_with_its_place(starts, sentence):
@@ -177,17 +276,18 @@ def test_a_start_that_is_no_good_is_refused_with_its_place(starts, sentence):
 def test_a_start_must_lie_in_the_given_range():
     models = bounded(choose(["tree"]), {"tree": {"max_depth": Int(2, 4)}}, "binary")
     space = joint_space(models, "binary")
-    (start,) = own_starts([{"tree": {"max_depth": 4}}], space)
+    usual = first_configurations(models, "binary")
+    (start,) = own_starts([{"tree": {"max_depth": 4}}], space, usual)
     assert start["model"]["tree"]["max_depth"] == 4
     with pytest.raises(InvalidInput, match=r"'max_depth' is 9, outside \[2, 4\]"):
-        own_starts([{"tree": {"max_depth": 9}}], space)
+        own_starts([{"tree": {"max_depth": 9}}], space, usual)
 
 
 def test_the_same_start_twice_is_one():
     space = joint_space(choose(["tree"]), "binary")
-    own = own_starts([{"tree": {"max_depth": 4}}, {"model": {"tree": {"max_depth": 4}}}], space)
-    assert len(own) == 1
     usual = first_configurations(choose(["tree"]), "binary")
+    own = own_starts([{"tree": {"max_depth": 4}}, {"model": {"tree": {"max_depth": 4}}}], space, usual)
+    assert len(own) == 1
     assert with_starts(usual, [*usual, *own], 2) == [*usual, *own]
 
 
@@ -222,9 +322,31 @@ def test_a_bundle_keeps_them_and_fits_the_same_again(tmp_path):
     assert [t["config"] for t in again.fitted_.trials] == [t["config"] for t in model.fitted_.trials]
 
 
+def test_numbers_of_numpy_are_kept_as_plain_ones(tmp_path):
+    search = SearchSettings(
+        ["tree"], 2, spaces={"tree": {"min_samples_leaf": np.int64(4)}}, starts=[{"tree": {"max_depth": np.int64(3)}}]
+    )
+    assert search == SearchSettings(
+        ["tree"], 2, spaces={"tree": {"min_samples_leaf": 4}}, starts=[{"tree": {"max_depth": 3}}]
+    )
+    model = fitted(search, trials=2)
+    model.save(tmp_path / "model.seasoned")
+    assert load_bundle(tmp_path / "model.seasoned").search.starts == [{"tree": {"max_depth": 3}}]
+
+
+@pytest.mark.parametrize("spaces", [{"tree": {}}, [], 3, {"tree": {"parameters": {"max_depth": 3}}}])
+def test_damaged_spaces_of_a_file_are_refused_in_a_sentence(tmp_path, spaces, monkeypatch):
+    model = fitted(SearchSettings(["tree"], 2), trials=1)
+    monkeypatch.setattr(SearchSettings, "to_plain", lambda _: {"models": ["tree"], "spaces": spaces})
+    model.save(tmp_path / "model.seasoned")
+    with pytest.raises(InvalidInput, match="the bundle's parameters are"):
+        load_bundle(tmp_path / "model.seasoned")
+
+
 def test_the_call_in_a_report_can_be_run():
-    space = Space(max_depth=Int(2, 4), min_samples_leaf=Int(1, 2), forbidden=[{"max_depth": 2, "min_samples_leaf": 1}])
-    search = SearchSettings(["tree"], 2, spaces={"tree": space}, starts=[{"tree": {"max_depth": 4}}])
+    forbidden = [{"max_depth": 2, "min_samples_leaf": 1}, {"max_depth": Between(4, np.inf)}]
+    space = Space(max_depth=Int(2, 4, default=3), min_samples_leaf=Int(1, 2), forbidden=forbidden)
+    search = SearchSettings(["tree"], 2, spaces={"tree": space}, starts=[{"tree": {"max_depth": np.int64(3)}}])
     model = fitted(search, trials=3)
     code = report_data(model).code
     X, y = table()

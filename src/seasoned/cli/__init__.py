@@ -1,4 +1,4 @@
-"""The command line: `seasoned fit`, `predict`, `report`, `explain`, `refit`, `adapt`, `runs`, `studies`, `experience`.
+"""The command line: `seasoned fit`, `predict`, `report`, `explain`, `refit`, `adapt`, `demo`, `runs`, ... (`--help`).
 
 A `fit` that is stopped once still saves the best model so far. Heavy packages load inside the commands, so that
 `--help` is quick.

@@ -31,6 +31,7 @@ def list_studies(context: typer.Context, store: _Store) -> None:  # noqa: ARG001
     """List the studies of a store, with their trials and the best value."""
     from rich.table import Table
 
+    _check(store)
     with closing(_opened(store)) as opened:
         names = opened.names()
     shown = Table(
@@ -74,6 +75,9 @@ def export_trials(
     output.check_kind(file)
     with closing(_study(store, name)) as study:
         trials = study.frame()
+    for column in trials.columns:  # Parquet has one type a column, and a choice may have any
+        if trials[column].dtype.kind == "O" and trials[column].dropna().map(type).nunique() > 1:
+            trials[column] = trials[column].map(str, na_action="ignore")
     output.write_table(trials, file)
     typer.echo(f"{len(trials)} trial(s) written to {file}")
 
@@ -89,23 +93,31 @@ def delete_study(
     """Remove a study and all its trials from a store, for ever."""
     with closing(_study(store, name)) as study:
         count = len(study.trials)
-    if not yes and not typer.confirm(f"Delete the study {name!r} with {count} trial(s)?"):
-        raise typer.Exit(code=1)
+    try:
+        if not yes and not typer.confirm(f"Delete the study {name!r} with {count} trial(s)?"):
+            raise typer.Exit(code=1)
+    except typer.Abort:
+        raise InvalidInput(f"{name!r} was not deleted, as nobody said yes; --yes says so beforehand.") from None
     with closing(_opened(store)) as opened:
         opened.delete(name)
     typer.echo(f"deleted {name!r} with {count} trial(s)")
 
 
 def _opened(store: str) -> Any:
-    """The store; what is there already, for to look makes nothing."""
     storage = importlib.import_module("seasoned.storage")
-    url = storage.url_of(store)
-    if not storage.store_exists(url):
-        raise InvalidInput(f"there is no store {store!r}; give the SQLite file of a study, or a database's URL.")
-    return storage.SqlStorage(url)
+    return storage.SqlStorage(storage.url_of(store))
+
+
+def _check(store: str) -> None:
+    """Refuse what holds no studies: to open it as a store would make one of it."""
+    contents = importlib.import_module("seasoned.storage.contents")
+    url = importlib.import_module("seasoned.storage").url_of(store)
+    if not contents.contents_of(url).studies:
+        raise InvalidInput(f"{_shown(store)!r} holds no studies; give what Study(storage=...) was given.")
 
 
 def _study(store: str, name: str) -> Study:
+    _check(store)
     found: Study = importlib.import_module("seasoned.study").Study.load(store, name)
     return found
 
@@ -127,10 +139,14 @@ def _counts(study: Study) -> Counter[str]:
     return Counter(trial.state.value for trial in study.trials)
 
 
+def _complete(study: Study) -> list[Any]:
+    """The complete trials that count: those of a space that the study has left do not."""
+    return [trial for trial in study.trials if trial.values is not None and study.space.contains(trial.config)]
+
+
 def _best(study: Study) -> str:
     """The best value, or how many trials are on the front of several objectives."""
-    complete = [trial for trial in study.trials if trial.values is not None]
-    if not complete:
+    if not _complete(study):
         return "-"
     if len(study.directions) > 1:
         return f"front of {len(study.front)}"
@@ -143,8 +159,6 @@ def _show(study: Study) -> None:
     counts = _counts(study)
     told = ", ".join(f"{count} {state}" for state, count in counts.most_common()) or "none"
     typer.echo(f"{study.name}: {' and '.join(study.directions)}; seed {study.seed}; trials: {told}")
-    if paused := study.paused:
-        typer.echo(f"{len(paused)} of those that run wait at a rung")
     if best := _ranked(study):
         several, some = len(study.directions) > 1, f"{min(len(best), _SHOWN)} of {len(best)}"
         title = f"the front, {some}" if several else f"the best, {some}"
@@ -165,5 +179,4 @@ def _ranked(study: Study) -> list[Any]:
     if len(study.directions) > 1:
         return list(study.front)
     sign = 1 if study.directions[0] == "minimize" else -1
-    complete = [trial for trial in study.trials if trial.values is not None]
-    return sorted(complete, key=lambda trial: (trial.violation, sign * trial.values[0], trial.number))
+    return sorted(_complete(study), key=lambda trial: (trial.violation, sign * trial.values[0], trial.number))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seasoned.parameters import Categorical, Float, Int
     from seasoned.space import Space
 
-__all__ = ["Combinations", "combinations", "untried"]
+__all__ = ["Combinations", "combinations", "count_of", "untried"]
 
 _DRAWS: Final = 100  # before the combinations are listed
 _MOST_LISTED: Final = 10_000
@@ -114,6 +114,21 @@ def untried(space: Space, rng: np.random.Generator, taken: Collection[bytes]) ->
         if space.contains(config := listed[index]) and (found := space.encode(config).unit).tobytes() not in taken:
             return found
     return unit
+
+
+def count_of(space: Space) -> int | None:
+    """How many configurations a space allows; None where there are more than 10,000 combinations, or a continuum.
+
+    Example:
+        >>> from seasoned.space import Categorical, Float, Int, Space
+        >>> space = Space(a=Int(1, 3), b=Categorical(["x", "y"]), forbidden=[{"a": 1, "b": "x"}])
+        >>> count_of(space), count_of(Space(c=Float(0, 1)))
+        (5, None)
+    """
+    listed = _listed(space)
+    if listed is None or not space.forbids:
+        return None if listed is None else listed.size
+    return sum(space.contains(listed[index]) for index in range(listed.size))
 
 
 def _listed(space: Space) -> Combinations | None:

@@ -57,7 +57,8 @@ class Aim:
                 f"the space of {family!r} has a parameter {self.name!r}, a name of the search's; rename it."
             )
         usual = self.other if family in self.better else self.usual
-        return Space({**space.parameters, self.name: Categorical((self.usual, self.other), default=usual)})
+        choice = Categorical((self.usual, self.other), default=usual)
+        return Space({**space.parameters, self.name: choice}, forbidden=space.forbidden)
 
     def starts(self, starts: Iterable[Mapping[str, Any]], space: Space) -> list[dict[str, Any]]:
         """The configurations tried first, each with what its family learns by default, and then some with the other.

@@ -61,6 +61,8 @@ def load(
         raise InvalidInput(
             f"the bundle's parameters are unknown to this version ({error}); upgrade seasoned."
         ) from None
+    except (AttributeError, LookupError, RecursionError) as error:
+        raise InvalidInput(f"the bundle's parameters are damaged ({error!r}); get another copy.") from None
     estimator.restore(fitted, rows, named=about["named"])
     estimator.unsaved_, estimator.decimal_ = tuple(about["unsaved"]), about["decimal"]
     return estimator

@@ -44,7 +44,7 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
             meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a database URL
             in the place of the own store, or None to start cold. `SEASONED_EXPERIENCE` says what "default" is.
         search: What the search may do (`SearchSettings`): families, own models, features, folds, ensemble, calibration,
-            a limit on prediction.
+            a limit on prediction, ranges of hyperparameters, configurations to begin with.
         random_state: An int for the same result again, with the same experience; a numpy Generator or RandomState; or
             None. The own store grows with every fit: where the result must be the same, use `experience=None` or
             `"shipped"`.

@@ -290,7 +290,8 @@ class Experienced(Sampler[_State]):
     def capacity(self, state: _State) -> int | None:
         """No end, unless no family has anything to be tuned: then what is known is all there is."""
         known = {textual(config) for config in (*self.defaults, *self.guide.configs)}
-        return None if self.free.capacity(state.free) is None else len(known)
+        free = self.free.capacity(state.free)
+        return None if free is None else max(free, len(known))
 
 
 def _timed(state: _State, event: Finished) -> _State:

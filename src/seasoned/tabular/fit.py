@@ -17,7 +17,7 @@ from seasoned.execution.local import LocalExecutor
 from seasoned.execution.resources import free_memory
 from seasoned.knowledge.places import Places, places
 from seasoned.tabular.aims import CENTRE, SCALE
-from seasoned.tabular.bounded import bounded, declared, own_starts, with_starts
+from seasoned.tabular.bounded import bounded, check_starts, declared, own_starts
 from seasoned.tabular.code_digest import code_digest
 from seasoned.tabular.columns.plan import ColumnPlan, foreseen_width
 from seasoned.tabular.columns.stored import store
@@ -39,7 +39,7 @@ from seasoned.tabular.pace import preparing
 from seasoned.tabular.run_arrays import Arrays, stored_folds, write_arrays
 from seasoned.tabular.runs import RunFolder, disk_errors, fingerprint
 from seasoned.tabular.schema import Schema
-from seasoned.tabular.search import FIRST, search
+from seasoned.tabular.search import search
 from seasoned.tabular.seeds import seed_of
 from seasoned.tabular.starts import affordable_folds, first_configurations, haste
 from seasoned.tabular.suspicions import warn_of_leaks, warn_of_models, warn_of_time
@@ -95,8 +95,8 @@ def fit_table(
         frame: The features, one row per target value.
         target: The target.
         roles: Weights and groups of these rows.
-        settings: What the estimator was given: metric, models, features, folds, calibrate, predict_limit, validation
-            and random_state.
+        settings: What the estimator was given: metric, models, features, folds, spaces, starts, calibrate,
+            predict_limit, validation and random_state.
         budget: Time, trials, workers and memory.
         resume: Whether to go on with a killed run of the same data, target and settings.
         experience: Which experience is used, and where this fit is kept as such (`knowledge/places.py`).
@@ -109,6 +109,7 @@ def fit_table(
     if metric.quantile is not None:
         models = for_quantile(models, settings["models"])
     models = bounded(models, settings["spaces"], target.task)
+    check_starts(settings["starts"], models, target.task)
     with closing(Warming(budget, models)) as warming:
         return _fitted(
             frame,
@@ -166,13 +167,12 @@ def _fitted(
         objective = CrossValidation(Arrays(run.path), job, searched(metric), (*own.values(),), pace, *limits)
         _check_judged(objective, target)
         space = _space(models, metric, job, steps, levels=bool(_steps([LEVELS], schema)))
-        asked = own_starts(settings["starts"], space)
-        starts = with_starts(_first(models, target, size, job, space), asked, FIRST)
+        starts = _first(models, target, size, job, space)
+        asked = own_starts(settings["starts"], space, starts)
         memory = Memory.of(experience, canonical, target, objective)
         guide = memory.guide(run.path, space, budget.seconds)
         del canonical  # of a long table, the matrices on the disk are all that is needed from here on
-        loaded = warming.ready()
-        found = search(objective, space, starts, run.storage, budget, guide, fresh=loaded, own=len(asked))
+        found = search(objective, space, starts, run.storage, budget, guide, fresh=warming.ready(), own=asked)
         members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
         grouped = roles.groups is not None
         fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame), grouped=grouped)
@@ -330,7 +330,7 @@ def _textual(
     given = {**settings, "task": task, "metric": metric_key(settings["metric"]), "validation": _key(validation)}
     digests = {name: _digest([rows]) for name, rows in roles.arrays().items()}
     told = places(experience) != Places(False, None)  # a search that began cold cannot go on as an advised one
-    told_of = {"spaces": declared(settings["spaces"] or {}), "starts": [dict(one) for one in settings["starts"] or ()]}
+    told_of = {"spaces": declared(settings["spaces"] or {}), "starts": settings["starts"]}
     given = {name: value for name, value in (given | told_of).items() if name not in told_of or value}
     if (models := settings["models"]) is not None:
         given["models"] = [model if isinstance(model, str) else code_digest(model) for model in models]

@@ -14,6 +14,7 @@ from seasoned.errors import AllTrialsFailed, StorageError
 from seasoned.pacing import STOPPED
 from seasoned.samplers.bayes import Bayes
 from seasoned.study import Study
+from seasoned.tabular.bounded import with_starts
 from seasoned.tabular.by_level import ByLevel
 from seasoned.tabular.clock import Clock
 from seasoned.tabular.closing import Closing
@@ -73,7 +74,7 @@ def search(
     guide: Guide | None = None,
     *,
     fresh: float = 0.0,
-    own: int = 0,
+    own: Sequence[Mapping[str, Any]] = (),
 ) -> Searched:
     """Tune all families together and fit the best configurations on all rows.
 
@@ -85,15 +86,16 @@ def search(
         budget: Time, trials, workers and memory.
         guide: What past tasks say about this one; None to search without experience.
         fresh: Seconds that a fresh worker took to load what fits need.
-        own: How many of the starts, behind the first `FIRST`, the user asks for: they wait for no advice.
+        own: Configurations that the user asks for: behind the first `FIRST` starts, they wait for no advice.
     """
     timed = budget.trials is None
-    first, gains = FIRST + own, Gains()
-    opening = len(starts) if guide is None else min(len(starts), max(_OPENING, first))
+    planned, gains = with_starts(starts, own, FIRST), Gains()
+    first = len(with_starts(starts[:FIRST], own, FIRST))
+    opening = len(planned) if guide is None else min(len(planned), max(_OPENING, first))
     families, paced = _families(objective, budget, gains), objective.predict_limit is not None
     study = Study(
         space,
-        sampler=_sampler(starts, first, budget, guide, families, paced=paced),
+        sampler=_sampler(starts, planned if guide is None else planned[:first], budget, guide, families, paced=paced),
         storage=storage,
         name="search",
         seed=objective.job.seed,
@@ -193,20 +195,20 @@ def _families(objective: CrossValidation, budget: Budget, gains: Gains) -> Promi
 
 def _sampler(
     starts: Sequence[Mapping[str, Any]],
-    first: int,
+    planned: Sequence[Mapping[str, Any]],
     budget: Budget,
     guide: Guide | None,
     families: Promising,
     *,
     paced: bool,
 ) -> Sampler[Any]:
-    """What chooses the next trial; the first so many of the starts come before all advice."""
+    """What chooses the next trial, after those that are planned; of the starts, advice says which are worth it."""
+    first = WarmStart(configurations=tuple(planned))
     if guide is None:
-        return replace(families, warm_start=WarmStart(configurations=tuple(starts)))
-    planned = WarmStart(configurations=tuple(starts[:first]))
+        return replace(families, warm_start=first)
     families = replace(families, expected=FamilyStarts(guide.recalled, guide.space))
     timed, most = budget.trials is None, budget.trial_seconds
-    return Experienced(families, guide, tuple(starts), timed, most, paced=paced, warm_start=planned)
+    return Experienced(families, guide, tuple(starts), timed, most, paced=paced, warm_start=first)
 
 
 def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Space
-from seasoned.tabular.bounded import declared
+from seasoned.tabular.bounded import declared, told
 
 if TYPE_CHECKING:
     from seasoned.tabular.models.base import Model
@@ -84,14 +84,18 @@ class SearchSettings:
             raise InvalidInput(f"layers is {self.layers}; use 2 for a second layer where it helps, or 1 for none.")
         _check_spaces(self.spaces)
         _check_starts(self.starts)
+        if self.spaces is not None:
+            object.__setattr__(self, "spaces", told(self.spaces, "a value in spaces"))
+        if self.starts is not None:
+            object.__setattr__(self, "starts", [told(start, "a value in starts") for start in self.starts])
 
     def to_plain(self) -> dict[str, Any] | None:
         """The settings in JSON's types; None where a family of the user's own is among them."""
         if self.models is not None and not all(isinstance(model, str) for model in self.models):
             return None
-        told = {"spaces": None if self.spaces is None else declared(self.spaces), "starts": _started(self.starts)}
-        usual = {field.name: _plain(getattr(self, field.name)) for field in fields(self) if field.name not in told}
-        return usual | told
+        spaces = None if self.spaces is None else declared(self.spaces)
+        usual = {field.name: _plain(getattr(self, field.name)) for field in fields(self) if field.name != "spaces"}
+        return usual | {"spaces": spaces}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> SearchSettings:
@@ -109,10 +113,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return value if isinstance(value, str | int | float | None) else list(value)
-
-
-def _started(starts: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
-    return None if starts is None else [dict(start) for start in starts]
 
 
 def _check_spaces(spaces: Any) -> None:

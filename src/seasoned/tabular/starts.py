@@ -75,7 +75,7 @@ def haste(rows: int, columns: int, outputs: int, seconds: float | None) -> float
 def first_configurations(
     models: Sequence[Model], task: Task, haste: float = 1.0, rows: int | None = None
 ) -> tuple[dict[str, Any], ...]:
-    """Each family's default, in order of cost; boosters with so many times their learning rate, if that is allowed.
+    """Each family's default, in order of cost; boosters with so many times their learning rate.
 
     CatBoost's tuned default for numbers, nine levels and twenty steps a leaf, is meant for more rows than most tables
     have: of twelve of the first 41 (3,500 rows at most, loss on rows kept apart) seven levels and one step, which is
@@ -90,12 +90,16 @@ def first_configurations(
     """
     found = []
     for model in models:
-        space = model.space(task)
-        default, config = space.default, space.default
+        space, usual = model.space(task), getattr(model, "family", model).space(task).default
+        changes: dict[str, Any] = {}
         if model.name in _RATES:
-            rate = _RATES[model.name]
-            config[rate] = max(config[rate], min(haste * config[rate], _HIGHEST))
+            rate = usual[_RATES[model.name]]
+            changes[_RATES[model.name]] = max(rate, min(haste * rate, _HIGHEST))
         if model.name == "catboost" and task == "regression" and rows is not None and rows < _SHALLOW_ROWS:
-            config |= _SHALLOW
-        found.append({"model": {model.name: config if space.contains(config) else default}})
+            changes |= _SHALLOW
+        config = space.default
+        for name, value in changes.items():
+            if config[name] == usual[name] and space.contains({**config, name: value}):  # else it was asked for
+                config[name] = value
+        found.append({"model": {model.name: config}})
     return tuple(found)

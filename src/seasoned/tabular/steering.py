@@ -7,6 +7,7 @@ well it has done, over how long it is expected to take until it does better.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.parameters import Categorical
+from seasoned.samplers._combinations import count_of
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.samplers.random import Random
 from seasoned.space import Choice
@@ -99,6 +101,7 @@ class _State:
         states: Family -> its sampler's state, once it was asked, which follows from the events: what past tasks expect
             takes a while to learn, and many families have no more than their first trials.
         guests: Family -> its trials that another search chose.
+        sizes: Family -> how many configurations it has, where these can be counted.
     """
 
     spec: StudySpec
@@ -108,6 +111,7 @@ class _State:
     events: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
     states: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     guests: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,8 @@ class Promising(Sampler[_State]):
         if len(choices) != 1 or not isinstance(choices[0], Choice):
             raise InvalidInput("Promising searches a space with one parameter, a Choice of families; use Auto here.")
         spaces = choices[0].options
-        return _State(spec, spaces, dict.fromkeys(spaces, _Record()))
+        sizes = {name: count_of(space) for name, space in spaces.items()}
+        return _State(spec, spaces, dict.fromkeys(spaces, _Record()), sizes=sizes)
 
     def _inner(self, state: _State, name: str) -> Any:
         """The state of a family's sampler: at first its first configurations, and what past tasks expect of others."""
@@ -190,11 +195,11 @@ class Promising(Sampler[_State]):
         """The family's first configuration that is due after so many trials, where guests had its place; else None."""
         guests = state.guests.get(family, 0)
         due = _first(state.spaces[family], state.spec.seed) if guests and trials - guests <= _NEAR else ()
-        return due[trials - guests] if due else None
+        return due[trials - guests] if trials - guests < len(due) else None
 
     def _weights(self, state: _State) -> dict[str, float]:
         """Families that have something left to try, and how much each deserves the next trial."""
-        tunable = [name for name, space in state.spaces.items() if space.varies] or list(state.spaces)
+        tunable = [name for name in state.spaces if self._is_open(state, name)] or list(state.spaces)
         order = sorted(
             (name for name in tunable if state.records[name].complete), key=lambda name: state.records[name].best
         )
@@ -206,6 +211,15 @@ class Promising(Sampler[_State]):
             seconds = {name: max(state.records[name].until_better, self.least) for name in weights}
             weights = {name: weight / seconds[name] for name, weight in weights.items()}
         return self._in_time(state, self._with_gains(state, weights))
+
+    @staticmethod
+    def _is_open(state: _State, name: str) -> bool:
+        """Whether a family has a configuration that was not asked for yet; one without settings has its only start."""
+        size, events = state.sizes[name], state.events.get(name, ())
+        if size is None or len(events) < size:
+            return size != 1
+        asked = {json.dumps(event.config, sort_keys=True, default=dict) for event in events if isinstance(event, Asked)}
+        return size > 1 and len(asked) < size
 
     def _in_time(self, state: _State, weights: dict[str, float]) -> dict[str, float]:
         """Without those whose trials would not end; all where none would."""
@@ -264,14 +278,14 @@ class Promising(Sampler[_State]):
         )
 
     def capacity(self, state: _State) -> int | None:
-        """No end, unless no family has anything to be tuned: then the first configurations are all there is."""
-        tunable = any(space.varies for space in state.spaces.values())
-        return None if tunable else max(len(state.spec.warm_start.configurations), len(state.spaces))
+        """No end, unless the configurations of all families can be counted: then these are all there is."""
+        sizes = [size for size in state.sizes.values() if size is not None]
+        return sum(sizes) if len(sizes) == len(state.sizes) else None
 
 
 def _first(space: Space, seed: int) -> tuple[dict[str, Any], ...]:
     """A family's default, and configurations near it: all numbers moved a little, some categories changed."""
-    if not space.varies:
+    if not space.dimensions:
         return ()
     rng = np.random.default_rng([seed, len(space.dimensions)])
     start = space.encode(space.default).unit
@@ -282,5 +296,6 @@ def _first(space: Space, seed: int) -> tuple[dict[str, Any], ...]:
         for index, dimension in enumerate(space.dimensions):
             if isinstance(dimension.parameter, Categorical) and not dimension.parameter.ordered:
                 moved[index] = drawn[index] if rng.random() < _SPREAD else start[index]
-        found.append(space.decode(moved))
+        if (near := space.decode(moved)) not in found:
+            found.append(near)
     return tuple(found)

@@ -115,7 +115,8 @@ def with_features(space: Space, steps: Sequence[str]) -> Space:
             _MOST: Int(3, 100, log=True, default=20),
         },
     )
-    return Space({**space.parameters, FEATURES: Choice({_NONE: Space(), _MADE: made})})
+    choice = Choice({_NONE: Space(), _MADE: made})
+    return Space({**space.parameters, FEATURES: choice}, forbidden=space.forbidden)
 
 
 def reads_texts(choice: Mapping[str, Any] | None) -> bool:

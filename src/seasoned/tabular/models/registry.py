@@ -191,7 +191,7 @@ def joint_space(
     found = {}
     for model in models:
         space = model.space(task)
-        searched = space.varies  # what has no settings is fitted once, and no more
+        searched = bool(space.dimensions)  # what has no settings is fitted once, and no more
         if searched and logarithm:
             space = SCALE.added(model.name, space)
         if searched and absolute and getattr(model, "quantiles", False):
