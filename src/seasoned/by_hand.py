@@ -13,7 +13,7 @@ from seasoned.fidelity.live import LiveTrial
 from seasoned.leases import Lease
 from seasoned.ledger import MOST_ATTEMPTS
 from seasoned.objective import Verdict, elsewhere
-from seasoned.pacing import Pace
+from seasoned.pacing import Pace, remove_checkpoint
 from seasoned.storage.base import BY_HAND, DETACHED
 from seasoned.trials import Asked, Config, TrialState
 
@@ -80,6 +80,9 @@ class ByHand:
         first = enumerate(spec.warm_start.configurations, start=spec.first)
         later = [Config(config) for number, config in first if number not in history]
         found = self._put(waiting, all_of_them=True)
+        if self._ledger.fidelity is not None:
+            for number in found:  # a study of this name that was deleted may have left some
+                remove_checkpoint(self._checkpoints.folder, number)
         if waiting:
             self._put(later, all_of_them=False)
         return [self._ledger.history[number] for number in found]

@@ -15,7 +15,7 @@ from seasoned.fidelity.base import Decision
 from seasoned.leases import LEASE, Lease
 from seasoned.ledger import MOST_ATTEMPTS
 from seasoned.objective import Verdict, elsewhere, verdict
-from seasoned.pacing import Pace
+from seasoned.pacing import RETRIES, Pace
 from seasoned.storage.base import attends
 from seasoned.trials import Finished, TrialState
 
@@ -34,7 +34,6 @@ _UNLIMITED: Final = Limits()
 _GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 _SHOWN: Final = 5  # errors whose traceback is logged
 _HOPELESS: Final = 20  # failures without a success after which a study stops
-_RETRIES: Final = (0.5, 2.0, 5.0)  # seconds before a result is stored once more, where the store could not be reached
 _LONGEST_ASK: Final = 600.0  # seconds that somebody may work out a configuration
 _WAITED: Final = 20.0  # seconds of a try that has waited enough by itself
 _log = logging.getLogger("seasoned.study")
@@ -105,6 +104,8 @@ class Drive:
     def run(self) -> None:
         """Go on until the plan is fulfilled; whatever interrupts, no trial stays leased and no worker runs on."""
         self._lease = Lease(self._ledger.log, "optimize", self._plan.lease)
+        if self._pace is not None:
+            self._pace.driver = self._lease.driver
         try:
             self._loop()
         finally:
@@ -178,8 +179,8 @@ class Drive:
 
     def _start(self, claim: Claim, *, asked_here: bool) -> None:
         trial = self._ledger.history[claim.number]
-        if trial.state is not TrialState.RUNNING:
-            return  # the driver that was taken for dead told after all
+        if trial.state is not TrialState.RUNNING or claim.number in self._running.values():
+            return  # the driver that was taken for dead told after all, or is this one, and still runs it
         if claim.number in self._ledger.history.outside:
             self._store(claim.number, elsewhere(), None)
             return
@@ -210,6 +211,8 @@ class Drive:
         """Let paused trials go on whose time has come, before any new one begins, and end those that are out."""
         if self._pace is None or not self._pace.paused:
             return
+        running, driver = self._ledger.history.running, self._lease.driver
+        self._pace.paused = {number for number in self._pace.paused if running.get(number) == driver}
         for number in self._pace.dropped():
             self._store(number, self._pace.give_up(number), self._spent.get(number))
         self._relaunch(self._pace.promoted()[: max(0, self._executor.workers - len(self._running))])
@@ -296,7 +299,7 @@ class Drive:
 
     def _recorded(self, event: Finished) -> bool:
         """Whether the result counts. Where the store cannot be reached it is tried again: hours may be in it."""
-        for pause in _RETRIES:
+        for pause in RETRIES:
             began = time.monotonic()
             try:
                 return self._ledger.record([event])[0] or self._is_there(event)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+import time
 from typing import TYPE_CHECKING, Final
 
+from seasoned.errors import StorageError
 from seasoned.fidelity.base import Decision, rank_value
 from seasoned.fidelity.live import Ticket
 from seasoned.objective import Verdict
@@ -17,10 +20,14 @@ if TYPE_CHECKING:
 
     from seasoned.ledger import Ledger
 
-__all__ = ["STOPPED", "Pace"]
+__all__ = ["RETRIES", "STOPPED", "Pace", "remove_checkpoint"]
 
 STOPPED: Final = "stopped at step"
 """How the reason of a trial begins that the rule of fidelity stopped; the step follows."""
+
+RETRIES: Final = (0.5, 2.0, 5.0)
+"""Seconds before something is stored once more, where the store could not be reached."""
+_log = logging.getLogger("seasoned.study")
 
 _WORDS: Final = {
     Decision.GO_ON: "go on",
@@ -45,6 +52,7 @@ class Pace:
 
     def __init__(self, ledger: Ledger, folder: Path, leaving: Callable[[], bool]) -> None:
         self.paused: set[int] = set()
+        self.driver: str | None = None
         self._ledger = ledger
         self._folder = folder
         self._leaving = leaving
@@ -76,12 +84,20 @@ class Pace:
         if self._told.get(number) is Decision.STOP:
             return _WORDS[Decision.STOP]  # an objective that swallowed the word hears it again
         _, step, value = message
+        if self._is_lost(number):
+            self._told[number] = None
+            return _CUT_OFF
         told = self._report(number, step, value)
         if told is Decision.GO_ON and step < self._last and self._leaving():  # after the last one nothing is left to do
             self._told[number] = None
             return _CUT_OFF
         self._told[number] = told
         return _WORDS[told]
+
+    def _is_lost(self, number: int) -> bool:
+        """Whether another driver has taken this one for dead, and runs the trial now."""
+        holder = self._ledger.history.running.get(number, self.driver)
+        return self.driver is not None and holder != self.driver
 
     def _report(self, number: int, step: int, value: float) -> Decision:
         history = self._ledger.history
@@ -91,8 +107,23 @@ class Pace:
             return Decision.GO_ON  # it begins anew without a checkpoint, and has been further
         signed = self._ledger.spec.signs[0] * value + 0.0
         inside = signed if abs(signed) < float("inf") else float("nan")
-        self._ledger.record([Reported(number, step, inside)])
+        self._stored(Reported(number, step, inside))
         return self._ledger.decide(number)
+
+    def _stored(self, report: Reported) -> None:
+        """Store a report. Where the store cannot be reached it is tried again: the trial's whole run may be lost."""
+        for pause in RETRIES:
+            try:
+                self._ledger.record([report])
+            except StorageError as error:
+                if self._leaving():
+                    raise
+                told = "a report of trial %d could not be stored, which is tried again in %g s: %s"
+                _log.warning(told, report.number, pause, error)
+                time.sleep(pause)
+            else:
+                return
+        self._ledger.record([report])
 
     def judged(self, number: int, ended: Verdict, budget: int) -> Verdict | None:
         """How a run's end counts for its trial; None if the trial has not finished with it.
@@ -102,13 +133,14 @@ class Pace:
             ended: How the run ended.
             budget: The step that it was to reach.
         """
+        if self._told.get(number, Decision.GO_ON) is None:  # it was to leave, whatever it said then
+            del self._told[number]
+            return None
         if ended.state is TrialState.FAILED:
             return ended
         if ended.values is not None and self._told[number] is Decision.GO_ON and budget < self._last:
             self._told[number] = self._report(number, budget, ended.values[0])  # one that did not report it itself
         told = self._told.pop(number)
-        if told is None and ended.values is None:
-            return None
         if told in {Decision.PAUSE, Decision.PROMOTE}:
             self.paused.add(number)
             return None
@@ -171,4 +203,9 @@ class Pace:
             self._remove_checkpoint(number)
 
     def _remove_checkpoint(self, number: int) -> None:
-        shutil.rmtree(self._folder / str(number), ignore_errors=True)
+        remove_checkpoint(self._folder, number)
+
+
+def remove_checkpoint(folder: Path, number: int) -> None:
+    """Remove what a trial has left below a study's folder of checkpoints."""
+    shutil.rmtree(folder / str(number), ignore_errors=True)

@@ -17,7 +17,7 @@ from seasoned.tabular.runs import list_runs
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(seasoned.driving, "_RETRIES", (0.0,))
+    monkeypatch.setattr(seasoned.driving, "RETRIES", (0.0,))
     monkeypatch.setattr(seasoned.driving, "Lease", lambda log, kind, _: Lease(log, kind, 0.5))  # which could not end
     stay_in_process(monkeypatch)
     return tmp_path / "cache"

@@ -34,6 +34,7 @@ _THREADS = (
     "LOKY_MAX_CPU_COUNT",
     "NPROC",  # XLA's
 )
+_BURIAL = 10.0  # seconds that a killed process may take to be gone
 _PATIENCE = 1.0  # seconds that an idle worker may take to end by itself
 
 # What must be equal for a worker to be reused: threads, environment, where its output goes
@@ -130,7 +131,8 @@ class Handle:
         """Kill the process and all that came from it, and reap it."""
         alive = self.process.poll() is None
         doomed = kill_tree(self.process.pid, self.tag) if alive else kill_tagged(self.tag)
-        self.process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in the kernel: its end cannot be waited for
+            self.process.wait(_BURIAL)
         await_death(doomed, _PATIENCE)
 
     def dismiss(self) -> None:

@@ -45,8 +45,8 @@ class Lent:
         return number
 
     def wait(self, timeout: float | None = None) -> Sequence[Outcome]:
-        """See `Executor`."""
-        outcomes = self._executor.wait(timeout)
+        """See `Executor`; what somebody left in it that was interrupted is passed over."""
+        outcomes = [outcome for outcome in self._executor.wait(timeout) if outcome.task in self._open]
         self._open.difference_update(outcome.task for outcome in outcomes)
         return outcomes
 
@@ -58,6 +58,6 @@ class Lent:
         """Cancel what is open here, and wait until it has ended."""
         for task in tuple(self._open):
             self._executor.cancel(task)
-        while self._open and self.wait():
-            continue
+        while self._open and (ended := self._executor.wait()):
+            self._open.difference_update(outcome.task for outcome in ended)
         self._open.clear()

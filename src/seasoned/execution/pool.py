@@ -48,6 +48,7 @@ class Pool:
         self._leaving: list[threading.Thread] = []
         self._crews: weakref.WeakSet[Crew] = weakref.WeakSet()
         self._timer: threading.Timer | None = None
+        self._ending = False  # no thread can be begun any more
 
     def enter(self, crew: Crew) -> None:
         """From now on `crew` may take workers."""
@@ -89,6 +90,9 @@ class Pool:
 
     def park(self, handle: Handle) -> None:
         """Keep an idle worker for the next executor."""
+        if self._ending:
+            self._dismiss([handle])
+            return
         handle.send("rest")
         with self._lock:
             self._idle.append((handle, time.monotonic() + IDLE_SECONDS))
@@ -99,6 +103,9 @@ class Pool:
 
     def retire(self, handle: Handle) -> None:
         """End a worker that is not worth keeping; a thread of its own waits for its exit handlers."""
+        if self._ending:
+            self._dismiss([handle])
+            return
         thread = threading.Thread(target=self._dismiss, args=([handle],), name="seasoned-retire", daemon=True)
         with self._lock:
             self._leaving = [*(other for other in self._leaving if other.is_alive()), thread]
@@ -135,13 +142,17 @@ class Pool:
 
     def shutdown(self) -> None:
         """End everything: executors that were not closed, idle workers, the guard."""
-        for crew in tuple(self._crews):
-            crew.stop()
-        self.clear()
-        with self._lock:
-            if self._session is not None:
-                self._session.end()
-                self._session = None
+        self._ending = True
+        try:
+            for crew in tuple(self._crews):
+                crew.stop()
+            self.clear()
+            with self._lock:
+                if self._session is not None:
+                    self._session.end()
+                    self._session = None
+        finally:
+            self._ending = False
 
     def disown(self) -> None:
         """In a fork()ed child: forget the parent's workers without touching them, and begin anew."""
@@ -164,7 +175,7 @@ class Pool:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-        elif self._timer is None:
+        elif self._timer is None and not self._ending:
             delay = max(0.0, min(until for _, until in self._idle) - time.monotonic())
             self._timer = threading.Timer(delay, self.sweep)
             self._timer.daemon = True

@@ -8,6 +8,7 @@ so that even one that forked twice and left the session is found.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -64,8 +65,13 @@ def process_table() -> dict[int, int]:
     if not LINUX:
         import psutil
 
-        found = psutil.process_iter(["ppid", "status"])
-        return {p.pid: p.info["ppid"] for p in found if p.info["status"] != psutil.STATUS_ZOMBIE}
+        found = [one.info for one in psutil.process_iter(["pid", "ppid", "status", "create_time"])]
+        born = {info["pid"]: info["create_time"] or 0.0 for info in found}
+        return {  # Windows goes on naming a parent that is gone, whose number somebody younger may have by now
+            info["pid"]: info["ppid"] if born.get(info["ppid"], math.inf) <= born[info["pid"]] else 0
+            for info in found
+            if info["status"] != psutil.STATUS_ZOMBIE
+        }
     table = {}
     for pid in _pids():
         # the command may hold spaces and brackets, so fields are counted from the last bracket
@@ -115,6 +121,14 @@ def resident(pid: int) -> int:
             return 0
     fields = _read(f"/proc/{pid}/statm").split()
     return int(fields[1]) * _PAGE if len(fields) > 1 else 0
+
+
+def private(pid: int) -> int:
+    """Resident memory of one process without what is shared or lies in files, in bytes; elsewhere than on Linux all."""
+    if not LINUX:
+        return resident(pid)
+    fields = _read(f"/proc/{pid}/statm").split()
+    return (int(fields[1]) - int(fields[2])) * _PAGE if len(fields) > 2 else 0
 
 
 def _proportional(pid: int) -> int:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned.execution.line import Line
 from seasoned.execution.parcel import open_parcel, pack, thaw
-from seasoned.execution.processes import KILL, LINUX, descendants, is_service, resident, signal_all
+from seasoned.execution.processes import KILL, LINUX, descendants, is_service, private, signal_all
 
 if sys.platform == "win32":
     from multiprocessing.connection import PipeConnection as Channel
@@ -224,10 +224,10 @@ def _reap() -> bool:
 
 def _bloated(memory: int | None) -> bool:
     """Whether what this task left behind would count too much against the next one's limit of `memory` bytes."""
-    if memory is None or resident(os.getpid()) <= memory // 4:
+    if memory is None or private(os.getpid()) <= memory // 4:
         return False
     _trim()
-    return resident(os.getpid()) > memory // 2
+    return private(os.getpid()) > memory // 2
 
 
 def _trim() -> None:
