@@ -112,16 +112,19 @@ def confusion(
         >>> confusion(np.array([0, 1, 1]), np.array([0, 0, 1]), ("no", "yes")).counts.tolist()
         [[1.0, 0.0], [1.0, 1.0]]
     """
-    k = len(labels)
-    counts = np.bincount(truth * k + codes, _mass(truth, weights), minlength=k * k).reshape(k, k).astype(np.float64)
+    k, mass = len(labels), _mass(truth, weights)
     if k <= most:
-        return Confusion(labels, counts)
-    frequent = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[: most - 1])
+        return Confusion(labels, _pairs(truth, codes, mass, k))
+    frequent = np.sort(np.argsort(-np.bincount(truth, mass, minlength=k), kind="stable")[: most - 1])
     place = np.full(k, most - 1)
     place[frequent] = np.arange(most - 1)
-    merged = np.zeros((most, most))
-    np.add.at(merged, (place[:, None], place[None, :]), counts)
+    merged = _pairs(place[truth], place[codes], mass, most)
     return Confusion((*(labels[index] for index in frequent), f"{k - most + 1} others"), merged, merged=True)
+
+
+def _pairs(truth: NDArray[Any], codes: NDArray[Any], mass: Floats, k: int) -> Floats:
+    counts: Floats = np.bincount(truth * k + codes, mass, minlength=k * k).reshape(k, k).astype(np.float64)
+    return counts
 
 
 def _mass(truth: NDArray[Any], weights: Floats | None) -> Floats:
@@ -165,10 +168,14 @@ def _cumulated(truth: NDArray[Any], score: Floats, weights: Floats | None) -> tu
 
 
 def _thinned(x: Floats, y: Floats, area: float) -> Curve:
-    """The curve at no more points than a screen shows."""
+    """The curve at no more points than a screen shows: half of them even along x, half along its way up and down."""
     if len(x) <= _MOST_POINTS:
         return Curve(x, y, area)
-    kept = np.unique(np.linspace(0, len(x) - 1, _MOST_POINTS).round().astype(np.int64))
+    way = np.append(0.0, np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y))))
+    half = _MOST_POINTS // 2
+    even = np.searchsorted(x, np.linspace(x[0], x[-1], half))
+    along = np.searchsorted(way, np.linspace(0.0, way[-1], half))
+    kept = np.unique(np.minimum(np.concatenate([[0], even, along, [len(x) - 1]]), len(x) - 1))
     return Curve(x[kept], y[kept], area)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from seasoned.errors import InvalidInput
 from seasoned.report import experience, quality, sections
 from seasoned.report.markup import Markup, joined, raw, tag
 from seasoned.report.wording import duration, number, plural, summary, task_name
+from seasoned.report.writing import check_place, write_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,16 +34,8 @@ def write_report(data: ReportData, path: Path) -> Path:
     Raises:
         InvalidInput: If the folder does not exist, or the path is one.
     """
-    if not path.parent.is_dir() or path.is_dir():
-        raise InvalidInput(f"{str(path)!r} cannot be written; give the path of a file in a folder that exists.")
-    page = render_page(data)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")  # labels may hold anything
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    check_place(path)
+    return write_page(render_page(data), path)
 
 
 def render_page(data: ReportData) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from seasoned.errors import InvalidInput
 from seasoned.report.markup import Markup, data_table, joined, raw, tag
-from seasoned.report.study_render import plot_study
+from seasoned.report.study_render import MOST, plot_study
+from seasoned.report.writing import check_place, write_page
 from seasoned.views import flat
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ th,td{padding:.3rem .8rem;border-bottom:1px solid #e6eaef;text-align:left}.numbe
 
 def study_report(study: Study, path: Path) -> Path:
     """Write the page; see `Study.report`."""
-    if not path.parent.is_dir() or path.is_dir():
-        raise InvalidInput(f"{str(path)!r} cannot be written; give the path of a file in a folder that exists.")
+    check_place(path)
     complete = [trial for trial in study.trials if trial.values is not None and study.space.contains(trial.config)]
     parts: list[Markup] = []
     for kind, title in _TITLES.items():
@@ -56,11 +55,12 @@ def study_report(study: Study, path: Path) -> Path:
         for trial in best
     ]
     said = f"{len(study.trials)} trials, of which {len(complete)} are complete; {', '.join(study.directions)}."
+    if len(complete) > MOST:
+        said += f" Figures show {MOST:,} of these at most: the best, the latest, and others evenly."
     table = data_table(["trial", "value", "configuration"], rows)
     body = tag("body", tag("h1", f"Study {study.name}"), tag("p", said), *parts, tag("h2", "Best trials"), table)
     head = f'<meta charset="utf-8"><title>{escape(study.name)}</title><style>{_STYLE}</style>'
-    path.write_text(f'<!DOCTYPE html><html lang="en"><head>{head}</head>{body}</html>\n', encoding="utf-8")
-    return path
+    return write_page(f'<!DOCTYPE html><html lang="en"><head>{head}</head>{body}</html>\n', path)
 
 
 def _settings(config: dict[str, object]) -> str:

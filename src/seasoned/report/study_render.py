@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.parameters import MISSING
+from seasoned.parameters import MISSING, identity
 from seasoned.report import study_figures as figures
 from seasoned.report.figures import score_range
-from seasoned.report.render import ACCENT, BASE, MUTED
+from seasoned.report.render import ACCENT, BASE, MUTED, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from seasoned.study import Study
     from seasoned.trials import Trial
 
-__all__ = ["KINDS", "plot_study"]
+__all__ = ["KINDS", "MOST", "plot_study"]
+
+MOST: Final = 1_500
+"""Trials that a figure shows: the best third, the latest, and others evenly."""
+_MOST_CURVES: Final = 300
 
 _FEW: Final = 12  # parameters in a parallel plot beyond which labels meet
 _WRAP: Final = 4  # small pictures in a row
@@ -51,13 +55,19 @@ def _history(study: Study, trials: Sequence[Trial], _: Sequence[str] | None, obj
     found = figures.curve(trials, study.directions[objective], objective)
     figure = _blank(xaxis_title="trial", yaxis_title=_name(study, objective))
     kept = np.array(found.feasible, dtype=np.bool_)
-    numbers, values = np.array(found.numbers), np.array(found.values)
-    figure.add_scatter(x=numbers[kept], y=values[kept], mode="markers", name="trial", marker=_mark(BASE, 0.55))
-    if not kept.all():
-        broken = {"color": MUTED, "symbol": "x-thin-open", "size": 7}
-        figure.add_scatter(x=numbers[~kept], y=values[~kept], mode="markers", name="infeasible", marker=broken)
+    numbers, values, best = np.array(found.numbers), np.array(found.values), np.array(found.best)
+    shown = np.zeros(len(numbers), dtype=np.bool_)
+    shown[_places(trials, study, objective)] = True
+    for name, group, marker in (
+        ("trial", shown & kept, _mark(BASE, 0.55)),
+        ("infeasible", shown & ~kept, {"color": MUTED, "symbol": "x-thin-open", "size": 7}),
+    ):
+        if name == "trial" or group.any():
+            figure.add_scatter(x=numbers[group], y=values[group], mode="markers", name=name, marker=marker)
     line = {"color": ACCENT, "width": 2, "shape": "hv"}
-    figure.add_scatter(x=numbers, y=found.best, mode="lines", name="best so far", line=line)
+    steps = np.append(True, best[1:] != best[:-1]) if len(best) else np.zeros(0, dtype=np.bool_)
+    steps[-1:] = True  # of a line that steps, its corners
+    figure.add_scatter(x=numbers[steps], y=best[steps], mode="lines", name="best so far", line=line)
     figure.update_yaxes(range=_span(values, study.directions[objective]))
     return figure
 
@@ -65,6 +75,7 @@ def _history(study: Study, trials: Sequence[Trial], _: Sequence[str] | None, obj
 def _slice(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | None, objective: int) -> go.Figure:
     from plotly.subplots import make_subplots  # type: ignore[import-untyped]  # plotly is untyped
 
+    trials = [trials[place] for place in _places(trials, study, objective)]
     found = figures.axes(trials, study.space, parameters)
     across = max(1, min(_WRAP, len(found)))
     rows = max(1, -(-len(found) // across))
@@ -87,8 +98,8 @@ def _slice(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | No
         texts = [f"trial {numbers[place]}" for place in used]
         x = [_shown(one, one.values[place]) for place in used]
         place = {"row": index // across + 1, "col": index % across + 1}
-        figure.add_scatter(x=x, y=values[used], mode="markers", marker=colour, text=texts, name=one.name, **place)
-        figure.update_xaxes(title_text=_shortened(one.name), **_axis_of(one), **place)
+        figure.add_scatter(x=x, y=values[used], mode="markers", marker=colour, text=texts, name=safe(one.name), **place)
+        figure.update_xaxes(title_text=safe(_shortened(one.name)), **_axis_of(one), **place)
     figure.update_yaxes(range=_span(values, study.directions[objective]))
     figure.update_yaxes(title_text=_name(study, objective), col=1)
     return figure
@@ -98,6 +109,7 @@ def _parallel(study: Study, trials: Sequence[Trial], parameters: Sequence[str] |
     if parameters is None and len(study.space) > _FEW and len(trials) >= figures.FEWEST:
         order = figures.importances(trials, study.space, objective).names
         parameters = sorted(order[:_FEW], key=[d.name for d in study.space.dimensions].index)
+    trials = [trials[place] for place in _places(trials, study, objective)]
     found = figures.axes(trials, study.space, parameters)
     found = found[:_FEW] if parameters is None else found
     values = _values(trials, objective)
@@ -118,8 +130,9 @@ def _parallel(study: Study, trials: Sequence[Trial], parameters: Sequence[str] |
 def _dimension(one: Axis) -> dict[str, Any]:
     """One axis of a parallel plot; what is not in use lies below all values."""
     if one.choices:
-        places = [one.choices.index(value) if value is not MISSING else -1 for value in one.values]
-        labels = [str(choice) for choice in one.choices]
+        place_of = {identity(choice): place for place, choice in enumerate(one.choices)}
+        places = [place_of[identity(value)] if value is not MISSING else -1 for value in one.values]
+        labels = _labels(one)
         ticks = list(range(len(labels)))
     else:
         numbers = [None if v is MISSING else float(np.log10(v) if one.log else v) for v in one.values]
@@ -130,7 +143,7 @@ def _dimension(one: Axis) -> dict[str, Any]:
         labels = [f"{10**tick:.3g}" if one.log else f"{tick:.3g}" for tick in ticks]
     if any(value is MISSING for value in one.values):
         ticks, labels = [min(places), *ticks], ["not used", *labels]
-    return {"label": _shortened(one.name), "values": places, "tickvals": ticks, "ticktext": labels}
+    return {"label": safe(_shortened(one.name)), "values": places, "tickvals": ticks, "ticktext": labels}
 
 
 def _two_to_draw(study: Study, trials: Sequence[Trial], objective: int) -> list[str]:
@@ -145,7 +158,7 @@ def _contour(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | 
         raise InvalidInput(f"a contour is drawn over two parameters, not over {names}; give parameters=(one, other).")
     first, second = figures.axes(trials, study.space, names)
     surface = figures.contour(trials, study.space, (names[0], names[1]), objective)
-    figure = _blank(xaxis_title=first.name, yaxis_title=second.name, showlegend=False)
+    figure = _blank(xaxis_title=safe(first.name), yaxis_title=safe(second.name), showlegend=False)
     sides = {"x": [_shown(first, x) for x in surface.x], "y": [_shown(second, y) for y in surface.y]}
     drawn = {"z": surface.mean, "colorscale": _scale(study, objective), **sides}
     drawn["colorbar"] = _bar(study, objective)
@@ -154,9 +167,9 @@ def _contour(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | 
     else:
         figure.add_contour(**drawn, line={"width": 0.5}, ncontours=20)
     used = [
-        i
-        for i, pair in enumerate(zip(first.values, second.values, strict=True))
-        if not any(value is MISSING for value in pair)
+        place
+        for place in _places(trials, study, objective)
+        if not any(one.values[place] is MISSING for one in (first, second))
     ]
     x, y = ([_shown(one, one.values[i]) for i in used] for one in (first, second))
     marker = {"color": "white", "size": 6, "line": {"color": "#333", "width": 1}}
@@ -170,7 +183,7 @@ def _importance(study: Study, trials: Sequence[Trial], parameters: Sequence[str]
     figures.axes([], study.space, parameters)  # which knows the names
     found = figures.importances(trials, study.space, objective)
     shown = [i for i, name in enumerate(found.names) if parameters is None or name in parameters][::-1]
-    names = [_shortened(found.names[i], 40) for i in shown]
+    names = [safe(_shortened(found.names[i], 40)) for i in shown]
     alone = np.array([found.alone[i] for i in shown])
     more = np.array([found.total[i] for i in shown]) - alone
     figure = _blank(barmode="stack", height=130 + 26 * len(shown), xaxis_title="share of the variance explained")
@@ -192,8 +205,11 @@ def _front(study: Study, trials: Sequence[Trial], _: Sequence[str] | None, objec
     on_front = np.array([trial.number in front for trial in trials], dtype=np.bool_)
     feasible = np.array([trial.feasible for trial in trials], dtype=np.bool_)
     texts = np.array([f"trial {trial.number}" for trial in trials])
+    shown = on_front.copy()
+    shown[_places(trials, study, objective)] = True
+    feasible, broken = feasible & shown, ~feasible & shown
     figure = _blank(xaxis_title=_name(study, 0), yaxis_title=_name(study, across))
-    groups = [("infeasible", ~feasible & ~on_front, {"color": MUTED, "symbol": "x-thin-open", "size": 7})]
+    groups = [("infeasible", broken & ~on_front, {"color": MUTED, "symbol": "x-thin-open", "size": 7})]
     groups.append(("dominated", feasible & ~on_front, _mark(BASE, 0.45)))
     groups.append(("Pareto front", on_front, {"color": ACCENT, "size": 8}))
     for name, mask, marker in groups:
@@ -212,6 +228,7 @@ def _curves(study: Study, *_: object) -> go.Figure:
     found = figures.learning_curves(valid, study.directions[0], study.paused, last)
     if not found:
         raise InvalidInput("no trial has reported a step; give the study a rule of fidelity, such as fidelity=ASHA().")
+    found = _some_curves(found)
     figure = _blank(xaxis_title="step", yaxis_title=_name(study, 0), legend_itemsizing="constant")
     for state, (colour, dash, symbol) in _STATES.items():
         _add_curves(figure, state, [one for one in found if one.state == state and not one.best], colour, dash, symbol)
@@ -224,6 +241,14 @@ def _curves(study: Study, *_: object) -> go.Figure:
             type="log", **({"dtick": 1} if study.fidelity is None else {"tickvals": study.fidelity.levels})
         )
     return figure
+
+
+def _some_curves(found: Sequence[LearningCurve]) -> Sequence[LearningCurve]:
+    """The best one, and of the others so many that a page can hold them, evenly."""
+    if len(found) <= _MOST_CURVES:
+        return found
+    even = {int(place) for place in np.linspace(0, len(found) - 1, _MOST_CURVES).round()}
+    return [one for place, one in enumerate(found) if one.best or place in even]
 
 
 def _add_curves(
@@ -276,6 +301,17 @@ def _styled(figure: go.Figure, **layout: Any) -> go.Figure:
     return figure
 
 
+def _places(trials: Sequence[Trial], study: Study, objective: int) -> list[int]:
+    """Which of many trials a figure shows, in their order."""
+    if len(trials) <= MOST:
+        return list(range(len(trials)))
+    values, third = _values(trials, objective), MOST // 3
+    order = np.argsort(values if study.directions[objective] == "minimize" else -values, kind="stable")
+    even = np.linspace(0, len(trials) - 1, third).round().astype(np.int64)
+    latest = np.arange(len(trials) - third, len(trials))
+    return [int(place) for place in np.unique(np.concatenate([order[:third], latest, even]))]
+
+
 def _values(trials: Sequence[Trial], objective: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.array([trial.values[objective] for trial in trials if trial.values is not None], dtype=np.float64)
 
@@ -307,13 +343,21 @@ def _bar(study: Study, objective: int) -> dict[str, Any]:
 
 def _shown(one: Axis, value: Any) -> Any:
     """A value as an axis takes it: categories as text."""
-    return str(value) if one.choices else value
+    if not one.choices:
+        return value
+    wanted = identity(value)
+    return next(label for choice, label in zip(one.choices, _labels(one), strict=True) if identity(choice) == wanted)
+
+
+def _labels(one: Axis) -> list[str]:
+    """The choices as text, each another: "1" and 1, None and "None" are told apart."""
+    plain = [str(choice) for choice in one.choices]
+    return [safe(repr(c) if plain.count(text) > 1 else text) for c, text in zip(one.choices, plain, strict=True)]
 
 
 def _axis_of(one: Axis) -> dict[str, Any]:
     if one.choices:
-        names = [str(choice) for choice in one.choices]
-        return {"type": "category", "categoryorder": "array", "categoryarray": names}
+        return {"type": "category", "categoryorder": "array", "categoryarray": _labels(one)}
     if not one.log:
         return {}
     known = [value for value in one.values if value is not MISSING] or [1.0]

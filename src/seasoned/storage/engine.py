@@ -194,6 +194,8 @@ def _parse(url: str) -> URL:
             raise InvalidInput(
                 f"storage {hidden(url)!r} would vanish with its connection; {example}, or leave storage out."
             )
+        if str(parsed.database).startswith("file:"):
+            raise InvalidInput(f"storage {hidden(url)!r} names its file by a URI; give its path, {example[13:]}.")
         parsed = parsed.set(database=str(Path(str(parsed.database)).absolute()))  # os.chdir must not move a study
     return parsed
 
