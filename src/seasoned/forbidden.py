@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Between", "Clause", "Condition"]
 
 _STEPS: Final = 500  # points looked at before the way out is the default
+_MOST_STEPS: Final = 1_000  # of the way out that takes one clause after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ def nearest_allowed(
     order = itertools.count()  # breaks ties by age, so that points are never compared
     frontier = [(0.0, next(order), unit)]
     seen: set[tuple[float, ...]] = set()
+    point = unit
     for _ in range(_STEPS):
         if not frontier:
             return None
@@ -107,6 +109,29 @@ def nearest_allowed(
                 if tuple(moved) not in seen:
                     seen.add(tuple(moved))
                     heapq.heappush(frontier, (cost + abs(coordinate - point[index]), next(order), moved))
+    return _step_by_step(point, parameters, matched)
+
+
+def _step_by_step(
+    point: list[float], parameters: Sequence[Float | Int | Categorical], matched: Callable[[list[float]], Clause | None]
+) -> list[float] | None:
+    """An allowed point by the cheapest way out of one clause after the other: of very many the best set is too far."""
+    seen = {tuple(point)}
+    for _ in range(_MOST_STEPS):
+        clause = matched(point)
+        if clause is None:
+            return point
+        ways = [
+            (abs(coordinate - point[index]), index, coordinate)
+            for index, condition in clause.conditions
+            for coordinate in _ways_out(parameters[index], condition, point[index])
+            if (*point[:index], coordinate, *point[index + 1 :]) not in seen
+        ]
+        if not ways:
+            return None
+        _, index, coordinate = min(ways)
+        point = [*point[:index], coordinate, *point[index + 1 :]]
+        seen.add(tuple(point))
     return None
 
 

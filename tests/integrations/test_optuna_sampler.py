@@ -382,3 +382,70 @@ def test_ranges_that_only_optuna_has_go_there_and_back(distribution, values):
     study = study_of(SeasonedSampler(Bayes(), seed=0))
     study.optimize(lambda trial: float(trial._suggest("p", distribution)), n_trials=4)
     assert all(trial.state == COMPLETE for trial in study.trials)
+
+
+def test_what_a_trial_did_not_ask_for_does_not_make_it_a_strangers(monkeypatch):
+    told = []
+    usual = Bayes.tell
+
+    def tell(self, state, events):
+        told.extend(event for event in events if hasattr(event, "config") and event.driver == "optuna")
+        return usual(self, state, events)
+
+    monkeypatch.setattr(Bayes, "tell", tell)
+
+    def objective(trial):
+        layers = trial.suggest_int("layers", 1, 4)
+        units = [trial.suggest_float(f"units_{layer}", 0, 1) for layer in range(layers)]
+        return sum(units) + layers
+
+    study = optuna.create_study(sampler=SeasonedSampler(Bayes(), seed=0))
+    study.optimize(objective, n_trials=30)
+    noted = {trial.number: json.loads(trial.system_attrs[NOTE]) for trial in study.trials if NOTE in trial.system_attrs}
+    mark = study.sampler._fold.view.mark  # tags are believed in the space that they were given in
+    tagged = {number for number, note in noted.items() if note["tag"] and note["space"] == mark}
+    last = {event.number: event for event in told}
+    heard = {number for number, event in last.items() if event.tag}
+    assert len(tagged & last.keys()) > 5
+    assert tagged & last.keys() <= heard, "whatever it asked for, it asked for what was suggested"
+
+
+def test_brackets_of_hyperband_share_one_fold(monkeypatch):
+    built, asked = [], []
+    usual, ask = SeasonedSampler._built, Bayes.ask
+
+    def _built(self, *given):
+        built.append(1)
+        return usual(self, *given)
+
+    def counted(self, state, numbers):
+        asked.append((len(state.seen.pending), list(numbers), max(state.seen.asked, default=-1)))
+        return ask(self, state, numbers)
+
+    monkeypatch.setattr(SeasonedSampler, "_built", _built)
+    monkeypatch.setattr(Bayes, "ask", counted)
+
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        for step in range(1, 10):
+            trial.report(x + 1 / step, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return x
+
+    pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9, reduction_factor=3)
+    study = optuna.create_study(sampler=SeasonedSampler(Bayes(), seed=0), pruner=pruner)
+    study.optimize(objective, n_trials=25)
+    assert sum(built) <= 3, "not anew at each change of bracket"
+    assert all(before == number - 1 for _, (number,), before in asked), "no number is missing: nobody else asks"
+
+
+def test_models_are_kept_between_asks(monkeypatch):
+    fitted = []
+    from seasoned.samplers import bayes
+
+    usual = bayes.regress
+    monkeypatch.setattr(bayes, "regress", lambda *given, **more: fitted.append(1) or usual(*given, **more))
+    study = optuna.create_study(sampler=SeasonedSampler(Bayes(explore=1), seed=0))
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1) + trial.suggest_float("y", 0, 1), n_trials=60)
+    assert 0 < len(fitted) < 45

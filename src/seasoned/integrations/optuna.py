@@ -145,7 +145,8 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
                 with contextlib.suppress(RuntimeError):  # there is no loop to stop: asked by hand, draws go on
                     study.stop()
                 return {}
-            (suggestion,), _ = self._sampler.ask(state, [trial.number])
+            (suggestion,), after = self._sampler.ask(state, [trial.number])
+            fold.state = self._sampler.kept(fold.state, after)
             params = fold.view.params(suggestion.config)
             note = {n: fold.view.distributions[n].to_internal_repr(value) for n, value in params.items()}
         tag = None if suggestion.tag is None else dict(suggestion.tag)
@@ -187,6 +188,7 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
 
     def _synced(self, study: optuna.Study, own: FrozenTrial) -> _Fold | None:
         """The fold with all finished trials; built anew if it does not foresee one of them. None before any."""
+        study = _whole(study)
         finished = [t for t in study.get_trials(deepcopy=False) if t.state in _OURS]
         fold = self._fold
         if fold is None or fold.study != study.study_name or not fold.told <= {t.number for t in finished}:
@@ -216,6 +218,12 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
         return _Fold(study.study_name, view, first, self._sampler.init(spec), set())
 
 
+def _whole(study: optuna.Study) -> optuna.Study:
+    """The study itself, where Optuna shows samplers one bracket of it (`HyperbandPruner`)."""
+    found: optuna.Study = getattr(study, "_study", study)
+    return found
+
+
 def _store(study: optuna.Study, trial: FrozenTrial, key: str, value: Any) -> None:
     """Optuna has no public way for a sampler to note something with a trial; its own samplers do the same."""
     study._storage.set_trial_system_attr(trial._trial_id, key, value)  # noqa: SLF001
@@ -239,6 +247,9 @@ def _events(trial: FrozenTrial, fold: _Fold, signs: Sequence[int]) -> list[Event
             return []
         params = params if suggested is None else {**view.params(suggested), **params}
     config = view.config(params)
+    kept = suggested is not None and view.config({**view.params(suggested), **trial.params}) == suggested
+    if suggested is not None and kept:  # in all that it asked for: what it did not ask for it may have had as suggested
+        config = suggested
     state, values, error = _OURS[trial.state], None, None
     if state is TrialState.COMPLETE:
         if all(math.isfinite(value) for value in trial.values):
@@ -248,7 +259,7 @@ def _events(trial: FrozenTrial, fold: _Fold, signs: Sequence[int]) -> list[Event
     seconds = None if trial.duration is None else trial.duration.total_seconds()
     constraints = _constraints(trial, fold.constraints) if state is TrialState.COMPLETE else ()
     return [
-        Asked(trial.number, config, tag if config == suggested else None, "optuna"),
+        Asked(trial.number, config, tag if kept else None, "optuna"),
         Finished(trial.number, state, values, seconds, error, constraints),
     ]
 
@@ -256,7 +267,7 @@ def _events(trial: FrozenTrial, fold: _Fold, signs: Sequence[int]) -> list[Event
 def _pending(study: optuna.Study, own: FrozenTrial, view: View) -> list[Event]:
     """The trials that run elsewhere, with what was suggested to them or what they asked for so far."""
     events: list[Event] = []
-    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+    for trial in _whole(study).get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         suggested, tag = _note(trial, view)
         known = trial.params and all(name in view.distributions for name in trial.params)
         config = suggested if suggested is not None else view.config(trial.params) if known else None

@@ -243,12 +243,12 @@ def _curves(study: Study, *_: object) -> go.Figure:
     return figure
 
 
-def _some_curves(found: Sequence[LearningCurve]) -> Sequence[LearningCurve]:
+def _some_curves(found: tuple[LearningCurve, ...]) -> tuple[LearningCurve, ...]:
     """The best one, and of the others so many that a page can hold them, evenly."""
     if len(found) <= _MOST_CURVES:
         return found
     even = {int(place) for place in np.linspace(0, len(found) - 1, _MOST_CURVES).round()}
-    return [one for place, one in enumerate(found) if one.best or place in even]
+    return tuple(one for place, one in enumerate(found) if one.best or place in even)
 
 
 def _add_curves(

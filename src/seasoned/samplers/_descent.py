@@ -58,9 +58,9 @@ def followed(descent: Descent, seen: Observations, losses: NDArray[np.float64], 
     gain = losses[best] - losses[-1]
     spread = float(np.quantile(losses[np.isfinite(losses)], 0.25)) - float(losses.min())
     fine = numeric[layout.spacing[numeric] <= descent.region.radius]  # a step of a level says nothing of the radius
-    length = float(np.abs(seen.unit[-1, fine] - seen.unit[best, fine]).max(initial=0.0))
+    length = float(np.abs(seen.unit[-1, fine] - seen.unit[best, fine]).max(initial=0.0)) or None
     region = descent.region.stepped(length, gained=bool(gain > 0), worthy=bool(gain > _WORTHY * spread))
-    if not region.collapsed(len(numeric)):
+    if not region.collapsed(len(numeric) or seen.unit.shape[1]):
         return replace(descent, region=region)
     return _over(descent, best if gain <= 0 else len(losses) - 1, len(losses), seen.unit.shape[1])
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from seasoned.pareto import pareto_front
 from seasoned.surrogates.warp import finite
 from seasoned.trials import Asked, Finished, TrialState
 
@@ -117,7 +118,9 @@ class Observations:
         """One number per trial, to be minimised, small enough for differences to be finite; shape (n,).
 
         A single objective stays as it is. Several become their augmented Chebyshev value
-        max_i w_i z_i + 0.05 sum_i w_i z_i, where z_i is the objective scaled to [0, 1] (Knowles 2006, ParEGO, eq. 2).
+        max_i w_i z_i + 0.05 sum_i w_i z_i, where z_i is the objective scaled to [0, 1] (Knowles 2006, ParEGO, eq. 2):
+        by its range on the front, beyond which it grows with its logarithm, or one trial of a hundred thousand seconds
+        would make all others equally quick.
         A pruned trial counts as the worst complete one before it, so that what the first n trials count does not
         change with those after them; a failed one is NaN.
 
@@ -128,8 +131,10 @@ class Observations:
         if weights is not None:
             scaled = np.full(self.values.shape, np.nan)
             known = ~self.failed
+            front = pareto_front(self.values[self.feasible if self.feasible.any() else known])
             for j, column in enumerate(self.values.T):
-                scaled[known, j] = finite(column[known])
+                among = column[self.feasible if self.feasible.any() else known][front]
+                scaled[known, j] = _by_range(column[known], among)
             losses = (scaled * weights).max(axis=1) + 0.05 * (scaled @ weights)
         largest = float(np.nanmax(np.abs(losses), initial=0.0))
         losses = losses / largest if largest > _HUGE else losses
@@ -188,3 +193,16 @@ def _with_rows(seen: Observations, rows: Sequence[tuple[Pending, Finished]]) -> 
         seconds=np.append(seen.seconds, [_seconds(end) for _, end in rows]),
         tags=seen.tags + tuple(trial.tag for trial, _ in rows),
     )
+
+
+def _by_range(values: NDArray[np.float64], among: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values in units of the range of some of them, beyond its ends by their logarithm; of one value all's range."""
+    unit = finite(np.concatenate([values, among]))
+    unit, some = unit[: len(values)], unit[len(values) :]
+    low, high = float(some.min(initial=np.inf)), float(some.max(initial=-np.inf))
+    if not high > low:
+        return unit
+    place = (unit - low) / (high - low)
+    beyond = np.maximum(np.abs(place - 0.5) - 0.5, 0.0)
+    found: NDArray[np.float64] = np.clip(place, 0.0, 1.0) + np.sign(place - 0.5) * np.log1p(beyond)
+    return found

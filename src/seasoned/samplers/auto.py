@@ -125,6 +125,10 @@ class Auto(Sampler[AutoState]):
         suggestions, inner = state.chosen.ask(state.inner, numbers)
         return suggestions, replace(state, inner=inner)
 
+    def kept(self, state: AutoState, after: AutoState) -> AutoState:
+        """What the chosen sampler keeps."""
+        return replace(state, inner=state.chosen.kept(state.inner, after.inner))
+
     def tell(self, state: AutoState, events: Sequence[Event]) -> AutoState:
         """The chosen sampler hears all; at a decision another may take over."""
         begun = 0

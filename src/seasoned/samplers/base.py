@@ -69,6 +69,15 @@ class Sampler(ABC, Generic[State]):
     def tell(self, state: State, events: Sequence[Event]) -> State:
         """The state after the events of all drivers, in log order."""
 
+    def kept(self, state: State, after: State) -> State:  # noqa: ARG002 - for those that keep something
+        """The state with what `ask` worked out of what had ended, for whoever tells of running trials at each ask anew.
+
+        Args:
+            state: What was told so far, without the trials that run.
+            after: What `ask` returned, having heard of these as well.
+        """
+        return state
+
     @abstractmethod
     def capacity(self, state: State) -> int | None:
         """How many trials there are in all, or None for no end."""

@@ -224,6 +224,10 @@ class Bayes(Sampler[BayesState]):
                 seen = _with_confirmed(state, seen)
         return replace(state, seen=seen, descent=descent)
 
+    def kept(self, state: BayesState, after: BayesState) -> BayesState:
+        """Models are of the trials that have ended, whatever runs beside them."""
+        return replace(state, models=after.models)
+
     def capacity(self, state: BayesState) -> int | None:  # noqa: ARG002 - whatever the space
         """No end."""
         return None

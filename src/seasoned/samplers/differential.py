@@ -158,7 +158,7 @@ class DifferentialEvolution(Sampler[DifferentialState]):
         row = state.alive[place % len(state.alive)]
         scale, rate = _drawn(state.history, rng)
         unit = _trial(state, row, scale, rate, self.greed, rng)
-        return Suggestion(state.genes.fresh(unit, state.points[row], rng), {_KEY: [row, scale, rate]})
+        return Suggestion(state.genes.fresh(unit, state.points[row], rng), {_KEY: [row, scale, rate, state.start]})
 
 
 def _begins(state: DifferentialState, place: int) -> bool:
@@ -236,7 +236,10 @@ def _categories(
 def _selected(state: DifferentialState, ended: Evaluated) -> DifferentialState:
     """The state after a trial has competed: with its own member, or with the worst if that is gone."""
     state = replace(state, ended=state.ended + 1, aged=state.aged + (ended.note is not None))
-    row, scale, rate = ended.note or (-1, 0.0, 0.0)
+    row, scale, rate, *start = ended.note or (-1, 0.0, 0.0)
+    if start and start[0] != state.start:  # of a population that has collapsed: its last trials lie where it did
+        best = state.ranking[0]
+        return _placed(state, best[2], ended) if ended.merit < best[:2] else state
     if row not in state.alive:
         return _joined(state, ended)
     old = next(member for member in state.ranking if member[2] == row)

@@ -17,7 +17,7 @@ from seasoned.errors import InvalidInput
 from seasoned.pareto import crowding_distance, non_dominated_sort
 from seasoned.samplers._branches import Branches
 from seasoned.samplers._combinations import untried
-from seasoned.samplers._population import Evaluated, Running, evaluations, first_points, retried_of
+from seasoned.samplers._population import Evaluated, Running, evaluations, first_points, is_first, retried_of
 from seasoned.samplers._rows import Rows
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.surrogates.parzen import fit_parzen
@@ -147,7 +147,7 @@ class TPE(Sampler[TPEState]):
         ended, running = state.points.table, _pending(state)
         splits: list[_Split] = []
         for attempt in range(_REDRAWS):
-            designed = attempt == 0 and place < len(state.design)
+            designed = attempt == 0 and is_first(state.spec, place, len(ended), len(state.design))
             splits = splits if designed or splits else self._splits(state)
             unit = state.design[place] if designed else self._drawn(state, splits, rng)
             drawn = Config(space.decode(unit))
@@ -204,8 +204,8 @@ def _pending(state: TPEState) -> NDArray[np.float64]:
 def _order(results: NDArray[np.float64], most: int) -> NDArray[np.intp]:
     """Trials from the best to the poorest: by violation, then by objective, or by front and crowding.
 
-    Fronts are those of the trials that keep all constraints: others stand in nobody's way. Of three objectives or more
-    the order is that of the first `most`, for the fronts of all would take time with the square of their number.
+    Fronts are those of the trials that keep all constraints: others stand in nobody's way. Of several objectives the
+    order is that of the first `most`, for that of all would take time with the square of their number.
     """
     violation, values = results[:, 0], results[:, 1:]
     if values.shape[1] == 1:
@@ -215,7 +215,9 @@ def _order(results: NDArray[np.float64], most: int) -> NDArray[np.intp]:
     kept = violation == 0.0
     if kept.any():
         ranks[kept] = non_dominated_sort(values[kept], most)
-        for rank in np.unique(ranks[kept]):
+        counts = np.bincount(ranks[kept]) if len(values[0]) == 2 else np.zeros(0, dtype=np.intp)
+        least = np.flatnonzero(np.cumsum(counts) >= most)  # of the fronts behind nobody asks for the order
+        for rank in np.unique(ranks[kept])[: least[0] + 1 if len(least) else None]:
             room[ranks == rank] = crowding_distance(values[ranks == rank])
     return np.lexsort((-room, ranks, violation))
 

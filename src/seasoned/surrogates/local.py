@@ -59,17 +59,19 @@ class Region:
         """Whether to go on is not worth it: too small, or long without a gain worth mentioning."""
         return self.radius < _SMALLEST or self.minor >= _DULL * dimension + 4
 
-    def stepped(self, length: float, *, gained: bool, worthy: bool) -> Region:
+    def stepped(self, length: float | None, *, gained: bool, worthy: bool) -> Region:
         """The region after a step.
 
         Args:
-            length: Of the step, in units of the cube, largest coordinate.
+            length: Of the step, in units of the cube, largest coordinate; None where none moved that is fine enough.
             gained: Whether it found a better point.
             worthy: Whether the gain was worth mentioning.
         """
         minor = 0 if worthy else self.minor + 1
         if gained:
             radius = self.radius
+            if length is None:
+                return Region(radius, 0, minor)
             if length > 0.7 * radius:
                 radius = min(_LARGEST, 2.0 * radius)
             elif length < 0.15 * radius:

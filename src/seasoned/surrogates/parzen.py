@@ -95,9 +95,10 @@ class Parzen:
         total = np.zeros((len(points), len(self.centres)))
         for j in np.flatnonzero(~self.nominal & (self.levels > 0)):
             count = int(self.levels[j])
-            below = ndtr((np.arange(count + 1)[:, None] / count - self.centres[None, :, j]) / self.widths[j])
-            mass = np.diff(below, axis=0) / (below[-1] - below[0])
-            total += np.log(np.maximum(count * mass, _LEAST_MASS))[_bin(points[:, j], count)]
+            place, centres, width = _bin(points[:, j], count)[:, None], self.centres[None, :, j], self.widths[j]
+            inside = ndtr(((place + 1) / count - centres) / width) - ndtr((place / count - centres) / width)
+            mass = inside / (ndtr((1.0 - centres) / width) - ndtr(-centres / width))
+            total += np.log(np.maximum(count * mass, _LEAST_MASS))
         return total
 
     def _nominal(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
