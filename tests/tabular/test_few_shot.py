@@ -307,3 +307,29 @@ def test_a_loaded_model_asks_for_its_learner_before_it_is_fitted_again(regressor
     with pytest.raises(InvalidInput, match="could not hold learner"):
         again.fit(frame[known], y[known], task="store")
     assert FewShotRegressor().get_params() == type(again)().get_params()
+
+
+def test_a_task_that_lies_far_from_all_others_is_reached(table, regressor):
+    frame, y, store, _ = table
+    rows = np.flatnonzero(store == KNOWN)
+    far = y.iloc[rows] + 150.0
+    model = regressor.adapt(frame.iloc[rows[:15]], far.iloc[:15])
+    error = model.predict(frame.iloc[rows[15:]]) - far.iloc[15:]
+    assert np.abs(error).mean() < 15, "what all rows of a task share is no outlier"
+    spoilt = y.iloc[rows].copy()
+    spoilt.iloc[3] += 1e6
+    kept = regressor.adapt(frame.iloc[rows[:15]], spoilt.iloc[:15])
+    error = kept.predict(frame.iloc[rows[15:]]) - y.iloc[rows[15:]]
+    assert np.abs(error).mean() < 15, "and one row that lies far from the others is"
+
+
+def test_a_learner_of_ones_own_class_is_not_saved_for_it_could_not_be_loaded(table, tmp_path):
+    class Own(MAML):
+        pass
+
+    frame, y, _, known = table
+    learner = Own(training=Training(steps=4, every=2, tasks=2, validation_tasks=2))
+    model = FewShotRegressor(learner, random_state=0).fit(frame[known], y[known], task="store")
+    assert model.adapt(frame[~known].head(5), y[~known].head(5)).predict(frame[~known].head(2)).shape == (2,)
+    with pytest.raises(InvalidInput, match="the learner is a Own of your own, which no file can hold"):
+        model.save(tmp_path / "own.seasoned")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.metagrad.files import flatten, read, unflatten, write
+from seasoned.metagrad.files import flatten, read, require_kept, unflatten, write
 from seasoned.metagrad.forward import softmax
 from seasoned.metagrad.networks import MLP, ConvNet, Prototypes
 from seasoned.metagrad.wide_deep import Offset, WideDeep
@@ -75,6 +75,7 @@ class AdaptedModel:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes one .npz file, without pickle."""
+        require_kept(self.params, "the model's parameters")
         about = {
             "network": describe_network(self.network),
             "shape": list(self.shape),
@@ -122,9 +123,9 @@ def network_of(about: dict[str, Any], given: Any = None) -> Any:
             )
         return given
     if kind == "Prototypes":
-        return Prototypes(network_of(about["body"], given))
+        return given if isinstance(given, Prototypes) else Prototypes(network_of(about["body"], given))
     if kind == "Offset":
-        return Offset(network_of(about["body"], given), int(about["count"]))
+        return given if isinstance(given, Offset) else Offset(network_of(about["body"], given), int(about["count"]))
     if kind not in NETWORKS:
         raise InvalidInput(f"The file names a network {kind!r}, and there are {', '.join(NETWORKS)}: update seasoned.")
     return NETWORKS[kind](**about)

@@ -17,6 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax, optax
 from seasoned.metagrad.hypergradients import Reverse
@@ -122,6 +124,9 @@ def minimize_outer(
 
     The whole descent is one compiled program. Default optimiser: Adam at 0.1, for hyperparameters on a log scale.
 
+    Raises:
+        InvalidInput: If the outer variables end as no numbers.
+
     Example:
         >>> import jax.numpy as jnp
         >>> from seasoned.metagrad import BilevelProblem, minimize_outer
@@ -146,4 +151,12 @@ def minimize_outer(
         return Descent(last, inner, losses)
 
     descent: Descent = descend(outer)
+    leaves = jax.tree.leaves(descent.outer)
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)  # inside of somebody's own compiled function
+    if not traced and not all(np.isfinite(np.asarray(leaf)).all() for leaf in leaves):
+        finite = int(np.isfinite(np.asarray(descent.losses)).sum())
+        raise InvalidInput(
+            f"the descent diverged: of {steps} outer losses {finite} are finite; give a smaller inner_lr, or an "
+            "optimizer with a smaller rate."
+        )
     return descent

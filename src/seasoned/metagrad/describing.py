@@ -14,14 +14,14 @@ from seasoned.metagrad.tasks import Rows, first_text, has_missing, plain
 if TYPE_CHECKING:
     from seasoned.metagrad.learner import Fitted, MetaLearner
 
-__all__ = ["describe_tasks", "refuse_padding", "refuse_unknown_labels", "support_rows", "width"]
+__all__ = ["describe_tasks", "refuse_outputs", "refuse_padding", "refuse_shapes", "support_rows", "width"]
 
 
 def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
     """Shape of an input, outputs, whether targets are labels."""
     task = jax.eval_shape(family.sample, jax.random.key(0))
     y = task.support.y
-    labels = bool(jnp.issubdtype(y.dtype, jnp.integer))
+    labels = bool(jnp.issubdtype(y.dtype, jnp.integer) or jnp.issubdtype(y.dtype, jnp.bool_))
     if labels:
         outputs = getattr(family, "ways", None)
         if outputs is None:
@@ -41,6 +41,34 @@ def width(family: Any) -> int:
     return math.prod(jax.eval_shape(family.sample, jax.random.key(0)).support.y.shape[1:])
 
 
+def refuse_shapes(family: Any, shape: tuple[int, ...], outputs: int, *, labels: bool, name: str) -> None:
+    """Refuse tasks that are none for a learner, before hours are spent on others.
+
+    Args:
+        family: The tasks.
+        shape: Shape of an input.
+        outputs: Numbers of a target, where it is no label.
+        labels: Whether targets are labels of classes.
+        name: What they are called.
+
+    Raises:
+        InvalidInput: If inputs or targets are of another shape, or numbers are given as labels.
+    """
+    task = jax.eval_shape(family.sample, jax.random.key(0))
+    for rows in (task.support, task.query):
+        if tuple(rows.X.shape[1:]) != shape:
+            raise InvalidInput(f"{name} have inputs of shape {tuple(rows.X.shape[1:])}, and the others have {shape}.")
+        if labels and (rows.y.ndim != 1 or jnp.issubdtype(rows.y.dtype, jnp.floating)):
+            kind = "floats" if rows.y.ndim == 1 else f"of shape {rows.y.shape}"
+            raise InvalidInput(
+                f"{name} have targets that are {kind}, and classes are whole numbers, one a row: y.ravel().astype(int)."
+            )
+        if not labels and math.prod(rows.y.shape[1:]) != outputs:
+            raise InvalidInput(
+                f"{name} have targets of {math.prod(rows.y.shape[1:])} numbers, and the others have {outputs}."
+            )
+
+
 def refuse_padding(network: Any, family: Any) -> None:
     """Batch normalisation takes means over all rows of a set, so rows of weight 0 would change what others give.
 
@@ -57,24 +85,32 @@ def refuse_padding(network: Any, family: Any) -> None:
         )
 
 
-def refuse_unknown_labels(program: MetaLearner, theta: Any, shape: tuple[int, ...], classes: int) -> None:
+def refuse_outputs(
+    program: MetaLearner, theta: Any, shape: tuple[int, ...], classes: int, *, labels: bool = True
+) -> None:
     """Cross-entropy of a label that the learner has no output for is no number, and no training rate mends it.
 
     Args:
         program: The learner, resolved.
         theta: Its meta-parameters.
         shape: Shape of an input.
-        classes: How many classes the tasks have.
+        classes: How many classes the tasks have, or numbers a target.
+        labels: Whether targets are labels.
 
     Raises:
-        InvalidInput: If the learner predicts fewer.
+        InvalidInput: If the learner predicts fewer classes, or another number of numbers.
     """
 
     def outputs(theta: Any) -> Any:
         return program.predictor.apply(program.params(program.start(theta)), jnp.zeros((1, *shape)))
 
-    predicted = jax.eval_shape(outputs, theta).shape[-1]
-    if classes > predicted:
+    predicted = math.prod(jax.eval_shape(outputs, theta).shape[1:])
+    if not labels and classes != predicted:
+        raise InvalidInput(
+            f"the tasks have targets of {classes} numbers, and the network gives {predicted}: set its outputs to "
+            f"{classes}, or leave network out."
+        )
+    if labels and classes > predicted:
         raise InvalidInput(
             f"the tasks have labels up to {classes - 1}, and the learner predicts {predicted} classes: give it "
             f"{classes} (a network's outputs, or ways), or leave that to the training tasks."

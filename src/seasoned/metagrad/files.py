@@ -15,7 +15,7 @@ from seasoned.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["flatten", "read", "to_json", "unflatten", "write"]
+__all__ = ["flatten", "read", "require_kept", "to_json", "unflatten", "write"]
 
 FORMAT = "seasoned.metagrad"
 VERSION = 2
@@ -80,19 +80,40 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
 
 
 def flatten(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
-    """The leaves of nested dictionaries and lists by path, such as `layers/0/w`."""
+    """The leaves of nested dictionaries and lists by path, such as `layers/#0/w`; in names / is ~1, and ~ is ~0."""
     if isinstance(tree, dict):
-        parts = [(str(name), part) for name, part in tree.items()]
+        parts = [(str(name).replace("~", "~0").replace("/", "~1"), part) for name, part in tree.items()]
     elif isinstance(tree, list | tuple):
         parts = [(f"#{place}", part) for place, part in enumerate(tree)]
     else:
         return {prefix.rstrip("/"): np.asarray(tree)}
-    if any("/" in name for name, _ in parts):
-        raise InvalidInput(f"the names {[name for name, _ in parts]} hold a slash, which separates levels in a file.")
     flat: dict[str, np.ndarray] = {}
     for name, part in parts:
         flat.update(flatten(part, f"{prefix}{name}/"))
     return flat
+
+
+def require_kept(tree: Any, what: str) -> None:
+    """Refuse what a file would give back as something else, or not at all.
+
+    Args:
+        tree: Parameters.
+        what: Whose they are.
+
+    Raises:
+        InvalidInput: If some part is empty, a named tuple, a class of its own or None, or a name is no text.
+    """
+    if isinstance(tree, dict) and tree and all(isinstance(name, str) for name in tree):
+        for part in tree.values():
+            require_kept(part, what)
+    elif type(tree) in {list, tuple} and len(tree):
+        for part in tree:
+            require_kept(part, what)
+    elif isinstance(tree, dict | list | tuple) or np.asarray(tree).dtype.kind not in "fiub":
+        raise InvalidInput(
+            f"{what} hold a {type(tree).__name__} ({str(tree)[:40]}), and a file keeps dictionaries with names, lists, "
+            "tuples and arrays, none of them empty: predict in this process, or give the network parameters of these."
+        )
 
 
 def unflatten(flat: Mapping[str, np.ndarray]) -> Any:
@@ -102,6 +123,7 @@ def unflatten(flat: Mapping[str, np.ndarray]) -> Any:
     children: dict[str, dict[str, np.ndarray]] = {}
     for name, array in flat.items():
         first, _, rest = name.partition("/")
+        first = first.replace("~1", "/").replace("~0", "~")
         children.setdefault(first, {})[rest] = array
     built = {name: unflatten(part) for name, part in children.items()}
     if built and all(name.startswith("#") for name in built):

@@ -11,7 +11,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
 from seasoned.metagrad.rates import rated, rates_of, shared
-from seasoned.metagrad.tasks import Rows
+from seasoned.metagrad.tasks import Rows, first_text, require_finite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +35,11 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
         learner: A fitted learner.
         X: Inputs [rows, inputs].
         y: Targets [rows], numbers or labels from 0.
-        groups: Row numbers of every group; at most 512 of each are used.
+        groups: Row numbers of every group, or a truth value for each row; at most 512 of each are used.
 
     Raises:
-        InvalidInput: If there are no groups, one is empty, or the network normalises over batches.
+        InvalidInput: If there are no groups, one is empty or has rows that are not there, the network normalises over
+            batches, or X and y are not what the learner was trained on.
 
     Example:
         >>> import numpy as np
@@ -49,9 +50,11 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
         (2, 1)
     """
     program, rates = dataclasses.replace(learner, fitted=None), rates_of(learner)
-    data = jnp.asarray(X), jnp.asarray(y)
-    kept = [np.asarray(part)[: SIZES[-1]] for part in groups]
+    X, y = np.asarray(X), np.asarray(y)
+    kept = [_places(np.asarray(part), len(X))[: SIZES[-1]] for part in groups]
     _check(learner, kept)
+    _check_rows(learner, X, y)
+    data = jnp.asarray(X), jnp.asarray(y)
     size = np.array([next(size for size in SIZES if len(part) <= size) for part in kept])
     order = np.argsort(size, kind="stable")
     found: list[Tree] = []
@@ -75,6 +78,30 @@ def _check(learner: MetaLearner, groups: Sequence[np.ndarray]) -> None:
         raise InvalidInput(
             "groups are padded to one size, and a network with normalization='batch' takes means over all rows of a "
             "set: use normalization='instance', or adapt() group by group."
+        )
+
+
+def _places(group: np.ndarray, rows: int) -> np.ndarray:
+    """Row numbers of a group."""
+    if group.dtype.kind == "b" and group.shape == (rows,):
+        return np.flatnonzero(group)
+    if len(group) and (group.dtype.kind not in "iu" or group.ndim != 1 or not -1 < group.min() <= group.max() < rows):
+        raise InvalidInput(f"a group has the rows {group.tolist()[:5]}, and X has {rows}: give row numbers from 0 on.")
+    return group
+
+
+def _check_rows(learner: MetaLearner, X: np.ndarray, y: np.ndarray) -> None:
+    fitted = learner.fitted
+    if fitted is None:
+        raise InvalidInput(f"This {type(learner).__name__} is not fitted: use the learner that fit(tasks) returns.")
+    if X.shape[1:] != fitted.shape or len(X) != len(y):
+        raise InvalidInput(f"X has shape {X.shape} and y {y.shape}, and the learner takes rows of {fitted.shape}.")
+    if (text := first_text(y)) is not None:
+        raise InvalidInput(f"y has the target {text!r}, which is text: give numbers, or labels from 0 on.")
+    require_finite(X, y, "the table")
+    if fitted.labels and len(y) and not 0 <= int(y.min()) <= int(y.max()) < fitted.outputs:
+        raise InvalidInput(
+            f"y has labels from {y.min()} to {y.max()}, and the learner knows 0 to {fitted.outputs - 1}."
         )
 
 

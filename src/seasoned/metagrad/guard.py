@@ -77,7 +77,8 @@ def guarded(
         dtype = jnp.result_type(*jax.tree.leaves(params))
         best = jnp.asarray(jnp.inf, dtype)
         no = jnp.bool_(False)
-        return GuardState(risky.init(params), fallback.init(params), params, best, jnp.int32(0), no, no)
+        own = jax.tree.map(jnp.array, params)  # a copy: the parameters may be given away, or changed in place
+        return GuardState(risky.init(params), fallback.init(params), own, best, jnp.int32(0), no, no)
 
     def update(
         gradient: Tree, state: GuardState, params: Tree = None, *, value: Any = None, **extra: Any
@@ -87,6 +88,11 @@ def guarded(
             raise InvalidInput(
                 "The guard must know where it is: pass the parameters to update(gradient, state, params)."
             )
+        found: tuple[Tree, GuardState] = step(gradient, state, params, value)
+        return found
+
+    @jax.jit  # else each call outside of a compiled function would compile the branches anew
+    def step(gradient: Tree, state: GuardState, params: Tree, value: Any) -> tuple[Tree, GuardState]:
         falls = jnp.bool_(False)
         if value is not None:
             state, falls = _judged(state, params, jnp.asarray(value, state.best_value.dtype), patience, tolerance)

@@ -18,6 +18,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
 from seasoned.metagrad.joint_rounds import Data, State, advance, begin
+from seasoned.metagrad.tasks import require_finite
 
 if TYPE_CHECKING:
     from seasoned.metagrad.networks import MLP
@@ -118,6 +119,12 @@ class JointTraining:
         """
         if len(y) < 5:
             raise InvalidInput(f"there are {len(y)} rows, and a fifth of them is held out: give at least 5.")
+        require_finite(np.asarray(X), np.asarray(y), "the table")
+        if self.loss == "cross_entropy" and not 0 <= int(np.min(y)) <= int(np.max(y)) < self.network.outputs:
+            raise InvalidInput(
+                f"y has the labels {int(np.min(y))} to {int(np.max(y))}, and the network predicts "
+                f"{self.network.outputs} classes: number them from 0 on, or give it more outputs."
+            )
         deadline = math.inf if seconds is None else time.monotonic() + seconds
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(y))
@@ -140,7 +147,8 @@ class JointTraining:
         last, seen = self._run(
             data, begin(first, tuned.best_outer), rates * np.array([1, 0, 1], np.float32), again, deadline, rounds
         )
-        whole = len(seen) >= rounds  # what time cut off is no better than what was tuned
+        ends = all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(last.weights))
+        whole = len(seen) >= rounds and ends  # what time cut off, or diverged, is no better than what was tuned
         return _learned(last.weights if whole else tuned.best, tuned.best_outer, X.shape[1], losses, rounds)
 
     def _picks(

@@ -18,7 +18,14 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax
 from seasoned.metagrad.adapted import AdaptedModel
-from seasoned.metagrad.describing import describe_tasks, refuse_padding, refuse_unknown_labels, support_rows, width
+from seasoned.metagrad.describing import (
+    describe_tasks,
+    refuse_outputs,
+    refuse_padding,
+    refuse_shapes,
+    support_rows,
+    width,
+)
 from seasoned.metagrad.losses import LOSSES, mean_loss
 from seasoned.metagrad.meta_testing import adapted, curves
 from seasoned.metagrad.networks import MLP
@@ -43,6 +50,8 @@ __all__ = ["TEST_TASKS", "UNROLLED", "Fitted", "MetaLearner"]
 Tree = Any
 UNROLLED = 4
 """Up to so many inner steps are written out one by one, which compiles to faster code than a loop."""
+MOST_CLASSES = 10_000
+"""Of more than so many classes a learner must be told: numbers that are whole are easily taken for labels."""
 TEST_TASKS = 600
 """So many tasks of a family are drawn to evaluate a learner, where nothing else is asked for."""
 
@@ -231,14 +240,18 @@ class MetaLearner(ABC):
             raise InvalidInput(
                 "the tasks' targets are floats, and cross_entropy takes classes: give whole numbers, y.astype(int)."
             )
+        judged = 0 if validation is None else self.describe(parts[1])[1]
+        if shape:
+            self._refuse_strange(program, parts, shape, outputs)
         if resume:
             state, history = self._resumed(program, parts[0], shape)
+            outputs = max(outputs, self._fitted().outputs)
+            self._refuse_unpredicted(program, state.theta, shape, max(outputs, judged))
         else:
             theta = program.initial(jax.random.key(self.training.seed + 1), shape)
-            if program.loss == "cross_entropy":
-                judged = 0 if validation is None else self.describe(parts[1])[1]
-                refuse_unknown_labels(program, theta, shape, max(outputs, judged))
+            self._refuse_unpredicted(program, theta, shape, max(outputs, judged))
             state, history = begin(program, theta, program.memory(theta, parts[0])), ()
+        before = len(history)
         until = min(self.training.steps, self.training.steps if stop_at is None else stop_at)
         learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, state, history, labels))
         with Progress(self.training.steps, progress) as shown:
@@ -248,8 +261,25 @@ class MetaLearner(ABC):
                 shown.update(entry)
                 if on_validation is not None:
                     on_validation(learner)
-        _refuse_divergence(self, history)
+        _refuse_divergence(self, history[before:])
         return learner
+
+    def _refuse_strange(self, program: Self, parts: tuple[Any, Any], shape: tuple[int, ...], outputs: int) -> None:
+        """Refuse tasks of other shapes than the first, and labels that are numbers to be predicted by their looks."""
+        labels = program.loss == "cross_entropy"
+        if labels or program.loss == "squared_error":
+            for family, name in zip(parts, ("the tasks", "the validation tasks"), strict=True):
+                refuse_shapes(family, shape, outputs, labels=labels, name=name)
+        if labels and self.network is None and outputs > MOST_CLASSES:
+            raise InvalidInput(
+                f"the tasks have whole numbers up to {outputs - 1} as targets, and each would be a class: number the "
+                "classes from 0 on without gaps, or give numbers to be predicted as floats, y.astype(float)."
+            )
+
+    @staticmethod
+    def _refuse_unpredicted(program: Any, theta: Tree, shape: tuple[int, ...], outputs: int) -> None:
+        if shape and program.loss in {"cross_entropy", "squared_error"}:
+            refuse_outputs(program, theta, shape, outputs, labels=program.loss == "cross_entropy")
 
     def _resumed(self, program: Self, family: Any, shape: tuple[int, ...]) -> tuple[TrainState, tuple[Entry, ...]]:
         fitted = self._fitted()
@@ -341,7 +371,7 @@ class MetaLearner(ABC):
             Steps -> values, one a test task.
 
         Raises:
-            InvalidInput: If the tasks have labels that the learner does not predict.
+            InvalidInput: If the tasks have labels that the learner does not predict, or rows of another shape.
         """
         fitted = self._fitted()
         family = as_family(tasks)
@@ -351,8 +381,11 @@ class MetaLearner(ABC):
         keys = jax.random.split(jax.random.key(seed + 0x7E57), drawn)
         looks = tuple(sorted(set(steps)))
         program = shared(self._program)
-        if fitted.labels and self.loss == "cross_entropy":
-            refuse_unknown_labels(self._program, self.theta, fitted.shape, self.describe(family)[1])
+        if fitted.shape and self.loss in {"cross_entropy", "squared_error"}:
+            labels = self.loss == "cross_entropy"
+            refuse_shapes(family, fitted.shape, fitted.outputs, labels=labels, name="the test tasks")
+            if labels:
+                refuse_outputs(self._program, self.theta, fitted.shape, self.describe(family)[1])
         asked = {"looks": looks, "metric": metric, "in_order": in_order}
         found = curves(program, rates_of(self), self.theta, family, keys, **asked)  # [tasks, looks]
         return {number: np.asarray(found[:, looks.index(number)]) for number in steps}

@@ -191,7 +191,8 @@ def cut(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]
 def as_family(tasks: Any) -> Any:
     """A family as it is, or one made of a sequence of pairs ((X, y), (X_query, y_query)).
 
-    Sets of different sizes are padded with rows of weight 0.
+    A set may have weights of its rows as a third part, as `Rows` have. Sets of different sizes are padded with rows of
+    weight 0.
     """
     if hasattr(tasks, "sample"):
         return _known(tasks)
@@ -204,7 +205,9 @@ def as_family(tasks: Any) -> Any:
         )
     supports = [_rows(pair[0], f"the support set of task {place}") for place, pair in enumerate(pairs)]
     queries = [_rows(pair[1], f"the query set of task {place}") for place, pair in enumerate(pairs)]
-    kinds = {(X.shape[1:], y.shape[1:], "labels" if y.dtype.kind == "i" else "numbers") for X, y in supports + queries}
+    kinds = {
+        (X.shape[1:], y.shape[1:], "labels" if y.dtype.kind == "i" else "numbers") for X, y, _ in supports + queries
+    }
     if len(kinds) > 1:
         told = "; ".join(f"inputs {x}, targets {y}, {kind}" for x, y, kind in sorted(kinds, key=str))
         raise InvalidInput(f"the tasks' sets differ in what a row is ({told}): give all of them the same.")
@@ -225,7 +228,7 @@ def _known(family: Any) -> Any:
     return GivenProblems(family) if hasattr(family, "judge") else GivenFamily(family)
 
 
-def _rows(given: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _rows(given: Any, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     X, y = np.asarray(given[0]), np.asarray(given[1])
     if X.ndim < 2 or len(X) != len(y) or not len(y):
         raise InvalidInput(
@@ -233,7 +236,10 @@ def _rows(given: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
         )
     X = X.astype(np.float32 if X.dtype == np.float32 else jnp.result_type(float))  # float64 only where it is enabled
     require_finite(X, y, name)
-    return X, as_targets(y, X.dtype, name)
+    weight = None if len(given) < 3 or given[2] is None else np.asarray(given[2], X.dtype)
+    if weight is not None and (weight.shape != (len(y),) or not np.isfinite(weight).all() or weight.min() < 0):
+        raise InvalidInput(f"{name} has weights of shape {weight.shape}: give one a row, none below 0 or missing.")
+    return X, as_targets(y, X.dtype, name), weight
 
 
 def as_inputs(X: Any) -> np.ndarray:
@@ -295,8 +301,9 @@ def as_targets(y: np.ndarray, dtype: Any, name: str) -> np.ndarray:
         found = y.astype(dtype)
         require_finite(found, found, name)
         return found
-    if len(y) and int(y.min()) < 0:
-        raise InvalidInput(f"{name} has the label {y.min()}: number classes from 0 on, or give floats to be predicted.")
+    if len(y) and not 0 <= int(y.min()) <= int(y.max()) <= np.iinfo(np.int32).max:
+        strange = y.min() if int(y.min()) < 0 else y.max()
+        raise InvalidInput(f"{name} has the label {strange}: number classes from 0 on, or give floats to be predicted.")
     return y.astype(np.int32)
 
 
@@ -330,13 +337,13 @@ def first_text(y: np.ndarray) -> str | bytes | None:
     return next((value for value in values if isinstance(value, str | bytes)), None)
 
 
-def _stack(sets: Sequence[tuple[np.ndarray, np.ndarray]]) -> Rows:
-    most = max(len(y) for _, y in sets)
-    even = all(len(y) == most for _, y in sets)
+def _stack(sets: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray | None]]) -> Rows:
+    most = max(len(y) for _, y, _ in sets)
+    even = all(len(y) == most and weight is None for _, y, weight in sets)
 
     def pad(part: np.ndarray) -> np.ndarray:
         return np.concatenate([part, np.zeros((most - len(part), *part.shape[1:]), part.dtype)])
 
-    X, y = (jnp.asarray(np.stack([pad(given[place]) for given in sets])) for place in (0, 1))
-    weight = None if even else jnp.asarray(np.stack([np.arange(most) < len(y) for _, y in sets]), X.dtype)
-    return Rows(X, y, weight)
+    X, y = (jnp.asarray(np.stack([pad(np.asarray(given[place])) for given in sets])) for place in (0, 1))
+    weights = [np.ones(len(y)) if weight is None else weight for _, y, weight in sets]
+    return Rows(X, y, None if even else jnp.asarray(np.stack([pad(one) for one in weights]), X.dtype))

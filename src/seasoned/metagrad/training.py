@@ -6,6 +6,7 @@ optimiser, the guard, resuming) is here, once.
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "Program", "TrainState", "Training", "begin", "train"]
 
 Tree = Any
+_MANY_DROPPED = 0.1
+_log = logging.getLogger("seasoned.metagrad")
 MOST_STEPS, MOST_BYTES = 50, 2**20
 """Tasks are drawn for so many meta-steps at a time, if they fit."""
 
@@ -186,7 +189,10 @@ def train(
     while int(state.step) < until:
         done = int(state.step)
         count = min(settings.every - done % settings.every, until - done)
-        state, loss = _advance(program, rates, families[0], state, root, jnp.int32(count))
+        state, loss, counted = _advance(program, rates, families[0], state, root, jnp.int32(count))
+        if count - int(counted) > _MANY_DROPPED * count:
+            told = "%d of the last %d meta-steps had a loss or a gradient that was not finite, and changed nothing."
+            _log.warning(told, count - int(counted), count)
         if int(state.step) % settings.every == 0 or int(state.step) == settings.steps:
             state, validation = _validated(program, rates, families[1], state, fixed)
         else:  # stopped between two validations: going on must give the same as never having stopped
@@ -197,8 +203,8 @@ def train(
 @partial(jax.jit, static_argnames="program")
 def _advance(
     program: Program, rates: dict[str, Any], family: Any, state: TrainState, root: Array, count: Array
-) -> tuple[TrainState, Array]:
-    """`count` meta-steps in one loop on the device, and the mean of their losses as far as they are finite."""
+) -> tuple[TrainState, Array, Array]:
+    """`count` meta-steps in one loop on the device; the mean of their finite losses, and how many these are."""
     program = rated(program, rates)
     vector, tree = ravel_pytree(state.theta)
     step = partial(_step, program, family, tree)
@@ -217,7 +223,7 @@ def _advance(
     carry = _Carry(vector, state.optimizer, state.memory, zero, jnp.int32(0))
     end = lax.fori_loop(first // size, (last + size - 1) // size, block, carry)
     state = state._replace(theta=tree(end.vector), optimizer=end.optimizer, memory=end.memory, step=last)
-    return state, end.total / end.counted  # 0 / 0, if none was finite
+    return state, end.total / end.counted, end.counted  # 0 / 0, if none was finite
 
 
 class _Carry(NamedTuple):
@@ -245,7 +251,7 @@ def _step(
     progress = number / settings.steps
     loss, gradient, memory = program.update(tree(carry.vector), carry.memory, family, drawn, progress)
     slope = ravel_pytree(gradient)[0]
-    # One exploding task would otherwise end the training, or Adam's memory of squares: such a gradient counts as zero.
+    # One exploding task would otherwise end the training, or Adam's memory of squares: such a step changes nothing.
     fine = jnp.isfinite(loss) & jnp.isfinite(jnp.vdot(slope, slope))
     optimizer = settings.transformation()
     updates, inner = optimizer.update(jnp.where(fine, slope, 0), carry.optimizer, carry.vector)
@@ -255,7 +261,8 @@ def _step(
             for name, part in tree(carry.vector).items()
         }
         updates = updates * ravel_pytree(parts)[0]
-    vector = optax.apply_updates(carry.vector, updates)
+    vector = jnp.where(fine, optax.apply_updates(carry.vector, updates), carry.vector)
+    inner = trees.select(fine, inner, carry.optimizer)
     total = carry.total + jnp.where(fine, loss, 0).astype(carry.total.dtype)
     return _Carry(vector, inner, memory, total, carry.counted + fine)
 

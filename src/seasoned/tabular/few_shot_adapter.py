@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import tempfile
@@ -58,7 +59,7 @@ class LearnerAdapter:
         """The learner's file.
 
         Raises:
-            InvalidInput: If its network or loss is a function.
+            InvalidInput: If its network or loss is a function, or it is of a class of the user's own.
         """
         if self.learner is None:
             return self.data
@@ -66,6 +67,12 @@ class LearnerAdapter:
             raise InvalidInput(
                 "the learner's network or loss is a function of your own, which no file can hold: predict in this "
                 "process, or use a WideDeep or an MLP."
+            )
+        known = importlib.import_module("seasoned.metagrad.loading").LEARNERS  # which takes JAX
+        if type(self.learner) is not known.get(type(self.learner).__name__):
+            raise InvalidInput(
+                f"the learner is a {type(self.learner).__name__} of your own, which no file can hold: predict in this "
+                "process, or use one of seasoned.metagrad's."
             )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, _FILE)

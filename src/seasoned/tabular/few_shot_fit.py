@@ -83,6 +83,9 @@ def fit_tasks(
     if isinstance(adapter, HeadAdapter):
         adapter = judge_settings(adapter, X, y, split, options.shots, seed)
     prior = unflatten(flatten(learner.params(learner.start(learner.theta))))
+    if not classes and isinstance(adapter, HeadAdapter):  # others descend by steps that are for errors of this size
+        for rows in groups:
+            y[rows] = scaling.errors_of_task(target.values[rows], base.held_out[rows])
     own = own_params(adapter, prior, X, y, groups)
     network = learner.predictor
     fitted = FewShotFitted(
@@ -104,5 +107,6 @@ def adapt_table(
         tune: Whether to choose steps and rate by cross-validation on the rows.
     """
     expected, X = fitted.expected(frame)
-    y = target.values if len(target.classes) else fitted.scaling.errors(target.values, expected)
+    errors = fitted.scaling.errors_of_task if isinstance(adapter, HeadAdapter) else fitted.scaling.errors
+    y = target.values if len(target.classes) else errors(target.values, expected)
     return AdaptedTable(fitted, *adapter.adapt(X, y, tune=tune), rows=len(frame))

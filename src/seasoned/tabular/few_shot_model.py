@@ -27,6 +27,7 @@ __all__ = ["AdaptedTable", "FewShotFitted", "Scaling", "network_inputs"]
 _LEAST_PROBABILITY: Final = 1e-4
 _DENSE: Final[tuple[Diet, ...]] = ("dense",)
 _NAMED: Final = 5  # classes that a representation lists
+_TELLING: Final = 3  # rows of a task whose median is believed
 _OUTLIER: Final = 10.0  # units from what is expected beyond which an error is drawn in
 
 
@@ -59,6 +60,12 @@ class Scaling:
         """Errors in units, drawn in at 10, as the network learns them."""
         found = np.clip((target - expected) / self.unit, -_OUTLIER, _OUTLIER)
         return np.asarray(found, dtype=np.float32)
+
+    def errors_of_task(self, target: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The same of one task's rows, drawn in at 10 about their median: what all of them share is no outlier."""
+        found = (target - expected) / self.unit
+        middle = float(np.median(found)) if len(found) >= _TELLING else 0.0
+        return np.asarray(np.clip(found, middle - _OUTLIER, middle + _OUTLIER), dtype=np.float32)
 
 
 def network_inputs(scaling: Scaling, expected: NDArray[np.float64], dense: NDArray[np.float64]) -> NDArray[np.float32]:
