@@ -295,3 +295,15 @@ def test_a_descent_that_diverges_is_no_result():
     )
     with pytest.raises(InvalidInput, match="the descent diverged: of 5 outer losses"):
         minimize_outer(problem, jnp.asarray(1.0), steps=5)
+
+
+def test_one_large_group_among_very_many_takes_no_table_of_all_its_rows():
+    groups = np.concatenate([np.zeros(60_000, int), np.repeat(np.arange(1, 20_001), 3)])
+    X = np.arange(len(groups), dtype=np.float32)[:, None]
+    family = GroupedRows.of(X, X[:, 0], groups)
+    assert family.table.shape == (20_001, 2_000)
+    rows = np.asarray(family.table[0])
+    assert len(np.unique(rows)) == 2_000
+    assert rows.max() < 60_000
+    small = np.asarray(family.table[7])[: int(family.counts[7])]
+    np.testing.assert_array_equal(small, np.flatnonzero(groups == 7))

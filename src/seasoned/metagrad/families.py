@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["Episodes", "GroupedRows", "Sinusoids"]
 
 
+_MOST_ROWS = 2_000  # of a group or class that take part
+
+
 @as_tree
 @dataclass(frozen=True)
 class Sinusoids:
@@ -100,7 +103,7 @@ class Episodes:
 
     @classmethod
     def of(cls, X: Any, y: Any, *, ways: int = 5, shots: int = 1, queries: int = 15) -> Episodes:
-        """From rows and their classes; every class needs shots + queries rows."""
+        """From rows and their classes; every class needs shots + queries rows, and of 2,000 and more some take part."""
         if has_missing(y):
             raise InvalidInput("the table has rows without a class: leave them out.")
         X, y = as_inputs(X), np.asarray(y)
@@ -108,7 +111,7 @@ class Episodes:
         require_rows("the table", X=X, y=y)
         labels, codes = np.unique(plain(y), return_inverse=True)
         require_finite(X, codes, "the table")
-        places = [np.flatnonzero(codes == code) for code in range(len(labels))]
+        places = _rows_of(codes, len(labels))
         least = min(map(len, places))
         if least < shots + queries:
             raise InvalidInput(
@@ -118,9 +121,7 @@ class Episodes:
             raise InvalidInput(
                 f"there are {len(labels)} classes, and {ways} ways need as many: give more, or fewer ways."
             )
-        most = max(map(len, places))
-        table = np.stack([np.pad(part, (0, most - len(part)), mode="edge") for part in places])
-        counts = np.array([len(part) for part in places])
+        table, counts = _table(places, shots + queries)
         return cls(jnp.asarray(X), jnp.asarray(table), jnp.asarray(counts), ways, shots, queries)
 
     def sample(self, key: Array) -> Task:
@@ -197,7 +198,11 @@ class GroupedRows:
         least: int | None = None,
         ways: int | None = None,
     ) -> GroupedRows:
-        """From rows, targets and the group of every row; groups of a single row are left out."""
+        """From rows, targets and the group of every row; groups of a single row are left out.
+
+        Of a group of more than 2,000 rows so many take part, at random: a task is some rows of one group, and a table
+        of all rows of the largest group for each group would have no end.
+        """
         if has_missing(groups):
             raise InvalidInput("the table has rows without a group: leave them out.")
         X, y, groups = as_inputs(X), np.asarray(y), np.asarray(groups)
@@ -209,15 +214,12 @@ class GroupedRows:
         require_finite(X, y, "the table")
         y = as_targets(y, y.dtype if y.dtype.kind == "f" else np.float32, "the table")
         labels, codes = np.unique(groups, return_inverse=True)
-        places = [np.flatnonzero(codes == code) for code in range(len(labels))]
-        places = [part for part in places if len(part) > 1]
+        places = [part for part in _rows_of(codes, len(labels)) if len(part) > 1]
         if not places:
             raise InvalidInput(
                 f"none of the {len(labels)} groups has two rows: a task needs a support and a query row."
             )
-        most = max(*map(len, places), shots + queries)
-        table = np.stack([np.pad(part, (0, most - len(part)), mode="edge") for part in places])
-        counts = np.array([len(part) for part in places])
+        table, counts = _table(places, shots + queries)
         rows = jnp.asarray(X), jnp.asarray(y), jnp.asarray(table), jnp.asarray(counts)
         return cls(*rows, shots, queries, least, ways)
 
@@ -246,6 +248,22 @@ class GroupedRows:
 
     def _take(self, groups: np.ndarray) -> GroupedRows:
         return dataclasses.replace(self, table=self.table[groups], counts=self.counts[groups])
+
+
+def _rows_of(codes: np.ndarray, count: int) -> list[np.ndarray]:
+    """The rows of each code, in their order."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(codes, minlength=count))[:-1])
+
+
+def _table(places: list[np.ndarray], least: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of each group in a row of a table, padded, and how many they are: of very many rows some."""
+    most = max(_MOST_ROWS, least)
+    rng = np.random.default_rng(0)
+    places = [part if len(part) <= most else np.sort(rng.choice(part, most, replace=False)) for part in places]
+    width = max(least, *map(len, places))
+    table = np.stack([np.pad(part, (0, width - len(part)), mode="edge") for part in places])
+    return table, np.array([len(part) for part in places])
 
 
 def _distinct(key: Array, size: int, count: Array, wanted: int) -> Array:
