@@ -22,11 +22,15 @@ from seasoned.metagrad import (
     BilevelProblem,
     Function,
     GroupedRows,
+    LearnedOptimizer,
     PrototypicalNetworks,
+    Quadratics,
     RidgeHead,
     Rows,
+    Sinusoids,
     Task,
     Training,
+    WideDeep,
     adapt_groups,
     guarded,
     minimize_outer,
@@ -125,12 +129,13 @@ def test_labels_in_columns_are_refused_with_the_way_out(learner):
         learner.fit(tasks, progress=False)
 
 
-def test_truth_values_of_a_function_are_classes():
+@pytest.mark.parametrize("kind", [MAML, RidgeHead, PrototypicalNetworks])
+def test_truth_values_of_a_function_are_classes(kind):
     def sample(key):
         X = jax.random.normal(key, (8, 2))
         return Task(Rows(X, X[:, 0] > 0), Rows(X, X[:, 0] > 0))
 
-    fitted = MAML(training=QUICK).fit(sample, progress=False)
+    fitted = kind(training=QUICK).fit(sample, progress=False)
     assert fitted.loss == "cross_entropy"
     assert fitted.fitted.outputs == 2
 
@@ -148,6 +153,67 @@ def test_tasks_of_another_shape_are_refused_before_hours_are_spent():
     classifier = MAML(training=QUICK).fit(lines(kind=int), progress=False)
     with pytest.raises(InvalidInput, match="the test tasks have targets that are floats, and classes are whole"):
         classifier.evaluate(lines())
+
+
+@dataclass(frozen=True)
+class Likely(MAML):
+    """Mean and log-variance of one number a row."""
+
+    def row_loss(self, params, rows, loss=None):
+        mean, log = self.predictor.apply(params, rows.X).T
+        return jnp.mean(log + (rows.y - mean) ** 2 / jnp.exp(log))
+
+
+def test_a_loss_of_ones_own_says_what_outputs_mean():
+    fitted = Likely(network=MLP((4,), outputs=2), training=QUICK).fit(lines(), progress=False)
+    assert np.isfinite(fitted.fitted.history[-1].loss)
+
+    def init(key):
+        return {"w": 0.1 * jax.random.normal(key, (2, 1))}
+
+    @dataclass(frozen=True)
+    class Pair(MAML):
+        def row_loss(self, params, rows, loss=None):
+            mean, spread = self.predictor.apply(params, rows.X)
+            return jnp.mean((mean - rows.y) ** 2 + spread)
+
+    pair = Function(lambda params, X: ((X @ params["w"])[:, 0], jnp.ones(len(X))), init)
+    assert Pair(network=pair, training=QUICK).fit(lines(), progress=False).fitted.outputs == 1
+
+
+def test_problems_are_no_tasks_of_rows():
+    learner = LearnedOptimizer(network=MLP((4,)), training=QUICK).fit(Sinusoids(), progress=False)
+    assert learner.evaluate(Quadratics(3), steps=[2], count=2)[2].shape == (2,)
+
+
+def test_very_many_classes_that_a_learner_is_told_of():
+    X = RNG.normal(size=(8, 2))
+    codes = np.arange(8) * 1_700
+    tasks = [((X, codes), (X, codes))] * 6
+    assert MAML(loss="cross_entropy", training=QUICK).fit(tasks, progress=False).fitted.outputs == 11_901
+
+
+def test_steps_that_are_no_numbers_at_the_end_leave_the_best_whoever_resumes():
+    def sample(key):
+        X = jax.random.normal(key, (4, 1))
+        return Task(Rows(X, X[:, 0]), Rows(X, X[:, 0]))
+
+    def never(key):
+        X = jnp.full((4, 1), jnp.inf)
+        return Task(Rows(X, X[:, 0]), Rows(X, X[:, 0]))
+
+    fitted = MAML(network=SMALL, training=QUICK).fit(sample, stop_at=2, progress=False)
+    again = fitted.fit(never, validation=sample, resume=True, progress=False)
+    assert len(again.fitted.history) == 2
+    assert np.isnan(again.fitted.history[-1].loss)
+
+
+def test_a_linear_head_without_hidden_layers_is_saved(tmp_path):
+    fitted = RidgeHead(network=WideDeep(hidden=()), training=QUICK).fit(lines(), progress=False)
+    X = RNG.normal(size=(5, 2))
+    model = fitted.adapt(X, X[:, 0])
+    model.save(tmp_path / "linear.npz")
+    np.testing.assert_array_equal(AdaptedModel.load(tmp_path / "linear.npz").predict(X), model.predict(X))
 
 
 def test_a_resumed_learner_refuses_classes_that_it_has_no_output_for():

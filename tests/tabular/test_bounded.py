@@ -19,9 +19,14 @@ from seasoned import (
 from seasoned import load as load_bundle
 from seasoned.errors import InvalidInput, MissingExtra
 from seasoned.report.gather import report_data
-from seasoned.tabular.bounded import bounded, own_starts, with_starts
+from seasoned.samplers import Bayes
+from seasoned.tabular.bounded import bounded, check_starts, own_starts, with_starts
 from seasoned.tabular.models.registry import MODELS, choose, joint_space
 from seasoned.tabular.starts import first_configurations
+from seasoned.tabular.steering import Promising
+from seasoned.trials import StudySpec, WarmStart
+
+TREE = {"min_samples_leaf": 15, "criterion": "gini"}
 
 
 def table(rows=120):
@@ -93,6 +98,21 @@ def test_a_space_brings_its_forbidden_combinations():
     drawn = [space.sample(np.random.default_rng(seed)) for seed in range(40)]
     assert {(c["max_depth"], c["min_samples_leaf"]) for c in drawn} == {(2, 2), (3, 1), (3, 2)}
     assert "forbidden=[{'max_depth': [2], 'min_samples_leaf': [1]}]" in repr(given)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_all_of_a_grid_is_suggested_in_one_breath(seed):
+    given = {"tree": {"max_depth": Int(2, 4), "min_samples_leaf": 15, "criterion": "gini"}, "linear": {"penalty": 3.0}}
+    given["forest"] = {"min_samples_leaf": Categorical([1, 5]), "max_features": 0.5, "criterion": "gini"}
+    space = joint_space(bounded(choose(["linear", "tree", "forest"]), given, "binary"), "binary")
+    first = WarmStart(
+        configurations=({"model": {"linear": {"penalty": 3.0}}}, {"model": {"tree": {**TREE, "max_depth": 4}}})
+    )
+    sampler = Promising(Bayes(initial=3, explore=1), warm_start=first)
+    state = sampler.init(StudySpec(space, ("minimize",), seed, None, first))
+    assert sampler.capacity(state) == 6
+    found, _ = sampler.ask(state, range(6))
+    assert len({str(one.config) for one in found}) == 6
 
 
 @pytest.mark.parametrize("more", [{"steps": ["bins"]}, {"logarithm": True}, {"absolute": True}])
@@ -181,14 +201,33 @@ def test_the_first_configuration_is_the_users_default_and_each_change_stands_alo
         ({"tree": {"max_depth": Int(0, 9)}}, "goes down to 0; it must be 1 or more"),
         ({"lightgbm": {"learning_rate": 0}}, "goes down to 0.0; it must be above 0"),
         ({"lightgbm": {"learning_rate": Float(-1, 0.1)}}, "goes down to -1.0; it must be above 0"),
-        ({"lightgbm": {"feature_fraction": Float(0.5, 1.5)}}, "goes up to 1.5; it is a share, 1 at most"),
-        ({"tree": {"max_depth": 2000}}, "goes up to 2000; 500 is the most that a model can have"),
+        ({"lightgbm": {"feature_fraction": Float(0.5, 1.5)}}, "goes up to 1.5; it can be 1 at most"),
+        ({"lightgbm": {"feature_fraction": Float(0, 1)}}, "goes down to 0.0; it must be above 0"),
+        ({"lightgbm": {"num_leaves": Int(1, 31)}}, "goes down to 1; it must be 2 or more"),
+        ({"lightgbm": {"lambda_l1": -0.1}}, "goes down to -0.1; it must be 0 or more"),
+        ({"tree": {"max_depth": 2000}}, "goes up to 2000; it can be 500 at most"),
     ],
 )
 def test_what_is_no_good_is_refused_with_its_place(spaces, sentence):
     with pytest.raises(InvalidInput) as error:
         fitted(SearchSettings(["lightgbm", "tree"], spaces=spaces))
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("family", "given"),
+    [
+        ("lightgbm", {"lambda_l1": 0, "lambda_l2": Float(0, 1), "cat_smooth": 0.0, "num_leaves": 500}),
+        ("histogram", {"l2_regularization": 0, "max_leaf_nodes": 2}),
+        ("mlp", {"decay": 0.0, "dropout": Float(0, 0.8), "layers": 8}),
+        ("splines", {"pairs": 0}),
+        ("xgboost", {"reg_lambda": 0, "min_child_weight": 0}),
+        ("catboost", {"l2_leaf_reg": 0, "random_strength": 5.0}),
+    ],
+)
+def test_what_the_libraries_take_is_taken(family, given):
+    (model,) = bounded((MODELS[family],), {family: given}, "binary")
+    assert set(given) <= set(model.space("binary").default)
 
 
 def test_an_own_model_has_its_space_already():
@@ -257,7 +296,7 @@ def test_rows_of_a_leaderboard_start_another_fit():
 @pytest.mark.parametrize(
     ("starts", "sentence"),
     [
-        ([{"tree": {"depth": 3}}], "starts[0]: of 'tree', the configuration has ['depth'], unknown here"),
+        ([{"tree": {"depth": 3}}], "starts[0]: of 'tree', 'depth' is unknown; the names are max_depth"),
         ([{"tree": {}}, {"mlp": {}}], "starts[1] names 'mlp', which takes no part; families that do: tree"),
         ([{"tree": {}, "linear": {}}], "give one family and its settings"),
         ([{}], "give one family and its settings"),
@@ -271,6 +310,17 @@ def test_a_start_that_is_no_good_is_refused_with_its_place(starts, sentence):
     with pytest.raises(InvalidInput) as error:
         fitted(SearchSettings(["tree"], starts=starts))
     assert sentence in str(error.value)
+
+
+def test_combinations_are_judged_by_what_would_run():
+    forbidden = [{"max_depth": Between(8, 10), "min_samples_leaf": 3}]
+    given = Space(max_depth=Int(2, 10), min_samples_leaf=Int(1, 20), forbidden=forbidden)
+    models = bounded(choose(["tree"]), {"tree": given}, "binary")
+    check_starts([{"tree": {"min_samples_leaf": 3}}], models, "binary")
+    space = joint_space(models, "binary")
+    usual = [{"model": {"tree": {**space.default["model"]["tree"], "max_depth": 5}}}]
+    (start,) = own_starts([{"tree": {"min_samples_leaf": 3}}], space, usual)
+    assert start["model"]["tree"]["max_depth"] == 5
 
 
 def test_a_start_must_lie_in_the_given_range():

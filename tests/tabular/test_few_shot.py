@@ -331,5 +331,5 @@ def test_a_learner_of_ones_own_class_is_not_saved_for_it_could_not_be_loaded(tab
     learner = Own(training=Training(steps=4, every=2, tasks=2, validation_tasks=2))
     model = FewShotRegressor(learner, random_state=0).fit(frame[known], y[known], task="store")
     assert model.adapt(frame[~known].head(5), y[~known].head(5)).predict(frame[~known].head(2)).shape == (2,)
-    with pytest.raises(InvalidInput, match="the learner is a Own of your own, which no file can hold"):
+    with pytest.raises(InvalidInput, match="the learner is or has a Own of your own, which no file can hold"):
         model.save(tmp_path / "own.seasoned")

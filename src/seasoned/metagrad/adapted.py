@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,9 +76,11 @@ class AdaptedModel:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes one .npz file, without pickle."""
-        require_kept(self.params, "the model's parameters")
+        network = describe_network(self.network)
+        if "Function" in json.dumps(network):  # of our own networks it is known what they need
+            require_kept(self.params, "the model's parameters")
         about = {
-            "network": describe_network(self.network),
+            "network": network,
             "shape": list(self.shape),
             "single": self.single,
             "steps": self.steps,

@@ -104,7 +104,10 @@ def refuse_outputs(
     def outputs(theta: Any) -> Any:
         return program.predictor.apply(program.params(program.start(theta)), jnp.zeros((1, *shape)))
 
-    predicted = math.prod(jax.eval_shape(outputs, theta).shape[1:])
+    found = jax.eval_shape(outputs, theta)
+    if not hasattr(found, "shape"):  # several arrays, of which the loss makes something
+        return
+    predicted = math.prod(found.shape[1:])
     if not labels and classes != predicted:
         raise InvalidInput(
             f"the tasks have targets of {classes} numbers, and the network gives {predicted}: set its outputs to "

@@ -50,6 +50,7 @@ __all__ = ["TEST_TASKS", "UNROLLED", "Fitted", "MetaLearner"]
 Tree = Any
 UNROLLED = 4
 """Up to so many inner steps are written out one by one, which compiles to faster code than a loop."""
+_ROOM = "seasoned.metagrad"
 MOST_CLASSES = 10_000
 """Of more than so many classes a learner must be told: numbers that are whole are easily taken for labels."""
 TEST_TASKS = 600
@@ -251,7 +252,6 @@ class MetaLearner(ABC):
             theta = program.initial(jax.random.key(self.training.seed + 1), shape)
             self._refuse_unpredicted(program, theta, shape, max(outputs, judged))
             state, history = begin(program, theta, program.memory(theta, parts[0])), ()
-        before = len(history)
         until = min(self.training.steps, self.training.steps if stop_at is None else stop_at)
         learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, state, history, labels))
         with Progress(self.training.steps, progress) as shown:
@@ -261,24 +261,34 @@ class MetaLearner(ABC):
                 shown.update(entry)
                 if on_validation is not None:
                     on_validation(learner)
-        _refuse_divergence(self, history[before:])
+        _refuse_divergence(self, history)
         return learner
 
     def _refuse_strange(self, program: Self, parts: tuple[Any, Any], shape: tuple[int, ...], outputs: int) -> None:
         """Refuse tasks of other shapes than the first, and labels that are numbers to be predicted by their looks."""
         labels = program.loss == "cross_entropy"
-        if labels or program.loss == "squared_error":
+        if program._judges_by_name:
             for family, name in zip(parts, ("the tasks", "the validation tasks"), strict=True):
-                refuse_shapes(family, shape, outputs, labels=labels, name=name)
-        if labels and self.network is None and outputs > MOST_CLASSES:
+                if not hasattr(family, "judge"):  # problems have no rows
+                    refuse_shapes(family, shape, outputs, labels=labels, name=name)
+        guessed = self.loss is None and self.network is None
+        told = getattr(self, "ways", None) or getattr(parts[0], "ways", None)
+        if labels and guessed and not told and outputs > MOST_CLASSES:
             raise InvalidInput(
                 f"the tasks have whole numbers up to {outputs - 1} as targets, and each would be a class: number the "
                 "classes from 0 on without gaps, or give numbers to be predicted as floats, y.astype(float)."
             )
 
+    @property
+    def _judges_by_name(self) -> bool:
+        """Whether outputs are compared with targets by a loss of ours, and not by a subclass's own."""
+        own = type(self)
+        ours = all(getattr(own, name).__module__.startswith(_ROOM) for name in ("row_loss", "task_loss"))
+        return ours and isinstance(self.loss, str) and self.loss in {"cross_entropy", "squared_error"}
+
     @staticmethod
     def _refuse_unpredicted(program: Any, theta: Tree, shape: tuple[int, ...], outputs: int) -> None:
-        if shape and program.loss in {"cross_entropy", "squared_error"}:
+        if shape and program._judges_by_name:  # noqa: SLF001 - of its own class
             refuse_outputs(program, theta, shape, outputs, labels=program.loss == "cross_entropy")
 
     def _resumed(self, program: Self, family: Any, shape: tuple[int, ...]) -> tuple[TrainState, tuple[Entry, ...]]:
@@ -381,7 +391,7 @@ class MetaLearner(ABC):
         keys = jax.random.split(jax.random.key(seed + 0x7E57), drawn)
         looks = tuple(sorted(set(steps)))
         program = shared(self._program)
-        if fitted.shape and self.loss in {"cross_entropy", "squared_error"}:
+        if fitted.shape and self._judges_by_name and not hasattr(family, "judge"):
             labels = self.loss == "cross_entropy"
             refuse_shapes(family, fitted.shape, fitted.outputs, labels=labels, name="the test tasks")
             if labels:

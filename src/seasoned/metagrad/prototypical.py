@@ -70,7 +70,7 @@ class PrototypicalNetworks(MetaLearner):
         del theta, number, scale
         assert self.ways is not None  # resolved
         embedded = self.network.apply(carry["body"], rows.X)
-        member = jax.nn.one_hot(rows.y, self.ways, dtype=embedded.dtype)  # [rows, ways]
+        member = jax.nn.one_hot(rows.y.astype(jnp.int32), self.ways, dtype=embedded.dtype)  # [rows, ways]
         if rows.weight is not None:
             member = member * rows.weight[:, None]
         count = member.sum(0)[:, None]
@@ -81,6 +81,6 @@ class PrototypicalNetworks(MetaLearner):
     def row_loss(self, params: Tree, rows: Rows, loss: Any = None) -> Array:
         """See `MetaLearner`; in training, query rows whose class the support lacks say nothing about the embedding."""
         if loss is None:
-            known = (params["prototypes"][:, 0] != FAR)[rows.y].astype(rows.X.dtype)
+            known = (params["prototypes"][:, 0] != FAR)[rows.y.astype(jnp.int32)].astype(rows.X.dtype)
             rows = rows._replace(weight=known if rows.weight is None else known * rows.weight)
         return super().row_loss(params, rows, loss)

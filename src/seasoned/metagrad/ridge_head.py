@@ -92,7 +92,11 @@ class RidgeHead(MetaLearner):
         del number
         features, offsets = self.network.parts(jnp, carry, rows.X)
         outputs = carry["head"].shape[1]
-        targets = rows.y.reshape(-1, outputs) if self.loss == "squared_error" else jax.nn.one_hot(rows.y, outputs)
+        targets = (
+            rows.y.reshape(-1, outputs)
+            if self.loss == "squared_error"
+            else jax.nn.one_hot(rows.y.astype(jnp.int32), outputs)
+        )
         weight = jnp.ones(len(features), features.dtype) if rows.weight is None else rows.weight
         prior = theta["params"]["head"], scale * self.variances(theta)
         head = head_step(jnp, self.loss, (features, offsets, targets, weight), carry["head"], prior)

@@ -26,10 +26,19 @@ __all__ = ["Bounded", "bounded", "check_starts", "declared", "own_starts", "told
 
 _HELD: Final = ("features", SCALE.name, CENTRE.name)  # of a configuration, what is the search's own to choose
 _BELOW: Final = "stacked_on"  # in configurations of a second layer
-_MOST: Final[Mapping[tuple[str, str], int]] = {  # beyond it no file is read, or a depth has more leaves than a number
+_SHARES: Final = frozenset({"bagging_fraction", "feature_fraction", "max_features", "subsample", "colsample_bylevel"})
+_ABOVE: Final = _SHARES | {"learning_rate", "eta", "rate", "outer_rate", "penalty", "bend", "bond", "spread"}
+"""Of these nothing is left at 0."""
+_LEAST: Final[Mapping[str, int]] = {"num_leaves": 2, "max_leaf_nodes": 2, "pairs": 0}  # of whole numbers, else 1
+_MOST: Final[Mapping[tuple[str, str], float]] = {  # beyond it no file is read, or a depth has more leaves than a number
     ("neighbours", "neighbours"): 1_000,
+    ("lightgbm", "num_leaves"): 131_072,
     ("mlp", "layers"): 16,
+    ("mlp", "dropout"): 0.9,
+    ("mlp", "smoothing"): 0.9,
     ("realmlp", "layers"): 16,
+    ("realmlp", "dropout"): 0.9,
+    ("realmlp", "smoothing"): 0.9,
     ("tuned_mlp", "layers"): 6,
     ("tree", "max_depth"): 500,
     ("xgboost", "max_depth"): 100,
@@ -58,7 +67,8 @@ class Bounded:
     def space(self, task: Task) -> Space:
         """The family's space with these parameters in the place of its own.
 
-        A range begins from the family's default where that lies inside, unless it says another one.
+        A range begins from the family's default where that is one of its values, unless it declares one that is not
+        its middle (of categories, not the first).
 
         Raises:
             InvalidInput: If there is no such hyperparameter, or it is of another kind.
@@ -88,7 +98,7 @@ class Bounded:
         try:
             found = _alike(known, value, where) if isinstance(value, Float | Int | Categorical) else None
             found = Categorical((_typed(known, value, where),)) if found is None else found
-            _check_reach(known, found, _MOST.get((self.family.name, name)), where)
+            _check_reach(known, found, name, 1.0 if name in _SHARES else _MOST.get((self.family.name, name)), where)
         except InvalidSpace as error:
             raise InvalidInput(str(error)) from None
         return found
@@ -147,22 +157,19 @@ def _alike(known: Float | Int | Categorical, given: Float | Int | Categorical, w
 
 
 def _check_reach(
-    known: Float | Int | Categorical, given: Float | Int | Categorical, most: int | None, where: str
+    known: Float | Int | Categorical, given: Float | Int | Categorical, name: str, most: float | None, where: str
 ) -> None:
     """Refuse what no fit can be asked for: rates and counts of nothing, shares above one, what no file holds."""
     if isinstance(known, Categorical):
         return
     values = given.choices if isinstance(given, Categorical) else (given.low, given.high)
     low, high = min(cast("Any", values)), max(cast("Any", values))
-    least = 1 if isinstance(known, Int) else 0
-    if known.low > 0 and (low < least if isinstance(known, Int) else low <= 0):
-        raise InvalidSpace(f"{where} goes down to {low}; it must be {'1 or more' if least else 'above 0'}.")
-    if known.low >= 0 > low:
-        raise InvalidSpace(f"{where} goes down to {low}; it cannot be below 0.")
-    if isinstance(known, Float) and not known.log and known.high <= 1 < high:
-        raise InvalidSpace(f"{where} goes up to {high}; it is a share, 1 at most.")
+    least = _LEAST.get(name, 1) if isinstance(known, Int) else 0
+    if low < least or (low == 0 and name in _ABOVE):
+        bound = "above 0" if name in _ABOVE else f"{least} or more"
+        raise InvalidSpace(f"{where} goes down to {low}; it must be {bound}.")
     if most is not None and high > most:
-        raise InvalidSpace(f"{where} goes up to {high}; {most} is the most that a model can have.")
+        raise InvalidSpace(f"{where} goes up to {high}; it can be {most:g} at most.")
 
 
 def _begun(
@@ -228,9 +235,14 @@ def check_starts(starts: Iterable[Mapping[str, Any]] | None, models: Sequence[Mo
     spaces = {model.name: model.space(task) for model in models}
     for place, start in enumerate(starts or ()):
         name, settings = _named(start, place, list(spaces))
+        known = spaces[name].parameters
         own = {key: value for key, value in settings.items() if key not in _HELD}
         with _refused(place, name):
-            spaces[name].check({**spaces[name].default, **own})
+            if unknown := [key for key in own if key not in known]:
+                raise InvalidConfig(f"{unknown[0]!r} is unknown; the names are {', '.join(known)}.")
+            for key, value in own.items():
+                if not isinstance(parameter := known[key], Choice):
+                    parameter.clean(value, repr(key))
 
 
 @contextmanager

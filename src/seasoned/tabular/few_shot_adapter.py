@@ -7,7 +7,7 @@ import io
 import json
 import tempfile
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -68,10 +68,14 @@ class LearnerAdapter:
                 "the learner's network or loss is a function of your own, which no file can hold: predict in this "
                 "process, or use a WideDeep or an MLP."
             )
-        known = importlib.import_module("seasoned.metagrad.loading").LEARNERS  # which takes JAX
-        if type(self.learner) is not known.get(type(self.learner).__name__):
+        loading = importlib.import_module("seasoned.metagrad.loading")  # which takes JAX
+        own = ("network", "loss", "training", "fitted")  # which a file holds in other ways, or was asked about above
+        parts = [getattr(self.learner, entry.name) for entry in fields(self.learner) if entry.name not in own]
+        settings = [part for part in parts if is_dataclass(part) and not isinstance(part, type)]
+        known = [*loading.LEARNERS.values(), *loading.PARTS.values()]
+        if strange := [type(part).__name__ for part in (self.learner, *settings) if type(part) not in known]:
             raise InvalidInput(
-                f"the learner is a {type(self.learner).__name__} of your own, which no file can hold: predict in this "
+                f"the learner is or has a {strange[0]} of your own, which no file can hold: predict in this "
                 "process, or use one of seasoned.metagrad's."
             )
         with tempfile.TemporaryDirectory() as folder:

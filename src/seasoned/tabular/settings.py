@@ -46,9 +46,11 @@ class SearchSettings:
             they have not seen, where that helps on rows held out of everything; 1 for none.
         spaces: Family -> hyperparameters that are to be searched otherwise than usual, as a dict or a `Space`: name ->
             a range (`Int`, `Float`, `Categorical`), narrower or wider, or one value, which is held. What is not named
-            is searched as usual. The leaderboard's configurations show the names.
+            is searched as usual. The leaderboard's configurations show the names. A range begins from the family's
+            default where it has it, unless it declares one that is not its middle (of categories, not the first).
         starts: Configurations that are tried before all but the first two defaults: `{family: {name: value}}`, as the
-            columns `model` and `config` of a leaderboard have them; what is left out is the family's default.
+            columns `model` and `config` of a leaderboard have them for trials of the same settings; what is left out is
+            as in the family's first configuration.
 
     Example:
         >>> SearchSettings(models=["linear", "lightgbm"], folds=3).folds

@@ -17,7 +17,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.parameters import Categorical
-from seasoned.samplers._combinations import count_of
+from seasoned.samplers._combinations import count_of, untried
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.samplers.random import Random
 from seasoned.space import Choice
@@ -170,25 +170,49 @@ class Promising(Sampler[_State]):
         The state is as before but for what a family's sampler has worked out of it, such as its models.
         """
         suggestions: list[Suggestion] = []
+        new: dict[str, list[Config]] = {}
         ahead: Counter[str] = Counter(family for family, _ in state.places.values())
         for number in numbers:
             config, _ = next_of_plan(state.spec, number)
-            found, state = self._suggest(state, number, ahead) if config is None else (Suggestion(config), state)
+            found, state = self._suggest(state, number, ahead, new) if config is None else (Suggestion(config), state)
             suggestions.append(found)
-            ahead[next(iter(found.config[self._key(state)]))] += 1
+            ((family, inside),) = found.config[self._key(state)].items()
+            ahead[family] += 1
+            new.setdefault(family, []).append(inside)
         return suggestions, state
 
-    def _suggest(self, state: _State, number: int, ahead: Mapping[str, int]) -> tuple[Suggestion, _State]:
-        weights = self._weights(state)
+    def _suggest(
+        self, state: _State, number: int, ahead: Mapping[str, int], new: Mapping[str, Sequence[Config]]
+    ) -> tuple[Suggestion, _State]:
+        weights = self._weights(state, new)
         names = list(weights)
         shares = np.array(list(weights.values()))
         family = names[int(generator(state.spec, number).choice(len(names), p=shares / shares.sum()))]
         first = self._displaced(state, family, ahead[family])
-        if first is not None:
+        if first is not None and self._is_new(state, family, first, new):
             return Suggestion(Config({self._key(state): {family: first}})), state
         (found,), inner = self.inner.ask(self._inner(state, family), [ahead[family]])
         state = replace(state, states={**state.states, family: inner})
+        if not self._is_new(state, family, found.config, new):
+            return Suggestion(Config({self._key(state): {family: self._another(state, number, family, new)}})), state
         return Suggestion(Config({self._key(state): {family: dict(found.config)}}), found.tag), state
+
+    def _is_new(
+        self, state: _State, family: str, config: Mapping[str, Any], new: Mapping[str, Sequence[Config]]
+    ) -> bool:
+        """Whether a configuration was not asked for yet, in a family of which they can be counted; true of others."""
+        return state.sizes[family] is None or _text(config) not in self._texts(state, family, new)
+
+    @staticmethod
+    def _another(state: _State, number: int, family: str, new: Mapping[str, Sequence[Config]]) -> dict[str, Any]:
+        """A configuration of a family that was not asked for yet, if there is one."""
+        space = state.spaces[family]
+        taken = {space.encode(config).unit.tobytes() for config in _asked(state, family, new)}
+        return space.decode(untried(space, generator(state.spec, number), taken))
+
+    @staticmethod
+    def _texts(state: _State, family: str, new: Mapping[str, Sequence[Config]]) -> set[str]:
+        return {_text(config) for config in _asked(state, family, new)}
 
     @staticmethod
     def _displaced(state: _State, family: str, trials: int) -> dict[str, Any] | None:
@@ -197,9 +221,9 @@ class Promising(Sampler[_State]):
         due = _first(state.spaces[family], state.spec.seed) if guests and trials - guests <= _NEAR else ()
         return due[trials - guests] if trials - guests < len(due) else None
 
-    def _weights(self, state: _State) -> dict[str, float]:
+    def _weights(self, state: _State, new: Mapping[str, Sequence[Config]]) -> dict[str, float]:
         """Families that have something left to try, and how much each deserves the next trial."""
-        tunable = [name for name in state.spaces if self._is_open(state, name)] or list(state.spaces)
+        tunable = [name for name in state.spaces if self._is_open(state, name, new)] or list(state.spaces)
         order = sorted(
             (name for name in tunable if state.records[name].complete), key=lambda name: state.records[name].best
         )
@@ -212,14 +236,12 @@ class Promising(Sampler[_State]):
             weights = {name: weight / seconds[name] for name, weight in weights.items()}
         return self._in_time(state, self._with_gains(state, weights))
 
-    @staticmethod
-    def _is_open(state: _State, name: str) -> bool:
+    def _is_open(self, state: _State, name: str, new: Mapping[str, Sequence[Config]]) -> bool:
         """Whether a family has a configuration that was not asked for yet; one without settings has its only start."""
-        size, events = state.sizes[name], state.events.get(name, ())
-        if size is None or len(events) < size:
+        size = state.sizes[name]
+        if size is None or len(state.events.get(name, ())) + len(new.get(name, ())) < size:
             return size != 1
-        asked = {json.dumps(event.config, sort_keys=True, default=dict) for event in events if isinstance(event, Asked)}
-        return size > 1 and len(asked) < size
+        return size > 1 and len(self._texts(state, name, new)) < size
 
     def _in_time(self, state: _State, weights: dict[str, float]) -> dict[str, float]:
         """Without those whose trials would not end; all where none would."""
@@ -281,6 +303,16 @@ class Promising(Sampler[_State]):
         """No end, unless the configurations of all families can be counted: then these are all there is."""
         sizes = [size for size in state.sizes.values() if size is not None]
         return sum(sizes) if len(sizes) == len(state.sizes) else None
+
+
+def _text(config: Mapping[str, Any]) -> str:
+    return json.dumps(config, sort_keys=True, default=dict)
+
+
+def _asked(state: _State, family: str, new: Mapping[str, Sequence[Config]]) -> list[Config]:
+    """The configurations of a family that were asked for, and those that are suggested in the same breath."""
+    known = [event.config for event in state.events.get(family, ()) if isinstance(event, Asked)]
+    return [*known, *new.get(family, ())]
 
 
 def _first(space: Space, seed: int) -> tuple[dict[str, Any], ...]:
