@@ -80,9 +80,6 @@ class ByHand:
         first = enumerate(spec.warm_start.configurations, start=spec.first)
         later = [Config(config) for number, config in first if number not in history]
         found = self._put(waiting, all_of_them=True)
-        if self._ledger.fidelity is not None:
-            for number in found:  # a study of this name that was deleted may have left some
-                remove_checkpoint(self._checkpoints.folder, number)
         if waiting:
             self._put(later, all_of_them=False)
         return [self._ledger.history[number] for number in found]
@@ -102,6 +99,9 @@ class ByHand:
                 raise self._too_many(len(waiting), len(fresh))
             pairs = zip(fresh, waiting, strict=False)
             self._ledger.record([Asked(number, config, None, lease.driver) for number, config in pairs])
+            if self._ledger.fidelity is not None:
+                for number in fresh:  # of a study of this name that was deleted
+                    remove_checkpoint(self._checkpoints.folder, number)
         finally:
             lease.end()  # all that it holds is free for the next who asks
         return fresh

@@ -15,7 +15,7 @@ from seasoned.fidelity.base import Decision
 from seasoned.leases import LEASE, Lease
 from seasoned.ledger import MOST_ATTEMPTS
 from seasoned.objective import Verdict, elsewhere, verdict
-from seasoned.pacing import RETRIES, Pace
+from seasoned.pacing import RETRIES, WAITED, Pace
 from seasoned.storage.base import attends
 from seasoned.trials import Finished, TrialState
 
@@ -35,7 +35,6 @@ _GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 _SHOWN: Final = 5  # errors whose traceback is logged
 _HOPELESS: Final = 20  # failures without a success after which a study stops
 _LONGEST_ASK: Final = 600.0  # seconds that somebody may work out a configuration
-_WAITED: Final = 20.0  # seconds of a try that has waited enough by itself
 _log = logging.getLogger("seasoned.study")
 
 
@@ -157,6 +156,7 @@ class Drive:
             )
             if not claims:
                 return
+            self._ledger.sync()  # who had them, of those that others have given back
             unknown = {claim.number for claim in claims if claim.number not in self._ledger.history}
             self._ledger.suggest([claim.number for claim in claims], self._lease.driver)
             for claim in claims:
@@ -179,8 +179,12 @@ class Drive:
 
     def _start(self, claim: Claim, *, asked_here: bool) -> None:
         trial = self._ledger.history[claim.number]
-        if trial.state is not TrialState.RUNNING or claim.number in self._running.values():
-            return  # the driver that was taken for dead told after all, or is this one, and still runs it
+        if trial.state is not TrialState.RUNNING:
+            return  # the driver that was taken for dead told after all
+        if claim.number in self._running.values():  # it was this one, and whoever had the trial has given it back
+            if self._pace is not None:
+                self._pace.take(claim.number, self._lease.driver, asked_here=False)
+            return
         if claim.number in self._ledger.history.outside:
             self._store(claim.number, elsewhere(), None)
             return
@@ -272,6 +276,8 @@ class Drive:
         seconds = self._spent[number] = self._spent.get(number, 0.0) + outcome.seconds
         if self._pace is not None:
             ended = self._pace.judged(number, verdict(outcome), self._budgets[number])
+            if ended is None and number not in self._pace.paused:  # cut off: whoever goes on may have it
+                self._ledger.log.release(self._lease.driver, [number])
         if ended is not None:
             self._store(number, ended, seconds)
 
@@ -304,7 +310,7 @@ class Drive:
             try:
                 return self._ledger.record([event])[0] or self._is_there(event)
             except StorageError as error:
-                if self._must_leave() or time.monotonic() - began > _WAITED:  # as for somebody who holds a file
+                if self._must_leave() or time.monotonic() - began > WAITED:  # as for somebody who holds a file
                     raise
                 _log.warning(
                     "the end of trial %d could not be stored, which is tried again in %g s: %s",

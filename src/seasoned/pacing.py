@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
     from seasoned.ledger import Ledger
 
-__all__ = ["RETRIES", "STOPPED", "Pace", "remove_checkpoint"]
+__all__ = ["RETRIES", "STOPPED", "WAITED", "Pace", "remove_checkpoint"]
 
 STOPPED: Final = "stopped at step"
 """How the reason of a trial begins that the rule of fidelity stopped; the step follows."""
 
 RETRIES: Final = (0.5, 2.0, 5.0)
 """Seconds before something is stored once more, where the store could not be reached."""
+WAITED: Final = 20.0
+"""Seconds of a try that has waited enough by itself, as for somebody who holds a file."""
 _log = logging.getLogger("seasoned.study")
 
 _WORDS: Final = {
@@ -111,12 +113,16 @@ class Pace:
         return self._ledger.decide(number)
 
     def _stored(self, report: Reported) -> None:
-        """Store a report. Where the store cannot be reached it is tried again: the trial's whole run may be lost."""
-        for pause in RETRIES:
+        """Store a report. Where the store cannot be reached it is tried again: the trial's whole run may be lost.
+
+        Not for as long as an end: trials that ask meanwhile wait, and their limits do not.
+        """
+        for pause in RETRIES[:2]:
+            began = time.monotonic()
             try:
                 self._ledger.record([report])
             except StorageError as error:
-                if self._leaving():
+                if self._leaving() or time.monotonic() - began > WAITED:
                     raise
                 told = "a report of trial %d could not be stored, which is tried again in %g s: %s"
                 _log.warning(told, report.number, pause, error)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seasoned import ASHA, Categorical, Float, Random, Space, Study
+from seasoned import ASHA, Categorical, Constrained, Float, Random, Space, Study
 from seasoned.errors import InvalidInput
 from seasoned.report.diagnostics import confusion, precision_recall, roc
 from seasoned.report.study_render import MOST, plot_study
@@ -51,8 +51,11 @@ def test_many_curves_are_some_with_the_best(tmp_path):
 
     study.optimize(f, trials=400)
     figure = plot_study(study, "curves")
-    assert sum(list(one.x).count(None) for one in figure.data) <= 301
-    assert "best" in [one.name for one in figure.data]
+    drawn = {one.name: list(one.x).count(None) for one in figure.data}
+    assert sum(drawn.values()) <= 301
+    complete = sum(trial.state == "complete" for trial in study.trials)
+    assert drawn["complete"] + drawn["best"] == min(complete, 300), "pruned ones are left out first"
+    assert "Of curves 300 are shown at most" in study.report(tmp_path / "curves.html").read_text()
 
 
 def test_choices_that_look_the_same_have_places_and_labels_of_their_own():
@@ -61,9 +64,31 @@ def test_choices_that_look_the_same_have_places_and_labels_of_their_own():
     study.optimize(lambda config: config["x"], trials=60)
     axis = plot_study(study, "parallel").data[0].dimensions[1]
     assert set(axis["values"]) == set(range(7))
-    assert list(axis["ticktext"]) == ["1", "1.0", "True", "'1'", "None", "'None'", "&lt;b&gt;bold&lt;/b&gt;"]
+    texts = ["1", "1.0", "True", "'1'", "None", "'None'", "<b>bold</b>"]
+    assert list(axis["ticktext"]) == texts, "a parallel plot reads no tags"
     drawn = plot_study(study, "slice").data[0]
-    assert set(drawn.x) == set(axis["ticktext"])
+    assert set(drawn.x) == {*texts[:-1], "&lt;b&gt;bold&lt;/b&gt;"}, "other axes do"
+
+
+def test_trials_of_an_earlier_space_are_drawn_where_they_count(tmp_path):
+    before = Study(Space(k=Categorical([1, 2]), x=Float(0, 1)), storage=tmp_path / "s.db", name="s", seed=0)
+    before.optimize(lambda config: config["x"], trials=5)
+    before.close()
+    space = Space(k=Categorical([1.0, 2.0, 0.5]), x=Float(0, 1))
+    study = Study(space, storage=tmp_path / "s.db", name="s", sampler=Random())
+    study.optimize(lambda config: config["x"], trials=12)
+    for kind in ("slice", "parallel", "contour"):
+        assert plot_study(study, kind).data
+    study.close()
+
+
+def test_the_best_that_are_shown_keep_their_constraints():
+    study = Study(Space(x=Float(0, 1), y=Float(0, 1)), sampler=Random(), seed=0)
+    study.optimize(lambda c: Constrained(c["x"], constraints=[0.9 - c["x"]]), trials=2 * MOST)
+    shown = plot_study(study, "slice").data[0]
+    assert study.best.feasible
+    assert study.best.config["x"] in list(shown.x)
+    assert sum(x >= 0.9 for x in shown.x) > 0.9 * sum(trial.feasible for trial in study.trials)
 
 
 def test_a_page_that_cannot_be_written_leaves_the_earlier_one(tmp_path, monkeypatch):

@@ -44,12 +44,45 @@ def test_trials_of_a_collapsed_population_are_no_members_of_the_next():
         state = told(sampler, state, number, {"x": 0.5, "y": 0.5}, 9.0, {_KEY: [number % 4, 0.5, 0.5, 0]})
     assert state.start == 8
     assert len(state.alive) == 1
+    assert sampler.ask(state, [8])[0][0].tag is None, "the new population is asked for"
     late = told(sampler, state, 8, {"x": 0.5, "y": 0.51}, 5.0, {_KEY: [3, 0.5, 0.5, 0]})
     assert len(late.alive) == 1, "it lies where the search has been"
     assert late.successes == ()
     better = told(sampler, state, 8, {"x": 0.5, "y": 0.51}, 0.5, {_KEY: [3, 0.5, 0.5, 0]})
     assert len(better.alive) == 1
     assert better.ranking[0][1] == 0.5
+
+
+def test_a_new_population_begins_behind_what_runs_when_the_old_one_collapses():
+    sampler = DifferentialEvolution(population=6)
+    state = sampler.init(StudySpec(SQUARE, ("minimize",), 0))
+    for number in range(6):
+        state = told(sampler, state, number, {"x": 0.5, "y": 0.5}, 1.0 + number)
+    tags = {number: {_KEY: [number % 6, 0.5, 0.5, 0]} for number in range(6, 16)}
+    state = sampler.tell(state, [Asked(n, Config({"x": 0.5, "y": 0.5}), tags[n], "here") for n in tags])
+    ends = [Finished(n, TrialState.COMPLETE, (9.0,), 1.0, None) for n in range(6, 12)]
+    state = sampler.tell(state, ends)
+    assert state.start == 16, "numbers 12 to 15 are out: of the old population"
+    state = sampler.tell(state, [Finished(n, TrialState.COMPLETE, (9.0,), 1.0, None) for n in range(12, 16)])
+    assert len(state.alive) == 1
+    for number in range(16, 21):
+        (found,), _ = sampler.ask(state, [number])
+        assert found.tag is None
+        state = told(sampler, state, number, dict(found.config), 5.0)
+    assert len(state.alive) == 6, "and has as many members as there are to be"
+
+
+def test_one_huge_value_hides_nothing_on_a_narrow_front():
+    space = Space(x=Float(0, 1))
+    events = []
+    for number, values in enumerate([(0.1, 0.5), (0.2, 0.4), (0.3, 0.3), (0.35, 1e308), (0.9, 0.9)]):
+        events.append(Asked(number, Config({"x": number / 10}), None, "here"))
+        events.append(Finished(number, TrialState.COMPLETE, values, 1.0, None))
+    seen = Bayes().tell(Bayes().init(StudySpec(space, ("minimize", "minimize"), 0)), events).seen
+    losses = seen.losses(np.array([0.0, 1.0]))
+    assert np.isfinite(losses).all()
+    assert losses[2] < losses[1] < losses[0] < losses[4] < losses[3]
+    assert losses[0] - losses[2] > 0.5
 
 
 def test_tpe_has_its_start_once_whenever_it_hears_of_the_study():

@@ -17,7 +17,7 @@ from seasoned.execution.base import Ending, Outcome
 from seasoned.execution.lent import Lent
 from seasoned.storage import SqlStorage
 from seasoned.storage.engine import Connections
-from seasoned.trials import Created, StudySpec, Taken, TrialState
+from seasoned.trials import Asked, Created, StudySpec, Taken, TrialState
 
 SPACE = Space(x=Float(0.1, 1))
 
@@ -57,24 +57,37 @@ def test_a_trial_that_the_time_limit_cuts_off_has_not_ended_whatever_it_says(ans
     assert study.trials[0].reports
 
 
-def test_a_trial_that_another_driver_has_taken_over_is_left_to_it(tmp_path):
-    url, reported = f"sqlite:///{tmp_path}/s.db", []
+def taken_over(url, study, *, given_back=False):
+    """Another driver has taken the study's driver for dead, has taken its trial over, and perhaps given it back."""
+    storage = SqlStorage(url)
+    log = storage.open("s", Created(StudySpec(Space())))
+    (mine,) = {event.driver for event in log.read() if isinstance(event, Asked)}
+    (claim,) = log.claim(1, "other", dead={mine})
+    log.append([Taken(claim.number, "other")])
+    if given_back:
+        log.release("other")
+    storage.close()
+    study._ledger.sync()  # as a look for others does now and then
+
+
+@pytest.mark.parametrize("given_back", [False, True])
+def test_a_trial_that_another_driver_has_taken_over_is_left_to_it(tmp_path, given_back):
+    url, runs = f"sqlite:///{tmp_path}/s.db", []
 
     def f(config, trial):
+        runs.append([])
         for epoch in range(1, 10):
             trial.report(epoch, 1 / epoch)
-            reported.append(epoch)
-            if epoch == 2:
-                other = SqlStorage(url)
-                other.open("s", Created(StudySpec(Space()))).append([Taken(trial.number, "other")])
-                other.close()
-                study._ledger.sync()  # as a look for others does now and then
+            runs[-1].append(epoch)
+            if epoch == 2 and len(runs) == 1:
+                taken_over(url, study, given_back=given_back)
         return 0.0
 
     study = Study(SPACE, fidelity=ASHA(max=9), sampler=Random(), seed=1, storage=url, name="s")
-    study.optimize(f, trials=1, time_limit=1.0)
-    assert reported == [1, 2]
-    assert study.trials[0].state is TrialState.RUNNING
+    study.optimize(f, trials=1, time_limit=None if given_back else 1.0)
+    assert runs[0] == [1, 2], "it has left"
+    assert len(runs) == 1 + given_back, "and goes on where nobody has it"
+    assert study.trials[0].state is (TrialState.COMPLETE if given_back else TrialState.RUNNING)
 
 
 def test_an_enqueued_trial_finds_no_checkpoint_of_a_study_that_was_deleted(tmp_path):

@@ -406,6 +406,14 @@ def test_the_call_in_a_report_can_be_run():
     assert [t["config"] for t in said["model"].fitted_.trials] == [t["config"] for t in model.fitted_.trials]
 
 
+def test_labels_in_the_call_keep_their_infinities():
+    from seasoned import Metric
+    from seasoned.report.gather import _literal
+
+    assert _literal(Metric("f1", positive="(30.0, inf]")) == "Metric(metric='f1', positive='(30.0, inf]')"
+    assert _literal((1.0, np.inf)) == '(1.0, float("inf"))'
+
+
 def test_a_killed_run_goes_on_only_under_the_same_ranges(tmp_path, monkeypatch):
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
     from seasoned.tabular.fit import _textual  # what tells one run from another

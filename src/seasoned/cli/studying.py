@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path  # noqa: TC003 - typer reads it from the annotations
@@ -97,6 +98,8 @@ def delete_study(
         if not yes and not typer.confirm(f"Delete the study {name!r} with {count} trial(s)?"):
             raise typer.Exit(code=1)
     except typer.Abort:
+        if sys.stdin.isatty():  # Ctrl-C, and nobody else can have meant it
+            raise KeyboardInterrupt from None
         raise InvalidInput(f"{name!r} was not deleted, as nobody said yes; --yes says so beforehand.") from None
     with closing(_opened(store)) as opened:
         opened.delete(name)

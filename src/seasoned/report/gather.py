@@ -34,6 +34,7 @@ _PACKAGES: Final = ("seasoned", "lightgbm", "numpy", "pandas", "scikit-learn", "
 _MOST_ROWS: Final = 2_000  # for importance; more rows change the order of columns rarely, and cost time always
 _REPEATS: Final = 5
 _NAMES: Final = ("Metric", "SearchSettings", "Between", "Categorical", "Float", "Int", "Space")  # that a call may need
+_INFINITE: Final = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<=[=(\[ -])inf(?=[,)\]])""")  # but in text
 _LONGEST, _LONGEST_SETTINGS = 120, 1_500  # characters of one value in the call, and of settings of many values
 _SECONDS: Final = 60.0  # for importance, so that a wide table does not hold up the report
 
@@ -243,7 +244,7 @@ def _literal(value: Any) -> str:
     """The value as Python, or dots where that would be long or would not say what it was."""
     value = value.item() if isinstance(value, np.generic) else value
     text, most = (_changed(value), _LONGEST_SETTINGS) if is_dataclass(value) else (repr(value), _LONGEST)
-    text = re.sub(r"(?<=[=(\[ -])inf(?=[,)\]])", 'float("inf")', text)
+    text = _INFINITE.sub(lambda found: found[0] if found[1] else 'float("inf")', text)
     return text if len(text) <= most and " at 0x" not in text else "..."
 
 

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from seasoned.report.markup import Markup, data_table, joined, raw, tag
-from seasoned.report.study_render import MOST, plot_study
+from seasoned.report.study_render import MOST, MOST_CURVES, plot_study
 from seasoned.report.writing import check_place, write_page
 from seasoned.views import flat
 
@@ -57,6 +57,8 @@ def study_report(study: Study, path: Path) -> Path:
     said = f"{len(study.trials)} trials, of which {len(complete)} are complete; {', '.join(study.directions)}."
     if len(complete) > MOST:
         said += f" Figures show {MOST:,} of these at most: the best, the latest, and others evenly."
+    if sum(bool(trial.reports) for trial in study.trials) > MOST_CURVES:
+        said += f" Of curves {MOST_CURVES} are shown at most, of trials that were not pruned first."
     table = data_table(["trial", "value", "configuration"], rows)
     body = tag("body", tag("h1", f"Study {study.name}"), tag("p", said), *parts, tag("h2", "Best trials"), table)
     head = f'<meta charset="utf-8"><title>{escape(study.name)}</title><style>{_STYLE}</style>'

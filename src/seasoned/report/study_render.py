@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.parameters import MISSING, identity
+from seasoned.parameters import MISSING, Categorical, identity
 from seasoned.report import study_figures as figures
 from seasoned.report.figures import score_range
 from seasoned.report.render import ACCENT, BASE, MUTED, safe
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from seasoned.study import Study
     from seasoned.trials import Trial
 
-__all__ = ["KINDS", "MOST", "plot_study"]
+__all__ = ["KINDS", "MOST", "MOST_CURVES", "plot_study"]
 
 MOST: Final = 1_500
 """Trials that a figure shows: the best third, the latest, and others evenly."""
-_MOST_CURVES: Final = 300
+MOST_CURVES: Final = 300
+"""Learning curves that a figure shows: pruned trials are left out first."""
 
 _FEW: Final = 12  # parameters in a parallel plot beyond which labels meet
 _WRAP: Final = 4  # small pictures in a row
@@ -96,7 +98,7 @@ def _slice(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | No
             "size": 6,
         }
         texts = [f"trial {numbers[place]}" for place in used]
-        x = [_shown(one, one.values[place]) for place in used]
+        x = _shown(one, [one.values[place] for place in used])
         place = {"row": index // across + 1, "col": index % across + 1}
         figure.add_scatter(x=x, y=values[used], mode="markers", marker=colour, text=texts, name=safe(one.name), **place)
         figure.update_xaxes(title_text=safe(_shortened(one.name)), **_axis_of(one), **place)
@@ -130,9 +132,9 @@ def _parallel(study: Study, trials: Sequence[Trial], parameters: Sequence[str] |
 def _dimension(one: Axis) -> dict[str, Any]:
     """One axis of a parallel plot; what is not in use lies below all values."""
     if one.choices:
-        place_of = {identity(choice): place for place, choice in enumerate(one.choices)}
-        places = [place_of[identity(value)] if value is not MISSING else -1 for value in one.values]
-        labels = _labels(one)
+        place_of = _places_of(one)
+        places = [place_of(value) if value is not MISSING else -1 for value in one.values]
+        labels = _texts(one)
         ticks = list(range(len(labels)))
     else:
         numbers = [None if v is MISSING else float(np.log10(v) if one.log else v) for v in one.values]
@@ -159,7 +161,7 @@ def _contour(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | 
     first, second = figures.axes(trials, study.space, names)
     surface = figures.contour(trials, study.space, (names[0], names[1]), objective)
     figure = _blank(xaxis_title=safe(first.name), yaxis_title=safe(second.name), showlegend=False)
-    sides = {"x": [_shown(first, x) for x in surface.x], "y": [_shown(second, y) for y in surface.y]}
+    sides = {"x": _shown(first, surface.x), "y": _shown(second, surface.y)}
     drawn = {"z": surface.mean, "colorscale": _scale(study, objective), **sides}
     drawn["colorbar"] = _bar(study, objective)
     if first.choices or second.choices:
@@ -171,7 +173,7 @@ def _contour(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | 
         for place in _places(trials, study, objective)
         if not any(one.values[place] is MISSING for one in (first, second))
     ]
-    x, y = ([_shown(one, one.values[i]) for i in used] for one in (first, second))
+    x, y = (_shown(one, [one.values[i] for i in used]) for one in (first, second))
     marker = {"color": "white", "size": 6, "line": {"color": "#333", "width": 1}}
     figure.add_scatter(x=x, y=y, mode="markers", marker=marker, text=[f"trial {trials[i].number}" for i in used])
     figure.update_xaxes(**_axis_of(first))
@@ -244,11 +246,19 @@ def _curves(study: Study, *_: object) -> go.Figure:
 
 
 def _some_curves(found: tuple[LearningCurve, ...]) -> tuple[LearningCurve, ...]:
-    """The best one, and of the others so many that a page can hold them, evenly."""
-    if len(found) <= _MOST_CURVES:
+    """The best one, and of the others so many that a page can hold them: pruned ones are left out first."""
+    if len(found) <= MOST_CURVES:
         return found
-    even = {int(place) for place in np.linspace(0, len(found) - 1, _MOST_CURVES).round()}
-    return tuple(one for place, one in enumerate(found) if one.best or place in even)
+    kept = _evenly([one for one in found if one.state != "pruned"], MOST_CURVES)
+    kept += _evenly([one for one in found if one.state == "pruned"], MOST_CURVES - len(kept))
+    chosen = {one.number for one in kept}
+    return tuple(one for one in found if one.best or one.number in chosen)
+
+
+def _evenly(found: Sequence[LearningCurve], most: int) -> list[LearningCurve]:
+    if len(found) <= most:
+        return list(found)
+    return [found[int(place)] for place in np.unique(np.linspace(0, len(found) - 1, most).round())] if most else []
 
 
 def _add_curves(
@@ -306,7 +316,8 @@ def _places(trials: Sequence[Trial], study: Study, objective: int) -> list[int]:
     if len(trials) <= MOST:
         return list(range(len(trials)))
     values, third = _values(trials, objective), MOST // 3
-    order = np.argsort(values if study.directions[objective] == "minimize" else -values, kind="stable")
+    signed = values if study.directions[objective] == "minimize" else -values
+    order = np.lexsort((signed, np.array([trial.violation for trial in trials])))
     even = np.linspace(0, len(trials) - 1, third).round().astype(np.int64)
     latest = np.arange(len(trials) - third, len(trials))
     return [int(place) for place in np.unique(np.concatenate([order[:third], latest, even]))]
@@ -341,18 +352,35 @@ def _bar(study: Study, objective: int) -> dict[str, Any]:
     return {"title": {"text": _name(study, objective)}, "thickness": 14, "outlinewidth": 0}
 
 
-def _shown(one: Axis, value: Any) -> Any:
-    """A value as an axis takes it: categories as text."""
+def _shown(one: Axis, values: Sequence[Any]) -> list[Any]:
+    """Values as an axis takes them: categories as text."""
     if not one.choices:
-        return value
-    wanted = identity(value)
-    return next(label for choice, label in zip(one.choices, _labels(one), strict=True) if identity(choice) == wanted)
+        return list(values)
+    place_of, labels = _places_of(one), _labels(one)
+    return [labels[place_of(value)] for value in values]
+
+
+def _places_of(one: Axis) -> Callable[[Any], int]:
+    """Which choice a value is; of an earlier space it may be equal without being the same, as 1 and 1.0."""
+    known, parameter = {identity(choice): place for place, choice in enumerate(one.choices)}, Categorical(one.choices)
+
+    def place(value: Any) -> int:
+        found = known.get(identity(value))
+        return known[identity(parameter.clean(value, one.name))] if found is None else found
+
+    return place
+
+
+def _texts(one: Axis) -> list[str]:
+    """The choices as text, each another: "1" and 1, None and "None" are told apart."""
+    plain = [str(choice) for choice in one.choices]
+    count = Counter(plain)
+    return [repr(choice) if count[text] > 1 else text for choice, text in zip(one.choices, plain, strict=True)]
 
 
 def _labels(one: Axis) -> list[str]:
-    """The choices as text, each another: "1" and 1, None and "None" are told apart."""
-    plain = [str(choice) for choice in one.choices]
-    return [safe(repr(c) if plain.count(text) > 1 else text) for c, text in zip(one.choices, plain, strict=True)]
+    """The same where plotly reads tags."""
+    return [safe(text) for text in _texts(one)]
 
 
 def _axis_of(one: Axis) -> dict[str, Any]:

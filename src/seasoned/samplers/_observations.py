@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Observations", "Pending"]
 
 _HUGE: Final = 1e100
+_FAR: Final = 1e100  # ranges, beyond which a logarithm says no more
 
 
 class Pending(NamedTuple):
@@ -197,12 +198,11 @@ def _with_rows(seen: Observations, rows: Sequence[tuple[Pending, Finished]]) -> 
 
 def _by_range(values: NDArray[np.float64], among: NDArray[np.float64]) -> NDArray[np.float64]:
     """Values in units of the range of some of them, beyond its ends by their logarithm; of one value all's range."""
-    unit = finite(np.concatenate([values, among]))
-    unit, some = unit[: len(values)], unit[len(values) :]
-    low, high = float(some.min(initial=np.inf)), float(some.max(initial=-np.inf))
-    if not high > low:
-        return unit
-    place = (unit - low) / (high - low)
+    low, high = float(among.min(initial=np.inf)), float(among.max(initial=-np.inf))
+    with np.errstate(over="ignore"):
+        if not 0.0 < high - low < np.inf:
+            return finite(values)
+        place = np.clip((values - low) / (high - low), -_FAR, _FAR)
     beyond = np.maximum(np.abs(place - 0.5) - 0.5, 0.0)
     found: NDArray[np.float64] = np.clip(place, 0.0, 1.0) + np.sign(place - 0.5) * np.log1p(beyond)
     return found

@@ -137,7 +137,7 @@ class DifferentialEvolution(Sampler[DifferentialState]):
         """Trials that ended compete with the members that they were for."""
         running = dict(state.running)
         for ended in evaluations(state.spec, running, events, _KEY):
-            state = _aged(_selected(state, ended), ended.number)
+            state = _aged(_selected(state, ended), max(ended.number, *running, -1))
         return replace(state, running=running)
 
     def capacity(self, state: DifferentialState) -> int | None:  # noqa: ARG002 - whatever the space
@@ -158,7 +158,12 @@ class DifferentialEvolution(Sampler[DifferentialState]):
         row = state.alive[place % len(state.alive)]
         scale, rate = _drawn(state.history, rng)
         unit = _trial(state, row, scale, rate, self.greed, rng)
-        return Suggestion(state.genes.fresh(unit, state.points[row], rng), {_KEY: [row, scale, rate, state.start]})
+        return Suggestion(state.genes.fresh(unit, state.points[row], rng), {_KEY: [row, scale, rate, _since(state)]})
+
+
+def _since(state: DifferentialState) -> int:
+    """The number of the trial with which the present population began; 0 for the first one."""
+    return state.start and state.start + state.spec.first + len(state.spec.warm_start.configurations)
 
 
 def _begins(state: DifferentialState, place: int) -> bool:
@@ -237,7 +242,7 @@ def _selected(state: DifferentialState, ended: Evaluated) -> DifferentialState:
     """The state after a trial has competed: with its own member, or with the worst if that is gone."""
     state = replace(state, ended=state.ended + 1, aged=state.aged + (ended.note is not None))
     row, scale, rate, *start = ended.note or (-1, 0.0, 0.0)
-    if start and start[0] != state.start:  # of a population that has collapsed: its last trials lie where it did
+    if start and start[0] < _since(state):  # of a population that has collapsed: its last trials lie where it did
         best = state.ranking[0]
         return _placed(state, best[2], ended) if ended.merit < best[:2] else state
     if row not in state.alive:
@@ -283,7 +288,10 @@ def _placed(state: DifferentialState, row: int, ended: Evaluated) -> Differentia
 
 
 def _aged(state: DifferentialState, number: int) -> DifferentialState:
-    """The state with the worst dead as the budget goes; at a generation's end the history learns."""
+    """The state with the worst dead as the budget goes; at a generation's end the history learns.
+
+    A new population begins behind the last number that is out by then.
+    """
     size = _size_now(state)
     if len(state.alive) > size:
         ranking = state.ranking[:size]
