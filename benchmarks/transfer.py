@@ -38,7 +38,7 @@ import numpy as np
 import common
 from transferring.measure import regrets
 from transferring.methods import METHODS, SEEDS, STANDARD, Past, Problem
-from transferring.sources import Source, aligned, folded, metafeatures, read, sources
+from transferring.sources import Source, aligned, folded, metafeatures, read, sources, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -236,7 +236,14 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default="all", help="names of sources (default: all that can be read)")
     parser.add_argument("--methods", default=",".join(STANDARD), help=f"some of {', '.join((*METHODS, *KERNELS))}")
     parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five folds are tested (default 5)")
-    return parser.parse_args(words)
+    options = parser.parse_args(words)
+    options.methods = [name.strip() for name in options.methods.split(",") if name.strip()]
+    options.only = ",".join(name.strip() for name in options.only.split(",") if name.strip()) or "all"
+    if strange := [name for name in options.methods if name not in {*METHODS, *KERNELS}]:
+        parser.error(f"there is no method {strange[0]!r}; choose from {', '.join((*METHODS, *KERNELS))}")
+    if not options.methods or not 1 <= options.folds <= FOLDS:
+        parser.error(f"give a method at least, and from 1 to {FOLDS} folds")
+    return options
 
 
 def asked_for(options: argparse.Namespace) -> list[str]:
@@ -250,10 +257,12 @@ def asked_for(options: argparse.Namespace) -> list[str]:
             raise SystemExit(f"there is no folder {folder}.")
     names = sources(options.test)
     if options.only != "all":
-        unknown = sorted(set(options.only.split(",")) - set(names))
-        if unknown:
-            raise SystemExit(f"{options.test} has no source {', '.join(unknown)}; it has {', '.join(names) or 'none'}.")
+        strange = sorted(set(options.only.split(",")) - set(names))
+        if strange:
+            raise SystemExit(f"{options.test} has no source {', '.join(strange)}; it has {', '.join(names) or 'none'}.")
         names = options.only.split(",")
+    elif left := unknown(options.test):
+        say(f"left out, for they have neither error.parquet nor scores.parquet: {', '.join(left)}.")
     if not names:
         raise SystemExit(f"no folder in {options.test} has configs.parquet and error.parquet or scores.parquet.")
     return names
@@ -267,13 +276,23 @@ def tables(options: argparse.Namespace, name: str, *, same: bool) -> tuple[Table
     return train, None if same else table(options.test, name)
 
 
+def tell_of_gaps(name: str, train: Source, test: Source) -> None:
+    """Say what of another folder's source nothing is known of."""
+    shared = int(np.isin(test.configs, train.configs).sum())
+    past = int((~np.isin(train.tasks, test.tasks)).sum())
+    if 0 < shared < len(test.configs):
+        say(f"{name}: {len(test.configs) - shared} of {len(test.configs)} configurations are in no past task, and no "
+            "candidates; the best of the table may be one of them.")  # fmt: skip
+    say(f"{name}: {past} past tasks, without the {len(train.tasks) - past} that are tested as well.")
+
+
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 def main(words: list[str] | None = None) -> None:
     options = arguments(words)
-    same, methods = options.train.resolve() == options.test.resolve(), options.methods.split(",")
+    same, methods = options.train.resolve() == options.test.resolve(), options.methods
     curves, of = stored(options.details)
     unread = []
     for name in asked_for(options):
@@ -286,6 +305,8 @@ def main(words: list[str] | None = None) -> None:
         if curves.get(name) and of.get(name) != mark(train, test):
             raise SystemExit(f"the regrets of {name} in {options.details} are of other tables; name another file.")
         of[name] = mark(train, test)
+        if train is not None and test is not None:
+            tell_of_gaps(name, train.source, test.source)
         for split in map(usable, splits(train, test)[: options.folds]):
             for method in methods:
                 known = curves.setdefault(name, {}).setdefault(method, {})

@@ -71,30 +71,45 @@ def development(folder: Path) -> set[str]:
 def folds(folder: Path, entry: dict[str, Any], numbers: list[int], most: int | None = None) -> list[Fold]:
     """The asked-for splits of a table: five folds, shuffled with seed 0, stratified for classes.
 
+    Rows without a target take no part. A fold of two classes whose test rows have one of them is left out, with a word:
+    no AUC is there.
+
     Args:
         folder: Where the table is.
         entry: Its entry in the manifest.
         numbers: Which of the five.
         most: Of so many rows at most (`drawn`); of all of them if None.
+
+    Raises:
+        SystemExit: If the entry asks for another metric than its task is judged by.
     """
     file = folder / entry["file"]
     y = pd.read_parquet(file, columns=[entry["target"]])[entry["target"]]
     task = entry["task"]
-    rows = np.arange(len(y)) if most is None else drawn(y, task, most)
+    metric = entry.get("metric") or METRICS[task]
+    if metric != METRICS[task]:
+        raise SystemExit(f"{entry['name']} asks for {metric}, and {task} tables are judged by {METRICS[task]} here.")
+    rows = np.flatnonzero(y.notna()) if most is None else drawn(y, task, most)
     kind = KFold if task == "regression" else StratifiedKFold
     labels = None if task == "regression" else y.iloc[rows].astype(str)
     splits = list(kind(FOLDS, shuffle=True, random_state=SEED).split(np.zeros(len(rows)), labels))
-    metric = entry.get("metric", METRICS[task])
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    return [
+    found = [
         Fold(entry["name"], task, metric, entry["target"], file, sha256, number, *(rows[s] for s in splits[number]), y)
         for number in numbers
     ]
+    judged = [one for one in found if task != "binary" or y.iloc[one.test].nunique() > 1]
+    for one in found:
+        if one not in judged:
+            print(f"{one.table}, fold {one.number}: left out, for its test rows have one class alone.", flush=True)
+    return judged
 
 
 def drawn(y: pd.Series, task: str, most: int) -> NDArray[np.intp]:
     """So many rows, drawn with seed 0, in their order; without those of classes that are then too few."""
-    rows = np.sort(np.random.default_rng(SEED).permutation(len(y))[:most])
+    known = y.notna().to_numpy()
+    rows = np.random.default_rng(SEED).permutation(len(y))
+    rows = np.sort(rows[known[rows]][:most])
     if task == "regression":
         return rows
     labels = y.iloc[rows].astype(str)
@@ -127,7 +142,7 @@ def judge(fold: Fold, predicted: NDArray[Any], labels: list[str] | None) -> floa
 
 def aligned(fold: Fold, predicted: NDArray[Any], labels: list[str]) -> tuple[NDArray[np.float64], list[str]]:
     """Probabilities with a column for each class of the table, sorted by text; a class not predicted has 0."""
-    classes = sorted(fold.y.astype(str).unique())
+    classes = sorted(fold.y.dropna().astype(str).unique())
     if not set(labels) <= set(classes):
         raise ValueError(f"predicted classes that the table lacks: {sorted(set(labels) - set(classes))[:3]}")
     probabilities = np.zeros((len(predicted), len(classes)))

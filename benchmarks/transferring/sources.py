@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,11 +14,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FIDELITIES = ("epoch", "trainsize")
+FIDELITIES = (
+    "epoch", "epochs", "n_epochs", "trainsize", "train_size", "size_train", "step", "iteration", "budget", "fidelity",
+)  # fmt: skip
 MAXIMISED = ("val_accuracy", "acc", "accuracy")
 MINIMISED = ("val_cross_entropy", "logloss", "valid_loss", "error", "loss")
 SECONDS = ("time", "timetrain")
-SIZES = ("NumberOfInstances", "NumberOfFeatures")
+SIZES = (("NumberOfInstances", "NumberOfFeatures"), ("n_rows", "n_columns"))
 MOST_LEVELS = 100
 
 
@@ -52,8 +55,8 @@ def read(folder: Path) -> Source:
     table = table[~table.index.duplicated()]
     if (folder / "error.parquet").exists():
         wide = _once(pd.read_parquet(folder / "error.parquet"))
-        runtime = folder / "runtime.parquet"
-        seconds = _once(pd.read_parquet(runtime)) if runtime.exists() else None
+        timed = _beside(folder / "runtime.parquet", "config_id")
+        seconds = None if timed is None else _once(timed)
     else:
         wide, seconds = _of_long(pd.read_parquet(folder / "scores.parquet"))
     wide = wide.astype(float).reindex(table.index)
@@ -67,6 +70,18 @@ def read(folder: Path) -> Source:
     return Source(tasks, table.index.to_numpy(), wide.to_numpy(dtype=float).T, seconds, numbers(table))
 
 
+def _beside(path: Path, key: str) -> pd.DataFrame | None:
+    """A table that is of use and not needed: None where it is not there, cannot be read, or lacks its key."""
+    if not path.exists():
+        return None
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        print(f"{path} cannot be read, and is left out: {error}.", file=sys.stderr, flush=True)
+        return None
+    return table if key in table else None
+
+
 def _once(wide: pd.DataFrame) -> pd.DataFrame:
     """A wide table by its configurations; of one that comes twice the mean."""
     return wide.groupby("config_id").mean(numeric_only=True)
@@ -74,8 +89,7 @@ def _once(wide: pd.DataFrame) -> pd.DataFrame:
 
 def _of_long(long: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Scores, to be minimised, and seconds (None if not recorded), a row a configuration and a column a task."""
-    fidelity = next((name for name in FIDELITIES if name in long), None)
-    if fidelity is not None:
+    for fidelity in (name for name in FIDELITIES if name in long):
         long = long[long[fidelity] == long.groupby("task")[fidelity].transform("max")]
     score = next((name for name in (*MAXIMISED, *MINIMISED) if name in long), None)
     if score is None:
@@ -95,11 +109,16 @@ def _named(task: Any) -> str:
 
 def sources(folder: Path) -> list[str]:
     """Names of the subfolders that `read` can read, sorted."""
-    return sorted(
-        path.parent.name
-        for path in folder.glob("*/configs.parquet")
-        if (path.parent / "error.parquet").exists() or (path.parent / "scores.parquet").exists()
-    )
+    return sorted(path.parent.name for path in folder.glob("*/configs.parquet") if _has_scores(path.parent))
+
+
+def unknown(folder: Path) -> list[str]:
+    """Names of the subfolders that have configurations, and scores in no form that is known here."""
+    return sorted(path.parent.name for path in folder.glob("*/configs.parquet") if not _has_scores(path.parent))
+
+
+def _has_scores(folder: Path) -> bool:
+    return (folder / "error.parquet").exists() or (folder / "scores.parquet").exists()
 
 
 def numbers(table: pd.DataFrame) -> NDArray[np.float64]:
@@ -183,13 +202,19 @@ def folded(
 
 
 def _twins(source: Source, about: pd.DataFrame | None) -> NDArray[np.intp]:
-    """The same number for tasks of the same numbers of rows and columns; each its own where these are not known."""
-    own = np.arange(len(source.tasks))
-    if about is None or not set(SIZES) <= set(about):
+    """The same number for tasks of one data set: of the same numbers of rows and columns, where these are known.
+
+    Tasks such as "3-flowers" and "7-flowers" are of one data set, too.
+    """
+    names = [str(task) for task in source.tasks]
+    words = [name if name.isdigit() or "-" not in name else name.split("-", 1)[1] for name in names]
+    own = len(names) + np.unique(words, return_inverse=True)[1]
+    pair = next((pair for pair in SIZES if about is not None and set(pair) <= set(about)), None)
+    if about is None or pair is None:
         return own
-    sizes = about[list(SIZES)].reset_index(drop=True)
-    groups = sizes.groupby(list(SIZES)).ngroup().to_numpy()
-    return np.where(sizes.notna().all(axis=1), groups, len(own) + own)
+    sizes = about[list(pair)].reset_index(drop=True)
+    groups = sizes.groupby(list(pair)).ngroup().to_numpy()
+    return np.where(sizes.notna().all(axis=1), groups, own)
 
 
 def _place(task: str) -> tuple[int, str]:
@@ -208,9 +233,11 @@ def metafeatures(folder: Path, name: str, tasks: NDArray[np.str_]) -> pd.DataFra
     paths = [*sorted(folder.glob("*_metafeatures/tasks.parquet")), *paths]
     found: dict[str, NDArray[np.float64]] = {}
     for path in paths:
-        table = pd.read_parquet(path)
-        if "openmlid" in table:
-            table = table.set_index(table["openmlid"].astype(str)).drop(columns="openmlid").select_dtypes("number")
+        table = _beside(path, "openmlid")
+        if table is not None:
+            table = table[table["openmlid"].notna()]
+            ids = [_named(task) for task in table["openmlid"]]
+            table = table.set_index(pd.Index(ids)).drop(columns="openmlid").select_dtypes("number")
             table = table[~table.index.duplicated()].reindex(tasks)
             for column in table:
                 key = f"{path.parent.name}.{column}" if column in found else str(column)

@@ -11,7 +11,7 @@ import pytest
 import transfer
 from transferring.measure import regrets
 from transferring.methods import METHODS, Past, Problem
-from transferring.sources import aligned, folded, metafeatures, numbers, read, sources
+from transferring.sources import Source, aligned, folded, metafeatures, numbers, read, sources
 
 TASKS, CONFIGS = 15, 30
 
@@ -331,6 +331,49 @@ def test_metafeatures_of_two_folders_are_told_by_name(folder, tmp_path, capsys):
     (split,) = transfer.splits(train, test._replace(about=about[["strange"]]))
     assert split.about is None
     assert split.past.about is None
+
+
+def test_ids_that_a_gap_has_made_floats_of_are_found(folder):
+    (folder / "own_metafeatures").mkdir()
+    ids = [*map(float, range(TASKS)), np.nan]
+    frame = pd.DataFrame({"openmlid": ids, "size": np.arange(TASKS + 1.0)})
+    frame.to_parquet(folder / "own_metafeatures/tasks.parquet")
+    found = metafeatures(folder, "wide", np.array(["3", "5"]))
+    assert found["size"].tolist() == [3.0, 5.0]
+
+
+def test_what_is_of_use_and_not_needed_makes_no_source_unreadable(folder, capsys):
+    (folder / "own_metafeatures").mkdir()
+    (folder / "own_metafeatures/tasks.parquet").write_text("version https://git-lfs.github.com/spec/v1")
+    pd.DataFrame({"x": [1.0]}).to_parquet(folder / "wide/runtime.parquet")
+    assert read(folder / "wide").seconds is None
+    assert metafeatures(folder, "wide", np.array(["3"])) is None
+    assert "own_metafeatures/tasks.parquet cannot be read, and is left out" in capsys.readouterr().err
+
+
+def test_of_curves_under_any_usual_name_the_end_counts(folder):
+    (folder / "steps").mkdir()
+    pd.DataFrame({"config_id": [0, 1], "x": [0.0, 1.0]}).to_parquet(folder / "steps/configs.parquet")
+    rows = [
+        {"task": "a", "config_id": one, "step": step, "train_size": size, "loss": one + 10.0 / step + size}
+        for one in (0, 1) for step in (1, 2, 5) for size in (1, 3)
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_parquet(folder / "steps/scores.parquet")
+    assert read(folder / "steps").scores.tolist() == [[5.0, 6.0]]
+
+
+def test_several_samples_of_one_data_set_are_tested_together():
+    tasks = np.array([f"{sample}-{name}" for name in "abcdefg" for sample in range(5)])
+    source = Source(tasks, np.arange(2), np.zeros((35, 2)), None, np.zeros((2, 1)))
+    for past, tested in folded(source, 5):
+        assert not {task[-1] for task in tasks[past]} & {task[-1] for task in tasks[tested]}
+
+
+@pytest.mark.parametrize("words", [["--methods", "seasoned,hope"], ["--methods", ","], ["--folds", "0"]])
+def test_what_cannot_be_asked_for_is_refused_before_anything_is_read(folder, tmp_path, words):
+    with pytest.raises(SystemExit) as ended:
+        transfer.main(["--train", str(folder), "--test", str(folder), "--out", str(tmp_path / "o.json"), *words])
+    assert ended.value.code == 2
 
 
 def test_metafeatures_of_one_name_in_two_tables_are_two(folder):
