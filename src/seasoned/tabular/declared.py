@@ -184,7 +184,7 @@ class Declared:
             late = times >= np.sort(times)[first]  # rows of the same time stay together
             return rows[~late], rows[late]
         if self.groups is not None:
-            held = _whole_groups(read_groups(frame[self.groups], len(frame)), share, seed)
+            held = _whole_groups(read_groups(frame[self.groups], len(frame))[0], share, seed)
             if held.all():
                 raise InvalidInput(f"a holdout of {share:g}, of whole groups, leaves no rows to learn from; take less.")
             return rows[~held], rows[held]

@@ -30,6 +30,7 @@ from seasoned.tabular.stopping import Stop
 from seasoned.tabular.suspicions import warn_of_order
 from seasoned.tabular.tables import has_names, to_frame
 from seasoned.tabular.target import read_numbers, read_target
+from seasoned.tabular.validation import refuse_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,6 +105,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         check_parameters(self)
         refuse_incomplete(self)
         frame = to_frame(X)
+        refuse_labels(self.validation, X)
         warn_of_order(X, y=y, sample_weight=roles_given[0], groups=roles_given[1])
         if frame.shape[1] == 0:
             raise InvalidInput(f"X has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")

@@ -42,7 +42,7 @@ from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
 from seasoned.tabular.seeds import seed_of
 from seasoned.tabular.starts import affordable_folds, first_configurations, haste
-from seasoned.tabular.suspicions import warn_of_leaks, warn_of_models, warn_of_time
+from seasoned.tabular.suspicions import warn_of_leaks, warn_of_models, warn_of_positive, warn_of_time
 from seasoned.tabular.validation import declared_folds
 from seasoned.tabular.warming import Warming
 
@@ -139,10 +139,12 @@ def _fitted(
     experience: str | None,
 ) -> Fitted:
     """The same while workers get warm: read the table, search, fit the best on all rows, conclude."""
-    schema = Schema.infer(frame)
+    named = settings["validation"] if isinstance(settings["validation"], str) else None
+    schema = Schema.infer(frame, named)
     canonical = schema.apply(frame)
     warn_of_leaks(canonical, target)
     warn_of_models(models, roles, metric)
+    warn_of_positive(settings["metric"], metric, target)
     validation = _materialised(settings["validation"])
     warn_of_time(canonical, roles, validation)
     size = (len(frame), foreseen_width(schema), len(target.classes) if target.task == "multiclass" else 1)

@@ -38,6 +38,7 @@ __all__ = ["Fitted", "Member"]
 
 _T = TypeVar("_T")
 
+_FITS: Final = 6  # of a member, beside what has been predicted already
 _ROWS_FOR_THREADS: Final = 1000
 
 
@@ -169,7 +170,8 @@ class Fitted:
     def _in_parts(self, X: Any, what: Callable[[pd.DataFrame, list[Lost]], _T]) -> list[_T]:
         """What is made of rows that are few enough to be in memory in all forms that models eat, of all parts of X."""
         lost: list[Lost] = []
-        found = [what(part, lost) for part in in_parts(to_frame(X), self.plan.dense.width)]
+        outputs = max(len(self.classes), 1) * (len(self.members) + _FITS)  # numbers of a row that are there at once
+        found = [what(part, lost) for part in in_parts(to_frame(X), max(self.plan.dense.width, outputs))]
         warn_of_lost(lost, len(found))
         return found
 

@@ -26,7 +26,11 @@ _NAME: Final = re.compile(
     rf"(?:{_WORDS}|row[ _.]?(?:id|names?|nums?|numbers?|no)|unnamed: ?0|.*[_. -](?:id|uuid|guid|key)|[a-z]+(?:Id|ID))",
 )
 _TIME: Final = re.compile(
-    r"time|date|day|week|month|year|hour|minute|second|period|step|quarter|season|age|^[tx]$", re.IGNORECASE
+    r"time|date|day|week|month|year|hour|minute|second|period|step|quarter|season|age|cycle|epoch|tick|^[tx]$",
+    re.IGNORECASE,
+)
+_PERIOD: Final = re.compile(  # 1990Q1, 2024-W05, 01/2020, 2020-1, 23:59
+    r"\d{4}[-/ ]?[QqMmWwHh]\d{1,2}|[QqHh]\d[-/ ]?\d{4}|\d{1,2}[/-]\d{4}|\d{4}[/-]\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?"
 )
 _UUID: Final = re.compile(r"\{?[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\}?")
 _HASH: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{16,128}")
@@ -38,10 +42,11 @@ _MARKS: Final = 50  # cells of a fingerprint
 def identifier(name: str, kind: str, values: pd.Series[Any]) -> str | None:
     """Why the column identifies its row, as a sentence; None if it does not.
 
-    All its values must be there and differ, on at least 20 rows, and it must be one of:
+    All its values must be there and differ, on at least 20 rows; its name must not speak of time (date, cycle, step
+    ...), nor its words be quarters, weeks, months or times of a day; and it must be one of:
 
     - whole numbers with a name that says so (id, index, customer_id, customerId, Unnamed: 0 ...);
-    - whole numbers that count the rows from 0 or 1 on, one by one in their order, unless the name speaks of time;
+    - whole numbers that count the rows from 0 or 1 on, one by one in their order;
     - UUIDs or hashes in hexadecimal digits;
     - codes of one pattern that hold digits, such as C-00017 or 7590-VHVEG, whose letters are the same in all rows, or
       differ in most (letters that form a few groups may inform).
@@ -51,7 +56,7 @@ def identifier(name: str, kind: str, values: pd.Series[Any]) -> str | None:
         kind: numeric, category or text; others are never identifiers.
         values: The column in canonical form.
     """
-    if len(values) < _ROWS or kind not in {"numeric", "category", "text"}:
+    if len(values) < _ROWS or kind not in {"numeric", "category", "text"} or _TIME.search(name):
         return None
     if kind == "numeric":
         return _of_numbers(name, values.to_numpy(dtype=np.float64))
@@ -64,7 +69,7 @@ def _of_numbers(name: str, values: np.ndarray[Any, Any]) -> str | None:
     if not np.isfinite(values).all() or (values != np.floor(values)).any():
         return None
     steps = np.diff(values)
-    if values[0] in {0.0, 1.0} and (steps == 1).all() and not _TIME.search(name):
+    if values[0] in {0.0, 1.0} and (steps == 1).all():
         return f"It counts the rows: {values[0]:.0f} to {values[-1]:.0f} in their order."
     named = _NAME.fullmatch(name.strip()) or _NAME.fullmatch(name.strip().lower())
     if named and len(np.unique(values)) == len(values):
@@ -86,7 +91,7 @@ def _of_words(words: pd.Series[Any]) -> str | None:
 
 
 def _one_pattern(words: pd.Series[Any]) -> bool:
-    if not words.str.fullmatch(_TOKEN).all():
+    if not words.str.fullmatch(_TOKEN).all() or words.str.fullmatch(_PERIOD).all():
         return False
     shape = words.str.replace(r"\d+", "0", regex=True).str.replace(r"[A-Za-z]", "a", regex=True)
     letters = words.str.replace(r"[^A-Za-z]+", "", regex=True).nunique()

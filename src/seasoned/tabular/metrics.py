@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.target import Task
 
 __all__ = [
+    "OF_ONE_CLASS",
     "ZERO_BY_DEFINITION",
     "Metric",
     "from_plain",
@@ -66,7 +67,7 @@ _MULTICLASS: Final = {
     "roc_auc": "roc_auc_ovr",
     **{name: f"{name}_macro" for name in ("f1", "precision", "recall", "jaccard")},
 }
-_OF_ONE_CLASS: Final = frozenset({"f1", "precision", "recall", "jaccard", "average_precision"})
+OF_ONE_CLASS: Final = frozenset({"f1", "precision", "recall", "jaccard", "average_precision"})
 _PROBABILITIES: Final = {  # scikit-learn's functions of probabilities, as names
     "roc_auc_score": "roc_auc",
     "log_loss": "log_loss",
@@ -176,7 +177,7 @@ def measure_key(measure: Measure) -> str:
         told = code_digest(measure.function.call, 6)
     else:
         averaged = measure.scorer.endswith("_macro")
-        other = measure.positive == 0 and measure.scorer in _OF_ONE_CLASS
+        other = measure.positive == 0 and measure.scorer in OF_ONE_CLASS
         return (measure.scorer if averaged else measure.name) + "#other" * other + "#cut" * measure.tuned
     return f"{measure.name}#{told}"
 

@@ -30,10 +30,12 @@ class Roles:
     Attributes:
         weights: How much each row counts, shape (n,), not negative; None if all count the same.
         groups: Which rows belong together, as codes from 0, shape (n,); None if none do.
+        names: The groups as they were given, for splitters that read them, shape (n,).
     """
 
     weights: NDArray[np.float64] | None = None
     groups: NDArray[np.int64] | None = None
+    names: NDArray[Any] | None = None
 
     @property
     def counted(self) -> NDArray[np.bool_] | None:
@@ -50,6 +52,7 @@ class Roles:
         return Roles(
             None if self.weights is None else self.weights[kept],
             None if self.groups is None else np.unique(self.groups[kept], return_inverse=True)[1],
+            None if self.names is None else self.names[kept],
         )
 
 
@@ -69,7 +72,8 @@ def read_roles(sample_weight: Any, groups: Any, rows: int) -> Roles:
     weights = None if sample_weight is None else read_weights(sample_weight, rows)
     if weights is not None and not weights.all():
         logger.warning("%d of %d rows have the weight 0 and are left out.", int((weights == 0).sum()), rows)
-    return Roles(weights, None if groups is None else read_groups(groups, rows))
+    codes, names = (None, None) if groups is None else read_groups(groups, rows)
+    return Roles(weights, codes, names)
 
 
 def read_weights(sample_weight: Any, rows: int) -> NDArray[np.float64]:
@@ -108,8 +112,8 @@ def read_weights(sample_weight: Any, rows: int) -> NDArray[np.float64]:
     return scaled
 
 
-def read_groups(groups: Any, rows: int) -> NDArray[np.int64]:
-    """Groups as codes from 0 on, shape (rows,).
+def read_groups(groups: Any, rows: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Groups as codes from 0 on, and as they were given, shape (rows,) each.
 
     Raises:
         InvalidInput: As `read_roles`.
@@ -129,7 +133,7 @@ def read_groups(groups: Any, rows: int) -> NDArray[np.int64]:
         raise InvalidInput(
             f"groups holds {series.iloc[0]!r}, which names no group; pass a number or text a row."
         ) from None
-    return codes.astype(np.int64)
+    return codes.astype(np.int64), series.to_numpy()
 
 
 def _one_a_row(values: Any, name: str, rows: int) -> pd.Series[Any]:

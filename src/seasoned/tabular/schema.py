@@ -129,8 +129,12 @@ class Schema:
     columns: tuple[Column, ...]
 
     @classmethod
-    def infer(cls, frame: pd.DataFrame) -> Schema:
+    def infer(cls, frame: pd.DataFrame, kept: str | None = None) -> Schema:
         """Decide the kind of every column from the rows at fit time.
+
+        Args:
+            frame: The table.
+            kept: A column that stays though it looks as if it identified rows.
 
         Raises:
             InvalidInput: If no column holds anything that differs between rows.
@@ -144,7 +148,7 @@ class Schema:
             found.append(column)
             if column.reason is None:
                 marks[name] = fingerprint(plain)
-                reasons[name] = identifier(name, column.kind, _read_plain(column, plain))
+                reasons[name] = None if name == kept else identifier(name, column.kind, _read_plain(column, plain))
         if not marks:
             raise InvalidInput(
                 f"none of the {len(found)} feature(s) differs between rows; add a column that carries information."

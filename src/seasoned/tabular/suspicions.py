@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.metrics import OF_ONE_CLASS
 from seasoned.tabular.models.custom import CustomModel
 from seasoned.tabular.models.registry import MODELS, takes_weights
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
 
-__all__ = ["warn_of_leaks", "warn_of_models", "warn_of_order", "warn_of_time"]
+__all__ = ["warn_of_leaks", "warn_of_models", "warn_of_order", "warn_of_positive", "warn_of_time"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -72,6 +73,18 @@ def warn_of_models(models: Sequence[Model], roles: Roles, metric: Measure) -> No
             "they predict; leave them out of SearchSettings(models=...) if it is to be saved.",
             ", ".join(map(repr, foreign)),
         )
+
+
+def warn_of_positive(given: Any, metric: Measure, target: Target) -> None:
+    """Say which of two classes in words a metric of one class is about, where nobody said: the one sorted last."""
+    told = getattr(given, "positive", None) is not None
+    if told or metric.scorer not in OF_ONE_CLASS or target.task != "binary" or target.classes.dtype.kind not in "UO":
+        return
+    other, positive = target.classes.tolist()
+    logger.warning(
+        "%s is about the class %r; pass Metric(%r, positive=%r) for the other one.",
+        *(metric.name, positive, metric.name, other),
+    )
 
 
 def warn_of_leaks(canonical: pd.DataFrame, target: Target) -> None:

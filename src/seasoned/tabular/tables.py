@@ -258,6 +258,8 @@ def read_table(path: str | Path, separator: str | None = None, **options: Any) -
     import pandas as pd
 
     path = Path(path)
+    if path.is_dir():
+        raise InvalidInput(f"{str(path)!r} is a folder; a table in several files is not covered, so write it to one.")
     if not path.is_file():
         raise InvalidInput(f"there is no file {str(path)!r}; check the path.")
     kind = kind_of(path)
@@ -265,10 +267,16 @@ def read_table(path: str | Path, separator: str | None = None, **options: Any) -
         raise InvalidInput(f"{path.name!r} is not a table known here; pass a .csv, .tsv or .parquet file.")
     if kind == ".parquet":
         try:
-            return pd.read_parquet(path)
+            return _with_index(pd.read_parquet(path))
         except (OSError, ValueError) as error:
             raise InvalidInput(f"{path.name!r} cannot be read as PARQUET: {_reason(error)}") from error
     return read_csv(path, path.name, separator or SEPARATORS[kind], **options)
+
+
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """Levels of pandas' index that have a name as columns before the others, as every other reader shows them."""
+    names = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    return frame.reset_index(names) if names else frame
 
 
 def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd.DataFrame:

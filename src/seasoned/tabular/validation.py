@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
 
-__all__ = ["declared_folds"]
+__all__ = ["declared_folds", "refuse_labels"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -49,7 +49,7 @@ def declared_folds(
     if isinstance(validation, str):
         return _told(forward_folds(read_times(frame, validation), folds or default), roles)
     if hasattr(validation, "split"):
-        return _told(_split(validation, frame, target, roles), roles)
+        return _told(_split(validation, frame, target, roles, own=True), roles)
     if count is None or isinstance(count, int | np.integer):
         whole = None if count is None else int(count)
         _check_count(name, whole, len(frame), roles)
@@ -101,8 +101,11 @@ def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: T
     raise InvalidInput(f"the {groups} groups cannot be dealt to {splits} folds; pass a smaller number.")
 
 
-def _split(splitter: Any, frame: pd.DataFrame, target: Target, roles: Roles) -> list[Fold]:
-    given = (frame, target.values) if roles.groups is None else (frame, target.values, roles.groups)
+def _split(splitter: Any, frame: pd.DataFrame, target: Target, roles: Roles, *, own: bool = False) -> list[Fold]:
+    """The folds of a splitter; the user's own is given labels and groups as they are, and not their codes."""
+    labels = target.classes[target.values] if own and len(target.classes) else target.values
+    groups = roles.names if own and roles.names is not None else roles.groups
+    given = (frame, labels) if groups is None else (frame, labels, groups)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")  # rare classes are scored as they come
         warnings.filterwarnings("ignore", message="The groups parameter is ignored")  # if it cuts one, that is told
@@ -113,8 +116,10 @@ def _split(splitter: Any, frame: pd.DataFrame, target: Target, roles: Roles) -> 
             found = [_rows(pair, len(frame)) for pair in dealt]
         except InvalidInput:
             raise
-        except (ValueError, TypeError) as error:
-            reason = " ".join(str(error).split()).rstrip(".")
+        except Exception as error:  # whatever somebody's splitter raises
+            if not own and not isinstance(error, ValueError | TypeError):
+                raise
+            reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
             hint = "pass groups= to fit" if "groups" in reason and roles.groups is None else "use another"
             raise InvalidInput(f"{type(splitter).__name__} cannot split these rows ({reason}); {hint}.") from error
     return _checked(found)
@@ -145,6 +150,24 @@ def _rows(pair: Iterable[Any], rows: int) -> Fold:
     """Two arrays of row indices."""
     train, valid = (_indices(part, rows) for part in pair)
     return train, valid
+
+
+def refuse_labels(validation: Any, X: Any) -> None:
+    """Refuse pairs of an index's labels, where these are not the places of the rows: other rows would validate.
+
+    Raises:
+        InvalidInput: If there are any.
+    """
+    index: Any = getattr(X, "index", None)
+    if not isinstance(validation, list | tuple) or not hasattr(index, "get_indexer"):
+        return
+    if len(index) and np.array_equal(np.asarray(index), np.arange(len(index))):
+        return
+    if any(hasattr(part, "get_indexer") for pair in validation if isinstance(pair, list | tuple) for part in pair):
+        raise InvalidInput(
+            "validation holds labels of an index, and X is not numbered from 0 in its order; pass places, "
+            "[(X.index.get_indexer(train), X.index.get_indexer(valid))]."
+        )
 
 
 def _indices(part: Any, rows: int) -> NDArray[np.int64]:
