@@ -108,6 +108,7 @@ def fit_table(
     metric = resolve(settings["metric"], target.task, len(target.classes), target.classes, target.values)
     if metric.quantile is not None:
         models = for_quantile(models, settings["models"])
+    warn_of_positive(settings["metric"], metric, target)
     models = bounded(models, settings["spaces"], target.task)
     check_starts(settings["starts"], models, target.task)
     with closing(Warming(budget, models)) as warming:
@@ -139,12 +140,10 @@ def _fitted(
     experience: str | None,
 ) -> Fitted:
     """The same while workers get warm: read the table, search, fit the best on all rows, conclude."""
-    named = settings["validation"] if isinstance(settings["validation"], str) else None
-    schema = Schema.infer(frame, named)
+    schema = Schema.infer(frame, settings["validation"])
     canonical = schema.apply(frame)
     warn_of_leaks(canonical, target)
     warn_of_models(models, roles, metric)
-    warn_of_positive(settings["metric"], metric, target)
     validation = _materialised(settings["validation"])
     warn_of_time(canonical, roles, validation)
     size = (len(frame), foreseen_width(schema), len(target.classes) if target.task == "multiclass" else 1)

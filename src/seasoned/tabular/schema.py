@@ -129,12 +129,12 @@ class Schema:
     columns: tuple[Column, ...]
 
     @classmethod
-    def infer(cls, frame: pd.DataFrame, kept: str | None = None) -> Schema:
+    def infer(cls, frame: pd.DataFrame, kept: Any = None) -> Schema:
         """Decide the kind of every column from the rows at fit time.
 
         Args:
             frame: The table.
-            kept: A column that stays though it looks as if it identified rows.
+            kept: The name of a column that stays though it looks as if it identified rows; anything else names none.
 
         Raises:
             InvalidInput: If no column holds anything that differs between rows.
@@ -148,7 +148,11 @@ class Schema:
             found.append(column)
             if column.reason is None:
                 marks[name] = fingerprint(plain)
-                reasons[name] = None if name == kept else identifier(name, column.kind, _read_plain(column, plain))
+                reasons[name] = (
+                    None
+                    if isinstance(kept, str) and name == kept
+                    else identifier(name, column.kind, _read_plain(column, plain))
+                )
         if not marks:
             raise InvalidInput(
                 f"none of the {len(found)} feature(s) differs between rows; add a column that carries information."
