@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from in_process import stay_in_process
 from seasoned import (
     AutoClassifier,
     AutoRegressor,
@@ -25,6 +26,12 @@ from seasoned.tabular.models.registry import MODELS, choose, joint_space
 from seasoned.tabular.starts import first_configurations
 from seasoned.tabular.steering import Promising
 from seasoned.trials import StudySpec, WarmStart
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch):
+    stay_in_process(monkeypatch)
+
 
 TREE = {"min_samples_leaf": 15, "criterion": "gini"}
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from commands import call, fit_line
+from in_process import stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, Metric, SearchSettings
 from seasoned.errors import InvalidInput
 from seasoned.tabular.roles import read_roles
@@ -16,12 +17,14 @@ from seasoned.tabular.schema import Schema
 from seasoned.tabular.tables import read_table
 from seasoned.tabular.target import read_target
 from seasoned.tabular.validation import declared_folds
-from warm_workers import cache, cache_folder
-
-__all__ = ["cache", "cache_folder"]
 
 QUICK = {"trials": 1, "random_state": 0, "experience": None, "workers": 1}
 LINEAR = SearchSettings(["linear"], ensemble=1)
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch):
+    stay_in_process(monkeypatch)
 
 
 class Forward:
@@ -100,7 +103,7 @@ def test_a_counter_that_validation_names_stays():
         (
             "f1",
             ["churn", "stay"],
-            "f1 is about the class 'stay'; pass Metric('f1', positive='churn') for the other one",
+            "f1 is about the class 'stay'; pass Metric('f1', positive='churn'), or --positive, for",
         ),
         ("average_precision", ["fraud", "legit"], "is about the class 'legit'"),
         (Metric("f1", positive="stay"), ["churn", "stay"], None),

@@ -82,7 +82,7 @@ def warn_of_positive(given: Any, metric: Measure, target: Target) -> None:
         return
     other, positive = target.classes.tolist()
     logger.warning(
-        "%s is about the class %r; pass Metric(%r, positive=%r) for the other one.",
+        "%s is about the class %r; pass Metric(%r, positive=%r), or --positive, for the other one.",
         *(metric.name, positive, metric.name, other),
     )
 
