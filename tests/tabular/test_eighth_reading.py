@@ -81,11 +81,23 @@ def test_labels_of_an_index_are_no_places():
         ("at", [f"{i // 4:02d}:{15 * (i % 4):02d}" for i in range(40)]),
         ("date_key", list(range(20240101, 20240101 + 40))),
         ("cycle", list(range(40))),
+        ("cycleNo", list(range(40))),
+        ("Event Dates", list(range(20240101, 20240101 + 40))),
     ],
 )
 def test_what_tells_the_time_identifies_no_row(name, values):
     frame = pd.DataFrame({name: values, "noise": np.random.default_rng(0).normal(size=40)})
     assert name in [column.name for column in Schema.infer(frame).used]
+
+
+@pytest.mark.parametrize(
+    "name", ["message_id", "image_id", "update_id", "ticket_id", "stepId", "birthdate_id", "holidayKey_id"]
+)
+def test_what_only_holds_the_letters_of_a_time_is_an_identifier(name):
+    frame = pd.DataFrame({name: 7 * np.arange(40) + 1000, "noise": np.random.default_rng(0).normal(size=40)})
+    assert name not in [column.name for column in Schema.infer(frame).used]
+    codes = pd.DataFrame({"ticket": [f"T-{i:05d}" for i in range(40)], "noise": np.arange(40) % 7})
+    assert "ticket" not in [column.name for column in Schema.infer(codes).used]
 
 
 def test_a_counter_that_validation_names_stays():

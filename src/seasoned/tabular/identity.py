@@ -26,8 +26,12 @@ _NAME: Final = re.compile(
     rf"(?:{_WORDS}|row[ _.]?(?:id|names?|nums?|numbers?|no)|unnamed: ?0|.*[_. -](?:id|uuid|guid|key)|[a-z]+(?:Id|ID))",
 )
 _TIME: Final = re.compile(
-    r"time|date|day|week|month|year|hour|minute|second|period|step|quarter|season|age|cycle|epoch|tick|^[tx]$",
-    re.IGNORECASE,
+    r"time|date|day|week|month|year|hour|minute|second|period|step|quarter|season|age|^[tx]$", re.IGNORECASE
+)
+_MOMENT: Final = re.compile(  # as a word of its own: date_key and cycleNo, but no message_id, update_id or ticket
+    r"(?:^|[^A-Za-z]|(?<=[a-z])(?=[A-Z]))(?:[Dd]ate|[Tt]ime|[Dd]ay|[Ww]eek|[Mm]onth|[Yy]ear|[Hh]our|[Mm]inute|[Qq]uarter"
+    r"|[Pp]eriod|[Cc]ycle|[Ee]poch|[Tt]ick|DATE|TIME|DAY|WEEK|MONTH|YEAR|HOUR|MINUTE|QUARTER|PERIOD|CYCLE|EPOCH|TICK)"
+    r"(?:$|[^A-Za-z]|(?=[A-Z][a-z])|s$|s[^A-Za-z])"
 )
 _PERIOD: Final = re.compile(  # 1990Q1, 2024-W05, 01/2020, 2020-1, 23:59
     r"\d{4}[-/ ]?[QqMmWwHh]\d{1,2}|[QqHh]\d[-/ ]?\d{4}|\d{1,2}[/-]\d{4}|\d{4}[/-]\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?"
@@ -56,7 +60,7 @@ def identifier(name: str, kind: str, values: pd.Series[Any]) -> str | None:
         kind: numeric, category or text; others are never identifiers.
         values: The column in canonical form.
     """
-    if len(values) < _ROWS or kind not in {"numeric", "category", "text"} or _TIME.search(name):
+    if len(values) < _ROWS or kind not in {"numeric", "category", "text"} or _MOMENT.search(name):
         return None
     if kind == "numeric":
         return _of_numbers(name, values.to_numpy(dtype=np.float64))
@@ -69,7 +73,7 @@ def _of_numbers(name: str, values: np.ndarray[Any, Any]) -> str | None:
     if not np.isfinite(values).all() or (values != np.floor(values)).any():
         return None
     steps = np.diff(values)
-    if values[0] in {0.0, 1.0} and (steps == 1).all():
+    if values[0] in {0.0, 1.0} and (steps == 1).all() and not _TIME.search(name):
         return f"It counts the rows: {values[0]:.0f} to {values[-1]:.0f} in their order."
     named = _NAME.fullmatch(name.strip()) or _NAME.fullmatch(name.strip().lower())
     if named and len(np.unique(values)) == len(values):
