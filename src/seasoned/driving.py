@@ -156,7 +156,8 @@ class Drive:
             )
             if not claims:
                 return
-            self._ledger.sync()  # who had them, of those that others have given back
+            if any(claim.number in self._ledger.history for claim in claims):  # given back: by whom says the log
+                self._ledger.sync()
             unknown = {claim.number for claim in claims if claim.number not in self._ledger.history}
             self._ledger.suggest([claim.number for claim in claims], self._lease.driver)
             for claim in claims:

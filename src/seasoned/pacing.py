@@ -50,6 +50,10 @@ class Pace:
         ledger: The study, with its rule of fidelity.
         folder: Where checkpoints lie, one folder a trial.
         leaving: Tells whether trials that report shall leave, to be run again when the study goes on.
+
+    Attributes:
+        paused: Numbers of this driver's paused trials.
+        driver: Its name, where it leaves the trials that another has taken over; None where nobody looks for that.
     """
 
     def __init__(self, ledger: Ledger, folder: Path, leaving: Callable[[], bool]) -> None:

@@ -420,40 +420,6 @@ def test_ranks_ties_and_failures():
     assert "fits of more than 1.05 budgets + 2 s" in shown
 
 
-def entry_of(tables, name):
-    return next(one for one in json.loads((tables / "manifest.json").read_text())["datasets"] if one["name"] == name)
-
-
-@pytest.mark.parametrize("name", ["two", "three", "number"])
-def test_rows_without_a_target_take_no_part(tables, name):
-    entry = entry_of(tables, name)
-    whole = pd.read_parquet(tables / entry["file"])
-    holes = whole.assign(target=whole["target"].astype(object).where(np.arange(120) % 10 > 0))
-    (holes if name == "two" else holes.assign(target=pd.to_numeric(holes["target"]))).to_parquet(tables / entry["file"])
-    found = folds(tables, entry, list(range(5)))
-    tested = np.sort(np.concatenate([one.test for one in found]))
-    assert tested.tolist() == np.flatnonzero(np.arange(120) % 10 > 0).tolist()
-    assert len(folds(tables, entry, [0], 50)[0].train) + len(folds(tables, entry, [0], 50)[0].test) <= 50
-    if name == "two":
-        rows = len(found[0].test)
-        assert judge(found[0], np.column_stack([np.zeros(rows), np.ones(rows)]), ["no", "yes"]) == 0.5
-
-
-def test_a_fold_with_one_class_to_judge_by_is_left_out_with_a_word(tables, capsys):
-    entry = entry_of(tables, "two")
-    whole = pd.read_parquet(tables / entry["file"])
-    whole.assign(target=np.where(np.arange(120) < 3, "yes", "no")).to_parquet(tables / entry["file"])
-    with pytest.warns(UserWarning, match="The least populated class"):
-        found = folds(tables, entry, list(range(5)))
-    assert len(found) == 3
-    assert capsys.readouterr().out.count("left out, for its test rows have one class alone") == 2
-
-
-def test_another_metric_than_the_one_that_is_judged_by_is_refused(tables):
-    with pytest.raises(SystemExit, match="two asks for log_loss, and binary tables are judged by roc_auc"):
-        folds(tables, entry_of(tables, "two") | {"metric": "log_loss"}, [0])
-
-
 def test_errors_are_better_when_smaller_and_means_run_over_folds():
     records = made_up({"a": {"seasoned": 0.1, "flaml": 0.2}}, "log_loss")
     second = made_up({"a": {"seasoned": None, "flaml": 0.3}}, "log_loss")

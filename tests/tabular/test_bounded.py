@@ -21,8 +21,9 @@ from seasoned import load as load_bundle
 from seasoned.errors import InvalidInput, MissingExtra
 from seasoned.report.gather import report_data
 from seasoned.samplers import Bayes
-from seasoned.tabular.bounded import bounded, check_starts, own_starts, with_starts
+from seasoned.tabular.bounded import bounded
 from seasoned.tabular.models.registry import MODELS, choose, joint_space
+from seasoned.tabular.own_starts import check_starts, own_starts, with_starts
 from seasoned.tabular.starts import first_configurations
 from seasoned.tabular.steering import Promising
 from seasoned.trials import StudySpec, WarmStart

@@ -25,36 +25,44 @@ app = typer.Typer(
 _experience = typer.Typer(help="What earlier fits taught.", no_args_is_help=True)
 _studies = typer.Typer(help="What lies in a store of studies.", no_args_is_help=True)
 
-for _name, _command in (  # as `--help` lists them
-    ("fit", fitting.fit),
-    ("predict", using.predict),
-    ("report", using.make_report),
-    ("explain", using.explain),
-    ("refit", using.refit),
-    ("adapt", adapting.adapt),
-    ("demo", trying.demo),
-    ("runs", trying.runs),
+for _group, _commands in (  # as `--help` lists them
+    (
+        app,
+        {
+            "fit": fitting.fit,
+            "predict": using.predict,
+            "report": using.make_report,
+            "explain": using.explain,
+            "refit": using.refit,
+            "adapt": adapting.adapt,
+            "demo": trying.demo,
+            "runs": trying.runs,
+        },
+    ),
+    (
+        _experience,
+        {
+            "list": experience.list_experience,
+            "stats": experience.experience_stats,
+            "export": experience.export_experience,
+            "import": experience.import_experience,
+            "forget": experience.forget_experience,
+            "portfolio": experience.show_portfolio,
+        },
+    ),
+    (
+        _studies,
+        {
+            "list": studying.list_studies,
+            "show": studying.show_study,
+            "export": studying.export_trials,
+            "delete": studying.delete_study,
+        },
+    ),
 ):
-    app.command(_name)(_command)
-
-for _name, _command in (
-    ("list", experience.list_experience),
-    ("stats", experience.experience_stats),
-    ("export", experience.export_experience),
-    ("import", experience.import_experience),
-    ("forget", experience.forget_experience),
-    ("portfolio", experience.show_portfolio),
-):
-    _experience.command(_name)(_command)
+    for _name, _command in _commands.items():
+        _group.command(_name)(_command)
 app.add_typer(_experience, name="experience")
-
-for _name, _command in (
-    ("list", studying.list_studies),
-    ("show", studying.show_study),
-    ("export", studying.export_trials),
-    ("delete", studying.delete_study),
-):
-    _studies.command(_name)(_command)
 app.add_typer(_studies, name="studies")
 
 

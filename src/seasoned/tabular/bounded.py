@@ -1,31 +1,26 @@
-"""Hyperparameters as the user wants them: other ranges, fixed values, configurations to begin with."""
+"""Hyperparameters in ranges of the user's own, or held."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from seasoned.errors import InvalidConfig, InvalidInput, InvalidSpace
+from seasoned.errors import InvalidInput, InvalidSpace
 from seasoned.parameters import Categorical, Float, Int, plain
 from seasoned.space import Choice, Space
-from seasoned.tabular.aims import CENTRE, SCALE
 from seasoned.tabular.models.extras import require
 from seasoned.tabular.models.registry import EXTRAS, MODELS
-from seasoned.tabular.pipeline import filled, textual
+from seasoned.tabular.own_starts import SEARCHS_OWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.target import Task
 
-__all__ = ["Bounded", "bounded", "check_starts", "declared", "own_starts", "told", "with_starts"]
+__all__ = ["Bounded", "bounded", "declared", "told"]
 
-
-_HELD: Final = ("features", SCALE.name, CENTRE.name)  # of a configuration, what is the search's own to choose
-_BELOW: Final = "stacked_on"  # in configurations of a second layer
 _SHARES: Final = frozenset({"bagging_fraction", "feature_fraction", "max_features", "subsample", "colsample_bylevel"})
 _ABOVE: Final = _SHARES | {"learning_rate", "eta", "rate", "outer_rate", "penalty", "bend", "bond", "spread"}
 """Of these nothing is left at 0."""
@@ -91,7 +86,7 @@ class Bounded:
         known = usual.parameters.get(name)
         if known is None or isinstance(known, Choice):
             names = ", ".join(usual.parameters) or "none"
-            own = " It is the search's own to choose." if name in _HELD else ""
+            own = " It is the search's own to choose." if name in SEARCHS_OWN else ""
             raise InvalidInput(
                 f"{where}: {self.family.name} has no such hyperparameter; those that it has: {names}.{own}"
             )
@@ -176,12 +171,12 @@ def _begun(
     found: Float | Int | Categorical, known: Float | Int | Categorical | Choice, given: Any
 ) -> Float | Int | Categorical:
     """With the family's default, where that is one of its values and it was not declared with another."""
-    plain = given
+    undeclared = given
     if isinstance(given, Categorical):
-        plain = Categorical(given.choices)
+        undeclared = Categorical(given.choices)
     elif isinstance(given, Float | Int):
-        plain = type(given)(given.low, given.high, given.log, step=given.step)  # type: ignore[arg-type]  # its own
-    if plain is given or given.default != plain.default:
+        undeclared = type(given)(given.low, given.high, given.log, step=given.step)  # type: ignore[arg-type]  # its own
+    if undeclared is given or given.default != undeclared.default:
         return found
     usual = known.default
     if isinstance(found, Int) and isinstance(usual, float) and usual.is_integer():
@@ -190,111 +185,6 @@ def _begun(
         return replace(found, default=usual)  # type: ignore[arg-type]  # each refuses what is none of its own
     except InvalidSpace:
         return found
-
-
-# ------------------------------------------------------------------------------------------------ to begin with
-
-
-def own_starts(
-    starts: Iterable[Mapping[str, Any]] | None, space: Space, usual: Iterable[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """The configurations of `SearchSettings.starts`, complete and checked.
-
-    Args:
-        starts: Each `{family: {name: value}}`, or `{"model": {family: {name: value}}}`, as trials and the leaderboard
-            have it; what is left out is as in the family's first configuration.
-        space: The joint space.
-        usual: The first configurations of the families.
-
-    Raises:
-        InvalidInput: If one is not valid there.
-    """
-    families = space.parameters["model"]
-    assert isinstance(families, Choice), "the joint space has no other parameter"
-    first: dict[str, Mapping[str, Any]] = {}
-    for config in usual:
-        ((family, settings),) = config["model"].items()
-        first.setdefault(family, settings)
-    found: dict[str, dict[str, Any]] = {}
-    for place, start in enumerate(starts or ()):
-        name, settings = _named(start, place, list(families.options))
-        inner = families.options[name]
-        with _refused(place, name):
-            whole = _with_steps(filled({**first.get(name, {}), **settings}, inner), inner)
-            config = {"model": {name: inner.check(whole)}}
-        found.setdefault(textual(config), config)
-    return list(found.values())
-
-
-def check_starts(starts: Iterable[Mapping[str, Any]] | None, models: Sequence[Model], task: Task) -> None:
-    """Refuse, before any work, what can be seen to be no start without the table.
-
-    Raises:
-        InvalidInput: If a family takes no part, or has no such settings.
-    """
-    spaces = {model.name: model.space(task) for model in models}
-    for place, start in enumerate(starts or ()):
-        name, settings = _named(start, place, list(spaces))
-        known = spaces[name].parameters
-        own = {key: value for key, value in settings.items() if key not in _HELD}
-        with _refused(place, name):
-            if unknown := [key for key in own if key not in known]:
-                raise InvalidConfig(f"{unknown[0]!r} is unknown; the names are {', '.join(known)}.")
-            for key, value in own.items():
-                if not isinstance(parameter := known[key], Choice):
-                    parameter.clean(value, repr(key))
-
-
-@contextmanager
-def _refused(place: int, name: str) -> Iterator[None]:
-    try:
-        yield
-    except (InvalidConfig, InvalidSpace) as error:
-        raise InvalidInput(f"starts[{place}]: of {name!r}, {error}") from None
-
-
-def _named(start: Mapping[str, Any], place: int, families: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
-    """The family of a start, and the settings that it gives."""
-    whole = set(start) == {"model"} and "model" not in families and isinstance(start["model"], Mapping)
-    inside = start["model"] if whole else start
-    if len(inside) != 1:
-        raise InvalidInput(f"starts[{place}] is {dict(start)}; give one family and its settings.")
-    ((name, settings),) = inside.items()
-    if name not in families:
-        if name in EXTRAS:
-            require(*EXTRAS[name])
-        raise InvalidInput(
-            f"starts[{place}] names {name!r}, which takes no part; families that do: {', '.join(families)}."
-        )
-    if not isinstance(settings, Mapping):
-        raise InvalidInput(f"starts[{place}] has {settings!r} for {name!r}; give a dict of its settings.")
-    if _BELOW in settings:
-        raise InvalidInput(f"starts[{place}] is of a second layer, which learns from others; give those of the first.")
-    return name, settings
-
-
-def _with_steps(settings: Mapping[str, Any], space: Space) -> dict[str, Any]:
-    """The settings with all feature steps told of, where some are asked for."""
-    asked, known = settings.get("features"), space.parameters.get("features")
-    if not isinstance(asked, Mapping) or not isinstance(known, Choice) or len(asked) != 1:
-        return dict(settings)
-    ((kind, inside),) = asked.items()
-    if kind not in known.options or not isinstance(inside, Mapping):
-        return dict(settings)
-    return {**settings, "features": {kind: {**known.options[kind].default, **inside}}}
-
-
-def with_starts(
-    usual: Sequence[Mapping[str, Any]], own: Sequence[Mapping[str, Any]], first: int
-) -> list[Mapping[str, Any]]:
-    """The configurations tried first: so many of the usual ones, then the user's, then the rest; none twice."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for config in (*usual[:first], *own, *usual[first:]):
-        found.setdefault(textual(config), config)
-    return list(found.values())
-
-
-# ------------------------------------------------------------------------------------------------ as plain data
 
 
 def declared(spaces: Mapping[str, Any]) -> dict[str, Any]:

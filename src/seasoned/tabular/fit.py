@@ -17,7 +17,7 @@ from seasoned.execution.local import LocalExecutor
 from seasoned.execution.resources import free_memory
 from seasoned.knowledge.places import Places, places
 from seasoned.tabular.aims import CENTRE, SCALE
-from seasoned.tabular.bounded import bounded, check_starts, declared, own_starts
+from seasoned.tabular.bounded import bounded, declared
 from seasoned.tabular.code_digest import code_digest
 from seasoned.tabular.columns.plan import ColumnPlan, foreseen_width
 from seasoned.tabular.columns.stored import store
@@ -35,6 +35,7 @@ from seasoned.tabular.metrics import metric_key, resolve
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import MODELS, choose, for_quantile, joint_space
 from seasoned.tabular.objective import CrossValidation
+from seasoned.tabular.own_starts import check_starts, own_starts
 from seasoned.tabular.pace import preparing
 from seasoned.tabular.run_arrays import Arrays, stored_folds, write_arrays
 from seasoned.tabular.runs import RunFolder, disk_errors, fingerprint

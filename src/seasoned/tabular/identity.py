@@ -28,11 +28,10 @@ _NAME: Final = re.compile(
 _TIME: Final = re.compile(
     r"time|date|day|week|month|year|hour|minute|second|period|step|quarter|season|age|^[tx]$", re.IGNORECASE
 )
-_MOMENT: Final = re.compile(  # as a word of its own: date_key and cycleNo, but no message_id, update_id or ticket
-    r"(?:^|[^A-Za-z]|(?<=[a-z])(?=[A-Z]))(?:[Dd]ate|[Tt]ime|[Dd]ay|[Ww]eek|[Mm]onth|[Yy]ear|[Hh]our|[Mm]inute|[Qq]uarter"
-    r"|[Pp]eriod|[Cc]ycle|[Ee]poch|[Tt]ick|DATE|TIME|DAY|WEEK|MONTH|YEAR|HOUR|MINUTE|QUARTER|PERIOD|CYCLE|EPOCH|TICK)"
-    r"(?:$|[^A-Za-z]|(?=[A-Z][a-z])|s$|s[^A-Za-z])"
+_MOMENTS: Final = frozenset(
+    {"date", "time", "day", "week", "month", "year", "hour", "minute", "quarter", "period", "cycle", "epoch", "tick"}
 )
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")  # of a name: date_key and cycleNo have two each
 _PERIOD: Final = re.compile(  # 1990Q1, 2024-W05, 01/2020, 2020-1, 23:59
     r"\d{4}[-/ ]?[QqMmWwHh]\d{1,2}|[QqHh]\d[-/ ]?\d{4}|\d{1,2}[/-]\d{4}|\d{4}[/-]\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?"
 )
@@ -46,11 +45,13 @@ _MARKS: Final = 50  # cells of a fingerprint
 def identifier(name: str, kind: str, values: pd.Series[Any]) -> str | None:
     """Why the column identifies its row, as a sentence; None if it does not.
 
-    All its values must be there and differ, on at least 20 rows; its name must not speak of time (date, cycle, step
-    ...), nor its words be quarters, weeks, months or times of a day; and it must be one of:
+    All its values must be there and differ, on at least 20 rows; none of its name's words may speak of time
+    (date_key, cycleNo; not message_id or ticket), nor may its values be quarters, weeks, months or times of a day; and
+    it must be one of:
 
     - whole numbers with a name that says so (id, index, customer_id, customerId, Unnamed: 0 ...);
-    - whole numbers that count the rows from 0 or 1 on, one by one in their order;
+    - whole numbers that count the rows from 0 or 1 on, one by one in their order, unless the name holds a time's
+      letters;
     - UUIDs or hashes in hexadecimal digits;
     - codes of one pattern that hold digits, such as C-00017 or 7590-VHVEG, whose letters are the same in all rows, or
       differ in most (letters that form a few groups may inform).
@@ -60,13 +61,23 @@ def identifier(name: str, kind: str, values: pd.Series[Any]) -> str | None:
         kind: numeric, category or text; others are never identifiers.
         values: The column in canonical form.
     """
-    if len(values) < _ROWS or kind not in {"numeric", "category", "text"} or _MOMENT.search(name):
+    if len(values) < _ROWS or kind not in {"numeric", "category", "text"} or _speaks_of_time(name):
         return None
     if kind == "numeric":
         return _of_numbers(name, values.to_numpy(dtype=np.float64))
     if values.isna().any() or not values.is_unique:
         return None
     return _of_words(values.astype("str"))
+
+
+def _speaks_of_time(name: str) -> bool:
+    """Whether a word of a name is that of a time, or of several.
+
+    Example:
+        >>> [_speaks_of_time(name) for name in ("date_key", "cycleNo", "Event Dates", "message_id", "ticket")]
+        [True, True, True, False, False]
+    """
+    return any(word.lower().removesuffix("s") in _MOMENTS for word in _WORD.findall(name))
 
 
 def _of_numbers(name: str, values: np.ndarray[Any, Any]) -> str | None:

@@ -14,7 +14,6 @@ from seasoned.errors import AllTrialsFailed, StorageError
 from seasoned.pacing import STOPPED
 from seasoned.samplers.bayes import Bayes
 from seasoned.study import Study
-from seasoned.tabular.bounded import with_starts
 from seasoned.tabular.by_level import ByLevel
 from seasoned.tabular.clock import Clock
 from seasoned.tabular.closing import Closing
@@ -22,6 +21,7 @@ from seasoned.tabular.early import Early
 from seasoned.tabular.experienced import Experienced
 from seasoned.tabular.family_starts import FamilyStarts
 from seasoned.tabular.gains import Gains
+from seasoned.tabular.own_starts import with_starts
 from seasoned.tabular.race import Race
 from seasoned.tabular.refit import choose_members, config_of, fit_members, ranked
 from seasoned.tabular.row_race import RowRace
