@@ -57,7 +57,7 @@ def test_what_was_complete_predicts_and_the_rest_can_be_resumed(cache, monkeypat
     tried = [trial["config"] for trial in resumed.fitted_.trials if trial["state"] == "complete"]
     assert tried[: len(done)] == done
     assert len(tried) == 8
-    assert list_runs() == []
+    assert [run.about["ended"] for run in list_runs()] == [True]
 
 
 def test_where_nothing_is_complete_the_store_says_why(cache, monkeypatch):

@@ -69,7 +69,8 @@ def test_a_killed_fit_goes_on(cache, tmp_path):
     board = resumed.leaderboard()
     assert board["state"].isin(["complete", "pruned"]).sum() == trials
     assert sorted(board["number"]) == list(range(trials)), "no trial is run twice or lost"
-    assert not list(cache.glob("runs/*"))
+    (run,) = list_runs()
+    assert run.about["ended"]
     fresh = AutoClassifier(trials=trials, workers=1, search=search, random_state=0).fit(X, y)
     np.testing.assert_array_equal(fresh.predict_proba(X), resumed.predict_proba(X))
 
@@ -399,7 +400,7 @@ def test_a_resume_that_finds_nothing_says_so(cache, monkeypatch, caplog):
     X, y = messy("binary", rows=120)
     search = SearchSettings(models=["linear"], folds=2)
     AutoClassifier(trials=1, workers=1, search=search, random_state=0, experience=None).fit(X, y, resume=True)
-    assert "there is no unfinished fit of this table" in caplog.text
+    assert "there is no fit of this table, target and settings to go on with" in caplog.text
 
 
 @pytest.mark.parametrize("vectors", [True, False])

@@ -36,14 +36,14 @@ def runs(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     clear: Annotated[bool, typer.Option("--clear", help="Delete those that no process is at work in.")] = False,
 ) -> None:
-    """List unfinished fits, which --resume can go on with."""
+    """List fits that --resume can go on with: those that were stopped, and the latest that have come to their end."""
     if clear:
         typer.echo(f"{clear_runs()} run folder(s) deleted from {cache_folder()}")
         return
     found = list_runs()
-    typer.echo(f"{len(found)} unfinished run(s) in {cache_folder()}")
+    typer.echo(f"{len(found)} run(s) in {cache_folder()}")
     for run in found:
         about = run.about
         shape = f"{about.get('rows', '?')} x {about.get('columns', '?')} {about.get('task', '')}"
-        state = "running" if run.running else "stopped"
+        state = "running" if run.running else "ended" if about.get("ended") else "stopped"
         typer.echo(f"{run.name}  {about.get('started', '?')}  {shape}  {run.megabytes:.1f} MB  {state}")

@@ -119,13 +119,16 @@ def read_places(found: Places) -> Experience:
         return experience
 
 
-def add_studies(url: str, studies: Iterable[PastStudy], patience: float = PATIENCE) -> int:
+def add_studies(
+    url: str, studies: Iterable[PastStudy], patience: float = PATIENCE, *, instead: Iterable[str] = ()
+) -> int:
     """Add finished studies to a store, which is made where there is none; returns how many were new.
 
     Args:
         url: The store's.
         studies: What to add.
         patience: Seconds to wait for others who hold the store.
+        instead: Keys of studies whose place they take.
 
     Raises:
         InvalidInput: If the URL is not understood.
@@ -142,7 +145,10 @@ def add_studies(url: str, studies: Iterable[PastStudy], patience: float = PATIEN
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = PastStore(url, patience)
     try:
-        return store.add(rows, texts)
+        added = store.add(rows, texts)
+        if gone := set(instead) - {row.key for row in rows}:
+            store.delete(sorted(gone))
+        return added
     finally:
         store.close()
 

@@ -57,6 +57,7 @@ class Closing:
 
     Attributes:
         warm_up: Seconds that a fresh worker needs.
+        asked: Whether a callback of the user's has ended the search.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Closing:
         self.warm_up = max(_WARM_UP, fresh)
         self._reserve = min(max(_LAST * budget.seconds, 1.0), 0.5 * budget.seconds)
         self._plateau = Plateau(objective.baseline_loss()) if budget.trials is None else None
-        self._over = False
+        self._over = self.asked = False
         if any(trial.state is TrialState.COMPLETE for trial in study.trials):
             self._measure([row_of(trial) for trial in study.trials])
 
@@ -100,6 +101,10 @@ class Closing:
     def due(self) -> bool:
         """Whether to stop: somebody asked, just the time for the last fits is left, or nothing is gained any more."""
         return self._over or self._budget.stop() or self._budget.remaining <= self._reserve
+
+    def end(self) -> None:
+        """End the search as one ends that gains nothing any more: with all the last fits."""
+        self._over = self.asked = True
 
     @property
     def choosing(self) -> float:

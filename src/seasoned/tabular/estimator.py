@@ -30,9 +30,12 @@ from seasoned.tabular.stopping import Stop
 from seasoned.tabular.suspicions import warn_of_order
 from seasoned.tabular.tables import has_names, to_frame
 from seasoned.tabular.target import read_numbers, read_target
+from seasoned.tabular.telling import Audience
 from seasoned.tabular.validation import refuse_labels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -74,7 +77,17 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.search = search
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None, resume: bool = False) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        groups: Any = None,
+        resume: bool = False,
+        progress: bool | None = None,
+        callbacks: Iterable[Callable[[dict[str, Any]], object]] = (),
+    ) -> Self:
         """Search, then fit the best model on all rows; ends within the time limit.
 
         Once trials run, Ctrl-C, a notebook's interrupt and SIGTERM end it within 3 seconds, with the best model so far;
@@ -89,19 +102,34 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             groups: Which rows belong together, such as those of one customer: a value a row. No group is on both sides
                 of a fold; a scikit-learn splitter given as `validation` gets them, a column of times and pairs of rows
                 go before them.
-            resume: Go on with a run of the same data, target and settings that was killed. Its finished trials count,
-                and the time limit starts anew.
+            resume: Go on with a run of the same data, target and settings that was killed or stopped, or has come to
+                its end and may have more time or trials now. Its finished trials count, its folds stay, and the time
+                limit starts anew.
+            progress: Whether to show a line with the best model so far; None shows it on a terminal and in a notebook.
+            callbacks: Functions that are called with each trial that has ended, as a dict: number, model, state, score
+                (in the metric's usual sign), seconds, elapsed, error, config, and best, the best score so far. One that
+                returns True ends the search, with the best models so far; one that raises is called no more.
 
         Raises:
             InvalidInput: If the table, the target or a parameter breaks a rule; the sentence says which.
         """
         started, stop = time.monotonic(), Stop()
+        audience = Audience.of(progress, callbacks)
         with stop.listening():  # from the first moment, for what comes before the search can take seconds
-            self._fit(X, y, (sample_weight, groups), started, stop, resume=resume)
+            self._fit(X, y, (sample_weight, groups), (started, stop), audience, resume=resume)
         self.stopped_by_ = stop.name
         return self
 
-    def _fit(self, X: Any, y: Any, roles_given: tuple[Any, Any], started: float, stop: Stop, *, resume: bool) -> None:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        roles_given: tuple[Any, Any],
+        began: tuple[float, Stop],
+        audience: Audience,
+        *,
+        resume: bool,
+    ) -> None:
         check_parameters(self)
         refuse_incomplete(self)
         frame = to_frame(X)
@@ -110,8 +138,9 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         if frame.shape[1] == 0:
             raise InvalidInput(f"X has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
         frame, target, roles = self._learned(frame, y, *roles_given)
-        budget = replace(budget_of(self, started), stop=stop)
-        fitted = fit_table(frame, target, roles, settings_of(self), budget, resume=resume, experience=self.experience)
+        budget, asked = replace(budget_of(self, began[0]), stop=began[1]), settings_of(self)
+        how: Any = {"resume": resume, "experience": self.experience, "audience": audience}
+        fitted = fit_table(frame, target, roles, asked, budget, **how)
         self.n_features_in_ = frame.shape[1]
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
         self.restore(fitted, sample(frame, fitted.plan.schema), named=has_names(X))
@@ -233,10 +262,11 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     def leaderboard(self, X: Any = None, y: Any = None, *, sample_weight: Any = None) -> pd.DataFrame:
         """What was tried, the best first, with scores in their usual sign.
 
-        Columns: rank, model, the metric, weight, seconds, predict_ms (milliseconds a row), state, number, config.
-        `attrs["summary"]` says what all models together reach in validation, and what predicting the same for all rows
-        does; `attrs["finish"]` holds sentences on calibration and decision. Scores are those of each trial alone,
-        without them; of f1 and other metrics of labels in two classes, at the trial's best threshold.
+        Columns: rank, model, the metric, spread (standard deviation of the metric over the folds), weight, seconds,
+        predict_ms (milliseconds a row), state, number, config. `attrs["summary"]` says what all models together reach
+        in validation, and what predicting the same for all rows does (`attrs["score"]`, `attrs["baseline"]`);
+        `attrs["finish"]` holds sentences on calibration and decision. Scores are those of each trial alone, without
+        them; of f1 and other metrics of labels in two classes, at the trial's best threshold.
 
         Rows that the model has not seen add the column `test_<metric>`, in the same sign, and a first row "ensemble" of
         all models together, which is what `predict` gives. Each model is judged on what `predict(X, model=number)`
@@ -261,6 +291,21 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             )
         frame, codes, weights = self._judged(X, y, sample_weight)
         return leaderboard(judging(self), HeldOut(frame, codes, weights))
+
+    @property
+    def validation_score_(self) -> float | None:
+        """What all models together reach in validation, in the metric's usual sign; None where it is not known.
+
+        The models and their weights were chosen on these rows, so that it is a little too good.
+        """
+        check_is_fitted(self)
+        return self.fitted_.validation_score
+
+    @property
+    def baseline_score_(self) -> float | None:
+        """What predicting the same for all rows reaches there."""
+        check_is_fitted(self)
+        return self.fitted_.baseline_score
 
     def failures(self) -> pd.DataFrame:
         """The trials that failed: number, model, seconds, error, configuration."""

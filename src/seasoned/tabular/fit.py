@@ -7,7 +7,7 @@ import logging
 import time
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
+    from seasoned.tabular.telling import Audience
 
 __all__ = ["fit_table"]
 
@@ -71,8 +72,8 @@ _PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is n
 _GLANCE = 0.2  # seconds between two looks at whether to stop
 _DATA = "data.arrow"
 _ANEW = (
-    "resume: there is no unfinished fit of this table, target and settings that nobody else is at work in, so this one "
-    "begins anew."
+    "resume: there is no fit of this table, target and settings to go on with that nobody else is at work in, so this "
+    "one begins anew."
 )
 _LEARNED = "texts.json"  # whether text columns have vectors in this run
 _RUNS = 5
@@ -89,6 +90,7 @@ def fit_table(
     *,
     resume: bool,
     experience: str | None = None,
+    audience: Audience | None = None,
 ) -> Fitted:
     """Fit a table.
 
@@ -99,8 +101,9 @@ def fit_table(
         settings: What the estimator was given: metric, models, features, folds, spaces, starts, calibrate,
             predict_limit, validation and random_state.
         budget: Time, trials, workers and memory.
-        resume: Whether to go on with a killed run of the same data, target and settings.
+        resume: Whether to go on with a run of the same data, target and settings.
         experience: Which experience is used, and where this fit is kept as such (`knowledge/places.py`).
+        audience: Who is told of trials.
 
     Raises:
         InvalidInput: If a setting or the table breaks a rule.
@@ -122,8 +125,7 @@ def fit_table(
             models=models,
             metric=metric,
             warming=warming,
-            resume=resume,
-            experience=experience,
+            how=_How(resume, experience, audience),
         )
 
 
@@ -137,8 +139,7 @@ def _fitted(
     models: Sequence[Model],
     metric: Measure,
     warming: Warming,
-    resume: bool,
-    experience: str | None,
+    how: _How,
 ) -> Fitted:
     """The same while workers get warm: read the table, search, fit the best on all rows, conclude."""
     schema = Schema.infer(frame, settings["validation"])
@@ -148,11 +149,12 @@ def _fitted(
     validation = _materialised(settings["validation"])
     warn_of_time(canonical, roles, validation)
     size = (len(frame), foreseen_width(schema), len(target.classes) if target.task == "multiclass" else 1)
-    key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles, experience))
+    key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles, how.experience))
     seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
-    about = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, "seed": seed, "folds": usual}
-    run, own = RunFolder.open(key, about, resume=resume), {m.name: m for m in models if m.name not in MODELS}
-    if resume and not run.resumed:
+    about: dict[str, Any] = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, "seed": seed}
+    about |= {"folds": usual, "fits_seconds": budget.fits_seconds}
+    run, own = RunFolder.open(key, about, resume=how.resume), {m.name: m for m in models if m.name not in MODELS}
+    if how.resume and not run.resumed:
         logger.warning(_ANEW)
     with _at_work(run):
         usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
@@ -169,24 +171,33 @@ def _fitted(
         objective = CrossValidation(Arrays(run.path), job, searched(metric), (*own.values(),), pace, *limits)
         _check_judged(objective, target)
         space = _space(models, metric, job, steps, levels=bool(_steps([LEVELS], schema)))
-        starts = _first(models, target, size, job, space)
+        starts = _first(models, target, size, _begun(job, run, len(folds)), space)
         asked = own_starts(settings["starts"], space, starts)
-        memory = Memory.of(experience, canonical, target, objective)
+        memory = Memory.of(how.experience, canonical, target, objective)
         guide = memory.guide(run.path, space, budget.seconds)
         del canonical  # of a long table, the matrices on the disk are all that is needed from here on
-        found = search(objective, space, starts, run.storage, budget, guide, fresh=warming.ready(), own=asked)
+        also: Any = {"fresh": warming.ready(), "own": asked, "audience": how.audience}
+        found = search(objective, space, starts, run.storage, budget, guide, **also)
         members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
         grouped = roles.groups is not None
         fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame), grouped=grouped)
         fitted = conclude(fitted, objective, frame, settings, budget)
     if budget.stop() or found.failed:
         run.release()  # whoever stopped it, or has made room, may go on with it
-    else:
-        memory.keep(found.trials, guide, budget.deadline - time.monotonic())
-        run.delete()
+    else:  # so may who has more time for it some day; as experience it counts once
+        left = budget.deadline - time.monotonic()
+        run.finish(memory.keep(found.trials, guide, left, instead=run.about.get("kept")))
     trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
     seconds = time.monotonic() - (budget.deadline - budget.seconds)
     return replace(fitted, trials=trials, seconds=seconds, experience=None if guide is None else guide.told())
+
+
+class _How(NamedTuple):
+    """How a fit is called, beside what it is about; see `fit_table`."""
+
+    resume: bool
+    experience: str | None
+    audience: Audience | None
 
 
 @contextmanager
@@ -253,6 +264,12 @@ def _first(models: Sequence[Model], target: Target, size: tuple[int, int, int], 
     """The families' first configurations, for a table of this size and the time of a fit."""
     found = first_configurations(models, target.task, haste(*size, job.seconds), size[0])
     return starts_with_features(SCALE.starts(CENTRE.starts(found, space), space), space)
+
+
+def _begun(job: Job, run: RunFolder, folds: int) -> Job:
+    """As the run began: the same configurations come first, whatever time it has now."""
+    first = run.about.get("fits_seconds", job.seconds and job.seconds * folds)  # a run from before this was noted
+    return replace(job, seconds=None if first is None else first / folds)
 
 
 def _job(run: RunFolder, target: Target, metric: Measure, plan: ColumnPlan, budget: Budget, folds: int) -> Job:

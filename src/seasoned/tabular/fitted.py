@@ -121,12 +121,22 @@ class Fitted:
     @property
     def summary(self) -> str | None:
         """What all members together reached in validation, beside what predicting the same for all rows does there."""
-        if (known := self.validated) is None:
+        score, baseline = self.validation_score, self.baseline_score
+        if score is None:
             return None
-        said = f"All models together: {self.metric.name} {self.metric.score(known.loss):.5g} in validation"
-        if known.baseline is None:
-            return f"{said}."
-        return f"{said}; predicting the same for all rows: {self.metric.score(known.baseline):.5g}."
+        said = f"All models together: {self.metric.name} {score:.5g} in validation"
+        return f"{said}." if baseline is None else f"{said}; predicting the same for all rows: {baseline:.5g}."
+
+    @property
+    def validation_score(self) -> float | None:
+        """What all members together reached in validation, in the metric's usual sign; None if it is not known."""
+        return None if self.validated is None else self.metric.score(self.validated.loss)
+
+    @property
+    def baseline_score(self) -> float | None:
+        """The same of predicting the same for all rows."""
+        known = self.validated
+        return None if known is None or known.baseline is None else self.metric.score(known.baseline)
 
     @property
     def sentences(self) -> list[str]:

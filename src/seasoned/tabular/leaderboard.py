@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from seasoned.tabular.alone import TOGETHER, place_of
 from seasoned.tabular.pipeline import textual
@@ -34,7 +37,8 @@ def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
     """Complete trials, the best first, then the others; `attrs` say what becomes of them together.
 
     `attrs["summary"]` is what all members reach together in validation, beside what predicting the same for all rows
-    does, and `attrs["finish"]` what follows their average.
+    does, `attrs["score"]` and `attrs["baseline"]` are these two as numbers (None where unknown), and `attrs["finish"]`
+    is what follows their average.
 
     Scores are those of trials alone, without that; those of f1 and other metrics that get a threshold are each at the
     trial's best threshold.
@@ -59,20 +63,21 @@ def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
             row["weight"] = 0.0
         seen.add(config)
     name = fitted.metric.name
-    columns = ["rank", "model", name, "weight", "seconds", "predict_ms", "state", "number", "config"]
-    kinds: dict[str, Any] = {"rank": "Int64", "predict_ms": "float64"}
+    columns = ["rank", "model", name, "spread", "weight", "seconds", "predict_ms", "state", "number", "config"]
+    kinds: dict[str, Any] = {"rank": "Int64", "spread": "float64", "predict_ms": "float64"}
     if test is not None:
         together, alone = _scores(fitted, test)
         scores = [None if (place := place_of(fitted, trial)) is None else alone[place] for trial in complete + others]
         rows = [_ensemble(fitted), *rows]
         for row, score in zip(rows, [together, *scores], strict=True):
             row[f"test_{name}"] = score
-        columns.insert(3, f"test_{name}")
+        columns.insert(4, f"test_{name}")
         kinds |= {"number": "Int64", name: "float64", f"test_{name}": "float64"}
     frame = pd.DataFrame(rows, columns=columns)
     frame["predict_ms"] = pd.to_numeric(frame["predict_ms"], errors="coerce")  # older files do not have it
     frame = frame.astype(kinds)
     frame.attrs["finish"], frame.attrs["summary"] = fitted.sentences, fitted.summary
+    frame.attrs["score"], frame.attrs["baseline"] = fitted.validation_score, fitted.baseline_score
     return frame
 
 
@@ -86,10 +91,9 @@ def _scores(fitted: Fitted, test: HeldOut) -> tuple[float, list[float]]:
 
 def _ensemble(fitted: Fitted) -> dict[str, Any]:
     """What predicts, in the columns of the trials, as far as they ask for what it has."""
-    known = fitted.validated
     return {
         "model": TOGETHER,
-        fitted.metric.name: None if known is None else fitted.metric.score(known.loss),
+        fitted.metric.name: fitted.validation_score,
         "weight": 1.0,
         "state": "complete",
         "config": {},
@@ -102,6 +106,7 @@ def _row(fitted: Fitted, trial: dict[str, Any], rank: int | None) -> dict[str, A
         "rank": rank,
         "model": trial["model"],
         fitted.metric.name: None if loss is None else fitted.metric.score(loss),
+        "spread": _spread(fitted, trial),
         "weight": _weight(fitted, trial),
         "seconds": trial["seconds"],
         "predict_ms": trial.get("predict_ms"),
@@ -109,6 +114,12 @@ def _row(fitted: Fitted, trial: dict[str, Any], rank: int | None) -> dict[str, A
         "number": trial["number"],
         "config": trial["config"],
     }
+
+
+def _spread(fitted: Fitted, trial: dict[str, Any]) -> float:
+    """The standard deviation of the folds' scores; NaN of one part, where one is undefined, or in an older file."""
+    losses = [math.nan if loss is None else loss for loss in trial.get("losses") or ()]
+    return float(np.std([fitted.metric.score(loss) for loss in losses], ddof=1)) if len(losses) > 1 else math.nan
 
 
 def _weight(fitted: Fitted, trial: dict[str, Any]) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from seasoned.knowledge.canonical import table_of
 from seasoned.knowledge.metafeatures import describe
-from seasoned.knowledge.past import UNNAMED, Head, PastStudy, PastTrial
+from seasoned.knowledge.past import UNNAMED, Head, PastStudy, PastTrial, row_of
 from seasoned.knowledge.places import Places, add_studies, places
 from seasoned.storage.past import PATIENCE
 from seasoned.tabular.bar import BEHIND
@@ -89,8 +89,15 @@ class Memory:
             return None
         return _spared(lambda: guide_for(folder, self.places, scene, space, seconds), None, "it cannot be used")
 
-    def keep(self, trials: Sequence[Mapping[str, Any]], guide: Guide | None, seconds: float = math.inf) -> bool:
-        """Add the finished search to the store, if there is one; whether it was added.
+    def keep(
+        self,
+        trials: Sequence[Mapping[str, Any]],
+        guide: Guide | None,
+        seconds: float = math.inf,
+        *,
+        instead: str | None = None,
+    ) -> str | None:
+        """Add the finished search to the store, if there is one; its key there, None if it was not added.
 
         Never raises for the store's sake: a fitted model is worth more than a note about it. Families of the user's own
         are left out: another one may have their name tomorrow.
@@ -99,21 +106,26 @@ class Memory:
             trials: Of the search.
             guide: What steered it.
             seconds: That are left of the time limit; somebody else who holds the store is not waited for beyond them.
+            instead: Key of what an earlier part of the same search has left there, which goes.
         """
         patience = min(PATIENCE, max(seconds, _LEAST_PATIENCE))
-        return _spared(lambda: self._keep(trials, guide, patience), False, "this fit is not kept as experience")
+        what = "this fit is not kept as experience"
+        return _spared(lambda: self._keep(trials, guide, patience, instead), instead, what)
 
-    def _keep(self, trials: Sequence[Mapping[str, Any]], guide: Guide | None, patience: float) -> bool:
+    def _keep(
+        self, trials: Sequence[Mapping[str, Any]], guide: Guide | None, patience: float, instead: str | None
+    ) -> str | None:
         trials = [trial for trial in trials if BELOW not in trial["config"]]  # who is stacked says nothing by itself
         kept = [t for t in trials if t["state"] in {"complete", "failed", "pruned"} and t["model"] in MODELS]
         complete = sum(trial["state"] == "complete" for trial in kept)
         if self.scene is None or self.places.store is None or complete < _LEAST_TRIALS:
-            return False
+            return instead
         past = [_trial(trial) for trial in kept if trial["state"] != "pruned"]
         if not self.paced:  # else a poor loss may not be why they were stopped
             past += [self._stopped(trial, trials) for trial in kept if trial["state"] == "pruned"]
         study = PastStudy(_head(self.scene, trials, guide), self.scene.metafeatures, past)
-        return add_studies(self.places.store, [study], patience) == 1
+        add_studies(self.places.store, [study], patience, instead=() if instead is None else (instead,))
+        return row_of(study)[0].key
 
     def _stopped(self, trial: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> PastTrial:
         """A trial that the race stopped, with the least that its loss may have been.

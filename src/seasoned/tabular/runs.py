@@ -1,8 +1,10 @@
 """Run folders: where an unfinished fit lives, so that a killed one can go on.
 
 A folder holds the canonical table (Arrow), the target, the folds, the matrices, the study's event log, and models of
-trials' folds. It lies in the user's cache under a fingerprint of data, target and settings, is readable by its owner
-only, and is deleted on success. Of unfinished ones the latest are kept, up to a number and a size.
+trials' folds. It lies in the user's cache under a fingerprint of data, target and settings, and is readable by its
+owner only. Of a fit that has come to its end only what is needed to go on with it stays: log, losses, which rows are in
+which fold, and what trials predicted for rows they had not seen; nothing of the table. Of both the latest are kept, up
+to a number and a size.
 """
 
 from __future__ import annotations
@@ -41,6 +43,13 @@ _ABOUT = "run.json"
 _LOG: Final = "study.db"
 _MOST_IDLE: Final = 20  # unfinished runs that wait for a resume; the oldest are forgotten beyond that
 _MOST_BYTES: Final = 10_000_000_000  # of these together
+_MOST_ENDED: Final = 5  # the same of runs that have come to their end
+_MOST_ENDED_BYTES: Final = 1_000_000_000
+_STAYS: Final = frozenset(
+    {_ABOUT, _LOG, f"{_LOG}-wal", f"{_LOG}-shm", OWNER, "folds.npz", "texts.json", "bars.json", "quick.json", "trials"}
+    | {"experience.npz", "experience.none"}
+)
+"""What a run that has come to its end keeps: none of it holds a cell or a target of the table."""
 _ASIDE: Final = ".forgotten-"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
@@ -71,10 +80,12 @@ class RunFolder:
     Attributes:
         path: Where it is.
         resumed: Whether there was something in it to go on from.
+        ended: Whether that had come to its end.
     """
 
     path: Path
     resumed: bool = False
+    ended: bool = False
 
     @classmethod
     def open(cls, key: str, about: Mapping[str, Any], *, resume: bool) -> RunFolder:
@@ -104,7 +115,10 @@ class RunFolder:
         if not resume:
             _empty(path)
         (path / "trials").mkdir(exist_ok=True)
-        folder = cls(path, (path / _LOG).exists())
+        known = _about(path)
+        folder = cls(path, (path / _LOG).exists(), bool(known.get("ended")))
+        if folder.ended:  # from now on it is as any that is at work
+            folder.write_json(_ABOUT, {**known, "ended": False})
         for pattern in (f"*{MEANS}.*", "*.models", ".*"):  # a second look at its trials, models, what was half written
             for left in path.glob(f"trials/{pattern}"):
                 left.unlink(missing_ok=True)
@@ -153,9 +167,31 @@ class RunFolder:
             gone = _renamed(self.path)
         shutil.rmtree(gone, ignore_errors=True)
 
+    def finish(self, kept: str | None = None) -> None:
+        """The run has come to its end: keep what a later call can go on from, none of the table, and let go of it.
+
+        Args:
+            kept: Its key in the store of experience, if it is there.
+        """
+        try:
+            for path in self.path.iterdir():
+                if path.is_dir() and path.name not in _STAYS:
+                    shutil.rmtree(path)
+                elif path.name not in _STAYS:
+                    path.unlink()
+            for path in self.path.glob("trials/*.models"):
+                path.unlink()
+            self.write_json(_ABOUT, {**self.about, "ended": True, "kept": kept})
+        except (OSError, ValueError):  # a file that is open, a full disk: then nothing stays
+            self.delete()
+        else:
+            self.release()
+
     def abandon(self) -> None:
         """After a refusal: finished trials of an earlier call stay for a resume; of this one there are none."""
-        if self.resumed:
+        if self.ended:
+            self.finish(self.about.get("kept"))
+        elif self.resumed:
             self.release()
         else:
             self.delete()
@@ -213,15 +249,23 @@ def _free(root: Path, key: str, *, resume: bool) -> Path:
 
 
 def _surplus(root: Path) -> list[Path]:
-    """Unfinished runs that nobody is at work in, beyond the latest ones; and what is left of such.
+    """Runs that nobody is at work in, beyond the latest ones, ended and unfinished; and what is left of such."""
+    idle = [path for path in _folders(root) if not has_other_owner(path)]
+    aside = [path for path in idle if path.name.startswith(_ASIDE)]
+    ended = [path for path in idle if path not in aside and _about(path).get("ended")]
+    others = [path for path in idle if path not in aside and path not in ended]
+    return [*aside, *_beyond(ended, _MOST_ENDED, _MOST_ENDED_BYTES), *_beyond(others, _MOST_IDLE, _MOST_BYTES)]
+
+
+def _beyond(paths: Sequence[Path], most: int, room: float) -> list[Path]:
+    """Those beyond the latest so many, and beyond so many bytes of them.
 
     A run that is larger than all that is kept goes by itself: others have no less room for it.
     """
-    idle = [path for path in _folders(root) if not has_other_owner(path)]
-    found, room, number = [path for path in idle if path.name.startswith(_ASIDE)], _MOST_BYTES, 0
-    for path in sorted((path for path in idle if path not in found), key=_last_word, reverse=True):
+    found, number = [], 0
+    for path in sorted(paths, key=_last_word, reverse=True):
         size = _bytes(path)
-        if number >= _MOST_IDLE or size > room:
+        if number >= most or size > room:
             found.append(path)
         else:
             room, number = room - size, number + 1
@@ -234,15 +278,16 @@ def _put_aside(surplus: Sequence[Path]) -> list[Path]:
     for path in surplus:
         if path in aside or has_other_owner(path):
             continue
-        started = _about(path).get("started", "an unknown time")
+        about = _about(path)
         with contextlib.suppress(OSError):  # somebody else has removed it, or has a file of it open
             aside.append(_renamed(path))
-            logger.warning(
-                "the unfinished fit of %s is forgotten; of such the latest %d, and no more than %.0f GB, are kept.",
-                started,
-                _MOST_IDLE,
-                _MOST_BYTES / 1e9,
-            )
+            if not about.get("ended"):  # whose model its user has
+                logger.warning(
+                    "the unfinished fit of %s is forgotten; of such the latest %d, and no more than %.0f GB, are kept.",
+                    about.get("started", "an unknown time"),
+                    _MOST_IDLE,
+                    _MOST_BYTES / 1e9,
+                )
     return aside
 
 

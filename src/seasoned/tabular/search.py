@@ -29,6 +29,7 @@ from seasoned.tabular.rows import row_of
 from seasoned.tabular.second_look import look_again
 from seasoned.tabular.stacking import add_layer, upper_settings
 from seasoned.tabular.steering import Promising
+from seasoned.tabular.telling import Audience, Telling
 from seasoned.tabular.watching import Watching
 from seasoned.trials import TrialState, WarmStart
 
@@ -75,6 +76,7 @@ def search(
     *,
     fresh: float = 0.0,
     own: Sequence[Mapping[str, Any]] = (),
+    audience: Audience | None = None,
 ) -> Searched:
     """Tune all families together and fit the best configurations on all rows.
 
@@ -87,8 +89,9 @@ def search(
         guide: What past tasks say about this one; None to search without experience.
         fresh: Seconds that a fresh worker took to load what fits need.
         own: Configurations that the user asks for: behind the first `FIRST` starts, they wait for no advice.
+        audience: Who is told of trials.
     """
-    timed = budget.trials is None
+    timed, audience = budget.trials is None, audience or Audience()
     planned, gains = with_starts(starts, own, FIRST), Gains()
     first = len(with_starts(starts[:FIRST], own, FIRST))
     opening = len(planned) if guide is None else min(len(planned), max(_OPENING, first))
@@ -105,21 +108,28 @@ def search(
     race, clock = Race(objective, timed, opening), Clock(budget.deadline - budget.seconds)
     for trial in study.trials:  # those of a run that is resumed
         race(study, trial)
-    with Early(objective, budget) as early, Watching(objective.metric, budget) as watching:
+    shown = audience.progress
+    with Early(objective, budget) as early, Watching(objective.metric, budget, shown=shown) as watching:
+        upper = upper_settings(space) if budget.layers > 1 else {}
+        closing = Closing(objective, budget, study, gains, fresh, tuple(upper))
+
+        def row(trial: Trial) -> dict[str, Any]:
+            return _row(objective, trial, clock.elapsed.get(trial.number))
+
+        telling = Telling(audience.callbacks, objective.metric, row, closing.end)
         for trial in study.trials:  # a run that is resumed has a model at once, too
             if trial.state in _ENDED:
                 early(study, trial)
                 watching(study, trial)
-        upper = upper_settings(space) if budget.layers > 1 else {}
-        closing = Closing(objective, budget, study, gains, fresh, tuple(upper))
-        callbacks = (early, race, clock, watching, closing)
+                telling.know(trial)
+        callbacks = (early, race, clock, watching, closing, telling)
         try:
             failed = _searched(study, objective, budget, closing, (opening, race), callbacks)
         finally:
             ended = _closed(study)
         if budget.stop():
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
-        trials = tuple(_row(objective, trial, clock.elapsed.get(trial.number)) for trial in ended)
+        trials = tuple(map(row, ended))
         best = ranked(trials) if failed else look_again(objective, ranked(trials), budget, closing.kept)
         trials = tuple(_with_rounds(objective, row) for row in trials)
         chosen = choose_members(objective, best, budget, closing.choosing if timed else math.inf)
@@ -155,7 +165,7 @@ def _searched(
             if objective.levels:  # whom the others are compared with, whichever is quicker
                 _run(study, objective, budget, closing, FIRST, callbacks)
             _run(study, objective, budget, closing, opening, callbacks)
-            if not budget.stop():  # a run that is resumed goes on with its opening
+            if budget.trials >= opening and not budget.stop():  # a run that is resumed goes on with its opening
                 race.close_defaults(study.trials[:opening])
         _run(study, objective, budget, closing, budget.trials, callbacks)
     except AllTrialsFailed as error:
@@ -229,7 +239,8 @@ def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dic
     if trial.state is not TrialState.COMPLETE:
         return row
     record = objective.records.of(trial.config)
-    return {**row, "rounds": record.rounds, "predict_ms": record.predict_ms}
+    losses = list(record.losses)
+    return {**row, "rounds": record.rounds, "predict_ms": record.predict_ms, "losses": losses}
 
 
 def _with_rounds(objective: CrossValidation, row: dict[str, Any]) -> dict[str, Any]:
@@ -264,7 +275,7 @@ def _run(
         stop=closing.due,
     )
     ended = sum(trial.state in _ENDED for trial in study.trials)
-    if budget.trials and target and ended < target and not budget.stop():
+    if budget.trials and target and ended < target and not (budget.stop() or closing.asked):
         if closing.due() or budget.remaining <= 0.1 * budget.seconds < math.inf:
             text = "the limit of %g s came before %d trials, so the result depends on it."
             logger.warning(text, budget.seconds, budget.trials)

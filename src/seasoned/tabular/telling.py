@@ -1,0 +1,116 @@
+"""Who is told of each trial while a fit runs: the log, and callbacks of the user's own."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seasoned.errors import InvalidInput
+from seasoned.trials import TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from seasoned.study import Study
+    from seasoned.tabular.measure import Measure
+    from seasoned.trials import Trial
+
+    Callback = Callable[[dict[str, Any]], object]
+
+__all__ = ["Audience", "Telling"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who follows a fit.
+
+    Attributes:
+        progress: Whether to show a line on the terminal; None where a person watches only.
+        callbacks: Called with each trial that has ended.
+    """
+
+    progress: bool | None = None
+    callbacks: tuple[Callback, ...] = ()
+
+    @classmethod
+    def of(cls, progress: bool | None, callbacks: Iterable[Callback]) -> Audience:
+        """As `fit` was given them.
+
+        Raises:
+            InvalidInput: If a callback cannot be called.
+        """
+        found = (callbacks,) if callable(callbacks) else tuple(callbacks)
+        if strange := [callback for callback in found if not callable(callback)]:
+            raise InvalidInput(f"callbacks has {strange[0]!r}; give functions of one argument, the trial as a dict.")
+        return cls(progress, found)
+
+
+class Telling:
+    """A callback of `Study.optimize` that tells of each trial in the metric's own sign.
+
+    A callback that returns True ends the search; the best models so far are fitted as ever. One that raises is told of
+    in the log and called no more: a tracker that is away must not cost a night's search.
+
+    Args:
+        callbacks: The user's own.
+        metric: What scores mean.
+        row: A trial as plain data (`rows.row_of`).
+        end: Ends the search.
+    """
+
+    def __init__(
+        self,
+        callbacks: Iterable[Callback],
+        metric: Measure,
+        row: Callable[[Trial], dict[str, Any]],
+        end: Callable[[], None],
+    ) -> None:
+        self._callbacks = list(callbacks)
+        self._metric = metric
+        self._row = row
+        self._end = end
+        self._best: tuple[float, str] | None = None  # loss and family
+
+    def know(self, trial: Trial) -> None:
+        """A trial of a run that is resumed: it counts, and nobody is told of it again."""
+        if trial.state is TrialState.COMPLETE and trial.value is not None:
+            (family,) = trial.config["model"]
+            if self._best is None or trial.value < self._best[0]:
+                self._best = trial.value, family
+
+    def __call__(self, study: Study, trial: Trial) -> None:  # noqa: ARG002 - a callback's signature
+        """A trial has finished."""
+        self.know(trial)
+        row = self._row(trial)
+        logger.info("%s", self._sentence(row))
+        told = {**{name: value for name, value in row.items() if name != "loss"}, "score": self._score(row["loss"])}
+        told["best"] = None if self._best is None else self._score(self._best[0])
+        for callback in tuple(self._callbacks):
+            try:
+                over = callback(dict(told)) is True
+            except Exception as error:  # noqa: BLE001 - a stranger's code, which is told of and called no more
+                text = "the callback %r failed at trial %d (%s: %s) and is called no more; the fit goes on."
+                logger.warning(text, callback, trial.number, type(error).__name__, error)
+                self._callbacks.remove(callback)
+                continue
+            if over:
+                logger.info("the search ends after trial %d, as a callback asks for.", trial.number)
+                self._end()
+
+    def _score(self, loss: float | None) -> float | None:
+        return None if loss is None else self._metric.score(loss)
+
+    def _sentence(self, row: dict[str, Any]) -> str:
+        """For who reads the log: family, score in its usual sign, seconds, and the best so far."""
+        took = "" if row["seconds"] is None else f" after {row['seconds']:.1f} s"
+        if row["state"] == "complete":
+            said = f"trial {row['number']}: {row['model']}, {self._metric.name} {self._score(row['loss']):.5g}{took}"
+        else:
+            why = "" if row["error"] is None else f": {row['error']}"
+            said = f"trial {row['number']}: {row['model']} {row['state']}{took}{why}"
+        if self._best is None:
+            return said
+        return f"{said}; best {self._score(self._best[0]):.5g} ({self._best[1]})"
