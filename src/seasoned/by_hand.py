@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from seasoned.errors import InvalidInput, StudyConflict
+from seasoned.errors import InvalidInput, StorageError, StudyConflict
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.live import LiveTrial
 from seasoned.leases import Lease
@@ -43,7 +44,9 @@ class ByHand:
         self._holder = os.getpid()  # whose the lease is: a forked child needs one of its own
         self._pace: Pace | None = None  # from the first trial on, if there is a rule of fidelity
         self._budgets: dict[int, int] = {}  # live trial -> the step that it shall reach
-        self._began: dict[int, float] = {}  # when this process got them
+        self._verdicts: dict[int, Verdict] = {}  # judged, and not stored yet
+        self._began: dict[int, tuple[float, int | None]] = {}  # when this process got them, and after how many moves
+        self._moves = 0  # how often a trial was asked for or told: what is between may be of another trial
         self._spent: dict[int, float] = {}  # seconds of earlier runs here
 
     def ask(self, *, detached: bool) -> Trial:
@@ -58,11 +61,22 @@ class ByHand:
                 claims = self._ledger.log.claim(1, driver, below=self._ledger.end, dead=self._lease.dead)
                 if not claims:
                     raise self._exhausted()
-                if not self._may_run(claims[0], driver):
+                if not self._chosen(claims[0], driver):
                     continue
                 number = claims[0].number
-            self._began[number] = time.monotonic()
+            self._moves += 1
+            self._began[number] = time.monotonic(), self._moves
             return self._ledger.history[number]
+
+    def _chosen(self, claim: Claim, driver: str) -> bool:
+        """`_may_run`; where that is interrupted, or the store fails, the number is free for the next who asks."""
+        try:
+            return self._may_run(claim, driver)
+        except BaseException:
+            if claim.number not in self._ledger.history:
+                with contextlib.suppress(StorageError):
+                    self._ledger.log.release(driver, [claim.number])
+            raise
 
     def _exhausted(self) -> StudyConflict:
         waiting = 0 if self._pace is None else len(self._pace.paused)
@@ -170,36 +184,51 @@ class ByHand:
                 f"trial {number} shall not go on from step {trial.reports[-1][0]} now; ask for another."
             )
         ticket = self._paced().ticket(number)
-        self._budgets[number] = ticket.budget
-        self._began.setdefault(number, time.monotonic())
+        self._budgets[number] = self._ledger.budget(number)
+        self._began[number] = time.monotonic(), None  # from here on it runs
         return LiveTrial(ticket, trial.config, partial(self._hear, number))
 
     def _hear(self, number: int, message: tuple[str, int, float]) -> str:
         self._ledger.sync()
         return self._paced().answer(number, message)
 
-    def tell(self, number: int, ended: Verdict) -> Trial:
+    def tell(self, number: int, ended: Verdict, seconds: float | None = None) -> Trial:
         """Store how a trial ended; where it was live, as far as the rule agrees. See `Study.tell`."""
         self._ledger.sync()
         known = self._ledger.history[number]
         if known.state is not TrialState.RUNNING:
             raise StudyConflict(f"trial {number} is {known.state} already; the first result is kept.")
-        budget = self._budgets.pop(number, None)
-        judged = ended if budget is None else self._paced().judged(number, ended, budget)
+        judged = self._verdicts.get(number) or self._judged(number, ended)
+        took = self._seconds(number) if seconds is None else seconds
         if judged is None:  # it pauses, and is asked for again when it is promoted
-            if number in self._began:
-                self._spent[number] = self._seconds(number)
+            if took is not None:
+                self._spent[number] = took
             return self._ledger.history[number]
-        if not self._store(number, judged):
+        self._verdicts[number] = judged  # what cannot be stored now is told once more
+        stored = self._store(number, judged, took)
+        del self._verdicts[number]
+        self._began.pop(number, None)
+        self._spent.pop(number, None)
+        self._moves += 1
+        if not stored:
             raise StudyConflict(f"trial {number} was told by another process just now; that result is kept.")
         return self._ledger.history[number]
 
-    def _seconds(self, number: int) -> float:
-        began = self._began.pop(number, None)
-        return self._spent.pop(number, 0.0) + (0.0 if began is None else time.monotonic() - began)
+    def _judged(self, number: int, ended: Verdict) -> Verdict | None:
+        """How a run's end counts; None if the trial pauses. Its budget is forgotten only once that is known."""
+        budget = self._budgets.get(number)
+        judged = ended if budget is None else self._paced().judged(number, ended, budget)
+        self._budgets.pop(number, None)
+        return judged
 
-    def _store(self, number: int, ended: Verdict) -> bool:
-        seconds = self._seconds(number) if number in self._began or number in self._spent else None
+    def _seconds(self, number: int) -> float | None:
+        """What a trial took here; None where others were asked for or told meanwhile: whose the time was is unknown."""
+        began, moves = self._began.get(number, (None, None))
+        if began is None or moves not in {None, self._moves}:
+            return self._spent.get(number)
+        return self._spent.get(number, 0.0) + time.monotonic() - began
+
+    def _store(self, number: int, ended: Verdict, seconds: float | None = None) -> bool:
         (taken,) = self._ledger.record([ended.event(number, seconds, self._ledger.spec.signs)])
         if self._pace is not None:
             self._pace.paused.discard(number)

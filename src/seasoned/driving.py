@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 from seasoned.errors import AllTrialsFailed, StorageError
 from seasoned.execution.base import Ending, Limits
 from seasoned.fidelity.base import Decision
+from seasoned.fidelity.live import Ticket
 from seasoned.leases import LEASE, Lease
 from seasoned.ledger import MOST_ATTEMPTS
 from seasoned.objective import Verdict, elsewhere, verdict
-from seasoned.pacing import RETRIES, WAITED, Pace
+from seasoned.pacing import RETRIES, WAITED, Pace, remove_checkpoint
 from seasoned.storage.base import attends
 from seasoned.trials import Finished, TrialState
 
@@ -34,7 +36,10 @@ _UNLIMITED: Final = Limits()
 _GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 _SHOWN: Final = 5  # errors whose traceback is logged
 _HOPELESS: Final = 20  # failures without a success after which a study stops
+_AGAIN: Final = 1.0  # seconds until a store that was away is asked for trials once more
 _LONGEST_ASK: Final = 600.0  # seconds that somebody may work out a configuration
+_MANY_ALIKE: Final = 100  # the same failures one after the other after which it stops though others succeeded
+_DIGITS: Final = re.compile(r"\d+")
 _log = logging.getLogger("seasoned.study")
 
 
@@ -47,7 +52,7 @@ class Plan:
         time_limit: Seconds that this driver may take.
         limits: What one trial may take.
         lease: Seconds without a beat after which others may take over.
-        checkpoints: Where checkpoints lie, for a study with a rule of fidelity.
+        checkpoints: Where checkpoints lie, for objectives that take their trial.
     """
 
     trials: int | None = None
@@ -55,6 +60,37 @@ class Plan:
     limits: Limits = _UNLIMITED
     lease: float = LEASE
     checkpoints: Path = Path()
+
+
+class Streak:
+    """How the latest trials of a driver have ended: a broken environment makes all fail, and alike.
+
+    Attributes:
+        failures: All that failed here.
+        successes: All that did not.
+        alike: How many of the last ones failed for the same reason, numbers in it aside.
+        reason: That reason.
+    """
+
+    def __init__(self) -> None:
+        self.failures = self.successes = self.alike = 0
+        self.reason = ""
+
+    def note(self, ended: Verdict) -> None:
+        """A trial has ended."""
+        if ended.state is not TrialState.FAILED:
+            self.successes, self.alike = self.successes + 1, 0
+            return
+        self.failures += 1
+        reason = (ended.error or "").partition("\n")[0]
+        same = _DIGITS.sub("", reason) == _DIGITS.sub("", self.reason)
+        self.alike = self.alike + 1 if same else 1
+        self.reason = reason
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether nothing works any more: fewer such trials say so where none has come to its end in this call."""
+        return self.alike >= (_MANY_ALIKE if self.successes else _HOPELESS)
 
 
 class Drive:
@@ -93,11 +129,14 @@ class Drive:
         self._spent: dict[int, float] = {}  # trial number -> seconds of its runs here
         has_rule = ledger.fidelity is not None
         self._pace = Pace(ledger, plan.checkpoints, self._must_leave) if has_rule else None
-        self._failures = 0  # of this driver
+        self._streak = Streak()  # of this driver
+        self._lost: list[int] = []  # numbers that it has claimed, and could not suggest anything for
+        self._away = False  # whether the store was, at the last look
         self._alone = False  # whether nobody else held a trial at the last look, and none was begun here since
         self._seen: set[str] = set()  # errors whose traceback was logged
         self._news: list[int] = []  # trials that were stored, and of which nobody was told yet
         self._began = time.monotonic()
+        self._ask_again = 0.0  # when a store that was away is asked for trials once more
         self._asking = -1, 0.0  # how many trials the log held when a number was found that it lacks, and since when
 
     def run(self) -> None:
@@ -119,8 +158,7 @@ class Drive:
         while not self._must_leave():
             stopping = self._stopping()
             if not stopping:
-                self._promote()
-                self._fill()
+                self._begin()
                 self._announce()
             if self._running:
                 left = self._time_left()
@@ -128,6 +166,8 @@ class Drive:
                     self._finish(outcome)
                 self._announce()
                 pause = 0.01
+            elif self._away and not stopping:
+                continue  # what is left could not be asked for
             elif stopping or not (self._wind_up() or not self._fulfilled()):
                 return
             elif not self._running:  # other drivers hold the trials that are missing; one of them may die
@@ -135,6 +175,22 @@ class Drive:
                 pause = min(2 * pause, 0.5)
                 self._ledger.sync()
         self._cut_off()
+
+    def _begin(self) -> None:
+        """Begin what can be; where the store is away for a moment, the trials that run go on meanwhile."""
+        if self._away and self._running and time.monotonic() < self._ask_again:
+            return
+        try:
+            self._promote()
+            self._fill()
+        except StorageError as error:
+            if not self._running or self._must_leave():
+                raise
+            if not self._away:
+                _log.warning("no trials can be begun, which is tried again while %d run: %s", len(self._running), error)
+            self._away, self._ask_again = True, time.monotonic() + _AGAIN
+        else:
+            self._away = False
 
     def _cut_off(self) -> None:
         """Kill what still runs; a result that was written before the kill is kept."""
@@ -150,16 +206,24 @@ class Drive:
 
     def _fill(self) -> None:
         """Start as many trials as there are free workers."""
+        if self._lost:
+            self._ledger.log.release(self._lease.driver, self._lost)
+            self._lost = []
         while (free := self._free()) > 0:
             claims = self._ledger.log.claim(
                 free, self._lease.driver, limit=self._limit(), below=self._ledger.end, dead=self._lease.dead
             )
             if not claims:
                 return
-            if any(claim.number in self._ledger.history for claim in claims):  # given back: by whom says the log
-                self._ledger.sync()
-            unknown = {claim.number for claim in claims if claim.number not in self._ledger.history}
-            self._ledger.suggest([claim.number for claim in claims], self._lease.driver)
+            numbers = [claim.number for claim in claims]
+            try:
+                if any(number in self._ledger.history for number in numbers):  # given back: by whom says the log
+                    self._ledger.sync()
+                unknown = {number for number in numbers if number not in self._ledger.history}
+                self._ledger.suggest(numbers, self._lease.driver)
+            except StorageError:
+                self._lost += numbers
+                raise
             for claim in claims:
                 self._start(claim, asked_here=claim.number in unknown)
 
@@ -204,10 +268,12 @@ class Drive:
         config, limits = self._ledger.history[number].config, self._plan.limits
         self._alone = False
         if self._pace is None:
-            task = self._executor.submit(self._evaluation, config, limits=limits)
+            folder = str(self._plan.checkpoints / str(number))
+            told = [Ticket(number, None, 0, folder)] if self._evaluation.takes_trial else []
+            task = self._executor.submit(self._evaluation, config, *told, limits=limits)
         else:
             ticket = self._pace.ticket(number)
-            self._budgets[number] = ticket.budget
+            self._budgets[number] = self._ledger.budget(number)
             answer = partial(self._pace.answer, number)
             task = self._executor.submit(self._evaluation, config, ticket, limits=limits, answer=answer)
         self._running[task] = number
@@ -295,13 +361,15 @@ class Drive:
             return
         if self._pace is not None:
             self._pace.clear(number, ended.state)
+        elif self._evaluation.takes_trial and ended.state is not TrialState.COMPLETE:
+            remove_checkpoint(self._plan.checkpoints, number)
         if ended.state is TrialState.FAILED:
             _log.warning("trial %d failed: %s", number, ended.error)
         else:
             _log.info(
                 "trial %d is %s after %.3g s: %s", number, ended.state, seconds or 0.0, ended.values or ended.error
             )
-        self._failures += ended.state is TrialState.FAILED
+        self._streak.note(ended)
         self._news.append(number)
 
     def _recorded(self, event: Finished) -> bool:
@@ -332,13 +400,20 @@ class Drive:
         self._give_up_if_hopeless()
 
     def _give_up_if_hopeless(self) -> None:
-        if self._failures < _HOPELESS or self._ledger.history.count(TrialState.COMPLETE):
-            return
         on_its_way = any(self._ledger.history[number].reports for number in self._running.values())
-        if self._pace is None or not (self._pace.paused or on_its_way):  # at a rung or beyond: a success so far
+        if self._pace is not None and (self._pace.paused or on_its_way):  # at a rung or beyond: a success so far
+            return
+        complete = self._ledger.history.count(TrialState.COMPLETE)
+        if not complete and self._streak.failures >= _HOPELESS:
             raise AllTrialsFailed(
-                f"{self._failures} trials failed and none succeeded: {causes(self._ledger.history.errors())}; "
+                f"{self._streak.failures} trials failed and none succeeded: {causes(self._ledger.history.errors())}; "
                 f"mend the objective and run again: the study is kept."
+            )
+        if complete and self._streak.hopeless:
+            raise AllTrialsFailed(
+                f"the last {self._streak.alike} trials failed alike ({self._streak.reason}), while {complete} had "
+                "succeeded before; mend what has changed and run again: the study is kept, and "
+                "study.enqueue(*[t.config for t in study.trials if t.state == 'failed']) tries these once more."
             )
 
     def _fulfilled(self) -> bool:

@@ -60,9 +60,9 @@ def to_text(event: Event) -> str:
             return _write({"driver": driver})
         case Reported(_, step, value):
             return _write(_without_none({"step": step, "value": value if math.isfinite(value) else None}))
-        case Finished(_, state, values, seconds, error, constraints):
+        case Finished(_, state, values, seconds, error, constraints, notes):
             ended = {"state": state, "values": values, "seconds": seconds, "error": error}
-            return _write(_without_none({**ended, "constraints": constraints or None}))
+            return _write(_without_none({**ended, "constraints": constraints or None, "notes": notes or None}))
 
 
 def from_text(kind: str, number: int, text: str) -> Event:
@@ -93,6 +93,7 @@ def _read(kind: str, number: int, content: dict[str, Any]) -> Event:
                 content.get("seconds"),
                 content.get("error"),
                 tuple(content.get("constraints", ())),
+                _config(content.get("notes", {})),
             )
         case "taken":
             return Taken(number, content["driver"])

@@ -83,6 +83,7 @@ class History:
             seconds=event.seconds,
             error=event.error,
             constraints=event.constraints,
+            notes=event.notes,
         )
         self._trials[event.number] = trial
         self._drivers.pop(event.number, None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from seasoned.errors import InvalidInput, Pruned
 from seasoned.execution.base import Ending
 from seasoned.fidelity.live import LiveTrial
-from seasoned.trials import Finished, TrialState, thawed
+from seasoned.trials import Config, Finished, TrialState, thawed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from seasoned.execution.base import Outcome
     from seasoned.fidelity.live import Ticket
 
-__all__ = ["Constrained", "Evaluation", "Objective", "Verdict", "check_takes", "elsewhere", "read_values", "verdict"]
+__all__ = [
+    "Constrained",
+    "Evaluation",
+    "Objective",
+    "Verdict",
+    "check_takes",
+    "elsewhere",
+    "needs_trial",
+    "read_values",
+    "verdict",
+]
 
 Objective: TypeAlias = "Callable[[dict[str, Any]], Any] | Callable[[dict[str, Any], LiveTrial], Any]"
 
@@ -56,19 +66,21 @@ class Verdict(NamedTuple):
         values: The objectives as the user sees them, if complete.
         error: The reason, if not.
         constraints: At most 0 where they are kept, if complete.
+        notes: What the objective wanted to be kept.
     """
 
     state: TrialState
     values: tuple[float, ...] | None = None
     error: str | None = None
     constraints: tuple[float, ...] = ()
+    notes: Config = Config()
 
     def event(self, number: int, seconds: float | None, signs: tuple[int, ...]) -> Finished:
         """The event to store, with objectives as they are minimised inside."""
         inside = (
             None if self.values is None else tuple(s * v + 0.0 for s, v in zip(signs, self.values, strict=True))
         )  # no -0.0
-        return Finished(number, self.state, inside, seconds, self.error, self.constraints)
+        return Finished(number, self.state, inside, seconds, self.error, self.constraints, self.notes)
 
 
 class Evaluation:
@@ -77,26 +89,40 @@ class Evaluation:
     Args:
         function: What to call with a configuration, and with the running trial where there is a rule of fidelity.
         objectives: How many numbers it must return.
+
+    Attributes:
+        takes_trial: Whether it cannot be called without the running trial.
     """
 
     def __init__(self, function: Objective, objectives: int) -> None:
         self.function: Callable[..., Any] = function
         self.objectives = objectives
+        self.takes_trial = needs_trial(function)
 
     def __call__(
         self, config: Mapping[str, Any], ticket: Ticket | None = None, ask: Callable[[Any], Any] | None = None
     ) -> Verdict:
         """Call the objective with a copy of the configuration that it may change, and with its trial, if any."""
-        more = () if ticket is None or ask is None else (LiveTrial(ticket, config, ask),)
+        live = None if ticket is None else LiveTrial(ticket, config, ask)
         try:
-            returned = self.function(copy.deepcopy(thawed(config)), *more)
-        except Pruned as error:
-            return Verdict(TrialState.PRUNED, error=str(error) or "pruned")
+            returned = self.function(copy.deepcopy(thawed(config)), *(() if live is None else (live,)))
         except Exception as error:
-            if type(error).__name__ != "TrialPruned":  # Optuna's, from an objective that was written for it
+            pruned = isinstance(error, Pruned) or type(error).__name__ == "TrialPruned"  # Optuna's, in its objectives
+            if not pruned:
                 raise
-            return Verdict(TrialState.PRUNED, error=str(error) or "pruned")
-        return read_values(returned, self.objectives)
+            ended = Verdict(TrialState.PRUNED, error=str(error) or "pruned")
+        else:
+            ended = read_values(returned, self.objectives)
+        return ended if live is None else ended._replace(notes=live.notes)
+
+
+def needs_trial(function: Objective) -> bool:
+    """Whether an objective must be given its running trial; one that only could be (by a default) is left alone."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # built in
+        return False
+    return _binds(signature, None, None) and not _binds(signature, None)
 
 
 def check_takes(function: Objective, *, trial: bool) -> None:
@@ -112,10 +138,7 @@ def check_takes(function: Objective, *, trial: bool) -> None:
     if trial:
         raise InvalidInput(f"{name} does not take the trial; with fidelity write it as f(config, trial).")
     if _binds(signature, None, None):
-        raise InvalidInput(
-            f"{name} takes the trial, and the study has no rule of fidelity; give Study(..., fidelity=ASHA()), or "
-            "write it as f(config)."
-        )
+        return
     raise InvalidInput(f"{name} does not take a configuration alone; write it as f(config), which gets a dict.")
 
 

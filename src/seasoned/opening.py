@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import operator
 import os
 from dataclasses import replace
@@ -11,12 +12,12 @@ from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex
 import seasoned.storage
 from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.execution.base import Limits
-from seasoned.execution.inline import InlineExecutor
+from seasoned.execution.inline import InlineExecutor, describe
 from seasoned.execution.lent import Lent
 from seasoned.execution.local import LocalExecutor
 from seasoned.space import Space
 from seasoned.storage.memory import MemoryStorage
-from seasoned.trials import StudySpec, WarmStart
+from seasoned.trials import StudySpec, TrialState, WarmStart
 
 if TYPE_CHECKING:
     from seasoned.execution.base import Executor
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
 __all__ = [
     "check_agrees",
     "check_exists",
+    "check_parts",
     "check_run",
+    "check_seconds",
     "check_space",
     "executor_for",
     "inward",
     "located",
     "open_storage",
+    "reason_of",
     "warn_of_others",
 ]
 
@@ -80,9 +84,10 @@ def warn_of_others(stored: StudySpec, given: StudySpec, name: str) -> None:
     """Say so where a study that is stored already began without what is given now."""
     if not stored.first and given.warm_start not in (WarmStart(), stored.warm_start):
         _log.warning("the stored study %r began without this warm start, which is not used; see Study.enqueue.", name)
-    if stored.budget is not None and given.budget not in {None, stored.budget}:
-        text = "the stored study %r was planned for %d trials; budget=%d is not used."
-        _log.info(text, name, stored.budget, given.budget)
+    if given.budget not in {None, stored.budget}:
+        planned = "without a budget" if stored.budget is None else f"for {stored.budget} trials"
+        text = "the stored study %r was planned %s, and its sampler goes on by that: budget=%d is not used."
+        _log.warning(text, name, planned, given.budget)
 
 
 def executor_for(workers: int | Executor, limits: Limits) -> Executor:
@@ -106,6 +111,39 @@ def check_space(space: object) -> None:
     """Refuse what is no space."""
     if not isinstance(space, Space):
         raise InvalidInput(f"the space is {space!r}; give a Space, such as Space(x=Float(0, 1)).")
+
+
+def check_parts(sampler: object, fidelity: object) -> None:
+    """Refuse what is no sampler or rule: a name, say, or a class in the place of its instance."""
+    given = (("sampler", sampler, "TPE()", "ask"), ("fidelity", fidelity, "ASHA()", "levels"))
+    for name, part, example, needed in given:
+        if part is not None and (isinstance(part, type) or not hasattr(part, needed)):
+            raise InvalidInput(f"{name} is {part!r}; give an instance, such as {example}.")
+
+
+def reason_of(given: object, state: TrialState) -> str:
+    """Why a trial ended without values, in a line: text, or an exception.
+
+    Raises:
+        InvalidInput: If it is neither.
+    """
+    if isinstance(given, BaseException):
+        return describe(given)
+    if not isinstance(given, str):
+        name = "pruned" if state is TrialState.PRUNED else "error"
+        raise InvalidInput(f"{name} is {given!r}; give the reason as text, or the exception.")
+    return given or str(state)
+
+
+def check_seconds(seconds: float) -> float:
+    """Seconds that a trial took.
+
+    Raises:
+        InvalidInput: If they are none.
+    """
+    if not isinstance(seconds, SupportsFloat) or not 0 <= float(seconds) < math.inf:
+        raise InvalidInput(f"seconds is {seconds!r}; give what the trial took, a number of at least 0.")
+    return float(seconds)
 
 
 def check_run(

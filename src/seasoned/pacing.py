@@ -154,7 +154,8 @@ class Pace:
         if told in {Decision.PAUSE, Decision.PROMOTE}:
             self.paused.add(number)
             return None
-        return Verdict(TrialState.PRUNED, error=f"{STOPPED} {self._step(number)}") if told is Decision.STOP else ended
+        stopped = Verdict(TrialState.PRUNED, error=f"{STOPPED} {self._step(number)}", notes=ended.notes)
+        return stopped if told is Decision.STOP else ended
 
     @property
     def _last(self) -> int:

@@ -6,9 +6,9 @@ import importlib
 import logging
 import operator
 import secrets
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from seasoned.by_hand import ByHand
@@ -20,16 +20,20 @@ from seasoned.fidelity.base import Decision
 from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.fidelity.modelling import with_rungs
 from seasoned.ledger import Ledger
+from seasoned.notes import as_notes
 from seasoned.objective import Constrained, Evaluation, Objective, Verdict, check_takes, read_values
 from seasoned.opening import (
     check_agrees,
     check_exists,
+    check_parts,
     check_run,
+    check_seconds,
     check_space,
     executor_for,
     inward,
     located,
     open_storage,
+    reason_of,
     warn_of_others,
 )
 from seasoned.progress import ProgressBar
@@ -37,7 +41,7 @@ from seasoned.samplers.auto import Auto
 from seasoned.space import Space
 from seasoned.storage.memory import MemoryStorage
 from seasoned.trials import Config, Created, StudySpec, Trial, TrialState
-from seasoned.views import frame_of, front_of, volume_of
+from seasoned.views import frame_of, front_of, outward, volume_of
 
 if TYPE_CHECKING:
     import os
@@ -71,9 +75,8 @@ class Study:
         seed: Source of all randomness; drawn and stored if left out.
         fidelity: What decides how far a trial is run, such as `ASHA()`; the objective then takes the trial, too.
         budget: How many trials are planned, for samplers that pace themselves.
-        checkpoints: Folder below which the study gets one of its own for its trials' checkpoints; if left out it is in
-            the user's cache, or a temporary one for a study in memory. Drivers on several machines need one that all
-            see.
+        checkpoints: Folder below which the study gets one of its own for its trials' checkpoints; if left out one in
+            the user's cache, or for a study in memory one that goes with it. Several machines need one that all see.
 
     Raises:
         InvalidInput: If an argument breaks a rule, or a warm start does not fit the space.
@@ -104,6 +107,7 @@ class Study:
         if storage is not None and name is None:
             raise InvalidInput("storage is given without a name; give name='...' so that the study can be found again.")
         check_space(space)
+        check_parts(sampler, fidelity)
         sampler = Auto() if sampler is None else sampler
         directions = (direction,) if isinstance(direction, str) else tuple(direction)
         if fidelity is not None and len(directions) > 1:
@@ -192,7 +196,8 @@ class Study:
 
         Args:
             f: Called with a configuration (a dict of its own), returns the value, or a tuple of several; `Constrained`
-                adds outcomes that must keep a bound. With a rule of fidelity it is called with a `LiveTrial`, too.
+                adds outcomes that must keep a bound. With a rule of fidelity, or where it takes two arguments, it is
+                called with a `LiveTrial`, too: its number, a folder of its own, and notes to be kept.
             trials: Finished trials that the study shall hold, over all drivers.
             time_limit: Seconds; trials still running in workers are cut off, and run again when the study goes on. One
                 that runs in this process comes to its end, or with a rule of fidelity to its next report.
@@ -205,7 +210,8 @@ class Study:
                 trials still running in workers are cut off.
 
         Raises:
-            AllTrialsFailed: After 20 failures here without a success in the study, where no trial waits at a rung.
+            AllTrialsFailed: After 20 failures here without a success in the study, or 20 in a row for the same reason
+                without one in this call (100 with one), where no trial waits at a rung.
             InvalidInput: If an argument breaks a rule.
         """
         check_run(trials, time_limit, workers, trial_time_limit)
@@ -213,17 +219,18 @@ class Study:
         if trials is None and time_limit is None and self._ledger.end is None:
             raise InvalidInput("neither trials nor time_limit is given, and the sampler has no end; give one of them.")
         self._stopping = False
-        hurrying = stop or (lambda: False)
         check_takes(f, trial=self._ledger.fidelity is not None)
+        trials = None if trials is None else operator.index(trials)
         self._ledger.settle()
         self._ledger.sync()
         if trials is not None and (held := self._ledger.history.finished) >= trials:
             failed = self._ledger.history.count(TrialState.FAILED)
             text = "the study %r holds %d finished trials already (%d of them failed): with trials=%d nothing is run."
             _log.warning(text, self.name, held, failed, trials)
-        folder = Path() if self._ledger.fidelity is None else self._checkpoints.folder
-        plan = Plan(trials, time_limit, Limits(trial_time_limit, memory), checkpoints=folder)
         evaluation = Evaluation(f, len(self._ledger.spec.directions))
+        takes = evaluation.takes_trial or self._ledger.fidelity is not None
+        folder = self._checkpoints.folder if takes else Path()
+        plan = Plan(trials, time_limit, Limits(trial_time_limit, memory), checkpoints=folder)
         with ProgressBar(trials, time_limit, shown=progress) as bar:
 
             def on_finished(trial: Trial) -> None:
@@ -235,9 +242,8 @@ class Study:
                     callback(self, self._outward(trial))
 
             executor = executor_for(workers, plan.limits)
-            Drive(
-                self._ledger, evaluation, executor, plan, on_finished, lambda: self._stopping, hurrying=hurrying
-            ).run()
+            asked = {"stopping": lambda: self._stopping, "hurrying": stop or (lambda: False)}
+            Drive(self._ledger, evaluation, executor, plan, on_finished, **asked).run()
 
     def stop(self) -> None:
         """Let a running `optimize` of this process begin no more trials; those that run are finished."""
@@ -307,8 +313,10 @@ class Study:
         values: Any = None,
         *,
         constraints: Sequence[float] = (),
-        error: str | None = None,
-        pruned: str | None = None,
+        error: str | BaseException | None = None,
+        pruned: str | BaseException | None = None,
+        seconds: float | None = None,
+        notes: Mapping[str, Any] = MappingProxyType({}),
     ) -> Trial:
         """Store how a trial ended, and return it.
 
@@ -318,6 +326,8 @@ class Study:
             constraints: Outcomes that must be at most 0, such as `memory - 8e9`, the same ones in every trial.
             error: Why it failed, instead of values.
             pruned: Why it was not run to its end, instead of values.
+            seconds: What it took; None for the time since it was asked for, if no other trial was meanwhile.
+            notes: What is kept beside it, as `LiveTrial.note` keeps it.
 
         Raises:
             InvalidInput: If there is no such trial, or not exactly one of values, error and pruned is given.
@@ -330,13 +340,13 @@ class Study:
             raise InvalidInput(
                 f"trial {number} has constraints and no values; only a complete trial has outcomes, leave one out."
             )
-        if error is not None:
-            ended = Verdict(TrialState.FAILED, error=error)
-        elif pruned is not None:
-            ended = Verdict(TrialState.PRUNED, error=pruned or "pruned")
+        if error is not None or pruned is not None:
+            state = TrialState.PRUNED if error is None else TrialState.FAILED
+            ended = Verdict(state, error=reason_of(pruned if error is None else error, state))
         else:
             ended = read_values(Constrained(values, constraints=constraints), len(self._ledger.spec.signs))
-        return self._outward(self._by_hand.tell(number, ended))
+        took = None if seconds is None else check_seconds(seconds)
+        return self._outward(self._by_hand.tell(number, ended._replace(notes=as_notes(notes)), took))
 
     def close(self) -> None:
         """Give back open trials asked here, and free the storage's connections."""
@@ -370,7 +380,8 @@ class Study:
         """Numbers of the trials that wait at a rung, promoted or not, and have not gone on from there."""
         self._ledger.sync()
         waits = {Decision.PAUSE, Decision.PROMOTE}
-        return [number for number in self._ledger.history.running if self._ledger.decide(number) in waits]
+        history = self._ledger.history
+        return [n for n in history.running if self._ledger.decide(n) in waits and not history.launches(n)]
 
     @property
     def trials(self) -> list[Trial]:
@@ -482,15 +493,7 @@ class Study:
         return written
 
     def _outward(self, trial: Trial) -> Trial:
-        """A trial with its objectives as the user sees them."""
-        signs = self._ledger.spec.signs
-        if all(sign == 1 for sign in signs):
-            return trial
-        reports = tuple((step, signs[0] * value + 0.0) for step, value in trial.reports)
-        if trial.values is None:
-            return replace(trial, reports=reports)
-        values = tuple(sign * value + 0.0 for sign, value in zip(signs, trial.values, strict=True))
-        return replace(trial, values=values, reports=reports)
+        return outward(trial, self._ledger.spec.signs)
 
 
 def _number(trial: Trial | int) -> int:

@@ -78,6 +78,9 @@ def _key(value: object) -> object:
     return frozenset((name, _key(inner)) for name, inner in value.items()) if isinstance(value, dict) else value
 
 
+_NO_NOTES: Final = Config()
+
+
 class TrialState(StrEnum):
     """Where a trial stands. All but `RUNNING` are final."""
 
@@ -101,6 +104,7 @@ class Trial:
         tag: What the sampler noted with its suggestion (particle, generation, rung).
         constraints: Outcomes that must be at most 0, if complete and there are any.
         reports: Step and value of each report, in their order; the first one of a step counts. NaN is not finite.
+        notes: What its objective wanted to be kept (`LiveTrial.note`).
     """
 
     number: int
@@ -112,6 +116,7 @@ class Trial:
     tag: Mapping[str, Any] | None = None
     constraints: tuple[float, ...] = ()
     reports: tuple[tuple[int, float], ...] = ()
+    notes: Config = _NO_NOTES
 
     @property
     def feasible(self) -> bool:
@@ -313,6 +318,7 @@ class Finished:
     seconds: float | None = None
     error: str | None = None
     constraints: tuple[float, ...] = ()
+    notes: Config = _NO_NOTES
 
     @property
     def violation(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,28 +17,42 @@ if TYPE_CHECKING:
     from seasoned.space import Space
     from seasoned.trials import Trial
 
-__all__ = ["flat", "frame_of", "front_of", "volume_of"]
+__all__ = ["flat", "frame_of", "front_of", "outward", "volume_of"]
+
+
+def outward(trial: Trial, signs: Sequence[int]) -> Trial:
+    """A trial with its objectives as the user sees them."""
+    if all(sign == 1 for sign in signs):
+        return trial
+    reports = tuple((step, signs[0] * value + 0.0) for step, value in trial.reports)
+    if trial.values is None:
+        return replace(trial, reports=reports)
+    values = tuple(sign * value + 0.0 for sign, value in zip(signs, trial.values, strict=True))
+    return replace(trial, values=values, reports=reports)
 
 
 def frame_of(trials: Sequence[Trial], space: Space, objectives: int) -> pd.DataFrame:
-    """One row per trial: number, state, values, constraints if any, seconds, error, a column per parameter.
+    """One row per trial: number, state, values, constraints if any, seconds, error, a column per parameter and note.
 
-    A parameter named like one of the first has `config.` before its name.
+    A parameter named like one of the first has `config.` before its name, a note has `note.`.
     """
     import pandas as pd
 
     constraints = max((len(trial.constraints) for trial in trials), default=0)
     named = [*_names(objectives), *(f"constraint_{index}" for index in range(constraints))]
     told = ["number", "state", *named, "seconds", "error"]
+    noted = list(dict.fromkeys(f"note.{name}" for trial in trials for name in trial.notes))
 
     def column(parameter: str) -> str:
-        return f"config.{parameter}" if parameter in told else parameter
+        return f"config.{parameter}" if parameter in told or parameter in noted else parameter
 
     rows = [
-        _row(trial, objectives, constraints) | {column(name): value for name, value in flat(trial.config).items()}
+        _row(trial, objectives, constraints)
+        | {column(name): value for name, value in flat(trial.config).items()}
+        | {f"note.{name}": value for name, value in trial.notes.items()}
         for trial in trials
     ]
-    return pd.DataFrame(rows, columns=[*told, *(column(dimension.name) for dimension in space.dimensions)])
+    return pd.DataFrame(rows, columns=[*told, *(column(dimension.name) for dimension in space.dimensions), *noted])
 
 
 def _names(objectives: int) -> list[str]:

@@ -273,7 +273,7 @@ def test_a_store_that_is_not_there_is_not_made_by_reading(tmp_path):
 
 def test_a_password_is_shown_nowhere(tmp_path, monkeypatch, caplog):
     url = "postgresql+psycopg://me:s3cret@localhost:1/none"
-    monkeypatch.setattr(Experience, "read", lambda url: (_ for _ in ()).throw(StorageError("it is away")))
+    monkeypatch.setattr(Experience, "read", lambda url, **_: (_ for _ in ()).throw(StorageError("it is away")))
     assert len(read_places(Places(False, url))) == 0
     assert "me:***@localhost" in caplog.text
     lines = keeping.told(keeping.statistics(f"sqlite:///{tmp_path / 'own.db'}"), url)

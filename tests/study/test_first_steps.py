@@ -152,8 +152,6 @@ def test_a_run_with_nothing_left_to_do_says_so(caplog):
 
 def test_objectives_with_a_wrong_signature_are_refused_before_they_run():
     study = Study(SPACE, sampler=Random(), seed=0)
-    with pytest.raises(InvalidInput, match="takes the trial, and the study has no rule"):
-        study.optimize(lambda config, trial: 1.0, trials=3)
     with pytest.raises(InvalidInput, match="does not take a configuration alone"):
         study.optimize(lambda x, n, more: 1.0, trials=3)
     with pytest.raises(InvalidInput, match="does not take the trial"):

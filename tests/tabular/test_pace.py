@@ -202,7 +202,7 @@ def test_slow_trials_are_given_up_once_there_is_a_quick_one(tmp_path):
     np.savez(tmp_path / "folds.npz", t0=[0], v0=[1], t1=[1], v1=[0])
     objective._check_pace(100.0)  # the first of all goes on, whatever it takes
     (tmp_path / "quick.json").write_text("0.5")
-    with pytest.raises(Pruned, match="took 100 ms to predict a row"):
+    with pytest.raises(Pruned, match="its predictions take too long, 100 ms a row"):
         objective._check_pace(100.0)
     objective._check_pace(1.2)
     replace(objective, predict_limit=None)._check_pace(100.0)

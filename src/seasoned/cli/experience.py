@@ -112,7 +112,10 @@ def show_portfolio(
     table: Annotated[Path | None, typer.Argument(help=f"{FILES}; past tasks like it count more.")] = None,
     *,
     target: Annotated[str | None, typer.Option(help="The column of the table to predict.")] = None,
-    sort: Annotated[str, typer.Option(help="Without a table: binary, multiclass or regression.")] = "binary",
+    sort: Annotated[
+        str | None,
+        typer.Option(help="binary, multiclass or regression: binary without a table, else what the target asks for."),
+    ] = None,
     metric: Annotated[str | None, typer.Option(help="Metric to improve; the usual one by default.")] = None,
     size: Annotated[int, typer.Option(help="Most configurations.")] = 24,
     seconds: Annotated[float | None, typer.Option(help="Seconds of one core for all; no limit by default.")] = None,
@@ -125,13 +128,15 @@ def show_portfolio(
     if table is None and target is not None:
         raise InvalidInput("--target is a column of a table; give the table, too, or leave it out.")
     if table is None:
-        found = portfolios.portfolio_of_past(sort, metric, size=size, seconds=seconds, experience=experience)
+        found = portfolios.portfolio_of_past(
+            sort or "binary", metric, size=size, seconds=seconds, experience=experience
+        )
     else:
         if target is None:
             raise InvalidInput(f"{table.name} needs the column to predict; give --target.")
         frame = table_to_fit(table, target)
         features = frame.drop(columns=[target])
         found = portfolios.portfolio_of_table(
-            features, frame[target], metric, size=size, seconds=seconds, experience=experience
+            features, frame[target], metric, sort=sort, size=size, seconds=seconds, experience=experience
         )
     typer.echo(found.to_json())

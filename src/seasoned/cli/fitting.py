@@ -53,6 +53,9 @@ _Features = Annotated[
 _Ignore = Annotated[str | None, typer.Option(help="Columns to leave out, such as id,comment.")]
 _Experience = Annotated[str, typer.Option(help="What past fits teach: default, shipped, none, or a URL.")]
 _Seed = Annotated[int | None, typer.Option("--random-state", "--seed", help="A number for the same result again.")]
+_Workers = Annotated[
+    int | None, typer.Option(help="Trials at the same time; by default one a core, fewer where memory is short.")
+]
 _Validation = Annotated[
     str | None,
     typer.Option(help="How models are judged: a number of folds, the column that tells the time, or a file of rows."),
@@ -71,7 +74,7 @@ def fit(
     costs: Costs = None,
     time_limit: Annotated[float, typer.Option(help="Seconds that the fit may take.")] = 300,
     trials: Annotated[int | None, typer.Option(help="Number of configurations to try.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Trials at the same time; one a core by default.")] = None,
+    workers: _Workers = None,
     memory_limit: Annotated[str | None, typer.Option(help="For all processes together, such as 8GB.")] = None,
     models: _Models = None,
     features: _Features = None,

@@ -9,6 +9,7 @@ import numpy as np
 import typer
 
 from seasoned.cli.common import STREAM
+from seasoned.errors import InvalidInput
 from seasoned.report.wording import settings
 from seasoned.tabular.output import write_table
 
@@ -65,9 +66,14 @@ def show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:
     with warnings.catch_warnings():
         for told_below in ("Only one class is present", "R.2 score is not well-defined"):
             warnings.filterwarnings("ignore", message=told_below)
-        score = metric.score(-model.score(said.features(test), test[said.target], said.weights_of(test)))
+        try:
+            score = metric.score(-model.score(said.features(test), test[said.target], said.weights_of(test)))
+        except InvalidInput:
+            raise
+        except ValueError:  # scikit-learn's word for rows that lack a class, or a number out of range
+            score = float("nan")
     if np.isnan(score):
-        few = "are of one class" if metric.n_classes else "are too few or all the same"
+        few = "lack some class" if metric.n_classes else "are too few, all the same or out of its range"
         typer.echo(f"{metric.name} is not defined on the {len(test)} held-out rows, which {few}")
         return
     typer.echo(f"{metric.name} on {len(test)} held-out rows: {score:.5g}")

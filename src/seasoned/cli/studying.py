@@ -13,7 +13,7 @@ import typer
 
 from seasoned.cli.common import check_folder, reported
 from seasoned.cli.showing import show_table
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, SeasonedError, StudyConflict
 from seasoned.report.wording import settings
 
 if TYPE_CHECKING:
@@ -39,10 +39,14 @@ def list_studies(context: typer.Context, store: _Store) -> None:  # noqa: ARG001
         "study", "trials", "complete", "running", "failed", "best", title=f"studies in {_shown(store)}: {len(names)}"
     )
     for name in names:
-        with closing(_study(store, name)) as study:
-            counts = _counts(study)
-            kinds = (str(counts[kind]) for kind in ("complete", "running", "failed"))
-            shown.add_row(name, str(counts.total()), *kinds, _best(study))
+        try:
+            with closing(_study(store, name)) as study:
+                counts = _counts(study)
+                kinds = (str(counts[kind]) for kind in ("complete", "running", "failed"))
+                shown.add_row(name, str(counts.total()), *kinds, _best(study))
+        except SeasonedError as error:  # of a newer version, damaged, or deleted meanwhile: the others are well
+            shown.add_row(name, "", "", "", "", "cannot be read")
+            typer.echo(f"{name}: {error}", err=True)
     show_table(shown)
 
 
@@ -92,10 +96,9 @@ def delete_study(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove a study and all its trials from a store, for ever."""
-    with closing(_study(store, name)) as study:
-        count = len(study.trials)
+    trials = _told(store, name)
     try:
-        if not yes and not typer.confirm(f"Delete the study {name!r} with {count} trial(s)?"):
+        if not yes and not typer.confirm(f"Delete the study {name!r} with {trials}?"):
             raise typer.Exit(code=1)
     except typer.Abort:
         if sys.stdin.isatty():  # Ctrl-C, and nobody else can have meant it
@@ -103,7 +106,18 @@ def delete_study(
         raise InvalidInput(f"{name!r} was not deleted, as nobody said yes; --yes says so beforehand.") from None
     with closing(_opened(store)) as opened:
         opened.delete(name)
-    typer.echo(f"deleted {name!r} with {count} trial(s)")
+    typer.echo(f"deleted {name!r} with {trials}")
+
+
+def _told(store: str, name: str) -> str:
+    """How many trials a study has, in words; one that cannot be read can be deleted all the same."""
+    try:
+        with closing(_study(store, name)) as study:
+            return f"{len(study.trials)} trial(s)"
+    except StudyConflict as error:
+        raise InvalidInput(str(error)) from error
+    except SeasonedError:
+        return "trials that cannot be read"
 
 
 def _opened(store: str) -> Any:

@@ -27,6 +27,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from seasoned.execution.inline import describe
 from seasoned.execution.line import Line
 from seasoned.execution.parcel import open_parcel, pack, thaw
 from seasoned.execution.processes import KILL, LINUX, descendants, is_service, private, signal_all
@@ -169,7 +170,7 @@ def _failure(error: BaseException) -> Reply:
         return ("raised", None, cause, None, None)
     frames = error.__traceback__ and error.__traceback__.tb_next
     text = "".join(traceback.format_exception(type(error), error, frames))
-    reason = "".join(traceback.format_exception_only(error)).strip()
+    reason = describe(error)
     if isinstance(error, MemoryError):
         return ("out_of_memory", None, f"the task ran out of memory ({reason})", None, text)
     if isinstance(error, SystemExit):

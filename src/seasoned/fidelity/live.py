@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import InvalidInput, Pruned
+from seasoned.notes import as_notes
+from seasoned.trials import Config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,13 +22,13 @@ class Ticket:
 
     Attributes:
         number: Its place in the study.
-        budget: The step to reach.
+        budget: The step to reach; None where no rule of fidelity says how far a trial goes.
         step: The last step that it reported in an earlier run, or 0.
         folder: Where its checkpoint lies.
     """
 
     number: int
-    budget: int
+    budget: int | None
     step: int
     folder: str
 
@@ -37,13 +39,14 @@ class LiveTrial:
     Attributes:
         number: Its place in the study.
         config: What is tried.
-        budget: The step to reach: train up to and including it, then return the value.
+        budget: The step to reach: train up to and including it, then return the value. None without a rule of fidelity.
         step: The last step reported by an earlier run of this trial (before a promotion or a kill); 0 at first.
+        notes: What is kept of it beside its value.
 
     Args:
         ticket: What is known at its start.
         config: What is tried.
-        ask: Sends a message to the study's driver and waits for its answer.
+        ask: Sends a message to the study's driver and waits for its answer; None where there is no rule of fidelity.
 
     Example:
         >>> said = []
@@ -53,13 +56,28 @@ class LiveTrial:
         [('report', 1, 0.5)]
     """
 
-    def __init__(self, ticket: Ticket, config: Mapping[str, Any], ask: Callable[[Any], Any]) -> None:
+    def __init__(self, ticket: Ticket, config: Mapping[str, Any], ask: Callable[[Any], Any] | None) -> None:
         self.number = ticket.number
         self.config = config
         self.budget = ticket.budget
         self.step = ticket.step
+        self.notes = Config()
         self._folder = Path(ticket.folder)
         self._ask = ask
+
+    def note(self, **notes: Any) -> None:
+        """Keep something of this trial beside its value, as `Trial.notes`: `trial.note(epochs=31, path="m/17.pkl")`.
+
+        A later note of the same name replaces an earlier one. A trial that fails keeps none; of one that pauses at a
+        rung those of its last run are kept.
+
+        Args:
+            **notes: Numbers, text, or lists and dicts of these.
+
+        Raises:
+            InvalidInput: If one is something else.
+        """
+        self.notes = Config({**self.notes, **as_notes(notes)})
 
     def report(self, step: int, value: float) -> None:
         """Say that the trial reached `step` with this value (in the study's direction; NaN if it diverged).
@@ -68,8 +86,13 @@ class LiveTrial:
 
         Raises:
             Pruned: If the rule says that the trial shall not go on now; let it leave the objective.
-            InvalidInput: If the step is not a whole number of at least 0, or the value no number.
+            InvalidInput: If the step is not a whole number of at least 0, the value no number, or there is no rule.
         """
+        if self._ask is None:
+            raise InvalidInput(
+                f"trial {self.number} reports, and the study has no rule of fidelity; give Study(..., "
+                "fidelity=ASHA()), or keep numbers by trial.note(...)."
+            )
         if isinstance(step, bool) or not hasattr(step, "__index__") or step < 0:
             raise InvalidInput(f"trial {self.number} reported the step {step!r}; give a whole number of at least 0.")
         try:

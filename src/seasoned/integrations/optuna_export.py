@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.integrations.requirements import optuna
 from seasoned.space import Categorical, Dimension, Float
-from seasoned.trials import TrialState
+from seasoned.trials import TrialState, thawed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +115,7 @@ def _frozen(
         datetime_complete=None if trial.state is TrialState.RUNNING else times[1],
         params=flat,
         distributions={key: distributions[key] for key in flat},
-        user_attrs={} if trial.error is None else {"error": trial.error},
+        user_attrs={**thawed(trial.notes), **({} if trial.error is None else {"error": trial.error})},
         system_attrs={"constraints": list(trial.constraints)} if trial.constraints else {},
         intermediate_values=dict(trial.reports),
     )

@@ -24,7 +24,7 @@ from seasoned.knowledge.past import Head, PastStudy, PastTrial, heads_of, row_of
 from seasoned.knowledge.starts import Evaluations
 from seasoned.storage.addresses import hidden
 from seasoned.storage.engine import store_exists
-from seasoned.storage.past import PastRow, PastStore
+from seasoned.storage.past import PATIENCE, PastRow, PastStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -136,7 +136,7 @@ class Experience:
         return cls.of_rows(list(rows.values()), texts_of(texts))
 
     @classmethod
-    def read(cls, url: str, most: int = MOST, *, reads: bool = False) -> Experience:
+    def read(cls, url: str, most: int = MOST, *, reads: bool = False, patience: float = PATIENCE) -> Experience:
         """All of a store, at most so many of its newest studies; texts are read from it later, where needed.
 
         Studies that do not hold what they should are passed over with a warning.
@@ -145,6 +145,7 @@ class Experience:
             url: The store.
             most: Studies that are read; a view takes about 5 kB for each.
             reads: Whether nothing of the file may change, not even its journal's mode, for it is somebody else's.
+            patience: Seconds to wait for who holds it, or for a server that does not answer.
 
         Raises:
             InvalidInput: If the URL is not understood.
@@ -152,7 +153,7 @@ class Experience:
         """
         if not store_exists(url):
             raise StorageError(f"there is no store at {hidden(url)}; give the URL of one, or fit a model first.")
-        store = PastStore(url, reads=reads)
+        store = PastStore(url, patience, reads=reads)
 
         def texts(numbers: Sequence[int]) -> dict[int, str]:
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from seasoned.metagrad.learner import MetaLearner
 
-__all__ = ["check_names", "configured", "space_of"]
+__all__ = ["check_names", "configured", "first_of", "space_of"]
 
 OWN: Final = "own"
 """The option that leaves a part of the learner as it is."""
@@ -91,6 +92,24 @@ def configured(learner: MetaLearner, config: Mapping[str, Any], outputs: int) ->
         else:
             training[name] = _kept(getattr(learner.training, name), value)
     return dataclasses.replace(learner, **own, training=dataclasses.replace(learner.training, **training), fitted=None)
+
+
+def first_of(learner: MetaLearner, space: Space) -> dict[str, Any]:
+    """The configuration of a space that is the learner as it is, as far as the space has room for it.
+
+    Example:
+        >>> from seasoned.metagrad import MAML
+        >>> space = Space(inner_lr=Float(1e-3, 0.3, log=True), inner_steps=Int(1, 4))
+        >>> first_of(MAML(inner_lr=0.2, inner_steps=5), space)
+        {'inner_lr': 0.2, 'inner_steps': 3}
+    """
+    found, usual = space.default, space_of(learner).default
+    for name in space.parameters:
+        owner = learner if name in _fields(learner) else learner.training
+        own = usual.get(name) if name in _PARTS else getattr(owner, name, None)
+        with contextlib.suppress(InvalidInput):  # out of its range
+            found = space.check({**found, name: own})
+    return found
 
 
 def check_names(learner: MetaLearner, space: Space) -> None:

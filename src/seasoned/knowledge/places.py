@@ -107,13 +107,18 @@ def shipped() -> Experience:
         return read_file(path) if path.is_file() else Experience.of_studies(())
 
 
-def read_places(found: Places) -> Experience:
-    """All experience there; a store that cannot be read is passed over with a warning, for a fit needs none."""
+def read_places(found: Places, patience: float = PATIENCE) -> Experience:
+    """All experience there; a store that cannot be read is passed over with a warning, for a fit needs none.
+
+    Args:
+        found: Where to read.
+        patience: Seconds to wait for a store that others hold, or a server that does not answer.
+    """
     experience = shipped() if found.ships else Experience.of_studies(())
     if found.store is None or not store_exists(found.store):
         return experience
     try:
-        return merge(experience, Experience.read(found.store))
+        return merge(experience, Experience.read(found.store, patience=patience))
     except (SeasonedError, ValueError) as error:
         logger.warning("the experience in %s is not used: %s", hidden(found.store), error)
         return experience

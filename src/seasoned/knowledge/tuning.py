@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput, Pruned
-from seasoned.knowledge.learner_spaces import check_names, configured, space_of
+from seasoned.knowledge.learner_spaces import check_names, configured, first_of, space_of
 from seasoned.metagrad.learner import MetaLearner
 from seasoned.metagrad.tasks import as_family
 from seasoned.minimizing import Options, StudyOptions
@@ -58,7 +58,8 @@ def tune_meta_learner(
 
     minimise over h: mean over validation tasks of L^query(adapt_h(theta_h, support)), theta_h = meta-training with h.
 
-    The first trial is the learner as it is, so that the best is never worse on the validation tasks. A trial
+    The first trial is the learner as it is, so that the best is never worse on the validation tasks: of a space of your
+    own, the learner's settings as far as the space has room for them, and else its defaults. A trial
     meta-trains on the training tasks in up to three pieces, of a ninth, a third and all meta-steps (rounded up to whole
     `training.every`); after each it is judged, and stopped if it is worse than the median of those that came as far.
     Comparisons are with trials of this process, so with `workers` above 1 each worker has its own. At the end the best
@@ -98,10 +99,13 @@ def tune_meta_learner(
     parts = family.split(_SHARE, seed) if validation is None else (family, as_family(validation))
     if build is None:
         build, space = _builder(learner, family, space)
+        first = first_of(learner, space)
     elif space is None:
         raise InvalidInput("build is given without a space: pass space=, whose configurations it takes.")
+    else:
+        first = space.default
     judge = MetaValidation(build, parts[0], parts[1], metric, early_stopping)
-    study = _study(space, {"seed": seed, **options}, direction="maximize" if metric == "accuracy" else "minimize")
+    study = _study(space, first, {"seed": seed, **options}, "maximize" if metric == "accuracy" else "minimize")
     running: dict[str, Any] = {key: value for key, value in options.items() if key not in StudyOptions.__annotations__}
     if running.get("trials") is None and running.get("time_limit") is None:
         running["trials"] = _TRIALS
@@ -184,11 +188,11 @@ def _builder(learner: MetaLearner, family: Any, space: Space | None) -> tuple[Bu
     return lambda config: configured(learner, config, outputs), space
 
 
-def _study(space: Space, options: Mapping[str, Any], direction: str) -> Study:
-    """The study, whose first trial is the space's default; the sampler's own warm start, if it has one, stays."""
+def _study(space: Space, first: Mapping[str, Any], options: Mapping[str, Any], direction: str) -> Study:
+    """The study, whose first trial is the learner's own; the sampler's own warm start, if it has one, stays."""
     chosen = {key: options[key] for key in StudyOptions.__annotations__ if key in options}
     sampler: Sampler[Any] = chosen.pop("sampler", None) or Auto()
     if sampler.warm_start == WarmStart():
-        sampler = dataclasses.replace(sampler, warm_start=WarmStart(configurations=(space.default,)))
+        sampler = dataclasses.replace(sampler, warm_start=WarmStart(configurations=(dict(first),)))
     chosen.setdefault("budget", options.get("trials"))
     return Study(space, sampler=sampler, direction=direction, **chosen)

@@ -25,15 +25,25 @@ def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
     if labels:
         outputs = getattr(family, "ways", None)
         if outputs is None:
-            seen = jax.vmap(family.sample)(jax.random.split(jax.random.key(0), 256))
-            whole = getattr(family, "tasks", None)
-            sources = (seen, whole) if whole is not None else (seen,)
-            drawn = [part.y for task in sources for part in (task.support, task.query)]
-            rows = getattr(family, "y", None)  # all of a table's, for what is rare is hardly ever drawn
-            outputs = 1 + max(int(codes.max()) for codes in (drawn if rows is None else [*drawn, rows]))
+            outputs = 1 + max(int(codes.max()) for codes in _labels(family))
     else:
         outputs = math.prod(y.shape[1:])
     return tuple(task.support.X.shape[1:]), int(outputs), labels
+
+
+def _labels(family: Any) -> list[Any]:
+    """The labels of all tasks of a list, of all rows of a table, or of 256 draws of what has no end."""
+    if (tasks := getattr(family, "tasks", None)) is not None:
+        return [tasks.support.y, tasks.query.y]
+    if (rows := getattr(family, "y", None)) is not None:
+        return [rows]
+
+    def drawn(key: Any) -> list[Any]:  # compiled, so that inputs, which may be images, are not even made
+        task = family.sample(key)
+        return [task.support.y, task.query.y]
+
+    found: list[Any] = jax.jit(jax.vmap(drawn))(jax.random.split(jax.random.key(0), 256))
+    return found
 
 
 def width(family: Any) -> int:

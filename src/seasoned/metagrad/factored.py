@@ -95,6 +95,7 @@ def _forward(
 ) -> tuple[Array, list[Array]]:
     """Outputs [tasks, rows, outputs], and what enters each layer; `taps` are added to what leaves it."""
     entered: list[Array] = []
+    X = X.astype(jnp.result_type(X, layers[0]["w"]))  # products of bytes would be bytes
     for place, layer in enumerate(layers):
         entered.append(X)
         X = _shared(X, layer["w"]) + layer["b"]

@@ -8,6 +8,7 @@ meta-gradient). `checks.py` holds every learner to the protocol's laws.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from seasoned.metagrad.tasks import Rows, Task
 
 __all__ = ["TEST_TASKS", "UNROLLED", "Fitted", "MetaLearner"]
+
+_log = logging.getLogger("seasoned.metagrad")
 
 Tree = Any
 UNROLLED = 4
@@ -254,13 +257,22 @@ class MetaLearner(ABC):
             state, history = begin(program, theta, program.memory(theta, parts[0])), ()
         until = min(self.training.steps, self.training.steps if stop_at is None else stop_at)
         learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, state, history, labels))
-        with Progress(self.training.steps, progress) as shown:
-            for trained, entry in train(program, parts, state, until):
-                history = (*history, entry)
-                learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, trained, history, labels))
-                shown.update(entry)
-                if on_validation is not None:
-                    on_validation(learner)
+        before = len(history)
+        if resume and int(state.step) >= until:
+            _log.warning("all %d meta-steps are done, so that nothing is trained; raise training.steps.", until)
+        try:
+            with Progress(self.training.steps, progress) as shown:
+                for trained, entry in train(program, parts, state, until):
+                    history = (*history, entry)
+                    learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, trained, history, labels))
+                    shown.update(entry)
+                    if on_validation is not None:
+                        on_validation(learner)
+        except KeyboardInterrupt:
+            if len(history) == before:
+                raise
+            text = "interrupted after meta-step %d of %d; fit(tasks, resume=True) of what is returned goes on."
+            _log.warning(text, history[-1].step, self.training.steps)
         _refuse_divergence(self, history)
         return learner
 

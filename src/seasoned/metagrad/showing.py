@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +52,27 @@ class Progress:
             self._bar.stop()
 
 
+class _Line:
+    """A line of text that is written anew: a notebook's bar where there are no widgets."""
+
+    task_ids = (0,)
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._shown: Any = None
+
+    def start(self) -> None:
+        show = importlib.import_module("IPython.display").display
+        self._shown = show({"text/plain": "meta-training: compiling"}, raw=True, display_id=True)
+
+    def update(self, _: int, *, completed: int, found: str) -> None:
+        text = f"meta-training: {completed} of {self._steps} steps, {found}"
+        self._shown.update({"text/plain": text}, raw=True)
+
+    def stop(self) -> None:
+        """The line stays."""
+
+
 def _bar(steps: int, *, forced: bool) -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -58,6 +81,8 @@ def _bar(steps: int, *, forced: bool) -> Any:
     console = Console(stderr=True)
     if not (forced or console.is_terminal or console.is_jupyter):
         return None
+    if console.is_jupyter and importlib.util.find_spec("ipywidgets") is None:  # without which rich shows nothing
+        return _Line(steps)
     columns = (
         TextColumn("meta-training"),
         BarColumn(),

@@ -243,10 +243,14 @@ def _rows(given: Any, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | N
 
 
 def as_inputs(X: Any) -> np.ndarray:
-    """Inputs as an array; numbers of double precision as the device has them, where the largest are infinite."""
+    """Inputs as an array; numbers of double precision as the device has them, where the largest are infinite.
+
+    So are objects (a frame with a bool beside numbers) and large whole numbers, which a device may wrap.
+    """
     X = np.asarray(X)
+    wide = X.dtype == np.float64 or X.dtype.kind == "O" or (X.dtype.kind in "iu" and X.dtype.itemsize == 8)
     with np.errstate(over="ignore"):
-        found: np.ndarray = X.astype(jnp.result_type(float)) if X.dtype == np.float64 else X
+        found: np.ndarray = X.astype(jnp.result_type(float)) if wide else X
     return found
 
 

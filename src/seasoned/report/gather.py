@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import warnings
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -185,15 +186,16 @@ def _score(
     """The metric on these rows; None where it is not defined, as roc_auc is not for rows of one class, or is lost."""
     if _lost(fitted):
         return None
-    if len(fitted.classes) and len(np.unique(truth)) == 1:
-        return None
     exact = predicted.astype(np.float64)
     if exact.ndim == 2:
         exact = exact / exact.sum(axis=1, keepdims=True)  # float32 in the bundle: the sums are 1 but for rounding
-    try:
-        return fitted.metric.score(fitted.loss(truth, exact, weights))
-    except ValueError:  # scikit-learn's word for rows that lack a class
-        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a score is undefined is said below
+        try:
+            score = fitted.metric.score(fitted.loss(truth, exact, weights))
+        except ValueError:  # scikit-learn's word for rows that lack a class
+            return None
+    return None if np.isnan(score) else score
 
 
 def _importance(

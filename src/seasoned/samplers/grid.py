@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Grid"]
 
 _MOST_LISTED: Final = 500_000  # combinations that are listed one by one, to shuffle them or leave forbidden ones out
+_MOST_COMPARED: Final = 20_000  # with the configurations of a warm start, so that none comes twice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,13 +74,15 @@ class Grid(Sampler[GridState]):
         """Lay the grid."""
         resolutions = self._resolutions(spec.space)
         grid = combinations(spec.space, lambda name, parameter: values_between(parameter, resolutions.get(name, 1)))
-        order = None
-        if self.shuffle or _has_forbidden(spec.space):
+        order, first = None, set(spec.warm_start.configurations)
+        if self.shuffle or _has_forbidden(spec.space) or (first and grid.size <= _MOST_COMPARED):
             if grid.size > _MOST_LISTED:
                 raise InvalidInput(f"the grid has {grid.size} combinations, too many to list; lower the resolution.")
             order = np.arange(grid.size, dtype=np.int64)
             if _has_forbidden(spec.space):
                 order = order[[spec.space.contains(grid[index]) for index in range(grid.size)]]
+            if first and grid.size <= _MOST_COMPARED:  # they are tried before all
+                order = order[[Config(spec.space.check(grid[index])) not in first for index in order.tolist()]]
             if self.shuffle:
                 np.random.default_rng(spec.seed).shuffle(order)
         return GridState(spec, grid, order)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["one_thread"]
+__all__ = ["one_thread", "openmp_threads"]
 
 
 @lru_cache(maxsize=1)
@@ -67,10 +67,17 @@ if hasattr(os, "register_at_fork"):  # where there are forks
 
 
 @contextmanager
+def openmp_threads(count: int) -> Iterator[None]:
+    """OpenMP with so many threads inside; its number belongs to the thread that calls it."""
+    with _loaded(len(sys.modules)).limit(limits=count, user_api="openmp"):
+        yield
+
+
+@contextmanager
 def one_thread(kind: Literal["blas", "openmp"] = "blas") -> Iterator[None]:
     """BLAS, or OpenMP in this thread, with one thread inside."""
-    if kind == "openmp":  # its number belongs to the thread that calls it
-        with _loaded(len(sys.modules)).limit(limits=1, user_api="openmp"):
+    if kind == "openmp":
+        with openmp_threads(1):
             yield
         return
     try:

@@ -11,11 +11,13 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["BEHIND", "Bar"]
+__all__ = ["BEHIND", "SLOW", "Bar"]
 
 BEHIND: Final = 0.1
 """Of the gap between the best trial and the baseline: what is further behind hardly ever enters the ensemble."""
 
+SLOW: Final = "its predictions take too long"
+"""How the reason begins for which a trial is given up that cannot keep `predict_limit`, whatever it loses."""
 _BELIEVED: Final = 2.0  # folds that the spread expected before any is worth
 
 

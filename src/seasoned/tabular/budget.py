@@ -75,13 +75,19 @@ class Budget:
         """Whether this process and its workers now use more memory than they may."""
         return self.memory is not None and tree_memory(os.getpid()) > self.memory
 
+    @property
+    def has_memory(self) -> bool:
+        """Whether the memory limit leaves a worker what it needs at least."""
+        return self.memory is None or self._share() >= _LEAST
+
     def check_memory(self) -> None:
         """Refuse a memory limit under which no model can be fitted.
 
         Raises:
             InvalidInput: If a worker's share is below 134 MB.
         """
-        if self.memory is not None and (share := self._share()) < _LEAST:
+        if self.memory is not None and not self.has_memory:
+            share = self._share()
             raise InvalidInput(
                 f"memory_limit is {self.memory / 1e6:.0f} MB, of which this process holds "
                 f"{resident(os.getpid()) / 1e6:.0f}, which leaves {max(share, 0) / 1e6:.0f} MB for each of "

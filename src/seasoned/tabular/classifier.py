@@ -34,7 +34,7 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
         memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
             divided by one more than the workers, for a first model is fitted beside the search; a trial that takes more
             than its share is killed, and fails.
-        workers: Trials at the same time; one a core by default, never more.
+        workers: Trials at the same time; one a core by default, fewer where memory has no room for so many; never more.
         validation: Number of folds; the name of the column that tells the time, so that what is validated comes after
             what it was learned from; a scikit-learn splitter; or (train, validation) pairs of row indices or masks, one
             of them for a fixed holdout. With `groups` in `fit`, folds by number cut no group. By default 5

@@ -91,14 +91,15 @@ def learned(
     plain = Finish() if metric.costs is None else Finish(decision=Decision(metric.costs, given=True))
     first = [member for member in fitted.members if not member.below]
     layered = len(first) < len(fitted.members)
-    pooled = pool(objective, fitted.members, each=pooling)
+    # What a second layer says of these rows is too kind, so that nothing that predicts is learned from it unasked.
+    pooled = pool(objective, fitted.members, each=pooling and not layered)
     if pooled is None:
         return {"finish": plain}
     found: dict[str, Any] = {"finish": plain}
     beside = pooling and pooled.predicted.size <= _MOST_BESIDE  # else it would cost what the last fits need
     baseline = objective.baseline_loss() if beside else None
     try:
-        chosen = choose_finish(pooled, metric, seed, calibrate=calibrate)
+        chosen = choose_finish(pooled, metric, seed, calibrate=bool(calibrate) if layered else calibrate)
         if not np.isfinite(chosen.loss):
             raise ValueError(f"{metric.name} is {chosen.loss} there")
         pooled = chosen.pooled
@@ -118,6 +119,10 @@ def _evidence(pooled: Pooled, loss: float, baseline: float | None, seed: int) ->
     """What the report gets: at most 2,000 rows, fewer with many classes, the same ones each time."""
     classes = pooled.predicted.shape[1] if pooled.predicted.ndim == 2 else 1
     most = min(MOST_ROWS, max(_MOST_VALUES // classes, 100))
-    shown = np.sort(np.random.default_rng(seed).permutation(len(pooled.truth))[:most])
+    rng, count = np.random.default_rng(seed), len(pooled.truth)
+    if pooled.drawn:  # as they are among all rows, so that each counts the same
+        shown = np.sort(rng.choice(count, min(most, count), replace=False, p=pooled.mass / count))
+        return Validated(pooled.truth[shown], as_kept(pooled.predicted[shown]), loss, None, baseline)
+    shown = np.sort(rng.permutation(count)[:most])
     weights = None if pooled.weights is None else pooled.weights[shown] / pooled.weights[shown].mean()
     return Validated(pooled.truth[shown], as_kept(pooled.predicted[shown]), loss, weights, baseline)

@@ -156,20 +156,20 @@ def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal
         codes: All rows of the table as `codes`, for numbers, which may lie in a file; None for no scale.
         seed: Of the halves.
     """
-    order = _dealt(pooled, np.random.default_rng(seed))
-    mass = pooled.mass
+    rng = np.random.default_rng(seed)
+    order = _dealt(pooled, rng)
+    some, mass = _some(order, _MOST, rng), pooled.mass
     if pooled.predicted.ndim == 2:
-        rows = order[:_MOST]
-        return _sorted(1.0 - pooled.predicted[rows, pooled.truth[rows]], mass[rows])
+        return _sorted(1.0 - pooled.predicted[some, pooled.truth[some]], mass[some])
     gap = pooled.truth - pooled.predicted
     if codes is None or len(order) < _ENOUGH or not np.abs(gap).max() > 0:
-        return _sorted(gap[order[:_MOST]], mass[order[:_MOST]])
+        return _sorted(gap[some], mass[some])
     most = max(_CELLS // max(codes.shape[1], 1), _ENOUGH // 2)
-    taught, scored = _halves(order, pooled)
-    taught, scored = taught[:most], scored[:_MOST]
-    first, second = _halves(taught, pooled)
+    whole, scored = _halves(order, pooled)
+    first, second = (_some(half, most // 2, rng) for half in _halves(whole, pooled))
+    taught, scored = np.concatenate([first, second]), _some(scored, _MOST, rng)
     if min(len(scored), len(first), len(second)) < _ENOUGH // 8:  # a few large groups: nothing is left to teach it by
-        return _sorted(gap[order[:_MOST]], mass[order[:_MOST]])
+        return _sorted(gap[some], mass[some])
     read = pooled.rows
     scale, floor = _learn_scale(codes[read[first]], pooled.predicted[first], gap[first], mass[first], seed)
     sizes = _sizes(scale, floor, codes[read[second]], pooled.predicted[second])
@@ -188,6 +188,11 @@ def _dealt(pooled: Pooled, rng: np.random.Generator) -> NDArray[np.int64]:
         return order
     places = rng.permutation(int(pooled.groups.max()) + 1)
     return order[np.argsort(places[pooled.groups[order]], kind="stable")]
+
+
+def _some(rows: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """At most so many of these rows, of whichever groups: the first of them would be those of one large group."""
+    return rows if len(rows) <= most else rng.permutation(rows)[:most]
 
 
 def _halves(order: NDArray[np.int64], pooled: Pooled) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.run_arrays import Arrays
     from seasoned.tabular.target import Target
 
-__all__ = ["with_room"]
+__all__ = ["with_room", "with_room_for"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -53,7 +53,8 @@ def with_room(
     usual, free = needs[int(_MOST_FAMILIES * (len(needs) - 1))], free_memory()
     for workers in range(budget.workers, 0, -1):
         found = replace(budget, workers=workers)
-        share = free // workers if found.trial_memory is None else min(free // workers, found.trial_memory)
+        share = free // (workers + 1)  # one more fits the early model
+        share = share if found.trial_memory is None else min(share, found.trial_memory)
         if usual <= SHARE * share:
             break
     if found.workers < budget.workers:
@@ -62,6 +63,23 @@ def with_room(
         release()
         release_workers()
     return found
+
+
+def with_room_for(budget: Budget, needs: Sequence[int]) -> Budget:
+    """The budget with as many workers as may fit the largest of these at a time; one at least.
+
+    Args:
+        budget: With a worker a core, or as many as the user wants, which stay.
+        needs: Bytes that each fit takes.
+    """
+    if budget.told:
+        return budget
+    largest, room, workers = sorted(needs, reverse=True), SHARE * free_memory(), budget.workers
+    while workers > 1 and sum(largest[:workers]) > room:
+        workers -= 1
+    if workers < budget.workers:
+        logger.info("%d fit(s) at a time rather than %d, for that is what fits into memory.", workers, budget.workers)
+    return replace(budget, workers=workers)
 
 
 def _need(model: Model, arrays: Arrays, plan: ColumnPlan, target: Target) -> int:

@@ -242,6 +242,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         Raises:
             InvalidInput: If X and y do not fit, repeats is too small, or the method is unknown.
         """
+        warn_of_order(X, y=y, sample_weight=sample_weight)
         X = self._checked(X)[1]
         if method not in {"permutation", "shap"}:
             raise InvalidInput(f"method is {method!r}; use 'permutation' or 'shap'.")
@@ -329,6 +330,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         """
         # The report's room stands above this one, so it is called by name: a method for the user, no dependency.
         write = importlib.import_module("seasoned.report").report
+        warn_of_order(X, y=y, sample_weight=sample_weight)
         rows = X if X is None else self._checked(X)[1]
         written: Path = write(self, path, rows, y, unseen=unseen, sample_weight=sample_weight)
         return written
@@ -369,6 +371,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self, X: Any, y: Any, sample_weight: Any
     ) -> tuple[pd.DataFrame, NDArray[Any], NDArray[np.float64] | None]:
         """Rows to judge predictions on: the frame, class codes or numbers, and weights."""
+        warn_of_order(X, y=y, sample_weight=sample_weight)
         _, frame = self._checked(X)
         codes = self._codes(y)
         _check_lengths(len(frame), len(codes))

@@ -31,7 +31,7 @@ import numpy as np
 
 from seasoned.knowledge.advice import AdviserState
 from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
-from seasoned.tabular.bar import BEHIND
+from seasoned.tabular.bar import BEHIND, SLOW
 from seasoned.tabular.guide import family_of
 from seasoned.tabular.pipeline import textual
 from seasoned.tabular.steering import GUEST
@@ -152,6 +152,11 @@ class Experienced(Sampler[_State]):
         starts = (config for config in self.defaults if self.guide.row_of_start(config) == row)
         return next(starts, self.guide.configs[row])
 
+    def _begun(self, state: _State) -> set[int]:
+        """Rows whose form here has been asked for: a start that past tasks know is booked under a row of its own."""
+        rows = {row for start in self.defaults if (row := self.guide.row_of_start(start)) is not None}
+        return {row for row in rows if textual(self._form_of(row)) in state.asked}
+
     def _default(self, state: _State, *, hopeful: bool = False) -> Mapping[str, Any] | None:
         """The next of the first configurations that is still to be tried, and would end in time; None without any.
 
@@ -163,7 +168,7 @@ class Experienced(Sampler[_State]):
             hopeful: Whether only what comes before all advice is wanted, without what is worth little.
         """
         tried, met = set(state.rows.values()), set(state.families.values())
-        starts = [(config, self.guide.row_of_start(config)) for config in self.defaults]
+        starts = [(config, self._known_as(config)) for config in self.defaults]
         waiting = [(config, row) for config, row in starts if textual(config) not in state.asked and row not in tried]
         if hopeful:
             waiting = [(config, row) for config, row in waiting if self._opens(state, config, row)]
@@ -209,7 +214,7 @@ class Experienced(Sampler[_State]):
 
     def _advised(self, state: _State) -> int | None:
         """The row of the guide that is worth most; None if none is worth anything."""
-        tried = set(state.rows.values())
+        tried = set(state.rows.values()) | self._begun(state)
         rows = np.array([row for row in self.guide.rows if row not in tried], dtype=np.intp)
         if not len(rows):
             return None
@@ -238,7 +243,8 @@ class Experienced(Sampler[_State]):
         opens = event.tag is not None and _OPENS in event.tag
         planned = opens or event.number - state.spec.first < len(state.spec.warm_start.configurations)
         share = self._share(state)
-        guest = advised and self.guide.advises(text)  # a family's default is its own, whoever chose it
+        own = {textual(start) for start in self.defaults}
+        guest = advised and self.guide.advises(text) and text not in own  # a start is its family's, whoever chose it
         tag = GUEST if guest else None if advised or opens else event.tag
         credit = state.credit if planned else min(state.credit + share - (0.0 if advised else 1.0), 1.0)
         return replace(
@@ -251,6 +257,11 @@ class Experienced(Sampler[_State]):
             led=state.led | {event.number} if advised else state.led,
             planned=state.planned | {event.number} if planned else state.planned,
         )
+
+    def _known_as(self, start: Mapping[str, Any]) -> int | None:
+        """The row that tells what a start is worth: its own, or that of the default which it stands for."""
+        own = self.guide.row_of(textual(start))
+        return self.guide.row_of_start(start) if own is None else own
 
     def _row(self, config: Mapping[str, Any], text: str) -> int | None:
         """Which of the guide's configurations it is, or stands for."""
@@ -296,7 +307,8 @@ class Experienced(Sampler[_State]):
 
 def _timed(state: _State, event: Finished) -> _State:
     """What a trial's end says of time, and of whether its family fails here."""
-    whole, failed = (event.state is wanted for wanted in (TrialState.COMPLETE, TrialState.FAILED))
+    whole = event.state is TrialState.COMPLETE
+    failed = event.state is TrialState.FAILED or str(event.error).startswith(SLOW)  # the family is of no use here
     family, row = state.families.get(event.number), state.rows.get(event.number)
     if family is not None:
         before = state.ended.get(family, (0, 0))

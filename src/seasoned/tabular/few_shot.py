@@ -19,6 +19,7 @@ from seasoned.tabular.few_shot_fit import Options, adapt_table, fit_tasks
 from seasoned.tabular.few_shot_tasks import read_tasks, refuse_several, refuse_width
 from seasoned.tabular.replay import sample
 from seasoned.tabular.seeds import seed_of
+from seasoned.tabular.suspicions import warn_of_order
 from seasoned.tabular.tables import has_names, to_frame, to_series
 from seasoned.tabular.target import Target, encode, read_target
 
@@ -72,6 +73,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         """
         refuse_incomplete(self)
         options = self._options()
+        warn_of_order(X, y=y, task=task)
         rows = read_tasks(X, task)
         if rows.frame.shape[1] == 0:
             raise InvalidInput("X has no feature beside the task; add columns that carry information.")
@@ -130,13 +132,14 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             MissingExtra: If the learner is not the default one and JAX is not installed.
         """
         check_is_fitted(self)
+        warn_of_order(X, y=y)
         frame, values = self._frame(X), to_series(y)
         if len(frame) != len(values) or not len(values):
             raise InvalidInput(f"X has {len(frame)} rows and y has {len(values)}; pass one target a row, and a row.")
         present = values.notna().to_numpy(dtype=bool)
         if not present.any():
             raise InvalidInput(f"all {len(values)} targets are missing; adapt needs at least one labelled row.")
-        target = self._target(values[present])
+        target = self.read_target(values[present])
         frame = frame.loc[present].reset_index(drop=True)
         if has_names(X):
             refuse_several(frame, self.fitted_.columns)
@@ -183,7 +186,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         refuse_width(X, self.n_features_in_, type(self).__name__)
         return frame
 
-    def _target(self, values: pd.Series[Any]) -> Target:
+    def read_target(self, values: pd.Series[Any]) -> Target:
         """The checked target of labelled rows, however few."""
         kept = np.ones(len(values), dtype=bool)
         if self._kind == "classification":

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.few_shot_fit import adapt_to
 from seasoned.tabular.few_shot_tasks import read_tasks
-from seasoned.tabular.output import prediction_table
+from seasoned.tabular.output import named_predictions, prediction_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
+    from numpy.typing import NDArray
 
     from seasoned.tabular.few_shot import FewShotClassifier, FewShotRegressor
 
@@ -47,28 +51,64 @@ def predict_unlabelled(
     words = read_tasks(X, list(columns)).words if named else np.full(len(frame), "", dtype=np.str_)
     if named and (words == "").any():
         raise InvalidInput(f"row {int(np.argmax(words == ''))} has no {' or '.join(columns)}; name its task.")
-    parts = []
-    for word in dict.fromkeys(words[~labelled].tolist()):
-        own = words == word
-        wanted, given = np.flatnonzero(own & ~labelled), np.flatnonzero(own & labelled)
-        found = prediction_table(_model_of(model, X, frame[target], word, given, tune=tune), X.iloc[wanted])
-        taken = {"row", *found.columns}.intersection(columns if named else ())
-        if taken:
-            raise InvalidInput(
-                f"the column {min(taken)!r} tells the tasks, and predictions have one of that name; rename it."
-            )
-        found.insert(0, "row", wanted)
-        for place, name in enumerate(columns if named else ()):
-            found.insert(1 + place, name, X[name].iloc[wanted].to_numpy())
-        parts.append(found)
-    return pd.concat(parts).sort_values("row").reset_index(drop=True)
+    rows, known = _rows_by(words), set(model.tasks_.tolist())
+    tasks = [_Asked.of(word, rows[word], labelled) for word in dict.fromkeys(words[~labelled].tolist())]
+    for task in tasks:
+        if not len(task.given) and task.word not in known:
+            what = f"the task {task.word!r} is new and none of its rows has" if task.word else "none of the rows has"
+            raise InvalidInput(f"{what} a target {target!r}; fill it in for a few rows, to adapt to.")
+    asked = np.concatenate([task.wanted for task in tasks if not len(task.given)] or [np.zeros(0, np.int64)])
+    parts = [_placed(prediction_table(model, X.iloc[asked]), asked)] if len(asked) else []
+    parts += _adapted(model, X, frame[target], [task for task in tasks if len(task.given)], tune=tune)
+    found = pd.concat(parts).sort_values("row").reset_index(drop=True)
+    if taken := {*found.columns}.intersection(columns if named else ()):
+        raise InvalidInput(
+            f"the column {min(taken)!r} tells the tasks, and predictions have one of that name; rename it."
+        )
+    for place, name in enumerate(columns if named else ()):
+        found.insert(1 + place, name, X[name].iloc[found["row"]].to_numpy())
+    return found
 
 
-def _model_of(model: Any, X: pd.DataFrame, y: pd.Series[Any], word: str, given: Any, *, tune: bool) -> Any:
-    """What predicts a task's rows."""
-    if len(given):
-        return model.adapt(X.iloc[given], y.iloc[given], tune=tune)
-    if word in set(model.tasks_.tolist()):
-        return model
-    what = f"the task {word!r} is new and none of its rows has" if word else "none of the rows has"
-    raise InvalidInput(f"{what} a target {y.name!r}; fill it in for a few rows, to adapt to.")
+class _Asked(NamedTuple):
+    """A task, its rows to be predicted, and those with a target."""
+
+    word: str
+    wanted: NDArray[np.int64]
+    given: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, word: str, rows: NDArray[np.int64], labelled: NDArray[np.bool_]) -> _Asked:
+        return cls(word, rows[~labelled[rows]], rows[labelled[rows]])
+
+
+def _rows_by(words: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
+    """The rows of each task, in their order."""
+    names, codes = np.unique(words, return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(codes, minlength=len(names)))[:-1])
+    return dict(zip(names.tolist(), parts, strict=True))
+
+
+def _adapted(model: Any, X: pd.DataFrame, y: pd.Series[Any], tasks: Sequence[_Asked], *, tune: bool) -> Any:
+    """The predictions of each task adapted to its rows; what all tasks share predicts all of them at once."""
+    if not tasks:
+        return []
+    rows = np.concatenate([part for task in tasks for part in (task.given, task.wanted)])
+    expected, inputs = model.fitted_.expected(X.iloc[rows])
+    found, start = [], 0
+    for task in tasks:
+        middle, end = start + len(task.given), start + len(task.given) + len(task.wanted)
+        target = model.read_target(y.iloc[task.given])
+        shared = model.fitted_, model.adapter_, expected[start:middle], inputs[start:middle]
+        params = adapt_to(*shared, target, tune=tune).params
+        predicted = model.fitted_.corrected(expected[middle:end], inputs[middle:end], params)
+        found.append(_placed(named_predictions(predicted, model.fitted_.fitted.classes), task.wanted))
+        start = end
+    return found
+
+
+def _placed(found: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
+    """Predictions with the numbers of their rows before them."""
+    found.insert(0, "row", rows)
+    return found

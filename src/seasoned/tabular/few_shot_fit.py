@@ -106,7 +106,19 @@ def adapt_table(
         target: Their target.
         tune: Whether to choose steps and rate by cross-validation on the rows.
     """
-    expected, X = fitted.expected(frame)
+    return adapt_to(fitted, adapter, *fitted.expected(frame), target, tune=tune)
+
+
+def adapt_to(
+    fitted: FewShotFitted,
+    adapter: Adapter,
+    expected: NDArray[np.float64],
+    X: NDArray[np.float32],
+    target: Target,
+    *,
+    tune: bool,
+) -> AdaptedTable:
+    """The same, of rows for which it is known what `fitted.expected` gives."""
     errors = fitted.scaling.errors_of_task if isinstance(adapter, HeadAdapter) else fitted.scaling.errors
     y = target.values if len(target.classes) else errors(target.values, expected)
-    return AdaptedTable(fitted, *adapter.adapt(X, y, tune=tune), rows=len(frame))
+    return AdaptedTable(fitted, *adapter.adapt(X, y, tune=tune), rows=len(X))

@@ -117,7 +117,7 @@ class FewShotFitted:
         """For rows of a new task: the global prediction, and the network's inputs."""
         frame = to_frame(X)
         expected = self.fitted.predict(frame)
-        dense = self.fitted.plan.matrices(frame, _DENSE)["dense"]
+        dense = self.fitted.plan.matrices(frame, _DENSE, [])["dense"]  # cells that cannot be read are told of by now
         return expected, network_inputs(self.scaling, expected, dense)
 
     def corrected(self, expected: NDArray[np.float64], inputs: NDArray[np.float32], params: Any) -> Any:
@@ -140,7 +140,7 @@ class FewShotFitted:
             raise InvalidInput(
                 f"the task {str(words[strange][0])!r} was not there in fit; adapt(X, y) to a few of its labelled rows."
             )
-        dense = self.fitted.plan.matrices(frame, _DENSE)["dense"]
+        dense = self.fitted.plan.matrices(frame, _DENSE, [])["dense"]  # which cells cannot be read is told below
         classes = len(self.fitted.classes)
         found = np.zeros((len(frame), classes) if classes else len(frame))
         for fold in np.unique(self.task_folds[codes]):

@@ -36,6 +36,7 @@ from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import MODELS, choose, for_quantile, joint_space
 from seasoned.tabular.objective import CrossValidation
 from seasoned.tabular.own_starts import check_starts, own_starts
+from seasoned.tabular.owners import at_work_in
 from seasoned.tabular.pace import preparing
 from seasoned.tabular.run_arrays import Arrays, stored_folds, write_arrays
 from seasoned.tabular.runs import RunFolder, disk_errors, fingerprint
@@ -58,9 +59,11 @@ if TYPE_CHECKING:
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.columns.plan import Diet
     from seasoned.tabular.folds import Fold
+    from seasoned.tabular.guide import Guide
     from seasoned.tabular.measure import Measure
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.roles import Roles
+    from seasoned.tabular.search import Searched
     from seasoned.tabular.target import Target
     from seasoned.tabular.telling import Audience
 
@@ -151,11 +154,8 @@ def _fitted(
     size = (len(frame), foreseen_width(schema), len(target.classes) if target.task == "multiclass" else 1)
     key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles, how.experience))
     seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
-    about: dict[str, Any] = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, "seed": seed}
-    about |= {"folds": usual, "fits_seconds": budget.fits_seconds}
-    run, own = RunFolder.open(key, about, resume=how.resume), {m.name: m for m in models if m.name not in MODELS}
-    if how.resume and not run.resumed:
-        logger.warning(_ANEW)
+    run = _opened(key, frame, target, {"seed": seed, "folds": usual, "fits_seconds": budget.fits_seconds}, how)
+    own = {model.name: model for model in models if model.name not in MODELS}
     with _at_work(run):
         usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
@@ -166,14 +166,15 @@ def _fitted(
         budget = with_room(budget, models, Arrays(run.path), plan, target, warming.close)
         budget.check_memory()  # again, for now the table is there in all its forms
         job = _job(run, target, metric, plan, budget, len(folds))
-        pace = None if settings["predict_limit"] is None else settings["predict_limit"] - preparing(plan, frame)
-        limits = budget.trial_memory, levels_of(len(folds[0][0]), len(folds)), free_memory() // budget.workers
+        pace = _pace(settings["predict_limit"], plan, frame, warming)
+        limits = budget.trial_memory, levels_of(len(folds[0][0]), len(folds)), free_memory() // (budget.workers + 1)
         objective = CrossValidation(Arrays(run.path), job, searched(metric), (*own.values(),), pace, *limits)
         _check_judged(objective, target)
         space = _space(models, metric, job, steps, levels=bool(_steps([LEVELS], schema)))
         starts = _first(models, target, size, _begun(job, run, len(folds)), space)
         asked = own_starts(settings["starts"], space, starts)
         memory = Memory.of(how.experience, canonical, target, objective)
+        memory = memory.within(_least(job, run, len(folds)), [*starts, *asked])
         guide = memory.guide(run.path, space, budget.seconds)
         del canonical  # of a long table, the matrices on the disk are all that is needed from here on
         also: Any = {"fresh": warming.ready(), "own": asked, "audience": how.audience}
@@ -182,11 +183,7 @@ def _fitted(
         grouped = roles.groups is not None
         fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame), grouped=grouped)
         fitted = conclude(fitted, objective, frame, settings, budget)
-    if budget.stop() or found.failed:
-        run.release()  # whoever stopped it, or has made room, may go on with it
-    else:  # so may who has more time for it some day; as experience it counts once
-        left = budget.deadline - time.monotonic()
-        run.finish(memory.keep(found.trials, guide, left, instead=run.about.get("kept")))
+    _settle(run, memory, found, guide, budget)
     trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
     seconds = time.monotonic() - (budget.deadline - budget.seconds)
     return replace(fitted, trials=trials, seconds=seconds, experience=None if guide is None else guide.told())
@@ -200,11 +197,30 @@ class _How(NamedTuple):
     audience: Audience | None
 
 
+def _opened(key: str, frame: pd.DataFrame, target: Target, about: Mapping[str, Any], how: _How) -> RunFolder:
+    """The run's folder; who wants to go on and cannot is told."""
+    told = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, **about}
+    run = RunFolder.open(key, told, resume=how.resume)
+    if how.resume and not run.resumed:
+        logger.warning(_ANEW)
+    return run
+
+
+def _settle(run: RunFolder, memory: Memory, found: Searched, guide: Guide | None, budget: Budget) -> None:
+    """What stays of the run: whoever stopped it, has made room, or has more time for it some day may go on with it."""
+    if budget.stop() or found.failed:
+        run.release()
+        return
+    left = budget.deadline - time.monotonic()
+    run.finish(memory.keep(found.trials, guide, left, instead=run.about.get("kept")))  # as experience it counts once
+
+
 @contextmanager
 def _at_work(run: RunFolder) -> Iterator[None]:
     """Whatever ends a fit early leaves what was finished to a resume; a refusal has finished nothing new."""
     try:
-        yield
+        with at_work_in(run.path):
+            yield
     except InvalidInput:
         run.abandon()
         raise
@@ -264,6 +280,21 @@ def _first(models: Sequence[Model], target: Target, size: tuple[int, int, int], 
     """The families' first configurations, for a table of this size and the time of a fit."""
     found = first_configurations(models, target.task, haste(*size, job.seconds), size[0])
     return starts_with_features(SCALE.starts(CENTRE.starts(found, space), space), space)
+
+
+def _least(job: Job, run: RunFolder, folds: int) -> float | None:
+    """Seconds that the fit of a fold might take in the shortest call of this run: what it cut off is known by that."""
+    limits = [limit for limit in (run.about.get("least_seconds"), job.seconds and job.seconds * folds) if limit]
+    run.note(least_seconds=min(limits, default=None))
+    return min(limits) / folds if limits else None
+
+
+def _pace(limit: float | None, plan: ColumnPlan, frame: pd.DataFrame, warming: Warming) -> float | None:
+    """Milliseconds a row that are left to models, of the limit; None for no limit."""
+    if limit is None:
+        return None
+    warming.ready()  # while workers import what they need, anything takes longer than it will
+    return limit - preparing(plan, frame)
 
 
 def _begun(job: Job, run: RunFolder, folds: int) -> Job:
@@ -337,9 +368,14 @@ def _materialised(validation: Any) -> Any:
     if validation is None or isinstance(validation, int | str) or hasattr(validation, "split"):
         return validation
     try:
-        return [(np.asarray(train), np.asarray(test)) for train, test in validation]
+        pairs = [(np.asarray(train), np.asarray(test)) for train, test in validation]
     except (TypeError, ValueError):
         return validation  # no pairs: refused in a sentence where folds are made
+    if not pairs:
+        raise InvalidInput(
+            "validation holds no pairs; what `split` gives can be read only once: pass list(kf.split(X, y))."
+        )
+    return pairs
 
 
 def _textual(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.surrogates.threads import one_thread
+from seasoned.execution.resources import cpu_count
+from seasoned.surrogates.threads import openmp_threads
 from seasoned.tabular.columns.stored import in_parts
 from seasoned.tabular.features.given import given_of
 from seasoned.tabular.features.repeated import makers_of, predict_matrices
@@ -21,6 +21,7 @@ from seasoned.tabular.tables import to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -254,9 +255,10 @@ class Fitted:
         return self.metric.loss(truth, self.finish.judged(predicted, self.metric), weights)
 
 
-def _threads_for(rows: int) -> contextlib.AbstractContextManager[Any]:
+def _threads_for(rows: int) -> AbstractContextManager[None]:
     """One OpenMP thread for few rows: more wait for each other longer than they work, above all on a busy machine.
 
-    OpenMP keeps this number for each thread of the caller, so what other threads predict meanwhile is left alone.
+    For others as many as this process may use, which OpenMP by itself does not know of a container. It keeps this
+    number for each thread of the caller, so what other threads predict meanwhile is left alone.
     """
-    return contextlib.nullcontext() if rows >= _ROWS_FOR_THREADS else one_thread("openmp")
+    return openmp_threads(1 if rows < _ROWS_FOR_THREADS else cpu_count())

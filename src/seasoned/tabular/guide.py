@@ -20,8 +20,9 @@ from seasoned.knowledge.places import read_places
 from seasoned.knowledge.recall import Asking, Recalled, recall, relative
 from seasoned.knowledge.settings import MetricSettings
 from seasoned.space import Choice
+from seasoned.storage.past import PATIENCE
 from seasoned.tabular.aims import CENTRE, SCALE
-from seasoned.tabular.features.made import FEATURES
+from seasoned.tabular.features.made import FEATURES, only_levels
 from seasoned.tabular.metrics import usual_metric
 from seasoned.tabular.pipeline import KIND, current, textual
 
@@ -45,6 +46,7 @@ _FILE, _NONE = "experience.npz", "experience.none"
 _FLOOR: Final = 0.03  # of the time limit: what a trial is taken to cost at least, or all that is tried is cheap
 _HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees
 _ROOM: Final = 0.25  # of the gap between a task's median and its best: how far behind a family is of use to an ensemble
+_WAITING: Final = 0.05  # of the time limit, for a store that others hold, or a server that does not answer
 _SIMILAR: Final = 5  # past tasks that are named
 _TRUSTED_ROWS: Final = 1.0  # slope of log seconds over log rows that is believed before any trial
 
@@ -144,11 +146,15 @@ class Guide:
         """The row of the family's default, which a search's first configuration stands for, as far as it is known.
 
         On a large table boosters begin with a higher learning rate, and CatBoost on a small one with shallower trees
-        (`starts.py`); a start that makes features, or learns the median or another scale, stands for nothing else.
+        (`starts.py`), or with columns of very many levels; a start that makes other features, or learns the median or
+        another scale, stands for nothing else.
         """
         ((family, settings),) = config["model"].items()
         row, default = self._defaults.get(family, (None, {}))
-        same = all(settings.get(name) == default.get(name) for name in (FEATURES, SCALE.name, CENTRE.name))
+        names = (
+            (SCALE.name, CENTRE.name) if only_levels(settings.get(FEATURES)) else (FEATURES, SCALE.name, CENTRE.name)
+        )
+        same = all(settings.get(name) == default.get(name) for name in names)
         return row if same else None
 
     def kind_of(self, family: str) -> int:
@@ -310,7 +316,7 @@ def guide_for(folder: Path, found_in: Places, scene: Scene, space: Space, second
         return Guide(Recalled.load(file), scene, space, seconds)
     if none.is_file():
         return None
-    experience = read_places(found_in)
+    experience = read_places(found_in, min(PATIENCE, max(_WAITING * seconds, 1.0)))
     features = np.array([scene.metafeatures[feature.name] for feature in METAFEATURES])
     asking = Asking(KIND, scene.sort, scene.metric, usual_metric(scene.sort), features, scene.fit_seconds)
     found = recall(experience, asking, partial(current, space=space)) if len(experience) else None

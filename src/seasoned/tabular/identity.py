@@ -38,6 +38,7 @@ _PERIOD: Final = re.compile(  # 1990Q1, 2024-W05, 01/2020, 2020-1, 23:59
 _UUID: Final = re.compile(r"\{?[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\}?")
 _HASH: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{16,128}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9#:/._-]*\d[A-Za-z0-9#:/._-]*")
+_MEASURE: Final = re.compile(r"\d+\.\d+[A-Za-z]*|\d+[A-Za-z]{1,3}|\d+(?::\d{2})+(?:\.\d+)?")  # 12.5kg, 90km, 1:23.456
 _HEAD: Final = 200  # rows that settle most columns
 _MARKS: Final = 50  # cells of a fingerprint
 
@@ -46,8 +47,8 @@ def identifier(name: str, kind: str, values: pd.Series[Any]) -> str | None:
     """Why the column identifies its row, as a sentence; None if it does not.
 
     All its values must be there and differ, on at least 20 rows; none of its name's words may speak of time
-    (date_key, cycleNo; not message_id or ticket), nor may its values be quarters, weeks, months or times of a day; and
-    it must be one of:
+    (date_key, cycleNo; not message_id or ticket), nor may its values be quarters, weeks, months, times of a day or
+    quantities with a unit; and it must be one of:
 
     - whole numbers with a name that says so (id, index, customer_id, customerId, Unnamed: 0 ...);
     - whole numbers that count the rows from 0 or 1 on, one by one in their order, unless the name holds a time's
@@ -106,7 +107,7 @@ def _of_words(words: pd.Series[Any]) -> str | None:
 
 
 def _one_pattern(words: pd.Series[Any]) -> bool:
-    if not words.str.fullmatch(_TOKEN).all() or words.str.fullmatch(_PERIOD).all():
+    if not words.str.fullmatch(_TOKEN).all() or any(words.str.fullmatch(one).all() for one in (_PERIOD, _MEASURE)):
         return False
     shape = words.str.replace(r"\d+", "0", regex=True).str.replace(r"[A-Za-z]", "a", regex=True)
     letters = words.str.replace(r"[^A-Za-z]+", "", regex=True).nunique()

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -25,7 +25,7 @@ from seasoned.tabular.models.registry import MODELS
 from seasoned.tabular.pipeline import KIND, VERSION, textual
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -57,11 +57,15 @@ class Memory:
         places: What the setting means.
         scene: The table; None where no experience is wanted.
         paced: Whether trials may be stopped for predicting too slowly.
+        fit_seconds: That the fit of one fold might take; None for no limit.
+        begun: Texts of the configurations that the search begins with anyhow.
     """
 
     places: Places
     scene: Scene | None
     paced: bool = False
+    fit_seconds: float | None = None
+    begun: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, setting: str | None, canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Memory:
@@ -75,6 +79,15 @@ class Memory:
             return cls(found, None)
         scene = _spared(lambda: _scene(canonical, target, objective), None, "the table cannot be described")
         return cls(found, scene, objective.predict_limit is not None)
+
+    def within(self, fit_seconds: float | None, starts: Iterable[Mapping[str, Any]]) -> Memory:
+        """The same, for a search that begins with some configurations.
+
+        Args:
+            fit_seconds: That the fit of one fold might take in the shortest call of a run.
+            starts: What is tried whatever past tasks say.
+        """
+        return replace(self, fit_seconds=fit_seconds, begun=frozenset(map(textual, starts)))
 
     def guide(self, folder: Path, space: Space, seconds: float) -> Guide | None:
         """What past tasks say; None where nobody asks, too little is known, or what there is cannot be used.
@@ -123,7 +136,8 @@ class Memory:
         past = [_trial(trial) for trial in kept if trial["state"] != "pruned"]
         if not self.paced:  # else a poor loss may not be why they were stopped
             past += [self._stopped(trial, trials) for trial in kept if trial["state"] == "pruned"]
-        study = PastStudy(_head(self.scene, trials, guide), self.scene.metafeatures, past)
+        head = _head(self.scene, self.fit_seconds, _gained(trials, guide, self.scene.baseline, self.begun))
+        study = PastStudy(head, self.scene.metafeatures, past)
         add_studies(self.places.store, [study], patience, instead=() if instead is None else (instead,))
         return row_of(study)[0].key
 
@@ -153,7 +167,7 @@ def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
 
 def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Scene:
     rows, columns = canonical.shape
-    metafeatures = described(canonical, target, objective.job.seed)
+    metafeatures = described(canonical, target, 0)  # whatever the fit's seed: the same rows are the same table
     return Scene(
         metafeatures,
         None if objective.metric.name in ZERO_BY_DEFINITION else _unit(objective),
@@ -212,7 +226,7 @@ def _trial(trial: Mapping[str, Any]) -> PastTrial:
     return PastTrial(config, trial["loss"], trial["seconds"], trial["state"] == "failed")
 
 
-def _head(scene: Scene, trials: Sequence[Mapping[str, Any]], guide: Guide | None) -> Head:
+def _head(scene: Scene, fit_seconds: float | None, gained: Mapping[str, Any]) -> Head:
     rows, columns = scene.sizes
     return Head(
         f"{rows:,} rows x {columns} columns",
@@ -227,27 +241,31 @@ def _head(scene: Scene, trials: Sequence[Mapping[str, Any]], guide: Guide | None
             "rows": rows,
             "columns": columns,
             "folds": scene.folds,
-            **({} if scene.fit_seconds is None else {"fit_seconds": round(scene.fit_seconds, 3)}),
-            **_gained(trials, guide, scene.baseline),
+            **({} if fit_seconds is None else {"fit_seconds": round(fit_seconds, 3)}),
+            **gained,
         },
     )
 
 
-def _gained(trials: Sequence[Mapping[str, Any]], guide: Guide | None, baseline: float | None) -> dict[str, Any]:
+def _gained(
+    trials: Sequence[Mapping[str, Any]], guide: Guide | None, baseline: float | None, begun: frozenset[str]
+) -> dict[str, Any]:
     """How the search went, for `seasoned experience stats`: which trial was best, and what advice had to do with it."""
     complete = [trial for trial in trials if trial["state"] == "complete"]
     best = min(complete, key=lambda trial: (trial["loss"], trial["number"]))
     found: dict[str, Any] = {"trials": len(trials), "best_at": int(best["number"]), "guided": guide is not None}
     found["advised"] = False
-    if guide is None or not _advised(best, guide):
+    if guide is None or not _advised(best, guide, begun):
         return found
     found["advised"] = True
-    others = [trial["loss"] for trial in complete if not _advised(trial, guide)]
+    others = [trial["loss"] for trial in complete if not _advised(trial, guide, begun)]
     if others and baseline is not None and best["loss"] < baseline:
         ahead = (min([*others, baseline]) - best["loss"]) / (baseline - best["loss"])
         found["ahead"] = round(float(ahead), 6)
     return found
 
 
-def _advised(trial: Mapping[str, Any], guide: Guide) -> bool:
-    return guide.advises(textual({"model": {trial["model"]: trial["config"]}}))
+def _advised(trial: Mapping[str, Any], guide: Guide, begun: frozenset[str]) -> bool:
+    """Whether past tasks know the configuration, and no search would have begun with it."""
+    text = textual({"model": {trial["model"]: trial["config"]}})
+    return text not in begun and guide.advises(text)

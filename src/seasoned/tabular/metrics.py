@@ -67,6 +67,7 @@ _MULTICLASS: Final = {
     "roc_auc": "roc_auc_ovr",
     **{name: f"{name}_macro" for name in ("f1", "precision", "recall", "jaccard")},
 }
+_MEANS: Final = frozenset({"average_precision"})  # of more classes a mean over them, though its name does not say so
 OF_ONE_CLASS: Final = frozenset({"f1", "precision", "recall", "jaccard", "average_precision"})
 _PROBABILITIES: Final = {  # scikit-learn's functions of probabilities, as names
     "roc_auc_score": "roc_auc",
@@ -169,12 +170,18 @@ def measure_key(measure: Measure) -> str:
     """Text that tells what is minimised from anything else, in experience: its name where that says it all.
 
     A function of the user's own may have the name of another one, and each matrix of costs is a metric of its own. So
-    is a metric at each model's best threshold, one that is about the other class, and a mean over classes.
+    is a metric at each model's best threshold, one that is about the other class, one whose errors are minimised, one
+    of probabilities, and a mean over classes.
     """
     if measure.costs is not None:
         told = hashlib.blake2b(measure.costs.astype(np.float64).tobytes(), digest_size=6).hexdigest()
     elif measure.function is not None:
-        told = code_digest(measure.function.call, 6)
+        proba = "#proba" * (measure.function.needs == "proba")
+        error = "#error" * (not measure.greater_is_better)
+        about = "#other" * bool(proba and measure.n_classes == 2 and measure.positive == 0)
+        told = code_digest(measure.function.call, 6) + proba + error + about
+    elif measure.n_classes > 2 and measure.scorer in _MEANS:
+        return f"{measure.scorer}_macro"
     else:
         averaged = measure.scorer.endswith("_macro")
         other = measure.positive == 0 and measure.scorer in OF_ONE_CLASS

@@ -12,9 +12,10 @@ import numpy as np
 
 from seasoned.errors import Pruned
 from seasoned.execution.resources import free_memory
+from seasoned.tabular.bar import SLOW
 from seasoned.tabular.features.made import most_columns
 from seasoned.tabular.fitter import Fitter, Pipeline
-from seasoned.tabular.foreseen import Extent, check_memory
+from seasoned.tabular.foreseen import Extent, check_memory, foreseen
 from seasoned.tabular.layers import columns_of, width_of
 from seasoned.tabular.levels import MOST_VALID
 from seasoned.tabular.losses import ranks
@@ -281,7 +282,8 @@ class CrossValidation:
             part = self.fitter.on_fold(pipeline, fold, self._end(rows / self.levels[-1]))
             (predicted,), _ = self.fitter.retransformed(pipeline, [fold], [part])
             loss = self.loss_on(fold[1], predicted)
-            trial.report(rows, math.nan if loss is None else loss)
+            slow = self.predict_limit is not None and part.pace > _PATIENCE * self.predict_limit  # it is nobody's rival
+            trial.report(rows, math.nan if loss is None or slow else loss)
         return time.perf_counter() - start
 
     def _sample(self, rows: int) -> Fold:
@@ -297,14 +299,21 @@ class CrossValidation:
 
     def _check_memory(self, pipeline: Pipeline) -> None:
         """Refuse what will not fit before it costs any time."""
-        model = self.fitter.model(pipeline.name)
         train, valid = max(self.data.folds, key=lambda fold: len(fold[0]))
+        at = self._extent(pipeline, len(train), len(valid), len(self.data.known_rows()))
+        check_memory(pipeline.name, pipeline.settings, at, self.memory, self._free())
+
+    def needs(self, config: Mapping[str, Any]) -> int:
+        """Bytes that fitting a configuration on all rows takes, as far as it can be foreseen."""
+        pipeline, rows = Pipeline.of(config), len(self.data.target)
+        return foreseen(pipeline.name, pipeline.settings, self._extent(pipeline, rows, 0, rows))
+
+    def _extent(self, pipeline: Pipeline, rows: int, valid: int, held: int) -> Extent:
+        model = self.fitter.model(pipeline.name)
         columns = self.data.matrix(model.diet).shape[1] + most_columns(pipeline.features)
         columns += width_of(pipeline.below, self.job.n_classes)
         levels = (len(self.job.categorical), len(self.job.many)) if model.diet == "codes" else (0, 0)
-        held = len(self.data.known_rows())
-        at = Extent(len(train), len(valid), columns, self.job.n_classes, *levels, held)
-        check_memory(pipeline.name, pipeline.settings, at, self.memory, self._free())
+        return Extent(rows, valid, columns, self.job.n_classes, *levels, held)
 
     def _free(self) -> int:
         free = free_memory()
@@ -316,7 +325,7 @@ class CrossValidation:
         if limit is None or pace <= _PATIENCE * limit or self.folds == 1:
             return
         if self.records.has_quick:
-            raise Pruned(f"it took {pace:.3g} ms to predict a row; predict_limit leaves {limit:.3g} to the models")
+            raise Pruned(f"{SLOW}, {pace:.3g} ms a row; predict_limit leaves {limit:.3g} to the models")
 
     def _check_bars(self, family: str, losses: list[float | None]) -> None:
         """Give up what lags so far behind the best trial that the other folds are not worth their time."""

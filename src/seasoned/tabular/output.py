@@ -12,9 +12,11 @@ from seasoned.tabular.tables import COMPRESSED, SEPARATORS, kind_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
-__all__ = ["beside", "check_kind", "prediction_table", "write_table"]
+__all__ = ["beside", "check_kind", "named_predictions", "prediction_table", "write_table"]
 
 
 def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.DataFrame:
@@ -36,11 +38,29 @@ def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.Da
     extra = {} if interval is None else _inside(model, X, interval)
     if not hasattr(model, "predict_proba") or not len(model.classes_):
         return pd.DataFrame({"prediction": model.predict(X), **extra})
-    probabilities = model.predict_proba(X)
-    named = {f"probability_{label}": probabilities[:, index] for index, label in enumerate(model.classes_)}
-    fitted = getattr(model, "fitted_", None)  # what adapts to tasks has no thresholds
-    codes = fitted.finish.codes(probabilities) if isinstance(fitted, Fitted) else probabilities.argmax(axis=1)
-    return pd.DataFrame({"prediction": model.classes_[codes], **named, **extra})
+    probabilities, fitted = model.predict_proba(X), getattr(model, "fitted_", None)
+    codes = fitted.finish.codes(probabilities) if isinstance(fitted, Fitted) else None  # others have no thresholds
+    found = named_predictions(probabilities, model.classes_, codes)
+    return found.assign(**extra)
+
+
+def named_predictions(
+    found: NDArray[np.float64], classes: NDArray[Any], codes: NDArray[np.intp] | None = None
+) -> pd.DataFrame:
+    """`prediction`, and for classes a column `probability_<label>` each.
+
+    Args:
+        found: Numbers, shape (n,), or probabilities, shape (n, classes).
+        classes: The labels; none for numbers.
+        codes: Which label each row gets; the most probable if left out.
+    """
+    import pandas as pd
+
+    if not len(classes):
+        return pd.DataFrame({"prediction": found})
+    named = {f"probability_{label}": found[:, index] for index, label in enumerate(classes)}
+    chosen = found.argmax(axis=1) if codes is None else codes
+    return pd.DataFrame({"prediction": classes[chosen], **named})
 
 
 def beside(kept: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:

@@ -107,14 +107,16 @@ def _named(start: Mapping[str, Any], place: int, families: Sequence[str]) -> tup
 
 
 def _with_steps(settings: Mapping[str, Any], space: Space) -> dict[str, Any]:
-    """The settings with all feature steps told of, where some are asked for."""
+    """The settings with all feature steps told of, where some are asked for: the others are off."""
     asked, known = settings.get(FEATURES), space.parameters.get(FEATURES)
     if not isinstance(asked, Mapping) or not isinstance(known, Choice) or len(asked) != 1:
         return dict(settings)
     ((kind, inside),) = asked.items()
     if kind not in known.options or not isinstance(inside, Mapping):
         return dict(settings)
-    return {**settings, FEATURES: {kind: {**known.options[kind].default, **inside}}}
+    usual = known.options[kind].default
+    off = {name: False if isinstance(value, bool) else value for name, value in usual.items()}
+    return {**settings, FEATURES: {kind: {**off, **inside}}}
 
 
 def with_starts(

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,19 +14,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["OWNER", "has_other_owner", "one_at_a_time", "take"]
+__all__ = ["OWNER", "at_work_in", "has_other_owner", "one_at_a_time", "take"]
 
 OWNER: Final = "owner.json"
 """The file of a folder that says who is at work in it."""
 
 _TOLERANCE: Final = 5.0  # seconds by which start times of one process may differ: the system's clock is set at times
-_ELSEWHERE: Final = 86_400.0  # seconds after its last word for which a process of another machine is taken to live
+_BEAT: Final = 30.0  # seconds between two words of who is at work
+_ELSEWHERE: Final = 600.0  # seconds after its last word for which a process of another machine is taken to live
 _TAKING: Final = 5.0  # seconds after which who was taking a folder has been killed; it takes milliseconds
 
 
 def take(path: Path) -> None:
     """This process is at work in the folder from now on."""
     (path / OWNER).write_text(json.dumps(_identity(os.getpid())))
+
+
+@contextlib.contextmanager
+def at_work_in(path: Path) -> Iterator[None]:
+    """While the block runs, its file says every half a minute that its owner lives: other machines see nothing else."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(_BEAT):
+            with contextlib.suppress(OSError):  # the next one will do
+                os.utime(path / OWNER)
+
+    threading.Thread(target=beat, name="seasoned-owner", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 @contextlib.contextmanager
@@ -63,8 +82,9 @@ def _identity(pid: int) -> dict[str, Any] | None:
 def has_other_owner(path: Path) -> bool:
     """Whether a living process, this one included, is at work in the folder.
 
-    Of a process on another machine that shares the folder nothing is known, so it counts as living for a day after it
-    last wrote. Start times are compared with some tolerance, for the system's clock may be set meanwhile.
+    Of a process on another machine that shares the folder nothing is known but that it touches its file
+    (`at_work_in`), so it counts as living for ten minutes after it last did. Start times are compared with some
+    tolerance, for the system's clock may be set meanwhile.
     """
     try:
         owner = json.loads((path / OWNER).read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -74,5 +75,7 @@ def budget_of(given: TabularEstimator, started: float) -> Budget:
     trials = None if given.trials is None else int(given.trials)
     told = given.workers is not None
     budget = Budget(started + seconds, seconds, trials, workers, memory, search.ensemble, search.layers, told=told)
+    while not budget.told and budget.workers > 1 and not budget.has_memory:
+        budget = replace(budget, workers=budget.workers - 1)
     budget.check_memory()
     return budget

@@ -46,6 +46,7 @@ class Pooled:
             where that is too much, or there is one member.
         shares: The members' weights in the mean, shape (members,); None without `each`.
         groups: From 0 on, shape (n,): rows of one belong together and err alike; None where all are free.
+        drawn: Whether rows count differently only because some classes have more among these rows than among all.
     """
 
     rows: NDArray[np.int64]
@@ -56,6 +57,7 @@ class Pooled:
     each: NDArray[np.floating] | None = None
     shares: Array | None = None
     groups: NDArray[np.int64] | None = None
+    drawn: bool = False
 
     @property
     def mass(self) -> Array:
@@ -95,9 +97,9 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
     rng = np.random.default_rng(objective.job.seed)
     most = min(_MOST, max(_CELLS // max(objective.metric.n_classes, 1), _FEWEST))
     known = objective.data.known_rows()
-    places = np.sort(rng.permutation(len(known))[:most])
+    places, mass = np.sort(rng.permutation(len(known))[:most]), None
     if objective.metric.n_classes and len(places) < len(known):
-        places = np.sort(with_rare(places, objective.data.target[known]))
+        places, mass = _with_rare(places, objective.data.target[known].astype(np.intp))
     chosen = known[places]
     mean: Array | None = None
     kept: list[NDArray[np.floating]] = []
@@ -115,6 +117,7 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
     if mean.ndim == 2:
         mean = mean / mean.sum(axis=1, keepdims=True)  # float32 on disk: the sums are 1 but for rounding
     weights = objective.data.weights
+    weights = None if weights is None else weights[chosen]
     together = objective.data.together
     groups = None if together is None else np.unique(together[chosen], return_inverse=True)[1]
     parts = _parts(objective.data.fold_of_rows()[chosen], groups, rng)
@@ -122,13 +125,24 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
         chosen,
         objective.data.target[chosen],
         mean,
-        None if weights is None else weights[chosen],
+        mass if weights is None else weights if mass is None else weights * mass,
         parts,
         groups=groups,
+        drawn=weights is None and mass is not None,
     )
     if not some:
         return whole
     return replace(whole, each=np.stack(kept, axis=1), shares=np.array([member.weight for member in members]))
+
+
+def _with_rare(drawn: NDArray[np.intp], truth: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array | None]:
+    """A draw that lacks no class, rising; and how much each row counts, where rows were added for some of them."""
+    places = np.sort(with_rare(drawn, truth))
+    if len(places) == len(drawn):
+        return places, None
+    there = np.bincount(truth[places], minlength=int(truth.max()) + 1)
+    mass = (np.bincount(truth) / np.maximum(there, 1))[truth[places]]
+    return places, mass / mass.mean()
 
 
 def _parts(folds: NDArray[np.int64], groups: NDArray[np.int64] | None, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -109,6 +109,7 @@ def portfolio_of_table(
     target: Any,
     metric: str | None = None,
     *,
+    sort: str | None = None,
     size: int = 24,
     seconds: float | None = None,
     experience: str | None = "default",
@@ -119,6 +120,7 @@ def portfolio_of_table(
         frame: The features.
         target: A value a row.
         metric: Its name; the usual one of the sort if left out.
+        sort: binary, multiclass or regression; what the target looks like if left out.
         size: Most configurations.
         seconds: Of one core for all of them on this table; without a limit if left out.
         experience: Which past tasks (`knowledge/places.py`).
@@ -126,13 +128,24 @@ def portfolio_of_table(
     Raises:
         InvalidInput: If an argument breaks its rule, or too little is known.
     """
-    read = read_target(target, infer_task(target))
+    read = read_target(target, _kind(target, sort))
+    if sort not in {None, read.task}:
+        raise InvalidInput(f"sort is {sort!r}, and the target has {len(read.classes)} classes; give {read.task!r}.")
     if len(read.kept) != len(frame):
         raise InvalidInput(f"there are {len(frame)} rows and {len(read.kept)} target values; give one for each row.")
     kept = frame[read.kept]
     canonical = Schema.infer(kept).apply(kept)
     found = described(canonical, read, 0)
     return _portfolio(read.task, metric, found, len(canonical), size=size, seconds=seconds, experience=experience)
+
+
+def _kind(target: Any, sort: str | None) -> Literal["classification", "regression"]:
+    """Whether the target is read as classes or as numbers."""
+    if sort is None:
+        return infer_task(target)
+    if sort not in _CLASSES:
+        raise InvalidInput(f"sort is {sort!r}; use one of {', '.join(_CLASSES)}.")
+    return "regression" if sort == "regression" else "classification"
 
 
 def _portfolio(

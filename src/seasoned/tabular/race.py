@@ -75,8 +75,11 @@ class Race:
 
     def _saw(self, trial: Trial) -> bool:
         """Whether the trial may change a bar: it is complete, and its losses on the folds are known."""
-        losses = () if trial.value is None else self.objective.records.of(trial.config).losses
-        if trial.value is None or not losses:
+        if trial.value is None:
+            return False
+        record, limit = self.objective.records.of(trial.config), self.objective.predict_limit
+        losses = record.losses
+        if not losses or (limit is not None and record.predict_ms > limit):  # who may not predict is nobody's rival
             return False
         for name in (ALL, *trial.config["model"]):
             if name not in self._best or trial.value < self._best[name][0]:

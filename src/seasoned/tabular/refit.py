@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.errors import StorageError
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.ensemble import select
@@ -65,7 +66,7 @@ def choose_members(
         seconds: That choosing may take, beside half of the time left: what is known by then decides.
     """
     most, limit = budget.members, objective.predict_limit
-    best = _diverse(_quick_enough(objective, once(ranked(rows))))
+    best = _diverse(quick_enough(objective, once(ranked(rows))))
     if most == 1 or len(best) < 2:
         return [(row, 1.0) for row in best[:1]]
     predictions = [objective.records.mean_out_of_fold(config_of(row)) for row in best]
@@ -99,7 +100,7 @@ def _diverse(best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return ranked([*first, *others[: max(_CHOICES - len(first), 0)]])
 
 
-def _quick_enough(objective: CrossValidation, best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def quick_enough(objective: CrossValidation, best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Trials that keep `predict_limit` alone; the quickest one where none does."""
     if objective.predict_limit is None or not best:
         return best
@@ -197,7 +198,11 @@ def fit_all(
     with LocalExecutor(budget.workers) as executor:
         refit = objective.refit  # the same object for all of them, so that a worker reads the table once
         order = sorted(waiting, key=lambda place: -seconds[place])
-        tasks = {executor.submit(refit, config_of(waiting[place][0]), limits=limits): place for place in order}
+        tasks: dict[int, int] = {}
+        try:
+            tasks.update((executor.submit(refit, config_of(waiting[p][0]), limits=limits), p) for p in order)
+        except StorageError as error:  # what is fitted already, and the models of folds, predict as well
+            logger.warning("not all models are fitted on all rows: %s", error)
         while tasks and budget.remaining > _CLOSING and not budget.full:
             for outcome in executor.wait(min(_GLANCE, budget.remaining - _CLOSING)):
                 place = tasks.pop(outcome.task)

@@ -14,6 +14,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.columns.stored import store
+from seasoned.tabular.crowding import with_room_for
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import split_features
@@ -48,7 +49,6 @@ __all__ = ["refit_table"]
 logger = logging.getLogger("seasoned.tabular")
 
 _BELOW: Final = 0.5  # of the time, for predictions out of fold that a second layer learns from
-_DIETS: Final[tuple[Diet, ...]] = ("codes", "dense")
 
 
 def refit_table(
@@ -90,27 +90,26 @@ def refit_table(
     scale = _logarithm(fitted)
     _check_target(fitted, target, scale)
     started = time.monotonic()
-    plan, job = fitted.plan, _job(fitted, seed, scale)
-    canonical = plan.schema.apply(frame)
+    job, canonical = _job(fitted, seed, scale), fitted.plan.schema.apply(frame)
     own = {member.name: member.own for member in fitted.members if member.own is not None}
     with tempfile.TemporaryDirectory(prefix="seasoned-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        (folder / "trials").mkdir()
-        store(plan, canonical, folder, _DIETS)
-        if any(split_features(member.config)[1] is not None for member in fitted.members):  # tried, if none was made
-            save_texts(folder, plan, canonical)
+        _store(fitted, canonical, folder)
+        del canonical  # of a long table, the matrices on the disk are all that is needed from here on
 
         def objective_of(folds: Sequence[Fold]) -> CrossValidation:
             write_arrays(folder, target.values, folds, {}, roles.weights, together=roles.groups)
             return CrossValidation(Arrays(folder), job, fitted.metric, own=tuple(own.values()))
 
+        every = [{"model": {member.name: member.config}} for member in fitted.members]
+        budget = with_room_for(budget, [objective_of([]).needs(config) for config in every])
         if below := {textual(source): source for member in fitted.members for source in member.below}:
             folds = _parted(validation, parts, frame, target, roles, seed)
             _foretell(objective_of(folds), list(below.values()), budget)
         objective = objective_of([])
-        for member in fitted.members:
-            objective.records.note({"model": {member.name: member.config}}, _record(fitted, member))
-        waiting = {place: (_row(place, member), member.weight) for place, member in enumerate(fitted.members)}
+        for member, config in zip(fitted.members, every, strict=True):
+            objective.records.note(config, _record(fitted, member))
+        waiting = {place: (_row(fitted, place), member.weight) for place, member in enumerate(fitted.members)}
         several = {place for place, member in enumerate(fitted.members) if _several(member)}
         ready = standing(_fitted(objective, waiting, budget, several))
     if not ready:
@@ -134,6 +133,15 @@ def refit_table(
         refitted=time.monotonic() - started,
         grouped=roles.groups is not None,
     )
+
+
+def _store(fitted: Fitted, canonical: pd.DataFrame, folder: Path) -> None:
+    """What the members' fits read, in the forms that they eat."""
+    (folder / "trials").mkdir()
+    diets: set[Diet] = {"codes", *(member.model.diet for member in fitted.members)}
+    store(fitted.plan, canonical, folder, sorted(diets))
+    if any(split_features(member.config)[1] is not None for member in fitted.members):  # tried, if none was made
+        save_texts(folder, fitted.plan, canonical)
 
 
 def _job(fitted: Fitted, seed: int, scale: Logarithm | None) -> Job:
@@ -215,8 +223,11 @@ def _check_target(fitted: Fitted, target: Target, scale: Logarithm | None) -> No
         )
 
 
-def _row(place: int, member: Member) -> dict[str, Any]:
-    return {"number": place, "model": member.name, "config": member.config}
+def _row(fitted: Fitted, place: int) -> dict[str, Any]:
+    """The member as the trial that it comes from; one that replaces a search comes from none."""
+    member = fitted.members[place]
+    same = (t["number"] for t in fitted.trials if (t["model"], t["config"]) == (member.name, member.config))
+    return {"number": next(same, place), "model": member.name, "config": member.config}
 
 
 def _record(fitted: Fitted, member: Member) -> TrialRecord:

@@ -12,11 +12,13 @@ seed they lost more on 12 of the 19 others, and fold models alone more on 17 of 
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from seasoned.errors import StorageError
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.allowance import MINUTE, Allowance, further_rounds, knows_paces
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_again", "seconds_again"]
 
+logger = logging.getLogger("seasoned.tabular")
+
 _SEEDS: Final = 5  # fits of each model on all rows, the first among them
 _FEW_ROWS: Final = 1_000  # below, models of the folds have half of the say
 _FOLDS: Final = 0.5  # what they say together
@@ -39,6 +43,7 @@ _SHARE: Final = 0.08  # of a minute that is kept for all this; what else is left
 _MOST: Final = 0.25  # of a longer time limit, whose share grows with its root, for there is less left to find
 _CAUTION: Final = 1.2  # times what a fit should take
 _CLOSING: Final = 0.5  # seconds kept for fetching the models and for what follows
+_MOST_FOLDS: Final = 5
 _LEAST: Final = 0.5  # seconds that a round takes anyhow, with what is sent to and fro
 _GLANCE: Final = 0.2  # seconds between two looks at the clock
 
@@ -58,8 +63,8 @@ def seconds_again(
     most = min(_SHARE * math.sqrt(max(budget.seconds / MINUTE, 1.0)), _MOST) * budget.seconds
     if not _wanted(objective, budget):
         return 0.0
-    folds = objective.folds if _takes_folds(objective) else 0
-    counts = [folds + (_SEEDS - 1 if is_seeded(objective.fitter.model(name)) else 0) for name in names]
+    folds = _folds_of(objective)
+    counts = [len(folds) + (_SEEDS - 1 if is_seeded(objective.fitter.model(name)) else 0) for name in names]
     wanted = [(count, took) for count, took in zip(counts, seconds, strict=True) if count]
     if not wanted or _CAUTION * min(took for _, took in wanted) >= most:
         return 0.0
@@ -91,9 +96,8 @@ def fit_again(
     if not _wanted(objective, budget) or budget.stop():
         return dict(members)
     order = sorted((place for place in members if places is None or place in places), key=lambda i: -members[i].weight)
-    queue: list[_Fit] = []
-    if _takes_folds(objective):
-        queue += [_Fit(place, seconds[place], fold=fold) for place in order for fold in range(objective.folds)]
+    folds = _folds_of(objective)
+    queue = [_Fit(place, seconds[place], fold=fold) for place in order for fold in folds]
     chancy = [place for place in order if is_seeded(objective.fitter.model(members[place].name))]
     queue += [_Fit(place, seconds[place], repeat) for repeat in range(1, _SEEDS) for place in chancy]
     left = budget.remaining - _CLOSING
@@ -102,7 +106,7 @@ def fit_again(
     allowance = Allowance.of(objective, members, budget.seconds, time.monotonic() + left)
     done = _run(objective, members, [fit for fit in queue if allowance.take(fit.place)], budget)
     return {
-        place: _several(member, [fit for fit in done if fit.place == place], objective.folds)
+        place: _several(member, [fit for fit in done if fit.place == place], len(folds))
         for place, member in members.items()
     }
 
@@ -129,7 +133,12 @@ def _run(objective: CrossValidation, members: Mapping[int, Member], queue: list[
             for fit in waiting[: budget.workers - len(tasks)]:
                 member = members[fit.place]
                 config = {"model": {member.name: member.config}}
-                tasks[executor.submit(refit, config, fit.repeat, fit.fold, limits=limits)] = fit
+                try:
+                    tasks[executor.submit(refit, config, fit.repeat, fit.fold, limits=limits)] = fit
+                except StorageError as error:
+                    logger.warning("models are not fitted again: %s", error)
+                    queue.clear()
+                    break
                 queue.remove(fit)
             if not tasks:
                 break
@@ -151,6 +160,13 @@ def _takes_folds(objective: CrossValidation) -> bool:
     rows, folds = len(objective.data.target), objective.data.folds
     parted = all(len(train) + len(valid) == rows for train, valid in folds)
     return rows < _FEW_ROWS and len(folds) > 1 and parted and len(objective.data.known_rows()) == rows
+
+
+def _folds_of(objective: CrossValidation) -> list[int]:
+    """The folds whose models predict, too: five at most, evenly spread, however many validate."""
+    count = objective.folds if _takes_folds(objective) else 0
+    kept = min(count, _MOST_FOLDS)
+    return [place * count // kept for place in range(kept)]
 
 
 def _several(member: Member, fits: Iterable[_Fit], folds: int) -> Member:

@@ -133,7 +133,12 @@ def read_groups(groups: Any, rows: int) -> tuple[NDArray[np.int64], NDArray[Any]
         raise InvalidInput(
             f"groups holds {series.iloc[0]!r}, which names no group; pass a number or text a row."
         ) from None
-    return codes.astype(np.int64), series.to_numpy()
+    names = series.to_numpy()
+    try:
+        np.unique(names[:0] if names.dtype.kind != "O" else names)
+    except TypeError:  # of several types, which splitters cannot put in an order
+        return codes.astype(np.int64), codes.astype(np.int64)
+    return codes.astype(np.int64), names
 
 
 def _one_a_row(values: Any, name: str, rows: int) -> pd.Series[Any]:

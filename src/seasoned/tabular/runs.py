@@ -115,10 +115,9 @@ class RunFolder:
         if not resume:
             _empty(path)
         (path / "trials").mkdir(exist_ok=True)
-        known = _about(path)
-        folder = cls(path, (path / _LOG).exists(), bool(known.get("ended")))
+        folder = cls(path, (path / _LOG).exists(), bool(_about(path).get("ended")))
         if folder.ended:  # from now on it is as any that is at work
-            folder.write_json(_ABOUT, {**known, "ended": False})
+            folder.note(ended=False)
         for pattern in (f"*{MEANS}.*", "*.models", ".*"):  # a second look at its trials, models, what was half written
             for left in path.glob(f"trials/{pattern}"):
                 left.unlink(missing_ok=True)
@@ -136,6 +135,10 @@ class RunFolder:
         """What `open` was told when the run first started."""
         found: dict[str, Any] = json.loads((self.path / _ABOUT).read_text())
         return found
+
+    def note(self, **facts: Any) -> None:
+        """Add to what is known about the run."""
+        self.write_json(_ABOUT, {**self.about, **facts})
 
     def write_json(self, name: str, content: Any) -> None:
         """Write plain data, whole or not at all."""
@@ -181,7 +184,7 @@ class RunFolder:
                     path.unlink()
             for path in self.path.glob("trials/*.models"):
                 path.unlink()
-            self.write_json(_ABOUT, {**self.about, "ended": True, "kept": kept})
+            self.note(ended=True, kept=kept)
         except (OSError, ValueError):  # a file that is open, a full disk: then nothing stays
             self.delete()
         else:

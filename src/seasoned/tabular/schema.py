@@ -95,24 +95,30 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Cells of a column of numbers or dates that hold something else, and so are missing.
+    """Cells of a column of numbers or dates that hold something else, and so are missing; or a column of new levels.
 
     Attributes:
         column: The column.
         cells: How many they are.
         present: Number of cells that hold anything; 0 where that was not counted in all parts of the table.
         example: One of them.
+        known: A level of the fit, where none of the cells is any.
     """
 
     column: Column
     cells: int
     present: int
     example: str
+    known: str | None = None
 
     @property
     def sentence(self) -> str:
         """The same for people."""
         short = self.example if len(self.example) <= _LONGEST else self.example[: _LONGEST - 3] + "..."
+        if self.known is not None:
+            number = f"the {self.cells} cells" if self.present else f"{self.cells} cells"
+            said = f"none of {number} of {self.column.name!r} is a level of the fit"
+            return f"{said} (such as {short!r}; there it was {self.known!r})"
         whose = f"the {self.present} cells of {self.column.name!r}"
         how_many = f"none of {whose} can" if self.cells == self.present else f"{self.cells} of {whose} cannot"
         if self.present == 1:

@@ -14,6 +14,7 @@ from seasoned.errors import AllTrialsFailed, StorageError
 from seasoned.pacing import STOPPED
 from seasoned.samplers.bayes import Bayes
 from seasoned.study import Study
+from seasoned.tabular.bar import SLOW
 from seasoned.tabular.by_level import ByLevel
 from seasoned.tabular.clock import Clock
 from seasoned.tabular.closing import Closing
@@ -23,7 +24,7 @@ from seasoned.tabular.family_starts import FamilyStarts
 from seasoned.tabular.gains import Gains
 from seasoned.tabular.own_starts import with_starts
 from seasoned.tabular.race import Race
-from seasoned.tabular.refit import choose_members, config_of, fit_members, ranked
+from seasoned.tabular.refit import choose_members, config_of, fit_members, quick_enough, ranked
 from seasoned.tabular.row_race import RowRace
 from seasoned.tabular.rows import row_of
 from seasoned.tabular.second_look import look_again
@@ -130,7 +131,8 @@ def search(
         if budget.stop():
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
         trials = tuple(map(row, ended))
-        best = ranked(trials) if failed else look_again(objective, ranked(trials), budget, closing.kept)
+        best = ranked(trials)
+        best = best if failed else look_again(objective, quick_enough(objective, best), budget, closing.kept)
         trials = tuple(_with_rounds(objective, row) for row in trials)
         chosen = choose_members(objective, best, budget, closing.choosing if timed else math.inf)
         left = budget.remaining - (closing.kept - closing.layering)
@@ -169,7 +171,9 @@ def _searched(
                 race.close_defaults(study.trials[:opening])
         _run(study, objective, budget, closing, budget.trials, callbacks)
     except AllTrialsFailed as error:
-        logger.warning("no model could be fitted, so the baseline predicts: %s", error)
+        known = any(trial.state is TrialState.COMPLETE for trial in study.trials)
+        text = "the search ends early: %s" if known else "no model could be fitted, so the baseline predicts: %s"
+        logger.warning(text, error)
     except KeyboardInterrupt:  # from a handler that is not ours
         budget.stop.ask("SIGINT")
     except StorageError as error:
@@ -234,8 +238,8 @@ def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dic
     row = {**row_of(trial), "elapsed": elapsed}
     if trial.state is TrialState.PRUNED and trial.reports and str(trial.error).startswith(STOPPED):
         rows, loss = trial.reports[-1]
-        reached = f"{objective.metric.name} {objective.metric.score(loss):.5g}"
-        row["error"] = f"on {rows:,} training rows it reached {reached}, too far from the best there"
+        reached = f"it reached {objective.metric.name} {objective.metric.score(loss):.5g}, too far from the best there"
+        row["error"] = f"on {rows:,} training rows {reached if math.isfinite(loss) else SLOW}"
     if trial.state is not TrialState.COMPLETE:
         return row
     record = objective.records.of(trial.config)

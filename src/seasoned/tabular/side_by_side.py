@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from seasoned.errors import StorageError
 from seasoned.execution.base import Ending, Limits
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ def side_by_side(
         end: A moment of `time.monotonic`. None is returned where not all is ready by then.
     """
     limits = Limits(memory=budget.trial_memory)
-    tasks = {executor.submit(function, *call, limits=limits): place for place, call in enumerate(calls)}
+    try:
+        tasks = {executor.submit(function, *call, limits=limits): place for place, call in enumerate(calls)}
+    except StorageError as error:
+        logger.warning("what comes beside the search is left out: %s", error)
+        return None
     found: dict[int, Any] = {}
     while tasks:
         left = end - time.monotonic()

@@ -21,6 +21,7 @@ from seasoned.samplers._combinations import count_of, untried
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.samplers.random import Random
 from seasoned.space import Choice
+from seasoned.tabular.bar import SLOW
 from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState, WarmStart
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class _Record:
         best: Its smallest loss.
         complete: Trials that came to their end.
         failed: Trials that failed.
+        slow: Trials that were given up for predicting too slowly: others of the family may be quick.
         ended: All of its trials that have ended.
         seconds: Of all its trials.
         whole: Of those that came to their end.
@@ -58,6 +60,7 @@ class _Record:
     best: float = math.inf
     complete: int = 0
     failed: int = 0
+    slow: int = 0
     ended: int = 0
     seconds: float = 0.0
     whole: float = 0.0
@@ -67,6 +70,8 @@ class _Record:
     def after(self, event: Finished) -> _Record:
         seconds = self.seconds + (event.seconds or 0.0)
         found = replace(self, seconds=seconds, ended=self.ended + 1)
+        if event.state is TrialState.PRUNED and str(event.error).startswith(SLOW):
+            return replace(found, slow=self.slow + 1)
         if event.state is TrialState.COMPLETE and event.values is not None:
             found = replace(found, complete=self.complete + 1, whole=self.whole + (event.seconds or 0.0))
             if event.values[0] < self.best:
@@ -224,10 +229,9 @@ class Promising(Sampler[_State]):
     def _weights(self, state: _State, new: Mapping[str, Sequence[Config]]) -> dict[str, float]:
         """Families that have something left to try, and how much each deserves the next trial."""
         tunable = [name for name in state.spaces if self._is_open(state, name, new)] or list(state.spaces)
-        order = sorted(
-            (name for name in tunable if state.records[name].complete), key=lambda name: state.records[name].best
-        )
-        if not order:
+        met = [name for name in tunable if state.records[name].complete or state.records[name].slow]
+        order = sorted(met, key=lambda name: state.records[name].best)  # of whom all were too slow, last
+        if not any(state.records[name].complete for name in order):
             untried = [name for name in tunable if state.records[name].failed < _HOPELESS]
             return dict.fromkeys(untried or tunable, 1.0)
         weights = {name: _DECAY**rank for rank, name in enumerate(order)}

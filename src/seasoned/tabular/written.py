@@ -37,7 +37,7 @@ _ALSO_MISSING: Final = frozenset(
 )
 _SIGNS: Final = r"[$€£¥₹%]|\b(?:USD|EUR|GBP|CHF|JPY)\b"  # what may stand around a number
 _SPACES: Final = "\u00a0\u202f "  # between thousands, where the comma is decimal
-_POINT: Final = r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?"  # "0,126" is no thousands
+_POINT: Final = r"[+-]?(?:[1-9]\d{0,2}(?:[,'\u2019]\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?"  # "0,126" is no thousands
 _COMMA: Final = rf"[+-]?(?:[1-9]\d{{0,2}}(?:[.{_SPACES}]\d{{3}})+|\d+)?(?:,\d*)?(?:[eE][+-]?\d+)?"
 _ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:$|[T ])")
 _PAIRS: Final = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("off", "on"))
@@ -87,9 +87,12 @@ def _numbers(text: pd.Series[Any], style: str) -> pd.Series[Any]:
 
     if style == PLAIN:
         return pd.to_numeric(text, errors="coerce")
-    bare = text.str.replace(_SIGNS, "", regex=True).str.strip()
+    bare = text.str.replace(_SIGNS, "", regex=True).str.strip().str.replace("\u2212", "-", regex=False)
+    owed = bare.str.fullmatch(r"\([^()+-]+\)").fillna(value=False).astype(bool)  # "(5.20)", as ledgers have -5.20
+    if owed.any():
+        bare = bare.where(~owed, "-" + bare.str.slice(1, -1).str.strip())
     if style == POINT:
-        bare = bare.where(bare.str.fullmatch(_POINT)).str.replace(",", "")
+        bare = bare.where(bare.str.fullmatch(_POINT)).str.replace(r"[,'\u2019]", "", regex=True)
     else:
         bare = bare.where(bare.str.fullmatch(_COMMA)).str.replace(rf"[.{_SPACES}]", "", regex=True)
         bare = bare.str.replace(",", ".")

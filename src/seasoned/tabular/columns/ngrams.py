@@ -19,6 +19,9 @@ __all__ = ["MOST_COMPONENTS", "Ngrams"]
 _SIZES: Final = (3, 4)  # characters, within words and with the spaces around them
 _END: Final = -1  # fills the places of shorter n-grams
 MOST_COMPONENTS: Final = 20
+_MOST_NGRAMS: Final = 2**17  # the most common ones; English has about so many, scripts without spaces millions
+_MANY_TEXTS: Final = 500  # from which on an n-gram of one text says nothing of another one
+_MOST_CHARACTERS: Final = 5_000  # of a text, its first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +52,7 @@ class Ngrams:
     rarity: NDArray[np.float64]
     components: NDArray[np.float32]
     _counting: Any = field(init=False, repr=False)
+    _loadings: NDArray[np.float32] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.rarity.shape != (len(self.ngrams),) or self.components.shape[1:] != (len(self.ngrams),):
@@ -56,6 +60,7 @@ class Ngrams:
         counting = _tfidf({ngram: place for place, ngram in enumerate(self.ngrams)})
         counting.idf_ = self.rarity
         object.__setattr__(self, "_counting", counting)
+        object.__setattr__(self, "_loadings", np.ascontiguousarray(self.components.T))  # scipy would copy it each time
 
     @classmethod
     def fit(cls, texts: pd.Series[Any], *, seed: int) -> Ngrams | None:
@@ -67,10 +72,10 @@ class Ngrams:
         """
         from sklearn.decomposition import TruncatedSVD
 
-        counting = _tfidf()
+        counting = _tfidf(least=2 if len(texts) >= _MANY_TEXTS else 1)
         try:
-            matrix = counting.fit_transform(texts)
-        except ValueError:  # "empty vocabulary": no texts, or nothing but spaces
+            matrix = counting.fit_transform(texts.str.slice(0, _MOST_CHARACTERS))
+        except ValueError:  # "empty vocabulary": no texts, nothing but spaces, or no n-gram twice
             return None
         with np.errstate(invalid="ignore"):  # the share of a variance of 0, where all texts are the same
             found = TruncatedSVD(min(MOST_COMPONENTS, *matrix.shape), random_state=seed).fit(matrix)
@@ -86,7 +91,8 @@ class Ngrams:
         """The texts' vectors, shape (n, width); zeros for a text of which no n-gram is known."""
         if not len(texts):  # scikit-learn refuses to count nothing
             return np.zeros((0, self.width))
-        return np.asarray(self._counting.transform(texts) @ self.components.T, dtype=np.float64)
+        told = self._counting.transform(texts.str.slice(0, _MOST_CHARACTERS))
+        return np.asarray(told @ self._loadings, dtype=np.float64)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of it as arrays; an n-gram is a row of code points."""
@@ -108,7 +114,9 @@ class Ngrams:
         return cls(ngrams, arrays["rarity"], arrays["components"])
 
 
-def _tfidf(places: Mapping[str, int] | None = None) -> Any:
+def _tfidf(places: Mapping[str, int] | None = None, least: int = 1) -> Any:
+    """What counts n-grams: those of given places, or the most common ones of at least so many texts."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    return TfidfVectorizer(analyzer="char_wb", ngram_range=_SIZES, vocabulary=places, dtype=np.float32)
+    kept = {"vocabulary": places} if places is not None else {"min_df": least, "max_features": _MOST_NGRAMS}
+    return TfidfVectorizer(analyzer="char_wb", ngram_range=_SIZES, dtype=np.float32, **kept)

@@ -14,7 +14,7 @@ import numpy as np
 from seasoned.tabular.cells import MISSING_WORDS
 from seasoned.tabular.columns.category import CategoryColumn
 from seasoned.tabular.columns.number import NumberColumn
-from seasoned.tabular.schema import read
+from seasoned.tabular.schema import Lost, read
 from seasoned.tabular.written import ANSWERS
 
 if TYPE_CHECKING:
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from seasoned.tabular.schema import Column, Lost
+    from seasoned.tabular.schema import Column
 
 __all__ = ["codes"]
 
+_CELLS: Final = 20  # present ones, from which on it is no chance that all are new
+_FEW: Final = 100  # levels; of a column of more, such as names, all may be new
 _NOTHING: Final = MappingProxyType(dict.fromkeys(MISSING_WORDS, np.nan))
 
 
@@ -39,16 +41,29 @@ def codes(column: Column, encoder: Any, series: pd.Series[Any], lost: list[Lost]
         values = series.to_numpy(dtype=np.float64, copy=True)
         values[~np.isfinite(values)] = np.nan
         return encoder.clipped(values)
-    if isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow":
-        if isinstance(encoder, CategoryColumn):
-            return _levels(column, encoder, series)
-        if column.kind == "boolean" and isinstance(encoder, NumberColumn):
-            answers = {word: answer for word in series.unique() if (answer := _answer(word)) is not None}
-            values, unknown = _looked_up(series, _NOTHING | answers)
-            if not len(unknown):
-                return values[:, None]
+    arrow = isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow"
+    if isinstance(encoder, CategoryColumn):
+        levels = _levels(column, encoder, series) if arrow else encoder.codes(read(column, series, lost))
+        _note_new(column, encoder, series, levels, lost)
+        return levels
+    if arrow and column.kind == "boolean" and isinstance(encoder, NumberColumn):
+        answers = {word: answer for word in series.unique() if (answer := _answer(word)) is not None}
+        values, unknown = _looked_up(series, _NOTHING | answers)
+        if not len(unknown):
+            return values[:, None]
     found: NDArray[np.float64] = encoder.codes(read(column, series, lost))
     return found
+
+
+def _note_new(
+    column: Column, encoder: CategoryColumn, series: pd.Series[Any], levels: NDArray[np.float64], lost: list[Lost]
+) -> None:
+    """Tell of a column of few levels whose cells all are new: "1234" for "01234", say. Some new levels are no news."""
+    if len(series) < _CELLS or len(encoder.words) > _FEW or not np.isnan(levels).all():
+        return
+    words = read(column, series).dropna()
+    if len(words) >= _CELLS:
+        lost.append(Lost(column, len(words), len(words), str(words.iloc[0]), encoder.words[0]))
 
 
 def _levels(column: Column, encoder: CategoryColumn, series: pd.Series[Any]) -> NDArray[np.float64]:

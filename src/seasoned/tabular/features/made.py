@@ -46,6 +46,7 @@ __all__ = [
     "choose_steps",
     "fit_features",
     "most_columns",
+    "only_levels",
     "reads_texts",
     "split_features",
     "starts_with_features",
@@ -129,6 +130,12 @@ def asks(choice: Mapping[str, Any] | None) -> bool:
     """Whether a configuration asks for any step at all."""
     wanted = {} if choice is None else choice.get(_MADE, {})
     return any(wanted.get(name) for name in (*STEPS, *SELECTIONS))
+
+
+def only_levels(choice: Mapping[str, Any] | None) -> bool:
+    """Whether a configuration has nothing but the levels of columns with very many: what the table says, no guess."""
+    wanted = {} if choice is None else choice.get(_MADE, {})
+    return wanted.keys() == {LEVELS, _MOST}
 
 
 def most_columns(choice: Mapping[str, Any] | None) -> int:

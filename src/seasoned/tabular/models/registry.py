@@ -105,7 +105,6 @@ def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
         >>> [model.name for model in choose(["default", "-mlp"])] == [model.name for model in choose(["-mlp"])]
         True
     """
-    usual = [name for name in MODELS if name not in NAMED_ONLY and _has_package(name)]
     words = [_DEFAULT] if models is None else [model for model in models if isinstance(model, str)]
     own = [model for model in models or () if not isinstance(model, str)]
     without = {word.removeprefix("-") for word in words if word.startswith("-")}
@@ -116,7 +115,7 @@ def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
     for name in (set(names) - without) & set(EXTRAS):
         require(*EXTRAS[name])
     if _DEFAULT in names or not (names or own):
-        names += usual
+        names += [name for name in MODELS if name not in NAMED_ONLY and _has_package(name)]
     register([*MODELS.values(), BASELINE, *own])  # refuses an own one with the name of another
     found = (*(model for name, model in MODELS.items() if name in names and name not in without), *own)
     if not found:
@@ -132,6 +131,8 @@ def find(name: str) -> Model:
     """
     if name == BASELINE.name:
         return BASELINE
+    if name in MODELS and name not in EXTRAS:  # as each prediction asks for each of its models
+        return MODELS[name]
     return choose([name])[0]
 
 

@@ -1,0 +1,232 @@
+"""What readers with fresh eyes found in the engine: broken environments, stores that are away, trials by hand."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import numpy as np
+import pytest
+
+from seasoned import ASHA, Categorical, Float, Int, Space, Study
+from seasoned.driving import Streak
+from seasoned.errors import AllTrialsFailed, InvalidInput, StorageError, StudyConflict
+from seasoned.execution.worker import _failure
+from seasoned.objective import Verdict
+from seasoned.samplers import TPE, Grid, Random
+from seasoned.storage import MemoryStorage
+from seasoned.trials import TrialState, WarmStart
+
+SPACE = Space(x=Float(0, 1))
+
+
+def fails(config):
+    raise FileNotFoundError(f"/data/run-{config['x']}.csv is not there")
+
+
+def works(config):
+    return config["x"]
+
+
+# ------------------------------------------------------------------------------------------- broken environments
+
+
+def test_a_broken_environment_does_not_burn_a_study_that_went_well():
+    study = Study(SPACE, sampler=Random(), seed=0)
+    study.optimize(works, trials=5)
+    with pytest.raises(AllTrialsFailed, match=r"the last 20 trials failed alike \(FileNotFoundError.*while 5 had"):
+        study.optimize(fails, trials=500)
+    assert len(study.trials) == 25
+    failed = [trial.config for trial in study.trials if trial.state == "failed"]
+    study.enqueue(*failed)
+    study.optimize(works, trials=45)
+    assert [trial.config for trial in study.trials[25:]] == failed
+
+
+def test_failures_of_several_kinds_or_between_successes_go_on():
+    kinds = [ValueError, TypeError]
+
+    def several(config, trial):
+        if trial.number < 2:
+            return 0.0
+        raise kinds[trial.number % 2]("no")
+
+    study = Study(SPACE, sampler=Random(), seed=0)
+    study.optimize(works, trials=2)
+    study.optimize(several, trials=40)
+    assert len(study.trials) == 40
+
+    def now_and_then(config, trial):
+        if trial.number % 15:
+            raise ValueError(f"too large by {trial.number}")
+        return 0.0
+
+    other = Study(SPACE, sampler=Random(), seed=0)
+    other.optimize(now_and_then, trials=60)
+    assert len(other.trials) == 60
+
+
+def test_after_a_success_in_the_same_call_more_is_needed():
+    streak = Streak()
+    streak.note(Verdict(TrialState.COMPLETE, (0.0,)))
+    for number in range(99):
+        streak.note(Verdict(TrialState.FAILED, error=f"killed using {number} MB\nmore"))
+    assert not streak.hopeless
+    streak.note(Verdict(TrialState.FAILED, error="killed using 99 MB"))
+    assert streak.hopeless
+    assert streak.reason == "killed using 99 MB"
+
+
+class AwayStorage(MemoryStorage):
+    """Its logs refuse to claim for a while."""
+
+    away = 0
+
+    def open(self, name, created):
+        log = super().open(name, created)
+        claim = log.claim
+
+        def claims(*given, **named):
+            if AwayStorage.away > 0:
+                AwayStorage.away -= 1
+                raise StorageError("the server restarts")
+            return claim(*given, **named)
+
+        log.claim = claims
+        return log
+
+
+def _sleeps(config):
+    time.sleep(0.5)
+    return config["x"]
+
+
+def test_a_store_that_is_away_for_a_moment_kills_no_running_trial(caplog):
+    space = Space(x=Categorical([1.0, 2.0, 3.0]))
+    study = Study(space, sampler=Grid(), storage=AwayStorage(), name="s")
+
+    def once(_, trial):
+        if trial.number == 0:
+            AwayStorage.away = 2
+
+    study.optimize(_sleeps, workers=2, trials=3, callbacks=[once])
+    assert [trial.state.value for trial in study.trials] == ["complete"] * 3
+    assert all(trial.values is not None for trial in study.trials)
+
+
+def test_where_nothing_runs_the_store_is_not_waited_for():
+    study = Study(SPACE, sampler=Random(), storage=AwayStorage(), name="s")
+    AwayStorage.away = 1
+    with pytest.raises(StorageError, match="restarts"):
+        study.optimize(works, trials=3)
+
+
+# ------------------------------------------------------------------------------------------- by hand
+
+
+def test_seconds_by_hand_are_of_the_trial_or_unknown():
+    study = Study(SPACE, sampler=Random(), seed=0)
+    first = study.ask()
+    assert study.tell(first, 0.0).seconds >= 0.0
+    several = [study.ask() for _ in range(3)]
+    assert [study.tell(trial, 0.0).seconds for trial in several] == [None, None, None]
+    assert study.tell(study.ask(), 0.0, seconds=np.float64(3600)).seconds == 3600.0
+    with pytest.raises(InvalidInput, match="seconds is -1"):
+        study.tell(study.ask(), 0.0, seconds=-1)
+
+
+def test_an_exception_is_a_reason_and_other_things_are_none():
+    study = Study(SPACE, sampler=Random(), seed=0)
+    told = study.tell(study.ask(), error=ValueError("too large\nby far"))
+    assert told.error == "ValueError: too large"
+    assert study.tell(study.ask(), pruned="").error == "pruned"
+    with pytest.raises(InvalidInput, match="error is 3"):
+        study.tell(study.ask(), error=3)
+
+
+def test_a_number_whose_question_was_interrupted_is_asked_again(monkeypatch):
+    space = Space(x=Categorical([1, 2, 3]))
+    study = Study(space, sampler=Grid(), seed=0)
+    suggest = study._ledger.suggest
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    for detached in (False, True):
+        with monkeypatch.context() as patch:
+            patch.setattr(study._ledger, "suggest", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                study.ask(detached=detached)
+    assert study._ledger.suggest == suggest
+    asked = [study.ask() for _ in range(3)]
+    assert sorted(trial.config["x"] for trial in asked) == [1, 2, 3]
+    with pytest.raises(StudyConflict, match="have all been asked"):
+        study.ask()
+
+
+def test_what_could_not_be_stored_is_judged_once(monkeypatch):
+    study = Study(SPACE, sampler=Random(), seed=0, fidelity=ASHA(max=27, promote=True))
+    trial = study.ask()
+    running = study.live(trial)
+    assert running.budget < 27
+    record = study._ledger.record
+
+    def full(*_):
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr("seasoned.pacing.RETRIES", ())
+    with monkeypatch.context() as patch:
+        patch.setattr(study._ledger, "record", full)
+        with pytest.raises(StorageError):
+            study.tell(trial, 0.5)
+    assert study._ledger.record == record
+    told = study.tell(trial, 0.5)
+    assert told.state is TrialState.RUNNING, "a rung is no end"
+    assert [step for step, _ in told.reports] == [running.budget]
+
+
+# ------------------------------------------------------------------------------------------- small things
+
+
+def test_numpys_whole_numbers_count_trials(tmp_path):
+    study = Study(SPACE, sampler=Random(), seed=0, storage=f"sqlite:///{tmp_path / 's.db'}", name="s")
+    study.optimize(works, trials=np.int64(3))
+    assert len(study.trials) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"sampler": "tpe"}, "sampler is 'tpe'; give an instance"),
+        ({"sampler": TPE}, "sampler is <class"),
+        ({"fidelity": ASHA}, "fidelity is <class"),
+    ],
+)
+def test_what_is_no_sampler_or_rule_is_refused(options, sentence):
+    storage = MemoryStorage()
+    with pytest.raises(InvalidInput, match=sentence):
+        Study(SPACE, storage=storage, name="s", **options)
+    assert list(storage.names()) == []
+
+
+def test_a_budget_that_comes_later_is_told_of(caplog):
+    storage = MemoryStorage()
+    Study(SPACE, sampler=Random(), storage=storage, name="s")
+    with caplog.at_level(logging.WARNING):
+        Study(SPACE, sampler=Random(), storage=storage, name="s", budget=500)
+    assert "was planned without a budget, and its sampler goes on by that: budget=500 is not used" in caplog.text
+
+
+def test_a_reason_is_one_line_in_workers_too():
+    ending, _, reason, *_ = _failure(RuntimeError("sizes differ:\n" + "layer\n" * 100))
+    assert (ending, reason) == ("raised", "RuntimeError: sizes differ:")
+
+
+def test_a_grid_leaves_out_what_a_warm_start_tries():
+    space = Space(a=Int(1, 3), b=Categorical(["x", "y"]))
+    sampler = Grid(warm_start=WarmStart(configurations=({"a": 2, "b": "y"},)))
+    study = Study(space, sampler=sampler, seed=0)
+    study.optimize(lambda config: config["a"], time_limit=20)
+    tried = [tuple(trial.config.values()) for trial in study.trials]
+    assert tried[0] == (2, "y")
+    assert len(tried) == len(set(tried)) == 6

@@ -1,0 +1,108 @@
+"""Objectives that know their trial, and what they want to be kept beside the value."""
+
+from __future__ import annotations
+
+import functools
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seasoned import ASHA, Categorical, Choice, Float, Space, Study, minimize
+from seasoned.errors import InvalidInput, Pruned
+from seasoned.events import from_text, to_text
+from seasoned.notes import as_notes
+from seasoned.samplers import Random
+from seasoned.trials import Finished, TrialState
+
+SPACE = Space(x=Float(0, 1))
+
+
+def noted(config, trial):
+    trial.checkpoint.joinpath("model.bin").write_bytes(b"x")
+    trial.note(epochs=np.int64(3 + trial.number), path=Path("m") / f"{trial.number}.bin")
+    if trial.number == 2:
+        raise Pruned("enough")
+    return config["x"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_objective_with_two_arguments_gets_its_trial(tmp_path, workers):
+    url = f"sqlite:///{tmp_path / 's.db'}"
+    study = Study(SPACE, sampler=Random(), seed=0, storage=url, name="s", checkpoints=tmp_path / "c")
+    study.optimize(noted, trials=4, workers=workers)
+    again = Study(SPACE, sampler=Random(), storage=url, name="s")
+    for trial in again.trials:
+        assert trial.notes == {"epochs": 3 + trial.number, "path": str(Path("m") / f"{trial.number}.bin")}
+    frame = again.frame()
+    assert frame["note.epochs"].tolist() == [3, 4, 5, 6]
+    assert again.trials[2].state is TrialState.PRUNED
+    kept = sorted(int(path.parent.name) for path in tmp_path.glob("c/*/*/model.bin"))
+    assert kept == [0, 1, 3], "of what was pruned nothing stays"
+
+
+def test_a_default_is_left_alone():
+    def scaled(config, weight=2.0):
+        return weight * config["x"]
+
+    def plain(config):
+        return 2.0 * config["x"]
+
+    found = [minimize(f, SPACE, trials=3, sampler=Random(), seed=0).value for f in (scaled, plain)]
+    assert found[0] == found[1]
+    partly = functools.partial(lambda config, trial, weight: weight * trial.number, weight=2.0)
+    assert minimize(partly, SPACE, trials=3, sampler=Random(), seed=0).value == 0.0
+
+
+def test_without_a_rule_nothing_is_reported():
+    def reports(config, trial):
+        assert trial.budget is None
+        trial.report(1, config["x"])
+        return 0.0
+
+    study = Study(SPACE, sampler=Random(), seed=0)
+    study.optimize(reports, trials=1)
+    assert "has no rule of fidelity" in study.trials[0].error
+
+
+def test_with_a_rule_notes_are_kept_too():
+    def trains(config, trial):
+        trial.note(steps=trial.budget)
+        for step in range(trial.step + 1, trial.budget + 1):
+            trial.report(step, config["x"] + 1 / step)
+        return config["x"]
+
+    study = Study(SPACE, sampler=Random(), seed=0, fidelity=ASHA(max=9))
+    study.optimize(trains, trials=6)
+    assert all(trial.notes == {"steps": 9} for trial in study.trials)
+
+
+def test_notes_by_hand_and_in_the_log():
+    study = Study(SPACE, sampler=Random(), seed=0)
+    told = study.tell(study.ask(), 0.5, notes={"score": math.nan, "shape": [2, {"a": (1, 2)}], "done": True})
+    assert told.notes == {"score": None, "shape": (2, {"a": (1, 2)}), "done": True}
+    event = Finished(3, TrialState.COMPLETE, (1.0,), notes=told.notes)
+    assert from_text("finished", 3, to_text(event)) == event
+    assert "notes" not in to_text(Finished(3, TrialState.COMPLETE, (1.0,)))
+    assert from_text("finished", 3, '{"state":"complete","values":[1.0]}').notes == {}
+
+
+def test_notes_that_a_log_cannot_hold_are_refused():
+    with pytest.raises(InvalidInput, match=r"the note 'model\.tree' is <object"):
+        as_notes({"model": {"tree": object()}})
+
+    def keeps(config, trial):
+        trial.note(table=np.zeros(3))
+        return 0.0
+
+    study = Study(SPACE, sampler=Random(), seed=0)
+    study.optimize(keeps, trials=1)
+    assert "the note 'table'" in study.trials[0].error
+
+
+def test_a_column_of_that_name_stands_aside():
+    study = Study(Space(note=Choice(a=Space(b=Categorical([1, 2])))), sampler=Random(), seed=0)
+    study.optimize(lambda config, trial: trial.note(**{"a.b": "kept"}) or 0.0, trials=2)
+    assert study.frame()["note.a.b"].tolist() == ["kept", "kept"]
+    assert set(study.frame()["config.note.a.b"]) <= {1, 2}
