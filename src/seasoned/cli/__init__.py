@@ -1,4 +1,4 @@
-"""The command line: `seasoned fit`, `predict`, `report`, `explain`, `refit`, `adapt`, `demo`, `runs`, ... (`--help`).
+"""The command line: `seasoned fit`, `predict`, `report`, `explain`, `refit`, `score`, `show`, `adapt`, ... (`--help`).
 
 A `fit` that is stopped once still saves the best model so far. Heavy packages load inside the commands, so that
 `--help` is quick.
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from seasoned import __version__
-from seasoned.cli import adapting, experience, fitting, studying, trying, using
+from seasoned.cli import adapting, experience, fitting, judging, studying, trying, using
 
 __all__ = ["app", "main"]
 
@@ -34,6 +34,8 @@ for _group, _commands in (  # as `--help` lists them
             "report": using.make_report,
             "explain": using.explain,
             "refit": using.refit,
+            "score": judging.score,
+            "show": judging.show,
             "adapt": adapting.adapt,
             "demo": trying.demo,
             "runs": trying.runs,

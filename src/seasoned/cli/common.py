@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from seasoned import tabular
 from seasoned.errors import InvalidInput, MissingExtra, SeasonedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FILES", "STOPPED", "STREAM", "check_folder", "check_model", "reported"]
+__all__ = ["FILES", "STOPPED", "STREAM", "check_folder", "check_model", "of_one_table", "reported"]
 
 STREAM = Path("-")
 STOPPED = {"SIGINT": 130, "SIGTERM": 143}  # exit codes as shells have them: 128 and the signal's number
@@ -81,3 +82,17 @@ def check_model(file: Path, *others: Path | None) -> None:
     if file == STREAM:
         raise InvalidInput("a model is no text for the standard output; give the path of a file.")
     check_folder(file, *others)
+
+
+def of_one_table(file: Path) -> Any:
+    """The estimator in a file that `seasoned fit` saved.
+
+    Raises:
+        InvalidInput: If `seasoned adapt` saved it.
+    """
+    model = tabular.load(file)
+    if not isinstance(model, tabular.AutoClassifier | tabular.AutoRegressor):
+        raise InvalidInput(
+            f"{file.name} holds a {type(model).__name__}; this is for a model that `seasoned fit` saved."
+        )
+    return model

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.declared import Declared
 
 __all__ = [
+    "score_of",
     "show_contributions",
     "show_importance",
     "show_leaderboard",
@@ -55,28 +56,45 @@ def show_leaderboard(model: Any) -> None:
         typer.echo(f"{len(failed)} trial(s) failed; the first: {failed['model'].iloc[0]}: {failed['error'].iloc[0]}")
 
 
-def show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:
-    """The model's metric on rows kept aside, if any were."""
+def show_score(model: Any, said: Declared, test: pd.DataFrame, which: str = "held-out ") -> None:
+    """The model's metric on rows kept aside, if any were.
+
+    Args:
+        model: The estimator.
+        said: Which columns have a role.
+        test: The rows.
+        which: What they are called.
+    """
     if not len(test):
         return
     if not said.counts(test):
-        typer.echo(f"the {len(test)} held-out rows all have the weight 0, so there is no score")
+        typer.echo(f"the {len(test)} {which}rows all have the weight 0, so there is no score")
         return
-    metric = model.fitted_.metric
+    metric, score = model.fitted_.metric, score_of(model, said, test)
+    if score is None:
+        few = "are too few, all the same or out of its range"
+        if metric.n_classes:
+            few = "are of one class" if test[said.target].nunique() == 1 else "lack some class"
+        typer.echo(f"{metric.name} is not defined on the {len(test)} {which}rows, which {few}")
+        return
+    typer.echo(f"{metric.name} on {len(test)} {which}rows: {score:.5g}")
+
+
+def score_of(model: Any, said: Declared, test: pd.DataFrame) -> float | None:
+    """The model's metric on rows, in its usual sign; None where it is undefined there."""
+    if not said.counts(test):
+        return None
+    X = said.features(test, [str(name) for name in model.feature_names_in_])
     with warnings.catch_warnings():
         for told_below in ("Only one class is present", "R.2 score is not well-defined"):
             warnings.filterwarnings("ignore", message=told_below)
         try:
-            score = metric.score(-model.score(said.features(test), test[said.target], said.weights_of(test)))
+            score = model.fitted_.metric.score(-model.score(X, test[said.target], said.weights_of(test)))
         except InvalidInput:
             raise
         except ValueError:  # scikit-learn's word for rows that lack a class, or a number out of range
-            score = float("nan")
-    if np.isnan(score):
-        few = "lack some class" if metric.n_classes else "are too few, all the same or out of its range"
-        typer.echo(f"{metric.name} is not defined on the {len(test)} held-out rows, which {few}")
-        return
-    typer.echo(f"{metric.name} on {len(test)} held-out rows: {score:.5g}")
+            return None
+    return None if np.isnan(score) else float(score)
 
 
 def show_importance(found: pd.DataFrame) -> None:

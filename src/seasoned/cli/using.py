@@ -9,7 +9,7 @@ import typer
 
 from seasoned import tabular
 from seasoned.cli.by_class import ClassWeight, weights_in
-from seasoned.cli.common import FILES, STREAM, check_folder, check_model, reported
+from seasoned.cli.common import FILES, STREAM, check_folder, check_model, of_one_table, reported
 from seasoned.cli.reading import (
     Decimal,
     Encoding,
@@ -132,7 +132,7 @@ def explain(
     if out is not None:
         check_folder(out, model, table)
         check_kind(out)
-    fitted = _of_one_table(model)
+    fitted = of_one_table(model)
     if target is None or method == "shap":  # whose values are of all rows, with a target or without; it is no feature
         frame, _ = rows_to_predict(table, reading, [] if target is None else [target], remembered(fitted))
         X = frame if target is None else frame.drop(columns=target)
@@ -176,7 +176,7 @@ def refit(
     if time_limit is not None and not time_limit > 0:
         raise InvalidInput(f"--time-limit is {time_limit:g}; give seconds above 0.")
     said = Declared(target, weights, groups, class_weight=weights_in(class_weight))
-    fitted = _of_one_table(model)
+    fitted = of_one_table(model)
     if fitted.fitted_.grouped and groups is None:
         raise InvalidInput("the model was found with groups; give --groups, the column that names them.")
     frame = known_rows(table, fitted, said, Reading(separator, decimal, encoding))
@@ -191,17 +191,3 @@ def refit(
 def _columns(model: Any) -> list[str]:
     """Those that it learned from; of an array none has a name."""
     return [str(name) for name in model.feature_names_in_]
-
-
-def _of_one_table(file: Path) -> Any:
-    """The estimator in a file that `seasoned fit` saved.
-
-    Raises:
-        InvalidInput: If `seasoned adapt` saved it.
-    """
-    model = tabular.load(file)
-    if not isinstance(model, tabular.AutoClassifier | tabular.AutoRegressor):
-        raise InvalidInput(
-            f"{file.name} holds a {type(model).__name__}; this is for a model that `seasoned fit` saved."
-        )
-    return model

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from seasoned.tabular.alone import chosen
+from seasoned.tabular.asked import decision_of
 from seasoned.tabular.estimator import TabularEstimator
 from seasoned.tabular.target import encode
 
@@ -52,6 +54,10 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
     Attributes:
         classes_: The labels, sorted; the columns of `predict_proba`.
         n_features_in_, feature_names_in_: The columns seen by `fit`.
+        validation_score_, baseline_score_: What all models together reach in validation, and what predicting the same
+            for all rows does, in the metric's usual sign.
+        out_of_fold_: What they predict together for each row that was given to `fit`, by models that had not seen it:
+            probabilities, shape (n, classes), NaN where none had; None after `load`.
         stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
         unsaved_: Names of parameters that the file could not hold, if the model was loaded; else none.
 
@@ -118,6 +124,27 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
         """
         fitted, frame = self._checked(X)
         return fitted.sets(frame, coverage)
+
+    def decide(self, threshold: float | None = None, *, costs: Any = None) -> Self:
+        """Choose labels in another way from now on: `predict` and files follow it, probabilities stay as they are.
+
+        Args:
+            threshold: Of two classes: the positive one of the metric (the one sorted last, if it names none) is
+                predicted above this probability, between 0 and 1.
+            costs: Of errors, as `Metric` takes them: the label with the lowest expected cost is predicted. Without both
+                it is the most probable one.
+
+        Raises:
+            InvalidInput: If both are given, the threshold is none or not of two classes, or the model was fitted for
+                costs, by which it is scored as well.
+
+        Example:
+            >>> clf.decide(0.3).predict(X)  # doctest: +SKIP
+        """
+        check_is_fitted(self)
+        decision = decision_of(self.fitted_, threshold, costs)
+        self.fitted_ = replace(self.fitted_, finish=replace(self.fitted_.finish, decision=decision, decided=None))
+        return self
 
     def _codes(self, y: Any) -> NDArray[Any]:
         return encode(y, self.classes_)

@@ -13,7 +13,7 @@ from seasoned.tabular.conformal import learn_conformal
 from seasoned.tabular.decision import Decision
 from seasoned.tabular.finish import Finish, choose_finish
 from seasoned.tabular.pace import within
-from seasoned.tabular.pooled import pool
+from seasoned.tabular.pooled import out_of_fold, pool
 from seasoned.tabular.records import as_kept
 from seasoned.tabular.validated import MOST_ROWS, Validated
 
@@ -32,6 +32,7 @@ __all__ = ["conclude", "learned"]
 logger = logging.getLogger("seasoned.tabular")
 
 _MEASURING: Final = 1.0  # seconds that measuring a model of predictable speed takes at most
+_TELLING: Final = 1.0  # seconds that are left, from which on all rows' predictions out of fold are put together
 _MEASURED: Final = 150  # rows that are predicted at least, however slow it is
 _MOST_BESIDE: Final = 20_000_000  # predicted values beside which what is the same for all rows is judged
 _MOST_VALUES: Final = 100_000  # kept of validation, so that many classes do not swell the bundle: 400 kB
@@ -61,6 +62,8 @@ def conclude(
         fitted = replace(fitted, members=members, pace=pace)
     pooling = not budget.stop()  # it takes a second or two, and who stopped a fit waits
     fitted = replace(fitted, **learned(fitted, objective, calibrate=settings["calibrate"], pooling=pooling))
+    if pooling and budget.remaining > _TELLING:
+        fitted = replace(fitted, out_of_fold=out_of_fold(objective, fitted.members, fitted.finish))
     for sentence in (*filter(None, [fitted.summary]), *fitted.sentences):
         logger.info(sentence)
     return fitted
@@ -91,15 +94,14 @@ def learned(
     plain = Finish() if metric.costs is None else Finish(decision=Decision(metric.costs, given=True))
     first = [member for member in fitted.members if not member.below]
     layered = len(first) < len(fitted.members)
-    # What a second layer says of these rows is too kind, so that nothing that predicts is learned from it unasked.
-    pooled = pool(objective, fitted.members, each=pooling and not layered)
+    pooled = pool(objective, fitted.members, each=pooling)
     if pooled is None:
         return {"finish": plain}
     found: dict[str, Any] = {"finish": plain}
     beside = pooling and pooled.predicted.size <= _MOST_BESIDE  # else it would cost what the last fits need
     baseline = objective.baseline_loss() if beside else None
     try:
-        chosen = choose_finish(pooled, metric, seed, calibrate=bool(calibrate) if layered else calibrate)
+        chosen = choose_finish(pooled, metric, seed, calibrate=calibrate)
         if not np.isfinite(chosen.loss):
             raise ValueError(f"{metric.name} is {chosen.loss} there")
         pooled = chosen.pooled

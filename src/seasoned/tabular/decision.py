@@ -40,10 +40,12 @@ class Decision:
     Attributes:
         costs: costs[true, predicted], shape (classes, classes).
         given: Whether the user gave the costs; otherwise they were found on out-of-fold predictions.
+        asked: Whether the user chose it after the fit, which neither minimised nor measured it.
     """
 
     costs: Array
     given: bool = False
+    asked: bool = False
 
     @classmethod
     def at(cls, threshold: float, positive: int = 1) -> Decision:
@@ -75,7 +77,7 @@ class Decision:
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
-        return {"costs": self.costs.tolist(), "given": self.given}
+        return {"costs": self.costs.tolist(), "given": self.given, "asked": self.asked}
 
     @classmethod
     def from_json(cls, found: Any, classes: int) -> Decision:
@@ -87,4 +89,4 @@ class Decision:
         costs = np.array(found["costs"], dtype=np.float64)
         if costs.shape != (classes, classes) or not (np.abs(costs) <= _LARGEST).all():  # false for NaN
             raise ValueError("its costs are those of another model")
-        return cls(costs, bool(found["given"]))
+        return cls(costs, bool(found["given"]), bool(found.get("asked", False)))

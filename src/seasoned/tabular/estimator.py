@@ -22,6 +22,7 @@ from seasoned.tabular.fit import fit_table
 from seasoned.tabular.given_again import judging
 from seasoned.tabular.leaderboard import HeldOut, failures, leaderboard
 from seasoned.tabular.parameters import budget_of, check_parameters, settings_of
+from seasoned.tabular.pooled import placed
 from seasoned.tabular.refitting import refit_table
 from seasoned.tabular.replay import sample
 from seasoned.tabular.roles import read_roles, read_weights
@@ -53,6 +54,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     """Fit, report, explain, save; see the two for parameters and attributes."""
 
     _kind: ClassVar[Literal["classification", "regression"]]
+    out_of_fold_: NDArray[np.floating] | None
 
     def __init__(
         self,
@@ -143,7 +145,9 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         fitted = fit_table(frame, target, roles, asked, budget, **how)
         self.n_features_in_ = frame.shape[1]
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
+        told, fitted = fitted.out_of_fold, replace(fitted, out_of_fold=None)
         self.restore(fitted, sample(frame, fitted.plan.schema), named=has_names(X))
+        self.out_of_fold_ = None if told is None else placed(told, target.kept)
 
     def restore(self, fitted: Fitted, rows: pd.DataFrame | None = None, *, named: bool = True) -> None:
         """Take the state of a finished fit, as `load` does.
@@ -157,6 +161,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.fitted_ = fitted
         self.rows_ = rows
         self.stopped_by_ = None
+        self.out_of_fold_ = None
         self.unsaved_: tuple[str, ...] = ()  # parameters that a file could not hold
         self.decimal_: str | None = None  # decimal sign of the text file that it was fitted to, if a comma
         self.named_ = named
@@ -210,6 +215,27 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.restore(again, sample(frame, fitted.plan.schema), named=self.named_)
         self.unsaved_, self.decimal_ = unsaved, decimal
         return self
+
+    def only(self, model: int | str) -> Self:
+        """One of the models that predict together as an estimator of its own, to be saved, explained or refitted.
+
+        It predicts what `predict(X, model=...)` gives: without calibration, threshold and intervals, which are of all
+        together; costs of errors that the metric was given decide for it, too.
+
+        Args:
+            model: Its number in `leaderboard()`, or its name there if no other of them has it.
+
+        Raises:
+            InvalidInput: If no such model is held, or it learns from the predictions of others.
+        """
+        check_is_fitted(self)
+        found = chosen(self.fitted_, model)
+        if len(found.members) > 1:
+            raise InvalidInput(f"model is {model!r}, which learns from other models' predictions; choose another.")
+        alone = type(self)(**self.get_params(deep=False))
+        alone.restore(found, self.rows_, named=self.named_)
+        alone.unsaved_, alone.decimal_ = self.unsaved_, self.decimal_
+        return alone
 
     def explain(
         self,

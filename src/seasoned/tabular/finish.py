@@ -74,9 +74,9 @@ class Finish:
     def judged(self, predicted: NDArray[Any], metric: Measure) -> NDArray[Any]:
         """What the metric is to judge: certainty of the labels that are decided for, where they are not just likely.
 
-        A cost measures probabilities by itself, by the same decision.
+        A cost measures probabilities by itself, by the same decision; metrics of probabilities know no labels.
         """
-        if self.decision is None or metric.costs is not None:
+        if self.decision is None or not metric.of_labels:
             return predicted
         return np.eye(predicted.shape[1])[self.decision.codes(predicted)]
 
@@ -93,9 +93,9 @@ class Finish:
             how = "The label with the lowest expected cost is predicted"
             if cut is not None:
                 how = f"{classes.tolist()[metric.positive]!r} is predicted above a probability of {cut:.3g}"
-            elif not self.decision.given:
+            elif not (self.decision.given or self.decision.asked):
                 how = "Rare classes count more when the label is chosen"
-            found.append(f"{how}{_gain(self.decided, metric)}.")
+            found.append(f"{how}{', as was asked' * self.decision.asked}{_gain(self.decided, metric)}.")
         return found
 
     def to_json(self) -> dict[str, Any]:

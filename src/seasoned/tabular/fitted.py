@@ -96,6 +96,8 @@ class Fitted:
         pace: What a prediction takes, where a limit was set; None otherwise.
         conformal: What intervals and sets of labels are made from; None where nothing is known of validation.
         grouped: Whether the rows came in groups, which nothing that is validated within parts.
+        out_of_fold: What all members predict together for the rows of the fit, each by models that did not know it,
+            NaN where none did; None where that is unknown. No file holds it.
     """
 
     task: Task
@@ -113,6 +115,7 @@ class Fitted:
     pace: Pace | None = None
     grouped: bool = False
     refitted: float | None = None
+    out_of_fold: NDArray[np.floating] | None = None
 
     @property
     def weighted(self) -> bool:
@@ -239,8 +242,8 @@ class Fitted:
     def _known_conformal(self) -> Conformal:
         if self.conformal is None:
             raise InvalidInput(
-                "the model does not know how far off it is on rows that it has not seen, as its search was cut short "
-                "or it comes from an older version; fit it again."
+                "the model does not know how far off it is on rows that it has not seen, as its search was cut short, "
+                "it is one of several alone, or it comes from an older version; fit again, or ask all together."
             )
         return self.conformal
 

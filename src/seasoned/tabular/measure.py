@@ -123,6 +123,15 @@ class Measure:
         return self.scorer == _RELATIVE
 
     @property
+    def of_labels(self) -> bool:
+        """Whether labels count in it and not probabilities, so that how they are chosen does."""
+        if not self.n_classes or self.costs is not None:
+            return False
+        if self.scorer == FUNCTION:
+            return self.function is not None and self.function.needs == "label"
+        return str(_scorer(self.scorer, self.n_classes)._response_method) == "predict"  # noqa: SLF001
+
+    @property
     def weighs(self) -> bool:
         """Whether rows can count differently in it."""
         if self.costs is not None or self.quantile is not None:

@@ -15,17 +15,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from seasoned.tabular.finish import Finish
     from seasoned.tabular.fitted import Member
     from seasoned.tabular.objective import CrossValidation
 
     Array = NDArray[np.float64]
 
-__all__ = ["Pooled", "pool"]
+__all__ = ["Pooled", "out_of_fold", "placed", "pool"]
 
 _MOST: Final = 50_000  # rows; more change nothing that is decided on them
 _CELLS: Final = 20_000_000  # predicted numbers: with very many classes fewer rows
 _FEWEST: Final = 2_000  # rows, whatever they take
 _EACH: Final = 20_000_000  # predicted numbers of all members that are held at a time
+_WHOLE: Final = 10_000_000  # predicted numbers of all rows that are given to the user
 _PARTS: Final = 5  # most parts that something is cross-fitted over
 _FOLDS: Final = 3  # that are parts themselves; of two, each would be learned from half of the rows
 
@@ -133,6 +135,43 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
     if not some:
         return whole
     return replace(whole, each=np.stack(kept, axis=1), shares=np.array([member.weight for member in members]))
+
+
+def out_of_fold(objective: CrossValidation, members: Sequence[Member], finish: Finish) -> NDArray[np.floating] | None:
+    """What all members predict together for every row that some fold validates, each row by models without it.
+
+    Args:
+        objective: Knows what every trial predicted.
+        members: The models that predict together; of two layers the first, which knows no targets of these rows.
+        finish: What follows them.
+
+    Returns:
+        For all rows, shape (n, classes) or (n,), NaN for those that no fold validates; None where it would be too much,
+        or a trial's predictions are lost.
+    """
+    known, classes = objective.data.known_rows(), objective.metric.n_classes
+    rows, first = len(objective.data.target), [member for member in members if not member.below]
+    told = [objective.records.out_of_fold({"model": {member.name: member.config}}) for member in first]
+    there = [one for one in told if one is not None and len(one) == len(known)]
+    if rows * max(classes, 1) > _WHOLE or not first or len(there) < len(first):
+        return None
+    total = sum(member.weight for member in first)
+    shares = [member.weight / total for member in first]
+    finish = finish if len(first) == len(members) else replace(finish, blend=None)
+    found: NDArray[np.floating] = np.full((rows, classes) if classes else rows, np.nan)
+    found = as_kept(found)
+    step = max(_EACH // (max(classes, 1) * len(first)), 1)
+    for start in range(0, len(known), step):  # of the files only a part at a time
+        each = [one[start : start + step].astype(np.float64) for one in there]
+        found[known[start : start + step]] = finish.together(each, shares)
+    return found
+
+
+def placed(found: NDArray[np.floating], kept: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Predictions of the rows that were fitted to, among all that were given; NaN for the others."""
+    whole: NDArray[np.floating] = np.full((len(kept), *found.shape[1:]), np.nan, found.dtype)
+    whole[kept] = found
+    return whole
 
 
 def _with_rare(drawn: NDArray[np.intp], truth: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array | None]:

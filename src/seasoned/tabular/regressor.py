@@ -44,6 +44,10 @@ class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # 
 
     Attributes:
         n_features_in_, feature_names_in_: The columns seen by `fit`.
+        validation_score_, baseline_score_: What all models together reach in validation, and what predicting the same
+            for all rows does, in the metric's usual sign.
+        out_of_fold_: What they predict together for each row that was given to `fit`, by models that had not seen it:
+            numbers, shape (n,), NaN where none had; None after `load`.
         stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
         unsaved_: Names of parameters that the file could not hold, if the model was loaded; else none.
 

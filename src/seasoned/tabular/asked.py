@@ -1,0 +1,40 @@
+"""How labels shall be chosen, where the user says so after the fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.costs import cost_matrix
+from seasoned.tabular.decision import Decision
+
+if TYPE_CHECKING:
+    from seasoned.tabular.fitted import Fitted
+
+__all__ = ["decision_of"]
+
+
+def decision_of(fitted: Fitted, threshold: Any, costs: Any) -> Decision | None:
+    """The decision by a threshold or by costs; None for the most probable label.
+
+    Raises:
+        InvalidInput: As `AutoClassifier.decide`.
+    """
+    if fitted.metric.costs is not None:
+        raise InvalidInput(
+            "the model was fitted for costs, by which its labels are chosen and its scores are counted; fit again with "
+            "other costs, or choose labels from predict_proba."
+        )
+    if threshold is not None and costs is not None:
+        raise InvalidInput("threshold and costs are both given; give one of them.")
+    if costs is not None:
+        return Decision(cost_matrix(costs, fitted.classes), asked=True)
+    if threshold is None:
+        return None
+    if len(fitted.classes) != 2:
+        raise InvalidInput(f"a threshold is of two classes, and there are {len(fitted.classes)}; give costs instead.")
+    if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 < float(threshold) < 1:
+        raise InvalidInput(f"threshold is {threshold!r}; give a probability between 0 and 1.")
+    return replace(Decision.at(float(threshold), fitted.metric.positive), asked=True)
