@@ -71,7 +71,7 @@ def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
         rows = [_ensemble(fitted), *rows]
         for row, score in zip(rows, [together, *scores], strict=True):
             row[f"test_{name}"] = score
-        columns.insert(4, f"test_{name}")
+        columns.insert(3, f"test_{name}")
         kinds |= {"number": "Int64", name: "float64", f"test_{name}": "float64"}
     frame = pd.DataFrame(rows, columns=columns)
     frame["predict_ms"] = pd.to_numeric(frame["predict_ms"], errors="coerce")  # older files do not have it

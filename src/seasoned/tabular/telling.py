@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
 from seasoned.trials import TrialState
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Audience", "Telling"]
 
 logger = logging.getLogger("seasoned.tabular")
+
+_TOLD: Final = ("number", "model", "state", "seconds", "elapsed", "error", "config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Telling:
         self.know(trial)
         row = self._row(trial)
         logger.info("%s", self._sentence(row))
-        told = {**{name: value for name, value in row.items() if name != "loss"}, "score": self._score(row["loss"])}
+        told = {**{name: row[name] for name in _TOLD}, "score": self._score(row["loss"])}
         told["best"] = None if self._best is None else self._score(self._best[0])
         for callback in tuple(self._callbacks):
             try:
