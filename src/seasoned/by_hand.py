@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seasoned.fidelity.checkpoints import Checkpoints
     from seasoned.ledger import Ledger
     from seasoned.storage.base import Claim
-    from seasoned.trials import Trial
+    from seasoned.trials import Event, Trial
 
 __all__ = ["ByHand"]
 
@@ -84,7 +84,16 @@ class ByHand:
         return StudyConflict(f"the sampler's {self._ledger.end} trials have all been asked; nothing is left{more}.")
 
     def enqueue(self, waiting: Sequence[Config]) -> list[Trial]:
-        """Give the next numbers these configurations, and leave them to whoever asks next; see `Study.enqueue`.
+        """Give the next numbers these configurations, and leave them to whoever asks next; see `Study.enqueue`."""
+        return self._insert(waiting, None)
+
+    def known(self, config: Config, ended: Verdict, seconds: float | None) -> Trial:
+        """Give the next number a configuration that was tried elsewhere, with how it ended; see `Study.tell`."""
+        (found,) = self._insert([config], (ended, seconds))
+        return found
+
+    def _insert(self, waiting: Sequence[Config], ended: tuple[Verdict, float | None] | None) -> list[Trial]:
+        """Give the next numbers these configurations, and how they ended, if they have.
 
         Those of the warm start that were not asked yet come after them: their places are numbers, which are gone now.
         """
@@ -93,12 +102,14 @@ class ByHand:
         spec, history = self._ledger.spec, self._ledger.history
         first = enumerate(spec.warm_start.configurations, start=spec.first)
         later = [Config(config) for number, config in first if number not in history]
-        found = self._put(waiting, all_of_them=True)
+        found = self._put(waiting, all_of_them=True, ended=ended)
         if waiting:
             self._put(later, all_of_them=False)
         return [self._ledger.history[number] for number in found]
 
-    def _put(self, waiting: Sequence[Config], *, all_of_them: bool) -> list[int]:
+    def _put(
+        self, waiting: Sequence[Config], *, all_of_them: bool, ended: tuple[Verdict, float | None] | None = None
+    ) -> list[int]:
         """The numbers that they get; where numbers run out, an error if all of them need one."""
         lease = Lease(self._ledger.log, BY_HAND)
         fresh: list[int] = []
@@ -112,7 +123,11 @@ class ByHand:
             if len(fresh) < len(waiting) and all_of_them:
                 raise self._too_many(len(waiting), len(fresh))
             pairs = zip(fresh, waiting, strict=False)
-            self._ledger.record([Asked(number, config, None, lease.driver) for number, config in pairs])
+            events: list[Event] = [Asked(number, config, None, lease.driver) for number, config in pairs]
+            if ended is not None:  # at once, so that nobody begins one
+                verdict, seconds = ended
+                events += [verdict.event(number, seconds, self._ledger.spec.signs) for number in fresh]
+            self._ledger.record(events)
             if self._ledger.fidelity is not None:
                 for number in fresh:  # of a study of this name that was deleted
                     remove_checkpoint(self._checkpoints.folder, number)

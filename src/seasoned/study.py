@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import operator
 import secrets
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from seasoned.by_hand import ByHand
-from seasoned.driving import Drive, Plan, causes
-from seasoned.errors import AllTrialsFailed, InvalidInput, StudyConflict
+from seasoned.driving import Drive, Plan
+from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.execution.base import Limits
 from seasoned.execution.resources import parse_memory
-from seasoned.fidelity.base import Decision
 from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.fidelity.modelling import with_rungs
 from seasoned.ledger import Ledger
+from seasoned.looking import StudyView
 from seasoned.notes import as_notes
 from seasoned.objective import Constrained, Evaluation, Objective, Verdict, check_takes, read_values
 from seasoned.opening import (
@@ -41,14 +41,10 @@ from seasoned.samplers.auto import Auto
 from seasoned.space import Space
 from seasoned.storage.memory import MemoryStorage
 from seasoned.trials import Config, Created, StudySpec, Trial, TrialState
-from seasoned.views import frame_of, front_of, outward, volume_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
-
-    import pandas as pd
-    import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly is untyped
+    from collections.abc import Callable, Sequence
 
     from seasoned.execution.base import Executor
     from seasoned.fidelity.base import Fidelity
@@ -61,7 +57,7 @@ __all__ = ["Study"]
 _log = logging.getLogger("seasoned.study")
 
 
-class Study:
+class Study(StudyView):
     """A search for the configuration of `space` with the best value of an objective.
 
     Args:
@@ -309,7 +305,7 @@ class Study:
 
     def tell(
         self,
-        trial: Trial | int,
+        trial: Trial | int | Mapping[str, Any],
         values: Any = None,
         *,
         constraints: Sequence[float] = (),
@@ -321,7 +317,8 @@ class Study:
         """Store how a trial ended, and return it.
 
         Args:
-            trial: The trial or its number, asked by this process or any other.
+            trial: The trial or its number, asked by this process or any other; or a configuration that was tried
+                elsewhere, which becomes a trial of the study with this end.
             values: The value, or a tuple of several. What is not finite makes a failed trial.
             constraints: Outcomes that must be at most 0, such as `memory - 8e9`, the same ones in every trial.
             error: Why it failed, instead of values.
@@ -331,14 +328,22 @@ class Study:
 
         Raises:
             InvalidInput: If there is no such trial, or not exactly one of values, error and pruned is given.
+            InvalidConfig: If a configuration is not valid in the space.
             StudyConflict: If the trial has finished before; the first result is kept.
+
+        Example:
+            >>> from seasoned import Float, Space, Study
+            >>> study = Study(Space(x=Float(0, 1)), seed=0)
+            >>> study.tell({"x": 0.25}, 0.5, seconds=3600).number  # from last year's notebook
+            0
         """
-        number = _number(trial)
+        number = None if isinstance(trial, Mapping) else _number(trial)
+        which = "the configuration" if number is None else f"trial {number}"
         if sum(given is not None for given in (values, error, pruned)) != 1:
-            raise InvalidInput(f"trial {number} needs either values or error=... or pruned=...; give one of them.")
+            raise InvalidInput(f"{which} needs either values or error=... or pruned=...; give one of them.")
         if values is None and len(constraints):
             raise InvalidInput(
-                f"trial {number} has constraints and no values; only a complete trial has outcomes, leave one out."
+                f"{which} has constraints and no values; only a complete trial has outcomes, leave one out."
             )
         if error is not None or pruned is not None:
             state = TrialState.PRUNED if error is None else TrialState.FAILED
@@ -346,154 +351,16 @@ class Study:
         else:
             ended = read_values(Constrained(values, constraints=constraints), len(self._ledger.spec.signs))
         took = None if seconds is None else check_seconds(seconds)
-        return self._outward(self._by_hand.tell(number, ended._replace(notes=as_notes(notes)), took))
+        ended = ended._replace(notes=as_notes(notes))
+        if isinstance(trial, Mapping):
+            config = Config(self.space.check(trial))
+            return self._outward(self._by_hand.known(config, ended, took))
+        return self._outward(self._by_hand.tell(_number(trial), ended, took))
 
     def close(self) -> None:
         """Give back open trials asked here, and free the storage's connections."""
         self._by_hand.end()
         self._storage.close()
-
-    # ----------------------------------------------------------------------------------- looking
-
-    @property
-    def space(self) -> Space:
-        """Where this study searches."""
-        return self._ledger.spec.space
-
-    @property
-    def seed(self) -> int:
-        """The source of all its randomness."""
-        return self._ledger.spec.seed
-
-    @property
-    def directions(self) -> tuple[str, ...]:
-        """What is sought, per objective."""
-        return self._ledger.spec.directions
-
-    @property
-    def fidelity(self) -> Fidelity[Any] | None:
-        """What decides how far a trial is run, if anything does."""
-        return self._ledger.fidelity
-
-    @property
-    def paused(self) -> list[int]:
-        """Numbers of the trials that wait at a rung, promoted or not, and have not gone on from there."""
-        self._ledger.sync()
-        waits = {Decision.PAUSE, Decision.PROMOTE}
-        history = self._ledger.history
-        return [n for n in history.running if self._ledger.decide(n) in waits and not history.launches(n)]
-
-    @property
-    def trials(self) -> list[Trial]:
-        """All trials by number, those of other drivers included."""
-        self._ledger.sync()
-        return [self._outward(trial) for trial in self._ledger.history]
-
-    @property
-    def best(self) -> Trial:
-        """The complete trial with the best value; of equals the earliest.
-
-        With constraints the best feasible one (see `Trial.feasible`); if there is none, the one that breaks them least.
-
-        Raises:
-            AllTrialsFailed: If there are only failed ones.
-            StudyConflict: If nothing is complete yet, or there are several objectives.
-        """
-        if len(self.directions) > 1:
-            raise StudyConflict(
-                f"with the {len(self.directions)} objectives {self.directions} no one trial is best; see front."
-            )
-        self._ledger.sync()
-        history = self._ledger.history
-        if history.best is not None:
-            return self._outward(history.best)
-        if failed := history.count(TrialState.FAILED):
-            raise AllTrialsFailed(f"{failed} trials failed and none succeeded: {causes(history.errors())}.")
-        if outside := sum(history[number].values is not None for number in history.outside):
-            raise StudyConflict(
-                f"the study {self.name!r} has no complete trial in this space, and {outside} in another that it was in "
-                "before: see trials; run optimize, or open it with that space."
-            )
-        raise StudyConflict(f"the study {self.name!r} has no complete trial yet; run optimize first.")
-
-    @property
-    def front(self) -> list[Trial]:
-        """The Pareto-optimal trials, by number: complete ones that no other dominates; equal ones are all among them.
-
-        With constraints only feasible trials count; if there is none, those that break them least. Empty while nothing
-        is complete. With one objective these are the trials as good as `best`.
-
-        Example:
-            >>> from seasoned import Float, Space, Study
-            >>> study = Study(Space(x=Float(-2, 2)), direction=("minimize", "minimize"), seed=0)
-            >>> study.optimize(lambda config: (config["x"] ** 2, (config["x"] - 1) ** 2), trials=40)
-            >>> all(-0.1 < trial.config["x"] < 1.1 for trial in study.front)
-            True
-        """
-        return [self._outward(trial) for trial in front_of(self._valid())]
-
-    def hypervolume(self, reference: Sequence[float]) -> float:
-        """How much of the objectives' space the feasible trials dominate: the progress of several objectives at once.
-
-        Args:
-            reference: The worst values that still count, one per objective, as the user sees them.
-
-        Raises:
-            InvalidInput: If the reference has not one number per objective.
-        """
-        signs = self._ledger.spec.signs
-        if len(reference) != len(signs):
-            raise InvalidInput(f"the reference {tuple(reference)} has not one number for each of {self.directions}.")
-        inside = [sign * worst for sign, worst in zip(signs, reference, strict=True)]
-        return volume_of(self._valid(), inside, len(signs))
-
-    def _valid(self) -> list[Trial]:
-        """The trials of the present space, objectives minimised."""
-        self._ledger.sync()
-        history = self._ledger.history
-        return [trial for trial in history if trial.number not in history.outside]
-
-    def frame(self) -> pd.DataFrame:
-        """One row per trial: number, state, value, seconds, error, and a column per parameter.
-
-        A nested parameter's column has its dotted name; a parameter that was not in use is missing. With several
-        objectives the values stand in `value_0`, `value_1` and so on, constraints in `constraint_0` and so on. A
-        parameter with the name of one of these columns, or of `number`, `state`, `seconds` or `error`, stands in one
-        that has `config.` before it.
-        """
-        return frame_of(self.trials, self.space, len(self.directions))
-
-    def plot(self, kind: str = "history", *, parameters: Sequence[str] | None = None, objective: int = 0) -> go.Figure:
-        """A figure of the trials, as a plotly figure (`.show()`, `.write_html(path)`).
-
-        Args:
-            kind: "history" (values and the best so far), "slice" (value against each parameter), "parallel" (trials
-                over parameters), "contour" (a forest's mean over two parameters), "importance" (shares of the variance,
-                functional ANOVA on a forest), "front" (two objectives and what nothing dominates), or "curves" (what
-                trials of every state reported, step by step).
-            parameters: Dotted names of those shown; all if left out, but for "contour" the two that matter
-                most, and for "parallel" the twelve that do.
-            objective: Which objective, counted from 0; for "front" the one that is drawn against the first.
-
-        Raises:
-            InvalidInput: If a name is unknown, or there are too few complete trials for the figure.
-        """
-        # The report's room stands above this one, so it is called by name: a method for the user, no dependency.
-        room = importlib.import_module("seasoned.report")
-        figure: go.Figure = room.plot_study(self, kind, parameters=parameters, objective=objective)
-        return figure
-
-    def report(self, path: str | Path) -> Path:
-        """Write one self-contained HTML page with the best trials and all figures, and return its path.
-
-        Raises:
-            InvalidInput: If the folder does not exist, or the path is one.
-        """
-        written: Path = importlib.import_module("seasoned.report").study_report(self, Path(path))
-        return written
-
-    def _outward(self, trial: Trial) -> Trial:
-        return outward(trial, self._ledger.spec.signs)
 
 
 def _number(trial: Trial | int) -> int:

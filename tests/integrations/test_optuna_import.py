@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from seasoned import Choice, Float, Int, Random, Space, Study
+from seasoned import Choice, Constrained, Float, Int, Random, Space, Study
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import quantile_start
 
 optuna = pytest.importorskip("optuna")
 read_studies = pytest.importorskip("seasoned.integrations.optuna_import").read_studies
+study_of = pytest.importorskip("seasoned.integrations.optuna").study_of
+export = pytest.importorskip("seasoned.integrations.optuna").export
 SeasonedSampler = pytest.importorskip("seasoned.integrations.optuna").SeasonedSampler
 
 
@@ -114,3 +116,46 @@ def test_what_breaks_a_constraint_is_no_good_experience(tmp_path):
     scores = found.scores[~found.failed]
     assert 0 < len(scores) < 12
     assert (scores >= 0.5).all()
+
+
+def test_a_study_there_goes_on_here(url, caplog):
+    space = Space(x=Float(-5, 5), optimizer=Choice(sgd=Space(momentum=Float(0, 1)), adam=Space()))
+    theirs = optuna.create_study(storage=url, study_name="moved", direction="maximize")
+
+    def objective(trial):
+        x = trial.suggest_float("x", -5, 5)
+        if trial.suggest_categorical("optimizer", ["sgd", "adam"]) == "sgd":
+            trial.suggest_float("momentum", 0, 1)
+        trial.set_user_attr("epochs", 3)
+        if trial.number == 1:
+            raise optuna.TrialPruned
+        if trial.number == 2:
+            raise ValueError("no")
+        return -(x**2)
+
+    theirs.optimize(objective, n_trials=8, catch=ValueError)
+    theirs.enqueue_trial({"x": 1.0})
+    ours = study_of(url, "moved", space, seed=0)
+    assert ours.directions == ("maximize",)
+    assert ours.best.value == theirs.best_value
+    assert [trial.state.value for trial in ours.trials] == ["complete", "pruned", "failed", *["complete"] * 5]
+    assert [trial.config["x"] for trial in ours.trials] == [trial.params["x"] for trial in theirs.trials[:8]]
+    assert all(trial.notes == {"epochs": 3} and trial.seconds >= 0 for trial in ours.trials)
+    ours.optimize(lambda config: -(config["x"] ** 2), trials=10)
+    assert len(ours.trials) == 10
+    narrow = study_of(url, "moved", Space(x=Float(-5, 5)), seed=0)
+    assert narrow.trials == []
+    assert "8 trial(s) of 'moved' are not valid in the space, and are left out" in caplog.text
+    with pytest.raises(InvalidInput, match="has no study 'other'; its names are"):
+        study_of(url, "other", space)
+
+
+def test_several_objectives_and_constraints_come_along():
+    storage = optuna.storages.InMemoryStorage()
+    ours = Study(Space(x=Float(0, 1)), sampler=Random(), seed=0, direction=("minimize", "maximize"))
+    ours.optimize(lambda config: Constrained((config["x"], config["x"]), constraints=[0.5 - config["x"]]), trials=6)
+    export(ours, storage, name="pair")
+    back = study_of(storage, "pair", ours.space)
+    assert back.directions == ("minimize", "maximize")
+    assert [trial.values for trial in back.trials] == [trial.values for trial in ours.trials]
+    assert [trial.constraints for trial in back.trials] == [trial.constraints for trial in ours.trials]

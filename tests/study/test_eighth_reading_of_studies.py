@@ -78,45 +78,50 @@ def test_after_a_success_in_the_same_call_more_is_needed():
 
 
 class AwayStorage(MemoryStorage):
-    """Its logs refuse to claim for a while."""
+    """Its logs refuse to claim so many times, and say where they no longer do."""
 
     away = 0
+    back = None
 
     def open(self, name, created):
         log = super().open(name, created)
         claim = log.claim
 
         def claims(*given, **named):
-            if AwayStorage.away > 0:
-                AwayStorage.away -= 1
+            if self.away > 0:
+                self.away -= 1
                 raise StorageError("the server restarts")
-            return claim(*given, **named)
+            found = claim(*given, **named)
+            if self.back is not None:
+                self.back.touch()
+            return found
 
         log.claim = claims
         return log
 
 
-def _sleeps(config):
-    time.sleep(0.5)
-    return config["x"]
+def test_a_store_that_is_away_for_a_moment_kills_no_running_trial(tmp_path, caplog):
+    back, storage = tmp_path / "back", AwayStorage()
 
-
-def test_a_store_that_is_away_for_a_moment_kills_no_running_trial(caplog):
-    space = Space(x=Categorical([1.0, 2.0, 3.0]))
-    study = Study(space, sampler=Grid(), storage=AwayStorage(), name="s")
+    def waits(config, trial):
+        while trial.number == 1 and not back.exists():  # runs for as long as the store is away
+            time.sleep(0.02)
+        return config["x"]
 
     def once(_, trial):
         if trial.number == 0:
-            AwayStorage.away = 2
+            storage.away, storage.back = 2, back
 
-    study.optimize(_sleeps, workers=2, trials=3, callbacks=[once])
-    assert [trial.state.value for trial in study.trials] == ["complete"] * 3
-    assert all(trial.values is not None for trial in study.trials)
+    study = Study(Space(x=Categorical([1.0, 2.0, 3.0])), sampler=Grid(), storage=storage, name="s")
+    study.optimize(waits, workers=2, trials=3, callbacks=[once])
+    assert [trial.values for trial in study.trials] == [(1.0,), (2.0,), (3.0,)]
+    assert caplog.text.count("no trials can be begun, which is tried again while 1 run: the server restarts") == 1
 
 
 def test_where_nothing_runs_the_store_is_not_waited_for():
-    study = Study(SPACE, sampler=Random(), storage=AwayStorage(), name="s")
-    AwayStorage.away = 1
+    storage = AwayStorage()
+    study = Study(SPACE, sampler=Random(), storage=storage, name="s")
+    storage.away = 1
     with pytest.raises(StorageError, match="restarts"):
         study.optimize(works, trials=3)
 

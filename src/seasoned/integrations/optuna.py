@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
 from seasoned.integrations.optuna_export import export
+from seasoned.integrations.optuna_import import study_of
 from seasoned.integrations.optuna_space import View, outer, parameter_of, view_of
 from seasoned.integrations.requirements import optuna
 from seasoned.samplers import Bayes
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from seasoned.samplers.base import Sampler
     from seasoned.trials import Config, Event
 
-__all__ = ["SeasonedSampler", "export"]
+__all__ = ["SeasonedSampler", "export", "study_of"]
 
 NOTE: Final = "seasoned:suggestion"
 """The system attribute under which a trial keeps what was suggested to it, for other processes and for resuming."""

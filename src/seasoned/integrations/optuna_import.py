@@ -1,23 +1,32 @@
-"""Studies in a storage of Optuna's as experience. Needs the extra `optuna`."""
+"""Studies in a storage of Optuna's: as experience, or as a study of ours that goes on. Needs the extra `optuna`."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import math
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import InvalidInput
 from seasoned.integrations.requirements import optuna
 from seasoned.knowledge.experience import Experience
+from seasoned.knowledge.nesting import nested
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
+from seasoned.notes import as_notes
 from seasoned.storage.addresses import hidden
 from seasoned.storage.contents import contents_of
+from seasoned.study import Study
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from optuna.trial import FrozenTrial
 
-__all__ = ["read_studies"]
+    from seasoned.space import Space
+
+__all__ = ["read_studies", "study_of"]
+
+_log = logging.getLogger("seasoned.integrations")
 
 
 def read_studies(storage: str | optuna.storages.BaseStorage) -> Experience:
@@ -41,22 +50,11 @@ def read_studies(storage: str | optuna.storages.BaseStorage) -> Experience:
         >>> experience.heads[0].name, bool(experience.scores.min() == -study.best_value)
         ('line', True)
     """
-    if isinstance(storage, str) and not contents_of(storage).optuna:  # Optuna would write its tables into it
-        raise InvalidInput(
-            f"{hidden(storage)!r} is no storage of Optuna's; `seasoned experience import` and "
-            "`seasoned.knowledge.read_storage` read our own."
-        )
-    shown = hidden(storage) if isinstance(storage, str) else storage
-    try:
-        if isinstance(storage, str):
-            storage = optuna.storages.RDBStorage(storage, skip_table_creation=True)
-        summaries = optuna.study.get_all_study_summaries(storage)
-    except Exception as error:
-        raise InvalidInput(f"Optuna cannot read {shown!r}: {error}; give the URL of its storage.") from error
+    opened, summaries = _opened(storage)
     studies = []
     for summary in summaries:
         if len(summary.directions) == 1:
-            found = optuna.load_study(study_name=summary.study_name, storage=storage)
+            found = optuna.load_study(study_name=summary.study_name, storage=opened)
             sign = -1.0 if found.direction == optuna.study.StudyDirection.MAXIMIZE else 1.0
             trials = [trial for one in found.get_trials(deepcopy=False) if (trial := _trial(one, sign)) is not None]
             if trials:
@@ -84,3 +82,86 @@ def _constraints(trial: FrozenTrial) -> Iterable[float]:
     named = getattr(trial, "constraints", None)
     found: Iterable[float] | None = trial.system_attrs.get("constraints") if named is None else named.values()
     return found or ()
+
+
+def study_of(storage: str | optuna.storages.BaseStorage, name: str, space: Space, **options: Any) -> Study:
+    """A study of Optuna's as a new one of ours that goes on from its trials.
+
+    Its complete, failed and pruned trials that are valid in the space become trials, with their seconds, constraints
+    and user attributes (as notes); a warning says how many are not valid. Names are told as the space has them: by
+    dotted name, or by their last part where only one is called so.
+
+    Args:
+        storage: Optuna's database URL or storage.
+        name: The study's name there.
+        space: Where to search from now on.
+        **options: `Study`'s arguments, such as the sampler, or where to store it.
+
+    Raises:
+        InvalidInput: If it cannot be read, or has no such study.
+
+    Example:
+        >>> from seasoned.space import Float, Space
+        >>> storage = optuna.storages.InMemoryStorage()
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> theirs = optuna.create_study(storage=storage, study_name="line")
+        >>> theirs.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=5)
+        >>> ours = study_of(storage, "line", Space(x=Float(0, 1)), seed=0)
+        >>> ours.best.value == theirs.best_value
+        True
+    """
+    opened, summaries = _opened(storage)
+    if name not in (names := [summary.study_name for summary in summaries]):
+        raise InvalidInput(f"Optuna's storage has no study {name!r}; its names are {names}.")
+    theirs = optuna.load_study(study_name=name, storage=opened)
+    directions = tuple(direction.name.lower() for direction in theirs.directions)
+    ours = Study(space, direction=directions, **{"name": name, **options})
+    states, strange = optuna.trial.TrialState, 0
+    for trial in theirs.get_trials(deepcopy=False, states=(states.COMPLETE, states.FAIL, states.PRUNED)):
+        config = nested(trial.params, space)
+        if config is None:
+            strange += 1
+        else:
+            ours.tell(config, **_end_of(trial))
+    if strange:
+        _log.warning("%d trial(s) of %r are not valid in the space, and are left out.", strange, name)
+    return ours
+
+
+def _end_of(trial: FrozenTrial) -> dict[str, Any]:
+    """How a trial ended, as `Study.tell` takes it."""
+    seconds = None if trial.duration is None else trial.duration.total_seconds()
+    told = {name: value for name, value in trial.user_attrs.items() if name != "error"}
+    found: dict[str, Any] = {"seconds": seconds, "notes": _storable(told)}
+    if trial.state == optuna.trial.TrialState.COMPLETE:
+        return {**found, "values": tuple(trial.values), "constraints": tuple(_constraints(trial))}
+    key = "pruned" if trial.state == optuna.trial.TrialState.PRUNED else "error"
+    return {**found, key: str(trial.user_attrs.get("error") or f"it was {key} in Optuna")}
+
+
+def _storable(told: dict[str, Any]) -> dict[str, Any]:
+    """The attributes that a log can hold; Optuna's in memory may be anything."""
+    kept: dict[str, Any] = {}
+    for name, value in told.items():
+        with contextlib.suppress(InvalidInput):
+            kept |= as_notes({name: value})
+    return kept
+
+
+def _opened(storage: str | optuna.storages.BaseStorage) -> tuple[Any, list[Any]]:
+    """Optuna's storage, and what it says of its studies.
+
+    Raises:
+        InvalidInput: If it cannot be read.
+    """
+    if isinstance(storage, str) and not contents_of(storage).optuna:  # Optuna would write its tables into it
+        raise InvalidInput(
+            f"{hidden(storage)!r} is no storage of Optuna's; `seasoned experience import` and "
+            "`seasoned.knowledge.read_storage` read our own."
+        )
+    shown = hidden(storage) if isinstance(storage, str) else storage
+    try:
+        opened = optuna.storages.RDBStorage(storage, skip_table_creation=True) if isinstance(storage, str) else storage
+        return opened, list(optuna.study.get_all_study_summaries(opened))
+    except Exception as error:
+        raise InvalidInput(f"Optuna cannot read {shown!r}: {error}; give the URL of its storage.") from error

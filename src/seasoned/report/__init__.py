@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seasoned.report.html import write_report
     from seasoned.report.importance import permutation_importance
     from seasoned.report.study_page import study_report
-    from seasoned.report.study_render import plot_study
+    from seasoned.report.study_render import plot_study, study_importances
 
 __all__ = [
     "ReportData",
@@ -24,6 +24,7 @@ __all__ = [
     "plot_study",
     "report",
     "report_data",
+    "study_importances",
     "study_report",
     "write_report",
 ]
@@ -36,6 +37,7 @@ __getattr__, __dir__ = lazy_names(
         "permutation_importance": "seasoned.report.importance",
         "plot_study": "seasoned.report.study_render",
         "report": "seasoned.report.entry",
+        "study_importances": "seasoned.report.study_render",
         "study_report": "seasoned.report.study_page",
         "write_report": "seasoned.report.html",
     },

@@ -16,13 +16,14 @@ from seasoned.report.render import ACCENT, BASE, MUTED, safe
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import pandas as pd
     import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly is untyped
 
     from seasoned.report.study_figures import Axis, LearningCurve
     from seasoned.study import Study
     from seasoned.trials import Trial
 
-__all__ = ["KINDS", "MOST", "MOST_CURVES", "plot_study"]
+__all__ = ["KINDS", "MOST", "MOST_CURVES", "plot_study", "study_importances"]
 
 MOST: Final = 1_500
 """Trials that a figure shows: the best third, the latest, and others evenly."""
@@ -47,10 +48,26 @@ def plot_study(
     """A figure of a study; see `Study.plot`."""
     if kind not in KINDS:
         raise InvalidInput(f"the figure {kind!r} is unknown; give one of {sorted(KINDS)}.")
+    return KINDS[kind](study, _complete(study, objective), parameters, objective)
+
+
+def study_importances(study: Study, objective: int = 0) -> pd.Series[float]:
+    """How much each parameter matters; see `Study.importances`."""
+    import pandas as pd
+
+    found = figures.importances(_complete(study, objective), study.space, objective)
+    return pd.Series(list(found.total), index=list(found.names), name="importance")
+
+
+def _complete(study: Study, objective: int) -> list[Trial]:
+    """The complete trials of the present space.
+
+    Raises:
+        InvalidInput: If there is no such objective.
+    """
     if not 0 <= objective < len(study.directions):
         raise InvalidInput(f"objective is {objective}, but the study has {len(study.directions)}; count from 0.")
-    trials = [trial for trial in study.trials if trial.values is not None and study.space.contains(trial.config)]
-    return KINDS[kind](study, trials, parameters, objective)
+    return [trial for trial in study.trials if trial.values is not None and study.space.contains(trial.config)]
 
 
 def _history(study: Study, trials: Sequence[Trial], _: Sequence[str] | None, objective: int) -> go.Figure:
