@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from seasoned.metagrad import MAML, MLP, GroupedRows, Sinusoids, Training, showing
+from seasoned.metagrad import MAML, MLP, GroupedRows, RidgeHead, Sinusoids, Training, showing, shrinkage
 from seasoned.metagrad.describing import describe_tasks
 from seasoned.metagrad.learner import MetaLearner
 from seasoned.metagrad.tasks import Rows, Task, as_inputs
 from seasoned.metagrad.training import Entry
+from seasoned.tabular.few_shot_adapter import adapter_of
 
 QUICK = Training(steps=30, every=10, validation_tasks=4)
 
@@ -97,3 +98,19 @@ def test_labels_are_counted_without_inputs():
     rng = np.random.default_rng(0)
     table = GroupedRows.of(rng.normal(size=(40, 3)), np.r_[np.zeros(39, int), 7], np.arange(40) % 4)
     assert describe_tasks(table) == ((3,), 8, True)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+def test_very_many_tasks_are_adapted_as_each_alone(loss, monkeypatch):
+    monkeypatch.setattr(shrinkage, "TOGETHER", 3)
+    rng = np.random.default_rng(0)
+    labels = loss == "cross_entropy"
+    X = rng.normal(size=(60, 4)).astype(np.float32)
+    y = rng.integers(0, 3, 60) if labels else rng.normal(size=60)
+    groups = [np.arange(start, start + size) for start, size in ((0, 1), (1, 7), (8, 8), (16, 9), (25, 3), (28, 32))]
+    tasks = GroupedRows.of(X, y, np.repeat(np.arange(6), [1, 7, 8, 9, 3, 32]))
+    learner = RidgeHead(training=Training(steps=4, every=2, validation_tasks=0)).fit(tasks, progress=False)
+    adapter = adapter_of(learner)
+    found = adapter.heads_of(X, y, groups)
+    for rows, head in zip(groups, found, strict=True):
+        np.testing.assert_allclose(head, adapter.adapt(X[rows], y[rows], tune=False)[0]["head"], rtol=1e-5, atol=1e-6)

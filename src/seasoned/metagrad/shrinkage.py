@@ -86,6 +86,29 @@ class HeadAdapter:
         head = heads[-1][0, 0].astype(np.asarray(self.params["head"]).dtype)
         return {**self.params, "head": head}, steps, SCALES[scale]
 
+    def heads_of(self, X: NDArray[Any], y: NDArray[Any], groups: Sequence[NDArray[np.int64]]) -> NDArray[Any]:
+        """The head of each of very many tasks as `adapt` without tuning gives it, [groups, features, outputs].
+
+        Tasks of about one size are solved together, filled up with rows of weight 0.
+
+        Args:
+            X: Inputs of all rows [rows, inputs].
+            y: Their targets [rows].
+            groups: Row numbers of each task, at least one.
+        """
+        parts, sizes = self._data(X, y)[:3], np.array([len(rows) for rows in groups])
+        found = np.empty((len(groups), *np.shape(self.params["head"])), np.asarray(self.params["head"]).dtype)
+        wide = 2 ** np.ceil(np.log2(sizes)).astype(np.int64)
+        for size in np.unique(wide):
+            places = np.flatnonzero(wide == size)
+            for first in range(0, len(places), TOGETHER):
+                some = places[first : first + TOGETHER]
+                table = np.stack([np.pad(groups[place], (0, size - sizes[place]), mode="edge") for place in some])
+                weight = (np.arange(size) < sizes[some][:, None]).astype(np.float64)
+                data = (*(part[table] for part in parts), weight)
+                found[some] = self._heads(data, np.array([SCALES[OWN]]), self.steps)[-1][:, 0]
+        return found
+
     def judged(self, X: NDArray[Any], y: NDArray[Any], episodes: Sequence[tuple[int, Episodes]]) -> HeadAdapter:
         """This adapter with what validation tasks say about settings, for each number of support rows.
 

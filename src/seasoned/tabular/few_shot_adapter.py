@@ -124,8 +124,7 @@ def own_params(
         groups: Row numbers of each group; the first 512 of each are used.
     """
     if isinstance(adapter, HeadAdapter):
-        some = [rows[:_MOST_ROWS] for rows in groups]
-        return {"head": np.stack([adapter.adapt(X[rows], y[rows], tune=False)[0]["head"] for rows in some])}
+        return {"head": adapter.heads_of(X, y, [rows[:_MOST_ROWS] for rows in groups])}
     assert adapter.learner is not None  # one that was just trained
     stacked = flatten(metagrad.adapt_groups(adapter.learner, X, y, groups))
     if not all(np.isfinite(leaf).all() for leaf in stacked.values()):
