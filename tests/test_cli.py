@@ -197,7 +197,7 @@ def test_runs_are_listed_and_cleared(tmp_path):
     assert "abc" in call("runs").output
     assert "7 x 2 binary" in call("runs").output
     assert "1 run folder(s) deleted" in call("runs", "--clear").output
-    assert "0 unfinished" in call("runs").output
+    assert "0 run(s)" in call("runs").output
 
 
 def test_the_demo_needs_its_table(monkeypatch):

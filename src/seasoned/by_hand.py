@@ -45,6 +45,7 @@ class ByHand:
         self._pace: Pace | None = None  # from the first trial on, if there is a rule of fidelity
         self._budgets: dict[int, int] = {}  # live trial -> the step that it shall reach
         self._verdicts: dict[int, Verdict] = {}  # judged, and not stored yet
+        self._live: dict[int, LiveTrial] = {}  # those that were asked for, with what they have noted
         self._began: dict[int, tuple[float, int | None]] = {}  # when this process got them, and after how many moves
         self._moves = 0  # how often a trial was asked for or told: what is between may be of another trial
         self._spent: dict[int, float] = {}  # seconds of earlier runs here
@@ -73,9 +74,8 @@ class ByHand:
         try:
             return self._may_run(claim, driver)
         except BaseException:
-            if claim.number not in self._ledger.history:
-                with contextlib.suppress(StorageError):
-                    self._ledger.log.release(driver, [claim.number])
+            with contextlib.suppress(StorageError):
+                self._ledger.log.release(driver, [claim.number])
             raise
 
     def _exhausted(self) -> StudyConflict:
@@ -103,7 +103,7 @@ class ByHand:
         first = enumerate(spec.warm_start.configurations, start=spec.first)
         later = [Config(config) for number, config in first if number not in history]
         found = self._put(waiting, all_of_them=True, ended=ended)
-        if waiting:
+        if waiting and later:
             self._put(later, all_of_them=False)
         return [self._ledger.history[number] for number in found]
 
@@ -149,7 +149,7 @@ class ByHand:
             return None
         self._ledger.sync()
         for number in self._pace.dropped():
-            self._store(number, self._pace.give_up(number))
+            self._store(number, self._pace.give_up(number), self._spent.pop(number, None))
         running = self._ledger.history.running
         found = next((number for number in self._pace.promoted() if running.get(number) == driver), None)
         if found is not None:
@@ -201,7 +201,8 @@ class ByHand:
         ticket = self._paced().ticket(number)
         self._budgets[number] = self._ledger.budget(number)
         self._began[number] = time.monotonic(), None  # from here on it runs
-        return LiveTrial(ticket, trial.config, partial(self._hear, number))
+        self._live[number] = live = LiveTrial(ticket, trial.config, partial(self._hear, number))
+        return live
 
     def _hear(self, number: int, message: tuple[str, int, float]) -> str:
         self._ledger.sync()
@@ -213,15 +214,19 @@ class ByHand:
         known = self._ledger.history[number]
         if known.state is not TrialState.RUNNING:
             raise StudyConflict(f"trial {number} is {known.state} already; the first result is kept.")
+        if number in self._live:
+            ended = ended._replace(notes=Config({**self._live[number].notes, **ended.notes}))
         judged = self._verdicts.get(number) or self._judged(number, ended)
         took = self._seconds(number) if seconds is None else seconds
         if judged is None:  # it pauses, and is asked for again when it is promoted
             if took is not None:
                 self._spent[number] = took
             return self._ledger.history[number]
-        self._verdicts[number] = judged  # what cannot be stored now is told once more
+        if judged is not ended:  # the rule has the last word, also where it cannot be stored now and is told once more
+            self._verdicts[number] = judged
         stored = self._store(number, judged, took)
-        del self._verdicts[number]
+        self._verdicts.pop(number, None)
+        self._live.pop(number, None)
         self._began.pop(number, None)
         self._spent.pop(number, None)
         self._moves += 1
@@ -256,4 +261,5 @@ class ByHand:
         if self._lease is not None and self._holder == os.getpid():
             self._lease.end()
         self._lease = self._pace = None
-        self._budgets.clear()
+        for left in (self._budgets, self._verdicts, self._live):
+            left.clear()

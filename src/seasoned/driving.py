@@ -22,7 +22,7 @@ from seasoned.storage.base import attends
 from seasoned.trials import Finished, TrialState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from seasoned.execution.base import Executor, Outcome
     from seasoned.ledger import Ledger
@@ -38,7 +38,7 @@ _SHOWN: Final = 5  # errors whose traceback is logged
 _HOPELESS: Final = 20  # failures without a success after which a study stops
 _AGAIN: Final = 1.0  # seconds until a store that was away is asked for trials once more
 _LONGEST_ASK: Final = 600.0  # seconds that somebody may work out a configuration
-_MANY_ALIKE: Final = 100  # the same failures one after the other after which it stops though others succeeded
+_CHANCE: Final = 1e-6  # that as many failures in a row are none of the environment's
 _DIGITS: Final = re.compile(r"\d+")
 _log = logging.getLogger("seasoned.study")
 
@@ -67,19 +67,18 @@ class Streak:
 
     Attributes:
         failures: All that failed here.
-        successes: All that did not.
         alike: How many of the last ones failed for the same reason, numbers in it aside.
         reason: That reason.
     """
 
     def __init__(self) -> None:
-        self.failures = self.successes = self.alike = 0
+        self.failures = self.alike = 0
         self.reason = ""
 
     def note(self, ended: Verdict) -> None:
         """A trial has ended."""
         if ended.state is not TrialState.FAILED:
-            self.successes, self.alike = self.successes + 1, 0
+            self.alike = 0
             return
         self.failures += 1
         reason = (ended.error or "").partition("\n")[0]
@@ -87,10 +86,17 @@ class Streak:
         self.alike = self.alike + 1 if same else 1
         self.reason = reason
 
-    @property
-    def hopeless(self) -> bool:
-        """Whether nothing works any more: fewer such trials say so where none has come to its end in this call."""
-        return self.alike >= (_MANY_ALIKE if self.successes else _HOPELESS)
+    def is_strange(self, failed: int, finished: int) -> bool:
+        """Whether n alike are no chance: r^n < 1e-6, with r = (failed + 1) / (finished + 2) of the trials before them.
+
+        Where nine of ten configurations cannot run, 131 in a row are none.
+
+        Args:
+            failed: Trials of the study that failed.
+            finished: All that have ended.
+        """
+        rate = (failed - self.alike + 1) / (finished - self.alike + 2)
+        return self.alike >= _HOPELESS and rate**self.alike < _CHANCE
 
 
 class Drive:
@@ -224,8 +230,17 @@ class Drive:
             except StorageError:
                 self._lost += numbers
                 raise
+            self._start_all(claims, unknown)
+
+    def _start_all(self, claims: Sequence[Claim], unknown: Collection[int]) -> None:
+        """Begin what was claimed; where the store fails, what did not begin is given back at the next look."""
+        try:
             for claim in claims:
                 self._start(claim, asked_here=claim.number in unknown)
+        except StorageError:
+            held = {*self._running.values(), *(() if self._pace is None else self._pace.paused)}
+            self._lost += [claim.number for claim in claims if claim.number not in held]
+            raise
 
     def _free(self) -> int:
         free = self._executor.workers - len(self._running)
@@ -255,6 +270,8 @@ class Drive:
             return
         if self._pace is not None:
             self._pace.take(claim.number, self._lease.driver, asked_here=asked_here)
+        elif asked_here and self._evaluation.takes_trial:  # of a study of this name that was deleted
+            remove_checkpoint(self._plan.checkpoints, claim.number)
         known = self._ledger.decide(claim.number)
         if self._ledger.kills(claim, known):
             reason = f"its driver died {MOST_ATTEMPTS} times while it ran"
@@ -285,7 +302,12 @@ class Drive:
         running, driver = self._ledger.history.running, self._lease.driver
         self._pace.paused = {number for number in self._pace.paused if running.get(number) == driver}
         for number in self._pace.dropped():
-            self._store(number, self._pace.give_up(number), self._spent.get(number))
+            ended = self._pace.give_up(number)
+            try:
+                self._store(number, ended, self._spent.get(number))
+            except StorageError:
+                self._pace.paused.add(number)
+                raise
         self._relaunch(self._pace.promoted()[: max(0, self._executor.workers - len(self._running))])
 
     def _relaunch(self, numbers: Sequence[int]) -> None:
@@ -409,7 +431,9 @@ class Drive:
                 f"{self._streak.failures} trials failed and none succeeded: {causes(self._ledger.history.errors())}; "
                 f"mend the objective and run again: the study is kept."
             )
-        if complete and self._streak.hopeless:
+        failed, finished = self._ledger.history.count(TrialState.FAILED), self._ledger.history.finished
+        planned = self._ledger.end is not None  # a plan comes to what cannot run in its order, and not by chance
+        if complete and not planned and self._streak.is_strange(failed, finished):
             raise AllTrialsFailed(
                 f"the last {self._streak.alike} trials failed alike ({self._streak.reason}), while {complete} had "
                 "succeeded before; mend what has changed and run again: the study is kept, and "

@@ -44,7 +44,7 @@ class StorageError(SeasonedError, RuntimeError):
 
 
 class AllTrialsFailed(SeasonedError, RuntimeError):
-    """No trial succeeded: the message lists the causes; mend the objective, then resume."""
+    """No trial succeeded, or none does any more: the message lists the causes; mend the objective, then resume."""
 
 
 class Pruned(SeasonedError):

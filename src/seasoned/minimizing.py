@@ -58,7 +58,7 @@ def minimize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
         **options: Study's and `Study.optimize`'s arguments.
 
     Raises:
-        AllTrialsFailed: If no trial succeeded.
+        AllTrialsFailed: If no trial succeeded, or none does any more (see `Study.optimize`).
 
     Example:
         >>> from seasoned import Float, Space, minimize

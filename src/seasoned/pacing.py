@@ -12,7 +12,7 @@ from seasoned.fidelity.base import Decision, rank_value
 from seasoned.fidelity.live import Ticket
 from seasoned.objective import Verdict
 from seasoned.storage.base import attends
-from seasoned.trials import Reported, TrialState
+from seasoned.trials import Config, Reported, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -62,6 +62,7 @@ class Pace:
         self._ledger = ledger
         self._folder = folder
         self._leaving = leaving
+        self._notes: dict[int, Config] = {}  # of paused trials, from their last run here
         self._told: dict[
             int, Decision | None
         ] = {}  # the last answer to a running trial; None: leave, go on another time
@@ -149,10 +150,13 @@ class Pace:
         if ended.state is TrialState.FAILED:
             return ended
         if ended.values is not None and self._told[number] is Decision.GO_ON and budget < self._last:
-            self._told[number] = self._report(number, budget, ended.values[0])  # one that did not report it itself
+            known = self._ledger.history.has_report(number, budget)  # by an earlier try, of which no answer came
+            decided = self._ledger.decide(number) if known else self._report(number, budget, ended.values[0])
+            self._told[number] = decided  # one that did not report it itself
         told = self._told.pop(number)
         if told in {Decision.PAUSE, Decision.PROMOTE}:
             self.paused.add(number)
+            self._notes[number] = ended.notes
             return None
         stopped = Verdict(TrialState.PRUNED, error=f"{STOPPED} {self._step(number)}", notes=ended.notes)
         return stopped if told is Decision.STOP else ended
@@ -205,11 +209,13 @@ class Pace:
     def give_up(self, number: int) -> Verdict:
         """The end of a paused trial that is not promoted."""
         self.paused.discard(number)
-        return Verdict(TrialState.PRUNED, error=f"not promoted beyond step {self._step(number)}")
+        notes = self._notes.get(number, Config())
+        return Verdict(TrialState.PRUNED, error=f"not promoted beyond step {self._step(number)}", notes=notes)
 
     def clear(self, number: int, state: TrialState) -> None:
         """Remove the checkpoint of a trial that ended without a value."""
         self._told.pop(number, None)
+        self._notes.pop(number, None)
         if state is not TrialState.COMPLETE:
             self._remove_checkpoint(number)
 

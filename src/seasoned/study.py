@@ -206,8 +206,9 @@ class Study(StudyView):
                 trials still running in workers are cut off.
 
         Raises:
-            AllTrialsFailed: After 20 failures here without a success in the study, or 20 in a row for the same reason
-                without one in this call (100 with one), where no trial waits at a rung.
+            AllTrialsFailed: After 20 failures here without a success in the study, or so many in a row for the same
+                reason that it is no chance (20 where most succeeded before; not of a plan such as `Grid`), where no
+                trial waits at a rung.
             InvalidInput: If an argument breaks a rule.
         """
         check_run(trials, time_limit, workers, trial_time_limit)
@@ -318,7 +319,7 @@ class Study(StudyView):
 
         Args:
             trial: The trial or its number, asked by this process or any other; or a configuration that was tried
-                elsewhere, which becomes a trial of the study with this end.
+                elsewhere, which becomes a trial of the study with this end. In a plan it takes the next one's place.
             values: The value, or a tuple of several. What is not finite makes a failed trial.
             constraints: Outcomes that must be at most 0, such as `memory - 8e9`, the same ones in every trial.
             error: Why it failed, instead of values.

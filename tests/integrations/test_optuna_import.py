@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import create_engine, inspect
 
 from seasoned import Choice, Constrained, Float, Int, Random, Space, Study
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.knowledge import quantile_start
 
 optuna = pytest.importorskip("optuna")
@@ -159,3 +159,15 @@ def test_several_objectives_and_constraints_come_along():
     assert back.directions == ("minimize", "maximize")
     assert [trial.values for trial in back.trials] == [trial.values for trial in ours.trials]
     assert [trial.constraints for trial in back.trials] == [trial.constraints for trial in ours.trials]
+
+
+def test_the_same_script_again_tells_none_twice(url, tmp_path):
+    space, place = Space(x=Float(0, 1)), f"sqlite:///{tmp_path / 'ours.db'}"
+    first = study_of(url, "one", space, seed=0, storage=place)
+    count = len(first.trials)
+    first.optimize(lambda config: config["x"], trials=count + 2)
+    again = study_of(url, "one", space, storage=place)
+    assert len(again.trials) == count + 2
+    Study(space, storage=place, name="other", direction="maximize", seed=0).tell({"x": 0.123}, 1.0)
+    with pytest.raises(StudyConflict, match="is there, with other trials"):
+        study_of(url, "one", space, storage=place, name="other")

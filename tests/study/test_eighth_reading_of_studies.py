@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from seasoned import ASHA, Categorical, Float, Int, Space, Study
+from seasoned import ASHA, Categorical, Float, Int, Space, Study, SuccessiveHalving
 from seasoned.driving import Streak
 from seasoned.errors import AllTrialsFailed, InvalidInput, StorageError, StudyConflict
 from seasoned.execution.worker import _failure
@@ -66,15 +66,33 @@ def test_failures_of_several_kinds_or_between_successes_go_on():
     assert len(other.trials) == 60
 
 
-def test_after_a_success_in_the_same_call_more_is_needed():
+def test_a_plan_is_tried_to_its_end_whatever_cannot_run():
+    def too_large(config):
+        if config["batch"] == 1024:
+            raise MemoryError("out of memory")
+        return config["a"]
+
+    space = Space(batch=Categorical([256, 512, 1024]), a=Int(1, 40))
+    study = Study(space, sampler=Grid(resolution=40), seed=0)
+    study.optimize(too_large, time_limit=60)
+    assert len(study.trials) == 120
+
+
+def test_how_many_alike_are_no_chance_depends_on_how_many_failed_before():
     streak = Streak()
-    streak.note(Verdict(TrialState.COMPLETE, (0.0,)))
-    for number in range(99):
+    for number in range(200):
         streak.note(Verdict(TrialState.FAILED, error=f"killed using {number} MB\nmore"))
-    assert not streak.hopeless
-    streak.note(Verdict(TrialState.FAILED, error="killed using 99 MB"))
-    assert streak.hopeless
-    assert streak.reason == "killed using 99 MB"
+        if number + 1 == 19:
+            assert not streak.is_strange(19, 49)
+        if number + 1 == 20:
+            assert streak.is_strange(20, 50), "30 had succeeded"
+        if number + 1 == 100:
+            assert not streak.is_strange(1000, 1100), "nine of ten failed before"
+        if number + 1 == 140:
+            assert streak.is_strange(1040, 1140)
+    assert streak.reason == "killed using 199 MB"
+    streak.note(Verdict(TrialState.COMPLETE, (0.0,)))
+    assert streak.alike == 0
 
 
 class AwayStorage(MemoryStorage):
@@ -235,3 +253,60 @@ def test_a_grid_leaves_out_what_a_warm_start_tries():
     tried = [tuple(trial.config.values()) for trial in study.trials]
     assert tried[0] == (2, "y")
     assert len(tried) == len(set(tried)) == 6
+
+
+def test_what_is_told_again_without_a_rule_is_what_counts(monkeypatch):
+    study = Study(SPACE, sampler=Random(), seed=0)
+    trial = study.ask()
+
+    def full(*_):
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(study._ledger, "record", full)
+        with pytest.raises(StorageError):
+            study.tell(trial, 0.5)
+    assert study.tell(trial, error="lost").error == "lost"
+
+
+def test_dropped_trials_keep_seconds_and_notes():
+    study = Study(SPACE, sampler=Random(), seed=0, fidelity=SuccessiveHalving(min=1, max=9, trials=9))
+    while True:
+        try:
+            trial = study.ask()
+        except StudyConflict:
+            break
+        running = study.live(trial)
+        running.note(seen=trial.number)
+        study.tell(trial, float(trial.number), notes={"budget": running.budget})
+    pruned = [trial for trial in study.trials if trial.state is TrialState.PRUNED]
+    assert len(pruned) >= 6
+    for trial in pruned:
+        assert trial.notes == {"seen": trial.number, "budget": trial.reports[-1][0]}
+        assert trial.seconds is not None
+
+
+def test_checkpoints_of_a_deleted_study_are_not_its_successors(tmp_path):
+    storage = MemoryStorage()
+
+    def objective(config, trial):
+        mark = trial.checkpoint / "model"
+        assert not mark.exists()
+        mark.touch()
+        return 0.0
+
+    for _ in range(2):
+        study = Study(
+            SPACE,
+            sampler=Random(),
+            seed=0,
+            storage=f"sqlite:///{tmp_path / 's.db'}",
+            name="s",
+            checkpoints=tmp_path / "c",
+        )
+        study.optimize(objective, trials=3)
+        assert [trial.state.value for trial in study.trials] == ["complete"] * 3
+        study.close()
+        seasoned_storage = study._storage
+        seasoned_storage.delete("s")
+    assert list(storage.names()) == []

@@ -66,6 +66,8 @@ def test_who_learns_from_others_is_none_alone(monkeypatch):
     monkeypatch.setattr("seasoned.tabular.estimator.chosen", lambda *_: _twice(pair))
     with pytest.raises(InvalidInput, match="learns from other models' predictions"):
         model.only(0)
+    with pytest.raises(InvalidInput, match="give the number of one model"):
+        model.only("ensemble")
 
 
 def _twice(fitted):
@@ -89,6 +91,7 @@ def test_labels_are_chosen_as_is_asked_and_probabilities_stay(tmp_path):
         np.testing.assert_array_equal(model.predict_set(X), sets)
         assert model.score(X, y) == pytest.approx(f1_score(y, labels, pos_label="yes"))
         assert f"above a probability of {threshold:.3g}, as was asked" in " ".join(model.fitted_.sentences)
+        assert model.validation_score_ is None, "it was another cut's"
     model.save(tmp_path / "m.seasoned")
     again = load(tmp_path / "m.seasoned")
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
@@ -100,9 +103,10 @@ def test_labels_are_chosen_as_is_asked_and_probabilities_stay(tmp_path):
 
 def test_metrics_of_probabilities_know_no_cut():
     model, X, y = fit("binary")
-    before = model.score(X, y)
+    before, validated = model.score(X, y), model.validation_score_
     assert before == pytest.approx(roc_auc_score(y, model.predict_proba(X)[:, 1]))
     assert model.decide(0.9).score(X, y) == before
+    assert model.validation_score_ == validated
 
 
 def test_costs_of_several_classes_decide():

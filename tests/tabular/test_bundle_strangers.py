@@ -341,7 +341,7 @@ def test_under_another_version_the_rows_must_agree(model, bundle, tmp_path):
         rows["predictions"][3][0] += 1e-3
         members["rows.json"] = json.dumps(rows).encode()
 
-    with pytest.raises(InvalidInput, match=r"saved with scikit-learn 1\.2\.3 \(here .*20 stored rows differ by 1e-06"):
+    with pytest.raises(InvalidInput, match=r"saved with scikit-learn 1\.2\.3 \(here .*20 stored rows differ by 0\.001"):
         load(forged(bundle, tmp_path / "old", other_predictions))
 
     def no_rows(manifest, members):

@@ -170,7 +170,7 @@ def test_the_short_way_to_codes_is_the_long_one():
         lost, also_lost = [], []
         expected = plan.encode(plan.schema.apply(table, lost), "codes")
         found = plan.matrices(table, ["codes", "dense"], also_lost)
-        assert also_lost == lost
+        assert [one for one in also_lost if one.known is None] == lost
         np.testing.assert_array_equal(found["codes"], expected)
         np.testing.assert_array_equal(found["dense"], plan.dense.transform(expected))
         if "size" in table:

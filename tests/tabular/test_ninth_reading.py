@@ -176,6 +176,9 @@ def test_a_generator_of_pairs_is_used_up_after_a_fit(cache, monkeypatch):
 def test_a_refit_takes_as_many_workers_as_its_models_fit_into_memory(monkeypatch, caplog):
     monkeypatch.setattr(crowding, "free_memory", lambda: 10 * 10**9)
     usual = Budget(1e9, 300.0, None, 4, None)
+    limited = replace(usual, memory=8 * 10**9)
+    assert with_room_for(limited, [10**9] * 4).workers == 4
+    assert with_room_for(limited, [2 * 10**9] * 4).workers == 2, "each would be killed at its share"
     with caplog.at_level(logging.INFO):
         assert with_room_for(usual, [4 * 10**9, 10**9, 4 * 10**9, 4 * 10**9]).workers == 2
         assert with_room_for(usual, [6 * 10**9] * 4).workers == 1
@@ -272,6 +275,13 @@ def test_quantities_with_a_unit_identify_no_row(form):
     values = pd.Series([form.format(number) for number in range(30)], dtype="str")
     assert identifier("weight", "text", values) is None
     assert identifier("code", "text", "C-" + values) is not None
+
+
+@pytest.mark.parametrize("form", ["{:04d}A", "4839{}K{}X"])
+def test_codes_of_digits_and_letters_are_codes(form):
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZABCD"
+    values = pd.Series([form.format(number, letters[number]) for number in range(26)], dtype="str")
+    assert identifier("booking", "text", values) is not None
 
 
 def test_a_column_of_which_nothing_is_known_any_more_is_told_of(fitted, caplog):

@@ -13,6 +13,8 @@ from seasoned.trials import TrialState
 
 
 class Objective:
+    predict_limit = None
+
     def __init__(self) -> None:
         self.bars = []
         self.data = SimpleNamespace(folds=[(np.arange(75), np.arange(25))])

@@ -44,7 +44,7 @@ def test_a_callback_that_returns_true_ends_the_search(caplog):
     X, y = messy("regression", rows=120)
     model = estimator("regression", MODELS, trials=30)
     with caplog.at_level(logging.INFO, "seasoned.tabular"):
-        model.fit(X, y, callbacks=lambda row: row["number"] == 3)
+        model.fit(X, y, callbacks=lambda row: np.bool_(row["number"] == 3))
     assert sorted(model.leaderboard()["number"]) == [0, 1, 2, 3]
     assert model.stopped_by_ is None
     assert np.corrcoef(model.predict(X), y)[0, 1] > 0.5

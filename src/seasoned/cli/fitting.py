@@ -56,6 +56,7 @@ _Seed = Annotated[int | None, typer.Option("--random-state", "--seed", help="A n
 _Workers = Annotated[
     int | None, typer.Option(help="Trials at the same time; by default one a core, fewer where memory is short.")
 ]
+_Resume = Annotated[bool, typer.Option("--resume", help="Go on with an earlier run: killed, stopped or ended.")]
 _Validation = Annotated[
     str | None,
     typer.Option(help="How models are judged: a number of folds, the column that tells the time, or a file of rows."),
@@ -90,7 +91,7 @@ def fit(
     experience: _Experience = "default",
     random_state: _Seed = None,
     out: Annotated[Path, typer.Option(help="Where to save the model.")] = Path("model.seasoned"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same command.")] = False,
+    resume: _Resume = False,
     holdout: Annotated[float, typer.Option(help="Share of rows kept aside to score the model at the end.")] = 0.0,
     report: Annotated[Path | None, typer.Option(help="Where to write an HTML report, if anywhere.")] = None,
     separator: Separator = None,

@@ -12,7 +12,7 @@ import typer
 from seasoned.cli.by_class import ClassWeight, weights_in
 from seasoned.cli.common import FILES, check_folder, of_one_table, reported
 from seasoned.cli.reading import Decimal, Encoding, Reading, Separator, Weights, known_rows
-from seasoned.cli.showing import score_of, show_leaderboard, show_score, show_table
+from seasoned.cli.showing import score_of, show_leaderboard, show_table, tell_score
 from seasoned.report.columns import column_rows
 from seasoned.tabular.alone import TOGETHER
 from seasoned.tabular.declared import Declared
@@ -46,9 +46,9 @@ def score(
     said = Declared(target, weights, class_weight=weights_in(class_weight))
     fitted = of_one_table(model)
     frame = known_rows(table, fitted, said, Reading(separator, decimal, encoding))
-    if not as_json:
-        show_score(fitted, said, frame, which="")
     found, metric = score_of(fitted, said, frame), fitted.fitted_.metric
+    if not as_json:
+        tell_score(fitted, said, frame, found, which="")
     models = _each(fitted, said, frame) if each and found is not None else []
     if as_json:
         told = {"metric": metric.name, "greater_is_better": metric.greater_is_better}

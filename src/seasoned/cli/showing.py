@@ -28,6 +28,7 @@ __all__ = [
     "show_score",
     "show_scores",
     "show_table",
+    "tell_score",
     "with_index",
     "write_predictions",
 ]
@@ -56,28 +57,32 @@ def show_leaderboard(model: Any) -> None:
         typer.echo(f"{len(failed)} trial(s) failed; the first: {failed['model'].iloc[0]}: {failed['error'].iloc[0]}")
 
 
-def show_score(model: Any, said: Declared, test: pd.DataFrame, which: str = "held-out ") -> None:
-    """The model's metric on rows kept aside, if any were.
+def show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:
+    """The model's metric on rows kept aside, if any were."""
+    if len(test):
+        tell_score(model, said, test, score_of(model, said, test), which="held-out ")
+
+
+def tell_score(model: Any, said: Declared, test: pd.DataFrame, score: float | None, which: str) -> None:
+    """A score in words, or why there is none.
 
     Args:
         model: The estimator.
         said: Which columns have a role.
         test: The rows.
-        which: What they are called.
+        score: What `score_of` gave.
+        which: What these rows are called.
     """
-    if not len(test):
-        return
+    metric, rows = model.fitted_.metric, f"{len(test)} {which}rows"
     if not said.counts(test):
-        typer.echo(f"the {len(test)} {which}rows all have the weight 0, so there is no score")
-        return
-    metric, score = model.fitted_.metric, score_of(model, said, test)
-    if score is None:
+        typer.echo(f"the {rows} all have the weight 0, so there is no score")
+    elif score is None:
         few = "are too few, all the same or out of its range"
         if metric.n_classes:
             few = "are of one class" if test[said.target].nunique() == 1 else "lack some class"
-        typer.echo(f"{metric.name} is not defined on the {len(test)} {which}rows, which {few}")
-        return
-    typer.echo(f"{metric.name} on {len(test)} {which}rows: {score:.5g}")
+        typer.echo(f"{metric.name} is not defined on the {rows}, which {few}")
+    else:
+        typer.echo(f"{metric.name} on {rows}: {score:.5g}")
 
 
 def score_of(model: Any, said: Declared, test: pd.DataFrame) -> float | None:

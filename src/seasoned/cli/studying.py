@@ -13,8 +13,9 @@ import typer
 
 from seasoned.cli.common import check_folder, reported
 from seasoned.cli.showing import show_table
-from seasoned.errors import InvalidInput, SeasonedError, StudyConflict
+from seasoned.errors import InvalidInput, SeasonedError, StorageError
 from seasoned.report.wording import settings
+from seasoned.trials import Config
 
 if TYPE_CHECKING:
     from seasoned.study import Study
@@ -81,7 +82,8 @@ def export_trials(
     with closing(_study(store, name)) as study:
         trials = study.frame()
     for column in trials.columns:  # Parquet has one type a column, and a choice may have any
-        if trials[column].dtype.kind == "O" and trials[column].dropna().map(type).nunique() > 1:
+        kinds = set(trials[column].dropna().map(type)) if trials[column].dtype.kind == "O" else set()
+        if len(kinds) > 1 or kinds & {tuple, dict, Config}:
             trials[column] = trials[column].map(str, na_action="ignore")
     output.write_table(trials, file)
     typer.echo(f"{len(trials)} trial(s) written to {file}")
@@ -114,9 +116,7 @@ def _told(store: str, name: str) -> str:
     try:
         with closing(_study(store, name)) as study:
             return f"{len(study.trials)} trial(s)"
-    except StudyConflict as error:
-        raise InvalidInput(str(error)) from error
-    except SeasonedError:
+    except StorageError:
         return "trials that cannot be read"
 
 

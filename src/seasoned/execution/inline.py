@@ -98,5 +98,8 @@ def describe(error: BaseException) -> str:
     """An exception in one line."""
     if isinstance(error, SystemExit):
         return f"the task called sys.exit({error.code!r})"
-    lines = str(error).strip().splitlines()
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # noqa: BLE001 - a stranger's exception, which must not hide what happened
+        lines = []
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -68,8 +68,8 @@ class LiveTrial:
     def note(self, **notes: Any) -> None:
         """Keep something of this trial beside its value, as `Trial.notes`: `trial.note(epochs=31, path="m/17.pkl")`.
 
-        A later note of the same name replaces an earlier one. A trial that fails keeps none; of one that pauses at a
-        rung those of its last run are kept.
+        A later note of the same name replaces an earlier one. A trial that raises or is killed keeps none; of one that
+        pauses at a rung those of its last run are kept.
 
         Args:
             **notes: Numbers, text, or lists and dicts of these.
@@ -107,7 +107,8 @@ class LiveTrial:
     def checkpoint(self) -> Path:
         """A folder of this trial, made on first use and kept when it is promoted or its process is killed.
 
-        It is removed when the trial is pruned or fails, and stays when it completes.
+        It is removed when the trial is pruned or fails, and stays when it completes; that of a study in memory goes
+        with the study, unless `Study(checkpoints=)` says where it shall lie.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._folder

@@ -7,7 +7,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, Any
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.integrations.requirements import optuna
 from seasoned.knowledge.experience import Experience
 from seasoned.knowledge.nesting import nested
@@ -16,6 +16,7 @@ from seasoned.notes import as_notes
 from seasoned.storage.addresses import hidden
 from seasoned.storage.contents import contents_of
 from seasoned.study import Study
+from seasoned.trials import Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,47 +85,50 @@ def _constraints(trial: FrozenTrial) -> Iterable[float]:
     return found or ()
 
 
-def study_of(storage: str | optuna.storages.BaseStorage, name: str, space: Space, **options: Any) -> Study:
+def study_of(theirs: str | optuna.storages.BaseStorage, study: str, space: Space, **options: Any) -> Study:
     """A study of Optuna's as a new one of ours that goes on from its trials.
 
     Its complete, failed and pruned trials that are valid in the space become trials, with their seconds, constraints
-    and user attributes (as notes); a warning says how many are not valid. Names are told as the space has them: by
+    and user attributes (as notes); a warning says how many are not valid. Where ours is stored, the same call opens it
+    again, and none is told twice. Names are told as the space has them: by
     dotted name, or by their last part where only one is called so.
 
     Args:
-        storage: Optuna's database URL or storage.
-        name: The study's name there.
+        theirs: Optuna's database URL or storage.
+        study: The study's name there.
         space: Where to search from now on.
-        **options: `Study`'s arguments, such as the sampler, or where to store it.
+        **options: `Study`'s arguments, such as the sampler, or where to store it; its name is theirs if left out.
 
     Raises:
         InvalidInput: If it cannot be read, or has no such study.
+        StudyConflict: If our study is stored already, and holds other trials than these and what came after them.
 
     Example:
         >>> from seasoned.space import Float, Space
         >>> storage = optuna.storages.InMemoryStorage()
         >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
-        >>> theirs = optuna.create_study(storage=storage, study_name="line")
-        >>> theirs.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=5)
+        >>> line = optuna.create_study(storage=storage, study_name="line")
+        >>> line.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=5)
         >>> ours = study_of(storage, "line", Space(x=Float(0, 1)), seed=0)
-        >>> ours.best.value == theirs.best_value
+        >>> ours.best.value == line.best_value
         True
     """
-    opened, summaries = _opened(storage)
-    if name not in (names := [summary.study_name for summary in summaries]):
-        raise InvalidInput(f"Optuna's storage has no study {name!r}; its names are {names}.")
-    theirs = optuna.load_study(study_name=name, storage=opened)
-    directions = tuple(direction.name.lower() for direction in theirs.directions)
-    ours = Study(space, direction=directions, **{"name": name, **options})
-    states, strange = optuna.trial.TrialState, 0
-    for trial in theirs.get_trials(deepcopy=False, states=(states.COMPLETE, states.FAIL, states.PRUNED)):
-        config = nested(trial.params, space)
-        if config is None:
-            strange += 1
-        else:
-            ours.tell(config, **_end_of(trial))
-    if strange:
-        _log.warning("%d trial(s) of %r are not valid in the space, and are left out.", strange, name)
+    opened, summaries = _opened(theirs)
+    if study not in (names := [summary.study_name for summary in summaries]):
+        raise InvalidInput(f"Optuna's storage has no study {study!r}; its names are {names}.")
+    found = optuna.load_study(study_name=study, storage=opened)
+    directions = tuple(direction.name.lower() for direction in found.directions)
+    ours = Study(space, direction=directions, **{"name": study, **options})
+    states = optuna.trial.TrialState
+    trials = found.get_trials(deepcopy=False, states=(states.COMPLETE, states.FAIL, states.PRUNED))
+    told = [(Config(config), trial) for trial in trials if (config := nested(trial.params, space)) is not None]
+    if len(told) < len(trials):
+        _log.warning("%d trial(s) of %r are not valid in the space, and are left out.", len(trials) - len(told), study)
+    there = [trial.config for trial in ours.trials]  # where it is stored, this script may have been run before
+    if there[: len(told)] != [config for config, _ in told[: len(there)]]:
+        raise StudyConflict(f"the study {ours.name!r} is there, with other trials; give another name=.")
+    for config, trial in told[len(there) :]:
+        ours.tell(config, **_end_of(trial))
     return ours
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seasoned.metagrad.imaml import IMAML
     from seasoned.metagrad.joint import JointTraining
     from seasoned.metagrad.learned_optimizer import LearnedOptimizer
-    from seasoned.metagrad.learner import MetaLearner
+    from seasoned.metagrad.learner import Interrupted, MetaLearner
     from seasoned.metagrad.loading import load_learner
     from seasoned.metagrad.maml import ANIL, MAML, MAMLPlusPlus, MetaSGD
     from seasoned.metagrad.networks import MLP, ConvNet, Function
@@ -48,6 +48,7 @@ __all__ = [
     "Function",
     "GroupedRows",
     "Implicit",
+    "Interrupted",
     "JointTraining",
     "LSTMRule",
     "LearnedOptimizer",
@@ -88,7 +89,7 @@ __getattr__, __dir__ = lazy_names(
         "IMAML": "seasoned.metagrad.imaml",
         "JointTraining": "seasoned.metagrad.joint",
         "LearnedOptimizer": "seasoned.metagrad.learned_optimizer",
-        "MetaLearner": "seasoned.metagrad.learner",
+        **dict.fromkeys(("Interrupted", "MetaLearner"), "seasoned.metagrad.learner"),
         "load_learner": "seasoned.metagrad.loading",
         **dict.fromkeys(("ANIL", "MAML", "MAMLPlusPlus", "MetaSGD"), "seasoned.metagrad.maml"),
         **dict.fromkeys(("MLP", "ConvNet", "Function"), "seasoned.metagrad.networks"),

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from seasoned.metagrad.tasks import Rows, Task
 
-__all__ = ["TEST_TASKS", "UNROLLED", "Fitted", "MetaLearner"]
+__all__ = ["TEST_TASKS", "UNROLLED", "Fitted", "Interrupted", "MetaLearner"]
 
 _log = logging.getLogger("seasoned.metagrad")
 
@@ -232,6 +232,7 @@ class MetaLearner(ABC):
 
         Raises:
             InvalidInput: Tasks of wrong shapes; nothing to resume; the loss was never finite.
+            Interrupted: Ctrl-C, after some steps: its `learner` is what was trained, and goes on.
         """
         family = as_family(tasks)
         parts = self._parts(family, validation)
@@ -258,8 +259,9 @@ class MetaLearner(ABC):
         until = min(self.training.steps, self.training.steps if stop_at is None else stop_at)
         learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, state, history, labels))
         before = len(history)
-        if resume and int(state.step) >= until:
-            _log.warning("all %d meta-steps are done, so that nothing is trained; raise training.steps.", until)
+        if resume and int(state.step) >= self.training.steps:
+            text = "all %d meta-steps are done, so that nothing is trained; raise training.steps."
+            _log.warning(text, self.training.steps)
         try:
             with Progress(self.training.steps, progress) as shown:
                 for trained, entry in train(program, parts, state, until):
@@ -271,8 +273,7 @@ class MetaLearner(ABC):
         except KeyboardInterrupt:
             if len(history) == before:
                 raise
-            text = "interrupted after meta-step %d of %d; fit(tasks, resume=True) of what is returned goes on."
-            _log.warning(text, history[-1].step, self.training.steps)
+            raise Interrupted(learner, history[-1].step, self.training.steps) from None
         _refuse_divergence(self, history)
         return learner
 
@@ -411,6 +412,24 @@ class MetaLearner(ABC):
         asked = {"looks": looks, "metric": metric, "in_order": in_order}
         found = curves(program, rates_of(self), self.theta, family, keys, **asked)  # [tasks, looks]
         return {number: np.asarray(found[:, looks.index(number)]) for number in steps}
+
+
+class Interrupted(KeyboardInterrupt):
+    """A meta-training was interrupted; what it had trained is not lost.
+
+    Attributes:
+        learner: As it was after its last validation; `learner.fit(tasks, resume=True)` goes on from there.
+
+    Example:
+        >>> try:  # doctest: +SKIP
+        ...     learner = MAML().fit(tasks)
+        ... except Interrupted as stopped:  # in a notebook also later: sys.last_value.learner
+        ...     learner = stopped.learner
+    """
+
+    def __init__(self, learner: MetaLearner, step: int, steps: int) -> None:
+        super().__init__(f"interrupted after meta-step {step} of {steps}; this exception's learner goes on from there")
+        self.learner = learner
 
 
 def _refuse_divergence(learner: MetaLearner, history: tuple[Entry, ...]) -> None:

@@ -68,8 +68,10 @@ if hasattr(os, "register_at_fork"):  # where there are forks
 
 @contextmanager
 def openmp_threads(count: int) -> Iterator[None]:
-    """OpenMP with so many threads inside; its number belongs to the thread that calls it."""
-    with _loaded(len(sys.modules)).limit(limits=count, user_api="openmp"):
+    """OpenMP with so many threads inside, or fewer where fewer were asked for; its number is the calling thread's."""
+    loaded = _loaded(len(sys.modules))
+    present = [pool["num_threads"] for pool in loaded.info() if pool["user_api"] == "openmp"] if count > 1 else []
+    with loaded.limit(limits=min([count, *present]), user_api="openmp"):
         yield
 
 

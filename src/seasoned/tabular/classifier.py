@@ -57,7 +57,8 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
         validation_score_, baseline_score_: What all models together reach in validation, and what predicting the same
             for all rows does, in the metric's usual sign.
         out_of_fold_: What they predict together for each row that was given to `fit`, by models that had not seen it:
-            probabilities, shape (n, classes), NaN where none had; None after `load`.
+            probabilities, shape (n, classes), NaN where none had; None after
+            `load` and `refit`, and where `fit` was stopped or there are more than 10 million numbers.
         stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
         unsaved_: Names of parameters that the file could not hold, if the model was loaded; else none.
 
@@ -127,6 +128,8 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
 
     def decide(self, threshold: float | None = None, *, costs: Any = None) -> Self:
         """Choose labels in another way from now on: `predict` and files follow it, probabilities stay as they are.
+
+        What the model reached in validation is then unknown for metrics of labels.
 
         Args:
             threshold: Of two classes: the positive one of the metric (the one sorted last, if it names none) is

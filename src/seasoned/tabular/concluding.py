@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.fitted import Fitted, Member
@@ -32,7 +33,7 @@ __all__ = ["conclude", "learned"]
 logger = logging.getLogger("seasoned.tabular")
 
 _MEASURING: Final = 1.0  # seconds that measuring a model of predictable speed takes at most
-_TELLING: Final = 1.0  # seconds that are left, from which on all rows' predictions out of fold are put together
+_NUMBERS: Final = 5e7  # of members' predictions out of fold that are read and put together in a second
 _MEASURED: Final = 150  # rows that are predicted at least, however slow it is
 _MOST_BESIDE: Final = 20_000_000  # predicted values beside which what is the same for all rows is judged
 _MOST_VALUES: Final = 100_000  # kept of validation, so that many classes do not swell the bundle: 400 kB
@@ -62,8 +63,8 @@ def conclude(
         fitted = replace(fitted, members=members, pace=pace)
     pooling = not budget.stop()  # it takes a second or two, and who stopped a fit waits
     fitted = replace(fitted, **learned(fitted, objective, calibrate=settings["calibrate"], pooling=pooling))
-    if pooling and budget.remaining > _TELLING:
-        fitted = replace(fitted, out_of_fold=out_of_fold(objective, fitted.members, fitted.finish))
+    if pooling:
+        fitted = replace(fitted, out_of_fold=_out_of_fold(fitted, objective, budget))
     for sentence in (*filter(None, [fitted.summary]), *fitted.sentences):
         logger.info(sentence)
     return fitted
@@ -115,6 +116,17 @@ def learned(
         with suppress(ValueError):  # then they are as the first layer's mean
             pooled = None if pooled is None else choose_finish(pooled, metric, seed, calibrate=calibrate).pooled
     return found if pooled is None else {**found, "conformal": learn_conformal(pooled, codes, seed)}
+
+
+def _out_of_fold(fitted: Fitted, objective: CrossValidation, budget: Budget) -> NDArray[np.floating] | None:
+    """What is told of all rows; None, with the reason in the log, where it would be too much, or late."""
+    numbers = len(objective.data.known_rows()) * max(len(fitted.classes), 1) * len(fitted.members)
+    late = numbers / _NUMBERS > budget.remaining
+    found = None if late else out_of_fold(objective, fitted.members, fitted.finish)
+    if found is None:
+        why = "there is no time left" if late else "there are too many, or some are lost"
+        logger.info("predictions of all rows out of fold are not kept: %s.", why)
+    return found
 
 
 def _evidence(pooled: Pooled, loss: float, baseline: float | None, seed: int) -> Validated:

@@ -75,11 +75,16 @@ def with_room_for(budget: Budget, needs: Sequence[int]) -> Budget:
     if budget.told:
         return budget
     largest, room, workers = sorted(needs, reverse=True), SHARE * free_memory(), budget.workers
-    while workers > 1 and sum(largest[:workers]) > room:
+    while workers > 1 and (sum(largest[:workers]) > room or _is_above(largest, replace(budget, workers=workers))):
         workers -= 1
     if workers < budget.workers:
         logger.info("%d fit(s) at a time rather than %d, for that is what fits into memory.", workers, budget.workers)
     return replace(budget, workers=workers)
+
+
+def _is_above(largest: Sequence[int], budget: Budget) -> bool:
+    """Whether the largest fit would be killed at a worker's share of the memory limit."""
+    return budget.trial_memory is not None and bool(largest) and largest[0] > SHARE * budget.trial_memory
 
 
 def _need(model: Model, arrays: Arrays, plan: ColumnPlan, target: Target) -> int:

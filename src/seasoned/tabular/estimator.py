@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from seasoned.errors import InvalidInput
 from seasoned.tabular import archive
 from seasoned.tabular.about import about, refuse_incomplete, warn_of_unsaved
-from seasoned.tabular.alone import chosen
+from seasoned.tabular.alone import TOGETHER, chosen
 from seasoned.tabular.class_weights import by_class, told_by_class
 from seasoned.tabular.fit import fit_table
 from seasoned.tabular.given_again import judging
@@ -229,6 +229,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             InvalidInput: If no such model is held, or it learns from the predictions of others.
         """
         check_is_fitted(self)
+        if model is None or (isinstance(model, str) and model == TOGETHER):
+            raise InvalidInput(f"model is {model!r}, and this estimator is all together; give the number of one model.")
         found = chosen(self.fitted_, model)
         if len(found.members) > 1:
             raise InvalidInput(f"model is {model!r}, which learns from other models' predictions; choose another.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from seasoned.tabular.few_shot import FewShotClassifier, FewShotRegressor
 
 __all__ = ["predict_unlabelled"]
+
+_ROWS: Final = 200_000  # of adapted tasks that are predicted together
 
 
 def predict_unlabelled(
@@ -92,8 +94,16 @@ def _rows_by(words: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
 
 def _adapted(model: Any, X: pd.DataFrame, y: pd.Series[Any], tasks: Sequence[_Asked], *, tune: bool) -> Any:
     """The predictions of each task adapted to its rows; what all tasks share predicts all of them at once."""
-    if not tasks:
-        return []
+    ends = np.cumsum([len(task.given) + len(task.wanted) for task in tasks])
+    parts = np.split(np.arange(len(tasks)), np.searchsorted(ends, np.arange(_ROWS, ends[-1], _ROWS))) if tasks else []
+    found: list[pd.DataFrame] = []
+    for some in parts:
+        found += _adapted_together(model, X, y, [tasks[place] for place in some], tune=tune) if len(some) else []
+    return found
+
+
+def _adapted_together(model: Any, X: pd.DataFrame, y: pd.Series[Any], tasks: Sequence[_Asked], *, tune: bool) -> Any:
+    """The same of tasks whose rows fit into memory in all forms."""
     rows = np.concatenate([part for task in tasks for part in (task.given, task.wanted)])
     expected, inputs = model.fitted_.expected(X.iloc[rows])
     found, start = [], 0

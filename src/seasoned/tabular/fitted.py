@@ -133,8 +133,13 @@ class Fitted:
 
     @property
     def validation_score(self) -> float | None:
-        """What all members together reached in validation, in the metric's usual sign; None if it is not known."""
-        return None if self.validated is None else self.metric.score(self.validated.loss)
+        """What all members together reached in validation, in the metric's usual sign; None if it is not known.
+
+        Nor is it where labels are chosen in another way than then, and the metric is of labels.
+        """
+        decision = self.finish.decision
+        recut = decision is not None and decision.asked and self.metric.of_labels
+        return None if self.validated is None or recut else self.metric.score(self.validated.loss)
 
     @property
     def baseline_score(self) -> float | None:
@@ -243,7 +248,7 @@ class Fitted:
         if self.conformal is None:
             raise InvalidInput(
                 "the model does not know how far off it is on rows that it has not seen, as its search was cut short, "
-                "it is one of several alone, or it comes from an older version; fit again, or ask all together."
+                "it is one of several alone, or it comes from an older version; fit it again, or ask all together."
             )
         return self.conformal
 

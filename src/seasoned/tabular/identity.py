@@ -39,6 +39,7 @@ _UUID: Final = re.compile(r"\{?[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F
 _HASH: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{16,128}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9#:/._-]*\d[A-Za-z0-9#:/._-]*")
 _MEASURE: Final = re.compile(r"\d+\.\d+[A-Za-z]*|\d+[A-Za-z]{1,3}|\d+(?::\d{2})+(?:\.\d+)?")  # 12.5kg, 90km, 1:23.456
+_UNITS: Final = 3  # that quantities of one column may have
 _HEAD: Final = 200  # rows that settle most columns
 _MARKS: Final = 50  # cells of a fingerprint
 
@@ -107,11 +108,18 @@ def _of_words(words: pd.Series[Any]) -> str | None:
 
 
 def _one_pattern(words: pd.Series[Any]) -> bool:
-    if not words.str.fullmatch(_TOKEN).all() or any(words.str.fullmatch(one).all() for one in (_PERIOD, _MEASURE)):
+    if not words.str.fullmatch(_TOKEN).all() or words.str.fullmatch(_PERIOD).all() or _are_measures(words):
         return False
     shape = words.str.replace(r"\d+", "0", regex=True).str.replace(r"[A-Za-z]", "a", regex=True)
     letters = words.str.replace(r"[^A-Za-z]+", "", regex=True).nunique()
     return shape.nunique() == 1 and (letters == 1 or letters > 0.5 * len(words))
+
+
+def _are_measures(words: pd.Series[Any]) -> bool:
+    """Whether all are quantities in a few units: "12.5kg", "90km"; not "0001A", nor codes that end in letters."""
+    if not words.str.fullmatch(_MEASURE).all() or words.str.fullmatch(r"0\d+[A-Za-z]*").any():
+        return False
+    return words.str.extract(r"([A-Za-z]*)$")[0].nunique() <= _UNITS
 
 
 def duplicates(marks: Mapping[str, Hashable], read: Callable[[str], pd.Series[Any]]) -> dict[str, str]:

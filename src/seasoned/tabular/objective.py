@@ -283,6 +283,8 @@ class CrossValidation:
             (predicted,), _ = self.fitter.retransformed(pipeline, [fold], [part])
             loss = self.loss_on(fold[1], predicted)
             slow = self.predict_limit is not None and part.pace > _PATIENCE * self.predict_limit  # it is nobody's rival
+            if slow and self.records.has_quick:
+                raise Pruned(_too_slow(part.pace, self.predict_limit))
             trial.report(rows, math.nan if loss is None or slow else loss)
         return time.perf_counter() - start
 
@@ -325,7 +327,7 @@ class CrossValidation:
         if limit is None or pace <= _PATIENCE * limit or self.folds == 1:
             return
         if self.records.has_quick:
-            raise Pruned(f"{SLOW}, {pace:.3g} ms a row; predict_limit leaves {limit:.3g} to the models")
+            raise Pruned(_too_slow(pace, limit))
 
     def _check_bars(self, family: str, losses: list[float | None]) -> None:
         """Give up what lags so far behind the best trial that the other folds are not worth their time."""
@@ -376,3 +378,8 @@ def _record(parts: Sequence[Part], losses: Sequence[float | None], sampling: flo
     mean_rounds = None if rounds is None else round(rounds)
     median = float(np.median([part.seconds for part in parts]))
     return TrialRecord(mean_rounds, median, tuple(losses), min(part.pace for part in parts), sampling, factor)
+
+
+def _too_slow(pace: float, limit: float | None) -> str:
+    """Why a trial is given up that cannot keep `predict_limit`."""
+    return f"{SLOW}, {pace:.3g} ms a row; predict_limit leaves {limit or 0.0:.3g} to the models"

@@ -107,7 +107,10 @@ def _named(start: Mapping[str, Any], place: int, families: Sequence[str]) -> tup
 
 
 def _with_steps(settings: Mapping[str, Any], space: Space) -> dict[str, Any]:
-    """The settings with all feature steps told of, where some are asked for: the others are off."""
+    """The settings with all feature steps told of, where some are asked for.
+
+    Who names steps to be made gets these alone, who names steps to be left out the usual others.
+    """
     asked, known = settings.get(FEATURES), space.parameters.get(FEATURES)
     if not isinstance(asked, Mapping) or not isinstance(known, Choice) or len(asked) != 1:
         return dict(settings)
@@ -115,8 +118,9 @@ def _with_steps(settings: Mapping[str, Any], space: Space) -> dict[str, Any]:
     if kind not in known.options or not isinstance(inside, Mapping):
         return dict(settings)
     usual = known.options[kind].default
-    off = {name: False if isinstance(value, bool) else value for name, value in usual.items()}
-    return {**settings, FEATURES: {kind: {**off, **inside}}}
+    alone = any(value is True for value in inside.values())
+    others = {name: value if not alone or not isinstance(value, bool) else False for name, value in usual.items()}
+    return {**settings, FEATURES: {kind: {**others, **inside}}}
 
 
 def with_starts(

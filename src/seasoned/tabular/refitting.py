@@ -102,7 +102,7 @@ def refit_table(
             return CrossValidation(Arrays(folder), job, fitted.metric, own=tuple(own.values()))
 
         every = [{"model": {member.name: member.config}} for member in fitted.members]
-        budget = with_room_for(budget, [objective_of([]).needs(config) for config in every])
+        budget = with_room_for(budget, list(map(objective_of([]).needs, every)))
         if below := {textual(source): source for member in fitted.members for source in member.below}:
             folds = _parted(validation, parts, frame, target, roles, seed)
             _foretell(objective_of(folds), list(below.values()), budget)

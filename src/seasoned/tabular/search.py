@@ -172,8 +172,11 @@ def _searched(
         _run(study, objective, budget, closing, budget.trials, callbacks)
     except AllTrialsFailed as error:
         known = any(trial.state is TrialState.COMPLETE for trial in study.trials)
-        text = "the search ends early: %s" if known else "no model could be fitted, so the baseline predicts: %s"
-        logger.warning(text, error)
+        text = "the search ends early, as its last trials all failed for one reason; the log of trials says which."
+        if known:
+            logger.warning(text)
+        else:
+            logger.warning("no model could be fitted, so the baseline predicts: %s", error)
     except KeyboardInterrupt:  # from a handler that is not ours
         budget.stop.ask("SIGINT")
     except StorageError as error:
@@ -239,7 +242,8 @@ def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dic
     if trial.state is TrialState.PRUNED and trial.reports and str(trial.error).startswith(STOPPED):
         rows, loss = trial.reports[-1]
         reached = f"it reached {objective.metric.name} {objective.metric.score(loss):.5g}, too far from the best there"
-        row["error"] = f"on {rows:,} training rows {reached if math.isfinite(loss) else SLOW}"
+        undefined = "the metric is not defined" if objective.predict_limit is None else SLOW
+        row["error"] = f"on {rows:,} training rows {reached if math.isfinite(loss) else undefined}"
     if trial.state is not TrialState.COMPLETE:
         return row
     record = objective.records.of(trial.config)

@@ -6,6 +6,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from seasoned.errors import InvalidInput
 from seasoned.trials import TrialState
 
@@ -38,13 +40,13 @@ class Audience:
     callbacks: tuple[Callback, ...] = ()
 
     @classmethod
-    def of(cls, progress: bool | None, callbacks: Iterable[Callback]) -> Audience:
+    def of(cls, progress: bool | None, callbacks: Iterable[Callback] | None) -> Audience:
         """As `fit` was given them.
 
         Raises:
             InvalidInput: If a callback cannot be called.
         """
-        found = (callbacks,) if callable(callbacks) else tuple(callbacks)
+        found = (callbacks,) if callable(callbacks) else tuple(callbacks or ())
         if strange := [callback for callback in found if not callable(callback)]:
             raise InvalidInput(f"callbacks has {strange[0]!r}; give functions of one argument, the trial as a dict.")
         return cls(progress, found)
@@ -92,7 +94,8 @@ class Telling:
         told["best"] = None if self._best is None else self._score(self._best[0])
         for callback in tuple(self._callbacks):
             try:
-                over = callback(dict(told)) is True
+                answer = callback(dict(told))
+                over = isinstance(answer, bool | np.bool_) and bool(answer)
             except Exception as error:  # noqa: BLE001 - a stranger's code, which is told of and called no more
                 text = "the callback %r failed at trial %d (%s: %s) and is called no more; the fit goes on."
                 logger.warning(text, callback, trial.number, type(error).__name__, error)

@@ -72,7 +72,7 @@ def number_style(text: pd.Series[Any]) -> str | None:
 
 
 def _reads(present: pd.Series[Any], style: str) -> bool:
-    percent = present.str.endswith("%").mean()
+    percent = present.str.contains("%", regex=False).mean()
     return percent in {0.0, 1.0} and bool(_numbers(present, style).notna().all())
 
 
@@ -112,7 +112,7 @@ def mostly_numbers(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
     if not likely or len(present := _present(text)) < _CELLS:
         return None
     read = {style: _numbers(present, style).notna() for style in likely}
-    percent = present.str.endswith("%")
+    percent = present.str.contains("%", regex=False)
     left = {style: present[~found] for style, found in read.items() if percent[found].nunique() == 1}
     best = _fewest(left, len(present))
     return None if best is None or best[1].str.fullmatch(_CODE).mean() >= 0.5 else best
