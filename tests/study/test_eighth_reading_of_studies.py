@@ -8,10 +8,11 @@ import time
 import numpy as np
 import pytest
 
-from seasoned import ASHA, Categorical, Float, Int, Space, Study, SuccessiveHalving
+from seasoned import ASHA, Categorical, Float, Int, Space, Study
 from seasoned.driving import Streak
 from seasoned.errors import AllTrialsFailed, InvalidInput, StorageError, StudyConflict
 from seasoned.execution.worker import _failure
+from seasoned.fidelity import SuccessiveHalving
 from seasoned.objective import Verdict
 from seasoned.samplers import TPE, Grid, Random
 from seasoned.storage import MemoryStorage
@@ -270,12 +271,8 @@ def test_what_is_told_again_without_a_rule_is_what_counts(monkeypatch):
 
 
 def test_dropped_trials_keep_seconds_and_notes():
-    study = Study(SPACE, sampler=Random(), seed=0, fidelity=SuccessiveHalving(min=1, max=9, trials=9))
-    while True:
-        try:
-            trial = study.ask()
-        except StudyConflict:
-            break
+    study = Study(SPACE, sampler=Random(), seed=0, fidelity=SuccessiveHalving(max=9, size=9))
+    while (trial := study.ask()).number < 9:  # then the next group begins
         running = study.live(trial)
         running.note(seen=trial.number)
         study.tell(trial, float(trial.number), notes={"budget": running.budget})
