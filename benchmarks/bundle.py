@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from common import alone, write
-from comparison.splits import folds, manifest
+from comparison.splits import manifest, one_fold
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
 from seasoned.tabular.fitted import Member
 from seasoned.tabular.models.base import Job
@@ -120,7 +120,7 @@ def measure_loaded(path: Path, rows: Path) -> dict[str, Any]:
 
 def run(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     (entry,) = manifest(folder, [options.table])
-    (fold,) = folds(folder, entry, [0])
+    fold = one_fold(folder, entry, 0)
     X = pd.read_parquet(fold.file).drop(columns=fold.target)
     start = time.perf_counter()
     train = X.iloc[fold.train].reset_index(drop=True), fold.y.iloc[fold.train].reset_index(drop=True)

@@ -38,7 +38,7 @@ from sklearn.preprocessing import StandardScaler
 
 import common
 from comparison.holm import holm
-from comparison.splits import folds, judge, manifest
+from comparison.splits import judge, manifest, one_fold
 from seasoned import AutoClassifier, AutoRegressor
 from seasoned.tabular.models.base import Job, predict
 from seasoned.tabular.models.registry import find
@@ -131,7 +131,7 @@ def best_member(teacher: Fitted) -> int:
 
 def measured(folder: Path, entry: dict[str, Any]) -> dict[str, Any]:
     """All arms on a table."""
-    (fold,) = folds(folder, entry, [FOLD])
+    fold = one_fold(folder, entry, FOLD)
     table = pd.read_parquet(fold.file)
     rows = np.random.default_rng(0).permutation(fold.train)[:ROWS]
     if fold.task != "regression":

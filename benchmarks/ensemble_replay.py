@@ -40,7 +40,7 @@ from scipy.stats import wilcoxon
 from threadpoolctl import threadpool_limits
 
 import common
-from comparison.splits import folds, manifest
+from comparison.splits import manifest, one_fold
 from seasoned.knowledge.recall import Recalled
 from seasoned.samplers.base import next_of_plan
 from seasoned.tabular.columns.plan import ColumnPlan
@@ -92,7 +92,7 @@ class Prepared:
 
 def prepared(datasets: Path, entry: dict[str, Any], folder: Path) -> Prepared:
     """Read a table, split and encode it, write its arrays to a folder and ask experience."""
-    (fold,) = folds(datasets, entry, [FOLD])
+    fold = one_fold(datasets, entry, FOLD)
     table = pd.read_parquet(datasets / entry["file"])
     train, test = (np.asarray(rows)[:most] for rows, most in ((fold.train, ROWS), (fold.test, TEST_ROWS)))
     X, goal = table.drop(columns=entry["target"]), table[entry["target"]]

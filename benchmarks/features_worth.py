@@ -47,7 +47,7 @@ from automl import names, source_state
 from comparison.holm import holm
 from comparison.paired import Gap, gap_of_auc, gap_of_losses, p_of_rows
 from comparison.resampled import corrected_t
-from comparison.splits import FOLDS, SEED, aligned, development, folds, judge, manifest
+from comparison.splits import FOLDS, SEED, aligned, development, folds, judge, manifest, one_fold
 from comparison.summary import gain, signed_rank
 from comparison.text import table
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
@@ -70,7 +70,7 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, task["cores"])
     folder = Path(task["datasets"])
-    (fold,) = folds(folder, manifest(folder, [task["table"]])[0], [task["fold"]], task["most"])
+    fold = one_fold(folder, manifest(folder, [task["table"]])[0], task["fold"], task["most"])
     frame = pd.read_parquet(fold.file)
     X, regression = frame.drop(columns=fold.target), fold.task == "regression"
     y = frame[fold.target] if regression else frame[fold.target].astype(str)

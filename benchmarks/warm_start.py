@@ -32,7 +32,7 @@ import pandas as pd
 
 import common
 from automl import source_state
-from comparison.splits import folds, judge, manifest
+from comparison.splits import judge, manifest, one_fold
 from frameworks.seasoned_ import improvements
 from seasoned import AutoClassifier, AutoRegressor
 
@@ -46,7 +46,7 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     """One fit, in a process of its own."""
     folder = Path(options["datasets"])
     entry = manifest(folder, [options["table"]])[0]
-    (fold,) = folds(folder, entry, [FOLD])
+    fold = one_fold(folder, entry, FOLD)
     frame = pd.read_parquet(fold.file)
     X, y = frame.drop(columns=fold.target), frame[fold.target]
     if fold.task != "regression":

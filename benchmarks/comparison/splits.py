@@ -105,6 +105,18 @@ def folds(folder: Path, entry: dict[str, Any], numbers: list[int], most: int | N
     return judged
 
 
+def one_fold(folder: Path, entry: dict[str, Any], number: int, most: int | None = None) -> Fold:
+    """The fold of that number.
+
+    Raises:
+        SystemExit: If it can judge nothing.
+    """
+    found = folds(folder, entry, [number], most)
+    if not found:
+        raise SystemExit(f"{entry['name']}, fold {number}, cannot be judged; name the other tables with --only.")
+    return found[0]
+
+
 def drawn(y: pd.Series, task: str, most: int) -> NDArray[np.intp]:
     """So many rows, drawn with seed 0, in their order; without those of classes that are then too few."""
     known = y.notna().to_numpy()
