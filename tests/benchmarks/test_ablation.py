@@ -44,7 +44,8 @@ def test_without_the_network_all_other_families_take_part():
 
 @pytest.mark.parametrize(("race", "placed"), [(None, True), ("none", False)])
 def test_without_the_race_no_bar_is_ever_placed(race, placed):
-    objective = Mock(**{"baseline_losses.return_value": (1.0, 1.0)}, data=Mock(folds=[([0], [1]), ([1], [0])]))
+    folds = [([0], [1]), ([1], [0])]
+    objective = Mock(**{"baseline_losses.return_value": (1.0, 1.0)}, data=Mock(folds=folds), predict_limit=None)
     objective.records.of.return_value.losses = (0.1, 0.2)
     with seasoned_.to_the_end(race):
         Race(objective, live=False, opening=1).close_defaults([Mock(value=0.15, config={"model": {"linear": {}}})])
