@@ -175,6 +175,7 @@ def test_a_generator_of_pairs_is_used_up_after_a_fit(cache, monkeypatch):
 
 def test_a_refit_takes_as_many_workers_as_its_models_fit_into_memory(monkeypatch, caplog):
     monkeypatch.setattr(crowding, "free_memory", lambda: 10 * 10**9)
+    monkeypatch.setattr("seasoned.tabular.budget.resident", lambda _: 0)
     usual = Budget(1e9, 300.0, None, 4, None)
     limited = replace(usual, memory=8 * 10**9)
     assert with_room_for(limited, [10**9] * 4).workers == 4

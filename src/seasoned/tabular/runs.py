@@ -50,6 +50,7 @@ _STAYS: Final = frozenset(
     | {"experience.npz", "experience.none"}
 )
 """What a run that has come to its end keeps: none of it holds a cell or a target of the table."""
+_OF_TRIALS: Final = frozenset({".json", ".npy"})  # what it keeps of trials: records, and predictions out of fold
 _ASIDE: Final = ".forgotten-"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
@@ -182,8 +183,9 @@ class RunFolder:
                     shutil.rmtree(path)
                 elif path.name not in _STAYS:
                     path.unlink()
-            for path in self.path.glob("trials/*.models"):
-                path.unlink()
+            for path in (self.path / "trials").iterdir():  # models, means over splits, and what was half written
+                if path.name.startswith(".") or MEANS in path.name or path.suffix not in _OF_TRIALS:
+                    path.unlink()
             self.note(ended=True, kept=kept)
         except (OSError, ValueError):  # a file that is open, a full disk: then nothing stays
             self.delete()
