@@ -171,3 +171,15 @@ def test_the_same_script_again_tells_none_twice(url, tmp_path):
     Study(space, storage=place, name="other", direction="maximize", seed=0).tell({"x": 0.123}, 1.0)
     with pytest.raises(StudyConflict, match="is there, with other trials"):
         study_of(url, "one", space, storage=place, name="other")
+
+
+def test_attributes_that_no_log_can_hold_are_told_of(caplog):
+    storage = optuna.storages.InMemoryStorage()
+    theirs = optuna.create_study(storage=storage, study_name="odd")
+    trial = theirs.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
+    trial.set_user_attr("model", object())
+    trial.set_user_attr("epochs", 3)
+    theirs.tell(trial, 1.0)
+    ours = study_of(storage, "odd", Space(x=Float(0, 1)), seed=0)
+    assert ours.trials[0].notes == {"epochs": 3}
+    assert "The attribute 'model' of a trial is left out: the note 'model' is <object" in caplog.text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 from typing import TYPE_CHECKING, Any
@@ -90,8 +89,8 @@ def study_of(theirs: str | optuna.storages.BaseStorage, study: str, space: Space
 
     Its complete, failed and pruned trials that are valid in the space become trials, with their seconds, constraints
     and user attributes (as notes); a warning says how many are not valid. Where ours is stored, the same call opens it
-    again, and none is told twice. Names are told as the space has them: by
-    dotted name, or by their last part where only one is called so.
+    again, and none is told twice. Names are read as the space has them: by dotted name, or by their last part where
+    only one is called so.
 
     Args:
         theirs: Optuna's database URL or storage.
@@ -147,8 +146,10 @@ def _storable(told: dict[str, Any]) -> dict[str, Any]:
     """The attributes that a log can hold; Optuna's in memory may be anything."""
     kept: dict[str, Any] = {}
     for name, value in told.items():
-        with contextlib.suppress(InvalidInput):
+        try:
             kept |= as_notes({name: value})
+        except InvalidInput as error:
+            _log.warning("The attribute %r of a trial is left out: %s", name, error)
     return kept
 
 
