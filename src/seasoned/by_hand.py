@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import InvalidInput, StorageError, StudyConflict
 from seasoned.fidelity.base import Decision
@@ -149,7 +149,8 @@ class ByHand:
             return None
         self._ledger.sync()
         for number in self._pace.dropped():
-            self._store(number, self._pace.give_up(number), self._spent.pop(number, None))
+            self._store(number, self._pace.give_up(number), self._spent.get(number))
+            self._forget(number)
         running = self._ledger.history.running
         found = next((number for number in self._pace.promoted() if running.get(number) == driver), None)
         if found is not None:
@@ -225,10 +226,7 @@ class ByHand:
         if judged is not ended:  # the rule has the last word, also where it cannot be stored now and is told once more
             self._verdicts[number] = judged
         stored = self._store(number, judged, took)
-        self._verdicts.pop(number, None)
-        self._live.pop(number, None)
-        self._began.pop(number, None)
-        self._spent.pop(number, None)
+        self._forget(number)
         self._moves += 1
         if not stored:
             raise StudyConflict(f"trial {number} was told by another process just now; that result is kept.")
@@ -256,10 +254,19 @@ class ByHand:
                 self._pace.clear(number, ended.state)
         return taken
 
+    def _forget(self, number: int) -> None:
+        """Drop what is held of a trial that has ended."""
+        for held in self._held:
+            held.pop(number, None)
+
+    @property
+    def _held(self) -> tuple[dict[int, Any], ...]:
+        return self._budgets, self._verdicts, self._live, self._began, self._spent
+
     def end(self) -> None:
         """Give back all trials that have not ended."""
         if self._lease is not None and self._holder == os.getpid():
             self._lease.end()
         self._lease = self._pace = None
-        for left in (self._budgets, self._verdicts, self._live):
-            left.clear()
+        for held in self._held:
+            held.clear()

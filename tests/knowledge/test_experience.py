@@ -363,6 +363,14 @@ def test_a_file_from_before_bounds_were_kept_is_read(tmp_path):
     assert same(read_file(tmp_path / "old.parquet"), whole)
 
 
+def test_a_large_file_is_written_in_parts(tmp_path, monkeypatch):
+    whole = Experience.of_studies([halted(), study(), study("b")])
+    monkeypatch.setattr("seasoned.knowledge.experience_file._TOGETHER", 4)
+    write_file(whole, tmp_path / "all.parquet")
+    assert pq.read_metadata(tmp_path / "all.parquet").num_row_groups > 2
+    assert same(read_file(tmp_path / "all.parquet"), whole)
+
+
 def test_a_csv_may_be_called_in_capitals(tmp_path):
     (tmp_path / "RUNS.CSV").write_text("task,x,score\na,1,0.5\n")
     assert import_file(f"sqlite:///{tmp_path / 'own.db'}", tmp_path / "RUNS.CSV") == (1, 1)

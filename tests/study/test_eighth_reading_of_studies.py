@@ -281,6 +281,7 @@ def test_dropped_trials_keep_seconds_and_notes():
     for trial in pruned:
         assert trial.notes == {"seen": trial.number, "budget": trial.reports[-1][0]}
         assert trial.seconds is not None
+    assert all(not held.keys() & {trial.number for trial in pruned} for held in study._by_hand._held)
 
 
 def test_checkpoints_of_a_deleted_study_are_not_its_successors(tmp_path):

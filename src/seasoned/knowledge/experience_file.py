@@ -26,14 +26,18 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
 __all__ = ["read_csv", "read_file", "write_file"]
 
 FORMAT: Final = b"1"
 _FORMAT_KEY: Final = b"seasoned.experience"
+_TOGETHER: Final = 100_000
+"""Trials that are written at a time."""
 _META: Final = "meta."
 _HEAD: Final = ("name", "family", "kind", "version", "sort", "metric", "baseline", "source", "created")
+_WORDS: Final = ("study", "name", "family", "kind", "sort", "metric", "source", "created", "about", "configuration")
 _EMPTY: Final = ("", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null")  # a category may be called None
 _YES: Final = frozenset({"true", "1", "1.0", "yes"})
 _NO: Final = frozenset({"false", "0", "0.0", "no", "", "nan", "none"})
@@ -46,41 +50,55 @@ def write_file(experience: Experience, path: Path) -> None:
     Raises:
         InvalidInput: If its folder does not exist.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     if not path.parent.is_dir():
         raise InvalidInput(f"there is no folder {str(path.parent)!r} to write {path.name!r} in; make it first.")
-    counts = np.diff(experience.starts)
-    studies = np.repeat(np.arange(len(experience)), counts).astype(np.int32)
-    columns: dict[str, Any] = {"study": _repeated(experience.keys, studies)}
-    for name in _HEAD:
-        columns[name] = _repeated([getattr(head, name) for head in experience.heads], studies)
-    columns["about"] = _repeated([json.dumps(dict(head.about), sort_keys=True) for head in experience.heads], studies)
-    for place, feature in enumerate(METAFEATURES):
-        columns[_META + feature.name] = pa.array(experience.metafeatures[studies, place])
-    numbers, codes = np.unique(experience.configurations, return_inverse=True)
-    texts = experience.texts(numbers.tolist())
-    known = np.array([int(number) in texts for number in numbers], dtype=bool)
-    words = [texts.get(int(number), "{}") for number in numbers]
-    columns["configuration"] = _repeated(words, codes.astype(np.int32))
-    columns |= {"score": experience.scores, "seconds": experience.seconds}
-    columns |= {"failed": experience.failed, "stopped": experience.stopped}
-    table = pa.table(columns).filter(pa.array(known[codes]))  # without what was forgotten since it was read
-    table = table.replace_schema_metadata({_FORMAT_KEY: FORMAT})
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        pq.write_table(table, partial, compression="zstd", compression_level=15)
+        _write(experience, partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _repeated(values: Any, codes: NDArray[np.int32]) -> Any:
-    """The value of each code, as a column of trials."""
+def _write(experience: Experience, path: Path) -> None:
+    """Some trials after the other: columns of what repeats are large until they are encoded."""
+    import pyarrow.parquet as pq
+
+    about = _about(experience)
+    schema = _trials(experience, about, slice(0, 0)).schema.with_metadata({_FORMAT_KEY: FORMAT})
+    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=15) as writer:
+        for first in range(0, len(experience.scores), _TOGETHER):
+            writer.write_table(_trials(experience, about, slice(first, first + _TOGETHER)))
+
+
+def _about(experience: Experience) -> dict[str, Any]:
+    """Columns of what is the same for all trials of a study, a row a study."""
     import pyarrow as pa
 
-    return pa.array(list(values)).take(pa.array(codes))
+    columns: dict[str, Any] = {"study": pa.array(list(experience.keys), pa.string())}
+    for name in _HEAD:
+        columns[name] = pa.array([getattr(head, name) for head in experience.heads])
+    columns["about"] = pa.array([json.dumps(dict(head.about), sort_keys=True) for head in experience.heads])
+    for place, feature in enumerate(METAFEATURES):
+        columns[_META + feature.name] = pa.array(experience.metafeatures[:, place])
+    return columns
+
+
+def _trials(experience: Experience, about: dict[str, Any], span: slice) -> pa.Table:
+    """These trials as they are in the file, without those whose configurations were forgotten since they were read."""
+    import pyarrow as pa
+
+    places = np.arange(len(experience.scores))[span]
+    studies = pa.array(np.searchsorted(experience.starts, places, side="right") - 1)
+    columns = {name: column.take(studies) for name, column in about.items()}
+    numbers, codes = np.unique(experience.configurations[span], return_inverse=True)
+    texts = experience.texts(numbers.tolist())
+    known = np.array([int(number) in texts for number in numbers], dtype=bool)
+    words = [texts.get(int(number), "{}") for number in numbers]
+    columns["configuration"] = pa.array(words, pa.string()).take(pa.array(codes))
+    columns |= {"score": pa.array(experience.scores[span]), "seconds": pa.array(experience.seconds[span])}
+    columns |= {"failed": pa.array(experience.failed[span]), "stopped": pa.array(experience.stopped[span])}
+    return pa.table(columns).filter(pa.array(known[codes], pa.bool_()))
 
 
 def read_file(path: Path) -> Experience:
@@ -93,31 +111,34 @@ def read_file(path: Path) -> Experience:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, read_dictionary=["study", "configuration"])
-        found = (table.schema.metadata or {}).get(_FORMAT_KEY)
+        found = (pq.read_schema(path).metadata or {}).get(_FORMAT_KEY)
         if found is None or int(found) > int(FORMAT):
             raise InvalidInput(f"{path.name!r} is of format {found!r}, and this version reads {FORMAT!r}; upgrade.")
-        return _from_table(table.combine_chunks())
+        with pq.ParquetFile(path, read_dictionary=[*_WORDS]) as file:
+            return _from_file(file)
     except (OSError, KeyError, ValueError, TypeError, pa.ArrowInvalid) as error:
         if isinstance(error, InvalidInput):
             raise
         raise InvalidInput(f"{path.name!r} holds no experience: {error}; give a file that was exported.") from error
 
 
-def _from_table(table: pa.Table) -> Experience:
+def _from_file(file: pq.ParquetFile) -> Experience:
+    """Its columns, those about studies one by one, as nearly all of each is dropped at once."""
+    table = file.read(["study", "configuration", "score", "seconds", "failed", "stopped"])
     studies, keys = _coded(table["study"])
     order = np.argsort(studies, kind="stable")
     studies = studies[order]
     starts = np.searchsorted(studies, np.arange(len(keys) + 1))
     first = order[starts[:-1]] if len(keys) else np.zeros(0, dtype=np.intp)
+    about = {name: file.read([name])[name].take(first).to_pylist() for name in (*_HEAD, "about")}
     heads = tuple(
-        Head(**{**{name: row[name] for name in _HEAD}, "about": json.loads(row["about"])}).check()
-        for row in table.select([*_HEAD, "about"]).take(first).to_pylist()
+        Head(**{**dict(zip(about, row, strict=True)), "about": json.loads(row[-1])}).check()
+        for row in zip(*about.values(), strict=True)
     )
     metafeatures = np.full((len(keys), len(METAFEATURES)), np.nan)
-    for place, feature in enumerate(METAFEATURES):
-        if _META + feature.name in table.column_names:
-            metafeatures[:, place] = table[_META + feature.name].to_numpy()[first]
+    for place, name in enumerate(_META + feature.name for feature in METAFEATURES):
+        if name in file.schema_arrow.names:
+            metafeatures[:, place] = file.read([name])[name].to_numpy()[first]
     stopped = np.zeros(len(order), dtype=bool)  # as in files from before it was kept
     if "stopped" in table.column_names:
         stopped = table["stopped"].to_numpy()[order].astype(bool)
