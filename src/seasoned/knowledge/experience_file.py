@@ -89,13 +89,13 @@ def _trials(experience: Experience, about: dict[str, Any], span: slice) -> pa.Ta
     import pyarrow as pa
 
     places = np.arange(len(experience.scores))[span]
-    studies = pa.array(np.searchsorted(experience.starts, places, side="right") - 1)
+    studies = np.searchsorted(experience.starts, places, side="right") - 1
     columns = {name: column.take(studies) for name, column in about.items()}
     numbers, codes = np.unique(experience.configurations[span], return_inverse=True)
     texts = experience.texts(numbers.tolist())
     known = np.array([int(number) in texts for number in numbers], dtype=bool)
     words = [texts.get(int(number), "{}") for number in numbers]
-    columns["configuration"] = pa.array(words, pa.string()).take(pa.array(codes))
+    columns["configuration"] = pa.array(words, pa.string()).take(codes)
     columns |= {"score": pa.array(experience.scores[span]), "seconds": pa.array(experience.seconds[span])}
     columns |= {"failed": pa.array(experience.failed[span]), "stopped": pa.array(experience.stopped[span])}
     return pa.table(columns).filter(pa.array(known[codes], pa.bool_()))
