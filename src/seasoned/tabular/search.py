@@ -205,9 +205,15 @@ def _families(objective: CrossValidation, budget: Budget, gains: Gains) -> Promi
     """What chooses the family, and what searches inside it."""
     timed = budget.trials is None
     if not timed:
-        return Promising(_within(timed, objective))
-    least = _LEAST * budget.seconds
-    return Promising(_within(timed, objective), True, least, gains.expected, lambda: budget.remaining - gains.reserve)
+        return Promising(_within(timed, objective), baseline=objective.baseline_loss())
+    return Promising(
+        _within(timed, objective),
+        True,
+        _LEAST * budget.seconds,
+        gains.expected,
+        objective.baseline_loss(),
+        lambda: budget.remaining - gains.reserve,
+    )
 
 
 def _sampler(

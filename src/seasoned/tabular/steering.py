@@ -36,6 +36,8 @@ GUEST: Final = {"guest": True}
 """Tag of a trial that another search chose; `Promising` is told of it, and begins its families no shorter for it."""
 
 _DECAY: Final = 0.7  # weight of a family against the next better one: an ensemble gains by different families
+_NEARNESS: Final = 0.05  # of the gap between the best trial and the baseline: how far behind a family weighs 1/e
+_LEAST: Final = 1e-3  # of a weight that any family keeps
 _HOPELESS: Final = 2  # failures after which a family is left alone while none has succeeded; later one is enough
 _NEAR: Final = 2  # trials of a family next to its default, before others
 _SPREAD: Final = 0.3  # standard deviation of these, in units of the cube, and the chance that a category changes
@@ -123,7 +125,9 @@ class _State:
 class Promising(Sampler[_State]):
     """The warm start's configurations, then families drawn by rank, each searched by `inner`.
 
-    The family with the best trial so far is drawn with weight 1, the next with 0.7, then 0.49 and so on. Where it is
+    The family with the best trial so far is drawn with weight 1, the next with 0.7, then 0.49 and so on, times
+    exp(-lag / 0.05), the lag being how far its best trial is behind, as a share of the gap between the best of all and
+    the baseline: where families differ, time goes to those that are near, and where all are near, to all. Where it is
     known what its trials have lately brought to the ensemble (`gains.py`), half of the draws go by that. Inside a
     family trials are numbered from 0 in the order of the log, so that its sampler sees a study without gaps; this is
     for one driver, as two that ask at the same moment would take the same place. A family's first trials are its
@@ -148,6 +152,7 @@ class Promising(Sampler[_State]):
     timed: bool = False
     least: float = 0.5
     gains: Callable[[], Mapping[str, float]] | None = field(default=None, compare=False)
+    baseline: float | None = None
     left: Callable[[], float] | None = field(default=None, compare=False)
     expected: Callable[[str], WarmStart] | None = field(default=None, compare=False, repr=False)
 
@@ -238,7 +243,18 @@ class Promising(Sampler[_State]):
         if self.timed:
             seconds = {name: max(state.records[name].until_better, self.least) for name in weights}
             weights = {name: weight / seconds[name] for name, weight in weights.items()}
-        return self._in_time(state, self._with_gains(state, weights))
+        weights = self._with_gains(state, weights)
+        near = self._nearness(state, list(weights))
+        return self._in_time(state, {name: weight * near[name] for name, weight in weights.items()})
+
+    def _nearness(self, state: _State, names: Sequence[str]) -> dict[str, float]:
+        """How near the best trial of each family is to the best of all, from 0 to 1."""
+        bests = {name: state.records[name].best for name in names}
+        best = min(bests.values())
+        gap = math.nan if self.baseline is None else self.baseline - best
+        if not 0.0 < gap < math.inf:
+            return dict.fromkeys(names, 1.0)
+        return {name: max(math.exp(-(own - best) / gap / _NEARNESS), _LEAST) for name, own in bests.items()}
 
     def _is_open(self, state: _State, name: str, new: Mapping[str, Sequence[Config]]) -> bool:
         """Whether a family has a configuration that was not asked for yet; one without settings has its only start."""
