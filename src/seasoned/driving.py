@@ -7,6 +7,7 @@ import re
 import time
 from dataclasses import dataclass
 from functools import partial
+from math import lgamma, log
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -87,16 +88,24 @@ class Streak:
         self.reason = reason
 
     def is_strange(self, failed: int, finished: int) -> bool:
-        """Whether n alike are no chance: r^n < 1e-6, with r = (failed + 1) / (finished + 2) of the trials before them.
+        """Whether n alike are no chance, given the trials before them, of which f failed and s did not.
 
-        Where nine of ten configurations cannot run, 131 in a row are none.
+        They are none where
+
+            prod_{k < n} (f + 1 + k) / (s + f + 2 + k) < 1e-6,
+
+        the chance of n failures in a row where the rate of failures is not known but by these (Laplace's rule of
+        succession). After seven successes alone 20 are none, where nine of ten in a thousand failed, 140.
 
         Args:
             failed: Trials of the study that failed.
             finished: All that have ended.
         """
-        rate = (failed - self.alike + 1) / (finished - self.alike + 2)
-        return self.alike >= _HOPELESS and rate**self.alike < _CHANCE
+        if self.alike < _HOPELESS:
+            return False
+        before, every = failed - self.alike + 1, finished - self.alike + 2
+        chance = lgamma(before + self.alike) - lgamma(before) + lgamma(every) - lgamma(every + self.alike)
+        return chance < log(_CHANCE)
 
 
 class Drive:
@@ -432,8 +441,8 @@ class Drive:
                 f"mend the objective and run again: the study is kept."
             )
         failed, finished = self._ledger.history.count(TrialState.FAILED), self._ledger.history.finished
-        planned = self._ledger.end is not None  # a plan comes to what cannot run in its order, and not by chance
-        if complete and not planned and self._streak.is_strange(failed, finished):
+        strange = complete > 0 and self._streak.is_strange(failed, finished)
+        if strange and self._ledger.end is None:  # a plan comes to what cannot run in its order, and not by chance
             raise AllTrialsFailed(
                 f"the last {self._streak.alike} trials failed alike ({self._streak.reason}), while {complete} had "
                 "succeeded before; mend what has changed and run again: the study is kept, and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -13,6 +14,8 @@ from seasoned.parameters import Categorical, Float, Int
 from seasoned.samplers import Bayes
 from seasoned.samplers.checks import same
 from seasoned.space import Choice, Space
+from seasoned.tabular.bar import SLOW
+from seasoned.tabular.gains import Gains
 from seasoned.tabular.steering import Promising
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 
@@ -114,7 +117,7 @@ def test_a_family_that_has_long_not_improved_waits_for_those_that_do():
 
 def test_half_of_the_draws_go_by_what_trials_bring_to_the_ensemble():
     shares = {}
-    for gains in (None, dict, lambda: {"poor": 1.0}):
+    for gains in (None, lambda _: {}, lambda _: {"poor": 1.0}):
         sampler = Promising(gains=gains)
         state = sampler.init(StudySpec(FAMILIES, seed=3))
         state = sampler.tell(state, _history({"good": (0.1,), "fair": (0.2,), "poor": (0.9,)}, seconds=1.0))
@@ -125,12 +128,53 @@ def test_half_of_the_draws_go_by_what_trials_bring_to_the_ensemble():
     assert with_gains == pytest.approx(0.5 + without / 2, abs=0.08)
 
 
+def test_families_far_behind_the_best_are_drawn_less_beyond_what_is_luck():
+    shares = {}
+    for name, sampler in {
+        "unknown": Promising(),
+        "told": Promising(baseline=1.0),
+        "lucky": Promising(baseline=1.0, luck=0.3),
+        "worse than the baseline": Promising(baseline=0.05),
+    }.items():
+        state = sampler.init(StudySpec(FAMILIES, seed=3))
+        state = sampler.tell(state, _history({"good": (0.1,), "fair": (0.12,), "poor": (0.4,)}, seconds=1.0))
+        weights = sampler._weights(state, {})
+        shares[name] = {family: weights[family] / weights["good"] for family in ("fair", "poor")}
+    assert shares["unknown"] == pytest.approx({"fair": 0.7, "poor": 0.49})
+    assert shares["told"] == pytest.approx(
+        {"fair": 0.7 * math.exp(-0.02 / 0.9 / 0.05), "poor": 0.49 * math.exp(-0.3 / 0.9 / 0.05)}, abs=1e-3
+    )
+    assert shares["lucky"]["fair"] == pytest.approx(0.7)
+    assert shares["told"]["poor"] < shares["lucky"]["poor"] < 0.49
+    assert shares["worse than the baseline"] == shares["unknown"]
+
+
+def test_what_a_family_has_brought_counts_however_far_behind_it_is():
+    gains = Gains()
+    gains.note(1.0, {"near": 1, "far": 1, "idle": 1}, {})
+    gains.note(0.4, {"near": 1, "far": 1, "idle": 1}, {"far": 1.0})
+    found, damped = gains.expected(), gains.expected({"far": 0.0, "idle": 0.0})
+    assert damped["far"] > 0.7 * found["far"]
+    assert damped["idle"] == 0.0 < found["idle"]
+    assert damped["near"] == found["near"]
+
+
+def test_a_family_that_cannot_predict_fast_enough_is_left_alone_after_some_trials():
+    sampler = Promising()
+    state = sampler.tell(sampler.init(StudySpec(FAMILIES, seed=3)), _history({"good": (0.1,)}, seconds=1.0))
+    for count in range(1, 6):
+        config = Config({"model": {"poor": {**FAMILIES.parameters["model"].options["poor"].default, "x": count / 9}}})
+        slow = Finished(count, TrialState.PRUNED, None, 1.0, f"{SLOW}: 9 ms")
+        state = sampler.tell(state, [Asked(count, config), slow])
+        assert ("poor" in sampler._weights(state, {})) == (count < 4)
+
+
 def test_slow_gains_are_worth_less():
-    sampler = Promising(timed=True, gains=lambda: {"good": 1.0, "poor": 1.0})
+    sampler = Promising(timed=True, gains=lambda _: {"good": 1.0, "poor": 1.0})
     state = sampler.init(StudySpec(FAMILIES, seed=3))
     state = sampler.tell(state, _history({"good": (0.1,)}, seconds=1.0))
     state = sampler.tell(state, [replace(event, number=event.number + 1) for event in _history({"poor": (0.9,)}, 50.0)])
-    brought = sampler._with_gains(state, {"good": 1.0, "poor": 1.0})
+    brought = sampler._with_gains(state, {"good": 1.0, "poor": 1.0}, {})
     assert brought["good"] == pytest.approx(0.5 + 50 / 51)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -50,7 +51,7 @@ def with_room(
     if budget.told or budget.workers == 1:
         return budget
     needs = sorted(_need(model, arrays, plan, target) for model in models)
-    usual, free = needs[int(_MOST_FAMILIES * (len(needs) - 1))], free_memory()
+    usual, free = needs[math.ceil(_MOST_FAMILIES * len(needs)) - 1], free_memory()
     for workers in range(budget.workers, 0, -1):
         found = replace(budget, workers=workers)
         share = free // (workers + 1)  # one more fits the early model

@@ -300,9 +300,10 @@ class Experienced(Sampler[_State]):
 
     def capacity(self, state: _State) -> int | None:
         """No end, unless no family has anything to be tuned: then what is known is all there is."""
-        known = {textual(config) for config in (*self.defaults, *self.guide.configs)}
         free = self.free.capacity(state.free)
-        return None if free is None else max(free, len(known))
+        if free is None:  # as usual; what is known is many texts
+            return None
+        return max(free, len({textual(config) for config in (*self.defaults, *self.guide.configs)}))
 
 
 def _timed(state: _State, event: Finished) -> _State:

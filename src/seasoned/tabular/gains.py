@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -58,12 +59,16 @@ class Gains:
             self._trials[family] = fading * self._trials.get(family, 0.0) + (1.0 - fading) / (1.0 - _FADING)
         self._loss = loss if math.isfinite(loss) else self._loss
 
-    def expected(self) -> Mapping[str, float]:
-        """Family -> gain that its next trial may bring; empty where nothing was gained yet."""
+    def expected(self, near: Mapping[str, float] = MappingProxyType({})) -> Mapping[str, float]:
+        """Family -> gain that its next trial may bring; empty where nothing was gained yet.
+
+        Args:
+            near: Family -> share of the mean over all families that it is expected to bring before it has shown it.
+        """
         mean = sum(self._brought.values()) / max(sum(self._trials.values()), 1.0)
         if not mean:
             return {}
         return {
-            family: (self._brought[family] + _BELIEVED * mean) / (trials + _BELIEVED)
+            family: (self._brought[family] + _BELIEVED * mean * near.get(family, 1.0)) / (trials + _BELIEVED)
             for family, trials in self._trials.items()
         }

@@ -187,10 +187,13 @@ class RunFolder:
                 if path.name.startswith(".") or MEANS in path.name or path.suffix not in _OF_TRIALS:
                     path.unlink()
             self.note(ended=True, kept=kept)
+            stays = _bytes(self.path) <= _MOST_ENDED_BYTES  # else the next fit would remove it
         except (OSError, ValueError):  # a file that is open, a full disk: then nothing stays
-            self.delete()
-        else:
+            stays = False
+        if stays:
             self.release()
+        else:
+            self.delete()
 
     def abandon(self) -> None:
         """After a refusal: finished trials of an earlier call stay for a resume; of this one there are none."""

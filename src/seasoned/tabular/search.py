@@ -203,17 +203,12 @@ def _within(timed: bool, objective: CrossValidation) -> Sampler[Any]:
 
 def _families(objective: CrossValidation, budget: Budget, gains: Gains) -> Promising:
     """What chooses the family, and what searches inside it."""
-    timed = budget.trials is None
+    timed, luck = budget.trials is None, 1 / math.sqrt(len(objective.data.folds[0][1]))  # as in the race
+    families = Promising(_within(timed, objective), timed, baseline=objective.baseline_loss(), luck=luck)
     if not timed:
-        return Promising(_within(timed, objective), baseline=objective.baseline_loss())
-    return Promising(
-        _within(timed, objective),
-        True,
-        _LEAST * budget.seconds,
-        gains.expected,
-        objective.baseline_loss(),
-        lambda: budget.remaining - gains.reserve,
-    )
+        return families
+    least = _LEAST * budget.seconds
+    return replace(families, least=least, gains=gains.expected, left=lambda: budget.remaining - gains.reserve)
 
 
 def _sampler(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from seasoned.tabular.bounded import Bounded
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -90,7 +92,7 @@ def first_configurations(
     """
     found = []
     for model in models:
-        space, usual = model.space(task), getattr(model, "family", model).space(task).default
+        space, usual = model.space(task), (model.family if isinstance(model, Bounded) else model).space(task).default
         changes: dict[str, Any] = {}
         if model.name in _RATES:
             rate = usual[_RATES[model.name]]

@@ -37,6 +37,7 @@ GUEST: Final = {"guest": True}
 
 _DECAY: Final = 0.7  # weight of a family against the next better one: an ensemble gains by different families
 _NEARNESS: Final = 0.05  # of the gap between the best trial and the baseline: how far behind a family weighs 1/e
+_SLOWEST: Final = 4  # trials too slow to predict after which a family is left alone while none was quick enough
 _LEAST: Final = 1e-3  # of a weight that any family keeps
 _HOPELESS: Final = 2  # failures after which a family is left alone while none has succeeded; later one is enough
 _NEAR: Final = 2  # trials of a family next to its default, before others
@@ -126,33 +127,29 @@ class Promising(Sampler[_State]):
     """The warm start's configurations, then families drawn by rank, each searched by `inner`.
 
     The family with the best trial so far is drawn with weight 1, the next with 0.7, then 0.49 and so on, times
-    exp(-lag / 0.05), the lag being how far its best trial is behind, as a share of the gap between the best of all and
-    the baseline: where families differ, time goes to those that are near, and where all are near, to all. Where it is
-    known what its trials have lately brought to the ensemble (`gains.py`), half of the draws go by that. Inside a
-    family trials are numbered from 0 in the order of the log, so that its sampler sees a study without gaps; this is
-    for one driver, as two that ask at the same moment would take the same place. A family's first trials are its
-    default and two near it, which on five tables brought as much as draws from all of the space, in two thirds of the
-    time; what another search has tried of it takes the place of none of these.
-
-    Attributes:
-        inner: What searches inside a family.
-        timed: Divide a family's weight by the seconds that it is expected to take until it improves. What is suggested
-            then depends on time.
-        least: Seconds that any trial is taken to cost, to be started, stored and chosen from.
-        gains: Tells what a family's next trial may bring to the ensemble; where it does, what is suggested depends on
-            more than the log.
-        left: Tells the seconds that are left for trials: a family whose complete trials take longer on average is not
-            drawn while there is another, for its trial would be cut off, or stopped because it is bad.
-        expected: Tells a family's relative warm start: what past tasks expect inside it. Of its configurations none is
-            tried for that; its values are the inner sampler's prior mean, if it has one. Asked when the family's
-            sampler is.
+    exp(-lag / 0.05), the lag being how far its best trial is behind, beyond what may be luck, as a share of the gap
+    between the best of all and the baseline: where families differ, time goes to those that are near, and where all are
+    near, to all. Where it is known what its trials have lately brought to the ensemble (`gains.py`), half of the draws
+    go by that. Inside a family trials are numbered from 0 in the order of the log, so that its sampler sees a study
+    without gaps; this is for one driver, as two that ask at the same moment would take the same place. A family's first
+    trials are its default and two near it, which on five tables brought as much as draws from all of the space, in two
+    thirds of the time; what another search has tried of it takes the place of none of these. Attributes: inner: What
+    searches inside a family. timed: Divide a family's weight by the seconds that it is expected to take until it
+    improves. What is suggested then depends on time. least: Seconds that any trial is taken to cost, to be started,
+    stored and chosen from. gains: Tells what a family's next trial may bring to the ensemble; where it does, what is
+    suggested depends on more than the log. left: Tells the seconds that are left for trials: a family whose complete
+    trials take longer on average is not drawn while there is another, for its trial would be cut off, or stopped
+    because it is bad. expected: Tells a family's relative warm start: what past tasks expect inside it. Of its
+    configurations none is tried for that; its values are the inner sampler's prior mean, if it has one. Asked when the
+    family's sampler is.
     """
 
     inner: Sampler[Any] = field(default_factory=Random)
     timed: bool = False
     least: float = 0.5
-    gains: Callable[[], Mapping[str, float]] | None = field(default=None, compare=False)
+    gains: Callable[[Mapping[str, float]], Mapping[str, float]] | None = field(default=None, compare=False)
     baseline: float | None = None
+    luck: float = 0.0
     left: Callable[[], float] | None = field(default=None, compare=False)
     expected: Callable[[str], WarmStart] | None = field(default=None, compare=False, repr=False)
 
@@ -234,27 +231,27 @@ class Promising(Sampler[_State]):
     def _weights(self, state: _State, new: Mapping[str, Sequence[Config]]) -> dict[str, float]:
         """Families that have something left to try, and how much each deserves the next trial."""
         tunable = [name for name in state.spaces if self._is_open(state, name, new)] or list(state.spaces)
-        met = [name for name in tunable if state.records[name].complete or state.records[name].slow]
+        met = [name for name in tunable if _is_met(state.records[name])]
         order = sorted(met, key=lambda name: state.records[name].best)  # of whom all were too slow, last
         if not any(state.records[name].complete for name in order):
             untried = [name for name in tunable if state.records[name].failed < _HOPELESS]
             return dict.fromkeys(untried or tunable, 1.0)
-        weights = {name: _DECAY**rank for rank, name in enumerate(order)}
+        near = self._nearness(state, order)
+        weights = {name: near[name] * _DECAY**rank for rank, name in enumerate(order)}
         if self.timed:
             seconds = {name: max(state.records[name].until_better, self.least) for name in weights}
             weights = {name: weight / seconds[name] for name, weight in weights.items()}
-        weights = self._with_gains(state, weights)
-        near = self._nearness(state, list(weights))
-        return self._in_time(state, {name: weight * near[name] for name, weight in weights.items()})
+        return self._in_time(state, self._with_gains(state, weights, near))
 
     def _nearness(self, state: _State, names: Sequence[str]) -> dict[str, float]:
-        """How near the best trial of each family is to the best of all, from 0 to 1."""
-        bests = {name: state.records[name].best for name in names}
+        """How near the best trial of each family is to the best of all, from 0 to 1; 1 of whom none is complete."""
+        bests = {name: state.records[name].best for name in names if state.records[name].complete}
         best = min(bests.values())
         gap = math.nan if self.baseline is None else self.baseline - best
         if not 0.0 < gap < math.inf:
             return dict.fromkeys(names, 1.0)
-        return {name: max(math.exp(-(own - best) / gap / _NEARNESS), _LEAST) for name, own in bests.items()}
+        lags = {name: max((own - best) / gap - self.luck, 0.0) for name, own in bests.items()}
+        return {name: max(math.exp(-lags.get(name, 0.0) / _NEARNESS), _LEAST) for name in names}
 
     def _is_open(self, state: _State, name: str, new: Mapping[str, Sequence[Config]]) -> bool:
         """Whether a family has a configuration that was not asked for yet; one without settings has its only start."""
@@ -269,9 +266,9 @@ class Promising(Sampler[_State]):
         soon = {name: weight for name, weight in weights.items() if state.records[name].each <= left}
         return soon or weights
 
-    def _with_gains(self, state: _State, weights: dict[str, float]) -> dict[str, float]:
+    def _with_gains(self, state: _State, weights: dict[str, float], near: Mapping[str, float]) -> dict[str, float]:
         """Half by these weights, half by what a trial may bring to the ensemble, in a second where time counts."""
-        known = {} if self.gains is None else self.gains()
+        known = {} if self.gains is None else self.gains(near)
         brought = {name: known.get(name, 0.0) / self._trial_seconds(state.records[name]) for name in weights}
         total, every = sum(brought.values()), sum(weights.values())
         if not total:
@@ -323,6 +320,11 @@ class Promising(Sampler[_State]):
         """No end, unless the configurations of all families can be counted: then these are all there is."""
         sizes = [size for size in state.sizes.values() if size is not None]
         return sum(sizes) if len(sizes) == len(state.sizes) else None
+
+
+def _is_met(record: _Record) -> bool:
+    """Whether a family has shown something, and may show more."""
+    return record.complete > 0 or 0 < record.slow < _SLOWEST
 
 
 def _text(config: Mapping[str, Any]) -> str:
