@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.tabular.fitted import Member
+from seasoned.tabular.light import light, side_by_side_seconds
 from seasoned.tabular.plateau import Plateau
 from seasoned.tabular.pooled import pool
 from seasoned.tabular.refit import choose_members, config_of, foreseen
@@ -129,11 +130,14 @@ class Closing:
         complete = [config_of(row) for row in rows if row["state"] == "complete"]
         self._objective.records.forget_models(complete, but=[config_of(row) for row, _ in chosen])
         fits = [foreseen(self._objective, row) for row, _ in chosen]
-        once = self.warm_up + max(*fits, sum(fits) / self._budget.workers)
+        without = light(self._objective, chosen, fits, self._budget)
+        needed = [took for place, took in enumerate(fits) if place not in without]
+        once = self.warm_up + side_by_side_seconds(needed, self._budget.workers)
         paces = [self._objective.records.of(config_of(row)).predict_ms for row, _ in chosen]
         again = seconds_again(self._objective, [row["model"] for row, _ in chosen], fits, paces, self._budget)
         self._layering = seconds_of_layer(self._objective, chosen, rows, self._upper, self._budget)
-        self._reserve = _CLOSING + choosing + _CAUTION * once + max(_SLACK * once, again) + self._layering
+        caution, slack = (1.0, 0.0) if self._has_spares(chosen) else (_CAUTION, _SLACK)
+        self._reserve = _CLOSING + choosing + caution * once + max(slack * once, again) + self._layering
         self._unseen = False
         if self._plateau is not None:
             loss = _loss_of(self._objective, chosen)
@@ -144,6 +148,11 @@ class Closing:
         took = time.monotonic() - started
         near = self._budget.remaining < _NEAR * self._reserve
         self._again = time.monotonic() + (_SPARING / 4 if near else _SPARING) * took
+
+    def _has_spares(self, chosen: Sequence[tuple[Mapping[str, Any], float]]) -> bool:
+        """Whether what is not ready in time is hardly missed: each member has the one model of its trial."""
+        known = self._objective.records
+        return self._objective.folds == 1 and all(known.has_models(config_of(row)) for row, _ in chosen)
 
     def _book(
         self,

@@ -126,6 +126,10 @@ class Records:
         """Where the models of the trial's folds are kept, if they are (`spares.py`)."""
         return self.folder / _name(config).replace(".json", ".models")
 
+    def has_models(self, config: Mapping[str, Any]) -> bool:
+        """Whether these are kept."""
+        return self.models(config).exists()
+
     def forget_models(self, configs: Iterable[Mapping[str, Any]], but: Iterable[Mapping[str, Any]]) -> None:
         """Those of some trials are not needed any more; a configuration that was tried twice may be among both."""
         there = set(self.folder.glob("trials/*.models"))

@@ -17,6 +17,7 @@ from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.ensemble import select
 from seasoned.tabular.fitted import Member
 from seasoned.tabular.layers import standing
+from seasoned.tabular.light import light
 from seasoned.tabular.models.registry import BASELINE
 from seasoned.tabular.pipeline import textual
 from seasoned.tabular.repeating import fit_again
@@ -135,7 +136,9 @@ def fit_members(
     first = early.member(0.0)
     same = [place for place, (row, _) in enumerate(chosen) if (row["model"], row["config"]) == early.fitted]
     ready: dict[int, Member] = {}
-    if waiting := [place for place in range(len(chosen)) if place not in same]:  # it is fitted already, or soon will be
+    kept = _kept(objective, chosen, budget, but=same)
+    taken = {*same, *kept}  # the early model is fitted already, or soon will be
+    if waiting := [place for place in range(len(chosen)) if place not in taken]:
         ready = fit_all(objective, {place: chosen[place] for place in waiting}, budget)
     if same and first is None:
         first = _awaited(early, budget)
@@ -143,8 +146,8 @@ def fit_members(
         ready |= {place: replace(first, weight=chosen[place][1]) for place in same}
     elif same and early.fitted is None:  # its fit failed, perhaps for what else was in the memory
         ready |= fit_all(objective, {place: chosen[place] for place in same}, budget)
-    missing = {place: chosen[place] for place in range(len(chosen)) if place not in ready}
-    spare = _spare(objective, missing, budget, needed=not ready)
+    missing = {place: pair for place, pair in enumerate(chosen) if place not in ready | kept}
+    spare = kept | _spare(objective, missing, budget, needed=not ready)
     ready = standing(ready | spare)
     seconds = {place: foreseen(objective, chosen[place][0]) for place in ready}
     ready = fit_again(objective, ready, seconds, budget, ready.keys() - spare.keys())
@@ -156,6 +159,19 @@ def fit_members(
         members = [first or Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))]
     total = sum(member.weight for member in members)
     return tuple(replace(member, weight=member.weight / total) for member in members)
+
+
+def _kept(
+    objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, but: Sequence[int]
+) -> dict[int, Member]:
+    """By place, members of little weight that are the models of their trials (`light.py`)."""
+    found: dict[int, Member] = {}
+    fits = [0.0 if place in but else foreseen(objective, row) for place, (row, _) in enumerate(chosen)]
+    for place in light(objective, chosen, fits, budget):
+        row, weight = chosen[place]
+        if (estimator := objective.spare(config_of(row))) is not None:
+            found[place] = Member(row["model"], row["config"], estimator, weight, whole=False)
+    return found
 
 
 def _spare(
