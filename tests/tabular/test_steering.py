@@ -142,7 +142,7 @@ def test_families_far_behind_the_best_are_drawn_less_beyond_what_is_luck():
         shares[name] = {family: weights[family] / weights["good"] for family in ("fair", "poor")}
     assert shares["unknown"] == pytest.approx({"fair": 0.7, "poor": 0.49})
     assert shares["told"] == pytest.approx(
-        {"fair": 0.7 * math.exp(-0.02 / 0.9 / 0.05), "poor": 0.49 * math.exp(-0.3 / 0.9 / 0.05)}, abs=1e-3
+        {"fair": 0.7 * math.exp(-0.02 / 0.9 / 0.015), "poor": 0.49 * math.exp(-0.3 / 0.9 / 0.015)}, abs=1e-3
     )
     assert shares["lucky"]["fair"] == pytest.approx(0.7)
     assert shares["told"]["poor"] < shares["lucky"]["poor"] < 0.49

@@ -2,7 +2,8 @@
 
 A family's own best loss says little about what its next trial is worth: the ensemble gains by models that are good
 where its members are not. So the ensemble is chosen again and again while the search goes on, and each time what it has
-gained is booked to the families whose new trials it took.
+gained is booked to the families whose new trials it took. What the first trials of a family have brought tells nothing
+of its next ones: to where there was little, even a poor model brings much.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ class Gains:
 
     Example:
         >>> gains = Gains()
-        >>> gains.note(1.0, {"linear": 1}, {"linear": 1.0})
+        >>> gains.note(1.0, {"linear": 1, "tree": 1, "lightgbm": 1}, {"linear": 1.0})
         >>> gains.note(0.4, {"lightgbm": 1, "tree": 1}, {"lightgbm": 0.9})
         >>> found = gains.expected()
-        >>> found["lightgbm"] > found["tree"] == found["linear"]
+        >>> found["lightgbm"] > found["linear"] > found["tree"]
         True
     """
 
@@ -54,7 +55,7 @@ class Gains:
         total = sum(taken.values())
         for family, count in ended.items():
             fading = _FADING**count
-            share = gain * taken.get(family, 0.0) / total if total else 0.0
+            share = gain * taken.get(family, 0.0) / total if total and family in self._trials else 0.0
             self._brought[family] = fading * self._brought.get(family, 0.0) + share
             self._trials[family] = fading * self._trials.get(family, 0.0) + (1.0 - fading) / (1.0 - _FADING)
         self._loss = loss if math.isfinite(loss) else self._loss

@@ -36,7 +36,7 @@ GUEST: Final = {"guest": True}
 """Tag of a trial that another search chose; `Promising` is told of it, and begins its families no shorter for it."""
 
 _DECAY: Final = 0.7  # weight of a family against the next better one: an ensemble gains by different families
-_NEARNESS: Final = 0.05  # of the gap between the best trial and the baseline: how far behind a family weighs 1/e
+_NEARNESS: Final = 0.015  # of the gap between the best trial and the baseline: how far behind a family weighs 1/e
 _SLOWEST: Final = 4  # trials too slow to predict after which a family is left alone while none was quick enough
 _LEAST: Final = 1e-3  # of a weight that any family keeps
 _HOPELESS: Final = 2  # failures after which a family is left alone while none has succeeded; later one is enough
@@ -127,7 +127,7 @@ class Promising(Sampler[_State]):
     """The warm start's configurations, then families drawn by rank, each searched by `inner`.
 
     The family with the best trial so far is drawn with weight 1, the next with 0.7, then 0.49 and so on, times
-    exp(-lag / 0.05), the lag being how far its best trial is behind, beyond what may be luck, as a share of the gap
+    exp(-lag / 0.015), the lag being how far its best trial is behind, beyond what may be luck, as a share of the gap
     between the best of all and the baseline: where families differ, time goes to those that are near, and where all are
     near, to all. Where it is known what its trials have lately brought to the ensemble (`gains.py`), half of the draws
     go by that. Inside a family trials are numbered from 0 in the order of the log, so that its sampler sees a study
