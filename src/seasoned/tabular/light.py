@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["light", "side_by_side_seconds"]
 
 _MOST: Final = 0.3  # of the weight that models of trials may have together
+_WORTH: Final = 0.01  # of the time limit: what must be won by each
 
 
 def side_by_side_seconds(fits: Sequence[float], workers: int) -> float:
@@ -53,9 +54,10 @@ def light(
         row, weight = chosen[place]
         left = [took for other, took in enumerate(fits) if other not in found]
         without = [took for other, took in enumerate(fits) if other not in {*found, place}]
-        if side_by_side_seconds(without, budget.workers) >= side_by_side_seconds(left, budget.workers):
+        won = side_by_side_seconds(left, budget.workers) - side_by_side_seconds(without, budget.workers)
+        so_far = sum(chosen[other][1] for other in found)
+        if won < _WORTH * budget.seconds or so_far + weight > _MOST * total:
             continue
-        total_light = sum(chosen[other][1] for other in found) + weight
-        if total_light <= _MOST * total and objective.records.has_models({"model": {row["model"]: row["config"]}}):
+        if objective.records.has_models({"model": {row["model"]: row["config"]}}):
             found.add(place)
     return found
