@@ -83,9 +83,10 @@ def test_another_environment_or_output_gets_other_workers(monkeypatch):
     assert (first[1], second[1]) == (None, "yes")
 
 
-def test_no_process_is_left(run):
-    run(abs, 1)
-    assert psutil.Process().children(recursive=True)
+def test_a_worker_waits_for_the_next_task(run):
+    pid = run(os.getpid).value
+    assert pid in {child.pid for child in psutil.Process().children(recursive=True)}
+    assert run(os.getpid).value == pid
 
 
 def test_release_ends_workers_and_guard():
