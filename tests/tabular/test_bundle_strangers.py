@@ -7,7 +7,6 @@ import json
 import struct
 import subprocess
 import sys
-import time
 import zipfile
 from dataclasses import replace
 
@@ -273,12 +272,11 @@ def test_a_member_that_is_there_twice(bundle, tmp_path):
         load(tmp_path / "zip")
 
 
-def test_a_million_members_are_refused_at_once(tmp_path):
+def test_a_million_members_are_refused_before_anybody_lists_them(tmp_path, monkeypatch):
     raw(tmp_path / "zip", [("manifest.json", b"{}")], copies=10**6)
-    started = time.perf_counter()
+    monkeypatch.setattr(container.zipfile, "ZipFile", lambda *_: pytest.fail("its directory was read"))
     with pytest.raises(InvalidInput, match="more members"):
         load(tmp_path / "zip")
-    assert time.perf_counter() - started < 1
 
 
 def test_a_directory_elsewhere_is_refused(tmp_path):
