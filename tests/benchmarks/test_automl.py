@@ -343,7 +343,7 @@ def test_memory_counts_the_whole_tree_and_nothing_is_left_behind(tmp_path):
         eat = "import os, time; x = bytearray(200_000_000); print(os.getpid(), flush=True); time.sleep(60)"
         child = subprocess.Popen([sys.executable, "-c", eat], start_new_session=True, stdout=subprocess.PIPE, text=True)
         print(child.stdout.readline(), flush=True)
-        time.sleep(5)
+        time.sleep(2)
         """
     command = [sys.executable, "-c", textwrap.dedent(script)]
     outcome = watch(command, env=os.environ, log=tmp_path / "log", limit=60, sparing=1)
@@ -493,7 +493,7 @@ def test_the_script_says_what_it_takes():
 def test_processor_time_of_those_that_outlive_their_parents_stays(tmp_path):
     work = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end: pass"
     orphan = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {work!r}]); time.sleep(0.3)"
-    script = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {orphan!r}]); time.sleep(3)"
+    script = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {orphan!r}]); time.sleep(2)"
     child = subprocess.Popen([sys.executable, "-c", script])
     tree, account, most = Tree(child.pid), Account(), 0.0
     while child.poll() is None:

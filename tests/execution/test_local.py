@@ -137,7 +137,7 @@ def test_a_killed_parked_worker_is_replaced():
 
 
 def test_a_killed_guard_is_replaced(executor):
-    executor.submit(time.sleep, 1000, limits=Limits(seconds=2.5))
+    executor.submit(time.sleep, 1000, limits=Limits(seconds=1.5))
     executor.submit(abs, -1)
     session = POOL.session
     session._guard.kill()
@@ -434,7 +434,7 @@ def test_helpers_of_a_task_that_is_killed_for_time_tidy_up(run, tmp_path, monkey
         inner.submit(time.sleep, 1000)
         time.sleep(1000)
 
-    assert run(nest_and_sleep, limits=Limits(seconds=4.0)).ending is Ending.TIMED_OUT
+    assert run(nest_and_sleep, limits=Limits(seconds=2.5)).ending is Ending.TIMED_OUT
     release_workers()
     until(lambda: not list(tmp_path.glob("seasoned-*")), "the nested driver's folder goes")
 
