@@ -17,7 +17,7 @@ PACKAGE = Path(seasoned.__file__).parent
 MODULES = [
     ".".join(("seasoned", *path.relative_to(PACKAGE).with_suffix("").parts))
     for path in sorted(PACKAGE.rglob("*.py"))
-    if ">>>" in path.read_text(encoding="utf-8")
+    if re.search(r">>> (?!.*\+SKIP)", path.read_text(encoding="utf-8"))
 ]
 
 
@@ -44,4 +44,5 @@ def test_the_tuning_example(tmp_path, monkeypatch):
 def test_docstring_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.attempted
     assert result.failed == 0

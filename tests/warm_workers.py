@@ -2,7 +2,7 @@
 
 To start one takes seconds of processor time, most of it imports. So tests that have `cache` and `cache_folder` (a
 room's conftest.py imports them) have one cache folder, empty at the beginning of each, and pytest's note of the present
-test is taken out of the environment while such a test runs.
+test is taken out of the environment while such a test runs. Their workers have one thread each, and are of one kind.
 """
 
 from __future__ import annotations
@@ -29,4 +29,11 @@ def cache_folder(tmp_path_factory):
 def cache(cache_folder, monkeypatch):
     shutil.rmtree(cache_folder, ignore_errors=True)
     monkeypatch.setenv("SEASONED_CACHE", str(cache_folder))
+    one_thread_each(monkeypatch)
     return cache_folder
+
+
+def one_thread_each(patch):
+    """Test processes share the cores: of more than one thread in a worker each would wait for the others, actively."""
+    for module in ("seasoned.execution.local", "seasoned.tabular.early"):
+        patch.setattr(f"{module}.cpu_count", lambda: 1)

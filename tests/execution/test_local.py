@@ -83,9 +83,10 @@ def test_another_environment_or_output_gets_other_workers(monkeypatch):
     assert (first[1], second[1]) == (None, "yes")
 
 
-def test_no_process_is_left(run):
-    run(abs, 1)
-    assert psutil.Process().children(recursive=True)
+def test_a_worker_waits_for_the_next_task(run):
+    pid = run(os.getpid).value
+    assert pid in {child.pid for child in psutil.Process().children(recursive=True)}
+    assert run(os.getpid).value == pid
 
 
 def test_release_ends_workers_and_guard():
@@ -136,7 +137,7 @@ def test_a_killed_parked_worker_is_replaced():
 
 
 def test_a_killed_guard_is_replaced(executor):
-    executor.submit(time.sleep, 1000, limits=Limits(seconds=2.5))
+    executor.submit(time.sleep, 1000, limits=Limits(seconds=1.5))
     executor.submit(abs, -1)
     session = POOL.session
     session._guard.kill()
@@ -433,7 +434,7 @@ def test_helpers_of_a_task_that_is_killed_for_time_tidy_up(run, tmp_path, monkey
         inner.submit(time.sleep, 1000)
         time.sleep(1000)
 
-    assert run(nest_and_sleep, limits=Limits(seconds=4.0)).ending is Ending.TIMED_OUT
+    assert run(nest_and_sleep, limits=Limits(seconds=2.5)).ending is Ending.TIMED_OUT
     release_workers()
     until(lambda: not list(tmp_path.glob("seasoned-*")), "the nested driver's folder goes")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import subprocess
 import sys
 import time
@@ -123,16 +124,21 @@ def test_two_workers(name):
 
 DRIVER = """
 import json, sys, time
+from pathlib import Path
 from seasoned import Float, Random, Space, Study
 from seasoned.fidelity import ASHA
 
 def train(config, trial):
     for epoch in range(1, trial.budget + 1):
-        time.sleep(0.002)
-        trial.report(epoch, abs(config["x"]) + 1 / epoch)
+        time.sleep(pause)
+        try:
+            trial.report(epoch, abs(config["x"]) + 1 / epoch)
+        finally:  # where the rule stops the trial, too
+            told.touch()
     return abs(config["x"]) + 1 / epoch
 
 url, folder, promote = sys.argv[1], sys.argv[2], sys.argv[3] == "promote"
+pause, told = float(sys.argv[4]), Path(sys.argv[5])
 study = Study(Space(x=Float(-1, 1)), sampler=Random(), storage=url, name="s", seed=1, checkpoints=folder,
               fidelity=ASHA(max=9, promote=promote))
 study.optimize(train, trials=30)
@@ -143,15 +149,16 @@ study.optimize(train, trials=30)
 @pytest.mark.parametrize("kill", [False, True], ids=["all live", "one is killed"])
 def test_many_drivers_share_the_rungs(kind, kill, tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
-    command = [sys.executable, "-c", DRIVER, url, str(tmp_path / "c"), kind]
-    drivers = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
+    command = [sys.executable, "-c", DRIVER, url, str(tmp_path / "c"), kind, "0.02" if kill else "0.002"]
+    told = [tmp_path / "told-0", tmp_path / "told-1"]
+    drivers = [subprocess.Popen([*command, str(file)], stderr=subprocess.PIPE) for file in told]
     if kill:
         deadline = time.monotonic() + 60
-        while not (tmp_path / "s.db").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.3)
+        while not told[0].exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
         drivers[0].kill()
     errors = [driver.communicate(timeout=120)[1].decode() for driver in drivers]
+    assert drivers[0].returncode == (-signal.SIGKILL if kill else 0), errors[0]
     assert drivers[1].returncode == 0, errors[1]
     rule = ASHA(max=9, promote=kind == "promote")
     study = Study(SPACE, sampler=Random(), storage=url, name="s", fidelity=rule)

@@ -8,7 +8,7 @@ import pytest
 from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from seasoned.report.data import ColumnRow, Importance, MemberRow, Predictions, ReportData, TrialRow
-from warm_workers import cache, cache_folder
+from warm_workers import cache, cache_folder, one_thread_each
 
 __all__ = ["cache", "cache_folder"]
 
@@ -20,6 +20,7 @@ def fitted(tmp_path_factory):
     """A fitted estimator for each task, and rows that it has not seen."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEASONED_CACHE", str(tmp_path_factory.mktemp("cache")))
+        one_thread_each(patch)
         return {task: fit(task) for task in ("binary", "multiclass", "regression")}
 
 

@@ -88,20 +88,25 @@ def test_a_full_disk_ends_with_one_sentence_and_keeps_what_was_stored(tmp_path):
 def test_a_reader_never_stops_a_writer(tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
     writer = Study(SPACE, storage=url, name="s", sampler=Random())
-    ended = threading.Event()
+    looked, ended = threading.Event(), threading.Event()
     seen = []
 
     def look():
         reader = Study(SPACE, storage=url, name="s")
         while not ended.is_set():
             seen.append(len(reader.frame()))
+            looked.set()
         reader.close()
 
     thread = threading.Thread(target=look)
     thread.start()
-    writer.optimize(lambda config: 1.0, trials=200)
-    ended.set()
-    thread.join()
+    try:
+        assert looked.wait(60)
+        writer.optimize(lambda config: 1.0, trials=200)
+    finally:
+        ended.set()
+        thread.join()
+    assert len(writer.trials) == 200
     writer.close()
     assert seen == sorted(seen)
 

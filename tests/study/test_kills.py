@@ -76,6 +76,16 @@ class Arena:
         with (self.folder / "err").open("ab") as errors:
             return subprocess.Popen(command, env={**os.environ, "SEASONED_TEST_MARK": mark}, stderr=errors)
 
+    def told(self):
+        """How much the outside world was told, in bytes."""
+        return self.seen.stat().st_size if self.seen.exists() else 0
+
+    def await_more(self, told):
+        deadline = time.monotonic() + 60
+        while self.told() == told:
+            assert time.monotonic() < deadline, (self.folder / "err").read_text()[-2000:]
+            time.sleep(0.01)
+
     def check(self):
         with sqlite3.connect(self.folder / "s.db") as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -98,22 +108,30 @@ def storm(folder, kills, seed):
     """Kill drivers and workers at random moments, again and again; then let one driver finish."""
     arena, rng, done = Arena(folder), random.Random(seed), 0
     while done < kills:
-        mark = uuid.uuid4().hex
+        mark, told = uuid.uuid4().hex, arena.told()
         driver = arena.start(rng.choice([1, 2]), 100_000, mark)
-        time.sleep(rng.uniform(0.2, 1.2))
-        workers = [p for p in marked(mark) if "seasoned.execution.worker" in " ".join(p.cmdline())]
-        if workers and rng.random() < 0.6:
-            rng.choice(workers).kill()
-            done += 1
-            time.sleep(rng.uniform(0.0, 0.3))
-            assert driver.poll() is None, "a killed worker ended its driver"
-        driver.send_signal(signal.SIGKILL)
-        driver.wait()
+        try:
+            if done % 3:  # in the middle of its trials
+                arena.await_more(told)
+                time.sleep(rng.uniform(0.0, 0.5))
+            else:  # while it starts, perhaps
+                time.sleep(rng.uniform(0.2, 1.2))
+            workers = [p for p in marked(mark) if "seasoned.execution.worker" in " ".join(p.cmdline())]
+            if workers and rng.random() < 0.6:
+                rng.choice(workers).kill()
+                done += 1
+                time.sleep(rng.uniform(0.0, 0.3))
+                assert driver.poll() is None, "a killed worker ended its driver"
+        finally:
+            driver.send_signal(signal.SIGKILL)
+            driver.wait()
         done += 1
         wait_until_gone(mark)
         if arena.folder.joinpath("s.db").exists():
             arena.check()
-    target = len(arena.check()) + 10
+    before = arena.check()
+    assert before, "no driver had stored anything before it was killed"
+    target = len(before) + 10
     mark = uuid.uuid4().hex
     assert arena.start(2, target, mark).wait(120) == 0, (arena.folder / "err").read_text()[-2000:]
     wait_until_gone(mark)

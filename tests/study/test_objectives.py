@@ -96,5 +96,6 @@ def test_trials_outside_of_the_present_space_are_not_on_the_front(tmp_path):
         name="s",
         sampler=Random(),
     )
+    assert narrow.front
     assert all(trial.config["x"] >= 0.5 for trial in narrow.front)
     assert len(narrow.trials) == 40

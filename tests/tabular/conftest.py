@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 from in_process import stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
-from warm_workers import cache, cache_folder
+from warm_workers import cache, cache_folder, one_thread_each
 
 __all__ = ["cache", "cache_folder"]
 
@@ -32,6 +32,7 @@ def fitted(tmp_path_factory):
     """A fitted estimator and its table for each task; four families get their defaults tried."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEASONED_CACHE", str(tmp_path_factory.mktemp("cache")))
+        one_thread_each(patch)
         return {task: fit_messy(task, trials=5) for task in ("binary", "multiclass", "regression")}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import json
 import sys
 import threading
@@ -31,27 +29,12 @@ from seasoned.tabular.building.targets import ask, cleaned
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
 from seasoned.tabular.pipeline import VERSION, current, textual
 
-MODULES = [
-    "pipeline",
-    "building.targets",
-    "building.generated",
-    "building.configurations",
-    "building.tables",
-    "building.evaluate",
-]
 RNG = np.random.default_rng(0)
 
 
 def frame(rows=300, **columns):
     base = {"a": RNG.normal(size=rows), "b": RNG.integers(0, 40, rows), "c": RNG.choice(["x", "y", "z"], rows)}
     return pd.DataFrame({**base, **columns})
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_the_examples_hold(name):
-    found = doctest.testmod(importlib.import_module(f"seasoned.tabular.{name}"))
-    assert found.attempted
-    assert not found.failed
 
 
 def test_what_counts_or_names_rows_goes():

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from messy import messy
 from seasoned import CustomModel, Int, SearchSettings, Space, load
 from seasoned.errors import InvalidInput
 from seasoned.report import report_data
@@ -85,23 +84,6 @@ def test_an_existing_file_is_replaced_whole(fitted, tmp_path):
     fitted["binary"][0].save(path)
     assert load(path).classes_.tolist() == ["no", "yes"]
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["m.seasoned"]
-
-
-def test_byte_flips_are_refused_or_harmless(bundle, tmp_path):
-    X, _ = messy("binary")
-    expected = load(bundle).predict_proba(X)
-    data = bundle.read_bytes()
-    rng = np.random.default_rng(0)
-    for position in [*rng.integers(0, len(data), 25), *range(len(data) - 30, len(data), 5)]:
-        changed = bytearray(data)
-        changed[position] ^= 1 << rng.integers(8)
-        path = tmp_path / "flipped"
-        path.write_bytes(changed)
-        try:
-            model = load(path)
-        except InvalidInput:
-            continue
-        np.testing.assert_array_equal(model.predict_proba(X), expected)
 
 
 def test_truncations_are_refused(bundle, tmp_path):

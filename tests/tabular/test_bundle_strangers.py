@@ -7,7 +7,6 @@ import json
 import struct
 import subprocess
 import sys
-import time
 import zipfile
 from dataclasses import replace
 
@@ -102,14 +101,14 @@ def test_saved_with_its_rows_and_loaded_bit_by_bit(model, bundle):
 def test_byte_flips_and_truncations(model, bundle, tmp_path):
     data = bundle.read_bytes()
     rng = np.random.default_rng(0)
-    for index, position in enumerate(rng.integers(0, len(data), 30)):
+    for index, position in enumerate([*rng.integers(0, len(data), 30), *range(len(data) - 30, len(data), 5)]):
         changed = bytearray(data)
         changed[position] ^= 1 << rng.integers(8)
         (tmp_path / f"flip-{index}").write_bytes(changed)
     for index, length in enumerate(rng.integers(0, len(data), 20)):
         (tmp_path / f"cut-{index}").write_bytes(data[:length])
     found = judged(model, bundle, tmp_path)
-    assert len(found) == 50
+    assert len(found) == 56
     assert set(found.values()) <= {"refused", "equal"}
     assert all(found[f"cut-{index}"] == "refused" for index in range(20))
 
@@ -258,12 +257,22 @@ def rezipped(bundle, path, extra=(), without=(), attributes=0):
         ({"without": ["plan.json"]}, "not those of its manifest"),
         ({"without": ["manifest.json"]}, "manifest.json"),
         ({"extra": [(f"m{index}", b"") for index in range(3000)]}, "more members"),
-        ({"extra": [("zeros", bytes(3 * 10**8))]}, "unpacks to"),
     ],
 )
 def test_zips_that_are_no_bundle(bundle, tmp_path, options, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         load(rezipped(bundle, tmp_path / "zip", **options))
+
+
+def test_a_zip_that_unpacks_to_too_much_for_its_size(bundle, tmp_path, monkeypatch):
+    with zipfile.ZipFile(bundle) as archive:
+        own = sum(member.file_size for member in archive.infolist())
+    size = bundle.stat().st_size
+    path = rezipped(bundle, tmp_path / "zip", extra=[("zeros", bytes(4 * size))])
+    monkeypatch.setattr(container, "_SMALL", own)
+    monkeypatch.setattr(container, "_LARGEST_RATIO", 2)
+    with pytest.raises(InvalidInput, match="unpacks to"):
+        load(path)
 
 
 def test_a_member_that_is_there_twice(bundle, tmp_path):
@@ -273,12 +282,11 @@ def test_a_member_that_is_there_twice(bundle, tmp_path):
         load(tmp_path / "zip")
 
 
-def test_a_million_members_are_refused_at_once(tmp_path):
+def test_a_million_members_are_refused_before_anybody_lists_them(tmp_path, monkeypatch):
     raw(tmp_path / "zip", [("manifest.json", b"{}")], copies=10**6)
-    started = time.perf_counter()
+    monkeypatch.setattr(container.zipfile, "ZipFile", lambda *_: pytest.fail("its directory was read"))
     with pytest.raises(InvalidInput, match="more members"):
         load(tmp_path / "zip")
-    assert time.perf_counter() - started < 1
 
 
 def test_a_directory_elsewhere_is_refused(tmp_path):

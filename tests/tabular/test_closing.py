@@ -60,7 +60,8 @@ def objective(**fit_seconds):
     )
 
 
-def test_without_a_model_the_search_may_use_nearly_all_of_the_time():
+def test_without_a_model_the_search_may_use_nearly_all_of_the_time(monkeypatch):
+    monkeypatch.setattr("seasoned.tabular.budget.time.monotonic", lambda: 0.0)  # the reserve is to be met exactly
     assert not Closing(objective(), budget(3.1), study()).due()
     assert Closing(objective(), budget(2.9), study()).due()
     assert not Closing(objective(), budget(1.1, seconds=5.0), study()).due()
@@ -132,15 +133,17 @@ def test_a_gain_of_a_thousandth_is_none_and_a_loss_that_is_not_known_tells_nothi
 
 
 def test_a_fit_ends_before_its_time_where_nothing_more_is_gained(monkeypatch):
-    for name, value in {"_TRIALS": 10, "_LEAST": 1.0, "_GAIN": 0.5}.items():
+    for name, value in {"_TRIALS": 5, "_LEAST": 1.0, "_GAIN": 0.5}.items():
         monkeypatch.setattr(plateau, name, value)
+    said, reached = [], Plateau.reached
+    monkeypatch.setattr(Plateau, "reached", lambda *given: said.append(reached(*given)) or said[-1])
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.random(80), "b": rng.random(80)})
     model = AutoClassifier(
         time_limit=120, search=SearchSettings(models=["linear", "tree"]), experience=None, workers=1, random_state=0
     ).fit(frame, frame["a"] > 0.5)
-    assert model.fitted_.seconds < 60.0
-    assert len(model.leaderboard()) >= 11
+    assert said[-1], "something else has ended it"
+    assert len(model.leaderboard()) >= 6
 
 
 def test_a_loss_that_is_not_defined_on_the_rows_at_hand_ends_no_fit(monkeypatch):

@@ -459,4 +459,4 @@ def test_near_the_end_what_would_end_in_time_goes_first():
     assert found._advised(state) == quick
     assert found.guide.expected_seconds({}, np.array([quick]))[0] < 1.5
     ample = replace(found, free=replace(free, left=lambda: 0.1))  # for nobody: then what is worth most
-    assert ample._advised(state) is not None
+    assert ample._advised(state) == slow

@@ -10,6 +10,7 @@ from few_shot_data import NOISE, quick, stores
 from seasoned import FewShotClassifier, FewShotRegressor, load
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import MAML, PrototypicalNetworks, Training
+from seasoned.tabular import few_shot_fit
 
 KNOWN = 24  # stores to learn from; the others are new
 
@@ -136,11 +137,18 @@ def test_a_target_of_outliers_and_a_constant_one():
     np.testing.assert_allclose(flat.predict(frame), 5.0, atol=0.05)
 
 
-def test_the_time_limit_ends_the_training(table):
-    frame, y, _, known = table
-    learner = quick()
-    model = FewShotRegressor(learner, time_limit=0.01, random_state=0).fit(frame[known], y[known], task="store")
-    assert np.isfinite(model.predict(frame[known])).all()
+def test_the_time_limit_ends_the_training(monkeypatch):
+    train, trained = few_shot_fit.meta_train, []
+
+    def watched(*given):
+        trained.append(train(*given))
+        return trained[-1]
+
+    monkeypatch.setattr(few_shot_fit, "meta_train", watched)
+    frame, y, _ = stores(tasks=8, rows=8)
+    model = FewShotRegressor(quick(), time_limit=0.01, random_state=0).fit(frame, y, task="store")
+    assert [int(learner.fitted.state.step) for learner in trained] == [100], "of 300, and the clock is read each 100"
+    assert np.isfinite(model.predict(frame)).all()
 
 
 @pytest.mark.parametrize(

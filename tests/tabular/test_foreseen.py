@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import seasoned.tabular.objective
 from in_process import estimator, stay_in_process
-from seasoned.tabular.foreseen import Extent, NotEnoughMemory, check_memory, foreseen, that_fits
+from seasoned.tabular.foreseen import _KNOBS, Extent, NotEnoughMemory, check_memory, foreseen, that_fits
 from seasoned.tabular.models.additive import MOST_CELLS, MOST_COLUMNS
 from seasoned.tabular.models.registry import MODELS
 
@@ -49,19 +49,25 @@ def _all_rows(at):
     return at.rows * max(MOST_COLUMNS + 300, at.columns) <= MOST_CELLS
 
 
-@given(at=EXTENTS, name=st.sampled_from(list(MODELS)), share=st.floats(0.05, 0.99))
+@given(at=EXTENTS, name=st.sampled_from(list(_KNOBS)), share=st.floats(0.05, 0.99))
 def test_the_setting_that_is_named_fits_and_the_next_one_does_not(at, name, share):
     task = "regression" if not at.classes else "binary" if at.classes == 2 else "multiclass"
-    config = MODELS[name].space(task).default
-    allowed = share * foreseen(name, config, at)
-    found = that_fits(name, config, at, allowed)
-    if found is None:
-        return
-    parameter, value = found
+    config, (parameter, _, last) = MODELS[name].space(task).default, _KNOBS[name]
+    least, now = foreseen(name, {**config, parameter: last}, at), foreseen(name, config, at)
+    assume(least < now)  # with very many rows the depth of a tree decides, whatever its leaves
+    allowed = least + share * (now - least)
+    named, value = that_fits(name, config, at, allowed)
+    assert named == parameter
     assert value != config[parameter]
     assert foreseen(name, {**config, parameter: value}, at) <= allowed
     nearer = value + (1 if value < config[parameter] else -1)
     assert foreseen(name, {**config, parameter: nearer}, at) > allowed
+    assert that_fits(name, config, at, least - 1) is None
+
+
+def test_where_no_setting_decides_none_is_named():
+    for name in MODELS.keys() - _KNOBS.keys():
+        assert that_fits(name, MODELS[name].space("binary").default, LARGE, 2.0**50) is None
 
 
 def test_what_fits_is_not_refused():

@@ -71,6 +71,8 @@ def fitted(name, task="binary"):
     model = find(name)
     job = Job(task, 0 if task == "regression" else 2, 0, categorical=() if model.diet == "dense" else (3,))
     config = model.space(task).default
+    if name == "tuned_mlp":  # it finds its rounds itself
+        config = config | {"layers": 1, "width": 16, "rounds": 50}
     if model.with_rounds(config, 5) != config:
         config = model.with_rounds(config, 5)
     estimator = model.build(config, job)
@@ -139,7 +141,6 @@ FORGED_TREES = {
 def test_forged_trees(name, tmp_path):
     model, estimator = fitted(name)
     data = model.dump(estimator)
-    assert trees_with(data, inner=lambda bits: bits) != b"", "the helper itself works"
     kept = verdicts(name, [trees_with(data)], tmp_path)
     assert kept == ["predicts"]
     forged = [trees_with(data, **changes) for changes in FORGED_TREES.values()]
@@ -306,14 +307,11 @@ def test_forged_arrays():
             load(forged)
 
 
-def test_a_file_that_unpacks_to_too_much_is_refused():
+def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch):
+    monkeypatch.setattr("seasoned.tabular.models.arrays_file._LARGEST", 2**20)
     buffer = io.BytesIO()
-    with (
-        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive,
-        archive.open("X.npy", "w", force_zip64=True) as f,
-    ):
-        for _ in range(9):
-            f.write(bytes(2**28))
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("X.npy", bytes(2**21))
     with pytest.raises(InvalidInput, match="unpacks to more than 2 GiB"):
         find("mlp").load(buffer.getvalue())
 

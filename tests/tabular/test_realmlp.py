@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -99,10 +98,8 @@ def test_it_stops_when_its_time_is_up():
     estimator = family.build(
         {**family.space("regression").default, "width": 256, "epochs": 256}, Job("regression", 0, 0)
     )
-    start = time.process_time()
     rounds = family.fit(estimator, (X[:3000], y[:3000]), (X[3000:], y[3000:]), 2.0)
     assert rounds < 256
-    assert time.process_time() - start < 20, "the same fit takes a minute without a limit"
 
 
 def test_few_rows_and_no_columns():

@@ -5,6 +5,7 @@ Whole fits by trials in this process, as if time decided: there is always enough
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import time
@@ -127,7 +128,7 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
     assert five.size == pytest.approx(5 * minute.size, rel=1e-3)
 
 
-def test_a_call_is_not_taken_for_what_a_row_takes():
+def test_a_call_is_not_taken_for_what_a_row_takes(monkeypatch):
     """A fold of a hundred rows, whose trial says .2 ms a row, nearly all of which is what one call takes."""
     rows = np.zeros((200, 3))
     folds = [(np.arange(100), np.arange(100, 200)), (np.arange(100, 200), np.arange(100))]
@@ -140,8 +141,10 @@ def test_a_call_is_not_taken_for_what_a_row_takes():
         fitter=SimpleNamespace(model=lambda _: family),
     )
     member = Member("own", {}, Constant(1.0))
+    ticks = itertools.count(0.0, 0.02)  # seconds between two looks at the clock, for a thousand rows
+    monkeypatch.setattr(allowance.time, "perf_counter", lambda: next(ticks))
     quick = allowance.Allowance.of(fitted, {0: member}, 60.0, math.inf)
-    assert 0.0 < quick.each[0][1] < 0.1
+    assert quick.each[0][1] == pytest.approx(0.02)
     assert quick.take(0)
     data.folds = []  # of a refit, which has none
     assert allowance.Allowance.of(fitted, {0: member}, 60.0, math.inf).take(0)

@@ -48,7 +48,8 @@ def finished_trials(cache):
 def test_a_killed_fit_goes_on(cache, tmp_path):
     script = tmp_path / "fit.py"
     script.write_text(SCRIPT.format(path=sys.path))
-    child = subprocess.Popen([sys.executable, script], env={**os.environ, "SEASONED_CACHE": str(cache)})
+    one_thread = {**os.environ, "SEASONED_CACHE": str(cache), "SEASONED_CPUS": "1"}
+    child = subprocess.Popen([sys.executable, script], env=one_thread)
     deadline = time.monotonic() + 60
     try:
         while finished_trials(cache) < 6:

@@ -16,6 +16,7 @@ from seasoned.tabular.models.registry import MODELS, find, takes_weights
 from seasoned.tabular.validated import Validated
 
 WEIGHING = ("baseline", *(name for name, model in MODELS.items() if takes_weights(model)))
+QUICK = {"tuned_mlp": {"layers": 1, "width": 16, "rounds": 50}}
 HEAVY = [pytest.param(name, marks=[pytest.mark.slow] * (name == "realmlp")) for name in WEIGHING]
 
 
@@ -39,7 +40,7 @@ def test_heavy_rows_win(name, task):
     model, classes = find(name), {"binary": 2, "multiclass": 3, "regression": 0}[task]
     means = []
     for weighing in (None, (weights, weights)):
-        learner = model.build(model.space(task).default, Job(task, classes, 0))
+        learner = model.build(model.space(task).default | QUICK.get(name, {}), Job(task, classes, 0))
         model.fit(learner, (X, y), (X, y), None, weighing)
         predicted = predict(model.load(model.dump(learner)), X, classes)
         means.append(float((predicted if task == "regression" else predicted[:, 1]).mean()))

@@ -64,14 +64,18 @@ def check_returns_values(factory: Factory) -> None:
 
 
 def check_queues_more_tasks_than_workers(factory: Factory) -> None:
-    """Tasks beyond the workers wait their turn; at no time do more run than there are workers."""
-    with _open(factory, 2) as executor:
+    """Tasks beyond the workers wait their turn; as many run at a time as there are workers, and no more."""
+    with _open(factory, 2) as executor, _folder() as folder:
         assert executor.workers == 2
         for _ in range(6):
             executor.submit(_span, 0.05)
         spans = [outcome.value for outcome in collect(executor, 6).values()]
         for start, _ in spans:
             assert sum(first <= start < last for first, last in spans) <= 2
+        for name in ("one", "other"):
+            executor.submit(_meet, folder / name, limits=Limits(seconds=_PATIENCE / 2))
+        endings = {outcome.ending for outcome in collect(executor, 2).values()}
+        assert endings == {Ending.RETURNED}, "of two workers one was idle while a task waited"
 
 
 def check_takes_lambdas_and_closures(factory: Factory) -> None:
@@ -257,17 +261,15 @@ def check_an_answer_that_fails_leaves_wait(factory: Factory) -> None:
 
 def check_close_ends_everything(factory: Factory) -> None:
     """After `close`, which may be called twice, nothing runs; another executor is not affected."""
-    other = factory(1)
-    try:
-        executor = factory(2)
+    with _open(factory, 1) as other, _open(factory, 2) as executor, _folder() as folder:
         for _ in range(4):
-            executor.submit(_spin)
+            executor.submit(_spin_known, folder)
+        _until(lambda: len(_pids(folder)) == 2, "two of the tasks start")
         executor.close()
         executor.close()
+        _assert_gone(folder)
         _still_works(other)
         assert list(other.wait(0.0)) == []
-    finally:
-        other.close()
 
 
 CHECKS: tuple[Check, ...] = (
@@ -358,6 +360,13 @@ def _span(seconds: float) -> tuple[float, float]:
     return start, time.monotonic()
 
 
+def _meet(file: Path) -> None:
+    """Wait for another task that does the same in the same folder."""
+    file.touch()
+    while len(list(file.parent.iterdir())) < 2:
+        time.sleep(0.005)
+
+
 def _raise(error: BaseException) -> None:
     raise error
 
@@ -369,6 +378,11 @@ def _send_signal(number: int) -> None:
 def _spin() -> None:
     while True:
         pass
+
+
+def _spin_known(folder: Path) -> None:
+    (folder / str(os.getpid())).touch()
+    _spin()
 
 
 def _hold_interpreter() -> None:

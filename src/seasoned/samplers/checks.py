@@ -81,6 +81,10 @@ def _next(sampler: Sampler[Any], state: Any, count: int = 3, start: int = 1000) 
     return sampler.ask(state, range(start, start + count))[0]
 
 
+def _configs(log: Sequence[Event]) -> list[Config]:
+    return [event.config for event in log if isinstance(event, Asked)]
+
+
 def same(left: Any, right: Any) -> bool:
     """Whether two states are equal, arrays compared by value and cached fields (`compare=False`) left out."""
     if type(left) is not type(right):
@@ -150,9 +154,12 @@ def check_asking_is_repeatable(make: Callable[[], Sampler[Any]]) -> None:
     """The same state, number and specification give the same suggestion; another seed another (plans apart)."""
     first, second = make(), make()
     assert first == second, "two samplers with the same settings are not equal."
-    _, one = _run(first, first.init(_spec(first)), range(20))
+    log, one = _run(first, first.init(_spec(first)), range(20))
     _, two = _run(second, second.init(_spec(second)), range(20))
     assert _next(first, one) == _next(second, two), "the same study twice gave different suggestions."
+    if first.capacity(one) is None:  # the points of a plan that ends are the same ones whatever the seed
+        other, _ = _run(first, first.init(_spec(first, seed=8)), range(6))
+        assert _configs(log)[:6] != _configs(other), "another seed gave the same suggestions."
 
 
 def check_order_of_numbers(make: Callable[[], Sampler[Any]]) -> None:
@@ -202,12 +209,16 @@ def check_warm_start_comes_first(make: Callable[[], Sampler[Any]]) -> None:
 def check_nothing_global(make: Callable[[], Sampler[Any]]) -> None:
     """The global random state is neither used nor changed."""
     before = np.random.get_state(legacy=False)  # noqa: NPY002 - to see that nobody touches it
-    sampler = make()
-    _, state = _run(sampler, sampler.init(_spec(sampler)), range(10))
-    first = _next(sampler, state)
-    np.random.seed(1)  # noqa: NPY002 - the suggestions must not care
-    second = _next(sampler, state)
-    np.random.set_state(before)  # noqa: NPY002 - as it was
+    try:
+        sampler = make()
+        _, state = _run(sampler, sampler.init(_spec(sampler)), range(10))
+        first = _next(sampler, state)
+        after = np.random.get_state(legacy=False)  # noqa: NPY002 - as above
+        np.random.seed(1)  # noqa: NPY002 - the suggestions must not care
+        second = _next(sampler, state)
+    finally:
+        np.random.set_state(before)  # noqa: NPY002 - as it was
+    assert same(after, before), "numpy's global random state was changed."
     assert first == second, "the suggestions depend on numpy's global random state."
 
 
