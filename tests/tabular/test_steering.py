@@ -150,7 +150,7 @@ def test_families_far_behind_the_best_are_drawn_less_beyond_what_is_luck():
 
 
 def test_what_a_family_has_brought_counts_however_far_behind_it_is():
-    gains = Gains()
+    gains = Gains(first=False)
     gains.note(1.0, {"near": 1, "far": 1, "idle": 1}, {})
     gains.note(0.4, {"near": 1, "far": 1, "idle": 1}, {"far": 1.0})
     found, damped = gains.expected(), gains.expected({"far": 0.0, "idle": 0.0})

@@ -2,8 +2,7 @@
 
 A family's own best loss says little about what its next trial is worth: the ensemble gains by models that are good
 where its members are not. So the ensemble is chosen again and again while the search goes on, and each time what it has
-gained is booked to the families whose new trials it took. What the first trials of a family have brought tells nothing
-of its next ones: to where there was little, even a poor model brings much.
+gained is booked to the families whose new trials it took.
 """
 
 from __future__ import annotations
@@ -27,17 +26,20 @@ class Gains:
     """Follows the ensemble's loss, family by family.
 
     Attributes:
+        first: Whether what a family's first trials have brought counts. To where there was little even a poor model
+            brings much, and that tells nothing of its next ones; where trials are many, it soon fades.
         reserve: Seconds that what comes after the search needs; whoever closes the search says.
 
     Example:
         >>> gains = Gains()
-        >>> gains.note(1.0, {"linear": 1, "tree": 1, "lightgbm": 1}, {"linear": 1.0})
+        >>> gains.note(1.0, {"linear": 1}, {"linear": 1.0})
         >>> gains.note(0.4, {"lightgbm": 1, "tree": 1}, {"lightgbm": 0.9})
         >>> found = gains.expected()
-        >>> found["lightgbm"] > found["linear"] > found["tree"]
+        >>> found["lightgbm"] > found["tree"] == found["linear"]
         True
     """
 
+    first: bool = True
     reserve: float = 0.0
     _loss: float = math.inf
     _brought: dict[str, float] = field(default_factory=dict)  # gains, faded
@@ -55,7 +57,8 @@ class Gains:
         total = sum(taken.values())
         for family, count in ended.items():
             fading = _FADING**count
-            share = gain * taken.get(family, 0.0) / total if total and family in self._trials else 0.0
+            counts = total > 0.0 and (self.first or family in self._trials)
+            share = gain * taken.get(family, 0.0) / total if counts else 0.0
             self._brought[family] = fading * self._brought.get(family, 0.0) + share
             self._trials[family] = fading * self._trials.get(family, 0.0) + (1.0 - fading) / (1.0 - _FADING)
         self._loss = loss if math.isfinite(loss) else self._loss

@@ -93,7 +93,7 @@ def search(
         audience: Who is told of trials.
     """
     timed, audience = budget.trials is None, audience or Audience()
-    planned, gains = with_starts(starts, own, FIRST), Gains()
+    planned, gains = with_starts(starts, own, FIRST), Gains(first=objective.folds > 1)
     first = len(with_starts(starts[:FIRST], own, FIRST))
     opening = len(planned) if guide is None else min(len(planned), max(_OPENING, first))
     families, paced = _families(objective, budget, gains), objective.predict_limit is not None
@@ -202,9 +202,16 @@ def _within(timed: bool, objective: CrossValidation) -> Sampler[Any]:
 
 
 def _families(objective: CrossValidation, budget: Budget, gains: Gains) -> Promising:
-    """What chooses the family, and what searches inside it."""
-    timed, luck = budget.trials is None, 1 / math.sqrt(len(objective.data.folds[0][1]))  # as in the race
-    families = Promising(_within(timed, objective), timed, baseline=objective.baseline_loss(), luck=luck)
+    """What chooses the family, and what searches inside it.
+
+    Where one part is held out trials are few, and families that lag get fewer of them; else an ensemble gains by
+    different families more than by the better ones.
+    """
+    timed = budget.trials is None
+    families = Promising(_within(timed, objective), timed)
+    if objective.folds == 1:
+        luck = 1 / math.sqrt(len(objective.data.folds[0][1]))  # as in the race
+        families = replace(families, baseline=objective.baseline_loss(), luck=luck)
     if not timed:
         return families
     least = _LEAST * budget.seconds
