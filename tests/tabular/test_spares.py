@@ -233,8 +233,11 @@ def budget(memory=None):
     return Budget(deadline=float("inf"), seconds=60.0, trials=None, workers=1, memory=memory)
 
 
-def late(monkeypatch, ready=()):
-    """Last fits of which only the named places are ready, and what is fitted again afterwards."""
+def late(monkeypatch, ready=(), light=()):
+    """Last fits of which only the named places are ready, and what is fitted again afterwards.
+
+    Those of little weight are not fitted at all.
+    """
     again = []
 
     def fit_all(objective, waiting, limit):
@@ -251,6 +254,7 @@ def late(monkeypatch, ready=()):
     monkeypatch.setattr(refit, "fit_all", fit_all)
     monkeypatch.setattr(refit, "fit_again", fit_again)
     monkeypatch.setattr(refit, "foreseen", lambda objective, row: 1.0)
+    monkeypatch.setattr(refit, "light", lambda *_: set(light))
     return again
 
 
@@ -272,8 +276,20 @@ def test_what_is_not_ready_is_replaced_and_what_was_not_kept_is_left_out(monkeyp
     assert "models of its folds predict in the place of trial 0 (linear)" in caplog.text
 
 
+def test_what_weighs_little_keeps_its_trial_s_model_unless_that_is_gone(monkeypatch, caplog):
+    again = late(monkeypatch, ready={0, 1}, light={1, 2})
+    objective = SimpleNamespace(
+        spare=lambda config: "its trial's" if config["model"]["linear"]["penalty"] > 1 else None
+    )
+    found = refit.fit_members(objective, ROWS, budget(), NO_EARLY)
+    assert [(one.estimator, one.whole) for one in found] == [("on all", True), ("on all", True), ("its trial's", False)]
+    assert [one.weight for one in found] == pytest.approx([0.6, 0.3, 0.1])
+    assert again == [0, 1]
+    assert not caplog.text
+
+
 def test_where_memory_is_full_nothing_more_is_read(monkeypatch):
-    late(monkeypatch)
+    late(monkeypatch, light={2})
     monkeypatch.setattr(Budget, "full", True)
     objective = SimpleNamespace(spare=lambda config: pytest.fail("read"), refit=lambda config: "a baseline")
     (found,) = refit.fit_members(objective, ROWS, budget(), NO_EARLY)

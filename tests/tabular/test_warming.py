@@ -133,6 +133,7 @@ def test_what_is_being_fitted_already_is_waited_for_and_not_fitted_twice(monkeyp
     monkeypatch.setattr(refit, "fit_all", fit_all)
     monkeypatch.setattr(refit, "fit_again", lambda objective, ready, *_: ready)
     monkeypatch.setattr(refit, "foreseen", lambda objective, row: 1.0)
+    monkeypatch.setattr(refit, "light", lambda *_: set())
     found = refit.fit_members(None, [(rows[0], 0.6), (rows[1], 0.4)], budget(), still)
     assert asked == [[1]]
     assert [(member.estimator, member.weight) for member in found] == [("the early one", 0.6), ("another", 0.4)]
@@ -169,6 +170,7 @@ def test_what_failed_early_is_tried_again(monkeypatch):
     monkeypatch.setattr(refit, "fit_all", lambda objective, waiting, limit: dict.fromkeys(waiting, again))
     monkeypatch.setattr(refit, "fit_again", lambda objective, ready, *_: ready)
     monkeypatch.setattr(refit, "foreseen", lambda objective, row: 1.0)
+    monkeypatch.setattr(refit, "light", lambda *_: set())
     (found,) = refit.fit_members(None, [(row, 1.0)], budget(), Lasting(ends=3))
     assert found.estimator == "the second"
 

@@ -172,7 +172,7 @@ def _of_folds(members: Sequence[MemberRow]) -> str:
         for member in members
         if not member.whole
     )
-    return f" Not all could be fitted again on all rows: for {found} the models of its folds predict." if found else ""
+    return f" Not all were fitted again on all rows: for {found} what the trial had fitted predicts." if found else ""
 
 
 def _finish(data: ReportData) -> list[Markup]:

@@ -167,7 +167,7 @@ def _kept(
     """By place, members of little weight that are the models of their trials (`light.py`)."""
     found: dict[int, Member] = {}
     fits = [0.0 if place in but else foreseen(objective, row) for place, (row, _) in enumerate(chosen)]
-    for place in light(objective, chosen, fits, budget):
+    for place in () if budget.full else light(objective, chosen, fits, budget):
         row, weight = chosen[place]
         if (estimator := objective.spare(config_of(row))) is not None:
             found[place] = Member(row["model"], row["config"], estimator, weight, whole=False)
