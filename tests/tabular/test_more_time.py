@@ -118,3 +118,12 @@ def test_a_folder_that_cannot_be_cleared_goes_as_a_whole(monkeypatch):
         patch.setattr(runs.Path, "unlink", busy)
         folder.finish()
     assert list_runs() == []
+
+
+def test_an_ended_run_that_is_too_large_to_stay_goes_at_once(monkeypatch):
+    monkeypatch.setattr(runs, "_MOST_ENDED_BYTES", 10_000)
+    for name, size in (("large", 20_000), ("small", 10)):
+        folder = RunFolder.open(name, {}, resume=False)
+        (folder.path / "trials" / "one.npy").write_bytes(bytes(size))
+        folder.finish()
+    assert [run.name for run in list_runs()] == ["small"]
