@@ -144,14 +144,14 @@ def test_a_report_needs_very_little(task):
 def test_models_of_folds_are_not_said_to_have_seen_all_rows(data):
     """Where there was no time to fit a member again, the models of its trial's folds predict."""
     both = Page(render_page(data)).text
-    assert "the models of its folds" not in both
+    assert "what the trial had fitted" not in both
     of_folds = tuple(replace(member, whole=member.model != "linear") for member in data.members)
-    assert "for trial 0 the models of its folds predict." in Page(render_page(replace(data, members=of_folds))).text
+    assert "for trial 0 what the trial had fitted predicts." in Page(render_page(replace(data, members=of_folds))).text
     alone = Page(render_page(replace(data, members=of_folds[1:]))).text
     assert "It could not be fitted again on all rows in time" in alone
     assert "fitted again on all rows, with" not in alone
     unnumbered = (data.members[0], replace(of_folds[1], number=None))
-    assert "for Linear model the models of its folds" in Page(render_page(replace(data, members=unnumbered))).text
+    assert "for Linear model what the trial had fitted" in Page(render_page(replace(data, members=unnumbered))).text
     simple = replace(data.members[0], model="baseline", number=None)
     assert "there was no other" in Page(render_page(replace(data, members=(simple,)))).text
 
