@@ -207,7 +207,7 @@ class Study(StudyView):
 
         Raises:
             AllTrialsFailed: After 20 failures here without a success in the study, or so many in a row for the same
-                reason that it is no chance (20 where most succeeded before; not of a plan such as `Grid`), where no
+                reason that it is no chance (20 after seven successes; not of a plan such as `Grid`), where no
                 trial waits at a rung.
             InvalidInput: If an argument breaks a rule.
         """

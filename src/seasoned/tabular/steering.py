@@ -133,15 +133,22 @@ class Promising(Sampler[_State]):
     go by that. Inside a family trials are numbered from 0 in the order of the log, so that its sampler sees a study
     without gaps; this is for one driver, as two that ask at the same moment would take the same place. A family's first
     trials are its default and two near it, which on five tables brought as much as draws from all of the space, in two
-    thirds of the time; what another search has tried of it takes the place of none of these. Attributes: inner: What
-    searches inside a family. timed: Divide a family's weight by the seconds that it is expected to take until it
-    improves. What is suggested then depends on time. least: Seconds that any trial is taken to cost, to be started,
-    stored and chosen from. gains: Tells what a family's next trial may bring to the ensemble; where it does, what is
-    suggested depends on more than the log. left: Tells the seconds that are left for trials: a family whose complete
-    trials take longer on average is not drawn while there is another, for its trial would be cut off, or stopped
-    because it is bad. expected: Tells a family's relative warm start: what past tasks expect inside it. Of its
-    configurations none is tried for that; its values are the inner sampler's prior mean, if it has one. Asked when the
-    family's sampler is.
+    thirds of the time; what another search has tried of it takes the place of none of these.
+
+    Attributes:
+        inner: What searches inside a family.
+        timed: Divide a family's weight by the seconds that it is expected to take until it improves. What is suggested
+            then depends on time.
+        least: Seconds that any trial is taken to cost, to be started, stored and chosen from.
+        gains: Tells what a family's next trial may bring to the ensemble, given how near each family is; where it does,
+            what is suggested depends on more than the log.
+        baseline: Loss of predicting the same for all rows; None where no lag shall count.
+        luck: Standard deviation of a lag by chance.
+        left: Tells the seconds that are left for trials: a family whose complete trials take longer on average is not
+            drawn while there is another, for its trial would be cut off, or stopped because it is bad.
+        expected: Tells a family's relative warm start: what past tasks expect inside it. Of its configurations none is
+            tried for that; its values are the inner sampler's prior mean, if it has one. Asked when the family's
+            sampler is.
     """
 
     inner: Sampler[Any] = field(default_factory=Random)
