@@ -26,6 +26,7 @@ from seasoned.tabular.features.repeated import Repeated, fits_of, makers_of, pre
 from seasoned.tabular.fitted import Member
 from seasoned.tabular.models.custom import CustomModel
 from seasoned.tabular.models.registry import find
+from seasoned.tabular.objective import CrossValidation
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +45,10 @@ def table(rows: int) -> tuple[pd.DataFrame, np.ndarray]:
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.normal(size=rows), "b": rng.normal(size=rows), "c": rng.choice(list("xyz"), rows)})
     return X, X["a"] * X["b"] + (X["c"] == "x") + 0.3 * rng.normal(size=rows)
+
+
+def configs(*names: str) -> list[dict]:
+    return [{"model": {name: {}}} for name in names]
 
 
 class Constant:
@@ -112,11 +117,11 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
 
     def kept(seconds):
         limit = SimpleNamespace(trials=None, seconds=seconds, workers=2)
-        return repeating.seconds_again(fitted, ["own"], [1e3], [0.01], limit)
+        return repeating.seconds_again(fitted, configs("own"), [1e3], [0.01], limit)
 
     assert kept(20_000.0) == pytest.approx(2_000.0)  # of what all further fits take, not more
     limit = SimpleNamespace(trials=None, seconds=960.0, workers=2)
-    assert repeating.seconds_again(fitted, ["own"], [100.0], [0.01], limit) == 200.0
+    assert repeating.seconds_again(fitted, configs("own"), [100.0], [0.01], limit) == 200.0
     assert kept(6_000.0) == pytest.approx(1_500.0)
     end = time.monotonic() + 60.0
     minute, five = (allowance.Allowance.of(fitted, {0: model}, seconds, end) for seconds in (20.0, 300.0))
@@ -163,7 +168,7 @@ def test_time_is_kept_for_further_fits_where_a_row_s_time_is_not_known_yet():
     def kept(valid):
         data = SimpleNamespace(target=range(3_000), folds=[(range(10), range(valid))])
         few = SimpleNamespace(predict_limit=None, data=data, folds=1, fitter=fitter)
-        return repeating.seconds_again(few, ["own", "own"], [0.5, 0.5], [0.1, 0.1], limit)
+        return repeating.seconds_again(few, configs("own", "own"), [0.5, 0.5], [0.1, 0.1], limit)
 
     assert kept(1_000) == 0.0
     assert kept(100) > 1.0
@@ -216,25 +221,27 @@ def test_a_search_by_trials_fits_each_once_so_that_time_has_no_say():
     model = estimator("regression", ["lightgbm"]).fit(X, y)
     assert [len(fits_of(member.estimator)) for member in model.fitted_.members] == [1]
     limit = SimpleNamespace(trials=3, seconds=60.0)
-    assert repeating.seconds_again(None, ["lightgbm"], [1.0], [0.01], limit) == 0.0  # nothing else matters
+    assert repeating.seconds_again(None, configs("lightgbm"), [1.0], [0.01], limit) == 0.0  # nothing else matters
 
 
 def test_no_time_is_kept_for_fits_that_would_not_be_ready_in_it():
     data = SimpleNamespace(target=range(2_000), folds=[(range(1_000), range(1_000))])
     fitted = SimpleNamespace(predict_limit=None, data=data, folds=1, fitter=SimpleNamespace(model=find))
     budget = SimpleNamespace(trials=None, seconds=60.0, workers=2)
-    two = ["lightgbm", "mlp"]
+    two = configs("lightgbm", "mlp")
     assert repeating.seconds_again(fitted, two, [1.0, 20.0], [0.01, 0.01], budget) == 4.8  # one of both can be again
     assert repeating.seconds_again(fitted, two, [4.1, 20.0], [0.01, 0.01], budget) == 0.0
     assert repeating.seconds_again(fitted, two, [1.0, 20.0], [0.1, 0.1], budget) == 0.0  # predictions are slow enough
 
 
 def test_time_is_kept_for_those_only_that_are_fitted_again():
+    left: list[dict] = []
     few, many = (
         SimpleNamespace(
             predict_limit=None,
             folds=5,
             fitter=SimpleNamespace(model=find),
+            records=SimpleNamespace(has_models=lambda config: config in left),
             data=SimpleNamespace(
                 target=range(rows), folds=[(range(rows - 10), range(10))] * 5, known_rows=lambda rows=rows: range(rows)
             ),
@@ -242,16 +249,18 @@ def test_time_is_kept_for_those_only_that_are_fitted_again():
         for rows in (100, 2_000)
     )
     budget, paces = SimpleNamespace(trials=None, seconds=600.0, workers=2), [1e-4, 1e-4]
-    lines = ["linear", "linear"]
+    lines = configs("linear", "linear")
     assert repeating.seconds_again(many, lines, [1.0, 3.0], paces, budget) == 0.0  # a seed changes nothing
     assert repeating.seconds_again(few, lines, [1.0, 3.0], paces, budget) == 5 * 4.0 / 2  # models of the folds
-    assert repeating.seconds_again(many, ["linear", "mlp"], [1.0, 3.0], paces, budget) == 4 * 3.0 / 2
-    assert repeating.seconds_again(few, ["linear", "mlp"], [1.0, 3.0], paces, budget) == (5 * 4.0 + 4 * 3.0) / 2
+    assert repeating.seconds_again(many, configs("linear", "mlp"), [1.0, 3.0], paces, budget) == 4 * 3.0 / 2
+    assert repeating.seconds_again(few, configs("linear", "mlp"), [1.0, 3.0], paces, budget) == (5 * 4.0 + 4 * 3.0) / 2
+    left += configs("mlp")  # models of folds that are there already
+    assert repeating.seconds_again(few, configs("linear", "mlp"), [1.0, 3.0], paces, budget) == (5 * 1.0 + 4 * 3.0) / 2
+    left += configs("linear")
+    assert repeating.seconds_again(few, lines, [1.0, 3.0], paces, budget) == 0.0
 
 
 def test_what_fails_leaves_the_member_as_it_is(again, monkeypatch):
-    from seasoned.tabular.objective import CrossValidation
-
     first = CrossValidation.refit
 
     def refit(self, config, repeat=0, fold=None):
@@ -260,9 +269,50 @@ def test_what_fails_leaves_the_member_as_it_is(again, monkeypatch):
         return first(self, config)
 
     monkeypatch.setattr(CrossValidation, "refit", refit)
+    monkeypatch.setattr(CrossValidation, "fold_models", lambda *_: {})
     X, y = table(200)
     model = estimator("regression", ["lightgbm"]).fit(X, y)
     assert [len(fits_of(member.estimator)) for member in model.fitted_.members] == [1]
+
+
+def test_models_of_folds_that_the_trials_have_left_are_not_fitted_again(again, monkeypatch):
+    X, y = table(200)
+    asked = []
+    first = CrossValidation.refit
+
+    def refit(self, config, repeat=0, fold=None):
+        asked.append(fold)
+        return first(self, config, repeat, fold)
+
+    monkeypatch.setattr(CrossValidation, "refit", refit)
+    read = estimator("regression", ["lightgbm"]).fit(X, y)
+    assert asked
+    assert set(asked) == {None}
+    asked.clear()
+    monkeypatch.setattr(CrossValidation, "fold_models", lambda *_: {})  # the file cannot be read
+    fitted = estimator("regression", ["lightgbm"], experience=None).fit(X, y)
+    assert {0, 1} <= set(asked)
+    assert [shares_of(model.fitted_.members[0].estimator) for model in (read, fitted)] == [(*[0.1] * 5, 0.25, 0.25)] * 2
+    np.testing.assert_array_equal(read.predict(X), fitted.predict(X))
+
+
+def test_reading_ends_with_the_time(monkeypatch):
+    """Two members whose models of the folds are there, and time for one of them."""
+    read = []
+    members = {place: Member("linear", {"place": place}, "fitted") for place in (0, 1)}
+    fits = [repeating._Fit(place, 1.0, fold=fold) for place in members for fold in (0, 1)]
+
+    def fold_models(config, folds):
+        read.append(config["model"]["linear"]["place"])
+        limit.remaining = 0.0
+        return {fold: f"of fold {fold}" for fold in folds}
+
+    limit = SimpleNamespace(remaining=10.0, full=False)
+    objective = SimpleNamespace(fold_models=fold_models)
+    monkeypatch.setattr(repeating, "_folds_of", lambda _: [0, 1])
+    found = repeating._there(objective, members, fits, limit)
+    assert read == [0]
+    assert [(fit.fold, fit.estimator) for fit in found] == [(0, "of fold 0"), (1, "of fold 1")]
 
 
 def test_a_file_whose_shares_do_not_sum_to_one_is_refused(again, tmp_path):

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from in_process import Here
+from seasoned.errors import StorageError
 from seasoned.execution import LocalExecutor
-from seasoned.tabular import early, refit, warming
+from seasoned.tabular import early, refit, search, warming
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.closing import Closing
 from seasoned.tabular.early import Early
 from seasoned.tabular.fitted import Member
-from seasoned.tabular.models.registry import choose
+from seasoned.tabular.models.registry import choose, find
 from seasoned.tabular.models.watched import watched
 from seasoned.tabular.warming import Warming
 from seasoned.trials import Config, TrialState
@@ -55,6 +56,36 @@ def test_no_more_workers_are_started_than_there_are_trials(monkeypatch):
     Warming(budget(workers=4, trials=2), choose(["linear"])).ready()
     assert len(asked) == 2
     assert all("lightgbm" not in names for (names,) in asked), "families that do not take part are not loaded"
+
+
+def test_a_disk_that_is_full_is_no_reason_to_fail(monkeypatch):
+    class Full(Here):
+        def submit(self, function, *args, **more):
+            raise StorageError("the disk is full")
+
+    monkeypatch.setattr(warming, "LocalExecutor", Full)
+    assert Warming(budget(), choose(["linear"])).ready() == 0.0
+
+
+def test_workers_are_warm_when_the_members_are_chosen(monkeypatch):
+    """Those of the search were busy when it ended."""
+    order = []
+
+    class Noted(Here):
+        def submit(self, function, *args, **more):
+            order.append(args[0][-1])
+            return super().submit(function, *args, **more)
+
+    monkeypatch.setattr(warming, "LocalExecutor", Noted)
+    monkeypatch.setattr(search, "choose_members", lambda *_: order.append("chosen") or "members")
+    objective = SimpleNamespace(fitter=SimpleNamespace(model=find))
+    rows = [{"model": name} for name in ("lightgbm", "linear", "lightgbm")]
+    assert search._chosen(objective, rows, budget(), 1.0) == "members"
+    assert order == ["lightgbm", "chosen"]
+    order.clear()
+    for nothing, left in (([], 600.0), (rows, -1.0)):  # no fits will come, or too late
+        assert search._chosen(objective, nothing, budget(left=left), 1.0) == "members"
+    assert order == ["chosen", "chosen"]
 
 
 def test_workers_that_take_too_long_are_not_waited_for(monkeypatch):

@@ -134,7 +134,7 @@ class Closing:
         needed = [took for place, took in enumerate(fits) if place not in without]
         once = self.warm_up + side_by_side_seconds(needed, self._budget.workers)
         paces = [self._objective.records.of(config_of(row)).predict_ms for row, _ in chosen]
-        again = seconds_again(self._objective, [row["model"] for row, _ in chosen], fits, paces, self._budget)
+        again = seconds_again(self._objective, [config_of(row) for row, _ in chosen], fits, paces, self._budget)
         self._layering = seconds_of_layer(self._objective, chosen, rows, self._upper, self._budget)
         caution, slack = (1.0, 0.0) if self._has_spares(chosen) else (_CAUTION, _SLACK)
         self._reserve = _CLOSING + choosing + caution * once + max(slack * once, again) + self._layering

@@ -21,7 +21,7 @@ from seasoned.tabular.levels import MOST_VALID
 from seasoned.tabular.losses import ranks
 from seasoned.tabular.models.base import predict
 from seasoned.tabular.records import Records, TrialRecord
-from seasoned.tabular.spares import WORTH, Keeping, kept, suited
+from seasoned.tabular.spares import WORTH, Keeping, by_fold, kept, suited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,6 +169,10 @@ class CrossValidation:
         """
         folds = suited([len(train) for train, _ in self.data.folds], one=self.predict_limit is not None)
         return kept(self.records.models(config), folds, self.records.of(config).factor)
+
+    def fold_models(self, config: Mapping[str, Any], folds: Sequence[int]) -> dict[int, Any]:
+        """The models of some of the trial's folds, by fold; empty where they were not kept."""
+        return by_fold(self.records.models(config), folds, self.records.of(config).factor)
 
     def on_split(self, config: Mapping[str, Any], split: int) -> tuple[NDArray[np.float64], float | None]:
         """What the configuration predicts on a further split of the rows, and its rounds, the mean over folds.

@@ -7,7 +7,8 @@ three splits; each family's default, and greedy selection over them): with five 
 less on 17 tables and more on 10, 0.3 % less in the median (0.9 % more on average, all of it kr-vs-kp, whose AUC is
 .999); a network alone 0.5 % less in the median (19 and 8), XGBoost 1.3 % (22 and 5). Half fold models, half five seeds
 lost less than one fit on six of the eight tables with under 1,000 rows for the search, 1.5 % in the median; beside one
-seed they lost more on 12 of the 19 others, and fold models alone more on 17 of all.
+seed they lost more on 12 of the 19 others, and fold models alone more on 17 of all. Where a trial has left its models
+of the folds (`spares.py`), these are read and not fitted again.
 """
 
 from __future__ import annotations
@@ -49,13 +50,18 @@ _GLANCE: Final = 0.2  # seconds between two looks at the clock
 
 
 def seconds_again(
-    objective: CrossValidation, names: Sequence[str], seconds: Sequence[float], paces: Sequence[float], budget: Budget
+    objective: CrossValidation,
+    configs: Sequence[Mapping[str, Any]],
+    seconds: Sequence[float],
+    paces: Sequence[float],
+    budget: Budget,
 ) -> float:
     """Time to be kept for further fits; none where not even one would be ready in it, or predict fast enough.
 
     Args:
         objective: What fits.
-        names: The models' families: those whose fits do not depend on a seed have models of the folds only.
+        configs: The models: those whose fits do not depend on a seed have models of the folds only, and those of which
+            the trial has left these need no fit for them.
         seconds: What one fit of each model takes.
         paces: Milliseconds that predicting a row takes each of them.
         budget: The time, and the fits side by side.
@@ -64,7 +70,9 @@ def seconds_again(
     if not _wanted(objective, budget):
         return 0.0
     folds = _folds_of(objective)
-    counts = [len(folds) + (_SEEDS - 1 if is_seeded(objective.fitter.model(name)) else 0) for name in names]
+    there = [bool(folds) and objective.records.has_models(config) for config in configs]
+    seeds = [_SEEDS - 1 if _seeded(objective, config) else 0 for config in configs]
+    counts = [(0 if known else len(folds)) + others for known, others in zip(there, seeds, strict=True)]
     wanted = [(count, took) for count, took in zip(counts, seconds, strict=True) if count]
     if not wanted or _CAUTION * min(took for _, took in wanted) >= most:
         return 0.0
@@ -98,13 +106,18 @@ def fit_again(
     order = sorted((place for place in members if places is None or place in places), key=lambda i: -members[i].weight)
     folds = _folds_of(objective)
     queue = [_Fit(place, seconds[place], fold=fold) for place in order for fold in folds]
-    chancy = [place for place in order if is_seeded(objective.fitter.model(members[place].name))]
+    chancy = [place for place in order if _seeded(objective, _config_of(members[place]))]
     queue += [_Fit(place, seconds[place], repeat) for repeat in range(1, _SEEDS) for place in chancy]
     left = budget.remaining - _CLOSING
-    if all(_CAUTION * fit.seconds >= left for fit in queue):  # measuring what they may cost takes time as well
+    kept = {place for place in order if folds and objective.records.has_models(_config_of(members[place]))}
+    if left <= 0 or not (
+        kept or any(_CAUTION * fit.seconds < left for fit in queue)
+    ):  # to measure them takes time, too
         return dict(members)
     allowance = Allowance.of(objective, members, budget.seconds, time.monotonic() + left)
-    done = _run(objective, members, [fit for fit in queue if allowance.take(fit.place)], budget)
+    wanted = [fit for fit in queue if allowance.take(fit.place)]
+    there = _there(objective, members, [fit for fit in wanted if fit.place in kept], budget)
+    done = [*there, *_run(objective, members, [fit for fit in wanted if fit not in there], budget)]
     return {
         place: _several(member, [fit for fit in done if fit.place == place], len(folds))
         for place, member in members.items()
@@ -122,6 +135,18 @@ class _Fit:
     estimator: Any = field(default=None, compare=False)
 
 
+def _there(objective: CrossValidation, members: Mapping[int, Member], fits: list[_Fit], budget: Budget) -> list[_Fit]:
+    """Of these, the models of folds that the members' trials have left; as many as there is time to read."""
+    found: list[_Fit] = []
+    for place in dict.fromkeys(fit.place for fit in fits):
+        if budget.remaining <= _CLOSING or budget.full:
+            break
+        models = objective.fold_models(_config_of(members[place]), _folds_of(objective))
+        mine = [fit for fit in fits if fit.place == place and fit.fold is not None and fit.fold in models]
+        found += [replace(fit, estimator=models[fit.fold]) for fit in mine if fit.fold is not None]
+    return found
+
+
 def _run(objective: CrossValidation, members: Mapping[int, Member], queue: list[_Fit], budget: Budget) -> list[_Fit]:
     """What of these is ready in time; none begins that should not be."""
     done: list[_Fit] = []
@@ -131,10 +156,9 @@ def _run(objective: CrossValidation, members: Mapping[int, Member], queue: list[
         while (left := budget.remaining - _CLOSING) > 0 and not budget.full and not budget.stop():
             waiting = [fit for fit in queue if _CAUTION * fit.seconds < left]
             for fit in waiting[: budget.workers - len(tasks)]:
-                member = members[fit.place]
-                config = {"model": {member.name: member.config}}
                 try:
-                    tasks[executor.submit(refit, config, fit.repeat, fit.fold, limits=limits)] = fit
+                    task = executor.submit(refit, _config_of(members[fit.place]), fit.repeat, fit.fold, limits=limits)
+                    tasks[task] = fit
                 except StorageError as error:
                     logger.warning("models are not fitted again: %s", error)
                     queue.clear()
@@ -149,6 +173,17 @@ def _run(objective: CrossValidation, members: Mapping[int, Member], queue: list[
                 else:  # it worked once; whatever is in its way now is no reason to try again
                     queue[:] = [other for other in queue if other.place != fit.place]
     return done
+
+
+def _config_of(member: Member) -> dict[str, Any]:
+    """What the member's trial tried."""
+    return {"model": {member.name: member.config}}
+
+
+def _seeded(objective: CrossValidation, config: Mapping[str, Any]) -> bool:
+    """Whether another seed gives another fit of it."""
+    (name,) = config["model"]
+    return is_seeded(objective.fitter.model(name))
 
 
 def _wanted(objective: CrossValidation, budget: Budget) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from seasoned.tabular.second_look import look_again
 from seasoned.tabular.stacking import add_layer, upper_settings
 from seasoned.tabular.steering import Promising
 from seasoned.tabular.telling import Audience, Telling
+from seasoned.tabular.warming import Warming
 from seasoned.tabular.watching import Watching
 from seasoned.trials import TrialState, WarmStart
 
@@ -112,30 +114,30 @@ def search(
     shown = audience.progress
     with Early(objective, budget) as early, Watching(objective.metric, budget, shown=shown) as watching:
         upper = upper_settings(space) if budget.layers > 1 else {}
-        closing = Closing(objective, budget, study, gains, fresh, tuple(upper))
+        ending = Closing(objective, budget, study, gains, fresh, tuple(upper))
 
         def row(trial: Trial) -> dict[str, Any]:
             return _row(objective, trial, clock.elapsed.get(trial.number))
 
-        telling = Telling(audience.callbacks, objective.metric, row, closing.end)
+        telling = Telling(audience.callbacks, objective.metric, row, ending.end)
         for trial in study.trials:  # a run that is resumed has a model at once, too
             if trial.state in _ENDED:
                 early(study, trial)
                 watching(study, trial)
                 telling.know(trial)
-        callbacks = (early, race, clock, watching, closing, telling)
+        callbacks = (early, race, clock, watching, ending, telling)
         try:
-            failed = _searched(study, objective, budget, closing, (opening, race), callbacks)
+            failed = _searched(study, objective, budget, ending, (opening, race), callbacks)
         finally:
             ended = _closed(study)
         if budget.stop():
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
         trials = tuple(map(row, ended))
         best = ranked(trials)
-        best = best if failed else look_again(objective, quick_enough(objective, best), budget, closing.kept)
+        best = best if failed else look_again(objective, quick_enough(objective, best), budget, ending.kept)
         trials = tuple(_with_rounds(objective, row) for row in trials)
-        chosen = choose_members(objective, best, budget, closing.choosing if timed else math.inf)
-        left = budget.remaining - (closing.kept - closing.layering)
+        chosen = _chosen(objective, best, budget, ending.choosing if timed else math.inf)
+        left = budget.remaining - (ending.kept - ending.layering)
         layered = add_layer(objective, chosen, trials, upper, budget, left)
         return Searched(fit_members(objective, layered.chosen, budget, early), (*trials, *layered.rows), failed)
 
@@ -185,6 +187,19 @@ def _searched(
         logger.warning("%s The best models so far are fitted; fit(..., resume=True) goes on.", error)
         return True
     return False
+
+
+def _chosen(
+    objective: CrossValidation, best: Sequence[Mapping[str, Any]], budget: Budget, seconds: float
+) -> list[tuple[Mapping[str, Any], float]]:
+    """The members, chosen while workers get warm for their fits: those of the search were busy, and ended with it."""
+    if not best or budget.stop() or budget.remaining <= 0:
+        return choose_members(objective, best, budget, seconds)
+    names = dict.fromkeys(row["model"] for row in best)
+    with closing(Warming(budget, [objective.fitter.model(name) for name in names])) as warming:
+        chosen = choose_members(objective, best, budget, seconds)
+        warming.ready()
+    return chosen
 
 
 def _closed(study: Study) -> Sequence[Trial]:

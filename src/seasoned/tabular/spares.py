@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["WORTH", "Keeping", "kept", "suited"]
+__all__ = ["WORTH", "Keeping", "by_fold", "kept", "suited"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -139,8 +139,8 @@ def suited(rows: Sequence[int], *, one: bool) -> list[int]:
     return sorted(fold for fold in order[: 1 if one else _FEW] if rows[fold] >= _ALIKE * rows[order[0]])
 
 
-def kept(path: Path, folds: Sequence[int], factor: float) -> Any:
-    """The models in a file that predict together, by their mean where there are several; None if there are none.
+def by_fold(path: Path, folds: Sequence[int], factor: float) -> dict[int, Any]:
+    """The models in a file by their folds, as far as these are wanted; empty if there are none.
 
     Args:
         path: The file, which a worker of this process has written; one that others could have written is not read.
@@ -148,12 +148,17 @@ def kept(path: Path, folds: Sequence[int], factor: float) -> Any:
         factor: Of predictions, where logarithms were learned.
     """
     try:
-        found = [_scaled(model, factor) for fold, model in enumerate(_read(path)) if fold in folds]
+        return {fold: _scaled(model, factor) for fold, model in enumerate(_read(path)) if fold in folds}
     except FileNotFoundError:
-        return None
+        return {}
     except Exception as error:  # noqa: BLE001 - unpickling runs code of the model's classes, which may raise anything
         logger.warning("the models of a trial's folds cannot be read: %s: %s", type(error).__name__, error)
-        return None
+        return {}
+
+
+def kept(path: Path, folds: Sequence[int], factor: float) -> Any:
+    """These models as one that predicts by their mean, where there are several; None if there are none."""
+    found = list(by_fold(path, folds, factor).values())
     if len(found) < 2:
         return found[0] if found else None
     return Repeated(with_shared_makers(found), (1 / len(found),) * len(found))

@@ -1,14 +1,17 @@
-"""Workers that have loaded what the first fits need while the driver still reads the table.
+"""Workers that load what fits need while the driver is busy with something else.
 
 A fresh worker takes a second or two to import what a model needs. Reading the table, its column plan and its
-meta-features take about as long, on one core. So the workers are started first, and the search finds them warm.
+meta-features take about as long, on one core. So the workers are started first, and the search finds them warm. At the
+end of the search its workers are busy, and are killed; others get warm for the last fits while members are chosen.
 """
 
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Final
 
+from seasoned.errors import StorageError
 from seasoned.execution.base import Ending
 from seasoned.execution.local import LocalExecutor
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Warming"]
 
+logger = logging.getLogger("seasoned.tabular")
+
 _NEEDED: Final = ("seasoned.tabular.objective", "sklearn.linear_model", "sklearn.metrics")
 _PACKAGES: Final = {"lightgbm": "lightgbm"}  # of families that are among the first; the others load theirs in turn
 _SHARE: Final = 0.5  # of the time left; another worker would have to load the same, unless this one hangs
@@ -27,7 +32,7 @@ _GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 
 
 class Warming:
-    """As many workers as the search will have, each told to load what the first fits need.
+    """As many workers as the search will have, each told to load what fits need.
 
     Args:
         budget: How many workers there are, and trials.
@@ -39,8 +44,13 @@ class Warming:
         workers = min(budget.workers, budget.trials or budget.workers)
         packages = [_PACKAGES[model.name] for model in models if model.name in _PACKAGES]
         self._executor: LocalExecutor | None = LocalExecutor(budget.workers)  # of the kind that the search has
-        self._waiting = {self._executor.submit(_load, (*_NEEDED, *packages)) for _ in range(workers)}
+        self._waiting: set[int] = set()
         self._seconds = 0.0
+        try:
+            self._waiting.update(self._executor.submit(_load, (*_NEEDED, *packages)) for _ in range(workers))
+        except StorageError as error:  # whoever hires next will say so, and may do without
+            logger.debug("workers are not warmed up: %s", error)
+            self.close()
 
     def ready(self) -> float:
         """Wait for them and leave them to whoever hires next; seconds that the slowest took to be ready, 0 if none was.
