@@ -8,6 +8,8 @@ import sys
 import numpy as np
 import pytest
 
+from in_process import stay_in_process
+from seasoned import AutoRegressor, SearchSettings
 from seasoned.errors import InvalidInput
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.base import Job
@@ -111,21 +113,35 @@ def test_few_rows_and_no_columns():
         assert np.isfinite(estimator.predict(X)).all()
 
 
-def test_a_file_predicts_without_jax(tmp_path):
-    family, estimator, _, X, _ = fitted("binary", epochs=5)
-    (tmp_path / "model").write_bytes(family.dump(estimator))
+def test_a_model_predicts_without_jax(tmp_path, monkeypatch):
+    """The whole file, in a process that has none; what is fitted again asks for it in a sentence."""
+    stay_in_process(monkeypatch)
+    X, y = table(150)
+    search = SearchSettings(models=["realmlp"], folds=2, spaces={"realmlp": {**SMALL, "epochs": 20}})
+    model = AutoRegressor(trials=1, workers=1, random_state=0, experience=None, search=search).fit(X, y)
+    model.save(tmp_path / "model")
     np.save(tmp_path / "X.npy", X)
     code = (
         "import sys, numpy as np\n"
+        "sys.modules['jax'] = None\n"
         "from pathlib import Path\n"
-        "from seasoned.tabular.models.realmlp import RealMLP\n"
+        "from seasoned import load\n"
+        "from seasoned.errors import MissingExtra\n"
         "folder = Path(sys.argv[1])\n"
-        "model = RealMLP().load((folder / 'model').read_bytes())\n"
-        "np.save(folder / 'found.npy', model.predict_proba(np.load(folder / 'X.npy')))\n"
-        "assert 'jax' not in sys.modules\n"
+        "X = np.load(folder / 'X.npy')\n"
+        "model = load(folder / 'model')\n"
+        "np.save(folder / 'found.npy', model.predict(X))\n"
+        "from seasoned.tabular.models.registry import find\n"
+        "from seasoned.tabular.models.base import Job\n"
+        "try:\n"
+        "    find('realmlp').build({}, Job('regression', 0, 0))\n"
+        "except MissingExtra as error:\n"
+        "    assert 'seasoned[grad]' in str(error)\n"
+        "else:\n"
+        "    raise AssertionError\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=60)
-    np.testing.assert_array_equal(np.load(tmp_path / "found.npy"), estimator.predict_proba(X))
+    np.testing.assert_array_equal(np.load(tmp_path / "found.npy"), model.predict(X))
 
 
 def test_forged_files_are_refused():

@@ -21,7 +21,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, RobustScaler, StandardScaler
 from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeRegressor
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from in_process import estimator
 from messy import messy
@@ -29,7 +28,6 @@ from optional import needs
 from seasoned import Categorical, Choice, CustomModel, Float, Int, Space, load
 from seasoned.errors import InvalidInput
 from seasoned.report.gather import report_data
-from seasoned.surrogates.threads import one_thread
 from seasoned.tabular.archive import _hashable
 from seasoned.tabular.code_digest import code_digest
 from seasoned.tabular.measure import Measure
@@ -405,21 +403,3 @@ def test_catboost_learns_from_two_rows():
     X = np.array([[0.0], [1.0]])
     family.fit(model, (X, np.array([1.0, 2.0])), None)
     assert np.isfinite(model.predict(X)).all()
-
-
-def test_overlapping_limits_of_blas_leave_it_as_it_was():
-    def threads():
-        return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
-
-    np.ones((2, 2)) @ np.ones((2, 2))
-    with threadpool_limits(2, "blas"):
-        before = threads()
-        a, b = one_thread("blas"), one_thread("blas")
-        a.__enter__()
-        b.__enter__()
-        a.__exit__(None, None, None)
-        assert set(threads()) == {1}
-        b.__exit__(None, None, None)
-        assert threads() == before
-    if 2 not in before:
-        pytest.skip("BLAS has but one thread here")

@@ -1,6 +1,9 @@
 """One thread for numerical libraries where more would only wait for each other, and what was there before afterwards.
 
 The matrices here are small: with two threads a fit of 200 points took 5 to 100 times as long as with one.
+
+OpenMP's number of threads belongs to the calling thread, and so does that of a BLAS that computes with OpenMP. That of
+any other BLAS belongs to the process.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,17 +21,52 @@ if TYPE_CHECKING:
 __all__ = ["one_thread", "openmp_threads"]
 
 
+class _Libraries(NamedTuple):
+    """The libraries in this process, each as what sets their threads."""
+
+    openmp: Any
+    blas_of_thread: Any
+    blas_of_process: Any
+
+
 @lru_cache(maxsize=1)
-def _loaded(modules: int) -> Any:  # noqa: ARG001 - the key: what was imported since may have brought another library
+def _loaded(modules: int) -> _Libraries:  # noqa: ARG001 - the key: what was imported since may have brought another library
     """The libraries in this process. Looking for them costs milliseconds, as long as a whole prediction of one row."""
     import scipy.linalg  # noqa: F401 - so that its library is among those found
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    found = ThreadpoolController()
+    blas = found.select(user_api="blas")
+    layers = {getattr(library, "threading_layer", None) for library in blas.lib_controllers} - {"openmp"}
+    return _Libraries(
+        found.select(user_api="openmp"),
+        blas.select(threading_layer="openmp"),
+        blas.select(threading_layer=list(layers)),
+    )
+
+
+@contextmanager
+def _in_control() -> Iterator[None]:
+    """Whatever thread this is, it sets OpenBLAS's threads inside.
+
+    Since version 3.8 threadpoolctl lets one thread set them, and ignores all others as long as that one is alive.
+    """
+    import threadpoolctl
+
+    openblas = getattr(threadpoolctl, "OpenBLASController", None)
+    give_up = getattr(openblas, "clear_controlling_thread", None)
+    if give_up is None:
+        yield
+        return
+    give_up(force=True)
+    try:
+        yield
+    finally:
+        give_up()  # so that others can, too
 
 
 class _Shared:
-    """BLAS's limit, which is the process's: the first of several threads sets it, the last one out restores it.
+    """The limit of a BLAS whose threads are the process's: the first of several threads sets it, the last restores it.
 
     If each restored what it had found, one that came while another was inside would leave BLAS at one thread for ever.
     """
@@ -42,7 +80,8 @@ class _Shared:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
-                self._limit = _loaded(len(sys.modules)).limit(limits=1, user_api="blas")
+                with _in_control():
+                    self._limit = _loaded(len(sys.modules)).blas_of_process.limit(limits=1)
 
     def leave(self) -> None:
         with self._lock:
@@ -57,7 +96,8 @@ class _Shared:
 
     def _restore(self) -> None:
         if self._limit is not None:
-            self._limit.restore_original_limits()
+            with _in_control():
+                self._limit.restore_original_limits()
             self._limit = None
 
 
@@ -69,9 +109,9 @@ if hasattr(os, "register_at_fork"):  # where there are forks
 @contextmanager
 def openmp_threads(count: int) -> Iterator[None]:
     """OpenMP with so many threads inside, or fewer where fewer were asked for; its number is the calling thread's."""
-    loaded = _loaded(len(sys.modules))
-    present = [pool["num_threads"] for pool in loaded.info() if pool["user_api"] == "openmp"] if count > 1 else []
-    with loaded.limit(limits=min([count, *present]), user_api="openmp"):
+    openmp = _loaded(len(sys.modules)).openmp
+    present = [pool["num_threads"] for pool in openmp.info()] if count > 1 else []
+    with openmp.limit(limits=min([count, *present])):
         yield
 
 
@@ -82,8 +122,9 @@ def one_thread(kind: Literal["blas", "openmp"] = "blas") -> Iterator[None]:
         with openmp_threads(1):
             yield
         return
-    try:
-        _BLAS.enter()
-        yield
-    finally:
-        _BLAS.leave()
+    with _loaded(len(sys.modules)).blas_of_thread.limit(limits=1):
+        try:
+            _BLAS.enter()
+            yield
+        finally:
+            _BLAS.leave()

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from seasoned.errors import InvalidInput, InvalidSpace
 from seasoned.parameters import Categorical, Float, Int, plain
 from seasoned.space import Choice, Space
-from seasoned.tabular.models.extras import require
-from seasoned.tabular.models.registry import EXTRAS, MODELS
+from seasoned.tabular.models.registry import MODELS, check_installed
 from seasoned.tabular.own_starts import SEARCHS_OWN
 
 if TYPE_CHECKING:
@@ -113,8 +112,7 @@ def bounded(models: Sequence[Model], spaces: Mapping[str, Any] | None, task: Tas
     given, names = dict(spaces or {}), [model.name for model in models]
     for name in given:
         if name not in names:
-            if name in EXTRAS:
-                require(*EXTRAS[name])
+            check_installed(name)
             raise InvalidInput(f"spaces names {name!r}, which takes no part; families that do: {', '.join(names)}.")
         if name not in MODELS:
             raise InvalidInput(f"spaces names {name!r}, a model of your own; its space is an argument of CustomModel.")

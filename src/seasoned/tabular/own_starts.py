@@ -10,8 +10,7 @@ from seasoned.errors import InvalidConfig, InvalidInput, InvalidSpace
 from seasoned.space import Choice
 from seasoned.tabular.aims import CENTRE, SCALE
 from seasoned.tabular.features.made import FEATURES
-from seasoned.tabular.models.extras import require
-from seasoned.tabular.models.registry import EXTRAS
+from seasoned.tabular.models.registry import check_installed
 from seasoned.tabular.pipeline import filled, textual
 
 if TYPE_CHECKING:
@@ -94,8 +93,7 @@ def _named(start: Mapping[str, Any], place: int, families: Sequence[str]) -> tup
         raise InvalidInput(f"starts[{place}] is {dict(start)}; give one family and its settings.")
     ((name, settings),) = inside.items()
     if name not in families:
-        if name in EXTRAS:
-            require(*EXTRAS[name])
+        check_installed(name)
         raise InvalidInput(
             f"starts[{place}] names {name!r}, which takes no part; families that do: {', '.join(families)}."
         )

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from seasoned.tabular.target import Task
 
 __all__ = [
-    "BASELINE", "EXTRAS", "MODELS", "choose", "find", "for_quantile", "holds_out", "is_seeded", "joint_space",
-    "register", "takes_weights",
+    "BASELINE", "EXTRAS", "MODELS", "check_installed", "choose", "find", "for_quantile", "holds_out", "is_seeded",
+    "joint_space", "register", "takes_weights",
 ]  # fmt: skip
 
 
@@ -71,18 +71,19 @@ MODELS = register(
 
 
 class Extra(NamedTuple):
-    """What a family needs: a package, and the extra that brings it."""
+    """A package that a family needs, the extra that brings it, and whether predicting needs it as well."""
 
     package: str
     extra: str
+    predicts: bool = True
 
 
 EXTRAS: Final[Mapping[str, Extra]] = MappingProxyType(
     {
         "xgboost": Extra("xgboost", "boosters"),
         "catboost": Extra("catboost", "boosters"),
-        "realmlp": Extra("jax", "grad"),
-        "tuned_mlp": Extra("jax", "grad"),
+        "realmlp": Extra("jax", "grad", predicts=False),
+        "tuned_mlp": Extra("jax", "grad", predicts=False),
     }
 )
 """Families that are there only with an extra."""
@@ -112,8 +113,8 @@ def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
     unknown = [name for name in (*names, *without) if name not in MODELS and (name in without or name != _DEFAULT)]
     if unknown or (models is not None and not models):
         raise InvalidInput(f"there is no model {unknown or 'in an empty list'}; choose from {', '.join(MODELS)}.")
-    for name in (set(names) - without) & set(EXTRAS):
-        require(*EXTRAS[name])
+    for name in set(names) - without:
+        check_installed(name)
     if _DEFAULT in names or not (names or own):
         names += [name for name in MODELS if name not in NAMED_ONLY and _has_package(name)]
     register([*MODELS.values(), BASELINE, *own])  # refuses an own one with the name of another
@@ -128,12 +129,23 @@ def find(name: str) -> Model:
 
     Raises:
         InvalidInput: If there is none.
+        MissingExtra: If not even predictions are possible without a package that is not installed.
     """
     if name == BASELINE.name:
         return BASELINE
-    if name in MODELS and name not in EXTRAS:  # as each prediction asks for each of its models
+    if name in MODELS and not (name in EXTRAS and EXTRAS[name].predicts):  # each prediction asks for each of its models
         return MODELS[name]
     return choose([name])[0]
+
+
+def check_installed(name: str) -> None:
+    """Refuse a family that cannot be fitted here.
+
+    Raises:
+        MissingExtra: If its package is not installed.
+    """
+    if name in EXTRAS:
+        require(EXTRAS[name].package, EXTRAS[name].extra)
 
 
 def takes_weights(model: Model) -> bool:
