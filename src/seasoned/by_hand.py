@@ -1,4 +1,4 @@
-"""Trials that a user runs: asked for, perhaps reporting on their way, told how they ended."""
+"""Trials that the user runs by hand: asked for, perhaps reporting while they run, told at their end."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class ByHand:
 
     Args:
         ledger: The study, as this process sees it.
-        checkpoints: Where checkpoints lie.
+        checkpoints: Where checkpoints are kept.
     """
 
     def __init__(self, ledger: Ledger, checkpoints: Checkpoints) -> None:
         self._ledger = ledger
         self._checkpoints = checkpoints
         self._lease: Lease | None = None  # held while trials are open
-        self._holder = os.getpid()  # whose the lease is: a forked child needs one of its own
+        self._holder = os.getpid()  # process that owns the lease; a forked child needs a lease of its own
         self._pace: Pace | None = None  # from the first trial on, if there is a rule of fidelity
         self._budgets: dict[int, int] = {}  # live trial -> the step that it shall reach
-        self._verdicts: dict[int, Verdict] = {}  # judged, and not stored yet
-        self._live: dict[int, LiveTrial] = {}  # those that were asked for, with what they have noted
-        self._began: dict[int, tuple[float, int | None]] = {}  # when this process got them, and after how many moves
-        self._moves = 0  # how often a trial was asked for or told: what is between may be of another trial
+        self._verdicts: dict[int, Verdict] = {}  # judged but not yet stored
+        self._live: dict[int, LiveTrial] = {}  # trials that `live` returned; they hold the notes
+        self._began: dict[int, tuple[float, int | None]] = {}  # start here, and _moves at that time (None: live)
+        self._moves = 0  # asks and tells so far; if one came in between, the time may be another trial's
         self._spent: dict[int, float] = {}  # seconds of earlier runs here
 
     def ask(self, *, detached: bool) -> Trial:
@@ -70,7 +70,7 @@ class ByHand:
             return self._ledger.history[number]
 
     def _chosen(self, claim: Claim, driver: str) -> bool:
-        """`_may_run`; where that is interrupted, or the store fails, the number is free for the next who asks."""
+        """`_may_run`, but if it is interrupted or the store fails, the number is released for the next who asks."""
         try:
             return self._may_run(claim, driver)
         except BaseException:
@@ -84,18 +84,18 @@ class ByHand:
         return StudyConflict(f"the sampler's {self._ledger.end} trials have all been asked; nothing is left{more}.")
 
     def enqueue(self, waiting: Sequence[Config]) -> list[Trial]:
-        """Give the next numbers these configurations, and leave them to whoever asks next; see `Study.enqueue`."""
+        """Assign the configurations to the next numbers, for whoever asks next to run; see `Study.enqueue`."""
         return self._insert(waiting, None)
 
     def known(self, config: Config, ended: Verdict, seconds: float | None) -> Trial:
-        """Give the next number a configuration that was tried elsewhere, with how it ended; see `Study.tell`."""
+        """Record a configuration tried elsewhere, and how it ended, under the next number; see `Study.tell`."""
         (found,) = self._insert([config], (ended, seconds))
         return found
 
     def _insert(self, waiting: Sequence[Config], ended: tuple[Verdict, float | None] | None) -> list[Trial]:
-        """Give the next numbers these configurations, and how they ended, if they have.
+        """Assign the configurations to the next numbers, and record how they ended, if they have.
 
-        Those of the warm start that were not asked yet come after them: their places are numbers, which are gone now.
+        Configurations of the warm start that were not asked yet are queued after them, as their numbers are now taken.
         """
         self._ledger.settle()
         self._ledger.sync()
@@ -110,7 +110,7 @@ class ByHand:
     def _put(
         self, waiting: Sequence[Config], *, all_of_them: bool, ended: tuple[Verdict, float | None] | None = None
     ) -> list[int]:
-        """The numbers that they get; where numbers run out, an error if all of them need one."""
+        """The numbers assigned; if too few are left, an error where all of them need one, else as many as there are."""
         lease = Lease(self._ledger.log, BY_HAND)
         fresh: list[int] = []
         try:
@@ -124,15 +124,15 @@ class ByHand:
                 raise self._too_many(len(waiting), len(fresh))
             pairs = zip(fresh, waiting, strict=False)
             events: list[Event] = [Asked(number, config, None, lease.driver) for number, config in pairs]
-            if ended is not None:  # at once, so that nobody begins one
+            if ended is not None:  # in the same append, so that nobody starts one
                 verdict, seconds = ended
                 events += [verdict.event(number, seconds, self._ledger.spec.signs) for number in fresh]
             self._ledger.record(events)
             if self._ledger.fidelity is not None:
-                for number in fresh:  # of a study of this name that was deleted
+                for number in fresh:  # a deleted study of this name may have left one
                     remove_checkpoint(self._checkpoints.folder, number)
         finally:
-            lease.end()  # all that it holds is free for the next who asks
+            lease.end()  # releases all numbers that it holds to the next who asks
         return fresh
 
     def _too_many(self, wanted: int, left: int) -> StudyConflict:
@@ -144,7 +144,7 @@ class ByHand:
         )
 
     def _promoted(self, driver: str) -> int | None:
-        """Of the paused trials the one that goes on next, once those are ended that do not."""
+        """The paused trial that goes on next, if any; those that are not to go on are ended first."""
         if self._pace is None or not self._pace.paused:
             return None
         self._ledger.sync()
@@ -159,13 +159,13 @@ class ByHand:
         return found
 
     def _may_run(self, claim: Claim, driver: str) -> bool:
-        """Whether a reserved trial is to be run now: it has not ended, does not pause, and kills no drivers."""
+        """Whether to run a reserved trial now: it has not ended, does not pause, and has not killed its drivers."""
         number = claim.number
         self._ledger.sync()
         fresh = number not in self._ledger.history
         self._ledger.suggest([number], driver)
         if self._ledger.history[number].state is not TrialState.RUNNING:
-            return False  # the driver that was taken for dead told after all
+            return False  # the driver presumed dead told the result after all
         if number in self._ledger.history.outside:
             self._store(number, elsewhere())
             return False
@@ -178,7 +178,7 @@ class ByHand:
             self._store(number, Verdict(TrialState.FAILED, error=reason))
             return False
         if pace is not None and known is not Decision.GO_ON:
-            pace.paused.add(number)  # what an earlier driver left; `_promoted` sees to it
+            pace.paused.add(number)  # left paused by an earlier driver; `_promoted` handles it
             return False
         return True
 
@@ -210,7 +210,7 @@ class ByHand:
         return self._paced().answer(number, message)
 
     def tell(self, number: int, ended: Verdict, seconds: float | None = None) -> Trial:
-        """Store how a trial ended; where it was live, as far as the rule agrees. See `Study.tell`."""
+        """Store how a trial ended; of a live trial the rule of fidelity judges the end. See `Study.tell`."""
         self._ledger.sync()
         known = self._ledger.history[number]
         if known.state is not TrialState.RUNNING:
@@ -219,11 +219,11 @@ class ByHand:
             ended = ended._replace(notes=Config({**self._live[number].notes, **ended.notes}))
         judged = self._verdicts.get(number) or self._judged(number, ended)
         took = self._seconds(number) if seconds is None else seconds
-        if judged is None:  # it pauses, and is asked for again when it is promoted
+        if judged is None:  # it pauses; `ask` gives it again when it is promoted
             if took is not None:
                 self._spent[number] = took
             return self._ledger.history[number]
-        if judged is not ended:  # the rule has the last word, also where it cannot be stored now and is told once more
+        if judged is not ended:  # the rule's verdict holds, even if storing fails now and the user tells again
             self._verdicts[number] = judged
         stored = self._store(number, judged, took)
         self._forget(number)
@@ -233,14 +233,14 @@ class ByHand:
         return self._ledger.history[number]
 
     def _judged(self, number: int, ended: Verdict) -> Verdict | None:
-        """How a run's end counts; None if the trial pauses. Its budget is forgotten only once that is known."""
+        """The verdict on a run; None if the trial pauses. Its budget is dropped only once the verdict is known."""
         budget = self._budgets.get(number)
         judged = ended if budget is None else self._paced().judged(number, ended, budget)
         self._budgets.pop(number, None)
         return judged
 
     def _seconds(self, number: int) -> float | None:
-        """What a trial took here; None where others were asked for or told meanwhile: whose the time was is unknown."""
+        """Seconds a trial took here; None if others were asked for or told meanwhile, as the time may be theirs."""
         began, moves = self._began.get(number, (None, None))
         if began is None or moves not in {None, self._moves}:
             return self._spent.get(number)
@@ -255,7 +255,7 @@ class ByHand:
         return taken
 
     def _forget(self, number: int) -> None:
-        """Drop what is held of a trial that has ended."""
+        """Drop what is held in memory for a trial that has ended."""
         for held in self._held:
             held.pop(number, None)
 

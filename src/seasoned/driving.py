@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 __all__ = ["Drive", "Plan", "causes"]
 
 _UNLIMITED: Final = Limits()
-_GLANCE: Final = 0.2  # seconds between two looks at whether to stop
+_GLANCE: Final = 0.2  # seconds between two checks of whether to stop
 _SHOWN: Final = 5  # errors whose traceback is logged
 _HOPELESS: Final = 20  # failures without a success after which a study stops
-_AGAIN: Final = 1.0  # seconds until a store that was away is asked for trials once more
-_LONGEST_ASK: Final = 600.0  # seconds that somebody may work out a configuration
-_CHANCE: Final = 1e-6  # that as many failures in a row are none of the environment's
+_AGAIN: Final = 1.0  # seconds until an unavailable store is asked for trials again
+_LONGEST_ASK: Final = 600.0  # seconds that another driver may take to compute a configuration
+_CHANCE: Final = 1e-6  # probability below which a streak of failures is not taken for chance
 _DIGITS: Final = re.compile(r"\d+")
 _log = logging.getLogger("seasoned.study")
 
@@ -53,7 +53,7 @@ class Plan:
         time_limit: Seconds that this driver may take.
         limits: What one trial may take.
         lease: Seconds without a beat after which others may take over.
-        checkpoints: Where checkpoints lie, for objectives that take their trial.
+        checkpoints: Folder of the checkpoints, for objectives that take their trial.
     """
 
     trials: int | None = None
@@ -64,11 +64,11 @@ class Plan:
 
 
 class Streak:
-    """How the latest trials of a driver have ended: a broken environment makes all fail, and alike.
+    """How the latest trials of a driver have ended: a broken environment makes all of them fail in the same way.
 
     Attributes:
-        failures: All that failed here.
-        alike: How many of the last ones failed for the same reason, numbers in it aside.
+        failures: How many trials of this driver failed.
+        alike: How many of the latest trials in a row failed for the same reason, ignoring digits in it.
         reason: That reason.
     """
 
@@ -77,7 +77,7 @@ class Streak:
         self.reason = ""
 
     def note(self, ended: Verdict) -> None:
-        """A trial has ended."""
+        """Take note of how a trial ended."""
         if ended.state is not TrialState.FAILED:
             self.alike = 0
             return
@@ -88,14 +88,14 @@ class Streak:
         self.reason = reason
 
     def is_strange(self, failed: int, finished: int) -> bool:
-        """Whether n alike are no chance, given the trials before them, of which f failed and s did not.
+        """Whether n failures alike are no chance, given the trials before them: f that failed and s that did not.
 
-        They are none where
+        That is so if
 
             prod_{k < n} (f + 1 + k) / (s + f + 2 + k) < 1e-6,
 
-        the chance of n failures in a row where the rate of failures is not known but by these (Laplace's rule of
-        succession). After seven successes alone 20 are none, where nine of ten in a thousand failed, 140.
+        the probability of n failures in a row if only these trials tell the rate of failures (Laplace's rule of
+        succession). After nothing but seven successes it takes 20; if 900 of 1000 had failed, it takes 140.
 
         Args:
             failed: Trials of the study that failed.
@@ -145,17 +145,17 @@ class Drive:
         has_rule = ledger.fidelity is not None
         self._pace = Pace(ledger, plan.checkpoints, self._must_leave) if has_rule else None
         self._streak = Streak()  # of this driver
-        self._lost: list[int] = []  # numbers that it has claimed, and could not suggest anything for
-        self._away = False  # whether the store was, at the last look
-        self._alone = False  # whether nobody else held a trial at the last look, and none was begun here since
+        self._lost: list[int] = []  # numbers claimed but not begun because the store failed; to be released
+        self._away = False  # whether the store was unavailable at the last attempt
+        self._alone = False  # whether, at the last check, nobody else held a trial; unset when one is launched here
         self._seen: set[str] = set()  # errors whose traceback was logged
-        self._news: list[int] = []  # trials that were stored, and of which nobody was told yet
+        self._news: list[int] = []  # trials that are stored but not yet announced
         self._began = time.monotonic()
-        self._ask_again = 0.0  # when a store that was away is asked for trials once more
-        self._asking = -1, 0.0  # how many trials the log held when a number was found that it lacks, and since when
+        self._ask_again = 0.0  # when an unavailable store is asked for trials again
+        self._asking = -1, 0.0  # trials in the log when a claimed one was found missing from it, and since when
 
     def run(self) -> None:
-        """Go on until the plan is fulfilled; whatever interrupts, no trial stays leased and no worker runs on."""
+        """Run until the plan is fulfilled; whatever interrupts it, no trial stays leased and no worker runs on."""
         self._lease = Lease(self._ledger.log, "optimize", self._plan.lease)
         if self._pace is not None:
             self._pace.driver = self._lease.driver
@@ -182,7 +182,7 @@ class Drive:
                 self._announce()
                 pause = 0.01
             elif self._away and not stopping:
-                continue  # what is left could not be asked for
+                continue  # the store could not be asked for the remaining trials
             elif stopping or not (self._wind_up() or not self._fulfilled()):
                 return
             elif not self._running:  # other drivers hold the trials that are missing; one of them may die
@@ -192,7 +192,7 @@ class Drive:
         self._cut_off()
 
     def _begin(self) -> None:
-        """Begin what can be; where the store is away for a moment, the trials that run go on meanwhile."""
+        """Start what can be started; while the store is briefly unavailable, the running trials go on."""
         if self._away and self._running and time.monotonic() < self._ask_again:
             return
         try:
@@ -232,7 +232,7 @@ class Drive:
                 return
             numbers = [claim.number for claim in claims]
             try:
-                if any(number in self._ledger.history for number in numbers):  # given back: by whom says the log
+                if any(number in self._ledger.history for number in numbers):  # released by a driver that the log names
                     self._ledger.sync()
                 unknown = {number for number in numbers if number not in self._ledger.history}
                 self._ledger.suggest(numbers, self._lease.driver)
@@ -242,7 +242,7 @@ class Drive:
             self._start_all(claims, unknown)
 
     def _start_all(self, claims: Sequence[Claim], unknown: Collection[int]) -> None:
-        """Begin what was claimed; where the store fails, what did not begin is given back at the next look."""
+        """Start the claimed trials; if the store fails, those not started are released by the next `_fill`."""
         try:
             for claim in claims:
                 self._start(claim, asked_here=claim.number in unknown)
@@ -269,8 +269,8 @@ class Drive:
     def _start(self, claim: Claim, *, asked_here: bool) -> None:
         trial = self._ledger.history[claim.number]
         if trial.state is not TrialState.RUNNING:
-            return  # the driver that was taken for dead told after all
-        if claim.number in self._running.values():  # it was this one, and whoever had the trial has given it back
+            return  # the driver presumed dead told the result after all
+        if claim.number in self._running.values():  # this driver was presumed dead, and its successor released it
             if self._pace is not None:
                 self._pace.take(claim.number, self._lease.driver, asked_here=False)
             return
@@ -279,14 +279,14 @@ class Drive:
             return
         if self._pace is not None:
             self._pace.take(claim.number, self._lease.driver, asked_here=asked_here)
-        elif asked_here and self._evaluation.takes_trial:  # of a study of this name that was deleted
+        elif asked_here and self._evaluation.takes_trial:  # a deleted study of this name may have left one
             remove_checkpoint(self._plan.checkpoints, claim.number)
         known = self._ledger.decide(claim.number)
         if self._ledger.kills(claim, known):
             reason = f"its driver died {MOST_ATTEMPTS} times while it ran"
             self._store(claim.number, Verdict(TrialState.FAILED, error=reason), None)
         elif self._pace is not None and known is not Decision.GO_ON:
-            self._pace.paused.add(claim.number)  # what an earlier driver left; `_promote` sees to it
+            self._pace.paused.add(claim.number)  # left paused by an earlier driver; `_promote` handles it
         else:
             self._launch(claim.number)
 
@@ -305,7 +305,7 @@ class Drive:
         self._running[task] = number
 
     def _promote(self) -> None:
-        """Let paused trials go on whose time has come, before any new one begins, and end those that are out."""
+        """Resume paused trials that are promoted, before any new one starts, and end those that were dropped."""
         if self._pace is None or not self._pace.paused:
             return
         running, driver = self._ledger.history.running, self._lease.driver
@@ -320,23 +320,23 @@ class Drive:
         self._relaunch(self._pace.promoted()[: max(0, self._executor.workers - len(self._running))])
 
     def _relaunch(self, numbers: Sequence[int]) -> None:
-        """Begin trials again that had paused."""
+        """Run paused trials again."""
         if numbers:
             self._ledger.relaunched(numbers, self._lease.driver)
         for number in numbers:
             self._launch(number)
 
     def _wind_up(self) -> bool:
-        """Where nothing is left to do but paused trials: let the best go on if none is complete, else end them all.
+        """If only paused trials are left to do: let the best go on if none is complete, else end them all.
 
         Returns:
-            Whether there were any to see to.
+            Whether there was anything to do.
         """
         if self._pace is None or not self._pace.paused:
             return False
         self._lease.refresh()
         self._ledger.sync()
-        self._promote()  # what was taken over in this round may be due
+        self._promote()  # trials taken over in this round may be due
         if self._running or not self._pace.paused:
             return True
         if self._somebody_asks() or not self._pace.everybody_waits(self._living):
@@ -351,7 +351,7 @@ class Drive:
         return True
 
     def _somebody_asks(self) -> bool:
-        """Whether another driver works out a configuration now: its number is taken, and not in the log yet."""
+        """Whether another driver is computing a configuration: its number is claimed but not yet in the log."""
         history, limit, end = self._ledger.history, self._limit(), self._ledger.end
         counted = len(history) - sum(not attends(driver) for driver in history.running.values())
         missing = (limit is None or counted < limit) and (end is None or len(history) < end)
@@ -359,11 +359,11 @@ class Drive:
             return False
         if self._asking[0] != len(history):
             self._asking = len(history), time.monotonic()
-        return time.monotonic() - self._asking[1] < _LONGEST_ASK  # a number that nobody will ask for may be lost
+        return time.monotonic() - self._asking[1] < _LONGEST_ASK  # limited, as a lost number is never asked for
 
     @property
     def _living(self) -> frozenset[str]:
-        """Other drivers that hold trials, and are not taken for dead: for these nobody waits."""
+        """Other drivers that hold trials and are not presumed dead; nobody waits for the dead ones."""
         return self._lease.others - self._lease.dead
 
     def _finish(self, outcome: Outcome) -> None:
@@ -374,7 +374,7 @@ class Drive:
         seconds = self._spent[number] = self._spent.get(number, 0.0) + outcome.seconds
         if self._pace is not None:
             ended = self._pace.judged(number, verdict(outcome), self._budgets[number])
-            if ended is None and number not in self._pace.paused:  # cut off: whoever goes on may have it
+            if ended is None and number not in self._pace.paused:  # cut off: free for whoever goes on
                 self._ledger.log.release(self._lease.driver, [number])
         if ended is not None:
             self._store(number, ended, seconds)
@@ -404,13 +404,13 @@ class Drive:
         self._news.append(number)
 
     def _recorded(self, event: Finished) -> bool:
-        """Whether the result counts. Where the store cannot be reached it is tried again: hours may be in it."""
+        """Store the result, and tell whether it counts. Retried if the store is unreachable: hours may be in it."""
         for pause in RETRIES:
             began = time.monotonic()
             try:
                 return self._ledger.record([event])[0] or self._is_there(event)
             except StorageError as error:
-                if self._must_leave() or time.monotonic() - began > WAITED:  # as for somebody who holds a file
+                if self._must_leave() or time.monotonic() - began > WAITED:  # it has waited by itself, as for a lock
                     raise
                 _log.warning(
                     "the end of trial %d could not be stored, which is tried again in %g s: %s",
@@ -420,19 +420,19 @@ class Drive:
         return self._ledger.record([event])[0] or self._is_there(event)
 
     def _is_there(self, event: Finished) -> bool:
-        """Whether this very result was stored before: by a try of which no answer came."""
+        """Whether this very result is stored already: by an earlier attempt whose answer was lost."""
         known = self._ledger.history[event.number]
         return known.state is event.state and event.seconds is not None and known.seconds == event.seconds
 
     def _announce(self) -> None:
-        """Tell of the trials that were stored, once all are: whatever a callback raises loses none."""
+        """Announce the stored trials, once all are stored: an exception in a callback loses none."""
         while self._news:
             self._on_finished(self._ledger.history[self._news.pop(0)])
         self._give_up_if_hopeless()
 
     def _give_up_if_hopeless(self) -> None:
         on_its_way = any(self._ledger.history[number].reports for number in self._running.values())
-        if self._pace is not None and (self._pace.paused or on_its_way):  # at a rung or beyond: a success so far
+        if self._pace is not None and (self._pace.paused or on_its_way):  # they have reported: a success so far
             return
         complete = self._ledger.history.count(TrialState.COMPLETE)
         if not complete and self._streak.failures >= _HOPELESS:
@@ -442,7 +442,7 @@ class Drive:
             )
         failed, finished = self._ledger.history.count(TrialState.FAILED), self._ledger.history.finished
         strange = complete > 0 and self._streak.is_strange(failed, finished)
-        if strange and self._ledger.end is None:  # a plan comes to what cannot run in its order, and not by chance
+        if strange and self._ledger.end is None:  # a fixed plan may meet failures in its order, not by chance
             raise AllTrialsFailed(
                 f"the last {self._streak.alike} trials failed alike ({self._streak.reason}), while {complete} had "
                 "succeeded before; mend what has changed and run again: the study is kept, and "
@@ -452,7 +452,7 @@ class Drive:
     def _fulfilled(self) -> bool:
         """Whether nothing is left to do or to wait for.
 
-        Another driver may give its trials back just after a look for free ones, so being alone is believed twice.
+        Another driver may release its trials just after a look for free ones, so "alone" must hold twice in a row.
         """
         trials = self._plan.trials
         if trials is not None and self._ledger.history.finished >= trials:

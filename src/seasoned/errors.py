@@ -48,7 +48,7 @@ class AllTrialsFailed(SeasonedError, RuntimeError):
 
 
 class Pruned(SeasonedError):
-    """The trial is not worth going on: let it propagate out of the objective."""
+    """The trial is not worth continuing: let this exception propagate out of the objective."""
 
 
 class MissingExtra(SeasonedError, ImportError):

@@ -116,7 +116,7 @@ def _config(content: dict[str, Any]) -> Config:
 
 
 def _frozen(value: Any) -> Any:
-    """Lists, which only tuples become in JSON, as tuples again."""
+    """Lists as tuples again: only tuples are written as JSON lists."""
     if isinstance(value, dict):
         return {name: _frozen(inner) for name, inner in value.items()}
     return tuple(_frozen(inner) for inner in value) if isinstance(value, list) else value

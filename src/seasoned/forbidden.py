@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Between", "Clause", "Condition"]
 
-_STEPS: Final = 500  # points looked at before the way out is the default
-_MOST_STEPS: Final = 1_000  # of the way out that takes one clause after the other
+_STEPS: Final = 500  # points examined before `_step_by_step` takes over
+_MOST_STEPS: Final = 1_000  # moves that `_step_by_step` makes at most
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The condition low <= value <= high on a Float or an Int; an infinite end is none.
+    """The condition low <= value <= high on a Float or an Int; an infinite end is no bound.
 
     Example:
         >>> Between(0.5, 1.0).holds(0.7)
@@ -62,7 +62,7 @@ Condition: TypeAlias = Between | Among
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """All conditions hold at once: forbidden.
+    """Conditions that together forbid a configuration: one in which all of them hold.
 
     Attributes:
         conditions: Pairs of a coordinate's index and the condition on its value.
@@ -115,7 +115,7 @@ def nearest_allowed(
 def _step_by_step(
     point: list[float], parameters: Sequence[Float | Int | Categorical], matched: Callable[[list[float]], Clause | None]
 ) -> list[float] | None:
-    """An allowed point by the cheapest way out of one clause after the other: of very many the best set is too far."""
+    """An allowed point by the cheapest way out of one clause after another, where an exact search takes too long."""
     seen = {tuple(point)}
     for _ in range(_MOST_STEPS):
         clause = matched(point)
@@ -157,7 +157,7 @@ def _beyond(parameter: Float | Int, condition: Condition, value: float, sign: in
 
 
 def _coordinate_of(parameter: Float | Int, condition: Condition, value: float, sign: int) -> float:
-    """A coordinate that decodes outside the condition: rounding may fall back in, so step on until it does not."""
+    """A coordinate that decodes outside the condition: rounding may lead back into it, so step on until it does not."""
     if isinstance(parameter, Int):
         return parameter.to_unit(int(value))
     unit, step = parameter.to_unit(value), 2.0**-52
@@ -171,7 +171,7 @@ def cleaned(clause: Mapping[str, Any]) -> dict[str, Between | list[Value]]:
     conditions: dict[str, Between | list[Value]] = {}
     for name, given in clause.items():
         values = given if isinstance(given, list | set | frozenset) else [given]
-        if isinstance(given, set | frozenset):  # whose order is another one in each process
+        if isinstance(given, set | frozenset):  # whose order differs between processes
             values = sorted(given, key=lambda value: (type(value).__name__, repr(value)))
         where = f"a forbidden value of {name!r}"
         conditions[name] = given if isinstance(given, Between) else [plain(value, where) for value in values]
@@ -187,7 +187,7 @@ def to_json(clause: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _finite(end: float) -> float | None:
-    """An end of a `Between` as JSON has it: None where it is infinite."""
+    """An end of a `Between` for JSON: None where it is infinite."""
     number = end.item() if hasattr(end, "item") else end  # numpy's
     return number if math.isfinite(number) else None
 

@@ -18,7 +18,7 @@ __all__ = ["History"]
 
 
 class History:
-    """The trials of a study: a fold of its events, with the few queries that all rooms need.
+    """The trials of a study: a fold of its events, with the few queries that all packages need.
 
     Trials that are not valid in the present space are kept but do not count: not as finished, not as best.
 
@@ -35,12 +35,12 @@ class History:
         self.space = space
         self._trials: list[Trial | None] = []  # by number; None where a number is claimed and not asked yet
         self._drivers: dict[int, str] = {}  # running trials only
-        self._moved = False  # whether the study was elsewhere before; if not, all configurations are valid
+        self._moved = False  # whether the study was in another space before; if not, all configurations are valid
         self._outside: set[int] = set()  # not valid in the present space
         self._best: Trial | None = None
         self._counts = dict.fromkeys(TrialState, 0)
-        self._steps: dict[int, set[int]] = {}  # reported, by number
-        self._launches: dict[int, int] = {}  # of trials that had paused, since their last report
+        self._steps: dict[int, set[int]] = {}  # steps that were reported, by trial number
+        self._launches: dict[int, int] = {}  # restarts of paused trials since their last report, by number
 
     def extend(self, events: Iterable[Event]) -> None:
         """Fold events in, in log order."""
@@ -100,7 +100,7 @@ class History:
             self._trials[event.number] = replace(trial, reports=(*trial.reports, (event.step, event.value)))
 
     def _consider(self, trial: Trial) -> None:
-        """Keep the best: feasible before infeasible, these by what they break; of equals the earliest."""
+        """Keep the best: feasible before infeasible, the latter by their violation; of equals the earliest."""
         if trial.values is None or trial.number in self._outside:
             return
         if self._best is None or _merit(trial) < _merit(self._best):
@@ -156,7 +156,7 @@ class History:
         return self._drivers
 
     def launches(self, number: int) -> int:
-        """How often a trial that had paused was begun again without a report since."""
+        """How often a paused trial was run again without having reported since."""
         return self._launches.get(number, 0)
 
     def has_report(self, number: int, step: int) -> bool:
@@ -164,7 +164,7 @@ class History:
         return step in self._steps.get(number, ())
 
     def count(self, state: TrialState) -> int:
-        """How many trials stand there, valid or not."""
+        """How many trials are in that state, valid or not."""
         return self._counts[state]
 
     def counts_for(self, event: Event) -> bool:

@@ -1,6 +1,6 @@
 """Who is alive: the leases that drivers hold on the trials they run.
 
-A driver's beat moves in the store while it lives. Another driver judges it dead when its beat has stood still for
+A driver's heartbeat advances in the store while it lives. Another driver judges it dead when that has stood still for
 `LEASE` seconds of the judge's own monotonic clock, or at once when it ran on this machine and its process is gone. No
 wall clock is read, so clock jumps and suspended machines kill nobody.
 """
@@ -33,7 +33,7 @@ _log = logging.getLogger("seasoned.leases")
 
 
 def new_driver(kind: str) -> str:
-    """A name that no other driver has, and that tells this machine's other processes whether it lives."""
+    """A unique name for a driver, from which other processes of this machine can tell whether it lives."""
     return f"{kind}|{_machine()}|{os.getpid()}|{_started(os.getpid())}|{uuid.uuid4().hex[:12]}"
 
 
@@ -48,7 +48,7 @@ def is_gone(driver: str) -> bool:
 
 
 def _machine() -> str:
-    """Name of this machine since its last start; process ids of another namespace mean nothing here."""
+    """Name of this machine since its last boot and of its process id namespace: ids of another mean nothing here."""
     boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     if boot.exists() and namespace.is_symlink():
         return f"{boot.read_text().strip()}/{namespace.readlink()}"
@@ -56,13 +56,13 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
-    """When the process began, as text; empty if there is none, or only what is left of one."""
+    """When the process began, as text; empty if there is no such process, or only a zombie."""
     if Path("/proc/self/stat").exists():
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return ""
-        return "" if fields[0] in {"Z", "X"} else fields[19]  # ticks since boot, which no clock change moves
+        return "" if fields[0] in {"Z", "X"} else fields[19]  # ticks since boot, unaffected by clock changes
     try:
         return str(round(psutil.Process(pid).create_time()))
     except psutil.NoSuchProcess:
@@ -70,7 +70,7 @@ def _started(pid: int) -> str:
 
 
 def _is_hidden(pid: int) -> bool:
-    """Whether the process is another user's, on a machine that shows nobody those of others."""
+    """Whether the process is another user's, on a machine that hides other users' processes."""
     if not Path("/proc/self/stat").exists():
         return False
     try:
@@ -81,13 +81,13 @@ def _is_hidden(pid: int) -> bool:
 
 
 class Verdicts:
-    """Judges drivers by their beats.
+    """Judges drivers by their heartbeats.
 
-    Silence counts only while this judge could have heard: after a gap in its own listening, as when the store was out
-    of reach or this machine slept, it begins to count anew.
+    Silence counts only while this judge could listen: after a gap in its own observations, for example because the
+    store was unreachable or this machine was suspended, it begins to count anew.
 
     Args:
-        lease: Seconds without a beat that a driver may live.
+        lease: Seconds without a heartbeat after which a driver is dead.
 
     Example:
         >>> verdicts = Verdicts(lease=0.0)
@@ -101,7 +101,7 @@ class Verdicts:
         self._listened = time.monotonic()
 
     def judge(self, beats: Mapping[str, int]) -> set[str]:
-        """The dead among the drivers whose beats are given."""
+        """The dead among the drivers whose heartbeats are given."""
         now = time.monotonic()
         deaf = 0 < self._lease < 2 * (now - self._listened)
         self._listened = now
@@ -112,12 +112,12 @@ class Verdicts:
 
 
 class Lease:
-    """One driver's hold on its trials: a background beat, and its view of who else lives.
+    """One driver's hold on its trials: a background heartbeat, and its view of who else lives.
 
     Args:
         log: The study's log.
         kind: What sort of driver it is.
-        lease: Seconds without a beat that others grant.
+        lease: Seconds without a heartbeat after which a driver counts as dead.
     """
 
     def __init__(self, log: EventLog, kind: str, lease: float = LEASE) -> None:
@@ -136,14 +136,14 @@ class Lease:
         self._stop = weakref.finalize(self, self._ended.set)
 
     def refresh(self) -> None:
-        """Beat once and look at the others."""
+        """Send one heartbeat and look at the other drivers."""
         with self._lock:
             beats = self._log.renew(self.driver)
             self.dead = frozenset(self._verdicts.judge(beats) - {self.driver})
             self.others = frozenset(beats) - {self.driver}
 
     def end(self) -> None:
-        """Stop beating and give back all trials that have not finished."""
+        """Stop the heartbeat and give back all trials that have not finished."""
         self._stop()
         self._log.release(self.driver)
 
@@ -155,6 +155,6 @@ def _beat(reference: weakref.ref[Lease], ended: threading.Event, pause: float) -
             return
         try:
             lease.refresh()
-        except Exception as error:  # noqa: BLE001 - a driver that beats no more is taken for dead, whatever it was
+        except Exception as error:  # noqa: BLE001 - whatever it was, a driver without heartbeat is taken for dead
             _log.warning("a beat could not be written: %s", error)
         del lease

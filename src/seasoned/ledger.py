@@ -34,7 +34,7 @@ class Ledger:
     Args:
         log: The study's log.
         sampler: What proposes trials here; another driver may use another.
-        space: Where this driver searches; if the study is elsewhere, it is seen from there, and moves with `settle`.
+        space: Where this driver searches; a study in another space is seen as if it were there, and `settle` moves it.
         fidelity: What decides how far trials run here, if they report.
         check: Raises if the stored specification is not what was asked for; nothing is written before.
 
@@ -69,14 +69,14 @@ class Ledger:
         return _present_spec(log.read())
 
     def settle(self) -> None:
-        """Move the study to this driver's space, if it is elsewhere; before its first new trial, not to look at it."""
+        """Move the study to this driver's space, if it is in another; before its first new trial, not to look at it."""
         if self._move is None:
             return
         space, events = self._move.space, self.log.read()
         if _present_spec(events).space != space:
             self.log.append([Spaced(space, first=_numbers(events))])
             events = self.log.read()
-        self._move = None  # not before it is written: what was interrupted is made up for by the next call
+        self._move = None  # only once it is written, so that the next call makes up for an interrupted one
         self.spec = _present_spec(events)
         self._begin()
         self._fold(events)
@@ -88,15 +88,15 @@ class Ledger:
             )
 
     def _begin(self) -> None:
-        """Before the first event."""
+        """Reset to the state before the first event."""
         self.history = History(self.spec.space)
         self.state = self.sampler.init(self.spec)
         self._rungs = None if self.fidelity is None else self.fidelity.init(self.spec)
         self._position = 0
-        self._torn = False  # whether events were folded in here and not there: Ctrl-C came meanwhile
+        self._torn = False  # whether Ctrl-C came while events were folded into some of these and not into others
 
     def sync(self) -> None:
-        """Fold in what is new; all of it, where the last time was interrupted."""
+        """Fold in the new events, or all events if the last fold was interrupted."""
         if self._torn:
             self._begin()
         self._fold(self.log.read(self._position))
@@ -126,7 +126,7 @@ class Ledger:
         return taken
 
     def suggest(self, numbers: Sequence[int], driver: str) -> None:
-        """Give reserved trials without a configuration one; whoever gives it first, counts."""
+        """Suggest configurations for the reserved trials that have none; of several drivers the first one counts."""
         fresh = [number for number in numbers if number not in self.history]
         if not fresh:
             return
@@ -135,18 +135,18 @@ class Ledger:
         self.record([Asked(number, given.config, given.tag, driver) for number, given in pairs])
 
     def take(self, number: int, driver: str) -> bool:
-        """Let all know that a running trial is this driver's now; whether it was another's."""
+        """Record that a running trial is this driver's now; returns whether it was another's."""
         if self.history.running[number] == driver:
             return False
         self.record([Taken(number, driver)])
         return True
 
     def relaunched(self, numbers: Sequence[int], driver: str) -> None:
-        """Let all know that trials which had paused run again, under the driver that holds them."""
+        """Record that paused trials run again, under the driver that holds them."""
         self.record([Taken(number, driver) for number in numbers])
 
     def kills(self, claim: Claim, known: Decision) -> bool:
-        """Whether so many drivers died of a trial that it is given up; those that died while it paused do not count."""
+        """Whether so many drivers died running a trial that it is given up; deaths while it was paused do not count."""
         ran = known is Decision.GO_ON or self.history.launches(claim.number) >= MOST_ATTEMPTS
         return claim.attempt > MOST_ATTEMPTS and ran and known in {Decision.GO_ON, Decision.PROMOTE}
 
@@ -158,7 +158,7 @@ class Ledger:
         return self.fidelity.decide(self._rungs, number, reports[-1][0])
 
     def due(self, paused: Collection[int]) -> Iterable[int]:
-        """Those of paused trials whose decision can be another than "pause" by now, in no order."""
+        """The paused trials whose decision may no longer be "pause", in no particular order."""
         found = None if self.fidelity is None else self.fidelity.due(self._rungs)
         return paused if found is None else [number for number in found if number in paused]
 
@@ -196,7 +196,7 @@ def _moved(spec: StudySpec, event: Spaced, asked: Collection[Config]) -> StudySp
 
 
 def _still_to_try(warm: WarmStart, space: Space, asked: Collection[Config]) -> WarmStart:
-    """What of a warm start means something in another space: valid configurations that were not tried, no points."""
+    """What of a warm start is of use in another space: valid configurations that were not tried, no points."""
     left = (config for config in warm.configurations if space.contains(config) and Config(config) not in asked)
     return WarmStart(configurations=tuple(left))
 

@@ -1,4 +1,4 @@
-"""The values of a parameter where they can be counted: all, a few of them, the one behind a bound."""
+"""Discrete values of a parameter: all, a few of them, the next one beyond a number."""
 
 from __future__ import annotations
 

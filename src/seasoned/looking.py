@@ -44,7 +44,7 @@ class StudyView:
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """What is sought, per objective."""
+        """The direction of each objective: "minimize" or "maximize"."""
         return self._ledger.spec.directions
 
     @property
@@ -73,7 +73,7 @@ class StudyView:
         With constraints the best feasible one (see `Trial.feasible`); if there is none, the one that breaks them least.
 
         Raises:
-            AllTrialsFailed: If there are only failed ones.
+            AllTrialsFailed: If trials failed and none is complete.
             StudyConflict: If nothing is complete yet, or there are several objectives.
         """
         if len(self.directions) > 1:
@@ -116,7 +116,7 @@ class StudyView:
             reference: The worst values that still count, one per objective, as the user sees them.
 
         Raises:
-            InvalidInput: If the reference has not one number per objective.
+            InvalidInput: If the reference does not have one number per objective.
         """
         signs = self._ledger.spec.signs
         if len(reference) != len(signs):
@@ -135,8 +135,8 @@ class StudyView:
 
         A nested parameter's column has its dotted name; a parameter that was not in use is missing. With several
         objectives the values stand in `value_0`, `value_1` and so on, constraints in `constraint_0` and so on. A
-        parameter with the name of one of these columns, or of `number`, `state`, `seconds` or `error`, stands in one
-        that has `config.` before it.
+        parameter with the name of one of these columns, or of `number`, `state`, `seconds` or `error`, gets the prefix
+        `config.`.
         """
         return frame_of(self.trials, self.space, len(self.directions))
 
@@ -155,7 +155,7 @@ class StudyView:
         Raises:
             InvalidInput: If a name is unknown, or there are too few complete trials for the figure.
         """
-        # The report's room stands above this one, so it is called by name: a method for the user, no dependency.
+        # The report package depends on this one, so it is imported by name: a method for the user, no dependency.
         room = importlib.import_module("seasoned.report")
         figure: go.Figure = room.plot_study(self, kind, parameters=parameters, objective=objective)
         return figure
@@ -163,8 +163,8 @@ class StudyView:
     def importances(self, *, objective: int = 0) -> pd.Series[float]:
         """How much each parameter matters: the largest first, as shares of the variance over the whole space.
 
-        A random forest's total effects, which count a parameter alone and with others, so that they may sum to more
-        than 1 (see `plot("importance")`).
+        These are a random forest's total effects. Each counts a parameter alone and its interactions with others, so
+        that they may sum to more than 1 (see `plot("importance")`).
 
         Args:
             objective: Which objective, counted from 0.
@@ -186,7 +186,7 @@ class StudyView:
         """Write one self-contained HTML page with the best trials and all figures, and return its path.
 
         Raises:
-            InvalidInput: If the folder does not exist, or the path is one.
+            InvalidInput: If the folder does not exist, or the path is a folder.
         """
         written: Path = importlib.import_module("seasoned.report").study_report(self, Path(path))
         return written

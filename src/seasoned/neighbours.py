@@ -20,12 +20,12 @@ __all__ = ["moves"]
 def moves(
     parameter: Float | Int | Categorical, value: Any, rng: np.random.Generator, draws: int, scale: float
 ) -> Iterator[Value]:
-    """Values next to the given one; the caller leaves out what comes twice.
+    """Values next to the given one; the caller leaves out duplicates.
 
     Args:
-        parameter: What to move in. An unordered Categorical moves to every other value, an ordered one to the
-            adjacent; an Int and a Float with a step to the next values and to Gaussian draws, another Float to these.
-        value: Where it is.
+        parameter: What to move in. An unordered Categorical moves to every other value, an ordered one to the adjacent
+            ones; an Int, and a Float with a step, to the next values and to Gaussian draws, another Float to the draws.
+        value: The present value.
         rng: Source of the draws.
         draws: How many draws.
         scale: Their standard deviation, in units of the cube.

@@ -1,4 +1,4 @@
-"""What an objective wants to be kept beside its value: epochs, a path, a second metric. Nothing searches by it."""
+"""What an objective wants kept beside its value: epochs, a path, a second metric. The search does not use it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def as_notes(given: Mapping[str, Any]) -> Config:
     """Notes as a log can hold them: numpy's numbers as Python's, paths as text, what is not finite as None.
 
     Raises:
-        InvalidInput: If one is neither a number, text nor a list or dict of these.
+        InvalidInput: If one is not a number, text, or a list or dict of these.
 
     Example:
         >>> as_notes({"epochs": 31, "score": float("nan"), "shape": [2, 3]})
@@ -37,6 +37,6 @@ def _plain(name: str, value: Any) -> Any:
         return {str(key): _plain(f"{name}.{key}", inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return tuple(_plain(name, inner) for inner in value)
-    if getattr(value, "shape", None) == () and hasattr(value, "item"):  # a number of numpy's, or of another library's
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):  # a scalar of numpy or another library
         return _plain(name, value.item())
     raise InvalidInput(f"the note {name!r} is {value!r}; give numbers, text, or lists and dicts of these.")

@@ -36,7 +36,7 @@ Objective: TypeAlias = "Callable[[dict[str, Any]], Any] | Callable[[dict[str, An
 
 @dataclass(frozen=True, slots=True)
 class Constrained:
-    """What an objective returns when some of its outcomes must keep a bound: values, and how far from the bounds.
+    """What an objective returns under constraints: its values, and how far its outcomes are from their bounds.
 
     The trial is feasible if every constraint is at most 0; "at most 8 GB" is `memory - 8e9`. Infeasible trials guide
     the search, but `Study.best` takes one only if there is no feasible trial.
@@ -84,7 +84,7 @@ class Verdict(NamedTuple):
 
 
 class Evaluation:
-    """An objective, made to return a verdict; this is what travels to a worker.
+    """An objective, wrapped to return a verdict; this is what is sent to a worker.
 
     Args:
         function: What to call with a configuration, and with the running trial where there is a rule of fidelity.
@@ -117,19 +117,19 @@ class Evaluation:
 
 
 def needs_trial(function: Objective) -> bool:
-    """Whether an objective must be given its running trial; one that only could be (by a default) is left alone."""
+    """Whether an objective must be given its running trial; where that has a default, it is not given."""
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # built in
+    except (TypeError, ValueError):  # a built-in
         return False
     return _binds(signature, None, None) and not _binds(signature, None)
 
 
 def check_takes(function: Objective, *, trial: bool) -> None:
-    """Raise InvalidInput if the objective certainly does not take a configuration, and a trial if there is a rule."""
+    """Raise InvalidInput if the objective certainly does not take a configuration (and a trial, if there is a rule)."""
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # built in: it will show
+    except (TypeError, ValueError):  # a built-in: calling it will show
         return
     given = (None, None) if trial else (None,)
     if _binds(signature, *given):
@@ -151,7 +151,7 @@ def _binds(signature: inspect.Signature, *given: object) -> bool:
 
 
 def read_values(returned: object, objectives: int) -> Verdict:
-    """Complete with finite floats, or failed with the reason."""
+    """A complete verdict with finite floats, or a failed one with the reason."""
     if isinstance(returned, Constrained):
         ended = read_values(returned.values, objectives)
         return ended if ended.values is None else _with_constraints(ended, returned.constraints)
@@ -177,7 +177,7 @@ def _with_constraints(ended: Verdict, given: Iterable[float]) -> Verdict:
 
 
 def _finite(given: Iterable[object]) -> tuple[float, ...] | list[object]:
-    """The numbers, or a list of the first that is none."""
+    """The numbers, or a list of the first value that is not a finite number."""
     numbers = []
     for value in given:
         number = _number(value)
@@ -188,7 +188,7 @@ def _finite(given: Iterable[object]) -> tuple[float, ...] | list[object]:
 
 
 def verdict(outcome: Outcome) -> Verdict:
-    """What an outcome of the execution room means for its trial."""
+    """What the outcome of a task, as an executor reports it, means for its trial."""
     if outcome.ending is Ending.RETURNED:
         assert isinstance(outcome.value, Verdict), "an Evaluation returns a Verdict"
         return outcome.value

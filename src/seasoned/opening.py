@@ -1,4 +1,4 @@
-"""What a study is given: checked, and as its parts take it."""
+"""The arguments of a study: checked, and converted for its parts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def located(storage: str | os.PathLike[str] | Storage | None) -> str | Storage |
 
 
 def check_exists(storage: str | Storage | None, name: str) -> None:
-    """Refuse a SQLite file that is not there, before opening it would make it."""
+    """Refuse a SQLite file that does not exist, because opening it would create it."""
     if isinstance(storage, str) and not seasoned.storage.store_exists(storage):
         raise StudyConflict(
             f"the file of the storage {storage!r} does not exist, and so there is no study {name!r}; give the storage "
@@ -81,7 +81,7 @@ def inward(warm: WarmStart, space: Space, directions: tuple[str, ...]) -> WarmSt
 
 
 def warn_of_others(stored: StudySpec, given: StudySpec, name: str) -> None:
-    """Say so where a study that is stored already began without what is given now."""
+    """Warn where a stored study began with another warm start or budget, so that the one given now is not used."""
     if not stored.first and given.warm_start not in (WarmStart(), stored.warm_start):
         _log.warning("the stored study %r began without this warm start, which is not used; see Study.enqueue.", name)
     if given.budget not in {None, stored.budget}:
@@ -91,7 +91,7 @@ def warn_of_others(stored: StudySpec, given: StudySpec, name: str) -> None:
 
 
 def executor_for(workers: int | Executor, limits: Limits) -> Executor:
-    """What runs the trials: this process where it can, or worker processes."""
+    """What runs the trials: this process where possible, or worker processes."""
     if not isinstance(workers, SupportsIndex):
         return Lent(workers)
     workers = operator.index(workers)
@@ -100,7 +100,7 @@ def executor_for(workers: int | Executor, limits: Limits) -> Executor:
 
 
 def check_agrees(stored: StudySpec, directions: tuple[str, ...], seed: int | None, name: str) -> None:
-    """Refuse another direction or seed than the stored study's."""
+    """Refuse a direction or seed other than the stored study's."""
     if stored.directions != directions:
         raise StudyConflict(f"the stored study {name!r} has the direction {stored.directions}, not {directions}.")
     if seed is not None and stored.seed != seed:
@@ -108,13 +108,13 @@ def check_agrees(stored: StudySpec, directions: tuple[str, ...], seed: int | Non
 
 
 def check_space(space: object) -> None:
-    """Refuse what is no space."""
+    """Refuse anything but a Space."""
     if not isinstance(space, Space):
         raise InvalidInput(f"the space is {space!r}; give a Space, such as Space(x=Float(0, 1)).")
 
 
 def check_parts(sampler: object, fidelity: object) -> None:
-    """Refuse what is no sampler or rule: a name, say, or a class in the place of its instance."""
+    """Refuse what is not a sampler or a rule of fidelity, such as a name, or a class instead of its instance."""
     given = (("sampler", sampler, "TPE()", "ask"), ("fidelity", fidelity, "ASHA()", "levels"))
     for name, part, example, needed in given:
         if part is not None and (isinstance(part, type) or not hasattr(part, needed)):
@@ -136,10 +136,10 @@ def reason_of(given: object, state: TrialState) -> str:
 
 
 def check_seconds(seconds: float) -> float:
-    """Seconds that a trial took.
+    """The seconds that a trial took, as a float.
 
     Raises:
-        InvalidInput: If they are none.
+        InvalidInput: If they are not a finite number of at least 0.
     """
     if not isinstance(seconds, SupportsFloat) or not 0 <= float(seconds) < math.inf:
         raise InvalidInput(f"seconds is {seconds!r}; give what the trial took, a number of at least 0.")
@@ -152,7 +152,7 @@ def check_run(
     workers: int | Executor,
     trial_time_limit: float | None,
 ) -> None:
-    """Refuse limits that cannot be."""
+    """Refuse invalid limits."""
     if trials is not None and not (isinstance(trials, SupportsIndex) and operator.index(trials) >= 1):
         raise InvalidInput(f"trials is {trials!r}; give a whole number of at least 1, or None for no limit.")
     if not hasattr(workers, "submit") and not (isinstance(workers, SupportsIndex) and operator.index(workers) >= 1):

@@ -1,4 +1,4 @@
-"""How far one driver runs its trials: tickets at their start, answers to their reports, those that pause."""
+"""How far one driver runs its trials: tickets at their start, answers to their reports, which of them pause."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class Pace:
 
     Args:
         ledger: The study, with its rule of fidelity.
-        folder: Where checkpoints lie, one folder a trial.
-        leaving: Tells whether trials that report shall leave, to be run again when the study goes on.
+        folder: Where checkpoints are kept, one folder per trial.
+        leaving: Tells whether trials that report are to be cut off, and run again when the study goes on.
 
     Attributes:
         paused: Numbers of this driver's paused trials.
-        driver: Its name, where it leaves the trials that another has taken over; None where nobody looks for that.
+        driver: This driver's name, if it is to leave trials that another has taken over; None if that is not checked.
     """
 
     def __init__(self, ledger: Ledger, folder: Path, leaving: Callable[[], bool]) -> None:
@@ -68,7 +68,7 @@ class Pace:
         ] = {}  # the last answer to a running trial; None: leave, go on another time
 
     def take(self, number: int, driver: str, *, asked_here: bool) -> None:
-        """Begin to hold a trial: all learn of it, and a new trial finds no checkpoint of a study that was deleted.
+        """Begin to hold a trial: tell all drivers, and remove a checkpoint that a deleted study left for a new trial.
 
         Args:
             number: The trial's number.
@@ -87,15 +87,15 @@ class Pace:
         return Ticket(number, self._ledger.budget(number), step, str(self._folder / str(number)))
 
     def answer(self, number: int, message: tuple[str, int, float]) -> str:
-        """Store a running trial's report, and say what becomes of it; "go on", or why it must leave."""
+        """Store a running trial's report, and return "go on", or why its run must end."""
         if self._told.get(number) is Decision.STOP:
-            return _WORDS[Decision.STOP]  # an objective that swallowed the word hears it again
+            return _WORDS[Decision.STOP]  # an objective that ignored the answer hears it again
         _, step, value = message
         if self._is_lost(number):
             self._told[number] = None
             return _CUT_OFF
         told = self._report(number, step, value)
-        if told is Decision.GO_ON and step < self._last and self._leaving():  # after the last one nothing is left to do
+        if told is Decision.GO_ON and step < self._last and self._leaving():  # after the last step nothing is left
             self._told[number] = None
             return _CUT_OFF
         self._told[number] = told
@@ -111,16 +111,16 @@ class Pace:
         if history[number].state is not TrialState.RUNNING:
             return Decision.STOP  # another driver took this one for dead and finished the trial
         if history.has_report(number, step):
-            return Decision.GO_ON  # it begins anew without a checkpoint, and has been further
+            return Decision.GO_ON  # it began anew without a checkpoint, and has been here before
         signed = self._ledger.spec.signs[0] * value + 0.0
         inside = signed if abs(signed) < float("inf") else float("nan")
         self._stored(Reported(number, step, inside))
         return self._ledger.decide(number)
 
     def _stored(self, report: Reported) -> None:
-        """Store a report. Where the store cannot be reached it is tried again: the trial's whole run may be lost.
+        """Store a report. If the store cannot be reached it is retried, as the trial's whole run may be lost.
 
-        Not for as long as an end: trials that ask meanwhile wait, and their limits do not.
+        There are fewer retries than for a result, as trials that report meanwhile wait while their time limits run on.
         """
         for pause in RETRIES[:2]:
             began = time.monotonic()
@@ -137,22 +137,22 @@ class Pace:
         self._ledger.record([report])
 
     def judged(self, number: int, ended: Verdict, budget: int) -> Verdict | None:
-        """How a run's end counts for its trial; None if the trial has not finished with it.
+        """The verdict on a trial whose run has ended; None if the trial has not finished with it.
 
         Args:
             number: The trial's number.
             ended: How the run ended.
             budget: The step that it was to reach.
         """
-        if self._told.get(number, Decision.GO_ON) is None:  # it was to leave, whatever it said then
+        if self._told.get(number, Decision.GO_ON) is None:  # it was cut off, whatever it returned then
             del self._told[number]
             return None
         if ended.state is TrialState.FAILED:
             return ended
         if ended.values is not None and self._told[number] is Decision.GO_ON and budget < self._last:
-            known = self._ledger.history.has_report(number, budget)  # by an earlier try, of which no answer came
+            known = self._ledger.history.has_report(number, budget)  # by an earlier attempt whose answer was lost
             decided = self._ledger.decide(number) if known else self._report(number, budget, ended.values[0])
-            self._told[number] = decided  # one that did not report it itself
+            self._told[number] = decided  # the objective did not report this step itself
         told = self._told.pop(number)
         if told in {Decision.PAUSE, Decision.PROMOTE}:
             self.paused.add(number)
@@ -191,7 +191,7 @@ class Pace:
     def last_resort(self, others: Collection[str]) -> int | None:
         """Of all trials that pause, the one that has come furthest and is best there, if it is this driver's.
 
-        It goes on where nothing else is left to do and no trial is complete: a study ends with an answer.
+        It goes on when nothing else is left to do and no trial is complete, so that the study ends with an answer.
         """
         if self._ledger.history.best is not None:
             return None

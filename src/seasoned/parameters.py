@@ -223,7 +223,7 @@ class Categorical:
     The k-th of n values owns the k-th of n equal bins of the unit interval.
 
     Args:
-        choices: The values: what JSON can say (str, int, float, bool, None), and tuples of it.
+        choices: The values: JSON's scalars (str, int, float, bool, None), and tuples of them.
         ordered: Whether neighbours in the list are alike, so that a step to a neighbour is a small step.
         default: The value to start from; the first if left out.
 
@@ -307,7 +307,7 @@ def plain(value: object, where: str) -> Value:
 def _unwrap(value: str | float) -> Value:
     """A subclass (numpy.float64, numpy.str_, an enum of texts or numbers) as its plain base type.
 
-    By the base's own conversion: `str(Color.RED)` is the member's name, and its value is what it is equal to.
+    By the base type's own conversion: `str(Color.RED)` is the member's name, but the member equals its value.
     """
     if isinstance(value, str):
         return str.__str__(value)
@@ -357,7 +357,7 @@ def _check_bounds(parameter: Float | Int) -> None:
 
 
 def declaration(parameter: Float | Int) -> dict[str, Any]:
-    """How a number was declared; the step only where there is one, so that what was stored before reads the same."""
+    """How a number was declared; the step only if it has one, so that older stored declarations stay the same."""
     none = 1 if isinstance(parameter, Int) else None
     names = ["low", "high", "log", "default", *(["step"] if parameter.step != none else [])]
     return {name: getattr(parameter, name) for name in names}

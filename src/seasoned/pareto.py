@@ -30,14 +30,14 @@ def non_dominated_sort(values: ArrayLike, most: int | None = None) -> NDArray[np
 
     Args:
         values: Objectives, shape (n, m), minimised.
-        most: Of three objectives or more, how many different points need their ranks: as soon as that many have one,
-            all others have the next; None for all.
+        most: With three objectives or more, how many distinct points need a rank: as soon as that many have one,
+            all others get the next; None for all.
 
     Returns:
         Ranks, shape (n,); equal points have equal ranks.
 
     Raises:
-        InvalidInput: If the values are no (n, m) table or hold NaN.
+        InvalidInput: If the values are not an (n, m) table or hold NaN.
 
     Source: Deb et al. (2002), A fast and elitist multiobjective genetic algorithm, section III; for two objectives
     Jensen (2003), Reducing the run-time complexity of multiobjective EAs.
@@ -55,7 +55,7 @@ def non_dominated_sort(values: ArrayLike, most: int | None = None) -> NDArray[np
 
 
 def _ranks_of_two(points: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Ranks of different points in lexicographic order, one or two objectives."""
+    """Ranks of distinct points in lexicographic order, one or two objectives."""
     lowest: list[float] = []  # of the last objective, per front; never decreasing from front to front
     ranks = np.empty(len(points), dtype=np.intp)
     for index, value in enumerate(points[:, -1].tolist()):
@@ -68,7 +68,7 @@ def _ranks_of_two(points: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def _ranks_of_many(points: NDArray[np.float64], most: int) -> NDArray[np.intp]:
-    """The same for any number of objectives, until so many are ranked."""
+    """The same for any number of objectives, until `most` points are ranked."""
     ranks = np.empty(len(points), dtype=np.intp)
     left = np.arange(len(points))
     rank = 0
@@ -82,7 +82,7 @@ def _ranks_of_many(points: NDArray[np.float64], most: int) -> NDArray[np.intp]:
 
 
 def _front_of_many(points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """What nothing dominates, of different points in lexicographic order: the first, the first of what it leaves ..."""
+    """The non-dominated of distinct points in lexicographic order: take the first, drop what it dominates, repeat."""
     front = np.zeros(len(points), dtype=np.bool_)
     left = np.arange(len(points))
     while len(left):
@@ -101,7 +101,7 @@ def pareto_front(values: ArrayLike) -> NDArray[np.bool_]:
         A mask, shape (n,).
 
     Raises:
-        InvalidInput: If the values are no (n, m) table or hold NaN.
+        InvalidInput: If the values are not an (n, m) table or hold NaN.
 
     Example:
         >>> pareto_front([[0, 1], [1, 0], [1, 1]]).tolist()
@@ -118,7 +118,7 @@ def crowding_distance(values: ArrayLike) -> NDArray[np.float64]:
     """How much room each point of one front has: the side lengths, summed, of the box between its neighbours.
 
     Per objective, with the points in its order, (f[i + 1] - f[i - 1]) / (max f - min f); the two ends have infinite
-    room. An objective in which all points agree counts nothing, and gives no ends.
+    room. An objective in which all points agree contributes nothing, and has no ends.
 
     Args:
         values: Objectives of one front, shape (n, m).
@@ -127,7 +127,7 @@ def crowding_distance(values: ArrayLike) -> NDArray[np.float64]:
         Distances, shape (n,), larger where the front is sparse.
 
     Raises:
-        InvalidInput: If the values are no (n, m) table or hold NaN.
+        InvalidInput: If the values are not an (n, m) table or hold NaN.
 
     Source: Deb et al. (2002), section III.B.
 
@@ -184,7 +184,7 @@ def hypervolume(values: ArrayLike, reference: ArrayLike) -> float:
 
 
 def _volume(front: NDArray[np.float64], corner: NDArray[np.float64]) -> float:
-    """Volume of different points in lexicographic order of which none dominates another, all below the corner."""
+    """Volume of distinct points in lexicographic order of which none dominates another, all below the corner."""
     if len(front) == 0:
         return 0.0
     if len(front) == 1:

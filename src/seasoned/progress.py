@@ -1,4 +1,4 @@
-"""What a person sees while a study runs: trials done, the best value, the time left. Silent without a person."""
+"""Progress of a running study: trials done, the best value, the time left. Silent outside terminals and notebooks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ProgressBar:
         trials: Finished trials to reach, if limited.
         time_limit: Seconds to run, if limited.
         shown: Whether to show it; None shows it on a terminal and in a notebook only.
-        left: Seconds left, if somebody else knows; by default what is left of the time limit.
+        left: Gives the seconds left; by default what is left of the time limit.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class ProgressBar:
         self._time_limit = None if time_limit is None or math.isinf(time_limit) else time_limit
         self._shown = shown
         self._bar: Progress | None = None
-        self._line: Any = None  # of a notebook that has no widgets
+        self._line: Any = None  # the display of a notebook that has no widgets
         self._began = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -86,7 +86,7 @@ class ProgressBar:
 
 
 def _is_terminal(stream: Any) -> bool:
-    """Whether it is one; what stands for a stream may not know, and what is closed does not."""
+    """Whether it is one; false for a closed stream, and for a substitute that has no `isatty`."""
     try:
         return bool(stream.isatty())
     except (AttributeError, ValueError):
@@ -104,7 +104,7 @@ def _make(console: Any, left: Callable[[], float] | None) -> Progress:  # a rich
             minutes, seconds = divmod(max(0, round(left() if left else 0)), 60)
             return Text(f"{minutes}:{seconds:02d}", style="progress.remaining")
 
-    own = console.is_jupyter or _is_terminal(sys.stdout)  # else what is printed goes its own way
+    own = console.is_jupyter or _is_terminal(sys.stdout)  # else prints are left alone
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

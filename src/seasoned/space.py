@@ -40,7 +40,7 @@ class Choice:
         default: The option to start from; the first if left out.
 
     Raises:
-        InvalidSpace: If there are no options, one is not a Space, a name appears twice, or the default is none.
+        InvalidSpace: If there are no options, one is not a Space, a name appears twice, or the default is unknown.
 
     Example:
         >>> Choice(sgd=Space(momentum=Float(0, 0.99)), adam=Space()).default
@@ -130,8 +130,8 @@ class Space:
             active and match a value, a list of values, or `Between(low, high)`. Nested parameters by dotted name.
 
     Raises:
-        InvalidSpace: If a name is empty, dotted or doubled, a parameter is none, a clause names what does not exist,
-            or the default configuration is forbidden.
+        InvalidSpace: If a name is empty, dotted or double, a parameter has another type, a clause names an unknown
+            parameter, or the default configuration is forbidden.
 
     Example:
         >>> optimizer = Choice(sgd=Space(momentum=Float(0, 1)), adam=Space())
@@ -240,10 +240,10 @@ class Space:
     ) -> Iterator[dict[str, Any]]:
         """Configurations that differ from `config` in one parameter.
 
-        A category moves to every other (an ordered one to the adjacent), an Int and a Float with a step to the next
-        values and to Gaussian draws, another Float to Gaussian draws, a Choice to each other option with the defaults
-        inside. Forbidden ones are left out, none comes twice. After SMAC's one-exchange neighbourhood (Hutter, Hoos
-        and Leyton-Brown 2011, §4.3).
+        A category moves to every other one (an ordered one to the adjacent ones), an Int, and a Float with a step, to
+        the next values and to Gaussian draws, another Float to Gaussian draws, a Choice to each other option with the
+        defaults inside. Forbidden ones are left out, none comes twice. After SMAC's one-exchange neighbourhood (Hutter,
+        Hoos and Leyton-Brown 2011, §4.3).
 
         Args:
             config: A valid configuration.
@@ -286,7 +286,7 @@ class Space:
         point: list[float] = np.asarray(unit, dtype=np.float64).tolist()
         if not isinstance(point, list) or len(point) != len(self.dimensions):
             raise InvalidConfig(f"a point of shape {np.shape(unit)} was given; this space needs ({len(self)},).")
-        if any(coordinate != coordinate for coordinate in point):  # noqa: PLR0124 - NaN is the one that differs
+        if any(coordinate != coordinate for coordinate in point):  # noqa: PLR0124 - only NaN differs from itself
             raise InvalidConfig(f"the point {point} holds NaN; give coordinates in [0, 1].")
         point = [min(1.0, max(0.0, coordinate)) for coordinate in point]
         values = self._values(point)
@@ -339,12 +339,12 @@ class Space:
         return values
 
     def _with(self, values: Sequence[Any], index: int, value: Value) -> list[Any]:
-        """The flat values with one changed; if it selects a branch, defaults inside the new one."""
+        """The flat values with one changed; if it selects a branch, the new one holds defaults."""
         moved = [*values[:index], value, *values[index + 1 :]]
         for below in range(index + 1, len(moved)):
             dimension = self.dimensions[below]
             if dimension.parent < index:
-                break  # what hangs under a choice follows it directly
+                break  # the parameters under a choice follow it directly
             if moved[dimension.parent] != dimension.option:
                 moved[below] = _INACTIVE
             elif values[below] is _INACTIVE:
@@ -435,7 +435,7 @@ def _flatten(space: Space, prefix: str = "", parent: int = -1, option: str = "",
 
 
 def _merge(given: Mapping[str, Any], named: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Both ways to name things, as one dict; refuses names that are doubled, empty, dotted or no strings."""
+    """Both ways to name things, as one dict; refuses names that are given twice, empty, dotted or not strings."""
     for name in given:
         if name in named:
             raise InvalidSpace(f"the {kind} {name!r} is given twice; remove one.")

@@ -1,4 +1,4 @@
-"""Numbers on a grid: low, low + step, low + 2 step and so on, as the decimals that they are written as.
+"""Numbers on a grid: low, low + step, low + 2 step and so on, as exact decimals.
 
 Sums of doubles drift (0.1 + 0.2 is not 0.3), so the grid is kept in whole numbers: its k-th value is the double nearest
 to `(first + k width) / unit`, which Python's division of integers gives exactly.
@@ -15,8 +15,8 @@ from seasoned.errors import InvalidSpace
 
 __all__ = ["Steps"]
 
-_FINEST: Final = 2**40  # steps from 0 to the larger bound beyond which doubles hardly tell neighbours apart
-_NEAR: Final = 1e-6  # of a step: a number as near to a value of the grid as this is meant to be that value
+_FINEST: Final = 2**40  # number of steps from 0 to the larger bound beyond which doubles hardly tell neighbours apart
+_NEAR: Final = 1e-6  # of a step: a number this near to a value of the grid is taken for that value
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Steps:
         step: The distance between two.
         first: The first value, in units.
         width: The step, in units.
-        unit: How many units are 1.
+        unit: How many units make 1.
         count: How many values there are.
 
     Example:
@@ -69,11 +69,11 @@ class Steps:
         return (self.first + index * self.width) / self.unit
 
     def nearest(self, number: float) -> int:
-        """The index of the value next to a number."""
+        """The index of the value nearest to a number."""
         return round(min(self.count - 1.0, max(0.0, (number - self.low) / self.step)))
 
     def found(self, number: float) -> float | None:
-        """The value that a number means, rounding apart; None if it lies between two values or outside."""
+        """The value that a number means, apart from rounding; None if it lies between two values or outside."""
         value = self.value(self.nearest(number))
         return value if abs(number - value) <= _NEAR * self.step else None
 

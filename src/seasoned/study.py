@@ -1,4 +1,4 @@
-"""A study: an optimiser proposes, a trial happens, an event is stored; created, resumed, driven by many."""
+"""A study: a sampler proposes, a trial runs, an event is stored; it can be resumed, and driven by many processes."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ class Study(StudyView):
         sampler: What decides on the next trial; `Auto()` if left out, which chooses one and changes it in long runs.
         storage: A database URL such as `"sqlite:///runs.db"`, the path of a SQLite file, or a Storage; in memory if
             left out.
-        name: The study's name in the storage. A study of that name is opened with its trials; else it is created. In
-            another space than before it goes on from its first new trial on; looking at it changes nothing.
+        name: The study's name in the storage. A study of that name is opened with its trials; else it is created. Given
+            another space than before, it moves there at its first new trial; looking at it changes nothing.
         direction: "minimize" or "maximize"; a tuple of them for several objectives.
         seed: Source of all randomness; drawn and stored if left out.
         fidelity: What decides how far a trial is run, such as `ASHA()`; the objective then takes the trial, too.
         budget: How many trials are planned, for samplers that pace themselves.
-        checkpoints: Folder below which the study gets one of its own for its trials' checkpoints; if left out one in
-            the user's cache, or for a study in memory one that goes with it. Several machines need one that all see.
+        checkpoints: Folder in which the study gets a subfolder for its trials' checkpoints; if left out, one in the
+            user's cache, or for a study in memory a temporary one. Several machines need one that all of them see.
 
     Raises:
         InvalidInput: If an argument breaks a rule, or a warm start does not fit the space.
@@ -127,7 +127,7 @@ class Study(StudyView):
         self._stopping = False
 
     def _opened(self, created: Created, ledger: Callable[[EventLog], Ledger]) -> Ledger:
-        """The study's ledger; where a sampler or a rule refuses a study that is new, its name stays free."""
+        """The study's ledger; if a sampler or a rule refuses a new study, its name stays free."""
         new = self.name not in self._storage.names()
         log = self._storage.open(self.name, created)
         try:
@@ -142,12 +142,12 @@ class Study(StudyView):
         """A stored study, in its own space and direction.
 
         Args:
-            storage: Where it lies.
+            storage: Where it is stored.
             name: Its name there.
             **options: Study's other arguments, such as the sampler with which it goes on.
 
         Raises:
-            StudyConflict: If there is none of that name, or no such SQLite file, which is not made.
+            StudyConflict: If there is no study of that name, or no such SQLite file, which is then not created.
 
         Example:
             >>> from seasoned import Float, Space, Study
@@ -186,28 +186,28 @@ class Study(StudyView):
     ) -> None:
         """Run the objective until the study holds `trials` finished ones, or the time is up.
 
-        Finished is complete, pruned or failed; what the study held before counts, so an interrupted call is simply
-        made again. With one worker and no limit per trial `f` runs in this process. Otherwise each trial runs in a warm
+        Finished means complete, pruned or failed; trials that the study held before count, so an interrupted call can
+        be repeated. With one worker and no limit per trial `f` runs in this process. Otherwise each runs in a warm
         worker process, which never imports the calling script, and whose whole process tree is killed at a limit.
 
         Args:
             f: Called with a configuration (a dict of its own), returns the value, or a tuple of several; `Constrained`
-                adds outcomes that must keep a bound. With a rule of fidelity, or where it takes two arguments, it is
-                called with a `LiveTrial`, too: its number, a folder of its own, and notes to be kept.
-            trials: Finished trials that the study shall hold, over all drivers.
+                adds outcomes that must keep a bound. With a rule of fidelity, or if it takes two arguments, it is
+                called with a `LiveTrial`, too, with the trial's number, a folder of its own, and notes to be kept.
+            trials: Number of finished trials that the study is to hold, over all drivers.
             time_limit: Seconds; trials still running in workers are cut off, and run again when the study goes on. One
-                that runs in this process comes to its end, or with a rule of fidelity to its next report.
-            workers: Trials at the same time; or an executor of your own, such as `RayExecutor`, which stays open.
-            trial_time_limit: Seconds that one trial may take; of one that pauses at rungs, each of its runs.
+                that runs in this process runs to its end, or with a rule of fidelity to its next report.
+            workers: Number of trials at the same time; or your own executor, such as `RayExecutor`, which stays open.
+            trial_time_limit: Seconds that one trial may take; for one that pauses at rungs, each of its runs.
             trial_memory: Bytes that one trial's process tree may use, or a text such as "8GB".
             callbacks: Called with the study and each trial that finished here.
             progress: Whether to show a progress bar; None shows it on terminals and in notebooks.
-            stop: Asked several times a second, but not while a trial runs in this process; true ends the call, and
+            stop: Called several times a second, but not while a trial runs in this process; true ends the call, and
                 trials still running in workers are cut off.
 
         Raises:
-            AllTrialsFailed: After 20 failures here without a success in the study, or so many in a row for the same
-                reason that it is no chance (20 after seven successes; not of a plan such as `Grid`), where no
+            AllTrialsFailed: After 20 failures in this call without a success in the study, or so many in a row for the
+                same reason that it is no chance (20 after seven successes; not with a plan such as `Grid`), unless a
                 trial waits at a rung.
             InvalidInput: If an argument breaks a rule.
         """
@@ -253,7 +253,7 @@ class Study(StudyView):
 
         Args:
             detached: The trial belongs to nobody and waits for its `tell` for ever. Otherwise this process holds it,
-                and once the process has ended without telling, the trial is given to the next who asks.
+                and if the process ends without telling, the trial is given to the next who asks.
 
         Raises:
             StudyConflict: If the sampler has no more trials to give.
@@ -265,7 +265,7 @@ class Study(StudyView):
 
         Its `report(step, value)` raises `Pruned` where the rule of fidelity says that it shall not go on. What is told
         then is judged as in `optimize`: a trial that the rule stopped is pruned, whatever its value; one that pauses
-        stays, and `ask` gives it again when it is promoted.
+        stays open, and `ask` gives it again when it is promoted.
 
         Raises:
             InvalidInput: If there is no such trial, or the study has no rule of fidelity.
@@ -287,8 +287,8 @@ class Study(StudyView):
         """Let configurations be tried next, before the sampler's own, by whoever runs or asks for the next trials.
 
         In a plan (`Grid`, `Sobol`), and among the first points of a sampler that begins with some (the default, a
-        population, the best points of a warm start), each takes the place of one; configurations of a warm start come
-        after them.
+        population, the best points of a warm start), each takes the place of one of these. Configurations that a warm
+        start gives come after them.
 
         Raises:
             InvalidConfig: If one is not valid in the space.
@@ -319,12 +319,12 @@ class Study(StudyView):
 
         Args:
             trial: The trial or its number, asked by this process or any other; or a configuration that was tried
-                elsewhere, which becomes a trial of the study with this end. In a plan it takes the next one's place.
-            values: The value, or a tuple of several. What is not finite makes a failed trial.
+                elsewhere, which becomes a finished trial of the study. In a plan it takes the next one's place.
+            values: The value, or a tuple of several. If one is not finite, the trial is failed.
             constraints: Outcomes that must be at most 0, such as `memory - 8e9`, the same ones in every trial.
             error: Why it failed, instead of values.
             pruned: Why it was not run to its end, instead of values.
-            seconds: What it took; None for the time since it was asked for, if no other trial was meanwhile.
+            seconds: How long it took; None for the time since it was asked for, unless others were asked or told since.
             notes: What is kept beside it, as `LiveTrial.note` keeps it.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What happened, as values: configurations, trials, and the events that a study is a log of.
+"""What happened, as plain values: configurations, trials, and the events that make up a study's log.
 
 Everything else (which trials exist, which is best, what a sampler believes) is a fold of that log (`history.py`), so a
 killed study resumes by reading it. Objectives are always minimised in here: a study that maximises negates values on
@@ -39,7 +39,7 @@ __all__ = [
 
 
 class Config(dict[str, Any]):
-    """A configuration: a nested dict that cannot change, at no level, and can be a key.
+    """A configuration: a nested dict that is immutable at every level, and hashable.
 
     Example:
         >>> Config({"lr": 0.1})["lr"]
@@ -103,7 +103,7 @@ class Trial:
         error: Why it failed or was pruned.
         tag: What the sampler noted with its suggestion (particle, generation, rung).
         constraints: Outcomes that must be at most 0, if complete and there are any.
-        reports: Step and value of each report, in their order; the first one of a step counts. NaN is not finite.
+        reports: Step and value of each report, in their order; the first one of a step counts. NaN: not finite.
         notes: What its objective wanted to be kept (`LiveTrial.note`).
     """
 
@@ -135,7 +135,7 @@ class Trial:
 
 
 def violation(constraints: Iterable[float]) -> float:
-    """The sum of what is above 0: the order of infeasible trials (Deb 2000, An efficient constraint handling method).
+    """The sum of the positive ones, which orders infeasible trials (Deb 2000, An efficient constraint handling method).
 
     Example:
         >>> violation([-1.0, 0.5, 2.0])
@@ -146,7 +146,7 @@ def violation(constraints: Iterable[float]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class WarmStart:
-    """What a sampler may know before its first trial; data, so that it is stored with the study.
+    """What a sampler may know before its first trial; plain data, so that it can be stored with the study.
 
     Attributes:
         configurations: To be tried first, in this order.
@@ -154,9 +154,9 @@ class WarmStart:
         values: Their objectives in the study's direction, shape (n,); relative ones are always minimised.
         population: Points for a population to start from, shape (m, d).
         step_size: First step of a local method, in units of the cube, in (0, 1].
-        relative: Whether the values say no more than which point is expected to do better, and how clearly, on a scale
-            of their own: what models of past tasks expect, not values of this objective. A Gaussian process then has
-            them as its prior mean, as far as its trials agree.
+        relative: Whether the values only say which point is expected to do better, and how clearly, on a scale of their
+            own: predictions of models of past tasks, not values of this objective. A Gaussian process then uses
+            them as its prior mean, as far as its trials agree with them.
 
     Raises:
         InvalidInput: If `points` and `values` differ in number.
@@ -182,7 +182,7 @@ class WarmStart:
             object.__setattr__(self, "step_size", float(self.step_size))
 
     def check(self) -> None:
-        """Refuse impossible numbers, where a study begins: one that is stored was begun already.
+        """Refuse impossible numbers; called when one is given, and not when a stored one is read.
 
         Raises:
             InvalidInput: If a value is not finite, a coordinate is outside [0, 1], or the step is not in (0, 1].
@@ -253,7 +253,7 @@ class StudySpec:
 
 
 def _whole(name: str, value: Any) -> int | None:
-    """A whole number of any library as Python's, which a log can hold."""
+    """A whole number of any library as Python's int, which a log can hold."""
     try:
         return None if value is None else operator.index(value)
     except TypeError:
@@ -287,9 +287,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A trial goes on under another driver than the one that held it, which died or gave it back.
+    """A trial goes on under a driver other than the one that held it, which died or gave it back.
 
-    Where it is the same driver, a trial that had paused runs again.
+    If it is the same driver, a trial that had paused runs again.
     """
 
     number: int
@@ -298,7 +298,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A running trial reached a step with this value, minimised, NaN if not finite; the first of a step counts."""
+    """A running trial reached a step with this value, minimised, NaN if not finite; a step's first report counts."""
 
     number: int
     step: int

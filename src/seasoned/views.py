@@ -34,7 +34,7 @@ def outward(trial: Trial, signs: Sequence[int]) -> Trial:
 def frame_of(trials: Sequence[Trial], space: Space, objectives: int) -> pd.DataFrame:
     """One row per trial: number, state, values, constraints if any, seconds, error, a column per parameter and note.
 
-    A parameter named like one of the first has `config.` before its name, a note has `note.`.
+    A parameter that shares its name with one of the other columns gets the prefix `config.`, a note gets `note.`.
     """
     import pandas as pd
 
@@ -87,7 +87,7 @@ def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def front_of(trials: Iterable[Trial]) -> list[Trial]:
     """The complete trials that no other dominates, by number; objectives are minimised.
 
-    Feasible trials come before infeasible ones: with none that is feasible, the front is of those that break their
+    Feasible trials come before infeasible ones: if none is feasible, the front is that of those that break their
     constraints least (Deb 2000).
     """
     complete = [trial for trial in trials if trial.values is not None]

@@ -1,4 +1,4 @@
-"""What all commands share: how errors are told, and names for what they take.
+"""What all commands share: how errors are reported, and names for what they take.
 
 Exit codes: 0 done, 2 bad input, 1 any other failure, 130 stopped by Ctrl-C, 143 stopped by SIGTERM. An error is one
 line on stderr; `seasoned --debug ...` shows where it came from.
@@ -34,7 +34,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(context, *args, **kwargs)
         except (Exception, KeyboardInterrupt) as error:
-            if context.obj or isinstance(error, typer.Exit | BrokenPipeError):  # nobody reads on, as of `| head`
+            if context.obj or isinstance(error, typer.Exit | BrokenPipeError):  # the reader is gone, as with `| head`
                 raise
             typer.echo(f"error: {_sentence(error, context.info_name)}", err=True)
             raise typer.Exit(_code(error)) from None
@@ -58,10 +58,10 @@ def _sentence(error: BaseException, command: str | None) -> str:
 
 
 def check_folder(file: Path, *others: Path | None) -> None:
-    """Refuses, before any work, a file to write that cannot be written, or that another file is.
+    """Refuses, before any work, an output file that cannot be written, or that is another file of the command.
 
     Args:
-        file: What shall be written.
+        file: The file to write.
         others: What is read, or written as well.
 
     Raises:
@@ -78,7 +78,7 @@ def check_folder(file: Path, *others: Path | None) -> None:
 
 
 def check_model(file: Path, *others: Path | None) -> None:
-    """The same for a file that a model is saved to, which no stream holds."""
+    """`check_folder` for a file that a model is saved to, which cannot be the standard output."""
     if file == STREAM:
         raise InvalidInput("a model is no text for the standard output; give the path of a file.")
     check_folder(file, *others)

@@ -42,7 +42,7 @@ _FEW: Final = 100  # cells that are looked at first; most columns are settled by
 
 
 def head_of(path: Path) -> bytes:
-    """The first bytes of a file, decompressed; none where that fails, for whoever then reads it says why."""
+    """The first bytes of a file, decompressed; empty if that fails, as reading the file will say why."""
     try:
         with _opened(path) as file:
             return bytes(file.read(HEAD))
@@ -68,12 +68,12 @@ def _opened(path: Path) -> Any:
 
 
 def encoding_of(head: bytes) -> str | None:
-    """UTF-16 where the file begins with its mark, which no UTF-8 text does; None for the usual one."""
+    """UTF-16 where the file begins with its byte order mark, as no UTF-8 text does; None for the usual one."""
     return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else None
 
 
 def separator_of(head: bytes, encoding: str | None, usual: str) -> str:
-    r"""The usual separator, unless it makes one column and just one other makes as many in all lines.
+    r"""The usual separator, unless it gives one column and just one other gives several, as many in all lines.
 
     Example:
         >>> separator_of(b"a;b\n1,5;2\n", None, ","), separator_of(b"question; why\nhow\n", None, ",")
@@ -103,7 +103,7 @@ def decimal_of(head: bytes, encoding: str | None) -> str:
 
 
 def _rows(head: bytes, encoding: str | None, separator: str) -> list[list[str]]:
-    """The whole rows, at least one; blank lines are none."""
+    """The complete rows, at least one, though it may be empty; blank lines are left out."""
     text = head.decode(encoding or "utf-8", "replace").removeprefix("\ufeff")
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
@@ -113,10 +113,10 @@ def _rows(head: bytes, encoding: str | None, separator: str) -> list[list[str]]:
 
 
 def with_points(frame: pd.DataFrame, text: Iterable[str] = (), *, commas: bool = False) -> pd.DataFrame:
-    """A table that was read with decimal commas, its text that is numbers with points, "1.5" or "1.234,5", as such.
+    """A table that was read with decimal commas, its text columns of numbers, "1.5" or "1.234,5", as numbers.
 
-    Where the comma is the decimal sign somewhere, points after which three digits come throughout stand between
-    thousands: "950" and "1.200" are 950 and 1200. `attrs` then says so, for other files of the same columns.
+    If the comma is the decimal sign somewhere, points that are always followed by three digits are thousands
+    separators: "950" and "1.200" are 950 and 1200. `attrs` then records it, for other files of the same columns.
 
     Args:
         frame: The table.
@@ -146,7 +146,7 @@ def with_points(frame: pd.DataFrame, text: Iterable[str] = (), *, commas: bool =
 
 
 def as_usual(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """The frame with columns of text as numbers where all their cells are such in the usual form, "1.5"."""
+    """The frame with text columns converted to numbers where all their cells are numbers of the usual form, "1.5"."""
     import pandas as pd
 
     found = {name: pd.to_numeric(frame[name], errors="coerce") for name in names if name in frame.columns}
@@ -155,7 +155,7 @@ def as_usual(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
 
 
 def replaced(frame: pd.DataFrame, columns: Mapping[str, pd.Series[Any]]) -> pd.DataFrame:
-    """The frame with some columns in place of those of the same names, which `assign` would not take all of."""
+    """The frame with some columns replaced by name, also by names that `assign` does not take."""
     found = frame.copy(deep=False) if columns else frame
     for name, values in columns.items():
         found[name] = values

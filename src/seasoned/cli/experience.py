@@ -25,7 +25,7 @@ _Store = Annotated[str | None, typer.Option(help="A store's URL or file; the use
 
 
 def _kept(store: str | None) -> tuple[Any, str]:
-    """What looks after stores, loaded when it is asked for, and the store's URL."""
+    """The module that manages stores, loaded on demand, and the store's URL."""
     keeping = importlib.import_module("seasoned.knowledge.keeping")
     return keeping, keeping.store_at(store)
 
@@ -83,7 +83,7 @@ def import_experience(
 
 
 def _with_optuna(keeping: Any, found: Any, database: str) -> Any:
-    """Ours and Optuna's studies of a database; ours alone where Optuna is not installed, and a word of it."""
+    """Our studies and Optuna's in a database; ours alone, and a message, where Optuna is not installed."""
     try:  # integrations need extras, so the one that is asked for is loaded by name
         module = importlib.import_module("seasoned.integrations.optuna_import")
     except MissingExtra as error:

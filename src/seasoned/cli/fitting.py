@@ -128,7 +128,7 @@ def fit(
 
 
 def _like(frame: pd.DataFrame) -> Remembered:
-    """How other files of the table are read: where it has decimal commas they have them, though they may show none."""
+    """How other files of the table are read: with decimal commas if it has them, even if they show none."""
     return Remembered(commas=frame.attrs.get(DECIMAL) == ",")
 
 
@@ -141,7 +141,7 @@ def _tell_if_stopped(model: Any) -> None:
 def _split(
     said: Declared, frame: pd.DataFrame, holdout: float, random_state: int | None, *, classes: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows to learn from, and the held-out rows that the model can be judged on; what is left out is told."""
+    """Rows to learn from, and the held-out rows that the model can be judged on; rows left out are reported."""
     said.check(frame)
     if said.class_weight is not None and not classes:
         raise InvalidInput(f"--class-weight is for classes, and {said.target!r} is a number; leave it out.")
@@ -153,7 +153,7 @@ def _split(
 
 
 def _write_report(model: Any, path: Path | None, said: Declared, train: pd.DataFrame, test: pd.DataFrame) -> None:
-    """About the rows held out; where there are none, what the columns tell is measured on those of the fit."""
+    """Write a report on the held-out rows; if there are none that count, on those of the fit."""
     if path is None:
         return
     unseen = len(test) > 0 and said.counts(test)

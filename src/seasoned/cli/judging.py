@@ -59,7 +59,7 @@ def score(
 
 
 def _each(model: Any, said: Declared, frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The models that take part and all together, with their scores on the rows."""
+    """The models of the ensemble and the ensemble itself, with their scores on the rows."""
     X = said.features(frame, [str(name) for name in model.feature_names_in_])
     board = model.leaderboard(X, frame[said.target], sample_weight=said.weights_of(frame))
     score = f"test_{model.fitted_.metric.name}"
@@ -122,7 +122,7 @@ def _about(estimator: Any) -> str:
 
 
 def _facts(estimator: Any) -> dict[str, Any]:
-    """The same as plain data."""
+    """What `show` tells, as plain data."""
     fitted = estimator.fitted_
     members = [{"model": one.name, "weight": one.weight, "config": one.config} for one in fitted.members]
     return {
@@ -147,5 +147,5 @@ def _number(value: float | None) -> float | None:
 
 
 def _flat(board: Any) -> Any:
-    """Configurations as text, for a table has one type a column."""
+    """Configurations as text, because a table has one type per column."""
     return board.assign(config=board["config"].map(lambda config: json.dumps(config, default=str)))

@@ -55,16 +55,16 @@ _TABS: Final = ("tab", "\\t")  # as it can be typed
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How text files are read, where their names and beginnings do not tell.
+    """How text files are read, where their names and first bytes do not tell.
 
     Attributes:
-        separator: The character between columns; None for that of the name (comma, or tab in .tsv), or where it makes
-            one column only for the semicolon, bar or tab that makes several.
-        decimal: The decimal sign; None for the point, and between semicolons for what is found there.
-        encoding: The encoding; None for UTF-8, and for UTF-16 where the file begins with its mark.
+        separator: The character between columns; None for that of the name (comma, or tab in .tsv) or, if it gives
+            only one column, for the semicolon, bar or tab that gives several.
+        decimal: The decimal sign; None for the point or, between semicolons, for what is found there.
+        encoding: The encoding; None for UTF-8, and for UTF-16 where the file begins with its byte order mark.
 
     Raises:
-        InvalidInput: If one of them cannot be.
+        InvalidInput: If one of them is invalid.
     """
 
     separator: str | None = None
@@ -91,10 +91,10 @@ class Reading:
 
         Args:
             source: The file, or the bytes.
-            text: Columns that stay text, as it is written, as far as there are such.
-            like: How the file of a model was written. Where all cells of a column can be read in its style, they stay
-                text for the model to read, for by themselves they might be another number.
-            more: What else `pandas.read_csv` is told of a text file.
+            text: Columns to keep as text, as it is written; those that are not there are ignored.
+            like: How the file of a model was written. If all cells of a column can be read in its style, they stay text
+                for the model to read, because by themselves they might be other numbers.
+            more: Further arguments of `pandas.read_csv` for a text file.
 
         Raises:
             InvalidInput: If it cannot be read.
@@ -129,7 +129,7 @@ _USUAL: Final = Reading()
 
 
 def names_in(words: str | None) -> list[str]:
-    """Names with commas between them."""
+    """The names in a comma-separated list."""
     return [name for word in (words or "").split(",") if (name := word.strip())]
 
 
@@ -148,7 +148,7 @@ def _check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
 def table_to_fit(
     table: Path, target: str, model: Path | None = None, report: Path | None = None, reading: Reading = _USUAL
 ) -> pd.DataFrame:
-    """The table's rows that have a target, and a word on the others; what could not be written is refused now.
+    """The table's rows that have a target; reports the others, and refuses outputs that could not be written.
 
     Args:
         table: The file.
@@ -171,7 +171,7 @@ def table_to_fit(
 
 def _with_target(frame: pd.DataFrame, table: Path, target: str, reading: Reading) -> pd.DataFrame:
     kept = frame[target].notna()
-    if kept.all() or not kept.any():  # that none has one, the model says
+    if kept.all() or not kept.any():  # if none has one, the model says so
         return frame
     labels = frame[target].dtype.kind not in "biuf"
     words = _missing_words(reading, table, target, ~kept.to_numpy()) if labels else ""
@@ -182,14 +182,14 @@ def _with_target(frame: pd.DataFrame, table: Path, target: str, reading: Reading
 
 
 def words_in(frame: pd.DataFrame) -> list[str]:
-    """The columns that were read as text: in another file of the same table "007" is no 7 either."""
+    """The columns that were read as text, so that "007" is not 7 in another file of the same table either."""
     import pandas as pd
 
     return [str(name) for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.StringDtype)]
 
 
 def _missing_words(reading: Reading, table: Path, target: str, gone: NDArray[np.bool_]) -> str:
-    """How the cells of a text file are written that count as missing, but for empty ones."""
+    """The words that count as missing in a text file's target column, empty cells aside, and how often each came."""
     if kind_of(table) not in SEPARATORS:
         return ""
     written = reading.table(table, [target], keep_default_na=False, usecols=[target])[target]
@@ -207,7 +207,7 @@ def known_rows(table: Path, model: Any, said: Declared, reading: Reading = _USUA
         reading: How to read it.
 
     Raises:
-        InvalidInput: If a column is not there, has two roles, or weights are none.
+        InvalidInput: If a column is not there, has two roles, or the weights are invalid.
     """
     labels = getattr(model, "classes_", None)
     if labels is None and said.class_weight is not None:
@@ -234,7 +234,7 @@ def rows_to_predict(
         table: The file.
         reading: How to read it.
         keep: The columns to keep.
-        like: How the model's file was written: "007" is no 7, even where all cells of these rows are digits.
+        like: How the model's file was written: "007" is not 7, even if all cells of these rows are digits.
     """
     source = _streamed() if table == STREAM else table
     rows = reading.table(source, like=like)
@@ -253,9 +253,9 @@ def _streamed() -> bytes:
 
 
 def _as_written(kept: pd.DataFrame, text: pd.DataFrame) -> pd.DataFrame:
-    """Text as it stands in the file, "NA" and "TRUE", too, and so whole numbers that were written in another way.
+    """Text as it stands in the file, also "NA" and "TRUE", and likewise whole numbers in another form than was read.
 
-    "007" is such a number, and one in a column with gaps; other numbers are as they were read.
+    Such a number is "007", or one in a column with gaps; other numbers stay as they were read.
     """
     written = {}
     for name in kept.columns:

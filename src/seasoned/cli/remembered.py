@@ -1,4 +1,4 @@
-"""How the columns of a saved model were written: other rows of theirs are read alike, whatever these look like."""
+"""How the columns of a saved model were written, so that other rows of them are read alike."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Remembered(NamedTuple):
     """What is known of a file before it is read.
 
     Attributes:
-        words: Columns that are text to the model: "007" among "007" and "X" is no 7, whatever other rows the file has.
-        styles: Columns of numbers that were written with a sign between thousands, and how: "1,234" is no 1.234.
-        commas: Whether the comma was the decimal sign, so that "1.200" may be a thousand and more.
+        words: Columns that are text to the model: if it saw "007" and "X", "007" is not 7 in any other rows.
+        styles: Columns of numbers that were written with a thousands separator, and how: "1,234" is not 1.234.
+        commas: Whether the comma was the decimal sign, so that "1.200" may be 1200.
     """
 
     words: tuple[str, ...] = ()
@@ -38,10 +38,10 @@ NOTHING: Final = Remembered()
 def remembered(fitted: Any) -> Remembered:
     """What a model knows of its columns.
 
-    Categories whose levels are numbers as numbers are written stay as they are read: "1.0" is then the level "1". So
-    does the column that names the tasks of few shots, where all names that are known are plain numbers.
+    Categories whose levels are numbers in their plain form are not kept as text: "1.0" is then the level "1". Nor
+    is the column that names the tasks of a few-shot model, if all known names are plain numbers.
     """
-    plan = getattr(fitted.fitted_, "fitted", fitted.fitted_).plan  # of few shots it is that of the model of all tasks
+    plan = getattr(fitted.fitted_, "fitted", fitted.fitted_).plan  # few-shot: that of the model of all tasks
     levelled = (encoder for encoder in plan.encoders if isinstance(encoder, CategoryColumn | ManyLevelsColumn))
     named = {encoder.name: encoder.words for encoder in levelled}
     worded = [name for name, words in named.items() if not all(map(_is_plain_number, words))]
@@ -58,13 +58,13 @@ def remembered(fitted: Any) -> Remembered:
 
 
 def knows_words(fitted: Any) -> bool:
-    """Whether a model's classes are words, as which "2" is read, too, if "3+" was there."""
+    """Whether a model's classes are text: "2" is then read as text, too, if there was a "3+"."""
     labels = getattr(fitted, "classes_", None)
     return labels is not None and labels.dtype.kind == "U"
 
 
 def remember(model: Any, frame: pd.DataFrame) -> Any:
-    """The model, which knows from now on how the file of its table was written."""
+    """The model, which from now on knows how the file of its table was written."""
     model.decimal_ = frame.attrs.get(DECIMAL)
     return model
 

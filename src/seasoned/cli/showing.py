@@ -1,4 +1,4 @@
-"""What commands show of a model and what comes of it."""
+"""What commands show of a model and its results."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def score_of(model: Any, said: Declared, test: pd.DataFrame) -> float | None:
             score = model.fitted_.metric.score(-model.score(X, test[said.target], said.weights_of(test)))
         except InvalidInput:
             raise
-        except ValueError:  # scikit-learn's word for rows that lack a class, or a number out of range
+        except ValueError:  # scikit-learn's error for rows that lack a class, or a number out of range
             return None
     return None if np.isnan(score) else float(score)
 
@@ -141,7 +141,7 @@ def show_contributions(found: pd.DataFrame, rows: int, model: Any) -> None:
 
 
 def with_index(found: pd.DataFrame) -> pd.DataFrame:
-    """With rows and classes as columns, where there is a line for each of both; under names that are free."""
+    """With rows and classes as columns, if the index has both; under names that are free."""
     if found.index.nlevels == 1:
         return found
     names = [str(name) for name in found.index.names]
@@ -170,7 +170,7 @@ def write_predictions(predictions: pd.DataFrame, out: Path) -> None:
 
 
 def show_table(table: Any) -> None:
-    """On the screen; names and settings are no markup, whatever brackets they have."""
+    """Print a table; brackets in names and settings are not read as markup."""
     from rich.console import Console
 
     Console(markup=False, emoji=False).print(table)

@@ -81,7 +81,7 @@ def export_trials(
     output.check_kind(file)
     with closing(_study(store, name)) as study:
         trials = study.frame()
-    for column in trials.columns:  # Parquet has one type a column, and a choice may have any
+    for column in trials.columns:  # Parquet has one type per column, and a choice may have any
         kinds = set(trials[column].dropna().map(type)) if trials[column].dtype.kind == "O" else set()
         if len(kinds) > 1 or kinds & {tuple, dict, Config}:
             trials[column] = trials[column].map(str, na_action="ignore")
@@ -103,7 +103,7 @@ def delete_study(
         if not yes and not typer.confirm(f"Delete the study {name!r} with {trials}?"):
             raise typer.Exit(code=1)
     except typer.Abort:
-        if sys.stdin.isatty():  # Ctrl-C, and nobody else can have meant it
+        if sys.stdin.isatty():  # at a terminal it was Ctrl-C, not the end of the input
             raise KeyboardInterrupt from None
         raise InvalidInput(f"{name!r} was not deleted, as nobody said yes; --yes says so beforehand.") from None
     with closing(_opened(store)) as opened:
@@ -126,7 +126,7 @@ def _opened(store: str) -> Any:
 
 
 def _check(store: str) -> None:
-    """Refuse what holds no studies: to open it as a store would make one of it."""
+    """Refuse a database without studies, because opening it as a store would create tables in it."""
     contents = importlib.import_module("seasoned.storage.contents")
     url = importlib.import_module("seasoned.storage").url_of(store)
     if not contents.contents_of(url).studies:
@@ -140,7 +140,7 @@ def _study(store: str, name: str) -> Study:
 
 
 def _shown(store: str) -> str:
-    """Without a server's password."""
+    """The store's address, without a server's password."""
     hidden: str = importlib.import_module("seasoned.storage.addresses").hidden(store)
     return hidden
 

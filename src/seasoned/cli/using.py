@@ -133,7 +133,7 @@ def explain(
         check_folder(out, model, table)
         check_kind(out)
     fitted = of_one_table(model)
-    if target is None or method == "shap":  # whose values are of all rows, with a target or without; it is no feature
+    if target is None or method == "shap":  # Shapley values are of all rows, with a target or without; it is no feature
         frame, _ = rows_to_predict(table, reading, [] if target is None else [target], remembered(fitted))
         X = frame if target is None else frame.drop(columns=target)
         found = fitted.explain(X, method="shap", repeats=repeats, seconds=seconds)
@@ -189,5 +189,5 @@ def refit(
 
 
 def _columns(model: Any) -> list[str]:
-    """Those that it learned from; of an array none has a name."""
+    """The columns that it learned from; those of an array have no names."""
     return [str(name) for name in model.feature_names_in_]

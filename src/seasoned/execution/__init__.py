@@ -1,7 +1,7 @@
 """Running a callable elsewhere, under limits that hold.
 
 `base` is the protocol, `local` runs tasks in warm processes of this machine, `cluster` on the machines of a Ray
-cluster, `resources` says what the machine has, `checks` is the contract kit. Names load on first use: a worker needs
+cluster, `resources` says what the machine has, `checks` tests the contract. Names load on first use: a worker needs
 none of them.
 """
 

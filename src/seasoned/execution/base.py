@@ -66,7 +66,7 @@ class Outcome:
         ending: How it ended.
         value: What the callable returned, for `Ending.RETURNED`.
         reason: One sentence for every other ending; it names the limit and the peak where a limit was hit.
-        exception: The exception itself, for `Ending.RAISED`, where it could travel.
+        exception: The exception itself, for `Ending.RAISED`, if it could be pickled.
         traceback: The worker's traceback as text, where there is one.
         seconds: Wall time that the task ran, in seconds.
     """
@@ -101,8 +101,8 @@ class Executor(Protocol):
         tasks than there are workers queues the rest; a task's wall time counts from when it starts.
 
         With `answer` the task may ask: it gets one more argument, a function that sends a small plain message and
-        returns what `answer(message)` returned. `answer` is called by `wait`, in the thread of its caller; what it
-        raises leaves `wait`. The task waits for as long as that takes, under its limits, and asks from one thread.
+        returns what `answer(message)` returned. `answer` is called by `wait`, in the thread of its caller; its errors
+        propagate from `wait`. The task waits for as long as that takes, under its limits, and asks from one thread.
         """
         ...
 

@@ -27,20 +27,20 @@ _NO_LIMITS = Limits()
 
 
 class Packing(Protocol):
-    """Makes what travels of callables and arguments."""
+    """Turns callables and arguments into what is sent to workers."""
 
     def function(self, function: Callable[..., Any]) -> Any:
-        """The callable; the same each time. Raises InvalidInput if it cannot be pickled."""
+        """The callable, packed; the same result each time. Raises InvalidInput if it cannot be pickled."""
 
     def arguments(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        """The arguments of one call. Raises InvalidInput if they cannot be pickled."""
+        """The arguments of one call, packed. Raises InvalidInput if they cannot be pickled."""
 
 
 class Caller(ABC):
     """An `Executor`: hands tasks to its loop, waits for endings, answers what tasks ask.
 
     Args:
-        loop: Running; it ends with this object.
+        loop: The running loop; it ends with this object.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -49,9 +49,9 @@ class Caller(ABC):
         self._packing: Packing | None = None
         self._answers: dict[int, Callable[[Any], Any]] = {}  # by task, while it is open
         self._heard: deque[tuple[int, bytes]] = deque()  # questions that are still to be answered
-        self._ended: list[Outcome | tuple[Any, ...]] = []  # what nobody was told of yet
+        self._ended: list[Outcome | tuple[Any, ...]] = []  # endings that `wait` has not returned yet
         self._finalizer = weakref.finalize(self, loop.ask_to_stop)
-        self._finalizer.atexit = False  # what the loop works with sees to that, in its order
+        self._finalizer.atexit = False  # at exit what the loop works with shuts it down, in the right order
 
     @abstractmethod
     def _new_packing(self) -> Packing:
@@ -131,7 +131,7 @@ class Caller(ABC):
     def close(self) -> None:
         """Cancel what runs and leave idle workers to the next executor; outcomes not yet waited for are dropped."""
         if self._finalizer.detach() is not None:
-            self._packing = None  # what it holds goes
+            self._packing = None  # frees what it holds
             self._loop.stop()
 
     def __enter__(self) -> Self:

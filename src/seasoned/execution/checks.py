@@ -79,7 +79,7 @@ def check_queues_more_tasks_than_workers(factory: Factory) -> None:
 
 
 def check_takes_lambdas_and_closures(factory: Factory) -> None:
-    """What has no importable name travels too, with what it refers to."""
+    """Callables without an importable name can be sent too, with what they refer to."""
     offset = 10
     with _open(factory, 1) as executor:
         executor.submit(lambda value: value + offset, 5)
@@ -131,7 +131,7 @@ def check_time_counts_from_the_start_of_a_task(factory: Factory) -> None:
 
 
 def check_memory_limit_holds(factory: Factory) -> None:
-    """A memory eater is killed, whether it eats itself or through a child; the reason names use and limit."""
+    """A task that eats memory is killed, whether by itself or through a child; the reason names use and limit."""
     limits = Limits(memory=250_000_000)
     with _open(factory, 1) as executor:
         for eater in (_eat, _fork_eater):
@@ -164,7 +164,7 @@ def check_kills_whole_trees(factory: Factory) -> None:
             outcome = _run(executor, task, folder / ending, limits=Limits(seconds=2.0))
             assert outcome.ending is ending, outcome
             _assert_gone(folder / ending)
-    with _folder() as folder:  # the same when the executor closes over it
+    with _folder() as folder:  # the same when the executor is closed while the task runs
         with _open(factory, 1) as executor:
             executor.submit(_family_that_hangs, folder)
             _until(lambda: len(_pids(folder)) == 2, "the family starts")
@@ -191,7 +191,7 @@ def check_cancel(factory: Factory) -> None:
 
 
 def check_unpicklable_results(factory: Factory) -> None:
-    """A result that cannot travel ends its task with a reason; an exception that cannot travel leaves its text."""
+    """An unpicklable result ends its task with a reason; an unpicklable exception leaves its text."""
     with _open(factory, 1) as executor:
         outcome = _run(executor, _make_lock)
         assert (outcome.ending, "cannot be sent back" in str(outcome.reason)) == (Ending.RAISED, True), outcome
@@ -409,7 +409,7 @@ def _fork_eater() -> None:
 
 
 def _family(folder: Path) -> None:
-    """Leave a child, and an orphan in a session of its own, behind; each writes its number to the folder."""
+    """Leave a child, and an orphan in a session of its own, behind; each writes its process id to the folder."""
     folder.mkdir(exist_ok=True)
     if os.fork() == 0:
         _stay(folder)
@@ -445,7 +445,7 @@ def _make_lock() -> Any:
 
 
 class _StubbornError(Exception):
-    """Cannot be unpickled: its constructor wants more than its arguments tell."""
+    """Cannot be unpickled: its constructor needs more arguments than `args` holds."""
 
     def __init__(self, what: str, why: str) -> None:
         super().__init__(f"stubborn {what} {why}")

@@ -1,7 +1,7 @@
-"""Tasks on all machines of a Ray cluster; the extra `ray`.
+"""Tasks on all machines of a Ray cluster; needs the extra `ray`.
 
 Ray starts a `Station` wherever it has room and carries tasks and news; what a task may do to its machine, and how it is
-stopped, is the same as in `local.py`, for a station runs its tasks in the same workers under the same guard.
+stopped, is the same as in `local.py`, because a station runs its tasks in the same workers under the same guard.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ __all__ = ["RayExecutor"]
 
 _GLANCE = 0.02  # seconds between two looks at the exchange while stations are listened to
 _LISTENING = 10.0  # seconds that a station waits for news before it says that there are none
-_CALLS = 4  # to a station at the same time: one listens, the others tell it something
+_CALLS = 4  # to a station at the same time: one listens, the others bring it tasks, answers and so on
 _PATIENCE = 30.0  # seconds that stations may take to end what they run
 
 
 class RayExecutor(Caller):
     """Runs tasks on a Ray cluster; an `Executor`.
 
-    All machines need the same Python and the same packages, this one included. Where no Ray runs in this process yet,
-    it is started, or reached at `address`; it goes on when the executor closes. A machine that is lost ends the tasks
-    that it ran.
+    All machines need the same Python and the same packages, this one included. If Ray does not run in this process yet,
+    it is started, or joined at `address`; it keeps running when the executor closes. If a machine is lost, the tasks
+    that it ran end.
 
     Args:
         workers: Tasks at the same time; by default as many as the cluster has processors for.
-        threads: Threads of numerical libraries in each worker, and the processors that Ray keeps for it.
-        address: Of the cluster, such as `"auto"` or `"ray://head:10001"`; None for what `ray.init()` finds or starts.
+        threads: Threads of numerical libraries in each worker, and the processors that Ray reserves for it.
+        address: The cluster's, such as `"auto"` or `"ray://head:10001"`; None for what `ray.init()` finds or starts.
 
     Raises:
         InvalidInput: A number is not positive.
@@ -76,7 +76,7 @@ class RayExecutor(Caller):
 
 
 class _Packing:
-    """Callables in the cluster's memory, where each is put once; identity decides."""
+    """Callables in Ray's object store, where each is put once; identity decides."""
 
     def __init__(self) -> None:
         self._keys = itertools.count()
@@ -119,7 +119,7 @@ class _Stations(Loop):
         self._threads = threads
         self._station = ray.remote(Station).options(num_cpus=threads, max_concurrency=_CALLS, max_restarts=0)
         self._posts: list[_Post] = []
-        atexit.register(self.stop)  # before Ray ends, which it does at exit, too
+        atexit.register(self.stop)  # before Ray, which ends at exit, too
         self._thread.start()
 
     def _go_round(self) -> None:
@@ -128,7 +128,7 @@ class _Stations(Loop):
         self._look()
 
     def _pass_on(self) -> None:
-        """What the caller has to say to tasks."""
+        """Pass the caller's cancellations and answers on to the stations."""
         running = {post.task.number: post for post in self._posts if post.task is not None}
         for number in self.exchange.take_cancelled():
             if number in running:
@@ -154,7 +154,7 @@ class _Stations(Loop):
         post.asked = post.actor.run.remote(replace(task, function=key), function, _LISTENING)
 
     def _look(self) -> None:
-        """Take in what stations say; wait for it, or for the bell."""
+        """Take in what stations report; wait for that, or for the bell."""
         asked = {post.asked: post for post in self._posts if post.asked is not None}
         rung = bool(wait([self.exchange.bell], 0.0 if asked else None))
         if rung:
@@ -182,9 +182,9 @@ class _Stations(Loop):
         post.asked = None if post.task is None else post.actor.listen.remote(_LISTENING)
 
     def _lose(self, post: _Post, error: Exception) -> None:
-        """A station is gone, with its machine perhaps; what it ran ends, or the next task if it never began."""
+        """A station is gone, perhaps with its machine: its task ends, or the next queued one if it never began."""
         self._posts.remove(post)
-        ray.kill(post.actor)  # it may live, if a call to it failed, and would keep its processors
+        ray.kill(post.actor)  # if only a call to it failed, it lives on and would keep its processors
         cause = " ".join(str(getattr(error, "cause", None) or error).split())
         if post.task is not None:
             reason = f"the task was lost with the process or machine that was to run it: {cause}"

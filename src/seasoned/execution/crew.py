@@ -1,6 +1,6 @@
 """The thread behind a local executor: hires workers, hands out tasks, takes in what becomes of them.
 
-Limits are the guard's business: this thread may be held up by a driver that computes, the guard is not.
+The guard enforces limits, because this thread may be held up by a driver that computes, and the guard is not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Crew"]
 _LOG = logging.getLogger("seasoned.execution")
 _START_SECONDS = 120.0  # a worker that does not start in that time never will
 _STARTING = -1  # the number under which the guard watches a start
-_ROUND = 1.0  # seconds between two looks at whether the guard lives
+_ROUND = 1.0  # seconds between two checks that the guard lives
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +41,7 @@ class _Member:
 
 
 class Crew(Loop):
-    """Tasks in, endings out by way of its exchange; see the module."""
+    """Takes tasks from its exchange and returns their endings there; see the module."""
 
     def __init__(self, workers: int, threads: int) -> None:
         super().__init__(workers)
@@ -83,14 +83,14 @@ class Crew(Loop):
             self._watch(member, task.number, task.limits)
         arguments = task.function.content, task.arguments.content, task.limits.memory, task.asks
         if not member.handle.send("run", task.number, *arguments):
-            self._requeue(member)  # it ended while idle, of which its sentinel will tell
+            self._requeue(member)  # it ended while idle, as its sentinel will tell
 
     def _watch(self, member: _Member, number: int, limits: Limits) -> None:
         POOL.session.watch(member.handle.number, member.handle.process.pid, number, limits)
 
     @staticmethod
     def _unwatch(member: _Member) -> None:
-        """Before its process is reaped, for the number may then be somebody else's."""
+        """End the watch before the process is reaped, because its id may then be another process's."""
         if member.watched:
             POOL.session.done(member.handle.number)
 
@@ -109,7 +109,7 @@ class Crew(Loop):
                     member.handle.send("answer", content)
 
     def _serve(self) -> None:
-        """Wait for something to happen, and see to it."""
+        """Wait for something to happen, and handle it."""
         watched = any(member.watched for member in self._members)
         if watched:
             self._check_guard()
@@ -182,7 +182,7 @@ class Crew(Loop):
         elif member.task is None:
             _LOG.debug("worker %s ended while idle", member.handle.tag)
         elif death.verdict is not None and death.verdict[0] != member.task.number:
-            self._requeue(member)  # the guard meant the task before, whose result came at the same moment
+            self._requeue(member)  # the verdict is on the task before, whose result came at the same moment
         else:
             self._settle(member, member.task, death, by_caller)
 
@@ -195,7 +195,7 @@ class Crew(Loop):
         self.exchange.end(outcome)
 
     def _give_up(self, reason: str) -> None:
-        """No worker for the next task: it ends, so that its submitter learns of it."""
+        """No worker can be had for the next task: end it, so that its submitter learns why."""
         task = self.exchange.take()
         if task is not None:
             self.exchange.end(Outcome(task.number, Ending.DIED, reason=reason))

@@ -53,7 +53,7 @@ class News:
 
 
 class Exchange:
-    """The two letter boxes and their bells.
+    """Queues in both directions, each with a bell that wakes the other side.
 
     Attributes:
         bell: Readable when the thread has something to look at.
@@ -131,7 +131,7 @@ class Exchange:
     # ---- the thread's side
 
     def silence(self) -> None:
-        """The bell was heard; call it before looking."""
+        """Reset the bell once it was heard; call it before looking."""
         with self._lock:
             self.bell.recv_bytes()
             self._rung = False
@@ -150,26 +150,26 @@ class Exchange:
             return self._queue.popleft()
 
     def put_back(self, task: Task) -> None:
-        """Put a task that was taken before all others."""
+        """Return a taken task to the front of the queue."""
         with self._lock:
             self._queue.appendleft(task)
             self._taken -= 1
 
     def end(self, ending: Outcome | tuple[Any, ...]) -> None:
-        """Tell the end of a task that was taken."""
+        """Report the end of a task that was taken."""
         with self._lock:
             self._endings.append(ending)
             self._taken -= 1
             self._tell()
 
     def ask(self, number: int, content: bytes) -> None:
-        """Tell a task's question."""
+        """Pass a task's question to the caller."""
         with self._lock:
             self._questions.append((number, content))
             self._tell()
 
     def take_cancelled(self) -> set[int]:
-        """The tasks to kill; those that were queued have ended."""
+        """The tasks to kill; those still queued are ended here."""
         with self._lock:
             numbers, self._cancelled = self._cancelled, set()
             dropped = [task for task in self._queue if task.number in numbers]
@@ -186,12 +186,12 @@ class Exchange:
             return answers
 
     def fail(self, error: BaseException) -> None:
-        """Let the caller know of a bug of ours, for which it would else wait for ever."""
+        """Let the caller know of a bug of ours; otherwise it would wait for ever."""
         with self._lock:
             self._failure = error
 
     def close(self) -> None:
-        """The thread ends."""
+        """Say that the thread ends."""
         with self._lock:
             self.stopping = True
             self.bell.close()

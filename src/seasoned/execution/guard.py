@@ -56,7 +56,7 @@ class Watch:
         self.memory = None if memory == "-" else int(memory)
 
     def breach(self, table: dict[int, int] | None) -> str | None:
-        """The limit that is broken, as `time <seconds>` or `memory <bytes>`; `table` is None when memory is not due."""
+        """The limit that is broken, as `time <seconds>` or `memory <bytes>`; `table` is None between memory checks."""
         if self.deadline is not None and time.monotonic() >= self.deadline:
             return f"time {self.seconds}"
         if self.memory is None or table is None:
@@ -69,7 +69,7 @@ class Watch:
 
 
 class Guard:
-    """Watches by worker, and the clock."""
+    """The watches by worker, and when to look at them."""
 
     def __init__(self, tag: str, folder: str, parent: int) -> None:
         self.tag = tag
@@ -141,8 +141,8 @@ class Guard:
             survivors = await_death({watch.pid}, _LAST_WORDS)
             signal_all(family - services, KILL)  # orphans by now
             if not survivors:
-                kill_tagged(tag)  # which gives services their second to tidy up
-                signal_all(await_death(services, SERVICE_SECONDS), KILL)  # those without a tag, where there are none
+                kill_tagged(tag)  # which gives helpers their second to tidy up
+                signal_all(await_death(services, SERVICE_SECONDS), KILL)  # where tags cannot be read
                 return
         kill_tree(watch.pid, tag)
 

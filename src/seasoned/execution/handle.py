@@ -72,7 +72,7 @@ class Handle:
         number: Unique within the driver; the last part of the tag.
         kind: What it may be reused for.
         channel: Where messages go and come from.
-        proven: Whether it ever was ready; a worker that never was cannot start at all.
+        proven: Whether it was ever ready; if it ends before that, its start has failed.
         leftover: Messages that it wrote before it ended and nobody had read.
         sentinel: A descriptor that is ready when the process has ended, or None where the system has none.
     """
@@ -90,7 +90,7 @@ class Handle:
             self.process = _start(theirs, words, environment)
         self.sentinel: int | None = None
         if sys.platform == "linux":
-            with contextlib.suppress(OSError):  # an old kernel or a sandbox: the channel's end must do
+            with contextlib.suppress(OSError):  # an old kernel or a sandbox: the end of the channel must do instead
                 self.sentinel = os.pidfd_open(self.process.pid)
 
     def setup(self) -> None:
@@ -117,7 +117,7 @@ class Handle:
             return None
 
     def drain(self) -> list[tuple[Any, ...]]:
-        """All messages that a worker which has ended wrote before."""
+        """All messages that a worker wrote before it ended and nobody has read."""
         messages = []
         with contextlib.suppress(OSError):
             while self.channel.poll(0):
@@ -128,7 +128,7 @@ class Handle:
         return messages
 
     def kill(self) -> None:
-        """Kill the process and all that came from it, and reap it."""
+        """Kill the process and all that it started, and reap it."""
         alive = self.process.poll() is None
         doomed = kill_tree(self.process.pid, self.tag) if alive else kill_tagged(self.tag)
         with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in the kernel: its end cannot be waited for

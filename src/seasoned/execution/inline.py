@@ -20,7 +20,7 @@ class InlineExecutor:
     """Runs each task when somebody waits for it, so that prints, closures, debuggers and notebooks work.
 
     A KeyboardInterrupt leaves `wait`; every other exception, SystemExit included, is the task's outcome. Limits are not
-    enforced, since nothing can kill a task that runs in its own killer.
+    enforced, because a process cannot kill a task that runs inside it.
 
     Example:
         >>> executor = InlineExecutor()
@@ -33,7 +33,7 @@ class InlineExecutor:
 
     def __init__(self) -> None:
         self._queue: deque[tuple[int, Callable[..., Any], tuple[Any, ...]]] = deque()
-        self._broken: BaseException | None = None  # what an answer raised: its asker's affair, not the task's
+        self._broken: BaseException | None = None  # what `answer` raised: the submitter's error, not the task's outcome
         self._cancelled: list[Outcome] = []
         self._next = 0
 
@@ -50,8 +50,8 @@ class InlineExecutor:
         self._next += 1
         return self._next - 1
 
-    def wait(self, timeout: float | None = None) -> Sequence[Outcome]:  # noqa: ARG002 - a task takes what it takes
-        """What was cancelled; else run the oldest task."""
+    def wait(self, timeout: float | None = None) -> Sequence[Outcome]:  # noqa: ARG002 - a task cannot be interrupted
+        """The outcomes of cancelled tasks, if any; else run the oldest task."""
         if self._cancelled:
             cancelled, self._cancelled = self._cancelled, []
             return cancelled
@@ -100,6 +100,6 @@ def describe(error: BaseException) -> str:
         return f"the task called sys.exit({error.code!r})"
     try:
         lines = str(error).strip().splitlines()
-    except Exception:  # noqa: BLE001 - a stranger's exception, which must not hide what happened
+    except Exception:  # noqa: BLE001 - a foreign exception's __str__ must not hide what happened
         lines = []
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""An executor that belongs to somebody else, for a while."""
+"""An executor borrowed from its owner for a while."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Lent:
     """Passes everything on, but `close` ends only what was submitted through this object; an `Executor`.
 
     Args:
-        executor: Stays open, for its owner to use again and to close; until then its owner submits nothing to it.
+        executor: The owner's, which stays open; its owner submits nothing to it until this object is closed.
     """
 
     def __init__(self, executor: Executor) -> None:
@@ -45,7 +45,7 @@ class Lent:
         return number
 
     def wait(self, timeout: float | None = None) -> Sequence[Outcome]:
-        """See `Executor`; what somebody left in it that was interrupted is passed over."""
+        """See `Executor`; outcomes of tasks that an interrupted user of the executor left behind are skipped."""
         outcomes = [outcome for outcome in self._executor.wait(timeout) if outcome.task in self._open]
         self._open.difference_update(outcome.task for outcome in outcomes)
         return outcomes

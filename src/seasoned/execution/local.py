@@ -20,7 +20,7 @@ class LocalExecutor(Caller):
     workers. One thread at a time may use an executor.
 
     Args:
-        workers: Tasks at the same time; by default one a core that this process may use.
+        workers: Tasks at the same time; by default one per core that this process may use.
         threads: Threads of numerical libraries in each worker; by default the cores divided among the workers.
 
     Raises:

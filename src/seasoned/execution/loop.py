@@ -15,7 +15,7 @@ _LOG = logging.getLogger("seasoned.execution")
 
 
 class Loop(ABC):
-    """Takes tasks from its exchange and tells their endings there.
+    """Takes tasks from its exchange and returns their endings there.
 
     All talk with workers happens in its thread, so Ctrl-C in the caller's thread never cuts a message in two, and
     queued tasks begin while the caller computes.
@@ -33,7 +33,7 @@ class Loop(ABC):
     # ---- called by the executor's thread
 
     def ask_to_stop(self) -> None:
-        """Have the thread kill what runs, give back the workers and end; in a fork()ed child: nothing.
+        """Have the thread kill what runs, give back the workers and end; does nothing in a fork()ed child.
 
         It does not wait, so a garbage collection may call it in any thread, whatever locks that thread holds.
         """
@@ -63,7 +63,7 @@ class Loop(ABC):
 
     @abstractmethod
     def _go_round(self) -> None:
-        """See to what was asked and what happened; wait for it, but not past a ring of the exchange's bell."""
+        """Handle what was asked and what happened; wait for it, but not past a ring of the exchange's bell."""
 
     @abstractmethod
     def _disband(self) -> None:

@@ -16,7 +16,7 @@ Verdict = tuple[int, str, float]  # task, "time" or "memory", seconds or bytes
 
 
 def read_message(message: tuple[Any, ...]) -> Outcome:
-    """The outcome in a worker's "ended" message; runs in the caller's thread, for unpickling may import modules."""
+    """The outcome in a worker's "ended" message; runs in the caller's thread, because unpickling may import modules."""
     _, task, ending, value, reason, exception, traceback, seconds, _ = message
     if ending == "returned":
         try:

@@ -1,4 +1,4 @@
-"""Packing callables and arguments for the road: small things in the message, big ones in a file that workers map."""
+"""Packing callables and arguments for workers: small ones in the message, big ones in a file that they map."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Made = TypeVar("Made")
 
 
 class Packed:
-    """A packed object: the path of its file, or the parcel itself. The file goes when nothing refers to this object."""
+    """A packed object: the path of its file, or the parcel itself. The file is deleted with this object."""
 
     def __init__(self, content: str | Parcel) -> None:
         self.content = content
         if isinstance(content, str):
-            weakref.finalize(self, _remove, content, os.getpid()).atexit = False  # at exit the folder goes as a whole
+            weakref.finalize(self, _remove, content, os.getpid()).atexit = False  # at exit the whole folder is removed
 
 
 def _remove(path: str, owner: int) -> None:
@@ -48,7 +48,7 @@ class Recent(Generic[Made]):
         self._made: OrderedDict[int, Made] = OrderedDict()
 
     def get(self, key: int, make: Callable[[], Made]) -> Made:
-        """What there is, or else is made now; the one not asked for the longest goes."""
+        """What is kept for `key`, or else is made now; the least recently used goes."""
         if key not in self._made:
             self._made[key] = make()
             if len(self._made) > _CALLABLES:
@@ -87,7 +87,7 @@ def frozen(value: Any, function: Callable[..., Any]) -> Parcel:
     """The value for a task of `function`, pickled.
 
     Raises:
-        InvalidInput: It cannot be.
+        InvalidInput: It cannot be pickled.
     """
     try:
         return freeze(value)

@@ -25,7 +25,7 @@ Parcel = tuple[Block, list[Block]]  # a pickle and its buffers
 
 
 def freeze(value: Any) -> Parcel:
-    """Pickle `value`, whatever `__main__`, lambda or closure it refers to, and its buffers without a copy."""
+    """Pickle `value`, with whatever `__main__`, lambda or closure it refers to; its buffers are not copied."""
     import cloudpickle
 
     buffers: list[pickle.PickleBuffer] = []
@@ -34,14 +34,14 @@ def freeze(value: Any) -> Parcel:
 
 
 def pack(value: Any) -> bytes:
-    """`value` in one piece, arrays included: they stay writable. For what travels back."""
+    """`value` pickled in one piece, arrays included, which stay writable; for what is sent back."""
     import cloudpickle
 
     return bytes(cloudpickle.dumps(value, protocol=5))
 
 
 def thaw(parcel: Parcel) -> Any:
-    """The value; its arrays are read-only, for their memory is not theirs."""
+    """The value; its arrays are read-only, because they do not own their memory."""
     data, buffers = parcel
     return pickle.loads(data, buffers=[memoryview(buffer).toreadonly() for buffer in buffers])  # noqa: S301 - from our own driver or worker
 

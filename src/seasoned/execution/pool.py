@@ -48,7 +48,7 @@ class Pool:
         self._leaving: list[threading.Thread] = []
         self._crews: weakref.WeakSet[Crew] = weakref.WeakSet()
         self._timer: threading.Timer | None = None
-        self._ending = False  # no thread can be begun any more
+        self._ending = False  # no thread can be started any more
 
     def enter(self, crew: Crew) -> None:
         """From now on `crew` may take workers."""
@@ -73,7 +73,7 @@ class Pool:
         """A worker of that kind: the one that was idle for the shortest time, or a new one. It gets `setup` first.
 
         Raises:
-            OSError: The system starts no more processes.
+            OSError: The system cannot start another process.
         """
         with self._lock:
             for index in reversed(range(len(self._idle))):

@@ -67,7 +67,7 @@ def process_table() -> dict[int, int]:
 
         found = [one.info for one in psutil.process_iter(["pid", "ppid", "status", "create_time"])]
         born = {info["pid"]: info["create_time"] or 0.0 for info in found}
-        return {  # Windows goes on naming a parent that is gone, whose number somebody younger may have by now
+        return {  # Windows keeps naming a parent that is gone, whose id a younger process may have by now
             info["pid"]: info["ppid"] if born.get(info["ppid"], math.inf) <= born[info["pid"]] else 0
             for info in found
             if info["status"] != psutil.STATUS_ZOMBIE
@@ -124,7 +124,7 @@ def resident(pid: int) -> int:
 
 
 def private(pid: int) -> int:
-    """Resident memory of one process without what is shared or lies in files, in bytes; elsewhere than on Linux all."""
+    """Resident memory of one process without shared and file-backed pages, in bytes; all of it where not on Linux."""
     if not LINUX:
         return resident(pid)
     fields = _read(f"/proc/{pid}/statm").split()
@@ -150,7 +150,7 @@ def tree_memory(pid: int, table: dict[int, int] | None = None) -> int:
 def is_service(pid: int) -> bool:
     """Whether it is a helper of multiprocessing, loky or a nested driver: it tidies up and ends when its users have.
 
-    What a forkserver has forked has its command line, and is no helper.
+    A process that a forkserver has forked has the same command line, but is no helper.
     """
     words = _command(pid)
     if b"forkserver" in words:

@@ -1,4 +1,4 @@
-"""What this process may use: cores and memory, seen through affinity, cgroups and whoever started it."""
+"""What this process may use: cores and memory, as limited by affinity, cgroups and the process that started it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def memory_limit(root: Path = Path("/")) -> int:
 def free_memory(root: Path = Path("/")) -> int:
     """Bytes that are free on this machine, or of what this process's control group may use, if that is less.
 
-    What a group holds of files that it has read counts as free: the system takes it back where it needs it.
+    A group's page cache counts as free: the system reclaims it where it needs it.
 
     Args:
         root: Where `/proc` and `/sys` are.
@@ -85,12 +85,12 @@ def parse_memory(size: str | float) -> int:
 
 
 def _share() -> int | None:
-    """Cores that whoever started this process left to it, or None when nobody did."""
+    """Cores that the process which started this one assigned to it; None if it assigned none."""
     ours = os.environ.get(CPUS, "")
     if ours.isdigit():
         return int(ours)
     process = sys.modules.get("multiprocessing.process")
-    if process is None:  # a process of a pool has imported it
+    if process is None:  # a worker process of a pool would have imported it
         return None
     current = process.current_process()
     if type(current).__name__ == "LokyProcess":
@@ -108,7 +108,7 @@ def _physical_memory() -> int:
 
 
 def _cpu_quota(root: Path) -> float | None:
-    """Cores' worth of time that the control groups allow; None without a quota."""
+    """CPU quota of the control groups, in cores; None without one."""
     quotas = []
     for folder in _cgroups(root, "cpu"):
         words = _words(folder / "cpu.max")  # v2: "<quota or max> <period>"
@@ -153,7 +153,7 @@ def _held(folder: Path) -> int:
     statistics = dict(line.split(maxsplit=1) for line in _lines(folder / "memory.stat") if " " in line)
     files = 0
     for name in ("inactive_file", "active_file"):
-        told = statistics.get(f"total_{name}", statistics.get(name, "0"))  # v1 has both: with children, and without
+        told = statistics.get(f"total_{name}", statistics.get(name, "0"))  # v1 has both; `total_` includes child groups
         files += int(told) if told.isdigit() else 0
     return max(0, int(used[0]) - files) if used and used[0].isdigit() else 0
 

@@ -26,10 +26,10 @@ _PATIENCE = 5.0  # seconds that the guard may take to clear up
 
 
 class Session:
-    """The guard process and its terms; ended when no worker and no executor is left.
+    """The guard process and what it shares with the driver; ends when no worker and no executor is left.
 
     Attributes:
-        tag: Begins the tag of each worker; below the tag of the worker that this process may itself be.
+        tag: Prefix of each worker's tag; itself below this process's tag, if this process is a worker.
         folder: Private to this user; the guard removes it, even if this process is killed.
         generation: Grows when a guard that died was replaced: running tasks must be watched anew.
     """
@@ -68,13 +68,13 @@ class Session:
         return str(Path(self.folder) / f"{self.new_number()}.parcel")
 
     def watch(self, worker: int, pid: int, task: int, limits: Limits) -> None:
-        """Have the guard hold `limits` for the task that starts now; every `watch` needs its `done`."""
+        """Have the guard enforce `limits` for the task that starts now; every `watch` needs its `done`."""
         seconds = "-" if limits.seconds is None else repr(float(limits.seconds))
         memory = "-" if limits.memory is None else str(int(limits.memory))
         self._say(f"watch {worker} {pid} {task} {seconds} {memory}\n")
 
     def done(self, worker: int) -> None:
-        """The task has ended: its limits hold no more."""
+        """Tell the guard that the task has ended, and its limits with it."""
         self._say(f"done {worker}\n")
 
     def ensure_guard(self) -> None:
@@ -85,7 +85,7 @@ class Session:
             self.generation += 1
 
     def verdict(self, worker: int) -> tuple[int, str, float] | None:
-        """For which task, what (`time` or `memory`) and at how much the guard killed this worker; None if not."""
+        """The task, limit (`time` or `memory`) and amount for which the guard killed this worker; None if not."""
         try:
             task, what, amount = self._file("verdict", worker).read_text().split()
         except (OSError, ValueError):  # no verdict, or a full disk cut it short
@@ -97,7 +97,7 @@ class Session:
         return str(self._file("words", worker))
 
     def last_words(self, worker: int) -> str | None:
-        """The worker's stack when it crashed or hit its time limit, without its own frames; None if unknown."""
+        """The worker's stack when it crashed or hit its time limit, without our own frames; None if unknown."""
         try:
             lines = self._file("words", worker).read_text(errors="replace").splitlines()
         except OSError:

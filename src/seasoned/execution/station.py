@@ -1,4 +1,4 @@
-"""What stands for one worker on some machine of a cluster: a crew of one, told from afar what to run."""
+"""One worker on some machine of a cluster: a crew of one, controlled remotely."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Station:
 
     Args:
         threads: Threads of numerical libraries in the worker.
-        path: Where the driver's modules lie, looked at last.
+        path: The driver's `sys.path`, searched last.
     """
 
     def __init__(self, threads: int, path: Sequence[str]) -> None:
@@ -37,7 +37,7 @@ class Station:
         self._cancelled: set[int] = set()
 
     def run(self, task: Task, function: Parcel, seconds: float) -> News:
-        """Begin a task and listen; its `function` is a key that tells callables apart, each of which is unpacked once.
+        """Begin a task and listen; its `function` is a key of the callable, which is unpacked once.
 
         Raises:
             StorageError: The temporary folder of this machine is full.
@@ -45,12 +45,12 @@ class Station:
         callable_ = self._recent.get(task.function, lambda: in_file(function, POOL.session))
         arguments = packed(task.arguments, POOL.session)
         self._crew.exchange.add(replace(task, function=callable_, arguments=arguments))
-        if task.number in self._cancelled:  # that call overtook this one
+        if task.number in self._cancelled:  # that call to `cancel` came before this one
             self._crew.exchange.cancel(task.number)
         return self.listen(seconds)
 
     def listen(self, seconds: float) -> News:
-        """What happened; waits for it for so many seconds."""
+        """What happened; waits for it, at most `seconds`."""
         return self._crew.exchange.listen(time.monotonic() + seconds)
 
     def answer(self, number: int, content: bytes) -> None:

@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_CALLABLES = 16  # kept alive; the oldest goes first
+_CALLABLES = 16  # kept alive; the least recently used goes first
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
-_OOM_SCORE = "800"  # of 1000: when memory ends, the kernel takes a worker, never the driver
+_OOM_SCORE = "800"  # of 1000: when memory runs out, the kernel kills a worker, never the driver
 _GRAIN = 0.05  # seconds by which a file's time may lie behind the clock: the kernel's tick, and what network disks add
 _BURIAL = 1.0  # seconds that killed processes may take to end
 
@@ -54,7 +54,7 @@ Reply = tuple[Any, ...]
 
 
 class Worker:
-    """The channel, the callables, and the loop."""
+    """The worker's channel, the callables it keeps, and its loop."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
@@ -122,7 +122,7 @@ class Worker:
 
     def _callable(self, path: str) -> Callable[..., Any]:
         function: Callable[..., Any] = self.callables.pop(path) if path in self.callables else open_parcel(path)
-        self.callables[path] = function  # the last place is the youngest
+        self.callables[path] = function  # the last entry is the most recently used
         while len(self.callables) > _CALLABLES:
             del self.callables[next(iter(self.callables))]
         return function
@@ -148,7 +148,7 @@ def _portable(result: Any) -> bytes:
     """The result pickled; a class or function of the driver's `__main__` needs cloudpickle, the rest is faster without.
 
     Raises:
-        _Unpicklable: It cannot travel.
+        _UnpicklableError: It cannot be pickled.
     """
     try:
         return pickle.dumps(result, protocol=5)
@@ -160,7 +160,7 @@ def _portable(result: Any) -> bytes:
 
 
 class _UnpicklableError(Exception):
-    """The task returned something that cannot travel."""
+    """The task returned something that cannot be pickled."""
 
 
 def _failure(error: BaseException) -> Reply:
@@ -212,7 +212,7 @@ def _leftovers() -> bool:
 
 
 def _reap() -> bool:
-    """Reap the children that have ended; whether others are left, as far as the system tells."""
+    """Reap the children that have ended; tell whether others are left, as far as the system tells."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             continue
@@ -243,7 +243,7 @@ def _trim() -> None:
 
 
 def _prepare(channel: Channel, words: str) -> None:
-    """Make this process a good worker: adopt orphans, die first, say where it died, keep its channel to itself."""
+    """Prepare this process: adopt orphans, be killed first, say where it died, keep its channel to itself."""
     _record_last_words(words)
     if sys.platform != "win32":
         os.set_inheritable(channel.fileno(), False)
@@ -265,10 +265,10 @@ def _prepare(channel: Channel, words: str) -> None:
 
 
 def _record_last_words(path: str) -> None:
-    """Have a crash in C, and the guard's question before it kills, write the stack to the file."""
+    """Have the stack written to the file when C code crashes, or when the guard signals before it kills."""
     try:
         file = open(path, "w")  # noqa: PTH123, SIM115 - pathlib is slow to import; open as long as the process lives
-    except OSError:  # a full disk: then nobody will know where
+    except OSError:  # a full disk: where it died stays unknown
         return
     faulthandler.enable(file, all_threads=False)
     if hasattr(faulthandler, "register"):

@@ -1,6 +1,6 @@
-"""Fidelity: how far a trial is run. When to stop, to pause, to promote.
+"""Fidelity: how far a trial is run, and when it is stopped, paused or promoted.
 
-Names load on first use: a worker that runs an objective needs the live trial, and no numpy.
+Names load on first use, because a worker that runs an objective needs `LiveTrial` but not numpy.
 """
 
 from __future__ import annotations

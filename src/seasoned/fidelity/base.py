@@ -1,20 +1,20 @@
-"""What a rule of fidelity is: three pure functions over an explicit state, beside the samplers' three.
+"""The interface of a rule of fidelity: pure functions over an explicit state, as in `samplers/base.py`.
 
     state = rule.init(spec)
     state = rule.tell(state, events)
     decision = rule.decide(state, number, step)      and rule.budget(state, number): the step to reach
 
-A trial reports its value step by step (epochs, boosting rounds, folds); a rule says whether it shall go on. The
-settings are a frozen dataclass, all memory is in the state, and the state is a fold of the study's events. Three laws
-follow, and `fidelity/checks.py` holds every rule to them:
+A trial reports its value step by step (epochs, boosting rounds, folds); a rule decides whether it goes on. The settings
+are a frozen dataclass, all memory is in the state, and the state is a fold of the study's events. Three laws follow,
+and `fidelity/checks.py` holds every rule to them:
 
-1. `tell(s, a + b) == tell(tell(s, a), b)`, and nothing given is changed. When other trials were asked plays no part:
-   what a trial is compared with follows from its number.
-2. What a report leads to is settled at its place in the log: `tell` judges, `decide` looks up. So all drivers of a
-   study agree, and a study that was killed goes on with the same rungs. Only "promote" may come later than "pause".
-3. No trial is stopped before the first step at which the rule compares, and the best one there is never stopped.
+1. `tell(s, a + b) == tell(tell(s, a), b)`, and no argument is modified. The time at which other trials were asked does
+   not matter: what a trial is compared with follows from its number.
+2. The decision on a report is fixed by its place in the log: `tell` judges, `decide` looks up. So all drivers of a
+   study agree, and a study that was killed resumes with the same rungs. Only the decision on a paused trial may change.
+3. No trial is stopped before the first step at which the rule compares, nor one that is the best so far at every step.
 
-Values are minimised in here. One that is not finite is NaN, and counts as worse than every number.
+Values are minimised in here. A value that is not finite is stored as NaN, and counts as worse than every number.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ class Fidelity(ABC, Generic[State]):
 
     @abstractmethod
     def decide(self, state: State, number: int, step: int) -> Decision:
-        """What becomes of the trial whose latest report was that of `step`; of a paused one, as things stand now."""
+        """What becomes of the trial whose latest report was that of `step`; for a paused trial, as of this state."""
 
-    def due(self, state: State) -> Collection[int] | None:  # noqa: ARG002 - it is for rules that keep them
-        """The running trials whose latest report paused them and whose decision is "pause" no longer; None if not kept.
+    def due(self, state: State) -> Collection[int] | None:  # noqa: ARG002 - it is for rules that keep this set
+        """Running trials that their latest report paused and whose decision is no longer "pause"; None if not kept.
 
-        It spares the study a look at every paused trial whenever a worker is free. A rule that pauses trials keeps them
-        in its state, for then a look costs what there is to find; without it all are asked one by one.
+        It spares the study a check of every paused trial whenever a worker is free. A rule that pauses trials keeps
+        this set in its state, so that a look-up costs no more than what it finds; without it, each is checked in turn.
         """
         return None
 

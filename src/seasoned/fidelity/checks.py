@@ -1,11 +1,11 @@
-"""What every rule of fidelity must satisfy: a public contract kit, for ours and for plug-ins.
+"""What every rule of fidelity must satisfy: a public kit of contract tests, for built-in rules and plug-ins.
 
     @pytest.mark.parametrize("check", FIDELITY_CHECKS)
     def test_contract(check):
         check(lambda: MyRule())
 
-Each check takes a function that makes the rule, and raises AssertionError with a sentence when a law is broken. No test
-framework is needed. The laws are stated in `fidelity/base.py`.
+Each check takes a function that makes the rule, and raises AssertionError with an explanation when a law is broken. No
+test framework is needed. The laws are stated in `fidelity/base.py`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def check_states_do_not_change(make: Callable[[], Fidelity[Any]]) -> None:
 
 
 def check_decisions_are_a_function_of_the_log(make: Callable[[], Fidelity[Any]]) -> None:
-    """After any report, a rule made anew and given the folded log decides as the one that ran the trial."""
+    """After any report, a new instance of the rule, given the folded log, decides as the one that ran the trial did."""
     first, second = make(), make()
     assert first == second, "two rules with the same settings are not equal."
     for value in (_falling, _wild):
@@ -80,7 +80,7 @@ def check_decisions_are_a_function_of_the_log(make: Callable[[], Fidelity[Any]])
 
 
 def _at_reports(rule: Fidelity[Any], found: Simulated) -> Iterator[tuple[Any, tuple[int, int, Decision]]]:
-    """Of each report: the state just after it, folded by this rule, and what was decided then."""
+    """For each report: the state just after it, folded by this rule, and what was decided then."""
     state = rule.init(SPEC)
     decisions = iter(found.decisions)
     for event in found.log:
@@ -90,7 +90,7 @@ def _at_reports(rule: Fidelity[Any], found: Simulated) -> Iterator[tuple[Any, tu
 
 
 def check_asking_is_independent(make: Callable[[], Fidelity[Any]]) -> None:
-    """When the other trials were asked, and in which order, changes nothing: drivers ask at the same time."""
+    """When the other trials were asked, and in which order, changes nothing, because drivers ask concurrently."""
     rule = make()
     for value in (_falling, _wild):
         found = simulate(rule, value, 20, workers=3)
@@ -106,7 +106,7 @@ def check_asking_is_independent(make: Callable[[], Fidelity[Any]]) -> None:
 
 
 def check_later_events_change_no_verdict(make: Callable[[], Fidelity[Any]]) -> None:
-    """What was told to go on or to stop stays so, whatever others report before the driver looks."""
+    """A decision to go on or to stop stands, whatever other trials report before the driver reads it."""
     rule = make()
     found = simulate(rule, _falling, 20, workers=3)
     places = [place for place, event in enumerate(found.log) if isinstance(event, Reported)]
@@ -125,7 +125,7 @@ def check_due_is_who_waits_no_longer(make: Callable[[], Fidelity[Any]]) -> None:
         found = simulate(rule, value, 25, workers=3)
         state, decisions = rule.init(SPEC), iter(found.decisions)
         steps: dict[int, int] = {}  # of trials that were paused
-        stopped: set[int] = set()  # at their report; whether they paused before is the rule's affair
+        stopped: set[int] = set()  # at their report; the rule may have paused them first, so `due` may name them
         for event in found.log:
             state = rule.tell(state, [event])
             if isinstance(event, Reported | Finished):
@@ -204,7 +204,7 @@ def check_stopping_saves(make: Callable[[], Fidelity[Any]]) -> None:
 
 
 def check_not_finite_is_worst(make: Callable[[], Fidelity[Any]]) -> None:
-    """A trial of NaN never stops a better one, is never promoted, and only such trials are no error."""
+    """A trial of NaN never stops a better one and is never promoted; a study of only such trials is no error."""
     rule = make()
 
     def value(number: int, step: int) -> float:
@@ -242,7 +242,7 @@ def check_study_that_moved(make: Callable[[], Fidelity[Any]]) -> None:
 
 
 def check_levels(make: Callable[[], Fidelity[Any]]) -> None:
-    """Levels are whole steps and rise."""
+    """Levels are whole numbers of steps, in increasing order."""
     levels = make().levels
     assert levels == tuple(sorted(set(levels))), f"the levels {levels} do not rise."
     assert all(isinstance(level, int) and level >= 1 for level in levels), f"the levels {levels} are no steps."

@@ -1,4 +1,4 @@
-"""Stopping by extrapolation: a trial ends when its learning curve will hardly come down to the best value known.
+"""Stopping by extrapolation: a trial ends when its learning curve is unlikely to reach the best value known.
 
 The curve up to now is fitted by an ensemble of shapes that fall from the first step to the last,
 
@@ -39,20 +39,20 @@ __all__ = ["Curve", "Forecast", "forecast"]
 _POWERS: Final = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 _RATES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # per T
 _STRETCHES: Final = (0.5, 1.0)
-_PRECISION: Final = 0.01  # of a and b in units of the noise: a prior ten times as wide as the noise
+_PRECISION: Final = 0.01  # prior precision of a and b in units of the noise: a prior ten times as wide as the noise
 _NOISE: Final = 0.03  # the noise expected beforehand, as a share of the curve's range
-_TINY: Final = 1e-150  # beside it no difference is one
-_WEIGHT: Final = 1.0  # how firmly: the shape of the inverse gamma
+_TINY: Final = 1e-150  # a range or size no larger counts as 0
+_WEIGHT: Final = 1.0  # how firmly that noise is expected: the shape of the inverse gamma
 
 
 @dataclass(frozen=True, slots=True)
 class Curve(Fidelity[Record]):
-    """Stop what will not become the best.
+    """Stop trials that are unlikely to become the best.
 
     Attributes:
-        min: The first step at which a trial may be stopped; a curve of fewer than four reports says too little.
+        min: The first step at which a trial may be stopped; a curve of fewer than four reports is not extrapolated.
         max: Steps of a complete trial.
-        delta: A trial is stopped when it becomes the best with a smaller probability.
+        delta: A trial is stopped when its probability of becoming the best is smaller.
         startup: Complete trials before any is stopped.
 
     Raises:
@@ -96,7 +96,7 @@ class Curve(Fidelity[Record]):
         if not math.isfinite(curve[step]):
             return Decision.STOP
         if curve[step] <= min(record.at_step.get(step, (math.inf,))):
-            return Decision.GO_ON  # nobody was better here: whatever the shapes say
+            return Decision.GO_ON  # no complete trial was better here: go on, whatever the extrapolation says
         found = forecast(curve, self.max)
         hopeless = found is not None and found.below(record.results[record.best]) < self.delta
         return Decision.STOP if hopeless else Decision.GO_ON
@@ -112,7 +112,7 @@ class Curve(Fidelity[Record]):
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The value at the last step: a mixture of Student t distributions, one a shape.
+    """The value at the last step: a mixture of Student t distributions, one per shape.
 
     Attributes:
         weights: Of sum 1, shape (m,).
@@ -139,7 +139,7 @@ class Forecast:
 
 
 def forecast(curve: Mapping[int, float], last: int) -> Forecast | None:
-    """What a falling curve, step -> value, will be at step `last`; None from fewer than four finite values.
+    """Predict a falling curve, step -> value, at step `last`; None from fewer than four finite values.
 
     Example:
         >>> found = forecast({step: 0.2 + step**-0.5 for step in range(1, 20)}, 100)
@@ -152,7 +152,7 @@ def forecast(curve: Mapping[int, float], last: int) -> Forecast | None:
     steps = np.array([step for step, _ in known])
     values = np.array([value for _, value in known])
     centre = float(values[-1])
-    units = float(np.ptp(values)), abs(centre), 1.0  # a flat curve has no range, but a size
+    units = float(np.ptp(values)), abs(centre), 1.0  # a flat curve has no range, so it is scaled by its size
     width = next(unit for unit in units if unit > _TINY)
     y = (values - centre) / width
     psi = _shapes(steps, last)
@@ -166,7 +166,7 @@ def forecast(curve: Mapping[int, float], last: int) -> Forecast | None:
     shape = _WEIGHT + n / 2
     rest = _WEIGHT * _NOISE**2 + 0.5 * (y @ y - a * sum_y - b * sum_psi_y)
     evidence = -0.5 * np.log(determinant) - shape * np.log(rest)
-    evidence[(b <= 0) & psi.any(axis=1)] = -np.inf  # it would rise
+    evidence[(b <= 0) & psi.any(axis=1)] = -np.inf  # the shape would rise
     weights = np.exp(evidence - evidence.max())
     scales = np.sqrt(rest / shape * (1 + two / determinant))
     return Forecast(weights / weights.sum(), centre + width * a, width * scales, 2 * shape)

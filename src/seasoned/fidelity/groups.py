@@ -1,7 +1,7 @@
-"""What successive halving in groups remembers: the rungs, and whom each group's judged rungs let through.
+"""The state of successive halving in groups: the rungs, and which trials each group's judged rungs let through.
 
-A group's rung is judged when all who compete on it have reached it or ended. `missing` counts those who have not, so an
-event costs no look at the group; a look at all of it is taken once a rung, when that is judged.
+A group's rung is judged when all trials that compete on it have reached it or ended. `missing` counts those that have
+not, so that an event needs no scan of the group; the whole group is scanned once per rung, when the rung is judged.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["Group", "Groups"]
 
 
 class Group(NamedTuple):
-    """How far a group's race is.
+    """How far a group has got.
 
     Attributes:
-        members: Who competes on each rung: on the first all, on those that follow whom the rung before let through. All
-            rungs but the last of them are judged.
-        missing: How many of the last ones have neither reached their rung nor ended.
+        members: The trials that compete on each rung: on the first all, on each later one those that the rung before
+            let through. All of these rungs but the last are judged.
+        missing: How many trials that compete on the last of these rungs have neither reached it nor ended.
     """
 
     members: tuple[frozenset[int], ...]
@@ -42,25 +42,25 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Rungs of groups.
+    """The rungs of all groups.
 
     Attributes:
-        rungs: Who reached which rung; the bracket is the group.
-        groups: Group -> how far its race is, once one of its trials has reported or ended.
+        rungs: Which trial reached which rung; each bracket is a group.
+        groups: Group -> how far it has got, once one of its trials has reported or ended.
     """
 
     rungs: Rungs
     groups: Mapping[int, Group] = field(default_factory=dict)
 
     def told(self, events: Sequence[Event], levels: tuple[int, ...], size: int, eta: float) -> Groups:
-        """With more events folded in; of n who compete on a rung the best max(1, floor(n / eta)) are let through."""
+        """With more events folded in; of n trials that compete on a rung, the best max(1, floor(n / eta)) go on."""
         groups = dict(self.groups)
 
         def settle(draft: Draft, number: int, before: Standing) -> None:
             bracket = draft.standings[number].ladder.bracket
             known = groups.get(bracket)
             if known is None or before.reached < min(known.judged, draft.standings[number].reached):
-                start = self.rungs.first + bracket * size  # new, or a judged rung has an entry more: from the beginning
+                start = self.rungs.first + bracket * size  # new, or a judged rung has one more entry: start over
                 everybody = frozenset(range(start, start + size))
                 group = Group((everybody,), _missing(draft, everybody, 0))
                 touched: Iterable[int] = everybody
@@ -77,7 +77,7 @@ class Groups:
         return Groups(rungs, groups)
 
     def decide(self, number: int, step: int) -> Decision:
-        """A trial that paused waits until its rung is judged; then it goes on or not."""
+        """A trial that paused waits until its rung is judged; then it is promoted or stopped."""
         standing = self.rungs.standings[number]
         if step not in standing.steps or standing.verdict is not Decision.PAUSE:
             return standing.verdict
@@ -88,7 +88,7 @@ class Groups:
 
 
 def _lacks(standing: Standing | None, rung: int) -> bool:
-    """Whether a rung, counted from 0, has to wait for the trial that stands there."""
+    """Whether a rung, counted from 0, still has to wait for the trial with this standing."""
     return standing is None or not (standing.ended or standing.reached > rung)
 
 
@@ -104,13 +104,13 @@ def _counted(group: Group, draft: Draft, number: int, before: Standing) -> Group
 
 
 def _through(draft: Draft, bracket: int, level: int, group: Group, eta: float) -> frozenset[int]:
-    """Whom a rung lets through."""
+    """The trials that a rung lets through."""
     count = max(1, int(len(group.members[-1]) / eta))
     return frozenset(number for value, number in draft.table(bracket, level)[:count] if math.isfinite(value))
 
 
 def _mark(draft: Draft, numbers: Iterable[int], group: Group) -> None:
-    """Of these trials, those that pause are due once their rung is judged."""
+    """Enter those of these trials as due that are paused and whose rung is judged; remove the others."""
     for number in numbers:
         standing = draft.standings.get(number)
         pauses = standing is not None and standing.verdict is Decision.PAUSE and not standing.ended

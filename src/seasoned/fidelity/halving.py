@@ -1,11 +1,11 @@
 """Successive halving: of the trials on a rung the best 1/eta go on to eta times as many steps.
 
-A rung with n trials lets the best k = floor(n / eta) through. The rules differ in when they look:
+A rung with n trials lets the best k = floor(n / eta) through. The rules differ in when they compare:
 
 - `ASHA()` stops: a trial runs up to max, and at each rung it reaches it must be among the best max(1, k) of those that
   reached the rung before, itself included; else it is pruned at once. Needs no checkpoint.
 - `ASHA(promote=True)`: a trial runs up to a rung and pauses; as soon as it is among the best k it goes on from its
-  checkpoint. Wastes less on trials that only looked good among few; needs checkpoints, or trains anew.
+  checkpoint. Wastes less on trials that only looked good among few; without checkpoints, it trains from scratch.
 - `SuccessiveHalving` waits until all trials of a group of `size` have reached the rung.
 
 Sources: Jamieson and Talwalkar (2016), Non-stochastic best arm identification and hyperparameter optimization; Li et
@@ -37,7 +37,7 @@ class ASHA(Fidelity[Rungs]):
     Attributes:
         min: The first rung; no trial is stopped before it.
         max: Steps of a complete trial.
-        eta: Of how many trials one goes on, and how many times longer it then runs.
+        eta: One in `eta` trials on a rung goes on, to `eta` times as many steps.
         promote: Whether trials pause at rungs and are promoted, instead of running until they are stopped.
 
     Raises:
@@ -85,16 +85,16 @@ class ASHA(Fidelity[Rungs]):
         return promotable(state, number, step, self.eta)
 
     def due(self, state: Rungs) -> frozenset[int] | None:
-        """Trials to be promoted; any may have another decision by now where trials do not pause."""
+        """Trials to be promoted; None where trials do not pause."""
         return state.due if self.promote else None
 
     def budget(self, state: Rungs, number: int) -> int:
-        """The next rung where trials pause there, else the last."""
+        """The next rung if trials pause at rungs, else the last."""
         return state.standings[number].next_level if self.promote else self.max
 
 
 def judge_at_rung(eta: float, *, promote: bool) -> Callable[[Sequence[Entry], Entry], Decision]:
-    """What becomes of a trial that reaches a rung: it pauses, or must be among the best 1/eta, at least one."""
+    """What becomes of a trial that reaches a rung: it pauses, or must be among the best max(1, floor(n / eta))."""
 
     def judge(table: Sequence[Entry], entry: Entry) -> Decision:
         if promote:
@@ -113,9 +113,10 @@ def promotable(state: Rungs, number: int, step: int, eta: float) -> Decision:
 
 
 def settle_best(eta: float, *, promote: bool) -> Callable[[Draft, int, Standing], None]:
-    """Keeps the trials to be promoted: an entry more moves the border of the best floor(n / eta) by one place at most.
+    """A function that keeps `due`, the trials to be promoted, up to date after an event.
 
-    So after an event only the trial itself and the two at the border of each rung that it entered can change sides.
+    One more entry moves the cut-off at floor(n / eta) by at most one place, so only the trial itself and the two at the
+    cut-off of each rung that it entered can change sides.
     """
 
     def settle(draft: Draft, number: int, before: Standing) -> None:
@@ -151,13 +152,13 @@ class SuccessiveHalving(Fidelity[Groups]):
     """Successive halving in groups: a rung is judged when all of the group have reached it.
 
     Trials pause at rungs. Of a group's s_i trials on rung i, failed ones included, the best max(1, floor(s_i / eta)) go
-    on, so each full group completes a trial. What waits at the study's end for a group that is not full is pruned.
+    on, so each full group completes a trial. Trials that still wait in a group that is not full at the end are pruned.
 
     Attributes:
         min: The first rung.
         max: Steps of a complete trial.
-        eta: Of how many trials one goes on, and how many times longer it then runs.
-        size: Trials of a group; if left out, as many as leave one for the last rung.
+        eta: One in `eta` trials on a rung goes on, to `eta` times as many steps.
+        size: Trials in a group; if left out, as many as leave one for the last rung.
 
     Raises:
         InvalidInput: Unless 1 <= min <= max, eta >= 2 and size >= 1.
@@ -192,7 +193,7 @@ class SuccessiveHalving(Fidelity[Groups]):
         return Groups(Rungs(spec.first))
 
     def tell(self, state: Groups, events: Sequence[Event]) -> Groups:
-        """Enter reports on rungs, and judge those that all have reached."""
+        """Enter reports on rungs, and judge the rungs that wait for no further trial."""
         return state.told(events, self.levels, self.group, self.eta)
 
     def decide(self, state: Groups, number: int, step: int) -> Decision:
@@ -200,7 +201,7 @@ class SuccessiveHalving(Fidelity[Groups]):
         return state.decide(number, step)
 
     def due(self, state: Groups) -> frozenset[int]:
-        """Trials whose rung is judged."""
+        """Paused trials whose rung has been judged."""
         return state.rungs.due
 
     def budget(self, state: Groups, number: int) -> int:

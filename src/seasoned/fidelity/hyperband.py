@@ -1,10 +1,10 @@
-"""Hyperband: several brackets of halving at the same time, from bold to none, because nobody knows how bold to be.
+"""Hyperband: brackets of successive halving side by side, from the most aggressive to one that stops no trial.
 
-Bracket s of 0..S skips the S - s lowest rungs: the bold one (s = S) begins at min, the careful one (s = 0) runs every
-trial to max. As in the original, bracket s takes ceil((S + 1) / (s + 1) * eta^s) of the trials, which costs about the
-same steps in each; the brackets are mixed evenly, so that the study can stop at any time. Trials compete within their
-bracket, by ASHA's rules, so none waits. With a model-based sampler, which then models the highest rung with enough
-results, this is BOHB with asynchronous halving.
+Bracket s of 0..S skips the S - s lowest rungs: the most aggressive (s = S) begins at min, the most conservative (s = 0)
+runs every trial to max. As in the original, bracket s takes ceil((S + 1) / (s + 1) * eta^s) of the trials, so that all
+cost about the same number of steps; the brackets are interleaved evenly, so that the study can stop at any time. Trials
+compete within their bracket, by ASHA's rules, so none waits. With a model-based sampler, which then models the highest
+rung with enough results, this is BOHB with asynchronous halving.
 
 Sources: Li et al. (2018), Hyperband: a novel bandit-based approach to hyperparameter optimization, JMLR 18; Falkner et
 al. (2018), BOHB, ICML; asynchronous brackets as in Li et al. (2020), section 3.3.
@@ -35,9 +35,9 @@ class Hyperband(Fidelity[Rungs]):
     """Brackets of asynchronous halving.
 
     Attributes:
-        min: The first rung of the boldest bracket.
+        min: The first rung of the most aggressive bracket.
         max: Steps of a complete trial.
-        eta: Of how many trials one goes on, and how many times longer it then runs.
+        eta: One in `eta` trials on a rung goes on, to `eta` times as many steps.
         promote: Whether trials pause at rungs and are promoted, instead of running until they are stopped.
 
     Raises:
@@ -58,11 +58,11 @@ class Hyperband(Fidelity[Rungs]):
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The rungs of the boldest bracket, which has all."""
+        """The rungs of the most aggressive bracket, which has all."""
         return ladder(self.min, self.max, self.eta)
 
     def rungs_of(self, place: int) -> tuple[int, ...]:
-        """The rungs of a trial, counted from the study's first."""
+        """The rungs of the trial at this place, counted from the study's first."""
         return self.levels[_order(len(self.levels), float(self.eta)).skipped(place) :]
 
     def init(self, spec: StudySpec) -> Rungs:
@@ -83,18 +83,18 @@ class Hyperband(Fidelity[Rungs]):
         return promotable(state, number, step, self.eta)
 
     def due(self, state: Rungs) -> frozenset[int] | None:
-        """Trials to be promoted; any may have another decision by now where trials do not pause."""
+        """Trials to be promoted; None where trials do not pause."""
         return state.due if self.promote else None
 
     def budget(self, state: Rungs, number: int) -> int:
-        """The next rung where trials pause there, else the last."""
+        """The next rung if trials pause at rungs, else the last."""
         return state.standings[number].next_level if self.promote else self.max
 
 
 class _Order:
-    """How many rungs each trial of a round skips: brackets by their shares, each as evenly spread as can be.
+    """How many rungs each trial of a round skips: brackets by their shares, each spread as evenly as possible.
 
-    A round of many rungs has more trials than there are: it is worked out as far as it is asked for.
+    With many rungs, a round has more trials than a study runs, so it is computed only as far as needed.
     """
 
     def __init__(self, levels: int, eta: float) -> None:
@@ -104,10 +104,10 @@ class _Order:
         self._lock = Lock()
 
     def skipped(self, place: int) -> int:
-        """By the trial at this place, counted from the study's first."""
+        """How many rungs the trial at this place, counted from the study's first, skips."""
         total = sum(self._shares)
         place %= total
-        with self._lock:  # studies in other threads may have the same rungs
+        with self._lock:  # studies in other threads may share this order, if they have the same rungs
             while len(self._known) <= place:
                 self._owed = [debt + share for debt, share in zip(self._owed, self._shares, strict=True)]
                 chosen = max(range(len(self._owed)), key=self._owed.__getitem__)

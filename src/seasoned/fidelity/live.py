@@ -18,7 +18,7 @@ __all__ = ["LiveTrial", "Ticket"]
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a running trial is told at its start; it travels to a worker.
+    """What a trial is told when it starts; it is sent to a worker.
 
     Attributes:
         number: Its place in the study.
@@ -41,7 +41,7 @@ class LiveTrial:
         config: What is tried.
         budget: The step to reach: train up to and including it, then return the value. None without a rule of fidelity.
         step: The last step reported by an earlier run of this trial (before a promotion or a kill); 0 at first.
-        notes: What is kept of it beside its value.
+        notes: What is kept of it beside its value; see `note`.
 
     Args:
         ticket: What is known at its start.
@@ -66,27 +66,27 @@ class LiveTrial:
         self._ask = ask
 
     def note(self, **notes: Any) -> None:
-        """Keep something of this trial beside its value, as `Trial.notes`: `trial.note(epochs=31, path="m/17.pkl")`.
+        """Store notes on this trial beside its value, as `Trial.notes`: `trial.note(epochs=31, path="m/17.pkl")`.
 
-        A later note of the same name replaces an earlier one. A trial that raises or is killed keeps none; of one that
-        pauses at a rung those of its last run are kept.
+        A later note of the same name replaces an earlier one. A trial that raises or is killed keeps none; one that
+        pauses at a rung keeps those of its last run.
 
         Args:
             **notes: Numbers, text, or lists and dicts of these.
 
         Raises:
-            InvalidInput: If one is something else.
+            InvalidInput: If a note is something else.
         """
         self.notes = Config({**self.notes, **as_notes(notes)})
 
     def report(self, step: int, value: float) -> None:
         """Say that the trial reached `step` with this value (in the study's direction; NaN if it diverged).
 
-        Save the checkpoint first: this call may not return. A step that was reported before tells nothing new.
+        Save the checkpoint first: this call may not return. A repeated report of a step is ignored.
 
         Raises:
-            Pruned: If the rule says that the trial shall not go on now; let it leave the objective.
-            InvalidInput: If the step is not a whole number of at least 0, the value no number, or there is no rule.
+            Pruned: If the rule stops or pauses the trial; do not catch it in the objective.
+            InvalidInput: If the step is not a whole number of at least 0, the value not a number, or there is no rule.
         """
         if self._ask is None:
             raise InvalidInput(
@@ -107,8 +107,8 @@ class LiveTrial:
     def checkpoint(self) -> Path:
         """A folder of this trial, made on first use and kept when it is promoted or its process is killed.
 
-        It is removed when the trial is pruned or fails, and stays when it completes; that of a study in memory goes
-        with the study, unless `Study(checkpoints=)` says where it shall lie.
+        It is removed when the trial is pruned or fails, and stays when it completes; for a study in memory, it is
+        removed with the study, unless `Study(checkpoints=)` gives its place.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._folder

@@ -1,6 +1,6 @@
-"""Median stopping: a trial whose best value so far is worse than what the median complete trial had at that step ends.
+"""Median stopping: a trial ends when its best value so far is worse than the complete trials' median at that step.
 
-Asks for no shape of the curves and no rungs. It is gentle: about half of the trials are let through at any step.
+It assumes no shape of the curves and needs no rungs. It is lenient: about half of the trials pass at any step.
 
 Source: Golovin et al. (2017), Google Vizier, section 3.2, with the median of the values at the step, as in Optuna.
 """
@@ -55,7 +55,7 @@ class Median(Fidelity[Record]):
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """Steps for models of the objective; the rule itself compares at every interval."""
+        """Steps at which a sampler models the objective; the rule itself compares at every interval."""
         return ladder(self.min, self.max, 3)
 
     def init(self, spec: StudySpec) -> Record:  # noqa: ARG002 - the rule needs nothing of it

@@ -1,10 +1,10 @@
 """Which results a model-based sampler learns from: those of the highest rung that has enough of them.
 
-A value after three epochs says something of the value after eighty, but it is another function. So the sampler gets one
-state for each rung, in which a trial is complete with the value that it had there, and is asked in the state of the
-highest rung with at least d + 3 results; below that, in the lowest. A trial that was stopped sooner is a pruned one
-there. One of a bracket without that rung (`Hyperband`) that reports no value there either says nothing there: what it
-has reached later is the value of another function.
+A value after three epochs says something about the value after eighty, but it is that of another function. So the
+sampler gets one state per rung, in which a trial is complete with the value that it had there. It is asked in the state
+of the highest rung with at least d + 3 results or, if there is none, of the lowest. A trial that was stopped before a
+rung counts as pruned there. A trial of a bracket without that rung (`Hyperband`) that reports no value there either is
+left out there, because the value that it reaches later is that of another function.
 
 Source: Falkner, Klein and Hutter (2018), BOHB, section 4.1 (N_min = d + 1 points and two more).
 """
@@ -32,14 +32,14 @@ __all__ = ["ByRung", "Views", "ask_all", "with_rungs"]
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """One state of the sampler a rung.
+    """One state of the sampler per rung.
 
     Attributes:
         enough: Results that a rung needs before it is modelled.
         states: The sampler's states.
-        results: How many trials each rung has seen.
-        reached: Running trial -> how far it is, as the sampler that keeps this counts it: rungs, or what it reported.
-        begins: The study's first number in its present space.
+        results: How many results each rung has.
+        reached: Running trial -> how far it has got, as the sampler that keeps this counts it: rungs, or its reports.
+        begins: Number of the study's first trial in its present space.
     """
 
     enough: int
@@ -82,9 +82,9 @@ class ByRung(Sampler[Views]):
     """A sampler that models the highest rung with enough results.
 
     Attributes:
-        sampler: What proposes.
+        sampler: The sampler that proposes.
         levels: The rungs' steps, rising; the last is that of a complete trial.
-        rule: Says which of them each trial has; all if None.
+        rule: Says which of these rungs each trial has; all of them if None.
 
     Example:
         >>> from seasoned.samplers import TPE
@@ -136,7 +136,7 @@ class ByRung(Sampler[Views]):
 
 
 def ask_all(heard: Sequence[list[Event]], event: Asked) -> None:
-    """All rungs hear of the trial; the sampler's own note is for the rung that it was written on."""
+    """Tell all rungs of the trial; the sampler's own tag goes only to the rung from which the trial was suggested."""
     tag = event.tag or {}
     for rung, events in enumerate(heard):
         note = tag.get("tag") if tag.get("rung") == rung else None
@@ -144,7 +144,7 @@ def ask_all(heard: Sequence[list[Event]], event: Asked) -> None:
 
 
 def _gone(number: int) -> Finished:
-    """The end, on a rung, of a trial that has no value there: it runs there no longer, and nothing is learned of it."""
+    """The end, on a rung, of a trial that has no value there: it no longer runs there, and teaches nothing."""
     return Finished(number, TrialState.RUNNING)
 
 
@@ -155,7 +155,7 @@ def _result(event: Reported) -> Finished:
 
 
 def with_rungs(sampler: Sampler[Any], fidelity: Fidelity[Any]) -> Sampler[Any]:
-    """The sampler as it is used with the rule: model-based ones learn by rung, the others hear of pruned trials."""
+    """The sampler as it is used with the rule: model-based ones learn by rung, others are told of pruned trials."""
     if isinstance(sampler, Bayes | TPE | Auto) and len(fidelity.levels) > 1:
         return ByRung(sampler, fidelity.levels, fidelity, warm_start=sampler.warm_start)
     return sampler

@@ -1,13 +1,13 @@
-"""Racing: a trial that is measured on the same folds as the best one ends when a paired test says that it is worse.
+"""Racing: a trial ends when a paired test on the folds that it shares with the best one says that it is worse.
 
 The steps are folds or repetitions, the same ones in every trial: `report(fold, value)`. Over the folds that the trial
 and the best complete trial both have, the differences d = value - best's value go through Wilcoxon's signed-rank test
-against the alternative that they are above 0. Pairing takes away how hard each fold is, so few folds say much: five
-of five worse gives p = 1/32.
+against the alternative that they are above 0. Pairing cancels how hard each fold is, so a few folds say much: being
+worse on five of five gives p = 1/32.
 
 Sources: Maron and Moore (1994), Hoeffding races; Wilcoxon (1945); the same test, zero differences split ("zsplit"), and
-the same defaults as Optuna's WilcoxonPruner. A race over many trials errs oftener than `p_value` says of one
-comparison.
+the same defaults as Optuna's WilcoxonPruner. A race over many trials errs more often than `p_value`, which is that of
+one comparison.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Racing(Fidelity[Record]):
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """All folds: values of single folds are not comparable between trials with other folds."""
+        """All folds, because the values of single folds are not comparable between trials with other folds."""
         return (self.max,)
 
     def init(self, spec: StudySpec) -> Record:  # noqa: ARG002 - the rule needs nothing of it
@@ -104,9 +104,9 @@ class Racing(Fidelity[Record]):
 def signed_rank(differences: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
     """The one-sided p-value of Wilcoxon's signed-rank test of differences > 0, shape (n,); exact for n <= 20.
 
-    Under the hypothesis each rank's sign is a fair coin. With midranks for ties and half of a zero's rank on each side,
+    Under the null hypothesis each rank's sign is a fair coin. With midranks for ties and a zero's rank split in half,
     the sum of positive ranks W+ has the distribution of sum_i r_i B_i; all 2^n sums are counted by adding one rank
-    after the other. Beyond n = 20 the normal law with mean sum r_i / 2 and variance sum r_i^2 / 4.
+    after the other. Beyond n = 20 it is approximated by a normal with mean sum r_i / 2 and variance sum r_i^2 / 4.
 
     Example:
         >>> import numpy as np
@@ -118,7 +118,7 @@ def signed_rank(differences: np.ndarray[tuple[int], np.dtype[np.float64]]) -> fl
     first, last = np.searchsorted(order, size, "left"), np.searchsorted(order, size, "right")
     doubled = first + last + 1  # twice the midranks: whole numbers
     reached = int(np.sum(2 * doubled[differences > 0]) + np.sum(doubled[differences == 0]))  # four times W+
-    moving = np.where(differences == 0, 0, 2 * doubled)  # a zero is split: it has no sign to toss
+    moving = np.where(differences == 0, 0, 2 * doubled)  # a zero is split, so it has no random sign
     fixed = int(np.sum(doubled[differences == 0]))
     total = int(moving.sum())
     if len(differences) > 20:

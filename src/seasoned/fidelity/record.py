@@ -25,7 +25,7 @@ class Record:
         curves: Trial number -> step -> value, in the order of the reports; the first report of a step counts. Values
             that are not finite are infinite. Trials that were stopped, failed or broke a constraint are left out.
         results: Number of each complete trial that kept the constraints -> its value, in the order in which they ended.
-        at_step: Step -> what these had reported there, rising.
+        at_step: Step -> the values that these trials reported there, in increasing order.
         verdicts: Number of each running trial that reported -> what its latest report led to.
     """
 
@@ -39,7 +39,7 @@ class Record:
 
         Args:
             events: In log order.
-            judge: What a report leads to, from all that was before and the report itself.
+            judge: What a report leads to, given all earlier events and the report itself.
         """
         curves, results = dict(self.curves), dict(self.results)
         at_step, verdicts = dict(self.at_step), dict(self.verdicts)
@@ -70,7 +70,7 @@ class Record:
 
     @property
     def best(self) -> int | None:
-        """The complete trial with the smallest value, of equals the earliest to end."""
+        """The complete trial with the smallest value; among equals, the first to end."""
         return min(self.results, key=self.results.__getitem__, default=None)
 
 

@@ -1,4 +1,4 @@
-"""What rules of halving remember: who reached which rung with which value, a fold of the study's events."""
+"""The state of rules of halving: which trial reached which rung with which value, a fold of the study's events."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Standing(NamedTuple):
         ladder: Its rungs.
         steps: The steps that it reported; the first report of a step counts.
         reached: How many of its rungs it reached.
-        value: Its value on the last of them, infinite if it is not finite.
+        value: Its value on the last of them, infinity if it is not finite.
         verdict: What its latest report led to.
         ended: Whether it has finished.
     """
@@ -66,7 +66,7 @@ class Rungs:
         first: Number of the first trial.
         tables: Bracket and level -> its entries, the best first.
         standings: Trial number -> where it stands.
-        due: Running trials that pause and shall not pause any longer, as far as the rule keeps them; see
+        due: Running trials that are paused and whose decision is no longer "pause", if the rule keeps this set; see
             `Fidelity.due`.
     """
 
@@ -91,8 +91,8 @@ class Rungs:
         Args:
             events: In log order.
             ladder_of: A trial's number, counted from the study's first, -> its rungs.
-            judge: What becomes of a new entry of a rung that is not the last, from the rung with that entry.
-            settle: Brings `due` up to date, given the rungs after an event, its trial, and where that stood before.
+            judge: The decision on a new entry of a rung other than the last, given the rung with that entry.
+            settle: Updates `due`, given the rungs after an event, its trial, and that trial's standing before.
         """
         draft = Draft(self)
         for event in events:
@@ -111,10 +111,10 @@ class Rungs:
 
 
 class Draft:
-    """Rungs while events are folded in: what changes is a copy, made once for all of the events.
+    """Rungs while events are folded in: a table that changes is copied once for all of the events.
 
     Args:
-        rungs: What was before; it stays as it is.
+        rungs: The rungs before the events; they are not modified.
     """
 
     def __init__(self, rungs: Rungs) -> None:
@@ -128,7 +128,7 @@ class Draft:
         return self._changed.get((bracket, level)) or self._rungs.table(bracket, level)
 
     def enter(self, bracket: int, level: int, entry: Entry) -> Sequence[Entry]:
-        """The rung with one more entry."""
+        """Add an entry to a rung and return the rung."""
         table = self._changed.get((bracket, level))
         if table is None:
             table = self._changed[bracket, level] = list(self._rungs.table(bracket, level))
@@ -155,7 +155,7 @@ def _climb(
         if reached < len(levels) and verdict is not Decision.STOP:
             found = judge(table, entry)
             verdict = found if found is not Decision.GO_ON else verdict
-    if reached == len(levels):  # it has come to its end, and there is nothing to stop
+    if reached == len(levels):  # it has reached the last rung, so there is nothing to stop
         verdict = Decision.GO_ON
     value = entry[0] if reached > standing.reached else standing.value
     return standing._replace(steps=standing.steps | {event.step}, reached=reached, value=value, verdict=verdict)

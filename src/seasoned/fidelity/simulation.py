@@ -38,7 +38,7 @@ class Simulated(NamedTuple):
     decisions: list[tuple[int, int, Decision]]
 
     def ended(self, state: TrialState) -> list[int]:
-        """The trials that ended so."""
+        """The trials that ended in this state."""
         return [event.number for event in self.log if isinstance(event, Finished) and event.state is state]
 
 
@@ -84,7 +84,7 @@ class _Driver:
         self.tell(Finished(number, state, values))
 
     def promote(self) -> bool:
-        """Let one paused trial go on whose time has come; end those whose time is over."""
+        """Resume one paused trial that is to be promoted; end those found that are to be stopped."""
         for number, step in list(self.paused.items()):
             decision = self.rule.decide(self.state, number, step)
             if decision is Decision.STOP:
@@ -105,7 +105,7 @@ def simulate(
     seed: int = 0,
     spec: StudySpec = SPEC,
 ) -> Simulated:
-    """Run trials whose curves are `value(number, step)`, minimised; which worker is next is drawn.
+    """Run trials whose curves are `value(number, step)`, minimised; which of them advances next is drawn.
 
     Example:
         >>> from seasoned.fidelity import ASHA

@@ -1,1 +1,1 @@
-"""Other people's libraries, thinly: `seasoned.integrations.optuna`. Each needs its extra; nothing is imported here."""
+"""Thin adapters to other libraries: `seasoned.integrations.optuna`. Each needs its extra; nothing is imported here."""

@@ -55,7 +55,7 @@ class _Fold:
     first: int  # number of the first trial that was suggested in this space
     state: Any
     told: set[int]
-    constraints: list[str] = field(default_factory=list)  # names of those that trials set, in the order of their places
+    constraints: list[str] = field(default_factory=list)  # names of those that trials set, by place
 
 
 class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-ignore]  # Any where optuna is missing
@@ -66,7 +66,7 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
     is a fold of the study's trials: whatever Optuna's storage holds (trials of other processes, enqueued and added
     ones) counts, and resuming needs nothing else. With a seed, one job and no pruning of another process, the
     same study gives the same trials. Running trials are pending points for the sampler. Several objectives work with
-    samplers that can.
+    samplers that support them.
 
     Args:
         sampler: One of ours; `Bayes()` if left out. Its warm start must be empty: use `study.enqueue_trial`.
@@ -113,7 +113,7 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the lock and the fold, which follow from the study."""
+        """Without the lock, and without the fold, which is rebuilt from the study."""
         return {**self.__dict__, "_lock": None, "_fold": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -188,7 +188,7 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
     # ----------------------------------------------------------------------------------- the fold
 
     def _synced(self, study: optuna.Study, own: FrozenTrial) -> _Fold | None:
-        """The fold with all finished trials; built anew if it does not foresee one of them. None before any."""
+        """The fold with all finished trials, rebuilt if it does not foresee one; None while there is no space."""
         study = _whole(study)
         finished = [t for t in study.get_trials(deepcopy=False) if t.state in _OURS]
         fold = self._fold
@@ -236,9 +236,9 @@ def _foreseen(view: View, trial: FrozenTrial) -> bool:
 
 
 def _events(trial: FrozenTrial, fold: _Fold, signs: Sequence[int]) -> list[Event]:
-    """A finished trial as the two events of its life; none where nobody knows what it would have tried.
+    """A finished trial as the two events of its life; none where it is unknown what it would have tried.
 
-    One that ended before it had asked for all parameters was where it was suggested to be, and not at the defaults.
+    One that ended before it had asked for all parameters has the others as they were suggested, not the defaults.
     """
     view = fold.view
     suggested, tag = _note(trial, view)
@@ -249,7 +249,7 @@ def _events(trial: FrozenTrial, fold: _Fold, signs: Sequence[int]) -> list[Event
         params = params if suggested is None else {**view.params(suggested), **params}
     config = view.config(params)
     kept = suggested is not None and view.config({**view.params(suggested), **trial.params}) == suggested
-    if suggested is not None and kept:  # in all that it asked for: what it did not ask for it may have had as suggested
+    if suggested is not None and kept:  # it took all that it asked for as suggested; the rest counts as suggested, too
         config = suggested
     state, values, error = _OURS[trial.state], None, None
     if state is TrialState.COMPLETE:
@@ -302,7 +302,7 @@ def _constraints(trial: FrozenTrial, names: list[str]) -> tuple[float, ...]:
 
     Args:
         trial: One that is complete.
-        names: Of the constraints that were met so far, in the order of their places; new ones join. One that the trial
+        names: Of the constraints seen so far, in the order of their places; new ones are appended. One that the trial
             did not set is NaN.
     """
     named = getattr(trial, "constraints", None)
@@ -313,5 +313,5 @@ def _constraints(trial: FrozenTrial, names: list[str]) -> tuple[float, ...]:
 
 
 def _bounded(constraint: float) -> float:
-    """The number, an infinite one as a huge one: it breaks the bound, while NaN says nothing of it."""
+    """The number, an infinite one made huge but finite: it is known to keep or break its bound, as NaN is not."""
     return constraint if math.isnan(constraint) else min(max(constraint, -_FAR), _FAR)

@@ -35,8 +35,8 @@ def export(study: Study, storage: str | optuna.storages.BaseStorage, name: str |
 
     Parameters keep their dotted names and steps; a `Choice` is a categorical of its options. Values, states, reported
     steps, constraints and durations are kept, and a failed trial's reason as the user attribute `error`. Our log keeps
-    how long a trial took, not when: the trials stand one after the other, the last one ending now. Trials from before
-    the study moved to its present space are left out.
+    how long a trial took, not when: the trials stand one after the other, the last one ending now. Trials that are not
+    valid in the study's present space are left out.
 
     Args:
         study: What to export; it stays as it is.
@@ -87,7 +87,7 @@ def export(study: Study, storage: str | optuna.storages.BaseStorage, name: str |
 def _without_fine_steps(
     frozen: Sequence[optuna.trial.FrozenTrial], distributions: Mapping[str, BaseDistribution]
 ) -> None:
-    """Numbers whose steps are too fine for Optuna to find the values on them have no steps there."""
+    """Drop the steps of numbers whose steps are too fine for Optuna to find the values on them."""
     for name, given in distributions.items():
         if not isinstance(given, optuna.distributions.FloatDistribution) or given.step is None:
             continue

@@ -30,10 +30,10 @@ _log = logging.getLogger("seasoned.integrations")
 
 
 def read_studies(storage: str | optuna.storages.BaseStorage) -> Experience:
-    """All studies with one objective and a finished trial, a task each; their kind is their name.
+    """All studies with one objective and a finished trial, one task each; their kind is their name.
 
-    Parameters are taken as they are, flat; complete trials bring their value, failed ones that they failed. What is
-    maximised there is negated here.
+    Parameters are taken as they are, flat; complete trials contribute their value, failed ones that they failed. Values
+    that are maximised there are negated here.
 
     Args:
         storage: Optuna's database URL or storage.
@@ -73,7 +73,7 @@ def _trial(trial: FrozenTrial, sign: float) -> PastTrial | None:
     config: dict[str, Any] = dict(trial.params)
     seconds = None if trial.duration is None else trial.duration.total_seconds()
     known = trial.state == states.COMPLETE and trial.value is not None and math.isfinite(trial.value)
-    known = known and all(bound <= 0.0 for bound in _constraints(trial))  # as of our own studies
+    known = known and all(bound <= 0.0 for bound in _constraints(trial))  # as for our own studies
     return PastTrial(config, sign * float(trial.value) if known else None, seconds, not known)  # type: ignore[arg-type]
 
 
@@ -88,9 +88,9 @@ def study_of(theirs: str | optuna.storages.BaseStorage, study: str, space: Space
     """A study of Optuna's as a new one of ours that goes on from its trials.
 
     Its complete, failed and pruned trials that are valid in the space become trials, with their seconds, constraints
-    and user attributes (as notes); a warning says how many are not valid. Where ours is stored, the same call opens it
-    again, and none is told twice. Names are read as the space has them: by dotted name, or by their last part where
-    only one is called so.
+    and user attributes (as notes); a warning says how many are not valid. If ours is stored, the same call opens it
+    again, and none is told twice. Names are matched to those of the space: by dotted name, or by their last part where
+    that is unique.
 
     Args:
         theirs: Optuna's database URL or storage.
@@ -100,7 +100,7 @@ def study_of(theirs: str | optuna.storages.BaseStorage, study: str, space: Space
 
     Raises:
         InvalidInput: If it cannot be read, or has no such study.
-        StudyConflict: If our study is stored already, and holds other trials than these and what came after them.
+        StudyConflict: If our study is stored already and does not begin with these trials.
 
     Example:
         >>> from seasoned.space import Float, Space

@@ -3,8 +3,8 @@
 Optuna never declares a space; each trial asks for its parameters while it runs. The trials so far tell which there are
 and when. A parameter hangs under a categorical one if that one's value decides, in all trials, whether the parameter
 was asked for. One that comes and goes for another reason (`for i in range(layers)`) stands at the root, and holds its
-default in the trials that did not ask for it. The more trials, the better the tree; a wrong one costs independent
-draws of what it does not foresee, and is built anew.
+default in the trials that did not ask for it. The more trials, the better the tree; what a wrong one does not
+foresee is drawn independently, until it is built anew.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["View", "merged", "parameter_of", "view_of"]
 
 _WIDE: Final = 2**40  # wider integers are searched as floats, and rounded
 _MOST_POINTS: Final = 2**50  # grids of more points, too
-_NARROWEST: Final = 1e-9  # difference of logarithms below which a scale of ratios is none
+_NARROWEST: Final = 1e-9  # difference of logarithms below which a log scale makes no difference
 _Number: TypeAlias = "optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution"
 
 
@@ -42,7 +42,7 @@ class View:
         loose: Parameters at the root that not every trial asks for.
         space: The tree. A parameter's name in there is `p` and its place in the order of first use; a categorical's
             values are the indices of its choices.
-        mark: A number by which another process knows the same space.
+        mark: A number by which another process recognises the same space.
     """
 
     distributions: Mapping[str, BaseDistribution]
@@ -130,7 +130,7 @@ def view_of(trials: Sequence[tuple[Mapping[str, Any], Mapping[str, BaseDistribut
 def _parent(
     name: str, union: Mapping[str, BaseDistribution], rows: Sequence[Mapping[str, Any]]
 ) -> tuple[str, frozenset[int]] | None:
-    """The categorical closest before the parameter whose value decides whether it is asked for."""
+    """The nearest earlier categorical whose value decides whether the parameter is asked for."""
     if all(name in row for row in rows):
         return None
     before = list(union)[: list(union).index(name)]
@@ -169,7 +169,7 @@ def _tree(
 
 
 def merged(first: BaseDistribution, second: BaseDistribution) -> BaseDistribution:
-    """The distribution that covers both; Optuna lets a range change from trial to trial, the kind and choices not."""
+    """The distribution that covers both; in Optuna a range may change from trial to trial, kind and choices not."""
     if first == second or isinstance(first, optuna.distributions.CategoricalDistribution):
         return first
     assert isinstance(first, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)
@@ -187,7 +187,7 @@ def _on_grid(distance: float, step: float | None) -> bool:
 
 
 def parameter_of(distribution: BaseDistribution) -> Float | Int | Categorical:
-    """Our parameter for it: a grid becomes the numbers of its points, a category its index."""
+    """Our parameter for it: a grid becomes the indices of its points, a category its index."""
     if isinstance(distribution, optuna.distributions.CategoricalDistribution):
         return Categorical(tuple(range(len(distribution.choices))))
     assert isinstance(distribution, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)
@@ -214,7 +214,7 @@ def _points(distribution: _Number) -> int:
 
 
 def inner(distribution: BaseDistribution, value: Any) -> Any:
-    """Optuna's value as that of `parameter_of`, moved into its range."""
+    """Optuna's value as one of `parameter_of`, clipped to its range."""
     if isinstance(distribution, optuna.distributions.CategoricalDistribution):
         return int(distribution.to_internal_repr(value))
     assert isinstance(distribution, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)
@@ -226,7 +226,7 @@ def inner(distribution: BaseDistribution, value: Any) -> Any:
 
 
 def outer(distribution: BaseDistribution, value: Any) -> Any:
-    """The way back."""
+    """The inverse of `inner`."""
     if isinstance(distribution, optuna.distributions.CategoricalDistribution):
         return distribution.choices[int(value)]
     assert isinstance(distribution, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)

@@ -1,4 +1,4 @@
-"""Learning across studies; nothing heavy is loaded here, a public name loads its module when it is first used."""
+"""Learning across studies; nothing heavy is loaded here: a public name loads its module on first use."""
 
 from __future__ import annotations
 

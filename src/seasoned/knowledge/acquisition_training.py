@@ -1,12 +1,12 @@
-"""Meta-training of the learned acquisition: whole searches on problems of known values, and an evolution strategy.
+"""Meta-training of the learned acquisition by an evolution strategy: whole searches on problems with known values.
 
 A problem is a pool of points, their covariance under a Gaussian process, and their values: drawn from the process
 itself (`prior_samples`), or the scores of a past task under the process that describes it best (`stored_samples`). A
-search tries two points at random, then the one of the largest acquisition, and its loss is the regret of the best so
+search tries two points at random, then always that of largest acquisition, and its loss is the regret of the best so
 far, in units of the prior's standard deviation, averaged over the second half of its trials. The weights minimise the
 mean over batches of the loss relative to log-EI's (`train_acquisition`, by CMA-ES as a study); every candidate sees the
 same problems, so that luck cancels, and the few best are compared on others, with log-EI among them. All searches of a
-batch run abreast: conditioning on one more trial is a rank-one update of means and variances.
+batch run in lockstep: conditioning on one more trial is a rank-one update of means and variances.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _NOISE: Final = 1e-6
 _LENGTHS: Final = (0.1, 1.0)  # of the kernel, log-uniform, times the square root of the dimension
 _DIMENSIONS: Final = 4
 _HIDDEN: Final = 3
-_LEAST: Final = 1e-9  # a regret to compare with: on some small batches log-EI has none
-_WEIGHT: Final = 3.0  # largest
+_LEAST: Final = 1e-9  # least regret to divide by: on some small batches log-EI has none
+_WEIGHT: Final = 3.0  # largest size of a weight
 _FINALISTS: Final = 8  # candidates that are compared on other problems
 
 LOG_EI: Final = Correction.of_vector(np.zeros(6))
@@ -47,7 +47,7 @@ LOG_EI: Final = Correction.of_vector(np.zeros(6))
 
 
 class Problems(NamedTuple):
-    """What is searched.
+    """A batch of search problems.
 
     Attributes:
         covariance: Of the points of each pool, 1 on the diagonal but for noise, shape (problems, n, n).
@@ -61,7 +61,7 @@ class Problems(NamedTuple):
 
 
 def prior_samples(count: int, *, points: int = 128, seed: int = 0) -> Problems:
-    """Draws f ~ GP(0, Matern-5/2) in one to four dimensions, the length known to the search.
+    """Draws f ~ GP(0, Matern-5/2) in one to four dimensions, the length scale known to the search.
 
     Example:
         >>> prior_samples(3, points=10).values.shape
@@ -79,7 +79,7 @@ def prior_samples(count: int, *, points: int = 128, seed: int = 0) -> Problems:
 
 
 def stored_samples(tasks: Sequence[Evaluations], count: int, *, points: int = 32, seed: int = 0) -> Problems:
-    """Past tasks as problems: some of a task's configurations, their scores, and the process that describes these best.
+    """Past tasks as problems: some of a task's configurations, their scores, and the process that fits these best.
 
     Args:
         tasks: Drawn from with equal chances; each needs as many configurations as a pool has points.
@@ -177,12 +177,12 @@ def searched(problems: Problems, correction: Correction, trials: int) -> NDArray
 def train_acquisition(
     lessons: Sequence[tuple[Problems, int]], exam: Sequence[tuple[Problems, int]], *, rounds: int = 60, seed: int = 0
 ) -> Correction:
-    """The correction with which searches end best, by CMA-ES from log-EI.
+    """The correction with which searches end best, found by CMA-ES that starts from log-EI.
 
     Args:
         lessons: Batches of problems, and the trials of a search on each; all count the same.
         exam: Others, on which the best candidates are compared.
-        rounds: Candidates that are judged on the lessons.
+        rounds: Number of candidates that are judged on the lessons.
         seed: Of the strategy, and of the weights it starts from.
 
     Returns:

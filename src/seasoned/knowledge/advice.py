@@ -5,12 +5,12 @@ before each trial both predict where among the earlier scores the new one will f
 
     share_k  ~  prior_k exp(-rate (e_k1 + e_k2 + ...)),
 
-which is Hedge (Freund and Schapire 1997). To foresee is not yet to find: experience that says the opposite foresees
-well, once it has seen some trials, and still looks in the wrong places. So a trial of the search without experience
-counts twice: it also adds its place among the earlier scores to that search's errors, and 1/2 to those of the metric.
-A turn comes whenever the shares add up to one; they begin with most of one, so that the first turn comes early (the
-sixth trial, if nothing speaks against the advice before) and tells whether the advised trials are any good. So good
-advice is followed at once, and bad advice costs a few trials.
+which is Hedge (Freund and Schapire 1997). To predict well is not yet to find: experience that says the opposite of what
+is true predicts well, once it has seen some trials, and still looks in the wrong places. So a trial of the search
+without experience counts twice: it also adds its relative rank among the earlier scores to that search's errors, and
+1/2 to those of the metric. That search has a turn whenever its accumulated shares reach one; they begin with 0.7,
+so that its first turn comes early (the sixth trial, if nothing speaks against the advice before) and tells whether the
+advised trials are any good. So good advice is followed at once, and bad advice costs a few trials.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = ["Adviser", "AdviserState"]
 
 _PRIOR: Final = 0.05  # share of the search without experience before any trial
 _RATE: Final = 4.0
-_CREDIT: Final = 0.7  # of the first turn of the search without experience, before any trial
+_CREDIT: Final = 0.7  # of the search without experience, towards its first turn, before any trial
 _FAR: Final = 100.0  # log-odds beyond which a share is 0 or 1 to rounding
 _LIKELY: Final = 32  # configurations of the best means, which join those that were good on past tasks
 _DESIGN: Final = 3  # trials before the search without experience has a model
@@ -45,7 +45,7 @@ _DESIGN: Final = 3  # trials before the search without experience has a model
 
 @dataclass(frozen=True, slots=True)
 class AdviserState:
-    """What was tried, and how well the experts foresaw it.
+    """What was tried, and how well the experts predicted it.
 
     Attributes:
         rows: Configurations tried, in order.
@@ -63,7 +63,7 @@ class AdviserState:
 
     @property
     def share(self) -> float:
-        """Of the search without experience; never below its first share, so that it can show what it is worth."""
+        """Share of the search without experience; never below its first one, so that it can prove its worth."""
         log_odds = math.log(_PRIOR / (1.0 - _PRIOR)) + _RATE * (self.errors[0] - self.errors[1])
         return max(_PRIOR, 1.0 / (1.0 + math.exp(-max(-_FAR, min(_FAR, log_odds)))))
 
@@ -76,9 +76,9 @@ class Adviser:
         metric: What past tasks teach about the configurations of the pool; None if nothing is known of them.
         pool: Their features.
         weights: How much each past task counts (`portfolio.conditioned`); equal if left out.
-        seed: Of the search without experience, whose first trials it draws where there is no other: another for each
-            task, or all tasks begin with the same three.
-        kinds: Of which kind each configuration is, where an ensemble is sought and not one alone (`goals.py`).
+        seed: Of the search without experience, whose first trials are drawn by it if there is no metric: give another
+            for each task, or all tasks begin with the same three.
+        kinds: The kind of each configuration, if an ensemble is sought and not a single one (`goals.py`).
     """
 
     metric: MetricFunction | None
@@ -96,7 +96,7 @@ class Adviser:
         """The next configuration.
 
         Args:
-            state: So far.
+            state: The state so far.
             open_: Which configurations can be tried, shape (n,).
 
         Raises:
@@ -116,7 +116,7 @@ class Adviser:
         return int(some[np.argmax(belief.expected_gain(some))])
 
     def _drawn(self, count: int, before: int) -> int:
-        """One of so many at random: one stream of the seed for a search, of which the draws before have had theirs."""
+        """One of `count` at random, from one random stream for each search, after the draws of the trials before."""
         rng = np.random.default_rng(self.seed)
         for place in range(before):
             rng.integers(count + before - place)
@@ -141,8 +141,8 @@ class Adviser:
             state: Before it.
             row: Which configuration of the pool.
             score: What it reached, to be minimised.
-            cold: Whether the search without experience had chosen it; if None, whose turn `ask` says it was.
-            whole: Whether the trial came to its end. If not, the score is a guess, which shows nobody's foresight.
+            cold: Whether the search without experience had chosen it; if None, whether `ask` would have let it choose.
+            whole: Whether the trial came to its end. If not, the score is a guess, by which no expert is judged.
         """
         told = replace(state, rows=(*state.rows, row), scores=(*state.scores, score))
         if self.metric is None:
@@ -161,13 +161,13 @@ class Adviser:
         return replace(told, errors=errors, credit=credit)
 
     def tell_outside(self, state: AdviserState, score: float, *, cold: bool, kind: int = 0) -> AdviserState:
-        """The state after a whole trial of a configuration that the pool lacks; nobody had foreseen anything of it.
+        """The state after a whole trial of a configuration that the pool lacks; neither expert had predicted it.
 
         Args:
             state: Before it.
             score: What it reached, to be minimised.
             cold: Whether the search without experience had chosen it.
-            kind: Of which kind it is.
+            kind: Its kind.
         """
         least = min(score, state.outside.get(kind, math.inf))
         told = replace(state, outside={**state.outside, kind: least})
@@ -186,10 +186,10 @@ def _cold_turn(state: AdviserState) -> bool:
 
 
 def _place(seen: NDArray[np.float64], score: float) -> float:
-    """Among the earlier scores: 0 before all of them, 1 behind."""
+    """Relative rank among the earlier scores: 0 before all of them, 1 behind."""
     return float(np.mean(seen < score) + 0.5 * np.mean(seen == score))
 
 
 def _error(means: NDArray[np.float64], place: float) -> float:
-    """How far from its place among the earlier trials the last of the means puts the new one."""
+    """How far from its rank among the earlier trials, `place`, the last of the means puts the new one."""
     return abs(_place(means[:-1], float(means[-1])) - place)

@@ -7,5 +7,5 @@ import importlib
 __all__: list[str] = []
 
 if __name__ == "__main__":
-    # The build knows tables, whose room stands above this one, so it is called by name.
+    # The build depends on `tabular`, a layer above this package, so it is imported by name.
     importlib.import_module("seasoned.tabular.building.run").main()

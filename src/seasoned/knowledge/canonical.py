@@ -1,11 +1,12 @@
 """A table for meta-features, and a sample of its rows that depends on what is in it, not on how it is written down.
 
 Rows and columns are put into the order of hashes of their content, found by colour refinement (Weisfeiler and Leman
-1968). A row's first hash is of how many are the same; then, round by round, a category's hash is that of the sum of
-the hashes of the rows which have it, a column's of its cells' and their rows', and a row's of its cells', each mixed
-with its column's. Sums do not ask for an order, and so neither do the sample and what is computed from it: a permuted
-or relabelled table gives the same meta-features. Rows that are the same are numbered and dealt among the others by the
-hash of that number, so that a sample of a table with few different rows has each about as often as the table.
+1968). A row's first hash is that of the number of equal rows; then, round by round, a category's hash is that of the
+sum of the hashes of the rows which have it, a column's that of its cells' and their rows', and a row's that of its
+cells', each mixed with its column's. Sums do not depend on order, and so neither do the sample and what is computed
+from it: a permuted or relabelled table gives the same meta-features. Equal rows are numbered and spread among the
+others by the hash of that number, so that a sample of a table with few different rows has each about as often as
+the table.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ __all__ = ["Table", "canonical", "table_of"]
 _MISSING: Final = np.uint64(0x9E3779B97F4A7C15)
 _TARGET: Final = np.uint64(0xD1B54A32D192ED03)  # a column equal to the target is not the target
 _ROUNDS: Final = 2
-_MOST_TIES: Final = 20  # that are broken; of more, what is left goes by how it is written down
-_CELLS: Final = 5_000_000  # looked at for that: so many fewer ties of a larger table
+_MOST_TIES: Final = 20  # that are broken; beyond these, the order in which the table is written decides
+_CELLS: Final = 5_000_000  # looked at for that: so fewer ties are broken in a larger table
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,10 @@ def canonical(table: Table, rows: int) -> Table:
 
 
 def _coloured(table: Table, key: Words) -> tuple[Words, Words]:
-    """A hash of each row and of each column, from a first one of the rows.
+    """A hash of each row and of each column, from initial hashes of the rows.
 
-    Categories, classes and columns that no round tells apart are told apart one by one, each followed by more rounds:
-    where they could change places and nothing else would, it does not matter which of them is the first.
+    Categories, classes and columns that no round distinguishes are marked one by one, each mark followed by more
+    rounds: where exchanging them would change nothing else, it does not matter which of them is marked first.
     """
     named = [*table.codes.T, *([table.target.astype(np.int64)] if table.classes else [])]
     numbers = [_mixed(_bits(column)) for column in table.numbers.T]
@@ -135,7 +136,7 @@ def _told_apart(
     columns: tuple[Words, Words, int],
     number: int,
 ) -> bool:
-    """Mark one of two that tie with a number: of categories, or else of columns of a sort; whether there were any."""
+    """Mark one of two tied categories, or else of two tied columns of a sort, with a number; whether there were any."""
     for column, level, tint in zip(named, levels, tints, strict=True):
         there = np.unique(column[column >= 0])
         if len(tied := _tied(level[there])):
@@ -150,7 +151,7 @@ def _told_apart(
 
 
 def _tied(words: Words) -> NDArray[np.intp]:
-    """Places whose word stands somewhere before, too."""
+    """Indices of the words that occur more than once, except the first of each."""
     order = np.argsort(words, kind="stable")
     same: NDArray[np.bool_] = words[order][1:] == words[order][:-1]
     return order[1:][same]
@@ -171,7 +172,7 @@ def _company(codes: NDArray[np.int64], key: Words, tint: Words) -> Words:
 
 
 def _written(table: Table) -> Words:
-    """A hash of each row as it is written: the same for rows that are the same, and nothing else is asked of it."""
+    """A hash of each row as it is written: the same for equal rows, and nothing more is required of it."""
     columns = [*map(_bits, table.numbers.T), *(column.view(np.uint64) for column in table.codes.T.copy())]
     key = _bits(table.target) ^ _TARGET
     for number, column in enumerate(columns):
@@ -180,7 +181,7 @@ def _written(table: Table) -> Words:
 
 
 def _times(groups: NDArray[np.intp]) -> Words:
-    """Of each row, how many of its group are before it."""
+    """For each row, how many of its group come before it."""
     sizes = np.bincount(groups)
     order = np.argsort(groups, kind="stable")
     found = np.empty(len(groups), dtype=np.uint64)
@@ -189,7 +190,7 @@ def _times(groups: NDArray[np.intp]) -> Words:
 
 
 def _bits(numbers: NDArray[np.float64]) -> Words:
-    """The bits of each number; of any NaN the same, and of -0 those of 0."""
+    """The bits of each number; the same for every NaN, and for 0 and -0."""
     plain = np.ascontiguousarray(numbers + 0.0)
     return np.where(np.isnan(plain), _MISSING, plain.view(np.uint64))
 

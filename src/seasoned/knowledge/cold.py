@@ -2,10 +2,10 @@
 
     y ~ N(0, s (M(d / l) + n I)),   M the Matern-5/2 kernel, d distances in units of the pool's mean one,
 
-y standardised, l and n on a grid by marginal likelihood under a prior for long lengths, and s integrated out by its
-conjugate prior. On a pool, and for some tens of trials, a grid is as good as gradients and costs a
-millisecond. Targets are warped, so that of the worse half only the order counts (`surrogates/warp.py`). Rasmussen and
-Williams (2006), ch. 2 and 5.
+y is standardised, l and n are chosen on a grid by marginal likelihood with a prior for long lengths, and s is
+integrated out with its conjugate prior. On a pool, and for some tens of trials, a grid is as good as gradients and
+costs a millisecond. Targets are warped so that of the worse half only the order counts (`surrogates/warp.py`).
+Rasmussen and Williams (2006), ch. 2 and 5.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["Fitted", "Pool", "fit_pool", "pool_of"]
 _LENGTHS: Final = (0.15, 0.3, 0.6, 1.2, 2.4)
 _NOISES: Final = (1e-3, 1e-2, 1e-1)
 _LONG: Final = (np.log(0.8), 0.8)  # mean and spread of a log length
-_BELIEF: Final = 2.0  # trials' worth of belief that the signal's variance is 1
+_BELIEF: Final = 2.0  # pseudo-count of trials with a signal variance of 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Fitted:
     """A posterior over the pool.
 
     Attributes:
-        points: The trials', shape (t, d).
+        points: Those of the trials, shape (t, d).
         targets: Their warped scores.
         length: In units of the mean distance.
         scale: s.
@@ -74,18 +74,18 @@ class Fitted:
         return self.gain_of(self.predict(points))
 
     def gain_of(self, found: Prediction) -> NDArray[np.float64]:
-        """Expected improvement over the best trial of what was predicted."""
+        """Expected improvement over the best trial, from a prediction."""
         return expected_improvement(found.mean, found.std, float(self.targets.min())).value
 
     def left_out(self) -> Prediction:
-        """What is expected of each trial from all others; Rasmussen and Williams (2006), eqs. 5.10-5.12."""
+        """Leave-one-out prediction of each trial; Rasmussen and Williams (2006), eqs. 5.10-5.12."""
         inverse = np.linalg.inv(self.factor)
         precision = np.einsum("ij,ij->j", inverse, inverse)
         return Prediction(self.targets - self.alpha / precision, np.sqrt(self.scale / precision))
 
 
 def pool_of(features: NDArray[np.float64]) -> Pool:
-    """Columns to [0, 1], constant ones left out, then all by one factor.
+    """Columns scaled to [0, 1], constant ones left out, then all scaled by one factor.
 
     Example:
         >>> pool_of(np.array([[0.0, 5.0], [10.0, 5.0]])).points.round(3).tolist()

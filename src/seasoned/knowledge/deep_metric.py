@@ -2,9 +2,10 @@
 
 An ensemble of networks (`deep_metric_network.py`) that were trained on past tasks (`deep_metric_training.py`). A task
 enters by its meta-features and by the trials already seen on it, a configuration by its numbers and by what past tasks
-know of it, if they do: so configurations that nobody has tried are scored, too, which the low-rank covariance of
-`metric_function.py` cannot. Models and their settings are scored alike, the model being one of the numbers. The mean of
-the members is the answer; their spreads are averaged as variances and stretched by the factor that fits left-out tasks.
+know of it, if they tried it: so configurations that nobody has tried are scored, too, which the low-rank covariance of
+`metric_function.py` cannot do. Models and their settings are scored alike, the model being one of the numbers. The
+mean of the members is the answer; their spreads are averaged as variances and stretched by the factor that calibrates
+them on left-out tasks.
 
 After Khazi, Arango and Grabocka (2023), Deep ranking ensembles for hyperparameter optimization. Prediction is numpy.
 """
@@ -69,7 +70,7 @@ class DeepMetric:
 
         Args:
             asked: The configurations.
-            trials: Seen on the task, in any order; at best no more than some ten, as in training.
+            trials: Seen on the task, in any order; preferably not more than about ten, as in training.
             about: Its meta-features, NaN where unknown, shape (m,); None if none is known.
 
         Raises:
@@ -95,7 +96,7 @@ class DeepMetric:
     def _posed(
         self, asked: Configurations, trials: Trials | None, about: NDArray[np.float64] | None
     ) -> tuple[Query, Seen]:
-        """What the networks take, of one task."""
+        """The input of the networks for one task."""
         inputs, base = self.frame.inputs(asked)
         ranks, described = self.frame.described(about)
         query = Query(inputs[None], base[None], ranks, described)
@@ -111,7 +112,7 @@ class DeepMetric:
                 f"there are {count} configurations, scores {scores} and seconds {seconds}; give one score for each, "
                 "NaN for a failure."
             )
-        if tuple(self.frame.clock) == UNTIMED:  # what no lesson had says nothing: its weights were never trained
+        if tuple(self.frame.clock) == UNTIMED:  # no training task had seconds, so that their weights are untrained
             seconds = np.full(count, np.nan)
         failed, lag = np.isnan(scores), self.frame.lag(seconds, base[:, 1])
         numbers = told(

@@ -1,7 +1,7 @@
 """A deep metric function as a file: one .npz with named arrays, never pickle; what is read is checked before use.
 
-A file may come from a stranger: it is read only if it is small, its arrays claim no more memory than they fill, their
-names, kinds and shapes are those of a network that the sizes in it describe, and all numbers are finite.
+A file may come from an untrusted place: it is read only if it is small, its arrays claim no more memory than they fill,
+their names, dtypes and shapes are those of a network that the sizes in it describe, and all numbers are finite.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def write_deep_metric(metric: DeepMetric, path: str | os.PathLike[str]) -> None:
     """Write a file that `read_deep_metric` reads; predictions are the same to the last bit.
 
     Args:
-        metric: A trained one.
+        metric: A trained metric.
         path: The file; an old one is replaced.
     """
     width, hidden = _sizes(metric.members[0])
@@ -81,7 +81,7 @@ def read_deep_metric(path: str | os.PathLike[str]) -> DeepMetric:
         path: The file.
 
     Raises:
-        InvalidInput: If it is none, damaged, of another version, or its arrays do not fit each other.
+        InvalidInput: If it holds none, is damaged, of another version, or its arrays do not fit each other.
     """
     arrays = _arrays(Path(path))
     try:
@@ -133,7 +133,7 @@ def _check(name: str, array: NDArray[Any], kind: str, shape: tuple[int, ...]) ->
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of a file, none of which claims to be larger than what is there of it."""
+    """All arrays of a file, none of which claims to be larger than the data that is there."""
     found = {}
     try:
         with zipfile.ZipFile(path) as archive:

@@ -2,10 +2,10 @@
 
 A configuration is (its numbers, what the past tasks know of it): the numbers are standardised points, for instance of
 `points_of`, which any configuration of a space has; what is known is a row of factor loadings of the past tasks' table
-(`factors.py`), its mean normal quantile there, its mean log10 seconds less the tasks' own, and the logit of how often
-it failed. A configuration that no past task has tried has zeros there, and networks are trained with that, too.
-Meta-features enter by their ranks among the past tasks. Scores of the new task's trials enter by their ranks among each
-other and as standard scores: both say the same whatever the scale of the task is.
+(`factors.py`), its mean normal quantile there, its mean log10 seconds less the tasks' own means, and the logit of how
+often it failed. A configuration that no past task has tried has zeros there, but for the usual logit; networks are
+trained with that, too. Meta-features enter by their ranks among the past tasks. Scores of the new task's trials enter
+by their ranks among each other and as standard scores: neither depends on the scale of the task.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BASES: Final = 3  # quantile, seconds, failures
 NUMBERS: Final = 5  # of a trial
 UNTIMED: Final = (0.0, 1.0)
 """The clock of a frame whose lessons had no seconds."""
-_FAR: Final = 5.0  # spreads from the middle, beyond which a number of a configuration counts as that far
+_FAR: Final = 5.0  # spreads from the middle, at which a number of a configuration is clipped
 _CLIP: Final = 3.0
 _ROOT3: Final = 3.0**0.5
 
@@ -41,7 +41,7 @@ class Configurations(NamedTuple):
 
     Attributes:
         points: As numbers, in the same columns as those of the past tasks' configurations, shape (n, d).
-        rows: Where the past tasks' table has them, -1 for those that it has not, shape (n,); None if it has none.
+        rows: Their indices in the past tasks' table, -1 for those that it lacks, shape (n,); None if it has none.
     """
 
     points: NDArray[np.float64]
@@ -65,7 +65,7 @@ class Trials(NamedTuple):
 def points_of(space: Space, configs: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
     """Configurations of a space as numbers: coordinates of the cube, categories one-hot, and what is in use.
 
-    A coordinate that is not in use is 0, and says so in a column of its own where it hangs under a choice.
+    A number that is not in use is 0; one that depends on a choice has a column of its own that says whether it is used.
 
     Example:
         >>> from seasoned.space import Choice, Float, Space
@@ -94,10 +94,10 @@ class Frame:
     """How inputs are scaled, and what past tasks know of configurations; all of it learned from them.
 
     Attributes:
-        middle: Of the points, shape (d,).
-        spread: Of the points, positive, shape (d,).
+        middle: Mean of the points, shape (d,).
+        spread: Standard deviation of the points, positive, shape (d,).
         known: Loadings (rank columns) and bases of the configurations that past tasks have tried, shape (n, rank + 3).
-        new: Bases of a configuration that they have not, shape (3,).
+        new: Bases of a configuration that they have not tried, shape (3,).
         sorted: Their meta-features, each column sorted, NaN last, shape (tasks, m).
         clock: Mean and spread of their log10 seconds, shape (2,).
     """
@@ -111,19 +111,19 @@ class Frame:
 
     @property
     def rank(self) -> int:
-        """Columns of loadings."""
+        """Number of columns of loadings."""
         return int(self.known.shape[1]) - BASES
 
     @property
     def width(self) -> int:
-        """Numbers of a configuration: its points, its loadings, and whether it is known."""
+        """Size of the input of a configuration: its points, its loadings, and whether it is known."""
         return len(self.middle) + self.rank + 1
 
     def inputs(self, asked: Configurations) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Numbers of some configurations, shape (n, width), and their bases, shape (n, 3).
 
         Raises:
-            InvalidInput: If points have other columns than those of the past tasks, or a row is none of the table.
+            InvalidInput: If points have other columns than those of the past tasks, or a row is not in the table.
         """
         count, columns = len(asked.points), len(self.middle)
         if asked.points.ndim != 2 or asked.points.shape[1] != columns or not np.isfinite(asked.points).all():
@@ -135,7 +135,7 @@ class Frame:
             raise InvalidInput(f"rows are {rows}; give one of -1 to {len(self.known) - 1} for each of {count} points.")
         points = np.clip((asked.points - self.middle) / self.spread, -_FAR, _FAR)
         there = (rows >= 0)[:, None]
-        nothing = np.zeros((1, self.known.shape[1]), dtype=np.float16)  # the last row, which -1 names
+        nothing = np.zeros((1, self.known.shape[1]), dtype=np.float16)  # the last row, selected by -1
         about = np.concatenate([self.known, nothing])[rows].astype(np.float32)
         base = np.where(there, about[:, self.rank :], self.new)
         return np.hstack([points, about[:, : self.rank], there]).astype(np.float32), base
@@ -144,7 +144,7 @@ class Frame:
         """Meta-features as centred ranks with unit spread, and which are known; (tasks, m) or one row, or None.
 
         Raises:
-            InvalidInput: If there are others than those of the past tasks.
+            InvalidInput: If their number is not that of the past tasks.
         """
         m = self.sorted.shape[1]
         given = np.full((1, m), np.nan) if metafeatures is None else np.atleast_2d(metafeatures).astype(np.float32)
@@ -160,7 +160,7 @@ class Frame:
         return np.where(known, ranks, np.float32(0.0)), known
 
     def lag(self, seconds: NDArray[np.float64], base: NDArray[np.floating]) -> NDArray[np.float64]:
-        """log10 seconds in spreads from their mean, less what the configurations usually take; NaN stays NaN."""
+        """Standardised log10 seconds, less what the configurations usually take; NaN stays NaN."""
         logs = np.log10(np.maximum(seconds, 1e-3))
         found: NDArray[np.float64] = (logs - self.clock[0]) / self.clock[1] - base
         return found
@@ -175,7 +175,7 @@ def told(xp: Any, raw: Any, failed: Any, lag: Any, timed: Any, mask: Any) -> Any
         failed: Shape (tasks, trials), bool.
         lag: `Frame.lag`, shape (tasks, trials).
         timed: Where that is known.
-        mask: Which trials there are.
+        mask: Which trials exist.
 
     Returns:
         Shape (tasks, trials, 5); 0 where there is none.

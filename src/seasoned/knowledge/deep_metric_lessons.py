@@ -2,9 +2,9 @@
 
 A task's targets are the normal quantiles of its scores, average ranks at ties (Salinas, Shen and Perrone 2020, A
 quantile-based approach for hyperparameter transfer learning). Of large tables each task keeps a draw of its cells, and
-of those configurations that were among the best of some task: a search sees good ones, and so training does as well.
-What past tasks know of a configuration (`Frame.known`) is, for a task that is learned from, what the *others* know;
-but for the loadings of the factors, which are those of all tasks together (docs/decisions/0011-deep-metric.md).
+another of the configurations that were among the best of some task: a search sees good ones, and so should training.
+For a task that is learned from, what past tasks know of a configuration (`Frame.known`) is what the *others* know,
+except for the loadings of the factors, which come from all tasks together (docs/decisions/0011-deep-metric.md).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Deck", "Lessons", "deck_of", "frame_of"]
 
-_PLAIN: Final = 1500  # cells of a task, drawn
-_GOOD: Final = 300  # of those that some task has among its best
+_PLAIN: Final = 1500  # cells of a task, drawn from all
+_GOOD: Final = 300  # drawn from the configurations that some task has among its best
 _BEST: Final = 8
-_SHRUNK: Final = 1.0  # tasks' worth of belief that a configuration is like all
-_ROUNDS: Final = 4  # of filling holes
+_SHRUNK: Final = 1.0  # pseudo-count of tasks that shrinks a configuration to the average
+_ROUNDS: Final = 4  # of filling in missing cells
 _TASKS_PER_FACTOR: Final = 8
 _LEAST: Final = 10
-_FARTHEST: Final = 1e3  # gaps above the median, as far as standard scores go
+_FARTHEST: Final = 1e3  # largest size of a standard score, in gaps from the median
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Lessons:
         points: The configurations as numbers (`points_of`), shape (n, d).
         about: Meta-features, NaN where unknown, shape (tasks, m); None if there are none.
         seconds: NaN where unknown, shape (tasks, n); None if none is known.
-        failed: Which evaluations failed, shape (tasks, n); None if nothing is known of failures, so that what has no
-            score was not tried.
+        failed: Which evaluations failed, shape (tasks, n); None if nothing is known of failures, so that a missing
+            score means not tried.
 
     Raises:
         InvalidInput: If there are fewer than 10 tasks, one has fewer than 2 scores, or shapes do not agree.
@@ -88,7 +88,7 @@ class Deck(NamedTuple):
         flags: Of each cell: scored, failed, timed, shape (T, K, 3).
         base: What the other tasks know of the configuration, shape (T, K, 3).
         counts: Cells of each task that are drawn from all, and good ones, shape (T, 2).
-        whole: Quantiles of each task less the configurations' means, holes filled by the factors, shape (T, n).
+        whole: Quantiles of each task less the configurations' means, holes filled in by the factors, shape (T, n).
         usual: These means, shape (n,).
         tasks: Those that are learned from, shape (S,).
     """
@@ -108,7 +108,7 @@ class Deck(NamedTuple):
 
     @property
     def plain(self) -> int:
-        """Where the good cells begin; all tasks have as much room before them."""
+        """Index at which the good cells begin, the same for all tasks."""
         return int(self.columns.shape[1]) * _PLAIN // (_PLAIN + _GOOD)
 
 
@@ -138,18 +138,18 @@ def _table(lessons: Lessons) -> _Table:
 
 
 class _Sums(NamedTuple):
-    """Over the tasks, for each configuration and each of the table's three parts, shape (n, 3); and what is usual."""
+    """Sums over tasks for each configuration and each of the table's three parts, shape (n, 3); and what is usual."""
 
     sums: NDArray[np.float64]
     counts: NDArray[np.float64]
     usual: NDArray[np.float64]
 
     def bases(self, rows: NDArray[np.intp], less: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Means of some configurations drawn to what is usual, the third as a logit, shape (*rows, 3).
+        """Means of some configurations shrunk towards what is usual, the third as a logit, shape (*rows, 3).
 
         Args:
             rows: Configurations.
-            less: What is left out, NaN where nothing is, shape (*rows, 3).
+            less: Values to leave out, NaN where there are none, shape (*rows, 3).
         """
         own = np.full((*rows.shape, BASES), np.nan) if less is None else less
         counts = self.counts[rows] - np.isfinite(own)
@@ -170,7 +170,7 @@ def frame_of(lessons: Lessons, rank: int) -> Frame:
 
     Args:
         lessons: Past tasks.
-        rank: Most factors; there are at least 8 tasks for each.
+        rank: Largest number of factors; there are at least 8 tasks for each.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -233,7 +233,7 @@ def deck_of(lessons: Lessons, frame: Frame, rng: np.random.Generator) -> Deck:
 
 
 def _whole(quantile: NDArray[np.float64]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-    """The table without holes: where a task has none, what the factors expect; 0 where no task has one."""
+    """The table without holes: missing quantiles as the factors expect them; 0 where no task has one."""
     seen, found = np.isfinite(quantile).any(axis=0), np.zeros(quantile.shape)
     rank = max(1, len(quantile) // _TASKS_PER_FACTOR)
     found[:, seen] = fit_factors(quantile[:, seen], rank, rounds=_ROUNDS).completed

@@ -6,15 +6,15 @@
     r_j = sum_i a_ji e_i,   a_j = softmax_i(h_j' A B' h_i) over the trials and one that says nothing
     y_j = MLP(h_j, g, h_j g, r_j, b_j) + S (b_j, l, h_j' g, sum_i a_ji (q_i - b_i))
 
-y being a score for ranking (less is better), mean and log spread of the normal quantile of the score among all scores
-of the task, log seconds, and the logit of a failure. b_j is what past tasks know of the configuration, q_i the rank of
-a trial's score and l how much slower the trials were than usual. The last term holds the simple forms: the additive
-model, from which training begins, a bilinear one, and what trials near by did beyond what was expected of them. Nothing
-depends on the order of the trials.
+y consists of a score for ranking (less is better), mean and log spread of the normal quantile of the score among all
+scores of the task, log seconds, and the logit of a failure. b_j is what past tasks know of the configuration, q_i the
+rank of a trial's score, f_i whether it failed, and l how much slower the trials were than usual. The last term holds
+the simple models: the additive one, from which training begins, a bilinear one, and by how much nearby trials differed
+from what was expected of them. Nothing depends on the order of the trials.
 
 The encoding of a task as a set: Zaheer et al. (2017), Deep sets; Khazi, Arango and Grabocka (2023), Deep ranking
-ensembles for hyperparameter optimization, section 4.2. They have the mean alone; to look at the trials once more from
-each configuration (Kim et al. 2019, Attentive neural processes) lets a trial speak for its like.
+ensembles for hyperparameter optimization, section 4.2. They have the mean alone; attention from each configuration to
+the trials (Kim et al. 2019, Attentive neural processes) lets a trial inform about similar configurations.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ __all__ = ["OUTPUTS", "Query", "Seen", "Weights", "first_weights", "forward", "s
 Weights = dict[str, Any]
 OUTPUTS: Final = 5
 _SIMPLE: Final = BASES + 3  # numbers of the last term
-_ABOUT: Final = 8  # numbers that stand for meta-features
-_SMALL: Final = 0.1  # of the last layer's first weights, so that training begins at the additive model
-_TRUST: Final = 0.3  # in the bilinear part and in trials near by, at first
+_ABOUT: Final = 8  # size of the encoding of meta-features
+_SMALL: Final = 0.1  # scale of the last layer's first weights, so that training begins at the additive model
+_TRUST: Final = 0.3  # initial weight of the bilinear part and of nearby trials
 _SPREAD: Final = (-0.2, 1.2)  # middle and reach of the log spread
 
 
@@ -65,8 +65,8 @@ class Seen(NamedTuple):
     Attributes:
         inputs: Of their configurations, shape (tasks, trials, width).
         base: Shape (tasks, trials, 3).
-        numbers: `told`, shape (tasks, trials, 5).
-        mask: Which there are, shape (tasks, trials).
+        numbers: Output of `told`, shape (tasks, trials, 5).
+        mask: Which of them exist, shape (tasks, trials).
     """
 
     inputs: Any
@@ -79,9 +79,9 @@ def shapes_of(inputs: int, metafeatures: int, width: int, hidden: int) -> dict[s
     """Name -> shape of every array of a network, chains of layers as `name/#place/w` and `/b`.
 
     Args:
-        inputs: Numbers of a configuration.
-        metafeatures: Of a task.
-        width: Numbers of an encoding.
+        inputs: Size of the input of a configuration.
+        metafeatures: Number of meta-features of a task.
+        width: Size of an encoding.
         hidden: Units of hidden layers.
     """
     chains = {
@@ -99,7 +99,7 @@ def shapes_of(inputs: int, metafeatures: int, width: int, hidden: int) -> dict[s
 
 
 def first_weights(shapes: Mapping[str, tuple[int, ...]], rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
-    """Uniform in +-1 / sqrt(inputs); the additive model as the skip connection.
+    """Initial weights: uniform in +-1 / sqrt(inputs), with the additive model as the skip connection.
 
     Example:
         >>> shapes = shapes_of(4, 0, 8, 16)
@@ -154,9 +154,9 @@ def forward(xp: Any, weights: Weights, query: Query, seen: Seen) -> Any:
 
 
 def _shares(xp: Any, weights: Weights, asked: Any, tried: Any, mask: Any) -> Any:
-    """How much each configuration asked for listens to each trial, shape (tasks, asked, trials).
+    """Attention of each configuration asked for to each trial, shape (tasks, asked, trials).
 
-    Beside the trials there is one that says nothing, with a logit of 0: shares sum to less than 1.
+    Besides the trials there is one without content, with a logit of 0, so that the shares sum to less than 1.
     """
     scale = weights["ask"].shape[0] ** -0.5
     logits = (asked @ weights["ask"]) @ xp.swapaxes(tried @ weights["answer"], 1, 2) * scale

@@ -1,12 +1,12 @@
-"""What is drawn and lowered in one step of training a network of the deep metric function; JAX.
+"""One training step of a network of the deep metric function: what is drawn, and the loss that is minimised; JAX.
 
 A step draws tasks, for each a list of configurations and some trials (none to ten; half of the times from all, half
-from good ones, as a search would have them), and lowers
+from good ones, as a search would have them), and minimises
 
     mean over tasks of   sum_j NLL(q_j | mu_j, s_j) / n  +  c ListMLE(order by y)  +  L1(log seconds)  +  BCE(failure),
 
-q_j being the normal quantile of the score among all scores of the task, and, j being the list's places from the best
-on, ties sharing theirs,
+where q_j is the normal quantile of the score among all scores of the task. With j the place in the list from the best
+on, shared by ties,
 
     ListMLE = sum_j w_j (log sum_{k >= j} exp(-y_k) + y_j) / sum_j w_j,   w_j = 1 / log2(1 + j),
 
@@ -14,10 +14,10 @@ so that the top counts most. Most of the tasks drawn are made up of two past one
 
     q = m + cos(a) (q_s - m) + sin(a) (q_t - m),   a uniform in +-90 degrees,
 
-m being the configurations' means: such a task has the mean and covariance of the past ones, which is all that the
-low-rank form learns from, and there are enough of them that none is learned by heart. The loss is that of Khazi, Arango
-and Grabocka (2023), Deep ranking ensembles for hyperparameter optimization, eqs. 5-6. Configurations are taken for new
-ones at times, and meta-features for unknown or slightly other ones.
+where m are the configurations' means: such a task has the mean and covariance of the past ones, which is all that the
+low-rank form learns from, and there are enough of them that none is memorised. The loss is that of Khazi, Arango and
+Grabocka (2023), Deep ranking ensembles for hyperparameter optimization, eqs. 5-6. At random, configurations are treated
+as new, and meta-features as unknown or slightly perturbed.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ _TRIALS: Final = 10
 _NONE: Final = 0.25  # of the tasks drawn have no trial
 _MADE_UP: Final = 0.6  # of the tasks drawn are turned towards another one
 _RIGHT: Final = 1.5707963
-_OFF: Final = 0.5  # largest error of a meta-feature, whose spread is 1
+_OFF: Final = 0.5  # largest perturbation of a meta-feature, whose spread is 1
 _SLIGHT: Final = 0.5  # angle up to which meta-features stay those of the task
-_BENT: Final = 0.3  # spreads of log seconds, above which an error counts as itself and not as its square
+_BENT: Final = 0.3  # in spreads of log seconds: an error above it counts linearly instead of squared
 
 
 class Targets(NamedTuple):
@@ -65,7 +65,7 @@ class Program:
     Attributes:
         training: Steps, tasks of a step, rate and so on.
         weight: c.
-        columns: Numbers of a configuration that a new one has, too.
+        columns: Number of leading inputs that a new configuration has, too.
         timed: Whether seconds are learned.
         failing: Whether failures are.
     """
@@ -79,11 +79,11 @@ class Program:
     failing: bool
 
     def draw(self, family: Deck, key: Array) -> dict[str, Array]:
-        """Tasks, their lists and trials by place among the cells, and what is made up, new or left unknown."""
+        """Tasks, indices of the cells of their lists and trials, and what is made up, new or left unknown."""
         return self.drawn(family, key, self.training.tasks)
 
     def drawn(self, deck: Deck, key: Array, count: int) -> dict[str, Array]:
-        """As `draw`, of so many tasks; all luck comes from one call, for each is compiled by itself."""
+        """As `draw`, for `count` tasks; all random numbers come from one call, as each call is compiled by itself."""
         sizes = {"one": 9, "cells": _LIST, "tried": _TRIALS, "unlisted": _LIST, "untried": _TRIALS}
         sizes |= dict.fromkeys(("told", "off"), int(deck.about.shape[1]))
         luck = jax.random.uniform(key, (count, sum(sizes.values())))
@@ -124,7 +124,7 @@ class Program:
         return self.loss(forward(jnp, theta, query, seen), targets)
 
     def posed(self, deck: Deck, drawn: dict[str, Array], *, blurred: bool) -> tuple[Query, Seen, Targets]:
-        """What is asked, seen and true; `blurred` makes tasks up and leaves something unknown."""
+        """The query, the trials seen and the targets; `blurred` makes up tasks and hides some of the input."""
         tasks = drawn["tasks"]
         cells, tried = (_taken(deck, tasks, drawn[name]) for name in ("cells", "tried"))
         about: Any = deck.about[tasks]
@@ -190,7 +190,7 @@ def _taken(deck: Deck, tasks: Array, places: Array) -> _Cells:
 
 
 class _Mix(NamedTuple):
-    """Tasks, others, and how far each is turned towards its other one, shape (tasks, 1)."""
+    """Tasks, their partners, and the angle by which each is turned towards its partner, shape (tasks, 1)."""
 
     tasks: Array
     others: Array
@@ -217,7 +217,7 @@ def listwise(order: Array, target: Array, known: Array) -> Array:
     """The ranking loss of each list, its top weighted most, shape (lists,).
 
     Args:
-        order: What is to be least for the best, shape (lists, n).
+        order: Scores, to be least for the best, shape (lists, n).
         target: The true order, least is best.
         known: Which entries count.
 

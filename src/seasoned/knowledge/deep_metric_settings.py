@@ -1,4 +1,4 @@
-"""Settings of the deep metric function; here, so that they can be read where JAX is not installed."""
+"""Settings of the deep metric function, in a module of their own, so that they can be read without JAX."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class DeepMetricSettings:
     """How a deep metric function is built and trained.
 
     Attributes:
-        members: Networks of the ensemble; each leaves another share of the past tasks out, by which it is stopped and
-            its spread calibrated.
-        width: Numbers that stand for a configuration, a task, or what one trial says of another.
+        members: Number of networks of the ensemble; each leaves out another share of the past tasks, by which its
+            weights are selected and its spread is calibrated.
+        width: Size of the encoding of a configuration, of a task, and of a trial.
         hidden: Units of the hidden layers.
-        rank: Most factors of the past tasks' table in the encoding of a configuration that they know.
+        rank: Largest number of factors of the past tasks' table in the input of a configuration that they know.
         steps: Of training, for each member.
-        lr: Its rate, with a cosine schedule.
+        lr: Learning rate, with a cosine schedule.
         listwise: Weight of the list-wise ranking loss beside the likelihood of the quantiles.
-        decay: Of the weights.
+        decay: Weight decay.
         seed: Of everything random.
 
     Example:

@@ -1,7 +1,7 @@
 """Training of the deep metric function: an ensemble whose members each leave other past tasks out (extra `grad`).
 
-By its left-out tasks a member is stopped, and by those of all members the spread is calibrated: one factor that brings
-the coverage of central intervals nearest to what they say. JAX trains; what comes of it predicts in numpy.
+A member keeps the weights that do best on its left-out tasks, and those of all members calibrate the spread: one factor
+that brings the coverage of central intervals nearest to the nominal one. JAX trains; the result predicts in numpy.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["stretch_of", "train_deep_metric"]
 
 _TASKS: Final = 8  # of a step
-_JUDGED: Final = 128  # lists that stop a member
-_CALIBRATED: Final = 256  # lists of each member that calibrate
+_JUDGED: Final = 128  # lists by which a member's weights are selected
+_CALIBRATED: Final = 256  # lists of each member by which the spread is calibrated
 _LEVELS: Final = np.linspace(0.1, 0.9, 9)
 _STRETCHES: Final = np.exp(np.linspace(np.log(0.5), np.log(3.0), 60))
 
@@ -89,7 +89,7 @@ def _heads(deck: Deck) -> tuple[bool, bool]:
 
 
 def _left_out(tasks: int, members: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
-    """Tasks that each member leaves out, as many for each, so that they share what is compiled."""
+    """Tasks that each member leaves out, equally many for each, so that they share compiled code."""
     size = max(1, min(tasks // members, tasks // 4))
     order = rng.permutation(tasks)
     return [np.sort(np.take(order, np.arange(size) + number * size, mode="wrap")) for number in range(members)]
@@ -104,7 +104,7 @@ def _trained(program: Program, decks: Any, first: dict[str, NDArray[np.float32]]
 
 
 def _apart(program: Program, deck: Any, weights: Any, key: Any) -> NDArray[np.float64]:
-    """How many spreads the quantiles of left-out tasks lie from their means."""
+    """Errors of the quantiles of left-out tasks, in units of the predicted spread."""
     query, seen, targets = program.posed(deck, program.drawn(deck, key, _CALIBRATED), blurred=False)
     out = forward(jax.numpy, weights, query, seen)
     apart = (targets.quantile - out[..., 1]) * jax.numpy.exp(-out[..., 2])
@@ -113,7 +113,7 @@ def _apart(program: Program, deck: Any, weights: Any, key: Any) -> NDArray[np.fl
 
 
 def stretch_of(apart: NDArray[np.float64]) -> float:
-    """The factor of the spread by which the coverage of central intervals from 10% to 90% is nearest to them.
+    """The factor of the spread by which the coverage of central intervals from 10% to 90% is nearest to nominal.
 
     Example:
         >>> 1.9 < stretch_of(2.0 * np.random.default_rng(0).normal(size=4000)) < 2.1

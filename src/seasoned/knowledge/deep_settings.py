@@ -1,4 +1,4 @@
-"""Settings of the meta-training of deep kernels; here, so that they can be read where JAX is not installed."""
+"""Settings of the meta-training of deep kernels, in a module of their own, so that they can be read without JAX."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DeepSettings:
     Attributes:
         by: `"likelihood"` or `"maml"`.
         hidden: Units of the hidden layers.
-        outputs: Coordinates of what the network makes of a point.
+        outputs: Number of coordinates of the network's output.
         inner_lr: Rate of MAML's inner step.
         steps: Meta-steps.
         lr: Rate of the outer optimiser, with a cosine schedule.
@@ -47,7 +47,7 @@ class DeepSettings:
         """From the JSON that `build --tune` writes; the defaults where it says nothing of deep kernels.
 
         Raises:
-            InvalidInput: If the text is no settings.
+            InvalidInput: If the text holds no settings.
 
         Example:
             >>> DeepSettings.of_text('{"metric": {}, "deep": {"by": "maml", "hidden": [16]}}').hidden

@@ -1,13 +1,13 @@
 """Meta-training of a deep kernel on past tasks: by marginal likelihood, or as an initialisation by first-order MAML.
 
-Both lower the negative log marginal likelihood of `surrogates/deep_kernel.py`, on draws of a few rows of one task.
+Both minimise the negative log marginal likelihood of `surrogates/deep_kernel.py`, on draws of a few rows of one task.
 
 - `"likelihood"`: sum over tasks of NLL(theta), the weights being shared by all tasks; as in Wistuba and Grabocka
   (2021), Few-shot Bayesian optimization, without their scaling of labels, since targets are normal quantiles here.
 - `"maml"`: sum over tasks of NLL_query(theta - rate dNLL_support/dtheta), the inner gradient a constant
   (`metagrad.MAML`, first order): weights from which a step on a new task's trials leads to a good kernel.
 
-JAX trains; what comes out predicts in numpy.
+JAX trains; the result predicts in numpy.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ NOISE: Final = 0.02
 """Variance of a trial's noise, in units of the signal's."""
 _ROWS: Final = 24  # of a support or query set
 _SETS: Final = 12  # drawn from each task
-_LEAST: Final = 6  # rows of a task that teaches
-_ASIDE: Final = 0.15  # of the tasks: they judge
+_LEAST: Final = 6  # least number of rows of a task to train on
+_ASIDE: Final = 0.15  # share of the tasks held out for validation
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def negative_log_likelihood(latent: Any, y: Any) -> Any:
 
 
 def teaches(task: Evaluations) -> bool:
-    """Whether a kernel can be trained on a task: it has six evaluations, and not all of one score."""
+    """Whether a kernel can be trained on a task: it has at least six evaluations, not all of the same score."""
     return len(task.scores) >= _LEAST and bool(np.ptp(task.scores) > 0)
 
 
@@ -96,7 +96,7 @@ def train_deep_kernel(tasks: Sequence[Evaluations], settings: DeepSettings | Non
         raise InvalidInput(f"there are {len(known)} tasks with {_LEAST} different evaluations; give at least 3.")
     rows = min(_ROWS, min(len(task.scores) for task in known) // 2)
     pairs = [_sets(task, rows, rng) for task in known]
-    parts = cut(len(known), _ASIDE, settings.seed)  # whole tasks, not sets of those that train
+    parts = cut(len(known), _ASIDE, settings.seed)  # whole tasks are held out, not sets of training tasks
     left, right = ([pair for place in part for pair in pairs[place]] for part in parts)
     training = Training(
         steps=settings.steps, tasks=16, lr=settings.lr, schedule="cosine", clip=10.0, every=250, seed=settings.seed

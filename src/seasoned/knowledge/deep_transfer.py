@@ -4,10 +4,10 @@ Before any trial on the new task, what is expected of a point is the mean over p
 
     E[q_s(x) | evaluations of task s],   a Gaussian process in f(x), f being the meta-trained network,
 
-q_s the warped scores of task s. With trials on the new task, that mean, a process in f adapted to the trials, and a
-plain process on the cube itself share the word by how well each orders the trials, each left out in its turn
-(`transfer.rank_weights`); the plain one, which knows no past, has a floor. Wistuba and Grabocka (2021), Few-shot
-Bayesian optimization with deep kernel surrogates; the floor as in `transfer.ensemble_start`.
+where q_s are the warped scores of task s. With trials on the new task, that mean, a process in f adapted to the trials,
+and a plain process on the cube itself are weighted by how well each orders the trials, each trial left out in turn
+(`transfer.rank_weights`); the weight of the plain one, which knows no past, has a floor. Wistuba and Grabocka (2021),
+Few-shot Bayesian optimization with deep kernel surrogates; the floor as in `transfer.ensemble_start`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def deep_start(
         kernel: Trained on them, or on others of the same space (`train_deep_kernel`).
         trials: Of the new task, at least three, if there are any.
         floor: Least weight of the plain process, once there are trials.
-        seed: Of the draws that weigh.
+        seed: Of the draws that determine the weights.
 
     Raises:
         InvalidInput: If there is no past task, there are one or two trials, or the kernel is of another space.
@@ -90,7 +90,7 @@ def _weighed(
     floor: float,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """The past's mean, the adapted deep process and the plain one, each with its share of the word."""
+    """The weighted sum of the past's mean, the adapted deep process and the plain one."""
     count, unit = len(trials.scores), unit_of(points)
     past = _past(tasks, kernel, np.concatenate([trials.points, points]))
     own = kernel.adapted(trials.points, quantiles(trials.scores))

@@ -2,7 +2,7 @@
 
     minimise over settings:  mean over tasks of  NLL(targets of the task | kernel trained on tasks of other families)
 
-per trial, after the few steps of adaptation that the kernel is used with. The first trial is the settings as they are.
+per trial, after the few steps of adaptation that the kernel is used with. The first trial is the current settings.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["TunedDeepKernel", "deep_space", "left_out_likelihood", "tune_deep_ke
 _FOLDS: Final = 3
 _LEAST: Final = 3  # tasks that a kernel is trained on
 _SUPPORT: Final = 12  # trials of a task that the kernel adapts to
-_MOST: Final = 60  # evaluations of a task that judge
+_MOST: Final = 60  # evaluations of a task by which the kernel is judged
 
 
 class TunedDeepKernel(NamedTuple):
@@ -44,7 +44,7 @@ class TunedDeepKernel(NamedTuple):
 
 
 def deep_space(default: DeepSettings) -> Space:
-    """What is tuned; the defaults are the settings as they are.
+    """What is tuned; the defaults are the current settings.
 
     Example:
         >>> configured(DeepSettings(), deep_space(DeepSettings()).default).hidden == DeepSettings().hidden
@@ -61,7 +61,7 @@ def deep_space(default: DeepSettings) -> Space:
 
 
 def configured(default: DeepSettings, config: dict[str, Any]) -> DeepSettings:
-    """Settings with what a configuration says; layers of different widths stay where it says what they are."""
+    """Settings with the values of a configuration; layers of different widths stay unless it changes their shape."""
     units, layers = int(config["units"]), int(config["layers"])
     as_is = (units, layers) == (default.hidden[0], len(default.hidden))
     hidden = default.hidden if as_is else (units,) * layers
@@ -106,17 +106,17 @@ def tune_deep_kernel(
     default: DeepSettings | None = None,
     seed: int = 0,
 ) -> TunedDeepKernel:
-    """Settings by which unseen families are foreseen best.
+    """Settings that predict unseen families best.
 
     Args:
         tasks: Past ones, their points in one space.
         families: Of the tasks.
-        trials: Settings that are judged.
+        trials: Number of settings that are tried.
         default: The first of them.
         seed: Of the sampler.
 
     Raises:
-        InvalidInput: If there are fewer than three families, or fewer than three tasks beside some of them.
+        InvalidInput: If there are fewer than three families, or fewer than three tasks beside one third of them.
     """
     if len(set(families)) < _FOLDS or len(tasks) != len(families):
         raise InvalidInput(

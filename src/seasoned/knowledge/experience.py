@@ -1,7 +1,7 @@
-"""Experience: a view over finished studies, in which each is a task, and all of them together are tables.
+"""Experience: a view of finished studies, each of which is a task, and all of which together form tables.
 
-Studies are read at once, as arrays; texts of configurations are looked up only where they are asked for. So a store of
-ten thousand studies opens in a fraction of a second. A view never changes: what is stored later is in the next one.
+Studies are read in one go, as arrays; texts of configurations are looked up only when asked for. So a store of
+ten thousand studies opens in a fraction of a second. A view never changes: what is stored later is only in later views.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class Recorded(NamedTuple):
     """Tasks x configurations; NaN where a configuration was not tried on a task, or gave no score.
 
     Attributes:
-        studies: Places of the tasks in the experience, shape (tasks,).
+        studies: Indices of the tasks in the experience, shape (tasks,).
         configurations: Numbers of the configurations, shape (n,).
         scores: To be minimised, shape (tasks, n).
         seconds: Shape (tasks, n).
         failed: Whether it was tried and failed, shape (tasks, n).
-        stopped: Whether it was stopped for being too poor, its score and seconds being the least that they may have
-            been, shape (tasks, n).
+        stopped: Whether it was stopped for being too poor, so that its score and seconds are lower bounds, shape
+            (tasks, n).
     """
 
     studies: NDArray[np.intp]
@@ -80,8 +80,8 @@ class Experience:
         scores: Of each trial, to be minimised, NaN where there is none, shape (trials,).
         seconds: Of each trial, NaN where unknown, shape (trials,).
         failed: Whether each trial failed, shape (trials,).
-        stopped: Whether each trial was stopped for being too poor: its score and seconds are the least that they may
-            have been, shape (trials,).
+        stopped: Whether each trial was stopped for being too poor, so that its score and seconds are lower bounds,
+            shape (trials,).
         texts: Gives the texts of configurations by their numbers.
 
     Example:
@@ -102,7 +102,7 @@ class Experience:
     stopped: NDArray[np.bool_]
     texts: Texts
 
-    # ----------------------------------------------------------------------------------- coming to be
+    # ----------------------------------------------------------------------------------- construction
 
     @classmethod
     def of_rows(cls, rows: Sequence[PastRow], texts: Texts) -> Experience:
@@ -126,7 +126,7 @@ class Experience:
 
     @classmethod
     def of_studies(cls, studies: Iterable[PastStudy]) -> Experience:
-        """From studies as objects; one that comes twice is there once."""
+        """From studies as objects; duplicates are kept once."""
         rows: dict[str, PastRow] = {}
         texts: dict[int, str] = {}
         for study in studies:
@@ -137,15 +137,15 @@ class Experience:
 
     @classmethod
     def read(cls, url: str, most: int = MOST, *, reads: bool = False, patience: float = PATIENCE) -> Experience:
-        """All of a store, at most so many of its newest studies; texts are read from it later, where needed.
+        """The newest studies of a store, at most `most`; texts of configurations are read from it later, when needed.
 
-        Studies that do not hold what they should are passed over with a warning.
+        Studies that are damaged or foreign are skipped with a warning.
 
         Args:
             url: The store.
-            most: Studies that are read; a view takes about 5 kB for each.
-            reads: Whether nothing of the file may change, not even its journal's mode, for it is somebody else's.
-            patience: Seconds to wait for who holds it, or for a server that does not answer.
+            most: Largest number of studies that are read; a view takes about 5 kB for each.
+            reads: Whether the file is only read, as it is somebody else's: not even its journal mode may change then.
+            patience: Seconds to wait for a program that locks it, or for a server that does not answer.
 
         Raises:
             InvalidInput: If the URL is not understood.
@@ -166,18 +166,18 @@ class Experience:
         finally:
             store.close()
 
-    # ----------------------------------------------------------------------------------- looking
+    # ----------------------------------------------------------------------------------- access
 
     def __len__(self) -> int:
         return len(self.keys)
 
     @property
     def id(self) -> str:
-        """Tells this experience from every other one: 16 hexadecimal digits of its studies' keys."""
+        """Identifies this experience: 16 hexadecimal digits, a digest of its studies' keys."""
         return hashlib.blake2b("".join(sorted(self.keys)).encode(), digest_size=8).hexdigest()
 
     def chosen(self, places: Sequence[int] | NDArray[np.intp]) -> Experience:
-        """The studies at these places, in this order."""
+        """The studies at these indices, in this order."""
         rows = np.asarray(places, dtype=np.intp)
         spans = [np.arange(self.starts[row], self.starts[row + 1]) for row in rows]
         trials = np.concatenate([np.zeros(0, dtype=np.intp), *spans])
@@ -200,7 +200,7 @@ class Experience:
         return self.chosen(wanted)
 
     def tasks(self) -> pd.DataFrame:
-        """A row a study: what it was about, how many trials it had, its best score, and its meta-features."""
+        """One row per study: what it was about, how many trials it had, its best score, and its meta-features."""
         import pandas as pd
 
         rows = []
@@ -220,8 +220,8 @@ class Experience:
         """Tasks x configurations.
 
         Args:
-            configurations: Numbers of those to look at; all by default. Of several trials of one configuration on one
-                task the best counts, and one that came to its end before one that was stopped.
+            configurations: Numbers of those to include; all by default. Of several trials of one configuration on one
+                task the best counts, and a stopped one only where none has ended with a score.
 
         Raises:
             InvalidInput: If it would have more than 50 million cells (1 GB): where every study drew its own
@@ -255,7 +255,7 @@ class Experience:
         return {number: json.loads(text) for number, text in found.items()}
 
     def studies(self) -> list[PastStudy]:
-        """The studies as objects, but for trials whose configurations were forgotten since."""
+        """The studies as objects, without trials whose configurations have been forgotten since."""
         configs = self.configs(np.unique(self.configurations))
         found = []
         for place, head in enumerate(self.heads):
@@ -278,10 +278,10 @@ class Experience:
         )
 
     def evaluations(self, space: Space) -> list[Evaluations]:
-        """The trials that are valid in a space, a task each, as points of its cube: what `quantile_start` learns from.
+        """The trials that are valid in a space, by task, as points of its cube: what `quantile_start` learns from.
 
-        Flat configurations of other tools are read as the space has them (`nested`). Tasks with fewer than three valid
-        trials are left out; where none is left, a warning says so.
+        Flat configurations of other tools are nested as the space has them (`nested`). Tasks with fewer than three
+        valid trials are left out; if no task is left, a warning says so.
         """
         found, passed_over = [], []
         for study in self.studies():
@@ -303,7 +303,7 @@ def _within(config: Mapping[str, Any], space: Space) -> Mapping[str, Any] | None
 
 
 def merge(one: Experience, other: Experience) -> Experience:
-    """All studies of both; one that is in both is there once."""
+    """All studies of both; one that is in both is kept once."""
     known = set(one.keys)
     new = other.chosen([place for place, key in enumerate(other.keys) if key not in known])
     return Experience(
@@ -321,7 +321,7 @@ def merge(one: Experience, other: Experience) -> Experience:
 
 
 def texts_of(known: Mapping[int, str]) -> Texts:
-    """Texts that are in memory; an experience with such ones can go to another process."""
+    """Texts that are in memory; an experience that holds them so can be sent to another process."""
     return partial(_among, known)
 
 
@@ -334,7 +334,7 @@ def _of_both(one: Texts, other: Texts, numbers: Sequence[int]) -> Mapping[int, s
 
 
 def _sound(rows: Sequence[PastRow]) -> list[PastRow]:
-    """The rows that hold what they should."""
+    """The rows that are intact."""
     sound = [row for row in rows if _is_sound(row)]
     if len(sound) < len(rows):
         text = "%d of %d studies of an experience are damaged or foreign, and are passed over; `seasoned experience "
@@ -343,7 +343,7 @@ def _sound(rows: Sequence[PastRow]) -> list[PastRow]:
 
 
 def _is_sound(row: PastRow) -> bool:
-    """Whether it holds what it should."""
+    """Whether a row is intact."""
     trials = len(row.configurations) / 8
     sizes = {len(row.scores) / 8, len(row.seconds) / 4, len(row.failed), math.floor(trials)}
     named = len(row.names.split(",")) if row.names else 0
@@ -372,5 +372,5 @@ def _aligned(rows: Sequence[PastRow]) -> NDArray[np.float64]:
         kept = [(at, _NAMES.index(name)) for at, name in enumerate(own) if name in _NAMES]
         if kept:
             found[np.ix_(places, [to for _, to in kept])] = values[:, [at for at, _ in kept]]
-    found[~np.isfinite(found)] = np.nan  # another tool's, perhaps: ours are finite
+    found[~np.isfinite(found)] = np.nan  # perhaps another tool's: ours are finite
     return found

@@ -1,9 +1,9 @@
-"""Experience as one Parquet file, a row a trial, which any table tool can read; and past runs from a CSV.
+"""Experience as one Parquet file, a row per trial, which any table tool can read; and past runs from a CSV.
 
 Columns: `study` (its key), what the study was about (`name`, `family`, `kind`, `version`, `sort`, `metric`, `baseline`,
 `source`, `created`, `about` as JSON), its meta-features (`meta.log_rows` ...), and of the trial `configuration` (JSON),
-`score` (to be minimised), `seconds`, `failed`, and `stopped`, where score and seconds are the least that they may have
-been. What repeats is stored once (dictionary encoding).
+`score` (to be minimised), `seconds`, `failed`, and `stopped`, where score and seconds are lower bounds. Repeated values
+are stored once (dictionary encoding).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _RESERVED: Final = ("task", "score", "seconds", "failed", "configuration", "metr
 
 
 def write_file(experience: Experience, path: Path) -> None:
-    """Write a file whole or not at all; it holds no rows of any table, but names, configurations and scores.
+    """Write a file atomically; it holds no rows of any table, only names, configurations and scores.
 
     Raises:
         InvalidInput: If its folder does not exist.
@@ -61,7 +61,7 @@ def write_file(experience: Experience, path: Path) -> None:
 
 
 def _write(experience: Experience, path: Path) -> None:
-    """Some trials after the other: columns of what repeats are large until they are encoded."""
+    """Write in batches of trials: columns of repeated values are large until they are encoded."""
     import pyarrow.parquet as pq
 
     about = _about(experience)
@@ -72,7 +72,7 @@ def _write(experience: Experience, path: Path) -> None:
 
 
 def _about(experience: Experience) -> dict[str, Any]:
-    """Columns of what is the same for all trials of a study, a row a study."""
+    """Columns that are the same for all trials of a study, one row per study."""
     import pyarrow as pa
 
     columns: dict[str, Any] = {"study": pa.array(list(experience.keys), pa.string())}
@@ -102,7 +102,7 @@ def _trials(experience: Experience, about: dict[str, Any], span: slice) -> pa.Ta
 
 
 def read_file(path: Path) -> Experience:
-    """What `write_file` wrote, here or by somebody else.
+    """Read what `write_file` wrote, here or on another machine.
 
     Raises:
         InvalidInput: If it is no such file, of a newer format, or damaged.
@@ -123,7 +123,7 @@ def read_file(path: Path) -> Experience:
 
 
 def _from_file(file: pq.ParquetFile) -> Experience:
-    """Its columns, those about studies one by one, as nearly all of each is dropped at once."""
+    """Read its columns; those about studies one at a time, as nearly all of each is dropped at once."""
     table = file.read(["study", "configuration", "score", "seconds", "failed", "stopped"])
     studies, keys = _coded(table["study"])
     order = np.argsort(studies, kind="stable")
@@ -139,7 +139,7 @@ def _from_file(file: pq.ParquetFile) -> Experience:
     for place, name in enumerate(_META + feature.name for feature in METAFEATURES):
         if name in file.schema_arrow.names:
             metafeatures[:, place] = file.read([name])[name].to_numpy()[first]
-    stopped = np.zeros(len(order), dtype=bool)  # as in files from before it was kept
+    stopped = np.zeros(len(order), dtype=bool)  # as in files from before this column existed
     if "stopped" in table.column_names:
         stopped = table["stopped"].to_numpy()[order].astype(bool)
     codes, texts = _coded(table["configuration"])
@@ -180,10 +180,10 @@ def _coded(column: Any) -> tuple[NDArray[np.intp], list[str]]:
 
 
 def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> Experience:
-    """Past runs of anything from a CSV with a row a trial.
+    """Past runs of anything from a CSV with a row per trial.
 
     Columns: `task` says which runs belong together, `score` is what was reached (empty for a run that failed);
-    `seconds`, `failed` (true, 1 or yes; false, 0, no or empty), `sort` and `metric` are taken where they are there. A
+    `seconds`, `failed` (true, 1 or yes; false, 0, no or empty), `sort` and `metric` are used if present. A
     column `configuration` holds configurations as JSON; without one, every other column is a parameter.
 
     Args:
@@ -222,7 +222,7 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
 
 
 def _one_of(rows: pd.DataFrame, name: str, where: str) -> str:
-    """What a column says of a task."""
+    """The one value that a column has for a task."""
     found: list[str] = rows[name].dropna().astype(str).unique().tolist() if name in rows.columns else []
     if len(found) > 1:
         raise InvalidInput(

@@ -4,8 +4,8 @@
 
 z_t being the scores of task t on one scale (`regret.py`). So configurations that did well on the same tasks are
 correlated, and a few trials tell about all others. Tipping and Bishop (1999), Probabilistic principal component
-analysis, with missing entries replaced by their expectation in turn, and those of which only a bound is known by their
-expectation or the bound, whichever is larger; the model of Fusi, Sheth and Elibol (2018),
+analysis, with missing entries replaced by their expectation in each round, and those of which only a bound is known by
+their expectation or the bound, whichever is larger; the model of Fusi, Sheth and Elibol (2018),
 Probabilistic matrix factorization for automated machine learning, without its map from the latent space.
 """
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Factors", "fit_factors"]
 
 _LEAST_NOISE: Final = 1e-6
-_ROUNDING: Final = 1e-6  # of the largest eigenvalue, below which one is that of no factor in single precision
-_POOLED: Final = 10.0  # tasks' worth of belief that a configuration's noise is that of all
+_ROUNDING: Final = 1e-6  # of the largest eigenvalue, below which one is rounding error in single precision
+_POOLED: Final = 10.0  # pseudo-count of tasks that shrinks a configuration's noise to that of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Factors:
         mean: Shape (n,).
         loadings: V, shape (rank, n).
         noise: Variance of what the factors do not explain, shape (n,).
-        completed: The table with its holes filled by expectation, shape (T, n).
+        completed: The table with missing entries filled in by their expectation, shape (T, n).
         weights: w_t of the past tasks, shape (T, rank).
     """
 
@@ -51,13 +51,13 @@ def fit_factors(
     """Maximum likelihood by `rounds` of EM; one round suffices where nothing is missing.
 
     With l_i the eigenvalues of the T x T products of centred tasks, factor i is shrunk by 1 - f / l_i, f being the mean
-    of the T - rank that are left: the likelihood in which configurations are the draws, of which there are most.
+    of the T - rank that are left: the likelihood that takes the configurations for draws, as there are more of them.
 
     Args:
         table: NaN where missing, shape (T, n); each row and each column has a value.
         rank: Number of factors, less than T.
-        rounds: How often holes are filled.
-        bounds: Which values are only the least that there may be, shape (T, n); none if left out.
+        rounds: How often missing entries are filled in.
+        bounds: Which values are only lower bounds, shape (T, n); none if left out.
 
     Example:
         >>> table = np.outer(np.array([1.0, -1.0, 2.0, -2.0]), np.array([1.0, 2.0, 3.0]))
@@ -72,7 +72,7 @@ def fit_factors(
     filled = np.where(known, table, guess if bounds is None else np.fmax(guess, table))
     for _ in range(1 if known.all() else rounds):
         mean = filled.mean(axis=0)
-        centred = (filled - mean).astype(np.float32)  # its products are most of the work, and statistics need no more
+        centred = (filled - mean).astype(np.float32)  # its products are most of the work, and this precision is enough
         values, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))
         values, vectors = values[::-1], vectors[:, ::-1]
         leading = np.maximum(values[:rank], 1e-300)
@@ -90,13 +90,13 @@ def fit_factors(
 
 
 def _sure(table: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """What is known, and the bounds of rows and columns of which nothing else is."""
+    """What is known, and the bounds in rows and columns of which nothing else is known."""
     alone = ~known.any(axis=0) | ~known.any(axis=1, keepdims=True)
     return np.where(known | alone, table, np.nan)
 
 
 def _noise(residual: NDArray[np.float64], rank: int) -> NDArray[np.float64]:
-    """Variance per configuration, drawn to that of all; a fit of this rank leaves residuals 1 - rank/T too small."""
+    """Variance per configuration, shrunk to that of all; a fit of this rank makes it 1 - rank/T too small."""
     lost = max(1.0 - rank / len(residual), 0.1)
     counts = np.isfinite(residual).sum(axis=0)
     sums = np.nansum(residual * residual, axis=0) / lost

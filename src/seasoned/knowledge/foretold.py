@@ -1,14 +1,14 @@
-"""What meta-features foretell of a new task: one more hypothesis beside the past tasks, bent like them by trials.
+"""What meta-features foretell of a new task: one more hypothesis beside the past tasks, updated like them by trials.
 
     z = V' w + m + e,   w ~ N(w0, diag(v)),   e_j ~ N(0, noise_j),
 
 w0 and v being what the meta-features tell of the factors' weights (`task_prior.py`). With the likelihood of the trials
-to the power `temper`, as in `mixture.py`, w is Gaussian again, its trials' noise divided by that power; the level of
-the task is unknown, and each one of the grid (`scaling.py`) counts by how likely it makes the trials, by a multivariate
-t. The past tasks know what a task can be like; this knows what none of them was, but lies between them.
+to the power `temper`, as in `mixture.py`, w is Gaussian again, with the noise of the trials divided by that power; the
+level of the task is unknown, and each level of the grid (`scaling.py`) is weighted by the likelihood of the trials, a
+multivariate t. The past tasks tell what a task can be like; this tells of tasks that lie between them.
 
-It is for foretelling how configurations do on a new task (`Belief.standardised`). A search goes without: what
-is foretold better on the whole did not find the best configuration sooner (docs/decisions/0008-experience.md).
+It is for predicting how configurations do on a new task (`Belief.standardised`). A search does without it: what
+predicts better on the whole did not find the best configuration sooner (docs/decisions/0008-experience.md).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Foretold:
         share: How much it counts beside the past tasks together, in [0, 1].
         latent: Expected weights, shape (rank,).
         covariance: Of the weights, shape (rank, rank).
-        goals: What a configuration of each kind must beat, in compressed scores as they are expected, shape (kinds,).
+        goals: What a configuration of each kind must beat, in expected compressed scores, shape (kinds,).
     """
 
     share: float
@@ -57,12 +57,12 @@ class Foretold:
         return found
 
     def variance(self, factors: Factors, columns: NDArray[np.intp], luck: float = 1.0) -> NDArray[np.float64]:
-        """Of these, shape (m,).
+        """Variance of these scores, shape (m,).
 
         Args:
-            factors: What scores go together.
+            factors: The low-rank model of the scores.
             columns: Which configurations.
-            luck: Share of the noise in it.
+            luck: Share of the noise's variance that is included.
         """
         v = factors.loadings[:, columns]
         own = np.einsum("rj,rj->j", v, self.covariance @ v)
@@ -74,7 +74,7 @@ class Foretold:
         Args:
             grid: The hypotheses, and what each makes of the trials.
             rows: Configurations tried, shape (t,).
-            factors: What scores go together.
+            factors: The low-rank model of the scores.
         """
         v = factors.loadings[:, rows]
         across = v.T @ self.covariance @ v + np.diag(factors.noise[rows])
@@ -95,16 +95,18 @@ class Foretold:
         kinds: Kinds,
         outside: NDArray[np.float64],
     ) -> Foretold:
-        """After the trials.
+        """This belief after the trials.
 
         Args:
             grid: Hypotheses about the level, and what each makes of the trials.
             rows: Configurations tried, shape (t,).
-            factors: What scores go together.
-            joint: How likely each hypothesis is together with this belief, shape (h,); the sum is the share.
+            factors: The low-rank model of the scores.
+            joint: Joint probability of each hypothesis about the level and this belief, shape (h,); the sum is the
+                new share.
             temper: Power of the likelihood.
-            kinds: Of which kind each configuration is.
-            outside: The least score of trials of other configurations, by kind; infinite without any, shape (kinds,).
+            kinds: The kind of each configuration.
+            outside: The least score of trials of other configurations, by kind; infinite where there is none, shape
+                (kinds,).
         """
         share = float(joint.sum())
         levels = joint / max(share, 1e-300)

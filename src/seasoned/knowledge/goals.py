@@ -1,12 +1,12 @@
-"""What a configuration must beat to be of use: the best trial, or a little less where its kind has none so good.
+"""What a configuration must beat to be of use: the best trial, or a little less while its kind has no trial so good.
 
 An ensemble gains by models that are almost as good as the best one and err elsewhere. So configurations may have kinds
 (model families, say), and one of kind k is worth
 
     E[max(goal_k - z, 0)],    goal_k = min(best of kind k, best of all + room):
 
-of the kind that leads only what is still better counts, of another kind what comes near, until the kind has come near.
-With one kind, or no room, the goal of all is the best trial.
+in the leading kind only what is still better counts, in another kind also what comes near, until that kind has come
+near. With one kind, or no room, the goal of all is the best trial.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Kinds"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kinds:
-    """Of which kind each configuration is.
+    """The kind of each configuration.
 
     Attributes:
         of: Numbers below `count`, shape (n,); None if all are of one kind.
@@ -44,7 +44,7 @@ class Kinds:
     room: float = 0.0
 
     def at(self, columns: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The kinds of some configurations, shape (m,); of one alone (1,), which is broadcast."""
+        """The kinds of some configurations, shape (m,); shape (1,), to be broadcast, if there is only one kind."""
         return np.zeros(1, dtype=np.intp) if self.of is None else self.of[columns]
 
     def least(self, outside: Mapping[int, float]) -> NDArray[np.float64]:
@@ -59,9 +59,9 @@ class Kinds:
         """What each kind must beat, at most 0, shape (..., count).
 
         Args:
-            scores: Compressed ones of the trials, shape (..., t).
+            scores: Compressed scores of the trials, shape (..., t).
             rows: Their configurations, shape (t,).
-            others: The least ones of other trials, by kind, infinite without any, shape (..., count).
+            others: The least scores of other trials, by kind, infinite where there are none, shape (..., count).
         """
         own = np.full((*scores.shape[:-1], self.count), np.inf) if others is None else others.copy()
         of = np.broadcast_to(self.at(rows), len(rows))

@@ -1,6 +1,6 @@
 """Seconds and failures of configurations on a new task: Gaussian heads beside the learned metric.
 
-A head is the low-rank model of `factors.py` on a table of any numbers, a new task being conditioned on its trials:
+A head is the low-rank model of `factors.py` on a table of any numbers, conditioned on a new task's trials:
 
     x = mean + V' w + e,   w | trials ~ N,   with V and the noise per configuration learned from past tasks.
 
@@ -84,7 +84,7 @@ def fit_head(table: NDArray[np.float64], bounds: NDArray[np.bool_] | None = None
 
     Args:
         table: NaN where not seen, shape (tasks, configurations); each task and each configuration has a value.
-        bounds: Which values are only the least that there may be, as the seconds of what was cut off; none if left out.
+        bounds: Which values are only lower bounds, such as the seconds of what was cut off; none if left out.
 
     Raises:
         InvalidInput: If there are fewer than 3 tasks, or a task or configuration without any value.

@@ -1,4 +1,4 @@
-"""Looking after a store of experience: what is in it, what it brought, taking parts out and in, forgetting."""
+"""Maintenance of a store of experience: what is in it, how it has helped, export and import, forgetting."""
 
 from __future__ import annotations
 
@@ -49,24 +49,24 @@ __all__ = [
 
 logger = logging.getLogger("seasoned.knowledge")
 
-_PATIENCE: Final = 10.0  # seconds that other programs may take to let go of a file
-_ALL: Final = 2**31 - 1  # studies: what is told, exported and compared is the whole store
+_PATIENCE: Final = 10.0  # seconds that other programs may take to release a file
+_ALL: Final = 2**31 - 1  # studies: statistics, exports and comparisons are of the whole store
 _SQLITE: Final = b"SQLite format 3\0"
 _CSV: Final = (".csv", ".csv.gz", ".csv.zst", ".csv.xz", ".csv.bz2", ".csv.zip")
 
 
 class Statistics(NamedTuple):
-    """What a store holds and what it brought.
+    """What a store holds and how it has helped.
 
     Attributes:
         studies: Studies of the store.
         shipped: Studies that ship.
         trials: Trials of the store.
         sorts: How many studies are of each sort.
-        winners: In how many studies a family had the best trial.
-        guided: Own fits that had experience to go by, and tell what came of it.
-        advised: Those of them whose best trial was advised by past tasks: no family's default, nor the search's own.
-        ahead: What part of its gain over the baseline the best of the other trials had missed there; median.
+        winners: In how many studies a model family had the best trial.
+        guided: Number of own fits that used experience, and recorded how it helped.
+        advised: Number of those whose best trial past tasks suggested: no family's default, nor the search's own.
+        ahead: Share of its gain over the baseline that the best of the other trials missed there; median.
         best_at: Median number of trials after which the best one was reached: of guided fits, and of the others.
         megabytes: Size of the store's file; None for a server.
     """
@@ -90,7 +90,7 @@ def heads(url: str) -> list[tuple[str, Head]]:
 
 
 def _head_of(text: str) -> Head:
-    """What a study is about; of one that is damaged or foreign only that, so that it can be found and forgotten."""
+    """What a study is about; of a damaged or foreign one only that it is so, so that it can be found and forgotten."""
     try:
         return heads_of([text])[0].check()
     except InvalidInput:
@@ -98,10 +98,10 @@ def _head_of(text: str) -> Head:
 
 
 def statistics(url: str) -> Statistics:
-    """What a store holds, and what its experience brought."""
+    """What a store holds, and how its experience has helped."""
     found = Experience.read(url, _ALL) if store_exists(url) else Experience.of_studies(())
     own = [head.about for head in found.heads if "guided" in head.about]
-    guided = [about for about in own if about["guided"] and "advised" in about]  # older fits do not tell
+    guided = [about for about in own if about["guided"] and "advised" in about]  # older fits do not record it
     file = file_of(url)
     return Statistics(
         len(found),
@@ -174,7 +174,7 @@ def export(url: str, path: Path, *, with_shipped: bool = False) -> int:
     Args:
         url: The store.
         path: The file.
-        with_shipped: Whether what ships goes into it, too.
+        with_shipped: Whether the shipped experience is included.
     """
     found = Experience.read(url, _ALL) if store_exists(url) else Experience.of_studies(())
     if with_shipped:
@@ -186,7 +186,7 @@ def export(url: str, path: Path, *, with_shipped: bool = False) -> int:
 
 
 def import_file(url: str, path: Path, *, maximise: bool = False) -> tuple[int, int]:
-    """Add an exported Parquet file, or a CSV of past runs, to a store; returns how many studies were new, and in it.
+    """Add an exported Parquet file, or a CSV of past runs, to a store; returns its numbers of new studies and of all.
 
     Raises:
         InvalidInput: If the file is neither, or damaged.
@@ -209,7 +209,7 @@ def database_of(source: str) -> str | None:
 
 
 def read_database(source: str) -> tuple[Experience, bool]:
-    """What a database knows: studies of the engine, and experience; and whether there are studies of Optuna's, too.
+    """What a database holds: our studies, and experience; and whether there are studies of Optuna, too.
 
     Raises:
         InvalidInput: If there is none, it cannot be read, or it holds nothing of these.
@@ -225,19 +225,19 @@ def read_database(source: str) -> tuple[Experience, bool]:
 
 
 def import_studies(url: str, found: Experience) -> int:
-    """Add past studies to a store; one that goes on where one of the store ended takes its place.
+    """Add past studies to a store; one that continues a study of the store replaces it.
 
-    So a study of Optuna's, or a file of runs, can be imported again whenever it has grown: the same head, and all
-    trials of the one that is there.
+    So an Optuna study, or a file of runs, can be imported again whenever it has grown: it has the same head, and all
+    trials of the stored one.
 
     Returns:
         How many are new.
     """
-    found = Experience.of_studies(found.studies())  # whose keys are then those of the store
+    found = Experience.of_studies(found.studies())  # so that their keys are those that the store would give
     there = Experience.read(url, _ALL) if store_exists(url) else Experience.of_studies(())
     known = set(_beginnings(found, there))
     found = found.chosen([place for place, key in enumerate(found.keys) if key not in known])
-    outgrown = _beginnings(there, found)  # by what is added, or of two that say the same neither would be left
+    outgrown = _beginnings(there, found)  # by what is added: otherwise neither of two equal ones would be left
     new = add_experience(url, found)
     store = PastStore(url)
     try:
@@ -248,11 +248,11 @@ def import_studies(url: str, found: Experience) -> int:
 
 
 def _beginnings(some: Experience, others: Experience) -> list[str]:
-    """Keys of studies that are beginnings of others of the same head, and are not among these themselves."""
+    """Keys of studies whose trials are all in another study of the same head, and that are not among the others."""
     alike: dict[tuple[Any, ...], list[int]] = {}
     for place, head in enumerate(others.heads):
         alike.setdefault(_whose(head), []).append(place)
-    theirs = cache(partial(_trials, others))  # of those alone that have a head in common with one of these
+    theirs = cache(partial(_trials, others))  # of those alone that have the head of one of `some`
     new, found = set(others.keys), []
     for place, key in enumerate(some.keys):
         longer = () if key in new else alike.get(_whose(some.heads[place]), ())
@@ -267,7 +267,7 @@ def _whose(head: Head) -> tuple[Any, ...]:
 
 
 def _trials(experience: Experience, place: int) -> Counter[Any]:
-    """Configurations with what they reached."""
+    """Configurations with their scores, counted."""
     span = slice(experience.starts[place], experience.starts[place + 1])
     scores = (repr(score) for score in experience.scores[span].tolist())
     return Counter(zip(experience.configurations[span].tolist(), scores, strict=True))
@@ -276,11 +276,11 @@ def _trials(experience: Experience, place: int) -> Counter[Any]:
 def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False) -> int:
     """Remove studies whose key, name or source fits a pattern (`*` for any part), or all; returns how many.
 
-    A SQLite file is written anew afterwards, for what is deleted stays in its free pages. Where another program holds
-    the file, a warning says so. When a server writes over what is gone is its own affair.
+    A SQLite file is rewritten afterwards, because what is deleted stays in its free pages. If another program holds
+    the file, a warning says so. When a server overwrites deleted data is up to the server.
 
     Raises:
-        InvalidInput: If nothing says which.
+        InvalidInput: If neither patterns nor `everything` is given.
     """
     if not patterns and not everything:
         raise InvalidInput("nothing says what to forget; name keys or patterns of names, or say --all.")
@@ -303,7 +303,7 @@ def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False) 
 
 
 def _write_anew(file: Path) -> None:
-    """Leave nothing in a SQLite file, or in the journal beside it, that is not in its tables."""
+    """Rewrite a SQLite file, so that it, and the journal beside it, hold nothing that is not in its tables."""
     try:
         with closing(sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None)) as connection:
             connection.execute("VACUUM")
@@ -316,6 +316,6 @@ def _write_anew(file: Path) -> None:
 
 
 def _words(key: str, text: str) -> list[str]:
-    """What a study may be called by; one that is damaged only by its key."""
+    """The words by which a study can be selected; a damaged one only by its key."""
     head = _head_of(text)
     return [key, head.name, head.source] if head.source else [key]

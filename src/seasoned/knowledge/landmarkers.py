@@ -1,4 +1,4 @@
-"""Landmarkers: how well simple learners do on a small sample; what a table is like shows in which of them does well.
+"""Landmarkers: how well simple learners do on a small sample; which of them do well tells what a table is like.
 
 The skill of a learner is 1 - loss / loss of a constant, at least -1; the loss is the share of errors or the squared
 error. Each learner is fitted to one half of the sample and judged on the other, then the other way round. Pfahringer,
@@ -78,7 +78,7 @@ def skills(sample: Table) -> dict[str, float]:
     if len(y) < _LEAST_ROWS or (y == y[0]).all():
         return dict.fromkeys(LANDMARKERS, float("nan"))
     X = _features(sample)
-    if not X.shape[1]:  # categories that have no value anywhere
+    if not X.shape[1]:  # categorical columns alone, without any value
         return dict.fromkeys(LANDMARKERS, float("nan"))
     if sample.classes == 0:
         y = (y - y.mean()) / y.std()

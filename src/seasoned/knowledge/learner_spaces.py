@@ -32,7 +32,7 @@ _PARTS: Final = ("network", "rule", "decay")
 
 
 def space_of(learner: MetaLearner) -> Space:
-    """What is tuned by default: of the following, what the learner has; its own settings are the defaults.
+    """What is tuned by default: those of the following that the learner has, with its own settings as defaults.
 
     | parameter | what |
     |---|---|
@@ -69,12 +69,12 @@ def space_of(learner: MetaLearner) -> Space:
 
 
 def configured(learner: MetaLearner, config: Mapping[str, Any], outputs: int) -> MetaLearner:
-    """The learner of a configuration: settings of the learner and of its training by name, parts built.
+    """The learner that a configuration describes: settings of the learner and its training by name, parts built.
 
     Args:
         learner: What the configuration is about; everything it does not name stays.
-        config: As drawn from a space whose names `check_names` takes.
-        outputs: What the tasks ask of the network, if the learner has none of its own.
+        config: As drawn from a space whose names `check_names` accepts.
+        outputs: Number of outputs that the tasks need, if the learner has no network of its own.
     """
     own: dict[str, Any] = {}
     training: dict[str, Any] = {}
@@ -95,7 +95,7 @@ def configured(learner: MetaLearner, config: Mapping[str, Any], outputs: int) ->
 
 
 def first_of(learner: MetaLearner, space: Space) -> dict[str, Any]:
-    """The configuration of a space that is the learner as it is, as far as the space has room for it.
+    """The configuration of a space that describes the learner as it is, as far as the space allows.
 
     Example:
         >>> from seasoned.metagrad import MAML
@@ -128,7 +128,7 @@ def _fields(settings: Any) -> set[str]:
 
 
 def _kept(own: Any, value: Any) -> Any:
-    """The learner's own number where the value is that but for rounding: the default compiles nothing anew."""
+    """The learner's own number where the value differs only by rounding, so that the default needs no recompilation."""
     return own if isinstance(own, float) and math.isclose(own, value, rel_tol=1e-12) else value
 
 
@@ -143,7 +143,7 @@ def _decay(training: Training) -> Choice:
 
 
 def _network(learner: MetaLearner, outputs: int) -> Any:
-    """The network that the learner would take."""
+    """The network that the learner would use."""
     if learner.network is not None:
         return learner.network
     if isinstance(learner, RidgeHead):

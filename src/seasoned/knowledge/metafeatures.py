@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["METAFEATURES", "MetaFeature", "describe"]
 
 ROWS: Final = 1000  # of the sample
-COLUMNS: Final = 200  # of each sort, the first in the order of `canonical`: pairs and learners of more take long
+COLUMNS: Final = 200  # of each sort, the first in the order of `canonical`: pairs and learners take long on more
 _GENERAL: Final = "Rivolli et al. 2022, general"
 _STATISTICAL: Final = "Rivolli et al. 2022, statistical"
 _INFORMATION: Final = "Rivolli et al. 2022, info-theory"
@@ -63,7 +63,7 @@ class _View:
 
     @cached_property
     def shares(self) -> NDArray[np.float64]:
-        """Of each class."""
+        """Share of each class."""
         return np.unique(self.table.target, return_counts=True)[1] / len(self.table.target)
 
     @cached_property

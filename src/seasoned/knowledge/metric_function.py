@@ -3,14 +3,14 @@
 It is trained on recorded tasks and nothing else. A new task enters by its meta-features, if there are any, and by the
 trials already seen on it. The founding idea ("learning transferable model metrics") is realised as a Gaussian model of
 all configurations at once: their low-rank covariance over the past tasks (`factors.py`), and the past tasks themselves
-as hypotheses about the new one, each bent towards the trials (`mixture.py`), the level and scale of the new task being
-unknown (`scaling.py`). What a configuration is worth is the expected improvement under this mixture,
+as hypotheses about the new one, each updated by the trials (`mixture.py`), the level and scale of the new task being
+unknown (`scaling.py`). The value of a configuration is the expected improvement under this mixture,
 
     gain(j)  ~  (1 - d) B(j) / max B + d A(j) / max A,    B(j) = sum_s weight_s E[max(best_s - z_sj, 0)],
 
-where A(j) is the gain over the past tasks as they were, which is what the greedy portfolio goes by, and d is halved by
-every few trials. A model of hundreds of configurations from a few hundred tasks is too sure of itself at first; the
-portfolio is not. Without trials the best configuration is the first of the portfolio.
+where A(j) is the gain over the past tasks as recorded, the criterion of the greedy portfolio, and d is halved every few
+trials. A model of hundreds of configurations from a few hundred tasks is overconfident at first; the portfolio is not.
+Without trials the best configuration is the first of the portfolio.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Belief", "MetricFunction", "Prediction", "fit_metric"]
 
-_LEAST: Final = 1e-12  # a gain below it is none
-_CLOSELY: Final = 120  # of many configurations, so many with the best means, and with the best gains as it was
+_LEAST: Final = 1e-12  # a gain below it counts as none
+_CLOSELY: Final = 120  # of many configurations, so many with the best means and so many with the best recorded gains
 
 
 class Prediction(NamedTuple):
@@ -60,9 +60,9 @@ class MetricFunction:
 
     Attributes:
         factors: Which configurations do well together, in compressed units of the gap.
-        known: Which scores were seen, shape (tasks, n); of what was stopped before its end there is none.
+        known: Which scores were seen, shape (tasks, n); not those of what was stopped before its end.
         level: Median and gap of each past task.
-        settings: How past tasks are believed.
+        settings: How past tasks are used.
         reached: Compressed scores of the past tasks, at least -1, and 0 where not seen, shape (n, tasks).
     """
 
@@ -82,9 +82,9 @@ class MetricFunction:
         return np.where(self.known, np.clip(1.0 + self.factors.completed, 0.0, 1.0), np.nan)
 
     def promising(self, each: int = 8) -> NDArray[np.intp]:
-        """Configurations that were among the best so many of some past task, in ascending order.
+        """Configurations that were among the best `each` of some past task, in ascending order.
 
-        To look for the largest expected gain among them alone is faster, and less misled by the luck of thousands.
+        Maximising the expected gain over them alone is faster, and less misled by chance among thousands.
         """
         ranked = np.argsort(np.where(self.known, self.factors.completed, np.inf), axis=1, kind="stable")
         first = ranked[:, :each]
@@ -106,10 +106,10 @@ class MetricFunction:
             rows: Which configurations were tried, shape (trials,).
             scores: Their scores, to be minimised, shape (trials,).
             weights: How much each past task counts (`portfolio.conditioned`); equal if left out.
-            outside: Kind -> the least score of trials of other configurations, of which the past knows nothing: what is
-                gained is gained beyond it, too.
+            outside: Kind -> the least score of trials of configurations that the past tasks do not know: what is
+                gained must be gained beyond it, too.
             foretold: What meta-features tell of the task (`TaskPrior.foretold`); None for nothing.
-            kinds: Of which kind each configuration is, where other kinds than the best one's are worth something
+            kinds: The kind of each configuration, where other kinds than the best one's are worth something, too
                 (`goals.py`); all of one kind if left out.
 
         Raises:
@@ -137,7 +137,7 @@ class Belief:
         mixture: What the trials say; None without trials.
         shares: How much each past task counts before the trials, shape (tasks,), summing to 1.
         foretold: What meta-features tell, where there are no trials.
-        kinds: Of which kind each configuration is.
+        kinds: The kind of each configuration.
     """
 
     metric: MetricFunction
@@ -148,12 +148,12 @@ class Belief:
     kinds: Kinds = field(default_factory=Kinds)
 
     def expected_gain(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        """By how much each of some configurations is expected to be below the goal of its kind, shape (m,).
+        """Expected improvement of each of some configurations on the goal of its kind, shape (m,).
 
-        The goal is the best trial, if there is one kind only, and the gain what it lowers the regret by.
+        If there is one kind only, the goal is the best trial, and the gain is the expected decrease of the regret.
 
-        Of many configurations only the likeliest are looked at closely; the others have the share of the past tasks as
-        they were.
+        Of many configurations only the likeliest are evaluated under the mixture; the others have their share of the
+        gain over the past tasks as recorded.
         """
         was = self._as_they_were(columns)
         if self.mixture is None:
@@ -164,7 +164,7 @@ class Belief:
             likely = np.argpartition(self.mixture.mean(columns), _CLOSELY)[:_CLOSELY]
             some = np.union1d(likely, np.argpartition(-was, _CLOSELY)[:_CLOSELY])
         bent = self.mixture.expected_gain(columns[some], self.metric.settings.luck)
-        largest = max(float(was.max()), float(bent.max()))  # so that no gain is foretold only where neither sees one
+        largest = max(float(was.max()), float(bent.max()))  # so that gains vanish only where both do
         expected = doubt * was * (largest / max(float(was.max()), _LEAST))
         expected[some] += (1.0 - doubt) * bent * (largest / max(float(bent.max()), _LEAST))
         return np.asarray(expected, dtype=np.float64)
@@ -221,13 +221,13 @@ def fit_metric(
 
     Args:
         scores: To be minimised, NaN where not evaluated, shape (tasks, n); each configuration was seen at least once.
-        settings: How past tasks are believed; the defaults if left out.
-        stopped: Where an evaluation was stopped for being too poor, and the score is the least that it may have been:
-            it says where the task's median lies and what the configuration is not, and is nothing to be gained.
-        gaps: Of each task's median and best at least (`regret.levels_of`); any if left out.
+        settings: How past tasks are used; the defaults if left out.
+        stopped: Where an evaluation was stopped for being too poor, so that the score is a lower bound: it says where
+            the task's median lies and what the configuration is not, and never counts as a gain.
+        gaps: Lower bounds of each task's distance from best to median (`regret.levels_of`); none if left out.
 
     Raises:
-        InvalidInput: If there are fewer than 3 tasks, or a configuration was never seen to its end.
+        InvalidInput: If there are fewer than 3 tasks, or no evaluation of a configuration came to its end.
 
     Example:
         >>> rng = np.random.default_rng(0)

@@ -2,12 +2,12 @@
 
     minimise over settings:  mean over families, their tasks and looks t of  regret(best of what the metric chose by t)
 
-Looks are numbers of trials; or seconds, where it is known how long trials took: then the metric chooses by gain per
-second, as searches do, and what is good by trials may be bad there, for what tells the most may take the longest (of
-the tasks that ship, settings tuned by trials had a regret of .203 after 5 s where .050 was possible).
+The looks t are numbers of trials, or seconds where it is known how long trials took: then the metric chooses by gain
+per second, as searches do, and what is good by trials may be bad there, because the most informative trials may take
+the longest (on the shipped tasks, settings tuned by trials had a regret of .203 after 5 s where .050 was possible).
 
-Nothing of a task's family is among what its metric was learned from. The first trial is the settings as they are, so
-that what is chosen is never worse by this measure.
+The metric that searches a task is never learned from the task's own family. The first trial is the current settings, so
+that the chosen ones are never worse by this measure.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 __all__ = ["PastTable", "TunedMetric", "left_out_regret", "metric_space", "tune_metric"]
 
 _LOOKS: Final = (3, 5, 8, 12)  # trials after which a search is judged
-_SECONDS: Final = (2.0, 5.0, 10.0, 20.0)  # the same by the clock of one core
-_LEAST_SECONDS: Final = 0.1  # what a trial is taken to cost at least
+_SECONDS: Final = (2.0, 5.0, 10.0, 20.0)  # the same in seconds on one core
+_LEAST_SECONDS: Final = 0.1  # least cost that is assumed for a trial
 _MOST_TRIALS: Final = 60
 _FEWEST: Final = 3  # past tasks of other families from which a metric is learned
-_FOLDS: Final = 10  # of more families, so many groups of whole families
+_FOLDS: Final = 10  # groups into which families are split if there are more
 
 
 class PastTable(NamedTuple):
@@ -48,7 +48,7 @@ class PastTable(NamedTuple):
     Attributes:
         scores: To be minimised, NaN where not tried, shape (tasks, configurations).
         families: Of the tasks; those of one family are left out together.
-        seconds: That each trial took, in the shape of the scores; None where nobody knows, and trials are counted.
+        seconds: That each trial took, in the shape of the scores; None if unknown, so that trials are counted.
     """
 
     scores: NDArray[np.float64]
@@ -64,7 +64,7 @@ class TunedMetric(NamedTuple):
 
 
 def metric_space(default: MetricSettings | None = None) -> Space:
-    """What is tuned; the defaults are the settings as they are.
+    """What is tuned; the defaults are the current settings.
 
     Example:
         >>> MetricSettings(**metric_space().default).rank == MetricSettings().rank
@@ -85,7 +85,7 @@ def metric_space(default: MetricSettings | None = None) -> Space:
 def left_out_regret(table: PastTable, settings: MetricSettings) -> NDArray[np.float64]:
     """Regret of each task after 3, 5, 8 and 12 trials, or after 2, 5, 10 and 20 seconds, shape (tasks, 4).
 
-    It is NaN for tasks that have too few others, and 1 where not even one trial has ended by then.
+    It is NaN for tasks that have too few others, and 1 where no trial has ended by then.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -124,12 +124,12 @@ def _by_clock(best: NDArray[np.float64], spent: NDArray[np.float64]) -> list[flo
 
 
 def _known(took: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What each trial took on a task; what it usually does where nobody knows."""
+    """Seconds that each trial took on a task; its usual seconds where they are unknown."""
     return np.maximum(np.where(np.isfinite(took), took, usual), _LEAST_SECONDS)
 
 
 def _usual(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What each configuration takes on past tasks, a geometric mean; of one that nobody timed the mean of all."""
+    """What each configuration takes on past tasks, a geometric mean; the mean of all for one never timed."""
     logs = np.log(np.maximum(seconds, _LEAST_SECONDS))
     known = np.isfinite(logs)
     overall = float(logs[known].mean()) if known.any() else 0.0
@@ -160,8 +160,8 @@ def tune_metric(
     """Settings that suit past tasks best, one group of families left out at a time.
 
     Args:
-        tables: Of one sort and metric each; every family of one counts alike.
-        trials: Settings that are judged.
+        tables: Of one sort and metric each; all families of a table count the same.
+        trials: Number of settings that are tried.
         default: The first of them; the metric's own defaults if left out.
         seed: Of the sampler.
 
@@ -190,7 +190,7 @@ def tune_metric(
 
 
 def _is_judged(table: PastTable) -> bool:
-    """Whether some family has enough others beside it."""
+    """Whether enough tasks remain beside some group of families."""
     families = np.array(table.families)
     groups = np.array_split(np.unique(families), min(_FOLDS, len(np.unique(families))))
     return any((~np.isin(families, group)).sum() >= _FEWEST for group in groups)

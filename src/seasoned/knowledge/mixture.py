@@ -4,13 +4,13 @@
 
 w_s being the factors of past task s (`factors.py`): a kernel density in the space of factors, shrunk so that the
 mixture keeps the factors' covariance (Silverman 1986, section 6.1). With a = 0 it is the one Gaussian of probabilistic
-matrix factorisation; near a = 1 the new task is one of the past ones. Trials weigh the hypotheses (s, level), level
+matrix factorisation; near a = 1 the new task is one of the past ones. Trials weight the hypotheses (s, level), level
 being a median and gap of the grid in `scaling.py`,
 
     weight_sh  ~  share_s prior_h (p(z_h | s) |dz_h/dy|)^temper,
 
-p a multivariate t, so that a few trials may be far off, and pull each past task's mean towards what was seen. Where
-meta-features foretell something of the new task, that is one hypothesis more (`foretold.py`).
+p being a multivariate t, so that a few trials may be far off. Trials also pull each past task's mean towards what was
+seen. Where meta-features foretell something of the new task, that is one more hypothesis (`foretold.py`).
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ class Mixture:
     """The posterior after at least one trial.
 
     Attributes:
-        factors: What scores go together.
+        factors: The low-rank model of the scores.
         rows: Configurations tried, shape (t,).
         weights: Of the past tasks, summing to 1, shape (T,).
-        goals: What a configuration of each kind must beat, in compressed scores, as each past task has it, (T, kinds).
-        outside: The least of trials of other configurations, by kind; infinite without any, shape (T, kinds).
+        goals: What a configuration of each kind must beat, in compressed scores, under each past task, (T, kinds).
+        outside: The least score of trials of other configurations, by kind; infinite without any, shape (T, kinds).
         latent: Expected w under each past task, shape (T, rank).
-        wandering: Columns that, times their transpose, are the covariance of w from not knowing the level, (rank, h).
-        width: 1 - a^2, of w's variance before any trial.
+        wandering: Matrix that, times its transpose, is the covariance of w due to the unknown level, (rank, h).
+        width: 1 - a^2, the variance of w about each past task before any trial.
         inverse: Of the trials' covariance, shape (t, t).
-        foretold: What meta-features tell, after the trials; the rest of what it says is of the past tasks alone. None
+        foretold: What meta-features tell, after the trials; the other attributes are about the past tasks alone. None
             for nothing.
-        kinds: Of which kind each configuration is.
+        kinds: The kind of each configuration.
     """
 
     factors: Factors
@@ -90,11 +90,11 @@ class Mixture:
         return self.factors.mean[columns] + self.latent @ v, self._own_variance(v) + luck * self.factors.noise[columns]
 
     def expected_gain(self, columns: NDArray[np.intp], luck: float = 1.0) -> NDArray[np.float64]:
-        """By how much some configurations are expected to be below the goal of their kind, shape (m,).
+        """Expected improvement of some configurations on the goal of their kind, shape (m,).
 
         Args:
             columns: Which configurations.
-            luck: Share of the noise's variance in what is expected.
+            luck: Share of the noise's variance that is included.
         """
         means, variance = self.by_task(columns, luck)
         kinds = self.kinds.at(columns)
@@ -106,7 +106,7 @@ class Mixture:
         return (1.0 - share) * gains + share * _gain(told.mean(self.factors, columns), variance, told.goals[kinds])
 
     def variance(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Of the compressed scores, noise included: within past tasks, between them, and of the level; shape (m,)."""
+        """Variance of the compressed scores: noise, within past tasks, between them, and from the level; shape (m,)."""
         v = self.factors.loadings[:, columns]
         apart = (self.latent - self.weights @ self.latent) * np.sqrt(self.weights)[:, None]
         between = np.square(apart @ v).sum(axis=0) + np.square(self.wandering.T @ v).sum(axis=0)
@@ -147,13 +147,13 @@ def condition(
     Args:
         scores: Of the trials, finite, shape (t,).
         rows: Their configurations, shape (t,).
-        factors: What scores go together.
+        factors: The low-rank model of the scores.
         past: Levels of the past tasks.
         shares: How much each past task counts, summing to 1, shape (T,).
-        settings: How they are believed.
+        settings: How past tasks are used.
         outside: Kind -> the least score of trials of other configurations.
         foretold: What meta-features tell; None for nothing.
-        kinds: Of which kind each configuration is; all of one if left out.
+        kinds: The kind of each configuration; all of one if left out.
     """
     kinds = kinds or Kinds()
     least = kinds.least(outside or {})
@@ -169,7 +169,7 @@ def condition(
     square = np.einsum("ij,ij->j", z, solved) - 2.0 * means @ solved
     square += np.einsum("ij,ij->i", means @ inverse, means)[:, None]
     fit = -0.5 * (DEGREES + count) * np.log1p(np.maximum(square, 0.0) / DEGREES) + grid.slopes
-    with np.errstate(divide="ignore"):  # a past task of no weight at all stays out
+    with np.errstate(divide="ignore"):  # a past task of weight 0 stays out
         log = settings.temper * fit + grid.prior + np.log(shares)[:, None]
     if foretold is not None:
         told = foretold.evidence(grid, rows, factors) + 0.5 * np.linalg.slogdet(across)[1]
@@ -202,7 +202,7 @@ def condition(
 
 
 def _shared(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The probabilities of these logarithms of masses, beside the others."""
+    """Probabilities of these log masses, normalised together with the others."""
     top = max(float(one.max()), float(others.max()))
     masses = np.exp(one - top)
     return np.asarray(masses / (masses.sum() + np.exp(others - top).sum()), dtype=np.float64)
@@ -215,10 +215,10 @@ def _gain(means: NDArray[np.float64], variance: NDArray[np.float64], best: NDArr
 
 
 def _by_task(joint: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expected scores as each past task has them, shape (T, n), from those under each level, (n, h).
+    """Expected scores under each past task, shape (T, n), from those under each level, (n, h).
 
     Args:
-        joint: Weights of task and level, shape (T, h), summing to 1; what a task of no weight expects, all expect.
+        joint: Weights of task and level, shape (T, h), summing to 1; a task of weight 0 has the mean of all.
         z: The scores.
     """
     weights = joint.sum(axis=1, keepdims=True)

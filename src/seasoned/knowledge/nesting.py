@@ -1,4 +1,4 @@
-"""Flat configurations of other tools as a space of ours has them."""
+"""Flat configurations of other tools, nested as a space of ours has them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = ["nested"]
 def nested(flat: Mapping[str, Any], space: Space) -> dict[str, Any] | None:
     """A flat configuration with each parameter where the space has it; None if that is no configuration of the space.
 
-    A parameter is told by its dotted name (`optimizer.sgd.momentum`) or, where only one in use is called so, by its
-    last part (`momentum`). The option of a `Choice` is the value of a parameter of its name.
+    A parameter is recognised by its dotted name (`optimizer.sgd.momentum`) or, where only one in use has it, by its
+    last part (`momentum`). A `Choice` is given as a parameter of its name, whose value is the chosen option.
 
     Example:
         >>> from seasoned.space import Choice, Float, Space

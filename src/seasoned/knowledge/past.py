@@ -1,4 +1,4 @@
-"""One finished study as experience: what its task was like, and what each configuration did on it. Never any rows."""
+"""One finished study as experience: what its task was like, and what each configuration did on it; never any rows."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class PastTrial(NamedTuple):
         score: To be minimised; None where there is none.
         seconds: How long it took; None if unknown.
         failed: Whether it failed.
-        stopped: Whether it was stopped before its end for being too poor: its score is then the least that it may have
-            been, and its seconds, too.
+        stopped: Whether it was stopped before its end for being too poor, so that its score and its seconds are lower
+            bounds.
     """
 
     config: Mapping[str, Any]
@@ -50,13 +50,13 @@ class Head:
     """What a study was about.
 
     Attributes:
-        name: For people; not needed to be unique.
-        family: What counts once, however many studies it has: the blocks of one table, the forms of one data set.
+        name: For people; need not be unique.
+        family: Group that counts once, however many studies it has: the blocks of one table, the forms of one data set.
         kind: Form of the configurations: "pipeline" for those of the AutoML search, else the name of a space.
         version: Of that form.
         sort: Of the task: "binary", "multiclass", "regression", or "" where it is none of these.
         metric: What was minimised.
-        baseline: Its loss where the same is predicted for all rows; None if unknown.
+        baseline: The metric's loss of a constant prediction; None if unknown.
         source: Where it comes from: "own", "shipped", "study" (of a function of one's own), "optuna", a file.
         created: When, as ISO text.
         about: Sizes and settings: rows, columns, classes, folds, gains.
@@ -74,7 +74,7 @@ class Head:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> Self:
-        """Itself, if each value is of its type.
+        """This head, if each value is of its type.
 
         Raises:
             InvalidInput: If one is not.
@@ -135,7 +135,7 @@ def _finite(score: float | None) -> float:
 
 
 def ends_of(trials: Sequence[PastTrial]) -> NDArray[np.uint8]:
-    """How trials ended, as a store keeps it: 1 for a failure, 2 for what was stopped, which a score tells apart."""
+    """How trials ended, as a store keeps it: 1 for a failure, 2 for what was stopped with a score, else 0."""
     stopped = [trial.stopped and not math.isnan(_finite(trial.score)) and not trial.failed for trial in trials]
     return np.array([trial.failed for trial in trials], dtype=np.uint8) + 2 * np.array(stopped, dtype=np.uint8)
 
@@ -143,8 +143,8 @@ def ends_of(trials: Sequence[PastTrial]) -> NDArray[np.uint8]:
 def row_of(study: PastStudy) -> tuple[PastRow, dict[int, str]]:
     """The study as a store keeps it, and the texts of its configurations.
 
-    Its key is a digest of its family, sort, metric, meta-features and trials, so that a study that comes twice, by way
-    of a colleague's file and under another name, is there once.
+    Its key is a digest of its family, sort, metric, meta-features and trials, so that a study that arrives twice, by
+    way of a colleague's file and under another name, is kept once.
     """
     head, trials = study.head, study.trials
     words = [textual(trial.config) for trial in trials]
@@ -174,15 +174,15 @@ def row_of(study: PastStudy) -> tuple[PastRow, dict[int, str]]:
 
 
 def heads_of(texts: Sequence[str]) -> tuple[Head, ...]:
-    """The heads that a store's texts describe, parsed in one go; what a newer version added is passed over.
+    """The heads that a store's texts describe, parsed in one go; fields that a newer version added are ignored.
 
     Raises:
-        InvalidInput: If one is none.
+        InvalidInput: If a text holds no head.
     """
     known = set(Head.__slots__)
     try:
         found = json.loads(f"[{','.join(texts)}]")
-        if len(found) != len(texts):  # one is empty, or two
+        if len(found) != len(texts):  # a text is empty, or holds two
             raise ValueError(f"{len(texts)} texts hold {len(found)} heads")
         return tuple(Head(**(one if one.keys() <= known else {k: one[k] for k in one if k in known})) for one in found)
     except (ValueError, TypeError, AttributeError) as error:

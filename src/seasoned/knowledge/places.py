@@ -1,6 +1,6 @@
-"""Where experience lies: what ships, and the user's own store; and what the setting `experience` means.
+"""Where experience is kept: what ships, and the user's own store; and what the setting `experience` means.
 
-    "default"   what ships and the own store, which is read and written
+    "default"   what ships and the user's own store, which is read and written
     "shipped"   what ships; nothing is written
     None        neither
     a URL       what ships and the store of that URL, which is read and written, as for a team
@@ -51,7 +51,7 @@ class Places(NamedTuple):
     """Where to read experience, and where to add to it.
 
     Attributes:
-        ships: Whether what ships is read.
+        ships: Whether the shipped experience is read.
         store: URL of the store that is read and written; None for none.
     """
 
@@ -70,7 +70,7 @@ def own_store() -> str:
 
 
 def store_at(named: str | None) -> str:
-    """URL of the store that is asked for by URL or file; of the user's own, if none is."""
+    """URL of the store given by URL or file; of the user's own store if none is given."""
     return _url(named) if named else own_store()
 
 
@@ -102,13 +102,13 @@ def places(setting: str | None) -> Places:
 
 @lru_cache(maxsize=1)
 def shipped() -> Experience:
-    """What comes with this package; empty where it comes with none."""
+    """The experience that comes with this package; empty if it comes with none."""
     with as_file(files("seasoned.knowledge") / "data" / _FILE) as path:
         return read_file(path) if path.is_file() else Experience.of_studies(())
 
 
 def read_places(found: Places, patience: float = PATIENCE) -> Experience:
-    """All experience there; a store that cannot be read is passed over with a warning, for a fit needs none.
+    """All experience there; a store that cannot be read is skipped with a warning, as a fit can do without it.
 
     Args:
         found: Where to read.
@@ -127,13 +127,13 @@ def read_places(found: Places, patience: float = PATIENCE) -> Experience:
 def add_studies(
     url: str, studies: Iterable[PastStudy], patience: float = PATIENCE, *, instead: Iterable[str] = ()
 ) -> int:
-    """Add finished studies to a store, which is made where there is none; returns how many were new.
+    """Add finished studies to a store, which is created if there is none; returns how many were new.
 
     Args:
         url: The store's.
         studies: What to add.
-        patience: Seconds to wait for others who hold the store.
-        instead: Keys of studies whose place they take.
+        patience: Seconds to wait for other programs that lock the store.
+        instead: Keys of the studies that they replace.
 
     Raises:
         InvalidInput: If the URL is not understood.

@@ -1,4 +1,4 @@
-"""Portfolios: few configurations of which, on almost every task, one is good.
+"""Portfolios: a few configurations, one of which is good on almost every task.
 
 The value of a set P over tasks t with weights w_t and losses l_tj in [0, worst] is
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Portfolio", "conditioned", "distances_by_rank", "greedy", "similarity"]
 
 _BATCH: Final = 64  # gains computed at a time
-_LEAST_GAIN: Final = 1e-12  # below it lies rounding
+_LEAST_GAIN: Final = 1e-12  # gains below it are rounding error
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def greedy(
     Args:
         losses: Of past tasks, shape (tasks, configurations), such as regrets; what is above `worst` counts as `worst`,
             and so does NaN: a configuration that was not evaluated is taken to gain nothing.
-        size: Most members.
+        size: Largest number of members.
         weights: Of the tasks; equal if left out.
         seconds: Expected seconds per configuration, positive.
         budget: Seconds for all members together; needs `seconds`.
@@ -142,7 +142,7 @@ def _checked(
 
 
 def _greedy(table: NDArray[np.float64], weights: NDArray[np.float64], rule: _Rule) -> Portfolio:
-    """Add what has the best rate while something gains and is within the budget; `table` is configurations x tasks."""
+    """Add the one with the best rate while one gains and is within the budget; `table` is configurations x tasks."""
     reached, spent = np.full(table.shape[1], rule.worst), 0.0
     bounds = (reached - table) @ weights
     free = np.ones(len(table), dtype=bool)
@@ -185,7 +185,7 @@ def _best(
 
 
 def similarity(past: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How alike past tasks are to a new one by their meta-features, in (0, 1], shape (tasks,).
+    """How similar past tasks are to a new one by their meta-features, in (0, 1], shape (tasks,).
 
     s_t = exp(-d_t^2 / 2 m^2), d the Euclidean distance after each meta-feature was replaced by its rank among the past
     tasks, m the median distance. A missing meta-feature (NaN) stands in the middle.
@@ -222,7 +222,7 @@ def distances_by_rank(past: NDArray[np.float64], new: NDArray[np.float64]) -> ND
 
 
 def conditioned(alike: NDArray[np.float64], trust: float = 0.5) -> NDArray[np.float64]:
-    """Weights of past tasks for `greedy`: (1 - trust) for each, and `trust` shared out by similarity. They sum to 1.
+    """Weights of past tasks for `greedy`: (1 - trust) shared out equally, and `trust` by similarity; they sum to 1.
 
     Meta-features re-weight and never exclude: Auto-sklearn 2.0 dropped its nearest-task rule for one portfolio.
 

@@ -1,13 +1,13 @@
-"""What of all experience bears on a new task: few tasks, few configurations, and how much each task counts.
+"""What of all experience bears on a new task: a few tasks, a few configurations, and how much each task counts.
 
-How much a past task counts says `weighing.py`; never is one left out for being unlike, as long as there is room for it.
+`weighing.py` says how much a past task counts; none is left out for being dissimilar, as long as there is room for it.
 
-The configurations are those that many tasks share, and the best ones of the tasks that count most, which only they
-have. Scores of different metrics and scales are brought near each other by the loss b of predicting the same for all
-rows: (y - b) / |b|. What a search has tried is better than the usual, for each trial was chosen to be, so that its
-median says little of the task's: its gap is taken to be a tenth of the way from the best to b at least
-(`regret.levels_of`), which is what the race leaves room for, and the median of AUC's recorded tasks (.100; log loss
-.160, RMSE .185).
+The configurations are those that many tasks share, and the best ones of the tasks that count most, even if no other
+task has them. Scores of different metrics and scales are made comparable by the loss b of a constant prediction:
+(y - b) / |b|. The configurations that a search tried are better than usual, because each was chosen to be, so that
+their median says little of the task's: the gap is taken to be at least a tenth of the way from the best to b
+(`regret.levels_of`), which is the margin of the race, and the median of AUC's recorded tasks (.100; log loss .160, RMSE
+.185).
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ __all__ = ["Asking", "Recalled", "beside", "recall", "relative"]
 
 _TASKS: Final = 256
 _CONFIGURATIONS: Final = 384
-_SHARED: Final = 0.1  # share of the tasks that a configuration is known on, to be one of those that many share
+_SHARED: Final = 0.1  # share of the tasks on which a configuration must be known to count as shared by many
 _ECHOES: Final = (24, 3)  # studies that count most, and how many of their own best configurations are taken
-_NEWEST: Final = 12  # studies of a table that are looked at
-_HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees; k folds make k fits on (k - 1)/k of them
+_NEWEST: Final = 12  # studies of a table that are used
+_HELD_OUT: Final = 0.8  # share of the rows that the one fit of a holdout sees; k folds make k fits on (k - 1)/k of them
 _CLASSES: Final = frozenset({"binary", "multiclass"})
-_ENOUGH: Final = (20, 5)  # studies of the asked metric, and families, that need no others beside them
-_ENOUGH_TO_RANK: Final = 100  # tasks, to say by themselves what is near
+_ENOUGH: Final = (20, 5)  # studies of the requested metric, and their tables, that need no others beside them
+_ENOUGH_TO_RANK: Final = 100  # tasks that are enough to rank meta-features among themselves
 _LEAST: Final = 3  # tasks, and configurations of a task
-_GAP: Final = 0.1  # of the way from a search's best to predicting the same: the least gap to the task's median
-_LONGER: Final = 1.25  # how many times a limit has to be an earlier one to be longer
-_CUT: Final = 0.8  # of its limit: what has taken so long may have been cut off
+_GAP: Final = 0.1  # of the way from a search's best to a constant prediction: the least gap to the task's median
+_LONGER: Final = 1.25  # factor by which a limit must exceed an earlier one to count as longer
+_CUT: Final = 0.8  # of its limit: what took at least this share may have been cut off
 _SEARCHED: Final = "own"  # source of the studies in which a search chose what to try
 
 
@@ -60,9 +60,9 @@ class Asking(NamedTuple):
         kind: Form of the configurations that can be tried.
         sort: "binary", "multiclass" or "regression".
         metric: What is minimised.
-        usual: The metric to look for where few have minimised that one.
+        usual: The metric to fall back on where few have minimised that one.
         metafeatures: In the order of `METAFEATURES`, shape (features,).
-        fit_seconds: That the fit of one fold may take; None for no limit.
+        fit_seconds: Seconds that the fit of one fold may take; None for no limit.
     """
 
     kind: str
@@ -79,17 +79,17 @@ class Recalled:
 
     Attributes:
         configs: The configurations, as the new space has them.
-        scores: Relative ones of the past tasks, to be minimised, NaN where not tried, shape (tasks, n).
-        seconds: Of a fit on all rows, as far as folds tell it, NaN where unknown, shape (tasks, n); of what failed or
-            was stopped, as far as it came.
+        scores: Relative scores of the past tasks, to be minimised, NaN where not tried, shape (tasks, n).
+        seconds: Of a fit on all rows, as estimated from folds, NaN where unknown, shape (tasks, n); of what failed or
+            was stopped, until then.
         failed: Whether it failed there, shape (tasks, n).
         weights: How much each task counts, shape (tasks,), summing to 1.
         metafeatures: Of the tasks, shape (tasks, features).
         names: Of the tasks, for people.
-        about: Id of the experience, its number of studies, the metric, or both where two were looked at.
-        stopped: Whether it was stopped there, the score being the least that it may have been, shape (tasks, n); None
-            for nowhere.
-        gaps: Of the tasks' medians and bests at least, shape (tasks,); None for any.
+        about: Id of the experience, its number of studies, and the metric, or both metrics where two were used.
+        stopped: Whether it was stopped there, so that the score is a lower bound, shape (tasks, n); None if nothing
+            was.
+        gaps: Lower bounds of each task's distance from best to median, shape (tasks,); None for none.
     """
 
     configs: tuple[dict[str, Any], ...]
@@ -104,7 +104,7 @@ class Recalled:
     gaps: NDArray[np.float64] | None = None
 
     def save(self, path: Path) -> None:
-        """Write it to an npz file, whole or not at all."""
+        """Write it to an npz file, atomically."""
         words = {"configs": self.configs, "names": self.names, "about": dict(self.about)}
         arrays = {name: found for name in _ARRAYS if (found := getattr(self, name)) is not None}
         data = io.BytesIO()
@@ -126,7 +126,7 @@ _ARRAYS: Final = ("scores", "seconds", "failed", "weights", "metafeatures", "sto
 
 
 def relative(score: float | NDArray[np.float64], baseline: float | None) -> Any:
-    """A loss in units of that of predicting the same for all rows, which is at 0.
+    """A loss relative to that of a constant prediction, which is at 0.
 
     Example:
         >>> relative(-0.75, -0.5), relative(8.0, 10.0), relative(3.0, None)
@@ -143,14 +143,14 @@ def recall(
     Args:
         experience: All there is.
         asking: The new task.
-        adapt: A stored configuration and its version as the new space has it; None where it is not valid there.
+        adapt: Maps a stored configuration and its version to the new space; None where it is not valid there.
     """
     places, tables, metric = _fitting(experience, asking)
     places, tables = _newest(experience, places, tables)
     if len(places) < _LEAST:
         return None
     weights = weigh(tables, experience.metafeatures[places], asking.metafeatures, beside(len(places)))
-    if len(places) > _TASKS:  # those of the tables that count most, and among these they are weighed anew
+    if len(places) > _TASKS:  # keep those of the tables that count most, and weight them anew
         most = np.sort(_by_table(tables, weights)[:_TASKS])
         places, tables = places[most], tables[most]
         weights = weigh(tables, experience.metafeatures[places], asking.metafeatures)
@@ -188,19 +188,19 @@ def recall(
 
 
 def beside(tasks: int) -> NDArray[np.float64] | None:
-    """Meta-features of the tasks that ship, to rank a few others among; None where these are enough."""
+    """Meta-features of the shipped tasks, to rank a few others among; None where the others are enough."""
     return shipped().metafeatures if tasks < _ENOUGH_TO_RANK else None
 
 
 def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], NDArray[np.str_], str]:
-    """Places of the studies of such a sort, which table each is of, and their metrics.
+    """Indices of the studies that fit the new task, the table of each, and their metrics.
 
-    Those of the asked metric alone where there are many, of several tables; else, too, those of the usual metric of
-    the tables that lack the asked one: a handful of own fits must not hide all else that is known. Which table an array
-    without names is of is told among all of them.
+    Only those of the requested metric if there are many, of several tables; otherwise also those of the usual metric,
+    of the tables that lack the requested one: a handful of the user's own fits must not hide all else that is known.
+    The table of an array without column names is determined among all of them.
 
-    Two classes and more are one sort here: what does well by the same metric is much the same, and how many classes
-    there are is one of the meta-features.
+    Binary and multiclass tasks are one sort here: what does well by the same metric is much the same, and how many
+    classes there are is one of the meta-features.
     """
     alike = _CLASSES if asking.sort in _CLASSES else {asking.sort}
     found: dict[str, list[int]] = {asking.metric: [], asking.usual: []}
@@ -221,7 +221,7 @@ def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], 
 
 
 def _by_age(experience: Experience, places: NDArray[np.intp]) -> list[int]:
-    """Which of these places are of the newest studies, these first."""
+    """The order of these studies by age, the newest first."""
     created = [experience.heads[place].created for place in places]
     return sorted(range(len(created)), key=lambda place: (created[place], places[place]), reverse=True)
 
@@ -229,9 +229,9 @@ def _by_age(experience: Experience, places: NDArray[np.intp]) -> list[int]:
 def _newest(
     experience: Experience, places: NDArray[np.intp], tables: NDArray[np.str_]
 ) -> tuple[NDArray[np.intp], NDArray[np.str_]]:
-    """Of each table the newest studies, and which table each is of.
+    """The newest studies of each table, and the table of each.
 
-    Who fits one every day knows the last weeks best, and all else as well.
+    So a table that is fitted every day is known by its latest studies, and crowds out no others.
     """
     seen: Counter[str] = Counter()
     kept = []
@@ -244,13 +244,13 @@ def _newest(
 
 
 def _by_table(tables: NDArray[np.str_], weights: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The order of studies by what their table counts in all, then by what each does."""
+    """The order of the studies by the weight of their table in all, then by their own weight."""
     _, table = np.unique(tables, return_inverse=True)
     return np.lexsort((-weights, -np.bincount(table, weights)[table]))
 
 
 def _worth(some: Experience, tables: NDArray[np.str_], weights: NDArray[np.float64]) -> dict[int, list[int]]:
-    """Numbers of the configurations to look at, each with the versions of studies that have it, the newest first."""
+    """Numbers of the configurations to use, each with the versions of studies that have it, the newest first."""
     tasks = np.repeat(np.arange(len(some)), np.diff(some.starts))
     numbers, codes = np.unique(some.configurations, return_inverse=True)
     pairs = np.unique(np.stack([codes, tasks]), axis=1)
@@ -276,7 +276,7 @@ def _adapted(
     wanted: Mapping[int, list[int]],
     adapt: Callable[[Mapping[str, Any], int], dict[str, Any] | None],
 ) -> tuple[dict[int, dict[str, Any]], set[tuple[int, int]]]:
-    """Those that are valid in the new space, and (number, version) of what is not, or is something else by now."""
+    """The configurations valid in the new space, and (number, version) of those that are not, or have a new meaning."""
     texts = some.configs(list(wanted))
     found: dict[int, dict[str, Any]] = {}
     invalid = set()
@@ -284,7 +284,7 @@ def _adapted(
         for version in versions:
             try:
                 config = adapt(texts[number], version) if number in texts else None
-            except (InvalidInput, TypeError, AttributeError):  # a stranger's configuration
+            except (InvalidInput, TypeError, AttributeError):  # a foreign configuration
                 config = None
             if config is None or config != found.setdefault(number, config):
                 invalid.add((number, version))
@@ -292,7 +292,7 @@ def _adapted(
 
 
 def _without(table: Recorded, some: Experience, invalid: set[tuple[int, int]]) -> Recorded:
-    """The table without what studies of an older version tell of configurations that meant something else there."""
+    """The table without results of studies in whose version a configuration is invalid or meant something else."""
     if not invalid:
         return table
     numbers = table.configurations.tolist()
@@ -300,9 +300,9 @@ def _without(table: Recorded, some: Experience, invalid: set[tuple[int, int]]) -
 
 
 def _timely(table: Recorded, some: Experience, limit: float) -> Recorded:
-    """The table without what a shorter limit than today's seems to have cut off: what it says holds under that alone.
+    """The table without results that a limit shorter than today's seems to have cut off, as they hold under it alone.
 
-    A booster then lacks rounds, and what was killed for its time has not failed for its settings.
+    A booster that was cut off lacks rounds, and a fit that was killed for its time has not failed for its settings.
     """
     limits = np.array([_limit(head) for head in some.heads])
     shorter = limits * _LONGER < limit
@@ -311,7 +311,7 @@ def _timely(table: Recorded, some: Experience, limit: float) -> Recorded:
 
 
 def _limit(head: Head) -> float:
-    """Seconds that the fit of a fold could take in that study; infinity where there was no limit, or nobody knows."""
+    """Seconds that the fit of a fold could take in that study; infinity where there was no limit, or it is unknown."""
     known = head.about.get("fit_seconds")
     return float(known) if isinstance(known, int | float) and not isinstance(known, bool) and known > 0 else math.inf
 
@@ -329,9 +329,9 @@ def _blank(table: Recorded, gone: NDArray[np.bool_]) -> Recorded:
 def _merged(pool: Mapping[int, dict[str, Any]], table: Recorded) -> tuple[list[dict[str, Any]], Recorded]:
     """One column for each configuration of the new space, in the order of the table's columns.
 
-    Stored configurations can be told apart and yet be one here: what one leaves out is a default that another names.
-    Of several on one task the best score counts, with its seconds, and one that was stopped only where no other has any
-    score; a task has failed it if none has one there.
+    Stored configurations that differ may be the same here: what one leaves out is a default that another names. If a
+    task has several of them, the best score counts, with its seconds, and one that was stopped only where no other has
+    a score; the configuration failed there if any of them failed and none has a score.
     """
     groups: dict[str, list[int]] = {}
     for column, number in enumerate(table.configurations.tolist()):

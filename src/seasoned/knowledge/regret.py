@@ -2,9 +2,9 @@
 
     z = (y - median) / gap,  gap = median - best,  regret = clip(1 + z, 0, 1).
 
-What is worse than the median matters little to a search and has a long tail; `compress` bends it: log(1 + z) for z > 0.
-Scores are minimised everywhere in this room; NaN = not evaluated. The clipped regret is the measure of Salinas and
-Erickson (2024), TabRepo, with the median in the place of the worst.
+Scores worse than the median matter little to a search and have a long tail; `compress` shortens it: log(1 + z) for
+z > 0. Scores are minimised everywhere in this package; NaN = not evaluated. The clipped regret is the measure of
+Salinas and Erickson (2024), TabRepo, with the median in place of the worst.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Level", "compress", "expand", "levels_of", "regret", "standardise"]
 
 _SHARE: Final = 0.1  # chosen on folds 0 and 1 of pmf (docs/benchmarks.md, Transfer), among 1, 0.1 and next to nothing
-_LEAST_GAP: Final = 1e-9  # of a task's median or best score, where all configurations are equally good
+_LEAST_GAP: Final = 1e-9  # of a task's median or best score: a smaller gap counts as 0
 
 
 class Level(NamedTuple):
@@ -29,9 +29,9 @@ class Level(NamedTuple):
 
     Attributes:
         median: Score of the median configuration, shape (tasks,).
-        gap: How far below it the best lies, positive, shape (tasks,). Where the two tie, a tenth of how far above it
-            the mean of the worse lies, so that a task of which most configurations are equally good has a scale. Where
-            all scores are the same, the median gap of the other tasks, which tells nothing and upsets nothing.
+        gap: Distance from the median down to the best, positive, shape (tasks,). Where the two tie, a tenth of the
+            distance from it up to the mean of the worse, so that a task on which most configurations are equally good
+            has a scale. Where all scores are the same, the median gap of the other tasks, which is neutral.
     """
 
     median: NDArray[np.float64]
@@ -43,9 +43,9 @@ def levels_of(scores: NDArray[np.floating], least: NDArray[np.float64] | None = 
 
     Args:
         scores: To be minimised, NaN where not evaluated, shape (tasks, configurations).
-        least: Of each gap, shape (tasks,); 0 for nothing, as if left out. What a search has tried was chosen for being
-            good, and so says too little of what is usual: where its own median lies nearer to the best than this, the
-            median of the task is taken to lie there, so that its best stays at -1.
+        least: Lower bound of each gap, shape (tasks,); 0 for none, as if left out. What a search has tried was chosen
+            for being good, and so says too little of what is usual: where its own median lies nearer to the best than
+            this, the median of the task is taken to lie at this distance, and its best stays at -1.
 
     Raises:
         InvalidInput: If a task has no score at all.
@@ -70,10 +70,10 @@ def levels_of(scores: NDArray[np.floating], least: NDArray[np.float64] | None = 
         worse = scores[task][scores[task] > median[task] + tiny[task]]
         if len(worse):
             gap[task] = _SHARE * (worse.mean() - median[task])
-    flat = gap <= tiny  # all its scores are the same, so no scale is its own
+    flat = gap <= tiny  # all its scores are the same, so it has no scale of its own
     if flat.any() and not flat.all():
         gap[flat] = np.median(gap[~flat])
-    elif flat.all():  # then any will do that is no rounding
+    elif flat.all():  # then any scale will do that is above rounding error
         gap[:] = max(float(np.abs(median).max(initial=0.0)), 1.0)
     gap = np.maximum(gap, tiny)
     if least is not None:
@@ -100,7 +100,7 @@ def regret(scores: NDArray[np.floating], level: Level) -> NDArray[np.float64]:
 
 
 def compress(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What is at most 0 stays, else log(1 + z) above: strictly increasing, with slope 1 at 0."""
+    """Map z to z where it is at most 0, to log(1 + z) above: strictly increasing, with slope 1 at 0."""
     return np.where(z > 0.0, np.log1p(np.maximum(z, 0.0)), z)
 
 

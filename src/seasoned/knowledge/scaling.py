@@ -22,7 +22,7 @@ __all__ = ["Hypotheses", "hypotheses"]
 
 _GAPS: Final = 15
 _REGRETS: Final = np.concatenate([np.linspace(0.0, 1.0, 17) ** 1.5, [1.15, 1.4, 1.8, 2.5, 4.0]])
-_NARROWEST: Final = 0.1  # spread of the medians, in gaps, below which it is not believed
+_NARROWEST: Final = 0.1  # least spread of the medians that is assumed, in gaps
 _FLAT: Final = 0.02  # share of the flat prior
 
 

@@ -1,15 +1,15 @@
-"""A table's rows as a few numbers, by a network that does not know their order: more meta-features, learned ones.
+"""A table encoded as a few numbers by a network that does not depend on order: more meta-features, learned ones.
 
     v = H( mean over columns f and targets t of  G( mean over rows i of  F(x_if, missing_if, y_it, kinds) ) )
 
-x being standard scores, of a category how often it occurs, and y the standard score of the target, or for each class
-whether the row has it, less its share. Means do not ask for an order, so v is unchanged by that of rows, columns,
-categories and classes; rows and columns are sampled by what is in them (`canonical.py`). Two parts of one table shall
-be near each other and those of two tables apart (`set_encoder_training.py`). Jomaa, Schmidt-Thieme and Grabocka (2021),
-Dataset2Vec: learning dataset meta-features, eqs. 4-7. Prediction is numpy.
+x being standard scores, for a category those of its frequency, and y the standard score of the target, or for each
+class the indicator of the class less its share. Means do not depend on order, so v is unchanged by the order of rows,
+columns, categories and classes; rows and columns are sampled by their content (`canonical.py`). Two parts of one table
+should be near each other and those of two tables apart (`set_encoder_training.py`). Jomaa, Schmidt-Thieme and Grabocka
+(2021), Dataset2Vec: learning dataset meta-features, eqs. 4-7. Prediction is numpy.
 
-It is trained beside the deep metric function and not within it: pairs of samples there are without end, tasks only a
-hundred. Its numbers go in with the other meta-features: `np.concatenate([list(describe(t).values()), e.encode(t)])`.
+It is trained beside the deep metric function and not within it: there are endless pairs of samples, but only a hundred
+tasks. Its numbers join the other meta-features: `np.concatenate([list(describe(t).values()), e.encode(t)])`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Cells(NamedTuple):
         missing: Shape (rows, columns).
         category: Which columns are categories, shape (columns,).
         targets: Shape (rows, targets).
-        classes: Whether these are classes, 0 or 1.
+        classes: Whether the targets are classes, 0 or 1.
     """
 
     values: Any
@@ -62,7 +62,7 @@ class Cells(NamedTuple):
 
 
 def cells_of(table: Table) -> Cells:
-    """At most 256 rows, the first 24 columns of each sort and the 8 most frequent classes, in the order of the content.
+    """At most 256 rows, the first 24 columns of each sort and the 8 most frequent classes, in canonical order.
 
     Example:
         >>> table = Table(np.arange(12.0).reshape(6, 2), np.zeros((6, 0), int), np.array([0, 1, 0, 1, 0, 0.0]), 2)
@@ -98,17 +98,17 @@ def _standard(column: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _shares(codes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Of each cell, how often its category occurs; NaN where missing."""
+    """Frequency of each cell's category; NaN where missing."""
     counts = np.bincount(codes[codes >= 0], minlength=1)
     return np.where(codes >= 0, counts[np.maximum(codes, 0)] / max(len(codes), 1), np.nan)
 
 
 def first_layers(width: int, outputs: int, rng: np.random.Generator) -> Layers:
-    """Uniform in +-1 / sqrt(inputs).
+    """Initial layers, uniform in +-1 / sqrt(inputs).
 
     Args:
         width: Units of all layers but the last.
-        outputs: Numbers that stand for a table.
+        outputs: Size of the encoding of a table.
         rng: Of the draws.
     """
     sizes = {"cell": (_INPUTS, width, width), "pair": (width, width, width), "table": (width, width, outputs)}
@@ -156,7 +156,7 @@ class SetEncoder:
     layers: Layers
 
     def encode(self, table: Table) -> NDArray[np.float64]:
-        """The numbers that stand for a table.
+        """The encoding of a table.
 
         Example:
             >>> encoder = SetEncoder(first_layers(8, 4, np.random.default_rng(0)))
@@ -179,7 +179,7 @@ class SetEncoder:
         """From JSON, as `to_text` writes it.
 
         Raises:
-            InvalidInput: If the text is no encoder: other keys, shapes that do not fit, or not finite.
+            InvalidInput: If the text holds no encoder: other keys, shapes that do not fit, or numbers not finite.
 
         Example:
             >>> encoder = SetEncoder(first_layers(8, 4, np.random.default_rng(0)))

@@ -1,10 +1,10 @@
-"""Training of the encoder of tables: two samples of one table shall be near, those of two tables apart (extra `grad`).
+"""Training of the encoder of tables: two samples of one table should be near, those of two tables apart (extra `grad`).
 
     loss = - mean over pairs of one table of log p  -  mean over pairs of two of log(1 - p),   p = exp(-|v - v'|),
 
 a sample being some rows, columns and targets of a table. Jomaa, Schmidt-Thieme and Grabocka (2021), Dataset2Vec:
 learning dataset meta-features, eqs. 8-10; here all pairs of a step's samples count. JAX trains; `set_encoder.py`
-predicts in numpy. A part of the tables says when to stop.
+predicts in numpy. A part of the tables is held out for validation.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NEAR: Final = 1e-6
 
 
 class Tables(NamedTuple):
-    """Tables as arrays of one size, filled up with 0.
+    """Tables as arrays of one size, padded with 0.
 
     Attributes:
         cells: Of all tables, each array with the tables as its first axis.
@@ -58,7 +58,7 @@ class Samples:
     training: Training
 
     def draw(self, family: Tables, key: Array) -> dict[str, Array]:
-        """Different tables, and of each two samples by places of rows, columns and targets."""
+        """Different tables, and two samples of each, as indices of rows, columns and targets."""
         keys = jax.random.split(key, 2)
         total = len(family.counts)
         tables = jax.random.permutation(keys[0], total)[: min(_TABLES, total)]
@@ -129,12 +129,12 @@ def similarity_loss(codes: Array) -> Array:
 def train_set_encoder(
     tables: Sequence[Table], *, width: int = 16, outputs: int = 8, steps: int = 1000, seed: int = 0
 ) -> SetEncoder:
-    """An encoder by which samples of a table are known again.
+    """An encoder that recognises samples of the same table.
 
     Args:
         tables: At least 10.
         width: Units of the hidden layers.
-        outputs: Numbers that stand for a table.
+        outputs: Size of the encoding of a table.
         steps: Of training.
         seed: Of everything random.
 

@@ -15,7 +15,7 @@ NOTHING: Final = frozenset({"none", "off", "0"})
 
 
 def grows(setting: str | None) -> bool:
-    """Whether fits with it add to a store, so that later ones know more.
+    """Whether fits with this setting add to a store, so that later ones know more.
 
     Example:
         >>> grows("shipped"), grows(None), grows("sqlite:///team.db")

@@ -13,21 +13,23 @@ __all__ = ["MetricSettings"]
 
 @dataclass(frozen=True, slots=True)
 class MetricSettings:
-    """How past tasks are believed.
+    """How the learned metric uses past tasks.
 
     The defaults were chosen on recorded tables (docs/benchmarks.md, Transfer);
     `python -m seasoned.knowledge.build --tune` chooses them for a store, one family left out at a time.
 
     Attributes:
-        rank: Most factors of the covariance.
-        tasks_per_factor: At least so many past tasks for each.
-        closeness: a in [0, 1): 0 takes a new task for any sum of factors, near 1 for one of the past tasks.
-        temper: Power of the likelihood by which trials choose among past tasks; below 1, since no past task is quite
+        rank: Largest number of factors of the covariance.
+        tasks_per_factor: Least number of past tasks for each factor.
+        closeness: a in [0, 1) (`mixture.py`): with 0 a new task may be any sum of factors, near 1 it is one of the past
+            tasks.
+        temper: Power of the likelihood by which trials weight the past tasks; below 1, since no past task is exactly
             the new one.
-        doubt: Share of the past tasks as they were in what is expected, before the first trial.
-        halved: Trials by which that share is halved.
-        luck: Share of the noise's variance in what is expected. With all of it, a configuration that is merely erratic
-            has something to gain; cheap ones then come first where gains are divided by seconds.
+        doubt: Weight of the gain over the past tasks as recorded in the expected gain (`metric_function.py`), before
+            the first trial.
+        halved: Number of trials after which that weight is halved.
+        luck: Share of the noise's variance that counts in the expected gain. With all of it, a configuration that is
+            merely erratic seems to promise a gain; cheap ones then come first where gains are divided by seconds.
     """
 
     rank: int = 50
@@ -52,7 +54,7 @@ class MetricSettings:
         """From JSON, as `to_text` writes it.
 
         Raises:
-            InvalidInput: If the text is no settings.
+            InvalidInput: If the text holds no settings.
 
         Example:
             >>> MetricSettings.of_text(MetricSettings(rank=7).to_text()).rank
@@ -65,7 +67,7 @@ class MetricSettings:
 
     @classmethod
     def shipped(cls) -> MetricSettings:
-        """Those that were chosen on the experience that ships, for our own pipelines."""
+        """The settings that were chosen on the shipped experience, for our own pipelines."""
         return cls.of_text((files("seasoned.knowledge") / "data" / "settings.json").read_text(encoding="utf-8"))
 
     def to_text(self) -> str:
@@ -73,7 +75,7 @@ class MetricSettings:
         return json.dumps({"metric": asdict(self)}, indent=1) + "\n"
 
     def factors_of(self, tasks: int) -> int:
-        """How many factors so many past tasks allow.
+        """The number of factors that so many past tasks allow.
 
         Example:
             >>> MetricSettings().factors_of(40), MetricSettings().factors_of(1000)

@@ -1,9 +1,9 @@
-"""What every transfer ends as: what models of past tasks expect on points of the cube, as a `WarmStart`.
+"""The result of all transfer: what models of past tasks expect on points of the cube, as a `WarmStart`.
 
 Its values are relative: quantiles, which say where a past task's scores were low and not what this one's will be. So
-every sampler tries the three best points first and learns from how they do, and a Gaussian process has the values as
+every sampler tries the three best points first and learns from their scores, and a Gaussian process uses the values as
 its prior mean as far as the trials agree (`surrogates/prior_mean.py`). That bounds what an irrelevant past costs: three
-trials for a sampler that learns nothing, three poor members of a population, and what a model believed for a while.
+trials for a sampler that learns nothing, three poor members of a population, and a misleading prior mean for a while.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["MOST", "Evaluations", "cube_of", "quantiles", "some", "start_of", "t
 MOST: Final = 100
 """Evaluations of a past task that a model of it holds."""
 _POINTS: Final = 200  # of a warm start
-_TRIED: Final = 3  # of them, to be tried at once
+_TRIED: Final = 3  # of them, to be tried first
 
 
 class Evaluations(NamedTuple):
@@ -63,7 +63,7 @@ def some(tasks: Sequence[Evaluations]) -> None:
 
 
 def thinned(task: Evaluations, most: int = MOST) -> Evaluations:
-    """At most so many evaluations, evenly spread over the ranks, the best among them."""
+    """At most `most` evaluations, evenly spread over the ranks, including the best."""
     order = np.argsort(task.scores, kind="stable")
     kept = order[np.unique(np.linspace(0, len(order) - 1, min(most, len(order))).astype(np.intp))]
     return Evaluations(task.points[kept], task.scores[kept])
@@ -77,7 +77,7 @@ def cube_of(space: Space, tasks: Sequence[Evaluations]) -> NDArray[np.float64]:
 
 
 def unit_of(points: NDArray[np.float64]) -> float:
-    """The root of the mean squared distance of two points: what lengths of `cold.fit_pool` are measured in.
+    """The root of the mean squared distance of two points: the unit of the lengths of `cold.fit_pool`.
 
     Example:
         >>> round(unit_of(np.array([[0.0], [1.0]])) ** 2, 6)
@@ -87,7 +87,7 @@ def unit_of(points: NDArray[np.float64]) -> float:
 
 
 def start_of(space: Space, points: NDArray[np.float64], values: NDArray[np.float64]) -> WarmStart:
-    """A relative warm start: of the points the best by these values, the first of them to be tried at once.
+    """A relative warm start: up to 200 points, evenly spread over the ranks of their values; the 3 best come first.
 
     Args:
         space: Of the new study.

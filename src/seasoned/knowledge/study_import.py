@@ -30,12 +30,12 @@ __all__ = ["past_study", "read_storage"]
 def past_study(study: Study, *, family: str | None = None) -> PastStudy:
     """A study as a task, by the trials that it has so far; its kind is its name.
 
-    Complete trials bring their value, to be minimised, and those that break a constraint that they failed, as failed
-    ones do. What was pruned has no value of its last step, and is left out. Trials of an earlier space are among them.
+    Complete trials count with their value, to be minimised; those that break a constraint count as failed, like failed
+    ones. Pruned trials have no value of the last step, and are left out. Trials of an earlier space are included.
 
     Args:
         study: Of one objective, running or at its end.
-        family: Under which name studies count as one, however many there are; the study's own if left out.
+        family: Name under which studies count as one, however many there are; the study's own if left out.
 
     Raises:
         InvalidInput: If it has several objectives, or no trial has ended.
@@ -57,7 +57,7 @@ def past_study(study: Study, *, family: str | None = None) -> PastStudy:
 
 
 def read_storage(storage: str | os.PathLike[str] | Storage) -> Experience:
-    """All studies of a storage with one objective and an ended trial, a task each, as `past_study` has them.
+    """All studies of a storage with one objective and an ended trial, each as a task, as `past_study` makes it.
 
     Args:
         storage: What `Study(storage=...)` takes: a database URL, the path of a SQLite file, or a Storage.
@@ -87,7 +87,7 @@ def read_storage(storage: str | os.PathLike[str] | Storage) -> Experience:
 
 
 def _checked(url: str) -> str:
-    """The URL, where studies are in the database; opened as a storage, another one would get tables."""
+    """The URL, if the database holds studies; any other would get tables by being opened as a storage."""
     if not contents_of(url).studies:
         raise InvalidInput(f"{hidden(url)!r} holds no studies of ours; give the storage that studies were run in.")
     return url
@@ -101,7 +101,7 @@ def _logs_of(storage: Any) -> list[tuple[str, Sequence[Event]]]:
 
 
 def _of_log(name: str, events: Sequence[Event]) -> PastStudy | None:
-    """The study of a log, whose values are minimised as they are; None where there is nothing to learn from."""
+    """The study of a log, whose values are already to be minimised; None where there is nothing to learn from."""
     spec = next((event.spec for event in events if isinstance(event, Created)), None)
     if spec is None:  # it was deleted meanwhile
         return None

@@ -3,14 +3,15 @@
     w_r ~ GP(0, k + lam I),   k(x, x') = exp(-|x - x'|^2 / (2 d l^2)) + c x.x' / d,
 
 one kernel for all factors r of the learned metric (`factors.py`), d meta-features, each replaced by its rank among the
-past tasks, less 1/2; l, c and lam by leave-one-out error, each factor counting by what it explains (Rasmussen and
-Williams 2006, eqs. 5.10-5.12). So the meta-features that tell how tasks differ *in what does well on them* decide which
-tasks are alike, which plain distances do not know. The past tasks count for a new one by how well they fit w,
+past tasks, less 1/2; l, c and lam minimise the leave-one-out error, each factor weighted by what it explains (Rasmussen
+and Williams 2006, eqs. 5.10-5.12). So the meta-features that tell how tasks differ *in what does well on them* decide
+which tasks are alike, which plain distances cannot do. The past tasks count for a new one by how well they fit w,
 
     share_s  ~  (1 - trust)/T + trust exp(-tau/2 sum_r (w_sr - E w_r)^2 / v_r),
 
-v_r being the leave-one-out error of factor r: they weigh, and never exclude. Tasks without meta-features count alike.
-How much is to be trusted differs from one set of tasks to the next, and is found out on the past ones (`trusting.py`).
+v_r being the leave-one-out error of factor r: meta-features weight tasks, and never exclude any. Tasks without
+meta-features count alike. How far to trust them differs from one set of tasks to the next, and is determined on the
+past tasks (`trusting.py`).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _SLOPES: Final = (1.2, 3.6, 12.0)
 _NOISES: Final = (0.3, 1.0, 3.0)
 _LEAST: Final = 10  # tasks with meta-features from which something is learned
 _TAU: Final = 0.3
-_BESIDE: Final = 0.5  # share of the one hypothesis beside all past tasks
+_BESIDE: Final = 0.5  # share of this hypothesis, beside all past tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class TaskPrior:
         weights: Of the described tasks, shape (described, rank).
         alpha: (k + lam I)^-1 (w - mean), shape (described, rank).
         errors: v, shape (rank,).
-        left_out: What is expected of each described task by the others, shape (described, rank).
-        trust: Share of a new task's weights that its meta-features hand out.
+        left_out: Weights of each described task as predicted from the others, shape (described, rank).
+        trust: Share of the past tasks' weights for a new task that goes by its meta-features.
     """
 
     described: NDArray[np.bool_]
@@ -68,7 +69,7 @@ class TaskPrior:
     trust: float = 0.8
 
     def latent(self, metafeatures: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Expected factors' weights of a new task, shape (rank,).
+        """Expected factor weights of a new task, shape (rank,).
 
         Args:
             metafeatures: NaN where missing, shape (d,).
@@ -79,7 +80,7 @@ class TaskPrior:
         return found
 
     def shares(self, metafeatures: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How much each past task counts for a new one, shape (T,), summing to 1; alike if nothing is known of it."""
+        """How much each past task counts for a new one, shape (T,), summing to 1; equally if nothing is known of it."""
         count = len(self.described)
         if not np.isfinite(metafeatures).any():
             return np.full(count, 1.0 / count)
@@ -88,10 +89,10 @@ class TaskPrior:
         return shares
 
     def foretold(self, metafeatures: NDArray[np.float64]) -> Foretold | None:
-        """The same as one hypothesis beside the past tasks; None where nothing is known of it.
+        """The expected weights as one hypothesis beside the past tasks; None where the task has no meta-features.
 
-        Trust, which is about choosing, is no condition: on recorded tables meta-features that lead to no better picks
-        (oboe) foretell the order of all configurations all the same.
+        It does not depend on `trust`, which is about choosing: on recorded tables, meta-features that lead to no better
+        picks (oboe) predict the order of all configurations all the same.
         """
         if not np.isfinite(metafeatures).any():
             return None
@@ -106,7 +107,7 @@ class TaskPrior:
 
 
 def fit_task_prior(metafeatures: NDArray[np.float64], factors: Factors) -> TaskPrior | None:
-    """Learn which meta-features tell what; None where fewer than 10 past tasks have any.
+    """Learn which meta-features tell what does well; None where fewer than 10 past tasks have any.
 
     Args:
         metafeatures: Of the past tasks, NaN where missing, shape (T, d).
@@ -152,7 +153,7 @@ def fit_task_prior(metafeatures: NDArray[np.float64], factors: Factors) -> TaskP
 
 
 def _ranks(columns: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each meta-feature's place among the sorted past ones, less 1/2; 0 where it is missing."""
+    """Each meta-feature's relative rank among the sorted past ones, less 1/2; 0 where it is missing."""
     found = np.zeros(values.shape)
     for place, (column, asked) in enumerate(zip(columns.T, values.T, strict=True)):
         known = column[np.isfinite(column)]

@@ -12,8 +12,8 @@ orders the new task's trials best; the new task's own model is judged on trials 
 that misleading past tasks cannot silence it. Feurer, Letham, Hutter and Bakshy (2018), Practical transfer learning for
 Bayesian optimization (RGPE), section 4.
 
-Where past tasks share their configurations, the learned metric says what to expect (`metric_start`); a kernel that was
-meta-trained on them is `deep_transfer.py`. All end as a relative `WarmStart` (`starts.py`).
+Where past tasks share their configurations, the learned metric says what to expect (`metric_start`); `deep_transfer.py`
+uses a kernel that was meta-trained on them. All return a relative `WarmStart` (`starts.py`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _DRAWS: Final = 200
 def quantile_start(
     space: Space, tasks: Sequence[Evaluations], *, seed: int = 0, weights: Sequence[float] | None = None
 ) -> WarmStart:
-    """What configuration -> quantile, learned from all past tasks, expects on a grid of the cube.
+    """What a model of configuration -> quantile, learned from all past tasks, expects on a grid of the cube.
 
     Args:
         space: Of the new study; the points of past tasks are encoded by it.
@@ -53,7 +53,7 @@ def quantile_start(
         weights: How much each task counts, none negative; all alike if left out.
 
     Raises:
-        InvalidInput: If there is no past task, or the weights are not one for each, some above 0.
+        InvalidInput: If there is no past task, or there is not one weight for each, some above 0.
 
     Example:
         >>> from seasoned.space import Float, Space
@@ -88,8 +88,8 @@ def metric_start(space: Space, configurations: Sequence[Mapping[str, Any]], beli
 
     Args:
         space: Of the new study.
-        configurations: Those of the metric's table, in its order; what is not valid in the space is passed over.
-        belief: What is believed of the new task: `metric.condition(rows, scores)`, of trials on it or of none.
+        configurations: Those of the metric's table, in its order; those not valid in the space are skipped.
+        belief: What is believed of the new task: `metric.condition(rows, scores)`, with trials on it or without.
 
     Raises:
         InvalidInput: If no configuration is valid in the space.
@@ -122,9 +122,9 @@ def rank_weights(
 
     Args:
         base: Means and spreads of the past tasks' models at the trials, each of shape (models, trials).
-        own: Those of the own model, each trial left out in its turn, each of shape (trials,).
+        own: Those of the new task's own model, each trial left out in turn, each of shape (trials,).
         scores: Of the trials, shape (trials,).
-        floor: Least weight of the own model.
+        floor: Least weight of the new task's own model.
         rng: Draws the functions.
 
     A past model whose median loss exceeds 95% of the own model's is left out: many bad models would else share what one

@@ -1,11 +1,11 @@
 """Whether meta-features are trusted: if they have helped to choose on past tasks, each judged by the others.
 
 For each past task s with meta-features, the first picks of the greedy portfolio of the other tasks are made twice: with
-equal weights, and with those by what meta-features say about s (`task_prior.py`). They are trusted if
+equal weights, and with weights by what meta-features say about s (`task_prior.py`). They are trusted if
 
     mean_s d_s  >  std_s(d_s) / sqrt(S),    d_s = regret_s (equal weights) - regret_s (by meta-features),
 
-for within one standard error the simpler rule is taken, which is the portfolio's (Breiman et al. 1984, section 3.4.3).
+because within one standard error the simpler rule is chosen, the portfolio's (Breiman et al. 1984, section 3.4.3).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def trusted(prior: TaskPrior | None, metric: MetricFunction) -> TaskPrior | None
 
 
 def _shares(prior: TaskPrior, place: int, trust: float) -> NDArray[np.float64]:
-    """How much the past tasks count for one of them, which itself does not."""
+    """How much the past tasks count for one of them, which does not count itself."""
     shares = np.full(len(prior.described), (1.0 - trust) / len(prior.described))
     shares[prior.described] += trust * prior.alike(prior.left_out[place])
     shares[np.flatnonzero(prior.described)[place]] = 0.0

@@ -32,7 +32,7 @@ __all__ = ["MetaValidation", "TunedLearner", "rungs_of", "tune_meta_learner"]
 _TRIALS: Final = 30
 _SHARE: Final = 0.25  # of the tasks, for validation where none are given
 _FEW: Final = 3  # trials that reach a rung before one may be stopped there
-_ETA: Final = 3  # a rung has so many times the meta-steps of the one below
+_ETA: Final = 3  # ratio of the meta-steps of one rung to those of the one below
 _RUNGS: Final = 3
 
 
@@ -58,17 +58,17 @@ def tune_meta_learner(
 
     minimise over h: mean over validation tasks of L^query(adapt_h(theta_h, support)), theta_h = meta-training with h.
 
-    The first trial is the learner as it is, so that the best is never worse on the validation tasks: of a space of your
-    own, the learner's settings as far as the space has room for them, and else its defaults. A trial
+    The first trial is the learner as it is, so that the best is never worse on the validation tasks; in a space of your
+    own, it is the learner's settings as far as the space allows, and else the space's defaults. A trial
     meta-trains on the training tasks in up to three pieces, of a ninth, a third and all meta-steps (rounded up to whole
-    `training.every`); after each it is judged, and stopped if it is worse than the median of those that came as far.
+    `training.every`); after each it is judged, and stopped if it is worse than the median of those that got as far.
     Comparisons are with trials of this process, so with `workers` above 1 each worker has its own. At the end the best
     configuration is meta-trained on all `tasks`, with the learner's own seed.
 
     Args:
         learner: Its settings are the defaults; what was fitted is not used.
         tasks: As for `fit`; a family, or pairs of a support and a query set.
-        validation: Tasks that judge; None sets a quarter of `tasks` aside for it (of an endless family, other draws).
+        validation: Validation tasks; None sets a quarter of `tasks` aside for it (of an endless family, other draws).
         space: Names are settings of the learner or its `Training`, `network`, `decay`, `rule` (see `space_of`, the
             default).
         build: Own configuration -> learner, for a space with names of your own.
@@ -79,7 +79,7 @@ def tune_meta_learner(
             learner's by default), `workers`, `callbacks`, `progress` and the others.
 
     Raises:
-        InvalidInput: No meta-learner; a space with names that it does not have; tasks of wrong shapes.
+        InvalidInput: If `learner` is no meta-learner; a space with names that it does not have; tasks of wrong shapes.
         AllTrialsFailed: After 20 failures without a success, listing the causes.
 
     Example:
@@ -120,7 +120,7 @@ class MetaValidation:
     Attributes:
         build: Configuration -> learner.
         tasks: The family to train on.
-        validation: The family that judges.
+        validation: The family to validate on.
         metric: What is measured; None for the learner's loss.
         early_stopping: Whether a trial may be stopped at a rung.
         count: Validation tasks drawn, the same for every trial.
@@ -181,7 +181,7 @@ def rungs_of(learner: MetaLearner) -> tuple[int, ...]:
 
 
 def _builder(learner: MetaLearner, family: Any, space: Space | None) -> tuple[Build, Space]:
-    """How configurations become learners, and their space, checked."""
+    """The function from configurations to learners, and their space, checked."""
     _, outputs, _ = learner.describe(family)
     space = space_of(learner) if space is None else space
     check_names(learner, space)

@@ -87,12 +87,12 @@ class Predictions:
         truth: Class codes or numbers, shape (n,).
         predicted: Probabilities, shape (n, classes), or numbers, shape (n,).
         unseen: True for out-of-fold predictions, which were made by models that had not seen the row; False for rows
-            that somebody handed to the report, of which we cannot know.
+            that were passed to the report, of which it is unknown.
         score: The metric on these rows, in its usual sign; None if unknown.
         weights: How much each row counts, shape (n,), 1 on average; None if all count the same.
-        codes: The classes decided for, shape (n,); None for the most probable ones.
-        tuned: Whether these rows chose how classes are decided for. The score is then the cross-fitted one, of all rows
-            that chose it, each decided as others say.
+        codes: The predicted classes, shape (n,); None if they are the most probable ones.
+        tuned: Whether the rule that decides on classes was tuned on these rows. The score is then the cross-fitted one,
+            over all rows used for tuning, each decided by a rule tuned on others.
     """
 
     truth: NDArray[Any]
@@ -148,17 +148,17 @@ class ReportData:
         refit_seconds: That of the last refit on other rows; None if there was none.
         target: Name of the column that is predicted.
         predictions: The truth beside what was predicted.
-        importance: What columns matter.
+        importance: Which columns matter.
         code: Python that repeats the fit.
         weighted: Whether rows of the fit counted differently, as far as it is known.
         weighs: Whether the metric counts rows by weights.
-        lost: Whether the metric is a function, which the file of the model did not hold.
+        lost: Whether the metric is a function that the file of the model did not hold.
         judged: Number of rows that were given to judge the model by; 0 without any.
         finish: Sentences on what follows the members' average, such as calibration.
         notes: Sentences about repeating it that a reader should know.
         versions: Package -> version.
         created: When the report was made, as text.
-        experience: Past tasks that the search went by, as plain data; None if by none.
+        experience: Past tasks that the search used, as plain data; None if it used none.
     """
 
     task: Task
@@ -213,7 +213,7 @@ class ReportData:
 
     @property
     def final_score(self) -> float | None:
-        """What the final model reached in validation; None if nobody knows."""
+        """What the final model reached in validation; None if unknown."""
         if self.score is not None or len(self.members) != 1:
             return self.score
         return self.members[0].score

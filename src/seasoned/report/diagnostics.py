@@ -35,7 +35,7 @@ class Confusion(NamedTuple):
     """Rows by true class (first axis) and predicted class.
 
     Attributes:
-        labels: The classes shown; the last is "other" if some were put together.
+        labels: The classes shown; the last is "n others" if some were put together.
         counts: Shape (k, k); where rows count differently, the sums of their weights.
         merged: Whether some were put together.
     """
@@ -65,8 +65,8 @@ class Calibration(NamedTuple):
     Attributes:
         predicted: Mean predicted probability of each bin, shape (b,).
         observed: Share of its rows where it came true, shape (b,).
-        low, high: Wilson's interval of 95 % for `observed`, shape (b,); with weights for as many rows as
-            (sum w)^2 / sum w^2, which tell as much where all count the same (Kish 1965, Survey sampling, section 11.7).
+        low, high: Wilson's interval of 95 % for `observed`, shape (b,); with weights, for the effective number of rows,
+            (sum w)^2 / sum w^2 (Kish 1965, Survey sampling, section 11.7).
         counts: Rows in each bin, shape (b,).
     """
 
@@ -168,7 +168,7 @@ def _cumulated(truth: NDArray[Any], score: Floats, weights: Floats | None) -> tu
 
 
 def _thinned(x: Floats, y: Floats, area: float) -> Curve:
-    """The curve at no more points than a screen shows: half of them even along x, half along its way up and down."""
+    """The curve at no more points than a screen shows: half of them even along x, half along its length."""
     if len(x) <= _MOST_POINTS:
         return Curve(x, y, area)
     way = np.append(0.0, np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y))))
@@ -214,7 +214,7 @@ def _wilson(share: Floats, n: Floats) -> tuple[Floats, Floats]:
 
 
 def pairs(truth: NDArray[Any], predicted: Floats) -> Pairs:
-    """True and predicted numbers, shape (n,); of many rows evenly chosen ones along the sorted truth."""
+    """True and predicted numbers, shape (n,); of many rows, some evenly spread along the sorted truth."""
     order = np.argsort(truth, kind="stable")
     kept = order[np.unique(np.linspace(0, len(order) - 1, _MOST_DOTS).round().astype(np.int64))]
     return Pairs(truth[kept].astype(np.float64), predicted[kept].astype(np.float64), len(truth))
@@ -232,7 +232,7 @@ def residual_histogram(
 
 
 def middle(values: Floats, weights: Floats | None = None) -> float:
-    """The median; with weights the value that half of the mass is at most.
+    """The median; with weights, the least value that at least half of the mass does not exceed.
 
     Example:
         >>> middle(np.array([1.0, 2.0, 4.0, 8.0])), middle(np.array([1.0, 2.0, 4.0]), np.array([1.0, 1.0, 5.0]))

@@ -19,10 +19,10 @@ def report(
     Args:
         estimator: A fitted AutoClassifier or AutoRegressor, a loaded one included.
         path: The file to write; an existing one is replaced.
-        X: Rows to judge the model on, best such that it has not seen. With them the report shows the errors, and which
-            columns matter.
+        X: Rows to judge the model on, preferably rows that it has not seen. With them the report shows the errors, and
+            which columns matter.
         y: The target of these rows.
-        unseen: Whether the model has not seen these rows; those of its fit only tell which columns matter.
+        unseen: Whether the model has not seen these rows; rows of its fit only tell which columns matter.
         sample_weight: How much each of these rows counts, in all figures and in the metric; the same if None.
 
     Returns:

@@ -19,7 +19,7 @@ _MOST: Final = 10
 
 
 def similar(data: ReportData) -> Section | None:
-    """The past tasks that counted most; None where the search had none to go by."""
+    """The past tasks that counted most; None if the search used none."""
     told = data.experience
     if not told:
         return None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["explain"]
 
 _MOST_ROWS: Final = 5_000
-_LEAST_ROWS: Final = 40  # of a part, below which shuffles are of all rows instead
+_LEAST_ROWS: Final = 40  # of a part; below, each repeat draws from all rows instead
 _LEVEL: Final = 0.95
 
 
@@ -39,12 +39,12 @@ def explain(
 ) -> pd.DataFrame:
     """Permutation importance of each column, with a confidence interval that counts both shuffles and rows.
 
-    The rows are dealt into as many parts as there are repeats, and each part shuffles every column once. With d_r the
-    increase of the loss in part r, importance is the mean of d, and its interval mean +- t s / sqrt(repeats) with
-    Student's t at repeats - 1 degrees of freedom, as the parts are independent rows; p is that of the one-sided test
-    that the column does not help. With fewer than 40 rows a part, or of a class fewer rows than parts, each repeat has
-    as many rows of each class as there are, drawn with replacement (the bootstrap): s is then the standard error
-    itself, which is a little wide, for it counts the shuffle of one repeat.
+    The rows are dealt into as many parts as there are repeats, and in each part every column is shuffled once. With d_r
+    the increase of the loss in part r and s the standard deviation of d, importance is the mean of d, and its interval
+    mean +- t s / sqrt(repeats) with Student's t at repeats - 1 degrees of freedom, as the parts are independent rows; p
+    is that of the one-sided test that the column does not help. With fewer than 40 rows a part, or fewer rows of a
+    class than parts, each repeat has as many rows of each class as there are, drawn with replacement (the bootstrap):
+    s is then the standard error itself, a little too wide, because it includes the shuffle of a single repeat.
 
     Source: Breiman 2001, Random forests, section 10; columns that say the same share their importance. Efron and
     Tibshirani 1993, An introduction to the bootstrap, chapter 6.
@@ -90,7 +90,7 @@ def explain(
 
 
 def _rows(fitted: Fitted, X: Any, y: Any, sample_weight: Any) -> Known:
-    """Rows enough to tell anything by, of more classes than one."""
+    """The known rows; one row alone, or rows of a single class, are refused."""
     known = known_rows(fitted, to_frame(X), to_series(y), sample_weight)
     if len(known.truth) < 2:
         raise InvalidInput("only one row has a target and counts; pass at least 2 whose answer is known.")
@@ -102,9 +102,9 @@ def _rows(fitted: Fitted, X: Any, y: Any, sample_weight: Any) -> Known:
 def _parts(
     truth: NDArray[Any], repeats: int, rng: np.random.Generator, *, classes: int
 ) -> tuple[list[NDArray[np.int64]], bool]:
-    """Rows of each repeat, with each class in proportion, and whether the parts share none.
+    """Rows of each repeat, with each class in proportion, and whether the parts are disjoint.
 
-    Where rows are few they are drawn with replacement, which tells what other rows would say.
+    If rows are few, they are drawn with replacement (the bootstrap), which tells what other rows would say.
     """
     order = some_rows(truth, _MOST_ROWS, rng, classes=classes)
     counts = np.unique(truth[order], return_counts=True)[1] if classes else np.array([len(order)])
@@ -123,7 +123,7 @@ def _gains(
     rng: np.random.Generator,
     seconds: float | None,
 ) -> dict[str, list[float]]:
-    """The increase of the loss, a value a part, for each column."""
+    """The increase of the loss for each column, one value per part."""
     from threadpoolctl import threadpool_limits
 
     found: dict[str, list[float]] = {}
@@ -139,7 +139,7 @@ def _gains(
 
 
 def _line(name: str, gains: NDArray[np.float64], *, disjoint: bool) -> tuple[str, float, float, float, float, int]:
-    """Name, mean, interval, p and number of repeats; the spread of parts that share rows is the error of their mean."""
+    """Name, mean, interval, p and number of repeats; of parts that share rows, the spread is the mean's error."""
     from scipy.stats import t
 
     count = len(gains)

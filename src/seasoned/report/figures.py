@@ -106,7 +106,7 @@ def weights(data: ReportData) -> Bars:
 
 
 def importance_bars(importance: Importance, most: int = 25) -> Bars:
-    """The columns that matter most, the first one most."""
+    """The columns that matter most, in descending order."""
     order = np.argsort(-np.asarray(importance.mean), kind="stable")[:most]
     return Bars(
         tuple(importance.names[index] for index in order),

@@ -35,7 +35,7 @@ _PACKAGES: Final = ("seasoned", "lightgbm", "numpy", "pandas", "scikit-learn", "
 _MOST_ROWS: Final = 2_000  # for importance; more rows change the order of columns rarely, and cost time always
 _REPEATS: Final = 5
 _NAMES: Final = ("Metric", "SearchSettings", "Between", "Categorical", "Float", "Int", "Space")  # that a call may need
-_INFINITE: Final = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<=[=(\[ -])inf(?=[,)\]])""")  # but in text
+_INFINITE: Final = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<=[=(\[ -])inf(?=[,)\]])""")  # not in text
 _LONGEST, _LONGEST_SETTINGS = 120, 1_500  # characters of one value in the call, and of settings of many values
 _SECONDS: Final = 60.0  # for importance, so that a wide table does not hold up the report
 
@@ -47,10 +47,10 @@ def report_data(
 
     Args:
         estimator: A fitted AutoClassifier or AutoRegressor.
-        X: Rows to judge the model on, best such that it has not seen; a table as `fit` takes it.
+        X: Rows to judge the model on, preferably rows that it has not seen; a table as `fit` takes it.
         y: The target of these rows.
-        unseen: Whether the model has not seen these rows. Those of its fit tell which columns matter; for how good it
-            is, what validation found is shown.
+        unseen: Whether the model has not seen these rows. Rows of its fit only tell which columns matter; how good the
+            model is, is then shown as validation found it.
         sample_weight: How much each of these rows counts; the same if None.
 
     Raises:
@@ -113,7 +113,7 @@ def _trials(fitted: Fitted) -> tuple[TrialRow, ...]:
 
 
 def _validated_score(fitted: Fitted) -> float | None:
-    """The final model's score in validation; a plain single member's is its trial's, on all rows, and found there."""
+    """The final model's score in validation; None for a plain single member, as its trial's score is on all rows."""
     plain = len(fitted.members) == 1 and not fitted.finish.changes and not searched(fitted.metric).tuned
     if fitted.validated is None or plain:
         return None
@@ -132,7 +132,7 @@ def _validated(fitted: Fitted) -> Predictions | None:
 
 
 def _codes(fitted: Fitted, predicted: NDArray[np.floating[Any]]) -> NDArray[np.int64] | None:
-    """The classes decided for, where they are not just the most probable ones."""
+    """The predicted classes, where they are not just the most probable ones."""
     return None if fitted.finish.decision is None else fitted.finish.codes(predicted)
 
 
@@ -160,7 +160,7 @@ def _judged(
     given: tuple[pd.DataFrame, pd.Series[Any], Any],
     unseen: bool,
 ) -> ReportData:
-    """The data with what the model does on these rows; rows without a target, or of weight 0, are left out."""
+    """The data with the model's results on these rows; rows without a target, or of weight 0, are left out."""
     fitted, target = judging(estimator), given[1]
     frame, truth, weights = known_rows(fitted, *given)
     weights = None if weights is None else weights / weights.mean()
@@ -193,7 +193,7 @@ def _score(
         warnings.simplefilter("ignore")  # that a score is undefined is said below
         try:
             score = fitted.metric.score(fitted.loss(truth, exact, weights))
-        except ValueError:  # scikit-learn's word for rows that lack a class
+        except ValueError:  # raised by scikit-learn for rows that lack a class
             return None
     return None if np.isnan(score) else score
 
@@ -207,7 +207,7 @@ def _importance(
     fitted = judging(estimator)
     rng = np.random.default_rng(0)
     rows = np.sort(some_rows(truth, _MOST_ROWS, rng, classes=len(fitted.classes)))
-    chosen = fitted.plan.schema.apply(frame.iloc[rows].reset_index(drop=True), [])  # read once, and told of already
+    chosen = fitted.plan.schema.apply(frame.iloc[rows].reset_index(drop=True), [])  # read once, without a warning
     answers = truth[rows]
     weights = None if weights is None else weights[rows]
 

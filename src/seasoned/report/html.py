@@ -22,7 +22,7 @@ __all__ = ["render_page", "write_report"]
 
 
 def write_report(data: ReportData, path: Path) -> Path:
-    """Write the report whole or not at all.
+    """Write the report atomically.
 
     Args:
         data: What it tells.
@@ -32,7 +32,7 @@ def write_report(data: ReportData, path: Path) -> Path:
         The path.
 
     Raises:
-        InvalidInput: If the folder does not exist, or the path is one.
+        InvalidInput: If the folder does not exist, or the path is a folder.
     """
     check_place(path)
     return write_page(render_page(data), path)
@@ -68,7 +68,7 @@ def render_page(data: ReportData) -> str:
 
 
 def _policy(scripts: list[str]) -> str:
-    """Only our own scripts run, and nothing is fetched: a second wall behind the escaping."""
+    """Only our own scripts run, and nothing is fetched: a second defence behind the escaping."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
     allowed = " ".join(f"'sha256-{text}'" for text in hashes) or "'none'"
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'"

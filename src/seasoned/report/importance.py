@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 __all__ = ["permutation_importance", "some_rows"]
 
-_SHARE: Final = 0.25  # of the rows drawn that may be taken for this
+_SHARE: Final = 0.25  # share of the rows drawn that may be added for rare classes
 
 
 def some_rows(truth: NDArray[Any], most: int, rng: np.random.Generator, *, classes: int) -> NDArray[np.intp]:
-    """Places of about so many rows, drawn without replacement; of a class that the draw misses, a few.
+    """Indices of about `most` rows, drawn without replacement; of a class that the draw misses, a few.
 
     Args:
         truth: The target, shape (n,); codes of classes.
         most: How many rows.
         rng: Source of the draw.
-        classes: Number of classes; 0 for numbers, and rare classes are not looked after where they are very many.
+        classes: Number of classes, 0 for numbers; where they are very many, rare ones get no extra rows.
 
     Returns:
         Shape (m,), in random order, m at most 1.25 times what is asked for.
@@ -61,7 +61,7 @@ def permutation_importance(
     """The increase of the loss when a column is shuffled, for any model.
 
     Columns that say the same share their importance: while one is shuffled, the model reads the other. Measured on
-    rows that the model has not seen it says what helps to predict, on others what was memorised.
+    rows that the model has not seen, it tells what helps to predict; on others, what was memorised.
 
     Args:
         estimator: Has `predict_proba` or else `predict`; it gets frames like X.

@@ -1,4 +1,4 @@
-"""The rows whose answer is known, and what each counts."""
+"""The rows whose answer is known, and their weights."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class Known(NamedTuple):
 
 
 def known_rows(fitted: Fitted, frame: pd.DataFrame, target: pd.Series[Any], sample_weight: Any) -> Known:
-    """The rows that have a target and count.
+    """The rows that have a target and a weight above 0.
 
     Args:
-        fitted: The model, whose classes are meant.
+        fitted: The model, whose classes are used.
         frame: Its features, n rows.
         target: The answers, n.
-        sample_weight: As for `fit`: "balanced" and weights by class are of the rows that have a target.
+        sample_weight: As for `fit`: "balanced" and weights by class are computed on the rows that have a target.
 
     Raises:
-        InvalidInput: If their numbers differ, no row has a target or counts, a label is none of the model's, or weights
-            are negative or missing.
+        InvalidInput: If their numbers differ, no row has a target or counts, a label is not one of the model's, or
+            weights are negative or missing.
     """
     if len(frame) != len(target):
         raise InvalidInput(f"X has {len(frame)} rows and y has {len(target)}; pass one target a row.")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["importance", "predictions"]
 
 _FEW: Final = 4  # classes whose confusion matrix fits into half of the page
-_MANY: Final = 10  # classes from which on its cells are small, so that it fits at all
+_MANY: Final = 10  # more classes than this have small cells, so that the matrix fits at all
 
 
 def predictions(data: ReportData) -> Section:
@@ -43,7 +43,7 @@ def predictions(data: ReportData) -> Section:
 
 
 def _known(given: Predictions) -> Predictions:
-    """Without the rows that nobody predicted: a split by time leaves the first ones out."""
+    """The predictions without rows that no model predicted: a split by time leaves the first ones out."""
     finite = np.isfinite(given.predicted).reshape(len(given.truth), -1).all(axis=1) & np.isfinite(given.truth)
     weights = None if given.weights is None else given.weights[finite]
     codes = None if given.codes is None else given.codes[finite]
@@ -142,7 +142,7 @@ def _confusion(data: ReportData, known: Predictions) -> Markup:
 def _cells(counts: np.ndarray[Any, Any], true: int | None) -> list[Markup]:
     """Cells of one true class, the darker the larger their share; blue where right, orange where wrong.
 
-    Of several classes that share a row no cell is right: they may be confused with each other.
+    Where several classes share a row, no cell counts as right: they may be confused with each other.
     """
     total = float(counts.sum()) or 1.0
     cells = []

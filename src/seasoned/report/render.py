@@ -51,14 +51,14 @@ class Picture(NamedTuple):
 
 
 def safe(text: str) -> str:
-    """Text as text: plotly reads some tags (a, b, sub ...) in labels."""
+    """Escaped text: plotly interprets some tags (a, b, sub ...) in labels."""
     return escape(text, quote=False)
 
 
 def plain(values: Iterable[float]) -> list[float | None]:
     """Numbers as JSON knows them, at the precision of a screen; what is not finite becomes a gap.
 
-    Six digits, and as many more as they are larger than the distance between them.
+    Six digits, and one more for each power of ten by which the numbers exceed their range.
 
     Example:
         >>> plain([1 / 3, float("nan")]), plain([1.7e9 + 1 / 3, 1.7e9 + 2])
@@ -140,7 +140,7 @@ def _score(trial: TrialRow) -> float:
 
 
 def _about(trial: TrialRow, metric: str) -> str:
-    """What a pointer on a trial shows: a few short lines."""
+    """The hover text of a trial: a few short lines."""
     words, lines = settings(trial.config).split(", "), [""]
     for word in words[:_FEW]:
         fits = len(lines[-1]) + len(word) < 44
@@ -150,7 +150,7 @@ def _about(trial: TrialRow, metric: str) -> str:
 
 
 def families_picture(data: ReportData) -> Picture:
-    """Scores of each model family, a strip each; the best one on top."""
+    """Scores of the model families, one strip each; the best family on top."""
     strips = figures.families(data)
     scores = [_score(trial) for trial in data.complete]
     low, high = figures.score_range(scores, greater_is_better=data.greater_is_better)
@@ -185,7 +185,7 @@ def families_picture(data: ReportData) -> Picture:
 
 def _counted(family: figures.Family) -> str:
     scored = len(family.trials)
-    return f"{scored} of {scored + family.stopped + family.failed} scored"  # short, for a phone's sake
+    return f"{scored} of {scored + family.stopped + family.failed} scored"  # short, to fit on a phone
 
 
 def bar_picture(bars: figures.Bars, labels: Sequence[str], hover: Sequence[str], title: str, **more: Any) -> Picture:

@@ -61,7 +61,7 @@ def roc_picture(curve: Curve) -> Picture:
 def precision_recall_picture(curve: Curve, prevalence: float) -> Picture:
     """Share of hits among what was called positive, against the share of positives found."""
     level = {**_diagonal(0, 1), "y": plain([prevalence, prevalence])}
-    line = _curve(curve, "vh", "found", "right")  # a step back, as the average precision sums
+    line = _curve(curve, "vh", "found", "right")  # a backward step, as in the sum of the average precision
     return picture(
         [level, line], 340, xaxis=_share_axis("positives found"), yaxis=_share_axis("right, of those called positive")
     )

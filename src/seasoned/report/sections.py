@@ -28,7 +28,7 @@ class Section(NamedTuple):
 
 
 def figure(anchor: str, drawn: Picture, heading: str, caption: str) -> Markup:
-    """A figure with its words; the script draws it from the data beside it.
+    """A figure with its caption; the script draws it from the data beside it.
 
     Args:
         anchor: An id that no other figure of the page has.
@@ -176,7 +176,7 @@ def _of_folds(members: Sequence[MemberRow]) -> str:
 
 
 def _finish(data: ReportData) -> list[Markup]:
-    """What becomes of the members' predictions beside their mean."""
+    """What follows the mean of the members' predictions, such as calibration."""
     return [tag("p", " ".join(data.finish))] if data.finish else []
 
 

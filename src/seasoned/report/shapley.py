@@ -5,14 +5,14 @@ z's in the others. A column's value is what it adds, v(S + j) - v(S), averaged o
 S, and over the background. The values of a row sum to f(x) - mean f(z).
 
 It is f itself that is explained, ensemble, calibration, categories and missing values included, so that it does not
-matter which families predict. Values for trees alone (TreeSHAP) would be of log odds and of level codes, and those of
+matter which families predict. Values for trees alone (TreeSHAP) would be in log odds and for level codes, and those of
 different families could not be added up.
 
 Sources: Lundberg and Lee (2017), A unified approach to interpreting model predictions; Strumbelj and Kononenko (2014),
 Explaining prediction models and individual predictions with feature contributions, algorithm 1; each order is also
 taken backwards (Mitchell, Cooper, Frank and Holmes 2022, Sampling permutations for Shapley value estimation, section
-4.1). Columns that say the same share what they say, as of a row that has one's value from here and the other's from
-there the model may say anything.
+4.1). Columns that carry the same information share their value: for a row with one from x and the other from z the
+model may predict anything.
 """
 
 from __future__ import annotations
@@ -60,21 +60,21 @@ def shap(
     seconds: float | None = 60.0,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Shapley values of an estimator's predictions, a line a row (and class) and a column a column of the table.
+    """Shapley values of an estimator's predictions: one line per row (and class), one column per column of the table.
 
     Args:
         estimator: A fitted AutoClassifier or AutoRegressor.
         X: The rows to explain.
-        background: Rows that stand for what is usual; those of X if None.
+        background: Rows that represent what is usual; those of X if None.
         repeats: How many of these each row is compared with, drawn at random; 50, or all if there are fewer, if None.
         seconds: Stop after this time, with the rows explained so far, at least one; None for no limit.
         random_state: Of the background and the orders.
 
     Returns:
-        Values in units of the prediction: numbers, or probabilities of the metric's positive class; of more than two
+        Values in units of the prediction: numbers, or probabilities of the metric's positive class; for more than two
         classes, those of each, with an index of row and class. Columns that the model does not use have 0.
-        `attrs["base"]` is the mean prediction for the background, by class where there are several: with it a line
-        sums to the prediction.
+        `attrs["base"]` is the mean prediction for the background, by class where there are several: it and a line's
+        values sum to the prediction.
 
     Raises:
         InvalidInput: If there are no rows, or nothing to compare them with.
@@ -128,7 +128,7 @@ def contributions(
     rng: np.random.Generator,
     seconds: float | None = None,
 ) -> Contributions:
-    """Each row against each of the background, by one random order of the columns, and the same backwards.
+    """Contributions of each row against each background row, along one random order of the columns and its reverse.
 
     Args:
         predict: From rows to numbers, shape (n,) or (n, outputs).

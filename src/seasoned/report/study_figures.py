@@ -39,7 +39,7 @@ __all__ = [
 _DRAWS: Final = 2048  # points of the cube over which a variance is estimated
 _GRID: Final = 40  # steps of a surface along each side
 _AVERAGED: Final = 50  # trials whose other parameters a surface is averaged over, the latest
-_LARGEST: Final = 1e100  # size of a value whose squares can be summed
+_LARGEST: Final = 1e100  # largest size of a value whose squares can be summed
 FEWEST: Final = 4
 """Complete trials below which a model of them says nothing."""
 
@@ -147,8 +147,8 @@ def learning_curves(
         trials: Of any state.
         direction: "minimize" or "maximize".
         paused: Numbers of the running trials that wait to be promoted.
-        last: The step of a complete trial, if there is a rule of fidelity: one that did not report there ends with its
-            value.
+        last: The last step of a complete trial, if there is a fidelity rule: a trial that did not report there ends
+            with its value.
 
     Example:
         >>> from seasoned.trials import Config, Trial
@@ -174,7 +174,7 @@ def axes(trials: Sequence[Trial], space: Space, names: Sequence[str] | None = No
     """The parameters of complete trials, all of them or those named.
 
     Raises:
-        InvalidInput: If a name is none of the space's.
+        InvalidInput: If a name is not that of a parameter of the space.
     """
     rows = [flat(trial.config) for trial in trials if trial.values is not None]
     known = {dimension.name: dimension.parameter for dimension in space.dimensions}
@@ -229,7 +229,7 @@ def importances(trials: Sequence[Trial], space: Space, objective: int = 0, seed:
 def contour(trials: Sequence[Trial], space: Space, pair: tuple[str, str], objective: int = 0, seed: int = 0) -> Surface:
     """A random forest's mean over two parameters, averaged over the other parameters of the trials.
 
-    It is NaN where one of the two is not in use, as where the other is a choice that it hangs under.
+    It is NaN where one of the two is not in use, as where the other is a choice that it depends on.
 
     Raises:
         InvalidInput: If fewer than 4 trials are complete, or the two are never in use together.
@@ -260,13 +260,13 @@ def contour(trials: Sequence[Trial], space: Space, pair: tuple[str, str], object
 
 
 def together(space: Space, one: str, other: str) -> bool:
-    """Whether two parameters can be in use at the same time: they hang under no two options of one choice."""
+    """Whether two parameters can be in use at the same time: they do not depend on different options of a choice."""
     first, second = _taken(space, one), _taken(space, other)
     return all(first[choice] == second[choice] for choice in first.keys() & second.keys())
 
 
 def _taken(space: Space, name: str) -> dict[int, str]:
-    """Place of each choice that a parameter hangs under -> the option taken there."""
+    """Index of each choice that a parameter depends on -> the option taken there."""
     dimension = next(dimension for dimension in space.dimensions if dimension.name == name)
     found = {}
     while dimension.parent >= 0:
@@ -276,7 +276,7 @@ def _taken(space: Space, name: str) -> dict[int, str]:
 
 
 def _fitted(trials: Sequence[Trial], space: Space, objective: int, seed: int) -> tuple[Forest, float]:
-    """A forest of the values, and the unit that it has them in."""
+    """A forest of the values, and the unit in which it has them."""
     units = _units(trials, space)
     if len(units) < FEWEST:
         raise InvalidInput(f"{len(units)} trials are complete; a model of them needs at least {FEWEST}, run more.")
@@ -313,7 +313,7 @@ def _side(space: Space, column: int) -> NDArray[np.float64]:
 
 
 def _activate(points: NDArray[np.float64], branches: Branches, column: int, kept: Sequence[int]) -> None:
-    """Choose, in place, the options under which a parameter is in use, but for choices that are to stay."""
+    """Set, in place, the options under which a parameter is in use, except for choices that are to stay."""
     branch = next(found for found in branches.branches if column in found.columns)
     while branch.parent >= 0:
         parent = branch.parent

@@ -30,7 +30,7 @@ MOST: Final = 1_500
 MOST_CURVES: Final = 300
 """Learning curves that a figure shows: pruned trials are left out first."""
 
-_FEW: Final = 12  # parameters in a parallel plot beyond which labels meet
+_FEW: Final = 12  # parameters in a parallel plot beyond which labels overlap
 _WRAP: Final = 4  # small pictures in a row
 _STATES: Final = {  # colour, line and mark at the end of learning curves, the ones in front last
     "pruned": ("#a9b2be", "solid", "x-thin-open"),
@@ -85,7 +85,7 @@ def _history(study: Study, trials: Sequence[Trial], _: Sequence[str] | None, obj
             figure.add_scatter(x=numbers[group], y=values[group], mode="markers", name=name, marker=marker)
     line = {"color": ACCENT, "width": 2, "shape": "hv"}
     steps = np.append(True, best[1:] != best[:-1]) if len(best) else np.zeros(0, dtype=np.bool_)
-    steps[-1:] = True  # of a line that steps, its corners
+    steps[-1:] = True  # a stepped line needs only its corners
     figure.add_scatter(x=numbers[steps], y=best[steps], mode="lines", name="best so far", line=line)
     figure.update_yaxes(range=_span(values, study.directions[objective]))
     return figure
@@ -199,7 +199,7 @@ def _contour(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | 
 
 
 def _importance(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | None, objective: int) -> go.Figure:
-    figures.axes([], study.space, parameters)  # which knows the names
+    figures.axes([], study.space, parameters)  # raises for unknown names
     found = figures.importances(trials, study.space, objective)
     shown = [i for i, name in enumerate(found.names) if parameters is None or name in parameters][::-1]
     names = [safe(_shortened(found.names[i], 40)) for i in shown]
@@ -255,7 +255,7 @@ def _curves(study: Study, *_: object) -> go.Figure:
     ends = np.array([value for one in found for value in (one.values[0], one.values[-1])])
     figure.update_yaxes(range=_span(ends[np.isfinite(ends)], study.directions[0]))
     steps = [step for one in found for step in one.steps]
-    if min(steps) > 0 and max(steps) >= 20 * min(steps):  # rungs lie as far from each other as their ratios
+    if min(steps) > 0 and max(steps) >= 20 * min(steps):  # rungs differ by ratios
         figure.update_xaxes(
             type="log", **({"dtick": 1} if study.fidelity is None else {"tickvals": study.fidelity.levels})
         )
@@ -263,7 +263,7 @@ def _curves(study: Study, *_: object) -> go.Figure:
 
 
 def _some_curves(found: tuple[LearningCurve, ...]) -> tuple[LearningCurve, ...]:
-    """The best one, and of the others so many that a page can hold them: pruned ones are left out first."""
+    """The best one, and as many of the others as a page can hold: pruned ones are left out first."""
     if len(found) <= MOST_CURVES:
         return found
     kept = _evenly([one for one in found if one.state != "pruned"], MOST_CURVES)
@@ -378,7 +378,7 @@ def _shown(one: Axis, values: Sequence[Any]) -> list[Any]:
 
 
 def _places_of(one: Axis) -> Callable[[Any], int]:
-    """Which choice a value is; of an earlier space it may be equal without being the same, as 1 and 1.0."""
+    """The index of a value among the choices; one of an earlier space may be equal but not identical, as 1 and 1.0."""
     known, parameter = {identity(choice): place for place, choice in enumerate(one.choices)}, Categorical(one.choices)
 
     def place(value: Any) -> int:
@@ -389,14 +389,14 @@ def _places_of(one: Axis) -> Callable[[Any], int]:
 
 
 def _texts(one: Axis) -> list[str]:
-    """The choices as text, each another: "1" and 1, None and "None" are told apart."""
+    """The choices as distinct texts: "1" and 1, None and "None" are told apart."""
     plain = [str(choice) for choice in one.choices]
     count = Counter(plain)
     return [repr(choice) if count[text] > 1 else text for choice, text in zip(one.choices, plain, strict=True)]
 
 
 def _labels(one: Axis) -> list[str]:
-    """The same where plotly reads tags."""
+    """The same, escaped where plotly interprets tags."""
     return [safe(text) for text in _texts(one)]
 
 

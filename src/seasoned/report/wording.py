@@ -50,7 +50,7 @@ def task_name(data: ReportData) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A number to so many significant digits, a dash if there is none.
+    """A number to `digits` significant digits, a dash if there is none.
 
     Example:
         >>> number(0.87123456), number(999.97), number(1234567.0), number(None)
@@ -108,7 +108,7 @@ def short(text: str, most: int = 28) -> str:
 def settings(config: Mapping[str, Any], *, equals: str = " = ", digits: int = 4) -> str:
     """A configuration on one line; nested settings joined by dots, a choice without settings of its own by its name.
 
-    Of other configurations within it only their number is told.
+    Of other configurations within it only the number is given.
 
     Example:
         >>> settings({"depth": 3, "rate": 0.123456, "boost": {"dart": {"drop": 0.5}}, "features": {"none": {}}})

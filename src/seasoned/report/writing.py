@@ -1,4 +1,4 @@
-"""A page as a file: whole or not at all."""
+"""A page as a file, written atomically."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ __all__ = ["check_place", "write_page"]
 
 
 def check_place(path: Path) -> None:
-    """Refuse, before any work, what cannot be written.
+    """Refuse, before any work, a path that cannot be written.
 
     Raises:
-        InvalidInput: If the folder does not exist, or the path is one.
+        InvalidInput: If the folder does not exist, or the path is a folder.
     """
     if not path.parent.is_dir() or path.is_dir():
         raise InvalidInput(f"{str(path)!r} cannot be written; give the path of a file in a folder that exists.")
 
 
 def write_page(page: str, path: Path) -> Path:
-    """Write a page, in the place of an earlier one only when it is complete; what UTF-8 cannot say is spelled out."""
+    """Write a page, replacing an earlier one only when it is complete; what UTF-8 cannot encode is escaped."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         partial.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Branch", "Branches"]
 
-_MOST_LEVELS: Final = 1000  # beyond it a number is as good as a continuum
+_MOST_LEVELS: Final = 1000  # a number with more values is treated as a continuum
 
 
 class Branch(NamedTuple):
@@ -38,7 +38,7 @@ class Branch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """The branches that hold parameters, those above first.
+    """The branches that hold parameters, parents before children.
 
     Attributes:
         branches: The branches.
@@ -69,7 +69,7 @@ class Branches:
 
     def masks(self, points: NDArray[np.float64]) -> Sequence[NDArray[np.bool_]]:
         """For each branch, which of the points are in it; points of shape (n, d), masks of shape (n,)."""
-        inside: dict[int, NDArray[np.bool_]] = {}  # by coordinate, for choices below choices
+        inside: dict[int, NDArray[np.bool_]] = {}  # by coordinate, for nested choices
         masks = []
         for branch in self.branches:
             mask = np.ones(len(points), dtype=np.bool_)

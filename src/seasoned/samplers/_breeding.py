@@ -1,4 +1,4 @@
-"""Crossover and mutation of points that stand for trees: whole branches are inherited, only what is in use mutates."""
+"""Crossover and mutation on trees of parameters: branches are inherited whole, and only parameters in use mutate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["crossed", "mutated"]
 
-_LEAP: Final = 0.1  # a category leaps where a number steps, so it does so less often
+_LEAP: Final = 0.1  # factor on a category's mutation rate: it leaps where a number takes a small step
 _REACH: Final = 0.5  # alpha of BLX-alpha: how far beyond the parents a child may lie, in units of their distance
 _FINEST, _COARSEST = np.log(1e-4), np.log(0.3)  # scales of a step, in units of the cube
 
@@ -24,13 +24,13 @@ def crossed(
 ) -> NDArray[np.float64]:
     """A child of two points, shape (d,).
 
-    Numbers are blended (BLX-alpha), categories taken from either parent. Under a choice in which the parents differ
-    everything comes from the one whose option was taken, so that no branch is mixed with another's remains.
+    Numbers are blended (BLX-alpha), categories taken from either parent. Under a choice in which the parents differ,
+    everything comes from the one whose option was taken, so that no branch is mixed with unused values of the other.
 
     Args:
         genes: The coordinates by kind.
         mother: A point whose coordinates not in use hold their defaults, shape (d,).
-        father: Another.
+        father: Another such point.
         rng: Source of the draws.
     """
     draws = rng.random((2, len(mother)))
@@ -38,7 +38,7 @@ def crossed(
     child: NDArray[np.float64] = np.where(genes.nominal, np.where(draws[1] < 0.5, mother, father), _reflected(blend))
     if not genes.nested:
         return child
-    apart: list[NDArray[np.float64] | None] = [None] * len(mother)  # whose branch this is, if only one's
+    apart: list[NDArray[np.float64] | None] = [None] * len(mother)  # the parent of a branch that comes from only one
     for index, parent in enumerate(genes.parents):
         source = apart[parent] if parent >= 0 else None
         if source is not None:
@@ -54,8 +54,8 @@ def mutated(
 ) -> NDArray[np.float64]:
     """The point with some of its coordinates in use changed, shape (d,).
 
-    A number takes a Gaussian step of log-uniform scale, so that coarse and fine search never end; a category moves to
-    another; a choice that moves gets random settings in its new branch.
+    A number takes a Gaussian step of log-uniform scale, so that the search stays both coarse and fine; a category moves
+    to another; a choice that moves gets random settings in its new branch.
 
     Args:
         genes: The coordinates by kind.
@@ -86,7 +86,7 @@ def mutated(
             step = math.copysign(max(abs(step), least), step)
             child[index] = _folded(child[index] + step)
             if least and genes.bin_of(index, child[index]) == genes.bin_of(index, point[index]):
-                child[index] = _folded(point[index] - step)  # mirrored at a face onto itself
+                child[index] = _folded(point[index] - step)  # the first step was mirrored back into the same bin
             if genes.logarithmic[index] and genes.bin_of(index, child[index]) == genes.bin_of(index, point[index]):
                 child[index] = genes.beside(index, float(point[index]), up=step > 0)  # its bin is wider than the step
     return child

@@ -1,4 +1,4 @@
-"""Every combination of some values per parameter, one by its number; and what of them was not tried yet."""
+"""All combinations of some values per parameter, each found by its number; and one that was not tried yet."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Combinations", "combinations", "count_of", "untried"]
 
-_DRAWS: Final = 100  # before the combinations are listed
+_DRAWS: Final = 100  # random draws before the combinations are listed
 _MOST_LISTED: Final = 10_000
 
 
 class _Values:
-    """The values of one parameter; like the other nodes a sequence that never holds its elements."""
+    """The values of one parameter, as a node: a size, and access by index."""
 
     def __init__(self, values: Sequence[Any]) -> None:
         self.values = values
@@ -50,7 +50,7 @@ class _Branches:
 
 
 class Combinations:
-    """All combinations of the nodes of one space, the last node running fastest.
+    """All combinations of the nodes of one space, the last node varying fastest.
 
     Attributes:
         nodes: What each parameter can be.
@@ -78,8 +78,8 @@ def combinations(
 
     Args:
         space: The space; what it forbids is not left out.
-        values: From a parameter's dotted name and the parameter to its values.
-        prefix: What stands before the names.
+        values: Maps a parameter's dotted name and the parameter to its values.
+        prefix: Prefix of the dotted names.
     """
     nodes: dict[str, _Values | _Branches] = {}
     for key, parameter in space.parameters.items():
@@ -95,8 +95,8 @@ def combinations(
 def untried(space: Space, rng: np.random.Generator, taken: Collection[bytes]) -> NDArray[np.float64]:
     """A random point whose configuration is not taken.
 
-    Only where none is left, or where there are more than 10,000 combinations and a hundred draws were in vain, is it
-    one that is.
+    A taken one is returned only if no other is left, or if there are more than 10,000 combinations and a hundred draws
+    found no other.
 
     Args:
         space: The space.
@@ -132,7 +132,7 @@ def count_of(space: Space) -> int | None:
 
 
 def _listed(space: Space) -> Combinations | None:
-    """All configurations of a space, if they can be counted and are not many."""
+    """All combinations of a space's values; None if they cannot be counted or are more than 10,000."""
     every = [values_of(dimension.parameter, _MOST_LISTED) for dimension in space.dimensions]
     if any(values is None for values in every):
         return None

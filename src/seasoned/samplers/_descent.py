@@ -1,4 +1,4 @@
-"""The local searches of a study: one after another, each from where the whole-space steps since the last one led."""
+"""A study's local searches: one after another, each from the best point of the global steps since the last one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Descent", "followed"]
 
-_WORTHY: Final = 1e-5  # of the distance between the best loss and a quarter of them: a gain worth mentioning
-_SAME: Final = 0.05  # in units of the cube: so near to a finished search, a new one of its categories would end there
-_RESTARTED: Final = 0.2  # radius
+_WORTHY: Final = 1e-5  # share of the distance from the best loss to the lower quartile that makes a gain significant
+_SAME: Final = 0.05  # in units of the cube: this near to a finished search, a new one in its categories would end there
+_RESTARTED: Final = 0.2  # radius of the trust region after a restart
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Descent:
 
     Attributes:
         region: Its trust region.
-        since: The first result that counts for it; earlier ones inform its model but are not its best.
-        ended: The best results of the searches before it.
-        resting: Results of whole-space steps to wait for before it begins; 0 while it runs.
+        since: Index of the first result that counts for it; earlier ones inform its model but cannot be its best.
+        ended: Indices of the best results of earlier searches.
+        resting: Results of global steps to wait for before it begins; 0 while it runs.
     """
 
     region: Region = field(default_factory=Region)
@@ -43,7 +43,7 @@ def followed(descent: Descent, seen: Observations, losses: NDArray[np.float64], 
     """The local search after the latest result.
 
     Args:
-        descent: Before it.
+        descent: The local search before that result.
         seen: Finished trials, the latest last.
         losses: To be minimised, infinite where a trial does not count, shape (n,).
         layout: What the coordinates mean.
@@ -57,7 +57,7 @@ def followed(descent: Descent, seen: Observations, losses: NDArray[np.float64], 
     best = descent.since + int(np.argmin(before))
     gain = losses[best] - losses[-1]
     spread = float(np.quantile(losses[np.isfinite(losses)], 0.25)) - float(losses.min())
-    fine = numeric[layout.spacing[numeric] <= descent.region.radius]  # a step of a level says nothing of the radius
+    fine = numeric[layout.spacing[numeric] <= descent.region.radius]  # a step between levels does not tell the radius
     length = float(np.abs(seen.unit[-1, fine] - seen.unit[best, fine]).max(initial=0.0)) or None
     region = descent.region.stepped(length, gained=bool(gain > 0), worthy=bool(gain > _WORTHY * spread))
     if not region.collapsed(len(numeric) or seen.unit.shape[1]):
@@ -70,7 +70,7 @@ def _over(descent: Descent, best: int, count: int, dimension: int) -> Descent:
 
 
 def _rested(descent: Descent, seen: Observations, losses: NDArray[np.float64], layout: Layout) -> Descent:
-    """One result less to wait for; a new search begins unless its start lies where another ended."""
+    """One result fewer to wait for; a new search begins unless its start lies where another ended."""
     if not descent.resting:
         return descent
     if descent.resting > 1:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["layout_of"]
 
-_MOST_LEVELS: Final = 256  # a number with more is as good as a continuum
+_MOST_LEVELS: Final = 256  # a number with more values is treated as a continuum
 
 
 def layout_of(space: Space) -> Layout:

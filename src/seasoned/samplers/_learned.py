@@ -30,12 +30,12 @@ _USUAL: Final = "log_ei"
 def learned_step(
     place: Place, model: Regression, correction: Correction, done: int, budget: int
 ) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
-    """Where to go, and what to note of it.
+    """The next point, and what to note with it.
 
     Args:
         place: What the step starts from.
-        model: Of the loss.
-        correction: Of log-EI.
+        model: The model of the loss.
+        correction: The learned correction of log-EI.
         done: Trials before this one.
         budget: Trials in all.
     """

@@ -1,8 +1,8 @@
 """The search distributions of the `cmaes` package on a space's cube, as values that never change.
 
 Real coordinates and numbers of many values are continuous, other numbers and ordered categories are levels of
-CatCMAwM, the rest its categories. What the package keeps is treated as a value: it is copied before it is updated, and
-it holds no generator; each draw brings one.
+CatCMAwM, the rest its categories. The package's objects are treated as values: they are copied before an update, and
+hold no generator; each draw supplies one.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Axes", "drawn", "injected", "made", "population_of", "stands_still", "updated"]
 
-_MOST_LEVELS: Final = 50  # a number of more values is continuous and rounded
-_MOST_FULL: Final = 60  # of more continuous coordinates only variances are learned: the full matrix costs d^3
+_MOST_LEVELS: Final = 50  # a number with more values is treated as continuous and rounded
+_MOST_FULL: Final = 60  # with more continuous coordinates only variances are learned, as the full matrix costs d^3
 
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """Which coordinate is what to the package.
+    """How the package treats each coordinate.
 
     Attributes:
         size: Coordinates in all.
@@ -150,7 +150,7 @@ def _copied(model: Any, *, deep: bool) -> Any:
 def drawn(axes: Axes, model: Any, rng: np.random.Generator) -> tuple[NDArray[np.float64], list[float], list[int]]:
     """A draw: its point of the cube, shape (d,), and what an update needs of it, the raw numbers and the categories."""
     source = _copied(model, deep=False)
-    source._rng = np.random.RandomState(rng.bit_generator)  # noqa: SLF001 - what the package calls
+    source._rng = np.random.RandomState(rng.bit_generator)  # noqa: SLF001 - the interface that the package calls
     unit = axes.rest.copy()
     if axes.plain:
         raw = source.ask()
@@ -168,7 +168,7 @@ def drawn(axes: Axes, model: Any, rng: np.random.Generator) -> tuple[NDArray[np.
 
 
 def injected(model: Any, raw: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What an update may take of a point that another distribution drew: it is pulled in to where this one's lie.
+    """A point that another distribution drew, for an update of this one: pulled in to where this one's draws lie.
 
     Hansen (2011), Injecting external solutions into CMA-ES, eq. 4: to the Mahalanobis norm sqrt(n) + 2n / (n + 2).
     """
@@ -188,11 +188,11 @@ def injected(model: Any, raw: NDArray[np.float64]) -> NDArray[np.float64]:
 def updated(axes: Axes, model: Any, ranked: Sequence[tuple[NDArray[np.float64], Sequence[int]]]) -> Any | None:
     """The distribution after a generation, the best first; None if it has broken down (a singular matrix).
 
-    Only ranks are told, so that no value is too large. CMA-ES uses nothing else; CatCMAwM adds a penalty to draws out
-    of bounds, in units of the told values' spread, which is one of ranks then.
+    Only ranks are passed on, so that no value is too large. CMA-ES uses nothing else; CatCMAwM adds a penalty to draws
+    out of bounds, in units of the spread of the values, which here are ranks.
     """
     model = _copied(model, deep=True)
-    with np.errstate(all="ignore"):  # what breaks down is seen below
+    with np.errstate(all="ignore"):  # a breakdown is detected below
         if axes.plain:
             model.tell([(raw, float(rank)) for rank, (raw, _) in enumerate(ranked)])
         else:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Observations", "Pending"]
 
 _HUGE: Final = 1e100
-_FAR: Final = 1e100  # ranges, beyond which a logarithm says no more
+_FAR: Final = 1e100  # how far from the front, in its ranges, an objective is clipped
 
 
 class Pending(NamedTuple):
@@ -107,10 +107,10 @@ class Observations:
         return ~self.failed & ~np.asarray((self.constraints > 0).any(axis=1))
 
     def ranks(self, losses: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The place of each trial, 0 for the best: by how far it breaks the constraints in all, then by its loss.
+        """The place of each trial, 0 for the best: by its total violation of the constraints, then by its loss.
 
         Args:
-            losses: As `losses` gives them, shape (n,); what failed is last.
+            losses: As `losses` gives them, shape (n,); failed trials come last.
         """
         violation = np.where(self.failed, np.inf, np.nansum(np.maximum(self.constraints, 0.0), axis=1))
         return np.argsort(np.lexsort((losses, violation))).astype(np.float64)
@@ -120,10 +120,10 @@ class Observations:
 
         A single objective stays as it is. Several become their augmented Chebyshev value
         max_i w_i z_i + 0.05 sum_i w_i z_i, where z_i is the objective scaled to [0, 1] (Knowles 2006, ParEGO, eq. 2):
-        by its range on the front, beyond which it grows with its logarithm, or one trial of a hundred thousand seconds
-        would make all others equally quick.
-        A pruned trial counts as the worst complete one before it, so that what the first n trials count does not
-        change with those after them; a failed one is NaN.
+        by its range on the front, and logarithmically beyond it, because otherwise one trial of a hundred thousand
+        seconds would make all others equally quick.
+        A pruned trial counts as the worst complete one before it, so that what it counts as does not depend on later
+        trials; a failed one is NaN.
 
         Args:
             weights: One per objective, of sum 1, shape (k,); needed if there are several.
@@ -155,7 +155,7 @@ class Observations:
                 asked.add(event.number)
             elif isinstance(event, Finished) and event.number in pending:
                 ended = pending.pop(event.number)
-                if event.state is not TrialState.RUNNING:  # "running": it has left without a word
+                if event.state is not TrialState.RUNNING:  # "running": it has left without a result
                     rows.append((ended, event))
         known = self if not asked else replace(self, asked=self.asked | asked)
         return replace(_with_rows(known, rows), pending=pending)
@@ -171,7 +171,7 @@ def _row(given: Sequence[float] | None, width: int) -> NDArray[np.float64]:
 
 
 def _seconds(end: Finished) -> float:
-    """What a complete trial took; one that was stopped sooner tells nothing of a whole one."""
+    """What a complete trial took; NaN for one that was stopped earlier, which does not tell what a whole one takes."""
     return np.nan if end.state is not TrialState.COMPLETE or end.seconds is None else end.seconds
 
 
@@ -197,7 +197,7 @@ def _with_rows(seen: Observations, rows: Sequence[tuple[Pending, Finished]]) -> 
 
 
 def _by_range(values: NDArray[np.float64], among: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values in units of the range of some of them, beyond its ends by their logarithm; of one value all's range."""
+    """Values scaled by the range of `among`, logarithmically beyond its ends; by their own range if it has none."""
     low, high = float(among.min(initial=np.inf)), float(among.max(initial=-np.inf))
     with np.errstate(over="ignore"):
         if not 0.0 < high - low < np.inf:

@@ -1,4 +1,4 @@
-"""What the evolutionary samplers share: evaluated points out of a log, first populations, and genes of mixed kinds.
+"""What the evolutionary samplers share: evaluated points from a log, first populations, and genes of mixed kinds.
 
 All of them are asynchronous: a trial's place in the study says which member of the population it is for, its tag says
 what was drawn for it, and its result enters the population when it comes, in log order, whatever came before.
@@ -76,9 +76,9 @@ def evaluations(spec: StudySpec, running: dict[int, Running], events: Sequence[E
 
     Args:
         spec: What the study is.
-        running: Trials that had been asked before; changed to those that run after the events.
+        running: Trials that had been asked before; updated in place to those that run after the events.
         events: What happened.
-        key: Under which the sampler keeps its notes in a tag. Notes from before the study moved to its present space
+        key: Where the sampler keeps its notes in a tag. Notes from before the study moved to its present space
             and those of other samplers are not passed on.
     """
     for event in events:
@@ -88,7 +88,7 @@ def evaluations(spec: StudySpec, running: dict[int, Running], events: Sequence[E
         elif isinstance(event, Finished) and event.number in running:
             unit, note = running.pop(event.number)
             if event.state is TrialState.RUNNING:
-                continue  # it has left without a word
+                continue  # it has left without a result
             if event.state is TrialState.COMPLETE and event.values is not None:
                 yield Evaluated(event.number, unit, note, event.values, event.violation)
             else:
@@ -111,8 +111,9 @@ def settled(population: int | None, least: int, default: int) -> int:
 def first_points(spec: StudySpec, count: int, *, retried: int = 0) -> NDArray[np.float64]:
     """Where a population starts, shape (count, d): what the warm start gives, the default, a Latin hypercube.
 
-    The default is left out where the warm start says what to try first, and does more than suggest. McKay, Beckman and
-    Conover (1979), A comparison of three methods for selecting values of input variables, Technometrics 21.
+    The default is left out where the warm start says what to try first, unless it only suggests (`only_suggests`).
+    McKay, Beckman and Conover (1979), A comparison of three methods for selecting values of input variables,
+    Technometrics 21.
 
     Args:
         spec: What the study is.
@@ -120,7 +121,7 @@ def first_points(spec: StudySpec, count: int, *, retried: int = 0) -> NDArray[np
         retried: How many of the warm start's evaluated points to try again, the best first, after its population.
     """
     dimensions = len(spec.space)
-    rng = np.random.default_rng((spec.seed, 0, dimensions))  # one number more than a trial's generator has
+    rng = np.random.default_rng((spec.seed, 0, dimensions))  # one number more than the seed of a trial's generator has
     strata = rng.permuted(np.tile(np.arange(count), (dimensions, 1)), axis=1).T
     points = (strata + rng.random((count, dimensions))) / max(count, 1)
     warm = spec.warm_start
@@ -134,7 +135,7 @@ def first_points(spec: StudySpec, count: int, *, retried: int = 0) -> NDArray[np
 
 
 def _worth_retrying(spec: StudySpec) -> list[NDArray[np.float64]]:
-    """The warm start's evaluated points, the best first, without those that its configurations are anyway."""
+    """The warm start's evaluated points, the best first, without those that are also among its configurations."""
     warm, space = spec.warm_start, spec.space
     tried = {space.encode(config).unit.tobytes() for config in warm.configurations}
     order = sorted(range(len(warm.values)), key=warm.values.__getitem__)
@@ -145,10 +146,10 @@ def _worth_retrying(spec: StudySpec) -> list[NDArray[np.float64]]:
 def retried_of(spec: StudySpec, size: int) -> int:
     """How many evaluated points of the warm start a first population of that size tries again: half of what is free.
 
-    They are tried again since values from elsewhere may not be comparable: a member that nothing here can beat would
-    hold the search forever, and a warm start may not end much worse than a cold one. Of relative values those that are
-    tried as configurations join the population anyway; half a population of the same opinion gains little where it is
-    right and costs dozens of trials where it is wrong.
+    They are tried again because values from elsewhere may not be comparable: a member that nothing here can beat would
+    hold the search for ever, and a warm start must not end much worse than a cold one. If values are relative, the
+    points that are tried as configurations join the population anyway; half a population from the same advice gains
+    little where it is right and costs dozens of trials where it is wrong.
     """
     if spec.warm_start.only_suggests:
         return 0
@@ -157,7 +158,7 @@ def retried_of(spec: StudySpec, size: int) -> int:
 
 
 def is_first(spec: StudySpec, since: int, members: int, size: int) -> bool:
-    """Whether a trial belongs to a first population: the one that is `since` places after its beginning."""
+    """Whether the trial `since` places after the beginning of a first population belongs to it."""
     if not 0 <= since < size:
         return False
     return members < size or since < len(spec.warm_start.population) + retried_of(spec, size)
@@ -171,13 +172,13 @@ class Genes:
         space: The space.
         nominal: Which coordinates have no order: a category, the option of a choice; shape (d,), bool.
         levels: How many values a coordinate has; 0 for a continuum; shape (d,), int.
-        logarithmic: Which countable values are whole numbers on a logarithmic scale; their bins differ in width.
+        logarithmic: Which coordinates are whole numbers on a logarithmic scale; their bins differ in width.
         mixed: Whether any coordinate has no order.
         repeats: Whether any coordinate has countable values, so that points near one another may be the same trial.
         parents: Index of the choice above each coordinate, -1 at the root.
         bins: For each coordinate, the number of the parent's option under which it is in use.
         choices: Which coordinates select a branch.
-        ends: Where what hangs under each coordinate ends: the index of the first that does not, and is behind it.
+        ends: End of the subtree under each coordinate: the index of the first later coordinate that is not in it.
         nested: Whether any coordinate selects a branch.
     """
 
@@ -222,14 +223,14 @@ class Genes:
         return min(count - 1, int(coordinate * count))
 
     def centre(self, index: int, place: int) -> float:
-        """The coordinate of one of its values, by the number of that."""
+        """The coordinate of one of its values, given by its number."""
         parameter = self.space.dimensions[index].parameter
         if self.logarithmic[index]:
             return parameter.to_unit(int(parameter.low) + place)  # type: ignore[union-attr]  # an Int
         return (place + 0.5) / int(self.levels[index])
 
     def beside(self, index: int, coordinate: float, *, up: bool) -> float:
-        """The next of a coordinate's countable values on one side; on the other, if there is none there."""
+        """The next of a coordinate's countable values on one side, or on the other if there is none on this one."""
         place, last = self.bin_of(index, coordinate), int(self.levels[index]) - 1
         return self.centre(index, place + 1 if (up and place < last) or place == 0 else place - 1)
 
@@ -241,7 +242,7 @@ class Genes:
         return self.centre(index, (self.bin_of(index, coordinate) + 1 + int(draw * (count - 1))) % count)
 
     def fresh(self, unit: NDArray[np.float64], near: NDArray[np.float64], rng: np.random.Generator) -> Config:
-        """The configuration at a point; if it is the same as that of `near`, a step away from it.
+        """The configuration at a point, or a step away from it if it is the same as that of `near`.
 
         A population in a space of countable values soon repeats itself, and a repeated trial teaches nothing.
         """

@@ -1,14 +1,14 @@
-"""A learned acquisition is used only where it has proved itself in this very search; else log-EI is.
+"""A learned acquisition is used only where it has proved itself in this very search; otherwise log-EI is used.
 
-Both name a candidate before each step over the whole space, and one of the two is tried. What the other's would have
-given is not known, so both are judged by what the model of all trials so far expects of their candidates (GP-Hedge:
+Both name a candidate before each global step, and one of the two is tried. What the other candidate would have given is
+not known, so both are judged by what the model of all trials so far expects of their candidates (GP-Hedge:
 Hoffman, Brochu and de Freitas 2011, Portfolio allocation for Bayesian optimization, algorithm 2). A round's gain is
 
     r = (E[f(x_ei)] - E[f(x_learned)]) / spread of the scores so far.
 
-The learned acquisition has the next turn where it has been judged at least `least` times and the mean of r exceeds
+The learned acquisition gets the next turn if it has been judged at least `least` times and the mean of r exceeds
 `margin` standard errors; rounds in which both name the same candidate say nothing and do not count. Candidates are kept
-with the trials, so that whoever reads the log judges alike.
+with the trials, so that all drivers that read the log judge alike.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _DIGITS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is known about the two; a fold of rounds.
+    """What past rounds tell about the two acquisitions.
 
     Attributes:
         named: Candidates of past rounds in which the two differed, in the unit cube: (log-EI's, the learned one's).

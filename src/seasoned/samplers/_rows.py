@@ -15,8 +15,8 @@ __all__ = ["Rows"]
 class Rows:
     """Rows of numbers, immutable from outside.
 
-    Versions share one buffer. The newest appends in place behind what older ones see; an older one that appends, too,
-    takes a copy first.
+    Versions share one buffer. Appending to the newest version writes behind the rows that older ones see; appending to
+    an older version copies it first.
 
     Args:
         width: Numbers per row.

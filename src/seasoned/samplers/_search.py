@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["LocalStep", "Place", "global_step", "local_step"]
 
 _CENTERS: Final = 5
-_MOST_RUNNING: Final = 64  # trials that run, of which the model is told: each costs time with the square of the results
+_MOST_RUNNING: Final = 64  # running trials that the model is told of: each costs time quadratic in the results
 _KAPPA: Final = 1.8  # of the upper confidence bound, as in Vizier's default
 _WIDE: Final = Effort(sobol=384, gaussian=192, starts=5, iterations=20)
 _NARROW: Final = Effort(sobol=128, gaussian=64, starts=3, iterations=30)
@@ -61,7 +61,7 @@ class Place:
     constraints: tuple[Regression, ...] = ()
 
     def running(self) -> list[NDArray[np.float64]]:
-        """Features of the trials that run; of very many, as where they wait at a rung, the latest."""
+        """Features of the running trials; only of the latest if there are very many, as when they wait at a rung."""
         some = self.pending[-_MOST_RUNNING:]
         return [self.layout.features(trial.unit[None], trial.active[None])[0] for trial in some]
 
@@ -70,9 +70,9 @@ class Place:
         return self.seen.unit[np.argsort(self.seen.ranks(self.losses))[:count]]
 
     def kept(self) -> tuple[Part, ...]:
-        """The log-probability of each constraint that it is kept.
+        """The log-probability that each constraint is kept.
 
-        While no trial keeps all of them, this is all that a step goes by, so it has to know what runs.
+        While no trial keeps all of them, this alone guides a step, so it has to take running trials into account.
         """
         if self.seen.feasible.any():
             return tuple(Part(model.gp, "log_pi", 0.0) for model in self.constraints)
@@ -80,9 +80,9 @@ class Place:
 
 
 def _doubting(model: Regression, running: Sequence[NDArray[np.float64]]) -> GaussianProcess:
-    """A constraint's model that takes trials that run to break it as little as any so far, or more (a constant liar).
+    """A constraint's model in which running trials break it at least by the least violation so far (a constant liar).
 
-    Their expected value, which may keep the constraint, would draw the next ones to the same place.
+    Their expected value, which may keep the constraint, would attract the next trials to the same place.
     """
     gp, told = model.gp, model.targets()
     least = float(told[told > 0.0].min(initial=np.inf))
@@ -95,14 +95,14 @@ def _doubting(model: Regression, running: Sequence[NDArray[np.float64]]) -> Gaus
 def global_step(
     place: Place, model: Regression, acquisition: str | Acquisition, cost: Cost | None = None
 ) -> NDArray[np.float64] | None:
-    """The point of the whole cube with the largest acquisition; None if all that was looked at is refused.
+    """The point of the whole cube with the largest acquisition; None if all candidates are refused.
 
     Args:
         place: What the step starts from.
-        model: Of the loss.
-        acquisition: What is largest: a name, or a function of mean, standard deviation and the best so far; with a
-            cost one whose logarithm there is.
-        cost: By which it is divided.
+        model: The model of the loss.
+        acquisition: What is maximised: a name, or a function of mean, standard deviation and the best so far; with a
+            cost, one that has a logarithm.
+        cost: What the acquisition is divided by, if given.
     """
     layout = place.layout
     gp = with_pending(model.gp, place.running())
@@ -113,7 +113,7 @@ def global_step(
         return _thompson(place, gp, box, model.lean)
     parts: tuple[Part | Cost, ...] = (*place.kept(), *([] if cost is None else [cost]))
     if parts and isinstance(acquisition, str) and acquisition in {"ei", "pi"}:
-        acquisition = f"log_{acquisition}"  # whose sum with the others is the product's logarithm
+        acquisition = f"log_{acquisition}"  # so that the sum with the other parts is the logarithm of the product
     feasible = place.seen.feasible[model.rows]
     if feasible.any() or not place.constraints:
         best = float(model.targets()[feasible].min(initial=np.inf)) if feasible.any() else 0.0
@@ -122,7 +122,7 @@ def global_step(
 
 
 def _thompson(place: Place, gp: GaussianProcess, box: Box, lean: Lean | None) -> NDArray[np.float64] | None:
-    """The best of one function drawn from the posterior, at the candidates."""
+    """The best candidate by one function drawn from the posterior."""
     unit, active = place.layout.snap(candidates(place.layout, box, place.rng, Effort(sobol=192, gaussian=128)))
     features = place.layout.features(unit, active)
     mean = posterior(gp, features).mean + (0.0 if lean is None else lean.at(features))
@@ -136,8 +136,8 @@ class LocalStep(NamedTuple):
     """A step inside the trust region.
 
     Attributes:
-        unit: Where to, shape (d,).
-        theta: Hyperparameters of the local model, from which the next one starts; None of a quadratic's step.
+        unit: The point to try, shape (d,).
+        theta: Hyperparameters of the local model, from which the next one starts; None for a quadratic's step.
     """
 
     unit: NDArray[np.float64]
@@ -152,7 +152,7 @@ def local_step(
     Args:
         place: What the step starts from; it must hold a feasible trial.
         radius: Half the width of the region.
-        since: First result that may be its centre.
+        since: Index of the first result that may be its centre.
         start: Hyperparameters of the last local model, if there was one.
         quadratic: Whether a quadratic may be tried.
     """

@@ -1,7 +1,7 @@
 """Auto: the sampler that suits the space, the budget and what the trials cost; a better one takes over in long runs.
 
 No one sampler is best everywhere (Benjamins et al. 2025, CARP-S, arXiv 2506.06143): a model of the objective pays while
-trials are few or dear, evolution and densities while they are many and cheap.
+trials are few or expensive, evolution and density models while they are many and cheap.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ __all__ = ["Auto", "choose"]
 _DECISIONS: Final = (100, 250, 1000)  # numbers of finished trials at which another sampler may take over
 _CHEAP: Final = 1.0  # mean seconds of a trial below which a model's own time is worth saving
 _LARGE: Final = 1000  # trials beyond which a model of them all is too slow
-_HUGE: Final = 10_000  # trials that differential evolution needs to be worth its patience
+_HUGE: Final = 10_000  # planned trials from which differential evolution pays
 _WIDE: Final = 100  # parameters beyond which a model of them all says little
-_PASSED_ON: Final = 100  # trials that a sampler taking over hears of, the best
-_RETRIED: Final = 10  # infeasible ones that it begins from: it tries them again
+_PASSED_ON: Final = 100  # best trials that a sampler taking over is told of
+_RETRIED: Final = 10  # infeasible trials that it tries again to begin with, if none is feasible
 
 
 def choose(spec: StudySpec, finished: int = 0, seconds: float | None = None) -> Sampler[Any]:
-    """The sampler for a study that stands there.
+    """The sampler for a study at this stage.
 
     | study | sampler |
     |---|---|
@@ -49,7 +49,7 @@ def choose(spec: StudySpec, finished: int = 0, seconds: float | None = None) -> 
     Args:
         spec: The study's space, objectives and budget.
         finished: How many trials have finished.
-        seconds: What one took on average, if known.
+        seconds: Mean seconds of a trial, if known.
 
     Example:
         >>> from seasoned import Float, Space
@@ -71,7 +71,7 @@ def choose(spec: StudySpec, finished: int = 0, seconds: float | None = None) -> 
 
 
 def _mostly_nominal(space: Space) -> bool:
-    """Whether at least half of the parameters are categories or in use only at times."""
+    """Whether at least half of the parameters are categorical or conditional."""
     found = [isinstance(d.parameter, Categorical) or d.parent >= 0 for d in space.dimensions]
     return sum(found) >= max(1, len(found) / 2)
 
@@ -84,7 +84,7 @@ class AutoState:
         spec: What the study is.
         chosen: The sampler at work.
         inner: Its state.
-        heard: All trials that were asked for or ended, until the last decision is made.
+        heard: All events of trials that were asked for or ended, until the last decision is made.
         finished: Number of trials that ended.
         seconds: Time of all trials whose time is known.
         timed: How many these are.
@@ -142,7 +142,7 @@ class Auto(Sampler[AutoState]):
                 begun = index + 1
         return _heard(state, events[begun:])
 
-    def capacity(self, state: AutoState) -> int | None:  # noqa: ARG002 - whoever is at work
+    def capacity(self, state: AutoState) -> int | None:  # noqa: ARG002 - whichever sampler is at work
         """No end."""
         return None
 
@@ -168,7 +168,7 @@ def _decided(state: AutoState, heard: Sequence[Event]) -> AutoState:
     """The state after a decision: as it was, or with another sampler that knows the trials so far.
 
     TPE and Genetic learn from any trial, so they are told all. The others learn from their own draws; they start about
-    the best trials, with what still runs.
+    the best trials, and are told which trials still run.
     """
     chosen = choose(state.spec, state.finished, state.seconds / state.timed if state.timed else None)
     if type(chosen) is type(state.chosen):

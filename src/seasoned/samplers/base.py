@@ -7,7 +7,7 @@
 The settings are a frozen dataclass, all memory is in the state, and the state is a fold of the study's events. Three
 laws follow, and `samplers/checks.py` holds every sampler to them:
 
-1. `tell(s, a + b) == tell(tell(s, a), b)`, and nothing given is changed.
+1. `tell(s, a + b) == tell(tell(s, a), b)`, and no argument is modified.
 2. A suggestion depends only on the specification, the trial's number, the events folded so far and the numbers before
    it that are asked for in the same call. Randomness comes from `generator(spec, number)`, never from a stream; two
    drivers in the same state hold different numbers, so they draw different points.
@@ -69,12 +69,12 @@ class Sampler(ABC, Generic[State]):
     def tell(self, state: State, events: Sequence[Event]) -> State:
         """The state after the events of all drivers, in log order."""
 
-    def kept(self, state: State, after: State) -> State:  # noqa: ARG002 - for those that keep something
-        """The state with what `ask` worked out of what had ended, for whoever tells of running trials at each ask anew.
+    def kept(self, state: State, after: State) -> State:  # noqa: ARG002 - for samplers that keep something
+        """The state with what `ask` computed from ended trials, for a caller that tells of running ones at each ask.
 
         Args:
-            state: What was told so far, without the trials that run.
-            after: What `ask` returned, having heard of these as well.
+            state: The state after all that was told so far, without the running trials.
+            after: The state that `ask` returned, which includes the running trials.
         """
         return state
 

@@ -41,15 +41,15 @@ __all__ = ["Bayes"]
 
 _NAMES: Final = ("log_ei", "ei", "pi", "ucb", "thompson", "mixed")
 _LEARNED_FROM: Final = "log_ei"
-_GAINS: Final = ("log_ei", "ei", "pi")  # acquisitions that a number of seconds can divide
+_GAINS: Final = ("log_ei", "ei", "pi")  # acquisitions that can be divided by a number of seconds
 _MIX: Final = {"log_ei": 0.6, "ucb": 0.2, "pi": 0.1, "thompson": 0.1}
-_AHEAD: Final = 4  # numbers before one's own that other drivers may be asking for in the same state
+_AHEAD: Final = 4  # how many numbers before a trial's own other drivers may be asking for in the same state
 _CONFIRMED: Final = 3  # points of a warm start that are tried again before the values of the others are believed
-_BELIEVED: Final = 200  # of those at most
-_SAME: Final = 1e-9  # by which a coordinate may change on its way through a configuration
-_TELLING: Final = 8  # points from which relative values become a prior mean
-_STREAK: Final = 4  # times as rare are steps over the whole space while a quadratic's steps gain
-_POLISH: Final = 0.1  # of the budget, if it is known, for the best point found
+_BELIEVED: Final = 200  # points of a warm start that are used at most, those tried again included
+_SAME: Final = 1e-9  # how far a coordinate may change when it is decoded to a configuration and encoded again
+_TELLING: Final = 8  # least number of points whose relative values become a prior mean
+_STREAK: Final = 4  # steps over the whole space are this many times rarer while a quadratic's steps gain
+_POLISH: Final = 0.1  # share of the budget, if it is known, that is spent on improving the best point found
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class BayesState:
         plan: First points after the warm start's configurations, shape (m, d); follows from the specification.
         seen: Finished and running trials.
         descent: The local search.
-        models: Of the loss and of each constraint at their last refit, grown by what came since; they follow from
-            what was seen.
-        expected: What a relative warm start expects of the loss, as a model; follows from the specification.
+        models: Models of the loss and of each constraint, as last refitted and then updated by later results; they
+            follow from what was seen.
+        expected: Model of what a relative warm start expects of the loss; follows from the specification.
     """
 
     spec: StudySpec
@@ -81,15 +81,15 @@ class Bayes(Sampler[BayesState]):
     """Search by a model of the objective; the choice for some tens to some hundreds of trials.
 
     Args:
-        acquisition: What a trial of the whole space is worth: "log_ei", "ei", "pi", "ucb", "thompson", or "mixed",
+        acquisition: Acquisition of steps over the whole space: "log_ei", "ei", "pi", "ucb", "thompson", or "mixed",
             which draws one of them for each trial.
         initial: Trials before the first model; two more than half the parameters, at least four, if left out.
-        explore: Of so many steps one is over the whole space, the others in the trust region; 1 for no trust region.
+        explore: One in so many steps is over the whole space, the others in the trust region; 1 for no trust region.
         per_second: Whether steps over the whole space divide the expected improvement by the seconds that a trial is
-            predicted to take there (`surrogates/cost.py`); what is suggested then depends on time.
-        correction: Of log-EI, learned from whole searches (`knowledge.train_acquisition`). It leads steps over all of
-            the space where it has proved itself in this search (`_proof.py`); until then, and where the number of
-            trials is not known or there are several objectives, log-EI does.
+            predicted to take there (`surrogates/cost.py`); what is suggested then depends on measured times.
+        correction: Correction of log-EI, learned from whole searches (`knowledge.train_acquisition`). It guides steps
+            over the whole space once it has proved itself in this search (`_proof.py`); until then, and where the
+            number of trials is not known or there are several objectives, log-EI does.
 
     Raises:
         InvalidInput: If the acquisition is unknown or does not go with `per_second` or `correction`, or a number is
@@ -134,8 +134,8 @@ class Bayes(Sampler[BayesState]):
     def ask(self, state: BayesState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], BayesState]:
         """The warm start, the design, then the model's choice; trials that run count with the value the model expects.
 
-        Numbers just below one's own that nobody has asked for belong to drivers that ask at this moment, in this state:
-        what they will get is worked out first, so that no two try the same.
+        Numbers just below the given ones that nobody has asked for belong to drivers that ask at this moment, in this
+        state: their suggestions are worked out first, so that no two drivers try the same.
         """
         running = dict(state.seen.pending)
         wanted = set(numbers)
@@ -178,7 +178,7 @@ class Bayes(Sampler[BayesState]):
     def _step(
         self, here: Place, state: BayesState, number: int
     ) -> tuple[NDArray[np.float64] | None, dict[str, Any], BayesState]:
-        """Where to go, what to note of it, and the state with the models that were needed."""
+        """The next point, what to note with it, and the state with the models that were needed."""
         several = len(state.spec.directions) > 1
         since = None if several else self._since(state, number)
         streak = _last_model(here.seen) == "quadratic" and state.descent.region.failures == 0
@@ -204,7 +204,7 @@ class Bayes(Sampler[BayesState]):
         return global_step(here, state.models[0], acquisition, cost), {"step": "global"}, state
 
     def _since(self, state: BayesState, number: int) -> int | None:
-        """First result that counts for a local step, or None for none; the last trials polish the best of all."""
+        """Index of the first result that counts for a local step, or None for none; the last trials polish the best."""
         budget = state.spec.budget
         done = number - state.spec.first
         if budget is not None and (1.0 - _POLISH) * budget <= done < budget and state.descent.ended:
@@ -225,7 +225,7 @@ class Bayes(Sampler[BayesState]):
         return replace(state, seen=seen, descent=descent)
 
     def kept(self, state: BayesState, after: BayesState) -> BayesState:
-        """Models are of the trials that have ended, whatever runs beside them."""
+        """Keep the models, which are of ended trials only, whatever else runs."""
         return replace(state, models=after.models)
 
     def capacity(self, state: BayesState) -> int | None:  # noqa: ARG002 - whatever the space
@@ -239,27 +239,27 @@ def _of_here(event: Event, first: int) -> Event:
 
 
 def _plan(spec: StudySpec, layout: Layout) -> NDArray[np.float64]:
-    """The warm start's best points, as many of its population as a design has, and the default; shape (m, d).
+    """The warm start's best points, up to d + 1 of its population, and the default; shape (m, d).
 
-    Relative values are nothing to be confirmed, so beside configurations to be tried their points are not.
+    Relative values cannot be confirmed, so their points are left out if there are also configurations to be tried.
     """
     d = len(spec.space)
     warm = spec.warm_start
     order = np.argsort(warm.values, kind="stable")[: 0 if warm.only_suggests else _CONFIRMED]
     told = [warm.points[index] for index in order] + list(warm.population[: d + 1])
-    rows = [spec.space.encode(spec.space.decode(point)).unit for point in told]  # as their trials will be
+    rows = [spec.space.encode(spec.space.decode(point)).unit for point in told]  # as their trials will be encoded
     default = [dimension.default_unit for dimension in spec.space.dimensions]
     return layout.snap(np.array([*rows, default], dtype=np.float64).reshape(len(rows) + 1, d)).unit
 
 
 def _to_confirm(state: BayesState) -> NDArray[np.float64]:
-    """The points of the plan whose values elsewhere are believed once they were tried here, shape (k, d)."""
+    """The points of the plan to be tried here before values from elsewhere are believed, shape (k, d)."""
     warm = state.spec.warm_start
     return state.plan[: 0 if warm.relative else min(_CONFIRMED, len(warm.points))]
 
 
 def _expected(spec: StudySpec, layout: Layout) -> GaussianProcess | None:
-    """A model of a relative warm start's values, in units of their spread; None if there are too few, or objectives."""
+    """A model of a relative warm start's values, in units of their spread; None if too few, or several objectives."""
     warm = spec.warm_start
     if not warm.relative or len(spec.directions) > 1 or len(warm.points) < _TELLING or not len(spec.space):
         return None
@@ -286,7 +286,7 @@ def _asking(state: BayesState, numbers: Sequence[int]) -> set[int]:
 
 
 def _losses(state: BayesState, rng: np.random.Generator) -> NDArray[np.float64]:
-    """What is minimised; of several objectives a mixture with weights drawn for this trial."""
+    """What is minimised; for several objectives, a scalarisation with weights drawn for this trial."""
     several = len(state.spec.directions) > 1
     return state.seen.losses(rng.dirichlet(np.ones(len(state.spec.directions))) if several else None)
 
@@ -296,7 +296,7 @@ def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool
     seen, frame = state.seen, frame_of(state.layout)
     features = state.layout.features(seen.unit, seen.active)
     columns = [losses, *seen.constraints.T]
-    silent = seen.pruned | ~seen.failed  # of a constraint that they do not tell nothing is known; failures count as bad
+    silent = seen.pruned | ~seen.failed  # nothing is known of a constraint that these do not report; failures are bad
     kept: list[Regression | None] = [*state.models] if len(state.models) == len(columns) else [None] * len(columns)
     models = []
     for index, column in enumerate(columns):
@@ -313,12 +313,12 @@ def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool
 
 
 def _cost(state: BayesState) -> Cost | None:
-    """What trials cost, as far as those that finished tell."""
+    """A model of what trials cost, from those that finished."""
     return fit_cost(state.layout.features(state.seen.unit, state.seen.active), state.seen.seconds)
 
 
 def _warp_of(model: Regression | None, at: int, *, afresh: bool) -> str | None:
-    """The warp of an earlier model, if nothing was to be chosen since; None for a choice."""
+    """The warp of an earlier model, if no new choice was due since; None if the warp is to be chosen."""
     if afresh or model is None or model.count > at or warp_point(model.refit) != warp_point(at):
         return None
     return model.warp
@@ -350,10 +350,10 @@ def _last_model(seen: Observations) -> str:
 
 
 def _with_confirmed(state: BayesState, seen: Observations) -> Observations:
-    """Evaluations made elsewhere join once the best of them, tried again here, gave what was said of them."""
+    """Evaluations made elsewhere join once the best of them, tried again here, gave about the same values."""
     warm = state.spec.warm_start
     if warm.relative or len(warm.points) <= _CONFIRMED or seen.values.shape[1] > 1 or seen.constraints.shape[1]:
-        return seen  # whether those from elsewhere keep constraints is not known
+        return seen  # it is not known whether those from elsewhere keep the constraints
     values = np.array(warm.values)
     order = np.argsort(values, kind="stable")
     told = state.plan[:_CONFIRMED]

@@ -1,11 +1,11 @@
-"""What every sampler must satisfy: a public contract kit, for ours and for plug-ins.
+"""What every sampler must satisfy: a public kit of contract tests, for built-in samplers and plug-ins.
 
     @pytest.mark.parametrize("check", SAMPLER_CHECKS)
     def test_contract(check):
         check(lambda: MySampler())
 
-Each check takes a function that makes the sampler, and raises AssertionError with a sentence when a law is broken. No
-test framework is needed. The laws are stated in `samplers/base.py`.
+Each check takes a function that makes the sampler, and raises AssertionError with an explanation when a law is broken.
+No test framework is needed. The laws are stated in `samplers/base.py`.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def check_drivers_never_meet(make: Callable[[], Sampler[Any]]) -> None:
 
 
 def check_asking_is_repeatable(make: Callable[[], Sampler[Any]]) -> None:
-    """The same state, number and specification give the same suggestion; another seed another (plans apart)."""
+    """The same state, number and specification give the same suggestion; another seed, another (except in plans)."""
     first, second = make(), make()
     assert first == second, "two samplers with the same settings are not equal."
     log, one = _run(first, first.init(_spec(first)), range(20))
@@ -185,7 +185,7 @@ def check_hard_values(make: Callable[[], Sampler[Any]]) -> None:
 
 
 def check_degenerate_spaces(make: Callable[[], Sampler[Any]]) -> None:
-    """An empty space, one point, two levels of nothing."""
+    """An empty space, a space of one point, and nested choices without parameters."""
     spaces = [Space(), Space(only=Categorical(["one"])), Space(outer=Choice(a=Space(inner=Choice(b=Space()))))]
     for space in spaces:
         sampler = make()
@@ -196,7 +196,7 @@ def check_degenerate_spaces(make: Callable[[], Sampler[Any]]) -> None:
 
 
 def check_warm_start_comes_first(make: Callable[[], Sampler[Any]]) -> None:
-    """The configurations of a warm start are the first trials, in order; the space may be entered later."""
+    """The configurations of a warm start are the first trials, in order, also in a space that is entered later."""
     configs = (Config(SPACE.default), Config(SPACE.decode(np.full(len(SPACE), 0.9))))
     sampler = dataclasses.replace(make(), warm_start=WarmStart(configs))
     for first in (0, 10):

@@ -31,8 +31,8 @@ __all__ = ["CMAES"]
 _KEY: Final = "cmaes"
 _LEAST: Final = 4  # members of a generation, of which the better half is averaged
 _STEP: Final = 0.2  # first standard deviation, in units of the cube
-_FINEST: Final = 0.05  # the same at least, about what a warm start praises, so that it can be left again
-_FLAT: Final = 1e-12  # range of the generations' bests, relative to their size, that is standing still
+_FINEST: Final = 0.05  # least first standard deviation about a warm start's points, so that the search can leave them
+_FLAT: Final = 1e-12  # range of the generations' bests, relative to their size, that counts as stagnation
 
 Result = tuple[tuple[float, float], int, "NDArray[np.float64]", tuple[int, ...]]
 """Merit, trial's number, raw numbers, categories; numbers differ, so arrays never compare."""
@@ -44,11 +44,11 @@ class CMAESState:
 
     Attributes:
         spec: What the study is.
-        axes: Which coordinate is what to the package.
+        axes: How the package treats each coordinate.
         model: The distribution; None where there is nothing to search.
         running: Trials that have not ended.
-        results: Of the present generation, so far.
-        run: How often the search has begun anew.
+        results: Results of the present generation, so far.
+        run: How often the search has been restarted.
         generation: Updates of the distribution in this run.
         population: Results that make a generation.
         recent: Violations and values of the latest generations' bests.
@@ -72,8 +72,8 @@ class CMAES(Sampler[CMAESState]):
     Real parameters are searched by CMA-ES on the unit cube (variances only beyond 60), mixed ones by CatCMAwM, whose
     margin keeps integers and categories from freezing. Parameters not in use stay at their defaults; what was drawn for
     them drifts without effect. Any finished trial counts towards the present generation; one that an earlier
-    distribution drew is pulled in to where this one's draws lie. A search that stands still begins anew elsewhere with
-    twice the population (IPOP). Only ranks matter, by Deb's rules where there are constraints. Good from about 100
+    distribution drew is pulled in to where this one's draws lie. A search that stagnates restarts elsewhere with twice
+    the population (IPOP). Only ranks matter, by Deb's rules where there are constraints. Good from about 100
     trials on; the first generation begins at the defaults, or at the best point of the warm start.
 
     Args:
@@ -116,7 +116,7 @@ class CMAES(Sampler[CMAESState]):
         return [_suggested(state, number) for number in numbers], state
 
     def tell(self, state: CMAESState, events: Sequence[Event]) -> CMAESState:
-        """When enough trials have ended, the distribution moves."""
+        """When enough trials have ended, the distribution is updated."""
         running = dict(state.running)
         for ended in evaluations(state.spec, running, events, _KEY):
             if state.model is not None:
@@ -128,7 +128,7 @@ class CMAES(Sampler[CMAESState]):
         return None
 
     def _learned(self, state: CMAESState) -> CMAESState:
-        """The state with a full generation learned."""
+        """The state after an update with the generation, if it is full."""
         if len(state.results) < state.population:
             return state
         ranked = sorted(state.results)
@@ -152,8 +152,8 @@ class CMAES(Sampler[CMAESState]):
 def _start(spec: StudySpec, axes: Axes) -> tuple[NDArray[np.float64], float]:
     """The first distribution: its mean, shape (d,), and its standard deviation.
 
-    About what was evaluated elsewhere; a start that only suggests leaves it where it is without, and its configurations
-    move it as far as they do well here.
+    It lies about the best points evaluated elsewhere. A warm start that only suggests leaves it where it is without
+    one, and its configurations move it as far as they do well here.
     """
     warm, space = spec.warm_start, spec.space
     evaluated = () if warm.only_suggests else warm.points
@@ -182,7 +182,7 @@ def _suggested(state: CMAESState, number: int) -> Suggestion:
 
 
 def _with_result(state: CMAESState, ended: Evaluated) -> CMAESState:
-    """The state with a result for its generation; those of an earlier run and, later on, of others teach nothing."""
+    """The state with one more result; those of an earlier run and, after a restart, of other samplers are ignored."""
     axes = state.axes
     if ended.note is None:
         if state.run:
@@ -202,6 +202,6 @@ def _with_result(state: CMAESState, ended: Evaluated) -> CMAESState:
 
 
 def _flat(recent: Sequence[float]) -> bool:
-    """Whether the bests of the latest generations are all but equal; one is infinite if all trials of it failed."""
+    """Whether the latest generations' bests are all but equal; one is infinite if its whole generation failed."""
     low, high = min(recent), max(recent)
     return low == high or (math.isfinite(high) and high - low <= _FLAT * max(abs(low), abs(high)))

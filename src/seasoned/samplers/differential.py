@@ -39,9 +39,9 @@ __all__ = ["DifferentialEvolution"]
 
 _KEY: Final = "differential"
 _LEAST: Final = 4  # current-to-pbest/1 needs the target, one of the best and two others
-_BOUNDLESS: Final = 1e300  # a gain over a failed parent, or between extremes
+_BOUNDLESS: Final = 1e300  # a gain from here on counts as unbounded: over a failed parent, or between extremes
 _MEMORY: Final = 6  # entries of the success history
-_COLLAPSED: Final = 1e-12  # spread of a population, in units of the cube, that can no longer move
+_COLLAPSED: Final = 1e-12  # in units of the cube: a population that spreads no wider can no longer move
 _RESET: Final = 0.1  # chance that a category is drawn anew, so that a lost one can come back
 
 
@@ -59,7 +59,7 @@ class DifferentialState:
         alive: Rows of the members, in order.
         archive: Parents that were beaten, the oldest first, shape (at most N, d).
         history: Successful pairs (F, CR), one entry per generation in turn; CR is -1 once no crossover helped.
-        entry: Which entry of the history is next.
+        entry: Which entry of the history is replaced next.
         successes: (F, CR, gain) of the present generation's successes.
         aged: Trials that competed in the present generation.
         ended: Trials ended in all.
@@ -89,9 +89,9 @@ class DifferentialEvolution(Sampler[DifferentialState]):
     With x the trial's own member, x_p one of the best `greed` of the population, r_1 of the population and r_2 of it or
     of the archive of beaten parents, the mutant is `v = x + F (x_p - x) + F (r_1 - r_2)`; a coordinate of v outside the
     cube goes halfway from x to the bound. Each coordinate of the trial is v's with probability CR, else x's. F and CR
-    are drawn about pairs that helped before. Categories have no differences: there the mutant takes x_p's or r_1's
-    value with probability F each. If the budget is known the population shrinks linearly to 4. A population that has
-    collapsed begins anew around nothing but its best. Infeasible trials lose by Deb's rules.
+    are drawn about pairs that helped before. Categories have no differences: there the mutant takes x_p's value with
+    probability F, else r_1's with probability F. If the budget is known the population shrinks linearly to 4. A
+    population that has collapsed is drawn anew, except for its best member. Infeasible trials lose by Deb's rules.
 
     Args:
         population: Members at the start; by default 0.75 sqrt(budget), at least 8 and at most 18 per parameter.
@@ -117,7 +117,7 @@ class DifferentialEvolution(Sampler[DifferentialState]):
             raise InvalidInput(f"greed is {self.greed}; give a share of the population in (0, 1].")
 
     def init(self, spec: StudySpec) -> DifferentialState:
-        """The first population tries the warm start's again; raises InvalidInput for several objectives."""
+        """The first population re-evaluates the warm start's; raises InvalidInput for several objectives."""
         one_objective(spec, "DifferentialEvolution")
         dimensions = len(spec.space)
         size = settled(self.population, _LEAST, _size(spec.budget, dimensions))
@@ -134,7 +134,7 @@ class DifferentialEvolution(Sampler[DifferentialState]):
         return [self._suggest(state, number) for number in numbers], state
 
     def tell(self, state: DifferentialState, events: Sequence[Event]) -> DifferentialState:
-        """Trials that ended compete with the members that they were for."""
+        """Trials that ended compete with their target members."""
         running = dict(state.running)
         for ended in evaluations(state.spec, running, events, _KEY):
             state = _aged(_selected(state, ended), max(ended.number, *running, -1))
@@ -167,7 +167,7 @@ def _since(state: DifferentialState) -> int:
 
 
 def _begins(state: DifferentialState, place: int) -> bool:
-    """Whether a trial belongs to a first population, which after a new beginning is as small as it is by then."""
+    """Whether a trial belongs to a first population, which after a restart has the reduced size of that time."""
     if state.start == 0:
         return is_first(state.spec, place, len(state.alive), len(state.design))
     size = _size_now(state)
@@ -180,7 +180,7 @@ def _size(budget: int | None, dimensions: int) -> int:
 
 
 def _size_now(state: DifferentialState) -> int:
-    """Members after linear reduction; all where a study that goes on beyond its budget begins anew."""
+    """Members after linear reduction; all of them after a restart beyond the study's budget."""
     size, budget = len(state.points), state.spec.budget
     if budget is None or size <= _LEAST or state.start >= budget:
         return size
@@ -220,7 +220,7 @@ def _trial(
 
 
 def _other_than(draw: float, count: int, excluded: Sequence[int]) -> int:
-    """A uniform draw out of `count` places without the excluded ones, which ascend."""
+    """A uniform draw out of `count` places without the excluded ones, which are in increasing order."""
     place = int(draw * (count - len(excluded)))
     for taken in excluded:
         place += place >= taken
@@ -242,7 +242,7 @@ def _selected(state: DifferentialState, ended: Evaluated) -> DifferentialState:
     """The state after a trial has competed: with its own member, or with the worst if that is gone."""
     state = replace(state, ended=state.ended + 1, aged=state.aged + (ended.note is not None))
     row, scale, rate, *start = ended.note or (-1, 0.0, 0.0)
-    if start and start[0] < _since(state):  # of a population that has collapsed: its last trials lie where it did
+    if start and start[0] < _since(state):  # of a population that has collapsed: its last trials lie where it collapsed
         best = state.ranking[0]
         return _placed(state, best[2], ended) if ended.merit < best[:2] else state
     if row not in state.alive:
@@ -261,9 +261,9 @@ def _selected(state: DifferentialState, ended: Evaluated) -> DifferentialState:
 
 
 def _gain(old: Sequence[float], new: Sequence[float]) -> float:
-    """What the weights of the history are made of: the fall of the objective, or of the violation.
+    """The weight of a success in the history: the decrease of the objective, or of the violation.
 
-    From a failed parent it is infinite.
+    Over a failed parent it is infinite.
     """
     return old[1] - new[1] if old[0] == new[0] else old[0] - new[0]
 
@@ -288,9 +288,9 @@ def _placed(state: DifferentialState, row: int, ended: Evaluated) -> Differentia
 
 
 def _aged(state: DifferentialState, number: int) -> DifferentialState:
-    """The state with the worst dead as the budget goes; at a generation's end the history learns.
+    """The state without the worst members as the budget is spent; at a generation's end the history is updated.
 
-    A new population begins behind the last number that is out by then.
+    If the population has collapsed, a new one begins after the last trial number asked for by then.
     """
     size = _size_now(state)
     if len(state.alive) > size:
@@ -312,7 +312,7 @@ def _aged(state: DifferentialState, number: int) -> DifferentialState:
 def _learned(state: DifferentialState) -> DifferentialState:
     """The state with the generation's successes in the history: Lehmer means of F and CR, weighted by the gains.
 
-    A gain without bound counts as the largest that has one, so that it does not speak for its whole generation.
+    An unbounded gain counts as the largest bounded one, so that it does not dominate its generation.
     """
     if not state.successes:
         return state

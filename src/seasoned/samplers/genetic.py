@@ -57,7 +57,7 @@ class GeneticState:
         design: Where the population starts, shape (N, d).
         running: Trials that have not ended.
         members: Those that may become parents: the best first; with `regularized`, the oldest first.
-        children: With several objectives, what waits for the next selection: parents and offspring, evaluated.
+        children: With several objectives, the evaluated parents and offspring that wait for the next selection.
     """
 
     spec: StudySpec
@@ -116,7 +116,7 @@ class Genetic(Sampler[GeneticState]):
                 raise InvalidInput(f"{name} is {rate}; give a probability in [0, 1].")
 
     def init(self, spec: StudySpec) -> GeneticState:
-        """The first population tries the warm start's again; raises InvalidInput for ageing with several objectives."""
+        """Re-evaluates the warm start's population first; raises InvalidInput for ageing with several objectives."""
         several = len(spec.directions) > 1
         if several and self.regularized:
             raise InvalidInput("Genetic(regularized=True) has one objective; leave regularized out for NSGA-II.")
@@ -168,7 +168,7 @@ class Genetic(Sampler[GeneticState]):
             return self.tournament
         if self.regularized:
             return max(2, len(members) // 4)
-        return 2 if len(members[0][0]) > 2 else 3  # a front is kept wide by a weak pull
+        return 2 if len(members[0][0]) > 2 else 3  # weak selection pressure keeps a front wide
 
     def _joined(self, state: GeneticState, ended: Evaluated) -> GeneticState:
         size = len(state.design)
@@ -183,7 +183,7 @@ class Genetic(Sampler[GeneticState]):
 
 
 def _size(budget: int | None, *, several: bool) -> int:
-    """Members; a front needs more than a point."""
+    """Members; a front needs more than a single optimum."""
     share = 1.4 if several else 1.0
     return min(100, max(8, round(share * math.sqrt(budget or 400))))
 
@@ -200,7 +200,7 @@ def _generation(state: GeneticState, ended: Evaluated, size: int) -> GeneticStat
 
 
 def _standing(children: Sequence[Evaluated]) -> list[tuple[float, ...]]:
-    """What orders them: violation, front, minus crowding distance in the front, number."""
+    """Their sort keys: violation, front, minus crowding distance in the front, number."""
     standing: list[tuple[float, ...]] = [(child.violation, 0.0, 0.0, child.number) for child in children]
     feasible = [index for index, child in enumerate(children) if child.violation == 0.0]
     if not feasible:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Grid"]
 
 _MOST_LISTED: Final = 500_000  # combinations that are listed one by one, to shuffle them or leave forbidden ones out
-_MOST_COMPARED: Final = 20_000  # with the configurations of a warm start, so that none comes twice
+_MOST_COMPARED: Final = 20_000  # combinations compared with a warm start's configurations, so that none is tried twice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,7 @@ class GridState:
     Attributes:
         spec: What the study is.
         grid: The grid, which gives its k-th combination without listing the others.
-        order: Which combinations to try, in which order; all in theirs, if None.
+        order: Which combinations to try, in which order; all, in the grid's order, if None.
     """
 
     spec: StudySpec
@@ -81,7 +81,7 @@ class Grid(Sampler[GridState]):
             order = np.arange(grid.size, dtype=np.int64)
             if _has_forbidden(spec.space):
                 order = order[[spec.space.contains(grid[index]) for index in range(grid.size)]]
-            if first and grid.size <= _MOST_COMPARED:  # they are tried before all
+            if first and grid.size <= _MOST_COMPARED:  # the warm start's configurations are tried before the grid
                 order = order[[Config(spec.space.check(grid[index])) not in first for index in order.tolist()]]
             if self.shuffle:
                 np.random.default_rng(spec.seed).shuffle(order)
@@ -102,7 +102,7 @@ class Grid(Sampler[GridState]):
         suggestions = []
         for number in numbers:
             config, place = next_of_plan(state.spec, number)
-            if config is None and place >= _size(state):  # a number that another sampler's driver gave back
+            if config is None and place >= _size(state):  # a number that a driver with another sampler gave back
                 config = Config(state.spec.space.sample(generator(state.spec, number)))
             if config is None:
                 config = Config(state.grid[place if state.order is None else int(state.order[place])])

@@ -29,12 +29,12 @@ _MOST_DIMENSIONS: Final = 21201  # direction numbers of Joe and Kuo (2008) end h
 
 @dataclass(frozen=True, slots=True)
 class SobolState:
-    """The specification, and the points made last.
+    """The specification, and the block of points made last.
 
     Attributes:
         spec: What the study is.
-        block: Which run of points is at hand; no part of the state's value, since the sequence is fixed by the seed.
-        points: Points of that run, shape (1024, d).
+        block: Which block of points is held; no part of the state's value, since the sequence is fixed by the seed.
+        points: Points of that block, shape (1024, d).
     """
 
     spec: StudySpec
@@ -82,7 +82,7 @@ class Sobol(Sampler[SobolState]):
 
 
 def _with_point(state: SobolState, place: int) -> SobolState:
-    """The state with the run of points at hand that holds the given one."""
+    """The state with the block of points that contains the given one."""
     block = place // _BLOCK
     if block == state.block:
         return state
@@ -90,12 +90,12 @@ def _with_point(state: SobolState, place: int) -> SobolState:
 
 
 def _points(dimension: int, seed: int, block: int) -> NDArray[np.float64]:
-    """A run of the sequence, shape (1024, d)."""
+    """A block of the sequence, shape (1024, d)."""
     if dimension == 0:
         return np.empty((_BLOCK, 0))
     from scipy.stats import qmc
 
     sequence = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(seed))
-    if block:  # scipy cannot move by nothing
+    if block:  # scipy cannot move forward by 0
         sequence.fast_forward(block * _BLOCK)
     return sequence.random(_BLOCK)

@@ -39,10 +39,10 @@ __all__ = ["ParticleSwarm"]
 _KEY: Final = "swarm"
 _LEAST: Final = 3  # a ring of fewer has no neighbours on both sides
 _KEPT, _PULL = 0.7298, 1.49618  # chi, and chi times 2.05
-_REBOUND: Final = 0.5  # share of the speed that is left after a wall
+_REBOUND: Final = 0.5  # share of the speed that is left after hitting a wall
 _RESET: Final = 0.05  # chance that a category is drawn anew
 _PATIENCE: Final = 40  # trials per particle without a better personal best before the swarm begins anew
-_COLLAPSED: Final = 1e-12  # spread of the personal bests, in units of the cube, that can no longer move
+_COLLAPSED: Final = 1e-12  # in units of the cube: a swarm whose personal bests spread no wider can no longer move
 
 
 class Particle(NamedTuple):
@@ -50,7 +50,7 @@ class Particle(NamedTuple):
 
     Attributes:
         position: Where it was last, shape (d,); any point of the cube, not only those that configurations have.
-        velocity: How it came there, shape (d,).
+        velocity: Its velocity there, shape (d,).
         best: Where it was best, shape (d,).
         merit: How good that was: violation and value.
     """
@@ -72,9 +72,9 @@ class SwarmState:
         running: Trials that have not ended.
         particles: The ring; None where a particle has not been anywhere yet.
         swarm: Which swarm this is, from 0 on.
-        stale: Trials ended since a personal best got better.
+        stale: Trials ended since any personal best improved.
         ended: Trials ended in this swarm.
-        left: The best point of the swarm before; new particles start on the side opposite of it.
+        left: The best point of the swarm before; new particles start on the far side from it.
     """
 
     spec: StudySpec
@@ -94,10 +94,10 @@ class ParticleSwarm(Sampler[SwarmState]):
 
     With x and v a particle's position and velocity, p its best point and l the best of it and its two neighbours,
     `v <- 0.7298 v + 1.49618 r_1 (p - x) + 1.49618 r_2 (l - x)`, `x <- x + v`, r_1 and r_2 uniform per coordinate; at a
-    wall it turns at half its speed, and where x is p and l its speed changes by a factor uniform in [0.5, 1.5]. A
-    coordinate without order has no velocity: it stays or takes p's or l's value, now and then any. A swarm that stands
-    still begins anew, opposite of where it was. A trial's tag holds its particle, position and velocity. Infeasible
-    trials lose by Deb's rules.
+    wall it turns back at half its speed, and where x equals both p and l its velocity is scaled by a factor uniform in
+    [0.5, 1.5]. A coordinate without order has no velocity: it stays or takes p's or l's value, now and then any. A
+    swarm that stagnates restarts, away from where it was. A trial's tag holds its particle, position and velocity.
+    Infeasible trials lose by Deb's rules.
 
     Args:
         population: Particles; by default 0.4 sqrt(budget), at least 6 and at most 40.
@@ -119,7 +119,7 @@ class ParticleSwarm(Sampler[SwarmState]):
         settled(self.population, _LEAST, _LEAST)
 
     def init(self, spec: StudySpec) -> SwarmState:
-        """The first swarm starts where the warm start's were; raises InvalidInput for several objectives."""
+        """The first swarm starts at the warm start's points; raises InvalidInput for several objectives."""
         one_objective(spec, "ParticleSwarm")
         size = settled(self.population, _LEAST, min(40, max(6, round(0.4 * math.sqrt(spec.budget or 1000)))))
         design = first_points(spec, size, retried=retried_of(spec, size))
@@ -130,10 +130,10 @@ class ParticleSwarm(Sampler[SwarmState]):
         return [_suggested(state, number) for number in numbers], state
 
     def tell(self, state: SwarmState, events: Sequence[Event]) -> SwarmState:
-        """Particles are where their trials ended."""
+        """Particles move to the positions of their trials that ended."""
         running = dict(state.running)
         for ended in evaluations(state.spec, running, events, _KEY):
-            ours = ended.note is not None and ended.note[1] < len(state.particles)  # not of a larger swarm's driver
+            ours = ended.note is not None and ended.note[1] < len(state.particles)  # not of a driver's larger swarm
             state = _renewed(_moved(state, ended) if ours else _joined(state, ended))
         return replace(state, running=running)
 
@@ -181,7 +181,7 @@ def _flown(
     x, own = particle.position, particle.best
     pulls = _PULL * rng.random((2, len(x)))
     velocity = _KEPT * particle.velocity + pulls[0] * (own - x) + pulls[1] * (local - x)
-    alone = np.abs(own - x) + np.abs(local - x) < _COLLAPSED  # nothing pulls: without a draw all drivers would meet
+    alone = np.abs(own - x) + np.abs(local - x) < _COLLAPSED  # nothing attracts it: only a draw sets drivers apart
     velocity = np.where(alone, velocity * (0.5 + rng.random(len(x))), velocity)
     position = x + velocity
     if state.genes.mixed:
@@ -205,7 +205,7 @@ def _categories(genes: Genes, points: Sequence[NDArray[np.float64]], rng: np.ran
 
 
 def _moved(state: SwarmState, ended: Evaluated) -> SwarmState:
-    """The state with a particle where its trial was; trials of a swarm before teach nothing any more."""
+    """The state with a particle where its trial was; trials of an earlier swarm teach nothing any more."""
     swarm, index, position, velocity = ended.note
     if swarm != state.swarm:
         return replace(state, ended=state.ended + 1)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["TPE"]
 
 _KEY: Final = "tpe"
-_MOST_OTHERS: Final = 500  # so many of the trials that are not good shape their density; drawn if there are more
+_MOST_OTHERS: Final = 500  # at most so many trials that are not good shape their density; drawn if there are more
 _REDRAWS: Final = 8  # attempts to find what was not tried yet
 
 
@@ -74,14 +74,14 @@ class TPEState:
 class TPE(Sampler[TPEState]):
     """The tree-structured Parzen estimator, multivariate, one pair of densities per branch of the space.
 
-    The best `ceil(good n)` of n trials give a density l, the others g; of points drawn from l the one with the largest
-    l(x) / g(x) is tried, which for l and g so split maximises the expected improvement. Both are mixtures of kernels
-    (`surrogates/parzen.py`); a good trial weighs as much as it is better than the best of the others. The parameters
+    The best `ceil(good n)` of n trials give a density l, the others g; of points drawn from l, the one with the largest
+    l(x) / g(x) is tried, which under this split maximises the expected improvement. Both are mixtures of kernels
+    (`surrogates/parzen.py`); a good trial's weight is how much better it is than the best of the others. The parameters
     under each option of a choice have densities of their own, from the trials that took this option, split anew.
-    Running trials count as poor (constant liar), failed ones as the poorest. Infeasible trials stand behind feasible
-    ones, by what they break; with several objectives trials stand by non-dominated front and crowding.
+    Running trials count as poor (constant liar), failed ones as the poorest. Infeasible trials rank behind feasible
+    ones, by their violation; with several objectives, trials rank by non-dominated front and crowding.
 
-    Cost does not grow with the number of parameters squared and hardly with the history, so TPE suits thousands of
+    The cost is not quadratic in the number of parameters and hardly grows with the history, so TPE suits thousands of
     trials, categories, and deep conditional spaces.
 
     Args:
@@ -112,7 +112,7 @@ class TPE(Sampler[TPEState]):
             raise InvalidInput(f"good is {self.good}; give a share of the trials in (0, 1).")
 
     def init(self, spec: StudySpec) -> TPEState:
-        """The start tries the warm start's population and the best of its points again."""
+        """The first trials re-evaluate the warm start's population and the best of its points."""
         startup = max(self.startup, len(spec.warm_start.population))
         design = first_points(spec, startup, retried=retried_of(spec, startup))
         rows = Rows(len(spec.space)), Rows(1 + len(spec.directions))
@@ -204,8 +204,8 @@ def _pending(state: TPEState) -> NDArray[np.float64]:
 def _order(results: NDArray[np.float64], most: int) -> NDArray[np.intp]:
     """Trials from the best to the poorest: by violation, then by objective, or by front and crowding.
 
-    Fronts are those of the trials that keep all constraints: others stand in nobody's way. Of several objectives the
-    order is that of the first `most`, for that of all would take time with the square of their number.
+    Fronts are made of the trials that keep all constraints; others dominate none of them. With several objectives only
+    the first `most` are put in order, because ordering all would take time quadratic in their number.
     """
     violation, values = results[:, 0], results[:, 1:]
     if values.shape[1] == 1:
@@ -216,7 +216,7 @@ def _order(results: NDArray[np.float64], most: int) -> NDArray[np.intp]:
     if kept.any():
         ranks[kept] = non_dominated_sort(values[kept], most)
         counts = np.bincount(ranks[kept]) if len(values[0]) == 2 else np.zeros(0, dtype=np.intp)
-        least = np.flatnonzero(np.cumsum(counts) >= most)  # of the fronts behind nobody asks for the order
+        least = np.flatnonzero(np.cumsum(counts) >= most)  # the order within later fronts is not needed
         for rank in np.unique(ranks[kept])[: least[0] + 1 if len(least) else None]:
             room[ranks == rank] = crowding_distance(values[ranks == rank])
     return np.lexsort((-room, ranks, violation))
@@ -225,7 +225,7 @@ def _order(results: NDArray[np.float64], most: int) -> NDArray[np.intp]:
 def _weights(
     results: NDArray[np.float64], best: NDArray[np.intp], others: NDArray[np.intp]
 ) -> NDArray[np.float64] | None:
-    """How much better each good trial is than the best of the others; None, all alike, where that says nothing."""
+    """How much better each good trial is than the best of the others; None (equal weights) where that says nothing."""
     ended = [index for index in (*best, *others[:1]) if np.isfinite(results[index, 0])]
     if results.shape[1] > 2 or len(ended) < 2 or results[ended, 0].any():
         return None

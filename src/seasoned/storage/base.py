@@ -2,8 +2,8 @@
 
 The log is `append` and `read`. Since many drivers share a study, the storage also hands out trial numbers: `claim`
 reserves numbers under a driver's lease, `renew` says that the driver is alive, `release` gives its numbers back. A
-storage knows no sampler, no space and no clock: a driver judges another dead when that one's beat has not moved for as
-long as the judge's own monotonic clock says, so clock jumps and suspended machines kill nobody.
+storage knows no sampler, no space and no clock: a driver judges another dead when its heartbeat has stood still for a
+time measured by the judge's own monotonic clock, so clock jumps and suspended machines kill nobody.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class EventLog(Protocol):
         ...
 
     def renew(self, driver: str) -> Mapping[str, int]:
-        """Move the driver's beat, and return the beats of all drivers that hold numbers."""
+        """Advance the driver's heartbeat, and return the heartbeats of all drivers that hold numbers."""
         ...
 
     def release(self, driver: str, numbers: Collection[int] | None = None) -> None:

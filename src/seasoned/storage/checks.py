@@ -1,4 +1,4 @@
-"""What every storage must satisfy: a public contract kit, for ours and for plug-ins.
+"""What every storage must satisfy: a public set of contract tests, for ours and for plug-ins.
 
     @pytest.mark.parametrize("check", STORAGE_CHECKS)
     def test_contract(check, tmp_path):
@@ -113,7 +113,7 @@ def check_the_dead_are_replaced(make: Callable[[], Storage]) -> None:
 
 
 def check_release(make: Callable[[], Storage]) -> None:
-    """Numbers given back go to the next, and that is no further attempt; detached ones never."""
+    """Numbers given back go to the next claim, which counts as no further attempt; detached ones never do."""
     log = _open(make)
     log.claim(3, "a")
     log.claim(1, DETACHED)
@@ -126,7 +126,7 @@ def check_release(make: Callable[[], Storage]) -> None:
 
 
 def check_beats(make: Callable[[], Storage]) -> None:
-    """A beat moves with each renewal; only drivers that hold numbers are shown."""
+    """A heartbeat advances with each renewal; only drivers that hold numbers are shown."""
     log = _open(make)
     assert dict(log.renew("idle")) == {}, "a driver without numbers is shown."
     log.claim(1, "busy")

@@ -26,7 +26,7 @@ class Contents(NamedTuple):
     Attributes:
         studies: Studies of the engine, as logs of events.
         experience: Finished studies that learning reads.
-        optuna: Studies of Optuna's; taken to be there where the database is of a sort that only Optuna knows.
+        optuna: Optuna's studies; assumed to be there where the database is of a kind that only Optuna supports.
     """
 
     studies: bool

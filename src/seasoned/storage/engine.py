@@ -1,6 +1,6 @@
 """A connection pool that is safe under many processes, forks and full disks.
 
-SQLite: WAL journal, so that readers never wait (but for network disks, on which it is not safe); every write
+SQLite: WAL journal, so that readers never wait (except on network disks, where it is not safe); every write
 transaction takes its lock when it begins (`BEGIN IMMEDIATE`), because one that upgrades later fails at once under load
 instead of waiting.
 """
@@ -49,7 +49,7 @@ class Connections:
     Args:
         url: A database URL: `sqlite:///file.db`, `postgresql+psycopg://user@host/name`.
         patience: Seconds to wait for a server to answer, or for other writers.
-        reads: Whether a SQLite file is only read, so that nothing of it can change: not even its journal's mode.
+        reads: Whether to open a SQLite file read-only, so that nothing in it can change, not even its journal mode.
 
     Raises:
         InvalidInput: If the URL is not understood.
@@ -70,7 +70,7 @@ class Connections:
         """A transaction: committed when the block ends, rolled back when it raises; Ctrl-C waits until then.
 
         Raises:
-            StorageError: Whatever the database complains of, in one sentence.
+            StorageError: Whatever the database reports, in one sentence.
         """
         with held_back():
             try:
@@ -101,8 +101,8 @@ class Connections:
         wait: dict[str, float] = {"connect_timeout": whole, "tcp_user_timeout": 1000 * whole}
         if self.is_sqlite:
             wait = {"timeout": self.patience}
-        own = {name: value for name, value in wait.items() if name not in self.url.query}  # else the URL says it
-        options: dict[str, Any] = {"connect_args": own, "pool_pre_ping": not self.is_sqlite}  # servers end idle ones
+        own = {name: value for name, value in wait.items() if name not in self.url.query}  # else the URL sets it
+        options: dict[str, Any] = {"connect_args": own, "pool_pre_ping": not self.is_sqlite}  # servers close idle ones
         reads = self.is_sqlite and (self._reads or not _writable(Path(str(self.url.database))))
         if reads:
             options = {"creator": partial(_open_to_read, Path(str(self.url.database)), self.patience)}
@@ -142,7 +142,7 @@ class Connections:
 
 
 def file_of(url: str) -> Path | None:
-    """The file of a SQLite URL, whatever its driver and query; None for a server, what is no URL, and a `file:` URI.
+    """The file of a SQLite URL, whatever its driver and query; None for a server, an invalid URL, and a `file:` URI.
 
     Example:
         >>> file_of("sqlite:///runs.db?timeout=30").name, file_of("postgresql://me@server/team")
@@ -153,7 +153,7 @@ def file_of(url: str) -> Path | None:
     except (ArgumentError, ValueError):
         return None
     named = parsed.database if parsed.get_backend_name() == "sqlite" else None
-    return Path(named) if named and not named.startswith("file:") else None  # a URI says more than where it lies
+    return Path(named) if named and not named.startswith("file:") else None  # a URI may have options
 
 
 def url_of(place: str | os.PathLike[str]) -> str:
@@ -175,7 +175,7 @@ def url_of(place: str | os.PathLike[str]) -> str:
 
 
 def store_exists(url: str) -> bool:
-    """Whether there is such a store; a server is taken to be there."""
+    """Whether there is such a store; a server is assumed to exist."""
     file = file_of(url)
     return file is None or file.is_file()
 
@@ -201,15 +201,15 @@ def _parse(url: str) -> URL:
 
 
 def _writable(file: Path) -> bool:
-    """Whether this process may write to a file and beside it, where the journal lies; a file to be made may be."""
+    """Whether this process may write to a file and to its folder, for the journal; true if there is no such file."""
     return not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
 
 
 def _open_to_read(file: Path, patience: float) -> sqlite3.Connection:
-    """A connection that only reads. Without a journal beside it nobody writes now, and no lock can be taken."""
-    file = file.resolve()  # beside which journals are, not beside a link to it
+    """A read-only connection. A WAL database without a journal beside it has no writer, and is read without locks."""
+    file = file.resolve()  # journals are beside the file, not beside a link to it
     begun = any(file.with_name(file.name + end).exists() for end in ("-wal", "-journal"))
-    still = "" if begun or not _is_wal(file) else "&immutable=1"  # another journal is there only while somebody writes
+    still = "" if begun or not _is_wal(file) else "&immutable=1"  # a rollback journal exists only while somebody writes
     return sqlite3.connect(f"{file.as_uri()}?mode=ro{still}", uri=True, timeout=patience, check_same_thread=False)
 
 
@@ -218,16 +218,16 @@ def _prepare_reader(connection: Any, _record: object) -> None:
 
 
 def _is_wal(file: Path) -> bool:
-    """Whether a SQLite file has the journal that stays as long as somebody has the file open."""
+    """Whether a SQLite file is in WAL mode, whose journal stays as long as somebody has the file open."""
     try:
         with file.open("rb") as opened:
             return opened.read(20)[18:] == b"\x02\x02"
-    except OSError:  # whoever opens it then says why
+    except OSError:  # opening it will say why
         return False
 
 
 def _lies_on_network(file: Path) -> bool:
-    """Whether a file lies on a disk that other machines may have, too."""
+    """Whether a file lies on a disk that other machines may use, too."""
     place = file.resolve()
     try:
         mounted = [
@@ -235,13 +235,13 @@ def _lies_on_network(file: Path) -> bool:
             for part in psutil.disk_partitions(all=True)
             if place.is_relative_to(part.mountpoint)
         ]
-    except OSError:  # nobody says what is mounted here
+    except OSError:  # the system does not tell what is mounted
         return False
     return bool(mounted) and max(mounted)[1].lower() in _NETWORK
 
 
 def _sqlite_preparer(patience: float, journal: str) -> Callable[[Any, object], None]:
-    """What gives a new connection its settings: "wal" is quick, "delete" needs no memory that processes share."""
+    """What configures a new connection: journal "wal" is fast, "delete" needs no shared memory."""
 
     def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin in _begin_sqlite, not when the driver thinks fit
@@ -259,7 +259,7 @@ def _sqlite_preparer(patience: float, journal: str) -> Callable[[Any, object], N
 
 
 def _switch_journal(cursor: Any, journal: str, patience: float) -> None:
-    """SQLite does not wait for its lock on this one statement, so we do; the old journal can wait for a later time."""
+    """Switch it with retries, because SQLite does not wait for this lock; "delete" may fail, and come later."""
     if journal == "delete":
         with suppress(sqlite3.OperationalError):
             cursor.execute("PRAGMA journal_mode=delete")

@@ -1,7 +1,7 @@
 """Ctrl-C waits for the end of a transaction.
 
-One that strikes inside would leave the transaction to whoever still holds its connection: the exception's own traceback
-does, so the store would stay locked just while the caller cleans up, and give back no trial.
+A Ctrl-C that strikes inside would leave the transaction open for as long as something refers to its connection, as the
+exception's own traceback does. So the store would stay locked just while the caller cleans up, and give back no trial.
 """
 
 from __future__ import annotations

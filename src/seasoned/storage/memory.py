@@ -34,7 +34,7 @@ class MemoryLog:
         self._asked: set[int] = set()
         self._finished: set[int] = set()
         self._claims: dict[int, tuple[str | None, int]] = {}  # number -> driver (None if released), attempt
-        self._held: Counter[str | None] = Counter()  # driver -> how many of them
+        self._held: Counter[str | None] = Counter()  # driver -> how many numbers it holds
         self._next = 0
         self._beats: dict[str, int] = {}
 

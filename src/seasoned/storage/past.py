@@ -1,8 +1,8 @@
-"""Finished studies in SQLite or PostgreSQL, one row a study: what learning across studies reads, all at once.
+"""Finished studies in SQLite or PostgreSQL, one row per study: what learning across studies reads, all at once.
 
 The event log (`sql.py`) is made for writing trial by trial. Here nothing is added to a study once it is there, and
 everything is read together: a study's trials are four packed arrays in its row, and a configuration's text is kept
-once, under a number that follows from it (`digest`), so that ten thousand studies are read without any texts.
+once, under a hash of it (`digest`), so that ten thousand studies are read without any texts.
 
 Layout of the arrays: little-endian, `configurations` int64, `scores` float64, `seconds` float32, `failed` uint8.
 """
@@ -46,8 +46,8 @@ EXPERIENCE: Final = "seasoned_past_studies"
 
 _LAYOUT: Final = 1
 PATIENCE: Final = 10.0  # seconds; experience helps, and nobody should wait long for it
-_AT_ONCE: Final = 500  # bound values of one statement
-_LOCK: Final = 7326776834  # an advisory lock of PostgreSQL: "create if absent" is no atomic act there
+_AT_ONCE: Final = 500  # bound values per statement
+_LOCK: Final = 7326776834  # an advisory lock of PostgreSQL: "create if absent" is not atomic there
 
 _metadata = MetaData()
 _layouts = Table("seasoned_past_layout", _metadata, Column("version", Integer, primary_key=True))
@@ -98,7 +98,7 @@ class PastRow(NamedTuple):
 
 
 def digest(content: str) -> int:
-    """The number of a configuration's text, in the range of int64.
+    """A hash of a configuration's text: its number, in the range of int64.
 
     Example:
         >>> digest("{}") == digest("{}"), digest("{}") == digest("[]")
@@ -113,8 +113,8 @@ class PastStore:
     Args:
         url: `sqlite:///file.db` (made by `add` if absent), or `postgresql+psycopg://user@host/name` with the
             extra `postgres`.
-        patience: Seconds to wait for others who hold it.
-        reads: Whether it is only read, so that nothing of somebody else's file can change.
+        patience: Seconds to wait for other programs that hold a lock.
+        reads: Whether to open it read-only, so that nothing in somebody else's file can change.
 
     Raises:
         InvalidInput: If the URL is not understood.
@@ -127,7 +127,7 @@ class PastStore:
             self._there(connection)
 
     def _there(self, connection: Connection) -> bool:
-        """Whether there are tables; reading makes none, so that it needs no right to write."""
+        """Whether the tables exist; reading does not create them, so that it needs no right to write."""
         if not inspect(connection).has_table(_layouts.name):
             return False
         found = connection.execute(select(_layouts.c.version)).scalar()
@@ -139,7 +139,7 @@ class PastStore:
         return True
 
     def _lock(self, connection: Connection) -> None:
-        """One writer at a time: SQLite's transactions see to that by themselves."""
+        """One writer at a time: SQLite's transactions ensure that by themselves."""
         if not self._connections.is_sqlite:
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
@@ -166,7 +166,7 @@ class PastStore:
         return added
 
     def read(self, most: int) -> list[PastRow]:
-        """The newest studies, at most so many, the oldest of these first."""
+        """The newest studies, at most `most`, the oldest of these first."""
         columns = [_studies.c[name] for name in PastRow._fields]
         with self._connections.transaction(write=False) as connection:
             if not self._there(connection):
@@ -202,7 +202,7 @@ class PastStore:
             return int(connection.execute(select(func.count()).select_from(_studies)).scalar_one())
 
     def delete(self, keys: Sequence[str]) -> int:
-        """Remove studies, and texts that none of the others has; returns how many studies were there."""
+        """Remove studies, and texts that no other study has; returns how many of the studies existed."""
         gone = 0
         with self._connections.transaction() as connection:
             self._lock(connection)
@@ -212,7 +212,7 @@ class PastStore:
                 gone += connection.execute(delete(_studies).where(_studies.c.key.in_(some))).rowcount
             unused = set(connection.execute(select(_texts.c.number)).scalars())
             for packed in connection.execute(select(_studies.c.configurations)).scalars():
-                whole = packed[: len(packed) // 8 * 8]  # of a damaged one, too
+                whole = packed[: len(packed) // 8 * 8]  # also if the row is damaged
                 unused.difference_update(number for (number,) in struct.iter_unpack("<q", whole))
             for some in _portions(sorted(unused)):
                 connection.execute(delete(_texts).where(_texts.c.number.in_(some)))

@@ -42,7 +42,7 @@ class SqlStorage:
             self._check_version(connection)
 
     def _lock(self, connection: Connection) -> None:
-        """One creator at a time: "create if absent" is no atomic act in PostgreSQL; SQLite has one writer anyway."""
+        """One creator at a time: "create if absent" is not atomic in PostgreSQL; SQLite has one writer anyway."""
         if not self._connections.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(7326776833)"))
 
@@ -54,7 +54,7 @@ class SqlStorage:
 
     @property
     def url(self) -> str:
-        """Where the store lies."""
+        """The store's URL, with its password."""
         return self._connections.url.render_as_string(hide_password=False)
 
     def open(self, name: str, created: Created) -> SqlLog:
@@ -110,7 +110,7 @@ class SqlLog:
         return taken
 
     def _lock(self, connection: Connection) -> tuple[int, int, int]:
-        """The study's counters (events, numbers, finished), ours until the transaction ends."""
+        """The study's counters (events, numbers, finished), locked for us until the transaction ends."""
         found = connection.execute(statements.LOCK, {"study": self._study}).one_or_none()
         if found is None:
             raise StorageError("the study was deleted while it ran; open it again to start afresh.")
@@ -164,7 +164,7 @@ class SqlLog:
         return taken
 
     def renew(self, driver: str) -> Mapping[str, int]:
-        """Move the driver's beat; see `EventLog`."""
+        """Advance the driver's heartbeat; see `EventLog`."""
         with self._connections.transaction() as connection:
             connection.execute(self._dialect.beat, {"study": self._study, "driver": driver, "beat": 1})
             return {row.driver: row.beat for row in connection.execute(statements.BEATS, {"study": self._study})}

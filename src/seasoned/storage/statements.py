@@ -111,11 +111,11 @@ BEATS: Final[Select[str, int]] = select(drivers.c.driver, drivers.c.beat).where(
 
 
 class Dialect(NamedTuple):
-    """The two statements that SQLite and PostgreSQL spell alike and SQLAlchemy does not.
+    """The two statements that are the same in SQLite and PostgreSQL, but not in SQLAlchemy.
 
     Attributes:
         append: Insert an event, and return its position, unless its trial has one of the kind already.
-        beat: Insert a driver with its first beat, or move its beat.
+        beat: Insert a driver with its first heartbeat, or advance its heartbeat.
     """
 
     append: ReturningInsert[int]

@@ -27,7 +27,7 @@ studies = Table(
     Column("length", BigInteger, nullable=False),  # events in the log
     Column("numbers", BigInteger, nullable=False),  # trial numbers handed out
     Column("finished", BigInteger, nullable=False),
-    sqlite_autoincrement=True,  # else the next study got a deleted one's number, and who still ran that wrote into this
+    sqlite_autoincrement=True,  # else a new study could reuse a deleted one's id, and its drivers write into it
 )
 
 

@@ -1,7 +1,7 @@
 """Acquisition functions: what a trial is worth, from the mean and standard deviation of its objective.
 
-All are for minimisation, larger is better, and all return the value with its derivatives by the mean and by the
-standard deviation, so that whoever knows the gradients of these two has the gradient of the acquisition. With
+All are for minimisation, larger is better, and all return the value with its derivatives with respect to the mean and
+the standard deviation, so that the gradients of these two give the gradient of the acquisition. With
 u = (best - mean) / std, phi and Phi the density and distribution function of the standard normal:
 
     EI  = std h(u),  h(u) = phi(u) + u Phi(u)           d/dmean = -Phi(u),          d/dstd = phi(u)
@@ -36,8 +36,8 @@ __all__ = [
 
 _LOG_SQRT_2PI: Final = 0.5 * math.log(2.0 * math.pi)
 _SQRT_HALF_PI: Final = math.sqrt(0.5 * math.pi)
-_NEAR: Final = -1.0  # above it h(u) is summed as it stands
-_FAR: Final = -1e6  # below it 1 - |u| Mills(u) is all rounding, and its limit 1/u^2 is exact
+_NEAR: Final = -1.0  # above it h(u) is computed as it is defined
+_FAR: Final = -1e6  # below it 1 - |u| Mills(u) is nothing but rounding error, and its limit 1/u^2 is exact
 
 
 class Value(NamedTuple):
@@ -45,8 +45,8 @@ class Value(NamedTuple):
 
     Attributes:
         value: The acquisition; larger is better.
-        by_mean: Its derivative by the mean.
-        by_std: Its derivative by the standard deviation.
+        by_mean: Its derivative with respect to the mean.
+        by_std: Its derivative with respect to the standard deviation.
     """
 
     value: NDArray[np.float64]
@@ -169,6 +169,6 @@ def thompson(
         >>> thompson(np.array([3.0, 1.0]), np.zeros((2, 2)), np.random.default_rng(0)).tolist()
         [-3.0, -1.0]
     """
-    values, vectors = np.linalg.eigh(covariance)  # a Cholesky factor would need noise where points nearly meet
+    values, vectors = np.linalg.eigh(covariance)  # a Cholesky factor would need noise where points nearly coincide
     drawn = vectors @ (np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(len(mean)))
     return np.asarray(-(mean + drawn))

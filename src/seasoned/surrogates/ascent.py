@@ -1,8 +1,8 @@
-"""Many hills climbed at once: projected quasi-Newton ascent of several starts in a box, one batch of gradients a step.
+"""Projected quasi-Newton ascent from several starts at once in a box, with one batch of gradients per step.
 
 Each start has its own inverse Hessian H (BFGS; Nocedal and Wright 2006, eq. 6.17) and its own step length; coordinates
-whose bound holds them back are left out (projection, Bertsekas 1982). Acquisition functions are cheap in batches and
-dear one by one, so a step that does not climb is cut while the others go on: no start waits for another's line search.
+held back by a bound are left out (projection, Bertsekas 1982). Acquisition functions are cheap in batches and expensive
+one by one, so a step that does not climb is cut while the others go on: no start waits for another's line search.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ascend"]
 
-_ARMIJO: Final = 1e-4  # of the gain that the slope promises, the least
-_CUT: Final = 0.3  # of a step that did not climb
-_CURVED: Final = 1e-10  # cosine between step and change of slope from which the curvature is believed
-_STILL: Final = 1e-5  # gain, relative to the height, below which a start has arrived
-_SHORT: Final = 1e-7  # largest coordinate of a step below which a start has arrived
+_ARMIJO: Final = 1e-4  # least share of the gain that the slope predicts for a step to count as climbing
+_CUT: Final = 0.3  # factor on a step that did not climb
+_CURVED: Final = 1e-10  # cosine between step and change of slope above which the curvature is used
+_STILL: Final = 1e-5  # gain, relative to the height, below which a start has converged
+_SHORT: Final = 1e-7  # largest coordinate of a step below which a start has converged
 
 
 def ascend(
@@ -36,9 +36,9 @@ def ascend(
 
     Args:
         heights: Height and slope of points of shape (s, d), shapes (s,) and (s, d); called `iterations` + 1 times at
-            most. The unit of the coordinates should be about that in which the height changes.
-        start: Inside the bounds, shape (s, d).
-        low: Lower bounds, shape (s, d); equal to the upper where a coordinate stays.
+            most. The unit of the coordinates should be about the distance over which the height changes.
+        start: Starts inside the bounds, shape (s, d).
+        low: Lower bounds, shape (s, d); equal to the upper where a coordinate is fixed.
         high: Upper bounds, shape (s, d).
         iterations: Steps, those that fail included.
 
@@ -82,7 +82,7 @@ def _direction(
     high: NDArray[np.float64],
     fresh: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    """Uphill by H, or along the slope by one unit where H is not known; 0 where a bound holds back."""
+    """Uphill by H, or along the slope by one unit where H is not known; 0 for coordinates held back by a bound."""
     pull = np.where(((x <= low) & (slope < 0.0)) | ((x >= high) & (slope > 0.0)), 0.0, slope)
     newton = np.where(pull == 0.0, 0.0, (inverse @ pull[:, :, None])[:, :, 0])
     first = pull / np.maximum(np.sqrt(np.einsum("sd,sd->s", pull, pull)), 1e-300)[:, None]
@@ -96,7 +96,7 @@ def _curve(
     flattened: NDArray[np.float64],
     climbed: NDArray[np.bool_],
 ) -> None:
-    """Put what a step taught of the curvature into H, in place; where the hill is not concave it stays."""
+    """Update H in place by the curvature along a step; it stays as it is where the function is not concave."""
     along = np.einsum("sd,sd->s", moved, flattened)
     size = np.einsum("sd,sd->s", flattened, flattened)
     length = np.einsum("sd,sd->s", moved, moved)

@@ -14,7 +14,7 @@ __all__ = ["Cost", "fit_cost"]
 
 _SLOPE: Final = 1.5  # prior deviation of log seconds between the ends of a coordinate
 _NOISE: Final = 0.3  # deviation of log seconds at one point
-_LEAST: Final = 1e-3  # seconds; what is shorter is not told apart
+_LEAST: Final = 1e-3  # seconds; shorter times are not told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ class Cost:
     """A part of a score: minus the logarithm of the predicted seconds.
 
     Added to log EI it is the logarithm of the expected improvement per second (Snoek, Larochelle and Adams 2012,
-    Practical Bayesian optimization of machine learning algorithms, §3.2). What takes many rounds, deep trees or wide
-    layers takes a multiple of the time, so log seconds are nearly linear in the coordinates of such spaces.
+    Practical Bayesian optimization of machine learning algorithms, §3.2). More rounds, deeper trees or wider layers
+    multiply the time, so log seconds are nearly linear in the coordinates of such spaces.
 
     Attributes:
         level: Mean of log seconds.
         center: Mean features, shape (p,).
-        slopes: Of log seconds by each feature, shape (p,).
+        slopes: Slopes of log seconds in each feature, shape (p,).
     """
 
     level: float
@@ -44,14 +44,14 @@ class Cost:
         return -self.log_seconds(features)
 
     def gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The same, and its derivatives by the features, shape (m, p); whoever adds it up takes the numeric ones."""
+        """The same, and its derivatives by the features, shape (m, p), of which `Total` takes the numeric ones."""
         return self.value(features), np.tile(-self.slopes, (len(features), 1))
 
 
 def fit_cost(features: NDArray[np.float64], seconds: NDArray[np.float64]) -> Cost | None:
     """Bayesian ridge regression of log seconds on features; None where no seconds are known.
 
-    With few trials the slopes stay near 0, their prior mean, so that at first all is thought to cost the same.
+    With few trials the slopes stay near 0, their prior mean, so that at first all points are thought to cost the same.
 
     Args:
         features: Of finished trials, shape (n, p).

@@ -1,4 +1,4 @@
-"""A Gaussian process in what a small network makes of the points: its forward pass, likelihood and gradient in numpy.
+"""A Gaussian process on the outputs of a small network: its forward pass, likelihood and gradient in numpy.
 
     y ~ N(0, s (M(|f(x) - f(x')|) + n I)),   f(x) = W_L tanh(... tanh(W_1 x + b_1) ...) + b_L,
 
@@ -8,7 +8,7 @@ M being Matern-5/2. With s at its maximum, the negative log-likelihood of t targ
     dNLL/dC = 1/2 (C^-1 - t alpha alpha' / (y' alpha)),   alpha = C^-1 y.
 
 A few steps down this gradient fit the network to a new task (`adapt`). Wilson, Hu, Salakhutdinov and Xing (2016), Deep
-kernel learning; few-shot use in the search of hyperparameters: Wistuba and Grabocka (2021), Few-shot Bayesian
+kernel learning; few-shot use in hyperparameter optimisation: Wistuba and Grabocka (2021), Few-shot Bayesian
 optimization with deep kernel surrogates. The network is trained on past tasks by `knowledge/deep_training.py`.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DeepKernel", "Layer", "likelihood"]
 
-_STEPS: Final = 5  # of adapting, each as long as the one that the kernel was trained for
+_STEPS: Final = 5  # steps of adaptation, each of the size that the kernel was trained for
 
 
 class Layer(NamedTuple):
@@ -46,7 +46,7 @@ class DeepKernel:
     Attributes:
         layers: With tanh between them, none after the last.
         noise: n, a share of the signal's variance.
-        rate: Of the steps by which it was trained to be adapted; 0 if it is used as it is.
+        rate: Learning rate of the adaptation that it was trained for; 0 if it is used as it is.
     """
 
     layers: tuple[Layer, ...]
@@ -71,9 +71,9 @@ class DeepKernel:
         """The network after some steps down the likelihood's gradient; as it is where that does not help.
 
         Args:
-            points: Of the trials, shape (t, inputs).
+            points: The trials' points, shape (t, inputs).
             targets: Their standardised scores, shape (t,).
-            rate: Of a step; the gradient is that of the likelihood per trial.
+            rate: Learning rate; the gradient is that of the likelihood per trial.
             steps: How many.
 
         Example:
@@ -112,7 +112,7 @@ class DeepKernel:
         """From JSON, as `to_text` writes it.
 
         Raises:
-            InvalidInput: If the text is no deep kernel: other keys, shapes that do not fit, or not finite.
+            InvalidInput: If the text is no deep kernel: a key is missing, shapes do not fit, or a number is not finite.
 
         Example:
             >>> kernel = DeepKernel((Layer(np.eye(2), np.zeros(2)),), 0.01)
@@ -161,16 +161,16 @@ def likelihood(
     loss = 0.5 * np.log(fit / count) + float(np.log(np.diag(factor)).sum()) / count
     by_covariance = 0.5 * (inverse - (count / fit) * np.outer(alpha, alpha)) / count
     pull = by_covariance * (-0.5 * slope)  # dM/d(r^2) = -slope / 2
-    back = 4.0 * (pull.sum(axis=1)[:, None] * latent - pull @ latent)  # r^2_ij in both of its points, and i, j twice
+    back = 4.0 * (pull.sum(axis=1)[:, None] * latent - pull @ latent)  # by both points of r^2_ij, each pair twice
     found: list[Layer] = []
     for layer, into in zip(reversed(kernel.layers), reversed(passed[:-1]), strict=True):
         found.append(Layer(into.T @ back, back.sum(axis=0)))
-        back = (back @ layer.weight.T) * (1.0 - into * into)  # of tanh; what goes into the first layer is not asked for
+        back = (back @ layer.weight.T) * (1.0 - into * into)  # slope of tanh; that of the first input is not used
     return float(loss), tuple(reversed(found))
 
 
 def _passed(layers: tuple[Layer, ...], points: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """What goes into each layer, and what comes out of the last."""
+    """The input of each layer, and the output of the last."""
     passed = [points]
     for place, layer in enumerate(layers):
         out = passed[-1] @ layer.weight + layer.offset

@@ -31,13 +31,13 @@ class Evidence:
 
     d(-log p)/dt = -tr((alpha alpha' - K^-1) dK/dt) / 2 (Rasmussen and Williams 2006, eq. 5.9), minus the prior's.
 
-    A fit asks for it some tens of times. What does not depend on the hyperparameters is computed once, and the matrices
-    have their places: made anew each time, their memory would cost more than their arithmetic.
+    A fit evaluates it some tens of times. What does not depend on the hyperparameters is computed once, and the
+    matrices are allocated once: allocating them anew each time would cost more than their arithmetic.
 
     Args:
         sample: What was seen.
         frame: What the kernel knows of the features.
-        prior: Of the hyperparameters.
+        prior: The prior of the hyperparameters.
     """
 
     def __init__(self, sample: Sample, frame: Frame, prior: Prior) -> None:
@@ -81,9 +81,9 @@ class Evidence:
         return cholesky(covariance)
 
     def _filled_excess(self, factor: NDArray[np.float64], alpha: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The matrix alpha alpha' - K^-1; `factor` is used up."""
+        """The matrix alpha alpha' - K^-1; `factor` is overwritten."""
         inverse, _ = lapack().dpotri(factor, lower=1, overwrite_c=1)
-        whole = np.add(inverse, inverse.T, out=self._work)  # above the diagonal of the lower triangle lie zeros
+        whole = np.add(inverse, inverse.T, out=self._work)  # above the diagonal, the lower triangle holds zeros
         whole[self._diagonal] *= 0.5
         excess = np.multiply(alpha[:, None], alpha, out=self._excess)
         excess -= whole
@@ -98,7 +98,7 @@ def fit(
     Args:
         sample: What was seen.
         frame: What the kernel knows of the features.
-        prior: Of the hyperparameters.
+        prior: The prior of the hyperparameters.
         starts: Where to begin; the prior's start if none is given.
         steps: Most iterations per start.
     """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Forest", "fit_forest"]
 
-_FLOOR: Final = 1e-10  # of a variance, as a share of the targets' variance
+_FLOOR: Final = 1e-10  # least variance of a prediction, as a share of the targets' variance
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Forest:
         return means.mean(axis=0), np.sqrt(np.maximum(variance, self.floor))
 
     def by_tree(self, features: ArrayLike) -> NDArray[np.float64]:
-        """What each tree says, shape (trees, k): draws from the model, for Thompson sampling and importances."""
+        """What each tree predicts, shape (trees, k): draws from the model, for Thompson sampling and importances."""
         points = np.ascontiguousarray(features, dtype=np.float32)
         return np.array([mean[tree.apply(points)] for mean, tree in zip(self.means, self.trees, strict=True)])
 
@@ -79,8 +79,8 @@ def fit_forest(
         targets: What to predict, shape (n,), finite; large and heavy-tailed ones are better warped first.
         seed: With the data, determines the forest.
         trees: How many.
-        leaf: Trials that a leaf holds at least.
-        random_splits: Whether thresholds are drawn, which makes means smoother and spreads wider than the best ones.
+        leaf: Least number of trials in a leaf.
+        random_splits: Whether thresholds are drawn: means are then smoother and spreads wider than with the best ones.
         weights: How much each point counts, shape (n,); the same if None.
 
     Raises:

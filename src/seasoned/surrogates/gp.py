@@ -44,9 +44,9 @@ __all__ = [
     "solve",
 ]
 
-_JITTER: Final = 1e-12  # of the trace; grows tenfold until the factorisation succeeds
-_LEAST_PIVOT: Final = 1e-14  # of the trace: less is what rounding has left, and solutions by it grow without bound
-_LEAST_LEFT: Final = 1e-10  # of the variance of a point, that those before it leave to it at least
+_JITTER: Final = 1e-12  # share of the mean diagonal; grows tenfold until the factorisation succeeds
+_LEAST_PIVOT: Final = 1e-14  # share of the mean diagonal: less is rounding error, and would make solutions explode
+_LEAST_LEFT: Final = 1e-10  # least share of a point's variance that the points before it leave unexplained
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def noise(sample: Sample, theta: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lower factor; a matrix that rounding made indefinite, or as good as that, gets more on its diagonal."""
+    """Lower Cholesky factor; a matrix that rounding made indefinite, or nearly so, gets more on its diagonal."""
     routines = lapack()
     unit = float(np.trace(covariance)) / max(len(covariance), 1)
     jitter = 0.0
@@ -180,10 +180,10 @@ def append(gp: GaussianProcess, features: NDArray[np.float64], target: float, we
 
 
 def _bounded(row: NDArray[np.float64], own: float) -> tuple[NDArray[np.float64], float]:
-    """A new row of the factor: what the others explain of a variance, and the root of what they leave.
+    """A new row of the factor: the part of a variance that the other points explain, and the root of the rest.
 
-    They explain no more than there is. Where points are so near each other that rounding says more, the row is
-    shortened, or each solution would multiply what was wrong with the last.
+    They cannot explain more than the variance. Where points are so near each other that they seem to, by rounding, the
+    row is shortened, because otherwise each solution would multiply the error of the last.
     """
     least = _LEAST_LEFT * own
     with np.errstate(over="ignore", invalid="ignore"):

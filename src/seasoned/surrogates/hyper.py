@@ -4,8 +4,8 @@ All are logarithms: one length scale per column, then the variance of the Matern
 the relative noise. Priors are normal on the logarithm.
 
 - Length scales: the log-normal of Hvarfner, Hellsten and Nardi (2024), Vanilla Bayesian optimization performs great in
-  high dimensions, eq. 5: LogNormal(sqrt 2 + log(d)/2, sqrt 3), whose density by the scale has its peak where a normal
-  on the logarithm with mean sqrt 2 - 3 + log(d)/2 has it.
+  high dimensions, eq. 5: LogNormal(sqrt 2 + log(d)/2, sqrt 3), whose density over the scale has the same mode as a
+  normal on the logarithm with mean sqrt 2 - 3 + log(d)/2.
 - Noise: LogNormal(-4, 1) fits measurements; an objective that is computed has none, so the prior is wide below that.
 """
 
@@ -27,7 +27,7 @@ TREND: Final = -3
 NOISE: Final = -2
 RELATIVE: Final = -1
 
-_ABSENT: Final = -60.0  # the logarithm of a variance that is none
+_ABSENT: Final = -60.0  # the logarithm of a variance that counts as 0
 
 
 @dataclass(frozen=True, slots=True)

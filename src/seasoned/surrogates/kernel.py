@@ -4,8 +4,8 @@
     M(r) = (1 + a + a^2/3) exp(-a),           a = sqrt(5) r,
 
 where z are the numeric features about a centre, in units of a half-width. The trend is a Bayesian quadratic regression
-with unit-variance coefficients: it sees through to the bottom of a bowl after a few points, which Matern alone does
-not, and costs nothing where there is none (q falls). Matern: Rasmussen and Williams (2006), eq. 4.17.
+with unit-variance coefficients: it finds the bottom of a bowl after a few points, which Matern alone does not, and
+costs nothing where there is no bowl (q falls). Matern: Rasmussen and Williams (2006), eq. 4.17.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def matern_in_place(
 ) -> NDArray[np.float64]:
     """Turn squared distances into M(r) and fill `slope`, which is returned; all three have one shape.
 
-    Large temporaries cost more than the arithmetic: the system hands out and takes back their pages each time.
+    Large temporaries would cost more than the arithmetic: the system would allocate and free their pages each time.
     """
     np.sqrt(squared, out=slope)
     slope *= _SQRT5

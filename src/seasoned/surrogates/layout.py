@@ -1,4 +1,4 @@
-"""What the coordinates of the cube mean to a model: numbers, levels, categories, and who is in use when."""
+"""What the coordinates of the cube mean to a model: numbers, levels, categories, and which are in use when."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Column(NamedTuple):
     """One coordinate of the cube.
 
     Attributes:
-        default: Coordinate that stands there while the column is not in use.
+        default: Coordinate that it holds while it is not in use.
         levels: Coordinates of its values, increasing; None for a continuum.
         nominal: Whether the values have no order.
         parent: Column of the choice that it hangs under; -1 at the root.
@@ -35,7 +35,7 @@ class Column(NamedTuple):
 
 
 class Snapped(NamedTuple):
-    """Points moved to what can be tried.
+    """Points moved to the nearest ones that can be tried.
 
     Attributes:
         unit: Coordinates, shape (n, d); the default where not in use.

@@ -3,11 +3,11 @@
     a(x) = log EI(x) + left w2' tanh(W1 z(x) + b1),   z = (u / 3, log(std / prior std), left, log n / 3)
 
 with u = (best - mean) / std, n the trials so far, and `left` the share of all trials that come after the next one.
-Log-EI looks one trial ahead, which is right for the last one, where the correction ends; how much more a wide candidate
-is worth before, or a safe one, is what whole searches can teach. With w2 = 0 it is log-EI. The network is trained on
-samples of Gaussian processes and on stored studies (`knowledge/acquisition_training.py`) in the manner of Volpp et al.
-(2020), Meta-learning acquisition functions for transfer learning in Bayesian optimization, by an evolution strategy in
-the place of reinforcement learning.
+Log-EI looks one trial ahead, which is right for the last one, where the correction is 0; how much more an uncertain
+candidate, or a safe one, is worth earlier is what whole searches can teach. With w2 = 0 it is log-EI. The network is
+trained on samples of Gaussian processes and on stored studies (`knowledge/acquisition_training.py`) in the manner of
+Volpp et al. (2020), Meta-learning acquisition functions for transfer learning in Bayesian optimization, by an evolution
+strategy in the place of reinforcement learning.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Correction", "LearnedAcquisition", "Progress"]
 
 _INPUTS: Final = 4
-_FAR: Final = 12.0  # |u| beyond which candidates are alike to the network
+_FAR: Final = 12.0  # |u| beyond which candidates look alike to the network
 
 
 @dataclass(frozen=True, slots=True)

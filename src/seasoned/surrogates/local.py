@@ -2,9 +2,9 @@
 
 Near its bottom a smooth function is a quadratic, and a Bayesian quadratic regression with a Matern rest finds the
 bottom in steps that shrink superlinearly, as the interpolation models of Powell's NEWUOA (2006) and the surrogate of
-lq-CMA-ES (Hansen 2019) do. The trend's isotropic prior on coefficients is their minimum-norm rule; noise that grows
-with the distance from the best value is their weighting. The region follows the rules of trust-region methods (Conn,
-Gould and Toint 2000, ch. 6).
+lq-CMA-ES (Hansen 2019) do. The trend's isotropic prior on coefficients corresponds to their minimum-norm rule, and
+noise that grows with the distance from the best value to their weighting. The region follows the rules of trust-region
+methods (Conn, Gould and Toint 2000, ch. 6).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _LARGEST: Final = 0.5
 _SMALLEST: Final = 1e-7
 _SHRINK: Final = 0.7
 _PATIENCE: Final = 2  # failures that shrink the region
-_DULL: Final = 2  # dull steps per dimension that end a search
+_DULL: Final = 2  # steps per dimension without a significant gain that end a search
 _TRUSTED: Final = 1.0  # error of a quadratic below which its minimum is worth a trial
-_REACH: Final = 3.0  # times the region's radius, how far an exact quadratic is believed
-_EXACT: Final = 0.1  # error of a quadratic below which it is believed beyond the region
-_GAIN: Final = 1e-15  # of the median loss, the least gain that rounding lets one see
+_REACH: Final = 3.0  # how far an exact quadratic is trusted, in radii of the region
+_EXACT: Final = 0.1  # error of a quadratic below which it is trusted beyond the region
+_GAIN: Final = 1e-15  # least gain that rounding does not hide, as a share of the median loss
 _CLIP: Final = 1e6
 _MOST: Final = 110  # points in a local model
 
@@ -48,7 +48,7 @@ class Region:
     Attributes:
         radius: Half its width, in units of the cube.
         failures: Steps without gain at this radius.
-        minor: Steps in a row without a gain worth mentioning.
+        minor: Steps in a row without a significant gain.
     """
 
     radius: float = 0.4
@@ -56,16 +56,16 @@ class Region:
     minor: int = 0
 
     def collapsed(self, dimension: int) -> bool:
-        """Whether to go on is not worth it: too small, or long without a gain worth mentioning."""
+        """Whether the search is over: the region is too small, or there was no significant gain for long."""
         return self.radius < _SMALLEST or self.minor >= _DULL * dimension + 4
 
     def stepped(self, length: float | None, *, gained: bool, worthy: bool) -> Region:
         """The region after a step.
 
         Args:
-            length: Of the step, in units of the cube, largest coordinate; None where none moved that is fine enough.
+            length: Largest coordinate of the step, in units of the cube; None if none that is fine enough moved.
             gained: Whether it found a better point.
-            worthy: Whether the gain was worth mentioning.
+            worthy: Whether the gain was significant.
         """
         minor = 0 if worthy else self.minor + 1
         if gained:
@@ -102,7 +102,7 @@ class Neighbourhood:
 def reaches(layout: Layout, radius: float) -> NDArray[np.float64]:
     """How far the region goes along each coordinate: its radius, but at least to the next level, shape (d,).
 
-    A region that shrinks about a point would else freeze the coordinates with few levels long before the others.
+    Otherwise a region that shrinks about a point would freeze the coordinates with few levels long before the others.
     """
     return np.maximum(radius, 1.001 * layout.spacing)
 
@@ -189,7 +189,7 @@ def newton_step(
     if len(layout.discrete):
         found = _on_levels(layout, quadratic, points[best], moving, found, (low, high))
         step = found[moving] - points[best, moving]
-    return found if quadratic.value(step) < -_GAIN * float(np.median(np.abs(losses))) else None  # some may be huge
+    return found if quadratic.value(step) < -_GAIN * float(np.median(np.abs(losses))) else None  # some losses are huge
 
 
 def _on_levels(
@@ -200,7 +200,7 @@ def _on_levels(
     found: NDArray[np.float64],
     box: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
-    """The point with its levels rounded, each moved by one where that is lower, the continuous rest following."""
+    """The point with its levels rounded, each moved by one where that is lower, the continuous rest re-optimised."""
     low, high = box
     stepped = np.isin(moving, layout.discrete)
 

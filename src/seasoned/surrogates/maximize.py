@@ -66,8 +66,8 @@ class Effort:
         sobol: Quasi-random candidates.
         gaussian: Perturbations of the centres.
         starts: Candidates that climb.
-        iterations: Of the ascent, each one batch of gradients.
-        rounds: Of ascent and sweep.
+        iterations: Iterations of the ascent, each one batch of gradients.
+        rounds: Rounds of ascent and sweep.
     """
 
     sobol: int = 512
@@ -166,7 +166,7 @@ def _neighbour(layout: Layout, j: int, unit: NDArray[np.float64], rng: np.random
 
 
 def _starts(unit: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """The first different points."""
+    """The first distinct points."""
     _, first = np.unique(unit[: 8 * count], axis=0, return_index=True)
     return unit[np.sort(first)[:count]].copy()
 
@@ -183,7 +183,7 @@ def _climb(
     moving = layout.continuous
     if not len(moving):
         return points, found
-    place = np.searchsorted(layout.numeric, moving)  # of the continuous columns among the numeric features
+    place = np.searchsorted(layout.numeric, moving)  # places of the continuous columns among the numeric features
     snapped = layout.snap(points)
     features, active = layout.features(*snapped), snapped.active[:, moving]
     steps = box.steps[moving]

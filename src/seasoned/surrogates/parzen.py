@@ -1,4 +1,4 @@
-"""Parzen mixtures on the unit cube: where points lie, as a density that can be drawn from.
+"""Parzen mixtures on the unit cube: the density of given points, which can be sampled from.
 
     p(x) = sum_i w_i prod_j k_j(x_j | c_ij)
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Parzen", "fit_parzen"]
 
-_LEAST_MASS: Final = 1e-300  # far from a kernel, where its mass is no longer a number; its logarithm must be one
-_WIDTH: Final = 0.13  # of one point's kernel, in units of the cube
+_LEAST_MASS: Final = 1e-300  # floor of a kernel's mass, which underflows far away; its logarithm must be finite
+_WIDTH: Final = 0.13  # width of a single point's kernel, in units of the cube
 _NARROWING: Final = 1 / 3  # power of the number of points with which kernels narrow
-_NARROWEST: Final = 0.02  # share of the cube that a kernel covers at least
+_NARROWEST: Final = 0.02  # least width of a kernel, in units of the cube
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Parzen:
 
     def log_density(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log p at points as `sample` draws them, relative to the uniform density; shape (k, d) to (k,)."""
-        with np.errstate(divide="ignore"):  # a weight of 0 is a component that is not there
+        with np.errstate(divide="ignore"):  # a component of weight 0 does not count
             parts = np.log(self.weights)[None, :] + np.zeros((len(points), 1))
         if len(self.centres):
             parts[:, :-1] += self._continuous(points) + self._stepped(points) + self._nominal(points)
@@ -120,8 +120,8 @@ def fit_parzen(
 ) -> Parzen:
     """A mixture with a kernel at each point.
 
-    The kernels narrow as points come: the width of a number's is `0.13 n^(-1/3)`, at least 2% of the cube, and half a
-    bin of a number with levels; a category's kernel keeps its value with probability (n + 2) / (n + 1 + C). The uniform
+    The kernels narrow as points come: the width of a number's is `0.13 n^(-1/3)`, at least 2% of the cube and half a
+    bin, if it has levels; a category's kernel keeps its value with probability (n + 2) / (n + 1 + C). The uniform
     component weighs as much as the average point. Fixed widths of this size did better on BBOB than Scott's rule.
 
     Args:

@@ -1,15 +1,15 @@
-"""A prior mean that comes from elsewhere: as much of it as the results agree with, and none where they do not.
+"""A prior mean that comes from elsewhere: used as far as the results agree with it, and not at all if they do not.
 
     y(x) = b (m(x) - mean of m over the results) + g(x),   g ~ GP(0, k),
 
 m being what was expected of x before any result, on a scale of its own. With K the covariance of the results under the
-model without m, and b ~ N(0, 1) before them (Rasmussen and Williams 2006, section 2.7),
+model without m, and b ~ N(0, 1) a priori (Rasmussen and Williams 2006, section 2.7),
 
     b = m' K^-1 y / (m' K^-1 m + 1),
 
-0 where that is negative: an expectation that is the wrong way round is none. The hyperparameters of g are fitted anew
-to what is left, and the two models are compared by how likely each result is, predicted from all others. The one with
-m is taken only where it is ahead by more than its one parameter costs; else the plain one stands, so an expectation
+or 0 if that is negative: an expectation that is the wrong way round is not used. The hyperparameters of g are fitted
+anew to the residuals, and the two models are compared by how likely each result is, predicted from all others. The one
+with m is taken only if it is ahead by more than its one parameter costs, otherwise the plain one; so an expectation
 that means nothing here costs no more than the trials that it suggested itself.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Lean", "leaned"]
 
 _AHEAD: Final = 1.0  # nats by which the model with m must be more likely
-_FEWEST: Final = 4  # results that can tell
+_FEWEST: Final = 4  # least number of results for this comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Lean:
         return mean
 
     def added(self, moments: Moments, features: NDArray[np.float64]) -> Moments:
-        """Moments of g, and their gradient if they have one, as those of y."""
+        """The moments of y from those of g, with their gradient if they have one."""
         if moments.mean_gradient is None:
             return replace(moments, mean=moments.mean + self.at(features))
         found = posterior(self.expected, features, gradient=True)
@@ -70,7 +70,7 @@ class Lean:
 def leaned(
     plain: GaussianProcess, expected: GaussianProcess, refitted: Callable[[Sample], GaussianProcess]
 ) -> tuple[GaussianProcess, Lean | None]:
-    """The model of what is left and how it leans, or the plain model and None.
+    """The model of the residuals and how it leans on m, or the plain model and None.
 
     Args:
         plain: The model without m.

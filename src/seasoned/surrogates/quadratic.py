@@ -5,7 +5,7 @@
 where z is a point less the best one and the excess its loss less the best loss: errors count relative to the excess, so
 that the rim of a valley may be off by much while its bottom is exact. Where a function is a quadratic, one step ends
 at its minimum to all digits, however ill-conditioned it is; a Gaussian process with the same trend gets there, too,
-but loses the digits that its noise floor takes. H is diagonal or full, whichever predicts left-out points better.
+but loses the digits below its noise floor. H is diagonal or full, whichever predicts left-out points better.
 
 Hansen (2019), A global surrogate assisted CMA-ES, for the choice of the model's size; Powell (2006), The NEWUOA
 software for unconstrained optimization without derivatives, for steps by interpolation in a trust region; Nocedal and
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["Quadratic", "box_minimum", "fit_quadratic"]
 
 _SPARE: Final = 2  # points more than coefficients, so that leaving one out says something
-_NEAR: Final = 2.2  # points per coefficient, the nearest
-_LARGEST: Final = 150  # coefficients; of more, a fit takes too many trials and too long
-_DEPENDENT: Final = 1e-11  # of the largest, the least singular value that counts
-_ALONE: Final = 1e-6  # one less the leverage of a point that alone decides a coefficient
-_LEAST: Final = 1e-30  # of the largest excess, the least that is told from 0
-_FLAT: Final = 1e-10  # of the largest curvature, the least
+_NEAR: Final = 2.2  # points per coefficient that are used, the nearest ones
+_LARGEST: Final = 150  # most coefficients; with more, a fit takes too many trials and too long
+_DEPENDENT: Final = 1e-11  # least singular value that counts, as a share of the largest
+_ALONE: Final = 1e-6  # one minus the leverage, below which a point alone decides a coefficient
+_LEAST: Final = 1e-30  # least excess that is told from 0, as a share of the largest
+_FLAT: Final = 1e-10  # least curvature, as a share of the largest
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _fitted(
     orthogonal, solution = _least_squares(columns / norms, targets)
     left = 1.0 - np.einsum("ij,ij->i", orthogonal, orthogonal)
     errors = np.abs(targets - orthogonal @ (orthogonal.T @ targets)) / np.maximum(left, _ALONE)
-    errors[left < _ALONE] = 1.0  # without such a point nothing is known of it
+    errors[left < _ALONE] = 1.0  # without such a point nothing is known of its coefficient
     better = excess <= np.median(excess)
     coefficients = scale * solution / norms
     hessian = np.zeros((d, d))
@@ -113,12 +113,12 @@ def _fitted(
 def _least_squares(
     columns: NDArray[np.float64], targets: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """An orthonormal base of the columns' span, shape (n, rank), and the shortest solution, shape (columns,)."""
+    """An orthonormal basis of the columns' span, shape (n, rank), and the minimum-norm solution, shape (columns,)."""
     orthogonal, factor = np.linalg.qr(columns)
     diagonal = np.abs(np.diag(factor))
     if diagonal.min() > _DEPENDENT * diagonal.max():
         return orthogonal, np.linalg.solve(factor, orthogonal.T @ targets)
-    left, size, right = np.linalg.svd(columns, full_matrices=False)  # few levels make squares depend on the rest
+    left, size, right = np.linalg.svd(columns, full_matrices=False)  # with few levels, squares depend on the rest
     kept = size > _DEPENDENT * size.max()
     return left[:, kept], right[kept].T @ ((left[:, kept].T @ targets) / size[kept])
 

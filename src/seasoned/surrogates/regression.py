@@ -1,7 +1,7 @@
 """A model of a loss over the whole cube: which warp, which hyperparameters, refitted at fixed numbers of trials.
 
-Everything here is a pure function of the first n results in log order, so that whoever folds the same log has the same
-model. Between refits, new results enter by rank-one updates.
+Everything here is a pure function of the first n results in log order, so that all drivers that fold the same log have
+the same model. Between refits, new results enter by rank-one updates.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SIGNED: Final = "signed"
 """The warp of an outcome constraint, which keeps 0 where it is."""
 
 _FITTED: Final = 100  # points whose likelihood decides the hyperparameters
-_VOTING: Final = 64  # points that vote on the warp
+_VOTING: Final = 64  # points by which the warp is chosen
 _CHOICES: Final = (
     8,
     12,
@@ -68,12 +68,12 @@ class Regression:
     """A fitted model.
 
     Attributes:
-        gp: Posterior of the warped loss, or with a lean of what it leaves of the warped loss.
+        gp: Posterior of the warped loss or, with a lean, of the residuals of the warped loss.
         rows: Which results it holds, in the order of its points.
         warp: Name of the warp.
         count: How many results it has seen.
         refit: How many it had seen when its hyperparameters were fitted.
-        lean: How far it leans on what was expected before any result; None if not at all.
+        lean: The prior mean from what was expected before any result; None if it is not used.
     """
 
     gp: GaussianProcess
@@ -117,7 +117,7 @@ def frame_of(layout: Layout) -> Frame:
 
 
 def targets_of(losses: NDArray[np.float64], warp: str) -> NDArray[np.float64]:
-    """Warped losses, those that are NaN by the rule for failures; shape (n,)."""
+    """Warped losses, with NaN replaced by the rule for failures; shape (n,)."""
     failed = np.isnan(losses)
     if warp == SIGNED:
         return with_failures(signed(losses[~failed]), failed)
@@ -125,7 +125,7 @@ def targets_of(losses: NDArray[np.float64], warp: str) -> NDArray[np.float64]:
 
 
 def subset(losses: NDArray[np.float64], most: int) -> NDArray[np.intp]:
-    """The results that a model holds, in log order: all, or the best half and of the others the latest."""
+    """The results that a model holds, in log order: all, or `most`: half of them the best, the others the latest."""
     if len(losses) <= most:
         return np.arange(len(losses))
     order = np.argsort(np.where(np.isnan(losses), math.inf, losses), kind="stable")
@@ -170,8 +170,8 @@ def regress(
         losses: To be minimised, NaN where a trial failed, shape (n,).
         frame: What the kernel knows of the features.
         warp: Name of the warp; chosen by leave-one-out likelihood if left out.
-        expected: What was expected before any result, if anything was; a prior mean where the results agree.
-        merit: By which the best are kept where there are too many for a model, shape (n,); the losses if left out.
+        expected: Model of what was expected before any result, if any; a prior mean as far as the results agree.
+        merit: What selects the best where there are too many for a model, shape (n,); the losses if left out.
     """
     count = len(losses)
     chosen = warp_point(count)

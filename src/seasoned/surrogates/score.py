@@ -40,10 +40,10 @@ class Part:
     Attributes:
         gp: The model; its features are (features - origin) / unit.
         acquisition: Which of `ACQUISITIONS`, or such a function itself.
-        reference: Its last argument.
+        reference: The last argument of that function.
         origin: Shape (p,).
         unit: Shape (p,).
-        lean: The prior mean of which the model holds what is left, if there is one.
+        lean: The prior mean whose residuals the model describes, if there is one.
     """
 
     gp: GaussianProcess
@@ -82,8 +82,8 @@ class Part:
 class Total:
     """The sum of several acquisitions.
 
-    Of log EI and of the log-probabilities that constraints are kept it is the logarithm of Gardner et al. (2014),
-    Bayesian optimization with inequality constraints, eq. 5.
+    For log EI and the log-probabilities that constraints are kept, it is the logarithm of the acquisition of Gardner et
+    al. (2014), Bayesian optimization with inequality constraints, eq. 5.
 
     Attributes:
         parts: What is summed; at least one acquisition.

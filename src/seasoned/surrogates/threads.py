@@ -1,4 +1,4 @@
-"""One thread for numerical libraries where more would only wait for each other, and what was there before afterwards.
+"""One thread for numerical libraries where more would only wait for each other; afterwards the old limit is restored.
 
 The matrices here are small: with two threads a fit of 200 points took 5 to 100 times as long as with one.
 
@@ -22,7 +22,7 @@ __all__ = ["one_thread", "openmp_threads"]
 
 
 class _Libraries(NamedTuple):
-    """The libraries in this process, each as what sets their threads."""
+    """The thread pools of this process, by whose their number of threads is."""
 
     openmp: Any
     blas_of_thread: Any
@@ -30,8 +30,8 @@ class _Libraries(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def _loaded(modules: int) -> _Libraries:  # noqa: ARG001 - the key: what was imported since may have brought another library
-    """The libraries in this process. Looking for them costs milliseconds, as long as a whole prediction of one row."""
+def _loaded(modules: int) -> _Libraries:  # noqa: ARG001 - the cache's key: a later import may have loaded another library
+    """The thread pools of this process. Finding them costs milliseconds, as long as a whole prediction of one row."""
     import scipy.linalg  # noqa: F401 - so that its library is among those found
     from threadpoolctl import ThreadpoolController
 
@@ -47,7 +47,7 @@ def _loaded(modules: int) -> _Libraries:  # noqa: ARG001 - the key: what was imp
 
 @contextmanager
 def _in_control() -> Iterator[None]:
-    """Whatever thread this is, it sets OpenBLAS's threads inside.
+    """Let the calling thread set OpenBLAS's threads.
 
     Since version 3.8 threadpoolctl lets one thread set them, and ignores all others as long as that one is alive.
     """
@@ -90,7 +90,7 @@ class _Shared:
                 self._restore()
 
     def begin_anew(self) -> None:
-        """In a forked child, which has none of its parent's threads."""
+        """Reset the state in a forked child, which has none of its parent's threads."""
         self._lock, self._inside = threading.Lock(), 0
         self._restore()
 
@@ -108,7 +108,7 @@ if hasattr(os, "register_at_fork"):  # where there are forks
 
 @contextmanager
 def openmp_threads(count: int) -> Iterator[None]:
-    """OpenMP with so many threads inside, or fewer where fewer were asked for; its number is the calling thread's."""
+    """OpenMP with `count` threads inside, or fewer if fewer are set; the number holds for the calling thread alone."""
     openmp = _loaded(len(sys.modules)).openmp
     present = [pool["num_threads"] for pool in openmp.info()] if count > 1 else []
     with openmp.limit(limits=min([count, *present])):

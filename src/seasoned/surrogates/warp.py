@@ -1,7 +1,7 @@
 """Output warping: monotone maps that make targets look like what a Gaussian process expects.
 
-Which map is used is decided by leave-one-out likelihood on the better half of the targets, each map's likelihood
-brought back to the scale of the values by its Jacobian. Only the better half votes: the search cares for it alone, and
+Which map is used is decided by leave-one-out likelihood on the better half of the targets, with each map's likelihood
+converted to the scale of the values by its Jacobian. Only the better half counts: it alone matters to the search, and
 the half-rank map has no Jacobian on the other.
 
 - `standard`: mean 0, standard deviation 1.
@@ -146,10 +146,10 @@ def signed(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def with_failures(targets: NDArray[np.float64], failed: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Targets of all trials: a failed one is worse than the worst by half the range and a tenth.
+    """Targets of all trials: a failed one is worse than the worst by half the range plus 0.1.
 
-    A trial without a value says that its neighbourhood is not worth another; to leave it out would send the search
-    there again and again. After Vizier's infeasible rule; the margin is in standard deviations.
+    A trial without a value says that its neighbourhood is not worth another trial; leaving it out would send the search
+    there again and again. After Vizier's rule for infeasible trials; the margin is in standard deviations.
 
     Args:
         targets: Of the trials that did not fail, in order.

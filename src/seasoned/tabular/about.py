@@ -22,7 +22,7 @@ logger = logging.getLogger("seasoned.tabular")
 
 
 def about(estimator: Any) -> dict[str, Any]:
-    """Class, parameters, the names of those that are missing, and the decimal sign of its file, as plain data."""
+    """Class, parameters, names of those that no file can hold, and the training file's decimal sign, as plain data."""
     given = _parameters(estimator)
     parameters = {name: value for name, value in given.items() if _can_be_told(value)}
     unsaved = sorted({*estimator.unsaved_, *(given.keys() - parameters.keys())})
@@ -31,7 +31,7 @@ def about(estimator: Any) -> dict[str, Any]:
 
 
 def refuse_incomplete(estimator: BaseEstimator) -> None:
-    """Refuse to fit without what a file could not hold: that would be another fit than the one that was saved.
+    """Refuse to fit while parameters that the file could not hold are missing: the fit would differ from the saved one.
 
     Raises:
         InvalidInput: If a splitter, a learner or a function is missing since the model was loaded.
@@ -47,10 +47,10 @@ def refuse_incomplete(estimator: BaseEstimator) -> None:
 
 
 def warn_of_unsaved(estimator: TabularEstimator) -> None:
-    """Say which parameters the file does not hold.
+    """Log which parameters the file does not hold.
 
-    A metric is warned of, for scores need it; of others it is noted, for predictions do without, and `fit` asks for
-    them.
+    A metric is logged as a warning, because scores need it; others as information, because predictions do without them,
+    and `fit` asks for them.
     """
     given = _parameters(estimator)
     lost = sorted(name for name, value in given.items() if name != "random_state" and not _can_be_told(value))
@@ -70,12 +70,12 @@ def _is_usual(value: Any, usual: Any) -> bool:
 
 
 def _parameters(estimator: BaseEstimator) -> dict[str, Any]:
-    """The parameters, as plain data where there is such a form of them."""
+    """The parameters, as plain data where they have such a form."""
     given: dict[str, Any] = {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in estimator.get_params(deep=False).items()
     }
-    if (named := to_plain(given.get("metric"))) is not None:  # a function stays one, and is told to be missing
+    if (named := to_plain(given.get("metric"))) is not None:  # a function stays a function, and is reported as missing
         given["metric"] = named
     search = given.get("search")
     if search is not None and (plain := search.to_plain()) is not None:
@@ -84,7 +84,7 @@ def _parameters(estimator: BaseEstimator) -> dict[str, Any]:
 
 
 def _can_be_told(value: Any) -> bool:
-    """Whether it is plain data, and no address of a server with a password, for who gets the file could read it."""
+    """Whether it is plain data and no server address with a password, which whoever gets the file could read."""
     if isinstance(value, str) and "://" in value:
         return hidden(value) == value
     return value is None or isinstance(value, bool | int | float | str | dict)

@@ -1,11 +1,11 @@
-"""What a model learns of a number, as choices in its family's space: on which scale, and the mean or the median.
+"""What a model learns of a numeric target, as choices in its family's space: the scale, and the mean or the median.
 
-**Scale.** Where a target is skewed, its logarithm is the other one (`logarithm.py`).
+**Scale.** A skewed target may also be learned as its logarithm (`logarithm.py`).
 
-**Centre.** Where absolute errors count, the median errs least. Boosters and forests learn it by the signs of errors,
-more slowly than the mean by their size: on three of four development tables most of their means err less (by up to
-11 %), on the one with the most noise all their medians (by a quarter to 41 %). Lines, splines and networks learn
-medians as well as means: 2 to 48 % less absolute error on all four.
+**Centre.** Where absolute errors count, the median errs least. Boosters and forests learn it from the signs of errors,
+which is slower than learning the mean from their size: on three of four development tables most of their means err less
+(by up to 11 %), on the one with the most noise all their medians do (by a quarter to 41 %). Linear models, splines and
+networks learn medians as easily as means: 2 to 48 % less absolute error on all four.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Aim:
     """A choice between two things to learn.
 
     Attributes:
-        name: Of the parameter.
+        name: Name of the parameter.
         usual: What families learn by default.
-        other: What they may learn.
-        better: Families whose default is the other.
-        twins: Families that are tried with both defaults at first.
+        other: What they may learn instead.
+        better: Families whose default is `other`.
+        twins: Families of which one first configuration is tried with both choices.
 
     Example:
         >>> SCALE.added("linear", Space()).default, CENTRE.added("splines", Space()).default
@@ -61,10 +61,10 @@ class Aim:
         return Space({**space.parameters, self.name: choice}, forbidden=space.forbidden)
 
     def starts(self, starts: Iterable[Mapping[str, Any]], space: Space) -> list[dict[str, Any]]:
-        """The configurations tried first, each with what its family learns by default, and then some with the other.
+        """The configurations tried first, each with its family's default, then one of each twin with the other choice.
 
         Args:
-            starts: Configurations `{"model": {family: {...}}}` that know no such choice.
+            starts: Configurations `{"model": {family: {...}}}` without this choice.
             space: The joint space.
         """
         families = space.parameters["model"]
@@ -84,7 +84,7 @@ class Aim:
         return [*found, *twins.values()]
 
     def split(self, settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-        """A family's settings without the choice, and whether it is the other."""
+        """A family's settings without the choice, and whether that is `other`."""
         rest = {name: value for name, value in settings.items() if name != self.name}
         return rest, settings.get(self.name) == self.other
 

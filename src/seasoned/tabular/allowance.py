@@ -1,10 +1,10 @@
-"""What further fits of the same models may cost whoever predicts: bytes on the disk and time for a row.
+"""What further fits of the same models may cost at prediction: bytes on disk and time per row.
 
 Five fits of each model make an ensemble five times as large and as slow, for some thousandths of its loss. So they are
-added only as far as the whole stays small for its table, and quick; one that is neither with one fit of each gets no
-more. The limits are meant to keep a bundle at a fifth of the bytes and a third of the time of AutoGluon's best_quality.
-Who gives a fit more time than a minute wants a better model, so they grow in proportion; in five minutes AutoGluon's
-bundles grow by a factor of ten, and what they take to predict by three (medians of twelve tables).
+added only as long as the whole stays small for its table, and quick; an ensemble that exceeds a limit with one fit of
+each gets no more. The limits are meant to keep a bundle at a fifth of the bytes and a third of the time of AutoGluon's
+best_quality. Whoever gives a fit more than a minute wants a better model, so the limits grow in proportion; in five
+minutes AutoGluon's bundles grow by a factor of ten, and their prediction time by three (medians of twelve tables).
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ __all__ = ["MINUTE", "Allowance", "further_rounds", "knows_paces"]
 logger = logging.getLogger("seasoned.tabular")
 
 _BYTES: Final = 4_000_000.0  # of all models in a bundle
-_BYTES_A_ROW: Final = 300.0  # of the table, that come on top
-_MILLISECONDS: Final = 0.15  # for a row and all models
-_BATCH: Final = 1_000  # rows of which one is timed: what a call costs, however few they are, then counts little
-_LONG: Final = 10_000  # rows of a table, beyond which its models are too large to be compiled for being timed
+_BYTES_A_ROW: Final = 300.0  # on top, for each row of the table
+_MILLISECONDS: Final = 0.15  # for a row, all models together
+_BATCH: Final = 1_000  # rows in the batch that is timed: the fixed cost of a call then counts little
+_LONG: Final = 10_000  # rows of a table beyond which its models are too large to be compiled just to be timed
 MINUTE: Final = 60.0
 """Seconds of the time limit up to which these hold."""
-_MOST: Final = 10.0  # times these, at most
+_MOST: Final = 10.0  # times these limits, at most
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Allowance:
     Attributes:
         size: Bytes.
         pace: Milliseconds a row.
-        each: What one more fit of the model at a place takes of both.
+        each: Place of a model -> bytes and milliseconds a row that one more fit of it takes.
 
     Example:
         >>> allowance = Allowance(1_000, 0.05, {0: (400.0, 0.02), 1: (900.0, 0.01)})
@@ -67,23 +67,23 @@ class Allowance:
 
     @classmethod
     def of(cls, objective: CrossValidation, members: Mapping[int, Member], seconds: float, end: float) -> Allowance:
-        """What models that were fitted once leave.
+        """What is left beside the members as they are fitted now.
 
         Args:
             objective: Knows how long their trials took to predict.
             members: The models, by place.
             seconds: The time limit of the whole fit.
-            end: When it is too late for further fits, on `time.monotonic`'s clock: large forests take seconds to be
-                measured, and then nothing is left.
+            end: When it is too late for further fits, on `time.monotonic`'s clock: large forests take seconds to
+                measure, and if it is too late then, nothing is left.
         """
-        fitter = objective.fitter  # a user's own family is not the member's yet
+        fitter = objective.fitter  # a user's own family is not attached to the member yet
         each: dict[int, tuple[float, float]] = {}
         for place, member in members.items():
             if time.monotonic() >= end:
                 return cls(0.0, 0.0, dict.fromkeys(members, (math.inf, math.inf)))
             family = fitter.model(member.name)
             each[place] = (_bytes(member, family), _pace(objective, member, family, end))
-        fits = {place: len(fits_of(member.estimator)) for place, member in members.items()}  # several of folds
+        fits = {place: len(fits_of(member.estimator)) for place, member in members.items()}  # several for fold models
         size, pace = (sum(fits[place] * one[part] for place, one in each.items()) for part in (0, 1))
         times = _times(seconds)
         most = _BYTES + _BYTES_A_ROW * len(objective.data.target)
@@ -100,10 +100,10 @@ class Allowance:
 
 
 def further_rounds(paces: Sequence[float], seconds: float) -> float:
-    """How often all members could be fitted again before predictions are too slow; before they are fitted, so by pace.
+    """How often all members could be fitted again before predictions are too slow; by time alone, before any fit.
 
     Args:
-        paces: Milliseconds that predicting a row takes each.
+        paces: Milliseconds that each member takes to predict a row.
         seconds: The time limit of the whole fit.
 
     Example:
@@ -115,14 +115,14 @@ def further_rounds(paces: Sequence[float], seconds: float) -> float:
 
 
 def knows_paces(objective: CrossValidation) -> bool:
-    """Whether trials know what a row takes; of fewer rows than a thousand nearly all may be what a call costs."""
+    """Whether trials know the time per row; with fewer than a thousand rows it may be nearly all the cost of a call."""
     return max((len(valid) for _, valid in objective.data.folds), default=0) >= _BATCH
 
 
 def _pace(objective: CrossValidation, member: Member, family: Model, end: float) -> float:
-    """Milliseconds that a row takes among a thousand; as its trial says where that knows, or there is no time to look.
+    """Milliseconds a row in a batch of a thousand; its trial's figure where that knows, or there is no time to measure.
 
-    Members with made columns, or of a second layer, are not looked at.
+    Members with engineered columns, or of a second layer, are not measured.
     """
     known = float(objective.records.of({"model": {member.name: member.config}}).predict_ms)
     fit = fits_of(member.estimator)[0]
@@ -133,31 +133,31 @@ def _pace(objective: CrossValidation, member: Member, family: Model, end: float)
     matrix = objective.data.matrix(family.diet)
     batch = matrix[np.arange(_BATCH) % len(matrix)]
     try:
-        predict(fit, batch, objective.job.n_classes)  # trees are compiled at first
+        predict(fit, batch, objective.job.n_classes)  # the first call compiles trees
         start = time.perf_counter()
         predict(fit, batch, objective.job.n_classes)
-    except Exception as error:  # noqa: BLE001 - whatever an own family does, the fit goes on
+    except Exception as error:  # noqa: BLE001 - whatever a user's own family does, the fit goes on
         logger.debug("how fast %s predicts a thousand rows is not known: %s", member.name, error)
         return known
     return min(known, 1_000 * (time.perf_counter() - start) / _BATCH)
 
 
 def _times(seconds: float) -> float:
-    """How many times the limits of a minute hold."""
+    """By how much the limits for a minute are multiplied."""
     return min(max(seconds / MINUTE, 1.0), _MOST)
 
 
 def _bytes(member: Member, family: Model) -> float:
-    """What a fit of the model takes in a bundle.
+    """Bytes that a fit of the model takes in a bundle.
 
-    Nothing where it is of a family of the user's own that cannot be written, for no bundle holds it; what is too large
-    for one is too large for another fit, too.
+    0 for a user's own family that cannot be written, because no bundle holds it; infinite for a built-in one that is
+    too large for a bundle, because it is too large for another fit, too.
     """
     fit: Any = fits_of(member.estimator)[0]
     made = json.dumps(fit.made.to_json()).encode() if isinstance(fit, Featured) else b""
     try:
         data = family.dump(bare(fit.estimator if isinstance(fit, Featured) else fit))
-    except Exception as error:  # noqa: BLE001 - whatever an own family's `dump` does, the fit goes on
+    except Exception as error:  # noqa: BLE001 - whatever a user's own family's `dump` does, the fit goes on
         logger.debug("how large %s is in a file is not known: %s", member.name, error)
         return math.inf if family.name in MODELS else 0.0
     return float(len(zlib.compress(made, 1)) + len(zlib.compress(data, 1)))

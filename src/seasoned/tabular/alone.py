@@ -49,7 +49,7 @@ def chosen(fitted: Fitted, model: Any) -> Fitted:
 
 
 def place_of(fitted: Fitted, trial: dict[str, Any]) -> int | None:
-    """The place among the members of the model that has the trial's configuration; None if it is not held."""
+    """Where the model with the trial's configuration is among the members; None if it is not held."""
     same = (place for place, member in enumerate(fitted.members) if _is_of(member, trial))
     return next(same, None)
 
@@ -59,11 +59,11 @@ def _is_of(member: Member, trial: dict[str, Any]) -> bool:
 
 
 def _numbers(fitted: Fitted, member: Member) -> list[int]:
-    """Numbers of the member's trials; none where it comes from no trial, as the simple model that replaces a search."""
+    """Numbers of the member's trials; none where it comes from no trial, like the simple model in place of a search."""
     return [trial["number"] for trial in fitted.trials if _is_of(member, trial)]
 
 
 def _told(members: Sequence[Member], fitted: Fitted) -> str:
-    """Numbers with names, for a sentence."""
+    """Numbers with names, for a message."""
     numbered = [(member.name, _numbers(fitted, member)) for member in members]
     return ", ".join(f"{numbers[0]} ({name})" if numbers else repr(name) for name, numbers in numbered)

@@ -1,12 +1,12 @@
 """The bundle file: a fitted model in one zip without pickle, whole or refused (`container.py` guards the zip).
 
 Members: `manifest.json` (what it is, versions, and a SHA-256 of every other member), `plan.json` (the column plan),
-`text-*.npz` (vectors of text), the models in their own formats, `features-*.json` (what makes further columns for a
-model; repeats of a model's fit have a number more in their names), `target-scale-*.json` (how one that has learned
-logarithms comes to numbers), `conformal.npz` and `conformal-scale` (how far off
-the model is on rows that it has not seen, for intervals), `rows.json` (up to 20 rows of the table and their
-predictions, which are repeated where versions differ), and `validated.npz` (targets and out-of-fold predictions of at
-most 2,000 rows, without their features, for the report).
+`text-*.npz` (text vectorisers), the models in their own formats, `features-*.json` (what makes further columns for a
+model; repeated fits of a model have a second number in their names), `target-scale-*.json` (how a model that has
+learned logarithms gets back to numbers), `conformal.npz` and `conformal-scale` (how far off the model is on rows that
+it has not seen, for intervals), `rows.json` (up to 20 rows of the table and their predictions, which are repeated where
+versions differ), and `validated.npz` (targets and out-of-fold predictions of at most 2,000 rows, without their
+features, for the report).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def write(
     Args:
         fitted: What to store.
         rows: Canonical rows whose predictions are kept, to be predicted again under other versions.
-        about: Plain data stored beside it: the estimator's class and parameters, and the names of those that are no
+        about: Plain data stored beside it: the estimator's class and parameters, and the names of those that are not
             plain data.
         path: The file; an existing one is replaced in one step.
         key: Signs the bundle; None for no signature.
@@ -112,7 +112,7 @@ def write(
 
 
 def _about_member(member: Member) -> dict[str, Any]:
-    """What the manifest says of a model, whose files are others."""
+    """What the manifest says of a model, which lies in files of its own."""
     return {
         "name": member.name,
         "config": member.config,
@@ -148,7 +148,7 @@ def _members(fitted: Fitted) -> dict[str, bytes]:
 
 
 def _places(index: int, fits: int) -> list[str]:
-    """What the files of a member's fits have in their names."""
+    """What tells the files of a member's fits apart by name."""
     return [f"{index}-{repeat}" if repeat else f"{index}" for repeat in range(fits)]
 
 
@@ -178,8 +178,8 @@ def read(
     """What `write` stored: the model, the rows kept with it, what was stored beside it, and all members by name.
 
     Raises:
-        InvalidInput: If the file is missing, foreign, cut, changed, of a newer format, signed with another key, or
-            predicts something else under the versions installed here.
+        InvalidInput: If the file is missing, no bundle, truncated, changed, of a newer format, signed with another key,
+            or predicts something else under the versions installed here.
     """
     manifest, members = unpack(path, key)
     changed: list[str] = []
@@ -224,7 +224,7 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
 
 
 def _texts(members: Mapping[str, bytes]) -> dict[int, Ngrams]:
-    """What makes the vectors of text, by the column's place."""
+    """The text vectorisers, by the column's place."""
     found = {}
     for name, data in members.items():
         if name.startswith("text-"):
@@ -273,14 +273,14 @@ def _member(about: dict[str, Any], index: int, members: Mapping[str, bytes], pla
 
 
 def _hashable(value: Any) -> Any:
-    """A configuration as it was: values that are tuples are lists in a manifest."""
+    """A configuration as it was before JSON made lists of its tuples."""
     if isinstance(value, dict):
         return {name: _hashable(inner) for name, inner in value.items()}
     return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def _diet(member: Member) -> str | None:
-    """What an own model eats, which with its file is all that prediction needs; None for a built-in one."""
+    """The input format of a user's own model, all that prediction needs beside its file; None for a built-in one."""
     if member.own is None:
         return None
     if isinstance(member.own, CustomModel):

@@ -15,7 +15,7 @@ __all__ = ["as_array", "dense", "from_array", "from_dicts"]
 
 
 def as_array(table: Any) -> Any:
-    """Lists and tensors as an array, and masked arrays as one with NaN or None where they hide their values.
+    """Lists and tensors as an array, and masked arrays as plain ones with NaN in place of the masked values.
 
     Raises:
         InvalidInput: If it is an empty list, or a list of rows of different lengths.
@@ -39,7 +39,7 @@ def as_array(table: Any) -> Any:
 
 
 def dense(table: Any) -> Any:
-    """A scipy sparse matrix as an array, for the models here are dense.
+    """A scipy sparse matrix as a dense array, because the models here take dense ones.
 
     Raises:
         InvalidInput: If there is no memory for it.
@@ -79,15 +79,15 @@ def from_array(array: Any) -> pd.DataFrame:
     if array.dtype.kind == "c":
         raise InvalidInput("Complex data not supported; pass the real and imaginary parts as two columns.")
     columns = [f"x{index}" for index in range(array.shape[1])]
-    text = array.dtype.kind in "SU"  # as objects: pandas would ask pyarrow, which refuses what is no UTF-8
+    text = array.dtype.kind in "SU"  # as objects: pandas would ask pyarrow, which refuses text that is not UTF-8
     return pd.DataFrame(array.astype(object) if text else array, columns=columns, copy=False)
 
 
 def from_dicts(table: Any) -> pd.DataFrame:
-    """A dict of columns or a list of dicts, a row each; columns are paired by place, whatever their indexes.
+    """A dict of columns, or a list of dicts with a row each; columns are aligned by position, whatever their indexes.
 
     Raises:
-        InvalidInput: If the columns have different lengths, or not all of the list are dicts.
+        InvalidInput: If the columns have different lengths, or the list holds anything but dicts.
     """
     import pandas as pd
 

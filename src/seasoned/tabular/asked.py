@@ -1,4 +1,4 @@
-"""How labels shall be chosen, where the user says so after the fit."""
+"""How labels are chosen where the user decides so after the fit."""
 
 from __future__ import annotations
 

@@ -18,27 +18,27 @@ BEHIND: Final = 0.1
 
 SLOW: Final = "its predictions take too long"
 """How the reason begins for which a trial is given up that cannot keep `predict_limit`, whatever it loses."""
-_BELIEVED: Final = 2.0  # folds that the spread expected before any is worth
+_BELIEVED: Final = 2.0  # folds that the prior spread counts as
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
     """The best trial, fold by fold, and how far behind it another may stay.
 
-    On fold i a trial's lag is g_i = (its loss - the best's) / (the baseline's loss - the best's): 0 is as good as it,
-    1 no better than predicting the same for all rows. Both were fitted on the same rows and judged on the same, so that
-    what is easy or hard in a fold cancels out. It is stopped after k folds if
+    On fold i a trial's lag is g_i = (its loss - the best's) / (the baseline's loss - the best's): 0 is as good as the
+    best trial, 1 no better than predicting the same for all rows. Both trials were fitted on the same rows and judged
+    on the same, so that what is easy or hard in a fold cancels out. A trial is stopped after k folds if
 
         mean(g) - s / sqrt(k) > share,    s^2 = (2 slack^2 + sum (g_i - mean(g))^2) / (2 + k - 1):
 
-    if even one standard error below its mean it stays too far behind. After one fold nothing is known of the spread but
-    what is expected, the slack.
+    that is, if even one standard error below its mean the lag is too large. After one fold nothing is known of the
+    spread but its prior, the slack.
 
     Attributes:
         best: Loss of the best trial on each fold; NaN where it is undefined.
         baseline: Loss of predicting the same for all rows of each fold.
-        share: Lag that is still worth the other folds.
-        slack: Standard deviation of one fold's lag, before any is seen.
+        share: Largest lag that is still worth the other folds.
+        slack: Prior standard deviation of one fold's lag, before any is seen.
 
     Example:
         >>> bar = Bar(best=(0.2, 0.3, 0.25), baseline=(1.0, 1.1, 1.05), share=0.1, slack=0.1)
@@ -54,7 +54,7 @@ class Bar:
     slack: float
 
     def stops(self, losses: Sequence[float]) -> bool:
-        """Whether a trial with these losses on the first folds is not worth the others; a NaN tells nothing."""
+        """Whether a trial with these losses on the first folds is not worth the others; NaN losses are ignored."""
         own = np.array(losses, dtype=np.float64)
         best, baseline = np.array(self.best[: len(own)]), np.array(self.baseline[: len(own)])
         gap = baseline - best

@@ -1,11 +1,11 @@
-"""Learned pooling: the members' predictions become one with weights that their out-of-fold rows teach.
+"""Learned pooling: the members' predictions are combined with weights learned from their out-of-fold predictions.
 
-The logarithmic pool q = softmax(sum_m a_m log p_m + b) is a second layer of as many numbers as there are members and
+The logarithmic pool q = softmax(sum_m a_m log p_m + b) is a second layer of as many parameters as there are members and
 classes (Genest and Zidek 1986, Combining probability distributions, section 3; with one member it is temperature
 scaling with a bias for each class). A mean of probabilities is less sure than its members where they agree for
-different reasons; a product is not. Numbers are pooled linearly, y = sum_m a_m y_m + b.
+different reasons; a product is not. Predicted numbers are pooled linearly, y = sum_m a_m y_m + b.
 
-Both are drawn towards the weights that ensemble selection found, so that few rows change little.
+Both are regularised towards the weights that ensemble selection found, so that few rows change little.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 __all__ = ["Blend", "fit_linear_pool", "fit_logarithmic_pool"]
 
 _PRIOR: Final = 10.0  # pseudo-rows that pull towards the weights of the average
-_LARGEST: Final = 20.0  # of a weight or a bias of logarithms
-_STEPS: Final = 100  # of the search for them; a third of that is usual
+_LARGEST: Final = 20.0  # largest absolute weight or bias of a logarithmic pool
+_STEPS: Final = 100  # of the optimiser; a third of that is usual
 
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """What becomes of the members' predictions.
+    """How the members' predictions become one.
 
     Attributes:
-        slopes: a, one a member, in their order.
-        biases: b, one a class; of numbers one.
+        slopes: a, one per member, in their order.
+        biases: b, one per class; a single one for numbers.
     """
 
     slopes: tuple[float, ...]
@@ -47,11 +47,11 @@ class Blend:
 
     @property
     def name(self) -> str:
-        """As people read it."""
+        """A readable name."""
         return "a logarithmic pool of the models" if len(self.biases) > 1 else "a linear pool of the models"
 
     def apply(self, each: Iterable[NDArray[np.floating[Any]]]) -> Array:
-        """Probabilities, shape (n, classes), from such of each member, one after the other; or numbers, shape (n,)."""
+        """Pooled probabilities, shape (n, classes), or numbers, shape (n,), from those of each member in turn."""
         logarithmic = len(self.biases) > 1
         total: Any = np.array(self.biases) if logarithmic else self.biases[0]
         for slope, found in zip(self.slopes, each, strict=True):
@@ -68,7 +68,7 @@ class Blend:
         """The one that `to_json` wrote.
 
         Raises:
-            ValueError: If it is none for so many members and classes (0: numbers).
+            ValueError: If it does not fit the number of members and of classes (0: numbers).
         """
         slopes, biases = (tuple(map(float, found[name])) for name in ("slopes", "biases"))
         bound = _LARGEST if classes else math.inf
@@ -81,7 +81,7 @@ class Blend:
 def fit_logarithmic_pool(
     each: NDArray[np.floating[Any]], y: NDArray[np.int64], w: Weight, start: NDArray[np.float64]
 ) -> Blend:
-    """The pool with the smallest logarithmic loss on `softened` rows; it is convex, so there is one.
+    """The pool with the smallest logarithmic loss on `softened` rows; the loss is convex, so there is one.
 
     Ten pseudo-rows draw the slopes to `start` and the biases to 0.
 

@@ -1,4 +1,4 @@
-"""Whether a learned pool takes the place of the members' average: learned on out-of-fold rows, judged on others."""
+"""Whether a learned pool replaces the members' average: learned on some out-of-fold rows, judged on others."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _LINEAR: Final = frozenset({"neg_root_mean_squared_error", "neg_mean_squared_err
 _SLACK: Final = 1.0  # standard errors by which the pool may look worse
 _CELLS: Final = 400_000  # predicted numbers that a pool is learned from; more change no digit that counts
 _FEWEST: Final = 50  # rows below which nothing is learned
-_A_NUMBER: Final = 5  # rows for each number that is learned; with hundreds of classes a pool takes long, and is left
+_A_NUMBER: Final = 5  # rows per learned parameter; with hundreds of classes a pool would take long, and none is learned
 
 
 class Blended(NamedTuple):
-    """What was chosen: the pool, the loss of the average and the cross-fitted one of the pool, and such predictions."""
+    """What was chosen: the pool, the loss of the average, and the cross-fitted loss and predictions of the pool."""
 
     blend: Blend
     before: float
@@ -37,12 +37,12 @@ class Blended(NamedTuple):
 
 
 def choose_blend(pooled: Pooled, metric: Measure) -> Blended | None:
-    """The pool, where the metric is a mean that it is learned by and it does not look worse than the average.
+    """The pool, where the metric is a mean that it can be learned by and it does not look worse than the average.
 
-    Each part of the rows is pooled as the other parts say. The average has been chosen on all of these rows, the pool
-    on others, so that an even match speaks for the pool: it is taken unless its loss is higher by a standard error of
-    the mean difference of a row's losses. On 20 development tables (a minute, fold 2) that lowered the loss on rows
-    kept apart on 14, by 59 % at best, and raised it on 3, by 1 % at worst (docs/decisions/0007-practice.md).
+    Each part of the rows is predicted by a pool learned on the other parts. The average has been chosen on all of these
+    rows, the pool on others, so that a tie speaks for the pool: it is taken unless its loss is higher by a standard
+    error of the mean difference of the rows' losses. On 20 development tables (a minute, fold 2) that lowered the loss
+    on held-out rows on 14, by 59 % at best, and raised it on 3, by 1 % at worst (docs/decisions/0007-practice.md).
 
     Args:
         pooled: Out-of-fold predictions, those of each member among them.
@@ -82,7 +82,7 @@ def _learned(pooled: Pooled, kept: NDArray[np.bool_]) -> Blend:
 
 
 def _most(each: NDArray[np.floating]) -> int:
-    """Rows that a pool of these is learned from."""
+    """How many rows a pool of these is learned from at most."""
     return _CELLS // int(np.prod(each.shape[1:]))
 
 

@@ -1,4 +1,4 @@
-"""Hyperparameters in ranges of the user's own, or held."""
+"""Hyperparameters with the user's own ranges, or held at a value."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["Bounded", "bounded", "declared", "told"]
 _SHARES: Final = frozenset({"bagging_fraction", "feature_fraction", "max_features", "subsample", "colsample_bylevel"})
 _ABOVE: Final = _SHARES | {"learning_rate", "eta", "rate", "outer_rate", "penalty", "bend", "bond", "spread"}
 """Of these nothing is left at 0."""
-_LEAST: Final[Mapping[str, int]] = {"num_leaves": 2, "max_leaf_nodes": 2, "pairs": 0}  # of whole numbers, else 1
-_MOST: Final[Mapping[tuple[str, str], float]] = {  # beyond it no file is read, or a depth has more leaves than a number
+_LEAST: Final[Mapping[str, int]] = {"num_leaves": 2, "max_leaf_nodes": 2, "pairs": 0}  # of whole numbers; 1 for others
+_MOST: Final[Mapping[tuple[str, str], float]] = {  # largest values: beyond, files are refused or 2^depth overflows
     ("neighbours", "neighbours"): 1_000,
     ("lightgbm", "num_leaves"): 131_072,
     ("mlp", "layers"): 16,
@@ -53,7 +53,7 @@ class Bounded:
     given: Mapping[str, Any] | Space
 
     def __getattr__(self, name: str) -> Any:
-        """What the family says of itself."""
+        """The family's own attributes."""
         if name.startswith("__") or name in {"family", "given"}:  # while it is unpickled it has neither
             raise AttributeError(name)
         return getattr(self.family, name)
@@ -61,8 +61,8 @@ class Bounded:
     def space(self, task: Task) -> Space:
         """The family's space with these parameters in the place of its own.
 
-        A range begins from the family's default where that is one of its values, unless it declares one that is not
-        its middle (of categories, not the first).
+        A range has the family's default where that is one of its values, unless it declares a default that is not its
+        middle (of categories, not the first).
 
         Raises:
             InvalidInput: If there is no such hyperparameter, or it is of another kind.
@@ -74,7 +74,7 @@ class Bounded:
         try:
             begun = {name: _begun(one, usual.parameters[name], given[name]) for name, one in named.items()}
             return Space({**usual.parameters, **begun}, forbidden=forbidden)
-        except InvalidSpace:  # together the family's defaults may be forbidden, those of the ranges are not
+        except InvalidSpace:  # the family's defaults may be forbidden together where those of the ranges are not
             try:
                 return Space({**usual.parameters, **named}, forbidden=forbidden)
             except InvalidSpace as error:
@@ -99,15 +99,16 @@ class Bounded:
 
 
 def bounded(models: Sequence[Model], spaces: Mapping[str, Any] | None, task: Task) -> tuple[Model, ...]:
-    """The families, those that are named with the hyperparameters given.
+    """The families, with the given hyperparameters in those that are named.
 
     Args:
         models: The families that take part.
         spaces: Family -> what its hyperparameters may be (`SearchSettings.spaces`).
-        task: What they are for.
+        task: The kind of target.
 
     Raises:
-        InvalidInput: If a family is none of these, or the user's own, which has its space, or a parameter is no good.
+        InvalidInput: If a family takes no part, or is the user's own, whose space is an argument of CustomModel, or a
+            parameter is invalid.
     """
     given, names = dict(spaces or {}), [model.name for model in models]
     for name in given:
@@ -118,7 +119,7 @@ def bounded(models: Sequence[Model], spaces: Mapping[str, Any] | None, task: Tas
             raise InvalidInput(f"spaces names {name!r}, a model of your own; its space is an argument of CustomModel.")
     found = {name: Bounded(MODELS[name], inside) for name, inside in given.items()}
     for one in found.values():
-        one.space(task)  # refuses what is no good
+        one.space(task)  # refuses what is invalid
     return tuple(cast("Model", found.get(model.name, model)) for model in models)
 
 
@@ -135,7 +136,7 @@ def _typed(known: Float | Int | Categorical, value: Any, where: str) -> Any:
 
 
 def _alike(known: Float | Int | Categorical, given: Float | Int | Categorical, where: str) -> Float | Int | Categorical:
-    """What was given, its values as the family takes them."""
+    """The parameter that was given, with its values as the family takes them."""
     if isinstance(given, Categorical):
         choices = tuple(_typed(known, choice, where) for choice in given.choices)
         return Categorical(choices, given.ordered, _typed(known, given.default, where))
@@ -152,7 +153,7 @@ def _alike(known: Float | Int | Categorical, given: Float | Int | Categorical, w
 def _check_reach(
     known: Float | Int | Categorical, given: Float | Int | Categorical, name: str, most: float | None, where: str
 ) -> None:
-    """Refuse what no fit can be asked for: rates and counts of nothing, shares above one, what no file holds."""
+    """Refuse values that no fit can use: rates and counts of 0, shares above 1, and what no file can hold."""
     if isinstance(known, Categorical):
         return
     values = given.choices if isinstance(given, Categorical) else (given.low, given.high)
@@ -168,7 +169,7 @@ def _check_reach(
 def _begun(
     found: Float | Int | Categorical, known: Float | Int | Categorical | Choice, given: Any
 ) -> Float | Int | Categorical:
-    """With the family's default, where that is one of its values and it was not declared with another."""
+    """The parameter with the family's default, where that is one of its values and no other default was declared."""
     undeclared = given
     if isinstance(given, Categorical):
         undeclared = Categorical(given.choices)
@@ -180,13 +181,13 @@ def _begun(
     if isinstance(found, Int) and isinstance(usual, float) and usual.is_integer():
         usual = int(usual)
     try:
-        return replace(found, default=usual)  # type: ignore[arg-type]  # each refuses what is none of its own
+        return replace(found, default=usual)  # type: ignore[arg-type]  # each refuses what is not its own
     except InvalidSpace:
         return found
 
 
 def declared(spaces: Mapping[str, Any]) -> dict[str, Any]:
-    """The spaces in JSON's types, from which `Space.from_dict` makes those that mean the same."""
+    """The spaces as JSON types, from which `Space.from_dict` makes equivalent ones."""
     return {family: _space(given).to_dict() for family, given in spaces.items()}
 
 
@@ -198,7 +199,7 @@ def _space(given: Mapping[str, Any] | Space) -> Space:
 
 
 def told(value: Any, where: str) -> Any:
-    """Settings in JSON's types: mappings as dicts, numbers of numpy as Python's.
+    """Settings as JSON types: mappings as dicts, numpy's numbers as Python's.
 
     Raises:
         InvalidInput: If something in them is none of these.

@@ -32,8 +32,8 @@ class Budget:
         memory: Bytes for this process and all its workers; None for no limit.
         members: Largest number of models that predict together.
         layers: How many layers of them there may be.
-        stop: Whether somebody asked to come to the end.
-        told: Whether the user said how many workers there shall be.
+        stop: Whether the user has asked the fit to stop.
+        told: Whether the user said how many workers there are to be.
     """
 
     deadline: float
@@ -48,12 +48,12 @@ class Budget:
 
     @property
     def remaining(self) -> float:
-        """Seconds until the deadline, or until who asked to stop has waited long enough."""
+        """Seconds until the deadline, or until whoever asked to stop has waited long enough."""
         return min(self.deadline, self.stop.deadline) - time.monotonic()
 
     @property
     def trial_seconds(self) -> float:
-        """Seconds for one trial once a worker has started; one slow configuration cannot eat more."""
+        """Seconds for one trial once a worker has started, so that one slow configuration cannot take more."""
         return _TRIAL_SHARE * self.seconds
 
     @property
@@ -77,7 +77,7 @@ class Budget:
 
     @property
     def has_memory(self) -> bool:
-        """Whether the memory limit leaves a worker what it needs at least."""
+        """Whether the memory limit leaves a worker the least that it needs."""
         return self.memory is None or self._share() >= _LEAST
 
     def check_memory(self) -> None:
@@ -95,7 +95,7 @@ class Budget:
             )
 
     def explain(self, error: str | None) -> str | None:
-        """The reason of a failed trial, with the setting to change where its memory ended."""
+        """The reason of a failed trial, with the setting to change where it ran out of memory."""
         if (
             self.memory is None
             or error is None

@@ -40,8 +40,8 @@ def load(
         key: The key it was saved with; None if it was saved without.
 
     Raises:
-        InvalidInput: If the file is missing, foreign, cut, changed, of a newer format, signed with another key, or
-            predicts something else under the versions installed here.
+        InvalidInput: If the file is missing, no bundle, truncated, changed, of a newer format, signed with another key,
+            or predicts something else under the versions installed here.
         MissingExtra: If a model in it needs a package that is not installed.
 
     Example:

@@ -21,14 +21,14 @@ __all__ = ["ByLevel"]
 
 @dataclass(frozen=True, slots=True)
 class ByLevel(Sampler[Views]):
-    """A sampler that models one level: losses after different numbers of rows are never mixed, nor are their seconds.
+    """A sampler that models one level: losses on different numbers of rows are never mixed, nor are their seconds.
 
-    As `fidelity/modelling.py` has it for steps of training, but here every level is a fit of its own: of a trial's
-    seconds a level gets the part that its rows are of all rows that were fitted; none where it was stopped among its
-    folds. That is known at the trial's end, so until then it counts as running.
+    As `fidelity/modelling.py` does for steps of training, but here every level is a fit of its own: a level is given
+    the share of a trial's seconds that its rows have in all rows fitted; no share where the trial was stopped among its
+    folds. This is known only at the trial's end, so until then the trial counts as running.
 
     Attributes:
-        sampler: What proposes.
+        sampler: What proposes configurations.
         rows: Training rows of each level, rising; the last is that of a complete trial.
         fits: Fits on all rows that a complete trial takes: its folds.
 
@@ -84,12 +84,12 @@ class ByLevel(Sampler[Views]):
         return found
 
     def shares(self, reached: int) -> tuple[float, ...]:
-        """The part of a trial's seconds that each level took, if it reached so many of them."""
+        """The share of a trial's seconds that each level took, if the trial reached so many of them."""
         spent = [rows if level < reached else 0 for level, rows in enumerate(self.rows)]
         spent[-1] *= self.fits
         total = sum(spent)
         return tuple(rows / total if total else 0.0 for rows in spent)
 
     def capacity(self, state: Views) -> int | None:
-        """The sampler's."""
+        """The sampler's capacity."""
         return self.sampler.capacity(state.states[0])

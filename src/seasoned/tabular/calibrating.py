@@ -1,4 +1,4 @@
-"""Whether calibration helps, and which: learned on out-of-fold predictions, judged on others of them."""
+"""Whether calibration helps, and which: learned on some out-of-fold predictions, judged on others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MANY: Final = 1_000  # rows of each class below which isotonic regression learn
 
 
 class Calibrated(NamedTuple):
-    """What was chosen: the map (None: none helps), the cross-fitted loss without and with it, and such predictions."""
+    """What was chosen: the map (None: none helps), the cross-fitted loss without and with it, and the predictions."""
 
     calibration: Map | None
     before: float
@@ -43,12 +43,12 @@ class Calibrated(NamedTuple):
 
 
 def choose_calibration(pooled: Pooled, metric: Measure, *, wanted: bool | None) -> Calibrated | None:
-    """The map that gains most on rows that it was not learned from, if that gain is clear; None where it is no matter.
+    """The map that gains most on rows that it was not learned from, if that gain is clear; None where none applies.
 
-    Each part of the rows is calibrated by what the others say. A gain is clear from 2.5 standard errors of the mean
-    difference of a row's losses on. One row more counts, a mean one that turned out wrong: sharper probabilities gain
-    on every row until the first error, of which few rows say nothing. That row alone is no reason to soften them: the
-    rows that there are must gain, too.
+    Each part of the rows is calibrated by a map learned on the other parts. A gain is clear from 2.5 standard errors of
+    the mean difference of the rows' losses on. One more row counts, an average one that turned out wrong: sharper
+    probabilities gain on every row until the first error, about which few rows say nothing. That row alone is no reason
+    to soften them: the real rows must gain, too.
 
     Args:
         pooled: Out-of-fold probabilities.
@@ -87,7 +87,7 @@ def _fits(pooled: Pooled) -> list[Fit]:
 
 
 def _crossed(pooled: Pooled, fit: Fit) -> Array:
-    """Each row as the map says that was learned without its part."""
+    """Each row calibrated by the map that was learned without its part."""
     predicted = np.empty_like(pooled.predicted)
     for part in np.unique(pooled.parts):
         here = pooled.parts == part
@@ -104,7 +104,7 @@ def _learned(pooled: Pooled, fit: Fit, kept: NDArray[np.bool_]) -> Map:
 
 
 def _missed(p: Array, truth: NDArray[np.int64], loss: RowLoss, every: Callable[[Array], Array]) -> float:
-    """The mean loss if each row were of another class, all others alike."""
+    """The mean loss if each row were of another class, all other classes being equally likely."""
     others = int(p.shape[1]) - 1
     return float(np.mean(every(p) - loss(p, truth))) / others
 
@@ -112,7 +112,7 @@ def _missed(p: Array, truth: NDArray[np.int64], loss: RowLoss, every: Callable[[
 def _row_losses(metric: Measure) -> tuple[RowLoss, Callable[[Array], Array]]:
     """The loss of each row, whose mean the metric is, and the sum of a row's losses over all classes.
 
-    The logarithmic one for a metric that is no such mean.
+    For a metric that is no such mean, those of the logarithmic loss.
     """
     if metric.scorer == "neg_brier_score":
         return brier, _brier_of_all
@@ -130,7 +130,7 @@ def _logarithmic_of_all(p: Array) -> Array:
 
 
 def _brier_of_all(p: Array) -> Array:
-    """The sum of that over all y: k |p|^2 - 2 |p|_1 + k."""
+    """The sum of the Brier loss over all y: k |p|^2 - 2 |p|_1 + k."""
     classes = p.shape[1]
     row = classes * np.square(p).sum(axis=1) - 2.0 * p.sum(axis=1) + classes
     return np.asarray(row / (2 if classes == 2 else 1))

@@ -1,6 +1,6 @@
 """Calibration: a map from the ensemble's probabilities to ones that come true as often as they say.
 
-Three maps, from stiff to free: temperature scaling (Guo, Pleiss, Sun and Weinberger 2017, On calibration of modern
+Three maps, from rigid to flexible: temperature scaling (Guo, Pleiss, Sun and Weinberger 2017, On calibration of modern
 neural networks, section 4.2), scaling with a bias for each class (Platt 1999 for two classes; Alexandari, Kundaje and
 Shrikumar 2020, equation 4, for more), and isotonic regression (Zadrozny and Elkan 2002, one class against the rest).
 All are plain data: numbers in a bundle's manifest, applied in numpy.
@@ -25,8 +25,8 @@ __all__ = ["FLOOR", "Isotonic", "Scaling", "fit_isotonic", "fit_scaling", "from_
 
 FLOOR: Final = 1e-7
 """A probability below is taken for it, as the logarithm needs; single precision knows no smaller."""
-_SLOPES: Final = (0.05, 20.0)  # between them the slope lies, so that the order of a class's probabilities stays
-_BIASES: Final = 20.0  # in natural logarithms: a class that is e^20 times too rare is no matter of calibration
+_SLOPES: Final = (0.05, 20.0)  # bounds of the slope: above 0, so that the order of a class's probabilities stays
+_BIASES: Final = 20.0  # in natural logarithms: calibration cannot mend a class that is e^20 times too rare
 _PRIOR: Final = 1.0  # pseudo-rows that pull towards no change
 _MOST_KNOTS: Final = 100_000  # of an isotonic map in a file
 
@@ -37,7 +37,7 @@ class Scaling:
 
     Attributes:
         slope: Below 1 it makes probabilities more moderate; 1 / temperature.
-        biases: One a class, shape (classes,); all 0 in temperature scaling.
+        biases: One per class, shape (classes,); all 0 in temperature scaling.
     """
 
     slope: float
@@ -45,7 +45,7 @@ class Scaling:
 
     @property
     def name(self) -> str:
-        """As people read it."""
+        """A readable name."""
         if not any(self.biases):
             return "temperature scaling"
         return "Platt scaling" if len(self.biases) == 2 else "temperature scaling with a bias for each class"
@@ -64,14 +64,14 @@ class Isotonic:
     """q_k proportional to f_k(p_k), each f_k rising and linear between its knots.
 
     Attributes:
-        knots: For each class (of two: the second alone) where f is given, and its values.
+        knots: For each class (of two, only the second) the places where f is given, and its values there.
     """
 
     knots: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
 
     @property
     def name(self) -> str:
-        """As people read it."""
+        """A readable name."""
         return "isotonic regression"
 
     def apply(self, p: Array) -> Array:
@@ -91,7 +91,7 @@ def from_json(found: Any, classes: int) -> Scaling | Isotonic:
     """The map that `to_json` wrote.
 
     Raises:
-        ValueError: If it is none for this number of classes.
+        ValueError: If it does not fit this number of classes.
     """
     if found["kind"] == "scaling":
         slope, biases = float(found["slope"]), tuple(map(float, found["biases"]))
@@ -113,7 +113,7 @@ def _sound(xs: tuple[float, ...], ys: tuple[float, ...]) -> bool:
 
 
 def fit_scaling(p: Array, y: NDArray[np.int64], w: Weight = None, *, biased: bool) -> Scaling:
-    """The scaling with the smallest logarithmic loss on `softened` rows; it is convex, so there is one.
+    """The scaling with the smallest logarithmic loss on `softened` rows; the loss is convex, so there is one.
 
     Args:
         p: Probabilities, shape (n, classes).
@@ -176,11 +176,11 @@ def _curve(score: Array, hit: NDArray[np.bool_], mass: Array) -> tuple[tuple[flo
 
 
 def softened(y: NDArray[np.int64], classes: int) -> Array:
-    """What is aimed at in the place of certainty, shape (n, classes).
+    """Smoothed labels, to aim at in place of certainty, shape (n, classes).
 
     A share of 1 / (n + 2) of each row counts for the other classes, as if one row more had turned out wrong (Laplace's
-    rule; Platt 1999, section 2.2, has the like): rows that are all right would otherwise ask for certainty, which a
-    model that has met no error yet must not promise.
+    rule; Platt 1999, section 2.2, is similar): rows that are all predicted right would otherwise ask for certainty,
+    which a model that has met no error yet must not promise.
 
     Args:
         y: Class codes, shape (n,).

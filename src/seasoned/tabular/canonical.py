@@ -83,7 +83,7 @@ def _from_arrow(series: pd.Series[Any]) -> pd.Series[Any]:
 
     kind = series.dtype.pyarrow_dtype  # type: ignore[union-attr]  # the caller looked at the dtype
     if pa.types.is_dictionary(kind):
-        levels = pa.chunked_array(series.array.__arrow_array__()).to_pandas()  # pandas' own way refuses gaps
+        levels = pa.chunked_array(series.array.__arrow_array__()).to_pandas()  # pandas' own conversion refuses gaps
         return canonical(pd.Series(levels.array, index=series.index, name=series.name))
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         return to_number(series)
@@ -106,7 +106,7 @@ def numbers_as_words(plain: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def whole_words(series: pd.Series[Any]) -> pd.Series[Any] | None:
-    """Whole numbers and truth values as a column of text has them, with all digits; None for other dtypes."""
+    """Whole numbers and truth values as a column of text would hold them, with all digits; None for other dtypes."""
     import numpy as np
     import pandas as pd
     from pandas.api import types

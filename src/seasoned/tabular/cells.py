@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MISSING_WORDS", "absent", "from_objects", "number_word", "to_number", "to_text"]
 
-_EXACT: Final = 2**53  # below, a float has all digits of a whole number
+_EXACT: Final = 2**53  # below, a float holds any whole number exactly
 
 MISSING_WORDS: Final = frozenset(
     {"", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "null", "NULL", "none", "None"}
@@ -54,7 +54,7 @@ def absent(series: pd.Series[Any], name: str) -> pd.Series[bool]:
     """Which values are missing; `name` is what errors call the series.
 
     Raises:
-        InvalidInput: If a value is a decimal's signalling NaN, which no comparison survives.
+        InvalidInput: If a value is a decimal's signalling NaN, which raises in any comparison.
     """
     try:
         return series.isna()
@@ -93,7 +93,7 @@ def _dates(series: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def to_number(series: pd.Series[Any]) -> pd.Series[Any]:
-    """The values as float64, not copied where they are that; what is missing or infinite as NaN."""
+    """The values as float64, without a copy where they are that already; missing and infinite ones as NaN."""
     import pandas as pd
 
     if series.dtype == object:
@@ -125,7 +125,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def to_text(series: pd.Series[Any]) -> pd.Series[Any]:
-    """Text without spaces around it; words that stand for nothing, such as "NA" and "?", as missing.
+    """Text without spaces around it; words for missing values, such as "NA" and "?", as missing.
 
     Raises:
         InvalidInput: If a cell has no text.
@@ -157,7 +157,7 @@ def _readable(series: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _objects(series: pd.Series[Any], change: Callable[[Any], Any]) -> pd.Series[Any]:
-    """As `map`, which would guess a dtype."""
+    """Like `map`, but without guessing a dtype."""
     import pandas as pd
 
     cells = np.empty(len(series), dtype=object)
@@ -166,7 +166,7 @@ def _objects(series: pd.Series[Any], change: Callable[[Any], Any]) -> pd.Series[
 
 
 def _check_readable(series: pd.Series[Any]) -> None:
-    """Refuse cells whose text says nothing about them, or is but a part of what they hold."""
+    """Refuse cells whose text says nothing about them, or shows only a part of what they hold."""
     for kind in _kinds(series):
         name = f"the column {series.name!r} holds"
         if issubclass(kind, complex | np.complexfloating):

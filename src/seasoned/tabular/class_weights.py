@@ -1,4 +1,4 @@
-"""Weights of rows told by their class: "balanced", or a weight for each label."""
+"""Weights of rows given by class: "balanced", or a weight for each label."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 __all__ = ["BALANCED", "by_class", "told_by_class"]
 
 BALANCED: Final = "balanced"
-_SHOWN: Final = 20  # labels in a sentence
+_SHOWN: Final = 20  # labels listed in a message
 
 
 def told_by_class(sample_weight: Any) -> bool:
-    """Whether weights are told by class, and not row by row."""
+    """Whether weights are given by class rather than row by row."""
     return isinstance(sample_weight, str | Mapping)
 
 
 def by_class(sample_weight: str | Mapping[Any, Any], codes: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.float64]:
     """The weights of rows, as shares of the largest, shape (n,).
 
-    "balanced" gives all classes among the rows the same mass: a row of a class of m rows weighs 1/m, as by
+    "balanced" gives all classes among the rows the same total weight: a row of a class of m rows weighs 1/m, as by
     scikit-learn's `compute_sample_weight`. In a mapping, labels that are not named weigh 1.
 
     Args:
@@ -37,8 +37,8 @@ def by_class(sample_weight: str | Mapping[Any, Any], codes: NDArray[Any], classe
         classes: The labels behind the codes; none where the target is a number.
 
     Raises:
-        InvalidInput: If the word is another, the target holds no classes, a label is none of them or named twice, or
-            weights are no numbers above 0 or too far apart.
+        InvalidInput: If the text is not "balanced", the target holds no classes, a label is unknown or named twice, or
+            weights are not numbers above 0 or are too far apart.
 
     Example:
         >>> codes, classes = np.array([0, 1, 1, 1]), np.array(["a", "b"])
@@ -62,7 +62,7 @@ def by_class(sample_weight: str | Mapping[Any, Any], codes: NDArray[Any], classe
 
 
 def _of_mapping(given: Mapping[Any, Any], classes: NDArray[Any]) -> NDArray[np.float64]:
-    """Of each class, shape (k,)."""
+    """The weight of each class, shape (k,)."""
     weights, named = np.ones(len(classes)), set()
     for label, weight in given.items():
         code = code_of(label, classes)

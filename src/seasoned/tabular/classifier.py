@@ -28,27 +28,28 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
             another name of scikit-learn's; a scorer; a function of labels (y, predicted); or a `Metric`, which also
             names the positive class, or the costs of errors. By default roc_auc for two classes and log_loss for more.
             Of more than two classes f1, precision, recall and jaccard are macro averages, and roc_auc is one against
-            the rest. f1 and jaccard (macro and weighted, too), balanced_accuracy, matthews and kappa choose the
-            threshold of `predict`.
+            the rest. With f1 and jaccard (macro and weighted, too), balanced_accuracy, matthews and kappa the threshold
+            of `predict` is chosen for the metric.
         time_limit: Seconds that `fit` may take, all included.
         trials: Number of configurations to try. With it, `random_state` and `workers=1` the result does not depend on
             time, as long as the time limit is not reached first.
         memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
-            divided by one more than the workers, for a first model is fitted beside the search; a trial that takes more
-            than its share is killed, and fails.
-        workers: Trials at the same time; one a core by default, fewer where memory has no room for so many; never more.
-        validation: Number of folds; the name of the column that tells the time, so that what is validated comes after
-            what it was learned from; a scikit-learn splitter; or (train, validation) pairs of row indices or masks, one
-            of them for a fixed holdout. With `groups` in `fit`, folds by number cut no group. By default 5
+            divided by the number of workers plus one, because a first model is fitted beside the search; a trial that
+            takes more than its share is killed, and fails.
+        workers: Trials at the same time, never more than one per core; by default one per core, or fewer where memory
+            has no room for so many.
+        validation: Number of folds; the name of the column that tells the time, so that validation rows are later than
+            those a model learned from; a scikit-learn splitter; or (train, validation) pairs of row indices or masks,
+            one of them for a fixed holdout. With `groups` in `fit`, a number of folds cuts no group. By default 5
             stratified folds, 3 above 20,000 rows, one held-out fifth above 100,000; fewer where the time limit is
             too short for a boosted model in each fold.
-        experience: What past fits teach: "default" (what ships and the user's own store, to which this fit is added:
-            meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a database URL
-            in the place of the own store, or None to start cold. `SEASONED_EXPERIENCE` says what "default" is.
+        experience: Which past fits to learn from: "default" (what ships and the user's own store, to which this fit
+            adds meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a
+            database URL in place of that store, or None to start cold. `SEASONED_EXPERIENCE` sets what "default" is.
         search: What the search may do (`SearchSettings`): families, own models, features, folds, ensemble, calibration,
             a limit on prediction, ranges of hyperparameters, configurations to begin with.
         random_state: An int for the same result again, with the same experience; a numpy Generator or RandomState; or
-            None. The own store grows with every fit: where the result must be the same, use `experience=None` or
+            None. The own store grows with every fit: where results must be reproducible, use `experience=None` or
             `"shipped"`.
 
     Attributes:
@@ -57,8 +58,8 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
         validation_score_, baseline_score_: What all models together reach in validation, and what predicting the same
             for all rows does, in the metric's usual sign.
         out_of_fold_: What they predict together for each row that was given to `fit`, by models that had not seen it:
-            probabilities, shape (n, classes), NaN where none had; None after
-            `load` and `refit`, and where `fit` was stopped or there are more than 10 million numbers.
+            probabilities, shape (n, classes), NaN where there was no such model; None after `load` and `refit`, and
+            where `fit` was stopped or there are more than 10 million numbers.
         stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
         unsaved_: Names of parameters that the file could not hold, if the model was loaded; else none.
 
@@ -71,7 +72,7 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
     """
 
     _kind = "classification"
-    score = TabularEstimator.score  # here, for scikit-learn's mixin comes before what both classes share
+    score = TabularEstimator.score  # set here, because scikit-learn's mixin comes before the shared base class
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -86,13 +87,14 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
         Args:
             X: The rows.
             model: One of the models that predict together, by its `number` in `leaderboard()`, or by its name there if
-                no other of them has it; None (or "ensemble") for all of them. The threshold is that of all together;
-                one alone predicts its most probable label, or what the costs ask for that the metric was given.
+                no other of them has it; None (or "ensemble") for all of them. The threshold is that of all together; a
+                single model predicts its most probable label, or that of the lowest expected cost if the metric was
+                given costs.
 
         Raises:
-            InvalidInput: If X does not fit, or no such model is held; the sentence names those that are.
+            InvalidInput: If X does not fit, or no such model is held; the message names those that are.
         """
-        p = self.predict_proba(X, model=model)  # first, for it asks whether there is anything fitted
+        p = self.predict_proba(X, model=model)  # first, because it checks whether anything is fitted
         found: NDArray[Any] = self.classes_[chosen(self.fitted_, model).finish.codes(p)]
         return found
 
@@ -102,19 +104,19 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
         Args:
             X: The rows.
             model: One of the models that predict together, by its `number` in `leaderboard()`, or by its name there if
-                no other of them has it; None (or "ensemble") for all of them. The probabilities of one alone are not
-                calibrated, for the calibration is that of all together.
+                no other of them has it; None (or "ensemble") for all of them. The probabilities of a single model are
+                not calibrated, because the calibration is that of all together.
 
         Raises:
-            InvalidInput: If X does not fit, or no such model is held; the sentence names those that are.
+            InvalidInput: If X does not fit, or no such model is held; the message names those that are.
         """
         return self._predict(X, model)
 
     def predict_set(self, X: Any, coverage: float = 0.9) -> NDArray[np.bool_]:
         """Which labels each row may have, shape (n, classes) in the order of `classes_`, by conformal prediction.
 
-        The true label is in a row's set with about the probability asked for, over rows like those of the fit; sure
-        rows have one label, others several.
+        The true label is in a row's set with about the probability asked for, over rows like those of the fit; rows of
+        which the model is sure have one label, others several.
 
         Args:
             X: The rows.
@@ -127,19 +129,19 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
         return fitted.sets(frame, coverage)
 
     def decide(self, threshold: float | None = None, *, costs: Any = None) -> Self:
-        """Choose labels in another way from now on: `predict` and files follow it, probabilities stay as they are.
+        """Choose labels in another way from now on: `predict` and saved files follow it, probabilities stay the same.
 
-        What the model reached in validation is then unknown for metrics of labels.
+        The validation score is then unknown for metrics of labels.
 
         Args:
-            threshold: Of two classes: the positive one of the metric (the one sorted last, if it names none) is
+            threshold: For two classes: the positive one of the metric (the one sorted last, if it names none) is
                 predicted above this probability, between 0 and 1.
-            costs: Of errors, as `Metric` takes them: the label with the lowest expected cost is predicted. Without both
-                it is the most probable one.
+            costs: Costs of errors, as `Metric` takes them: the label with the lowest expected cost is predicted. If
+                neither is given, the most probable label is.
 
         Raises:
-            InvalidInput: If both are given, the threshold is none or not of two classes, or the model was fitted for
-                costs, by which it is scored as well.
+            InvalidInput: If both are given, the threshold is no probability or not of two classes, or the model was
+                fitted for costs, by which it is scored as well.
 
         Example:
             >>> clf.decide(0.3).predict(X)  # doctest: +SKIP

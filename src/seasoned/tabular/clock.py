@@ -1,4 +1,4 @@
-"""When each trial of a search ended, for the picture of score against time."""
+"""When each trial of a search ended, for the plot of score against time."""
 
 from __future__ import annotations
 

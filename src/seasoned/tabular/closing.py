@@ -32,26 +32,26 @@ __all__ = ["Closing"]
 logger = logging.getLogger("seasoned.tabular")
 
 _LAST: Final = 0.05  # of the time limit, and a second at least, is kept before any trial is complete; half at most
-_WARM_UP: Final = 2.0  # seconds a worker may need to start and import, until it is measured; on a slow machine more
+_WARM_UP: Final = 2.0  # seconds assumed for a worker to start and import until that is measured; more on a slow machine
 _CLOSING: Final = 0.5  # seconds kept for fetching the models and tidying up
 _CAUTION: Final = 1.1  # times what the last fits should take
-_SLACK: Final = 0.2  # of it on top, in case; where time is kept for further fits, that is the slack
+_SLACK: Final = 0.2  # of it on top, as slack; where time is kept for further fits, that is the slack
 _CHOOSING: Final = 0.04  # of the time limit: the search waits while members are chosen
 _SPARING: Final = 20.0  # times the seconds that choosing the members took, until they are chosen again
 _ENDED: Final = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
-_NEAR: Final = 2.0  # reserves; when less is left, they are chosen again after a quarter of that
+_NEAR: Final = 2.0  # reserves; when less is left, the members are chosen again after a quarter of that wait
 
 
 class Closing:
-    """A callback of `Study.optimize`, and what that asks whether to stop.
+    """A callback of `Study.optimize`, which also asks it whether to stop.
 
     What the last fits take changes with every trial that changes which models belong together. Until a trial is
-    complete hardly any time is kept, for the models of its folds can predict where no other is ready (`spares.py`).
+    complete hardly any time is kept, because the models of its folds can predict where no other is ready (`spares.py`).
 
     Args:
         objective: Whose trials they are.
         budget: The time.
-        study: The study; its trials, where a run is resumed, count at once.
+        study: The study; where a run is resumed, its earlier trials count at once.
         gains: Is told what the trials of each family have brought to the members.
         fresh: Seconds that a fresh worker took to load what fits need; 0 where none was waited for.
         upper: Families of a second layer, if there is to be one.
@@ -77,8 +77,8 @@ class Closing:
         self._upper = upper
         self._layering = 0.0
         self._seen: set[int] = set()  # trials that were there when the members were chosen last
-        self._again = 0.0  # on `time.monotonic`'s clock: when choosing once more costs little of the time
-        self._unseen = False  # whether a trial has come to its end since
+        self._again = 0.0  # on `time.monotonic`'s clock: when choosing again costs little of the time
+        self._unseen = False  # whether a trial has been completed since
         self.warm_up = max(_WARM_UP, fresh)
         self._reserve = min(max(_LAST * budget.seconds, 1.0), 0.5 * budget.seconds)
         self._plateau = Plateau(objective.baseline_loss()) if budget.trials is None else None
@@ -100,11 +100,11 @@ class Closing:
         self._conclude(self._plateau, ended)
 
     def due(self) -> bool:
-        """Whether to stop: somebody asked, just the time for the last fits is left, or nothing is gained any more."""
+        """Whether to stop: the user asked, only the time for the last fits is left, or trials gain nothing any more."""
         return self._over or self._budget.stop() or self._budget.remaining <= self._reserve
 
     def end(self) -> None:
-        """End the search as one ends that gains nothing any more: with all the last fits."""
+        """End the search as if nothing were gained any more: with all the last fits."""
         self._over = self.asked = True
 
     @property
@@ -119,7 +119,7 @@ class Closing:
 
     @property
     def layering(self) -> float:
-        """Seconds of these for a second layer."""
+        """Seconds of `kept` that are for a second layer."""
         return self._layering
 
     def _measure(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -150,7 +150,7 @@ class Closing:
         self._again = time.monotonic() + (_SPARING / 4 if near else _SPARING) * took
 
     def _has_spares(self, chosen: Sequence[tuple[Mapping[str, Any], float]]) -> bool:
-        """Whether what is not ready in time is hardly missed: each member has the one model of its trial."""
+        """Whether a fit that is not ready in time is hardly missed: each member has the single model of its trial."""
         known = self._objective.records
         return self._objective.folds == 1 and all(known.has_models(config_of(row)) for row, _ in chosen)
 
@@ -161,7 +161,7 @@ class Closing:
         rows: Sequence[Mapping[str, Any]],
         chosen: Sequence[tuple[Mapping[str, Any], float]],
     ) -> None:
-        """What the members have gained is booked to the families of the trials that are new among them."""
+        """Credit what the members have gained to the families of the trials that are new among them."""
         new = {
             row["number"]: row["model"] for row in rows if row["state"] in _ENDED and row["number"] not in self._seen
         }
@@ -177,7 +177,7 @@ class Closing:
         return self._budget.seconds - (self._budget.deadline - time.monotonic())
 
     def _conclude(self, plateau: Plateau, trials: int) -> None:
-        """Whether the search is over, and who reads the log is told."""
+        """Decide whether the search is over, and log it."""
         self._over = plateau.reached(trials, self._elapsed)
         if self._over:
             logger.info("the search ends after %.0f s: its last trials gained nothing.", self._elapsed)
@@ -185,7 +185,7 @@ class Closing:
     def _measured_warm_up(self, rows: Sequence[Mapping[str, Any]]) -> float:
         """Seconds that a fresh worker needs before it fits: what the first trial took beyond its fits.
 
-        Where workers were warm by then, what they had taken for that.
+        Where workers were warm by then, at least what they had taken to get warm.
         """
         first = rows[0]
         if first["state"] != "complete" or first["seconds"] is None:
@@ -202,5 +202,5 @@ def _loss_of(objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any
         return math.nan
     try:
         return objective.metric.loss(pooled.truth, pooled.predicted, pooled.weights)
-    except ValueError:  # it needs a class of which none of these rows is
+    except ValueError:  # the metric needs a class that none of these rows is of
         return math.nan

@@ -1,8 +1,8 @@
-"""What something of the user's own does, as a few hexadecimal digits: the same code, wherever it stands.
+"""A digest of what an object of the user's own does, in hexadecimal: the same for the same code, wherever it stands.
 
-A pickle does not tell: one of a function that can be imported holds its name alone, so that other code has the same
-pickle; one of a function of the script itself holds line numbers, so that a comment above it changes them; and one of a
-class of the script is another one in each process.
+A pickle does not serve: that of a function that can be imported holds only its name, so that other code has the same
+pickle; that of a function of the script itself holds line numbers, so that a comment above it changes them; and that of
+a class of the script differs in each process.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 
 
 def code_digest(value: Any, size: int = 12) -> str:
-    r"""A digest of code, defaults, what it closes over, and what of its own module it uses.
+    r"""A digest of code, its defaults, what it closes over, and what it uses of its own module.
 
     Of what is installed the name and the version count, of objects their class and their parameters.
 
     Args:
         value: A function, a method, a partial one, a scorer, an estimator, or any other object.
-        size: Of the digest, bytes.
+        size: Bytes of the digest.
 
     Example:
         >>> here = {"__name__": "a_script"}
@@ -57,7 +57,7 @@ def code_digest(value: Any, size: int = 12) -> str:
     return told.hexdigest()
 
 
-Seen = dict[int, Any]  # by identity; the objects themselves, so that none is freed and another takes its place
+Seen = dict[int, Any]  # by identity; the objects themselves, so that none is freed and its id taken by another
 
 
 def _parts(value: Any, seen: Seen) -> Iterator[bytes]:
@@ -107,10 +107,10 @@ def _of_code(code: CodeType, seen: Seen) -> Iterator[bytes]:
 
 
 def _constant(value: Any) -> str:
-    """A constant of some code as text; code within it is told by itself."""
+    """A constant of some code as text; code within it is digested by itself."""
     if isinstance(value, CodeType):
         return "code"
-    if isinstance(value, frozenset):  # its order is another one in the next process
+    if isinstance(value, frozenset):  # its order differs from process to process
         return f"set {sorted(map(_constant, value))}"
     return repr([_constant(one) for one in value]) if isinstance(value, tuple) else repr(value)
 

@@ -1,4 +1,4 @@
-"""What follows the last fits: the members that are quick enough, and what their out-of-fold predictions teach."""
+"""What follows the last fits: which members are quick enough, and what is learned from out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ __all__ = ["conclude", "learned"]
 logger = logging.getLogger("seasoned.tabular")
 
 _MEASURING: Final = 1.0  # seconds that measuring a model of predictable speed takes at most
-_NUMBERS: Final = 5e7  # of members' predictions out of fold that are read and put together in a second
-_MEASURED: Final = 150  # rows that are predicted at least, however slow it is
-_MOST_BESIDE: Final = 20_000_000  # predicted values beside which what is the same for all rows is judged
-_MOST_VALUES: Final = 100_000  # kept of validation, so that many classes do not swell the bundle: 400 kB
+_NUMBERS: Final = 5e7  # numbers of members' out-of-fold predictions that are read and combined in a second
+_MEASURED: Final = 150  # rows that are predicted at least, however slow the model is
+_MOST_BESIDE: Final = 20_000_000  # predicted values up to which predicting the same for all rows is judged as well
+_MOST_VALUES: Final = 100_000  # values kept of validation, so that many classes do not swell the bundle: 400 kB
 
 
 def conclude(
@@ -49,7 +49,7 @@ def conclude(
         objective: Whose trials they are; its folder is still there.
         frame: The rows, as they were given.
         settings: Among others calibrate and predict_limit of `SearchSettings`.
-        budget: Where little is left of it, what trials took stands for what would be measured.
+        budget: Where little time is left, what trials took to predict stands in for a measurement.
     """
     limit = settings["predict_limit"]
     if limit is not None:
@@ -61,7 +61,7 @@ def conclude(
 
         members, pace = within(fitted.members, fitted.plan, fitted.metric, frame, limit, told)
         fitted = replace(fitted, members=members, pace=pace)
-    pooling = not budget.stop()  # it takes a second or two, and who stopped a fit waits
+    pooling = not budget.stop()  # it takes a second or two, and whoever stopped a fit waits
     fitted = replace(fitted, **learned(fitted, objective, calibrate=settings["calibrate"], pooling=pooling))
     if pooling:
         fitted = replace(fitted, out_of_fold=_out_of_fold(fitted, objective, budget))
@@ -71,7 +71,7 @@ def conclude(
 
 
 def _told(members: Sequence[Member], objective: CrossValidation, limit: float) -> float:
-    """Milliseconds a row that these members' trials took, with what comes before any model."""
+    """Milliseconds a row that these members' trials took to predict, and what precedes any model."""
     records = [objective.records.of({"model": {member.name: member.config}}) for member in members]
     before = 0.0 if objective.predict_limit is None else limit - objective.predict_limit
     return before + sum(record.predict_ms for record in records)
@@ -82,8 +82,8 @@ def learned(
 ) -> dict[str, Any]:
     """What is learned from the members' out-of-fold predictions: `finish`, `validated` and `conformal` of `Fitted`.
 
-    Where the metric is undefined on them nothing but `conformal`, with the reason in the log. With a second layer that
-    is of the first layer alone.
+    Where the metric is undefined on them, only `conformal` is learned, and the log gives the reason. With a second
+    layer, `conformal` is of the first layer alone.
 
     Args:
         fitted: The members with their weights.
@@ -109,17 +109,17 @@ def learned(
         found = {"finish": chosen.finish, "validated": _evidence(pooled, chosen.loss, baseline, seed)}
     except ValueError as error:
         logger.warning("the report will lack the predictions in validation: %s", error)
-    codes = None if objective.job.n_classes else objective.data.matrix("codes")  # in its file
-    if layered:  # what the second layer said of these rows is too kind: its columns know their targets
+    codes = None if objective.job.n_classes else objective.data.matrix("codes")  # memory-mapped
+    if layered:  # the second layer's predictions of these rows are too good: its columns know their targets
         total = sum(member.weight for member in first)
         pooled = pool(objective, [replace(member, weight=member.weight / total) for member in first], each=pooling)
-        with suppress(ValueError):  # then they are as the first layer's mean
+        with suppress(ValueError):  # then they stay the first layer's mean
             pooled = None if pooled is None else choose_finish(pooled, metric, seed, calibrate=calibrate).pooled
     return found if pooled is None else {**found, "conformal": learn_conformal(pooled, codes, seed)}
 
 
 def _out_of_fold(fitted: Fitted, objective: CrossValidation, budget: Budget) -> NDArray[np.floating] | None:
-    """What is told of all rows; None, with the reason in the log, where it would be too much, or late."""
+    """Out-of-fold predictions of all rows; None, with the reason in the log, where they are too many or it is late."""
     numbers = len(objective.data.known_rows()) * max(len(fitted.classes), 1) * len(fitted.members)
     late = numbers / _NUMBERS > budget.remaining
     found = None if late else out_of_fold(objective, fitted.members, fitted.finish)
@@ -134,7 +134,7 @@ def _evidence(pooled: Pooled, loss: float, baseline: float | None, seed: int) ->
     classes = pooled.predicted.shape[1] if pooled.predicted.ndim == 2 else 1
     most = min(MOST_ROWS, max(_MOST_VALUES // classes, 100))
     rng, count = np.random.default_rng(seed), len(pooled.truth)
-    if pooled.drawn:  # as they are among all rows, so that each counts the same
+    if pooled.drawn:  # in the proportions of all rows, so that each counts the same
         shown = np.sort(rng.choice(count, min(most, count), replace=False, p=pooled.mass / count))
         return Validated(pooled.truth[shown], as_kept(pooled.predicted[shown]), loss, None, baseline)
     shown = np.sort(rng.permutation(count)[:most])

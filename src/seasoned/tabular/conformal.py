@@ -1,11 +1,11 @@
 """Conformal prediction: intervals and sets of labels that hold the truth as often as they say.
 
-Scores of out-of-fold predictions say how far off the model is on rows that it has not seen; a new row is off by as
-much, as far as it is like them (exchangeable). For numbers the score is (y - f(x)) / s(x), below and above on its own
-(Romano, Patterson and Candes 2019, theorem 2), with a scale s learned on other rows where the errors' size depends on x
-(Lei et al. 2018, section 5.2). For classes it is 1 - p_y(x) (Sadinle, Lei and Wasserman 2019). The scores are those of
-the folds' models while the model fitted on all rows predicts: without that last fit the promise would be a theorem
-(split conformal, Vovk et al. 2005); with it, it holds as far as more rows do not make the model worse.
+Scores of out-of-fold predictions say how far off the model is on rows that it has not seen; it is as far off on a new
+row, as far as that is like them (exchangeable). For numbers the score is (y - f(x)) / s(x), with a bound below and one
+above (Romano, Patterson and Candes 2019, theorem 2), and a scale s learned on other rows where the errors' size depends
+on x (Lei et al. 2018, section 5.2). For classes it is 1 - p_y(x) (Sadinle, Lei and Wasserman 2019). The scores come
+from the folds' models, while the model fitted on all rows predicts: without that last fit the coverage would be a
+theorem (split conformal, Vovk et al. 2005); with it, it holds as far as more rows do not make the model worse.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Conformal", "as_words", "learn_conformal"]
 
 _MOST: Final = 2_000  # scores kept: the coverage that they promise varies by .007 around 90 %
-_ENOUGH: Final = 1_000  # rows, from which on a scale may be learned on a half of them
+_ENOUGH: Final = 1_000  # rows from which on a half of them may be used to learn a scale
 _CELLS: Final = 500_000  # of the table that it is learned from: rows times columns
 _FLOOR: Final = 0.1  # of the mean absolute error: no row is taken for more certain than that
 _HELPS: Final = 0.98  # of the interval score without a scale, below which one helps
@@ -65,7 +65,7 @@ class Conformal:
             coverage: Share of rows whose truth is to lie inside.
 
         Raises:
-            InvalidInput: If the coverage is none, or needs more rows than were validated.
+            InvalidInput: If the coverage is not between 0 and 1, or needs more rows than were validated.
         """
         share = _share(coverage, len(self.scores), sides=2)
         high = _upper(self.scores, self.mass, share)
@@ -74,10 +74,10 @@ class Conformal:
         return np.column_stack([predicted + low * size, predicted + high * size])
 
     def sets(self, p: Array, coverage: float) -> NDArray[np.bool_]:
-        """Which classes each row may be of, shape (n, classes); the most probable one always is there.
+        """Which classes each row may be of, shape (n, classes); the most probable one is always among them.
 
         Raises:
-            InvalidInput: If the coverage is none, or needs more rows than were validated.
+            InvalidInput: If the coverage is not between 0 and 1, or needs more rows than were validated.
         """
         cut = _upper(self.scores, self.mass, _share(coverage, len(self.scores), sides=1))
         found = 1.0 - p <= cut + 1e-12
@@ -90,7 +90,7 @@ class Conformal:
         return _sizes(self.scale, self.floor, codes, predicted)
 
     def sentence(self, coverage: float = _USUAL) -> str | None:
-        """How wide intervals of numbers are, for people; None where there are too few rows."""
+        """How wide intervals of numbers are, as a sentence; None where there are too few rows."""
         if (1.0 + coverage) / 2.0 * (len(self.scores) + 1) > len(self.scores) + 1e-9:
             return None
         low, high = self.intervals(np.zeros(1), None, coverage)[0] if self.scale is None else (0.0, 0.0)
@@ -123,7 +123,7 @@ class Conformal:
 
 
 def _share(coverage: float, rows: int, *, sides: int) -> float:
-    """The share up to the bound of one side, if there are rows enough for it."""
+    """The quantile level of the bound on one side, if there are rows enough for it."""
     if not isinstance(coverage, int | float | np.floating) or not 0 < coverage < 1:
         raise InvalidInput(f"coverage is {coverage!r}; it is a share between 0 and 1, such as 0.9.")
     share = 1.0 - (1.0 - coverage) / sides
@@ -137,7 +137,7 @@ def _share(coverage: float, rows: int, *, sides: int) -> float:
 
 
 def _upper(scores: Array, mass: Array, share: float) -> float:
-    """The smallest score up to which there is the share of all mass and a row more: the new one counts, too."""
+    """The smallest score up to which the mass reaches the share of the mass of all rows and the new one together."""
     reached = np.cumsum(mass)
     place = int(np.searchsorted(reached, share * (len(scores) + 1.0) - 1e-9))
     return float(scores[min(place, len(scores) - 1)])
@@ -153,8 +153,8 @@ def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal
 
     Args:
         pooled: Out-of-fold predictions, calibrated if the model's are.
-        codes: All rows of the table as `codes`, for numbers, which may lie in a file; None for no scale.
-        seed: Of the halves.
+        codes: All rows of the table as `codes`, for numbers, perhaps memory-mapped; None for no scale.
+        seed: Of the split into halves.
     """
     rng = np.random.default_rng(seed)
     order = _dealt(pooled, rng)
@@ -182,7 +182,7 @@ def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal
 
 
 def _dealt(pooled: Pooled, rng: np.random.Generator) -> NDArray[np.int64]:
-    """The rows in any order, those that belong together beside each other."""
+    """The rows in random order, those of a group next to each other."""
     order = rng.permutation(len(pooled.truth))
     if pooled.groups is None:
         return order
@@ -191,7 +191,7 @@ def _dealt(pooled: Pooled, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _some(rows: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """At most so many of these rows, of whichever groups: the first of them would be those of one large group."""
+    """At most so many of these rows, drawn across groups: the first ones might be those of one large group."""
     return rows if len(rows) <= most else rng.permutation(rows)[:most]
 
 
@@ -210,7 +210,7 @@ def _sorted(scores: Array, mass: Array, floor: float = 1.0, scale: TreeModel | N
 
 
 def _learn_scale(codes: Array, predicted: Array, gap: Array, mass: Array, seed: int) -> tuple[TreeModel, float]:
-    """A small tree for the absolute error, and its least value; a few huge errors do not decide it alone."""
+    """A small tree for the absolute error, and the floor of its predictions; a few huge errors do not decide it."""
     size = np.abs(gap)
     capped = np.minimum(size, np.quantile(size, 0.99))
     model = Tree()

@@ -1,4 +1,4 @@
-"""The container of a bundle: a zip whose every part is known and bounded before anything in it is read.
+"""The container of a bundle: a zip whose every part is checked and bounded before anything in it is read.
 
 The manifest holds a SHA-256 of every other member, so damage is found; with a key, an HMAC-SHA256 of the manifest lies
 beside it, so malice is found too. Names, number and unpacked sizes are checked against constants first: a zip can hold
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DAMAGE", "FORMAT", "pack", "unpack"]
 
-FORMAT: Final = 9  # 1 knows no repeated fits, 2 no pools, 3 no logarithms, 4 no second layers, 5 no units, 6 no text,
+FORMAT: Final = 9  # 1 has no repeated fits, 2 no pools, 3 no logarithms, 4 no second layers, 5 no units, 6 no text,
 # 7 no categories with many levels, 8 no numbers that are counted from elsewhere than 0
 DAMAGE: Final = (  # what zipfile, zlib, json and what rebuilds the models raise on a file that was cut or changed
     ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RuntimeError,
@@ -97,7 +97,8 @@ def unpack(path: Path, key: bytes | str | None) -> tuple[dict[str, Any], dict[st
     """Manifest and members of the container that `pack` made.
 
     Raises:
-        InvalidInput: If the file is missing, foreign, cut, changed, of a newer format, or signed with another key.
+        InvalidInput: If the file is missing, no bundle, truncated, changed, of a newer format, or signed with another
+            key.
     """
     secret = _secret(key)
     if not path.is_file():
@@ -198,7 +199,7 @@ def _inside(data: bytes) -> int:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return sum(member.file_size for member in archive.infolist())
-    except DAMAGE:  # which is refused when it is read
+    except DAMAGE:  # it is refused when it is read
         return 0
 
 

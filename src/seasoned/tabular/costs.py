@@ -28,7 +28,7 @@ def cost_matrix(costs: Any, labels: NDArray[Any]) -> NDArray[np.float64]:
         labels: The user's labels by code.
 
     Raises:
-        InvalidInput: If a label is unknown, a cost is no finite number, or no decision would make a difference.
+        InvalidInput: If a label is unknown, a cost is not a finite number, or no decision would make a difference.
 
     Example:
         >>> cost_matrix({("ill", "well"): 20}, np.array(["ill", "well"])).tolist()

@@ -24,7 +24,7 @@ __all__ = ["with_room", "with_room_for"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_MOST_FAMILIES: Final = 0.7  # that shall fit into a worker's share of the memory
+_MOST_FAMILIES: Final = 0.7  # share of the families that must fit into a worker's share of the memory
 
 
 def with_room(
@@ -35,18 +35,18 @@ def with_room(
     target: Target,
     release: Callable[[], None] = lambda: None,
 ) -> Budget:
-    """The budget with as many workers as leave each the memory that most families' defaults take; one at least.
+    """The budget with the most workers that leave each the memory that most families' defaults take; one at least.
 
-    A worker a core is best for small tables. On a large one only the smallest families would fit into a share, while
-    fewer workers have more threads each.
+    One worker per core is best for small tables. On a large one only the smallest families would fit into a share,
+    while fewer workers have more threads each.
 
     Args:
-        budget: With a worker a core, or as many as the user wants, which stay.
+        budget: With one worker per core, or as many as the user set, which stay.
         models: The families.
         arrays: Their matrices and the folds.
         plan: Which columns hold levels.
         target: What is to be predicted.
-        release: Gives back workers that were begun before this was known; they end, for theirs is another share.
+        release: Gives back workers that were started before this was known; they end, as their memory share is wrong.
     """
     if budget.told or budget.workers == 1:
         return budget
@@ -67,10 +67,10 @@ def with_room(
 
 
 def with_room_for(budget: Budget, needs: Sequence[int]) -> Budget:
-    """The budget with as many workers as may fit the largest of these at a time; one at least.
+    """The budget with the most workers for which the largest of these fit into memory together; one at least.
 
     Args:
-        budget: With a worker a core, or as many as the user wants, which stay.
+        budget: With one worker per core, or as many as the user set, which stay.
         needs: Bytes that each fit takes.
     """
     if budget.told:

@@ -1,4 +1,4 @@
-"""Which decision a metric of labels asks for, found on out-of-fold predictions and judged on others of them.
+"""Which decision rule a metric of labels asks for, found on some out-of-fold predictions and judged on others.
 
 F1 or balanced accuracy are not best where the most probable label is predicted: with few positives, a lower threshold
 finds more of them. Probabilities stay as they are; only how labels follow from them is chosen.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Decided", "choose_decision", "searched"]
 
-_POWERS: Final = np.linspace(0.1, 1.0, 10)  # of 1 / share of a class: its weight among more than two
+_POWERS: Final = np.linspace(0.1, 1.0, 10)  # powers of 1 / share of a class: its weight where there are more than two
 _RESAMPLES: Final = 200
 _CELLS: Final = 20_000_000  # of confusion matrices at a time, 160 MB: a matrix of 1,000 classes has a million
 _PROBABILITIES: Final = 4_000_000  # looked at to choose a weighting of classes
@@ -35,7 +35,7 @@ _CLEAR: Final = 1.0  # standard errors of the gain; a threshold that gains nothi
 
 
 def searched(metric: Measure) -> Measure:
-    """The metric by which models are compared where the threshold is chosen in the end: that at each one's best.
+    """The metric by which models are compared where a threshold is chosen in the end: at each model's best threshold.
 
     At one half, a good model of rare positives can look as bad as one that knows nothing.
     """
@@ -53,8 +53,8 @@ class Decided(NamedTuple):
 def choose_decision(pooled: Pooled, metric: Measure, seed: int) -> Decided | None:
     """The decision, if it gains at least a standard error on rows that it was not chosen on; None for other metrics.
 
-    Each part of the rows is decided as the other parts say, and the metric is taken over all rows together. The
-    standard error is that of 200 resamples of as many rows as they are worth.
+    Each part of the rows is decided by a rule chosen on the other parts, and the metric is taken over all rows
+    together. The standard error is that of 200 resamples, each of as many rows as these are worth (`Pooled.worth`).
 
     Args:
         pooled: Out-of-fold predictions.
@@ -106,7 +106,7 @@ def _scores(y: NDArray[Any], codes: NDArray[np.int64], mass: Array, metric: Meas
 
 
 def _oriented(confusion: Array, metric: Measure) -> Array:
-    """With the positive class at 1, where the formulas have it."""
+    """Confusion matrices with the positive class at 1, where the formulas expect it."""
     return confusion[:, ::-1, ::-1] if metric.n_classes == 2 and metric.positive == 0 else confusion
 
 
@@ -117,9 +117,9 @@ def _standard_error(
     score: Score,
     seed: int,
 ) -> float:
-    """Of the gain, by resampling rows: only how many there are of each (truth, label before, label after) matters.
+    """The standard error of the gain, by resampling rows; only counts of (truth, label before, label after) matter.
 
-    Rows that count differently say as much as fewer that count the same, and so do those that belong together.
+    Rows of unequal weight say as much as fewer rows of equal weight, and so do rows that belong together.
     """
     k = metric.n_classes
     cells, place = np.unique((pooled.truth * k + both[0]) * k + both[1], return_inverse=True)
@@ -136,7 +136,7 @@ def _standard_error(
 
 
 def _resampled(cells: NDArray[np.int64], drawn: Array, metric: Measure, score: Score) -> Array:
-    """The metric of each resample, whose rows lie so often in these cells of the confusion matrix."""
+    """The metric of each resample, given how many of its rows lie in each of these cells of the confusion matrix."""
     k = metric.n_classes
     confusion = np.zeros((len(drawn), k * k))
     np.add.at(confusion.T, cells, drawn.T)

@@ -1,9 +1,9 @@
 """The decision: from probabilities to labels, by the lowest expected cost.
 
-A cost matrix C holds what it costs to predict j where i is true; of a row with probabilities p the label with the
+A cost matrix C holds what it costs to predict j where i is true; for a row with probabilities p the label with the
 lowest sum_i p_i C_ij is predicted (Elkan 2001, The foundations of cost-sensitive learning, section 1). A threshold t on
-the probability of a positive class is the matrix with costs t for a false alarm and 1 - t for a miss, and weights of
-classes w are C_ij = w_i, so that one matrix tells all three.
+the probability of a positive class is the matrix with costs t for a false alarm and 1 - t for a miss, and class weights
+w are C_ij = w_i, so that one matrix expresses all three.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Decision:
         """What `to_json` wrote.
 
         Raises:
-            ValueError: If it is no decision between so many classes.
+            ValueError: If it does not fit the number of classes.
         """
         costs = np.array(found["costs"], dtype=np.float64)
         if costs.shape != (classes, classes) or not (np.abs(costs) <= _LARGEST).all():  # false for NaN

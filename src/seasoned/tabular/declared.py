@@ -45,10 +45,10 @@ class Declared:
     class_weight: Any = None
 
     def check(self, frame: pd.DataFrame) -> None:
-        """Refuse what is not there, and weights that are none: those of rows held out are used last, after the fit.
+        """Refuse missing columns and invalid weights now: weights of held-out rows are not read until after the fit.
 
         Raises:
-            InvalidInput: If a column is not there or has two roles, or weights are negative, missing or told twice.
+            InvalidInput: If a column is not there or has two roles, or weights are negative, missing or given twice.
         """
         roles = {"--target": self.target, "--weights": self.weights, "--groups": self.groups}
         given = {option: column for option, column in roles.items() if column is not None}
@@ -93,11 +93,11 @@ class Declared:
         return frame.drop(columns=list(self.ignored))
 
     def features(self, frame: pd.DataFrame, known: Collection[str] = ()) -> pd.DataFrame:
-        """The columns to learn from: all but the target, weights and groups; what is not there does not matter.
+        """The columns to learn from: all but the target, weights and groups; those that are not there do not matter.
 
         Args:
             frame: The table.
-            known: Columns that a fitted model learned from, which stay whatever else they tell.
+            known: Columns that a fitted model learned from, which stay whatever other role they have.
         """
         beside = [column for column in (self.weights, self.groups) if column is not None and column not in known]
         return frame.drop(columns=[self.target, *beside], errors="ignore")
@@ -108,7 +108,7 @@ class Declared:
         return {name: values for name, values in given.items() if values is not None}
 
     def weights_of(self, frame: pd.DataFrame) -> Any:
-        """The argument `sample_weight` of these rows: the column of weights, what was told by class, or None."""
+        """The argument `sample_weight` of these rows: the column of weights, weights given by class, or None."""
         return self.class_weight if self.weights is None else frame[self.weights]
 
     def counts(self, frame: pd.DataFrame) -> bool:
@@ -121,7 +121,7 @@ class Declared:
         """The rows to fit, those of a validation file among them, and the argument `validation` of the estimator.
 
         Args:
-            train: The rows to fit that the table has.
+            train: The table's rows to fit.
             read: What reads a file.
 
         Raises:
@@ -146,11 +146,11 @@ class Declared:
     def split(
         self, frame: pd.DataFrame, share: float, seed: int, *, classes: bool
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Rows to learn from and rows held out, as validation is asked to do it: whole groups, or the latest rows.
+        """Rows to learn from and rows held out, in the way that validation does it: whole groups, or the latest rows.
 
         Args:
             frame: All rows.
-            share: Of the rows that are held out; from 0 up to but not including 1.
+            share: Share of the rows that is held out; from 0 up to but not including 1.
             seed: Of the draw.
             classes: Whether the target holds classes, which are then held out in proportion where that is possible.
 
@@ -167,9 +167,9 @@ class Declared:
         return frame.iloc[train], frame.iloc[test]
 
     def judged(self, train: pd.DataFrame, test: pd.DataFrame, *, classes: bool) -> tuple[pd.DataFrame, int]:
-        """Those of the rows held out that a model of the others can be judged on, and how many more there were.
+        """The held-out rows that a model of the others can be judged on, and how many more there were.
 
-        No model knows a class that is only among the rows held out: the latest class, or that of a group.
+        No model knows a class that occurs only among the rows held out, such as a late class, or one of a single group.
         """
         if not classes:
             return test, 0
@@ -191,7 +191,7 @@ class Declared:
         return self._drawn(frame, share, seed, classes)
 
     def _drawn(self, frame: pd.DataFrame, share: float, seed: int, classes: bool) -> tuple[Any, Any]:
-        """Classes in proportion where each has a row for both sides; a class of one row is learned from."""
+        """Stratified where each class has a row for both sides; a class of one row is only learned from."""
         from sklearn.model_selection import train_test_split
 
         rows, target = np.arange(len(frame)), frame[self.target]

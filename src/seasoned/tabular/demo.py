@@ -40,7 +40,7 @@ class DemoResult:
         model: The fitted estimator.
         held_out: Features and status of the held-out rows.
         predictions: The held-out rows with their status, the prediction, and the probabilities.
-        scores: Log loss on held-out rows (lower is better), by who predicted.
+        scores: Log loss on held-out rows (lower is better), by model.
     """
 
     model: AutoClassifier
@@ -107,7 +107,7 @@ def run_demo(folder: Path, time_limit: float, random_state: int = 0) -> DemoResu
 
 
 def _rivals(X: pd.DataFrame, y: pd.Series[Any], X_test: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """Class frequencies, and LightGBM as it comes, on the table as raw numbers (the time as seconds)."""
+    """Class frequencies, and LightGBM with its defaults, on the table as raw numbers (the time as seconds)."""
     from lightgbm import LGBMClassifier
     from sklearn.dummy import DummyClassifier
 

@@ -26,8 +26,8 @@ logger = logging.getLogger("seasoned.tabular")
 class Early:
     """A callback of `Study.optimize` that has the first complete trial fitted on all rows in a worker of its own.
 
-    From then on there is a model, whatever happens to the search; where a run is resumed, it is that of its first one.
-    The fit takes a share of the cores for a moment, but the search does not wait for it.
+    From then on there is a model, whatever happens to the search; where a run is resumed, its first complete trial is
+    taken. The fit takes a share of the cores for a moment, but the search does not wait for it.
 
     Args:
         objective: What fits a configuration.
@@ -68,7 +68,7 @@ class Early:
 
     @property
     def fitted(self) -> tuple[str, dict[str, Any]] | None:
-        """Family and settings of what is fitted, or being fitted; None for nothing, or what could not be."""
+        """Family and settings of the model that is fitted or being fitted; None if there is none, or the fit failed."""
         if self._config is None or (self._executor is None and self._member is None):
             return None
         ((name, settings),) = self._config["model"].items()

@@ -1,12 +1,13 @@
 """Greedy ensemble selection: weights for models from their out-of-fold predictions.
 
 Caruana, Niculescu-Mizil, Crew and Ksikes (2004), Ensemble selection from libraries of models, ICML: start from the best
-models, then again and again add the one (with replacement) that most improves the average. The weights are the counts,
-drawn towards equal ones of the best few as far as the rows cannot tell (`shrinkage.py`).
+models, then repeatedly add, with replacement, the one that most improves the average. The weights are the counts,
+shrunk towards equal weights of the best few as far as the rows cannot tell the two apart (`shrinkage.py`).
 
-Against the winner's curse on few rows, it starts from the best average of the first so many models rather than from
+Against the winner's curse on few rows, it starts from the best average of the k best models, over k, rather than from
 the best one, and adds few: among 18 tables outside the comparisons that had the best mean rank of twenty variants
-(other starts, bags of rows, bags of models, shrinkage), 1.3 % less held-out loss than from the best model with 40.
+(other starts, bags of rows, bags of models, shrinkage), 1.3 % less held-out loss than from the best model with 40
+rounds.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
 __all__ = ["select"]
 
 _ROUNDS: Final = 20  # models averaged, with repetition; the best prefix is kept
-_START: Final = 8  # of the best, whose averages are looked at first
-_LEAST_CANDIDATES: Final = 2  # that are compared however many numbers they predict
+_START: Final = 8  # best models, whose averages are looked at first
+_LEAST_CANDIDATES: Final = 2  # candidates that are compared, however many numbers they predict
 _CANDIDATES: Final = 40  # the best single models; what is worse alone hardly ever enters
 _ROWS: Final = 10_000  # rows looked at; more change no choice
-_LEAST: Final = 1_000  # of a class, if it has so many
+_LEAST: Final = 1_000  # rows of a class, if it has so many
 _CELLS: Final = 40_000_000  # predicted numbers held at a time: with very many classes fewer rows, then fewer models
 _BY_CHANCE: Final = 20  # rows of a class below which a draw may miss it
 _FEWEST: Final = 2_000  # rows looked at, whatever they take
@@ -68,7 +69,7 @@ def select(
         metric: What to improve.
         most: Largest number of different models.
         seed: Chooses the rows that are looked at when there are many.
-        over: Whether the time is over; what a slow metric of the user's own has told by then decides.
+        over: Whether the time is over; the losses that a slow metric of the user's own has given by then decide.
         row_weights: How much each row counts, shape (n,); all the same if None.
         paces: What each model takes to predict a row, shape (models,), none more than the limit, and the limit for
             all that are chosen together; None for no limit.
@@ -89,7 +90,7 @@ def select(
     def losses(stack: NDArray[Any]) -> NDArray[np.float64]:
         return losses_of(stack, y[rows], metric, over, mass)
 
-    alone = np.array([losses(np.asarray(p[rows], dtype=np.float64)[None])[0] for p in predictions])  # as their means
+    alone = np.array([losses(np.asarray(p[rows], dtype=np.float64)[None])[0] for p in predictions])  # as float64 means
     order = np.argsort(alone, kind="stable")[:candidates]
     stack = np.stack([np.asarray(predictions[index][rows], dtype=np.float64) for index in order])  # (m, n[, classes])
     allowed = _Allowed(most, *((np.zeros(len(order)), math.inf) if paces is None else (paces[0][order], paces[1])))
@@ -108,8 +109,8 @@ def _rows(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
     """The rows looked at, and how much each counts (None: all the same).
 
-    Of many rows a draw; where that would hold few of a class, more of it, which then count less (`classes`: of a
-    metric in which they can).
+    Of many rows a random draw; where that would hold few rows of a class, more of them are drawn, and each counts less
+    (`classes`: whether the metric has classes, and can count rows differently).
     """
     count, rng = len(y), np.random.default_rng(seed)
     if count <= most:
@@ -130,7 +131,7 @@ def _rows(
 
 @dataclass(frozen=True, slots=True)
 class _Allowed:
-    """How many different models, and how slow all of them together."""
+    """How many different models may be chosen, and how slow all of them may be together."""
 
     most: int
     paces: NDArray[np.float64]
@@ -180,13 +181,13 @@ def _grow(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed, 
 
 
 def _parts(positions: NDArray[np.int64], stack: NDArray[np.float64]) -> list[NDArray[np.int64]]:
-    """The positions in parts, the models of each of which predict few enough numbers to be judged together."""
+    """The positions in parts, such that the models of each predict few enough numbers to be judged together."""
     each = max(_AT_ONCE // stack[0].size, 1)
     return [positions[start : start + each] for start in range(0, len(positions), each)]
 
 
 def _start(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed) -> tuple[float, int]:
-    """Loss and size of the best average of the first so many models; the smallest of equal ones."""
+    """Loss and size of the best average of the k best models, over k; the smallest of equal ones."""
     sizes = np.arange(1, rules.prefix(min(len(stack), _START)) + 1)
     total, losses = np.zeros(stack.shape[1:]), np.empty(len(sizes))
     for place, size in enumerate(sizes):

@@ -51,7 +51,7 @@ logger = logging.getLogger("seasoned.tabular")
 
 
 class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-    """Fit, report, explain, save; see the two for parameters and attributes."""
+    """Fit, report, explain, save; see the two classes for parameters and attributes."""
 
     _kind: ClassVar[Literal["classification", "regression"]]
     out_of_fold_: NDArray[np.floating] | None
@@ -93,31 +93,31 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         """Search, then fit the best model on all rows; ends within the time limit.
 
         Once trials run, Ctrl-C, a notebook's interrupt and SIGTERM end it within 3 seconds, with the best model so far;
-        `stopped_by_` tells which came, and the finished trials stay for `resume`. A second one gives up.
+        `stopped_by_` tells which it was, and the finished trials stay for `resume`. A second one aborts the fit.
 
         Args:
             X: The features: pandas or polars frame, pyarrow table, 2-D array, or list of dicts.
-            y: The target, a value a row; rows where it is missing are left out.
+            y: The target, one value per row; rows where it is missing are left out.
             sample_weight: How much each row counts: in models, early stopping, metric and ensemble. The scale does not
-                matter; rows of weight 0 are left out. What takes no weights is named in the log. Of classes also
-                "balanced", by which all have the same mass, or {label: weight}, where others weigh 1.
-            groups: Which rows belong together, such as those of one customer: a value a row. No group is on both sides
-                of a fold; a scikit-learn splitter given as `validation` gets them, a column of times and pairs of rows
-                go before them.
-            resume: Go on with a run of the same data, target and settings that was killed or stopped, or has come to
-                its end and may have more time or trials now. Its finished trials count, its folds stay, and the time
-                limit starts anew.
+                matter; rows of weight 0 are left out. What takes no weights is named in the log. For classes also
+                "balanced", which gives all of them the same total weight, or {label: weight}, where others weigh 1.
+            groups: Which rows belong together, such as those of one customer: one value per row. No group is on both
+                sides of a fold; a scikit-learn splitter given as `validation` gets the groups; a column of times and
+                pairs of rows take precedence over them.
+            resume: Go on with a run of the same data, target and settings that was killed or stopped, or that ended and
+                may now have more time or trials. Its finished trials count, its folds stay, and the time limit starts
+                anew.
             progress: Whether to show a line with the best model so far; None shows it on a terminal and in a notebook.
             callbacks: Functions that are called with each trial that has ended, as a dict: number, model, state, score
                 (in the metric's usual sign), seconds, elapsed, error, config, and best, the best score so far. One that
-                returns True ends the search, with the best models so far; one that raises is called no more.
+                returns True ends the search, with the best models so far; one that raises is not called again.
 
         Raises:
-            InvalidInput: If the table, the target or a parameter breaks a rule; the sentence says which.
+            InvalidInput: If the table, the target or a parameter breaks a rule; the message says which.
         """
         started, stop = time.monotonic(), Stop()
         audience = Audience.of(progress, callbacks)
-        with stop.listening():  # from the first moment, for what comes before the search can take seconds
+        with stop.listening():  # from the first moment, because what comes before the search can take seconds
             self._fit(X, y, (sample_weight, groups), (started, stop), audience, resume=resume)
         self.stopped_by_ = stop.name
         return self
@@ -155,7 +155,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         Args:
             fitted: What was fitted.
             rows: Up to 20 rows that a bundle keeps, so that a load under other versions can compare predictions.
-            named: Whether the columns of the fit had names; those of an array have ours.
+            named: Whether the columns of the fit had names; those of an array get generated ones.
         """
         names = [column.name for column in fitted.plan.schema.columns]
         self.fitted_ = fitted
@@ -169,11 +169,11 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.feature_names_in_ = np.array(names, dtype=object)
 
     def refit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> Self:
-        """Fit the same models on other rows, such as all that there are by now, without a search.
+        """Fit the same models on other rows, such as all rows available by now, without a search.
 
-        Settings, rounds and weights of the models stay, and so do thresholds, calibration and what is known of
-        validation, which the search found. Columns are read as `fit` read them. `fit` itself ends with a fit on all of
-        its rows. It takes `time_limit` at most; a model that is not ready by then is left out.
+        Settings, rounds and weights of the models stay, as do the thresholds, calibration and validation results that
+        the search found. Columns are read as `fit` read them. `fit` itself ends with a fit on all of its rows. `refit`
+        takes `time_limit` at most; a model that is not ready by then is left out.
 
         Args:
             X: The features; all columns of `fit` must be there.
@@ -219,8 +219,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     def only(self, model: int | str) -> Self:
         """One of the models that predict together as an estimator of its own, to be saved, explained or refitted.
 
-        It predicts what `predict(X, model=...)` gives: without calibration, threshold and intervals, which are of all
-        together; costs of errors that the metric was given decide for it, too.
+        It predicts what `predict(X, model=...)` gives: without calibration, threshold and intervals, which belong to
+        all models together; costs of errors that the metric was given decide for it, too.
 
         Args:
             model: Its number in `leaderboard()`, or its name there if no other of them has it.
@@ -250,22 +250,22 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         seconds: float | None = 60.0,
         sample_weight: Any = None,
     ) -> pd.DataFrame:
-        """How much each column helps: the loss that shuffling it adds, or how far it moves each row (Shapley values).
+        """How much each column helps: the loss that shuffling adds, or how far it moves predictions (Shapley values).
 
         Args:
-            X: Rows that the model has not seen. On rows of the fit "permutation" tells what was memorised, too.
+            X: Rows that the model has not seen. On rows of the fit, "permutation" counts what was memorised, too.
             y: Their target, for "permutation".
             method: Which of the two.
-            background: Rows that stand for what is usual, for "shap"; those of X if None.
-            repeats: Shuffles of each column, each on a part of the rows of its own (10); with "shap" the rows of the
-                background that each row is compared with (50).
+            background: Reference rows, for "shap"; those of X if None.
+            repeats: Shuffles of each column, each on its own part of the rows (10 if None); with "shap" the background
+                rows that each row is compared with (50 if None).
             seconds: Stop after this time, with fewer repeats, columns or rows; None for no limit.
             sample_weight: How much each row counts in the metric, for "permutation", as for `fit`; the same if None.
 
         Returns:
-            "permutation": the most important column first: column, importance, low, high (95 %), p, repeats. "shap": a
-            line a row (of more than two classes, a row and class) and a column for each of the table's, which with
-            `attrs["base"]` sum to the prediction (of two classes, that of the metric's positive one).
+            "permutation": a line per column, the most important first: column, importance, low, high (95 %), p,
+            repeats. "shap": a line per row (for more than two classes, per row and class) and a column for each of the
+            table's, which with `attrs["base"]` sum to the prediction (for two classes, of the metric's positive one).
 
         Raises:
             InvalidInput: If X and y do not fit, repeats is too small, or the method is unknown.
@@ -274,7 +274,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         X = self._checked(X)[1]
         if method not in {"permutation", "shap"}:
             raise InvalidInput(f"method is {method!r}; use 'permutation' or 'shap'.")
-        # As in `report`: that room stands above this one, so it is called by name.
+        # As in `report`: it is in a higher layer of the package, so it is imported by name.
         if method == "shap":
             background = None if background is None else self._checked(background)[1]
             shap = importlib.import_module("seasoned.report.shapley").shap
@@ -295,7 +295,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         predict_ms (milliseconds a row), state, number, config. `attrs["summary"]` says what all models together reach
         in validation, and what predicting the same for all rows does (`attrs["score"]`, `attrs["baseline"]`);
         `attrs["finish"]` holds sentences on calibration and decision. Scores are those of each trial alone, without
-        them; of f1 and other metrics of labels in two classes, at the trial's best threshold.
+        these; for f1 and other metrics of labels in two classes, at the trial's best threshold.
 
         Rows that the model has not seen add the column `test_<metric>`, in the same sign, and a first row "ensemble" of
         all models together, which is what `predict` gives. Each model is judged on what `predict(X, model=number)`
@@ -305,7 +305,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         Args:
             X: Rows to judge the models on.
             y: Their target.
-            sample_weight: How much each of these rows counts, as for `fit`; "balanced" is of these rows.
+            sample_weight: How much each of these rows counts, as for `fit`; "balanced" refers to these rows.
 
         Raises:
             InvalidInput: If only one of X and y is given, or they do not fit the model.
@@ -325,14 +325,14 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     def validation_score_(self) -> float | None:
         """What all models together reach in validation, in the metric's usual sign; None where it is not known.
 
-        The models and their weights were chosen on these rows, so that it is a little too good.
+        The models and their weights were chosen on these rows, so it is a little too good.
         """
         check_is_fitted(self)
         return self.fitted_.validation_score
 
     @property
     def baseline_score_(self) -> float | None:
-        """What predicting the same for all rows reaches there."""
+        """What predicting the same for all rows reaches in validation."""
         check_is_fitted(self)
         return self.fitted_.baseline_score
 
@@ -348,15 +348,15 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
 
         Args:
             path: The file to write; an existing one is replaced.
-            X: Rows to judge the model on, best such that it has not seen.
+            X: Rows to judge the model on, ideally ones that it has not seen.
             y: The target of these rows.
             unseen: Whether the model has not seen these rows; those of its fit only tell which columns matter.
-            sample_weight: How much each of these rows counts, as for `fit`; "balanced" is of these rows.
+            sample_weight: How much each of these rows counts, as for `fit`; "balanced" refers to these rows.
 
         Raises:
             InvalidInput: If only one of X and y is given, or they do not fit the model.
         """
-        # The report's room stands above this one, so it is called by name: a method for the user, no dependency.
+        # The report is in a higher layer, so it is imported by name: a method for the user, no dependency.
         write = importlib.import_module("seasoned.report").report
         warn_of_order(X, y=y, sample_weight=sample_weight)
         rows = X if X is None else self._checked(X)[1]
@@ -366,20 +366,20 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     def save(self, path: str | Path, *, key: bytes | str | None = None) -> None:
         """Write everything that prediction needs into one file without pickle; `seasoned.load` reads it.
 
-        A metric that is a function, a splitter and own models to search are not in it; the log says which of them
-        `load` has to be given again, to score or to fit. Fitted models of the user's own are in it where scikit-learn
-        has their class and its files are safe; `fit` warns of others before it begins.
+        A metric that is a function, a splitter and own models to search are not in it; the log says which of them have
+        to be set again after `load`, to score or to fit. Fitted models of the user's own are in it where their class is
+        scikit-learn's and its files are safe; `fit` warns of others before it begins.
 
         Args:
             path: The file; an existing one is replaced in one step.
             key: A secret that signs the file, so that `load` with the same key refuses one that was tampered with. It
-                does not encrypt: in plain the file holds column names, levels, texts that occur more than once, up to
-                20 rows, targets and predictions of up to 2,000 rows for the report, and where `neighbours` is among
+                does not encrypt: the file holds, unencrypted, column names, levels, texts that occur more than once, up
+                to 20 rows, targets and predictions of up to 2,000 rows for the report, and where `neighbours` is among
                 the members up to 20,000 rows of the fit. Leave that family out (`SearchSettings(models=...)`) for a
-                file that is to leave the house.
+                file that is passed on to others.
 
         Raises:
-            InvalidInput: If the key is empty or no bytes or text, or a model is the user's own and cannot be saved.
+            InvalidInput: If the key is empty or neither bytes nor text, or a model of the user's own cannot be saved.
         """
         check_is_fitted(self)
         archive.write(self.fitted_, self.rows_, {**about(self), "named": self.named_}, Path(path), key)
@@ -388,7 +388,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The metric on these rows; errors (log_loss, rmse ...) are negated, so that more is better.
 
-        Rows may have weights, as for `fit`; "balanced" is of these rows.
+        Rows may have weights, as for `fit`; "balanced" refers to these rows.
 
         After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
         """
@@ -410,7 +410,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         return frame, codes, None if sample_weight is None else read_weights(sample_weight, len(codes))
 
     def _predict(self, X: Any, model: int | str | None = None) -> NDArray[np.float64]:
-        """Probabilities or numbers. Columns without names are told apart by place, so there must be just as many."""
+        """Probabilities or numbers; columns without names are matched by position, so there must be just as many."""
         fitted, frame = self._checked(X)
         return chosen(fitted, model).predict(frame)
 
@@ -436,7 +436,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         return fitted, frame
 
     def _by_place(self, frame: pd.DataFrame) -> bool:
-        """Whether a table has as many columns as the array of the fit, and names that are none of ours."""
+        """Whether a table has as many columns as the array of the fit, and none of the names that these were given."""
         return frame.shape[1] == self.n_features_in_ and not {*map(str, frame.columns)} & {*self.feature_names_in_}
 
     def _learned(

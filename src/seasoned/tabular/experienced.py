@@ -1,24 +1,24 @@
-"""Which trial next, with experience: what past tasks teach, mixed with the search without it.
+"""Which trial comes next, with experience: what past tasks teach, mixed with the search without it.
 
-The families' defaults come first, which were tuned on many tables of all sizes, where past tasks have small ones: after
-the configurations of the warm start, which give a usable model at once, those that are worth most a second; one that
-is not worth a tenth of what any configuration is waits. After that each trial is either *advised* or *free*.
-An advised one is the configuration of past tasks with the largest expected gain, divided by its predicted seconds where
-time counts; it is re-ranked with every score that arrives (`knowledge/metric_function.py`). A family that has not come
-near the best trial yet gains by coming near, for an ensemble gains by it (`knowledge/goals.py`). A free one is what the
-search without experience does: the defaults that have waited, those of families without a trial first, then
-`Promising`, in which past tasks are a prior mean as far as they foretell this table's results (`family_starts.py`).
-Both see all trials.
+The families' defaults come first, because they were tuned on many tables of all sizes, while past tasks have small
+ones: after the configurations of the warm start, which give a usable model at once, those with the largest expected
+gain per second; a default with less than a tenth of the largest expected gain of any configuration waits. After that
+each trial is either *advised* or *free*. An advised one is the configuration of past tasks with the largest expected
+gain, divided by its predicted seconds where time counts; the ranking is revised with every score that arrives
+(`knowledge/metric_function.py`). A family that has not yet come near the best trial gains by coming near it, because
+that helps an ensemble (`knowledge/goals.py`). A free one is what the search without experience would try: first the
+defaults that have waited, those of families without a trial before others, then `Promising`, in which past tasks give a
+prior mean as far as they predict this table's results (`family_starts.py`). Both see all trials.
 
 The share of free trials is the larger of two: what the advice's errors so far call for (Hedge, `knowledge/advice.py`),
 and a ramp from 0 to one half over the first trials, because what past tasks know is general, and the last gains lie
-near the best trials of this one. The first turn comes early, and tells whether the advice is any good. Where no
-configuration is expected to gain anything any more, all trials are free.
+near this table's best trials. The first free trial comes early, and shows whether the advice is any good. Once no
+configuration is expected to gain anything, all trials are free.
 
-What did not come to its end tells something as well. A trial that failed, or ran into its limit, has taken that long at
-least, and its family may fail again (`guide.py`). One that the race stopped is worse than the best by a tenth of what
-this is worth at least, or than the best of its own family (`race.py`); it is told as halfway between the two, and
-speaks neither for the advice nor against it.
+Trials that did not complete are informative as well. One that failed, or ran into its limit, would have taken at least
+as long, and its family may fail again (`guide.py`). One that the race stopped is worse than the best trial by at least
+a tenth of the best trial's own gain over the baseline, or worse than the best of its own family (`race.py`); it is
+scored halfway between the two, and counts neither for the advice nor against it.
 """
 
 from __future__ import annotations
@@ -51,26 +51,26 @@ __all__ = ["Experienced"]
 _RAMP: Final = 8  # advised trials until half of all are free
 _MOST_FREE: Final = 0.5  # of the ramp; errors may call for more
 _LEAST_GAIN: Final = 2e-3  # of the gap between a task's median and its best
-_CREDIT: Final = 0.7  # of the first free turn, before any trial
+_CREDIT: Final = 0.7  # towards the first free trial, before any trial
 _TAG: Final = "advised"
 _OPENS: Final = "opens"
-_HOPE: Final = 0.1  # of the largest gain of any configuration: what a default is worth that is not put off
+_HOPE: Final = 0.1  # of the largest gain of any configuration: a default that is worth less is put off
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Everything is a fold of the log.
+    """The sampler's state, which follows from the log of events alone.
 
     Attributes:
-        spec: Of the study.
+        spec: The study's.
         free: State of the search without experience.
-        advised: What was tried of the guide's configurations, and how well it was foreseen.
+        advised: What was tried of the guide's configurations, and how well it was predicted.
         rows: Trial number -> row of the guide, for trials that are one of its configurations.
-        seconds: Row of the guide -> seconds of its trial, if it came to its end; less is no whole trial.
-        least: Row of the guide -> seconds of a trial that did not.
+        seconds: Row of the guide -> seconds of its trial, if that completed; other trials are not whole ones.
+        least: Row of the guide -> seconds of a trial that did not complete.
         families: Trial number -> family.
-        ended: Family -> how many trials came to their end, and how many failed.
-        bests: Family -> the best that it reached, in the units of past tasks.
+        ended: Family -> how many trials completed, and how many failed.
+        bests: Family -> its best score, in the units of past tasks.
         asked: Texts of all configurations asked so far.
         credit: Free trials that are due.
         led: Numbers of the trials that were advised.
@@ -102,7 +102,7 @@ class Experienced(Sampler[_State]):
         defaults: Configurations that free trials begin with.
         timed: Whether predicted seconds decide as well; what is suggested then depends on time.
         most: Seconds after which a trial is cut off, so that none costs more.
-        paced: Whether trials may be stopped for slow predictions, whatever they lose: such tell nothing.
+        paced: Whether trials may be stopped for slow predictions, whatever their loss: stopped ones then tell nothing.
     """
 
     free: Promising
@@ -119,7 +119,7 @@ class Experienced(Sampler[_State]):
     def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
         """The next configuration for each number, as if the ones before it had been asked.
 
-        The state is as before but for what the search without experience has worked out of it, such as its models.
+        The state changes only by what the search without experience has worked out from it, such as its models.
         """
         suggestions = []
         ahead = state
@@ -127,7 +127,7 @@ class Experienced(Sampler[_State]):
             config, _ = next_of_plan(state.spec, number)
             found, free = self._suggest(ahead, number) if config is None else (Suggestion(config), ahead.free)
             suggestions.append(found)
-            if ahead.free is state.free:  # none of these numbers has been told of yet
+            if ahead.free is state.free:  # none of these trials has been told to it yet
                 state, ahead = replace(state, free=free), replace(ahead, free=free)
             ahead = self._asked(ahead, Asked(number, found.config, found.tag))
         return suggestions, state
@@ -148,24 +148,24 @@ class Experienced(Sampler[_State]):
         return found, free
 
     def _form_of(self, row: int) -> Mapping[str, Any]:
-        """A configuration of the guide, as this table's search begins with it, if it does."""
+        """A configuration of the guide, in the form in which this table's search begins with it, if it does."""
         starts = (config for config in self.defaults if self.guide.row_of_start(config) == row)
         return next(starts, self.guide.configs[row])
 
     def _begun(self, state: _State) -> set[int]:
-        """Rows whose form here has been asked for: a start that past tasks know is booked under a row of its own."""
+        """Rows whose form here has been asked for: a start that past tasks know is recorded under a row of its own."""
         rows = {row for start in self.defaults if (row := self.guide.row_of_start(start)) is not None}
         return {row for row in rows if textual(self._form_of(row)) in state.asked}
 
     def _default(self, state: _State, *, hopeful: bool = False) -> Mapping[str, Any] | None:
-        """The next of the first configurations that is still to be tried, and would end in time; None without any.
+        """The next of the defaults that is still to be tried, and would end in time; None if there is none.
 
-        Families without a trial come first, then what past tasks do not know (one that learns the logarithm, say); of
-        what they know, first what is worth most a second.
+        Families without a trial come first, then what past tasks do not know (such as one that learns the logarithm);
+        of what they know, the one with the largest gain per second.
 
         Args:
-            state: So far.
-            hopeful: Whether only what comes before all advice is wanted, without what is worth little.
+            state: The state so far.
+            hopeful: Whether only defaults that come before all advice are wanted, without those that are worth little.
         """
         tried, met = set(state.rows.values()), set(state.families.values())
         starts = [(config, self._known_as(config)) for config in self.defaults]
@@ -183,12 +183,12 @@ class Experienced(Sampler[_State]):
 
     @staticmethod
     def _opens(state: _State, config: Mapping[str, Any], row: int | None) -> bool:
-        """Whether a default is among those before all advice: its family's first trial, or what nobody knows of it."""
+        """Whether a default comes before all advice: its family's first trial, or one that past tasks do not know."""
         family = family_of(config)
         return family not in state.families.values() or (row is None and family in state.bests)
 
     def _worth(self, state: _State, rows: Sequence[int]) -> tuple[dict[int, tuple[float, float, float]], float]:
-        """Gain, cost and seconds of some configurations, and the largest gain of the guide's."""
+        """Gain, cost and seconds of some configurations, and the largest gain of any in the guide."""
         if not rows:
             return {}, 0.0
         some = np.array(rows, dtype=np.intp)
@@ -209,11 +209,11 @@ class Experienced(Sampler[_State]):
         return np.minimum(np.maximum(seconds, self.guide.floor), self.most), seconds
 
     def _share(self, state: _State) -> float:
-        """Of free trials."""
+        """The share of free trials."""
         return max(state.advised.share, _MOST_FREE * min(len(state.led) / _RAMP, 1.0))
 
     def _advised(self, state: _State) -> int | None:
-        """The row of the guide that is worth most; None if none is worth anything."""
+        """The row of the guide with the largest gain for its cost; None if no gain is worth a trial."""
         tried = set(state.rows.values()) | self._begun(state)
         rows = np.array([row for row in self.guide.rows if row not in tried], dtype=np.intp)
         if not len(rows):
@@ -226,7 +226,7 @@ class Experienced(Sampler[_State]):
         return int(rows[np.argmax(gains / cost)]) if gains.max() >= _LEAST_GAIN else None
 
     def tell(self, state: _State, events: Sequence[Event]) -> _State:
-        """Both experts are told of every trial; of one that past tasks do not know, the advice hears its score."""
+        """Tell both experts of every trial; if past tasks do not know its configuration, the advice gets the score."""
         for event in events:
             if isinstance(event, Asked):
                 state = self._asked(state, event)
@@ -244,7 +244,7 @@ class Experienced(Sampler[_State]):
         planned = opens or event.number - state.spec.first < len(state.spec.warm_start.configurations)
         share = self._share(state)
         own = {textual(start) for start in self.defaults}
-        guest = advised and self.guide.advises(text) and text not in own  # a start is its family's, whoever chose it
+        guest = advised and self.guide.advises(text) and text not in own  # a default is its family's, whoever chose it
         tag = GUEST if guest else None if advised or opens else event.tag
         credit = state.credit if planned else min(state.credit + share - (0.0 if advised else 1.0), 1.0)
         return replace(
@@ -259,7 +259,7 @@ class Experienced(Sampler[_State]):
         )
 
     def _known_as(self, start: Mapping[str, Any]) -> int | None:
-        """The row that tells what a start is worth: its own, or that of the default which it stands for."""
+        """The row that tells what a start is worth: its own, or that of the default it stands for."""
         own = self.guide.row_of(textual(start))
         return self.guide.row_of_start(start) if own is None else own
 
@@ -288,26 +288,26 @@ class Experienced(Sampler[_State]):
         return replace(state, advised=self.guide.adviser.tell_outside(advised, score, cold=cold, kind=kind))
 
     def _score(self, state: _State, event: Finished) -> float | None:
-        """What a trial tells, in the units of past tasks; None if nothing."""
+        """The score that a trial tells, in the units of past tasks; None if it tells none."""
         advised, family = state.advised, state.families.get(event.number, "")
         if event.state is TrialState.COMPLETE and event.values is not None:
             return self.guide.relative(event.values[0])
         best = min((*advised.scores, *advised.outside.values()), default=math.inf)
         if event.state is TrialState.PRUNED and math.isfinite(best) and not self.paced:
-            behind = best + BEHIND * max(-best, 0.0)  # 0 is what predicting the same for all rows has
+            behind = best + BEHIND * max(-best, 0.0)  # 0 is the score of predicting the same for all rows
             return (behind + min(behind, state.bests.get(family, math.inf))) / 2.0
         return None
 
     def capacity(self, state: _State) -> int | None:
-        """No end, unless no family has anything to be tuned: then what is known is all there is."""
+        """None, for no limit, unless no family has anything to tune: then only the known configurations are there."""
         free = self.free.capacity(state.free)
-        if free is None:  # as usual; what is known is many texts
+        if free is None:  # the usual case, in which known configurations, whose texts are many, need not be counted
             return None
         return max(free, len({textual(config) for config in (*self.defaults, *self.guide.configs)}))
 
 
 def _timed(state: _State, event: Finished) -> _State:
-    """What a trial's end says of time, and of whether its family fails here."""
+    """The state with what a trial's end says about time, and about whether its family fails here."""
     whole = event.state is TrialState.COMPLETE
     failed = event.state is TrialState.FAILED or str(event.error).startswith(SLOW)  # the family is of no use here
     family, row = state.families.get(event.number), state.rows.get(event.number)

@@ -1,10 +1,9 @@
 """What past tasks expect inside a family: a prior mean for the Bayesian optimisation that searches there.
 
-The learned metric knows configurations that past tasks share. What lies between and beyond them a family's own search
-looks for, and it need not begin with a flat expectation: a forest over all past tasks' trials of the family, as
-quantiles within each task, says which settings did better there (`knowledge/transfer.py`). It is a *relative* warm
-start, whose values the search has as its prior mean, as far as the trials on this table agree with it, and which adds
-no trial.
+The learned metric covers configurations that past tasks share. The space between and beyond them is left to a family's
+own search, which need not begin with a flat prior: a forest over all past tasks' trials of the family, as quantiles
+within each task, says which settings did better there (`knowledge/transfer.py`). It is a *relative* warm start: the
+search takes its values as a prior mean, as far as the trials on this table agree with it, and it adds no trial.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ __all__ = ["FamilyStarts", "family_start"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_LEAST: Final = 3  # tasks that know a family, and configurations of it that a task has scored
+_LEAST: Final = 3  # tasks that know a family, and configurations of it that such a task has scored
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FamilyStarts:
-    """Each family's warm start, learned when it is asked for, once; an empty one where too little is known.
+    """Each family's warm start, learned once, when it is first asked for; an empty one where too little is known.
 
     What others have put into a store must not end a fit: where learning fails, the log says so, and the family is
-    searched without.
+    searched without it.
 
     Args:
         found: Past tasks and configurations.
@@ -61,13 +60,13 @@ class FamilyStarts:
 def family_start(found: Recalled, space: Space, family: str, *, seed: int = 0) -> WarmStart | None:
     """The relative warm start of a family; None if fewer than three past tasks scored three configurations of it.
 
-    Each past task counts as much as it bears on the new one. A trial that was stopped is left out: its score is only a
+    Each past task counts by its relevance to the new one. A trial that was stopped is left out: its score is only a
     bound, which has no rank.
 
     Args:
         found: Past tasks and configurations.
         space: The joint space; its one parameter is the choice of a family.
-        family: Which.
+        family: Its name.
         seed: Of the forest.
     """
     (choice,) = space.parameters.values()

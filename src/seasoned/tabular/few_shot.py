@@ -38,7 +38,7 @@ _MISSING: Final = "empty cells and words such as NA, null and ? name no task"  #
 
 
 class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-    """What classifier and regressor share; see these."""
+    """What classifier and regressor share; see the two."""
 
     _kind: ClassVar[Literal["classification", "regression"]]
 
@@ -63,12 +63,12 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         Args:
             X: The features and the column that names the task: pandas or polars frame, pyarrow table, list of dicts; or
                 a 2-D array with labels as `task`; or pandas groups, `frame.groupby("store")`.
-            y: The target, a value a row; rows where it is missing are left out.
-            task: Name of the column (or names of the columns) that say which task a row belongs to, or one label a row,
-                or pandas groups. Rows without a task are left out. None if X is grouped.
+            y: The target, one value per row; rows where it is missing are left out.
+            task: Name of the column (or names of the columns) that say which task a row belongs to, or one label per
+                row, or pandas groups. Rows without a task are left out. None if X is grouped.
 
         Raises:
-            InvalidInput: If the table, the target, the tasks or a parameter breaks a rule; the sentence says which.
+            InvalidInput: If the table, the target, the tasks or a parameter breaks a rule; the message says which.
             MissingExtra: If JAX is not installed.
         """
         refuse_incomplete(self)
@@ -128,7 +128,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
 
         Raises:
             InvalidInput: If the rows break a rule, are of several tasks by the columns that named tasks in fit, or hold
-                a class that was not there.
+                a class that fit did not see.
             MissingExtra: If the learner is not the default one and JAX is not installed.
         """
         check_is_fitted(self)
@@ -155,7 +155,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             key: A secret that signs the file; see `AutoClassifier.save`.
 
         Raises:
-            InvalidInput: If the key is empty or no bytes or text, or the learner's network or loss is a function.
+            InvalidInput: If the key is empty or neither bytes nor text, or the learner's network or loss is a function.
         """
         check_is_fitted(self)
         told = about(self)
@@ -224,18 +224,18 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
 
 
 class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]  # scikit-learn is untyped
-    """Classes for tables cut into tasks (per customer, per sensor, per store), with few rows of a new one.
+    """Classes for tables split into tasks (per customer, per sensor, per store), with few rows of a new task.
 
     A linear and a boosted model of all tasks, cross-validated over tasks, predict log-probabilities; a network corrects
     them, and its adaptation to a task is meta-trained: softmax(log p(x) + phi(x) W_task). By default W_task is a ridge
-    head, shrunk by a prior that the tasks have taught (`metagrad.RidgeHead`).
+    head, shrunk by a prior that is learned from the tasks (`metagrad.RidgeHead`).
 
     Args:
         learner: A meta-learner of `seasoned.metagrad`; with `network=None` its network is a `WideDeep`.
         shots: Most rows of a new task that meta-training prepares for; it draws 1 to `shots`.
         validation: Share of the tasks held out, to stop early and keep the best.
-        time_limit: Seconds that `fit` may take; None for no limit. It does not cut compiling short, some ten seconds
-            more for a table of a new size; the clock is looked at after every `training.every` steps of the learner.
+        time_limit: Seconds that `fit` may take; None for no limit. It does not interrupt compilation, which takes some
+            ten seconds more for a table of a new size; it is checked after every `training.every` steps of the learner.
         random_state: An int for the same result again, a numpy Generator or RandomState, or None.
 
     Attributes:
@@ -270,25 +270,25 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]  # sci
             task: As for `fit`; None for the columns that were named there.
 
         Raises:
-            InvalidInput: If a row's task is missing or was not there in fit.
+            InvalidInput: If a row's task is missing or was not seen in fit.
         """
         return self._predict(X, task)
 
 
 class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]  # scikit-learn is untyped
-    """Numbers for tables cut into tasks (per customer, per sensor, per store), with few rows of a new one.
+    """Numbers for tables split into tasks (per customer, per sensor, per store), with few rows of a new task.
 
     A linear and a boosted model of all tasks, cross-validated over tasks, predict first; a network corrects them, and
     its adaptation to a task is meta-trained: y = f(x) + unit * phi(x) W_task, where the unit is the robust size of f's
-    errors. By default W_task is a ridge head, shrunk by a prior that the tasks have taught (`metagrad.RidgeHead`): the
-    exact solution of the inner problem, empirical Bayes for the hierarchical model.
+    errors. By default W_task is a ridge head, shrunk by a prior that is learned from the tasks (`metagrad.RidgeHead`):
+    the exact solution of the inner problem, empirical Bayes for the hierarchical model.
 
     Args:
         learner: A meta-learner of `seasoned.metagrad`; with `network=None` its network is a `WideDeep`.
         shots: Most rows of a new task that meta-training prepares for; it draws 1 to `shots`.
         validation: Share of the tasks held out, to stop early and keep the best.
-        time_limit: Seconds that `fit` may take; None for no limit. It does not cut compiling short, some ten seconds
-            more for a table of a new size; the clock is looked at after every `training.every` steps of the learner.
+        time_limit: Seconds that `fit` may take; None for no limit. It does not interrupt compilation, which takes some
+            ten seconds more for a table of a new size; it is checked after every `training.every` steps of the learner.
         random_state: An int for the same result again, a numpy Generator or RandomState, or None.
 
     Attributes:
@@ -310,6 +310,6 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]  # sciki
             task: As for `fit`; None for the columns that were named there.
 
         Raises:
-            InvalidInput: If a row's task is missing or was not there in fit.
+            InvalidInput: If a row's task is missing or was not seen in fit.
         """
         return self._predict(X, task)

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Adapter", "LearnerAdapter", "adapter_of", "checked_file", "own_params"]
 
-_MOST_ROWS: Final = 512  # of a known task that its own part is fitted to
+_MOST_ROWS: Final = 512  # rows of a known task that its own parameters are fitted to
 _FILE: Final = "learner.npz"
 _LARGEST: Final = 2**30  # bytes unpacked
 
 
 @dataclass(slots=True)
 class LearnerAdapter:
-    """Any meta-learner; from a file it is read when it is first needed, for that takes JAX.
+    """Any meta-learner; one in a file is read when it is first needed, because that takes JAX.
 
     Attributes:
         learner: The fitted meta-learner, where it is there already.
@@ -69,7 +69,7 @@ class LearnerAdapter:
                 "process, or use a WideDeep or an MLP."
             )
         loading = importlib.import_module("seasoned.metagrad.loading")  # which takes JAX
-        own = ("network", "loss", "training", "fitted")  # which a file holds in other ways, or was asked about above
+        own = ("network", "loss", "training", "fitted")  # which a file holds in other ways, or which were checked above
         parts = [getattr(self.learner, entry.name) for entry in fields(self.learner) if entry.name not in own]
         settings = [part for part in parts if is_dataclass(part) and not isinstance(part, type)]
         known = [*loading.LEARNERS.values(), *loading.PARTS.values()]
@@ -85,7 +85,7 @@ class LearnerAdapter:
 
 
 def checked_file(data: bytes) -> bytes:
-    """The content of a learner's file as it is.
+    """The content of a learner's file, unchanged.
 
     Raises:
         ValueError: If it unpacks to more than any learner does.

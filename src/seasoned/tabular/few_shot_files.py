@@ -1,4 +1,4 @@
-"""A table in which some rows have a target and the others want one: adapt to the first, predict the second."""
+"""A table in which some rows have a target and the others need one: adapt to the former, predict the latter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["predict_unlabelled"]
 
-_ROWS: Final = 200_000  # of adapted tasks that are predicted together
+_ROWS: Final = 200_000  # rows of adapted tasks that are predicted together
 
 
 def predict_unlabelled(
@@ -29,7 +29,7 @@ def predict_unlabelled(
 ) -> pd.DataFrame:
     """One row per row without a target: its number in the table, its task, and the prediction as in `prediction_table`.
 
-    Each task is adapted to its own rows with a target; a known task without such rows is predicted as it is known. A
+    Each task is adapted to its own rows with a target; a known task without such rows is predicted as `fit` left it. A
     table without the columns that name tasks is one new task.
 
     Args:
@@ -39,7 +39,7 @@ def predict_unlabelled(
         tune: See `FewShotRegressor.adapt`.
 
     Raises:
-        InvalidInput: If the target is missing, no row wants one, or a new task has no row with one.
+        InvalidInput: If there is no target column, no row lacks a target, or a new task has no row with one.
     """
     import pandas as pd
 
@@ -93,7 +93,7 @@ def _rows_by(words: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
 
 
 def _adapted(model: Any, X: pd.DataFrame, y: pd.Series[Any], tasks: Sequence[_Asked], *, tune: bool) -> Any:
-    """The predictions of each task adapted to its rows; what all tasks share predicts all of them at once."""
+    """The predictions of each task adapted to its rows; the model that all tasks share predicts for many at once."""
     ends = np.cumsum([len(task.given) + len(task.wanted) for task in tasks])
     parts = np.split(np.arange(len(tasks)), np.searchsorted(ends, np.arange(_ROWS, ends[-1], _ROWS))) if tasks else []
     found: list[pd.DataFrame] = []
@@ -103,7 +103,7 @@ def _adapted(model: Any, X: pd.DataFrame, y: pd.Series[Any], tasks: Sequence[_As
 
 
 def _adapted_together(model: Any, X: pd.DataFrame, y: pd.Series[Any], tasks: Sequence[_Asked], *, tune: bool) -> Any:
-    """The same of tasks whose rows fit into memory in all forms."""
+    """The same for tasks whose rows fit into memory together in all forms."""
     rows = np.concatenate([part for task in tasks for part in (task.given, task.wanted)])
     expected, inputs = model.fitted_.expected(X.iloc[rows])
     found, start = [], 0

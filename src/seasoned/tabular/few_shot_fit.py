@@ -61,7 +61,7 @@ def fit_tasks(
 
     Args:
         frame: The features.
-        target: The target, one a row.
+        target: The target, one per row.
         words: The task of each row.
         columns: The columns that named the tasks.
         options: Settings.
@@ -83,7 +83,7 @@ def fit_tasks(
     if isinstance(adapter, HeadAdapter):
         adapter = judge_settings(adapter, X, y, split, options.shots, seed)
     prior = unflatten(flatten(learner.params(learner.start(learner.theta))))
-    if not classes and isinstance(adapter, HeadAdapter):  # others descend by steps that are for errors of this size
+    if not classes and isinstance(adapter, HeadAdapter):  # others take gradient steps, meant for errors of this size
         for rows in groups:
             y[rows] = scaling.errors_of_task(target.values[rows], base.held_out[rows])
     own = own_params(adapter, prior, X, y, groups)
@@ -118,7 +118,7 @@ def adapt_to(
     *,
     tune: bool,
 ) -> AdaptedTable:
-    """The same, of rows for which it is known what `fitted.expected` gives."""
+    """The same, for rows for which it is known what `fitted.expected` gives."""
     errors = fitted.scaling.errors_of_task if isinstance(adapter, HeadAdapter) else fitted.scaling.errors
     y = target.values if len(target.classes) else errors(target.values, expected)
     return AdaptedTable(fitted, *adapter.adapt(X, y, tune=tune), rows=len(X))

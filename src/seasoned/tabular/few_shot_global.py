@@ -1,7 +1,7 @@
 """The model of all tasks together, which every task's own part corrects.
 
-It is cross-validated over tasks, and the models of the folds stay: together they predict for a new task, and for a task
-seen in training the one that did not see it predicts. So what a task's own part learns to correct is always the error
+It is cross-validated over tasks, and the models of the folds are kept: together they predict for a new task, and for a
+task seen in training those that did not see it predict. So what a task's own part learns to correct is always the error
 on rows of a task that the model has never seen.
 """
 
@@ -45,7 +45,7 @@ class GlobalModel:
         fitted: The models of all folds; what they predict together is for new tasks.
         member_folds: The fold of tasks that each member has not seen.
         task_folds: The fold of each task, shape (tasks,).
-        held_out: For every row what the models that had not seen its task predict, shape (n,) or (n, classes).
+        held_out: For every row, what the models that had not seen its task predict, shape (n,) or (n, classes).
         dense: The columns as scaled numbers without gaps, shape (n, p).
     """
 

@@ -27,8 +27,8 @@ __all__ = ["AdaptedTable", "FewShotFitted", "Scaling", "network_inputs"]
 _LEAST_PROBABILITY: Final = 1e-4
 _DENSE: Final[tuple[Diet, ...]] = ("dense",)
 _NAMED: Final = 5  # classes that a representation lists
-_TELLING: Final = 3  # rows of a task whose median is believed
-_OUTLIER: Final = 10.0  # units from what is expected beyond which an error is drawn in
+_TELLING: Final = 3  # rows of a task from which on their median is trusted
+_OUTLIER: Final = 10.0  # units from what is expected beyond which an error is clipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Scaling:
 
     @classmethod
     def fit(cls, target: NDArray[Any], held_out: NDArray[np.float64], task: str) -> Scaling:
-        """Robust: quartiles, and never less than a third of the standard deviation, so that heavy tails stay few."""
+        """Robust scales: quartiles, but no less than a third of the standard deviation, so that few errors are huge."""
         if task != "regression":
             return cls(0.0, 1.0, 1.0)
         low, centre, high = np.percentile(held_out, [25, 50, 75])
@@ -57,12 +57,12 @@ class Scaling:
         return cls(float(centre), float(high - low) or float(held_out.std()) or 1.0, float(unit) or 1.0)
 
     def errors(self, target: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Errors in units, drawn in at 10, as the network learns them."""
+        """Errors in units, clipped at 10, as the network learns them."""
         found = np.clip((target - expected) / self.unit, -_OUTLIER, _OUTLIER)
         return np.asarray(found, dtype=np.float32)
 
     def errors_of_task(self, target: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float32]:
-        """The same of one task's rows, drawn in at 10 about their median: what all of them share is no outlier."""
+        """The same for one task's rows, clipped at 10 about their median: what all of them share is no outlier."""
         found = (target - expected) / self.unit
         middle = float(np.median(found)) if len(found) >= _TELLING else 0.0
         return np.asarray(np.clip(found, middle - _OUTLIER, middle + _OUTLIER), dtype=np.float32)
@@ -114,10 +114,10 @@ class FewShotFitted:
     columns: tuple[str, ...]
 
     def expected(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """For rows of a new task: the global prediction, and the network's inputs."""
+        """For rows of a new task, the global prediction and the network's inputs."""
         frame = to_frame(X)
         expected = self.fitted.predict(frame)
-        dense = self.fitted.plan.matrices(frame, _DENSE, [])["dense"]  # cells that cannot be read are told of by now
+        dense = self.fitted.plan.matrices(frame, _DENSE, [])["dense"]  # unreadable cells have been reported by now
         return expected, network_inputs(self.scaling, expected, dense)
 
     def corrected(self, expected: NDArray[np.float64], inputs: NDArray[np.float32], params: Any) -> Any:
@@ -128,10 +128,10 @@ class FewShotFitted:
         return expected + self.scaling.unit * outputs[:, 0] if expected.ndim == 1 else softmax(outputs)
 
     def predict_known(self, X: Any, words: NDArray[Any]) -> NDArray[np.float64]:
-        """For rows of tasks seen in training, named by `words`.
+        """Predictions for rows of tasks seen in training, named by `words`.
 
         Raises:
-            InvalidInput: If a task was not there.
+            InvalidInput: If a task was not seen in fit.
         """
         frame = to_frame(X)
         codes = np.searchsorted(self.tasks, words).clip(max=len(self.tasks) - 1)
@@ -140,7 +140,7 @@ class FewShotFitted:
             raise InvalidInput(
                 f"the task {str(words[strange][0])!r} was not there in fit; adapt(X, y) to a few of its labelled rows."
             )
-        dense = self.fitted.plan.matrices(frame, _DENSE, [])["dense"]  # which cells cannot be read is told below
+        dense = self.fitted.plan.matrices(frame, _DENSE, [])["dense"]  # unreadable cells are reported below
         classes = len(self.fitted.classes)
         found = np.zeros((len(frame), classes) if classes else len(frame))
         for fold in np.unique(self.task_folds[codes]):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["TaskRows", "count_tasks", "read_tasks", "refuse_several", "task_words"]
 
 _LEAST = 5
-_NAMED = 5  # tasks that a sentence lists
+_NAMED = 5  # tasks listed in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class TaskRows:
 
 
 def read_tasks(X: Any, task: Any) -> TaskRows:
-    """Take a table and its tasks apart.
+    """Separate a table from its task labels.
 
     Args:
-        X: The table, or pandas groups of it (`frame.groupby("store")`), which are the tasks then.
-        task: A column's name, a list of them, one label a row, pandas groups; None if X is grouped.
+        X: The table, or pandas groups of it (`frame.groupby("store")`), which then are the tasks.
+        task: A column's name, a list of them, one label per row, pandas groups; None if X is grouped.
 
     Raises:
-        InvalidInput: If there are no tasks, no such column, or not one label a row.
+        InvalidInput: If there are no tasks, no such column, or not one label per row.
     """
     if _is_grouped(X):
         X, task = X.obj, X if task is None else task
@@ -77,12 +77,12 @@ def read_tasks(X: Any, task: Any) -> TaskRows:
 
 
 def _is_word(name: Any) -> bool:
-    """Whether it can be a column's name, and no list of labels."""
+    """Whether it can be a column's name, rather than a list of labels."""
     return isinstance(name, str | int | np.integer) and not isinstance(name, bool)
 
 
 def _named(given: Any, frame: pd.DataFrame) -> list[str]:
-    """The columns that are named, as the frame has them: numbers are texts there. Empty if it names none."""
+    """The columns that are named, as the frame has them, where numbers are text; empty if it names none."""
     if _is_word(given):
         return [str(given)]
     if not isinstance(given, list | tuple) or not given or not all(map(_is_word, given)):
@@ -121,7 +121,7 @@ def count_tasks(codes: NDArray[np.int64], tasks: int) -> NDArray[np.int64]:
 
 
 def refuse_several(frame: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Rows to adapt to are of one task.
+    """Refuse rows of several tasks: a model adapts to one.
 
     Args:
         frame: The rows.
@@ -143,12 +143,12 @@ def refuse_several(frame: pd.DataFrame, columns: Sequence[str]) -> None:
 
 
 def refuse_width(X: Any, expected: int, who: str) -> None:
-    """An array without names has the columns that fit saw: one more, such as the task's, would shift all others.
+    """Refuse an array without names that is not as wide as in fit: a column more, such as the task's, shifts others.
 
     Args:
         X: The features, as they were given.
         expected: How many fit saw.
-        who: Is asked.
+        who: The estimator's name.
 
     Raises:
         InvalidInput: If there are more or fewer.
@@ -168,7 +168,7 @@ def _joined(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[Any]:
 
 
 def _together(words: Iterable[str]) -> str:
-    """One word for several; those that hold a bar do not become the same as others that are split by one."""
+    """One word for several; bars within words are escaped, so that different words never become the same."""
     return " | ".join(word.replace("\\", "\\\\").replace("|", "\\|") for word in words)
 
 

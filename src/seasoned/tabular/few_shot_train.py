@@ -21,7 +21,7 @@ __all__ = ["default_learner", "for_tables", "judge_settings", "meta_train", "row
 
 _ROWS: Final = 400  # of a task that training draws from; more add little and cost memory
 _QUERIES: Final = 15
-_PATIENCE: Final = 5  # validations without a better one
+_PATIENCE: Final = 5  # validations without an improvement
 _LEAST_TO_VALIDATE: Final = 5  # tasks; of fewer, all train and all validate
 _TASKS_TO_JUDGE: Final = 10  # below so many validation tasks, settings are judged on all
 _EPISODES: Final = 120
@@ -37,9 +37,9 @@ def default_learner(classes: int, seed: int) -> MetaLearner:
 
 
 def for_tables(learner: MetaLearner, classes: int) -> MetaLearner:
-    """The learner with a network that corrects the global model; a network that was given is the correction.
+    """The learner with a network that corrects the global model; a network that was given becomes the correction.
 
-    Its number of outputs is the target's, whatever it was.
+    Its number of outputs is set to the target's.
     """
     network: Any = metagrad.WideDeep() if learner.network is None else learner.network
     if getattr(network, "outputs", None) is not None:

@@ -1,4 +1,4 @@
-"""What becomes of the members' predictions: pool, calibration, how labels are chosen; learned from out-of-fold rows."""
+"""What is done with the members' predictions: pool, calibration, decision of labels; learned from out-of-fold rows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Finish:
 
     @property
     def changes(self) -> bool:
-        """Whether it changes probabilities or labels of all together."""
+        """Whether it changes the probabilities or labels of all members together."""
         return self.calibration is not None or self.decision is not None
 
     def together(self, each: Sequence[Array], weights: Sequence[float]) -> Array:
@@ -72,9 +72,9 @@ class Finish:
         return np.argmax(p, axis=1) if self.decision is None else self.decision.codes(p)
 
     def judged(self, predicted: NDArray[Any], metric: Measure) -> NDArray[Any]:
-        """What the metric is to judge: certainty of the labels that are decided for, where they are not just likely.
+        """What the metric is to judge: the decided labels, one-hot, where they are not just the most probable ones.
 
-        A cost measures probabilities by itself, by the same decision; metrics of probabilities know no labels.
+        A cost applies the same decision to probabilities by itself; metrics of probabilities ignore labels.
         """
         if self.decision is None or not metric.of_labels:
             return predicted
@@ -111,10 +111,10 @@ class Finish:
 
     @classmethod
     def from_json(cls, found: Any, classes: int, members: int) -> Finish:
-        """What `to_json` wrote; a bundle from before there was any of this has None.
+        """What `to_json` wrote; a bundle from before any of this existed has None.
 
         Raises:
-            ValueError: If it is none of a model with so many classes and members.
+            ValueError: If it does not fit the number of classes and members.
         """
         if found is None:
             return cls()
@@ -144,7 +144,7 @@ def _gain(losses: tuple[float, float] | None, metric: Measure) -> str:
 
 
 class Finished(NamedTuple):
-    """What was chosen, and what the out-of-fold predictions are and lose with it, each row as the other parts say."""
+    """What was chosen, and the cross-fitted out-of-fold predictions with it and their loss."""
 
     finish: Finish
     pooled: Pooled
@@ -152,7 +152,7 @@ class Finished(NamedTuple):
 
 
 def choose_finish(pooled: Pooled, metric: Measure, seed: int, *, calibrate: bool | None) -> Finished:
-    """Pool, calibration and decision. A pool of probabilities calibrates them as well, so both only where asked for.
+    """Choose pool, calibration and decision; a pool calibrates probabilities as well, so both only where asked for.
 
     Args:
         pooled: Out-of-fold predictions of the members together.

@@ -72,7 +72,7 @@ __all__ = ["fit_table"]
 logger = logging.getLogger("seasoned.tabular")
 
 _PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is not worth it
-_GLANCE = 0.2  # seconds between two looks at whether to stop
+_GLANCE = 0.2  # seconds between checks whether to stop
 _DATA = "data.arrow"
 _ANEW = (
     "resume: there is no fit of this table, target and settings to go on with that nobody else is at work in, so this "
@@ -105,8 +105,8 @@ def fit_table(
             predict_limit, validation and random_state.
         budget: Time, trials, workers and memory.
         resume: Whether to go on with a run of the same data, target and settings.
-        experience: Which experience is used, and where this fit is kept as such (`knowledge/places.py`).
-        audience: Who is told of trials.
+        experience: Which experience is used, and where this fit is stored as experience (`knowledge/places.py`).
+        audience: Whom to tell of trials.
 
     Raises:
         InvalidInput: If a setting or the table breaks a rule.
@@ -144,7 +144,7 @@ def _fitted(
     warming: Warming,
     how: _How,
 ) -> Fitted:
-    """The same while workers get warm: read the table, search, fit the best on all rows, conclude."""
+    """The same while workers warm up: read the table, search, fit the best on all rows, conclude."""
     schema = Schema.infer(frame, settings["validation"])
     canonical = schema.apply(frame)
     warn_of_leaks(canonical, target)
@@ -164,7 +164,7 @@ def _fitted(
         steps = _steps(steps_for(settings["features"], len(frame)), schema)
         _write(run, (canonical, target, roles), [folds, *further], plan, models)
         budget = with_room(budget, models, Arrays(run.path), plan, target, warming.close)
-        budget.check_memory()  # again, for now the table is there in all its forms
+        budget.check_memory()  # again, because the table is now there in all its forms
         job = _job(run, target, metric, plan, budget, len(folds))
         pace = _pace(settings["predict_limit"], plan, frame, warming)
         limits = budget.trial_memory, levels_of(len(folds[0][0]), len(folds)), free_memory() // (budget.workers + 1)
@@ -190,7 +190,7 @@ def _fitted(
 
 
 class _How(NamedTuple):
-    """How a fit is called, beside what it is about; see `fit_table`."""
+    """How a fit is called, beside its table and settings; see `fit_table`."""
 
     resume: bool
     experience: str | None
@@ -198,7 +198,7 @@ class _How(NamedTuple):
 
 
 def _opened(key: str, frame: pd.DataFrame, target: Target, about: Mapping[str, Any], how: _How) -> RunFolder:
-    """The run's folder; who wants to go on and cannot is told."""
+    """The run's folder; a warning is logged where a run cannot be resumed as asked."""
     told = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, **about}
     run = RunFolder.open(key, told, resume=how.resume)
     if how.resume and not run.resumed:
@@ -207,17 +207,17 @@ def _opened(key: str, frame: pd.DataFrame, target: Target, about: Mapping[str, A
 
 
 def _settle(run: RunFolder, memory: Memory, found: Searched, guide: Guide | None, budget: Budget) -> None:
-    """What stays of the run: whoever stopped it, has made room, or has more time for it some day may go on with it."""
+    """Decide what stays of the run, to be resumed after a stop, when there is room again, or when it has more time."""
     if budget.stop() or found.failed:
         run.release()
         return
     left = budget.deadline - time.monotonic()
-    run.finish(memory.keep(found.trials, guide, left, instead=run.about.get("kept")))  # as experience it counts once
+    run.finish(memory.keep(found.trials, guide, left, instead=run.about.get("kept")))  # a run counts once as experience
 
 
 @contextmanager
 def _at_work(run: RunFolder) -> Iterator[None]:
-    """Whatever ends a fit early leaves what was finished to a resume; a refusal has finished nothing new."""
+    """Whatever ends a fit early leaves its finished trials to a resume; a refused one has finished nothing new."""
     try:
         with at_work_in(run.path):
             yield
@@ -230,7 +230,7 @@ def _at_work(run: RunFolder) -> Iterator[None]:
 
 
 def _check_judged(objective: CrossValidation, target: Target) -> None:
-    """Refuse to validate on rows of one class alone, where the metric says nothing about such rows."""
+    """Refuse to validate on rows of one class alone, where the metric is undefined on such rows."""
     rows = objective.data.known_rows()
     if not len(target.classes) or len(codes := np.unique(target.values[rows])) > 1:
         return
@@ -248,7 +248,7 @@ def _write(
     plan: ColumnPlan,
     models: Sequence[Model],
 ) -> None:
-    """The arrays that trials read, in the forms that the families eat; of the splits the search takes the first."""
+    """Write the arrays that trials read, in the families' input formats; of the splits the search takes the first."""
     canonical, target, roles = rows
     diets: set[Diet] = {"codes", *(model.diet for model in models)}
     with disk_errors(run.path):
@@ -261,7 +261,7 @@ def _write(
 def _dealt(
     declared: int | list[Fold] | None, target: Target, run: RunFolder, usual: int, *, timed: bool
 ) -> list[list[Fold]]:
-    """The folds, and other splits of the rows for a second look at the best trials; not where time must not decide.
+    """The folds, and further splits of the rows for a second look at the best trials, unless time must not decide.
 
     A run that is resumed keeps its folds: a splitter without a seed would give others, and its trials are of these.
     """
@@ -283,22 +283,22 @@ def _first(models: Sequence[Model], target: Target, size: tuple[int, int, int], 
 
 
 def _least(job: Job, run: RunFolder, folds: int) -> float | None:
-    """Seconds that the fit of a fold might take in the shortest call of this run: what it cut off is known by that."""
+    """Seconds that a fold's fit might take in the shortest call of this run, which tells what was cut off there."""
     limits = [limit for limit in (run.about.get("least_seconds"), job.seconds and job.seconds * folds) if limit]
     run.note(least_seconds=min(limits, default=None))
     return min(limits) / folds if limits else None
 
 
 def _pace(limit: float | None, plan: ColumnPlan, frame: pd.DataFrame, warming: Warming) -> float | None:
-    """Milliseconds a row that are left to models, of the limit; None for no limit."""
+    """Milliseconds a row of the limit that are left to models; None for no limit."""
     if limit is None:
         return None
-    warming.ready()  # while workers import what they need, anything takes longer than it will
+    warming.ready()  # while workers import what they need, everything takes longer than it will later
     return limit - preparing(plan, frame)
 
 
 def _begun(job: Job, run: RunFolder, folds: int) -> Job:
-    """As the run began: the same configurations come first, whatever time it has now."""
+    """The job as the run began: the same configurations come first, whatever time it has now."""
     first = run.about.get("fits_seconds", job.seconds and job.seconds * folds)  # a run from before this was noted
     return replace(job, seconds=None if first is None else first / folds)
 
@@ -319,9 +319,9 @@ def _job(run: RunFolder, target: Target, metric: Measure, plan: ColumnPlan, budg
 
 
 def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budget, warming: Warming) -> ColumnPlan:
-    """The column plan. Text can take long, so it is learned in a worker that is killed at its limit.
+    """The column plan; text can take long, so it is learned in a worker that is killed at its limit.
 
-    Where trials are counted it may take half of what is left of the fit's limit. A run that is resumed has what its
+    Where `trials` is given it may take half of what is left of the fit's limit. A run that is resumed has what its
     finished trials had.
     """
     folder, seed = run.path, int(run.about["seed"])
@@ -330,7 +330,7 @@ def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budge
     learned = run.read_json(_LEARNED)
     if learned is False:
         return ColumnPlan.fit(canonical, schema, seed=seed, vectors=False)
-    warming.ready()  # one of these learns it
+    warming.ready()  # one of these workers learns it
     with disk_errors(folder):
         canonical.to_feather(folder / _DATA, compression="uncompressed")
     timed = learned is None and budget.trials is None
@@ -344,7 +344,7 @@ def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budge
     if ended and ended[0].ending is Ending.RETURNED:
         run.write_json(_LEARNED, content=True)
         return cast("ColumnPlan", ended[0].value)
-    if ended:  # whoever stopped it may go on with all there is
+    if ended:  # not after a stop: a resumed run may still learn it
         run.write_json(_LEARNED, content=False)
     reason = budget.explain(ended[0].reason) if ended else "the fit was asked to stop"
     logger.warning("text columns are used by their frequency only: %s", reason)
@@ -364,13 +364,13 @@ def _steps(names: Sequence[str], schema: Schema) -> list[str]:
 
 
 def _materialised(validation: Any) -> Any:
-    """Pairs of row indices as a list, for a generator can be read only once."""
+    """Pairs of row indices as a list, because a generator can be read only once."""
     if validation is None or isinstance(validation, int | str) or hasattr(validation, "split"):
         return validation
     try:
         pairs = [(np.asarray(train), np.asarray(test)) for train, test in validation]
     except (TypeError, ValueError):
-        return validation  # no pairs: refused in a sentence where folds are made
+        return validation  # no pairs: refused with a message where folds are made
     if not pairs:
         raise InvalidInput(
             "validation holds no pairs; what `split` gives can be read only once: pass list(kf.split(X, y))."
@@ -381,7 +381,7 @@ def _materialised(validation: Any) -> Any:
 def _textual(
     settings: Mapping[str, Any], task: str, validation: Any, roles: Roles, experience: str | None
 ) -> dict[str, Any]:
-    """Settings that tell one run from another, as text that is the same in the next process."""
+    """Settings that tell one run from another, as text that is the same in every process."""
     given = {**settings, "task": task, "metric": metric_key(settings["metric"]), "validation": _key(validation)}
     digests = {name: _digest([rows]) for name, rows in roles.arrays().items()}
     told = places(experience) != Places(False, None)  # a search that began cold cannot go on as an advised one
@@ -397,7 +397,7 @@ def _key(validation: Any) -> str:
     if isinstance(validation, list):
         try:
             return _digest(np.asarray(rows) for pair in validation for rows in pair)
-        except (TypeError, ValueError):  # no pairs: refused in a sentence where folds are made
+        except (TypeError, ValueError):  # no pairs: refused with a message where folds are made
             return repr(validation)
     return code_digest(validation) if hasattr(validation, "split") else repr(validation)
 

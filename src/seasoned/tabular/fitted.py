@@ -39,7 +39,7 @@ __all__ = ["Fitted", "Member"]
 
 _T = TypeVar("_T")
 
-_FITS: Final = 6  # of a member, beside what has been predicted already
+_FITS: Final = 6  # fits of a member that are there at once, beside what has been predicted already
 _ROWS_FOR_THREADS: Final = 1000
 
 
@@ -82,20 +82,20 @@ class Fitted:
         task: binary, multiclass or regression.
         classes: The labels, sorted; empty for regression.
         metric: What was optimised.
-        plan: From a table to matrices.
+        plan: Turns a table into matrices.
         members: The models that predict together, those of a second layer last, else the heaviest first; their weights
             sum to 1.
-        trials: What was tried, a dict a trial: number, model, state, loss, seconds, error, config, and
+        trials: What was tried, one dict per trial: number, model, state, loss, seconds, error, config, and
             elapsed (seconds from the start of the fit to its end) and predict_ms (a row) where these are known.
         validated: What the members together predicted for rows they had not seen; None if that is not known.
         rows: Number of rows that the models were fitted on; None if unknown.
         seconds: Wall clock of the fit; None if unknown.
-        refitted: Wall clock of the last `refit`, which knew other rows than the search; None if there was none.
+        refitted: Wall clock of the last `refit`, which saw other rows than the search; None if there was none.
         experience: What past tasks it was guided by, as plain data; None if by none.
-        finish: What becomes of the members' predictions.
-        pace: What a prediction takes, where a limit was set; None otherwise.
+        finish: What is done with the members' predictions.
+        pace: How long a prediction takes, where a limit was set; None otherwise.
         conformal: What intervals and sets of labels are made from; None where nothing is known of validation.
-        grouped: Whether the rows came in groups, which nothing that is validated within parts.
+        grouped: Whether the rows came in groups, which no split for validation may cut.
         out_of_fold: What all members predict together for the rows of the fit, each by models that did not know it,
             NaN where none did; None where that is unknown. No file holds it.
     """
@@ -135,7 +135,7 @@ class Fitted:
     def validation_score(self) -> float | None:
         """What all members together reached in validation, in the metric's usual sign; None if it is not known.
 
-        Nor is it where labels are chosen in another way than then, and the metric is of labels.
+        It is not known either where labels are now chosen in another way, and the metric is of labels.
         """
         decision = self.finish.decision
         recut = decision is not None and decision.asked and self.metric.of_labels
@@ -143,13 +143,13 @@ class Fitted:
 
     @property
     def baseline_score(self) -> float | None:
-        """The same of predicting the same for all rows."""
+        """The same for predicting the same for all rows."""
         known = self.validated
         return None if known is None or known.baseline is None else self.metric.score(known.baseline)
 
     @property
     def sentences(self) -> list[str]:
-        """What follows the members' average and what a prediction takes, for people."""
+        """What follows the members' average, and how long a prediction takes, as sentences."""
         return [*self.finish.sentences(self.metric, self.classes), *([] if self.pace is None else [self.pace.sentence])]
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -178,8 +178,8 @@ class Fitted:
         """The member at that place by itself.
 
         What was learned from predictions of all together (calibration, threshold, intervals, the evidence for the
-        report) is not its own and left out; costs of errors that the user gave decide for it, too. Models that it is
-        stacked on come with it, without any say.
+        report) does not belong to it and is left out; costs of errors that the user gave decide for it, too. Models
+        that it is stacked on come with it, with a weight of 0.
         """
         member, decision = replace(self.members[place], weight=1.0), self.finish.decision
         below = [replace(self.members[other], weight=0.0) for other in places_below(member, self.members) or ()]
@@ -187,7 +187,7 @@ class Fitted:
         return replace(self, members=(member, *below), finish=finish, validated=None, conformal=None, pace=None)
 
     def _in_parts(self, X: Any, what: Callable[[pd.DataFrame, list[Lost]], _T]) -> list[_T]:
-        """What is made of rows that are few enough to be in memory in all forms that models eat, of all parts of X."""
+        """What is made of each part of X, whose rows are few enough to be in memory in all of the models' formats."""
         lost: list[Lost] = []
         outputs = max(len(self.classes), 1) * (len(self.members) + _FITS)  # numbers of a row that are there at once
         found = [what(part, lost) for part in in_parts(to_frame(X), max(self.plan.dense.width, outputs))]
@@ -216,7 +216,7 @@ class Fitted:
     def _above(
         self, member: Member, matrix: NDArray[np.float64], found: Sequence[NDArray[np.float64]]
     ) -> NDArray[np.float64]:
-        """The rows with what the models below the member say of them beside; as they are in the first layer."""
+        """The rows, with the predictions of the models below the member beside them; unchanged in the first layer."""
         places = places_below(member, self.members)
         assert places is not None, "a model goes where those below it go"
         return np.hstack([matrix, columns_of([found[place] for place in places])]) if places else matrix
@@ -264,9 +264,9 @@ class Fitted:
 
 
 def _threads_for(rows: int) -> AbstractContextManager[None]:
-    """One OpenMP thread for few rows: more wait for each other longer than they work, above all on a busy machine.
+    """One OpenMP thread for few rows: more would wait for each other longer than work, above all on a busy machine.
 
-    For others as many as this process may use, which OpenMP by itself does not know of a container. It keeps this
-    number for each thread of the caller, so what other threads predict meanwhile is left alone.
+    For more rows as many as this process may use, which in a container OpenMP does not know by itself. It keeps this
+    number for each calling thread, so what other threads predict meanwhile is not affected.
     """
     return openmp_threads(1 if rows < _ROWS_FOR_THREADS else cpu_count())

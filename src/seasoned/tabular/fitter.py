@@ -41,7 +41,7 @@ __all__ = ["Fitter", "Part", "Pipeline"]
 
 _STRIDE: Final = 7_919  # from a fit's seed to that of its repeat
 _SEEDS: Final = 2**31 - 1
-_LEAST_SIZE: Final = 0.01  # of the median size of a target, below which errors as shares are no larger
+_LEAST_SIZE: Final = 0.01  # of the median size of a target, the least size by which relative errors are divided
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Pipeline:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
-        """That of a configuration `{"model": {family: {...}}}`."""
+        """The pipeline of a configuration `{"model": {family: {...}}}`."""
         ((name, settings),) = config["model"].items()
         settings, below = split_below(settings)
         settings, logarithm = SCALE.split(settings)
@@ -79,8 +79,8 @@ class Part:
     """One fit of a trial.
 
     Attributes:
-        predicted: For its held-out rows.
-        rounds: That it took; None for a family without.
+        predicted: Predictions for its held-out rows.
+        rounds: Rounds that it took; None for a family without.
         seconds: Of the fit.
         pace: Milliseconds that predicting a row took.
         tells: Whether its held-out rows say how long to train: those of classes that it has never seen do not.
@@ -94,7 +94,7 @@ class Part:
 
 
 class _Fitted(NamedTuple):
-    """A fit on a fold: its estimator, what makes its features, its rounds; the rows held out, and seconds to make.
+    """A fit on a fold: its estimator, what makes its features, its rounds; the held-out rows, and seconds to make them.
 
     `able` tells whether it is of the family that was asked for.
     """
@@ -120,8 +120,8 @@ class Fitter:
         data: The rows.
         job: What models are built for.
         own: Families of the user's own.
-        said: What models below say of all rows, shape (n, columns), for who is stacked on them; if None, what their
-            trials predicted out of fold.
+        said: Predictions of the models below for all rows, shape (n, columns), for a model stacked on them; if None,
+            what their trials predicted out of fold.
     """
 
     data: Arrays
@@ -136,16 +136,16 @@ class Fitter:
     def on_fold(
         self, pipeline: Pipeline, fold: Fold, end: float = math.inf, fits: int = 1, keeping: Keeping | None = None
     ) -> Part:
-        """Fit on the first of a fold's rows, and predict the others.
+        """Fit on a fold's training rows, and predict its validation rows.
 
         Where the rows to train on are all of one class, that class is predicted.
 
         Args:
             pipeline: What to fit.
             fold: Rows to train on, rows to validate.
-            end: When (`time.perf_counter`) a family that can stop shall stop; infinite for when it wants to.
+            end: When (`time.perf_counter`) a family that can stop must stop; infinite to let it decide.
             fits: How many fits share the time until then, this one being the first.
-            keeping: Keeps the model, if it is of the family.
+            keeping: Keeps the model, if it is of the family that was asked for.
         """
         start = time.perf_counter()
         found = self._on_fold(pipeline, fold, end, fits)
@@ -161,9 +161,9 @@ class Fitter:
     def retransformed(
         self, pipeline: Pipeline, folds: Sequence[Fold], parts: Sequence[Part]
     ) -> tuple[list[NDArray[np.float64]], float]:
-        """What the parts of a trial predicted, and 1; where they learned logarithms, multiplied by their factors.
+        """What the parts of a trial predicted, and 1; where they learned logarithms, with factors applied.
 
-        Each part's is that of the others; the one that is returned is of all, for fits that come later.
+        The factor of each part comes from the other parts; the one that is returned comes from all, for later fits.
         """
         scale, predicted = self._scale(pipeline), [part.predicted for part in parts]
         if scale is None:
@@ -176,7 +176,7 @@ class Fitter:
         return scale.crossed(told), scale.factor_of(told)
 
     def of_fold(self, pipeline: Pipeline, fold: Fold, factor: float = 1.0) -> Any:
-        """The estimator of that fit, its predictions multiplied by a factor where it learned the logarithm.
+        """The estimator that `on_fold` fits, its predictions multiplied by a factor where it learned the logarithm.
 
         Raises:
             ValueError: If the rows to train on are all of one class.
@@ -186,7 +186,7 @@ class Fitter:
         return self._on_fold(pipeline, fold, math.inf, 1, factor).whole
 
     def _able(self, fold: Fold) -> bool:
-        """Whether a family can learn from the rows to train on: of classes there are two at least."""
+        """Whether a family can learn from the training rows: classification needs two classes at least."""
         return not self.job.n_classes or len(np.unique(self.data.target[fold[0]])) > 1
 
     def _on_fold(self, pipeline: Pipeline, fold: Fold, end: float, fits: int, factor: float = 1.0) -> _Fitted:
@@ -219,7 +219,7 @@ class Fitter:
             pipeline: What to fit.
             rounds: Rounds of its trial; None for a family without.
             repeat: Which of several fits that differ by their seeds only.
-            factor: Of predictions, where the logarithm is learned.
+            factor: Multiplies predictions, where the logarithm is learned.
             rows: Those to fit on, if not all.
         """
         model, scale = self.model(pipeline.name), self._scale(pipeline)
@@ -237,7 +237,7 @@ class Fitter:
         return estimator if made is None else Featured(estimator, made)
 
     def baseline(self) -> NDArray[np.float64]:
-        """What predicting the same for all rows of a fold predicts, for the rows that some fold validates."""
+        """Predictions of the baseline, the same for all rows of a fold, for the rows that some fold validates."""
         y, known = self.data.target, len(self.data.known_rows())
         X = np.zeros((len(y), 1))
         predicted = np.full((known, self.job.n_classes) if self.job.n_classes else known, np.nan)
@@ -254,7 +254,7 @@ class Fitter:
     def _made(
         self, features: Mapping[str, Any] | None, train: NDArray[np.int64], diet: Diet
     ) -> tuple[NDArray[np.float64], Made | None]:
-        """The training rows as the model eats them, features included, and what makes these."""
+        """The training rows in the model's input format, features included, and what makes these."""
         matrix = rows_of(self.data.matrix(diet), train)
         if not asks(features):
             return matrix, None
@@ -270,7 +270,7 @@ class Fitter:
         return matrix, made
 
     def _above(self, pipeline: Pipeline, matrix: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The rows with what the models below say of them beside; as they are in the first layer."""
+        """The rows, with the predictions of the models below beside them; unchanged in the first layer."""
         if not pipeline.below:
             return matrix
         said = columns_of(self._said_below(pipeline)) if self.said is None else self.said
@@ -280,7 +280,7 @@ class Fitter:
         """What the trials of the models below predicted out of fold, for all rows.
 
         Raises:
-            ValueError: If that of one is lost, or some rows were validated by no fold.
+            ValueError: If the predictions of one are lost, or some rows were validated by no fold.
         """
         records = Records(self.data.folder)
         found = [records.out_of_fold(source) for source in pipeline.below]
@@ -290,7 +290,7 @@ class Fitter:
         return kept
 
     def seen_by(self, pipeline: Pipeline, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Rows as a model without made columns eats them, with what models below say of them."""
+        """Rows as the input of a model without made columns, with the predictions of the models below."""
         return self._above(pipeline, rows_of(self.data.matrix(self.model(pipeline.name).diet), rows), rows)
 
     def _beside(self, made: Made | None, rows: NDArray[np.int64], diet: Diet) -> tuple[NDArray[np.float64], float]:
@@ -303,7 +303,7 @@ class Fitter:
         return made.extend(given, matrix, diet), time.perf_counter() - start
 
     def _fed(self, job: Job, made: Made | None, model: Model) -> Job:
-        """The job as the model sees it once columns are made or left out: level codes have other places."""
+        """The job as the model sees it once columns are made or left out: columns of level codes have moved."""
         if made is None or model.diet != "codes":
             return job
         own = self.data.matrix("codes").shape[1]
@@ -316,9 +316,9 @@ class Fitter:
         valid: NDArray[np.int64] | None = None,
         scale: Logarithm | None = None,
     ) -> dict[str, Any]:
-        """Further arguments of `Model.fit`: how much rows count, and which belong together, if the family can tell.
+        """Further arguments of `Model.fit`: how much rows count, and which belong together, if the family takes them.
 
-        On the scale of logarithms a difference is a share already.
+        On the scale of logarithms a difference is relative already.
         """
         found: dict[str, Any] = {}
         mass = self._mass if scale is None else self.data.weights_of
@@ -330,9 +330,9 @@ class Fitter:
         return found
 
     def _mass(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
-        """How much these rows count where models learn, 1 on average; None if all count the same.
+        """How much these rows count in training, 1 on average; None if all count the same.
 
-        Where errors count as shares, by the inverse of the number, which is at least a hundredth of the median one.
+        For relative errors a row counts by the inverse of its target's size, at least a hundredth of the median size.
         """
         weights = self.data.weights_of(rows)
         if not self.job.relative:
@@ -343,7 +343,7 @@ class Fitter:
         return np.asarray(mass / mass.mean())
 
     def _scale(self, pipeline: Pipeline) -> Logarithm | None:
-        """The scale of the target, where it is not as it is.
+        """The logarithmic scale of the target; None where it is learned as it is.
 
         Raises:
             ValueError: If the logarithm is asked for where there is none.
@@ -366,7 +366,7 @@ def _back(estimator: Any, scale: Logarithm | None, factor: float, y: NDArray[np.
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without scikit-learn's guess that many classes are numbers: who wants classes has said so."""
+    """Without scikit-learn's warning that many classes may be numbers: here the user has asked for classes."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The number of unique classes")
         yield

@@ -55,12 +55,12 @@ def make_folds(declared: int | list[Fold] | None, target: Target, seed: int, def
 
 
 def further_folds(folds: Sequence[Fold], target: Target, seed: int, *, free: bool) -> list[list[Fold]]:
-    """Other ways to deal few rows to as many folds; none for many rows, or where rows are not free to go anywhere.
+    """Further splits of few rows into as many folds; none for many rows, or where rows were not dealt at random.
 
     Args:
-        folds: The first way.
+        folds: The first split.
         target: The target; classes are kept in proportion.
-        seed: Of the first way.
+        seed: Of the first split.
         free: Whether the rows were dealt at random, rather than by groups, times or a splitter.
     """
     if not free or len(folds) < 2 or len(target.values) >= _FEW_ROWS:
@@ -69,7 +69,7 @@ def further_folds(folds: Sequence[Fold], target: Target, seed: int, *, free: boo
 
 
 def _holdout(target: Target, seed: int) -> list[Fold]:
-    """One fifth of the rows, classes in proportion; not so where every class has fewer rows than there are fifths."""
+    """One fifth of the rows, classes in proportion unless every class has fewer rows than there are fifths."""
     from sklearn.model_selection import ShuffleSplit, StratifiedKFold
 
     y = target.values

@@ -1,4 +1,4 @@
-"""Bytes that a fit needs, foreseen before it begins, and the setting with which it would fit.
+"""Memory that a fit needs, estimated before it begins, and the setting with which it would fit.
 
 A trial that is killed for its memory has cost its seconds and says only that it was too much. What a family's fit takes
 beside the process is known from its data structures within a factor of three: copies of the rows, bins, histograms,
@@ -30,7 +30,7 @@ _SINGLE: Final = 4
 _NODE: Final = 260  # bytes of a node of a tree while it grows and becomes ours, beside its values
 _SAMPLE: Final = 200_000  # rows that LightGBM looks at to find its bins
 _REMEMBERED: Final = 20_000  # rows that the neighbours family keeps
-_TIMES: Final = 6  # copies of its matrix that a family takes of which nothing is known
+_TIMES: Final = 6  # copies of its matrix that a family is taken to need if nothing is known of it
 _MARGIN: Final = 1.1
 SHARE: Final = 0.95
 """Of the memory there is, that may be taken: what is foreseen is no promise."""
@@ -47,7 +47,7 @@ class Extent:
     Attributes:
         rows: Rows trained on.
         valid: Rows watched or predicted beside them.
-        columns: Columns of the matrix that the family eats, made ones included.
+        columns: Columns of the family's input matrix, made ones included.
         classes: Number of classes; 0 for regression.
         levels: How many of the columns hold level codes.
         many: How many of these have more than 100 levels.
@@ -69,7 +69,7 @@ class Extent:
 
     @property
     def cells(self) -> int:
-        """Of the matrix."""
+        """Cells of the matrix."""
         return (self.rows + self.valid) * self.columns
 
     @property
@@ -83,7 +83,7 @@ def _of(config: Mapping[str, Any], name: str, largest: int) -> int:
 
 
 def _bin_bytes(at: Extent) -> int:
-    """Of a cell's bin."""
+    """Bytes of a cell's bin."""
     return 1 if bins(at.rows) <= BYTE else 2
 
 
@@ -159,12 +159,12 @@ def _neighbours(config: Mapping[str, Any], at: Extent) -> float:
 def _mlp(config: Mapping[str, Any], at: Extent) -> float:
     width, layers = _of(config, "width", 256), _of(config, "layers", 4)
     parameters = width * (at.columns + width * layers + max(at.classes, 1))
-    seen = 4 * width * (layers + 1) * max(at.valid, _of(config, "batch", 512))  # what the layers give for all of them
+    seen = 4 * width * (layers + 1) * max(at.valid, _of(config, "batch", 512))  # activations of all layers
     return _SINGLE * (2 * at.cells + 8 * parameters + seen + 4 * at.answers)
 
 
 def _adaptive_linear(_: Mapping[str, Any], at: Extent) -> float:
-    blocks = 12 * at.outputs * (at.columns + 1) ** 2  # of five folds, which keep them and what is inverse to them
+    blocks = 12 * at.outputs * (at.columns + 1) ** 2  # of five folds, which keep these and their inverses
     return _FLOAT * (_TIMES * at.cells + blocks)
 
 
@@ -191,7 +191,7 @@ def foreseen(name: str, config: Mapping[str, Any], at: Extent) -> int:
     """Bytes that fitting a family takes at its peak, beside what the process holds before.
 
     Args:
-        name: The family's name; of one that is not known here, six times its matrix is taken.
+        name: The family's name; for one that is not known here, six times its matrix is taken.
         config: Its configuration; a parameter that is missing counts as the largest of the family's space.
         at: Rows and columns.
 

@@ -1,8 +1,8 @@
-"""What trials of each family have lately brought to the models that predict together, and the time left for them.
+"""What each family's trials have lately brought to the ensemble, and the time to keep for what follows the search.
 
 A family's own best loss says little about what its next trial is worth: the ensemble gains by models that are good
-where its members are not. So the ensemble is chosen again and again while the search goes on, and each time what it has
-gained is booked to the families whose new trials it took.
+where its members are not. So the ensemble is chosen again and again while the search goes on, and each time its gain is
+credited to the families whose new trials it took.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Gains:
     """Follows the ensemble's loss, family by family.
 
     Attributes:
-        first: Whether what a family's first trials have brought counts. To where there was little even a poor model
-            brings much, and that tells nothing of its next ones; where trials are many, it soon fades.
-        reserve: Seconds that what comes after the search needs; whoever closes the search says.
+        first: Whether what a family's first trials have brought counts. Where little has been reached, even a poor
+            model brings much, which tells nothing of its next ones; where trials are many, this soon fades.
+        reserve: Seconds that what comes after the search needs, as set by whoever closes the search.
 
     Example:
         >>> gains = Gains()
@@ -43,15 +43,15 @@ class Gains:
     reserve: float = 0.0
     _loss: float = math.inf
     _brought: dict[str, float] = field(default_factory=dict)  # gains, faded
-    _trials: dict[str, float] = field(default_factory=dict)  # as many as these stand for
+    _trials: dict[str, float] = field(default_factory=dict)  # number of trials, faded alike
 
     def note(self, loss: float, ended: Mapping[str, int], taken: Mapping[str, float]) -> None:
-        """The ensemble was chosen again.
+        """Record that the ensemble was chosen again.
 
         Args:
             loss: Its loss; the first one tells nothing, and one that has risen is no gain.
             ended: Family -> trials that ended since it was chosen before.
-            taken: Family -> weight that such trials have in it.
+            taken: Family -> weight of these trials in the ensemble.
         """
         gain = max(self._loss - loss, 0.0) if math.isfinite(self._loss) and math.isfinite(loss) else 0.0
         total = sum(taken.values())
@@ -67,7 +67,7 @@ class Gains:
         """Family -> gain that its next trial may bring; empty where nothing was gained yet.
 
         Args:
-            near: Family -> share of the mean over all families that it is expected to bring before it has shown it.
+            near: Family -> share of the mean over all families that its prior expectation is; 1 if left out.
         """
         mean = sum(self._brought.values()) / max(sum(self._trials.values()), 1.0)
         if not mean:

@@ -1,4 +1,4 @@
-"""What was fitted, with the metric where that is a function, which no file holds."""
+"""What was fitted, with its metric given again where that is a function, which no file holds."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ MANY: Final = 5_000
 
 
 class ByTurns:
-    """Folds of very many groups: dealt by turns in the order of their commonest class and their size.
+    """Folds of very many groups: dealt in turns, in the order of their commonest class and their size.
 
-    So each fold has as much of every class and size, but for what chance does.
+    So each fold has about as much of every class and size.
 
     Args:
         splits: Number of folds.
@@ -37,7 +37,7 @@ class ByTurns:
         pairs, counts = np.unique(groups * classes + y, return_counts=True)
         rising = np.argsort(counts, kind="stable")
         commonest = np.zeros(most, dtype=np.int64)
-        commonest[pairs[rising] // classes] = pairs[rising] % classes  # of a group the last one stays
+        commonest[pairs[rising] // classes] = pairs[rising] % classes  # the last one of a group stays, its commonest
         turn = np.empty(most, dtype=np.int64)
         there = np.arange(most) % (2 * self._splits)  # and back again, or the last would always get the largest
         back = np.minimum(there, 2 * self._splits - 1 - there)

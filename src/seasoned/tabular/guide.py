@@ -43,10 +43,10 @@ __all__ = ["Guide", "Scene", "family_of", "features_of", "guide_for"]
 logger = logging.getLogger("seasoned.tabular")
 
 _FILE, _NONE = "experience.npz", "experience.none"
-_FLOOR: Final = 0.03  # of the time limit: what a trial is taken to cost at least, or all that is tried is cheap
+_FLOOR: Final = 0.03  # of the time limit: the least that a trial is taken to cost, or only cheap ones would be tried
 _HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees
-_ROOM: Final = 0.25  # of the gap between a task's median and its best: how far behind a family is of use to an ensemble
-_WAITING: Final = 0.05  # of the time limit, for a store that others hold, or a server that does not answer
+_ROOM: Final = 0.25  # of the gap between a task's median and its best: how far behind a family still helps an ensemble
+_WAITING: Final = 0.05  # of the time limit, to wait for a store that others hold, or a server that does not answer
 _SIMILAR: Final = 5  # past tasks that are named
 _TRUSTED_ROWS: Final = 1.0  # slope of log seconds over log rows that is believed before any trial
 
@@ -62,8 +62,8 @@ class Scene:
         metric: Its name.
         sizes: Rows and columns.
         folds: Number of folds.
-        family: What counts as one table: a digest of its columns' names, or one for itself where they have none.
-        fit_seconds: That the fit of one fold may take; None for no limit.
+        family: What counts as one table: a digest of its columns' names, or a unique one where they have none.
+        fit_seconds: Seconds that the fit of one fold may take; None for no limit.
     """
 
     metafeatures: dict[str, float]
@@ -128,26 +128,26 @@ class Guide:
 
     @property
     def regrets(self) -> NDArray[np.float64]:
-        """Of its configurations on the past tasks, NaN where not tried, or stopped or failed there, (tasks, n)."""
+        """Regrets of its configurations on the past tasks, shape (tasks, n); NaN where not tried, stopped or failed."""
         metric = self.adviser.metric
         assert metric is not None, "the guide has just fitted it"
         return metric.losses
 
     def row_of(self, text: str) -> int | None:
-        """Which of its configurations a text is."""
+        """The row of the configuration that has this text; None if it has none such."""
         return self._texts.get(text)
 
     def advises(self, text: str) -> bool:
-        """Whether a configuration is one that past tasks know, other than those that families begin with anyhow."""
+        """Whether a configuration is one that past tasks know, and not one of the defaults that families begin with."""
         row = self._texts.get(text)
         return row is not None and row not in {default for default, _ in self._defaults.values()}
 
     def row_of_start(self, config: Mapping[str, Any]) -> int | None:
-        """The row of the family's default, which a search's first configuration stands for, as far as it is known.
+        """The row of the family's default, where a search's first configuration stands for it; None where it does not.
 
         On a large table boosters begin with a higher learning rate, and CatBoost on a small one with shallower trees
-        (`starts.py`), or with columns of very many levels; a start that makes other features, or learns the median or
-        another scale, stands for nothing else.
+        (`starts.py`), or with level features for columns of very many levels: these stand for the default. A start that
+        makes other features, or learns the median or another scale, does not.
         """
         ((family, settings),) = config["model"].items()
         row, default = self._defaults.get(family, (None, {}))
@@ -168,17 +168,17 @@ class Guide:
     def gains(
         self, state: AdviserState, rows: NDArray[np.intp], ended: Mapping[str, tuple[int, int]] | None = None
     ) -> NDArray[np.float64]:
-        """Expected gains, in units of the gap, failures counted as none.
+        """Expected gains, in units of the gap, failures counting as none.
 
-        What comes near the best trial gains as well, where its family has come no nearer yet: an ensemble gains by it.
+        Coming near the best trial is a gain as well, where the family has come no nearer yet: it helps an ensemble.
 
-        Whoever failed for this table's sake takes its family along: of n trials of a family here k failed, so that a
-        configuration comes to its end with the probability (1 - k/(n + 1)) times what past tasks say.
+        A failure on this table counts against its family: if k of the n trials of a family here failed, a configuration
+        completes with the probability (1 - k/(n + 1)) times what past tasks say.
 
         Args:
             state: What was tried of these configurations.
             rows: Which of them.
-            ended: Family -> how many of its trials on this table came to their end, and how many failed.
+            ended: Family -> how many of its trials on this table completed, and how many failed.
         """
         risks = {family: failed / (whole + failed + 1.0) for family, (whole, failed) in (ended or {}).items()}
         here = np.array([risks.get(self.families[row], 0.0) for row in rows])
@@ -198,8 +198,8 @@ class Guide:
         Args:
             seen: Configuration -> seconds that it took on this table.
             rows: Those asked for.
-            least: Configuration -> seconds after which it was cut off, or failed: they count where more was expected
-                of it to be quicker.
+            least: Configuration -> seconds after which it was cut off, or failed: they count where it was expected to
+                be quicker.
         """
         if self._clock is None:
             return np.zeros(len(rows))
@@ -264,15 +264,15 @@ def _defaults(texts: Mapping[str, int], space: Space) -> dict[str, tuple[int, Ma
 
 
 def _logs(seconds: Mapping[int, float], offset: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Rows, and log seconds as past tasks would have them."""
+    """Rows, and log seconds on the scale of past tasks."""
     values = np.array(list(seconds.values()), dtype=np.float64)
     return np.array(list(seconds), dtype=np.intp), np.log10(np.maximum(values, 1e-3)) - offset
 
 
 def _clock(found: Recalled, scene: Scene, families: Sequence[str]) -> tuple[Foresight, float] | None:
-    """What is known of seconds, and how log seconds on this table lie above the past tasks' mean.
+    """A predictor of log seconds, and how far this table's lie above the past tasks' mean; None if few are known.
 
-    What failed or was stopped would have taken as long at least.
+    What failed or was stopped would have taken at least as long.
     """
     cut = found.failed if found.stopped is None else found.failed | found.stopped
     tasks = (np.isfinite(found.seconds) & ~cut).any(axis=1)
@@ -302,10 +302,10 @@ def _completed(logs: NDArray[np.float64], families: NDArray[np.str_]) -> NDArray
 
 
 def guide_for(folder: Path, found_in: Places, scene: Scene, space: Space, seconds: float) -> Guide | None:
-    """The guide of a run: what experience the setting names and the table calls up; None where that is nothing.
+    """The guide of a run, from the experience that the setting names and the table recalls; None if there is none.
 
     Args:
-        folder: The run's; what was called up is kept there, or that nothing was: a resumed run goes on with the same.
+        folder: The run's; what was recalled is kept there, or that nothing was, so that a resumed run uses the same.
         found_in: Where experience is read.
         scene: The table.
         space: The joint space.

@@ -1,6 +1,6 @@
 """Which columns say who a row is, not what it is like: identifiers, and columns that repeat another one.
 
-The rules are narrow, for to leave out a column that informs is worse than to keep one that does not. Numbers with
+The rules are narrow, because leaving out a column that informs is worse than keeping one that does not. Numbers with
 decimals are never identifiers, nor are free texts, dates, years, or anything on fewer than 20 rows.
 """
 
@@ -39,7 +39,7 @@ _UUID: Final = re.compile(r"\{?[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F
 _HASH: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{16,128}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9#:/._-]*\d[A-Za-z0-9#:/._-]*")
 _MEASURE: Final = re.compile(r"\d+\.\d+[A-Za-z]*|\d+[A-Za-z]{1,3}|\d+(?::\d{2})+(?:\.\d+)?")  # 12.5kg, 90km, 1:23.456
-_UNITS: Final = 3  # that quantities of one column may have
+_UNITS: Final = 3  # different units that quantities of one column may have
 _HEAD: Final = 200  # rows that settle most columns
 _MARKS: Final = 50  # cells of a fingerprint
 
@@ -73,7 +73,7 @@ def identifier(name: str, kind: str, values: pd.Series[Any]) -> str | None:
 
 
 def _speaks_of_time(name: str) -> bool:
-    """Whether a word of a name is that of a time, or of several.
+    """Whether a word of a name speaks of time, in the singular or the plural.
 
     Example:
         >>> [_speaks_of_time(name) for name in ("date_key", "cycleNo", "Event Dates", "message_id", "ticket")]
@@ -128,7 +128,7 @@ def duplicates(marks: Mapping[str, Hashable], read: Callable[[str], pd.Series[An
     Args:
         marks: The `fingerprint` of each column, in the order of the table.
         read: From a name to the column in canonical form; called only where fingerprints are the same, and then once
-            for each, for in a wide table of rare events they are the same in very many columns.
+            for each, because in a wide table of rare events they are the same in very many columns.
     """
     alike = Counter(marks.values())
     first: dict[Hashable, str] = {}
@@ -145,7 +145,7 @@ def _digest(values: pd.Series[Any]) -> bytes:
     """16 bytes that two columns in canonical form have in common only if all their cells are the same."""
     import pandas as pd
 
-    if values.dtype.kind == "f":  # two zeros and very many NaN are the same cell
+    if values.dtype.kind == "f":  # 0.0 and -0.0 are the same cell, and so are all NaN
         cells = np.where(np.isnan(values), np.nan, values.to_numpy() + 0.0)
     else:
         cells = pd.util.hash_pandas_object(values, index=False).to_numpy()

@@ -11,7 +11,7 @@ __all__ = ["code_of"]
 
 
 def code_of(label: Any, labels: NDArray[Any]) -> int | None:
-    """The code of the class that equals the label, or else is written as it is; None where there is none.
+    """The code of the class that equals the label, or else is written like it; None where there is none.
 
     A number names no class True or False, though Python takes 1 for equal to True.
 

@@ -1,8 +1,8 @@
-"""A second layer: models that learn from the columns and from what other models say of rows that these have not seen.
+"""A second layer: models that learn from the columns and from other models' predictions of rows unseen by these.
 
 Wolpert (1992), Stacked generalization, Neural Networks 5. A configuration of the second layer is one of its family with
-a setting more, `stacked_on`: the configurations of the models below. While it is fitted, the columns beside those of
-the table are what their trials predicted out of fold; when it predicts, what they say, fitted on all rows.
+one more setting, `stacked_on`: the configurations of the models below. For its fit, the columns beside those of the
+table are what the trials of these predicted out of fold; for predictions, what they predict, fitted on all rows.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def split_below(settings: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[dict
 
 
 def columns_of(each: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.float64]:
-    """What models say as columns, shape (n, columns): numbers, or probabilities, of two classes only the second.
+    """Models' predictions as columns, shape (n, columns): numbers, or probabilities, of two classes only the second.
 
     Example:
         >>> columns_of([np.array([[0.25, 0.75], [0.5, 0.5]])]).tolist(), columns_of([np.ones(2), np.zeros(2)]).tolist()
@@ -58,7 +58,7 @@ def columns_of(each: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.float64]
 
 
 def width_of(sources: Sequence[Any], n_classes: int) -> int:
-    """How many columns so many models make; `n_classes` is 0 for numbers."""
+    """How many columns the predictions of so many models make; `n_classes` is 0 for numbers."""
     return len(sources) * (n_classes if n_classes > 2 else 1)
 
 

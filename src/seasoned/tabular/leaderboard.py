@@ -34,14 +34,14 @@ class HeldOut(NamedTuple):
 
 
 def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
-    """Complete trials, the best first, then the others; `attrs` say what becomes of them together.
+    """Complete trials, the best first, then the others; `attrs` say what all members reach together.
 
     `attrs["summary"]` is what all members reach together in validation, beside what predicting the same for all rows
     does, `attrs["score"]` and `attrs["baseline"]` are these two as numbers (None where unknown), and `attrs["finish"]`
     is what follows their average.
 
-    Scores are those of trials alone, without that; those of f1 and other metrics that get a threshold are each at the
-    trial's best threshold.
+    Scores are those of trials alone, without the latter; for f1 and other metrics that get a threshold, at the trial's
+    best threshold.
 
     Args:
         fitted: What was fitted.
@@ -90,7 +90,7 @@ def _scores(fitted: Fitted, test: HeldOut) -> tuple[float, list[float]]:
 
 
 def _ensemble(fitted: Fitted) -> dict[str, Any]:
-    """What predicts, in the columns of the trials, as far as they ask for what it has."""
+    """The row of all members together, in those of the trials' columns that apply to it."""
     return {
         "model": TOGETHER,
         fitted.metric.name: fitted.validation_score,
@@ -117,7 +117,7 @@ def _row(fitted: Fitted, trial: dict[str, Any], rank: int | None) -> dict[str, A
 
 
 def _spread(fitted: Fitted, trial: dict[str, Any]) -> float:
-    """The standard deviation of the folds' scores; NaN of one part, where one is undefined, or in an older file."""
+    """The standard deviation of the folds' scores; NaN for one fold, where one is undefined, or in an older file."""
     losses = [math.nan if loss is None else loss for loss in trial.get("losses") or ()]
     return float(np.std([fitted.metric.score(loss) for loss in losses], ddof=1)) if len(losses) > 1 else math.nan
 

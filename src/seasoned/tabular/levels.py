@@ -23,7 +23,7 @@ _MOST: Final = 0.2  # of a trial's fits on all rows that a sample may cost; it s
 
 
 def levels_of(rows: int, fits: int) -> tuple[int, ...]:
-    """Numbers of training rows, rising: a ninth, a third, all; none where rows are few, and all come at once.
+    """Numbers of training rows, rising: a ninth, a third, all; none where rows are few, and all are used at once.
 
     Where a trial is a single fit on all rows, a third of it would cost too much beside it, and is left out.
 
@@ -41,9 +41,9 @@ def levels_of(rows: int, fits: int) -> tuple[int, ...]:
 
 
 def nested(labels: NDArray[np.generic] | None, count: int, seed: int) -> NDArray[np.int64]:
-    """An order of the places 0 to count - 1, shape (count,), each beginning of which is a stratified sample.
+    """An order of the places 0 to count - 1, shape (count,), each prefix of which is a stratified sample.
 
-    Within each class rows are shuffled, and the i-th of n_c is placed at (i + u) / n_c with one random u in [0, 1) a
+    Within each class rows are shuffled, and the i-th of n_c is placed at (i + u) / n_c with one random u in [0, 1) per
     class, so that the first k rows hold k n_c / n of the class, to within one.
 
     Args:

@@ -2,8 +2,8 @@
 
 There a trial is one fit, on four fifths of the rows, and the last fits take as long as the trials did: of a minute on
 36,000 rows half was kept for five models, two of which had a weight of .05. A model of little weight predicts nearly as
-well without the held-out fifth, and what its trial has fitted is there already. So the lightest members keep that, as
-long as time is won by it: what is fitted side by side takes as long as its longest.
+well without the held-out fifth, and its trial has fitted it already. So the lightest members keep that model, as long
+as this saves time: fits side by side take as long as the longest of them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["light", "side_by_side_seconds"]
 
 _MOST: Final = 0.3  # of the weight that models of trials may have together
-_WORTH: Final = 0.01  # of the time limit: what must be won by each
+_WORTH: Final = 0.01  # of the time limit: what each must save
 
 
 def side_by_side_seconds(fits: Sequence[float], workers: int) -> float:
-    """Seconds that some fits take, so many at a time.
+    """Seconds that some fits take, with so many workers side by side.
 
     Example:
         >>> side_by_side_seconds([4.0, 1.0, 1.0], 2), side_by_side_seconds([2.0, 2.0, 2.0], 2)
@@ -38,13 +38,13 @@ def light(
     fits: Sequence[float],
     budget: Budget,
 ) -> set[int]:
-    """Places of the members that need no fit on all rows, for the models of their trials are kept.
+    """Places of the members that need no fit on all rows, because the models of their trials are kept.
 
     Args:
         objective: What fits them.
         chosen: Trials and weights, the heaviest first.
         fits: Seconds that each takes on all rows.
-        budget: The time, and the fits side by side; where trials are counted nothing may depend on time.
+        budget: The time, and the fits side by side; where `trials` is given nothing may depend on time.
     """
     found: set[int] = set()
     if budget.trials is not None or objective.folds > 1:

@@ -1,11 +1,12 @@
 """The logarithm of a target: numbers that grow by factors are learned on a scale on which they grow by steps.
 
-A mean of logarithms is not the logarithm of a mean. So what a model says on that scale is multiplied by one number that
-makes it right for the metric on rows that it has not seen: Duan (1983, Smearing estimate: a nonparametric
-retransformation method, Journal of the American Statistical Association 78) takes the mean of exponentials of the
-residuals, here least squares or a weighted median say it, since boosters fit the rows they have seen too well for that.
+A mean of logarithms is not the logarithm of a mean. So what a model predicts on that scale is transformed back and
+multiplied by one factor that makes it right for the metric on rows that the model has not seen: Duan (1983, Smearing
+estimate: a nonparametric retransformation method, Journal of the American Statistical Association 78) takes the mean of
+exponentials of the residuals; here the factor comes from least squares or a weighted median on held-out rows, because
+boosters fit the rows they have seen too well for that.
 
-Of twelve development tables (8,000 rows at most, one split) ridge regression and splines lose up to 14 % less on some
+On twelve development tables (8,000 rows at most, one split) ridge regression and splines lose up to 14 % less on some
 and more on others; boosters and networks mostly lose as much either way, but differ, so that on four tables whose
 targets are skewed the mean of a fit on each scale loses up to 2 % less than the better of the two.
 """
@@ -32,7 +33,7 @@ Judged = Literal["squares", "absolute", "logarithms"]
 __all__ = ["Exponential", "Logarithm", "bare", "logarithm_for"]
 
 _SKEWED: Final = 0.75  # skewness from which on the logarithm is tried
-_LESS: Final = 0.9  # times that skewness, at most, is left on its scale: else the two are nearly the same
+_LESS: Final = 0.9  # of that skewness, at most, is left on the scale: else the two scales are nearly the same
 _JUDGED: Final[Mapping[str, Judged]] = MappingProxyType(
     {
         **dict.fromkeys(("neg_root_mean_squared_error", "neg_mean_squared_error", "r2"), "squares"),
@@ -62,13 +63,13 @@ class Logarithm:
 
     @classmethod
     def of(cls, metric: Measure, offset: float) -> Logarithm | None:
-        """The scale as a metric judges it; None of a metric for which it is not thought of."""
+        """The scale as a metric judges it; None for a metric for which it is not meant."""
         judged = _JUDGED.get(metric.scorer)
         return None if judged is None else cls(offset, judged)
 
     @property
     def always(self) -> bool:
-        """Whether every model learns on it: the metric does."""
+        """Whether every model learns on this scale, because the metric is one of logarithms."""
         return self.judged == "logarithms"
 
     def forward(self, y: Array) -> Array:
@@ -82,7 +83,7 @@ class Logarithm:
         return np.asarray(np.log(y + self.offset))
 
     def factor(self, y: Array, predicted: Array, mass: Array | None = None) -> float:
-        """What predictions of a factor of 1, increased by the offset, are to be multiplied by; 1 of no predictions.
+        """What prediction + offset is to be multiplied by, for predictions with a factor of 1; 1 if there are none.
 
         Args:
             y: Numbers that the model has not seen.
@@ -103,10 +104,11 @@ class Logarithm:
         return _weighted_median(truth / guess, weight * guess)
 
     def crossed(self, parts: Sequence[tuple[Array, Array, Array | None]]) -> list[Array]:
-        """Predictions of folds, multiplied by what the other folds say; of a single one, each half by the other.
+        """Predictions of folds, multiplied by the factor of the other folds; of a single one, each half by the other's.
 
-        So no row has a say in its own prediction: a factor that knows them makes squared errors look 9 % smaller than
-        they are with 200 rows and five folds, and that of a fold later than the others knows how much all has grown.
+        So no row influences its own prediction: a factor that knows the rows makes squared errors look 9 % smaller than
+        they are with 200 rows and five folds, and the factor of a fold later than the others knows how much all has
+        grown.
 
         Args:
             parts: Of each fold its numbers, what was predicted for them with a factor of 1, and how much each counts.
@@ -144,7 +146,7 @@ class Exponential:
     Attributes:
         estimator: What was fitted on the scale.
         offset: What the scale adds.
-        factor: What makes up for the mean of logarithms being none of numbers.
+        factor: Makes up for the mean of logarithms not being the logarithm of the mean.
         low: The smallest number seen, on the scale.
         high: The largest one.
     """
@@ -178,7 +180,7 @@ class Exponential:
 
 
 def bare(fit: Any) -> Any:
-    """The estimator that its family knows.
+    """The estimator as its family knows it.
 
     Example:
         >>> bare("a model"), bare(Exponential("a model", 0.0, 1.0, 0.0, 1.0))
@@ -188,10 +190,10 @@ def bare(fit: Any) -> Any:
 
 
 def logarithm_for(metric: Measure, y: Array) -> Logarithm | None:
-    """The scale on which models of a target may learn it; None where the logarithm makes no sense.
+    """The logarithmic scale on which models of a target may learn it; None where the logarithm makes no sense.
 
-    It does for errors of logarithms, and for numbers none of which is negative where they are skewed to the right, and
-    less so on that scale.
+    It makes sense for errors of logarithms, and for numbers none of which is negative where they are skewed to the
+    right, and less so on that scale.
 
     Args:
         metric: What is measured.

@@ -38,8 +38,8 @@ def losses_of(
         stack: Probabilities, shape (m, n, classes), or numbers, shape (m, n).
         y: Class codes or numbers, shape (n,).
         metric: Whose loss.
-        over: Whether the time is over, asked before each that takes long; what is not measured then, or not defined,
-            counts as infinity.
+        over: Whether the time is over, asked before each that takes long; a loss that is not measured then, or not
+            defined, counts as infinity.
         weight: How much each row counts, shape (n,), above 0; all the same if None.
 
     Returns:
@@ -64,7 +64,7 @@ def _slow(predicted: NDArray[np.floating], y: NDArray[np.generic], metric: Measu
 
 
 def _fast(stack: NDArray[np.floating], y: NDArray[Any], metric: Measure, w: Weight) -> NDArray[np.float64] | None:
-    """The losses by formulas of our own; None where there is none, or rows lack a class."""
+    """The losses by formulas of our own; None where there is no formula, or rows lack a class."""
     if not metric.n_classes:
         return _fast_of_numbers(np.asarray(stack, dtype=np.float64), y.astype(np.float64), metric, w)
     if metric.costs is not None:
@@ -123,7 +123,7 @@ def _squared_log(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> N
 
 
 def _median(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> NDArray[np.float64]:
-    """Of rows that count alike; that of others is left to scikit-learn."""
+    """For rows that count alike; the weighted median is left to scikit-learn."""
     return np.median(np.abs(p - y), axis=1) if w is None else np.full(len(p), np.nan)
 
 
@@ -152,14 +152,14 @@ _NUMBERS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
 
 
 def _log_losses(p: NDArray[np.floating], y: NDArray[np.int64], w: Weight) -> NDArray[np.float64]:
-    """Mean negative logarithm of the probability given to the true class, rows normalised, clipped at rounding."""
+    """Mean negative logarithm of the true class's probability, rows normalised, clipped at machine precision."""
     given = p[:, np.arange(len(y)), y] / p.sum(axis=2)
     tiny = np.finfo(p.dtype).eps
     return -_mean(np.log(np.clip(given, tiny, 1 - tiny)), w)
 
 
 def _brier(p: NDArray[np.floating], y: NDArray[np.int64], w: Weight) -> NDArray[np.float64]:
-    """Mean squared distance from the true corner; for two classes, as usual, of the positive class alone."""
+    """Mean squared distance from the one-hot truth; for two classes, as usual, of the positive class alone."""
     if p.shape[2] == 2:
         return _mean((p[:, :, 1] - y) ** 2, w)
     return _mean(np.sum((p - np.eye(p.shape[2])[y]) ** 2, axis=2), w)
@@ -201,7 +201,7 @@ def _each(
     *,
     weighted: bool = False,
 ) -> NDArray[np.float64]:
-    """Of the positive class, or the mean over classes of one against the rest."""
+    """The score of the positive class, or the mean over classes of one against the rest."""
     if p.shape[2] == 2:
         return of(p[:, :, 1], y == 1, w)
     per_class = np.stack([of(p[:, :, code], y == code, w) for code in range(p.shape[2])])
@@ -320,7 +320,7 @@ Accuracy is best at one half, and precision and recall alone are best where alwa
 
 
 def counts_of(scorer: str) -> Callable[[NDArray[np.float64]], NDArray[np.float64]] | None:
-    """The score as a function of confusion matrices, shape (m, true, predicted) -> (m,); None if it is no such one.
+    """The score as a function of confusion matrices, shape (m, true, predicted) -> (m,); None if it is none of these.
 
     The matrices need a row of each class.
     """
@@ -333,11 +333,11 @@ def best_cut(
     mass: NDArray[np.float64],
     score: Callable[[NDArray[np.float64]], NDArray[np.float64]],
 ) -> tuple[float, float]:
-    """The threshold on a probability above which to say yes, and the score there; of equal ones that nearest to 0.5.
+    """The probability above which to predict the positive class, and the score there; of equal ones nearest to 0.5.
 
     Args:
         scores: Probabilities of the positive class, shape (n,).
-        positive: Which rows are of it; some are and some are not.
+        positive: Which rows are of the positive class; some are and some are not.
         mass: How much each row counts.
         score: From confusion matrices to scores, the positive class at 1 (`counts_of`).
     """
@@ -347,7 +347,7 @@ def best_cut(
     hits = np.cumsum((mass * positive)[order])[last]
     alarms = np.cumsum((mass * ~positive)[order])[last]
     negatives, positives = alarms[-1], hits[-1]
-    if ranked[-1] == 0.0:  # no threshold says yes to these rows: that of 0 says what the place before does
+    if ranked[-1] == 0.0:  # no threshold makes these rows positive: that of 0 does what the one before does
         alarms[-1], hits[-1] = (alarms[-2], hits[-2]) if len(last) > 1 else (0.0, 0.0)
     confusion = np.array([[negatives - alarms, alarms], [positives - hits, hits]]).transpose(2, 0, 1)
     with np.errstate(divide="ignore", invalid="ignore"):

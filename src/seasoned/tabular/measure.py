@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["COST", "FUNCTION", "QUANTILE", "Function", "Measure"]
 
 COST: Final = "cost"
-"""The scorer of a measure that is the mean cost of what is decided, by a cost matrix."""
+"""The scorer of a measure that is the mean cost of the chosen labels, by a cost matrix."""
 QUANTILE: Final = "quantile"
 """The scorer of a measure that is the mean quantile (pinball) loss."""
 
@@ -33,7 +33,7 @@ _ABSOLUTE: Final = frozenset({"neg_mean_absolute_error", "neg_median_absolute_er
 _OF_EACH_CLASS: Final = frozenset(
     {"roc_auc", "roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo", "roc_auc_ovo_weighted", "average_precision"}
 )
-_LEAST_SHARE: Final = 1e-9  # of the mean target: below it a prediction counts as this where none may be 0
+_LEAST_SHARE: Final = 1e-9  # of the mean absolute target: predictions below are raised to it where none may be 0
 _RELATIVE: Final = "neg_mean_absolute_percentage_error"
 
 Needs = Literal["label", "proba", "scorer"]
@@ -47,7 +47,7 @@ class Function:
         call: `call(y, predicted)`, or `call(estimator, X, y)` if it is a scorer.
         needs: What it takes: labels, probabilities, or a scorer's estimator.
         labels: The user's labels by code; empty for regression.
-        sign: Of a scorer: -1 where it negates an error.
+        sign: For a scorer: -1 where it negates an error.
     """
 
     call: Callable[..., Any]
@@ -66,7 +66,7 @@ class Function:
     def value(
         self, y: NDArray[Any], predicted: NDArray[np.float64], positive: int, weight: NDArray[np.float64] | None = None
     ) -> Any:
-        """What it returns, in its usual sign; labels are the user's own.
+        """What the function returns, in its usual sign; it is given the user's own labels.
 
         Args:
             y: Class codes or numbers, shape (n,).
@@ -93,12 +93,12 @@ class Measure:
         name: As people read it, such as "roc_auc" or "rmse".
         scorer: A scikit-learn scorer's name, "kappa", `COST`, `QUANTILE` or `FUNCTION`.
         n_classes: Number of classes; 0 for regression.
-        positive: Code of the class that precision, recall and the like are about, of a target of two.
+        positive: Code of the positive class, for precision, recall and the like, of a target with two classes.
         greater_is_better: Whether `score` grows with quality.
         function: The user's own function; None for a metric with a name, and after loading.
         costs: costs[true, predicted] of the scorer `COST`, shape (classes, classes).
-        tuned: Whether it is that of labels at the best threshold on the very rows, for a search among models whose
-            threshold is chosen in the end; of two classes, for a scorer in `TUNABLE`.
+        tuned: Whether it is taken at the threshold that is best on the very rows scored, for a search among models
+            whose threshold is chosen at the end; only for two classes and a scorer in `TUNABLE`.
         quantile: Which quantile the scorer `QUANTILE` asks for, between 0 and 1.
     """
 
@@ -114,7 +114,7 @@ class Measure:
 
     @property
     def absolute(self) -> bool:
-        """Whether the absolute values of errors count, so that of all numbers a row's median errs least."""
+        """Whether absolute errors count, so that a row's median is the prediction with the least error."""
         return self.scorer in _ABSOLUTE or self.relative
 
     @property
@@ -124,7 +124,7 @@ class Measure:
 
     @property
     def of_labels(self) -> bool:
-        """Whether labels count in it and not probabilities, so that how they are chosen does."""
+        """Whether it judges labels and not probabilities, so that how labels are chosen matters."""
         if not self.n_classes or self.costs is not None:
             return False
         if self.scorer == FUNCTION:
@@ -135,7 +135,7 @@ class Measure:
 
     @property
     def weighs(self) -> bool:
-        """Whether rows can count differently in it."""
+        """Whether rows can have different weights in it."""
         if self.costs is not None or self.quantile is not None:
             return True
         if self.scorer == FUNCTION:
@@ -177,7 +177,7 @@ class Measure:
         return -loss if self.greater_is_better else loss
 
     def oriented(self, y: NDArray[Any], predicted: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Codes and predictions (classes last) with the positive class at 1, where scikit-learn has it."""
+        """Codes and predictions (classes last) with the positive class at 1, where scikit-learn expects it."""
         if self.n_classes == 2 and self.positive == 0:
             return 1 - y, predicted[..., ::-1]
         return y, predicted
@@ -185,20 +185,20 @@ class Measure:
     def _by_name(self, y: NDArray[Any], predicted: NDArray[np.float64], weight: NDArray[np.float64] | None) -> float:
         y, predicted = self.oriented(y, predicted)
         if "log_error" in self.scorer:
-            predicted = np.maximum(predicted, min(0.0, float(np.min(y))))  # below, a logarithmic error may have no word
+            predicted = np.maximum(predicted, min(0.0, float(np.min(y))))  # below, a logarithmic error may be undefined
         if "deviance" in self.scorer:
-            predicted = np.maximum(predicted, _LEAST_SHARE * (np.abs(y).mean() or 1.0))  # nor has a deviance for 0
+            predicted = np.maximum(predicted, _LEAST_SHARE * (np.abs(y).mean() or 1.0))  # as a deviance is at 0
         if self.n_classes > 2 and self.scorer in _OF_EACH_CLASS and 1 < len(np.unique(y)) < self.n_classes:
             return self._over_classes(y, predicted, weight)
         scorer = _scorer(self.scorer, self.n_classes)
         options = {} if weight is None else {"sample_weight": weight}
-        with warnings.catch_warnings():  # rows that lack a class are no news to anybody
+        with warnings.catch_warnings():  # rows may well lack a class
             warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
             value = float(scorer(_answers(predicted, np.arange(self.n_classes)), np.zeros((len(y), 1)), y, **options))
         return -value if self.scorer.startswith("neg_") else value
 
     def _over_classes(self, y: NDArray[Any], p: NDArray[np.float64], weight: NDArray[np.float64] | None) -> float:
-        """A metric that is a mean over classes, or pairs of them, over those that the rows have."""
+        """A metric that is a mean over classes, or pairs of them, here only over those that occur in the rows."""
         from sklearn.metrics import average_precision_score, roc_auc_score
 
         one = average_precision_score if self.scorer == "average_precision" else roc_auc_score
@@ -209,7 +209,7 @@ class Measure:
             score = one(y[rows] == label, p[rows, label], sample_weight=mass[rows])
             return float(score), float(mass[rows if "ovo" in self.scorer else y == label].sum())
 
-        if "ovo" in self.scorer:  # a pair counts by its share of the rows, both ways alike
+        if "ovo" in self.scorer:  # a pair is weighted by its share of the rows, the same in both directions
             pairs = [against(a, np.array([b])) for a in present for b in present if a != b]
         else:
             pairs = [against(a, present[present != a]) for a in present]
@@ -244,7 +244,7 @@ def _takes_weights(function: Any) -> bool:
 
 
 def _scorer(name: str, n_classes: int) -> Any:
-    """A scikit-learn scorer; losses of probabilities are told all classes, for the rows may lack one."""
+    """A scikit-learn scorer; losses of probabilities are given all classes, because the rows may lack one."""
     from sklearn.metrics import brier_score_loss, cohen_kappa_score, get_scorer, log_loss, make_scorer
 
     if name == "kappa":

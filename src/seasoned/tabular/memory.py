@@ -1,4 +1,4 @@
-"""How a fit meets experience: what past tasks tell it, and what it leaves behind for later ones. Never any rows."""
+"""How a fit uses experience: what past tasks tell it, and what it stores for later ones; never any rows."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ __all__ = ["Memory", "described"]
 logger = logging.getLogger("seasoned.tabular")
 
 _MOST_ROWS: Final = 50_000
-_MOST_CELLS: Final = 10_000_000  # of which several copies are made
+_MOST_CELLS: Final = 10_000_000  # of a table, of which several copies are made
 _LEAST_ROWS: Final = 2_000
 _Found = TypeVar("_Found")
 _NOISE: Final = 0.05
-_LEAST_PATIENCE: Final = 1.0  # seconds that a store that others hold is waited for in any case
-_LEAST_TRIALS: Final = 3  # complete ones of a study that is worth keeping
+_LEAST_PATIENCE: Final = 1.0  # seconds to wait, in any case, for a store that another process holds
+_LEAST_TRIALS: Final = 3  # complete trials from which on a study is worth keeping
 _PLACE: Final = re.compile(r"(\D*)\d+")  # the name of a column that only says which one it is
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Where a fit reads and adds experience, and how its table looks to it; without a scene, neither.
+    """Where a fit reads and adds experience, and how its table is described there; without a scene, it does neither.
 
     Attributes:
-        places: What the setting means.
+        places: Where to read and to add, as the setting says.
         scene: The table; None where no experience is wanted.
         paced: Whether trials may be stopped for predicting too slowly.
-        fit_seconds: That the fit of one fold might take; None for no limit.
-        begun: Texts of the configurations that the search begins with anyhow.
+        fit_seconds: Time limit of the fit of one fold; None for no limit.
+        begun: Configurations, as text, that the search begins with whatever past tasks say.
     """
 
     places: Places
@@ -72,7 +72,7 @@ class Memory:
         """For the estimator's setting `experience`.
 
         Raises:
-            InvalidInput: If it is no such setting; for nothing else.
+            InvalidInput: If the setting is not valid; for nothing else.
         """
         found = places(setting)
         if found == Places(False, None):
@@ -84,17 +84,17 @@ class Memory:
         """The same, for a search that begins with some configurations.
 
         Args:
-            fit_seconds: That the fit of one fold might take in the shortest call of a run.
-            starts: What is tried whatever past tasks say.
+            fit_seconds: Time limit of the fit of one fold in the shortest call of a run.
+            starts: Configurations that are tried whatever past tasks say.
         """
         return replace(self, fit_seconds=fit_seconds, begun=frozenset(map(textual, starts)))
 
     def guide(self, folder: Path, space: Space, seconds: float) -> Guide | None:
-        """What past tasks say; None where nobody asks, too little is known, or what there is cannot be used.
+        """What past tasks say; None where experience is off, too little is known, or what is stored cannot be used.
 
         Args:
-            folder: The run's.
-            space: Of the configurations that can be tried.
+            folder: The run's folder.
+            space: The space of the configurations that can be tried.
             seconds: The time limit.
         """
         scene = self.scene
@@ -110,16 +110,16 @@ class Memory:
         *,
         instead: str | None = None,
     ) -> str | None:
-        """Add the finished search to the store, if there is one; its key there, None if it was not added.
+        """Add the finished search to the store, if there is one; returns its key, or `instead` if not added.
 
-        Never raises for the store's sake: a fitted model is worth more than a note about it. Families of the user's own
-        are left out: another one may have their name tomorrow.
+        Never raises because of the store: a fitted model is worth more than a note about it. Families of the user's
+        own are left out: other code may have their names tomorrow.
 
         Args:
-            trials: Of the search.
+            trials: Those of the search.
             guide: What steered it.
-            seconds: That are left of the time limit; somebody else who holds the store is not waited for beyond them.
-            instead: Key of what an earlier part of the same search has left there, which goes.
+            seconds: What is left of the time limit; a store that another process holds is not waited for beyond that.
+            instead: Key of what an earlier part of the same search has stored there; it is removed.
         """
         patience = min(PATIENCE, max(seconds, _LEAST_PATIENCE))
         what = "this fit is not kept as experience"
@@ -128,7 +128,7 @@ class Memory:
     def _keep(
         self, trials: Sequence[Mapping[str, Any]], guide: Guide | None, patience: float, instead: str | None
     ) -> str | None:
-        trials = [trial for trial in trials if BELOW not in trial["config"]]  # who is stacked says nothing by itself
+        trials = [trial for trial in trials if BELOW not in trial["config"]]  # a stacked model says nothing by itself
         kept = [t for t in trials if t["state"] in {"complete", "failed", "pruned"} and t["model"] in MODELS]
         complete = sum(trial["state"] == "complete" for trial in kept)
         if self.scene is None or self.places.store is None or complete < _LEAST_TRIALS:
@@ -142,22 +142,22 @@ class Memory:
         return row_of(study)[0].key
 
     def _stopped(self, trial: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> PastTrial:
-        """A trial that the race stopped, with the least that its loss may have been.
+        """A trial that the race stopped, with a lower bound on its loss.
 
-        What was the best then is no better than what is the best in the end. A trial is stopped for being worse than
-        the best of its own family, too, by however little.
+        The best trial at that time was no better than the best one in the end. A trial is also stopped for being worse
+        than the best of its own family, by however little.
         """
         baseline = None if self.scene is None else self.scene.baseline
         losses = [(t["loss"], t["model"]) for t in trials if t["state"] == "complete"]
         best = min(loss for loss, _ in losses)
-        least = best + BEHIND * max((baseline or 0.0) - best, 0.0)  # without a baseline 0 is one, or there is none
+        least = best + BEHIND * max((baseline or 0.0) - best, 0.0)  # None: the baseline is 0, or undefined
         least = min([least, *(loss for loss, model in losses if model == trial["model"])])
         config = {"model": {trial["model"]: trial["config"]}}
         return PastTrial(config, least, trial["seconds"], stopped=True)
 
 
 def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
-    """What some work with experience gives; where it fails, whatever others have put in a store, the fit goes on."""
+    """The result of some work with experience; where it fails, whatever a store may hold, the fit goes on without."""
     try:
         return work()
     except Exception as error:  # noqa: BLE001 - a stranger's file can hold anything, and a fit needs no experience
@@ -167,7 +167,7 @@ def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
 
 def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Scene:
     rows, columns = canonical.shape
-    metafeatures = described(canonical, target, 0)  # whatever the fit's seed: the same rows are the same table
+    metafeatures = described(canonical, target, 0)  # seed 0 whatever the fit's: the same rows are the same table
     return Scene(
         metafeatures,
         None if objective.metric.name in ZERO_BY_DEFINITION else _unit(objective),
@@ -181,10 +181,10 @@ def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) 
 
 
 def _unit(objective: CrossValidation) -> float | None:
-    """The loss of predicting the same for all rows; None where it is as good as 0, as of a correlation.
+    """The loss of predicting the same for all rows; None where it is 0 but for noise, as that of a correlation.
 
-    What is measured there is noise, and no unit to count in. By name that is known of metrics of ours alone
-    (`ZERO_BY_DEFINITION`), of others by how little it is beside the way to a prediction without a fault.
+    There it is no unit to measure gains in. Of metrics that have a name this is known (`ZERO_BY_DEFINITION`); for a
+    function it holds where the loss is small compared with its distance to the loss of perfect predictions.
     """
     found = objective.baseline_loss()
     if found is None or objective.metric.function is None:
@@ -194,10 +194,11 @@ def _unit(objective: CrossValidation) -> float | None:
 
 
 def _family(columns: Sequence[str], metafeatures: Mapping[str, float]) -> str:
-    """A digest of the columns' names; where they are only places, of what the table is like.
+    """A digest of the columns' names, or of the meta-features where the names are only positions.
 
-    The columns of an array are called x0, x1 and so on, whatever is in them, so that all arrays of a width would be one
-    table. The same rows again are one family by their digest, more rows of them by likeness (`knowledge/weighing.py`).
+    The columns of an array are called x0, x1 and so on, whatever is in them, so that all arrays of one width would be
+    one table. The same rows again are of one family by their digest, more such rows by similarity
+    (`knowledge/weighing.py`).
     """
     matches = [_PLACE.fullmatch(name) for name in columns]
     if len({match and match[1] for match in matches}) == 1 and matches[0] is not None:
@@ -210,7 +211,7 @@ def _digest(text: str) -> str:
 
 
 def described(canonical: pd.DataFrame, target: Target, seed: int) -> dict[str, float]:
-    """Meta-features; of a very long table those of 50,000 of its rows, of a wide one fewer, but for its length."""
+    """Meta-features; of a very long table they are those of 50,000 rows (fewer if it is wide), but for its length."""
     rows, values = len(canonical), target.values
     most = min(_MOST_ROWS, max(_MOST_CELLS // canonical.shape[1], _LEAST_ROWS))
     if rows > most:
@@ -250,7 +251,7 @@ def _head(scene: Scene, fit_seconds: float | None, gained: Mapping[str, Any]) ->
 def _gained(
     trials: Sequence[Mapping[str, Any]], guide: Guide | None, baseline: float | None, begun: frozenset[str]
 ) -> dict[str, Any]:
-    """How the search went, for `seasoned experience stats`: which trial was best, and what advice had to do with it."""
+    """How the search went, for `seasoned experience stats`: which trial was best, and what past tasks added."""
     complete = [trial for trial in trials if trial["state"] == "complete"]
     best = min(complete, key=lambda trial: (trial["loss"], trial["number"]))
     found: dict[str, Any] = {"trials": len(trials), "best_at": int(best["number"]), "guided": guide is not None}
@@ -266,6 +267,6 @@ def _gained(
 
 
 def _advised(trial: Mapping[str, Any], guide: Guide, begun: frozenset[str]) -> bool:
-    """Whether past tasks know the configuration, and no search would have begun with it."""
+    """Whether past tasks know the configuration, and the search would not have begun with it anyhow."""
     text = textual({"model": {trial["model"]: trial["config"]}})
     return text not in begun and guide.advises(text)

@@ -47,7 +47,7 @@ ZERO_BY_DEFINITION: Final = frozenset(
         *("d2_tweedie_score", "d2_pinball_score"),
     }
 )
-"""Metrics that are 0 for the same prediction for all rows: measured, it is noise about 0, and no unit to count in."""
+"""Metrics that are 0 for a constant prediction: the measured value is noise around 0, and no unit for gains."""
 _DEFAULTS: Final[dict[str, str]] = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 _SHORT: Final = {
     "log_loss": "neg_log_loss",
@@ -67,7 +67,7 @@ _MULTICLASS: Final = {
     "roc_auc": "roc_auc_ovr",
     **{name: f"{name}_macro" for name in ("f1", "precision", "recall", "jaccard")},
 }
-_MEANS: Final = frozenset({"average_precision"})  # of more classes a mean over them, though its name does not say so
+_MEANS: Final = frozenset({"average_precision"})  # for more than two classes a mean, which its name does not say
 OF_ONE_CLASS: Final = frozenset({"f1", "precision", "recall", "jaccard", "average_precision"})
 _PROBABILITIES: Final = {  # scikit-learn's functions of probabilities, as names
     "roc_auc_score": "roc_auc",
@@ -99,19 +99,19 @@ class Metric:
 
     Attributes:
         metric: A name, a scikit-learn scorer, a function `f(y, predicted) -> number`, or a scorer function
-            `f(estimator, X, y) -> number`. Labels reach functions as the user's own, and the weights of the rows, where
-            `fit` or `score` was given some, as `sample_weight`, if the function takes it. A scorer function is called
-            with stored predictions: its X is a column of zeros, so that it cannot look at features; what a row is
-            worth goes in as `sample_weight`.
-        positive: The label that f1, precision, recall, average_precision and the like are about, of a target with two
+            `f(estimator, X, y) -> number`. Functions get the user's own labels and, if they take `sample_weight`, the
+            row weights that `fit` or `score` was given. A scorer function is called with stored predictions: its X is
+            a column of zeros, so that it cannot look at features; row weights reach it as `sample_weight`.
+        positive: The positive label, for f1, precision, recall, average_precision and the like, of a target with two
             classes; by default the one sorted last. A function of probabilities gets those of this class.
-        greater_is_better: For a function: whether it grows with quality. By default that is found out, from what it
+        greater_is_better: For a function: whether it grows with quality. By default that is inferred from what it
             gives for perfect and for wrong predictions.
-        costs: For the metric "cost", the mean cost of the labels decided for: pairs (true, predicted) -> cost, where
+        costs: For the metric "cost", the mean cost of the chosen labels: pairs (true, predicted) -> cost, where
             pairs that are not named cost 0 if right and 1 if wrong; or a square matrix costs[true][predicted] in the
             order of `classes_`. `predict` gives the label with the lowest expected cost.
-        needs: For a function, and classes: "label" for predicted labels, shape (n,); "proba" for probabilities, shape
-            (n,) of the positive class if there are two, shape (n, classes) in the order of `classes_` otherwise.
+        needs: For a function where the target has classes: "label" for predicted labels, shape (n,); "proba" for
+            probabilities, shape (n,) of the positive class if there are two, shape (n, classes) in the order of
+            `classes_` otherwise.
 
     Raises:
         InvalidInput: If something is given that the metric knows by itself.
@@ -167,11 +167,11 @@ def metric_key(metric: Any) -> str:
 
 
 def measure_key(measure: Measure) -> str:
-    """Text that tells what is minimised from anything else, in experience: its name where that says it all.
+    """Text that identifies what is minimised, in experience: the metric's name where that says it all.
 
-    A function of the user's own may have the name of another one, and each matrix of costs is a metric of its own. So
-    is a metric at each model's best threshold, one that is about the other class, one whose errors are minimised, one
-    of probabilities, and a mean over classes.
+    Two functions of users may have the same name, and each matrix of costs is a metric of its own. So is a metric at
+    each model's best threshold, one whose positive class is the other one, a function that is an error, one of
+    probabilities, and a mean over classes.
     """
     if measure.costs is not None:
         told = hashlib.blake2b(measure.costs.astype(np.float64).tobytes(), digest_size=6).hexdigest()
@@ -217,10 +217,10 @@ def resolve(
         task: What the target asks for.
         n_classes: Number of classes; 0 for regression.
         classes: The user's labels by code; 0, 1, ... by default.
-        y: The target, to refuse at once what is not defined on it.
+        y: The target, so that a metric that is not defined on it is refused at once.
 
     Raises:
-        InvalidInput: If there is no such metric, it does not fit the task, or it cannot travel to the workers.
+        InvalidInput: If there is no such metric, it does not fit the task, or it cannot be sent to the workers.
 
     Example:
         >>> resolve(None, "regression", 0).name
@@ -324,7 +324,7 @@ def _grows(measure: Measure) -> tuple[bool | None, str]:
 
 
 def _examples(n_classes: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]:
-    """A target, predictions without a fault, and predictions that are all wrong."""
+    """A target, perfect predictions, and predictions that are all wrong."""
     if not n_classes:
         y = np.arange(1.0, 9.0)
         return y, y, y[::-1].copy()
@@ -355,7 +355,7 @@ def _checked(measure: Measure, task: Task, y: NDArray[Any] | None) -> Measure:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # degenerate on examples, perhaps, but defined
             measure.loss(example, perfect)
-            if not measure.n_classes and measure.scorer != FUNCTION:  # whole numbers would do for classes, too
+            if not measure.n_classes and measure.scorer != FUNCTION:  # whole numbers could also be class codes
                 measure.loss(example, perfect + 0.25)
             if y is not None and not measure.n_classes:
                 measure.loss(y, y)
@@ -400,7 +400,7 @@ def _is_scorer(function: Callable[..., Any]) -> bool:
 
 
 def _name(function: Any) -> str:
-    """A name for a function or a scorer, free for a column of the leaderboard."""
+    """A name for a function or a scorer that no other column of the leaderboard has."""
     if isinstance(function, str):
         return function
     inner = getattr(function, "_score_func", None) or getattr(function, "func", None) or function

@@ -37,17 +37,17 @@ if TYPE_CHECKING:
 
 __all__ = ["CrossValidation"]
 
-_PATIENCE = 1.5  # times predict_limit that the first fold may take, for the machine may be busy
+_PATIENCE = 1.5  # times predict_limit that the first fold may take, because the machine may be busy
 
 
 @dataclass(slots=True)
 class CrossValidation:
     """Loss of the predictions for rows that the predicting model has not seen.
 
-    Every fold's model predicts its validation rows; the metric is taken once, over all of these together, so that
-    it is defined even where a fold lacks a class. A row that several folds validate gets the mean of what their models
-    say. Boosters stop early on the validation rows, so one integer, the
-    number of rounds, is chosen with sight of them, as if it were one more hyperparameter.
+    Every fold's model predicts its validation rows; the metric is computed once, over all of these together, so that
+    it is defined even where a fold lacks a class. A row that several folds validate gets the mean of their models'
+    predictions. Boosters stop early on the validation rows, so one integer, the number of rounds, is chosen on them,
+    as if it were one more hyperparameter.
 
     A small object that points to a folder; the arrays are memory-mapped in the process that runs it, and stay there.
 
@@ -57,10 +57,11 @@ class CrossValidation:
         metric: What to measure.
         own: Families of the user's own, which travel to the workers with this object.
         predict_limit: Milliseconds a row that models may take to predict; None for no limit.
-        memory: Bytes that a trial may use beside what its worker holds; None for its share of what is free.
-        levels: Training rows of the first fold on which a trial is judged one after the other (`levels.py`), the last
-            being all of them; empty where all come at once.
-        share: Bytes of the machine that a trial may use anyhow, for others run beside it; None for all that is free.
+        memory: Bytes that a trial may use on top of what its worker holds; None for its share of what is free.
+        levels: Numbers of training rows of the first fold on which a trial is judged one after the other
+            (`levels.py`), the last being all of them; empty where a trial is fitted on all rows at once.
+        share: Most bytes of the machine's memory that a trial may use, because others run beside it; None for all that
+            is free.
     """
 
     data: Arrays
@@ -77,11 +78,12 @@ class CrossValidation:
 
         Args:
             config: What is tried.
-            trial: Whom to tell of fits on samples of the rows, which then come first; None for all rows at once.
+            trial: The running trial, to which fits on samples of the rows are then reported first; None for all rows at
+                once.
 
         Raises:
-            Pruned: If its samples or first folds are too far behind, or predicting takes longer than
-                `predict_limit` allows and another trial does not.
+            Pruned: If it is too far behind on samples or on its first folds, or predicting takes longer than
+                `predict_limit` allows while another trial keeps the limit.
             NotEnoughMemory: If its fit would take more memory than there is.
         """
         pipeline = Pipeline.of(config)
@@ -90,7 +92,7 @@ class CrossValidation:
         return self._validate(config, pipeline, sampling)
 
     def unraced(self, config: Mapping[str, Any]) -> float:
-        """The same without a look at other trials, for a configuration that is stacked on some."""
+        """The same without the race against other trials, for a configuration that is stacked on some of them."""
         pipeline = Pipeline.of(config)
         self._check_memory(pipeline)
         return self._validate(config, pipeline, 0.0, raced=False)
@@ -123,7 +125,7 @@ class CrossValidation:
         return loss
 
     def _keeping(self, config: Mapping[str, Any], *, raced: bool) -> Keeping:
-        """Keeps the models of the trial: of the first ones always, for nothing else may come to its end."""
+        """Keeps the trial's models; those of the first trials in any case, because no other may be completed."""
         return Keeping(self.records.models(config) if raced else None, WORTH if self.records.any else 0.0)
 
     def loss_of(self, predicted: NDArray[np.float64]) -> float:
@@ -141,7 +143,7 @@ class CrossValidation:
 
     @property
     def records(self) -> Records:
-        """What trials left."""
+        """What trials have stored."""
         return Records(self.data.folder)
 
     @property
@@ -165,7 +167,7 @@ class CrossValidation:
     def spare(self, config: Mapping[str, Any]) -> Any:
         """The models of the trial's folds, which predict by their mean; None where they were not kept.
 
-        Where `predict_limit` counts it is one of them, as what a trial took to predict is of one.
+        Under a `predict_limit` it is only one of them, because the time that a trial took to predict is that of one.
         """
         folds = suited([len(train) for train, _ in self.data.folds], one=self.predict_limit is not None)
         return kept(self.records.models(config), folds, self.records.of(config).factor)
@@ -191,11 +193,11 @@ class CrossValidation:
         return _mean(total, [valid for _, valid in folds]), _rounds(parts)
 
     def within(self, config: Mapping[str, Any], outer: int) -> NDArray[np.float64]:
-        """What the configuration predicts for the rows outside a fold by models that know neither them nor the fold.
+        """Predictions of the configuration for the rows outside a fold, by models that saw neither them nor the fold.
 
         Args:
             config: What is fitted.
-            outer: The fold, whose own rows get nothing but zeros.
+            outer: The fold; its own rows get zeros.
 
         Returns:
             For all rows, shape (n, classes) or (n,).
@@ -212,13 +214,13 @@ class CrossValidation:
         return total
 
     def above(self, config: Mapping[str, Any], outer: int, within: Sequence[NDArray[np.float64]]) -> Any:
-        """What a configuration that is stacked on others predicts for a fold's rows, which nothing has seen before.
+        """What a configuration that is stacked on others predicts for a fold's rows, which no model has seen before.
 
         Args:
             config: What is fitted, for the rounds that its own validation took.
             outer: The fold.
-            within: What the models below predict for the other rows (`within`). Of the fold's they say what their
-                trials said, which did not know the fold.
+            within: What the models below predict for the other rows (`within`). For the fold's own rows, what their
+                trials predicted is taken, without having seen the fold.
         """
         pipeline, record, (train, valid) = Pipeline.of(config), self.records.of(config), self.data.folds[outer]
         said = [found.copy() for found in within]
@@ -243,7 +245,7 @@ class CrossValidation:
     def baseline_loss(self) -> float | None:
         """Loss of predicting the same for all rows of a fold, over all folds; None where it is undefined.
 
-        To a metric of ranks it would matter that folds predict different numbers, so there all rows get the same.
+        For a metric of ranks it would matter that folds predict different numbers, so there all rows get the same one.
         """
         rows = self.data.known_rows()
         if ranks(self.metric):
@@ -251,7 +253,7 @@ class CrossValidation:
         return self.loss_on(rows, self.fitter.baseline())
 
     def perfect_loss(self) -> float | None:
-        """Loss of predictions without a fault; None where it is undefined."""
+        """Loss of perfect predictions; None where it is undefined."""
         rows = self.data.known_rows()
         y = self.data.target[rows]
         return self.loss_on(rows, np.eye(self.job.n_classes)[y.astype(np.intp)] if self.job.n_classes else y)
@@ -260,51 +262,51 @@ class CrossValidation:
 
     @property
     def climbing_seconds(self) -> float:
-        """Seconds that a trial's fits on samples may take beside its folds; 0 where there are none."""
+        """Seconds that a trial's fits on samples may take in addition to its folds; 0 where there are none."""
         return (self.job.seconds or 0.0) * sum(self.levels[:-1]) / self.levels[-1] if self.levels else 0.0
 
     def sample_baseline(self) -> float | None:
-        """Loss of predicting the same for all rows that judge the samples; None where it is undefined."""
+        """Loss of predicting the same for all rows that fits on samples are judged on; None where it is undefined."""
         rows = self._sample(self.levels[0])[1]
         return self.loss_on(rows, self.fitter.baseline()[self.data.places_of(rows)])
 
     def sample_rows(self) -> int:
-        """Number of rows that judge the samples."""
+        """Number of rows that fits on samples are judged on."""
         return len(self._sample(self.levels[0])[1])
 
     def _climb(self, pipeline: Pipeline, trial: LiveTrial) -> float:
-        """Fit on samples of the first fold's training rows, and report what each reaches; the seconds that it took.
+        """Fit on samples of the first fold's training rows and report what each reaches; returns the seconds taken.
 
         Raises:
             Pruned: If what it reached is too far behind.
         """
         start = time.perf_counter()
         for rows in self.levels[:-1]:
-            if rows <= trial.step:  # told to go on from there before its process ended
+            if rows <= trial.step:  # reported before its process ended; it goes on from there
                 continue
             fold = self._sample(rows)
             part = self.fitter.on_fold(pipeline, fold, self._end(rows / self.levels[-1]))
             (predicted,), _ = self.fitter.retransformed(pipeline, [fold], [part])
             loss = self.loss_on(fold[1], predicted)
-            slow = self.predict_limit is not None and part.pace > _PATIENCE * self.predict_limit  # it is nobody's rival
+            slow = self.predict_limit is not None and part.pace > _PATIENCE * self.predict_limit  # no rival to others
             if slow and self.records.has_quick:
                 raise Pruned(_too_slow(part.pace, self.predict_limit))
             trial.report(rows, math.nan if loss is None or slow else loss)
         return time.perf_counter() - start
 
     def _sample(self, rows: int) -> Fold:
-        """So many training rows of the first fold, and at most 20,000 that it holds out; more rows hold the fewer."""
+        """So many of the first fold's training rows (larger samples hold smaller ones), at most 20,000 held out."""
         train, valid = self.data.nested_first_fold(self.job.seed, classes=self.job.n_classes > 0)
         return np.sort(train[:rows]), np.sort(valid[:MOST_VALID])
 
     # ---- what a trial may take, and what it leaves
 
     def _end(self, fits: float) -> float:
-        """When so many fits that begin now have had their time; infinite for no limit."""
+        """When the time for so many fits that begin now is over; infinite for no limit."""
         return math.inf if self.job.seconds is None else time.perf_counter() + self.job.seconds * fits
 
     def _check_memory(self, pipeline: Pipeline) -> None:
-        """Refuse what will not fit before it costs any time."""
+        """Refuse what will not fit in memory before it costs any time."""
         train, valid = max(self.data.folds, key=lambda fold: len(fold[0]))
         at = self._extent(pipeline, len(train), len(valid), len(self.data.known_rows()))
         check_memory(pipeline.name, pipeline.settings, at, self.memory, self._free())
@@ -326,7 +328,7 @@ class CrossValidation:
         return free if self.share is None else min(free, self.share)
 
     def _check_pace(self, pace: float) -> None:
-        """Give up what is too slow to predict, once there is something that is not."""
+        """Give up a trial that predicts too slowly, once some trial is quick enough."""
         limit = self.predict_limit
         if limit is None or pace <= _PATIENCE * limit or self.folds == 1:
             return
@@ -354,7 +356,7 @@ class CrossValidation:
     def loss_on(self, rows: NDArray[np.int64], predicted: NDArray[np.float64]) -> float | None:
         """The loss on a part of the rows; None where the metric needs more, such as a second class."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a part lacks a class is no news to anybody
+            warnings.simplefilter("ignore")  # a part may well lack a class
             try:
                 loss = self.metric.loss(self.data.target[rows], predicted, self.data.weights_of(rows))
             except ValueError:
@@ -363,7 +365,7 @@ class CrossValidation:
 
 
 def _mean(total: NDArray[np.float64], held: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
-    """Sums of predictions over how many folds validate each row, one at least."""
+    """Sums of predictions divided by the number of folds that validate each row, at least one."""
     times = np.zeros(len(total))
     for places in held:
         times[places] += 1
@@ -371,7 +373,7 @@ def _mean(total: NDArray[np.float64], held: Sequence[NDArray[np.int64]]) -> NDAr
 
 
 def _rounds(parts: Sequence[Part]) -> float | None:
-    """The mean over folds that say how long to train, or over all where none does; None for a family without."""
+    """Mean rounds of the folds that tell how long to train, or of all where none does; None for a family without."""
     taken = [(part.rounds, part.tells) for part in parts if part.rounds is not None]
     rounds = [number for number, tells in taken if tells] or [number for number, _ in taken]
     return float(np.mean(rounds)) if rounds else None
@@ -385,5 +387,5 @@ def _record(parts: Sequence[Part], losses: Sequence[float | None], sampling: flo
 
 
 def _too_slow(pace: float, limit: float | None) -> str:
-    """Why a trial is given up that cannot keep `predict_limit`."""
+    """Why a trial that cannot keep `predict_limit` is given up."""
     return f"{SLOW}, {pace:.3g} ms a row; predict_limit leaves {limit or 0.0:.3g} to the models"

@@ -20,7 +20,7 @@ __all__ = ["beside", "check_kind", "named_predictions", "prediction_table", "wri
 
 
 def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.DataFrame:
-    """One row per row of X: `prediction`, and for classes a column `probability_<label>` each.
+    """One row per row of X: `prediction`, and for classification one column `probability_<label>` per class.
 
     With an interval also `lower` and `upper` for numbers, and `set` for classes: the labels that a row may have, as in
     "no | yes".
@@ -31,7 +31,7 @@ def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.Da
         interval: Share of rows whose truth is to lie inside; None for no such columns.
 
     Raises:
-        InvalidInput: If the model knows no intervals.
+        InvalidInput: If the model cannot predict intervals.
     """
     import pandas as pd
 
@@ -47,7 +47,7 @@ def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.Da
 def named_predictions(
     found: NDArray[np.float64], classes: NDArray[Any], codes: NDArray[np.intp] | None = None
 ) -> pd.DataFrame:
-    """`prediction`, and for classes a column `probability_<label>` each.
+    """`prediction`, and for classification one column `probability_<label>` per class.
 
     Args:
         found: Numbers, shape (n,), or probabilities, shape (n, classes).
@@ -64,10 +64,10 @@ def named_predictions(
 
 
 def beside(kept: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
-    """Columns of the table that was predicted, and then the predictions, which have its rows.
+    """Columns kept from the input table, followed by the predictions for its rows.
 
     Raises:
-        InvalidInput: If a column is there and here.
+        InvalidInput: If both have a column of the same name.
     """
     import pandas as pd
 
@@ -89,7 +89,7 @@ def _inside(model: Any, X: Any, coverage: float) -> dict[str, Any]:
 
 
 def check_kind(path: Path) -> None:
-    """Refuse a name that says no kind of table, before there is anything to write.
+    """Refuse a file name that stands for no known kind of table, before there is anything to write.
 
     Raises:
         InvalidInput: If `write_table` would refuse it.

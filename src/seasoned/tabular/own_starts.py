@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["SEARCHS_OWN", "check_starts", "own_starts", "with_starts"]
 
 SEARCHS_OWN: Final = (FEATURES, SCALE.name, CENTRE.name)
-"""Of a configuration, what is no hyperparameter of its family."""
+"""Settings of a configuration that are no hyperparameters of its family."""
 _BELOW: Final = "stacked_on"  # in configurations of a second layer
 
 
@@ -39,7 +39,7 @@ def own_starts(
         usual: The first configurations of the families.
 
     Raises:
-        InvalidInput: If one is not valid there.
+        InvalidInput: If one is not valid in the joint space.
     """
     families = space.parameters["model"]
     assert isinstance(families, Choice), "the joint space has no other parameter"
@@ -59,7 +59,7 @@ def own_starts(
 
 
 def check_starts(starts: Iterable[Mapping[str, Any]] | None, models: Sequence[Model], task: Task) -> None:
-    """Refuse, before any work, what can be seen to be no start without the table.
+    """Refuse, before any work, starts that are seen to be invalid without the table.
 
     Raises:
         InvalidInput: If a family takes no part, or has no such settings.
@@ -105,9 +105,9 @@ def _named(start: Mapping[str, Any], place: int, families: Sequence[str]) -> tup
 
 
 def _with_steps(settings: Mapping[str, Any], space: Space) -> dict[str, Any]:
-    """The settings with all feature steps told of, where some are asked for.
+    """The settings with a value for each feature step, where some are given.
 
-    Who names steps to be made gets these alone, who names steps to be left out the usual others.
+    If any step is switched on, the steps not named are off; if steps are only switched off, the others are as usual.
     """
     asked, known = settings.get(FEATURES), space.parameters.get(FEATURES)
     if not isinstance(asked, Mapping) or not isinstance(known, Choice) or len(asked) != 1:

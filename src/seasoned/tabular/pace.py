@@ -23,7 +23,7 @@ __all__ = ["BATCH", "Pace", "milliseconds", "preparing", "within"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-BATCH: Final = 1_000  # rows that are predicted together when it is measured
+BATCH: Final = 1_000  # rows that are predicted together when the time is measured
 _FIRST: Final = 50  # rows of a first look, so that what is slow is not measured for long
 _REPEATS: Final = 3  # of which the quickest counts: a busy machine only ever makes it slower
 _LONGEST: Final = 0.5  # seconds for one measurement
@@ -31,7 +31,7 @@ _LONGEST: Final = 0.5  # seconds for one measurement
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What a prediction takes.
+    """How long a prediction takes.
 
     Attributes:
         limit: Milliseconds a row that were asked for.
@@ -45,7 +45,7 @@ class Pace:
 
     @property
     def sentence(self) -> str:
-        """What people are told."""
+        """The same for people."""
         kept = "within" if self.measured <= self.limit else "more than"
         taken = f"{self.measured:.3g} ms to predict"
         if self.told:
@@ -67,14 +67,14 @@ class Pace:
 
 
 def milliseconds(predict: Callable[[pd.DataFrame], Any], frame: pd.DataFrame) -> float:
-    """What a row takes in a batch of up to 1,000 rows; of up to three times the quickest.
+    """Milliseconds a row in a batch of up to 1,000 rows; the quickest of up to three measurements.
 
     Args:
         predict: What is measured.
         frame: Rows like those to come; the first ones are taken.
     """
     first = frame.iloc[:_FIRST]
-    predict(first)  # what is built at the first call is not the rows' doing
+    predict(first)  # what the first call builds is not part of a row's time
     row = _seconds(predict, first) / len(first)
     rows = max(min(BATCH, len(frame), int(_LONGEST / _REPEATS / max(row, 1e-9))), len(first))
     batch = frame.iloc[:rows]
@@ -101,19 +101,19 @@ def within(
     limit: float,
     told: Callable[[Sequence[Member]], float | None] = lambda _: None,
 ) -> tuple[tuple[Member, ...], Pace]:
-    """The members that keep the limit together, their weights scaled to sum to 1, and what they then take.
+    """The members that keep the limit together, their weights scaled to sum to 1, and how long they then take.
 
-    The ensemble was chosen by what its trials took; this is what the fitted models do. Who is too slow alone is left
-    out, and while they are too slow together, who takes most time for its weight. One stays, the quickest, even if it
-    is too slow alone.
+    The ensemble was chosen by what its trials took; here the fitted models are measured. While they are too slow
+    together, one is left out: first those that are too slow alone, then the one that takes most time for its weight.
+    One stays, the quickest, even if it is too slow alone.
 
     Args:
         members: The fitted models, with the user's own families where they have one.
-        plan: From a table to matrices.
-        metric: For what is measured to be a whole model.
+        plan: Turns a table into matrices.
+        metric: Needed for what is measured to be a whole model.
         frame: Rows of the table as `fit` was given it.
         limit: Milliseconds a row.
-        told: What some of the members take, where there is no time to measure it; None where there is.
+        told: Gives what some of the members take, where there is no time to measure it; None where there is.
     """
     hurried = False
 

@@ -21,7 +21,7 @@ __all__ = ["budget_of", "check_parameters", "settings_of"]
 
 
 def check_parameters(given: TabularEstimator) -> None:
-    """Refuse what breaks a rule, with a sentence that says which.
+    """Refuse a parameter that breaks a rule, with a sentence that says which.
 
     Raises:
         InvalidInput: If one does.

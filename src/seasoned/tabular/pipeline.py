@@ -1,11 +1,11 @@
-"""What a trial's configuration is, for whoever keeps it: a versioned form that outlives the spaces it came from.
+"""The form in which a trial's configuration is stored: versioned, so that it outlives the space it came from.
 
 A pipeline configuration is `{"model": {family: {hyperparameter: value, ..., "features": {...}}}}`: the family, its
 settings, and the choice of feature steps where there is one. How it was validated (folds, metric) belongs to the study.
 Configurations are told apart by their text (`textual`), in which floats survive exactly.
 
 `VERSION` counts the meanings that configurations have had. It goes up when a family's fits come to mean something else
-under the same settings, or a setting is renamed; `CHANGED` then says whose. A space that only grew needs no new
+under the same settings, or a setting is renamed; `CHANGED` then names the family. A space that only grew needs no new
 version: `current` fills the new settings with their defaults, which must be what was done before.
 """
 
@@ -33,15 +33,15 @@ VERSION: Final = 2
 CHANGED: Final[Mapping[int, frozenset[str]]] = MappingProxyType({2: frozenset({"histogram"})})
 """Version -> families whose fits mean something else from it on, so that older experience of them does not count.
 
-2: histogram boosting keeps the rounds of its best fold loss, where it had kept some after it.
-Not counted: since models learn log(1 + y) for rmsle, and rows count by the inverse of y for mape, experience of these
-two metrics from before is of other fits; none was shipped. Since trees learn numbers in units of their spread,
-LightGBM's `lambda_l1` is in these, and what else they learn is the same but for rounding.
+2: histogram boosting keeps the rounds up to its best fold loss; before, it kept some after that, too.
+Not counted: models now learn log(1 + y) for rmsle, and rows are weighted by the inverse of y for mape, so older
+experience of these two metrics is of other fits; none was shipped. Trees now learn numbers in units of their spread, so
+LightGBM's `lambda_l1` is in these units, and what else they learn is the same but for rounding.
 """
 _UNSAID: Final[Mapping[str, Any]] = MappingProxyType({FEATURES: {"none": {}}, SCALE.name: SCALE.usual})
-"""What a text leaves out."""
+"""Settings that `textual` leaves out."""
 _USUAL: Final[Mapping[str, Any]] = MappingProxyType({**_UNSAID, CENTRE.name: CENTRE.usual})
-"""What fits mean where a space has no such settings."""
+"""What fits use where a space has no such settings."""
 
 
 def textual(config: Mapping[str, Any]) -> str:
@@ -71,7 +71,7 @@ def current(config: Mapping[str, Any], version: int, space: Space) -> dict[str, 
 
     Args:
         config: As it was stored.
-        version: The `VERSION` under which it was.
+        version: The `VERSION` under which it was stored.
         space: The joint space of the families that may be tried (`registry.joint_space`).
 
     Example:
@@ -95,11 +95,11 @@ def current(config: Mapping[str, Any], version: int, space: Space) -> dict[str, 
 
 
 def filled(settings: Mapping[str, Any], space: Space) -> dict[str, Any]:
-    """Settings of a family with the space's defaults for those left out, and without what goes without saying.
+    """Settings of a family with the space's defaults for those left out, and without those that need not be stated.
 
     Args:
-        settings: Some of the family's, and perhaps how it learns and what features it has.
-        space: The family's, as it may be tried now: where it offers no other features, say, "none" is not said.
+        settings: Some of the family's, and perhaps those of its target's scale and centre and of its features.
+        space: The family's, as it may be tried now: where it offers no features, for example, "none" is not stated.
     """
     found = {**space.default, **settings}
     unsaid = {name for name in set(_USUAL) - set(space.parameters) if name in found and found[name] == _USUAL[name]}

@@ -1,4 +1,4 @@
-"""When to go on searching is not worth it: nothing was gained for a long time."""
+"""When to stop searching: nothing has been gained for a long time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 __all__ = ["Plateau"]
 
-_GAIN: Final = 1e-3  # of the gap between predicting the same for all rows and the best model: less is none
+_GAIN: Final = 1e-3  # of the gap between predicting the same for all rows and the best model: less is no gain
 _TRIALS: Final = 100  # without a gain
 _SHARE: Final = 0.6  # of the time spent so far, without a gain
 _LEAST: Final = 10.0  # seconds before which nothing is concluded
@@ -38,7 +38,7 @@ class Plateau:
     _seconds: float = 0.0
 
     def note(self, loss: float, trials: int, seconds: float) -> None:
-        """The loss after so many trials and seconds; one that rises, as when a choice turns out worse, is none."""
+        """Note the loss after so many trials and seconds; one that rises, as after a worse choice, is no gain."""
         if not math.isfinite(loss):
             return
         gap = abs(loss) if self.baseline is None else max(self.baseline - loss, 0.0)

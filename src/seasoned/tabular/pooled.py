@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["Pooled", "out_of_fold", "placed", "pool"]
 
 _MOST: Final = 50_000  # rows; more change nothing that is decided on them
-_CELLS: Final = 20_000_000  # predicted numbers: with very many classes fewer rows
-_FEWEST: Final = 2_000  # rows, whatever they take
+_CELLS: Final = 20_000_000  # predicted numbers, so that there are fewer rows where there are very many classes
+_FEWEST: Final = 2_000  # rows, however many numbers that makes
 _EACH: Final = 20_000_000  # predicted numbers of all members that are held at a time
 _WHOLE: Final = 10_000_000  # predicted numbers of all rows that are given to the user
 _PARTS: Final = 5  # most parts that something is cross-fitted over
-_FOLDS: Final = 3  # that are parts themselves; of two, each would be learned from half of the rows
+_FOLDS: Final = 3  # fewest folds that are parts themselves; with two, each would be learned from half of the rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,18 +37,19 @@ class Pooled:
     """Rows with their truth and the weighted mean of what the members' trials predicted without having seen them.
 
     Attributes:
-        rows: Which rows of the table, shape (n,), rising.
+        rows: Which rows of the table, shape (n,), ascending.
         truth: Class codes or numbers, shape (n,).
         predicted: Probabilities, shape (n, classes), or numbers, shape (n,).
         weights: How much each row counts, shape (n,); None if all count the same.
-        parts: From 0 on, shape (n,): what is learned for a part is learned from the others. Rows that were validated
-            together are of one part, which keeps groups and times apart; where fewer than three folds validate, five
-            parts are drawn, in which groups are kept apart, too.
-        each: What each member's trial predicted, shape (n, members, classes) or (n, members); None where nobody asked,
-            where that is too much, or there is one member.
+        parts: The part of each row, from 0 on, shape (n,): what is learned for a part is learned from the others. Rows
+            that were validated together are in one part, which keeps groups and times apart; where fewer than three
+            folds validate, five random parts are made, which keep groups apart, too.
+        each: What each member's trial predicted, shape (n, members, classes) or (n, members); None where it was not
+            asked for or would be too large, or there is one member.
         shares: The members' weights in the mean, shape (members,); None without `each`.
-        groups: From 0 on, shape (n,): rows of one belong together and err alike; None where all are free.
-        drawn: Whether rows count differently only because some classes have more among these rows than among all.
+        groups: The group of each row, from 0 on, shape (n,): rows of one group belong together and have similar errors;
+            None where there are no groups.
+        drawn: Whether rows count differently only because some classes are overrepresented among these rows.
     """
 
     rows: NDArray[np.int64]
@@ -68,33 +69,33 @@ class Pooled:
 
     @property
     def worth(self) -> float:
-        """How many rows that count the same say as much: (sum w)^2 / sum w^2 (Kish 1965), of groups where there are."""
+        """Effective sample size, (sum w)^2 / sum w^2 (Kish 1965), of rows, or of groups where there are any."""
         mass = self._together(self.mass)
         return float(mass.sum() ** 2 / (mass**2).sum())
 
     def error_of(self, gain: Array, mean: float) -> float:
-        """The standard error of the mean of what rows gain; where rows belong together, by the sums of groups.
+        """The standard error of the mean gain of rows; where rows belong together, from the sums over groups.
 
         Liang and Zeger (1986, Longitudinal data analysis using generalized linear models, Biometrika 73).
         """
         return float(np.sqrt(np.sum(self._together(self.mass * (gain - mean)) ** 2))) / float(self.mass.sum())
 
     def _together(self, values: Array) -> Array:
-        """Sums over groups; the values themselves where all rows are free."""
+        """Sums over groups; the values themselves where there are none."""
         return values if self.groups is None else np.bincount(self.groups, values).astype(np.float64)
 
     def replaced(self, predicted: Array) -> Pooled:
-        """The same rows with other predictions of all together."""
+        """The same rows with other predictions of all members together."""
         return replace(self, predicted=predicted, each=None, shares=None)
 
 
 def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = False) -> Pooled | None:
-    """Put the members' out-of-fold predictions together; None where those of one are not known.
+    """Put the members' out-of-fold predictions together; None where those of one member are not known.
 
     Args:
         objective: Knows what every trial predicted.
         members: The models that predict together.
-        each: Whether those of each member are wanted beside their mean.
+        each: Whether those of each member are wanted besides their mean.
     """
     rng = np.random.default_rng(objective.job.seed)
     most = min(_MOST, max(_CELLS // max(objective.metric.n_classes, 1), _FEWEST))
@@ -138,15 +139,16 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
 
 
 def out_of_fold(objective: CrossValidation, members: Sequence[Member], finish: Finish) -> NDArray[np.floating] | None:
-    """What all members predict together for every row that some fold validates, each row by models without it.
+    """What all members predict together for every row that some fold validates, by models that have not seen it.
 
     Args:
         objective: Knows what every trial predicted.
-        members: The models that predict together; of two layers the first, which knows no targets of these rows.
-        finish: What follows them.
+        members: The models that predict together; of two layers only the first is used, which has not seen the targets
+            of these rows.
+        finish: What is done with their predictions.
 
     Returns:
-        For all rows, shape (n, classes) or (n,), NaN for those that no fold validates; None where it would be too much,
+        For all rows, shape (n, classes) or (n,), NaN for those that no fold validates; None where that is too large,
         or a trial's predictions are lost.
     """
     known, classes = objective.data.known_rows(), objective.metric.n_classes
@@ -161,7 +163,7 @@ def out_of_fold(objective: CrossValidation, members: Sequence[Member], finish: F
     found: NDArray[np.floating] = np.full((rows, classes) if classes else rows, np.nan)
     found = as_kept(found)
     step = max(_EACH // (max(classes, 1) * len(first)), 1)
-    for start in range(0, len(known), step):  # of the files only a part at a time
+    for start in range(0, len(known), step):  # only a part of each file at a time
         each = [one[start : start + step].astype(np.float64) for one in there]
         found[known[start : start + step]] = finish.together(each, shares)
     return found
@@ -175,7 +177,7 @@ def placed(found: NDArray[np.floating], kept: NDArray[np.bool_]) -> NDArray[np.f
 
 
 def _with_rare(drawn: NDArray[np.intp], truth: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array | None]:
-    """A draw that lacks no class, rising; and how much each row counts, where rows were added for some of them."""
+    """A draw that lacks no class, ascending; and how much each row counts, where rows of some class were added."""
     places = np.sort(with_rare(drawn, truth))
     if len(places) == len(drawn):
         return places, None
@@ -185,7 +187,7 @@ def _with_rare(drawn: NDArray[np.intp], truth: NDArray[np.intp]) -> tuple[NDArra
 
 
 def _parts(folds: NDArray[np.int64], groups: NDArray[np.int64] | None, rng: np.random.Generator) -> NDArray[np.int64]:
-    """The folds, at most five parts of them; where there are fewer than three, five random parts of rows or groups."""
+    """The folds, merged into at most five parts; of fewer than three folds, five random parts of rows or groups."""
     known, place = np.unique(folds, return_inverse=True)
     if len(known) >= _FOLDS:
         return place % _PARTS

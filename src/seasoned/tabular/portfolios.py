@@ -1,6 +1,6 @@
-"""A fixed list of pipelines to try, made from all past tasks of a sort, for one metric and so many seconds.
+"""A fixed list of pipelines to try, made from all past tasks of one type, for one metric and so many seconds.
 
-For whoever cannot choose trial by trial: fits that run side by side elsewhere, or in another tool. The list is the
+For those who cannot choose trial by trial: for fits that run in parallel elsewhere, or in another tool. The list is the
 greedy cost-aware portfolio (`knowledge/portfolio.py`) of the past tasks' regrets, each task weighted softly by its
 likeness to the table, if there is one. Its curve says what is to be expected: the mean regret of the past tasks after
 the first configuration, the first two, and so on; 0 is the best that is known of a task, 1 its median or worse.
@@ -42,7 +42,7 @@ __all__ = ["PipelinePortfolio", "portfolio_of_past", "portfolio_of_table"]
 
 _FOLDS: Final = 5
 _USUAL_ROWS: Final = 1_000  # of a past task whose size is not known
-_LEAST_SECONDS: Final = 0.1  # that a trial is taken to last at least
+_LEAST_SECONDS: Final = 0.1  # shortest time that a trial is expected to take
 _CLASSES: Final[Mapping[Task, int]] = {"binary": 2, "multiclass": 3, "regression": 0}
 
 
@@ -52,12 +52,12 @@ class PipelinePortfolio:
 
     Attributes:
         sort: binary, multiclass or regression.
-        metric: By which past tasks were looked at; two names where few had the one that was asked for.
-        tasks: Past studies that it was made from.
+        metric: What past tasks were judged by; two names where few had the one that was asked for.
+        tasks: Number of past studies that it was made from.
         rows: Rows of the table that `seconds` are for.
         configurations: `{"model": {family: settings}}` each.
         expected: Mean regret of the past tasks after the first, the first two, ... of them.
-        seconds: Seconds of one core that these take together, five folds each.
+        seconds: Seconds of one core that the first, the first two, ... take together, five folds each.
     """
 
     sort: str
@@ -81,13 +81,13 @@ def portfolio_of_past(
     seconds: float | None = None,
     experience: str | None = "default",
 ) -> PipelinePortfolio:
-    """The portfolio of all past tasks of a sort, each table counting once.
+    """The portfolio of all past tasks of one type, each table counting once.
 
     Args:
         sort: "binary", "multiclass" or "regression".
         metric: Its name; the usual one of the sort if left out.
         size: Most configurations.
-        seconds: Of one core for all of them, on a table of the usual past size; without a limit if left out.
+        seconds: Seconds of one core for all of them, on a table of the usual past size; no limit if left out.
         experience: Which past tasks (`knowledge/places.py`).
 
     Raises:
@@ -118,11 +118,11 @@ def portfolio_of_table(
 
     Args:
         frame: The features.
-        target: A value a row.
+        target: One value per row.
         metric: Its name; the usual one of the sort if left out.
-        sort: binary, multiclass or regression; what the target looks like if left out.
+        sort: binary, multiclass or regression; inferred from the target if left out.
         size: Most configurations.
-        seconds: Of one core for all of them on this table; without a limit if left out.
+        seconds: Seconds of one core for all of them, on this table; no limit if left out.
         experience: Which past tasks (`knowledge/places.py`).
 
     Raises:

@@ -1,4 +1,4 @@
-"""The race: whom a configuration must not lag too far behind, fold by fold, to be given the other folds."""
+"""The race: how far a configuration may lag behind the best, fold by fold, and still be given the other folds."""
 
 from __future__ import annotations
 
@@ -23,33 +23,34 @@ __all__ = ["Race"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_DEFAULTS: Final = 0.2  # of the gap between the best trial and the baseline, while the families are first met
-_FAMILY: Final = 0.0  # behind the best of its own family, beyond luck: more of the same must be better
+_DEFAULTS: Final = 0.2  # of the gap between the best trial and the baseline, while the families are first tried
+_FAMILY: Final = 0.0  # lag allowed behind the best of its own family, beyond luck: more of the same must be better
 
 
 @dataclass(slots=True)
 class Race:
     """Keeps the bars (`bar.py`): the trial that is best over all folds, fold by fold, and the lag that is allowed.
 
-    There is one for all, and once the families have been met one for each, as in the race over rows (`row_race.py`):
-    another family may be worse alone and worth something in the ensemble, a worse one of the same is hardly. The
-    reference is that trial, not the best of each fold: that is luck. On few rows more luck is expected: a lag of
-    1/sqrt(rows of a fold), and within a family at least what its lags have differed by from fold to fold.
+    There is one bar for all trials and, once the families have been tried, one for each family, as in the race over
+    rows (`row_race.py`): a trial of another family may be worse alone and still be worth something in the ensemble, a
+    worse one of the same family hardly is. The reference is that one trial, not the best loss on each fold, which is
+    luck. On few rows more luck is expected: a lag of 1/sqrt(rows of a fold), and within a family at least what its lags
+    have differed by from fold to fold.
 
     Attributes:
-        objective: Whose bar it is; workers see a change at once.
+        objective: What the bars apply to; workers see a change at once.
         live: Whether each finished trial may move the bar. Otherwise only `close_defaults` does, so that a search by
             trials does not depend on which trial is quicker.
-        opening: Trials in which the families are met; when they have ended, those that are live close the defaults by
-            themselves, while other trials run already.
-        share: How far from the best to the baseline a lag is allowed.
+        opening: Number of trials in which the families are first tried; when these have ended, a live race closes the
+            defaults by itself, while other trials already run.
+        share: The lag that is allowed, as a share of the gap between the best trial and the baseline.
     """
 
     objective: CrossValidation
     live: bool
     opening: int
     share: float = _DEFAULTS
-    _best: dict[str, tuple[float, tuple[float | None, ...]]] = field(default_factory=dict)  # its loss, and of each fold
+    _best: dict[str, tuple[float, tuple[float | None, ...]]] = field(default_factory=dict)  # loss, losses of the folds
     _complete: dict[str, list[tuple[float | None, ...]]] = field(default_factory=dict)  # of each family's trials
     _baseline: tuple[float, ...] | None = None
     _met: set[int] = field(default_factory=set)
@@ -79,7 +80,7 @@ class Race:
             return False
         record, limit = self.objective.records.of(trial.config), self.objective.predict_limit
         losses = record.losses
-        if not losses or (limit is not None and record.predict_ms > limit):  # who may not predict is nobody's rival
+        if not losses or (limit is not None and record.predict_ms > limit):  # too slow: no rival to others
             return False
         for name in (ALL, *trial.config["model"]):
             if name not in self._best or trial.value < self._best[name][0]:
@@ -103,7 +104,7 @@ class Race:
                 self._bars[name] = Bar(best, self._baseline, _FAMILY, max(few, _luck(known, best, self._baseline)))
         try:
             self.objective.records.set_bars(self._bars)
-        except OSError as error:  # those that are there go on holding, and fewer trials are stopped
+        except OSError as error:  # the bars already written stay in force, and fewer trials are stopped
             logger.info("the bars of the race could not be written: %s", error)
 
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 __all__ = ["LEAST", "with_rare"]
 
 LEAST: Final = 5
-"""Rows of a class that are among those drawn, where it has as many."""
+"""Fewest rows of each class among those drawn, where the class has as many."""
 
 
 def with_rare(drawn: NDArray[np.intp], truth: NDArray[Any]) -> NDArray[np.intp]:
-    """A draw, and of each class of which it has fewer than five rows the first others; metrics need some of each.
+    """A draw, with the first other rows of each class of which it has fewer than five; metrics need some of each.
 
     Args:
         drawn: Places of different rows, shape (m,).

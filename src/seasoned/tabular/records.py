@@ -29,15 +29,15 @@ _QUICK = "quick.json"
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """What a trial leaves beside its predictions.
+    """What a trial leaves besides its predictions.
 
     Attributes:
         rounds: Boosting rounds, the mean over folds; None for models without.
-        fit_seconds: Seconds of one fit, the median over folds, for the first may have to load a library.
+        fit_seconds: Seconds of one fit, the median over folds, because the first may have to load a library.
         losses: Loss on each fold alone; None where it is undefined.
         predict_ms: Milliseconds that predicting a row took, made features included: the least over folds.
-        sample_seconds: What fits on samples of the rows took before, on a large table.
-        factor: Of predictions, where the logarithm of the target was learned.
+        sample_seconds: Seconds that fits on samples of the rows took before, on a large table.
+        factor: What predictions are multiplied by, where the logarithm of the target was learned.
     """
 
     rounds: int | None
@@ -49,7 +49,7 @@ class TrialRecord:
 
 
 def as_kept(predicted: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Probabilities in single precision; numbers as they are, for of 1.7e9 its seven digits leave no unit.
+    """Probabilities in single precision; numbers as they are: its seven digits cannot resolve units of, say, 1.7e9.
 
     Args:
         predicted: Shape (n, classes), or (n,) for numbers.
@@ -77,7 +77,7 @@ class Records:
         RunFolder(self.folder).write_array(_predictions(config), as_kept(predicted))
 
     def note(self, config: Mapping[str, Any], record: TrialRecord) -> None:
-        """Leave the record alone."""
+        """Write only the record."""
         RunFolder(self.folder).write_json(_name(config), asdict(record))
 
     def of(self, config: Mapping[str, Any]) -> TrialRecord:
@@ -86,11 +86,11 @@ class Records:
         if found is None:
             return TrialRecord(None, 0.0)
         found |= RunFolder(self.folder).read_json(_mean(config, "json")) or {}
-        found = {name: value for name, value in found.items() if name in TrialRecord.__slots__}  # others are of before
+        found = {name: value for name, value in found.items() if name in TrialRecord.__slots__}  # of other versions
         return TrialRecord(**{**found, "losses": tuple(found.get("losses", ()))})
 
     def out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.floating] | None:
-        """What the trial predicted for these rows, shape (n, classes) or (n,); None if it is lost.
+        """What the trial predicted for the rows that some fold validates, shape (n, classes) or (n,); None if lost.
 
         It stays in its file, of which only the rows are read that are asked for.
         """
@@ -98,9 +98,9 @@ class Records:
         return np.load(path, mmap_mode="r") if path.is_file() else None
 
     def mean_out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.floating] | None:
-        """The mean over all splits of the rows on which the configuration was validated; of the trial's, if no other.
+        """The mean prediction over all splits on which the configuration was validated; the trial's own if no others.
 
-        It is less noisy than one split, and better than one model is: for comparing, not for foretelling.
+        It is less noisy than one split, and better than one model is: for comparing trials, not for estimates.
         """
         path = self.folder / _mean(config, "npy")
         return np.load(path, mmap_mode="r") if path.is_file() else self.out_of_fold(config)
@@ -112,14 +112,14 @@ class Records:
         folder.write_array(_mean(config, "npy"), as_kept(predicted))
 
     def forget_means(self) -> None:
-        """As if there had been one split only."""
+        """Delete the means, as if there had been only one split."""
         for path in self.folder.glob(f"trials/*{MEANS}.*"):
             path.unlink(missing_ok=True)
 
     @property
     def any(self) -> bool:
         """Whether some trial has come to its end."""
-        with os.scandir(self.folder / "trials") as files:  # of thousands it reads a few
+        with os.scandir(self.folder / "trials") as files:  # reads only a few of what may be thousands
             return any(file.name.endswith(".npy") for file in files)
 
     def models(self, config: Mapping[str, Any]) -> Path:
@@ -131,7 +131,7 @@ class Records:
         return self.models(config).exists()
 
     def forget_models(self, configs: Iterable[Mapping[str, Any]], but: Iterable[Mapping[str, Any]]) -> None:
-        """Those of some trials are not needed any more; a configuration that was tried twice may be among both."""
+        """Delete the models of `configs`, except those of `but`; one that was tried twice may be in both."""
         there = set(self.folder.glob("trials/*.models"))
         if there:
             for path in there & {self.models(one) for one in configs} - {self.models(one) for one in but}:
@@ -143,7 +143,7 @@ class Records:
         return [Bar.from_dict(told[name]) for name in (ALL, family) if name in told]
 
     def set_bars(self, bars: Mapping[str, Bar]) -> None:
-        """From now on these hold, in all workers: by family, and one for all."""
+        """Put these bars in force, in all workers: by family, and one for all."""
         RunFolder(self.folder).write_json(_BARS, {name: bar.to_dict() for name, bar in bars.items()})
 
     @property
@@ -152,7 +152,7 @@ class Records:
         return RunFolder(self.folder).read_json(_QUICK) is not None
 
     def note_quick(self, predict_ms: float) -> None:
-        """One does."""
+        """Record that one does."""
         RunFolder(self.folder).write_json(_QUICK, predict_ms)
 
 

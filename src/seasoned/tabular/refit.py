@@ -64,7 +64,7 @@ def choose_members(
         objective: Knows what the trials predicted.
         rows: The trials.
         budget: The time.
-        seconds: That choosing may take, beside half of the time left: what is known by then decides.
+        seconds: Limit on the time for choosing, which is at most half of the time left; what is known by then decides.
     """
     most, limit = budget.members, objective.predict_limit
     best = _diverse(quick_enough(objective, once(ranked(rows))))
@@ -91,7 +91,7 @@ def choose_members(
 
 
 def _diverse(best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The best of each family, then the best of all, as they came: a long search fills a list with one family's."""
+    """The best few of each family and the best others, in order: a long search would fill the list with one family."""
     met: Counter[str] = Counter()
     first: list[Mapping[str, Any]] = []
     others: list[Mapping[str, Any]] = []
@@ -102,7 +102,7 @@ def _diverse(best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def quick_enough(objective: CrossValidation, best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Trials that keep `predict_limit` alone; the quickest one where none does."""
+    """Trials that by themselves keep `predict_limit`; the quickest one where none does."""
     if objective.predict_limit is None or not best:
         return best
     quick = [row for row in best if _pace(objective, row) <= objective.predict_limit]
@@ -115,7 +115,7 @@ def _pace(objective: CrossValidation, row: Mapping[str, Any]) -> float:
 
 
 def foreseen(objective: CrossValidation, row: Mapping[str, Any]) -> float:
-    """Seconds to fit on all rows: the median time of a fold, scaled to the rows that it left out."""
+    """Seconds to fit on all rows: the median time of a fold, scaled up by the rows that it left out."""
     return objective.records.of(config_of(row)).fit_seconds / objective.data.train_share
 
 
@@ -130,8 +130,7 @@ def fit_members(
     """The chosen trials fitted on all rows, side by side, the slowest first; each more than once where there is time.
 
     What is not ready in time is replaced by the models of its trial's folds, or left out where these were not kept.
-    Weights are scaled to sum to 1. Where there is nothing at all the early model predicts, and where there is none the
-    baseline.
+    Weights are scaled to sum to 1. Where nothing is ready the early model predicts, and without one the baseline.
     """
     first = early.member(0.0)
     same = [place for place, (row, _) in enumerate(chosen) if (row["model"], row["config"]) == early.fitted]
@@ -144,7 +143,7 @@ def fit_members(
         first = _awaited(early, budget)
     if first is not None:
         ready |= {place: replace(first, weight=chosen[place][1]) for place in same}
-    elif same and early.fitted is None:  # its fit failed, perhaps for what else was in the memory
+    elif same and early.fitted is None:  # its fit failed, perhaps because of what else was in memory
         ready |= fit_all(objective, {place: chosen[place] for place in same}, budget)
     missing = {place: pair for place, pair in enumerate(chosen) if place not in ready | kept}
     spare = kept | _spare(objective, missing, budget, needed=not ready)
@@ -164,7 +163,7 @@ def fit_members(
 def _kept(
     objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, but: Sequence[int]
 ) -> dict[int, Member]:
-    """By place, members of little weight that are the models of their trials (`light.py`)."""
+    """Members of little weight, by place, for which the models of their trials predict (`light.py`)."""
     found: dict[int, Member] = {}
     fits = [0.0 if place in but else foreseen(objective, row) for place, (row, _) in enumerate(chosen)]
     for place in () if budget.full else light(objective, chosen, fits, budget):
@@ -177,7 +176,7 @@ def _kept(
 def _spare(
     objective: CrossValidation, missing: Mapping[int, tuple[Mapping[str, Any], float]], budget: Budget, *, needed: bool
 ) -> dict[int, Member]:
-    """By place, members that are the models of their trials' folds, of those that are not fitted on all rows.
+    """Members that were not fitted on all rows, by place, made of the models of their trials' folds.
 
     Reading them takes moments, and memory: the heaviest come first, and once there is any model (`needed`: there is
     none yet), no more are read than the clock and the memory allow.
@@ -194,7 +193,7 @@ def _spare(
 
 
 def _awaited(early: Early, budget: Budget) -> Member | None:
-    """The early model once it is there; None if it fails, or the time ends before, or somebody asks to come to it."""
+    """The early model once it is ready; None if it fails, or the time, which a stop request shortens, ends first."""
     found = early.member(0.0)
     while found is None and early.fitted is not None and budget.remaining > _CLOSING and not budget.full:
         found = early.member(min(_GLANCE, budget.remaining - _CLOSING))

@@ -64,23 +64,23 @@ def refit_table(
 ) -> Fitted:
     """The members with the same settings, rounds and weights on these rows; all that follows their mean stays.
 
-    A learned pool stays, too, unless a member is not ready in time: it is for these members, so that the mean of those
-    that are takes its place.
+    A learned pool stays, too, unless a member is not ready in time: it was learned for all members, so the mean of
+    those that are ready takes its place.
 
     Columns are read as the fit read them, so a level that it had not seen stays unknown. What is known of validation
     (scores, thresholds, calibration, intervals) is still that of the search. Members that were fitted with several
-    seeds are fitted so again while there is time; models of the search's folds have no place here, for there are none.
+    seeds are fitted so again while there is time; models of the search's folds are left out: there are no folds here.
 
     Args:
         fitted: What the search found.
         frame: The rows, one per target value.
         target: Their target.
         roles: How much each row counts, and which rows belong together.
-        seed: Of the models.
+        seed: Seed of the models.
         budget: Time, workers and memory; members that are not ready in time are left out.
-        validation: As the search had it. A second layer learns from what the models below it say of rows that they have
-            not seen, and these are parted by it again.
-        parts: How many folds these are, if `validation` does not say.
+        validation: As the search had it. A second layer learns from what the models below it predict for rows that they
+            have not seen, so the new rows are split into folds by it again.
+        parts: Number of these folds, if `validation` does not say.
 
     Raises:
         InvalidInput: If the target has other classes, a column is missing, no member was ready in time, or the bundle
@@ -136,11 +136,11 @@ def refit_table(
 
 
 def _store(fitted: Fitted, canonical: pd.DataFrame, folder: Path) -> None:
-    """What the members' fits read, in the forms that they eat."""
+    """Store what the members' fits read, in the form of each diet."""
     (folder / "trials").mkdir()
     diets: set[Diet] = {"codes", *(member.model.diet for member in fitted.members)}
     store(fitted.plan, canonical, folder, sorted(diets))
-    if any(split_features(member.config)[1] is not None for member in fitted.members):  # tried, if none was made
+    if any(split_features(member.config)[1] is not None for member in fitted.members):  # even if none was made
         save_texts(folder, fitted.plan, canonical)
 
 
@@ -176,7 +176,7 @@ def _fitted(
 def _parted(
     validation: Any, parts: int | None, frame: pd.DataFrame, target: Target, roles: Roles, seed: int
 ) -> list[Fold]:
-    """Folds that part these rows, as the declaration deals them; what names the rows of the search cannot."""
+    """Folds that partition these rows: those declared where they do, else the usual ones, with a warning."""
     if validation is not None:
         try:
             folds = make_folds(declared_folds(validation, parts, frame, target, roles), target, seed)
@@ -192,7 +192,7 @@ def _parted(
 
 
 def _foretell(objective: CrossValidation, configs: Sequence[Mapping[str, Any]], budget: Budget) -> None:
-    """Leave what the models below a second layer predict out of fold; what is not ready is missed where it is read."""
+    """Store what the models below a second layer predict out of fold; if some is not ready, its reader fails."""
     with LocalExecutor(budget.workers) as executor:
         end = time.monotonic() + _BELOW * budget.remaining
         side_by_side(executor, objective.unraced, [(config,) for config in configs], budget, end)
@@ -203,7 +203,7 @@ def _several(member: Member) -> bool:
 
 
 def _check_known(fitted: Fitted) -> None:
-    """Refuse members of which only what was fitted is known."""
+    """Refuse members of which only the fitted model is known, not how to fit it."""
     for member in fitted.members:
         if not getattr(member.own, "fits", True):
             raise InvalidInput(f"the file does not hold how {member.name!r} is fitted; fit again.")
@@ -246,13 +246,13 @@ def _record(fitted: Fitted, member: Member) -> TrialRecord:
 
 
 def _scale(member: Member) -> Exponential | None:
-    """How the member comes from logarithms to numbers; None if it has learned none."""
+    """How the member turns logarithms into numbers; None if it has not learned any."""
     fit = fits_of(member.estimator)[0]
     inner = fit.estimator if isinstance(fit, Featured) else fit
     return inner if isinstance(inner, Exponential) else None
 
 
 def _logarithm(fitted: Fitted) -> Logarithm | None:
-    """The scale of the members that learn logarithms; what its factor is, the search has found."""
+    """The scale of the members that learn logarithms; its factor is the one that the search found."""
     scales = [scale for member in fitted.members if (scale := _scale(member)) is not None]
     return Logarithm.of(fitted.metric, scales[0].offset) if scales else None

@@ -25,21 +25,22 @@ class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # 
         trials: Number of configurations to try. With it, `random_state` and `workers=1` the result does not depend on
             time, as long as the time limit is not reached first.
         memory_limit: Bytes, or text such as "8GB", for this process and its workers together. What is free of it is
-            divided by one more than the workers, for a first model is fitted beside the search; a trial that takes more
-            than its share is killed, and fails.
-        workers: Trials at the same time; one a core by default, fewer where memory has no room for so many; never more.
-        validation: Number of folds; the name of the column that tells the time, so that what is validated comes after
-            what it was learned from; a scikit-learn splitter; or (train, validation) pairs of row indices or masks, one
-            of them for a fixed holdout. With `groups` in `fit`, folds by number cut no group. By default 5
+            divided by the number of workers plus one, because a first model is fitted beside the search; a trial that
+            takes more than its share is killed, and fails.
+        workers: Trials at the same time, never more than one per core; by default one per core, or fewer where memory
+            has no room for so many.
+        validation: Number of folds; the name of the column that tells the time, so that validation rows are later than
+            those a model learned from; a scikit-learn splitter; or (train, validation) pairs of row indices or masks,
+            one of them for a fixed holdout. With `groups` in `fit`, a number of folds cuts no group. By default 5
             folds, 3 above 20,000 rows, one held-out fifth above 100,000; fewer where the time limit is too short for
             a boosted model in each fold.
-        experience: What past fits teach: "default" (what ships and the user's own store, to which this fit is added:
-            meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a database URL
-            in the place of the own store, or None to start cold. `SEASONED_EXPERIENCE` says what "default" is.
+        experience: Which past fits to learn from: "default" (what ships and the user's own store, to which this fit
+            adds meta-features, configurations, scores and seconds, never rows), "shipped" (nothing is added), a
+            database URL in place of that store, or None to start cold. `SEASONED_EXPERIENCE` sets what "default" is.
         search: What the search may do (`SearchSettings`): families, own models, features, folds, ensemble, calibration,
             a limit on prediction, ranges of hyperparameters, configurations to begin with.
         random_state: An int for the same result again, with the same experience; a numpy Generator or RandomState; or
-            None. The own store grows with every fit: where the result must be the same, use `experience=None` or
+            None. The own store grows with every fit: where results must be reproducible, use `experience=None` or
             `"shipped"`.
 
     Attributes:
@@ -47,8 +48,8 @@ class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # 
         validation_score_, baseline_score_: What all models together reach in validation, and what predicting the same
             for all rows does, in the metric's usual sign.
         out_of_fold_: What they predict together for each row that was given to `fit`, by models that had not seen it:
-            numbers, shape (n,), NaN where none had; None after
-            `load` and `refit`, and where `fit` was stopped or there are more than 10 million numbers.
+            numbers, shape (n,), NaN where there was no such model; None after `load` and `refit`, and where `fit` was
+            stopped or there are more than 10 million numbers.
         stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
         unsaved_: Names of parameters that the file could not hold, if the model was loaded; else none.
 
@@ -60,7 +61,7 @@ class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # 
     """
 
     _kind = "regression"
-    score = TabularEstimator.score  # here, for scikit-learn's mixin comes before what both classes share
+    score = TabularEstimator.score  # set here, because scikit-learn's mixin comes before the shared base class
 
     def predict(self, X: Any, *, model: int | str | None = None) -> NDArray[np.float64]:
         """Predicted numbers, shape (n,).
@@ -71,7 +72,7 @@ class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # 
                 no other of them has it; None (or "ensemble") for all of them.
 
         Raises:
-            InvalidInput: If X does not fit, or no such model is held; the sentence names those that are.
+            InvalidInput: If X does not fit, or no such model is held; the message names those that are.
         """
         return self._predict(X, model)
 

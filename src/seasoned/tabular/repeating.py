@@ -1,14 +1,14 @@
 """More fits of the models that predict together, as far as there is time: chance averages out.
 
-What differs between fits of one configuration with other *seeds* is initial weights, the rows and columns of each tree,
-the order of rows. *Models of the folds* differ more, by a fold's rows and by when they stopped early, and know fewer
+Fits of one configuration with other *seeds* differ in initial weights, in the rows and columns of each tree, and in the
+order of rows. *Models of the folds* differ more, by a fold's rows and by when they stopped early, and have seen fewer
 rows. Measured on 27 of the first 41 tables (at most 3,500 rows, 70 % of them for the search, loss on the others, one to
-three splits; each family's default, and greedy selection over them): with five seeds instead of one the ensemble lost
-less on 17 tables and more on 10, 0.3 % less in the median (0.9 % more on average, all of it kr-vs-kp, whose AUC is
-.999); a network alone 0.5 % less in the median (19 and 8), XGBoost 1.3 % (22 and 5). Half fold models, half five seeds
-lost less than one fit on six of the eight tables with under 1,000 rows for the search, 1.5 % in the median; beside one
-seed they lost more on 12 of the 19 others, and fold models alone more on 17 of all. Where a trial has left its models
-of the folds (`spares.py`), these are read and not fitted again.
+three splits; each family's default, and greedy selection over them): with five seeds instead of one the ensemble's loss
+was lower on 17 tables and higher on 10, 0.3 % lower in the median (0.9 % higher on average, all of it due to kr-vs-kp,
+whose AUC is .999); a network's alone 0.5 % lower in the median (19 and 8), XGBoost's 1.3 % (22 and 5). Half fold
+models, half five seeds lost less than one fit on six of the eight tables with under 1,000 rows for the search, 1.5 % in
+the median; beside one seed they lost more on 12 of the 19 others, and fold models alone more on 17 of all. Where a
+trial has left its models of the folds (`spares.py`), these are read and not fitted again.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ __all__ = ["fit_again", "seconds_again"]
 logger = logging.getLogger("seasoned.tabular")
 
 _SEEDS: Final = 5  # fits of each model on all rows, the first among them
-_FEW_ROWS: Final = 1_000  # below, models of the folds have half of the say
-_FOLDS: Final = 0.5  # what they say together
-_SHARE: Final = 0.08  # of a minute that is kept for all this; what else is left goes to it, too
-_MOST: Final = 0.25  # of a longer time limit, whose share grows with its root, for there is less left to find
+_FEW_ROWS: Final = 1_000  # below, models of the folds have half of the weight
+_FOLDS: Final = 0.5  # their weight together
+_SHARE: Final = 0.08  # of a time limit of a minute, kept for all this; other time that is left goes to it, too
+_MOST: Final = 0.25  # of a longer time limit: the share grows with its square root, as there is less left to find
 _CAUTION: Final = 1.2  # times what a fit should take
 _CLOSING: Final = 0.5  # seconds kept for fetching the models and for what follows
 _MOST_FOLDS: Final = 5
-_LEAST: Final = 0.5  # seconds that a round takes anyhow, with what is sent to and fro
+_LEAST: Final = 0.5  # seconds that a round takes at least, transfers included
 _GLANCE: Final = 0.2  # seconds between two looks at the clock
 
 
@@ -60,11 +60,11 @@ def seconds_again(
 
     Args:
         objective: What fits.
-        configs: The models: those whose fits do not depend on a seed have models of the folds only, and those of which
-            the trial has left these need no fit for them.
+        configs: The models; those whose fits do not depend on a seed are joined by models of the folds only, and those
+            whose trial has kept these need no fit for them.
         seconds: What one fit of each model takes.
         paces: Milliseconds that predicting a row takes each of them.
-        budget: The time, and the fits side by side.
+        budget: The time, and how many fits run in parallel.
     """
     most = min(_SHARE * math.sqrt(max(budget.seconds / MINUTE, 1.0)), _MOST) * budget.seconds
     if not _wanted(objective, budget):
@@ -89,17 +89,17 @@ def fit_again(
     budget: Budget,
     places: Collection[int] | None = None,
 ) -> dict[int, Member]:
-    """The members, each as often as there is time for, and as whoever predicts can afford; the heaviest come first.
+    """The members, each fitted as often as time, file size and prediction time allow; the heaviest come first.
 
-    As they are where trials are counted instead of seconds, as the result would depend on time, and where predictions
-    have a limit.
+    They stay as they are where trials are counted instead of seconds, because the result would depend on time, and
+    under a `predict_limit`.
 
     Args:
         objective: What fits them.
         members: Fitted once, by place.
         seconds: What one fit of each takes.
         budget: The time.
-        places: Of those that may be fitted again; all if None.
+        places: Places of those that may be fitted again; all if None.
     """
     if not _wanted(objective, budget) or budget.stop():
         return dict(members)
@@ -110,9 +110,7 @@ def fit_again(
     queue += [_Fit(place, seconds[place], repeat) for repeat in range(1, _SEEDS) for place in chancy]
     left = budget.remaining - _CLOSING
     kept = {place for place in order if folds and objective.records.has_models(_config_of(members[place]))}
-    if left <= 0 or not (
-        kept or any(_CAUTION * fit.seconds < left for fit in queue)
-    ):  # to measure them takes time, too
+    if left <= 0 or not (kept or any(_CAUTION * fit.seconds < left for fit in queue)):  # measuring them takes time, too
         return dict(members)
     allowance = Allowance.of(objective, members, budget.seconds, time.monotonic() + left)
     wanted = [fit for fit in queue if allowance.take(fit.place)]
@@ -148,7 +146,7 @@ def _there(objective: CrossValidation, members: Mapping[int, Member], fits: list
 
 
 def _run(objective: CrossValidation, members: Mapping[int, Member], queue: list[_Fit], budget: Budget) -> list[_Fit]:
-    """What of these is ready in time; none begins that should not be."""
+    """Those of the fits that are ready in time; none begins that would not be."""
     done: list[_Fit] = []
     limits, refit = Limits(memory=budget.trial_memory), objective.refit
     with LocalExecutor(budget.workers) as executor:  # as many as the search had: its workers are warm
@@ -170,7 +168,7 @@ def _run(objective: CrossValidation, members: Mapping[int, Member], queue: list[
                 fit = tasks.pop(outcome.task)
                 if outcome.ending is Ending.RETURNED:
                     done.append(replace(fit, estimator=outcome.value))
-                else:  # it worked once; whatever is in its way now is no reason to try again
+                else:  # it worked once; whatever is in the way now, it is not tried again
                     queue[:] = [other for other in queue if other.place != fit.place]
     return done
 
@@ -198,14 +196,14 @@ def _takes_folds(objective: CrossValidation) -> bool:
 
 
 def _folds_of(objective: CrossValidation) -> list[int]:
-    """The folds whose models predict, too: five at most, evenly spread, however many validate."""
+    """The folds whose models predict, too: five at most, evenly spread, however many folds there are."""
     count = objective.folds if _takes_folds(objective) else 0
     kept = min(count, _MOST_FOLDS)
     return [place * count // kept for place in range(kept)]
 
 
 def _several(member: Member, fits: Iterable[_Fit], folds: int) -> Member:
-    """The member with further fits: those of folds have an equal part of half of the say, the others of the rest."""
+    """The member with further fits: the folds' get equal parts of half of the weight, the others share the rest."""
     of_folds = sorted((fit for fit in fits if fit.fold is not None), key=lambda fit: fit.fold or 0)
     repeats = sorted((fit for fit in fits if fit.fold is None), key=lambda fit: fit.repeat)
     if not of_folds and not repeats:

@@ -22,7 +22,7 @@ __all__ = ["changed_versions", "replay", "rows_from_json", "rows_to_json", "samp
 
 _ROWS: Final = 20
 _TOLERANCE: Final = 1e-9  # of what is computed in double precision
-_SINGLE: Final = 1e-5  # of networks: processors and libraries sum in other orders
+_SINGLE: Final = 1e-5  # of networks: processors and libraries sum in different orders
 _NETWORKS: Final = frozenset({"mlp", "realmlp", "tuned_mlp"})
 _PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 _OF_FAMILIES: Final = {"catboost": "catboost", "xgboost": "xgboost"}
@@ -78,7 +78,7 @@ def rows_from_json(stored: Mapping[str, Any], schema: Schema) -> pd.DataFrame:
 
 
 def replay(rows: pd.DataFrame | None, stored: Mapping[str, Any] | None, fitted: Fitted) -> str | None:
-    """Predict the rows again; how the predictions differ from the stored ones by more than rounding does, or None."""
+    """Predict the rows again; how the predictions differ from the stored ones, None if by no more than rounding."""
     if rows is None or stored is None or not len(rows):
         return "it holds no rows to compare predictions on"
     expected, found = np.array(stored["predictions"], dtype=np.float64), _predict(rows, fitted)
@@ -86,7 +86,7 @@ def replay(rows: pd.DataFrame | None, stored: Mapping[str, Any] | None, fitted: 
         return f"its predictions for {len(rows)} stored rows have another shape"
     single = any(member.name in _NETWORKS for member in fitted.members)
     near = _SINGLE if single else _TOLERANCE
-    size = float(np.ptp(expected)) if single and expected.ndim == 1 else 1.0  # of numbers, how far apart they are
+    size = float(np.ptp(expected)) if single and expected.ndim == 1 else 1.0  # of numbers, their range
     if np.allclose(found, expected, rtol=near, atol=near * size):
         return None
     return f"its predictions for {len(rows)} stored rows differ by {np.abs(found - expected).max():.2g}"

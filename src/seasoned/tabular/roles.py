@@ -1,4 +1,4 @@
-"""What stands beside features and target, a value a row: how much each row counts, and which rows belong together."""
+"""Values of each row besides features and target: how much it counts, and which rows belong together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Roles", "read_roles", "read_weights"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_RATIO: Final = 1e12  # of the largest weight to the smallest; beyond, single precision knows the largest rows only
+_RATIO: Final = 1e12  # of the largest weight to the smallest; beyond, only the heaviest rows count in single precision
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +48,7 @@ class Roles:
         return {name: array for name, array in given.items() if array is not None}
 
     def of(self, kept: NDArray[np.bool_]) -> Roles:
-        """Those of the rows that are kept."""
+        """The roles of the rows that are kept."""
         return Roles(
             None if self.weights is None else self.weights[kept],
             None if self.groups is None else np.unique(self.groups[kept], return_inverse=True)[1],
@@ -57,7 +57,7 @@ class Roles:
 
 
 def read_roles(sample_weight: Any, groups: Any, rows: int) -> Roles:
-    """Check what `fit` was told beside features and target; rows of weight 0 are named in the log.
+    """Check what `fit` was given besides features and target; rows of weight 0 are counted in the log.
 
     Weights come back as shares of the largest.
 
@@ -136,7 +136,7 @@ def read_groups(groups: Any, rows: int) -> tuple[NDArray[np.int64], NDArray[Any]
     names = series.to_numpy()
     try:
         np.unique(names[:0] if names.dtype.kind != "O" else names)
-    except TypeError:  # of several types, which splitters cannot put in an order
+    except TypeError:  # of several types, which splitters cannot sort
         return codes.astype(np.int64), codes.astype(np.int64)
     return codes.astype(np.int64), names
 

@@ -19,7 +19,7 @@ __all__ = ["brier", "logarithmic", "row_losses"]
 
 
 def row_losses(metric: Measure) -> Callable[[Array, NDArray[Any]], Array]:
-    """The Brier score's where that is the metric, else the logarithmic ones."""
+    """The function for row losses: the Brier score's where that is the metric, else the logarithmic one."""
     return brier if metric.scorer == "neg_brier_score" else logarithmic
 
 

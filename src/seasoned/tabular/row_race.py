@@ -1,4 +1,4 @@
-"""The race over rows: on a large table, who goes on from a sample of the rows to more of them."""
+"""The race over rows: on a large table, which trials go on from a sample of the rows to more of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RowRace", "Samples"]
 
-_FAMILY: Final = 0.0  # behind the best of its own family, beyond what the held-out rows cannot tell
+_FAMILY: Final = 0.0  # lag allowed behind the best of its own family, beyond the noise of the held-out rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,16 @@ class Samples:
 class RowRace(Fidelity[Samples]):
     """Compares trials after the same number of the same training rows, on the same held-out rows (`bar.py`).
 
-    A trial leaves if, beyond the luck of these rows, it stays too far behind the best of all families, or behind the
-    best of its own at all: within a family more of the same is only worth all rows if it may be better, while other
-    families are worth something in an ensemble though they are worse alone. The first few trials are never stopped:
-    they are whom the others are compared with. In the opening it is only with those, so that a search by trials does
-    not depend on which trial is quicker.
+    A trial is stopped if, beyond the luck of these rows, it is too far behind the best of all families, or behind the
+    best of its own at all: within a family another trial is only worth all rows if it may be better, while other
+    families are worth something in an ensemble even if they are worse alone. The first few trials are never stopped:
+    the others are compared with them. In the opening they are compared with these alone, so that a search by trials
+    does not depend on which trial is quicker.
 
     Attributes:
         rows: Training rows of each level, rising; the last is all of them.
-        baseline: Loss of predicting the same for all held-out rows; None where it is undefined, and nobody is stopped.
-        slack: Standard deviation of a lag that is luck.
+        baseline: Loss of predicting the same for all held-out rows; None where undefined: no trial is stopped.
+        slack: Standard deviation of a lag by luck alone.
         first: Trials that are never stopped.
         opening: Trials that are compared with the first ones alone.
 
@@ -71,7 +71,7 @@ class RowRace(Fidelity[Samples]):
         return self.rows
 
     def init(self, spec: StudySpec) -> Samples:
-        """Nothing was tried."""
+        """Nothing has been tried."""
         return Samples(spec.first)
 
     def tell(self, state: Samples, events: Sequence[Event]) -> Samples:
@@ -88,7 +88,7 @@ class RowRace(Fidelity[Samples]):
             elif isinstance(event, Finished) and event.number in verdicts:
                 del verdicts[event.number]
                 if event.state is not TrialState.COMPLETE:
-                    del losses[event.number]  # what has left, or failed with more rows, is no rival
+                    del losses[event.number]  # a trial that was stopped, or failed with more rows, is no rival
         return so_far
 
     def _judge(self, state: Samples, number: int, step: int) -> Decision:

@@ -1,4 +1,4 @@
-"""What trials read of a run folder: target, folds, weights, and a matrix for each diet."""
+"""What trials read from a run folder: target, folds, weights, and a matrix for each diet."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def write_arrays(
     """Store what `Arrays` reads.
 
     Args:
-        folder: Where.
+        folder: The run folder.
         y: The target.
         folds: Rows to train on and to validate, for each fold.
         matrices: One per diet.
         weights: How much each row counts; None if all count the same.
         further: Other ways to split the rows into folds.
-        together: Which rows must not be parted; None if all are free.
+        together: Which rows must not be separated, as in `Arrays.together`; None if all may be.
     """
     np.save(folder / _TARGET, y)
     for name, rows in ((_WEIGHTS, weights), (_TOGETHER, together)):
@@ -59,8 +59,8 @@ def write_arrays(
     }
     partial = folder / f".{_FOLDS}"
     np.savez(partial, **pairs)
-    partial.replace(folder / _FOLDS)  # whole or not at all, for a resumed run reads it
-    for left in folder.glob(_SPLIT.format("*")):  # of a call before this, which had more time
+    partial.replace(folder / _FOLDS)  # whole or not at all, because a resumed run reads it
+    for left in folder.glob(_SPLIT.format("*")):  # of an earlier call, which had more time
         left.unlink()
     for split, others in enumerate(further, 1):
         held = np.zeros(len(y), dtype=np.int64)
@@ -81,7 +81,7 @@ class Arrays:
     """The arrays in a run folder; each is read once in a process, a matrix mapped from the disk.
 
     Attributes:
-        folder: The run folder, which is all of it that travels to a worker.
+        folder: The run folder; nothing else is sent to a worker.
     """
 
     folder: Path
@@ -116,7 +116,7 @@ class Arrays:
         return len(list(self.folder.glob(_SPLIT.format("*"))))
 
     def split(self, number: int) -> list[Fold]:
-        """The folds of one of them, from 1 on."""
+        """The folds of one of these splits, counted from 1."""
         held = np.load(self.folder / _SPLIT.format(number))
         return [(np.flatnonzero(held != place), np.flatnonzero(held == place)) for place in range(held.max() + 1)]
 
@@ -131,7 +131,7 @@ class Arrays:
 
     @property
     def together(self) -> NDArray[np.int64] | None:
-        """Rows of the same number must not be parted by whoever holds some out, shape (n,); None if all are free."""
+        """The group of each row, shape (n,), of which all or none are held out; None if there are no groups."""
         if "together" not in self._read:
             path = self.folder / _TOGETHER
             self._read["together"] = np.load(path) if path.is_file() else None
@@ -139,12 +139,12 @@ class Arrays:
         return together
 
     def weights_of(self, rows: NDArray[Any]) -> NDArray[np.float64] | None:
-        """Those of some rows, 1 on average, so that penalties mean the same in each fold."""
+        """The weights of some rows, 1 on average, so that penalties mean the same in each fold."""
         weights = self.weights
         return None if weights is None else weights[rows] / weights[rows].mean()
 
     def matrix(self, diet: Diet) -> NDArray[np.float64]:
-        """All rows as a family of this diet eats them."""
+        """All rows in the form that families of this diet take."""
         if diet not in self._read:
             self._read[diet] = np.load(self.folder / f"{diet}.npy", mmap_mode="r")
         matrix: NDArray[np.float64] = self._read[diet]
@@ -166,7 +166,7 @@ class Arrays:
         return known
 
     def places_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where such rows are among all of these."""
+        """The positions of such rows among the known rows."""
         return np.searchsorted(self.known_rows(), rows)
 
     def fold_of_rows(self) -> NDArray[np.int64]:
@@ -177,7 +177,7 @@ class Arrays:
         return found
 
     def nested_first_fold(self, seed: int, *, classes: bool) -> Fold:
-        """The rows of the first fold in an order whose every beginning is a sample of them, see `levels.nested`."""
+        """The rows of the first fold in an order of which every prefix is a sample of them, see `levels.nested`."""
         if "nested" not in self._read:
             y = self.target
             self._read["nested"] = tuple(
@@ -188,5 +188,5 @@ class Arrays:
 
     @property
     def train_share(self) -> float:
-        """Share of the rows that a fold trains on, the mean over folds: in time, early folds have few."""
+        """Share of the rows that a fold trains on, the mean over folds: of folds in time, early ones have few."""
         return float(np.mean([len(train) for train, _ in self.folds])) / len(self.target)

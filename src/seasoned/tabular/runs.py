@@ -3,8 +3,8 @@
 A folder holds the canonical table (Arrow), the target, the folds, the matrices, the study's event log, and models of
 trials' folds. It lies in the user's cache under a fingerprint of data, target and settings, and is readable by its
 owner only. Of a fit that has come to its end only what is needed to go on with it stays: log, losses, which rows are in
-which fold, and what trials predicted for rows they had not seen; nothing of the table. Of both the latest are kept, up
-to a number and a size.
+which fold, and what trials predicted for rows they had not seen; nothing of the table. Of unfinished and of ended fits
+the latest are kept, up to a number and a size.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ __all__ = ["MEANS", "RunFolder", "RunInfo", "cache_folder", "clear_runs", "disk_
 logger = logging.getLogger("seasoned.tabular")
 
 MEANS: Final = "-mean"
-"""How names of files end, but for their kind, that hold means over several splits of the rows."""
+"""The end of the names, before the suffix, of files that hold means over several splits of the rows."""
 _ABOUT = "run.json"
 _LOG: Final = "study.db"
 _MOST_IDLE: Final = 20  # unfinished runs that wait for a resume; the oldest are forgotten beyond that
 _MOST_BYTES: Final = 10_000_000_000  # of these together
-_MOST_ENDED: Final = 5  # the same of runs that have come to their end
+_MOST_ENDED: Final = 5  # the same for runs that have come to their end
 _MOST_ENDED_BYTES: Final = 1_000_000_000
 _STAYS: Final = frozenset(
     {_ABOUT, _LOG, f"{_LOG}-wal", f"{_LOG}-shm", OWNER, "folds.npz", "texts.json", "bars.json", "quick.json", "trials"}
@@ -105,7 +105,7 @@ class RunFolder:
     def _opened(cls, key: str, about: Mapping[str, Any], *, resume: bool) -> RunFolder:
         root = cache_folder()
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        surplus = _surplus(root)  # which may take a while, as removing them does: nobody has to wait for it
+        surplus = _surplus(root)  # outside the lock: it may take a while, as removing them does
         with one_at_a_time(root):
             path = _free(root, key, resume=resume)
             path.mkdir(exist_ok=True, mode=0o700)
@@ -117,9 +117,9 @@ class RunFolder:
             _empty(path)
         (path / "trials").mkdir(exist_ok=True)
         folder = cls(path, (path / _LOG).exists(), bool(_about(path).get("ended")))
-        if folder.ended:  # from now on it is as any that is at work
+        if folder.ended:  # from now on it is an unfinished run again
             folder.note(ended=False)
-        for pattern in (f"*{MEANS}.*", "*.models", ".*"):  # a second look at its trials, models, what was half written
+        for pattern in (f"*{MEANS}.*", "*.models", ".*"):  # means over splits, models, half-written files
             for left in path.glob(f"trials/{pattern}"):
                 left.unlink(missing_ok=True)
         if not (path / _ABOUT).exists():
@@ -165,14 +165,14 @@ class RunFolder:
         return json.loads(path.read_text()) if path.exists() else None
 
     def delete(self) -> None:
-        """Remove the folder, for others in one step; what cannot be removed now is left for `seasoned runs --clear`."""
+        """Remove the folder, atomically for others; what cannot be removed now is left to `seasoned runs --clear`."""
         gone = self.path
         with contextlib.suppress(OSError), one_at_a_time(self.path.parent):
             gone = _renamed(self.path)
         shutil.rmtree(gone, ignore_errors=True)
 
     def finish(self, kept: str | None = None) -> None:
-        """The run has come to its end: keep what a later call can go on from, none of the table, and let go of it.
+        """The run has come to its end: keep what a later call can go on from, none of the table, and release it.
 
         Args:
             kept: Its key in the store of experience, if it is there.
@@ -183,7 +183,7 @@ class RunFolder:
                     shutil.rmtree(path)
                 elif path.name not in _STAYS:
                     path.unlink()
-            for path in (self.path / "trials").iterdir():  # models, means over splits, and what was half written
+            for path in (self.path / "trials").iterdir():  # models, means over splits, half-written files
                 if path.name.startswith(".") or MEANS in path.name or path.suffix not in _OF_TRIALS:
                     path.unlink()
             self.note(ended=True, kept=kept)
@@ -205,13 +205,13 @@ class RunFolder:
             self.delete()
 
     def release(self) -> None:
-        """Keep the folder for a later resume, and let go of it."""
+        """Keep the folder for a later resume, and give up its ownership."""
         (self.path / OWNER).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Say in a sentence what the system says of a full disk, or of a folder that cannot be written.
+    """Turn the system's errors about a full disk, or a folder that cannot be written, into sentences.
 
     Args:
         folder: The one that is written to.
@@ -237,7 +237,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def _empty(path: Path) -> None:
-    """Remove all but the owner's name."""
+    """Remove everything but the owner's file."""
     for left in path.iterdir():
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
@@ -257,7 +257,7 @@ def _free(root: Path, key: str, *, resume: bool) -> Path:
 
 
 def _surplus(root: Path) -> list[Path]:
-    """Runs that nobody is at work in, beyond the latest ones, ended and unfinished; and what is left of such."""
+    """Runs that nobody is at work in, ended and unfinished, beyond the latest ones; and those already put aside."""
     idle = [path for path in _folders(root) if not has_other_owner(path)]
     aside = [path for path in idle if path.name.startswith(_ASIDE)]
     ended = [path for path in idle if path not in aside and _about(path).get("ended")]
@@ -266,9 +266,9 @@ def _surplus(root: Path) -> list[Path]:
 
 
 def _beyond(paths: Sequence[Path], most: int, room: float) -> list[Path]:
-    """Those beyond the latest so many, and beyond so many bytes of them.
+    """Those that are not among the latest so many, or do not fit in so many bytes with them.
 
-    A run that is larger than all that is kept goes by itself: others have no less room for it.
+    A run that is larger than the room that is left goes alone: it takes no room from others.
     """
     found, number = [], 0
     for path in sorted(paths, key=_last_word, reverse=True):
@@ -281,7 +281,7 @@ def _beyond(paths: Sequence[Path], most: int, room: float) -> list[Path]:
 
 
 def _put_aside(surplus: Sequence[Path]) -> list[Path]:
-    """Where these are now, whom nobody has taken meanwhile: they get other names, so that nobody goes on from them."""
+    """The new paths of those that nobody has taken meanwhile: they are renamed, so that no run goes on from them."""
     aside = [path for path in surplus if path.name.startswith(_ASIDE)]
     for path in surplus:
         if path in aside or has_other_owner(path):
@@ -289,7 +289,7 @@ def _put_aside(surplus: Sequence[Path]) -> list[Path]:
         about = _about(path)
         with contextlib.suppress(OSError):  # somebody else has removed it, or has a file of it open
             aside.append(_renamed(path))
-            if not about.get("ended"):  # whose model its user has
+            if not about.get("ended"):  # of an ended one its user has the model
                 logger.warning(
                     "the unfinished fit of %s is forgotten; of such the latest %d, and no more than %.0f GB, are kept.",
                     about.get("started", "an unknown time"),
@@ -305,13 +305,13 @@ def _renamed(path: Path) -> Path:
 
 
 def _folders(root: Path) -> list[Path]:
-    """Those of runs; what others keep in a folder of this usual name is none of ours."""
+    """The folders of runs; anything else that is kept in a folder of this common name is not ours."""
     found = [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
     return [path for path in found if path.name.startswith(_ASIDE) or any((path / n).exists() for n in (OWNER, _ABOUT))]
 
 
 def _last_word(path: Path) -> float:
-    """When something was last written there; of a folder that is gone meanwhile nothing was."""
+    """When something was last written there; 0 for a folder that was removed meanwhile."""
     try:
         return max([file.stat().st_mtime for file in path.iterdir()], default=0.0)
     except OSError:
@@ -368,7 +368,7 @@ def _about(path: Path) -> dict[str, Any]:
 
 
 def _bytes(path: Path) -> int:
-    """What a folder takes on the disk; what goes meanwhile counts nothing."""
+    """The size of a folder on disk; files removed meanwhile do not count."""
     total = 0
     for folder, _, files in os.walk(path):
         for name in files:

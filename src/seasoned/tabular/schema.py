@@ -1,10 +1,10 @@
 """What each column is, decided once per table, and every column read as that.
 
-Kinds: *numeric* and *boolean* (float64), *category* (text whose values are few or come again and again), *text*, *date*
-(datetime64; with a zone, as clocks there show it), *id* (says who the row is), *constant* (the same in all rows, or
-nothing). The last two are left out, and so is a column that repeats another one; the schema says why. The decision is
-plain data (JSON), so a table at predict time is read exactly as the table at fit time, whatever its dtypes are now.
-Cells that hold something and cannot be so read are missing, and a warning says how many and where.
+Kinds: *numeric* and *boolean* (float64), *category* (text whose values are few or recur), *text*, *date* (datetime64;
+with a zone, in its local time), *id* (identifies the row), *constant* (the same in all rows, or empty). The last two
+are left out, and so is a column that repeats another one; the schema says why. The decision is plain data (JSON), so a
+table at predict time is read exactly as the table at fit time, whatever its dtypes are now. Cells that hold something
+that cannot be read as their column's kind count as missing, and a warning says how many and where.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ logger = logging.getLogger("seasoned.tabular")
 Kind = Literal["numeric", "boolean", "category", "text", "date", "id", "constant"]
 FEW = 100  # levels up to which text counts as a category
 MOST_LEVELS: Final = 2_000
-"""Levels of a category with many that models know one by one, the most common ones."""
+"""Most levels of a category that models know one by one; of more, the most common ones."""
 _OF_NUMBERS: Final = frozenset({"numeric", "boolean", "date"})  # kinds whose cells are more than words
-_AGAIN: Final = 3  # rows from which on a value comes again
+_AGAIN: Final = 3  # rows with a value from which on it counts as recurring
 _USUAL: Final = 5  # values that may fill a column of text, as "none" and "see above" do
-_SHARE: Final = 2 / 3  # of the rows, that text with many values must have in levels to be a category
+_SHARE: Final = 2 / 3  # of the rows, that levels must cover for text with many values to be a category
 _UNREAD = 20  # words that are kept of those that were no numbers or dates at fit time
 _TOLD = 3  # columns that a warning names
 _LONGEST = 40  # characters of a cell that a warning shows
@@ -69,10 +69,10 @@ class Column:
         format: How it is written, where that is not as its kind usually is: the format of dates that came as text, the
             style of numbers ("plain", "1,234.5", "1.234,5"), or the two words of a boolean ("no/yes").
         reason: Why it is left out, as a sentence; None if it is used.
-        unread: Words that stood at fit time in a column of numbers or dates and are none, the most frequent 20. They
-            count as missing, which was told then, and is not told again.
-        zone: Of dates that had one at fit time. Dates of another zone are turned into this one, and those without a
-            zone are taken to be of it. Where the fit saw none, dates with a zone are those of UTC.
+        unread: Words that were in a column of numbers or dates at fit time and are neither, the most frequent 20. They
+            count as missing; a warning said so then, and is not repeated.
+        zone: The zone of dates that had one at fit time. Dates in another zone are converted to this one, and those
+            without a zone are taken to be in it. Where the fit saw none, dates with a zone are converted to UTC.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Column:
 
     @property
     def expected(self) -> str:
-        """What a cell should be, in words; of columns of numbers and dates."""
+        """What a cell should be, in words; for columns of numbers and dates."""
         if self.kind == "date":
             style = None if self.format == "ISO8601" else self.format
             return f"a date like {_MOMENT.strftime(style or '%Y-%m-%d')}"
@@ -102,7 +102,7 @@ class Lost:
         cells: How many they are.
         present: Number of cells that hold anything; 0 where that was not counted in all parts of the table.
         example: One of them.
-        known: A level of the fit, where none of the cells is any.
+        known: A level of the fit, where none of the cells holds a known level.
     """
 
     column: Column
@@ -179,11 +179,11 @@ class Schema:
         return tuple(column for column in self.columns if column.reason is None)
 
     def apply(self, frame: pd.DataFrame, lost: list[Lost] | None = None) -> pd.DataFrame:
-        """The used columns in canonical form, which read again are the same; extra ones and the order do not matter.
+        """The used columns in canonical form (idempotent); extra columns and the order of columns do not matter.
 
         Args:
             frame: The table.
-            lost: Takes note of cells that cannot be read as at fit time; if None, a warning tells of them.
+            lost: Collects cells that cannot be read as at fit time; if None, a warning tells of them.
 
         Raises:
             InvalidInput: If a column that is used is missing; it is named.
@@ -237,7 +237,7 @@ def _infer(name: str, plain: pd.Series[Any], categorical: bool) -> Column:
 
 
 def _comes_again(words: pd.Series[Any]) -> bool:
-    """Whether text is a category with many levels: what most rows hold comes again, apart from a few usual values."""
+    """Whether text is a category with many levels: most rows hold recurring values, even without the most usual few."""
     counts = words.value_counts().to_numpy()
     others = counts[_USUAL:]
     known = counts[:MOST_LEVELS].sum() >= _SHARE * counts.sum()
@@ -259,7 +259,7 @@ def _written(name: str, plain: pd.Series[Any]) -> Column | None:
 
 
 def _levels(plain: pd.Series[Any]) -> int:
-    """Number of values, missing ones aside; of numbers 2 stands for more, which is ten times as quick to know."""
+    """Number of different values, missing ones aside; for numbers 2 means 2 or more, ten times as quick to find."""
     if plain.dtype.kind != "f":
         return plain.nunique(dropna=True)
     low, high = plain.min(), plain.max()
@@ -294,7 +294,7 @@ def _left_out(column: Column, identifies: str | None, twin: str | None) -> Colum
 
 
 def read(column: Column, series: pd.Series[Any], lost: list[Lost] | None = None) -> pd.Series[Any]:
-    """The column as its kind asks; what cannot be read as such counts as missing, and is noted in `lost`."""
+    """The column read as its kind; what cannot be read as such counts as missing, and is noted in `lost`."""
     if series.dtype == object and column.kind in _OF_NUMBERS and (typed := _typed(series)) is not None:
         return _read_apart(column, series, typed, lost)
     words = None
@@ -310,7 +310,7 @@ def read(column: Column, series: pd.Series[Any], lost: list[Lost] | None = None)
 
 
 def _typed(series: pd.Series[Any]) -> NDArray[np.bool_] | None:
-    """Which cells are no words, where there are both."""
+    """Which cells hold something other than words; None unless there are both."""
     words = np.fromiter((isinstance(cell, str | bytes) for cell in series), np.bool_, len(series))
     if not words.any():
         return None
@@ -322,7 +322,7 @@ def _typed(series: pd.Series[Any]) -> NDArray[np.bool_] | None:
 def _read_apart(
     column: Column, series: pd.Series[Any], typed: NDArray[np.bool_], lost: list[Lost] | None
 ) -> pd.Series[Any]:
-    """Words and numbers of one column, each as if it were alone: a cell says the same whatever stands beside it."""
+    """Words and other cells of one column, read separately: a cell means the same whatever the others hold."""
     import pandas as pd
 
     order = np.concatenate([np.flatnonzero(typed), np.flatnonzero(~typed)])
@@ -332,7 +332,7 @@ def _read_apart(
 
 
 def _lost(column: Column, plain: pd.Series[Any], found: pd.Series[Any]) -> Lost | None:
-    """The cells that were there and are missing as numbers or dates; None if all of them are as expected."""
+    """The cells that hold something that cannot be read as a number or date; None if all of them are as expected."""
     if column.kind not in _OF_NUMBERS or plain.dtype.kind == found.dtype.kind:
         return None
     present = plain.notna().to_numpy()
@@ -343,7 +343,7 @@ def _lost(column: Column, plain: pd.Series[Any], found: pd.Series[Any]) -> Lost 
     if plain.dtype.kind not in "fM":
         said = cells[say_something(cells)]
         there -= len(cells) - len(said)
-        cells = said if len(said) == there > 1 else said[~said.isin(column.unread)]  # a whole column is told anyway
+        cells = said if len(said) == there > 1 else said[~said.isin(column.unread)]  # a whole column is reported anyway
     if not len(cells) or (len(column.unread) == _UNREAD and len(cells) <= SLIPS * there):  # not all words were kept
         return None
     first = cells.iloc[0]
@@ -365,7 +365,7 @@ def warn_of_lost(lost: Sequence[Lost], parts: int = 1) -> None:
 
 
 def _together(lost: Sequence[Lost]) -> list[Lost]:
-    """One of each column."""
+    """One per column, with the cells added up."""
     found: dict[str, Lost] = {}
     for one in lost:
         before = found.get(one.column.name)

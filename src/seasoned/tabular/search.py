@@ -53,10 +53,10 @@ logger = logging.getLogger("seasoned.tabular")
 
 FIRST = 2
 """Defaults that come before all else: a usable model at once, and a strong cheap one."""
-_INITIAL = 3  # trials of a family, its default among them, before a model of it decides
-_OPENING = 8  # trials with experience, after which what is worse than the best is stopped sooner
+_INITIAL = 3  # trials of a family, its default among them, before its surrogate model decides
+_OPENING = 8  # first trials, with experience, after which trials worse than the best are stopped sooner
 _LEAST = 0.01  # of the time limit: what any trial costs at least, to be started, stored and chosen from
-_WARM_UP = 2.0  # seconds that any trial gets beside its own, for its worker may be a fresh one
+_WARM_UP = 2.0  # seconds that any trial gets on top of its own, because its worker may be a fresh one
 _ENDED = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 
 
@@ -91,7 +91,7 @@ def search(
         budget: Time, trials, workers and memory.
         guide: What past tasks say about this one; None to search without experience.
         fresh: Seconds that a fresh worker took to load what fits need.
-        own: Configurations that the user asks for: behind the first `FIRST` starts, they wait for no advice.
+        own: Configurations that the user asks for: tried after the first `FIRST` starts, whatever experience says.
         audience: Who is told of trials.
     """
     timed, audience = budget.trials is None, audience or Audience()
@@ -150,14 +150,14 @@ def _searched(
     beginning: tuple[int, Race],
     callbacks: Sequence[Callable[[Study, Trial], None]],
 ) -> bool:
-    """Run the trials; whether the store failed before the end, with some trials complete.
+    """Run the trials; returns whether the store failed before the end, with some trials complete.
 
     Args:
         study: The search.
         objective: What is minimised.
         budget: How long.
-        closing: Which ends it.
-        beginning: Number of the first configurations, and who compares them where time does not count.
+        closing: What ends it.
+        beginning: Number of the first configurations, and the race, told of their end where time does not count.
         callbacks: Told of each trial.
 
     Raises:
@@ -166,10 +166,10 @@ def _searched(
     opening, race = beginning
     try:
         if budget.trials is not None:
-            if objective.levels:  # whom the others are compared with, whichever is quicker
+            if objective.levels:  # those that the others are compared with, whichever is quicker
                 _run(study, objective, budget, closing, FIRST, callbacks)
             _run(study, objective, budget, closing, opening, callbacks)
-            if budget.trials >= opening and not budget.stop():  # a run that is resumed goes on with its opening
+            if budget.trials >= opening and not budget.stop():  # else a resumed run goes on with its opening
                 race.close_defaults(study.trials[:opening])
         _run(study, objective, budget, closing, budget.trials, callbacks)
     except AllTrialsFailed as error:
@@ -203,7 +203,7 @@ def _chosen(
 
 
 def _closed(study: Study) -> Sequence[Trial]:
-    """The study's trials, once it is closed: on Windows nobody could remove a file that is open."""
+    """The study's trials, read before it is closed: on Windows an open file could not be removed."""
     try:
         return study.trials
     finally:
@@ -219,8 +219,8 @@ def _within(timed: bool, objective: CrossValidation) -> Sampler[Any]:
 def _families(objective: CrossValidation, budget: Budget, gains: Gains) -> Promising:
     """What chooses the family, and what searches inside it.
 
-    Where one part is held out trials are few, and families that lag get fewer of them; else an ensemble gains by
-    different families more than by the better ones.
+    Where only one part is held out, trials are few, and families that lag get fewer of them; otherwise an ensemble
+    gains more from different families than from the better ones.
     """
     timed = budget.trials is None
     families = Promising(_within(timed, objective), timed)
@@ -242,7 +242,7 @@ def _sampler(
     *,
     paced: bool,
 ) -> Sampler[Any]:
-    """What chooses the next trial, after those that are planned; of the starts, advice says which are worth it."""
+    """What chooses the next trial, after those that are planned; experience says which starts are worth trying."""
     first = WarmStart(configurations=tuple(planned))
     if guide is None:
         return replace(families, warm_start=first)
@@ -252,7 +252,7 @@ def _sampler(
 
 
 def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:
-    """Who goes on from samples of the rows to all of them; None where all rows come at once."""
+    """What decides which trials go on from samples of the rows to all of them; None where all rows come at once."""
     if not objective.levels:
         return None
     slack = 1 / math.sqrt(objective.sample_rows())  # as in the race over folds
@@ -260,7 +260,7 @@ def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:
 
 
 def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dict[str, Any]:
-    """A trial as plain data, with what its folds told of it."""
+    """A trial as plain data, with the results of its folds."""
     row = {**row_of(trial), "elapsed": elapsed}
     if trial.state is TrialState.PRUNED and trial.reports and str(trial.error).startswith(STOPPED):
         rows, loss = trial.reports[-1]

@@ -1,15 +1,15 @@
 """A second look at the best trials on few rows: the rows are split into folds in other ways, too.
 
-Of hundreds of trials on one split of few rows the best are the best partly by luck: the split's, and that of each
-fold's seed. So where the search has ended before its time, as it does on few rows, the best ones are cross-validated
-anew on further splits (repeated cross-validation), and what each predicted for a row is averaged over the splits. Each
-family's best is among them, for an ensemble gains by models that differ. The models are then chosen, weighted and given
-their rounds by that. The leaderboard, calibration and intervals keep to the first split, which all trials have: a mean
-over several models is better than the one that predicts in the end.
+Of hundreds of trials on one split of few rows, the best are so partly by luck: the split's, and that of each fold's
+seed. So where the search has ended before its time, as it does on few rows, the best ones are cross-validated anew on
+further splits (repeated cross-validation), and what each predicted for a row is averaged over the splits. Each family's
+best is among them, because an ensemble gains by models that differ. The models are then chosen, weighted and given
+their rounds by these means. The leaderboard, calibration and intervals keep to the first split, which all trials have:
+a mean over several models is better than the one that predicts in the end.
 
-It takes only time that nobody else wants: on twelve development tables (26 fits of a minute on one core, other folds
-than those of the comparisons; the best twenty of any family) ensembles chosen with it lost less on 12 and more on 13,
-.1 % more in the median. With each family's best it was not measured.
+It takes only time that nothing else needs. On twelve development tables (26 fits of a minute on one core, other folds
+than those of the comparisons; the best twenty of any family) the loss of ensembles chosen with it was lower in 12 fits
+and higher in 13, .1 % higher in the median. With each family's best among the trials it was not measured.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ logger = logging.getLogger("seasoned.tabular")
 
 _TRIALS: Final = 20  # that are looked at again, at most
 _BEST: Final = _TRIALS // 2  # of them whatever their family
-_LEAST: Final = 8  # of which it is worth it
+_LEAST: Final = 8  # trials from which on it is worth it
 _CAUTION: Final = 1.3  # times what the first split took
-_START: Final = 2.0  # seconds beside it, for a worker whose trial was cut off begins anew
+_START: Final = 2.0  # seconds on top of that, because a worker whose trial was cut off begins anew
 
 
 def _foreseen(
@@ -51,8 +51,8 @@ def _foreseen(
 
     Args:
         objective: What validates, and how many further splits it has.
-        rows: Trials, those first that matter most.
-        workers: How many are validated side by side.
+        rows: Trials, the most important first.
+        workers: How many are validated in parallel.
         seconds: The time there is.
     """
     allowed = (seconds - _START) * workers / _CAUTION
@@ -73,8 +73,8 @@ def look_again(
 ) -> list[Mapping[str, Any]]:
     """The trials to choose from: those that were validated on equally many splits, as many as there was time for.
 
-    Their records then hold the mean over these splits, too, and its loss is theirs here. A split that is not ready for
-    all of them does not count.
+    Their records then hold the mean over these splits, too, and their loss here is that of the mean. A split that is
+    not ready for all of them does not count.
 
     Args:
         objective: What validates.
@@ -106,7 +106,7 @@ def look_again(
     try:
         for one, _ in judged:
             objective.records.write_mean(one.config, one.predicted, one.rounds)
-    except OSError as error:  # all is there without it
+    except OSError as error:  # nothing is missing without it
         logger.warning("a second look at the best trials is left out, for it could not be written: %s", error)
         objective.records.forget_means()
         return list(rows)
@@ -132,7 +132,7 @@ def _families_early(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
 
 
 def _loss(objective: CrossValidation, one: _Seen) -> float | None:
-    """The loss of the mean over the splits; None where the metric has none, though it had one of each split."""
+    """The loss of the mean over the splits; None where the metric is not defined on it, though it was on each."""
     try:
         return objective.loss_of(one.predicted)
     except ValueError as error:
@@ -173,6 +173,6 @@ def _split(
     budget: Budget,
     end: float,
 ) -> dict[int, tuple[NDArray[np.float64], float | None]] | None:
-    """What the trials predicted on this split, by place, without those that failed; None if the time did not do."""
+    """What the trials predicted on this split, by place, without those that failed; None if the time was too short."""
     found = side_by_side(executor, objective.on_split, [(config, split) for config in configs], budget, end)
     return None if found is None else {place: one for place, one in found.items() if np.isfinite(one[0]).all()}

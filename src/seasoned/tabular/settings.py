@@ -29,25 +29,27 @@ class SearchSettings:
             are installed if None. `realmlp`, a network trained in JAX, and `adaptive_linear` and `tuned_mlp`, whose
             penalties are tuned by hypergradient while they train, take part when they are named. "default" stands for
             all of the usual ones, and "-" leaves one out: `["-mlp"]`, `["default", "realmlp", "-mlp"]`.
-        folds: Number of cross-validation folds; by rows and time limit if None. A number, splitter or pairs that the
-            estimator has as `validation=` win; where that names a column of times, this says how many folds.
+        folds: Number of cross-validation folds; chosen by rows and time limit if None. A number, splitter or pairs as
+            the estimator's `validation=` take precedence; where that names a column of times, this says how many folds.
         features: Names of steps that may make further columns, from `arithmetic`, `groups`, `frequency`, `encoding`,
             `levels`, `cycles`, `bins`, `text_statistics` and `text_words`, and of those that may leave columns out,
-            `redundant` and `uninformative`; or "all". Families are then tried without and with them. All from 12,000
-            rows on if None; with fewer rows, or [], no steps, but CatBoost is given the levels of columns with more
-            than 100.
+            `redundant` and `uninformative`; or "all". Families are then tried without and with them. None means all
+            from 12,000 rows on; with fewer rows, or [], there are no steps, but CatBoost is given the levels of columns
+            with more than 100.
         ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
         calibrate: Whether probabilities are calibrated on out-of-fold predictions: by default for log_loss, brier and
-            cost, if that clearly helps; True for any metric, False for none, and for no pool of probabilities either.
+            cost, if that clearly helps; True for any metric; False for none, which leaves out learned pools of
+            probabilities, too.
         predict_limit: Milliseconds that predicting a row may take, in batches of 1,000 rows on this machine; models and
             ensemble are chosen under it. Where nothing is so quick, the quickest model predicts and the log says so.
             What is chosen then depends on time.
-        layers: 2 for a second layer of models, which learn from the columns and from what the members say of rows that
-            they have not seen, where that helps on rows held out of everything; 1 for none.
-        spaces: Family -> hyperparameters that are to be searched otherwise than usual, as a dict or a `Space`: name ->
-            a range (`Int`, `Float`, `Categorical`), narrower or wider, or one value, which is held. What is not named
-            is searched as usual. The leaderboard's configurations show the names. A range begins from the family's
-            default where it has it, unless it declares one that is not its middle (of categories, not the first).
+        layers: 2 for a second layer of models, which learn from the columns and from what the members predict for rows
+            that they have not seen, where that helps on rows held out of everything; 1 for none.
+        spaces: Family -> hyperparameters that are to be searched differently, as a dict or a `Space`: name -> a range
+            (`Int`, `Float`, `Categorical`), narrower or wider, or one value, which is held fixed. What is not named is
+            searched as usual. The leaderboard's configurations show the names. The search of a range begins from the
+            family's default where the range contains it, unless the range declares a default that is not its middle
+            (for categories, not the first).
         starts: Configurations that are tried before all but the first two defaults: `{family: {name: value}}`, as the
             columns `model` and `config` of a leaderboard have them for trials of the same settings; what is left out is
             as in the family's first configuration.
@@ -118,7 +120,7 @@ def _plain(value: Any) -> Any:
 
 
 def _check_spaces(spaces: Any) -> None:
-    """Refuse what is no mapping of mappings; what it says is checked against the families when they are known."""
+    """Refuse what is no mapping of mappings; its contents are checked against the families when these are known."""
     if spaces is not None and not isinstance(spaces, Mapping):
         raise InvalidInput(f'spaces is {spaces!r}; pass a dict, such as {{"lightgbm": {{"num_leaves": Int(8, 64)}}}}.')
     for family, given in (spaces or {}).items():

@@ -1,4 +1,4 @@
-"""Calls of one function in workers, side by side, until a moment."""
+"""Calls of one function in parallel workers, until a deadline."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _GLANCE: Final = 0.2  # seconds between two looks at the clock
 def side_by_side(
     executor: LocalExecutor, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], budget: Budget, end: float
 ) -> dict[int, Any] | None:
-    """What a function gives for each of some arguments, by place, without those for which it failed.
+    """What a function returns for the arguments of each call, by place, without the calls that failed.
 
     Args:
-        executor: Where it runs; it is reused, for its workers are warm.
+        executor: Where it runs; it is reused, because its workers are warm.
         function: The same object for all calls, so that it travels to a worker once.
         calls: The arguments of each call.
-        budget: Its memory limits each call; whoever asks to stop, stops this, too.
-        end: A moment of `time.monotonic`. None is returned where not all is ready by then.
+        budget: Its memory limits each call; a request to stop ends this, too.
+        end: The deadline, on `time.monotonic`'s clock. None is returned where not all calls are done by then.
     """
     limits = Limits(memory=budget.trial_memory)
     try:

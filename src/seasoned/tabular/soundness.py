@@ -28,7 +28,7 @@ _CLASSES: Final = {"regression": range(1), "binary": range(2, 3), "multiclass": 
 
 
 def check_fitted(fitted: Fitted) -> None:
-    """Check classes, weights, and the width of what each model eats.
+    """Check classes, weights, and the number of columns that each model takes.
 
     Raises:
         ValueError: If something does not fit.
@@ -55,7 +55,7 @@ def check_fitted(fitted: Fitted) -> None:
 def _check_fit(fit: Any, member: Member, eaten: int, classes: int) -> None:
     """Check that a member's estimator is for a table of so many columns and for so many classes."""
     estimator = fit
-    if isinstance(fit, Featured):  # their columns come after the model's own
+    if isinstance(fit, Featured):  # made columns come after the model's own
         estimator, made, diet = fit.estimator, fit.made, member.model.diet
         eaten = made.extend(made.nothing(), np.zeros((0, eaten)), diet).shape[1]
     if isinstance(estimator, Exponential) and classes:
@@ -93,7 +93,7 @@ def _check_finish(fitted: Fitted, width: int) -> None:
 
 
 def _widths(plan: ColumnPlan) -> dict[str, int]:
-    """Columns of each diet, measured on a table without rows once the plan itself is sound."""
+    """Number of columns of each diet, measured on a table without rows once the plan itself is sound."""
     import pandas as pd
 
     used = plan.schema.used

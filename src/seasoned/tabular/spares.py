@@ -30,17 +30,17 @@ logger = logging.getLogger("seasoned.tabular")
 WORTH: Final = 0.5
 """Seconds of a trial's first fit from which on its models are worth keeping; what is fitted faster is ready in time."""
 
-_MOST: Final = 2**26  # bytes of a trial's models; a grown forest has more, and takes longer to write than it helps
-_FREE: Final = 16  # times that are free on the disk, or nothing is kept
+_MOST: Final = 2**26  # bytes of a trial's models; a grown forest has more, and is not worth the time to write it
+_FREE: Final = 16  # times that much must be free on the disk, or nothing is kept
 _FEW: Final = 5  # models that predict together at most, as where a member is fitted again (`repeating.py`)
-_ALIKE: Final = 0.8  # of the most training rows: who has seen fewer has no say, as in a split by time
+_ALIKE: Final = 0.8  # of the most training rows: models that saw fewer, as in a split by time, are not used
 
 
 class Keeping:
     """Writes the models of a trial's folds to a file, one after the other; a context manager.
 
-    The file is there once `done` was called: the models of a trial that ends before are forgotten.
-    Whatever is in the way is no reason for the trial to fail.
+    The file is there once `done` was called: the models of a trial that ends before are discarded. Whatever goes wrong
+    here, the trial does not fail because of it.
 
     Args:
         path: The file; None to keep nothing.
@@ -59,7 +59,7 @@ class Keeping:
         self._forget()
 
     def add(self, estimator: Any, seconds: float) -> None:
-        """One more model, which took so many seconds; None where a fold has none of its family, and all are let go."""
+        """Add a model, which took so many seconds; None, where a fold has none of the family, discards all of them."""
         if self._path is None:
             return
         if estimator is None or (self._file is None and seconds < self._least):
@@ -76,7 +76,7 @@ class Keeping:
             self._forget()
 
     def done(self) -> None:
-        """That were all."""
+        """Put the file in its place: all models have been added."""
         if self._file is not None and self._path is not None:
             try:
                 self._file.close()
@@ -98,7 +98,7 @@ class Keeping:
 
     def _forget(self) -> None:
         if self._file is not None:
-            with contextlib.suppress(OSError):  # of a full disk closing says so once more
+            with contextlib.suppress(OSError):  # on a full disk, closing raises the error once more
                 self._file.close()
             with contextlib.suppress(OSError):
                 self._partial.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ class _Bounded:
         self._most = most
 
     def write(self, data: bytes) -> int:
-        """Write them.
+        """Write the bytes.
 
         Raises:
             ValueError: If the file would grow too large.
@@ -125,7 +125,7 @@ class _Bounded:
 
 
 def suited(rows: Sequence[int], *, one: bool) -> list[int]:
-    """The folds whose models predict in the place of one of all rows: those with about the most rows, five at most.
+    """The folds whose models replace a fit on all rows: those with about the most rows, five at most.
 
     Args:
         rows: Training rows of each fold.
@@ -145,7 +145,7 @@ def by_fold(path: Path, folds: Sequence[int], factor: float) -> dict[int, Any]:
     Args:
         path: The file, which a worker of this process has written; one that others could have written is not read.
         folds: Whose models are wanted.
-        factor: Of predictions, where logarithms were learned.
+        factor: What predictions are multiplied by, where logarithms were learned.
     """
     try:
         return {fold: _scaled(model, factor) for fold, model in enumerate(_read(path)) if fold in folds}
@@ -168,7 +168,7 @@ def _read(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:
         about = os.fstat(file.fileno())
         if hasattr(os, "getuid") and (about.st_uid != os.getuid() or about.st_mode & 0o077):
-            raise PermissionError(f"{path} may be somebody else's")  # who could have it run anything
+            raise PermissionError(f"{path} may be somebody else's")  # who could make it run any code
         while True:
             try:
                 yield pickle.load(file)  # noqa: S301 - our own process wrote it

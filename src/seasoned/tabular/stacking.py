@@ -1,14 +1,14 @@
 """Whether a second layer joins the models that predict together, judged on rows that none of it has seen.
 
 Two models learn from the columns and from what the members' trials predicted out of fold (`layers.py`), and get half of
-the say where that helps. What a member's trial predicted for a row comes from a model that has seen all other folds, so
-the columns of the rows trained on know a little of the targets of those validated, and cross-validation of the second
-layer is too kind to it. Hence two questions:
+the weight where that helps. What a member's trial predicted for a row comes from a model that has seen all other folds,
+so the columns of the training rows leak a little of the targets of the validation rows, and cross-validation of the
+second layer is too optimistic. Hence two questions:
 
-1. Do the out-of-fold rows gain, by more than a standard error over the folds? If not even they do, that is all.
-2. Do the rows of a fold gain that is held out of everything? For it the models below predict the other rows by models
-   that know neither these nor the fold's, the second layer learns from that, and predicts the fold. One fold is needed;
-   as many are asked as there is time for.
+1. Does the out-of-fold loss fall, by more than a standard error over the folds? If not, there is no second question.
+2. Does the loss fall on a fold that is held out of everything? For it the models below predict the other rows by models
+   that have seen neither these nor the fold's, the second layer learns from that, and predicts the fold. One fold is
+   needed; as many are asked as there is time for.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ __all__ = ["Layered", "add_layer", "seconds_of_layer", "upper_settings"]
 logger = logging.getLogger("seasoned.tabular")
 
 _FAMILIES: Final = (("lightgbm", "histogram"), ("extra_trees", "forest"))  # of each pair the first that takes part
-_SAY: Final = 0.5  # of the second layer
-_BELOW: Final = 8  # of the heaviest members
+_SAY: Final = 0.5  # weight of the second layer
+_BELOW: Final = 8  # heaviest members that it learns from
 _LEAST_FOLDS: Final = 3
-_LEAST_ROWS: Final = 500  # fewer tell too little of whether it helps
+_LEAST_ROWS: Final = 500  # fewer tell too little about whether it helps
 _SHARE: Final = 0.15  # of the time limit that is kept for it
 _CAUTION: Final = 1.3  # times what the first split took
-_ROUND: Final = 0.3  # seconds that a round of fits takes anyhow
+_ROUND: Final = 0.3  # seconds that a round of fits takes at least
 _HEAVIER: Final = 1.5  # times what a fit of the family took without the columns of the models below
 
 
@@ -73,7 +73,7 @@ def upper_settings(space: Space) -> dict[str, dict[str, Any]]:
 
 
 def _able(objective: CrossValidation, chosen: Chosen, budget: Budget) -> bool:
-    """Whether there can be a second layer: folds part all rows, enough models may predict, for as long as they like."""
+    """Whether a second layer is possible: folds partition all rows, enough models may predict, at any pace."""
     if not chosen or budget.members <= len(_FAMILIES) or objective.predict_limit is not None:
         return False
     rows, folds = len(objective.data.target), objective.data.folds
@@ -82,7 +82,7 @@ def _able(objective: CrossValidation, chosen: Chosen, budget: Budget) -> bool:
 
 
 class _Cost(NamedTuple):
-    """Seconds, as many fits side by side as there are: of trying and asking one fold, and of the last fits."""
+    """Seconds, with fits in parallel: of a trial of the layer with one fold asked, and of the last fits."""
 
     asking: float
     fitting: float
@@ -140,7 +140,7 @@ def add_layer(
         trials: What was tried.
         settings: Family -> its settings in a second layer; what is not there takes no part.
         budget: The time.
-        seconds: That this may take, with the last fits of the second layer.
+        seconds: Seconds that this may take, including the last fits of the second layer.
     """
     plain = Layered(list(chosen), [])
     if not settings or not _able(objective, chosen, budget):
@@ -187,7 +187,7 @@ def _heaviest(chosen: Chosen, most: int) -> Chosen:
 def _best(
     objective: CrossValidation, base: Array, configs: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]] | None:
-    """The second layer with which out-of-fold rows lose least; None if they gain less than a standard error."""
+    """The second layer with the lowest out-of-fold loss; None if it gains less than a standard error."""
     found = (objective.records.out_of_fold(config) for config in configs)
     said = [one for one in found if one is not None]
     if len(said) < len(configs):  # somebody emptied the run's folder
@@ -198,7 +198,7 @@ def _best(
         both = _mean([base, upper], [1.0 - _SAY, _SAY])
         try:
             options.append((objective.loss_of(both), [configs[place] for place in places], both))
-        except ValueError as error:  # the metric refuses what it took of each by itself
+        except ValueError as error:  # the metric fails on the mean, though not on each alone
             logger.info("a second layer is left out: %s", error)
     if not options:
         return None
@@ -211,7 +211,7 @@ def _best(
 
 
 def _mean(each: Sequence[NDArray[Any]], weights: Sequence[float]) -> Array:
-    """The weighted mean; probabilities of a row sum to 1, which those on the disk do but for rounding."""
+    """The weighted mean; probabilities of a row sum to 1, which those on the disk do only up to rounding."""
     found = np.zeros(each[0].shape)
     for one, weight in zip(each, weights, strict=True):
         found += weight * one
@@ -232,7 +232,7 @@ def _asked(
     sources: Sequence[Mapping[str, Any]],
     end: float,
 ) -> list[float]:
-    """What the rows of some folds gain that were held out of everything, as shares of their loss; as time allows."""
+    """The gain on each of some folds held out of everything, as a share of its loss; as many as time allows."""
     gains: list[float] = []
     for outer, (_, rows) in enumerate(objective.data.folds):
         began = time.monotonic()

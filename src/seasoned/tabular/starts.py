@@ -20,12 +20,12 @@ _VERY_MANY_ROWS: Final = 100_000  # above, one held-out part does
 _CELL: Final = 7e-9  # seconds a tree, row and column take in any of the boosters, on one of today's cores
 _OVERHEAD: Final = 10  # columns that a tree's own bookkeeping is worth
 _BRIEF: Final = 100  # rounds in which the boosters' defaults get most of what there is
-_MEDIUM_ROWS: Final = 10_000  # above, fewer folds tell enough for more trials to come first
-_LONG: Final = 1_000  # rounds in which the boosters get nearly all of it there
+_MEDIUM_ROWS: Final = 10_000  # above, fewer folds tell enough, and more trials come first
+_LONG: Final = 1_000  # rounds in which, above so many rows, the boosters get nearly all of it
 _AMPLE: Final = 2_000  # rounds that there is time for in each of five folds, where these cost no trials
 _RATES: Final = {"lightgbm": "learning_rate", "xgboost": "eta", "catboost": "learning_rate"}
 _FASTEST: Final = 4.0  # times the default learning rate
-_HIGHEST: Final = 0.2  # learning rate that a default is raised to
+_HIGHEST: Final = 0.2  # learning rate that a default is raised to at most
 _SHALLOW_ROWS: Final = 10_000  # below, CatBoost's default for numbers is less deep
 _SHALLOW: Final = MappingProxyType({"depth": 7})
 
@@ -45,10 +45,11 @@ def booster_seconds(rows: int, columns: int, outputs: int, rounds: int) -> float
 def affordable_folds(rows: int, columns: int, outputs: int, seconds: float | None) -> int:
     """Folds to validate by: 5, or 3 above 20,000 rows, or 1 held-out part above 100,000; fewer where time is short.
 
-    A booster that is stopped long before it has learned what there is loses more than fewer folds do. On many rows it
-    has much to learn, each trial takes long, and fewer folds tell enough: on six development tables of 24,000 to 40,000
-    training rows (a minute, one core, fold 2) one part in the place of 3 folds lost less on all, by .02 to 5 %, and on
-    six of 12,000 to 17,000 (two minutes of a slow machine, two cores, fold 2) 3 folds in the place of 5, by .2 to 38 %.
+    Stopping a booster long before it has learned what there is costs more than having fewer folds. On many rows it has
+    much to learn, each trial takes long, and fewer folds tell enough: on six development tables of 24,000 to 40,000
+    training rows (a minute, one core, fold 2) the loss was lower on all with one part instead of 3 folds, by .02 to
+    5 %, and on six of 12,000 to 17,000 (two minutes of a slow machine, two cores, fold 2) with 3 folds instead of 5, by
+    .2 to 38 %.
 
     Args:
         rows: Rows of the table.
@@ -80,9 +81,9 @@ def first_configurations(
     """Each family's default, in order of cost; boosters with so many times their learning rate.
 
     CatBoost's tuned default for numbers, nine levels and twenty steps a leaf, is meant for more rows than most tables
-    have: of twelve of the first 41 (3,500 rows at most, loss on rows kept apart) seven levels and one step, which is
-    its default here for all, lost 5 % less on average, 1.4 % in the median (10 better, 2 worse, p = .009), in a third
-    of the time.
+    have: on twelve of the first 41 (3,500 rows at most, loss on held-out rows) the loss of seven levels and one step,
+    which is its default here for all, was 5 % lower on average, 1.4 % in the median (10 better, 2 worse, p = .009), in
+    a third of the time.
 
     Args:
         models: The families.
@@ -101,7 +102,7 @@ def first_configurations(
             changes |= _SHALLOW
         config = space.default
         for name, value in changes.items():
-            if config[name] == usual[name] and space.contains({**config, name: value}):  # else it was asked for
+            if config[name] == usual[name] and space.contains({**config, name: value}):  # else the user asked for it
                 config[name] = value
         found.append({"model": {model.name: config}})
     return tuple(found)

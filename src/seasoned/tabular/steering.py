@@ -2,7 +2,7 @@
 
 The joint space has one choice, the model family. What is learned about LightGBM says nothing about a forest, so each
 family is searched by a sampler of its own, and the families share the trials by what each is expected to bring: how
-well it has done, over how long it is expected to take until it does better.
+well it has done, divided by how long it is expected to take until it does better.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 __all__ = ["GUEST", "Promising"]
 
 GUEST: Final = {"guest": True}
-"""Tag of a trial that another search chose; `Promising` is told of it, and begins its families no shorter for it."""
+"""Tag of a trial that another search chose; `Promising` is told of it, yet still tries its family's first ones."""
 
 _DECAY: Final = 0.7  # weight of a family against the next better one: an ensemble gains by different families
-_NEARNESS: Final = 0.015  # of the gap between the best trial and the baseline: how far behind a family weighs 1/e
+_NEARNESS: Final = 0.015  # of the gap between best trial and baseline: the lag at which a family's weight is 1/e
 _SLOWEST: Final = 4  # trials too slow to predict after which a family is left alone while none was quick enough
-_LEAST: Final = 1e-3  # of a weight that any family keeps
+_LEAST: Final = 1e-3  # of its weight that any family keeps at least
 _HOPELESS: Final = 2  # failures after which a family is left alone while none has succeeded; later one is enough
 _NEAR: Final = 2  # trials of a family next to its default, before others
 _SPREAD: Final = 0.3  # standard deviation of these, in units of the cube, and the chance that a category changes
@@ -50,14 +50,14 @@ class _Record:
 
     Attributes:
         best: Its smallest loss.
-        complete: Trials that came to their end.
+        complete: Trials that were completed.
         failed: Trials that failed.
         slow: Trials that were given up for predicting too slowly: others of the family may be quick.
         ended: All of its trials that have ended.
-        seconds: Of all its trials.
-        whole: Of those that came to their end.
-        at: Of those until the best one had ended.
-        before: Of those until the one had ended that was the best before.
+        seconds: Seconds of all its trials.
+        whole: Seconds of the complete ones.
+        at: Seconds of all until the best one had ended.
+        before: Seconds of all until the one had ended that was the best before that.
     """
 
     best: float = math.inf
@@ -90,8 +90,8 @@ class _Record:
     def until_better(self) -> float:
         """Seconds it is expected to take until the family improves.
 
-        The longer of the time since its best trial and the time that this one had taken (Wang, Wu, Weimer and Zhu
-        2021, FLAML: a fast and lightweight AutoML library, §4.2: the estimated cost for improvement).
+        The longer of the time since its best trial and the time that finding this one had taken (Wang, Wu, Weimer and
+        Zhu 2021, FLAML: a fast and lightweight AutoML library, §4.2: the estimated cost for improvement).
         """
         return max(self.seconds - self.at, self.at - self.before)
 
@@ -101,13 +101,13 @@ class _State:
     """What the search knows.
 
     Attributes:
-        spec: Of the study.
+        spec: The study's.
         spaces: Family -> its space.
         records: Family -> what it has shown.
         places: Trial number -> its family, and its number there.
         events: Family -> what its sampler is told of, trials numbered as they are there.
-        states: Family -> its sampler's state, once it was asked, which follows from the events: what past tasks expect
-            takes a while to learn, and many families have no more than their first trials.
+        states: Family -> its sampler's state, made from the events when the sampler is first asked: what past tasks
+            expect takes a while to learn, and many families get no more than their first trials.
         guests: Family -> its trials that another search chose.
         sizes: Family -> how many configurations it has, where these can be counted.
     """
@@ -129,11 +129,11 @@ class Promising(Sampler[_State]):
     The family with the best trial so far is drawn with weight 1, the next with 0.7, then 0.49 and so on, times
     exp(-lag / 0.015), the lag being how far its best trial is behind, beyond what may be luck, as a share of the gap
     between the best of all and the baseline: where families differ, time goes to those that are near, and where all are
-    near, to all. Where it is known what its trials have lately brought to the ensemble (`gains.py`), half of the draws
-    go by that. Inside a family trials are numbered from 0 in the order of the log, so that its sampler sees a study
-    without gaps; this is for one driver, as two that ask at the same moment would take the same place. A family's first
-    trials are its default and two near it, which on five tables brought as much as draws from all of the space, in two
-    thirds of the time; what another search has tried of it takes the place of none of these.
+    near, to all. Where it is known what a family's trials have lately brought to the ensemble (`gains.py`), half of the
+    draws go by that. Inside a family trials are numbered from 0 in the order of the log, so that its sampler sees a
+    study without gaps; this needs a single driver, as two that ask at the same moment would take the same number. A
+    family's first trials are its default and two near it, which on five tables brought as much as draws from all of the
+    space, in two thirds of the time; what another search has tried of the family replaces none of these.
 
     Attributes:
         inner: What searches inside a family.
@@ -146,9 +146,9 @@ class Promising(Sampler[_State]):
         luck: Standard deviation of a lag by chance.
         left: Tells the seconds that are left for trials: a family whose complete trials take longer on average is not
             drawn while there is another, for its trial would be cut off, or stopped because it is bad.
-        expected: Tells a family's relative warm start: what past tasks expect inside it. Of its configurations none is
-            tried for that; its values are the inner sampler's prior mean, if it has one. Asked when the family's
-            sampler is.
+        expected: Gives a family's relative warm start: what past tasks expect inside it. None of its configurations is
+            tried because of that; its values are the inner sampler's prior mean, if that has one. Called when the
+            family's sampler is first asked.
     """
 
     inner: Sampler[Any] = field(default_factory=Random)
@@ -161,7 +161,7 @@ class Promising(Sampler[_State]):
     expected: Callable[[str], WarmStart] | None = field(default=None, compare=False, repr=False)
 
     def init(self, spec: StudySpec) -> _State:
-        """Nothing was tried of any option of the choice."""
+        """Nothing has been tried of any option of the choice."""
         choices = list(spec.space.parameters.values())
         if len(choices) != 1 or not isinstance(choices[0], Choice):
             raise InvalidInput("Promising searches a space with one parameter, a Choice of families; use Auto here.")
@@ -181,7 +181,7 @@ class Promising(Sampler[_State]):
     def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
         """A family and, from its own sampler, a configuration of it, for each number.
 
-        The state is as before but for what a family's sampler has worked out of it, such as its models.
+        The state is as before but for what a family's sampler has derived from it, such as its models.
         """
         suggestions: list[Suggestion] = []
         new: dict[str, list[Config]] = {}
@@ -214,7 +214,7 @@ class Promising(Sampler[_State]):
     def _is_new(
         self, state: _State, family: str, config: Mapping[str, Any], new: Mapping[str, Sequence[Config]]
     ) -> bool:
-        """Whether a configuration was not asked for yet, in a family of which they can be counted; true of others."""
+        """Whether a configuration was not asked for yet; always true where those of the family cannot be counted."""
         return state.sizes[family] is None or _text(config) not in self._texts(state, family, new)
 
     @staticmethod
@@ -239,7 +239,7 @@ class Promising(Sampler[_State]):
         """Families that have something left to try, and how much each deserves the next trial."""
         tunable = [name for name in state.spaces if self._is_open(state, name, new)] or list(state.spaces)
         met = [name for name in tunable if _is_met(state.records[name])]
-        order = sorted(met, key=lambda name: state.records[name].best)  # of whom all were too slow, last
+        order = sorted(met, key=lambda name: state.records[name].best)  # those with only slow trials last
         if not any(state.records[name].complete for name in order):
             untried = [name for name in tunable if state.records[name].failed < _HOPELESS]
             return dict.fromkeys(untried or tunable, 1.0)
@@ -251,7 +251,7 @@ class Promising(Sampler[_State]):
         return self._in_time(state, self._with_gains(state, weights, near))
 
     def _nearness(self, state: _State, names: Sequence[str]) -> dict[str, float]:
-        """How near the best trial of each family is to the best of all, from 0 to 1; 1 of whom none is complete."""
+        """How near the best trial of each family is to the best of all, from 0 to 1; 1 if it has no complete one."""
         bests = {name: state.records[name].best for name in names if state.records[name].complete}
         best = min(bests.values())
         gap = math.nan if self.baseline is None else self.baseline - best
@@ -261,20 +261,20 @@ class Promising(Sampler[_State]):
         return {name: max(math.exp(-lags.get(name, 0.0) / _NEARNESS), _LEAST) for name in names}
 
     def _is_open(self, state: _State, name: str, new: Mapping[str, Sequence[Config]]) -> bool:
-        """Whether a family has a configuration that was not asked for yet; one without settings has its only start."""
+        """Whether a family has a configuration that was not asked for yet; one without settings has only its start."""
         size = state.sizes[name]
         if size is None or len(state.events.get(name, ())) + len(new.get(name, ())) < size:
             return size != 1
         return size > 1 and len(self._texts(state, name, new)) < size
 
     def _in_time(self, state: _State, weights: dict[str, float]) -> dict[str, float]:
-        """Without those whose trials would not end; all where none would."""
+        """The weights without families whose trials would not end in time; all where none would."""
         left = math.inf if self.left is None else self.left()
         soon = {name: weight for name, weight in weights.items() if state.records[name].each <= left}
         return soon or weights
 
     def _with_gains(self, state: _State, weights: dict[str, float], near: Mapping[str, float]) -> dict[str, float]:
-        """Half by these weights, half by what a trial may bring to the ensemble, in a second where time counts."""
+        """Half by these weights, half by what a trial may bring to the ensemble, per second where time counts."""
         known = {} if self.gains is None else self.gains(near)
         brought = {name: known.get(name, 0.0) / self._trial_seconds(state.records[name]) for name in weights}
         total, every = sum(brought.values()), sum(weights.values())
@@ -324,7 +324,7 @@ class Promising(Sampler[_State]):
         )
 
     def capacity(self, state: _State) -> int | None:
-        """No end, unless the configurations of all families can be counted: then these are all there is."""
+        """Unlimited, unless the configurations of all families can be counted: then their number."""
         sizes = [size for size in state.sizes.values() if size is not None]
         return sum(sizes) if len(sizes) == len(state.sizes) else None
 
@@ -339,7 +339,7 @@ def _text(config: Mapping[str, Any]) -> str:
 
 
 def _asked(state: _State, family: str, new: Mapping[str, Sequence[Config]]) -> list[Config]:
-    """The configurations of a family that were asked for, and those that are suggested in the same breath."""
+    """The configurations of a family that were asked for, and those that are suggested in the same call."""
     known = [event.config for event in state.events.get(family, ()) if isinstance(event, Asked)]
     return [*known, *new.get(family, ())]
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Stop"]
 
-_PATIENCE: Final = 1.5  # seconds for the last fits; with what comes around them, who asked waits less than 3
+_PATIENCE: Final = 1.5  # seconds for the last fits; with all that surrounds them, stopping takes less than 3
 
 
 class Stop:
-    """Whether somebody asked; a signal sets it, and those at work look at it several times a second.
+    """Whether a stop was requested; a signal sets it, and code at work looks at it several times a second.
 
-    Nothing is interrupted where it stands, so a signal at any moment leaves a fit whole. Who asks twice gives up: then
-    KeyboardInterrupt is raised.
+    Nothing is interrupted midway, so a signal at any moment leaves a fit whole. A second request gives up the fit: it
+    raises KeyboardInterrupt.
 
     Example:
         >>> stop = Stop()
@@ -35,14 +35,14 @@ class Stop:
         self.deadline = math.inf
 
     def __call__(self) -> bool:
-        """Whether it was asked for."""
+        """Whether a stop was requested."""
         return self.name is not None
 
     def ask(self, name: str) -> None:
-        """Ask for it, in the name of a signal.
+        """Request a stop, in the name of a signal.
 
         Raises:
-            KeyboardInterrupt: If it was asked for before.
+            KeyboardInterrupt: If it was requested before.
         """
         if self.name is not None:
             raise KeyboardInterrupt
@@ -51,10 +51,10 @@ class Stop:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """For as long as the block runs, SIGINT and SIGTERM ask.
+        """While the block runs, SIGINT and SIGTERM request a stop.
 
         Only in the main thread, where Python has signals, and only where a handler is the system's or Python's own: a
-        program that has handlers of its own, or ignores a signal, knows why. They are put back at the end.
+        program that has handlers of its own, or ignores a signal, has a reason. The handlers are restored at the end.
         """
         before: dict[signal.Signals, Any] = {}
         try:

@@ -1,4 +1,4 @@
-"""What can be learned from and still looks like a mistake: said in the log, once, and left to the user."""
+"""Data that can be learned from and still looks like a mistake: the log warns once, and leaves it to the user."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ROWS: Final = 20  # below, a column may agree with the target by chance
 
 
 def warn_of_order(X: Any, **beside: Any) -> None:
-    """Say so where what stands beside the features has their index labels in another order; position pairs rows.
+    """Warn where the target, weights or groups have the index of X in another order; rows are paired by position.
 
     Args:
         X: The features.
@@ -55,9 +55,9 @@ def _warn_of_order(X: Any, y: Any, name: str) -> None:
 
 
 def warn_of_models(models: Sequence[Model], roles: Roles, metric: Measure) -> None:
-    """Say so, before time is spent on it, where weights were given and the metric or a family takes none.
+    """Warn, before time is spent on it, where weights were given and the metric or a family takes none.
 
-    And where a family of the user's own is one that no file can hold.
+    Also where a family of the user's own cannot be saved in a file.
     """
     if roles.weights is not None:
         deaf = [model.name for model in models if not takes_weights(model)]
@@ -76,7 +76,7 @@ def warn_of_models(models: Sequence[Model], roles: Roles, metric: Measure) -> No
 
 
 def warn_of_positive(given: Any, metric: Measure, target: Target) -> None:
-    """Say which of two classes in words a metric of one class is about, where nobody said: the one sorted last."""
+    """Say which of two text classes is the positive one for the metric, where the user did not: the one sorted last."""
     told = getattr(given, "positive", None) is not None
     if told or metric.scorer not in OF_ONE_CLASS or target.task != "binary" or target.classes.dtype.kind not in "UO":
         return
@@ -88,7 +88,7 @@ def warn_of_positive(given: Any, metric: Measure, target: Target) -> None:
 
 
 def warn_of_leaks(canonical: pd.DataFrame, target: Target) -> None:
-    """Say so where a column is the target under another name.
+    """Warn where a column is the target under another name.
 
     Args:
         canonical: The columns as the schema reads them.
@@ -104,7 +104,7 @@ def warn_of_leaks(canonical: pd.DataFrame, target: Target) -> None:
 
 
 def warn_of_time(canonical: pd.DataFrame, roles: Roles, validation: Any) -> None:
-    """Say so where rows that validation parts at random are in the order of a column of times.
+    """Warn where rows that validation splits at random are in the order of a column of times.
 
     Args:
         canonical: The columns as the schema reads them.

@@ -108,7 +108,7 @@ def _to_pandas(table: Any, *, allow_series: bool | None = None) -> Any:
     """
     import narwhals as nw
 
-    wide = {nw.Int128, nw.UInt128}  # types that pyarrow, which stands between, does not know
+    wide = {nw.Int128, nw.UInt128}  # types that pyarrow, used in between, does not know
     try:
         native = nw.from_native(table, allow_series=allow_series)
         if isinstance(native, nw.Series):
@@ -131,7 +131,7 @@ def _no_table(table: Any) -> str:
 
 
 def _in_native_bytes(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns in the byte order of this machine, for pandas cannot even select rows of others."""
+    """Columns in the byte order of this machine, because pandas cannot even select rows of others."""
     import numpy as np
 
     foreign = {
@@ -183,14 +183,14 @@ def _several(columns: int) -> str:
 
 
 def _series_of(array: Any) -> Any:
-    """A series, or a frame of an array with two dimensions."""
+    """The array as a series, or as a frame if it has two dimensions."""
     import pandas as pd
 
     if array.ndim not in {1, 2}:
         raise InvalidInput(f"y has {array.ndim} dimensions; pass one value a row.")
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    text = array.dtype.kind in "SU"  # as objects: pandas would ask pyarrow, which refuses what is no UTF-8
+    text = array.dtype.kind in "SU"  # as objects: pandas would ask pyarrow, which refuses text that is not UTF-8
     values = array.astype(object) if text else array
     return pd.DataFrame(values) if array.ndim == 2 else pd.Series(values, dtype=values.dtype)
 
@@ -234,7 +234,7 @@ def _native_series(target: Any) -> Any:
 
 
 def kind_of(path: Path) -> str:
-    """The ending that tells what a file holds, whatever it is compressed with.
+    """The suffix that tells what a file holds, whatever it is compressed with.
 
     Example:
         >>> kind_of(Path("rows.csv.gz"))
@@ -249,8 +249,8 @@ def read_table(path: str | Path, separator: str | None = None, **options: Any) -
 
     Args:
         path: The file.
-        separator: What stands between columns of text, if not what the name says.
-        options: For text, what else `pandas.read_csv` is told.
+        separator: Separator of columns in a text file, if not the one that the file's name implies.
+        options: For text files, further options of `pandas.read_csv`.
 
     Raises:
         InvalidInput: If the file is missing, of another kind, or cannot be read as what its name says.
@@ -274,7 +274,7 @@ def read_table(path: str | Path, separator: str | None = None, **options: Any) -
 
 
 def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
-    """Levels of pandas' index that have a name as columns before the others, as every other reader shows them."""
+    """The frame with named levels of its index as columns before the others, as every other reader shows them."""
     names = [name for name in frame.index.names if name is not None and name not in frame.columns]
     return frame.reset_index(names) if names else frame
 
@@ -283,7 +283,7 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
     """Read text with separators from a path or an open file that can be read again; `name` is what errors call it.
 
     Where rows have one cell more than the header, the first column holds names of rows, as R writes them; unless the
-    last one is empty throughout, so that rows end in a separator.
+    last column is empty throughout: then rows end in a separator.
 
     Raises:
         InvalidInput: If it cannot be read.
@@ -322,9 +322,9 @@ def _parsed(source: Any, **options: Any) -> pd.DataFrame:
 
 
 def _unshifted(frame: pd.DataFrame, source: Any, name: str, **options: Any) -> pd.DataFrame:
-    """The same file, its first column no index of rows; the frame given where it was none, or the last cells are words.
+    """The file read without an index column; the frame given where it had none, or the last cells hold something.
 
-    What a separator at the end leaves is empty, while "NA" is a cell.
+    A separator at the end of a row leaves an empty cell, while "NA" is something.
     """
     import pandas as pd
 

@@ -27,7 +27,7 @@ logger = logging.getLogger("seasoned.tabular")
 Task = Literal["binary", "multiclass", "regression"]
 _COLUMN = "A column-vector y was passed when a 1d array was expected; pass y.ravel(), for one target is supported."
 _LARGEST = 1e37  # single precision goes little further
-_SMALLEST = 1e-150  # squares of less are 0
+_SMALLEST = 1e-150  # squares of smaller numbers are 0
 _EXACT = 2**53  # whole numbers up to here are floats without loss
 _LONGEST = 1000  # characters of a label
 _COLLECTIONS = (list, tuple, set, frozenset, dict, np.ndarray)
@@ -52,7 +52,7 @@ class Target:
 
 
 def without_gaps(series: pd.Series[Any]) -> pd.Series[Any]:
-    """What is left of whole numbers beside missing ones, which made floats of them, as whole numbers again.
+    """Whole numbers that are floats because of missing ones, since removed, as integers again.
 
     Example:
         >>> import pandas as pd
@@ -87,7 +87,7 @@ def infer_task(y: Any) -> Literal["classification", "regression"]:
 
 
 def _are_decimals(series: pd.Series[Any]) -> bool:
-    """Whether objects are numbers, some of them decimal ones."""
+    """Whether objects are numbers, some of them `Decimal`."""
     kinds = set(map(type, series))
     return Decimal in kinds and all(issubclass(kind, Real | Decimal) for kind in kinds) and bool not in kinds
 
@@ -162,7 +162,7 @@ def _as_floats(series: pd.Series[Any]) -> NDArray[np.float64]:
 
 
 def read_numbers(y: Any) -> NDArray[np.float64]:
-    """The numbers of a regression that predictions are compared with.
+    """The true numbers of a regression, to compare predictions with.
 
     Raises:
         InvalidInput: If one is missing, infinite, or no number.
@@ -178,7 +178,7 @@ def read_numbers(y: Any) -> NDArray[np.float64]:
 
 
 def _check_range(values: NDArray[np.float64], *, few: bool) -> None:
-    """Models compute in single precision, and with squares."""
+    """Refuse what is too large or too close together: models compute in single precision, and with squares."""
     largest, spread = float(np.abs(values).max()), float(np.ptp(values))
     if largest > _LARGEST:
         raise InvalidInput(
@@ -264,7 +264,7 @@ def _labels(series: pd.Series[Any]) -> NDArray[Any]:
         return objects.to_numpy(dtype=np.bool_)
     if not kinds & {bool, np.bool_} and all(issubclass(kind, Real) for kind in kinds):
         whole = all(issubclass(kind, Integral) for kind in kinds)
-        with contextlib.suppress(OverflowError):  # then they are told apart as words
+        with contextlib.suppress(OverflowError):  # then they become text
             return objects.to_numpy(dtype=np.int64 if whole else np.float64)
     words = [value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in objects]
     longest = max(map(len, words), default=0)

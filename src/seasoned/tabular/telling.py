@@ -32,7 +32,7 @@ class Audience:
     """Who follows a fit.
 
     Attributes:
-        progress: Whether to show a line on the terminal; None where a person watches only.
+        progress: Whether to show a line on the terminal; None shows it only where a person watches.
         callbacks: Called with each trial that has ended.
     """
 
@@ -41,7 +41,7 @@ class Audience:
 
     @classmethod
     def of(cls, progress: bool | None, callbacks: Iterable[Callback] | None) -> Audience:
-        """As `fit` was given them.
+        """The audience that `fit` was given.
 
         Raises:
             InvalidInput: If a callback cannot be called.
@@ -55,8 +55,8 @@ class Audience:
 class Telling:
     """A callback of `Study.optimize` that tells of each trial in the metric's own sign.
 
-    A callback that returns True ends the search; the best models so far are fitted as ever. One that raises is told of
-    in the log and called no more: a tracker that is away must not cost a night's search.
+    A callback that returns True ends the search; the best models so far are fitted as usual. One that raises is
+    reported in the log and not called again: a tracker that is unreachable must not cost a night's search.
 
     Args:
         callbacks: The user's own.
@@ -109,7 +109,7 @@ class Telling:
         return None if loss is None else self._metric.score(loss)
 
     def _sentence(self, row: dict[str, Any]) -> str:
-        """For who reads the log: family, score in its usual sign, seconds, and the best so far."""
+        """For readers of the log: family, score in its usual sign, seconds, and the best so far."""
         took = "" if row["seconds"] is None else f" after {row['seconds']:.1f} s"
         if row["state"] == "complete":
             said = f"trial {row['number']}: {row['model']}, {self._metric.name} {self._score(row['loss']):.5g}{took}"

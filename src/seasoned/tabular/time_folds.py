@@ -27,7 +27,7 @@ def forward_folds(times: NDArray[Any], count: int) -> list[Fold]:
     first four fifths and the last. Rows of the same time stay in one block, so that there may be fewer.
 
     Args:
-        times: A number or date a row, none missing, shape (n,).
+        times: A number or date per row, none missing, shape (n,).
         count: Number of folds, at least 1.
 
     Raises:

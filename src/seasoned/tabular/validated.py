@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ROWS", "Validated"]
 
 MOST_ROWS: Final = 2_000  # kept: enough for every figure of a report
-_NUMBERS: Final = "numbers"  # the name of predicted ones in the file
+_NUMBERS: Final = "numbers"  # the name of predicted numbers in the file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Validated:
-    """Out-of-fold predictions of the final model: what its members' trials predicted, put together as they are.
+    """Out-of-fold predictions of the final model: what its members' trials predicted, combined as the members are.
 
     Each row was predicted by models that had not seen it. The weights, though, were chosen on these rows, so that the
     score is a little too good; held-out rows have the last word.
@@ -63,7 +63,7 @@ class Validated:
             ValueError: If it belongs to a model with another number of classes (0 for regression).
         """
         kinds = {"truth": ("float64", 1), "loss": ("float64", 0)}
-        either = {"predicted": ("float32", 2 if classes else 1), _NUMBERS: ("float64", 1)}  # older files had no other
+        either = {"predicted": ("float32", 2 if classes else 1), _NUMBERS: ("float64", 1)}  # older files: the first
         found = arrays_file.load(data, kinds, {"weights": ("float64", 1), "baseline": ("float64", 0), **either})
         truth, predicted = found["truth"], found.get(_NUMBERS, found.get("predicted"))
         if (

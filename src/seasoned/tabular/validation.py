@@ -30,7 +30,7 @@ logger = logging.getLogger("seasoned.tabular")
 def declared_folds(
     validation: Any, folds: int | None, frame: pd.DataFrame, target: Target, roles: Roles, *, default: int = 5
 ) -> int | list[Fold] | None:
-    """What decides which rows validate which model: folds, or only their number where rows are free to go anywhere.
+    """What decides which rows validate which model: folds, or only their number where rows may be split freely.
 
     Args:
         validation: None; a number of folds; the name of the column that tells the time; a scikit-learn splitter, which
@@ -39,7 +39,7 @@ def declared_folds(
         frame: The rows that have a target.
         target: Their target, and which of the rows given they are.
         roles: Their groups. With groups and a number of folds, a group is never on both sides of a fold; a
-            column of times, splitters and pairs go first, and the groups that they cut are told.
+            column of times, splitters and pairs take precedence, and a warning counts the groups that they split.
         default: The default number of folds; 1 for one held-out part.
 
     Raises:
@@ -58,7 +58,7 @@ def declared_folds(
 
 
 def _told(folds: list[Fold], roles: Roles) -> list[Fold]:
-    """The folds; of groups that they cut in two, a warning: their rows may make the score too good."""
+    """The folds, with a warning about groups that they split: their rows may make the score too good."""
     if roles.groups is not None:
         split = {
             int(group) for train, valid in folds for group in np.intersect1d(roles.groups[train], roles.groups[valid])
@@ -79,7 +79,7 @@ def _check_count(name: str, count: int | None, rows: int, roles: Roles) -> None:
 
 
 def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: Target, roles: Roles) -> list[Fold]:
-    """Folds of whole groups, of classes in proportion as far as groups allow."""
+    """Folds of whole groups, stratified by class as far as groups allow."""
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
     assert roles.groups is not None, "the caller has looked"
@@ -108,7 +108,7 @@ def _split(splitter: Any, frame: pd.DataFrame, target: Target, roles: Roles, *, 
     given = (frame, labels) if groups is None else (frame, labels, groups)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")  # rare classes are scored as they come
-        warnings.filterwarnings("ignore", message="The groups parameter is ignored")  # if it cuts one, that is told
+        warnings.filterwarnings("ignore", message="The groups parameter is ignored")  # if it splits one, we warn
         try:
             dealt = list(splitter.split(*given))
             if _beyond(dealt, len(frame)):  # it names rows by itself (`PredefinedSplit`): those that `fit` was given
@@ -153,7 +153,7 @@ def _rows(pair: Iterable[Any], rows: int) -> Fold:
 
 
 def refuse_labels(validation: Any, X: Any) -> None:
-    """Refuse pairs of an index's labels, where these are not the places of the rows: other rows would validate.
+    """Refuse pairs of index labels, where these are not the positions of the rows: other rows would validate.
 
     Raises:
         InvalidInput: If there are any.

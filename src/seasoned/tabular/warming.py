@@ -27,7 +27,7 @@ logger = logging.getLogger("seasoned.tabular")
 
 _NEEDED: Final = ("seasoned.tabular.objective", "sklearn.linear_model", "sklearn.metrics")
 _PACKAGES: Final = {"lightgbm": "lightgbm"}  # of families that are among the first; the others load theirs in turn
-_SHARE: Final = 0.5  # of the time left; another worker would have to load the same, unless this one hangs
+_SHARE: Final = 0.5  # of the time left to wait at most; a new worker would have to load the same, unless this one hangs
 _GLANCE: Final = 0.2  # seconds between two looks at whether to stop
 
 
@@ -48,15 +48,15 @@ class Warming:
         self._seconds = 0.0
         try:
             self._waiting.update(self._executor.submit(_load, (*_NEEDED, *packages)) for _ in range(workers))
-        except StorageError as error:  # whoever hires next will say so, and may do without
+        except StorageError as error:  # the next executor's owner will say so, and may do without
             logger.debug("workers are not warmed up: %s", error)
             self.close()
 
     def ready(self) -> float:
-        """Wait for them and leave them to whoever hires next; seconds that the slowest took to be ready, 0 if none was.
+        """Wait for the workers and leave them to the next executor; returns the slowest one's seconds, 0 if none was.
 
-        At most half of the time that is left, and not once somebody asked to stop. At the second call nothing is
-        left to wait for.
+        Waits for at most half of the time that is left, and not once somebody asked to stop. At the second call nothing
+        is left to wait for.
         """
         least = (1.0 - _SHARE) * self._budget.remaining
         while self._executor is not None and self._waiting:

@@ -29,7 +29,7 @@ class Watching:
 
     def __init__(self, metric: Measure, budget: Budget, *, shown: bool | None = None) -> None:
         self._metric = metric
-        limited = budget.seconds if budget.seconds < 1e9 else None  # more is the estimator's word for no limit
+        limited = budget.seconds if budget.seconds < 1e9 else None  # 1e9 stands for no limit
         self._bar = ProgressBar(budget.trials, limited, shown=shown, left=lambda: budget.remaining)
         self._finished = 0
         self._failed = 0

@@ -1,7 +1,7 @@
 """Values that were written as text: numbers as people write them, yes and no, dates.
 
 A style is found once, from the rows at fit time, and is a word in the schema; values are read by it from then on. A few
-cells in another style, slips of the pen or words for nothing, do not hide what a column is.
+cells in another style, typing errors or words for missing values, do not hide what a column is.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _HEAD: Final = 100  # values that are looked at first; most columns are settled 
 _CELLS: Final = 20  # below, a slip is too large a part to tell it from a level
 SLIPS: Final = 0.02  # of the cells at most
 _SAMPLE: Final = 1000  # cells that tell what most columns are
-_PARTS: Final = 6  # of the cells, of which the format of dates is guessed; some are without a slip
+_PARTS: Final = 6  # of the cells, from which the format of dates is guessed; some are without a slip
 _PART: Final = 20  # cells in each
 _CODE: Final = r"[A-Za-z]+[-_. ]?\d[\w.-]*"  # "V57" among "250.83" is another code, not a slip
 
@@ -102,8 +102,8 @@ def _numbers(text: pd.Series[Any], style: str) -> pd.Series[Any]:
 def mostly_numbers(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
     """The style of numbers in which at least 98% of 20 or more values are written, and the values that are not.
 
-    Of several styles the one that leaves the fewest. None if there is none, or the others look like codes of which the
-    numbers are some too, such as "V57" among "250" and "401".
+    Of several styles, the one that leaves the fewest. None if there is none, or if the others look like codes, so that
+    the numbers are codes, too, such as "V57" among "250" and "401".
     """
     sample = _spread(text, _SAMPLE)
     if len(sample) and _figures(sample).mean() < 1 - 5 * SLIPS:
@@ -125,7 +125,7 @@ def _fewest(left: dict[str, pd.Series[Any]], present: int) -> tuple[str, pd.Seri
 
 
 def _spread(text: pd.Series[Any], cells: int) -> pd.Series[Any]:
-    """About so many of the cells, evenly spread, those aside that are missing."""
+    """About so many of the cells, evenly spread, missing ones aside."""
     there = text.dropna()
     return _present(there.iloc[:: max(1, len(there) // cells)])
 
@@ -146,10 +146,10 @@ def say_something(text: pd.Series[Any]) -> pd.Series[bool]:
 def read_numbers(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
     """The values as numbers: in the style, or plain ones in any style but that of decimal commas; else NaN.
 
-    Where the style is not one of thousands, "1,234" might be 1.234 and "12%" might be 0.12, so they are no numbers; a
-    currency sign does no harm.
+    Where the style has no separator of thousands, "1,234" might be 1.234 and "12%" might be 0.12, so they are no
+    numbers; a currency sign does no harm.
     """
-    if style == COMMA:  # here "1.234" is one thousand and so on, not 1.234
+    if style == COMMA:  # here "1.234" is 1234, not 1.234
         return _numbers(text, COMMA)
     plain = _numbers(text, PLAIN)
     if not plain.isna().any():
@@ -158,7 +158,7 @@ def read_numbers(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
 
 
 def in_style(text: pd.Series[Any], style: str) -> bool:
-    """Whether all values are numbers in the style, those aside that are missing."""
+    """Whether all values are numbers in the style, missing ones aside."""
     present = _present(text)
     return bool(_numbers(present, style).notna().all())
 
@@ -217,7 +217,7 @@ def _all_dates(present: pd.Series[Any], style: str) -> bool:
 def mostly_dates(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
     """The format of at least 98% of 20 or more values, and the values that are no dates of it; None if there is none.
 
-    Formats are guessed from a few parts of the values, for one "0000-00-00" is enough that none fits a whole part.
+    Formats are guessed from a few parts of the values, as one "0000-00-00" is enough for none to fit a whole part.
     """
     sample = _spread(text, _PARTS * _PART)
     if not sample.str.contains(r"\d", regex=True).mean() >= 1 - 5 * SLIPS:
@@ -235,6 +235,6 @@ def read_dates(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
     import pandas as pd
 
     read = pd.to_datetime(text, format=style or "ISO8601", errors="coerce", utc=True)
-    if style not in {None, "ISO8601"} and read.isna().any():  # another program wrote the new rows, as standards ask
+    if style not in {None, "ISO8601"} and read.isna().any():  # another program wrote the new rows, in standard form
         read = read.fillna(pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True))
     return read.dt.tz_localize(None).astype("datetime64[us]")

@@ -17,7 +17,7 @@ __all__ = ["in_zone", "with_zone", "zone_of"]
 _FIXED: Final = re.compile(r"UTC([+-]\d\d:\d\d)?")
 _WRITTEN: Final = re.compile(r".*\d:\d\d.*(Z|[+-]\d\d(?::?\d\d)?)\s*", re.DOTALL)
 _QUARTER: Final = 15  # minutes: clocks are changed at full quarters of an hour
-_FIRST, _LAST = np.datetime64("0001-01-03"), np.datetime64("9999-12-29")  # days that all zones have
+_FIRST, _LAST = np.datetime64("0001-01-03"), np.datetime64("9999-12-29")  # days that exist in all zones
 
 
 def zone_of(series: pd.Series[Any]) -> str | None:
@@ -42,7 +42,7 @@ def zone_of(series: pd.Series[Any]) -> str | None:
         return name
     try:
         return zoneinfo.ZoneInfo(name).key
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # without a name, or with one of this machine alone
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # no name, or one known to this machine only
         return "UTC"
 
 
@@ -68,7 +68,7 @@ def _says_zone(cell: Any) -> bool:
 
 
 def in_zone(times: pd.Series[Any], zone: str, where: NDArray[np.bool_]) -> pd.Series[Any]:
-    """Times in UTC, as datetime64 without a zone, as clocks in the zone show them, at these places.
+    """Times in UTC, as datetime64 without a zone, converted to the zone's local time where the mask is true.
 
     Example:
         >>> import pandas as pd
@@ -81,7 +81,7 @@ def in_zone(times: pd.Series[Any], zone: str, where: NDArray[np.bool_]) -> pd.Se
     values = times.to_numpy(dtype="datetime64[us]").copy()
     here = where & (values >= _FIRST) & (values <= _LAST)  # false for what is missing
     minutes = values[here].astype("datetime64[m]").astype(np.int64)
-    quarters, place = np.unique(minutes // _QUARTER, return_inverse=True)  # pandas looks at each time by itself
+    quarters, place = np.unique(minutes // _QUARTER, return_inverse=True)  # pandas would convert each time by itself
     starts = (quarters * _QUARTER).astype("datetime64[m]").astype("datetime64[us]")
     clocks = pd.DatetimeIndex(starts, tz="UTC").tz_convert(zone).tz_localize(None).to_numpy()
     values[here] += (clocks - starts)[place]

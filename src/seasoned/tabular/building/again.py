@@ -1,4 +1,4 @@
-"""Meta-features of a build's tasks anew: where a sample of rows or a landmarker has changed, and no loss has."""
+"""Meta-features of a build's tasks anew, where a sample of rows or a landmarker has changed but no loss has."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def describe_again(folder: Path, rules: Rules, *, without: Sequence[str] = ()) -
 
     Args:
         folder: Of the build; a line with the new meta-features is added for each task.
-        rules: How much of each task is looked at.
+        rules: How much of each task is used.
         without: Patterns of tables to leave out.
 
     Returns:

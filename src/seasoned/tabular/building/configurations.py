@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["COUNT", "as_today", "choose_configurations", "read_or_choose", "write_configurations"]
 
 COUNT: Final = 64
-_SHARES: Final[Mapping[str, int]] = {  # of the configurations that are no defaults
+_SHARES: Final[Mapping[str, int]] = {  # of the configurations that are not defaults
     "lightgbm": 10, "catboost": 8, "xgboost": 8, "mlp": 7, "histogram": 5, "extra_trees": 5, "forest": 4, "linear": 4,
     "splines": 4, "neighbours": 3, "tree": 2,
 }  # fmt: skip
@@ -33,7 +33,7 @@ _SORTS: Final[Mapping[str, Task]] = {"classification": "binary", "regression": "
 def choose_configurations(
     task: Task, count: int = COUNT, *, tuned: Sequence[Mapping[str, Any]] = ()
 ) -> list[dict[str, Any]]:
-    """The configurations for tasks of this sort; each beginning of the list is as diverse as can be.
+    """The configurations for tasks of this sort; each prefix of the list is as diverse as can be.
 
     Args:
         task: binary, multiclass or regression; the first two share theirs.
@@ -59,7 +59,7 @@ def choose_configurations(
 
 
 def as_today(config: Mapping[str, Any], task: Task) -> str:
-    """The text of a configuration with what it leaves out: two that differ by that alone are one pipeline.
+    """The text of a configuration with omitted settings filled in: two that differ by these alone are one pipeline.
 
     Example:
         >>> as_today({"model": {"linear": {}}}, "binary")
@@ -74,7 +74,7 @@ def _joint(task: Task) -> Space:
 
 
 def _point(number: int, dimensions: int) -> NDArray[np.float64]:
-    """One point of a family's cube, of a sequence that goes on as long as is asked for."""
+    """The point of this number in a family's Sobol sequence, which goes on as long as is asked for."""
     found: NDArray[np.float64] = _points(1 << max(number.bit_length(), 6), dimensions)[number]
     return found
 
@@ -85,7 +85,7 @@ def _points(count: int, dimensions: int) -> NDArray[np.float64]:
 
 
 def read_or_choose(path: Path, count: int) -> dict[str, list[dict[str, Any]]]:
-    """The configurations by sort ("classification", "regression"); written at first, then read.
+    """The configurations by sort ("classification", "regression"); written on first use, then read.
 
     So a build goes on with what it began, whatever has become of the spaces; if it is asked for more than it has,
     others are added after these.
@@ -113,7 +113,7 @@ def write_configurations(path: Path, chosen: Mapping[Task, Sequence[Mapping[str,
 
 
 def _filled(some: Sequence[dict[str, Any]], task: Task, count: int) -> list[dict[str, Any]]:
-    """These, and as many of those that `choose_configurations` has beside them as make up the number."""
+    """These, filled up to the number with others from `choose_configurations`."""
     if len(some) >= count:
         return list(some)
     known = {textual(config): config for config in some}

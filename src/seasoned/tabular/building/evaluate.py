@@ -46,7 +46,7 @@ METRICS: Final[Mapping[Task, tuple[str, ...]]] = {
 ROWS: Final = 3000  # of a task, unless a build asks for more
 _FIT_SHARE: Final = 0.75  # of a configuration's time that its fits may take, as in a search
 _START: Final = 20.0  # seconds that a fresh worker may take to load libraries, on a machine that others use
-_RAREST: Final = 4  # rows of a class that stays
+_RAREST: Final = 4  # rows that a class needs to stay
 _SEED: Final = 0
 
 
@@ -58,9 +58,9 @@ class Rules:
     good on many rows is not what is good on few.
 
     Attributes:
-        rows: Most rows of a task; of more, so many are drawn.
+        rows: Most rows of a task; of a larger one, so many are drawn.
         folds: Cross-validation folds.
-        seconds: For one configuration, of processor time.
+        seconds: Processor time for one configuration.
         patience: How many times as long it may take by the clock, on a machine that others use.
         cells: Most rows x columns x classes of a task that is measured now; larger ones wait for a later build.
     """
@@ -202,12 +202,12 @@ def _described(canonical: pd.DataFrame, target: Target) -> dict[str, float | Non
 
 
 def measure(prepared: Prepared, config: Mapping[str, Any], executor: LocalExecutor, rules: Rules) -> dict[str, Any]:
-    """What the configuration did: state, losses by metric, and seconds of this process's core; or why it failed."""
+    """What the configuration did: state, losses by metric, and seconds of processor time; or why it failed."""
     limits = Limits(seconds=rules.patience * rules.seconds + _START)
     executor.submit(_evaluated, prepared.objective, dict(prepared.measures), dict(config), limits=limits)
     (outcome,) = executor.wait()
     if outcome.ending is not Ending.RETURNED:
-        least = min(outcome.seconds, rules.seconds)  # by the clock, of which loading and other programs had a part
+        least = min(outcome.seconds, rules.seconds)  # by the clock, of which loading and other programs took a part
         return {"state": "failed", "seconds": round(least, 3), "error": str(outcome.reason)[:200]}
     losses, seconds = outcome.value
     if seconds > rules.seconds:

@@ -1,4 +1,4 @@
-"""Tables that nobody collected: functions of random columns, of five kinds, so that experience is of many sorts."""
+"""Synthetic tables: functions of random columns, of five kinds, so that experience is of many sorts."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _WIDTHS: Final = (3, 60)
 
 
 def generate(number: int) -> pd.DataFrame:
-    """The table of this number: numeric columns, some of them cut into categories, holes, and a column `target`.
+    """The table of this number: numeric columns, some cut into categories, missing cells, and a column `target`.
 
     The kind is `KINDS[number % 5]`: a linear function, a random network, a random tree, distances to centres, or a sum
-    of functions of one column each. Every second table asks for 2 to 6 classes.
+    of functions of one column each. Every second table has 2 to 6 classes.
 
     Example:
         >>> frame = generate(1)
@@ -57,7 +57,7 @@ def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _skewed(X: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Some columns as money and counts are: exponentials and rounded numbers."""
+    """Some columns shaped like money and counts: exponentials and rounded numbers."""
     shaped = X.copy()
     for place in range(X.shape[1]):
         draw = rng.random()

@@ -1,4 +1,4 @@
-"""What a build has measured so far: a JSON line a task, and one a task and configuration, in two files of a folder."""
+"""What a build has measured so far: two files of JSON lines, one line per task, and one per task and configuration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TRIALS: Final = "trials.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The two files; each line is written at once, and a torn last line is passed over."""
+    """The two files; each line is written at once, and a torn last line is skipped."""
 
     folder: Path
 
@@ -31,11 +31,11 @@ class Lines:
         return {line["task"]: line for line in _read(self.folder / _TASKS)}
 
     def trials(self) -> Iterator[dict[str, Any]]:
-        """One by one, in the order of measuring."""
+        """All trials, in the order of measuring."""
         return _read(self.folder / _TRIALS)
 
     def valid_trials(self) -> Iterator[dict[str, Any]]:
-        """Without those of families whose fits have come to mean something else since."""
+        """The trials without those of families whose fits have changed their meaning since."""
         for line in self.trials():
             if not outdated(next(iter(line["config"]["model"])), int(line["version"])):
                 yield line
@@ -63,5 +63,5 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
         return
     with path.open(encoding="utf-8") as file:
         for line in file:
-            with contextlib.suppress(ValueError):  # killed while it wrote
+            with contextlib.suppress(ValueError):  # killed while writing
                 yield json.loads(line)

@@ -1,4 +1,4 @@
-"""Where past tasks together expect each family's best settings: configurations that a build tries beside the spread.
+"""The best settings of each family as past tasks together expect them, which a build tries beside the even spread.
 
 The even spread over the families' spaces says where tasks do well; between its points, a forest over what all tasks
 found (`tabular/family_starts.py`) says where they would do better still.
@@ -31,7 +31,7 @@ def expected_optima(experience: Experience, task: Task) -> list[dict[str, Any]]:
 
     Args:
         experience: Of past tasks; each table counts once.
-        task: Of which sort.
+        task: The sort of task.
     """
     space = joint_space(choose(None), task)
     unknown = np.full(len(METAFEATURES), math.nan)

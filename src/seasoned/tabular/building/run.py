@@ -53,7 +53,7 @@ def build(
     part: tuple[int, int] = (1, 1),
     deadline: float = float("inf"),
 ) -> None:
-    """Go on with the build in this folder until all is measured.
+    """Continue the build in this folder until all is measured.
 
     Args:
         folder: Holds the lines and the configurations.
@@ -103,7 +103,7 @@ def build(
 
 
 def _teaches_nothing(tried: Sequence[Mapping[str, Any]], prepared: Prepared) -> bool:
-    """Whether the first configurations all do as well as each other, or none better than predicting the same."""
+    """Whether most of the first configurations do equally well, or none does better than predicting the same."""
     metric, constant = next(iter(prepared.about["baselines"].items()))
     losses = [line["losses"][metric] for line in tried if line["state"] == "complete"]
     if len(tried) < _GLIMPSE or not losses:
@@ -142,7 +142,7 @@ def _prepared(table: Listed, lines: Lines, arrays: Path, rules: Rules) -> list[t
 
 
 def _wait_for(lock: Path | None) -> None:
-    """Until no other process holds the lock, if there is such a file."""
+    """Wait until no other process holds the lock, if there is such a file."""
     if lock is None:
         return
     with contextlib.suppress(ImportError, OSError):

@@ -28,7 +28,7 @@ __all__ = ["go_on_from", "ship", "studies_of"]
 
 _LEAST: Final = 20  # complete configurations of a task; those that were given up have half as many
 _MOST_BYTES: Final = 5_000_000
-_DIGITS: Final = 7  # of a score, which the noise of two folds is far above
+_DIGITS: Final = 7  # of a score; the noise of two folds is far larger
 
 
 def ship(folder: Path, out: Path, *parts: Path, without: Sequence[str] = ()) -> Experience:
@@ -42,7 +42,7 @@ def ship(folder: Path, out: Path, *parts: Path, without: Sequence[str] = ()) -> 
         without: Patterns of tables that must not be in it, though they were measured.
 
     Raises:
-        InvalidInput: If there is none, or the file is above 5 MB.
+        InvalidInput: If there is no experience, or the file is above 5 MB.
     """
     experience = Experience.of_studies(studies_of(folder, *parts, without=without))
     if not len(experience):
@@ -58,7 +58,7 @@ def ship(folder: Path, out: Path, *parts: Path, without: Sequence[str] = ()) -> 
 
 
 def studies_of(*folders: Path, without: Sequence[str] = ()) -> Iterator[PastStudy]:
-    """A study for each task and metric; tasks with few complete configurations, or of such tables, are left out.
+    """A study per task and metric, without tasks that have few complete configurations or whose table is left out.
 
     What is outdated is left out, too, so that all that ships is of today's version.
     """
@@ -112,10 +112,10 @@ def _table_of(task: str) -> str:
 def go_on_from(file: Path, folder: Path, *, without: Sequence[str] = ()) -> None:
     """Write what ships as the first lines of a build's folder; tasks that were given up are looked at again.
 
-    Tasks of tables that fit one of the patterns stay out.
+    Tasks of tables that match one of the patterns stay out.
 
     The build's configurations are the defaults, the settings that these tasks together expect to be best in each
-    family, some of families of which the tasks have the default alone, and then those that the tasks have, the
+    family, some for families of which the tasks have only the default, and then those that the tasks have, the
     commonest first.
 
     Raises:

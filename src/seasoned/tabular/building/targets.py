@@ -1,6 +1,6 @@
-"""What a public table can be asked for: the column to predict, by rules, so that nobody's taste decides.
+"""Which column of a public table is predicted, chosen by rules, so that nobody's taste decides.
 
-Columns that only count or name the rows go first. A column is a candidate
+Columns that only count or name the rows are dropped first. A column is a candidate
 
 - for classes: 2 to 10 levels, each in at least 20 rows, the commonest in at most 95%; words before numbers;
 - for a number: numeric, at least 30 levels, and at least 5% of the rows differ.
@@ -60,7 +60,7 @@ class Asked(NamedTuple):
 
 
 def cleaned(frame: pd.DataFrame) -> pd.DataFrame:
-    """Without columns that count or name the rows, are constant, or are mostly empty; lists and dates go as well."""
+    """Without columns that count or name the rows, are constant or mostly empty, or hold lists or dates."""
     kept = []
     for place, name in enumerate(frame.columns):
         column = frame.iloc[:, place]

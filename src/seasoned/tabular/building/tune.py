@@ -51,7 +51,8 @@ def tables_of(experience: Experience) -> list[PastTable]:
 def evaluations_of(experience: Experience) -> tuple[list[Evaluations], list[str]]:
     """Tasks of one sort as points of the joint space of all families, and the families of the tasks.
 
-    A kernel is of one space, and sorts have theirs, so the sort with the most tasks is taken, by its usual metric.
+    A kernel belongs to one space, and each sort has its own, so the sort with the most tasks is taken, by its usual
+    metric.
     """
     sorts = [experience.where(sort=sort, metric=usual_metric(sort)) for sort in _SORTS]
     place = max(range(len(sorts)), key=lambda at: len(sorts[at]))
@@ -95,7 +96,7 @@ def tune(
         folder: Of a build.
         out: The file.
         trials: Settings of the learned metric that are judged.
-        deep_trials: Settings of the deep kernel that are judged; at 0 it keeps those that it has.
+        deep_trials: Settings of the deep kernel that are judged; with 0 it keeps those that it has.
         deep: The settings that the deep kernel has; its defaults if left out.
         seed: Of the samplers.
 
@@ -103,7 +104,7 @@ def tune(
         InvalidInput: If the build holds too few tasks.
         MissingExtra: If there are deep trials and JAX is not installed.
     """
-    # Called by name: it needs JAX, which the learned metric does not.
+    # Imported by name: it needs JAX, which the learned metric does not.
     tuning = importlib.import_module("seasoned.knowledge.deep_tuning") if deep_trials else None
     experience = Experience.of_studies(studies_of(folder))
     tables = tables_of(experience)
