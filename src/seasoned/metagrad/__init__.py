@@ -1,4 +1,4 @@
-"""Learning to learn by gradient, and hyperparameters by hypergradient (JAX and optax: the extra `grad`).
+"""Meta-learning by gradient, and hyperparameter optimisation by hypergradient (JAX and optax: the extra `grad`).
 
 Nothing heavy is loaded here; a public name loads its module when it is first used.
 """

@@ -1,4 +1,4 @@
-"""JAX and optax, or one clear sentence: every module of this room takes them from here."""
+"""JAX and optax, or one clear error: every module of this package imports them from here."""
 
 from __future__ import annotations
 

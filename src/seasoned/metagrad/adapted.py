@@ -54,9 +54,9 @@ class AdaptedModel:
             raise InvalidInput(f"X has shape {X.shape}, and the model takes [rows, {', '.join(map(str, self.shape))}].")
         kinds = [leaf.dtype for leaf in flatten(self.params).values() if leaf.dtype.kind == "f"]
         rows = X.astype(kinds[0] if kinds else np.float32, copy=False)
-        if not np.isfinite(rows).all():  # a ReLU makes a number of NaN
+        if not np.isfinite(rows).all():  # a ReLU turns NaN into a number
             raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
-        some = rows if len(rows) else np.zeros((1, *self.shape), rows.dtype)  # networks give no shape to no rows
+        some = rows if len(rows) else np.zeros((1, *self.shape), rows.dtype)  # networks may fail on zero rows
         result: np.ndarray = self.network.forward(self.params, some)[: len(rows)]
         return result if self.classes is None else result[:, : len(self.classes)]
 
@@ -77,7 +77,7 @@ class AdaptedModel:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes one .npz file, without pickle."""
         network = describe_network(self.network)
-        if "Function" in json.dumps(network):  # of our own networks it is known what they need
+        if "Function" in json.dumps(network):  # a file can hold the parameters of all our own networks
             require_kept(self.params, "the model's parameters")
         about = {
             "network": network,
@@ -93,7 +93,7 @@ class AdaptedModel:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], network: Any = None) -> AdaptedModel:
-        """Reads what `save` wrote; a `Function` network must be given again, for a file holds no code."""
+        """Reads what `save` wrote; a `Function` network must be given again, because a file holds no code."""
         about, arrays = read(path)
         if about["kind"] != "AdaptedModel":
             raise InvalidInput(f"{path} holds a {about['kind']}: use seasoned.metagrad.load_learner.")

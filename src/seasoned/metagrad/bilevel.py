@@ -1,6 +1,6 @@
 """One problem inside another: min_lambda F(w_T(lambda), lambda) where w_T comes from T steps down f(w, lambda).
 
-Everything that is learned by gradient in this room is an instance of it:
+Everything that is learned by gradient in this package is an instance of it:
 
 | instance | outer variables | inner problem | backend |
 |---|---|---|---|
@@ -50,9 +50,9 @@ class BilevelProblem:
         init: w_0 = init(lambda).
         inner_steps: T, at least 1.
         inner_lr: Rate of the default dynamics.
-        step: Own dynamics (state, lambda, t) -> state, for example a learned optimiser; the state is then whatever
+        step: Custom dynamics (state, lambda, t) -> state, for example a learned optimiser; the state is then whatever
             `init` returns and `outer_loss` takes.
-        solve: Own solver lambda -> w* of the inner problem, for the implicit backends alone.
+        solve: Custom solver lambda -> w* of the inner problem, for the implicit backends alone.
 
     Example:
         >>> import jax.numpy as jnp
@@ -99,7 +99,7 @@ class BilevelProblem:
 
 
 class Descent(NamedTuple):
-    """How the outer variables went down.
+    """The result of descending in the outer variables.
 
     Attributes:
         outer: The last outer variables.
@@ -125,7 +125,7 @@ def minimize_outer(
     The whole descent is one compiled program. Default optimiser: Adam at 0.1, for hyperparameters on a log scale.
 
     Raises:
-        InvalidInput: If the outer variables end as no numbers.
+        InvalidInput: If the outer variables end as NaN or infinite.
 
     Example:
         >>> import jax.numpy as jnp
@@ -152,7 +152,7 @@ def minimize_outer(
 
     descent: Descent = descend(outer)
     leaves = jax.tree.leaves(descent.outer)
-    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)  # inside of somebody's own compiled function
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)  # inside a user's compiled function
     if not traced and not all(np.isfinite(np.asarray(leaf)).all() for leaf in leaves):
         finite = int(np.isfinite(np.asarray(descent.losses)).sum())
         raise InvalidInput(

@@ -174,7 +174,7 @@ def check_guard_keeps_the_best(case: Case, folder: Path) -> None:
 
 
 def check_tuned_adaptation(case: Case, folder: Path) -> None:
-    """`adapt(tune=True)` gives a finite model and says what it chose; what is given is kept."""
+    """`adapt(tune=True)` gives a finite model and says what it chose; settings that are given are kept."""
     del folder
     fitted, task = _trained(case), _task(case)
     model = fitted.adapt(task.support.X, task.support.y, tune=True)

@@ -1,4 +1,4 @@
-"""What tasks look like, and whether a new support set looks like them."""
+"""Shapes and kinds of tasks, and checks that other tasks and support sets match them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["describe_tasks", "refuse_outputs", "refuse_padding", "refuse_shapes"
 
 
 def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
-    """Shape of an input, outputs, whether targets are labels."""
+    """Shape of an input, number of outputs, and whether targets are labels."""
     task = jax.eval_shape(family.sample, jax.random.key(0))
     y = task.support.y
     labels = bool(jnp.issubdtype(y.dtype, jnp.integer) or jnp.issubdtype(y.dtype, jnp.bool_))
@@ -32,13 +32,13 @@ def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
 
 
 def _labels(family: Any) -> list[Any]:
-    """The labels of all tasks of a list, of all rows of a table, or of 256 draws of what has no end."""
+    """The labels of all tasks of a list, of all rows of a table, or of 256 draws from any other family."""
     if (tasks := getattr(family, "tasks", None)) is not None:
         return [tasks.support.y, tasks.query.y]
     if (rows := getattr(family, "y", None)) is not None:
         return [rows]
 
-    def drawn(key: Any) -> list[Any]:  # compiled, so that inputs, which may be images, are not even made
+    def drawn(key: Any) -> list[Any]:  # compiled, so that the inputs, which may be images, are never computed
         task = family.sample(key)
         return [task.support.y, task.query.y]
 
@@ -47,22 +47,22 @@ def _labels(family: Any) -> list[Any]:
 
 
 def width(family: Any) -> int:
-    """Numbers of a target."""
+    """How many numbers a target has."""
     return math.prod(jax.eval_shape(family.sample, jax.random.key(0)).support.y.shape[1:])
 
 
 def refuse_shapes(family: Any, shape: tuple[int, ...], outputs: int, *, labels: bool, name: str) -> None:
-    """Refuse tasks that are none for a learner, before hours are spent on others.
+    """Refuse tasks whose rows do not have the expected shapes, before hours are spent on training.
 
     Args:
         family: The tasks.
         shape: Shape of an input.
-        outputs: Numbers of a target, where it is no label.
+        outputs: How many numbers a target has, if it is not a label.
         labels: Whether targets are labels of classes.
-        name: What they are called.
+        name: What error messages call the tasks.
 
     Raises:
-        InvalidInput: If inputs or targets are of another shape, or numbers are given as labels.
+        InvalidInput: If inputs or targets are of another shape, or labels are floats.
     """
     task = jax.eval_shape(family.sample, jax.random.key(0))
     for rows in (task.support, task.query):
@@ -80,10 +80,10 @@ def refuse_shapes(family: Any, shape: tuple[int, ...], outputs: int, *, labels: 
 
 
 def refuse_padding(network: Any, family: Any) -> None:
-    """Batch normalisation takes means over all rows of a set, so rows of weight 0 would change what others give.
+    """Refuse padded sets for batch normalisation: rows of weight 0 would change the means over a set.
 
     Raises:
-        InvalidInput: If the network has it, and sets are padded to one size.
+        InvalidInput: If the network uses it, and sets are padded to one size.
     """
     if getattr(network, "normalization", None) != "batch":
         return
@@ -98,24 +98,24 @@ def refuse_padding(network: Any, family: Any) -> None:
 def refuse_outputs(
     program: MetaLearner, theta: Any, shape: tuple[int, ...], classes: int, *, labels: bool = True
 ) -> None:
-    """Cross-entropy of a label that the learner has no output for is no number, and no training rate mends it.
+    """Refuse tasks that do not fit the learner's outputs: the cross-entropy of a label without an output is NaN.
 
     Args:
         program: The learner, resolved.
         theta: Its meta-parameters.
         shape: Shape of an input.
-        classes: How many classes the tasks have, or numbers a target.
+        classes: How many classes the tasks have, or how many numbers a target has.
         labels: Whether targets are labels.
 
     Raises:
-        InvalidInput: If the learner predicts fewer classes, or another number of numbers.
+        InvalidInput: If the learner predicts fewer classes, or not as many numbers as a target has.
     """
 
     def outputs(theta: Any) -> Any:
         return program.predictor.apply(program.params(program.start(theta)), jnp.zeros((1, *shape)))
 
     found = jax.eval_shape(outputs, theta)
-    if not hasattr(found, "shape"):  # several arrays, of which the loss makes something
+    if not hasattr(found, "shape"):  # several arrays, which the loss combines
         return
     predicted = math.prod(found.shape[1:])
     if not labels and classes != predicted:
@@ -131,7 +131,7 @@ def refuse_outputs(
 
 
 def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows, np.ndarray | None]:
-    """Checked arrays for the device, labels coded; and the labels."""
+    """The checked support set as device arrays, with labels as codes; and the labels in order of their codes."""
     gaps = has_missing(y)
     X, y = np.asarray(X), np.asarray(y)
     leaf = np.asarray(jax.tree.leaves(fitted.state.theta)[0])
@@ -166,7 +166,7 @@ def _numbers(y: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 
 
 def _coded(y: np.ndarray, fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of labels, and the labels in their order; labels as the training tasks had them keep their meaning."""
+    """Codes of labels, and the labels by code; labels that are codes of the training tasks stay the same codes."""
     y = plain(y)
     _refuse_gaps(y)
     try:

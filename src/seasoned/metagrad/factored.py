@@ -1,7 +1,7 @@
 """Gradient steps of dense layers on few rows, without forming the adapted weights.
 
-With h [K, inputs] what enters a layer for K rows and d [K, outputs] the gradient of their loss in what leaves it, a
-step of rate a makes its weights W - a h'd and its biases b - a 1'd. On other rows g the new layer gives
+Let h [K, inputs] be a layer's input for K rows, and d [K, outputs] the gradient of their loss in its output: a step of
+rate a makes its weights W - a h'd and its biases b - a 1'd. On other rows g the new layer gives
 g W + b - (g h' + 1) a d. So all tasks of a meta-step go through the common W in one matrix product, and what belongs
 to one task costs rows x K x (inputs + outputs) instead of (rows + K) x inputs x outputs.
 """
@@ -40,9 +40,9 @@ class InnerLoop(NamedTuple):
     """Gradient steps on a support set.
 
     Attributes:
-        rate: Of a step.
+        rate: Learning rate of a step.
         steps: Their number.
-        first_order: Take their gradients as constants.
+        first_order: Treat their gradients as constants.
     """
 
     rate: Any
@@ -57,8 +57,8 @@ def query_losses(
 
     Args:
         layers: `w` [inputs, outputs] and `b` [outputs] of a multi-layer perceptron that all tasks begin with.
-        activation: Between the layers.
-        loss: Of a row.
+        activation: The one between the layers.
+        loss: The loss of a row.
         tasks: Stacked: leaves [tasks, rows, ...].
         inner: The steps.
 
@@ -93,9 +93,9 @@ def _forward(
     done: Sequence[Sequence[Step]],
     taps: Sequence[Array] | None = None,
 ) -> tuple[Array, list[Array]]:
-    """Outputs [tasks, rows, outputs], and what enters each layer; `taps` are added to what leaves it."""
+    """Outputs [tasks, rows, outputs], and the input of each layer; `taps` are added to its output."""
     entered: list[Array] = []
-    X = X.astype(jnp.result_type(X, layers[0]["w"]))  # products of bytes would be bytes
+    X = X.astype(jnp.result_type(X, layers[0]["w"]))  # products of uint8 inputs would be uint8
     for place, layer in enumerate(layers):
         entered.append(X)
         X = _shared(X, layer["w"]) + layer["b"]
@@ -114,7 +114,7 @@ def _shared(g: Array, w: Array) -> Array:
 
 
 def _shifted(g: Array, step: Step) -> Array:
-    """What the step takes away: (g h' + 1) a d, in the order that costs least."""
+    """What the step subtracts: (g h' + 1) a d, in the order that costs least."""
     h, d = step
     rows, known, inputs, outputs = g.shape[1], h.shape[1], h.shape[2], d.shape[2]
     if rows * known * (inputs + outputs) < (rows + known) * inputs * outputs:
@@ -129,7 +129,7 @@ def _shifted(g: Array, step: Step) -> Array:
 
 @jax.custom_vjp
 def _by_rows(g: Array, h: Array, d: Array) -> Array:
-    """The same by rows of h; in its derivatives a matrix and its transpose are a product each: faster than a copy."""
+    """The same by rows of h; its derivatives compute a matrix and its transpose as two products: faster than a copy."""
     return (_products(g, h) + 1) @ d
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Episodes", "GroupedRows", "Sinusoids"]
 
 
-_MOST_ROWS = 2_000  # of a group or class that take part
+_MOST_ROWS = 2_000  # of a group or class that are used
 
 
 @as_tree
@@ -64,7 +64,7 @@ class Sinusoids:
         return Task(Rows(X[: self.shots], y[: self.shots]), Rows(X[self.shots :], y[self.shots :]))
 
     def split(self, fraction: float, seed: int) -> tuple[Sinusoids, Sinusoids]:
-        """The same family twice: its tasks never end."""
+        """The same family twice: every draw is a new task."""
         del fraction, seed
         return self, self
 
@@ -103,7 +103,7 @@ class Episodes:
 
     @classmethod
     def of(cls, X: Any, y: Any, *, ways: int = 5, shots: int = 1, queries: int = 15) -> Episodes:
-        """From rows and their classes; every class needs shots + queries rows, and of 2,000 and more some take part."""
+        """From rows and classes; each class needs shots + queries rows, and of more than 2,000 some are drawn."""
         if has_missing(y):
             raise InvalidInput("the table has rows without a class: leave them out.")
         X, y = as_inputs(X), np.asarray(y)
@@ -140,7 +140,7 @@ class Episodes:
         return Task(*parts)
 
     def split(self, fraction: float, seed: int) -> tuple[Episodes, Episodes]:
-        """Some classes for validation, at least `ways`; all for both, if they do not suffice."""
+        """Some classes for validation, at least `ways`; all classes for both parts if there are too few."""
         size = max(self.ways, round(fraction * self.table.shape[0]))
         if self.table.shape[0] - size < self.ways:
             return self, self
@@ -156,8 +156,8 @@ class Episodes:
 class GroupedRows:
     """One table cut into tasks by a group (a customer, a sensor): a draw is some rows of one group.
 
-    Groups may be short: missing rows get weight 0, and the query set takes at least one row if there are two.
-    Build it with `GroupedRows.of(X, y, groups, ...)`.
+    Groups may be short: sets are padded with rows of weight 0, and the query set takes at least one row if there are
+    two. Build it with `GroupedRows.of(X, y, groups, ...)`.
 
     Attributes:
         X: [rows, *shape].
@@ -167,7 +167,7 @@ class GroupedRows:
         shots: Support rows.
         queries: Query rows.
         least: Fewest support rows: each task draws a number from `least` to `shots`; None for always `shots`.
-        ways: Classes that a label may be, if it may be one of which no row is here; None for those that are here.
+        ways: Number of classes, if some of them may have no rows here; None for the classes of these rows.
 
     Example:
         >>> import jax, numpy as np
@@ -200,8 +200,8 @@ class GroupedRows:
     ) -> GroupedRows:
         """From rows, targets and the group of every row; groups of a single row are left out.
 
-        Of a group of more than 2,000 rows so many take part, at random: a task is some rows of one group, and a table
-        of all rows of the largest group for each group would have no end.
+        Of a group of more than 2,000 rows, 2,000 random ones are used: a task is only some rows of one group, and
+        padding every group to the size of the largest one would take too much memory.
         """
         if has_missing(groups):
             raise InvalidInput("the table has rows without a group: leave them out.")
@@ -232,9 +232,9 @@ class GroupedRows:
         shots: Any = self.shots
         if self.least is not None:
             shots = jax.random.randint(jax.random.fold_in(key, 1), (), self.least, self.shots + 1)
-        support = jnp.minimum(shots, count - 1)  # at least one row judges
+        support = jnp.minimum(shots, count - 1)  # at least one row is left for the query set
         places = jnp.arange(self.shots + self.queries)
-        # Rows that the short group gave to nobody start where its support ends, so the query set begins there.
+        # The rows that the support set does not use begin where it ends, so the query set begins there.
         query = rows[jnp.minimum(support + jnp.arange(self.queries), rows.shape[0] - 1)]
         weight = (places[: self.queries] < count - support).astype(self.X.dtype)
         held = (places[: self.shots] < support).astype(self.X.dtype)
@@ -257,7 +257,7 @@ def _rows_of(codes: np.ndarray, count: int) -> list[np.ndarray]:
 
 
 def _table(places: list[np.ndarray], least: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of each group in a row of a table, padded, and how many they are: of very many rows some."""
+    """A table with a padded line of row numbers for each group, and their counts; large groups are subsampled."""
     most = max(_MOST_ROWS, least)
     rng = np.random.default_rng(0)
     places = [part if len(part) <= most else np.sort(rng.choice(part, most, replace=False)) for part in places]
@@ -267,6 +267,6 @@ def _table(places: list[np.ndarray], least: int) -> tuple[np.ndarray, np.ndarray
 
 
 def _distinct(key: Array, size: int, count: Array, wanted: int) -> Array:
-    """`wanted` different places below `count` in random order; beyond `count` places they come from the padding."""
+    """`wanted` different places in random order, those below `count` first and then places of the padding."""
     draws = jax.random.uniform(key, (size,)) + (jnp.arange(size) >= count)
     return jnp.argsort(draws)[:wanted]

@@ -22,11 +22,11 @@ VERSION = 2
 
 
 def write(path: str | os.PathLike[str], kind: str, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes a file, whole or not at all (a new file takes the old one's place).
+    """Writes a file, whole or not at all (a complete new file replaces the old one).
 
     Args:
         path: Where to.
-        kind: What it is.
+        kind: Name of the class that is stored.
         about: Settings, in JSON's types.
         arrays: Numbers by name.
     """
@@ -49,7 +49,7 @@ def write(path: str | os.PathLike[str], kind: str, about: Mapping[str, Any], arr
 
 
 def to_json(about: Mapping[str, Any]) -> str:
-    """Settings as text; numbers that are numpy's are as good as Python's."""
+    """Settings as JSON text; numpy's numbers are written like Python's."""
 
     def number(value: Any) -> Any:
         if isinstance(value, np.generic):
@@ -80,7 +80,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
 
 
 def flatten(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
-    """The leaves of nested dictionaries and lists by path, such as `layers/#0/w`; in names / is ~1, and ~ is ~0."""
+    """The leaves of nested dicts and lists by path, such as `layers/#0/w`; in names, / becomes ~1 and ~ becomes ~0."""
     if isinstance(tree, dict):
         parts = [(str(name).replace("~", "~0").replace("/", "~1"), part) for name, part in tree.items()]
     elif isinstance(tree, list | tuple):
@@ -94,14 +94,14 @@ def flatten(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
 
 
 def require_kept(tree: Any, what: str) -> None:
-    """Refuse what a file would give back as something else, or not at all.
+    """Refuse parameters that a file would give back as something else, or not at all.
 
     Args:
         tree: Parameters.
-        what: Whose they are.
+        what: What the error message calls them.
 
     Raises:
-        InvalidInput: If some part is empty, a named tuple, a class of its own or None, or a name is no text.
+        InvalidInput: If some part is empty, a named tuple, of a class of its own or None, or a name is not text.
     """
     if isinstance(tree, dict) and tree and all(isinstance(name, str) for name in tree):
         for part in tree.values():

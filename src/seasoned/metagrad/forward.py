@@ -1,4 +1,4 @@
-"""The forward passes of our networks, written once for numpy and JAX (`xp` is either): what predicts needs no JAX."""
+"""The forward passes of our networks, once for numpy and JAX (`xp` is either), so that predicting needs no JAX."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def convnet(xp: Any, params: Mapping[str, Any], images: Arrays, normalization: s
         x = _patches(xp, x) @ block["w"]  # [rows, height / 2, width / 2, filters]
         axes = (0, 1, 2) if normalization == "batch" else (1, 2)
         x = x - xp.mean(x, axis=axes, keepdims=True)
-        # One factor for each filter, then one pass over the places: its second derivatives cost a third of a quotient.
+        # One factor for each filter, then one pass over the places: second derivatives cost a third of a quotient's.
         factor = block["scale"] / xp.sqrt(xp.mean(x * x, axis=axes, keepdims=True) + 1e-3)
         x = ACTIVATIONS["relu"](xp, x * factor + block["b"])
     x = x.reshape(x.shape[0], -1)

@@ -24,7 +24,7 @@ __all__ = ["adapt_groups"]
 
 Tree = Any
 SIZES: Final = (8, 32, 128, 512)
-"""Groups are padded to these numbers of rows; of a larger group the first rows count."""
+"""Groups are padded to one of these numbers of rows; of a larger group only the first 512 rows are used."""
 TOGETHER: Final = 64
 
 
@@ -35,10 +35,10 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
         learner: A fitted learner.
         X: Inputs [rows, inputs].
         y: Targets [rows], numbers or labels from 0.
-        groups: Row numbers of every group, or a truth value for each row; at most 512 of each are used.
+        groups: Row numbers of every group, or a truth value for each row; at most 512 rows of each are used.
 
     Raises:
-        InvalidInput: If there are no groups, one is empty or has rows that are not there, the network normalises over
+        InvalidInput: If there are no groups, one is empty or has row numbers outside X, the network normalises over
             batches, or X and y are not what the learner was trained on.
 
     Example:
@@ -62,7 +62,7 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
         places = order[size[order] == most]
         for first in range(0, len(places), TOGETHER):
             chunk = [kept[place] for place in places[first : first + TOGETHER]]
-            full = chunk + [chunk[0]] * (TOGETHER - len(chunk))  # one shape, one program
+            full = chunk + [chunk[0]] * (TOGETHER - len(chunk))  # one shape for all, so one compiled program
             table = np.stack([np.pad(part, (0, most - len(part)), mode="edge") for part in full])
             weight = np.stack([np.arange(most) < len(part) for part in full]).astype(np.float32)
             params = _adapted(shared(program), rates, learner.theta, data, jnp.asarray(table), jnp.asarray(weight))

@@ -1,4 +1,4 @@
-"""A guard around a learned optimiser: when the validation loss worsens, go back and go on with a trusted one."""
+"""A guard around a learned optimiser: when the validation loss worsens, go back and continue with a trusted one."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def guarded(
     patience: int = 5,
     tolerance: float = 0.1,
 ) -> optax.GradientTransformationExtraArgs:
-    """Follows `risky` until its validation loss is bad `patience` times in a row, then goes back and falls back.
+    """Follows `risky` until its validation loss is bad `patience` times in a row, then goes back and uses `fallback`.
 
     Pass `value=` to `update`: the validation loss of the present parameters (or the training loss, if there is no
     other). Without it nothing is guarded. A value is bad if it is not finite or exceeds best + tolerance * |best|. The
-    fallback is for good, and begins at the best parameters seen.
+    fallback takes over for good, and starts from the best parameters seen.
 
     Args:
         risky: For example a learned optimiser.
@@ -77,7 +77,7 @@ def guarded(
         dtype = jnp.result_type(*jax.tree.leaves(params))
         best = jnp.asarray(jnp.inf, dtype)
         no = jnp.bool_(False)
-        own = jax.tree.map(jnp.array, params)  # a copy: the parameters may be given away, or changed in place
+        own = jax.tree.map(jnp.array, params)  # a copy: the parameters may be donated, or changed in place
         return GuardState(risky.init(params), fallback.init(params), own, best, jnp.int32(0), no, no)
 
     def update(
@@ -98,7 +98,7 @@ def guarded(
             state, falls = _judged(state, params, jnp.asarray(value, state.best_value.dtype), patience, tolerance)
 
         home = subtract(state.best, params)
-        # From far away one move ends near the best, not at it: what is added was rounded.
+        # From far away one update ends near the best parameters, not at them: the difference was rounded.
         falls_short = state.returning & ~_close(params, state.best)
 
         def back(_: None) -> tuple[Tree, Tree, Tree, Array]:  # the fallback's first gradient is at the best parameters
@@ -110,7 +110,7 @@ def guarded(
 
         def follow(_: None) -> tuple[Tree, Tree, Tree, Array]:
             updates, inner = risky.update(gradient, state.risky, params)
-            breaks = jnp.isfinite(state.best_value) & ~_is_finite(add(params, updates))  # from NaN no move leads back
+            breaks = jnp.isfinite(state.best_value) & ~_is_finite(add(params, updates))  # from NaN no update leads back
             return select(breaks, home, updates), inner, state.trusted, breaks
 
         which = jnp.where(falls | falls_short, 0, jnp.where(state.fallen, 1, 2))

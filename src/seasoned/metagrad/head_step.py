@@ -18,8 +18,8 @@ def head_step(
 ) -> Arrays:
     """W - (c Phi' Phi + 1 / variance)^{-1} (Phi' dloss + (W - M) / variance).
 
-    With c the largest curvature of the loss: 2 / outputs for the squared error, where one step is the solution, and 1/2
-    for cross-entropy (Böhning's bound), where the loss never goes up.
+    Here c is the largest curvature of the loss: 2 / outputs for the squared error, where one step is the solution, and
+    1/2 for cross-entropy (Böhning's bound), where the loss never goes up.
 
     Args:
         xp: numpy or jax.numpy.

@@ -30,8 +30,8 @@ class IMAML(MetaLearner):
     An instance of `BilevelProblem` with the backend `Implicit`: memory does not grow with the inner steps.
 
     Args:
-        inner_lr: Rate of the inner steps; where they explode on a few tasks, these spoil the meta-training.
-        inner_steps: Their number; enough to come near the inner optimum.
+        inner_lr: Learning rate of the inner steps; if they diverge on even a few tasks, these spoil the meta-training.
+        inner_steps: Their number; should be enough to come near the inner optimum.
         strength: lambda, the pull towards theta.
         cg_steps: Conjugate-gradient steps.
         damping: Added to the diagonal, since a network's Hessian may be indefinite.

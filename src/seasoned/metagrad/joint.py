@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 __all__ = ["JointTraining", "Learned"]
 
 Tree = Any
-_CHUNK = 10  # rounds in one call of the compiled program; between calls the clock is looked at
+_CHUNK = 10  # rounds in one call of the compiled program; between calls the clock is checked
 
 
 class Learned(NamedTuple):
-    """What a joint training gives.
+    """The result of a joint training.
 
     Attributes:
         layers: `w` [inputs, outputs] and `b` [outputs] of each layer, in numpy.
-        decays: exp of the penalties: `layers` [layers], and `columns` [p], factors of the first layer's.
-        loss_weights: Of each group of rows, mean 1.
+        decays: Penalties exp(d) of the `layers` [layers], and the first layer's factors exp(c) of the `columns` [p].
+        loss_weights: The weight of each group of rows, 1 on average.
         losses: Held-out loss after every round of the tuning run.
-        rounds: Rounds that led to the best of them.
+        rounds: Rounds that led to the least of these losses.
     """
 
     layers: list[dict[str, np.ndarray]]
@@ -57,14 +57,14 @@ class JointTraining:
 
     A fifth of the rows is held out. After every `every` steps of Adam on w the hyperparameters take one step of Adam
     down dF/dlambda = -d2f/dlambda dw (H + damping)^{-1} dF/dw at the present weights (`Implicit`, a few steps of
-    conjugate gradients). Then the weights are trained once more on all rows with what was found, for as many rounds as
-    were best.
+    conjugate gradients). Then the weights are trained once more on all rows with the hyperparameters found, for as many
+    rounds as were best.
 
     Args:
         network: The MLP; its outputs are classes, or 1.
         loss: `"cross_entropy"` or `"squared_error"`.
-        rounds: Times that the hyperparameters move.
-        every: Steps of the weights for each.
+        rounds: Number of steps of the hyperparameters.
+        every: Steps of the weights before each of these.
         batch: Rows of a step.
 
     Source: Lorraine et al. 2020 (arXiv:1911.02590), algorithm 1.
@@ -109,8 +109,8 @@ class JointTraining:
             X: [rows, p], scaled.
             y: Class codes [rows], or standardised numbers [rows].
             groups: Group of each row for the loss weights, from 0; all 0 for none.
-            rate: First rate of the weights; it goes down to 0 on a cosine.
-            outer_rate: Rate of the hyperparameters; 0 trains with `decay` as it is.
+            rate: First learning rate of the weights; it decays to 0 along a cosine.
+            outer_rate: Learning rate of the hyperparameters; 0 trains with `decay` as it is.
             decay: First penalty of all layers.
             spread: Standard deviation of the columns' log-penalties around the layer's.
             seed: Of the split, the first weights and the batches.
@@ -148,7 +148,7 @@ class JointTraining:
             data, begin(first, tuned.best_outer), rates * np.array([1, 0, 1], np.float32), again, deadline, rounds
         )
         ends = all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(last.weights))
-        whole = len(seen) >= rounds and ends  # what time cut off, or diverged, is no better than what was tuned
+        whole = len(seen) >= rounds and ends  # else time ran out or it diverged: keep the tuned weights
         return _learned(last.weights if whole else tuned.best, tuned.best_outer, X.shape[1], losses, rounds)
 
     def _picks(
@@ -156,7 +156,7 @@ class JointTraining:
     ) -> np.ndarray:
         """Row numbers of all batches, [pieces, rounds of a piece, every + 2, batch].
 
-        Of each round's last two, the hyperparameters see the one as training rows, the other as held-out rows.
+        The last two batches of a round are for the hyperparameters' step: one of training rows, one of held-out rows.
         """
         pieces = -(-self.rounds // _CHUNK)
         shares = [None if weight is None else weight[rows] / weight[rows].sum() for rows in (train, held)]
@@ -167,7 +167,7 @@ class JointTraining:
     def _run(
         self, data: Data, state: State, rates: np.ndarray, picks: np.ndarray, deadline: float, rounds: int
     ) -> tuple[State, np.ndarray]:
-        """The state after so many rounds or the deadline, and the held-out loss after every one."""
+        """The state after `rounds` rounds or at the deadline, and the held-out loss after every round."""
         losses: list[np.ndarray] = []
         for piece in picks:
             if losses and time.monotonic() > deadline:
@@ -178,7 +178,7 @@ class JointTraining:
 
 
 def _initial(network: MLP, columns: int, padded: int, rng: np.random.Generator) -> Tree:
-    """He's initial weights; padding has none."""
+    """He initialisation; the weights of padded columns are 0."""
     sizes = (columns, *network.hidden, network.outputs)
     layers = []
     for inputs, outputs in itertools.pairwise(sizes):

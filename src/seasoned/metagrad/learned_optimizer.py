@@ -27,8 +27,8 @@ class Run(NamedTuple):
     """One optimisation run in progress, kept between meta-steps.
 
     Attributes:
-        key: What its problem is made from (raw key data).
-        params: Where it is.
+        key: The random key of its problem (raw key data).
+        params: The parameters now.
         state: The rule's memory.
         step: Steps taken.
     """
@@ -44,20 +44,21 @@ class LearnedOptimizer(MetaLearner):
     """An optimiser whose update rule is a small network, trained to lower the loss along whole runs.
 
     Meta-loss: the mean of judge(w_t) over the run w_{t+1} = w_t + rule_theta(gradient_t). A meta-step advances
-    `training.tasks` runs, which are at different places, by `truncation` steps; a run that reaches `horizon` makes
-    room for a new problem. The gradient of theta comes from
+    `training.tasks` runs, which are at different steps, by `truncation` steps; a run that reaches `horizon` is replaced
+    by one on a new problem. The gradient of theta comes from
 
-    - `"bptt"`: backpropagation through the truncated piece (exact within it, blind beyond it);
-    - `"pes"`: persistent evolution strategies: antithetic perturbations of theta whose sum over a run is remembered,
+    - `"bptt"`: backpropagation through the truncated piece (exact within the piece, blind beyond it);
+    - `"pes"`: persistent evolution strategies: antithetic perturbations of theta that are summed over a run,
       so the estimate has no truncation bias and needs no derivative of the run.
 
-    `fit` takes a problem family (`problems.py`), or tasks as any learner: then a run trains `network` from scratch on a
-    support set and is judged on the query set, and `adapt` trains the network for `horizon` steps by the learned rule.
+    `fit` takes a problem family (`problems.py`), or tasks like any learner; with tasks, a run trains `network` from
+    scratch on a support set and is judged on the query set, and `adapt` trains the network for `horizon` steps by the
+    learned rule.
 
     Args:
         rule: `LSTMRule` or `MLPRule`.
         horizon: Steps of a run.
-        truncation: Steps of a meta-step; divides the horizon.
+        truncation: Steps of each run in a meta-step; divides the horizon.
         estimator: `"bptt"` or `"pes"`.
         sigma: Standard deviation of the perturbations of `"pes"`.
         network, loss, training: See `MetaLearner`.
@@ -166,11 +167,11 @@ class LearnedOptimizer(MetaLearner):
         return Run(jax.random.key_data(draw), params, self.rule.start(rule, params), jnp.int32(step))
 
     def _advance(self, rule: Tree, problems: Problems, run: Run, steps: int) -> tuple[Run, Array]:
-        """The run `steps` later, and judge(w_t) on the way [steps]."""
+        """The run after `steps` more steps, and judge(w_t) after each of them [steps]."""
         data = problems.sample(jax.random.wrap_key_data(run.key))
 
         def body(run: Run, _: None) -> tuple[Run, Array]:
-            # As published, the gradient counts as an input: no second derivatives of the problem.
+            # As published, the gradient is treated as a constant input: no second derivatives of the problem.
             gradient = lax.stop_gradient(jax.grad(problems.loss)(run.params, data))
             updates, state = self.rule.step(rule, gradient, run.state)
             params = add(run.params, updates)
@@ -179,7 +180,7 @@ class LearnedOptimizer(MetaLearner):
         return lax.scan(body, run, None, length=steps)
 
     def memory(self, theta: Tree, family: Any) -> Tree:
-        """See `MetaLearner`: runs at different places of their horizon; for PES pairs and their perturbations."""
+        """See `MetaLearner`: runs at different steps; for PES, pairs of runs and their summed perturbations."""
         problems, rule = self._problems(family), theta["rule"]
         pairs = self.estimator == "pes"
         count = max(1, self.training.tasks // 2) if pairs else self.training.tasks
@@ -191,7 +192,7 @@ class LearnedOptimizer(MetaLearner):
         return runs, runs, jax.tree.map(lambda leaf: jnp.zeros((count, *leaf.shape), leaf.dtype), rule)
 
     def draw(self, family: Any, key: Array) -> Tree:
-        """See `MetaLearner`: a key, for few runs begin anew, and which is not known before."""
+        """See `MetaLearner`: only a key, because few runs start anew, and which ones is not known in advance."""
         del family
         return key
 
@@ -243,7 +244,7 @@ class LearnedOptimizer(MetaLearner):
         return jnp.mean(high + low) / 2, gradient, after
 
     def _renewed(self, rule: Tree, problems: Problems, run: Run, key: Array) -> tuple[Array, Run]:
-        """Whether the run is over (at its horizon, or exploded), and one to take its place."""
+        """Whether the run is over (at its horizon, or diverged), and a new run to replace it."""
         finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(run.params)]))
         return (run.step >= self.horizon) | ~finite, self._begin(rule, problems, key)
 

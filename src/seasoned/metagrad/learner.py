@@ -52,16 +52,16 @@ _log = logging.getLogger("seasoned.metagrad")
 
 Tree = Any
 UNROLLED = 4
-"""Up to so many inner steps are written out one by one, which compiles to faster code than a loop."""
+"""Up to this many inner steps are unrolled, which compiles to faster code than a loop."""
 _ROOM = "seasoned.metagrad"
 MOST_CLASSES = 10_000
-"""Of more than so many classes a learner must be told: numbers that are whole are easily taken for labels."""
+"""More classes than this must be stated explicitly: whole-number targets are easily taken for labels."""
 TEST_TASKS = 600
-"""So many tasks of a family are drawn to evaluate a learner, where nothing else is asked for."""
+"""How many tasks of a family are drawn to evaluate a learner, by default."""
 
 
 class Fitted(NamedTuple):
-    """What meta-training gave.
+    """The result of meta-training.
 
     Attributes:
         shape: Shape of one input.
@@ -87,10 +87,10 @@ class MetaLearner(ABC):
         loss: `"squared_error"`, `"cross_entropy"` or a function (outputs, y) -> [rows]; None goes by the targets' type.
         training: Steps, tasks, outer optimiser, guard, seed.
         fitted: What `fit` found; None before.
-        rate_fields: Names of the settings that are factors and nothing else, so that another value compiles nothing
-            anew (`rates.py`).
+        rate_fields: Names of the settings that are only factors, so that other values need no new compilation
+            (`rates.py`).
         gradual: Whether adaptation goes step by step from something that predicts already; else there are no steps to
-            be tuned, and no other model to be corrected.
+            tune, and it cannot correct another model.
         frozen: Names of the meta-parameters that meta-training leaves as they are.
     """
 
@@ -112,7 +112,7 @@ class MetaLearner(ABC):
 
     @abstractmethod
     def start(self, theta: Tree) -> Tree:
-        """What adaptation carries from step to step, at the beginning."""
+        """The initial state of adaptation: what it carries from step to step."""
 
     @abstractmethod
     def advance(self, theta: Tree, carry: Tree, rows: Rows, number: Any, scale: Any) -> Tree:
@@ -123,7 +123,7 @@ class MetaLearner(ABC):
         return {"params": self.network.init(key, shape)}
 
     def params(self, carry: Tree) -> Tree:
-        """The predictor's parameters in what adaptation carries."""
+        """The predictor's parameters in the state of adaptation."""
         return carry
 
     def task_loss(self, theta: Tree, task: Task, progress: Any) -> Array:
@@ -145,7 +145,7 @@ class MetaLearner(ABC):
         return self.network
 
     def resolved(self, outputs: int, *, labels: bool) -> Self:
-        """This learner with what was left open decided by the tasks, and nothing fitted: the program to compile."""
+        """This learner with open settings decided by the tasks, and nothing fitted: the program to compile."""
         network = MLP(outputs=outputs) if self.network is None else self.network
         loss = ("cross_entropy" if labels else "squared_error") if self.loss is None else self.loss
         if isinstance(loss, str) and loss not in LOSSES:
@@ -155,11 +155,11 @@ class MetaLearner(ABC):
     # --- shared by all -----------------------------------------------------------------------------------------------
 
     def row_loss(self, params: Tree, rows: Rows, loss: Any = None) -> Array:
-        """The mean loss of rows under predictor's parameters, a scalar."""
+        """The mean loss of rows under the predictor's parameters, a scalar."""
         return mean_loss(self.loss if loss is None else loss, self.predictor.apply(params, rows.X), rows)
 
     def descend(self, theta: Tree, rows: Rows, steps: int) -> Tree:
-        """What adaptation carries after a fixed number of steps, differentiable."""
+        """The state of adaptation after a fixed number of steps, differentiable."""
         carry = self.start(theta)
         if steps <= UNROLLED:
             for number in range(steps):
@@ -168,13 +168,13 @@ class MetaLearner(ABC):
         return lax.scan(lambda c, t: (self.advance(theta, c, rows, t, 1.0), None), carry, jnp.arange(steps))[0]
 
     def describe(self, family: Any) -> tuple[tuple[int, ...], int, bool]:
-        """What tasks look like: shape of an input, outputs, whether targets are whole numbers."""
+        """What tasks look like: shape of an input, number of outputs, whether targets are whole numbers."""
         shape, outputs, whole = describe_tasks(family)
         no_classes = whole and isinstance(self.loss, str) and self.loss != "cross_entropy"
         return shape, width(family) if no_classes else outputs, whole
 
     def curve(self, theta: Tree, family: Any, key: Array, looks: tuple[int, ...], metric: Any) -> Array:
-        """A metric of the query rows of one task after so many steps of adaptation, in ascending order [looks]."""
+        """A metric of one task's query rows after each number of adaptation steps in `looks`, ascending [looks]."""
         task = family.sample(key)
 
         def on(carry: Tree, span: Array) -> tuple[Tree, Array]:  # from one look to the next
@@ -227,12 +227,12 @@ class MetaLearner(ABC):
                 classes, or groups) aside, if there is a guard.
             resume: Go on from this learner's own `fitted` state, bit for bit as if it had never stopped.
             stop_at: Stop after this meta-step, to resume later; None for all of `training.steps`.
-            progress: A bar (True, False; None: only for a person), or a function of (entry, steps).
+            progress: Whether to show a bar (None: only on a terminal or in a notebook), or a function (entry, steps).
             on_validation: Called with the learner as it is after every validation, for example to save it.
 
         Raises:
             InvalidInput: Tasks of wrong shapes; nothing to resume; the loss was never finite.
-            Interrupted: Ctrl-C, after some steps: its `learner` is what was trained, and goes on.
+            Interrupted: Ctrl-C, after some steps: its `learner` holds what was trained, and can be resumed.
         """
         family = as_family(tasks)
         parts = self._parts(family, validation)
@@ -278,7 +278,7 @@ class MetaLearner(ABC):
         return learner
 
     def _refuse_strange(self, program: Self, parts: tuple[Any, Any], shape: tuple[int, ...], outputs: int) -> None:
-        """Refuse tasks of other shapes than the first, and labels that are numbers to be predicted by their looks."""
+        """Refuse tasks of other shapes than the first, and labels that look like numbers to be predicted."""
         labels = program.loss == "cross_entropy"
         if program._judges_by_name:
             for family, name in zip(parts, ("the tasks", "the validation tasks"), strict=True):
@@ -380,7 +380,7 @@ class MetaLearner(ABC):
         metric: Any = None,
         seed: int = 0,
     ) -> Mapping[int, np.ndarray]:
-        """The query loss (or another metric) of every test task after so many steps of adaptation.
+        """The query loss (or another metric) of every test task after each number of adaptation steps in `steps`.
 
         Args:
             tasks: Test tasks, as for `fit`; those that are drawn are the same for every learner.
@@ -391,7 +391,7 @@ class MetaLearner(ABC):
             seed: Of the draw.
 
         Returns:
-            Steps -> values, one a test task.
+            Number of steps -> values, one for each test task.
 
         Raises:
             InvalidInput: If the tasks have labels that the learner does not predict, or rows of another shape.

@@ -48,7 +48,7 @@ def load_learner(
         kinds: Classes of your own that the file names: a learner, an update rule.
 
     Raises:
-        InvalidInput: No such file's format, unknown class, damaged arrays, or a missing function.
+        InvalidInput: If the file's format or class is unknown, its arrays are damaged, or a function is missing.
     """
     about, arrays = read(path)
     own = {given.__name__: given for given in kinds}
@@ -74,7 +74,7 @@ def load_learner(
     count = sum(name.startswith("memory/") for name in arrays)
     state = state._replace(memory=tuple(jnp.asarray(arrays[f"memory/{place}"]) for place in range(count)))
     history = tuple(Entry(int(step), float(a), float(b)) for step, a, b in arrays["history"])
-    labels = bool(about.get("labels", about["loss"] == "cross_entropy"))  # files of before do not say
+    labels = bool(about.get("labels", about["loss"] == "cross_entropy"))  # older files do not say
     fitted = Fitted(shape, int(about["outputs"]), state, history, labels)
     found: MetaLearner = dataclasses.replace(program, fitted=fitted)
     return found

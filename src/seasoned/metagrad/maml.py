@@ -1,8 +1,8 @@
 """MAML: initial weights from which a few gradient steps on a support set lead to a good model; and its variants.
 
-As the founding text has it: initialise theta; for each task, (a) draw a support and a query set, (b) the support loss,
-(c) its gradient, (d) the adapted parameters theta' = theta - alpha * gradient, (e) the query loss at theta'; then the
-outer update of theta down the gradient of the mean query loss.
+Step by step: initialise theta; for each task, (a) draw a support and a query set, compute (b) the support loss, (c) its
+gradient, (d) the adapted parameters theta' = theta - alpha * gradient and (e) the query loss at theta'; then update
+theta down the gradient of the mean query loss.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Tree = Any
 
 
 def check_inner(inner_lr: float, inner_steps: int) -> None:
-    """Refuses inner settings that cannot be."""
+    """Refuses invalid inner settings."""
     if not inner_lr > 0:
         raise InvalidInput(f"inner_lr is {inner_lr}, and it must be above 0: give a rate such as 0.01.")
     if inner_steps < 1:
@@ -38,7 +38,7 @@ def check_inner(inner_lr: float, inner_steps: int) -> None:
 class MAML(MetaLearner):
     """Model-agnostic meta-learning: min over theta of sum_i L_i^query(theta - alpha grad L_i^support(theta)).
 
-    All tasks of a meta-step run side by side (vmap), many meta-steps run in one compiled loop.
+    All tasks of a meta-step run side by side (vmap), and many meta-steps run in one compiled loop.
 
     Args:
         inner_lr: alpha.
@@ -86,7 +86,7 @@ class MAML(MetaLearner):
 
     @property
     def _is_plain(self) -> bool:
-        """Whether nothing of a task's loss is a subclass's own."""
+        """Whether no subclass overrides a part of a task's loss."""
         own = type(self)
         mine = own.start is MAML.start and own.advance is MAML.advance
         names = ("params", "task_loss", "row_loss", "descend", "predictor")
@@ -138,7 +138,7 @@ class ANIL(MetaLearner):
     def advance(self, theta: Tree, carry: Tree, rows: Rows, number: Any, scale: Any) -> Tree:
         """See `MetaLearner`: a gradient step on the head's leaves."""
         del theta, number
-        gradient = jax.grad(self.row_loss)(carry, rows)  # what is not used of it is never computed
+        gradient = jax.grad(self.row_loss)(carry, rows)  # the compiler drops what is not used of it
         head = self.network.head(carry)
         return jax.tree.map(lambda w, g, h: w - scale * self.inner_lr * g if h else w, carry, gradient, head)
 
@@ -147,8 +147,8 @@ class ANIL(MetaLearner):
 class MetaSGD(MetaLearner):
     """MAML with a learned rate for every single weight: theta' = theta - rates * gradient, both learned.
 
-    Rates may become negative. Far from what it was trained for (more steps), it can diverge: the guard of `Training`
-    keeps the best validation, and adaptation refuses a result that is not finite.
+    Rates may become negative. With more steps than it was trained for, it can diverge: the guard of `Training` keeps
+    the meta-parameters of the best validation, and adaptation refuses a result that is not finite.
 
     Args:
         inner_lr: First value of all rates.
@@ -191,15 +191,16 @@ class MetaSGD(MetaLearner):
 class MAMLPlusPlus(MetaLearner):
     """MAML++: a loss after every inner step, and a learned rate for every layer and step.
 
-    L = sum_t v_t L^query(theta_t). The weights v begin equal and go over, in the first third of training, to the
-    last step's alone. With `annealed_order`, inner gradients count as constants in the first sixth. The cosine schedule
-    of the outer rate is `Training(schedule="cosine")`; batch norm by step is not needed, since ours uses the rows at
-    hand. One rate moves a whole layer, so a task that explodes can spoil all of them: train with `Training(clip=10.0)`.
+    L = sum_t v_t L^query(theta_t). The weights v start equal and shift, over the first third of training, to the last
+    step alone. With `annealed_order`, inner gradients are treated as constants in the first sixth. The cosine schedule
+    of the outer rate is `Training(schedule="cosine")`; batch norm by step is not needed, since ours uses the statistics
+    of the rows at hand. One rate moves a whole layer, so a task that diverges can spoil all of them: train with
+    `Training(clip=10.0)`.
 
     Args:
         inner_lr: First value of all rates.
         inner_steps: Gradient steps on the support set; later steps repeat the last one's rates.
-        annealed_order: Begin first order.
+        annealed_order: Start as first-order MAML.
         network, loss, training: See `MetaLearner`.
 
     Source: Antoniou et al. 2019 (arXiv:1810.09502), section 4.

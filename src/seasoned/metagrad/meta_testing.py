@@ -19,7 +19,7 @@ __all__ = ["adapted", "curves"]
 
 Tree = Any
 TOGETHER = 100
-"""So many test tasks side by side: images of all of them at once would not fit into memory."""
+"""Test tasks evaluated side by side: the images of all of them at once would not fit into memory."""
 
 
 @partial(jax.jit, static_argnames="learner")
@@ -45,7 +45,7 @@ def curves(
     metric: Any,
     in_order: bool = False,
 ) -> Array:
-    """`MetaLearner.curve` of the task that each key draws [keys, looks]; or of a list's, once and in their order."""
+    """`MetaLearner.curve` of the task that each key draws [keys, looks]; or of each task of a list, in order."""
     learner = rated(learner, rates)
 
     def given(pair: tuple[Array, Task]) -> Array:

@@ -23,7 +23,7 @@ Params = Any
 
 
 class Network(Protocol):
-    """A pure function of (params, inputs), and how to begin."""
+    """A pure function of (params, inputs), and how to initialise it."""
 
     def init(self, key: Any, shape: tuple[int, ...]) -> Params:
         """First parameters, from a JAX key and the shape of one input."""
@@ -40,10 +40,10 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class MLP:
-    """Dense layers with an activation between them; weights and biases begin uniform in +-1 / sqrt(inputs).
+    """Dense layers with an activation between them; weights and biases are initialised uniformly in +-1 / sqrt(inputs).
 
-    Biases do not begin at 0, so that the kinks of ReLU units lie spread over the inputs: on one-dimensional regression
-    that makes all the difference for a learned initialisation.
+    Biases are not initialised to 0, so that the kinks of ReLU units are spread over the inputs: on one-dimensional
+    regression that makes all the difference for a learned initialisation.
 
     Args:
         hidden: Units of the hidden layers.
@@ -176,8 +176,8 @@ class Function:
     Args:
         function: (params, X) -> outputs [rows, outputs].
         initial: key -> params, a tree of float arrays.
-        last_layer: params -> a tree of booleans like it; only `ANIL` asks.
-        outputs: Numbers in an output; only `PrototypicalNetworks` asks.
+        last_layer: params -> a tree of booleans like it; only `ANIL` needs it.
+        outputs: Numbers in an output; only `PrototypicalNetworks` needs it.
 
     Example (Flax: `Function(module.apply, lambda key: module.init(key, example))`; Equinox: partition the module into
     arrays and the rest, and let `function` combine them again):
@@ -204,7 +204,7 @@ class Function:
         return self.function(params, X)
 
     def forward(self, params: Params, X: np.ndarray) -> np.ndarray:
-        """The function's own result as a numpy array; it computes with what it is made of."""
+        """The function's own result as a numpy array; it is called with a JAX array, too."""
         import jax.numpy as jnp
 
         return np.asarray(self.function(params, jnp.asarray(X)))

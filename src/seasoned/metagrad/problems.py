@@ -46,7 +46,7 @@ class Quadratics:
     """f(x) = |W x - y|^2 with independent standard normal W [size, size] and y [size].
 
     Args:
-        size: Variables.
+        size: Number of variables.
 
     Source: Andrychowicz et al. 2016 (arXiv:1606.04474), section 3.1.
     """
@@ -73,7 +73,7 @@ class Quadratics:
         return self.loss(params, data)
 
     def split(self, fraction: float, seed: int) -> tuple[Quadratics, Quadratics]:
-        """The same family twice: its problems never end."""
+        """The same family twice: every draw is a new problem."""
         del fraction, seed
         return self, self
 

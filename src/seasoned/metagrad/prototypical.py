@@ -79,7 +79,7 @@ class PrototypicalNetworks(MetaLearner):
         return {"body": carry["body"], "prototypes": jnp.where(count > 0, means, FAR)}
 
     def row_loss(self, params: Tree, rows: Rows, loss: Any = None) -> Array:
-        """See `MetaLearner`; in training, query rows whose class the support lacks say nothing about the embedding."""
+        """See `MetaLearner`; in training, query rows whose class has no support row are left out."""
         if loss is None:
             known = (params["prototypes"][:, 0] != FAR)[rows.y.astype(jnp.int32)].astype(rows.X.dtype)
             rows = rows._replace(weight=known if rows.weight is None else known * rows.weight)

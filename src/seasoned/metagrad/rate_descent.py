@@ -41,7 +41,7 @@ def hypergradient_descent(
             `optax.scale_by_adam()`.
         rate: The first rate, above 0.
         hyper_rate: Step size of the rate's logarithm (or of the rate itself).
-        multiplicative: Which of the two.
+        multiplicative: Which of the two forms.
 
     Source: Baydin et al. 2018 (arXiv:1703.04782), algorithms 4 and 5; multiplicative form: its section 4 and
     Rubio 2017.
@@ -81,7 +81,7 @@ def hypergradient_descent(
 
 
 def _unit(tree: Tree) -> Tree:
-    """A tree of length 1 or, of zeros, 0; divided by its largest entry first, as squares overflow early."""
+    """The tree scaled to length 1, zeros as they are; divided by its largest entry first, lest squares overflow."""
     largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree)]))
     scaled = jax.tree.map(lambda leaf: leaf / jnp.where(largest > 0, largest, 1), tree)
     length = jnp.sqrt(dot(scaled, scaled))

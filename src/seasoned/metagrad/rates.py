@@ -1,8 +1,8 @@
-"""What is data in a program: its seed and its rates. Programs that differ only there share what is compiled.
+"""The parts of a program that are data: its seed and rates. Programs that differ only in these share compiled code.
 
-To compile a small meta-learner takes seconds, to train it a fraction of one, and a search over its rates would compile
-every trial anew. So a compiled function gets the program without its rates (`shared`), as what it is compiled for, and
-the rates (`rates_of`) as arguments, and puts them together again (`rated`).
+Compiling a small meta-learner takes seconds, training it a fraction of one, and a search over its rates would compile
+anew for every trial. So a compiled function takes the program without its rates (`shared`) as a static argument and
+the rates (`rates_of`) as traced ones, and puts them together again (`rated`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def rates_of(program: _Program) -> dict[str, Any]:
 
 
 def shared(program: AnyProgram) -> AnyProgram:
-    """The program that all seeds and rates share: what is random comes in by keys, the rates as arguments.
+    """The program that all seeds and rates share: randomness comes in as keys, and rates as arguments.
 
     Example:
         >>> from seasoned.metagrad import MAML
@@ -54,7 +54,7 @@ def shared(program: AnyProgram) -> AnyProgram:
 
 
 def rated(program: AnyProgram, rates: Mapping[str, Any]) -> AnyProgram:
-    """The program with these rates, which may be traced; the checks of its constructor cannot look at such."""
+    """The program with these rates, which may be traced values and so bypass the checks of the constructor."""
     whole, training = copy.copy(program), copy.copy(program.training)
     object.__setattr__(training, "lr", rates["lr"])
     object.__setattr__(whole, "training", training)

@@ -1,4 +1,4 @@
-"""Reptile: the initial weights move towards what training on each task ends in."""
+"""Reptile: the initial weights move towards the weights that training on each task ends with."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Tree = Any
 class Reptile(MetaLearner):
     """The outer gradient is theta - phi, with phi from `inner_steps` steps of gradient descent on all rows of a task.
 
-    No derivative of a derivative, no difference between support and query rows in training.
+    No second derivatives are needed, and training does not distinguish support from query rows.
 
     Args:
         inner_lr: Rate of the inner steps.

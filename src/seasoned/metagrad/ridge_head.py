@@ -1,4 +1,4 @@
-"""A shrunk last layer: empirical Bayes with learned features, the inner problem of which is solved, not descended."""
+"""A shrunk last layer: empirical Bayes with learned features, whose inner problem is solved, not descended."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["RidgeHead"]
 
 Tree = Any
 PACE: Final = 10.0
-"""Log-precisions are learned so many times faster than weights, since they have further to go."""
+"""How many times faster log-precisions are learned than weights, since they have further to go."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RidgeHead(MetaLearner):
     curvature (see `head_step`). `rate_scale` multiplies the prior's variances.
 
     Args:
-        inner_steps: Steps; 1 is the solution for squared error, some 5 come near it for cross-entropy.
+        inner_steps: Newton steps; 1 gives the solution for squared error, about 5 come near it for cross-entropy.
         variance: First value of the prior's variances (1 / precision).
         network, loss, training: See `MetaLearner`. The network is a `WideDeep`, or an `Offset` of one.
 

@@ -1,4 +1,4 @@
-"""How a fitted learner is written to a file, and how its arrays are found again."""
+"""How a fitted learner is written to a file, and how its arrays are restored."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["fill", "named_leaves", "save_learner"]
 
 Tree = Any
 OWN = ("network", "loss", "training", "fitted")
-"""Fields of every learner, which a file holds in their own way."""
+"""Fields of every learner that a file stores apart from its settings."""
 
 
 def save_learner(learner: MetaLearner, path: str | os.PathLike[str]) -> None:
     """See `MetaLearner.save`."""
     fitted = learner.fitted
-    assert fitted is not None  # the caller looked
+    assert fitted is not None  # the caller checked
     settings = {
         entry.name: _plain(getattr(learner, entry.name))
         for entry in dataclasses.fields(learner)
@@ -50,7 +50,7 @@ def save_learner(learner: MetaLearner, path: str | os.PathLike[str]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A setting in JSON's types: a number, a text, or a settings object of this room with its kind."""
+    """A setting in JSON's types: a number, a text, or a settings object of this package as a dict with its kind."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {"kind": type(value).__name__, **dataclasses.asdict(value)}
     return value

@@ -1,4 +1,4 @@
-"""How a meta-training is shown while it runs."""
+"""How the progress of a meta-training is shown."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Progress:
 
 
 class _Line:
-    """A line of text that is written anew: a notebook's bar where there are no widgets."""
+    """A line of text that is updated in place: a notebook's progress bar where there are no widgets."""
 
     task_ids = (0,)
 
@@ -81,7 +81,7 @@ def _bar(steps: int, *, forced: bool) -> Any:
     console = Console(stderr=True)
     if not (forced or console.is_terminal or console.is_jupyter):
         return None
-    if console.is_jupyter and importlib.util.find_spec("ipywidgets") is None:  # without which rich shows nothing
+    if console.is_jupyter and importlib.util.find_spec("ipywidgets") is None:  # without it rich shows nothing
         return _Line(steps)
     columns = (
         TextColumn("meta-training"),

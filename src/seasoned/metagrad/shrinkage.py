@@ -1,7 +1,7 @@
 """A trained `RidgeHead` in numpy: adapting takes a small linear solve and no JAX; how far to move is tuned.
 
 Tuning chooses the number of steps and the factor on the prior's variances by cross-validation on the support rows,
-weighed against what did best on validation tasks: so few rows say little, and many decide.
+weighed against what did best on validation tasks, so that few rows have little say, and many decide.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ __all__ = ["Episodes", "HeadAdapter", "draw_episodes"]
 SCALES: Final = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 OWN: Final = SCALES.index(1.0)
 FOLDS: Final = 5
-TOGETHER: Final = 20  # episodes at once, for memory
+TOGETHER: Final = 20  # episodes at once, to save memory
 TRUST: Final = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 1e3, 1e6)
-"""Rows that the validation tasks' word may be worth; the last one is the last word."""
+"""How many support rows the validation tasks' losses may count as; with the last they decide alone."""
 
 
 class Episodes(NamedTuple):
@@ -37,13 +37,13 @@ class Episodes(NamedTuple):
     query_weight: NDArray[np.float64]
 
     def some(self, which: slice) -> Episodes:
-        """Some of them."""
+        """Some of the episodes."""
         return Episodes(self.support[which], self.support_weight[which], self.query[which], self.query_weight[which])
 
 
 @dataclass(frozen=True)
 class HeadAdapter:
-    """What adapts a ridge head.
+    """Adapts a ridge head to support sets.
 
     Attributes:
         network: A `WideDeep`, or an `Offset` of one.
@@ -52,8 +52,8 @@ class HeadAdapter:
         loss: `"squared_error"` or `"cross_entropy"`.
         steps: Steps that meta-training prepared for.
         sizes: Numbers of support rows that settings were judged at [sizes]; empty before `judged`.
-        losses: Mean query losses of validation tasks, as `_comparable` has them [sizes, scales, steps + 1].
-        trust: How many support rows they are worth [sizes].
+        losses: Mean query losses of validation tasks, made comparable by `_comparable` [sizes, scales, steps + 1].
+        trust: How many support rows these losses count as [sizes].
         floor: What is added to a task's own loss before losses are divided by it.
     """
 
@@ -69,7 +69,7 @@ class HeadAdapter:
 
     @property
     def most_steps(self) -> int:
-        """Steps that tuning looks at: one solution is enough where it is exact."""
+        """The most steps that tuning tries; the trained ones for squared error, where a step is exact."""
         return self.steps if self.loss == "squared_error" else 2 * self.steps
 
     def adapt(self, X: NDArray[Any], y: NDArray[Any], *, tune: bool) -> tuple[Any, int, float]:
@@ -87,9 +87,9 @@ class HeadAdapter:
         return {**self.params, "head": head}, steps, SCALES[scale]
 
     def heads_of(self, X: NDArray[Any], y: NDArray[Any], groups: Sequence[NDArray[np.int64]]) -> NDArray[Any]:
-        """The head of each of very many tasks as `adapt` without tuning gives it, [groups, features, outputs].
+        """The heads of very many tasks, each as `adapt` without tuning gives it, [groups, features, outputs].
 
-        Tasks of about one size are solved together, filled up with rows of weight 0.
+        Tasks of similar size are solved together, padded with rows of weight 0.
 
         Args:
             X: Inputs of all rows [rows, inputs].
@@ -110,12 +110,12 @@ class HeadAdapter:
         return found
 
     def judged(self, X: NDArray[Any], y: NDArray[Any], episodes: Sequence[tuple[int, Episodes]]) -> HeadAdapter:
-        """This adapter with what validation tasks say about settings, for each number of support rows.
+        """This adapter with the validation tasks' losses of all settings, for each number of support rows.
 
         Args:
             X: Inputs of all rows.
             y: Targets of all rows.
-            episodes: A number of support rows and draws of as many.
+            episodes: Pairs of a number of support rows and episodes that have as many.
         """
         found = [(size, *self._episode_losses(X, y, drawn)) for size, drawn in episodes]
         floor = 0.1 * float(np.mean([query[:, OWN, self.steps].mean() for _, _, query, _ in found])) + 1e-12
@@ -131,7 +131,7 @@ class HeadAdapter:
         )
 
     def _choose(self, data: tuple[NDArray[Any], ...]) -> tuple[int, int]:
-        """Steps, and place among the scales."""
+        """The number of steps, and the place of the scale in `SCALES`."""
         rows = len(data[0])
         cv = self._cross_validated(tuple(part[None] for part in data))[0]
         place = int(np.argmin(np.abs(np.log(self.sizes / rows))))
@@ -142,8 +142,9 @@ class HeadAdapter:
     def _comparable(self, losses: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
         """Losses [..., scales, steps + 1] on one scale for all tasks.
 
-        Squared errors are divided by those at the trained setting, so that noisy tasks decide no louder. Log losses are
-        comparable as they are; divided, tasks of one class, with next to no loss, would call for more certainty.
+        Squared errors are divided by those at the trained setting, so that noisy tasks count no more than others. Log
+        losses are comparable as they are; if divided, tasks of one class, whose loss is near 0, would favour more
+        certain predictions.
         """
         if self.loss == "cross_entropy":
             return losses
@@ -164,7 +165,7 @@ class HeadAdapter:
         """Heads after 0 to `steps` steps, each [episodes, scales, features, outputs].
 
         Args:
-            data: As of `head_step`, [episodes, rows, ...].
+            data: As for `head_step`, [episodes, rows, ...].
             scales: Factors on the variances.
             steps: Number of steps.
         """
@@ -231,7 +232,7 @@ def _learned(
     for trust in TRUST:
         total = (rows[:, None, None] * cv + trust * prior).reshape(len(cv), -1)
         chosen.append(np.take_along_axis(query.reshape(len(cv), -1), total.argmin(axis=1)[:, None], 1).mean())
-    best = int(np.argmin(chosen[::-1]))  # of equals the largest: then the rows at hand decide least
+    best = int(np.argmin(chosen[::-1]))  # of equals the largest, with which the rows at hand decide least
     return prior, TRUST[::-1][best]
 
 

@@ -68,7 +68,7 @@ class TaskFamily(Protocol):
         """One task, a pure function of the key; all tasks have the same shapes."""
 
     def split(self, fraction: float, seed: int) -> tuple[TaskFamily, TaskFamily]:
-        """A part to train on and one to validate on, without common tasks; the same twice if tasks never end."""
+        """A part to train on and one to validate on, without common tasks; the same twice if every draw is new."""
 
 
 Class = TypeVar("Class")
@@ -104,7 +104,7 @@ class TaskFunction:
         return task
 
     def split(self, fraction: float, seed: int) -> tuple[TaskFunction, TaskFunction]:
-        """The same family twice: its tasks never end."""
+        """The same family twice: every draw is a new task."""
         del fraction, seed
         return self, self
 
@@ -112,10 +112,10 @@ class TaskFunction:
 @as_tree
 @dataclass(frozen=True)
 class GivenFamily:
-    """A family of a class that JAX does not know as a tree: compiled programs have it as a setting, not as an argument.
+    """A family of a class that JAX does not know as a tree: compiled programs take it as a setting, not as an argument.
 
     Args:
-        given: What has `sample`, and perhaps `split`; hashable.
+        given: An object with `sample`, and perhaps `split`; hashable.
     """
 
     given: Any = dataclasses.field(metadata=SETTING)
@@ -125,7 +125,7 @@ class GivenFamily:
         return self.given.sample(key)
 
     def split(self, fraction: float, seed: int) -> tuple[Any, Any]:
-        """Its own two parts; the same family twice where it has no `split`: its tasks never end."""
+        """Its own two parts; the same family twice where it has no `split`, as if every draw were a new task."""
         if not hasattr(self.given, "split"):
             return self, self
         left, right = self.given.split(fraction, seed)
@@ -135,7 +135,7 @@ class GivenFamily:
 @as_tree
 @dataclass(frozen=True)
 class GivenProblems(GivenFamily):
-    """The same of a family of optimisation problems (`problems.Problems`)."""
+    """The same for a family of optimisation problems (`problems.Problems`)."""
 
     def init(self, key: Array, data: Any) -> Any:
         """See `Problems`."""
@@ -156,7 +156,7 @@ class TaskList:
     """Given tasks, stacked; a draw is one of them.
 
     Attributes:
-        tasks: A Task whose leaves have the tasks' number as first axis.
+        tasks: A Task whose leaves have the tasks along their first axis.
     """
 
     tasks: Task
@@ -191,7 +191,7 @@ def cut(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]
 def as_family(tasks: Any) -> Any:
     """A family as it is, or one made of a sequence of pairs ((X, y), (X_query, y_query)).
 
-    A set may have weights of its rows as a third part, as `Rows` have. Sets of different sizes are padded with rows of
+    A set may have weights of its rows as a third part, as in `Rows`. Sets of different sizes are padded with rows of
     weight 0.
     """
     if hasattr(tasks, "sample"):
@@ -243,9 +243,9 @@ def _rows(given: Any, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | N
 
 
 def as_inputs(X: Any) -> np.ndarray:
-    """Inputs as an array; numbers of double precision as the device has them, where the largest are infinite.
+    """Inputs as an array; double precision becomes the device's float type, in which the largest are infinite.
 
-    So are objects (a frame with a bool beside numbers) and large whole numbers, which a device may wrap.
+    So do objects (a frame with a bool beside numbers) and 64-bit integers, which a device may wrap.
     """
     X = np.asarray(X)
     wide = X.dtype == np.float64 or X.dtype.kind == "O" or (X.dtype.kind in "iu" and X.dtype.itemsize == 8)
@@ -258,7 +258,7 @@ def require_rows(name: str, **parts: Any) -> None:
     """Refuse a table whose parts are not of one length.
 
     Raises:
-        InvalidInput: If they are not, or there is no row.
+        InvalidInput: If they are of several lengths, or there is no row.
     """
     sizes = {what: len(part) for what, part in parts.items()}
     if len(set(sizes.values())) > 1 or not min(sizes.values()):
@@ -267,10 +267,10 @@ def require_rows(name: str, **parts: Any) -> None:
 
 
 def require_counts(at_least: int = 1, /, **settings: int | None) -> None:
-    """Refuse settings that count rows or classes and are no whole numbers of at least so many; None is left out.
+    """Refuse counts of rows or classes that are not whole numbers of at least `at_least`; None is allowed.
 
     Raises:
-        InvalidInput: If one is.
+        InvalidInput: If there is such a count.
     """
     for name, value in settings.items():
         if value is not None and (not isinstance(value, int | np.integer) or value < at_least):
@@ -312,7 +312,7 @@ def as_targets(y: np.ndarray, dtype: Any, name: str) -> np.ndarray:
 
 
 def has_missing(values: Any) -> bool:
-    """Whether None, NaN or pandas' NA is among them; of a list as it is, for beside texts numpy makes a word of NaN."""
+    """Whether None, NaN or pandas' NA is among them; lists stay lists, as numpy turns NaN beside texts into text."""
     listed = isinstance(values, list | tuple)
     found = np.asarray(values, dtype=object) if listed else np.asarray(values)
     if found.dtype.kind == "f":
@@ -321,12 +321,12 @@ def has_missing(values: Any) -> bool:
 
 
 def _is_missing(value: Any) -> bool:
-    unknown = type(value).__name__ in {"NAType", "NaTType"}  # pandas', which this room does not import
+    unknown = type(value).__name__ in {"NAType", "NaTType"}  # pandas', which this package does not import
     return value is None or unknown or (isinstance(value, float | np.floating) and math.isnan(value))
 
 
 def plain(values: np.ndarray) -> np.ndarray:
-    """Objects, as pandas gives nullable numbers and texts, as an array of their type; of several types as they are."""
+    """Objects (as pandas gives nullable numbers and texts) as an array of their type; of several types unchanged."""
     if values.dtype.kind != "O":
         return values
     given = values.reshape(-1).tolist()

@@ -1,4 +1,4 @@
-"""The one training stack of this room: many meta-steps in one compiled loop, a validation between, the best one kept.
+"""The one training loop of this package: many meta-steps in one compiled loop, validations between, the best one kept.
 
 A learner gives two pure functions, `update` and `validate`; everything else (drawing tasks, averaging, the outer
 optimiser, the guard, resuming) is here, once.
@@ -30,7 +30,7 @@ Tree = Any
 _MANY_DROPPED = 0.1
 _log = logging.getLogger("seasoned.metagrad")
 MOST_STEPS, MOST_BYTES = 50, 2**20
-"""Tasks are drawn for so many meta-steps at a time, if they fit."""
+"""Tasks are drawn for at most so many meta-steps at a time, and so many bytes."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class AdamW:
     """Adam with decoupled weight decay of the meta-parameters, as the outer optimiser.
 
     Args:
-        decay: Each meta-step also multiplies them by 1 - lr * decay.
+        decay: Each meta-step also multiplies the meta-parameters by 1 - lr * decay.
 
     Source: Loshchilov and Hutter 2019 (arXiv:1711.05101).
 
@@ -62,13 +62,13 @@ class Training:
     Args:
         steps: Meta-steps in all.
         tasks: Tasks of a meta-step.
-        lr: Rate of the outer optimiser.
+        lr: Learning rate of the outer optimiser.
         optimizer: `"adam"`, `"sgd"` or `AdamW(decay)`.
         schedule: `"constant"`, or `"cosine"` down to a hundredth of `lr` at the last step.
         clip: Largest global norm of the outer gradient; None for no limit.
-        every: Meta-steps between validations; the training loop is one compiled program of as many steps.
+        every: Meta-steps between validations; one call of the compiled training loop runs as many.
         validation_tasks: Tasks of a validation; 0 trains without the guard.
-        seed: Of everything random.
+        seed: Seed of everything random.
     """
 
     steps: int = 5000
@@ -111,16 +111,16 @@ class Training:
 
 
 class TrainState(NamedTuple):
-    """Everything that training remembers; saved whole, so that it can go on.
+    """Everything that training remembers; saved as a whole, so that training can resume.
 
     Attributes:
         theta: The meta-parameters now.
-        optimizer: The outer optimiser's state, for the meta-parameters as one vector: an operation for all of them.
+        optimizer: The outer optimiser's state, for the meta-parameters as one vector: one operation updates all.
         memory: What the learner carries from step to step (unfinished inner runs), or nothing.
         step: Meta-steps done.
         best: The meta-parameters with the least validation loss.
         best_loss: That loss.
-        best_step: When it was.
+        best_step: The meta-step after which it was measured.
     """
 
     theta: Tree
@@ -133,7 +133,7 @@ class TrainState(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One line of the training record: mean training loss since the last, and the validation loss after `step`.
+    """One line of the training record: mean training loss since the last entry, and the validation loss after `step`.
 
     A meta-step whose loss or gradient was not finite changed nothing and is left out of the mean.
     """
@@ -144,7 +144,7 @@ class Entry(NamedTuple):
 
 
 class Program(Protocol):
-    """What is trained: a hashable dataclass. Programs equal but for seed and rates share one compiled loop."""
+    """What is trained: a hashable dataclass. Programs that differ only in seed and rates share one compiled loop."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
     frozen: ClassVar[tuple[str, ...]]
@@ -154,7 +154,7 @@ class Program(Protocol):
         """The settings."""
 
     def draw(self, family: Any, key: Array) -> Tree:
-        """What is random in one meta-step; it is drawn for many at a time."""
+        """What is random in one meta-step; it is drawn for many meta-steps at a time."""
 
     def update(self, theta: Tree, memory: Tree, family: Any, drawn: Tree, progress: Array) -> tuple[Array, Tree, Tree]:
         """Loss, gradient and next memory of one meta-step; `progress` goes from 0 to 1 over the training."""
@@ -165,7 +165,7 @@ class Program(Protocol):
 
 def begin(program: Program, theta: Tree, memory: Tree) -> TrainState:
     """The state before the first step."""
-    # A weakly typed leaf (of a Python number) is of a strong type after the first step: all would be compiled twice.
+    # A weakly typed leaf (of a Python number) is strongly typed after the first step: all would be compiled twice.
     theta = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), theta)
     dtype = jnp.result_type(*jax.tree.leaves(theta))
     state = program.training.transformation().init(ravel_pytree(theta)[0])
@@ -175,7 +175,7 @@ def begin(program: Program, theta: Tree, memory: Tree) -> TrainState:
 def train(
     program: Program, families: tuple[Any, Any], state: TrainState, until: int
 ) -> Iterator[tuple[TrainState, Entry]]:
-    """Goes on from a state to step `until`; gives the state after every validation.
+    """Continues from a state to step `until`; yields the state and its entry after every validation.
 
     Args:
         program: What is trained.
@@ -195,7 +195,7 @@ def train(
             _log.warning(told, count - int(counted), count)
         if int(state.step) % settings.every == 0 or int(state.step) == settings.steps:
             state, validation = _validated(program, rates, families[1], state, fixed)
-        else:  # stopped between two validations: going on must give the same as never having stopped
+        else:  # stopped between two validations: resuming must give the same as never having stopped
             validation = jnp.asarray(np.nan)
         yield state, Entry(int(state.step), float(loss), float(validation))
 
@@ -212,7 +212,7 @@ def _advance(
     first, last = state.step, state.step + count
 
     def block(place: Array, carry: _Carry) -> _Carry:
-        """The steps from `place * size` on that are asked for; each is drawn at its own place, whoever asks."""
+        """The requested ones of `size` steps from `place * size` on; what a step draws depends on its number only."""
         numbers = place * size + jnp.arange(size)
         drawn = jax.vmap(lambda number: program.draw(family, jax.random.fold_in(root, number)))(numbers)
         span = jnp.maximum(first, numbers[0]), jnp.minimum(last, numbers[0] + size)
@@ -227,7 +227,7 @@ def _advance(
 
 
 class _Carry(NamedTuple):
-    """What a meta-step hands to the next. No more than that: what a loop carries, it copies.
+    """What a meta-step hands to the next, and no more than that, because a loop copies what it carries.
 
     Attributes:
         vector: The meta-parameters.
@@ -246,16 +246,16 @@ class _Carry(NamedTuple):
 def _step(
     program: Program, family: Any, tree: Callable[[Array], Tree], drawn: Tree, number: Array, carry: _Carry
 ) -> _Carry:
-    """One meta-step; `tree` makes meta-parameters of their vector."""
+    """One meta-step; `tree` turns the vector into meta-parameters."""
     settings = program.training
     progress = number / settings.steps
     loss, gradient, memory = program.update(tree(carry.vector), carry.memory, family, drawn, progress)
     slope = ravel_pytree(gradient)[0]
-    # One exploding task would otherwise end the training, or Adam's memory of squares: such a step changes nothing.
+    # One diverging task would otherwise ruin the training, or Adam's second moments: such a step changes nothing.
     fine = jnp.isfinite(loss) & jnp.isfinite(jnp.vdot(slope, slope))
     optimizer = settings.transformation()
     updates, inner = optimizer.update(jnp.where(fine, slope, 0), carry.optimizer, carry.vector)
-    if program.frozen:  # a decay would shrink these all the same
+    if program.frozen:  # weight decay would shrink these all the same
         parts = {
             name: jax.tree.map(jnp.zeros_like if name in program.frozen else jnp.ones_like, part)
             for name, part in tree(carry.vector).items()
@@ -268,7 +268,7 @@ def _step(
 
 
 def _drawn_at_once(program: Program, family: Any, root: Array) -> int:
-    """For how many meta-steps to draw in one go: step by step, small draws take longer than what is done with them."""
+    """How many meta-steps to draw tasks for at once: one by one, drawing small tasks takes longer than using them."""
     shapes = jax.eval_shape(program.draw, family, root)
     size: int = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
     return max(1, min(MOST_STEPS, MOST_BYTES // max(size, 1)))

@@ -50,7 +50,7 @@ def lerp(start: Tree, end: Tree, fraction: Any) -> Tree:
 
 
 def inexact(tree: Tree) -> tuple[list[Array], Callable[[Sequence[Array]], Tree]]:
-    """The leaves that are no whole numbers, and what makes the tree of others in their place."""
+    """The leaves that are not whole numbers, and a function that rebuilds the tree with others in their place."""
     leaves, structure = jax.tree.flatten(tree)
     places = [place for place, leaf in enumerate(leaves) if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)]
 

@@ -38,7 +38,7 @@ def choose(
         learner: The learner as a program (nothing fitted).
         theta: Its meta-parameters.
         rows: The support set.
-        steps: Fixed number of steps, or None to choose from 0 to twice the trained ones, at least 20.
+        steps: Fixed number of steps, or None to choose from 0 up to twice the trained ones (or 20, if that is more).
         rate_scale: Fixed factor, or None to choose.
     """
     own = (learner.trained_steps if steps is None else steps, 1.0 if rate_scale is None else rate_scale)
@@ -53,7 +53,7 @@ def choose(
     first = 0 if steps is None else most
     means = losses.mean(axis=2)[:, first:]
     if not np.isfinite(means).any():
-        return own  # whose divergence is told
+        return own  # `adapt` reports its divergence
     place = np.unravel_index(int(np.argmin(means)), means.shape)
     best = losses[place[0], first + place[1]]
     base = losses[scales.index(own[1]), own[0]]

@@ -1,6 +1,6 @@
 """Learned update rules: small networks that turn a coordinate's gradient and memory into its next step.
 
-A rule is frozen settings with pure functions, as everywhere: `init(key) -> theta`, `start(theta, params) -> state`,
+A rule is frozen settings with pure functions, like a network: `init(key) -> theta`, `start(theta, params) -> state`,
 `step(theta, gradient, state) -> (updates, state)`. All coordinates share theta and each has its own memory, so a rule
 trained on small problems runs on networks of any size.
 """
@@ -21,11 +21,11 @@ __all__ = ["LSTMRule", "MLPRule", "UpdateRule"]
 
 Tree = Any
 DECAYS: Final = (0.5, 0.9, 0.99)
-"""Of an MLP rule's running means of gradients."""
+"""Decays of an MLP rule's running means of gradients."""
 HORIZONS: Final = (3.0, 10.0, 30.0, 100.0)
 """Numbers of steps at which an MLP rule's clocks saturate."""
 FEATURES: Final = 1 + len(DECAYS) + 1 + len(HORIZONS) + 1
-"""Gradient, running means, own scale, clocks, common scale."""
+"""Inputs of an MLP rule: gradient, running means, own scale, clocks, common scale."""
 
 
 class UpdateRule(Protocol):
@@ -35,7 +35,7 @@ class UpdateRule(Protocol):
         """First theta."""
 
     def start(self, theta: Tree, params: Tree) -> Tree:
-        """The memory for parameters like these."""
+        """The initial memory for parameters like these."""
 
     def step(self, theta: Tree, gradient: Tree, state: Tree) -> tuple[Tree, Tree]:
         """What to add to the parameters, and the next memory."""
@@ -49,7 +49,7 @@ class LSTMRule:
 
     Args:
         hidden: Units of a cell.
-        layers: Cells, one on the other.
+        layers: Number of stacked cells.
         preprocessing: p.
         scale: Factor on the output, which keeps first steps small.
 
@@ -80,7 +80,7 @@ class LSTMRule:
         for place, inputs in enumerate([2] + [self.hidden] * (self.layers - 1)):
             rows = inputs + self.hidden
             weights = jax.random.normal(jax.random.fold_in(key, place), (rows, 4 * self.hidden)) * rows**-0.5
-            bias = jnp.zeros(4 * self.hidden).at[: self.hidden].set(1.0)  # memory is kept at first
+            bias = jnp.zeros(4 * self.hidden).at[: self.hidden].set(1.0)  # forget gates begin open
             cells.append({"w": weights, "b": bias})
         out = jax.random.normal(jax.random.fold_in(key, self.layers), (self.hidden, 1)) * self.hidden**-0.5
         return {"cells": cells, "out": out}
@@ -119,7 +119,7 @@ class MLPRule:
     """A small MLP on momentum features: update = scale * direction * exp(magnitude), both outputs of the MLP.
 
     Features of a coordinate: the gradient and its running means (decays 0.5, 0.9, 0.99), each divided by the root of a
-    running mean square; the parameters' common scale of gradients, log; tanh of the step count at four horizons.
+    running mean square; the log of the gradients' common scale; tanh of the step count at four horizons.
 
     Args:
         hidden: Units of the two hidden layers.

@@ -93,7 +93,7 @@ class Offset:
 
     Args:
         body: The correcting network, with `count` outputs.
-        count: Inputs, the first ones, that are another model's outputs (logits, for classes).
+        count: How many of the inputs, the first ones, are another model's outputs (logits, for classes).
 
     Example:
         >>> import jax
@@ -114,7 +114,7 @@ class Offset:
         return self.body.init(key, (shape[0] - self.count,))
 
     def parts(self, xp: Any, params: Params, X: Any) -> tuple[Any, Any]:
-        """The body's features, and the known outputs with what the body adds to its own."""
+        """The body's features, and the known outputs plus what the body adds to its own outputs."""
         features, added = self.body.parts(xp, params, X[:, self.count :])
         return features, X[:, : self.count] + added
 

@@ -33,7 +33,7 @@ class Problem(Protocol):
 
     @property
     def inner_steps(self) -> int:
-        """T."""
+        """The number of inner steps T."""
 
     @property
     def inner_loss(self) -> Callable[[Tree, Tree], Array]:
@@ -45,7 +45,7 @@ class Problem(Protocol):
 
     @property
     def init(self) -> Callable[[Tree], Tree]:
-        """The start w_0 of lambda."""
+        """The initial state w_0 as a function of lambda."""
 
     def advance(self, inner: Tree, outer: Tree, number: Any) -> Tree:
         """The state after one step."""

@@ -1,4 +1,4 @@
-"""DrMAD: reverse mode along a straight line from the first weights to the last, of which nothing is stored."""
+"""DrMAD: reverse mode along a straight line from the first weights to the last, so that no path is stored."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class DrMAD:
 
     a_T = dF/dw; then for t = T-1 ... 0: g += a_{t+1} dPhi/dlambda(w~_t), a_t = a_{t+1} dPhi/dw(w~_t). Two states are
     kept instead of T. It is biased where the real path bends (the last steps of a converging run lie much nearer to
-    w_T than the line says: relative error about 1 / (T lr mu) on a strongly convex problem); right in the limit of
-    long runs.
+    w_T than the line says: relative error about 1 / (T lr mu) on a strongly convex problem); it is right in the limit
+    of long runs.
 
     Source: Fu et al. 2016 (arXiv:1601.00917), algorithm 2.
 
@@ -42,7 +42,7 @@ class DrMAD:
         """See `Backend`."""
         first, last, steps = problem.init(outer), problem.run(outer), problem.inner_steps
         _, into_start = jax.vjp(lambda outer: inexact(problem.init(outer))[0], outer)
-        numbers, whole = inexact(last)  # a counter in the state has no slope
+        numbers, whole = inexact(last)  # a counter in the state has no derivative
         loss, (adjoint, direct) = jax.value_and_grad(
             lambda numbers, outer: problem.outer_loss(whole(numbers), outer), argnums=(0, 1)
         )(numbers, outer)

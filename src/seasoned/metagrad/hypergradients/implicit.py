@@ -1,4 +1,4 @@
-"""The implicit function theorem at the inner optimum: nothing of the path is needed."""
+"""The implicit function theorem at the inner optimum: the path that led there is not needed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Implicit:
 
     Args:
         solver: `"cg"` or `"neumann"`.
-        steps: Hessian-vector products at most.
+        steps: Largest number of Hessian-vector products.
         rate: Scale of the Neumann series; None takes 1 / an estimate of the largest eigenvalue by 20 power iterations.
         damping: Added to the Hessian's diagonal.
 
@@ -118,9 +118,9 @@ def _largest_eigenvalue(product: Callable[[Tree], Tree], like: Tree) -> Array:
     def body(_: int, carry: tuple[Tree, Array]) -> tuple[Tree, Array]:
         return unit(product(carry[0]))
 
-    # The sum with ones keeps the start from lying in an eigenvector's complement by the problem's own symmetry.
+    # Adding ones keeps a symmetry of the problem from making the start orthogonal to the leading eigenvector.
     ones = jax.tree.map(jnp.ones_like, like)
     start, size = unit(jax.tree.map(jnp.add, unit(like)[0], ones))
-    start = jax.tree.map(lambda leaf, one: jnp.where(size > 0, leaf, one), start, unit(ones)[0])  # of a single -1
+    start = jax.tree.map(lambda leaf, one: jnp.where(size > 0, leaf, one), start, unit(ones)[0])  # if all cancels
     largest = lax.fori_loop(0, 20, body, (start, size))[1]
     return 1.1 * jnp.where(largest > 0, largest, 1)

@@ -1,4 +1,4 @@
-"""Reverse mode through the unrolled inner steps: all of them, or only the last."""
+"""Reverse mode through the unrolled inner steps: all of them, or only the last ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _steps(problem: Problem, inner: Tree, outer: Tree, first: int, last: int) ->
 class Reverse:
     """Exact reverse-mode differentiation through all T inner steps.
 
-    With `checkpoint` the path is cut into about sqrt(T) pieces of which only the first states are kept; the others are
+    With `checkpoint` the path is cut into about sqrt(T) pieces and only the first state of each is kept; the others are
     computed a second time on the way back: memory for 2 sqrt(T) states instead of T, time for one more run.
 
     Source: Maclaurin et al. 2015 (arXiv:1502.03492); checkpoints: Chen et al. 2016 (arXiv:1604.06174).
@@ -72,7 +72,7 @@ class Reverse:
 
 @dataclass(frozen=True)
 class Truncated:
-    """Reverse mode through the last `steps` inner steps only; the state before them counts as given.
+    """Reverse mode through the last `steps` inner steps only; the state before them counts as constant.
 
     The error falls geometrically in `steps` where the inner problem is strongly convex.
 

@@ -31,7 +31,7 @@ class DateColumn:
 
     @property
     def cyclic(self) -> tuple[tuple[int, float], ...]:
-        """Which of them begin again, and after how much."""
+        """Which of them are periodic, and their periods."""
         return tuple((_PARTS.index(part), period) for part, period in _PERIODS.items())
 
     @property

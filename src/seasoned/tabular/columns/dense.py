@@ -18,10 +18,10 @@ __all__ = ["MOST_ONE_HOT", "Dense"]
 
 _SMOOTH_LIMIT = 3.0  # no scaled value leaves (-3, 3)
 _CELLS = 2**20  # that are worked on at once
-_FAR = 1e150  # its square is a number still
-_ROUNDING: Final = 1e-9  # of numbers, by which they differ at least where it is not for rounding
+_FAR = 1e150  # its square is still finite
+_ROUNDING: Final = 1e-9  # of numbers; where they differ by less, it is by rounding only
 MOST_ONE_HOT: Final = FEW
-"""Levels that a column may have for each of them to have one of its own; of more it is the most common ones."""
+"""Up to so many levels of a column each get one of their own; of more, only the most common ones do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Dense:
     A quantity x becomes z / sqrt(1 + (z / 3)^2) with z = (x - median) / (interquartile range), or the standard
     deviation where that range is 0, as in RealMLP (Holzmüller, Grinsztajn and Steinwart 2024, section 3), so that an
     outlier cannot dominate. Missing quantities become 0 (the median) and set an indicator column. A level that is
-    missing, unseen, or among many and not common, is a row of zeros.
+    missing, unseen, or one of many and not common, is a row of zeros.
 
     Attributes:
         levels: Number of levels of each column of codes, shape (p,); 0 for quantities.
@@ -63,7 +63,7 @@ class Dense:
 
     @classmethod
     def joined(cls, parts: Iterable[Dense]) -> Dense:
-        """Of columns that stand side by side."""
+        """The transform of columns side by side, from those of its parts."""
         found = list(parts)
         return cls(
             np.concatenate([part.levels for part in found]),
@@ -75,7 +75,7 @@ class Dense:
 
     @property
     def width(self) -> int:
-        """Columns of the widest matrix that there is of a table."""
+        """Columns of the wider of a table's two matrices, in codes and dense."""
         quantities = self.levels == 0
         return max(
             len(self.levels),
@@ -95,9 +95,9 @@ class Dense:
         return found
 
     def _transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The same of rows that are few enough to be in memory several times."""
+        """The same for rows that are few enough to be in memory several times."""
         quantities = np.flatnonzero((self.levels == 0) & (self.scale > 0))
-        with np.errstate(over="ignore"):  # beside a scale of 1e-300, infinitely far is what an ordinary number is
+        with np.errstate(over="ignore"):  # with a scale of 1e-300, an ordinary number is infinitely far away
             scaled = (codes[:, quantities] - self.centre[quantities]) / self.scale[quantities]
         blocks = [_squash(scaled)]
         blocks.append(np.isnan(codes[:, self.gaps & (self.levels == 0)]).astype(np.float64))
@@ -147,7 +147,7 @@ def _centre_and_scale(column: NDArray[np.float64]) -> tuple[float, float]:
     if present.min() == present.max():  # whose standard deviation is 0 but for rounding
         return float(present[0]), 0.0
     low, centre, high = np.percentile(present, [25, 50, 75])
-    honest = high - low > _ROUNDING * max(abs(low), abs(high))  # else one number, however it came about
+    honest = high - low > _ROUNDING * max(abs(low), abs(high))  # else one number and its rounding
     return float(centre), float(high - low if honest else present.std())
 
 

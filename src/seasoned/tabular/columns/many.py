@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ManyLevelsColumn", "counted", "frequencies", "ranks"]
 
 _MOST_COUNTED: Final = 10_000  # levels whose frequency is kept; rarer ones count as seen once
-_FEW: Final = 1_000  # values that are looked up one by one
+_FEW: Final = 1_000  # values; fewer are looked up one by one
 _PARTS: Final = re.compile(r"[0-9]{1,18}|[^0-9]+")
 
 
@@ -36,7 +36,7 @@ def frequencies(text: pd.Series[Any], counts: Mapping[str, int]) -> NDArray[np.f
 
 
 def _looked_up(text: pd.Series[Any], known: Mapping[str, float], otherwise: float) -> NDArray[np.float64]:
-    """What is known of each value, shape (n,); of few one by one, for pandas would index all that is known first."""
+    """The known number of each value, shape (n,); few are looked up singly, as pandas would first index all `known`."""
     if len(text) < _FEW:
         found: NDArray[np.float64] = np.array([known.get(word, otherwise) for word in text.tolist()], dtype=np.float64)
         return found
@@ -46,14 +46,14 @@ def _looked_up(text: pd.Series[Any], known: Mapping[str, float], otherwise: floa
 def ranks(text: pd.Series[Any], counts: Mapping[str, int]) -> NDArray[np.float64]:
     """Which level each value is, 0 for the most common one, shape (n,); NaN where it is missing or rare.
 
-    A level is a value that occurred more than once, one of the 2,000 most common.
+    A level is a value that occurred more than once and is one of the 2,000 most common.
     """
     place = {word: float(code) for code, word in enumerate(islice(counts, MOST_LEVELS))}
     return _looked_up(text, place, np.nan)
 
 
 def _naturally(word: str) -> list[tuple[bool, int, str]]:
-    """As people sort: r9 comes before r10, and codes that begin alike stand together."""
+    """A key for sorting as people do: r9 comes before r10, and codes that begin alike stand together."""
     parts = ((part, part.isascii() and part.isdecimal()) for part in _PARTS.findall(word))
     return [(False, int(part), "") if digits else (True, 0, part) for part, digits in parts]
 
@@ -62,7 +62,7 @@ def _naturally(word: str) -> list[tuple[bool, int, str]]:
 class ManyLevelsColumn:
     """The logarithm of a level's frequency, and its code: its place when levels are sorted as people sort.
 
-    A level is a value that occurred more than once, one of the 2,000 most common. Boosters that split categories
+    A level is a value that occurred more than once and is one of the 2,000 most common. Boosters that split categories
     natively are told which of the two columns the code is; to other trees it is a quantity, in which codes that begin
     alike are near each other; linear models and networks get a column for each of the most common levels (`dense.py`).
 

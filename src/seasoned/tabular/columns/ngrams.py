@@ -20,8 +20,8 @@ _SIZES: Final = (3, 4)  # characters, within words and with the spaces around th
 _END: Final = -1  # fills the places of shorter n-grams
 MOST_COMPONENTS: Final = 20
 _MOST_NGRAMS: Final = 2**17  # the most common ones; English has about so many, scripts without spaces millions
-_MANY_TEXTS: Final = 500  # from which on an n-gram of one text says nothing of another one
-_MOST_CHARACTERS: Final = 5_000  # of a text, its first
+_MANY_TEXTS: Final = 500  # from which on n-grams that only one text has are left out
+_MOST_CHARACTERS: Final = 5_000  # that are read of a text, its first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +77,7 @@ class Ngrams:
             matrix = counting.fit_transform(texts.str.slice(0, _MOST_CHARACTERS))
         except ValueError:  # "empty vocabulary": no texts, nothing but spaces, or no n-gram twice
             return None
-        with np.errstate(invalid="ignore"):  # the share of a variance of 0, where all texts are the same
+        with np.errstate(invalid="ignore"):  # the explained share of a variance of 0, where all texts are the same
             found = TruncatedSVD(min(MOST_COMPONENTS, *matrix.shape), random_state=seed).fit(matrix)
         names = tuple(counting.get_feature_names_out().tolist())
         return cls(names, np.asarray(counting.idf_, dtype=np.float64), found.components_.astype(np.float32))
@@ -89,7 +89,7 @@ class Ngrams:
 
     def transform(self, texts: pd.Series[Any]) -> NDArray[np.float64]:
         """The texts' vectors, shape (n, width); zeros for a text of which no n-gram is known."""
-        if not len(texts):  # scikit-learn refuses to count nothing
+        if not len(texts):  # scikit-learn refuses to count in zero texts
             return np.zeros((0, self.width))
         told = self._counting.transform(texts.str.slice(0, _MOST_CHARACTERS))
         return np.asarray(told @ self._loadings, dtype=np.float64)
@@ -106,7 +106,7 @@ class Ngrams:
         """What `arrays` gave.
 
         Raises:
-            ValueError: If they are not of one size, or an n-gram is none or comes twice.
+            ValueError: If their sizes differ, or an n-gram is empty or comes twice.
         """
         ngrams = tuple("".join(chr(code) for code in row if code != _END) for row in arrays["ngrams"].tolist())
         if len(set(ngrams)) < len(ngrams) or not all(ngrams):
@@ -115,7 +115,7 @@ class Ngrams:
 
 
 def _tfidf(places: Mapping[str, int] | None = None, least: int = 1) -> Any:
-    """What counts n-grams: those of given places, or the most common ones of at least so many texts."""
+    """A vectoriser of n-grams: those with given places, or the most common ones that at least `least` texts have."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     kept = {"vocabulary": places} if places is not None else {"min_df": least, "max_features": _MOST_NGRAMS}

@@ -1,4 +1,4 @@
-"""Number columns: they are what models eat already."""
+"""Number columns, which models take nearly as they are."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 __all__ = ["NumberColumn"]
 
 _LARGEST: Final = 1e37  # forests compute in float32; beyond its range they refuse the whole table
-_FAR: Final = 2.0**12  # times their range: numbers so far from 0 have few of float32's 24 bits left for what differs
+_FAR: Final = 2.0**12  # times their range: numbers so far from 0 have few of float32's 24 bits left for differences
 
 
 @dataclass(frozen=True, slots=True)
 class NumberColumn:
     """A number stays a number; missing is NaN.
 
-    Where all are far from 0 beside what they differ by, such as milliseconds since 1970 of one hour, they are counted
-    from the smallest: most trees see them in single precision, in which they would be a few dozen moments.
+    Where all are far from 0 beside their range, such as milliseconds since 1970 of one hour, they are counted from the
+    smallest: most trees see them in single precision, which would leave them a few dozen different values.
 
     Attributes:
         name: Of the column.
@@ -35,7 +35,7 @@ class NumberColumn:
 
     @classmethod
     def fit(cls, name: str, column: pd.Series[Any]) -> NumberColumn:
-        """Learn from where to count."""
+        """Learn the origin."""
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         if not np.isfinite(values).any():
             return cls(name)

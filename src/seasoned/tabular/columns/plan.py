@@ -30,8 +30,8 @@ __all__ = ["ColumnPlan", "Diet", "foreseen_width"]
 
 Diet = Literal["codes", "dense"]
 Encoder: TypeAlias = NumberColumn | CategoryColumn | ManyLevelsColumn | DateColumn | TextColumn
-_MOST_SHOWN: Final = 400  # levels of all columns with many that have a column each, in `dense`
-_LEAST_SHOWN: Final = 20  # of one of them
+_MOST_SHOWN: Final = 400  # levels with a column each in `dense`, over all columns with many levels
+_LEAST_SHOWN: Final = 20  # the least of them for one such column
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class ColumnPlan:
 
     @property
     def cyclic(self) -> tuple[tuple[int, float], ...]:
-        """Columns of codes that are parts of dates with a circle of their own, and its length."""
+        """Columns of codes that are periodic parts of dates, and their periods."""
         place, found = 0, []
         for encoder in self.encoders:
             if isinstance(encoder, DateColumn):
@@ -101,7 +101,7 @@ class ColumnPlan:
         Args:
             frame: The table.
             diets: Which ones.
-            lost: As of `Schema.apply`.
+            lost: As in `Schema.apply`.
 
         Raises:
             InvalidInput: If a column is missing.
@@ -124,7 +124,7 @@ class ColumnPlan:
     def _complete(self, codes: NDArray[np.float64]) -> None:
         """Fill gaps of quantities that had none in the fit by their medians, in place.
 
-        No model has learned what such a gap means: one would take it for 0, another for more than any number.
+        No model has learned what such a gap means: one would treat it as 0, another as larger than any number.
         """
         whole = (self.dense.levels == 0) & ~self.dense.gaps
         for place in np.flatnonzero(whole & np.isnan(codes).any(axis=0)):
@@ -146,9 +146,9 @@ class ColumnPlan:
 
 
 def foreseen_width(schema: Schema) -> int:
-    """How many columns of codes a plan will give, before it is there.
+    """How many columns of codes a plan will give, before it is fitted.
 
-    Of text as many as there can be; a category counts as one, though one with many levels has a second.
+    Text counts with the most that it can have; a category counts as one, though one with many levels has two.
     """
     wide = {"date": DateColumn("").width, "text": TextColumn.most_columns()}
     return sum(wide.get(column.kind, 1) for column in schema.used)
@@ -179,7 +179,7 @@ def _rebuild(item: dict[str, Any], vectors: Ngrams | None) -> Encoder:
 
 
 def _origin(found: Any) -> float:
-    """From where a column's numbers are counted, from a file that may be a stranger's.
+    """From where a column's numbers are counted, read from an untrusted file.
 
     Raises:
         ValueError: If it is something else.
@@ -190,7 +190,7 @@ def _origin(found: Any) -> float:
 
 
 def _counts(found: Any) -> dict[str, int]:
-    """How often values occurred, from a file that may be a stranger's.
+    """How often values occurred, read from an untrusted file.
 
     Raises:
         ValueError: If it is something else.

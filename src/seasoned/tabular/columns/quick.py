@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["codes"]
 
-_CELLS: Final = 20  # present ones, from which on it is no chance that all are new
-_FEW: Final = 100  # levels; of a column of more, such as names, all may be new
+_CELLS: Final = 20  # that are not missing; with so many it is no coincidence that all are new
+_FEW: Final = 100  # levels; in a column with more, such as names, all may be new
 _NOTHING: Final = MappingProxyType(dict.fromkeys(MISSING_WORDS, np.nan))
 
 
 def codes(column: Column, encoder: Any, series: pd.Series[Any], lost: list[Lost]) -> NDArray[np.float64]:
-    """`encoder.codes(read(column, series, lost))`, without a detour where there is none to make; shape (n, k)."""
+    """`encoder.codes(read(column, series, lost))`, by a shortcut where there is one; shape (n, k)."""
     import pandas as pd
 
     dtype = series.dtype
@@ -58,7 +58,7 @@ def codes(column: Column, encoder: Any, series: pd.Series[Any], lost: list[Lost]
 def _note_new(
     column: Column, encoder: CategoryColumn, series: pd.Series[Any], levels: NDArray[np.float64], lost: list[Lost]
 ) -> None:
-    """Tell of a column of few levels whose cells all are new: "1234" for "01234", say. Some new levels are no news."""
+    """Note a column of few levels whose cells are all new, such as "1234" for "01234"; some new levels are normal."""
     if len(series) < _CELLS or len(encoder.words) > _FEW or not np.isnan(levels).all():
         return
     words = read(column, series).dropna()
@@ -67,7 +67,7 @@ def _note_new(
 
 
 def _levels(column: Column, encoder: CategoryColumn, series: pd.Series[Any]) -> NDArray[np.float64]:
-    """What is neither a known word nor missing is read as ever: it may be " yes" for "yes"."""
+    """Codes of known words; what is neither known nor missing is read as usual: it may be " yes" for "yes"."""
     found, rest = _looked_up(series, _NOTHING | {word: float(code) for code, word in enumerate(encoder.words)})
     if len(rest):
         found[rest] = encoder.codes(read(column, series.iloc[rest]))[:, 0]
@@ -80,7 +80,7 @@ def _answer(word: Any) -> float | None:
 
 
 def _looked_up(series: pd.Series[Any], known: Mapping[str, float]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """The values of known words, NaN for other cells, shape (n,); and where words are that are not known."""
+    """The values of known words, NaN for other cells, shape (n,); and the places of words that are not known."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

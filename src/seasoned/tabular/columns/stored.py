@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["in_parts", "rows_of", "store"]
 
 _LARGE: Final = 2**26  # bytes
-_LEAST_ROWS: Final = 2_048  # of a part; with fewer, what pandas takes for each column of a part is more than its rows
+_LEAST_ROWS: Final = 2_048  # of a part; with fewer, pandas' overhead for each column of a part exceeds its rows' work
 _CELLS: Final = (
     2**22
 )  # of a part, 32 MB: enough that a part's overhead is nothing, little beside any table that is long
 
 
 def in_parts(frame: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
-    """A frame, some rows after the others, at least one part; each is numbered from 0.
+    """A frame in parts of consecutive rows, at least one; the rows of each are numbered from 0.
 
     Args:
         frame: Any number of rows.
@@ -44,8 +44,8 @@ def in_parts(frame: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
 def rows_of(matrix: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """Some rows of a matrix, as an array of its own.
 
-    Pages of a large file that were read for it leave this process again: every worker would keep all of them, and the
-    system has them at hand anyway.
+    Pages of a large file that were read for it are released from this process again: otherwise every worker would keep
+    all of them, and the system caches them anyway.
     """
     found: NDArray[np.float64] = matrix[rows]
     mapped = getattr(matrix, "_mmap", None)

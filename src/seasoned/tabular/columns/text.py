@@ -1,4 +1,4 @@
-"""Text columns: what they are made of, and how common each one is."""
+"""Text columns: components of their n-grams, and how common each value is."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_LEARNED: Final = 10_000  # rows that components are learned from
 class TextColumn:
     """Latent components of the character n-grams, and the logarithm of how often the whole value occurred.
 
-    The components (`ngrams.py`) give values that look alike vectors that are alike. They are learned from 10,000 of the
+    The components (`ngrams.py`) give similar vectors to values that look alike. They are learned from 10,000 of the
     rows at most, in which a common value counts as often as it occurs, and computed once for each different value.
 
     Attributes:

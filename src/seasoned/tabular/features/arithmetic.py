@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Arithmetic", "PairColumns"]
 
 _OPERATIONS: Final = ("sum", "difference", "product", "ratio", "inverse")
-_PAIRS: Final = 400  # looked at; of more, half among the columns that tell most alone, and half at random
+_PAIRS: Final = 400  # looked at; of more, half among the most relevant columns, and half at random
 _ROWS: Final = 2_000  # looked at
 
 
@@ -55,11 +55,11 @@ class PairColumns:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """The pairs, each with its best operation, that tell more than both of their columns.
+    """The pairs, each with its best operation, that tell more than either of their columns.
 
-    Gain of a pair = relevance(a op b) - max(relevance(a), relevance(b)), on up to 2,000 rows; only what noise hardly
-    ever reaches is taken (of the share of variance that the better column leaves), so a table without such pairs gets
-    no columns.
+    Gain of a pair = relevance(a op b) - max(relevance(a), relevance(b)), on up to 2,000 rows; a pair is taken only if
+    its gain, as a share of the variance that the better column leaves, is above what noise hardly ever reaches, so a
+    table without such pairs gets no columns.
     """
 
     name: str = "arithmetic"
@@ -112,7 +112,7 @@ def _candidates(rows: Rows, alone: NDArray[np.float64]) -> NDArray[np.int64]:
     """Pairs of quantities that vary, shape (m, 2), a < b."""
     quantities = rows.quantities
     low, high = np.fmin.reduce(rows.codes[:, quantities]), np.fmax.reduce(rows.codes[:, quantities])
-    varying = quantities[high > low]  # false for NaN: nothing there
+    varying = quantities[high > low]  # False for NaN, which a column without values has
     count = len(varying)
     if count * (count - 1) // 2 <= _PAIRS:
         return np.array(list(combinations(varying, 2)), dtype=np.int64).reshape(-1, 2)
@@ -126,7 +126,7 @@ def _candidates(rows: Rows, alone: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _root(pairs: int) -> int:
-    """How many columns have half as many pairs."""
+    """How many columns have about half as many pairs."""
     return int(np.sqrt(pairs))
 
 

@@ -22,12 +22,12 @@ __all__ = ["LARGEST", "Columns", "Given", "Rows", "Selection", "Step", "few_valu
 
 LARGEST: Final = 1e37  # forests compute in float32; beyond its range they refuse the whole table
 _MOST_LEVELS: Final = 10_000  # of a column that holds level codes
-_GLANCE: Final = 2_000  # rows that rule most columns out
+_GLANCE: Final = 2_000  # first rows, which suffice to rule most columns out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Given:
-    """What columns are made from, of any rows.
+    """What features of any rows are made from.
 
     Attributes:
         codes: Quantities with NaN and level codes, shape (n, p): those of the diet `codes`, and after them the levels
@@ -50,12 +50,12 @@ class Rows:
     Attributes:
         given: Their columns.
         categorical: Which columns of codes hold level codes.
-        aims: What is to be predicted, shape (n, k): the number without extremes, or for each class whether it is that.
+        aims: What is to be predicted, shape (n, k): the number without extremes, or an indicator of each class.
         weight: How much each row counts, shape (n,); None if all count the same.
         seed: Of everything random.
-        cyclic: Columns that are parts of dates, and after how much each begins again.
+        cyclic: Columns that are parts of dates, and the period of each.
         together: Rows of the same number belong together, shape (n,); None if all are free.
-        own: How many of the columns of codes models eat anyway; the others are levels of text.
+        own: How many of the columns of codes models get anyway; the others are levels of text.
     """
 
     given: Given
@@ -80,7 +80,7 @@ class Rows:
         )
 
     def common_aims(self, most: int) -> NDArray[np.float64]:
-        """Of two classes one, which says it all; of more the most common ones; a number as it is. Shape (n, k)."""
+        """Of two classes one, which says it all, of more the most common ones, or a number as it is, shape (n, k)."""
         if self.aims.shape[1] == 2:
             return self.aims[:, 1:]
         common = np.argsort(-self.aims.sum(axis=0), kind="stable")[:most]
@@ -88,7 +88,7 @@ class Rows:
         return found
 
     def dealt(self, folds: int) -> NDArray[np.int64]:
-        """A fold for each row, at random; the same for rows that belong together: fewer folds for fewer of these."""
+        """A random fold for each row, the same for rows that belong together; fewer folds for fewer such groups."""
         rng = np.random.default_rng(self.seed)
         if self.together is not None and len(np.unique(self.together)) > 1:
             return together_in(self.together, folds, rng)
@@ -125,10 +125,10 @@ class Step(Protocol):
         ...
 
     def fit(self, rows: Rows, most: int) -> tuple[Columns, NDArray[np.float64]]:
-        """Learn from the training rows which columns to make, at most so many, and give theirs for these rows.
+        """Learn from the training rows which columns to make, at most `most`, and give their values for these rows.
 
-        What looks at the target gives the training rows columns of other rows' targets (out of fold), which is why
-        these are not what `transform` would give.
+        A step that looks at the target computes the training rows' values from other rows' targets (out of fold), so
+        they differ from what `transform` would give.
         """
         ...
 
@@ -136,13 +136,13 @@ class Step(Protocol):
         """What `Columns.to_json` described, for tables of `width` columns of what it reads: codes, or texts.
 
         Raises:
-            ValueError: If a column is out of range, or a number is none.
+            ValueError: If a column is out of range, or a value is not a number.
         """
         ...
 
 
 class Selection(Protocol):
-    """A way to leave columns out. What is left is all that there is to keep of it."""
+    """A way to leave columns out; it has no state but which columns stay."""
 
     @property
     def name(self) -> str:
@@ -160,7 +160,7 @@ class Selection(Protocol):
 
 
 def few_valued(rows: Rows, most: int = 100) -> list[int]:
-    """Columns whose values may name groups: level codes, and whole numbers of which there are few; each met often."""
+    """Columns whose values may name groups: level codes or few whole numbers, each in three rows or more on average."""
     found = []
     for place, column in enumerate(rows.codes.T):
         present = column[~np.isnan(column)]
@@ -172,7 +172,7 @@ def few_valued(rows: Rows, most: int = 100) -> list[int]:
 
 
 def levels_of(column: NDArray[np.float64]) -> Levels:
-    """Its values, ascending, and the place of each row among them, -1 where it is missing, shape (n,)."""
+    """A column's values, ascending, and the place of each row among them, -1 where it is missing, shape (n,)."""
     known = ~np.isnan(column)
     values, place = np.unique(column[known], return_inverse=True)
     places = np.full(len(column), -1)

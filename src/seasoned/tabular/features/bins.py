@@ -1,4 +1,4 @@
-"""Steps of a quantity, for models that see it as a straight line otherwise."""
+"""Step functions of a quantity, for models that are otherwise linear in it."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class BinColumns:
 class Bins:
     """Thresholds at the quantiles of quantities whose relation to the target is not a straight line.
 
-    Taken is what tells more by bins than by a line: relevance(x) - r(x, y)^2 beyond what noise reaches. Thresholds are
-    cumulative (x > q), so a linear model of them is a step function whose weights are the steps.
+    A quantity is taken if bins explain more than a line does: relevance(x) - r(x, y)^2 above what noise reaches.
+    Thresholds are cumulative (x > q), so a linear model of them is a step function whose weights are the steps.
     """
 
     name: str = "bins"
 
     def fit(self, rows: Rows, most: int) -> tuple[BinColumns, NDArray[np.float64]]:
-        """Choose at most so many thresholds, of the columns that bend most."""
+        """Choose at most so many thresholds, of the columns that are the least linear."""
         looked = rows.sample(_ROWS)
         quantities = rows.quantities
         codes, aims = rows.codes[looked][:, quantities], rows.aims[looked]
@@ -102,11 +102,11 @@ def _cuts(column: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _straight(codes: NDArray[np.float64], aims: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of the aims' variance that a straight line in each column explains, shape (m,); gaps at the mean."""
+    """Share of the aims' variance that a straight line in each column explains, shape (m,); gaps count as the mean."""
     known = ~np.isnan(codes)
     rows = np.maximum(known.sum(axis=0), 1)
     spread = np.maximum(np.abs(np.where(known, codes, 0.0)).max(axis=0, initial=0.0), 1e-300)
-    scaled = np.where(known, codes, 0.0) / spread  # squares of numbers up to 1e37 and more stay numbers
+    scaled = np.where(known, codes, 0.0) / spread  # squares of numbers up to 1e37 and more stay finite
     x = np.where(known, scaled - scaled.sum(axis=0) / rows, 0.0)
     centred = aims - aims.mean(axis=0)
     total, square = float(np.sum(centred**2)), np.sum(x**2, axis=0)

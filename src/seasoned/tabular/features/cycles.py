@@ -48,7 +48,7 @@ class CycleColumns:
 class Cycles:
     """The circle of every part of a date that has one (month, day of the week and of the year, hour, minute).
 
-    They look at no target, so nothing is chosen by it; a part that is the same in all rows is left out.
+    The target is not used, so nothing is chosen by it; a part that is the same in all rows is left out.
     """
 
     name: str = "cycles"

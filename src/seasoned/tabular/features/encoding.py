@@ -26,7 +26,7 @@ _PRIOR: Final = 10.0  # rows of the overall mean that a level's mean is blended 
 _SETS: Final = 60  # of one or two columns, that are looked at
 _AIMS: Final = 10  # the most common classes, which are encoded
 _ROWS: Final = 5_000  # looked at when choosing
-_SPARSE: Final = 4  # combinations of levels a row, above which those that rows have are found by sorting
+_SPARSE: Final = 4  # possible combinations of levels per row, above which those that occur are found by sorting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,8 +36,8 @@ class LevelMeans:
     Attributes:
         columns: One or two columns of codes.
         values: For each column its levels, ascending.
-        keys: The combinations that occurred, ascending: place of the first level, or of both as a number of base m + 1,
-            where m is the number of the second column's levels, and a missing or unknown level has the place m.
+        keys: The combinations that occurred, ascending: the place of the first level or, for two, place * (m + 1) + the
+            place of the second, which has m levels; a missing or unknown level comes after the others.
         means: The mean of each, and last that of all rows, shape (keys + 1,).
     """
 
@@ -47,7 +47,7 @@ class LevelMeans:
     means: NDArray[np.float64]
 
     def column(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of any rows, shape (n,)."""
+        """The means for any rows, shape (n,)."""
         return self.means[places_of(keys_of(codes, self.columns, self.values), self.keys)]
 
     def to_json(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class LevelMeans:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodingColumns:
-    """A column a mean."""
+    """One column for each of the means."""
 
     encodings: tuple[LevelMeans, ...]
 
@@ -86,8 +86,8 @@ class Encoding:
     """Target encoding of levels and of their interactions, for the training rows out of fold.
 
     A level's mean is (sum of y + 10 mean) / (rows + 10). A training row gets the means of the other four fifths of the
-    training rows, so that its own target never reaches it; other rows get the means of all. A column is encoded alone
-    where it has more than two levels, a pair where together they tell more than each alone (as XOR does).
+    training rows, so that its own target never reaches it; other rows get the means of all. Columns with more than two
+    levels, and pairs, are encoded if their means tell more than the codes of each column alone (as for XOR).
 
     Source: Micci-Barreca 2001, A preprocessing scheme for high-cardinality categorical attributes, equation 3.
     """

@@ -35,9 +35,9 @@ class Featured:
 
 @dataclass(slots=True)
 class Extending:
-    """Rows as estimators of one diet eat them, with made columns where they were fitted on such.
+    """Rows as estimators of one diet eat them, with made columns for those that were fitted on some.
 
-    Estimators that share what makes their columns, one after the other, share the columns.
+    Consecutive estimators with the same `Made` share the columns that it makes.
 
     Attributes:
         matrix: The rows in the diet.
@@ -56,7 +56,7 @@ class Extending:
             return estimator, self.matrix
         assert self.given is not None, "whoever has an estimator with features has what they are made from"
         if self._last is None or self._last[0] is not estimator.made:
-            self._last = None  # before there is another
+            self._last = None  # freed before the next is made
             self._last = estimator.made, estimator.made.extend(self.given, self.matrix, self.diet)
         return estimator.estimator, self._last[1]
 
@@ -68,7 +68,7 @@ def predict_one(
     n_classes: int,
     given: Given | None = None,
 ) -> NDArray[np.float64]:
-    """As `models.base.predict`, with made columns where the estimator was fitted on such.
+    """As `models.base.predict`, with made columns if the estimator was fitted on some.
 
     Args:
         estimator: An estimator, or a `Featured` one.

@@ -20,7 +20,7 @@ __all__ = ["Frequency", "FrequencyColumns"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrequencyColumns:
-    """The logarithm of 1 + the training rows of each row's level; 0 for a level that none had.
+    """The logarithm of 1 + the number of training rows with each row's level; 0 for a level that none had.
 
     Attributes:
         tables: Column of codes, its values in ascending order, and the rows of each.
@@ -49,12 +49,12 @@ class FrequencyColumns:
 
 @dataclass(frozen=True, slots=True)
 class Frequency:
-    """The frequencies of the columns with the most levels; they look at no target, so nothing is chosen by it."""
+    """The frequencies of the columns with the most levels; the target is not used, so nothing is chosen by it."""
 
     name: str = "frequency"
 
     def fit(self, rows: Rows, most: int) -> tuple[FrequencyColumns, NDArray[np.float64]]:
-        """Count the levels of at most so many columns; two levels tell nothing by their counts."""
+        """Count the levels of at most so many columns; the counts of two levels tell nothing."""
         tables = []
         for column in few_valued(rows):
             values, counts = np.unique(rows.codes[:, column], return_counts=True, equal_nan=True)

@@ -58,7 +58,7 @@ def save_texts(folder: Path, plan: ColumnPlan, canonical: pd.DataFrame) -> None:
 
     columns = text_columns(plan)
     if not columns:
-        for name in (_LEVELS, _TEXTS):  # of a run from before the table's columns were read as now
+        for name in (_LEVELS, _TEXTS):  # left from when the table's columns were read in another way
             (folder / name).unlink(missing_ok=True)
         return
     np.save(folder / _LEVELS, np.column_stack([encoder.level_codes(canonical[c.name]) for c, encoder in columns]))

@@ -42,7 +42,7 @@ class GroupStatistic:
     summary: NDArray[np.float64]
 
     def column(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of any rows, shape (n,)."""
+        """The statistic for any rows, shape (n,)."""
         found = self.summary[places_of(codes[:, self.group], self.values)]
         if self.statistic == "deviation":
             found = np.clip(codes[:, self.quantity] - found, -LARGEST, LARGEST)
@@ -61,7 +61,7 @@ class GroupStatistic:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupColumns:
-    """A column a statistic."""
+    """One column for each statistic."""
 
     statistics: tuple[GroupStatistic, ...]
 
@@ -85,8 +85,8 @@ class GroupStatistics:
     """Group statistics that tell more than the group's code and the quantity do.
 
     Groups are the levels of categories, and whole numbers of which there are few. A mean is blended with the mean of
-    all rows, by one row's weight, so that a group of one row does not repeat the quantity. The target is not used but
-    to choose.
+    all rows, by one row's weight, so that a group of one row does not repeat the quantity. The target is used only to
+    choose the statistics.
     """
 
     name: str = "groups"
@@ -128,7 +128,7 @@ class GroupStatistics:
 
 
 def places_of(column: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The place of each value in the ascending `values`, and their number for what is not there, shape (n,)."""
+    """The place of each value in the ascending `values`, and `len(values)` for one that is not there, shape (n,)."""
     place = np.minimum(np.searchsorted(values, column), len(values) - 1)
     found: NDArray[np.int64] = np.where(values[place] == column, place, len(values))
     return found

@@ -1,4 +1,4 @@
-"""Which level it is, of text that comes again too seldom for the plan to take it for a category."""
+"""Level codes of text columns whose values repeat too seldom for the plan to treat them as categories."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LevelColumns", "Levels"]
 
-_MORE: Final = 100  # levels from which on a column is worth a code of its own
+_MORE: Final = 100  # levels, above which a column is worth a code of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class LevelColumns:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The codes of text columns with more than 100 levels; the target is not looked at.
+    """The codes of text columns with more than 100 levels; the target is not used.
 
     Boosters that split categories natively are told which columns these are; to other trees they are ranks by
     frequency.

@@ -64,11 +64,11 @@ STEPS: Final[Mapping[str, Step]] = {
     step.name: step for step in (Arithmetic(), GroupStatistics(), Frequency(), Encoding(), Levels(), Cycles(), Bins())
 } | dict(TEXT_STEPS)
 NEEDS: Final[Mapping[str, str]] = {**dict.fromkeys(TEXT_STEPS, "text"), LEVELS: "text", "cycles": "date"}
-"""The kind of column without which a step can do nothing; tables without such a column are searched without it."""
+"""The kind of column that a step cannot do without; tables without such a column are searched without the step."""
 SELECTIONS: Final[Mapping[str, Selection]] = {step.name: step for step in (Redundant(), Uninformative())}
 """Steps that leave columns out, the made ones and the table's own, after all others."""
 _NONE, _MADE, _MOST = "none", "made", "columns"
-_MANY: Final = 12_000  # rows from which on steps are worth their time; with fewer they are chosen by chance
+_MANY: Final = 12_000  # rows from which on steps are worth their time; with fewer, chance decides what they make
 _CLASSES: Final = 10  # the most common ones, which steps look at
 _FIRST: Final = 2  # families that are tried with features among the first configurations
 
@@ -91,7 +91,7 @@ def choose_steps(names: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def steps_for(names: Sequence[str] | None, rows: int) -> tuple[str, ...]:
-    """Names of the steps of a fit on so many rows: those asked for; where None are, all from 12,000 rows on.
+    """Names of the steps of a fit on so many rows: those asked for or, for None, all from 12,000 rows on.
 
     Example:
         >>> steps_for(None, 1_000), steps_for(["bins"], 1_000), "arithmetic" in steps_for(None, 20_000)
@@ -107,7 +107,7 @@ def with_features(space: Space, steps: Sequence[str]) -> Space:
         >>> with_features(Space(), ["arithmetic"]).default
         {'features': {'none': {}}}
     """
-    if not steps or FEATURES in space.parameters:  # an own family may have a parameter of this name
+    if not steps or FEATURES in space.parameters:  # a custom family may have a parameter of this name
         return space
     usual = [name for name in steps if name not in SELECTIONS] or steps  # what the first configurations have
     made = Space(
@@ -121,7 +121,7 @@ def with_features(space: Space, steps: Sequence[str]) -> Space:
 
 
 def reads_texts(choice: Mapping[str, Any] | None) -> bool:
-    """Whether what a configuration asks for needs more of text columns than their codes."""
+    """Whether the steps that a configuration asks for need the texts themselves, not only their codes."""
     wanted = {} if choice is None else choice.get(_MADE, {})
     return any(wanted.get(name) for name in TEXT_STEPS)
 
@@ -133,7 +133,7 @@ def asks(choice: Mapping[str, Any] | None) -> bool:
 
 
 def only_levels(choice: Mapping[str, Any] | None) -> bool:
-    """Whether a configuration has nothing but the levels of columns with very many: what the table says, no guess."""
+    """Whether a configuration has no step but `levels`, whose columns are in the table and no guess."""
     wanted = {} if choice is None else choice.get(_MADE, {})
     return wanted.keys() == {LEVELS, _MOST}
 
@@ -145,11 +145,11 @@ def most_columns(choice: Mapping[str, Any] | None) -> int:
 
 
 def starts_with_features(starts: Iterable[Mapping[str, Any]], space: Space) -> list[dict[str, Any]]:
-    """The configurations tried first, as the joint space with features has them.
+    """The configurations tried first, as points of the joint space with features.
 
-    Each stays without features, and then the first two families, the cheapest, come again with all steps, so that what
-    features are worth is known early. A family that may have nothing but the levels of columns with very many begins
-    with these: they are what the table says, and no guess.
+    Each is tried without features, and then the first two families, the cheapest, again with all steps, so that what
+    features are worth is known early. A family that has no step but `levels` begins with it: its columns are in the
+    table and no guess.
 
     Args:
         starts: Configurations `{"model": {family: {...}}}` that know no features.
@@ -186,7 +186,7 @@ class Made:
 
     Attributes:
         steps: Name and fitted state of each.
-        dense: Of all their columns.
+        dense: The scaling of all their columns.
         width: Number of columns of codes that they are made from.
         texts: Number of text columns that they read; 0 where they need no more than codes.
         kept: Places of the columns that stay, among the model's own and the made ones, ascending; None if all do.
@@ -205,11 +205,11 @@ class Made:
 
     @property
     def reads_texts(self) -> bool:
-        """Whether it needs more of text columns than their codes."""
+        """Whether it needs the texts themselves, not only their codes."""
         return any(name in TEXT_STEPS for name, _ in self.steps)
 
     def extend(self, given: Given, matrix: NDArray[np.float64], diet: Diet) -> NDArray[np.float64]:
-        """The matrix that a model eats: its own columns and then the made ones, as far as they stay.
+        """The matrix that a model eats: its own columns and then the made ones, those of them that stay.
 
         Args:
             given: What columns are made from.
@@ -245,7 +245,7 @@ class Made:
         return tuple(found) if self.kept is None else tuple(np.flatnonzero(np.isin(self.kept, found)).tolist())
 
     def nothing(self) -> Given:
-        """What columns are made from, without rows."""
+        """What columns are made from, with zero rows."""
         return Given(np.zeros((0, self.width)), (TextRows.of([]),) * self.texts)
 
     def to_json(self) -> dict[str, Any]:
@@ -262,7 +262,7 @@ class Made:
     def from_json(cls, state: dict[str, Any], width: int, texts: int = 0) -> Made:
         """What `to_json` described, for tables of `width` columns of codes and so many text columns.
 
-        Before there were steps that read texts, it was of the plan's own columns, which are the first ones.
+        A state from before there were steps that read texts counts only the plan's own columns, which come first.
 
         Raises:
             ValueError: If it names columns that are not there, or its parts do not fit together.
@@ -334,9 +334,9 @@ def _kept(names: Sequence[str], matrix: NDArray[np.float64], rows: Rows) -> NDAr
 
 
 def aims_of(y: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
-    """What steps look at, shape (n, k): for classes whether it is that class, for numbers the number.
+    """What steps look at, shape (n, k): an indicator of each class, or the number.
 
-    Of many classes the ten most common ones. Numbers are cut off at their first and last percentile, so that a few
+    Of many classes only the ten most common ones. Numbers are cut off at their first and last percentile, so that a few
     enormous ones do not decide what is made.
     """
     if n_classes:

@@ -1,4 +1,4 @@
-"""Leave out what says the same as another column."""
+"""Leave out columns that say the same as another one."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Redundant"]
 
-_SAME: Final = 0.98  # of the rank correlation's size
+_SAME: Final = 0.98  # the rank correlation's absolute value
 _ROWS: Final = 2_000  # looked at
-_COLUMNS: Final = 1_000  # compared; of more, those that tell most of the target
+_COLUMNS: Final = 1_000  # compared; of more, the most relevant ones
 
 
 @dataclass(frozen=True, slots=True)
 class Redundant:
-    """The Spearman filter: of two columns whose ranks correlate by more than 0.98, the one that tells less goes.
+    """The Spearman filter: of two columns whose ranks correlate by more than 0.98, the less relevant one is left out.
 
     Columns are taken in the order of `relevance`, the earlier of equals first, and each stays unless one that stays
-    already has nearly the same order of rows, or the reverse one. Missing values have the middle rank. Columns of one
-    value go, too, unless it is missing in some rows: that may be what they tell.
+    already orders the rows in nearly the same way, or in reverse. Missing values have the middle rank. Constant columns
+    are left out, too, unless values are missing in some rows: that may be what they tell.
 
     Source: Spearman 1904, The proof and measurement of association between two things.
     """

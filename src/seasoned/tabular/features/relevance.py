@@ -1,4 +1,4 @@
-"""How much of a target the values of a column tell, without asking how they tell it."""
+"""How much a column tells about a target, whatever the form of their relation."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def relevance(columns: NDArray[np.float64], aims: NDArray[np.float64]) -> NDArra
     """The share of the target's variance between bins of equal size of each column, shape (m,), about 0 for noise.
 
     With b bins and n rows, the correlation ratio eta^2 = sum_bins n_b (mean_b - mean)^2 / sum (y - mean)^2 is on
-    average c = (b - 1) / (n - 1) for noise; what is given is (eta^2 - c) / (1 - c). Several aims (the classes) are
-    taken together: numerators and denominators are summed. It sees what is not monotone, as XOR in a product, which a
-    rank correlation does not. Missing values come last.
+    average c = (b - 1) / (n - 1) for noise; what is returned is (eta^2 - c) / (1 - c). Several aims (the classes) are
+    taken together: numerators and denominators are summed. It sees relations that are not monotone, such as XOR in a
+    product, which a rank correlation does not. Missing values come last.
 
-    The rows must be in random order, for equal values are binned in that order.
+    The rows must be in random order, because equal values are binned in that order.
 
     Args:
         columns: Shape (n, m).
@@ -63,7 +63,7 @@ def bins_of(rows: int) -> int:
 
 
 def beyond_chance(rows: int, tried: int) -> float:
-    """What the best of `tried` noise columns hardly ever reaches (probability about 1%)."""
+    """The relevance that the best of `tried` noise columns hardly ever reaches (probability about 1%)."""
     bins = bins_of(rows)
     if bins < 2:
         return math.inf

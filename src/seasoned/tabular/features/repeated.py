@@ -59,7 +59,7 @@ def shares_of(estimator: Any) -> tuple[float, ...]:
 def with_shared_makers(fits: Sequence[Any]) -> tuple[Any, ...]:
     """The same fits; those whose columns are made in the same way share what makes them, so that it is done once.
 
-    Fits that differ by their seeds only are such, for features do not know which of them they are for.
+    Fits that differ only by their seeds are such, because features do not depend on the fit that they are for.
     """
     known: dict[str, Made] = {}
     return tuple(
@@ -71,7 +71,7 @@ def with_shared_makers(fits: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def makers_of(estimator: Any) -> list[Made]:
-    """What makes further columns for its fits; nothing where none are made."""
+    """What makes further columns for its fits; empty where none are made."""
     return [fit.made for fit in fits_of(estimator) if isinstance(fit, Featured)]
 
 

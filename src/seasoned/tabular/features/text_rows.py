@@ -20,7 +20,7 @@ STATISTICS: Final = (
     "punctuation", "spaces", "other scripts",
 )  # fmt: skip
 BUCKETS: Final = 2**14  # that words and pairs of words are hashed into
-_LONGEST: Final = 5_000  # characters that are read; the rest of a text hardly says something else
+_LONGEST: Final = 5_000  # characters that are read; the rest of a text hardly says anything new
 _WORD: Final = re.compile(r"\w+")
 
 
@@ -85,7 +85,7 @@ def _hashed(texts: Sequence[str | None]) -> Any:
     from scipy.sparse import csr_array
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    if not len(texts):  # scikit-learn refuses to transform nothing
+    if not len(texts):  # scikit-learn refuses to transform zero texts
         return csr_array((0, BUCKETS))
     hashing = HashingVectorizer(
         n_features=BUCKETS, ngram_range=(1, 2), norm=None, alternate_sign=False, token_pattern=_WORD.pattern

@@ -22,7 +22,7 @@ _ROWS = 5_000  # looked at when there are too many
 
 @dataclass(frozen=True, slots=True)
 class StatisticColumns:
-    """A column a statistic.
+    """One column for each statistic.
 
     Attributes:
         statistics: Place of the text column, and of the statistic in `STATISTICS`.
@@ -47,7 +47,7 @@ class StatisticColumns:
 
 @dataclass(frozen=True, slots=True)
 class TextStatistics:
-    """The statistics of texts that are not the same for all rows; of too many, those that tell most of the target."""
+    """The statistics of texts that are not the same for all rows; of too many, the most relevant ones."""
 
     name: str = "text_statistics"
 

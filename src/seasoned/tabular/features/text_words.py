@@ -41,7 +41,7 @@ class WordComponents:
     loadings: NDArray[np.float64]
 
     def columns(self, given: Given) -> NDArray[np.float64]:
-        """Of any rows, shape (n, k); 0 for a text without a known word."""
+        """The components of any rows, shape (n, k); 0 for a text without a known word."""
         words = given.texts[self.text].words[:, self.buckets]
         return np.asarray(_weighted(words, self.rarity) @ self.loadings)
 
@@ -82,7 +82,7 @@ class TextWords:
     With c the counts of hashed words of a text, its vector is x = log(1 + c) * log((1 + n) / (1 + df)), scaled to
     length 1, where df of n texts hold the word; what is given is x V, V the first right singular vectors of all
     training texts. The column plan has components of *characters* already, which see spelling; these see topics. The
-    target is not looked at.
+    target is not used.
 
     Source: Deerwester and others 1990, Indexing by latent semantic analysis; hashing: Weinberger and others 2009.
     """
@@ -108,7 +108,7 @@ class TextWords:
 
 
 def _components(place: int, words: Any, count: int, seed: int) -> WordComponents | None:
-    """None where texts share too few words."""
+    """The components of one text column; None where texts share too few words."""
     from sklearn.utils.extmath import randomized_svd
 
     texts = np.bincount(words.indices, minlength=BUCKETS)
@@ -128,7 +128,7 @@ def _weighted(words: Any, rarity: NDArray[np.float64]) -> Any:
     """Term frequencies, damped and weighted, of length 1 in each row."""
     from sklearn.preprocessing import normalize
 
-    if not words.shape[0]:  # scikit-learn refuses to scale nothing
+    if not words.shape[0]:  # scikit-learn refuses to scale zero rows
         return words
     damped = words.copy()
     damped.data = np.log1p(damped.data)

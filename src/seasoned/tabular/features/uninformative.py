@@ -1,4 +1,4 @@
-"""Leave out what tells no more than noise, not even together with other columns."""
+"""Leave out columns that tell no more than noise, even together with others."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _COPIES: Final = 5
 _TREES: Final = 30  # of a forest, at least
 _ROWS: Final = 2_000  # looked at
 _AIMS: Final = 10  # the most common classes
-_LEAST: Final = 50  # rows, with fewer nothing is left out
+_LEAST: Final = 50  # rows; with fewer, nothing is left out
 
 
 @dataclass(frozen=True, slots=True)
 class Uninformative:
-    """The permutation filter: a column goes that is not more important than each of five permuted copies of it.
+    """The permutation filter: a column is left out unless it is more important than each of five permuted copies.
 
     Five forests of randomised trees are grown, each on all columns and a permuted copy of every one. A column stays if
     its mean importance (decrease of the squared error) is above those of all its copies, so that noise stays with a
-    probability of about 1/6, and what tells something with another column only, as in XOR, stays as well.
+    probability of about 1/6, and a column that tells something only with another one, as in XOR, stays as well.
 
     Source: Kursa and Rudnicki 2010, Feature selection with the Boruta package, whose copies compete as a whole.
     """
@@ -52,7 +52,7 @@ class Uninformative:
 def _importances(
     matrix: NDArray[np.float64], aims: NDArray[np.float64], weight: NDArray[np.float64] | None, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Of each column, and then of its permuted copy: the mean over trees, shape (2 m,)."""
+    """Importances of all columns and then of their permuted copies: means over trees, shape (2 m,)."""
     from sklearn.tree import ExtraTreeRegressor
 
     copies = np.column_stack([column[rng.permutation(len(column))] for column in matrix.T])

@@ -1,4 +1,4 @@
-"""Linear models with a penalty of its own for every column (and every category), tuned by hypergradient."""
+"""Linear models with a separate penalty for every column (and every category), tuned by hypergradient."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["AdaptiveLinear", "PenalisedLinear"]
 
 _CELLS: Final = 1_600_000  # rows times columns (times classes) that the penalties are tuned on; the last fit takes all
-_ROWS_EACH: Final = 20  # rows for each penalty, below which they may differ less, by the root of the share
+_ROWS_EACH: Final = 20  # rows for each penalty; with fewer, penalties may differ less, by the root of the share
 _LEAST: Final = 1_000  # rows, however many columns
 _SHARE: Final = 0.6  # of the time given, for tuning
 _FILE: Final = {"weights": ("float64", 2), "classes": ("int64", 1), "target": ("float64", 1)}
@@ -73,7 +73,7 @@ class PenalisedLinear:
     ) -> None:
         """Tune the penalties on folds of the rows, then fit all rows with them.
 
-        Rows may count differently, and those of the same number in `together` are never parted by a fold.
+        Rows may have weights, and rows with the same number in `together` are never separated by a fold.
         """
         start = time.monotonic()
         deadline = None if seconds is None else start + _SHARE * seconds
@@ -144,7 +144,7 @@ class AdaptiveLinear:
     They go down the gradient of the held-out likelihood of five folds, which the implicit function theorem gives
     (`penalties.py`); numpy does it faster than JAX could compile it, so no extra is needed. `spread` says how far they
     may differ, in natural logarithms; at 0 it would be the plain model with a tuned penalty. On fewer than 20 rows for
-    each penalty they may differ less: held-out rows would be fitted rather than judged by.
+    each penalty they may differ less, or they would overfit the held-out rows.
 
     Source: adaptive ridge (Grandvalet 1998) with the hypergradients of Bengio 2000 and Lorraine et al. 2020.
     """

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["MOST_CELLS", "MOST_COLUMNS", "Additive"]
 
 _GRID: Final = tuple((10.0 ** np.arange(4.0, -2.1, -0.75)).tolist())
-_MOST_INPUTS: Final = 400  # of which the model is made
+_MOST_INPUTS: Final = 400  # that the model uses
 MOST_COLUMNS: Final = 500
 """Columns before products."""
 MOST_CELLS: Final = 60_000_000
-"""Rows times columns of a fit; of more rows a part."""
+"""Rows times columns of a fit; with more rows, a sample of them is used."""
 _TUNED_ROWS, _TUNED_CELLS = 6_000, 6_000_000  # that the penalty is chosen on; cells: of rows, columns and classes
 _LEAST_ROWS: Final = 1_000  # to choose the penalty on, however many columns
 _FOLDS: Final = 3
@@ -42,7 +42,7 @@ _COARSE, _FINE = 30, 80  # steps for one penalty while choosing, and in the end
 
 
 class _Choice(NamedTuple):
-    """Penalties of the additive model and of the one with products; None if these do no good."""
+    """Penalties of the additive model and of the one with products; None if products do not help."""
 
     plain: float
     paired: float | None
@@ -53,9 +53,9 @@ class Additive:
     """An additive model with products behind scikit-learn's `predict` and `predict_proba`.
 
     g(x) = a + sum_j f_j(x_j) + sum_(u, v) c_uv u v, where f_j is a line with hinges (`Basis`), and the products uv are
-    those that the residuals of the additive part ask for. All weights have one L2 penalty, hinges and products
-    relative to `bend` and `bond`. The penalty, and whether there are products at all, is chosen by the loss of
-    held-out rows, the products chosen anew in each fold; the models at all penalties cost one decomposition.
+    those that best explain the residuals of the additive part. All weights share one L2 penalty, which is divided by
+    `bend`^2 for hinges and by `bond`^2 for products. The penalty, and whether there are products at all, is chosen by
+    the loss of held-out rows, with the products chosen anew in each fold; all penalties share one decomposition.
 
     Attributes:
         config: The hyperparameters `knots`, `pairs`, `bend` and `bond`.
@@ -93,7 +93,7 @@ class Additive:
     ) -> None:
         """Choose the penalty on folds of the rows, then fit the rows with it.
 
-        Rows may count differently, and those of the same number in `together` are never parted by a fold.
+        Rows may have weights, and rows with the same number in `together` are never separated by a fold.
         """
         deadline = None if seconds is None else time.monotonic() + _SHARE * seconds
         rng = np.random.default_rng(self.seed)
@@ -207,23 +207,23 @@ class _Stage:
         return numbers_path(self._data, self._Y[:, 0], penalties)
 
     def add_pairs(self, weights: Array) -> None:
-        """The products that are missing from the model with these weights; once."""
+        """Add the products that best explain the residuals of the model with these weights; once."""
         outputs = self._A @ weights[:-1].astype(np.float32) + weights[-1].astype(np.float32)
         left = self._Y - (probabilities(outputs) if self._model.n_classes else outputs)
         left = (left * self._mass[:, None]).astype(np.float32)
         self.basis = self.basis.with_pairs(best_pairs(self.basis, self._A, left, self._model.config["pairs"]))
-        del self._A, self._data  # before there are larger ones
+        del self._A, self._data  # frees their memory before larger ones are made
         self._decompose()
 
     def line(self, penalty: float, quantile: float) -> Array:
-        """Weights of the quantile's model, on columns turned so that the penalty is round."""
+        """Weights of the quantile's model, fitted on rotated and scaled columns, where L-BFGS is quick."""
         data, y = self._data, self._Y[:, 0]
         size = np.sqrt(data.power + penalty)
         slopes, level = fit_line(data.turned / size, y, quantile, penalty / size**2, self._mass)
         return data.weights((slopes / size)[:, None], np.array([level]))
 
     def _decompose(self) -> Single:
-        """The columns, which are turned apart from them."""
+        """The columns; `_data` gets a rotated copy of them."""
         config, basis = self._model.config, self.basis
         parts = (len(basis.kept), 1.0), (len(basis.column), config["bend"]), (len(basis.pairs), config["bond"])
         scale = np.concatenate([np.full(count, factor) for count, factor in parts])
@@ -249,7 +249,7 @@ class _HeldOut(NamedTuple):
     mass: Array
 
     def trace(self, stage: _Stage, deadline: float | None) -> _Trace:
-        """Down the grid, until the loss has risen twice; what was not tried counts as the last."""
+        """The losses down the grid, until two penalties in a row are no better; those not tried count as the last."""
         found, A = _Trace(), stage.basis.expand(self.X)
         least = worse = 0
         for place, weights in enumerate(stage.path(_GRID, _COARSE)):

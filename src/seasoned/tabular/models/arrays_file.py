@@ -1,4 +1,4 @@
-"""Arrays as bytes (npz, never pickle), and what was read checked for kind, dimensions and values."""
+"""Arrays as bytes (npz, never pickle); those read are checked for type, dimensions and values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def dump(arrays: Mapping[str, NDArray[Any]], level: int = 6) -> bytes:
     """The arrays as a deflated npz archive; `level` is zlib's, from 1 (fast) to 9 (small).
 
     Raises:
-        InvalidInput: If they are more than `load` would take.
+        InvalidInput: If they are larger than `load` would accept.
     """
     size = sum(np.asanyarray(array).nbytes for array in arrays.values())
     if size > _LARGEST - _HEADERS:
@@ -37,7 +37,7 @@ def dump(arrays: Mapping[str, NDArray[Any]], level: int = 6) -> bytes:
         )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
-        for name, array in arrays.items():  # as np.savez_compressed does, which has no level
+        for name, array in arrays.items():  # as np.savez_compressed does, which takes no level
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
     return buffer.getvalue()
@@ -51,7 +51,7 @@ def load(
     Args:
         data: The archive.
         expected: Name -> data type such as "float32", and number of dimensions; nothing else may be there.
-        optional: The same of arrays that may be there.
+        optional: The same for arrays that may be there.
 
     Raises:
         InvalidInput: If it is damaged, or an array is missing, of another kind, or not finite.

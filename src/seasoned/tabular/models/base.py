@@ -32,11 +32,11 @@ class Job:
         categorical: Columns of codes that hold level codes.
         many: Those of them with more than 100 levels.
         seconds: Time for one fit in a trial; None where the result must not depend on time.
-        cyclic: Columns of codes that are parts of dates, and after how much each begins again.
-        quantile: Which quantile is asked for instead of the mean, of regression; families that say `quantiles = True`
-            learn it.
-        relative: Whether an error counts as a share of the number, so that rows with small ones count more.
-        logarithm: The scale on which a configuration may learn the target; None where only as it is.
+        cyclic: Columns of codes that are parts of dates, and the period of each.
+        quantile: Which quantile to predict instead of the mean, for regression; families that say `quantiles = True`
+            can learn it.
+        relative: Whether an error counts relative to the target, so that rows with small targets count more.
+        logarithm: The scale on which a configuration may learn the target; None if only the target itself is learned.
     """
 
     task: Task
@@ -62,7 +62,7 @@ class Model(Protocol):
 
     @property
     def diet(self) -> Diet:
-        """Which matrix it eats."""
+        """Which matrix it takes, `codes` or `dense` (see `ColumnPlan`)."""
         ...
 
     def space(self, task: Task) -> Space:
@@ -84,13 +84,13 @@ class Model(Protocol):
         """Fit on (X, y), and in a trial watch the rows of `valid`.
 
         `weights` say how much each row of `train` and of `valid` counts, 1 on average; None if all count the same. A
-        family that says `weighs = False` is given none. One that says `seeded = False` gives the same with any seed.
-        One that holds rows out by itself (but for a network that watches some of them) says `holds_out = True` and
-        takes one argument more, `together`: rows of the
-        same number in it are not to be parted (None: all are free).
+        family that says `weighs = False` is given none. One that says `seeded = False` gives the same fit with any
+        seed. One that holds rows out by itself (except a network that watches some of them) says `holds_out = True` and
+        takes one more argument, `together`: rows with the same number in it must not be separated (None: all rows are
+        independent).
 
-        A family that grows trees one by one stops when `valid` gets no better, and when its `seconds` are over: with
-        what it has, rather than being killed with nothing. It returns the rounds it took, others None.
+        A family that trains round by round stops when the loss on `valid` gets no better, or when its `seconds` are
+        over, keeping what it has rather than being killed with nothing. It returns the rounds it took, others None.
         """
         ...
 
@@ -116,7 +116,7 @@ def predict(estimator: Any, X: NDArray[np.float64], n_classes: int) -> NDArray[n
 
     Classes that the estimator has not seen (a rare class missing from a fold) have probability 0.
     """
-    if not len(X):  # scikit-learn refuses to predict nothing
+    if not len(X):  # scikit-learn refuses to predict zero rows
         return np.zeros((0, n_classes) if n_classes else 0)
     if not n_classes:
         return np.asarray(estimator.predict(X), dtype=np.float64).ravel()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CatBoost", "CatBooster"]
 
-_LEAF_STEPS: Final = 10  # towards the weighted quantile of a leaf: exact leaves leave weights out
+_LEAF_STEPS: Final = 10  # towards the weighted quantile of a leaf: exact leaves ignore weights
 
 _LOSSES = {"binary": "Logloss", "multiclass": "MultiClass", "regression": "RMSE"}
 
@@ -45,7 +45,7 @@ class CatBooster:
         categorical: Columns that hold level codes.
         seen: The class codes among the training rows; CatBoost has no place for others.
         width: Number of columns, once fitted.
-        units: Of the target, in which it learns.
+        units: Units of the target in which it learns.
         booster: The fitted `catboost.CatBoost`, cut to the best round.
     """
 
@@ -144,7 +144,7 @@ class CatBooster:
 
 
 def _as_bytes(codes: NDArray[np.int64]) -> NDArray[np.object_]:
-    """Level codes as byte strings; where they are near each other, each is written once, which is 30 times as quick."""
+    """Level codes as byte strings; where their range is small, each is formatted once, which is 30 times as quick."""
     low, high = int(codes.min(initial=0)), int(codes.max(initial=0))
     if high - low > codes.size:
         return codes.astype("S").astype(object)
@@ -168,8 +168,9 @@ class CatBoost:
     """Boosting of oblivious trees, with target statistics of category levels and of their combinations.
 
     Defaults: the tuned defaults of Holzmüller, Grinsztajn and Steinwart 2024 ("Better by default"), with a shorter
-    patience, and with one step a leaf: of squares it finds the leaf's mean, and twenty, as they have it for numbers,
-    took 1.6 times as long for the same loss (-.3 to +.3 % on five tables). Space: around them, as TabArena 2025 has it.
+    patience, and with one step for a leaf: for squared error it finds the leaf's mean, and their twenty for numbers
+    took 1.6 times as long for the same loss (-.3 to +.3 % on five tables). Search space: around them, as in TabArena
+    2025.
     """
 
     name: str = "catboost"
@@ -191,7 +192,7 @@ class CatBoost:
         )
 
     def build(self, config: dict[str, Any], job: Job) -> CatBooster:
-        """Rounds are fixed where the configuration brings them, and stopped early otherwise."""
+        """Rounds are fixed where the configuration has them, and stopped early otherwise."""
         settings = dict(config)
         parameters = {
             "iterations": settings.pop("rounds", None) or most_rounds(settings["learning_rate"]),
@@ -205,7 +206,7 @@ class CatBoost:
             "allow_writing_files": False,
             "logging_level": "Silent",
         }
-        if job.quantile is not None:  # its leaves are exact quantiles, found in one step; those of weights are not
+        if job.quantile is not None:  # its leaves are exact quantiles, found in one step; with weights they are not
             parameters |= {"loss_function": f"Quantile:alpha={job.quantile!r}", "leaf_estimation_iterations": 1}
         return CatBooster(parameters, job.n_classes, job.categorical)
 

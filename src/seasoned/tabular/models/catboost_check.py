@@ -1,4 +1,4 @@
-"""Whether a CatBoost model is one that this package wrote: its reader trusts the tables of category statistics.
+"""Whether a CatBoost model is one that this package wrote: CatBoost trusts the tables of category statistics.
 
 Checked before CatBoost sees the bytes: the core (oblivious trees over columns of numbers and of levels), then each hash
 table of category statistics. The layout is CatBoost's `libs/model/flatbuffers/*.fbs`.
@@ -26,13 +26,13 @@ _BUCKET: Final = 254  # borders of one quantised column; longer lists are split
 _BORDERS, _BUCKETS, _MEAN, _FLOAT_MEAN, _COUNTER, _FREQUENCY = range(6)  # kinds of category statistics
 _EMPTY: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 _SLOT: Final = "<u8, <u4"  # hash and index, 12 bytes
-_NOTES: Final = frozenset(  # whose values CatBoost only shows, but for the classes
+_NOTES: Final = frozenset(  # whose values CatBoost only shows, except the classes
     {
         "catboost_version_info", "class_params", "model_guid", "output_options", "params", "train_finish_time",
         "training",
     }
 )  # fmt: skip
-_UNUSED: Final = (10, 11, 12, 13, 18)  # of the trees: asymmetric ones, text, estimated and embedding columns
+_UNUSED: Final = (10, 11, 12, 13, 18)  # fields of the trees: asymmetric ones, text, estimated and embedding columns
 
 
 def check_model(data: bytes, numbers: int, levels: int, outputs: int) -> None:
@@ -120,7 +120,7 @@ def _check_repacked(trees: Table, counts: list[int], splits: int) -> None:
 
 
 def _check_notes(notes: dict[str, str], outputs: int) -> None:
-    """CatBoost spreads outputs over the classes that a note names; they must be 0 to the number of outputs."""
+    """CatBoost spreads outputs over the classes that a note names; these must be numbered from 0 without gaps."""
     if not notes.keys() <= _NOTES:
         raise forged("notes that no model of this package has")
     classes = list(range(max(outputs, 2)))
@@ -175,7 +175,7 @@ def _check_statistic(table: Table, kinds: list[tuple[int, int]]) -> None:
 
 
 def _check_hashes(raw: NDArray[np.uint8], entries: int) -> None:
-    """A power of two of slots, one of them empty, or a search would never end; indices inside the statistics."""
+    """A power of two of slots, at least one empty, or a search would never end; indices inside the statistics."""
     if len(raw) % 12 or not len(raw):
         raise forged("a hash table that is cut")
     slots = np.frombuffer(raw.tobytes(), _SLOT)

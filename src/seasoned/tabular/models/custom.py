@@ -31,8 +31,8 @@ class CustomModel:
     """A scikit-learn estimator as a model family beside the built-in ones.
 
     Each trial clones the estimator and sets the parameters of the configuration. A `Choice` named `kernel` with the
-    options `rbf=Space(gamma=...)` and `linear=Space()` sets `kernel`, and `gamma` where it is chosen. An `n_jobs` that
-    is None is set too, and every `random_state` that is, of a pipeline's steps as well.
+    options `rbf=Space(gamma=...)` and `linear=Space()` sets `kernel`, and `gamma` if "rbf" is chosen. An `n_jobs` that
+    is None is set too, and so is every `random_state` that is None, of a pipeline's steps as well.
 
     Args:
         name: Its name in configurations and on the leaderboard.
@@ -60,7 +60,7 @@ class CustomModel:
             raise InvalidInput(f"{type(estimator).__name__} has no parameter {unknown[0]!r}; correct the space.")
         self.name = name
         self.diet: Diet = diet
-        self.fits = True  # not where a file only holds what was fitted
+        self.fits = True  # False where a file holds only what was fitted
         self._estimator = estimator
         self._space = space
 
@@ -142,7 +142,7 @@ class CustomModel:
         data = sklearn_file.dump(estimator)
         try:
             self.load(data)
-        except InvalidInput as error:  # what no file may hold for being unsafe, or what was not foreseen
+        except InvalidInput as error:  # what is not safe in a file, or was not foreseen
             raise InvalidInput(
                 f"the model {self.name!r} ({type(estimator).__name__}) cannot be saved: {error}"
             ) from None
@@ -163,7 +163,7 @@ def stored(name: str, diet: Diet) -> CustomModel:
 
 
 def _storable(estimator: Any) -> bool:
-    """Whether it is of a kind that a bundle holds, and does nothing by which a file of it would hold more."""
+    """Whether it is of a kind that a bundle holds, and no setting would put other objects into its file."""
     kind, given = type(estimator), estimator.get_params(deep=False)
     levels, scoring = given.get("categorical_features"), given.get("scoring", "loss")
     plain = (levels is None or _is(levels, "from_dtype")) and _is(scoring, "loss")
@@ -176,7 +176,7 @@ def _is(value: Any, word: str) -> bool:
 
 
 def _seeds(estimator: Any) -> list[str]:
-    """The parameters, of its parts too, that seed what is drawn at random, and are not fixed."""
+    """The parameters, of its parts too, that are named `random_state` and are not fixed."""
     given = estimator.get_params(deep=True)
     return [name for name, value in given.items() if name.rpartition("__")[2] == "random_state" and value is None]
 
@@ -191,7 +191,7 @@ def _names(space: Space) -> set[str]:
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as the estimator names them: the option of a choice is its value, and what it brings stands beside."""
+    """Parameters as the estimator names them: a choice has its option as value, beside the option's own parameters."""
     found: dict[str, Any] = {}
     for name, value in config.items():
         if hasattr(value, "items"):

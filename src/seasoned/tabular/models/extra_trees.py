@@ -42,7 +42,7 @@ class ExtraTrees:
         return Space(space)
 
     def build(self, config: dict[str, Any], job: Job) -> TreeModel:
-        """100 trees, or as many as the configuration brings."""
+        """100 trees, or as many as the configuration says."""
         from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
         kind = ExtraTreesClassifier if job.n_classes else ExtraTreesRegressor

@@ -27,12 +27,12 @@ __all__ = ["TREES", "Forest", "grow", "nodes_of", "planted"]
 
 TREES = 100
 _STEP = 10
-_DIGITS = 15  # binary ones of a leaf's distance from the middle one: what is lost no average of many trees can show
+_DIGITS = 15  # bits kept of a leaf's distance from the median leaf: the others vanish in the average of many trees
 
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """Bagged trees on random subsets of the features (Breiman 2001); missing values go the better way."""
+    """Bagged trees on random subsets of the features (Breiman 2001); missing values go to a split's better side."""
 
     name: str = "forest"
     diet: Diet = "codes"
@@ -50,7 +50,7 @@ class Forest:
         return Space(space)
 
     def build(self, config: dict[str, Any], job: Job) -> TreeModel:
-        """100 trees, or as many as the configuration brings."""
+        """100 trees, or as many as the configuration says."""
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
         kind = RandomForestClassifier if job.n_classes else RandomForestRegressor
@@ -81,7 +81,7 @@ class Forest:
 
 
 def planted(kind: Any, config: dict[str, Any], job: Job) -> TreeModel:
-    """A forest of scikit-learn's kind, not grown yet; leaves are large enough to know a quantile that is asked for."""
+    """An unfitted forest of scikit-learn's class `kind`; leaves are large enough to estimate a requested quantile."""
     settings = dict(config)
     trees = settings.pop("rounds", TREES)
     if job.quantile is not None:
@@ -97,7 +97,7 @@ def grow(
     seconds: float | None,
     weights: Weights | None = None,
 ) -> int | None:
-    """Fit a forest, in a trial with a limit ten trees at a time until its time is up; returns the trees of a trial."""
+    """Fit a forest, in a trial with a time limit ten trees at a time until it is reached; returns a trial's trees."""
     forest, (X, y), weight = model.learner, train, None if weights is None else weights[0]
     rows, units = np.asarray(X, dtype=np.float32), Units.of(y, model.n_classes)
     y = units.forward(y)
@@ -117,7 +117,7 @@ def grow(
 def _take(
     model: TreeModel, forest: Any, data: tuple[NDArray[np.float32], NDArray[Any], NDArray[np.float64]], units: Units
 ) -> None:
-    """Replace the library's trees by arrays: of two classes the share of the second, of numbers the deviation."""
+    """Replace the library's trees by arrays of class shares (of two classes the second's), or of deviations."""
     rows, y, mass = data
     found = [nodes_of(tree.tree_) for tree in forest.estimators_]
     if model.quantile is not None:

@@ -48,7 +48,7 @@ class Histogram:
         )
 
     def build(self, config: dict[str, Any], job: Job) -> TreeModel:
-        """Rounds are fixed where the configuration brings them, and stopped early otherwise."""
+        """Rounds are fixed where the configuration has them, and stopped early otherwise."""
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         settings = dict(config)
@@ -61,7 +61,7 @@ class Histogram:
             max_iter=rounds or most_rounds(settings["learning_rate"]),
             early_stopping=rounds is None,
             n_iter_no_change=patience(settings["learning_rate"]),
-            tol=0.0,  # it is in units of the loss: of small numbers any other would end the training at once
+            tol=0.0,  # it is in units of the loss: with small numbers any other would end the training at once
             categorical_features=None,
             random_state=job.seed,
             **settings,
@@ -95,7 +95,7 @@ class Histogram:
                 max_iter=_rounds_in(seconds, learner, X, y, estimator.n_classes if estimator.n_classes > 2 else 1)
             )
         found = learner.fit(X, y, weight, X_val=X_valid, y_val=y_valid, sample_weight_val=weight_valid)
-        best = max(1, int(np.argmax(learner.validation_score_)))  # its first is that of no tree at all
+        best = max(1, int(np.argmax(learner.validation_score_)))  # its first is that without any tree
         _take(estimator, found, units, best)
         return best
 
@@ -113,7 +113,7 @@ class Histogram:
 
 
 def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArray[Any], trees: int) -> int:
-    """Rounds of so many trees that the time allows, by a probe: this library has no callback that could stop it."""
+    """Rounds of `trees` trees that the time allows, by a probe, as the library has no callback that could stop it."""
     from sklearn.base import clone
 
     probe = max(1, _PROBE // trees)
@@ -130,7 +130,7 @@ def _matrix(X: NDArray[np.float64], empty: NDArray[np.bool_]) -> NDArray[np.floa
 
     Args:
         X: Shape (n, d).
-        empty: Columns of which the training rows have no value, shape (d,). What is missing in the validation rows
+        empty: Columns without any value in the training rows, shape (d,). What is missing in the validation rows
             alone stays missing there, as it will be in predictions.
     """
     single = X.astype(np.float32).astype(np.float64)
@@ -138,7 +138,7 @@ def _matrix(X: NDArray[np.float64], empty: NDArray[np.bool_]) -> NDArray[np.floa
 
 
 def _take(model: TreeModel, learner: Any, units: Units, rounds: int | None = None) -> None:
-    """Replace the library's trees by arrays, round by round, and in a round output by output; the first so many."""
+    """Replace the library's trees by arrays, round by round, output by output; only those of the first `rounds`."""
     found = [_nodes(predictor.nodes) for stage in learner._predictors[:rounds] for predictor in stage]  # noqa: SLF001
     base = units.back(np.ravel(learner._baseline_prediction))  # noqa: SLF001
     ends = np.cumsum([len(nodes.value) for nodes in found])

@@ -17,8 +17,8 @@ def leaf_quantiles(
 ) -> NDArray[np.float64]:
     """The smallest target in each leaf at or below which a share `quantile` of the leaf's mass lies, shape (nodes,).
 
-    Trees that split by the mean also part rows by much of what moves quantiles (Meinshausen 2006, who pools leaves;
-    here their quantiles are averaged, so that a forest stays one number a leaf). Nodes without rows get the mean.
+    Trees that split by the mean also separate rows by much of what shifts quantiles (Meinshausen 2006, who pools
+    leaves; here their quantiles are averaged, so that a forest has one number a leaf). Nodes without rows get the mean.
 
     Args:
         leaf: Node of each row, shape (n,).

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Booster", "LightGBM"]
 
 _OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
-_MOST_TOGETHER = 4  # levels that a split sets apart, where some column has very many: 32 of these fit any noise
+_MOST_TOGETHER = 4  # levels that a split sets apart, where some column has very many: with 32 it fits any noise
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Booster:
         patience: Rounds without a lower validation loss after which it stops early.
         n_classes: Number of classes; 0 for regression.
         categorical: Columns that hold level codes.
-        units: Of the target, in which it learns.
+        units: Units of the target in which it learns.
         booster: The fitted `lightgbm.Booster`.
     """
 
@@ -96,7 +96,7 @@ class Booster:
             parameters["min_data_per_group"] = _least_of_a_level(len(X))
         if parameters["objective"] != "quantile":  # whose leaves are large on purpose
             parameters["min_data_in_leaf"] = min(parameters.get("min_data_in_leaf", 20), max(1, len(X) // 4))
-        if parameters.get("bagging_fraction", 1.0) * len(X) < 1:  # of one row it would take none, and fail
+        if parameters.get("bagging_fraction", 1.0) * len(X) < 1:  # of so few rows it would take none, and fail
             parameters = {**parameters, "bagging_fraction": 1.0}
         self.booster = lightgbm.train(parameters, data, self.rounds, valid_sets=watched, callbacks=stop)
 
@@ -113,13 +113,13 @@ class Booster:
 def _least_of_a_level(rows: int) -> int:
     """Rows that a level must have to be set apart: LightGBM's 100 where there are 20,000, fewer in proportion.
 
-    On tables of 5,000 rows 10 lose as much as 100 do; on fewer, 100 would leave all levels out.
+    On tables of 5,000 rows 10 give the same loss as 100; on smaller ones, 100 would leave all levels out.
     """
     return min(100, max(2, rows // 200))
 
 
 def _stop_after(seconds: float) -> Any:
-    """A callback that ends the training when the time is up, with the round of the smallest validation loss."""
+    """A callback that ends the training when the time is up, keeping the round of the smallest validation loss."""
     from lightgbm.callback import EarlyStopException
 
     deadline = time.monotonic() + seconds
@@ -140,7 +140,7 @@ class LightGBM:
     """Leaf-wise boosting with native categories.
 
     Defaults: the tuned defaults of Holzmüller, Grinsztajn and Steinwart 2024 ("Better by default"), with a shorter
-    patience; space: the one of TabArena 2025.
+    patience. Search space: the one of TabArena 2025.
     """
 
     name: str = "lightgbm"
@@ -164,7 +164,7 @@ class LightGBM:
         )
 
     def build(self, config: dict[str, Any], job: Job) -> Booster:
-        """Rounds are fixed where the configuration brings them, and stopped early otherwise."""
+        """Rounds are fixed where the configuration has them, and stopped early otherwise."""
         settings = dict(config)
         rate = settings["learning_rate"]
         rounds = settings.pop("rounds", None) or most_rounds(rate)

@@ -1,4 +1,4 @@
-"""Whether a LightGBM text model is one that this package wrote: its reader and its trees trust what they are given.
+"""Whether a LightGBM text model is one that this package wrote: LightGBM trusts what it reads.
 
 Checked before LightGBM sees the text: every line by its key, every array by its length, children, features, category
 sets and sizes by their range. What LightGBM would read beyond the trees (importances, training parameters) is cut off.
@@ -47,7 +47,7 @@ def without_appendix(text: str) -> str:
 
 
 def as_regression(text: str) -> str:
-    """The text of a model of a quantile as one of the mean: its trees predict the same, whatever they learned."""
+    """The text of a quantile's model as one of the mean: its trees predict the same, whatever they learned."""
     return _QUANTILE.sub("objective=regression", text, count=1)
 
 

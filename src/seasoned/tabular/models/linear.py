@@ -1,4 +1,4 @@
-"""Logistic regression for classes, ridge regression for numbers, or a line for one of their quantiles."""
+"""Logistic regression for classes, ridge regression for numbers, or linear quantile regression."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Linear:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import QuantileRegressor
 
-        if isinstance(estimator, QuantileRegressor):  # as it would be fitted, but in a hundredth of its time
+        if isinstance(estimator, QuantileRegressor):  # as scikit-learn would, but in a hundredth of the time
             X, y = np.asarray(train[0], dtype=np.float64), np.asarray(train[1], dtype=np.float64)
             rows = None if weights is None else weights[0]
             estimator.coef_, estimator.intercept_ = fit_line(X, y, estimator.quantile, estimator.alpha, rows)

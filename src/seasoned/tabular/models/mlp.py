@@ -67,7 +67,7 @@ class Perceptron:
     ) -> int:
         """Train; with validation rows keep the best epoch. Returns the epochs that led to what is kept.
 
-        BLAS works with one thread: the layers are too small for more, and sums do not depend on the number of cores.
+        BLAS works with one thread: the layers are too small for more, and so sums do not depend on the number of cores.
         """
         if not self.n_classes:
             level = float(y.mean() if self.quantile is None else np.quantile(y, self.quantile))
@@ -107,7 +107,7 @@ class Perceptron:
         return np.concatenate(parts).astype(np.float64)
 
     def _watched(self, valid: tuple[Any, Any], y: NDArray[Any], weight: NDArray[np.float64] | None) -> Rows | None:
-        """Validation rows of classes that training rows hold, for no network can be right on others; None of none."""
+        """Validation rows of classes among the training rows, as no network can be right on others; None if none."""
         known = np.isin(valid[1], y) if self.n_classes else np.ones(len(valid[1]), dtype=np.bool_)
         if not known.any():
             return None
@@ -141,11 +141,11 @@ class MLP:
 
     It is RealMLP-TD-S (Holzmüller, Grinsztajn and Steinwart 2024: scaling layer, weights divided by the root of their
     fan-in, SELU, four cosine cycles) plus a little of the large one's dropout and weight decay, 128 units wide because
-    it runs in numpy on one core. The learning rates are smaller than the paper's, which choose by accuracy and not by
-    the logarithmic loss.
+    it runs in numpy on one core. The learning rates are smaller than the paper's, which were chosen by accuracy and not
+    by the logarithmic loss.
 
-    Why not scikit-learn's: it knows no dropout, no schedule, no clock and no validation rows of ours. Test losses of
-    the two on four tables stand in docs/decisions/0005-models.md.
+    Why not scikit-learn's: it has no dropout, no schedule and no time limit, and takes no validation rows of ours. Test
+    losses of the two on four tables are in docs/decisions/0005-models.md.
     """
 
     name: str = "mlp"

@@ -27,13 +27,13 @@ __all__ = ["PIECE", "Neighbours", "Vote"]
 
 PIECE: Final = 4_096  # rows predicted at once
 
-_MOST_ROWS: Final = 20_000  # rows remembered; more make predictions slow and bundles large, and hardly better ones
+_MOST_ROWS: Final = 20_000  # rows remembered; more make predictions slower and bundles larger, but hardly better
 _MOST_NEIGHBOURS: Final = 1000  # that a file may ask for
 _FILE: Final = {"y": ("float64", 1), "settings": ("int64", 1)}
 _FULL: Final = {"X": ("float32", 2)}
 _SPARSE: Final = {"shape": ("int64", 1), "ends": ("int64", 1), "places": ("int64", 1), "cells": ("float32", 1)}
 _MAYBE: Final = {"weight": ("float64", 1), "quantile": ("float64", 1)}
-_FEW: Final = 0.05  # of the cells are not 0: written by themselves, for else a file would unpack to a thousand times
+_FEW: Final = 0.05  # of the cells; if fewer are not 0, only these are written, or a file would unpack a thousandfold
 _LARGEST: Final = 2**31  # bytes of all cells
 
 
@@ -42,10 +42,10 @@ class Vote:
     """The training rows, and how the nearest of them vote.
 
     Class k of a row has the probability (s_k + q_k) / (m + 1): s_k is the weight of the neighbours of class k, all m
-    weights scaled to the sum m, and q_k the share of class k among all rows. This one more voter keeps probabilities
+    weights scaled to the sum m, and q_k the share of class k among all rows. This additional voter keeps probabilities
     of seen classes above 0, as the logarithmic loss needs. A number is the weighted mean of the neighbours' numbers, a
     quantile the smallest of them at or below which that share of their weight lies.
-    Where rows count differently, a neighbour's weight is multiplied by that of its row, and shares are weighted.
+    Where rows have weights, a neighbour's weight is multiplied by that of its row, and shares are weighted.
 
     Attributes:
         neighbours: Number of neighbours m; all rows where there are fewer.
@@ -101,7 +101,7 @@ class Vote:
     def _in_pieces(
         self, X: NDArray[np.float64], work: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     ) -> NDArray[np.float64]:
-        """A row takes 50 bytes for each neighbour, so that all of a long table would take gigabytes."""
+        """Work piece by piece: a row takes 50 bytes for each neighbour, so a long table would take gigabytes."""
         parts = [work(X[start : start + PIECE]) for start in range(0, max(len(X), 1), PIECE)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -129,7 +129,7 @@ class Vote:
     def _neighbours(self, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weights and values of each row's neighbours, both of shape (n, m)."""
         assert self.y is not None, "fitted or loaded first"
-        with one_thread("openmp"):  # threads would part the rows, and with that decide between equally near ones
+        with one_thread("openmp"):  # how threads split the rows would decide between equally near ones
             distance, place = self._index.kneighbors(X.astype(np.float32))
         values = self.y[place]
         own = np.ones(values.shape) if self.weight is None else self.weight[place]
@@ -150,7 +150,7 @@ class Neighbours:
     seeded: bool = False
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
-        """How many neighbours, how far, and whether near ones count more."""
+        """How many neighbours, the power of the distance, and whether near ones count more."""
         return Space(
             neighbours=Int(1, 100, log=True, default=15),
             weights=Categorical(("distance", "uniform")),
@@ -158,7 +158,7 @@ class Neighbours:
         )
 
     def build(self, config: dict[str, Any], job: Job) -> Vote:
-        """No rows yet; enough neighbours to know a quantile that is asked for."""
+        """No rows yet; enough neighbours to estimate a requested quantile."""
         by_distance, count = config["weights"] == "distance", config["neighbours"]
         if job.quantile is not None:
             count = min(max(count, rows_to_know(job.quantile)), _MOST_NEIGHBOURS)
@@ -220,7 +220,7 @@ class Neighbours:
 
 
 def _written(X: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-    """A matrix as it is, or where it is nearly all zeros the other cells, row by row."""
+    """A matrix as it is or, if it is nearly all zeros, its other cells, row by row."""
     filled = X != 0
     if np.count_nonzero(filled) > _FEW * X.size:
         return {"X": X}

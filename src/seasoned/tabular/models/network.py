@@ -26,7 +26,7 @@ __all__ = ["Dropout", "Loss", "Shape", "forward", "gradient", "initial", "loss_o
 _CORNER: Final = 0.05  # width of the pinball loss's corner in standard deviations of the target
 _ALPHA, _LAMBDA = 1.6732632, 1.0507010  # of SELU
 _BELOW, _STEP = np.float32(_LAMBDA * _ALPHA), np.float32(_LAMBDA * _ALPHA - _LAMBDA)
-_PARTS: Final = 256  # in which a share of dropped activations is counted: a random byte decides
+_PARTS: Final = 256  # the share of dropped activations is in 256ths, since a random byte decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Loss:
 
     Attributes:
         kind: `"classes"` (outputs are logits), `"squares"` or `"quantile"`.
-        quantile: Which quantile of a number is learned, targets having a deviation of 1.
+        quantile: Which quantile is learned, of targets with a standard deviation of 1.
     """
 
     kind: Literal["classes", "squares", "quantile"]
@@ -68,7 +68,7 @@ class Loss:
 
 
 class Dropout(NamedTuple):
-    """The share of hidden activations that a step leaves out, in 256ths, and what draws them."""
+    """The share of hidden activations that a step leaves out, in 256ths, and the generator that draws them."""
 
     share: float
     rng: np.random.Generator
@@ -108,7 +108,7 @@ def forward(shape: Shape, vector: Array, X: Array) -> Array:
 
 
 def gradient(shape: Shape, vector: Array, batch: Rows, loss: Loss, dropout: Dropout) -> Array:
-    """Gradient of the mean loss of a batch (X, y, weights), by all parameters, shape (shape.size,)."""
+    """Gradient of the mean loss of a batch (X, y, weights) in all parameters, shape (shape.size,)."""
     X, y, weight = batch
     scales, layers = shape.views(vector)
     seen, slopes = [X * scales], []
@@ -134,7 +134,7 @@ def gradient(shape: Shape, vector: Array, batch: Rows, loss: Loss, dropout: Drop
 
 
 def loss_of(outputs: Array, targets: Array, weight: Array | None, loss: Loss) -> float:
-    """Mean loss of rows that may weigh: cross-entropy, squared error, or pinball loss."""
+    """Mean loss of rows that may have weights: cross-entropy, squared error, or pinball loss."""
     if loss.kind == "squares":
         return float(np.average(np.mean((outputs - targets) ** 2, axis=1), weights=weight))
     if loss.kind == "quantile":
@@ -159,7 +159,7 @@ def _scale(weights: Array) -> np.float32:
 
 
 def _selu(z: Array, below: Array) -> Array:
-    """selu(z) = lambda max(z, 0) + lambda alpha (exp(min(z, 0)) - 1), the last bracket given; both are overwritten."""
+    """selu(z) = lambda max(z, 0) + lambda alpha (exp(min(z, 0)) - 1), the last bracket given; overwrites both."""
     np.maximum(z, 0, out=z)
     z *= np.float32(_LAMBDA)
     below *= _BELOW
@@ -182,9 +182,9 @@ def _activation(z: Array, dropout: Dropout) -> tuple[Array, Array]:
 
 
 def _slope(outputs: Array, y: Array, loss: Loss) -> Array:
-    """Derivative by the outputs: of softmax's cross-entropy, half the squared error, or the pinball loss.
+    """Derivative in the outputs: of softmax's cross-entropy, half the squared error, or the pinball loss.
 
-    The last is rounded off at its corner as in `quantile_line.py`, so that it can be told how near the quantile is.
+    The last is smoothed at its corner as in `quantile_line.py`, so that it shrinks near the quantile.
     """
     if loss.kind == "classes":
         return _softmax(outputs) - y

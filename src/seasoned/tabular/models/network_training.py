@@ -1,4 +1,4 @@
-"""How the perceptron is trained: Adam in cosine cycles, the best epoch by validation rows."""
+"""How the perceptron is trained: Adam in cosine cycles, the best epoch chosen by validation rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Recipe:
         epochs: Passes over the rows, over which the learning rate is scheduled.
         batch: Rows of a step.
         rate: Largest learning rate.
-        decay: Weight decay, times the learning rate's fraction of its largest value.
+        decay: Weight decay, relative to the learning rate.
         dropout: Share of hidden activations that a step leaves out.
         smoothing: Label smoothing, towards the classes' shares of the rows; 0 for numbers.
         loss: What is minimised.
@@ -60,7 +60,7 @@ def train(
     """Adam with four cosine cycles; with validation rows the best epoch's parameters, and its number.
 
     A cycle that ends without a better validation loss ends the training. With `seconds` the number of epochs, and so
-    the schedule, is cut to what the first epoch says is possible.
+    the schedule, is cut to what the first two epochs show is possible.
 
     Args:
         shape: The layers.
@@ -108,9 +108,9 @@ def _epoch(
     *,
     end: float | None,
 ) -> None:
-    """One pass over the shuffled rows; a rest smaller than half a batch waits for the next shuffle.
+    """One pass over the shuffled rows; a rest smaller than half a batch is left out until the next shuffle.
 
-    Where the time ends within it, it ends there.
+    If the time runs out during the pass, it ends there.
     """
     X, y, weight = data
     recipe = adam.recipe
@@ -133,8 +133,8 @@ def _epoch(
 class _Adam:
     """Adam with decoupled weight decay (Kingma and Ba 2015; Loshchilov and Hutter 2019).
 
-    Both moments are kept without their factors 1 - beta, and corrections go into two numbers, so that a step is a
-    dozen passes over the parameters.
+    Both moments are kept without their factors 1 - beta, and the corrections are folded into two numbers, so that a
+    step is a dozen passes over the parameters.
     """
 
     def __init__(self, shape: Shape, recipe: Recipe) -> None:

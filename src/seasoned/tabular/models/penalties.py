@@ -1,4 +1,4 @@
-"""Penalties of linear models down their own gradient: one for every group of columns, by the loss of held-out rows."""
+"""Penalties of linear models, tuned by their gradient: one for every group of columns, by the loss of held-out rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Folds", "Tuned", "levels_together", "shared_penalty", "tune_penaltie
 
 _LOWEST, _HIGHEST = -9.0, 14.0  # log-penalties of the search for one: 1e-4 to 1e6
 _FAR: Final = 12.0  # how far a group's log-penalty may go from the common one
-_PAST: Final = 5.0  # so far below the best common one, fits that take ever longer are not looked at
+_PAST: Final = 5.0  # log-penalties so far below the best common one are not tried: fits take ever longer
 _FLAT: Final = 1e-4  # a share of the loss; a step that gains less is the last
 
 
@@ -43,7 +43,7 @@ class Tuned:
 def levels_together(X: Array) -> NDArray[np.int64]:
     """The group of every column, shape (p,): the one-hot columns of a category share one.
 
-    Columns of zeros and ones that stand side by side belong together as long as no row has two ones among them.
+    Adjacent columns of zeros and ones belong together as long as no row has two ones among them.
     """
     flags = ((X == 0) | (X == 1)).all(axis=0)
     group, taken = -1, np.ones(len(X), dtype=np.bool_)
@@ -58,7 +58,7 @@ def levels_together(X: Array) -> NDArray[np.int64]:
 
 
 def shared_penalty(folds: Folds, columns: int, deadline: float | None = None, step: float = 2.3) -> tuple[float, float]:
-    """The best log-penalty for all columns, and the largest that is no worse by more than a nat.
+    """The best log-penalty for all columns, and the largest that is worse by a nat at most.
 
     They lie on a grid, which is walked from the highest down, each fit going on from the last.
     """
@@ -77,7 +77,7 @@ def tune_penalties(
     """Minimise the held-out loss over the log-penalties of all groups by L-BFGS along its hypergradient.
 
     J(mu, delta) = loss(mu + delta) + sum_g delta_g^2 / (2 spread^2): the held-out likelihood times a normal prior
-    around the common log-penalty mu, so that a group departs from it only as far as held-out rows ask for it.
+    around the common log-penalty mu, so that a group departs from it only as far as held-out rows warrant it.
 
     Args:
         folds: The fits.
@@ -121,7 +121,7 @@ class _Descent:
         self.common_loss = np.inf
 
     def common(self, point: Array) -> tuple[float, Array]:
-        """The same on the line of common penalties."""
+        """J and its gradient in mu, for one common penalty."""
         value, gradient = self(np.append(np.clip(point, _LOWEST, _HIGHEST), np.zeros(self.count)))
         return value, gradient[:1]
 

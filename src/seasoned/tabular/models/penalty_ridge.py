@@ -1,6 +1,6 @@
 """Cross-validated ridge regression with a penalty of its own for every column: the loss and its hypergradient, exactly.
 
-Everything is said by the Gram matrices of the folds, so that an evaluation costs a few small systems of equations
+Everything is computed from the Gram matrices of the folds, so that an evaluation costs a few small systems of equations
 and does not grow with the number of rows.
 """
 
@@ -38,7 +38,7 @@ class RidgeFolds:
         pull: b_k, shape (folds, p).
         held: The Gram matrices of the held-out rows, centred at the training means, shape (folds, p, p).
         aim: Their products with the target, shape (folds, p).
-        total: Sum of squares of the held-out targets, so centred.
+        total: Sum of squares of the held-out targets, centred alike.
         rows: Held-out rows of all folds.
     """
 

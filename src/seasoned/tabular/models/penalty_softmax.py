@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["SoftmaxFit", "SoftmaxFolds", "probabilities"]
 
-_INTERCEPT: Final = 1e-4  # its penalty: none, but a class that a fold lacks must not run away
+_INTERCEPT: Final = 1e-4  # its penalty: nearly none, but a class that a fold lacks must not make it diverge
 _NEWTON: Final = 25  # steps of one fit; a warm start takes one or two
 _CLOSE: Final = 1e-6  # of a nat per row: a step that gains less is the last
 _CONJUGATE: Final = 30  # steps of conjugate gradients for one Newton step
-_STALE: Final = 6  # of those, from which on the preconditioner is made anew
+_STALE: Final = 6  # of those; after more, the preconditioner is recomputed
 
 
 @dataclass(slots=True)
 class SoftmaxFit:
-    """One penalised fit, kept between penalties: it goes on from its last weights.
+    """One penalised fit, kept between penalties: it continues from its last weights.
 
     Minimises sum_i CE(y_i, softmax(x_i W)) + 1/2 sum_j exp(rho_j) |W_j|^2 by Newton's method. Its systems are solved by
     conjugate gradients, preconditioned by the Hessian's block of each class; with two classes there is one logit, and
@@ -40,7 +40,7 @@ class SoftmaxFit:
         Y: Targets, shape (n, logits).
         weights: The present solution, shape (p + 1, logits).
         mass: How much each row counts, shape (n, 1).
-        blocks: Hessians of the loss for each logit, shape (logits, p + 1, p + 1), of some earlier weights.
+        blocks: Hessians of the loss for each logit, shape (logits, p + 1, p + 1), at some earlier weights.
     """
 
     X: Array
@@ -52,7 +52,7 @@ class SoftmaxFit:
 
     @classmethod
     def of(cls, X: Array, y: NDArray[np.int64], n_classes: int, mass: Array | None = None) -> Self:
-        """Weights 0 and intercepts of the classes' frequencies; class codes from 0, rows that may count differently."""
+        """Weights 0 and intercepts from the classes' frequencies; class codes are from 0, and rows may have weights."""
         mass = np.ones((len(y), 1)) if mass is None else mass[:, None]
         inputs = np.column_stack([X, np.ones(len(X))])
         Y = np.eye(n_classes)[y]
@@ -77,7 +77,7 @@ class SoftmaxFit:
             gain = 0.5 * float((gradient * step).sum())
             value = self._advance(step, value, penalty)
             if gain < _CLOSE * len(self.X) or (deadline is not None and time.monotonic() > deadline):
-                break  # Newton's last step squares what is left
+                break  # the last Newton step squares the remaining error
         return self.weights
 
     def adjoint(self, rho: Array, gradient: Array) -> Array:
@@ -86,7 +86,7 @@ class SoftmaxFit:
         return self._solve(probabilities(self.X @ self.weights), penalty, gradient)
 
     def _advance(self, step: Array, value: float, penalty: Array) -> float:
-        """The first of the step, its half and so on that does not raise the objective."""
+        """Take the first of the step, its half and so on that does not raise the objective."""
         for _ in range(20):
             moved = self.weights - step
             found = self._objective(moved, penalty)

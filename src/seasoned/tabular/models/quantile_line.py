@@ -1,4 +1,4 @@
-"""Linear quantile regression that is quick on many rows: the pinball loss, rounded off at its corner, by L-BFGS.
+"""Linear quantile regression that is quick on many rows: the pinball loss, smoothed at its corner, by L-BFGS.
 
 scikit-learn's `QuantileRegressor` solves a linear programme, which takes minutes on some ten thousand rows.
 """
@@ -28,7 +28,7 @@ def fit_line(
 
     Minimises sum_i w_i rho(r_i / s) + penalty |b|^2 / 2 over the residuals r = y - X b - a, where s is the target's
     standard deviation and rho(r) = q r + h log(1 + exp(-r / h)), which is the pinball loss (Koenker and Bassett 1978)
-    as h falls to 0. In the end the intercept is moved to the exact quantile of what the slopes leave.
+    as h falls to 0. In the end the intercept is moved to the exact quantile of y - X b.
 
     Args:
         X: Columns of similar size, shape (n, p).
@@ -62,7 +62,7 @@ def fit_line(
 
 
 def rows_to_know(quantile: float) -> int:
-    """Rows that a leaf needs to say something of this quantile: two on its rarer side, on average."""
+    """Rows that a leaf needs to estimate this quantile: two on its rarer side, on average."""
     return math.ceil(2.0 / min(quantile, 1.0 - quantile))
 
 

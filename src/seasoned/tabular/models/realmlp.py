@@ -151,9 +151,9 @@ class RealMLP:
 
     It is RealMLP (Holzmüller, Grinsztajn and Steinwart 2024): robust scaling and smooth clipping (the dense diet),
     periodic embeddings of quantities (PBLD; none at `waves` 0, which is RealMLP-TD-S), a scaling layer, weights divided
-    by the root of their fan-in, activations with a learned strength, four cosine cycles, rates of its own for scales,
+    by the root of their fan-in, activations with a learned strength, four cosine cycles, separate rates for scales,
     biases and embeddings, dropout and weight decay. It is narrower and trains shorter than the paper's, because a trial
-    has seconds; rates are smaller, because it is judged by the logarithmic loss and not by accuracy.
+    has only seconds; rates are smaller, because it is judged by the logarithmic loss and not by accuracy.
     """
 
     name: str = "realmlp"

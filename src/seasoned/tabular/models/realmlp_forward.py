@@ -1,4 +1,4 @@
-"""The forward pass of RealMLP, written once for numpy and JAX (`xp` is either), and how its parameters begin."""
+"""The forward pass of RealMLP, written once for numpy and JAX (`xp` is either), and its initial parameters."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def forward(
         build: The architecture.
         params: Arrays of the shapes that `shapes` says.
         X: Shape (n, inputs), the quantities first.
-        drop: What leaves out activations of a hidden layer, given its number; none where nothing is dropped.
+        drop: Leaves out activations of a hidden layer, given its number; None to leave out nothing.
     """
     h = X
     if build.quantities:

@@ -1,4 +1,4 @@
-"""How RealMLP is trained: Adam in JAX, an epoch a compiled call, the best epoch by validation rows."""
+"""How RealMLP is trained: Adam in JAX, one compiled call per epoch, the best epoch chosen by validation rows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Plan:
         smoothing: Label smoothing towards the classes' shares.
         waves: Spread of the frequencies of the numerical embeddings.
         loss: `"classes"`, `"squares"` or `"quantile"`.
-        quantile: Which one.
+        quantile: Which quantile the last of these is for.
     """
 
     epochs: int
@@ -77,7 +77,7 @@ def train(
     """The parameters of the best epoch and its number, or of the last one without validation rows.
 
     Four cosine cycles, each twice as long as the one before; a cycle that ends without a better validation loss ends
-    the training. With `seconds` the number of epochs is cut to what the first ones say is possible; compiling counts.
+    the training. With `seconds` the number of epochs is cut to what the first ones show is possible; compiling counts.
 
     Args:
         build: The architecture.
@@ -121,7 +121,7 @@ def _epochs(run: _Run, plan: Plan, start: float, seconds: float | None) -> tuple
 
 
 class _Run:
-    """One training: the data where the compiled functions take them, and the state between epochs."""
+    """One training run: the data on the device, and the state between epochs."""
 
     def __init__(self, build: Build, plan: Plan, data: Rows, valid: Rows | None, rng: np.random.Generator) -> None:
         jax = require("jax", "grad")
@@ -145,7 +145,7 @@ class _Run:
         order = np.zeros(self.size + batch, dtype=np.int32)
         shuffled = self.rng.permutation(self.rows)
         order[: self.rows] = shuffled
-        order[self.rows :] = np.resize(shuffled, len(order) - self.rows)  # the last batch may go round
+        order[self.rows :] = np.resize(shuffled, len(order) - self.rows)  # the last batch may wrap around
         pool = np.zeros((1, 1), np.float32)
         if plan.dropout:
             kept = self.rng.random((_POOL, self._width()), dtype=np.float32) >= plan.dropout
@@ -155,7 +155,7 @@ class _Run:
         self.state = self._advance(self.state, (self.data, order, pool, numbers, np.int32(steps), seed))
 
     def loss(self) -> float | None:
-        """Of the validation rows."""
+        """The loss of the validation rows; None if there are none."""
         if self.valid is None:
             return None
         return float(self._measure(self.state.params, self.valid, np.float32(self.plan.quantile)))
@@ -165,7 +165,7 @@ class _Run:
 
 
 def _padded(rows: Rows) -> Rows:
-    """With rows that count nothing, up to a number that other folds and tables have too."""
+    """The rows, padded with rows of weight 0 to a number that other folds and tables share."""
     n = len(rows.X)
     size = 64
     while size < n:
@@ -192,7 +192,7 @@ def _compiled(build: Build, batch: int, loss: str, drops: bool) -> tuple[Callabl
         return each * rows.weight
 
     def error(params: Any, rows: Rows, quantile: Any, drop: Any) -> Any:
-        return errors(params, rows, quantile, drop).mean()  # not by this batch's weight: heavy rows count as they weigh
+        return errors(params, rows, quantile, drop).mean()  # over rows, not weight: heavy batches count more
 
     def step(place: Any, carried: Any, fixed: Any) -> Any:
         data, order, pool, numbers, steps, seed = fixed

@@ -86,20 +86,20 @@ EXTRAS: Final[Mapping[str, Extra]] = MappingProxyType(
         "tuned_mlp": Extra("jax", "grad", predicts=False),
     }
 )
-"""Families that are there only with an extra."""
+"""Families that are available only with an extra."""
 NAMED_ONLY: Final = frozenset({"adaptive_linear", "realmlp", "tuned_mlp"})
-"""Families that take part only when named: what they add to the default ensemble is not measured yet."""
+"""Families that take part only when named: what they add to the default ensemble has not been measured yet."""
 _DEFAULT: Final = "default"
 
 
 def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
     """The families of these names, in order of cost, then those given as objects.
 
-    None, and the name "default", stand for all that are installed, but those of `NAMED_ONLY`. A name behind "-" leaves
-    a family out; a list of such names alone leaves them out of the default.
+    None, and the name "default", stand for all that are installed, except those of `NAMED_ONLY`. A name after "-"
+    leaves a family out; a list of such names alone leaves them out of the default.
 
     Raises:
-        InvalidInput: If a name is unknown, or there for two families, or nothing is left.
+        InvalidInput: If a name is unknown, or two families have it, or nothing is left.
         MissingExtra: If a family is named whose package is not installed.
 
     Example:
@@ -117,7 +117,7 @@ def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
         check_installed(name)
     if _DEFAULT in names or not (names or own):
         names += [name for name in MODELS if name not in NAMED_ONLY and _has_package(name)]
-    register([*MODELS.values(), BASELINE, *own])  # refuses an own one with the name of another
+    register([*MODELS.values(), BASELINE, *own])  # refuses a custom family with the name of another
     found = (*(model for name, model in MODELS.items() if name in names and name not in without), *own)
     if not found:
         raise InvalidInput(f"models is {list(models or ())}, which leaves no family; leave fewer out.")
@@ -149,22 +149,22 @@ def check_installed(name: str) -> None:
 
 
 def takes_weights(model: Model) -> bool:
-    """Whether rows can count differently in it; a family in which they cannot says `weighs = False`."""
+    """Whether it takes weights of rows; a family that does not says `weighs = False`."""
     return bool(getattr(model, "weighs", True))
 
 
 def is_seeded(model: Model) -> bool:
-    """Whether another seed gives another fit worth having; a family of which that is not so says `seeded = False`."""
+    """Whether another seed gives another fit worth having; a family for which it does not says `seeded = False`."""
     return bool(getattr(model, "seeded", True))
 
 
 def holds_out(model: Model) -> bool:
-    """Whether it holds rows out by itself while it is fitted, and asks which belong together; it then says so."""
+    """Whether its fit holds rows out by itself and takes `together`; such a family says `holds_out = True`."""
     return bool(getattr(model, "holds_out", False))
 
 
 def for_quantile(models: Sequence[Model], named: Sequence[str | Model] | None) -> tuple[Model, ...]:
-    """The families that learn a quantile; those that were named one by one stay, with a note in the log.
+    """The families that learn a quantile; those that were named explicitly stay, with a warning in the log.
 
     Raises:
         InvalidInput: If there are none.
@@ -193,9 +193,9 @@ def joint_space(
     Args:
         models: The families.
         task: What they are for.
-        steps: Those that may make features.
-        levels: Whether families that can use them may have the levels of columns with very many, whatever else is made;
-            they say `splits_levels = True`.
+        steps: Names of the steps that may make features.
+        levels: Whether families that say `splits_levels = True` may use the codes of columns with very many levels,
+            whatever else is made.
         logarithm: Whether they may learn the logarithm of the target.
         absolute: Whether absolute errors count, so that they may learn medians.
     """

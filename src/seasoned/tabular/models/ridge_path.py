@@ -1,7 +1,7 @@
 """Linear, logistic and softmax regression at many penalties at once, in the eigenbasis of the columns.
 
 With X'X = V S V' all problems that share an L2 penalty are nearly diagonal in V: least squares exactly, and the
-logistic ones up to the rows' curvature, which makes L-BFGS there quick.
+logistic ones up to the rows' curvature, which makes L-BFGS quick there.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Rotated", "classes_path", "numbers_path"]
 
-_FAINT: Final = 1e-3  # of the largest power: below, single precision has lost too much of it
-_NULL: Final = 1e-7  # of the largest power: below, a direction is what single precision has made of others
+_FAINT: Final = 1e-3  # of the largest power: single precision has lost too many digits of a lower one
+_NULL: Final = 1e-7  # of the largest power: a direction of a lower one is only rounding of others
 _FLAT: Final = 1e-6  # share of the loss; a step that gains less is the last
 
 
 @dataclass(slots=True)
 class Rotated:
-    """Columns as Z = (A - centre) diag(scale) V, with Z'Z diagonal for weighted rows.
+    """Columns as Z = (A - centre) diag(scale) V, with Z' W Z diagonal for the rows' weights W.
 
-    To turn all rows costs as much as to find V, and least squares can do without.
+    Rotating all rows costs as much as finding V, so it is done on demand: least squares can do without.
 
     Attributes:
         power: Diagonal of Z' W Z, shape (p,).
@@ -48,7 +48,7 @@ class Rotated:
     turn: Array
     centre: Array
     weight: Single
-    _rows: Single = field(repr=False)  # Z, or as long as nobody has asked for it Z V'
+    _rows: Single = field(repr=False)  # Z or, until somebody asks for it, Z V'
     _is_turned: bool = False
 
     @classmethod
@@ -62,7 +62,7 @@ class Rotated:
         for part in blocks(len(A)):
             gram += (Z[part] * mass[part, None]).T @ Z[part]
         power, vectors = np.linalg.eigh(gram)
-        faint = power < _FAINT * power.max(initial=0.0)  # or none at all: the levels of a category sum to one
+        faint = power < _FAINT * power.max(initial=0.0)  # some are 0: the levels of a category sum to one
         power[faint] = 0.0
         for part in blocks(len(A)) if faint.any() else ():
             power[faint] += mass[part] @ (Z[part] @ vectors[:, faint]) ** 2
@@ -70,7 +70,7 @@ class Rotated:
 
     @property
     def turned(self) -> Single:
-        """Z, shape (n, p); turned when somebody asks for it first."""
+        """Z, shape (n, p); rotated on first access."""
         if not self._is_turned:
             turn = self.vectors.astype(np.float32)
             for part in blocks(len(self._rows)):
@@ -79,7 +79,7 @@ class Rotated:
         return self._rows
 
     def pulled(self, signal: Single) -> Array:
-        """Z' times a value for each row, shape (p,); summed in double precision, for small penalties divide it."""
+        """Z' times a value for each row, shape (p,); summed in double precision, as small penalties divide it."""
         found = np.zeros(len(self.power))
         for part in blocks(len(signal)):
             found += signal[part].astype(np.float64) @ self._rows[part]
@@ -101,7 +101,7 @@ def numbers_path(data: Rotated, y: Array, penalties: Sequence[float]) -> Iterato
 
 
 def classes_path(data: Rotated, Y: Array, penalties: Sequence[float], steps: int = 100) -> Iterator[Array]:
-    """Weights (p + 1, outputs) of logistic regression (one output) or softmax regression, each from the last one's.
+    """Weights (p + 1, outputs) of logistic regression (one output) or softmax regression, each started from the last.
 
     Args:
         data: The columns.

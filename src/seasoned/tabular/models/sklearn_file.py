@@ -46,7 +46,7 @@ def load(data: bytes, kinds: tuple[str, ...] = ()) -> Any:
     from skops.io import loads
     from skops.io.exceptions import UntrustedTypesFoundException
 
-    if not data.startswith(_BEGINS):  # a zip with something in front would be read, and was not looked into
+    if not data.startswith(_BEGINS):  # a zip with bytes in front would be read, but evades the bundle's size check
         raise InvalidInput("the model file does not begin as an archive does; get another copy.")
     try:
         estimator = loads(data, trusted=list(ALLOWED))

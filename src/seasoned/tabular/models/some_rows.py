@@ -13,11 +13,11 @@ __all__ = ["some_rows"]
 
 
 def some_rows(y: NDArray[Any], most: int, rng: np.random.Generator, *, classes: bool) -> NDArray[np.int64]:
-    """Places of so many rows at random, sorted; all where there are no more.
+    """Indices of `most` random rows, sorted; of all rows if there are no more.
 
     Args:
         y: The target, shape (n,).
-        most: How many.
+        most: How many rows.
         rng: Draws them.
         classes: Whether the target holds classes; one row is added of each that the draw has missed, so that no class
             that was there gets the probability 0.

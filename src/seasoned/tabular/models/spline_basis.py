@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Basis", "best_pairs", "blocks", "strongest"]
 
 _BLOCK: Final = 8_192  # rows that are worked on at a time
-_CANDIDATES: Final = 80  # inputs and hinges of which products are looked at
+_CANDIDATES: Final = 80  # inputs and hinges whose products are considered
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Basis:
         Args:
             X: Inputs, shape (n, p).
             kept: Which of them to use, shape (k,).
-            knots: Hinges for an input; fewer for one of few values.
-            most: Columns that the basis may have; where there are more inputs, knots are fewer.
+            knots: Hinges for an input; fewer for an input with few values.
+            most: Largest number of columns; with more inputs there are fewer knots.
         """
         chosen = X[:, kept].T
         values = [np.unique(column) for column in chosen]
@@ -95,12 +95,12 @@ class Basis:
 
 
 def blocks(rows: int) -> list[slice]:
-    """The rows in parts, as they lie, each small enough that what is computed on the way to a result takes little."""
+    """The rows in consecutive parts, each small enough that intermediate results take little memory."""
     return [slice(start, start + _BLOCK) for start in range(0, rows, _BLOCK)]
 
 
 def strongest(X: Array, Y: Array, mass: Array, most: int) -> NDArray[np.int64]:
-    """The inputs that alone explain most of the targets, in order of place: all, where they are no more than `most`.
+    """The inputs that alone explain most of the targets, in their order: all of them if there are at most `most`.
 
     Args:
         X: Inputs, shape (n, p).
@@ -117,11 +117,11 @@ def strongest(X: Array, Y: Array, mass: Array, most: int) -> NDArray[np.int64]:
 
 
 def best_pairs(basis: Basis, A: NDArray[np.float32], left: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """The products that agree best with what an additive model has left over, shape (count or fewer, 2).
+    """The products that best explain the residuals of an additive model, shape (count or fewer, 2).
 
     Product ab scores sum_k (sum_i r_ik a_i b_i)^2 / sum_i (a_i b_i)^2, the fall in squared error that it alone would
-    bring; for a logistic model that is its score test. Looked at are the inputs and one hinge of each, of the largest
-    such scores against r^2 and r themselves where there are too many.
+    bring; for a logistic model that is its score test. Candidates are the inputs and one hinge of each; where there are
+    too many, those that correlate most with r^2.
 
     Args:
         basis: The additive model's.

@@ -37,7 +37,7 @@ _FILE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Splines:
-    """Linear models on hinges at the quantiles of each quantity, and on the products that the rest asks for."""
+    """Linear models on hinges at the quantiles of each quantity, and on products that explain the residuals best."""
 
     name: str = "splines"
     diet: Diet = "dense"
@@ -46,7 +46,7 @@ class Splines:
     holds_out: bool = True
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
-        """Knots for a quantity, products, and how freely slopes and products may differ from nothing."""
+        """Knots for a quantity, number of products, and how weakly hinges and products are penalised."""
         return Space(
             knots=Int(1, 30, log=True, default=14),
             pairs=Int(0, 300, default=100),

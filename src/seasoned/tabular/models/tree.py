@@ -42,7 +42,7 @@ class Tree:
         return Space(space)
 
     def build(self, config: dict[str, Any], job: Job) -> TreeModel:
-        """scikit-learn's tree, which sends missing values the better way."""
+        """scikit-learn's tree, which sends missing values to the better side of a split."""
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
         kind = DecisionTreeClassifier if job.n_classes else DecisionTreeRegressor

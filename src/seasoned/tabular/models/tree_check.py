@@ -79,7 +79,7 @@ def check_estimator(estimator: Any) -> None:
 
 
 def _check_forest(forest: Any) -> None:
-    """The forest alone checks the width of a table, so it must be that of each tree."""
+    """Only the forest checks a table's width when it predicts, so each tree's width must be the same."""
     from sklearn.tree import BaseDecisionTree
 
     members = list(np.ravel(np.asarray(forest.estimators_, dtype=object)))
@@ -129,6 +129,6 @@ def _check_histogram(estimator: Any) -> None:
 
 
 def check_thresholds(thresholds: NDArray[np.float64]) -> None:
-    """Infinity is one: it parts the missing values from all others."""
+    """Refuse NaN; infinity is a threshold, which separates missing values from all others."""
     if np.isnan(thresholds).any():
         raise forged("thresholds that are no numbers")

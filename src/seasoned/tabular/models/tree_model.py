@@ -1,7 +1,7 @@
 """A fitted tree, forest or boosted ensemble of trees behind `predict` and `predict_proba`, and its file.
 
-What predicts is ours from the end of the fit on (arrays, nothing of the library that grew them), so that a saved model
-gives the same bits, and other versions of the library read it.
+From the end of the fit on, predictions come from our own arrays, with nothing of the library that grew the trees, so
+that a saved model gives the same bits, and other versions of the library read it.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ _LEVEL: Final = 1  # of deflate: a third of the time of level 6, and 5% more byt
 class TreeModel:
     """An ensemble of trees, or the learner that will grow it.
 
-    Forests average: prediction = base + scale * (sum of the leaves) / trees, with a leaf an output each. Boosting adds
-    up: raw = base + scale * (sum of the leaves), tree t adding to output t mod outputs; probabilities are the sigmoid
-    of one output or the softmax of several.
+    Forests average: prediction = base + scale * (sum of the leaves) / trees, where a leaf has a value for each output.
+    Boosting sums: raw = base + scale * (sum of the leaves), tree t adding to output t mod outputs; probabilities are
+    the sigmoid of one output or the softmax of several.
 
     Attributes:
         learner: scikit-learn's estimator until it is fitted, then None.
         n_classes: Number of classes; 0 for regression.
-        boosted: Whether the trees add up rather than are averaged.
+        boosted: Whether the trees are summed rather than averaged.
         trees: The fitted trees.
         seen: The class codes among the training rows.
         base: Added to each output, shape (outputs,).
         scale: What leaf values are multiplied by.
-        quantile: Of a forest's learner: which quantile its leaves shall hold, instead of the mean.
+        quantile: For a forest's learner, which quantile its leaves hold instead of the mean.
     """
 
     learner: Any
@@ -126,15 +126,15 @@ class TreeModel:
         return self.trees
 
     def _raw(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Shape (n, outputs). Trees are added in their order, whatever the number of rows: the bits are the same."""
+        """Shape (n, outputs); trees are added in order, whatever the number of rows, so that the bits are the same."""
         if self._walk is None:
             self._walk = Walk.over(self._fitted())
-        threads = min(len(X) // _ROWS, cpu_count()) if len(X) >= 2 * _ROWS else 1  # counting takes longer than a row
+        threads = min(len(X) // _ROWS, cpu_count()) if len(X) >= 2 * _ROWS else 1  # counting CPUs is slower than a row
         compiled = self._walk.compiled(len(X) // threads)
         if threads == 1:
             total = self._sums(compiled, X)
         else:
-            with ThreadPoolExecutor(threads) as pool:  # the compiled walk lets other threads run
+            with ThreadPoolExecutor(threads) as pool:  # the compiled walk releases the GIL
                 parts = pool.map(functools.partial(self._sums, compiled), np.array_split(X, threads))
                 total = np.concatenate(list(parts))
         share = self.scale if self.boosted else self.scale / self._walk.trees
@@ -153,7 +153,7 @@ class TreeModel:
 
 
 def scaled(values: NDArray[np.float64], base: float) -> tuple[NDArray[np.float64], float]:
-    """Leaf values less the base, over a power of two that brings them into [-1, 1], and that power."""
+    """Leaf values less the base, divided by a power of two that brings them into [-1, 1], and that power."""
     rest = values - base
     largest = float(np.abs(rest).max(initial=0.0))
     scale = float(np.exp2(np.clip(np.ceil(np.log2(largest)), -1000, 1000))) if largest > 0 else 1.0
@@ -161,7 +161,7 @@ def scaled(values: NDArray[np.float64], base: float) -> tuple[NDArray[np.float64
 
 
 def dump(model: TreeModel) -> bytes:
-    """The fitted trees as arrays; numbers of several bytes byte by byte, which packs better."""
+    """The fitted trees as arrays; numbers of several bytes byte by byte, which compresses better."""
     trees = model.trees
     assert trees is not None, "only what was fitted is stored"
     if len(trees.inner) > _MOST_NODES:
@@ -186,7 +186,7 @@ def dump(model: TreeModel) -> bytes:
 
 
 def load(data: bytes, *, boosted: bool) -> TreeModel:
-    """The model that `dump` wrote, every part checked: compiled code walks the trees.
+    """The model that `dump` wrote, every part checked, because compiled code walks the trees.
 
     Raises:
         InvalidInput: If the file is damaged, or its arrays are not those of trees.
@@ -219,7 +219,7 @@ def load(data: bytes, *, boosted: bool) -> TreeModel:
 
 
 def _check_outputs(model: TreeModel) -> None:
-    """Outputs fit the classes, and averages are probabilities."""
+    """Check that outputs fit the classes, and that averages are probabilities."""
     seen, outputs = model.seen, len(model.base)
     if model.n_classes == 0:
         sound = not seen and outputs == 1

@@ -1,8 +1,8 @@
 """Which leaf each row reaches in each tree of an ensemble, by scikit-learn's compiled trees.
 
-A call costs microseconds, however few rows there are. So for a few rows all trees of an ensemble hang under a router, a
-balanced tree that splits one more column, the number of the tree wanted: one call for all. It doubles the depth, and
-copies the rows for each tree; so many rows walk each tree by itself, in half the time to a fourth of it.
+A call costs microseconds, however few rows there are. So for few rows all trees of an ensemble hang under a router, a
+balanced tree that splits on one more column, the number of the tree wanted: one call for all. It doubles the depth, and
+copies the rows for each tree; many rows therefore walk each tree by itself, in half the time to a fourth of it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Compiled", "Walk"]
 
 _BLOCK: Final = 16_384  # walks in one call under the router; the copies of their rows stay in the cache
-_MANY: Final = 100  # rows from which each tree has a call of its own
+_MANY: Final = 100  # from this many rows on, each tree has a call of its own
 _LARGE: Final = 2_000_000  # nodes, which take 150 MB compiled
 
 
@@ -41,10 +41,10 @@ class Compiled(Protocol):
 
 @dataclass(slots=True)
 class Walk:
-    """An ensemble that is compiled for few rows or for many when such come for the first time.
+    """An ensemble that is compiled, for few rows or for many, when such rows first come.
 
     Attributes:
-        source: The trees; sound ones, for compiled code follows them unchecked.
+        source: The trees, checked before, because compiled code follows them unchecked.
         trees: Number of trees.
     """
 
@@ -59,7 +59,7 @@ class Walk:
         return cls(trees, int(2 * np.count_nonzero(~trees.inner) - len(trees.inner)))  # a leaf more than splits in each
 
     def compiled(self, rows: int) -> Compiled:
-        """What so many rows walk fastest, large forests aside, which are in memory once; the leaves are the same."""
+        """The form that so many rows walk fastest (large forests keep the one they have); the leaves are the same."""
         known = self._together or self._apart
         if known is not None and len(self.source.inner) > _LARGE:
             return known
@@ -74,7 +74,7 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Apart:
-    """Each tree by itself; of each its compiled form, and the numbers of its nodes' leaves."""
+    """Each tree by itself: its compiled form, and the number of the leaf at each of its nodes."""
 
     trees: tuple[tuple[Any, NDArray[np.int32]], ...]
     width: int
@@ -137,7 +137,7 @@ class _Together:
 
 
 def _nodes(trees: Trees, right: NDArray[np.int64], shift: int = 0) -> NDArray[Any]:
-    """The nodes of all trees as scikit-learn has them, behind so many others; left children are the next nodes."""
+    """The nodes of all trees as scikit-learn has them, after `shift` others; left children are the next nodes."""
     from sklearn.tree._tree import NODE_DTYPE
 
     nodes = np.zeros(shift + len(trees.inner), dtype=NODE_DTYPE)

@@ -1,7 +1,7 @@
 """Trees as arrays: an ensemble of binary decision trees in six arrays, small in memory and on disk.
 
-All trees lie one behind the other, the nodes of each in preorder: a node, its left branch, its right branch. A full
-binary tree in preorder is known from one bit a node (inner or leaf), so no child is stored: none can point outside,
+All trees lie one after the other, the nodes of each in preorder: a node, its left branch, its right branch. A full
+binary tree in preorder is known from one bit a node (inner or leaf), so no child is stored that could point outside,
 form a cycle or have two parents (law 12).
 """
 
@@ -26,7 +26,7 @@ _BITS: Final = (1, 2, 3, 5, 7, 9, 11, 13, 15, 17, 19)  # of a mantissa, tried fr
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """One tree as its library holds it, every array with a row a node; -1 is the child of a leaf."""
+    """One tree as its library holds it, every array with one row per node; the children of a leaf are -1."""
 
     left: NDArray[Any]
     right: NDArray[Any]
@@ -44,7 +44,7 @@ class Trees:
     `missing_left` holds.
 
     Attributes:
-        inner: Whether a node is an inner one, shape (nodes,), all trees in preorder, one behind the other.
+        inner: Whether a node is an inner one, shape (nodes,), all trees in preorder, one after the other.
         feature: Column that each inner node splits, int32.
         threshold: Of each inner node, float32.
         missing_left: Of each inner node.
@@ -65,7 +65,7 @@ def structure(inner: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.i
 
     With s_i the inner nodes minus the leaves up to node i, tree t ends where s first reaches -t. An inner node raises
     its tree's s from h to h + 1; its left branch ends with the next leaf that lowers s from h + 1 to h, and the right
-    child comes behind. Raises and drops at one height alternate, so sorting both by height pairs them.
+    child comes next. Raises and drops at one height alternate, so sorting both by height pairs them.
 
     Raises:
         InvalidInput: If the last tree has no end, or there are no nodes.
@@ -81,7 +81,7 @@ def structure(inner: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.i
         raise forged("a tree without an end")
     roots = np.concatenate([[0], ends[:-1] + 1])
     heights = sums + np.repeat(np.arange(len(roots), dtype=np.int32), np.diff(roots, append=len(inner)))
-    kind: Any = np.int16 if heights.max() < 2**15 - 1 else np.int32  # short ones are sorted by radix
+    kind: Any = np.int16 if heights.max() < 2**15 - 1 else np.int32  # numpy sorts 16-bit keys by radix
     parents = np.flatnonzero(inner)
     drops = np.flatnonzero(~inner & (heights >= 0))  # the last leaf of a tree ends no left branch
     by_height = np.argsort(heights[parents].astype(kind), kind="stable")
@@ -91,7 +91,7 @@ def structure(inner: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 
 def from_nodes(found: Iterable[Nodes], width: int) -> Trees:
-    """The trees of a library as arrays; thresholds become the next float32 below, which decides float32 rows alike."""
+    """The trees of a library as arrays; thresholds are rounded down to float32, which splits float32 rows alike."""
     trees = [_in_preorder(nodes) for nodes in found]
     inner = np.concatenate([nodes.left >= 0 for nodes in trees])
     parts = {
@@ -124,7 +124,7 @@ def _in_preorder(nodes: Nodes) -> Nodes:
 
 
 def _preorder(left: list[int], right: list[int]) -> Iterator[int]:
-    """Nodes grown in another order, such as best first."""
+    """The preorder of nodes that were grown in another order, such as best first."""
     waiting = [0]
     while waiting:
         node = waiting.pop()
@@ -140,10 +140,10 @@ def _rounded_down(threshold: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def shortened(trees: Trees, X: NDArray[np.float32]) -> Trees:
-    """The same trees with thresholds of as few digits as possible, which packs them to about half.
+    """The same trees with thresholds of as few digits as possible, which compresses them to about half.
 
     Every threshold moves by at most half the way to the nearest value that the rows X hold on either side, to the
-    number with the shortest mantissa there: no row of X is decided otherwise.
+    number with the shortest mantissa there, so that every row of X takes the same branch.
 
     Args:
         trees: Trees grown on X.
@@ -157,7 +157,7 @@ def shortened(trees: Trees, X: NDArray[np.float32]) -> Trees:
 
 
 def _shortest(threshold: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`values` sorted, perhaps with NaN at the end. A threshold at or beyond the ends stays as it is."""
+    """Thresholds shortened between sorted `values` (NaN may come last); one at or beyond the ends stays as it is."""
     values = values[~np.isnan(values)]
     above = np.searchsorted(values, threshold, side="right")
     between = np.flatnonzero((above > 0) & (above < len(values)))
@@ -173,7 +173,7 @@ def _shortest(threshold: NDArray[np.float32], values: NDArray[np.float32]) -> ND
 
 
 def rounded(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
-    """Mantissas rounded to this many bits behind the point, half away from zero."""
+    """Mantissas rounded to this many bits after the point, half away from zero."""
     step = 1 << (23 - bits)
     raw = values.view(np.uint32) + np.uint32(step >> 1)
     found: NDArray[np.float32] = (raw & np.uint32(2**32 - step)).view(np.float32)

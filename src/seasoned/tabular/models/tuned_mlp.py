@@ -31,7 +31,7 @@ __all__ = ["SelfTuned", "TunedMLP"]
 _FILE: Final = {"vector": ("float32", 1), "widths": ("int64", 1), "target": ("float64", 1)}
 _ACTIVATIONS: Final = tuple(ACTIVATIONS)  # a file names one by its place
 _QUANTILES: Final = 4  # of a regression's target, each with a loss weight
-_LEAST: Final = 20  # rows below which nothing is tuned: the mean predicts
+_LEAST: Final = 20  # rows; with fewer nothing is trained, and the mean is predicted
 _MOST_LAYERS, _MOST_WIDTH = 10, 2**20  # that a file may ask for
 
 
@@ -102,7 +102,7 @@ class SelfTuned:
             return np.asarray(mlp(np, self.layers, X.astype(np.float32), self.activation), dtype=np.float64)
 
     def _aim(self, y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """What the network learns, and the group of each row for the loss weights: its class, or its quarter."""
+        """What the network learns, and the group of each row for the loss weights: its class, or quarter of y."""
         if self.n_classes:
             codes = np.asarray(y, dtype=np.int64)
             return codes, codes
@@ -115,7 +115,7 @@ class SelfTuned:
 def _constant(
     columns: int, aim: NDArray[Any], n_classes: int, weight: Array | None
 ) -> list[dict[str, NDArray[np.float32]]]:
-    """A network that says the same of every row."""
+    """A network that predicts the same for every row."""
     if n_classes:
         level = np.log(np.bincount(aim, weight, minlength=n_classes) + 1e-3)
     else:
@@ -128,8 +128,8 @@ class TunedMLP:
     """A small network on scaled quantities and one-hot levels whose penalties and loss weights are learned.
 
     Each layer, each column and each class (or quarter of a regression's target) has a hyperparameter of its own; all
-    go down the gradient of held-out rows' loss in the same run that trains the weights. It trains with JAX (the extra
-    `grad`) and predicts in numpy.
+    are tuned down the gradient of the held-out loss in the same run that trains the weights. It trains with JAX (the
+    extra `grad`) and predicts in numpy.
     """
 
     name: str = "tuned_mlp"

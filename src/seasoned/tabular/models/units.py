@@ -1,13 +1,13 @@
 """Targets of trees, boosters and splines in units of their own spread.
 
-LightGBM, XGBoost and CatBoost keep a target in single precision, which has seven digits: of times about 1.7e9 none of
-their seconds is left. XGBoost makes no split that gains less than 1e-6, in squares of the target's unit, and
-scikit-learn's trees none where less than 2e-16 is to be gained, so neither learned anything of numbers that differ by
-1e-8, and XGBoost nothing of such that differ by 1e-5; scikit-learn finds a variance as a difference of squares, which
-loses what is small beside the mean; splines work in single precision, too; and LightGBM's `lambda_l1` is in the
-target's unit, so that no one range of it fits two tables. Holzmüller, Grinsztajn and Steinwart 2024 ("Better by
-default"), whose defaults the boosters have, standardise targets as well. Here median and quartiles say the scale: a
-single huge number does not make all others one.
+LightGBM, XGBoost and CatBoost keep a target in single precision, which has seven digits: timestamps about 1.7e9 lose
+all seconds. XGBoost makes no split that gains less than 1e-6, in squares of the target's unit, and scikit-learn's
+trees none that gains less than 2e-16, so neither learned anything from numbers that differ by 1e-8, and XGBoost nothing
+from numbers that differ by 1e-5; scikit-learn finds a variance as a difference of squares, which loses what is small
+beside the mean; splines work in single precision, too; and LightGBM's `lambda_l1` is in the target's unit, so that no
+single range of it fits two tables. Holzmüller, Grinsztajn and Steinwart 2024 ("Better by default"), whose defaults the
+boosters have, standardise targets as well. Here the median and the quartiles set the scale, so that a single huge
+number does not make all others look the same.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["PLAIN", "Units"]
 
 _QUARTILES: Final = 1.349  # standard deviations of a normal distribution between them
-_MOST: Final = 1e12  # that a number may be on the scale: single precision holds sums of squares up to 3e38
+_MOST: Final = 1e12  # the largest number on the scale: single precision holds sums of squares up to 3e38
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Units:
 
     @classmethod
     def of(cls, y: NDArray[Any], n_classes: int = 0) -> Self:
-        """Those of some numbers, one at least; class codes stay as they are."""
+        """The units of some numbers, at least one; class codes stay as they are."""
         if n_classes:
             return cls()
         low, centre, high = np.quantile(y, (0.25, 0.5, 0.75))
@@ -72,7 +72,7 @@ class Units:
         return np.asarray(found * self.spread + self.centre, dtype=np.float64)
 
     def to_text(self) -> str:
-        """Both, exactly.
+        """Centre and spread, exactly.
 
         Example:
             >>> Units.from_text(Units(0.1, 3.0).to_text())
@@ -82,7 +82,7 @@ class Units:
 
     @classmethod
     def from_text(cls, text: str, n_classes: int = 0) -> Self:
-        """What `to_text` wrote of a target of so many classes, 0 for numbers.
+        """What `to_text` wrote for a target of so many classes, 0 for numbers.
 
         Raises:
             InvalidInput: If it is something else.

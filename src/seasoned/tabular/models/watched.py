@@ -12,7 +12,7 @@ _MOST: Final = 10_000
 
 
 def watched(rows: tuple[Any, ...], most: int = _MOST) -> tuple[Any, ...]:
-    """Of all parts (each None or n long) at most so many rows, evenly spread: the first ones may be all of a kind.
+    """At most `most` rows of every part (None or n long), evenly spread, since the first ones may be all of a kind.
 
     Example:
         >>> watched((np.arange(9), None), 3)

@@ -41,7 +41,7 @@ class XGBooster:
         patience: Rounds without a lower validation loss after which it stops early.
         n_classes: Number of classes; 0 for regression.
         categorical: Columns that hold level codes.
-        units: Of the target, in which it learns.
+        units: Units of the target in which it learns.
         booster: The fitted `xgboost.Booster`, cut to the best round.
     """
 
@@ -82,7 +82,7 @@ class XGBooster:
             stop = [library.callback.EarlyStopping(rounds=self.patience, save_best=True)]
         if valid is not None and seconds is not None:
             stop.append(_stop_after(seconds))
-        threads = min(self.parameters["nthread"], 1 + X.size // _CELLS)  # more never change the trees
+        threads = min(self.parameters["nthread"], 1 + X.size // _CELLS)  # their number never changes the trees
         self.booster = library.train(
             {**self.parameters, "nthread": threads, "max_bin": most},
             data,
@@ -128,7 +128,7 @@ class XGBoost:
     """Depth-wise boosting on histograms, with native categories.
 
     Defaults: the tuned defaults of Holzmüller, Grinsztajn and Steinwart 2024 ("Better by default"), with a shorter
-    patience. Space: around them, as TabArena 2025 has it.
+    patience. Search space: around them, as in TabArena 2025.
     """
 
     name: str = "xgboost"
@@ -149,7 +149,7 @@ class XGBoost:
         )
 
     def build(self, config: dict[str, Any], job: Job) -> XGBooster:
-        """Rounds are fixed where the configuration brings them, and stopped early otherwise."""
+        """Rounds are fixed where the configuration has them, and stopped early otherwise."""
         settings = dict(config)
         rate = settings["eta"]
         rounds = settings.pop("rounds", None) or most_rounds(rate)
@@ -194,7 +194,7 @@ class XGBoost:
     def load(self, data: bytes) -> XGBooster:
         """From XGBoost's own UBJSON, checked first."""
         head = b""
-        if not data.startswith(b"{"):  # of classes, and of older files, there is no line before
+        if not data.startswith(b"{"):  # models of classes, and older files, have no line before
             head, _, data = data.partition(b"\n")
         n_classes = check_model(data)
         units = Units.from_text(head.decode("latin-1"), n_classes) if head else PLAIN

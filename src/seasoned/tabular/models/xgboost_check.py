@@ -1,4 +1,4 @@
-"""Whether an XGBoost model is one that this package wrote: its predictor follows children and features unchecked.
+"""Whether an XGBoost model is one that this package wrote: XGBoost follows children and features unchecked.
 
 Checked before XGBoost sees the bytes, down to every array of every tree; unknown keys are refused.
 """
