@@ -134,9 +134,9 @@ class StudyView:
         """One row per trial: number, state, value, seconds, error, and a column per parameter.
 
         A nested parameter's column has its dotted name; a parameter that was not in use is missing. With several
-        objectives the values stand in `value_0`, `value_1` and so on, constraints in `constraint_0` and so on. A
-        parameter with the name of one of these columns, or of `number`, `state`, `seconds` or `error`, gets the prefix
-        `config.`.
+        objectives the values stand in `value_0`, `value_1` and so on, constraints in `constraint_0` and so on, notes in
+        `note.` and their name. A parameter with the name of one of these columns, or of `number`, `state`, `seconds` or
+        `error`, gets the prefix `config.`.
         """
         return frame_of(self.trials, self.space, len(self.directions))
 

@@ -290,7 +290,7 @@ def plain(value: object, where: str) -> Value:
     """The value in JSON's types: numpy scalars become numbers, lists become tuples; else InvalidSpace."""
     if isinstance(value, list | tuple):
         return tuple(plain(item, where) for item in value)
-    if not isinstance(value, str | int | float) and hasattr(value, "item"):
+    if not isinstance(value, str | int | float) and hasattr(value, "item") and getattr(value, "size", 1) == 1:
         value = value.item()  # a numpy scalar
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidSpace(f"{where} is {value}, which has no equal or no place in JSON; use a name for it.")

@@ -50,7 +50,8 @@ def in_its_group(rule, rungs, number):
         if not members <= {other for _, other in table} | ended:
             return Decision.PAUSE
         count = max(1, int(len(members) / rule.eta))
-        members = {other for value, other in table[:count] if value < math.inf}
+        competing = [entry for entry in table if entry[1] in members]  # whoever skipped a rung is on its table, too
+        members = {other for value, other in competing[:count] if value < math.inf}
     return Decision.PROMOTE if number in members else Decision.STOP
 
 

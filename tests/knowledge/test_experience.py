@@ -423,3 +423,12 @@ def test_an_experience_in_memory_goes_to_other_processes(tmp_path):
         carried = pickle.loads(pickle.dumps(one))
         assert carried.id == one.id
         assert carried.studies() == one.studies()
+
+
+def test_statistics_pass_over_what_is_no_number(tmp_path):
+    """An imported file may hold anything there."""
+    url = f"sqlite:///{tmp_path}/s.db"
+    odd = {"guided": True, "advised": True, "best_at": None, "ahead": "far"}
+    add_studies(url, [replace(study("a"), head=Head("a", "a", about=odd))])
+    found = keeping.statistics(url)
+    assert (found.guided, found.advised, found.ahead, found.best_at) == (1, 1, None, (None, None))

@@ -138,3 +138,21 @@ def test_all_trials_diverging_is_an_error_that_lists_the_cause():
     space, far = Space(rate=Float(0, 1)), dataclasses.replace(POOR, inner_lr=1e30)
     with pytest.raises(AllTrialsFailed, match="finite"):
         tune_meta_learner(POOR, Sinusoids(), space=space, build=lambda config: far, trials=30, sampler=Random())
+
+
+def test_a_sampler_that_plans_by_its_budget_knows_the_usual_one(monkeypatch):
+    asked = []
+
+    def study(*given):
+        asked.append(given[2].get("trials"))
+        raise Stopped
+
+    monkeypatch.setattr("seasoned.knowledge.tuning._study", study)
+    for options, expected in (({}, 30), ({"trials": 4}, 4), ({"time_limit": 9.0}, None)):
+        with pytest.raises(Stopped):
+            tune_meta_learner(POOR, groups(0), space=RATES, **options)
+        assert asked[-1] == expected
+
+
+class Stopped(Exception):
+    """Nothing is trained."""

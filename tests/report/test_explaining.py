@@ -115,7 +115,15 @@ def test_rows_count_as_they_weigh():
 
 
 def test_without_time_one_shuffle_or_none_is_made():
-    found = explain(Line(), *table(500), seconds=0.0)
+    asked = []
+
+    class Counted(Line):
+        def predict(self, X):
+            asked.append(len(X))
+            return super().predict(X)
+
+    found = explain(Counted(), *table(500), seconds=0.0, repeats=200)
+    assert len(asked) <= 2, "what the rows themselves give is not asked for in each repeat"
     assert found["repeats"].max() <= 1
     assert found["p"].notna().sum() <= 2
 

@@ -64,6 +64,7 @@ WRONG = {
     "missing": ({"n": 1, "kind": "a"}, "branch"),
     "unknown": ({"n": 1, "kind": "a", "branch": {"two": {}}, "m": 1}, "'m'"),
     "outside": ({"n": 9, "kind": "a", "branch": {"two": {}}}, "'n' is 9"),
+    "several values": ({"n": 1, "kind": np.array(["a", "a"]), "branch": {"two": {}}}, "'kind' is a"),
     "no category": ({"n": 1, "kind": "b", "branch": {"two": {}}}, "'kind' is 'b'"),
     "two options": ({"n": 1, "kind": "a", "branch": {"one": {"x": 0}, "two": {}}}, "one key"),
     "option as text": ({"n": 1, "kind": "a", "branch": "two"}, "'two'"),

@@ -11,10 +11,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from seasoned import Float, Random, Sobol, Space, Study
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.storage import SqlStorage
+from seasoned.storage.engine import Connections
 from seasoned.trials import TrialState
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -119,3 +121,9 @@ def test_changing_the_folder_does_not_move_a_study(tmp_path, monkeypatch):
     study.optimize(lambda config: 1.0, trials=2)
     study.close()
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_driver_that_says_nothing_is_named_by_its_error(tmp_path):
+    connections = Connections(f"sqlite:///{tmp_path}/s.db")
+    error = OperationalError("select 1", {}, sqlite3.OperationalError())
+    assert "failed: OperationalError; see that" in connections._explain(error)

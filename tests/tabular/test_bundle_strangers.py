@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import struct
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -367,3 +369,15 @@ def test_a_patch_release_is_not_another_version(bundle, tmp_path):
         del members["rows.json"]
 
     assert load(forged(bundle, tmp_path / "patched", patched)).rows_ is None
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    path = tmp_path / "m.seasoned"
+    path.touch()
+
+    def refused(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(InvalidInput, match=r"m\.seasoned' cannot be read \(Permission denied\)"):
+        load(path)

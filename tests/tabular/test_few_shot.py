@@ -155,7 +155,10 @@ def test_the_time_limit_ends_the_training(monkeypatch):
     ("options", "sentence"),
     [
         ({"shots": 0}, "shots is 0"),
+        ({"shots": True}, "shots is True"),
         ({"validation": 1}, "validation is 1"),
+        ({"validation": "0.2"}, "validation is '0.2'"),
+        ({"time_limit": "long"}, "time_limit is 'long'"),
         ({"time_limit": 0}, "time_limit is 0"),
         ({"learner": "maml"}, "learner is 'maml'"),
         ({"learner": PrototypicalNetworks()}, "a PrototypicalNetworks, which classifies by distances"),

@@ -4,6 +4,7 @@ import math
 import pickle
 import threading
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -332,3 +333,18 @@ def test_bound_metrics_travel():
     y = np.array([0, 1, 1])
     for metric in (resolve("f1", "binary", 2, YES), resolve(reference.accuracy_score, "binary", 2, YES)):
         assert pickle.loads(pickle.dumps(metric)).loss(y, np.eye(2)[y]) == metric.loss(y, np.eye(2)[y])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (Metric(reference.log_loss, greater_is_better=True), "of 'log_loss' less is better"),
+        (Metric(reference.roc_auc_score, greater_is_better=False), "of 'roc_auc_score' more is better"),
+        (Metric(reference.brier_score_loss, needs="label"), "needs probabilities"),
+    ],
+)
+def test_what_is_said_of_scikit_learns_functions_of_probabilities_must_be_so(wrong, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        resolve(wrong, "binary", 2)
+    right = replace(wrong, greater_is_better=None, needs="proba")
+    assert resolve(right, "binary", 2).scorer == resolve(wrong.metric, "binary", 2).scorer != ""

@@ -293,3 +293,18 @@ def test_rows_of_one_class_are_fitted_as_in_a_fold(objectives, name):
     estimator = objective.fitter.on_all(Pipeline.of(default(name, "binary")), None, rows=rows)
     found = predict(estimator, objective.data.matrix(find(name).diet)[:5], 2)
     assert (found[:, 1] > 0.9).all()
+
+
+def test_lightgbm_does_not_stop_for_validation_rows_of_a_class_that_it_never_saw():
+    rng = np.random.default_rng(0)
+    X, family = rng.normal(size=(600, 2)), find("lightgbm")
+    y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
+    rare = X[500:], np.where(np.arange(100) % 4, y[500:], 3)
+    known = rare[1] < 3
+    taken = []
+    for valid in (rare, (rare[0][known], rare[1][known])):
+        model = family.build(family.space("multiclass").default, Job("multiclass", 4, 0))
+        taken.append(family.fit(model, (X[:500], y[:500]), valid))
+    assert taken[0] == taken[1] > 10
+    alone = family.build(family.space("multiclass").default, Job("multiclass", 4, 0))
+    assert family.fit(alone, (X[:500], y[:500]), (X[500:], np.full(100, 3))) >= 1, "there is nothing else to go by"

@@ -96,3 +96,15 @@ def test_network_learns_a_product():
     fresh = rng.normal(size=(1000, 2)).astype(np.float32)
     right = forward(shape, vector, fresh).argmax(axis=1) == (fresh[:, 0] * fresh[:, 1] > 0)
     assert right.mean() > 0.95
+
+
+def test_whom_the_time_cuts_off_says_how_far_it_came(monkeypatch):
+    """Two epochs in no time at all, as a coarse clock has it, and then a second for each."""
+    ticks = iter([0.0, *[0.0] * 2, *range(1, 90)])
+    monkeypatch.setattr("seasoned.tabular.models.network_training.time.monotonic", lambda: float(next(ticks)))
+    monkeypatch.setattr("seasoned.tabular.models.network_training._epoch", lambda *_, **__: None)
+    shape, rng = Shape((2, 3, 1)), np.random.default_rng(7)
+    rows = rng.normal(size=(8, 2)).astype(np.float32), rng.normal(size=(8, 1)).astype(np.float32), None
+    recipe = Recipe(50, 4, 0.01, 0.0, 0.0, 0.0, Loss("squares"))
+    _, epochs = train(shape, initial(shape, rng), rows, None, recipe, rng=rng, seconds=3.5)
+    assert epochs == 6

@@ -59,6 +59,7 @@ SETTINGS = [
     ({"trials": 1.5}, "trials is 1.5"),
     ({"workers": "all"}, "workers is 'all'"),
     ({"workers": 0}, "workers is 0"),
+    ({"workers": 2.5}, "workers is 2.5; it must be a whole number"),
     ({"random_state": "x"}, "random_state is 'x'"),
     ({"memory_limit": "much"}, "'much' is no size of memory"),
     ({"memory_limit": "1MB"}, "raise it, or use fewer workers"),

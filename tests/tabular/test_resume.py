@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from seasoned import AutoClassifier, SearchSettings
 from seasoned.errors import InvalidInput
 from seasoned.tabular import fit
 from seasoned.tabular.budget import Budget
-from seasoned.tabular.owners import one_at_a_time
+from seasoned.tabular.owners import _remove_stale, one_at_a_time
 from seasoned.tabular.parameters import budget_of
 from seasoned.tabular.run_arrays import stored_folds
 from seasoned.tabular.runs import RunFolder, cache_folder, clear_runs, fingerprint, list_runs
@@ -167,6 +168,35 @@ def test_a_mark_that_another_has_taken_over_is_left(cache):
     with one_at_a_time(root):
         (root / ".taking").write_text("another's")
     assert (root / ".taking").read_text() == "another's"
+
+
+def test_the_age_of_a_mark_is_told_by_the_clock_of_its_disk(cache, monkeypatch):
+    mark = cache_folder() / ".taking"
+    mark.parent.mkdir(parents=True)
+    mark.write_text("another's")
+    monkeypatch.setattr("seasoned.tabular.owners.time.time", lambda: mark.stat().st_mtime + 3600)
+    _remove_stale(mark, mark.with_name(".taking.mine"))
+    assert mark.read_text() == "another's"
+    assert [path.name for path in mark.parent.iterdir()] == [".taking"]
+
+
+def test_a_mark_that_was_made_meanwhile_is_put_back(cache, monkeypatch):
+    """Two processes find the same old mark; one has removed it and made its own before the other gets to it."""
+    mark = cache_folder() / ".taking"
+    mark.parent.mkdir(parents=True)
+    mark.write_text("of a killed process")
+    os.utime(mark, (0, 0))
+    replace = Path.replace
+
+    def later(path, target):
+        path.unlink()
+        path.write_text("another's")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", later)
+    _remove_stale(mark, mark.with_name(".taking.mine"))
+    assert mark.read_text() == "another's"
+    assert [path.name for path in mark.parent.iterdir()] == [".taking"]
 
 
 def test_clearing_removes_what_was_put_aside(cache):

@@ -54,6 +54,7 @@ def check_tell_is_associative(make: Callable[[], Fidelity[Any]]) -> None:
         for cut in range(0, len(found.log), max(1, len(found.log) // 12)):
             part = rule.tell(rule.tell(rule.init(SPEC), found.log[:cut]), found.log[cut:])
             assert same(part, whole), f"telling {cut} events and then the rest differs from telling all at once."
+        assert same(found.state, whole), "the state of the running study differs from the one told of the whole log."
 
 
 def check_states_do_not_change(make: Callable[[], Fidelity[Any]]) -> None:

@@ -104,9 +104,15 @@ def _counted(group: Group, draft: Draft, number: int, before: Standing) -> Group
 
 
 def _through(draft: Draft, bracket: int, level: int, group: Group, eta: float) -> frozenset[int]:
-    """The trials that a rung lets through."""
-    count = max(1, int(len(group.members[-1]) / eta))
-    return frozenset(number for value, number in draft.table(bracket, level)[:count] if math.isfinite(value))
+    """The trials that a rung lets through: the best of those that compete on it.
+
+    A trial whose first report is beyond several rungs is on the table of each, whether or not it got through the ones
+    before.
+    """
+    members = group.members[-1]
+    count = max(1, int(len(members) / eta))
+    ranked = [(value, number) for value, number in draft.table(bracket, level) if number in members]
+    return frozenset(number for value, number in ranked[:count] if math.isfinite(value))
 
 
 def _mark(draft: Draft, numbers: Iterable[int], group: Group) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ from seasoned.storage.engine import file_of, url_of
 from seasoned.storage.past import PastStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = [
     "Statistics",
@@ -85,8 +86,10 @@ class Statistics(NamedTuple):
 
 def heads(url: str) -> list[tuple[str, Head]]:
     """Key and head of each study of a store, the oldest first; none where there is no store."""
-    found = PastStore(url).heads() if store_exists(url) else []
-    return [(key, _head_of(text)) for key, text in found]
+    if not store_exists(url):
+        return []
+    with closing(PastStore(url)) as store:
+        return [(key, _head_of(text)) for key, text in store.heads()]
 
 
 def _head_of(text: str) -> Head:
@@ -111,7 +114,7 @@ def statistics(url: str) -> Statistics:
         _winners(found),
         len(guided),
         sum(bool(about.get("advised")) for about in guided),
-        _median([float(about["ahead"]) for about in guided if about.get("advised") and "ahead" in about]),
+        _median(_numbers((about for about in guided if about.get("advised")), "ahead")),
         (_best_at([a for a in own if a["guided"]]), _best_at([a for a in own if not a["guided"]])),
         file.stat().st_size / 1e6 if file is not None and file.is_file() else None,
     )
@@ -143,7 +146,13 @@ def told(found: Statistics, url: str) -> list[str]:
 
 
 def _best_at(abouts: Sequence[Any]) -> float | None:
-    return _median([int(about["best_at"]) + 1 for about in abouts if "best_at" in about])
+    return _median([place + 1 for place in _numbers(abouts, "best_at")])
+
+
+def _numbers(abouts: Iterable[Any], name: str) -> list[float]:
+    """What fits recorded under a name; an imported file may hold anything there."""
+    found = (about.get(name) for about in abouts)
+    return [float(one) for one in found if isinstance(one, int | float) and math.isfinite(one)]
 
 
 def _median(numbers: Sequence[float]) -> float | None:
@@ -239,11 +248,8 @@ def import_studies(url: str, found: Experience) -> int:
     found = found.chosen([place for place, key in enumerate(found.keys) if key not in known])
     outgrown = _beginnings(there, found)  # by what is added: otherwise neither of two equal ones would be left
     new = add_experience(url, found)
-    store = PastStore(url)
-    try:
+    with closing(PastStore(url)) as store:
         store.delete(outgrown)
-    finally:
-        store.close()
     return new
 
 
@@ -286,16 +292,13 @@ def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False) 
         raise InvalidInput("nothing says what to forget; name keys or patterns of names, or say --all.")
     if not store_exists(url):
         return 0
-    store = PastStore(url)
-    keys = [
-        key
-        for key, text in store.heads()
-        if everything or any(fnmatch(word, pattern) for pattern in patterns for word in _words(key, text))
-    ]
-    try:
+    with closing(PastStore(url)) as store:
+        keys = [
+            key
+            for key, text in store.heads()
+            if everything or any(fnmatch(word, pattern) for pattern in patterns for word in _words(key, text))
+        ]
         gone = store.delete(keys)
-    finally:
-        store.close()
     file = file_of(url)
     if file is not None:
         _write_anew(file)

@@ -105,10 +105,10 @@ def tune_meta_learner(
     else:
         first = space.default
     judge = MetaValidation(build, parts[0], parts[1], metric, early_stopping)
+    if options.get("trials") is None and options.get("time_limit") is None:
+        options["trials"] = _TRIALS
     study = _study(space, first, {"seed": seed, **options}, "maximize" if metric == "accuracy" else "minimize")
     running: dict[str, Any] = {key: value for key, value in options.items() if key not in StudyOptions.__annotations__}
-    if running.get("trials") is None and running.get("time_limit") is None:
-        running["trials"] = _TRIALS
     study.optimize(judge, **running)
     return TunedLearner(build(dict(study.best.config)).fit(family, progress=running.get("progress")), study)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ def write(path: str | os.PathLike[str], kind: str, about: Mapping[str, Any], arr
             raise InvalidInput(f"{name} has the type {array.dtype}, and a file holds numbers and texts only.")
     text = to_json({"format": FORMAT, "version": VERSION, "kind": kind, **about})
     target = Path(path)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    scratch = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         with scratch.open("wb") as handle:
             np.savez(

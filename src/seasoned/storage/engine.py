@@ -128,7 +128,8 @@ class Connections:
         return engine
 
     def _explain(self, error: DBAPIError) -> str:
-        cause = str(error.orig).strip().splitlines()[0]
+        lines = str(error.orig).strip().splitlines()
+        cause = lines[0] if lines else type(error.orig).__name__
         hint = "see that the database is reachable and writable"
         if "full" in cause or "No space" in cause:
             hint = "free some disk space and run again: what was stored is safe"

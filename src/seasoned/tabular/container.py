@@ -108,6 +108,8 @@ def unpack(path: Path, key: bytes | str | None) -> tuple[dict[str, Any], dict[st
             return _read(file, path.name, secret)
     except InvalidInput:
         raise
+    except PermissionError as error:
+        raise InvalidInput(f"{str(path)!r} cannot be read ({error.strerror}); ask for the right to.") from error
     except DAMAGE as error:
         raise InvalidInput(f"{path.name!r} is no bundle, or is damaged ({error}); get another copy.") from error
 

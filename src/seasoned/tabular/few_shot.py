@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
@@ -19,6 +20,7 @@ from seasoned.tabular.few_shot_fit import Options, adapt_table, fit_tasks
 from seasoned.tabular.few_shot_tasks import read_tasks, refuse_several, refuse_width
 from seasoned.tabular.replay import sample
 from seasoned.tabular.seeds import seed_of
+from seasoned.tabular.settings import check_number
 from seasoned.tabular.suspicions import warn_of_order
 from seasoned.tabular.tables import has_names, to_frame, to_series
 from seasoned.tabular.target import Target, encode, read_target
@@ -195,8 +197,10 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         return read_target(values, "regression", few=True)
 
     def _options(self) -> Options:
-        if not isinstance(self.shots, int | np.integer) or self.shots < 1:
+        if not isinstance(self.shots, int | np.integer) or isinstance(self.shots, bool) or self.shots < 1:
             raise InvalidInput(f"shots is {self.shots!r}; it must be a whole number above 0.")
+        check_number("validation", self.validation, Real, "a share of the tasks, above 0 and below 1", needed=True)
+        check_number("time_limit", self.time_limit, Real, "a number of seconds, or None for no limit")
         if not 0 < self.validation < 1:
             raise InvalidInput(f"validation is {self.validation}; it is a share of the tasks, above 0 and below 1.")
         if self.time_limit is not None and not 0 < self.time_limit < math.inf:

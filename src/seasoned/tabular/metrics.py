@@ -236,9 +236,22 @@ def resolve(
     function = declared.metric
     name = getattr(function, "__name__", "")
     if name in _PROBABILITIES and str(getattr(function, "__module__", "")).startswith("sklearn.metrics"):
-        return _checked(_named(_PROBABILITIES[name], task, n_classes, positive), task, y)
+        return _checked(_of_probabilities(declared, _named(_PROBABILITIES[name], task, n_classes, positive)), task, y)
     _check_travels(function)
     return _checked(_own(declared, task, labels, positive), task, y)
+
+
+def _of_probabilities(declared: Metric, found: Measure) -> Measure:
+    """One of scikit-learn's functions of probabilities, known by its name; what the user says of it must be so."""
+    name = _name(declared.metric)
+    if declared.greater_is_better not in {None, found.greater_is_better}:
+        better = "more" if found.greater_is_better else "less"
+        raise InvalidInput(
+            f"greater_is_better is {declared.greater_is_better}, but of {name!r} {better} is better; leave it out."
+        )
+    if declared.needs == "label":
+        raise InvalidInput(f"needs is 'label', but {name!r} needs probabilities; leave it out.")
+    return found
 
 
 def _cost(declared: Metric, task: Task, labels: NDArray[Any]) -> Measure:

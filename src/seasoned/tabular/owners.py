@@ -57,9 +57,8 @@ def one_at_a_time(root: Path) -> Iterator[None]:
                 file.write(token)
             break
         except FileExistsError:
-            with contextlib.suppress(FileNotFoundError):  # released meanwhile
-                if abs(time.time() - mark.stat().st_mtime) > _TAKING:  # also in the future, where a clock was set back
-                    mark.unlink()
+            with contextlib.suppress(OSError):  # released meanwhile, or removed by another process
+                _remove_stale(mark, root / f".taking.{token}")
             time.sleep(0.01)
     try:
         yield
@@ -67,6 +66,24 @@ def one_at_a_time(root: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):  # it took too long, and another process has its own mark there
             if mark.read_text() == token:
                 mark.unlink()
+
+
+def _remove_stale(mark: Path, own: Path) -> None:
+    """Remove the mark of a process that must have been killed.
+
+    Ages are by the clock of the file system, which on a shared disk is not this machine's. Of several processes that
+    find the same old mark only one renames it; a mark that was made just before that is put back.
+    """
+    try:
+        own.touch()
+        token = mark.read_text()
+        if abs(own.stat().st_mtime - mark.stat().st_mtime) <= _TAKING:  # the future counts, too: clocks are set back
+            return
+        mark.replace(own)
+        if own.read_text() != token:
+            os.link(own, mark)
+    finally:
+        own.unlink(missing_ok=True)
 
 
 def _identity(pid: int) -> dict[str, Any] | None:

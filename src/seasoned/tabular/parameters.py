@@ -33,13 +33,18 @@ def check_parameters(given: TabularEstimator) -> None:
         raise InvalidInput("time_limit and trials are both None; give one of them, or the search never ends.")
     if given.time_limit is not None and not 0 < given.time_limit < math.inf:
         raise InvalidInput(f"time_limit is {given.time_limit}; it is in seconds, above 0; None is for no limit.")
-    if given.workers is not None and not math.isfinite(given.workers):
-        raise InvalidInput(f"workers is {given.workers}; it must be a whole number above 0, or None for one a core.")
-    if given.trials is not None and not (math.isfinite(given.trials) and given.trials == int(given.trials) >= 1):
+    if given.workers is not None and not _is_count(given.workers):
+        raise InvalidInput(f"workers is {given.workers!r}; it must be a whole number above 0, or None for one a core.")
+    if given.trials is not None and not _is_count(given.trials):
         raise InvalidInput(f"trials is {given.trials!r}; it must be a whole number above 0, or None.")
     places(given.experience)  # refuses what it does not know
     if given.search is not None and not isinstance(given.search, SearchSettings):
         raise InvalidInput(f"search is {given.search!r}; pass SearchSettings(...) or None.")
+
+
+def _is_count(number: float) -> bool:
+    """Whether it is a whole number above 0."""
+    return math.isfinite(number) and number == int(number) >= 1
 
 
 def settings_of(given: TabularEstimator) -> dict[str, Any]:
@@ -67,8 +72,6 @@ def budget_of(given: TabularEstimator, started: float) -> Budget:
     """
     cores = cpu_count()
     workers = cores if given.workers is None else min(int(given.workers), cores)
-    if workers < 1:
-        raise InvalidInput(f"workers is {given.workers}; it must be at least 1.")
     seconds = 1e9 if given.time_limit is None else float(given.time_limit)
     search = SearchSettings() if given.search is None else given.search
     memory = None if given.memory_limit is None else parse_memory(given.memory_limit)

@@ -119,7 +119,7 @@ def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArra
     probe = max(1, _PROBE // trees)
     start = time.monotonic()
     clone(estimator).set_params(max_iter=probe, early_stopping=False).fit(X, y)
-    spent = time.monotonic() - start
+    spent = max(time.monotonic() - start, 1e-6)  # clocks may be coarse
     return int(np.clip(probe * (seconds - spent) / spent, probe, estimator.max_iter))
 
 

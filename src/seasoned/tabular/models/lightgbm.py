@@ -87,7 +87,10 @@ class Booster:
         )
         watched = []
         if valid is not None:
-            watched = [lightgbm.Dataset(valid[0], self.units.forward(valid[1]), reference=data, weight=weight_valid)]
+            known = self._known(valid[1], y)
+            rows, truth = (valid[0][known], valid[1][known]) if not known.all() else valid
+            held = None if weight_valid is None else weight_valid[known]
+            watched = [lightgbm.Dataset(rows, self.units.forward(truth), reference=data, weight=held)]
         stop: list[Any] = [lightgbm.early_stopping(self.patience, verbose=False)] if watched else []
         if watched and seconds is not None:
             stop.append(_stop_after(seconds))
@@ -99,6 +102,11 @@ class Booster:
         if parameters.get("bagging_fraction", 1.0) * len(X) < 1:  # of so few rows it would take none, and fail
             parameters = {**parameters, "bagging_fraction": 1.0}
         self.booster = lightgbm.train(parameters, data, self.rounds, valid_sets=watched, callbacks=stop)
+
+    def _known(self, held: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
+        """Validation rows whose class is among the training rows, as the others' loss only rises; all if none is."""
+        known = np.isin(held, y) if self.n_classes else np.ones(len(held), dtype=np.bool_)
+        return known if known.any() else ~known
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Raw output: numbers (n,), probability of the second class (n,), or of all classes (n, classes)."""

@@ -83,14 +83,14 @@ def train(
                 best, kept, taken = loss, vector.copy(), epoch
         spent = time.monotonic() - start
         if seconds is not None and epoch <= 2:
-            epochs = max(epoch, min(recipe.epochs, int(0.9 * seconds * epoch / spent)))
+            epochs = max(epoch, min(recipe.epochs, int(0.9 * seconds * epoch / max(spent, 1e-6))))  # coarse clocks
         if epoch >= epochs or (seconds is not None and spent > seconds):
             break
         if valid is not None and cycle(epoch / epochs) > cycle((epoch - 1) / epochs):
             if best >= last_cycle:
                 break
             last_cycle = best
-    return (kept, taken) if taken else (vector, epochs)
+    return (kept, taken) if taken else (vector, epoch)
 
 
 def _validation_loss(shape: Shape, vector: Array, valid: Rows, recipe: Recipe) -> float:

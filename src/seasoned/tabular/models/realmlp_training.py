@@ -109,7 +109,7 @@ def _epochs(run: _Run, plan: Plan, start: float, seconds: float | None) -> tuple
         now = time.monotonic()
         if seconds is not None and epoch <= 3:
             left = 0.9 * (seconds - (warm - start))
-            epochs = max(epoch, min(plan.epochs, int(left * epoch / (now - warm))))
+            epochs = max(epoch, min(plan.epochs, int(left * epoch / max(now - warm, 1e-6))))  # clocks may be coarse
         if seconds is not None and now - start > seconds:
             break
         if loss is not None and cycle(epoch / epochs) > cycle((epoch - 1) / epochs):
