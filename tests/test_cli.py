@@ -108,7 +108,7 @@ def test_experience_is_listed_shared_and_forgotten(tmp_path, monkeypatch):
     call("experience", "import", str(tmp_path / "all.parquet"), "--store", other)
     assert call("experience", "forget", "a", "--store", other).output.startswith("1 fit(s) forgotten")
     assert [line.split()[2] for line in call("experience", "list", "--store", other).output.splitlines()[1:]] == ["b"]
-    assert "nothing says what to forget" in call("experience", "forget", code=2).stderr
+    assert "no studies are selected" in call("experience", "forget", code=2).stderr
     assert call("experience", "forget", "--all").output.startswith("2 fit(s) forgotten")
     assert "no experience to export" in call("experience", "export", str(tmp_path / "x.parquet"), code=2).stderr
 

@@ -95,4 +95,4 @@ def test_what_is_in_a_model_is_shown():
 def test_bad_input_is_a_sentence():
     fitted("binary")
     assert "no column 'nothing'" in call("score", "model.seasoned", "test.csv", "--target", "nothing", code=2).output
-    assert "is written and is another file" in call("show", "model.seasoned", "--out", "model.seasoned", code=2).output
+    assert "is also another file" in call("show", "model.seasoned", "--out", "model.seasoned", code=2).output

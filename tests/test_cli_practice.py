@@ -197,6 +197,6 @@ def test_contributions_say_of_which_class_they_are_and_how_many_rows_there_was_t
     usual = ("--target", "target", "--trials", 1, "--models", "linear", "--ensemble", 1)
     call("fit", "train.csv", *usual, "--metric", "f1", "--positive", "no")
     asked = ("explain", "model.seasoned", "train.csv", "--method", "shap", "--repeats", 2)
-    assert " of no, a row's values sum to its own" in " ".join(call(*asked).output.split())
+    assert " of no) sum to the row's prediction" in " ".join(call(*asked).output.split())
     fit("regression")
-    assert "with the usual prediction, " in " ".join(call(*asked).output.split())
+    assert "a row's values plus the base prediction (" in " ".join(call(*asked).output.split())

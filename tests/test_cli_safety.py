@@ -60,7 +60,7 @@ def test_no_file_of_a_command_is_overwritten_by_another(table):
         ("adapt", "predictions.csv", "--model", "model.seasoned"),
     ):
         error = call(*words, code=2).stderr
-        assert "is written and is another file of this command; choose another name." in error, words
+        assert "is also another file of this command; choose another name." in error, words
     assert Path("model.seasoned").read_bytes() == before
     assert len(read_table("predictions.csv").columns) == 3
     call("refit", "model.seasoned", "t.csv", "--target", "y", "--out", "model.seasoned")

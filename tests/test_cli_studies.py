@@ -85,7 +85,7 @@ def test_a_study_is_deleted_once_it_is_meant(store):
 
 
 def test_nobody_to_say_yes_is_told_how(store):
-    assert "--yes says so beforehand" in call("studies", "delete", store, "two", given="", code=2).stderr
+    assert "give --yes to skip the question" in call("studies", "delete", store, "two", given="", code=2).stderr
     assert "two" in call("studies", "list", store).stdout
 
 
@@ -124,6 +124,6 @@ def test_looking_makes_no_store_and_writing_over_one_is_refused(store, tmp_path)
     assert not none.exists()
     before = store.read_bytes()
     for words in (("export", store, "one [b]", store), ("show", store, "one [b]", "--report", store)):
-        assert "is another file of this command" in call("studies", *words, code=2).stderr
+        assert "is also another file of this command" in call("studies", *words, code=2).stderr
     assert "no kind of table" in call("studies", "export", store, "one [b]", tmp_path / "trials.doc", code=2).stderr
     assert store.read_bytes() == before

@@ -80,7 +80,11 @@ class ByHand:
 
     def _exhausted(self) -> StudyConflict:
         waiting = 0 if self._pace is None else len(self._pace.paused)
-        more = f"; {waiting} wait at a rung, tell those that run" if waiting else ""
+        more = (
+            f"; {waiting} are paused at a rung; tell the results of any running trials first, or prune the paused ones"
+            if waiting
+            else ""
+        )
         return StudyConflict(f"the sampler's {self._ledger.end} trials have all been asked; nothing is left{more}.")
 
     def enqueue(self, waiting: Sequence[Config]) -> list[Trial]:
@@ -196,9 +200,7 @@ class ByHand:
         if trial.state is not TrialState.RUNNING:
             raise StudyConflict(f"trial {number} is {trial.state} already; ask for another.")
         if self._ledger.decide(number) in {Decision.STOP, Decision.PAUSE}:
-            raise StudyConflict(
-                f"trial {number} shall not go on from step {trial.reports[-1][0]} now; ask for another."
-            )
+            raise StudyConflict(f"trial {number} is stopped or paused at step {trial.reports[-1][0]}; ask for another.")
         ticket = self._paced().ticket(number)
         self._budgets[number] = self._ledger.budget(number)
         self._began[number] = time.monotonic(), None  # from here on it runs

@@ -202,7 +202,7 @@ class Drive:
             if not self._running or self._must_leave():
                 raise
             if not self._away:
-                _log.warning("no trials can be begun, which is tried again while %d run: %s", len(self._running), error)
+                _log.warning("no trial can be started; retrying while %d are running: %s", len(self._running), error)
             self._away, self._ask_again = True, time.monotonic() + _AGAIN
         else:
             self._away = False
@@ -413,7 +413,7 @@ class Drive:
                 if self._must_leave() or time.monotonic() - began > WAITED:  # it has waited by itself, as for a lock
                     raise
                 _log.warning(
-                    "the end of trial %d could not be stored, which is tried again in %g s: %s",
+                    "the result of trial %d could not be stored; retrying in %g s: %s",
                     *(event.number, pause, error),
                 )
                 time.sleep(pause)
@@ -438,14 +438,14 @@ class Drive:
         if not complete and self._streak.failures >= _HOPELESS:
             raise AllTrialsFailed(
                 f"{self._streak.failures} trials failed and none succeeded: {causes(self._ledger.history.errors())}; "
-                f"mend the objective and run again: the study is kept."
+                f"fix the objective and run again: the study is kept."
             )
         failed, finished = self._ledger.history.count(TrialState.FAILED), self._ledger.history.finished
         strange = complete > 0 and self._streak.is_strange(failed, finished)
         if strange and self._ledger.end is None:  # a fixed plan may meet failures in its order, not by chance
             raise AllTrialsFailed(
                 f"the last {self._streak.alike} trials failed alike ({self._streak.reason}), while {complete} had "
-                "succeeded before; mend what has changed and run again: the study is kept, and "
+                "succeeded before; fix what has changed and run again: the study is kept, and "
                 "study.enqueue(*[t.config for t in study.trials if t.state == 'failed']) tries these once more."
             )
 

@@ -197,7 +197,10 @@ def verdict(outcome: Outcome) -> Verdict:
 
 def elsewhere() -> Verdict:
     """What becomes of a trial that had not ended when its study moved to a space in which it is not valid."""
-    return Verdict(TrialState.PRUNED, error="it was asked in an earlier space of the study, and is not valid in this")
+    return Verdict(
+        TrialState.PRUNED,
+        error="it was asked for in an earlier space of the study, and is not valid in the present one",
+    )
 
 
 def _number(value: object) -> float | None:

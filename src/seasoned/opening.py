@@ -50,8 +50,8 @@ def check_exists(storage: str | Storage | None, name: str) -> None:
     """Refuse a SQLite file that does not exist, because opening it would create it."""
     if isinstance(storage, str) and not seasoned.storage.store_exists(storage):
         raise StudyConflict(
-            f"the file of the storage {storage!r} does not exist, and so there is no study {name!r}; give the storage "
-            "that it lies in, or make it by Study(space, storage=..., name=...)."
+            f"the file of the storage {storage!r} does not exist, so there is no study {name!r}; give the storage that "
+            "holds it, or create it with Study(space, storage=..., name=...)."
         )
 
 

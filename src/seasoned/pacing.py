@@ -129,7 +129,7 @@ class Pace:
             except StorageError as error:
                 if self._leaving() or time.monotonic() - began > WAITED:
                     raise
-                told = "a report of trial %d could not be stored, which is tried again in %g s: %s"
+                told = "a report of trial %d could not be stored; retrying in %g s: %s"
                 _log.warning(told, report.number, pause, error)
                 time.sleep(pause)
             else:

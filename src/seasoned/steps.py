@@ -55,7 +55,7 @@ class Steps:
         if step <= 0:
             raise InvalidSpace(f"{text} goes nowhere: step must be above 0.")
         if max(abs(low), abs(high)) / step > _FINEST:
-            raise InvalidSpace(f"{text} is finer than doubles tell numbers apart; leave step out.")
+            raise InvalidSpace(f"{text} has a step too fine for double precision; leave step out.")
         first, last, width = (Fraction(repr(number)) for number in (low, high, step))
         slack = Fraction(_NEAR * step + math.ulp(max(abs(low), abs(high))))  # a bound may be a sum that drifted
         count = (last - first + slack) // width + 1

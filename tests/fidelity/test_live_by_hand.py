@@ -89,7 +89,7 @@ def test_one_that_pauses_waits_and_is_asked_for_again(tmp_path):
         running.report(1, 0.1)
     assert study.tell(first, pruned="paused at step 1").state is TrialState.RUNNING
     assert study.paused == [0]
-    with pytest.raises(StudyConflict, match="trial 0 shall not go on from step 1 now"):
+    with pytest.raises(StudyConflict, match="trial 0 is stopped or paused at step 1; ask for another"):
         study.live(first)
     for value in (0.2, 0.3):
         other = study.ask()
@@ -177,7 +177,7 @@ def test_a_plan_that_is_at_its_end_says_who_waits():
     study = Study(SPACE, fidelity=ASHA(max=9, promote=True), sampler=Grid(2), seed=0)
     run(study)
     run(study)
-    with pytest.raises(StudyConflict, match="nothing is left; 2 wait at a rung, tell those that run"):
+    with pytest.raises(StudyConflict, match="nothing is left; 2 are paused at a rung; tell the results"):
         study.ask()
 
 

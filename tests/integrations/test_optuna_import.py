@@ -169,7 +169,7 @@ def test_the_same_script_again_tells_none_twice(url, tmp_path):
     again = study_of(url, "one", space, storage=place)
     assert len(again.trials) == count + 2
     Study(space, storage=place, name="other", direction="maximize", seed=0).tell({"x": 0.123}, 1.0)
-    with pytest.raises(StudyConflict, match="is there, with other trials"):
+    with pytest.raises(StudyConflict, match="exists already, with other trials"):
         study_of(url, "one", space, storage=place, name="other")
 
 

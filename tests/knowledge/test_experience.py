@@ -326,7 +326,7 @@ def test_who_holds_a_file_is_told_that_what_was_forgotten_is_still_in_it(tmp_pat
         other.execute("BEGIN")
         other.execute("SELECT count(*) FROM seasoned_past_studies").fetchone()
         assert keeping.forget(url, [word]) == 1
-        assert "still in the file" in caplog.text
+        assert "may still be in the file" in caplog.text
     assert keeping.forget(url, [word]) == 0
     assert word.encode() not in b"".join(path.read_bytes() for path in tmp_path.glob("own.db*"))
 
@@ -411,7 +411,7 @@ def test_statistics_say_what_advice_has_brought(tmp_path, advised, words):
     add_studies(url, kept)
     found = keeping.statistics(url)
     assert (found.guided, found.advised) == (1, int(advised)), "what older fits kept does not tell"
-    (line,) = [line for line in keeping.told(found, url) if "experience to go by" in line]
+    (line,) = [line for line in keeping.told(found, url) if "used experience" in line]
     assert words in line
     assert ("the best of the others had 98.0% of its gain" in line) == advised
 

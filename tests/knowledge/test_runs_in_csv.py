@@ -39,7 +39,7 @@ def test_words_for_failures_in_a_csv(tmp_path):
     (tmp_path / "numbers.csv").write_text("task,x,score,failed\na,1,1,1\na,2,1,\na,3,1,0\n")
     assert read_csv(tmp_path / "numbers.csv").failed.tolist() == [True, False, False]
     (tmp_path / "odd.csv").write_text("task,x,score,failed\na,1,1,perhaps\n")
-    with pytest.raises(InvalidInput, match="failed is 'perhaps'; write true, 1 or yes"):
+    with pytest.raises(InvalidInput, match=r"run 1 of 'odd.csv' has 'perhaps' as failed; write true, 1 or yes"):
         read_csv(tmp_path / "odd.csv")
 
 

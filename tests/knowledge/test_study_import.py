@@ -93,7 +93,7 @@ def test_what_cannot_be_learned_from_is_refused(tmp_path):
     with pytest.raises(InvalidInput, match="has no trials"):
         past_study(Study(SPACE, name="none"))
     both = Study(SPACE, name="both", direction=("minimize", "maximize"))
-    with pytest.raises(InvalidInput, match="experience is about one"):
+    with pytest.raises(InvalidInput, match="experience supports one objective only"):
         past_study(both)
     with pytest.raises(InvalidInput, match="there is no file"):
         read_storage(tmp_path / "absent.db")

@@ -104,7 +104,7 @@ def test_too_few_tasks_to_tune_by_are_told():
     with pytest.raises(InvalidInput, match="no table has 3 tasks beside a family left out"):
         tune_metric([PastTable(rng.random((4, 5)), ("a", "a", "b", "b"))])
     tasks = [Evaluations(rng.random((8, 1)), rng.random(8)) for _ in range(3)]
-    with pytest.raises(InvalidInput, match="a third of the families leaves 2 tasks to learn from"):
+    with pytest.raises(InvalidInput, match="a third of the families held out, only 2 tasks remain for training"):
         tune_deep_kernel(tasks, ["a", "b", "c"])
 
 

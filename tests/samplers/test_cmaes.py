@@ -172,7 +172,7 @@ def test_the_package_is_loaded_when_it_is_needed():
 
 
 def test_settings_are_checked():
-    with pytest.raises(InvalidInput, match=r"step is 2.0; give a part"):
+    with pytest.raises(InvalidInput, match=r"step is 2.0; give a standard deviation"):
         CMAES(step=2.0)
 
 

@@ -115,7 +115,7 @@ BROKEN = {
     "backwards": (lambda: Float(0, 9, step=-0.5), "step must be above 0"),
     "too long": (lambda: Int(0, 9, step=10), r"Int\(0, 9, step=10\) holds 0 alone"),
     "too long for a float": (lambda: Float(0, 1, step=1.5), "holds 0.0 alone"),
-    "too fine": (lambda: Float(1e9, 2e9, step=1e-6), "finer than doubles tell numbers apart; leave step out"),
+    "too fine": (lambda: Float(1e9, 2e9, step=1e-6), "has a step too fine for double precision; leave step out"),
     "nan": (lambda: Float(0, 1, step=math.nan), "step of a Float is nan"),
     "text": (lambda: Float(0, 1, step="0.1"), "step of a Float is '0.1'"),
     "half a step": (lambda: Int(0, 9, step=1.5), "step of an Int is 1.5"),

@@ -136,7 +136,7 @@ def test_a_store_that_is_away_for_a_moment_kills_no_running_trial(tmp_path, capl
     study = Study(Space(x=Categorical([1.0, 2.0, 3.0])), sampler=Grid(), storage=storage, name="s")
     study.optimize(waits, workers=2, trials=3, callbacks=[once])
     assert [trial.values for trial in study.trials] == [(1.0,), (2.0,), (3.0,)]
-    assert caplog.text.count("no trials can be begun, which is tried again while 1 run: the server restarts") == 1
+    assert caplog.text.count("no trial can be started; retrying while 1 are running: the server restarts") == 1
 
 
 def test_where_nothing_runs_the_store_is_not_waited_for():

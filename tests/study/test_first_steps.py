@@ -65,7 +65,7 @@ def test_a_file_that_is_not_there_is_not_made_by_looking_into_it(tmp_path, kind)
     file = tmp_path / "none.db" if kind != "folder that is not there" else tmp_path / "none" / "s.db"
     place = {"path": file, "url with a query": f"sqlite:///{file}?timeout=3"}.get(kind, f"sqlite:///{file}")
     with pytest.raises(
-        StudyConflict, match=r"the file of the storage '.*' does not exist, and so there is no study 'night'"
+        StudyConflict, match=r"the file of the storage '.*' does not exist, so there is no study 'night'"
     ):
         Study.load(place, "night")
     assert not list(tmp_path.iterdir())

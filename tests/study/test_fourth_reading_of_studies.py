@@ -98,7 +98,7 @@ def test_a_result_survives_a_store_that_is_away_for_a_moment(monkeypatch, writte
     study.optimize(lambda config: config["x"], trials=3, callbacks=[lambda _, trial: told.append(trial.number)])
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
     assert told == [0, 1, 2]
-    assert "could not be stored, which is tried again" in caplog.text
+    assert "could not be stored; retrying in" in caplog.text
 
 
 def test_a_store_that_stays_away_is_told(monkeypatch):

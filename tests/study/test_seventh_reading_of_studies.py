@@ -136,7 +136,7 @@ def test_a_report_is_stored_again_where_the_store_was_away_for_a_moment(tmp_path
     study.optimize(f, trials=1)
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE]
     assert [step for step, _ in study.trials[0].reports] == [1, 2, 3]
-    assert "a report of trial 0 could not be stored, which is tried again" in caplog.text
+    assert "a report of trial 0 could not be stored; retrying in" in caplog.text
 
 
 class Scripted:

@@ -130,7 +130,7 @@ def test_who_enqueues_knows_what_others_have_run(tmp_path):
 def test_a_study_that_was_refused_leaves_its_name_free():
     storage = MemoryStorage()
     two = ("minimize", "minimize")
-    with pytest.raises(InvalidInput, match="CMAES minimises one objective"):
+    with pytest.raises(InvalidInput, match="CMAES supports only one objective"):
         Study(LINE, storage=storage, name="s", direction=two, sampler=CMAES())
     assert list(storage.names()) == []
     Study(LINE, storage=storage, name="s", sampler=CMAES(), seed=0).optimize(lambda config: config["x"], trials=2)
@@ -193,6 +193,6 @@ def test_a_refused_driver_leaves_another_s_empty_study():
     storage = MemoryStorage()
     two = ("minimize", "minimize")
     Study(LINE, storage=storage, name="s", seed=0, direction=two, sampler=Random())
-    with pytest.raises(InvalidInput, match="CMAES minimises one objective"):
+    with pytest.raises(InvalidInput, match="CMAES supports only one objective"):
         Study(LINE, storage=storage, name="s", seed=0, direction=two, sampler=CMAES())
     assert list(storage.names()) == ["s"]

@@ -48,7 +48,7 @@ def test_one_model_goes_its_own_way(task, tmp_path):
     np.testing.assert_array_equal(again.predict(X), alone.predict(X))
     assert [member.weight for member in again.fitted_.members] == [1.0]
     assert again.refit(X, y).predict(X).shape == (160,)
-    with pytest.raises(InvalidInput, match="one of several alone"):
+    with pytest.raises(InvalidInput, match="single model of an ensemble"):
         alone.predict_set(X) if task == "binary" else alone.predict_interval(X)
 
 
@@ -127,7 +127,7 @@ def test_costs_of_several_classes_decide():
         ("binary", None, {"threshold": np.nan}, "threshold is nan"),
         ("binary", None, {"threshold": True}, "threshold is True"),
         ("binary", None, {"threshold": 0.5, "costs": {}}, "both given"),
-        ("multiclass", None, {"threshold": 0.5}, "a threshold is of two classes, and there are 3"),
+        ("multiclass", None, {"threshold": 0.5}, "a threshold is for two classes, and there are 3"),
         ("binary", Metric("cost", costs={("yes", "no"): 9}), {"threshold": 0.5}, "was fitted for costs"),
     ],
 )

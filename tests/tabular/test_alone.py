@@ -112,7 +112,7 @@ def test_a_name_that_several_models_have_needs_a_number(pairs):
     twin = replace(first, config=second.config)
     trials = tuple({**trial, "model": first.name} for trial in model.fitted_.trials)
     model.fitted_ = replace(model.fitted_, members=(first, twin), trials=trials)
-    with pytest.raises(InvalidInput, match=rf"'{first.name}', and several models are of that name; pass a number, of"):
+    with pytest.raises(InvalidInput, match=rf"'{first.name}', and several models have that name; pass the number"):
         model.predict(X, model=first.name)
     np.testing.assert_array_equal(model.predict(X, model=numbers(model)[1]), model.predict(X, model=numbers(model)[0]))
 
@@ -178,7 +178,7 @@ def test_rows_that_do_not_fit_are_refused(fitted):
     model, X, y = fitted["binary"]
     with pytest.raises(InvalidInput, match="X has 240 rows and y has 3"):
         model.leaderboard(X, y[:3])
-    with pytest.raises(InvalidInput, match="0 rows, of which there is no score"):
+    with pytest.raises(InvalidInput, match="0 rows, for which there is no score"):
         model.leaderboard(X[:0], y[:0])
     with pytest.raises(InvalidInput, match="'maybe'"):
         model.leaderboard(X, y.replace("no", "maybe"))

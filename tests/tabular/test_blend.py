@@ -213,7 +213,7 @@ def test_a_whole_fit_pools_says_so_and_the_bundle_gives_the_same_bits(here, tmp_
     fitted = model.fitted_
     assert fitted.finish.blend is not None
     assert len(fitted.members) > 1
-    assert "put together by" in fitted.sentences[0]
+    assert "combined by" in fitted.sentences[0]
     assert fitted.validated.loss == pytest.approx(fitted.finish.blended[1])
     averaged = replace(fitted, finish=type(fitted.finish)())
     metric = fitted.metric

@@ -193,7 +193,7 @@ def test_the_first_configuration_is_the_users_default_and_each_change_stands_alo
     [
         ({"lightgbm": {"leaves": 3}}, "has no such hyperparameter; those that it has: learning_rate, num_leaves"),
         ({"mlp": {"width": 64}}, "spaces names 'mlp', which takes no part; families that do: lightgbm, tree"),
-        ({"lightgbm": {"num_leaves": 3.5}}, "is 3.5; it is a whole number"),
+        ({"lightgbm": {"num_leaves": 3.5}}, "is 3.5; it must be a whole number"),
         (
             {"lightgbm": {"num_leaves": float("nan")}},
             "a value in spaces is nan, which has no equal or no place in JSON",
@@ -201,7 +201,7 @@ def test_the_first_configuration_is_the_users_default_and_each_change_stands_alo
         ({"lightgbm": {"num_leaves": "many"}}, "is 'many', not a number"),
         ({"lightgbm": {"num_leaves": True}}, "is True, not a number"),
         ({"lightgbm": {"num_leaves": Float(8, 64)}}, "but takes whole numbers; give an Int"),
-        ({"lightgbm": {"num_leaves": Categorical([8, 9.5])}}, "is 9.5; it is a whole number"),
+        ({"lightgbm": {"num_leaves": Categorical([8, 9.5])}}, "is 9.5; it must be a whole number"),
         ({"lightgbm": {"num_leaves": Choice(a=Space(), b=Space())}}, "not a number"),
         ({"tree": {"criterion": "best"}}, "is 'best', none of ['gini', 'entropy']"),
         ({"tree": {"criterion": Float(0, 1)}}, "give one of 'gini', 'entropy', or a Categorical of some of them"),
@@ -311,7 +311,7 @@ def test_rows_of_a_leaderboard_start_another_fit():
         ([{"tree": 3}], "starts[0] has 3 for 'tree'; give a dict of its settings"),
         ([{"tree": {"max_depth": 300}}], "'max_depth' is 300, outside [2, 30]"),
         ([{"tree": {"features": {"made": {}}}}], "has ['features'], unknown here"),
-        ([{"tree": {"stacked_on": []}}], "is of a second layer, which learns from others; give those of the first"),
+        ([{"tree": {"stacked_on": []}}], "second layer, which learns from other models; give starts of the first"),
     ],
 )
 def test_a_start_that_is_no_good_is_refused_with_its_place(starts, sentence):

@@ -63,7 +63,7 @@ def test_a_loaded_model_can_tell_how_to_repeat_it(fitted, tmp_path):
     assert loaded.unsaved_ == ("validation",)
     data = report_data(loaded)
     assert "SearchSettings(models=['linear', 'tree'], folds=3" in data.code
-    assert "validation was set to what no file holds, so it is missing above." in data.notes
+    assert "validation was set to a value that a model's file cannot hold, so it is missing above." in data.notes
     loaded.save(tmp_path / "n.seasoned")
     assert load(tmp_path / "n.seasoned").unsaved_ == ("validation",)
     own = CustomModel("mine", KNeighborsClassifier(), Space(n_neighbors=Int(1, 5)))

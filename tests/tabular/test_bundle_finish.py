@@ -96,7 +96,7 @@ def test_a_bundle_from_before_predicts_as_it_did(bundles):
     again = load(changed(folder / "cost", older))
     np.testing.assert_array_equal(again.predict(X), again.classes_[again.predict_proba(X).argmax(axis=1)])
     assert again.fitted_.sentences == []
-    with pytest.raises(InvalidInput, match="fit it again"):
+    with pytest.raises(InvalidInput, match="fit again"):
         again.predict_set(X)
 
 

@@ -208,7 +208,7 @@ def test_text_as_older_versions_kept_it_is_refused_in_one_sentence(bundle, tmp_p
         members[name.replace(".npz", ".skops")] = members.pop(name)
 
     forged(bundle, tmp_path / "older.seasoned", older)
-    with pytest.raises(InvalidInput, match="text columns are kept as this package no longer reads them; fit again"):
+    with pytest.raises(InvalidInput, match="stored in a format that this version no longer reads; fit again"):
         load(tmp_path / "older.seasoned")
 
 

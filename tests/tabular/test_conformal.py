@@ -162,7 +162,7 @@ def test_it_survives_and_damage_is_refused():
         replace(found, floor=0.0),
         replace(found, scores=np.zeros(0), mass=np.zeros(0)),
     ):
-        with pytest.raises(ValueError, match="scores for intervals"):
+        with pytest.raises(ValueError, match="its conformal scores"):
             Conformal.load(wrong.dump(), None)
     with pytest.raises(InvalidInput, match="NaN"):
         Conformal.load(replace(found, floor=float("nan")).dump(), None)
@@ -236,7 +236,7 @@ def test_a_model_without_scores_says_so(here):
     X, y = spread_out(100)
     model = estimator("regression").fit(X, y)
     model.restore(replace(model.fitted_, conformal=None))
-    with pytest.raises(InvalidInput, match="fit it again"):
+    with pytest.raises(InvalidInput, match="fit again"):
         model.predict_interval(X)
 
 

@@ -169,9 +169,9 @@ def test_features():
         (["--groups", "weight", "--weights", "weight"], "'weight' is given two roles"),
         (["--weights", "target"], "'target' is given two roles"),
         (["--weights", "day"], "which is no number"),
-        (["--validation", "²"], "no number of folds, no column that tells the time, and no file"),
-        (["--validation", "none.csv"], "no number of folds, no column that tells the time, and no file"),
-        (["--validation", "customer"], "a column of text that are no dates"),
+        (["--validation", "²"], "neither a number of folds, nor a column of times, nor a file"),
+        (["--validation", "none.csv"], "neither a number of folds, nor a column of times, nor a file"),
+        (["--validation", "customer"], "a text column that cannot be read as dates or numbers"),
         (["--groups", "customer", "--holdout", "0.999"], "whole groups"),
     ],
 )

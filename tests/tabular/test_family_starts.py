@@ -135,7 +135,7 @@ def test_what_cannot_be_learned_from_is_told_and_left_out(caplog):
     found = past()
     strange = FamilyStarts(replace(found, weights=np.full(len(found.weights), "x")), SPACE)
     assert strange("one") == WarmStart()
-    assert "what it expects of one is not used" in caplog.text
+    assert "its expectations for one are not used" in caplog.text
 
 
 @pytest.mark.parametrize("weights", [[1.0], [0.0, 0.0], [1.0, -0.5]])

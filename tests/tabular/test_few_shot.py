@@ -196,7 +196,7 @@ def test_rows_that_break_a_rule(table, regressor, classifier):
         regressor.predict(new.drop(columns="store"))
     with pytest.raises(InvalidInput, match="row 2 has no task"):
         regressor.predict(frame.iloc[:5].assign(store=["s00", "s00", None, "s00", "s00"]))
-    with pytest.raises(InvalidInput, match="pass one target a row"):
+    with pytest.raises(InvalidInput, match="pass one target per row, and at least one row"):
         regressor.adapt(new, y[:3])
     with pytest.raises(InvalidInput, match="all 20 targets are missing"):
         regressor.adapt(new, np.full(20, np.nan))

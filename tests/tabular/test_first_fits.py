@@ -36,7 +36,7 @@ def test_an_array_is_told_by_place_where_the_model_knows_names(caplog):
     expected = model.predict_proba(X)
     assert not caplog.text
     np.testing.assert_array_equal(model.predict_proba(X.to_numpy()), expected)
-    assert "they are told by place" in caplog.text
+    assert "columns are matched by position" in caplog.text
     with pytest.raises(InvalidInput, match="X has 1 features"):
         model.predict(X[["a"]].to_numpy())
 
@@ -59,7 +59,7 @@ def test_why_a_metric_cannot_be_judged_is_told():
 
 def test_validation_rows_of_their_own_are_told_where_to_go():
     X, y = table()
-    with pytest.raises(InvalidInput, match="go into X and y behind the others"):
+    with pytest.raises(InvalidInput, match="append a separate validation set"):
         AutoClassifier(validation=(X[:50], y[:50]), **QUICK).fit(X, y)
 
 
@@ -77,5 +77,5 @@ def test_where_all_models_fail_time_is_not_blamed(caplog):
     with caplog.at_level(logging.WARNING):
         AutoClassifier(**{**QUICK, "search": search, "trials": 2}).fit(X, y)
     assert "nope" in caplog.text
-    assert "no tuned model came to the end of a trial" in caplog.text
+    assert "no tuned model completed a trial" in caplog.text
     assert "in time" not in caplog.text

@@ -172,5 +172,5 @@ def test_forged_cells_are_refused(name):
 
 def test_what_would_not_be_read_again_is_not_written():
     even = arrays_file.dump({"a": np.zeros(2**23)})
-    with pytest.raises(InvalidInput, match="times the file, more than is read again"):
+    with pytest.raises(InvalidInput, match="times the size of their file, and load accepts at most"):
         container.pack({}, {"model-0": even}, None)

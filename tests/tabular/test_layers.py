@@ -382,7 +382,7 @@ def test_a_refit_of_a_loaded_model_says_that_its_splitter_is_gone(monkeypatch, t
     model.save(tmp_path / "m.seasoned")
     again = load(tmp_path / "m.seasoned")
     again.refit(X, y)
-    assert "could not hold its validation=" in caplog.text
+    assert "could not hold validation=" in caplog.text
     caplog.clear()
     again.set_params(validation=Blocks()).refit(X, y)
     assert "validation=" not in caplog.text

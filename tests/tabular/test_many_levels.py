@@ -127,7 +127,7 @@ def test_forged_counts_are_refused(count):
     schema = Schema.infer(X)
     stored = ColumnPlan.fit(schema.apply(X), schema, seed=0).to_json()
     stored["encoders"][0]["counts"][LEVELS[0]] = count
-    with pytest.raises(ValueError, match="as often as nothing can"):
+    with pytest.raises(ValueError, match="counts of values are invalid"):
         ColumnPlan.from_json(stored, {})
 
 

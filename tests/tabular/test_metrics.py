@@ -236,7 +236,7 @@ def failing(y, predicted):
         ("f1", "regression", "does not fit a regression target"),
         (Locked(), "binary", "'Locked' cannot be sent to the worker processes"),
         (failing, "binary", "'failing' failed with ZeroDivisionError: no rows, for arrays of labels; correct it"),
-        (lambda y, p: 1.0, "binary", "whether more of the metric 'metric' is better cannot be told"),
+        (lambda y, p: 1.0, "binary", "it cannot be determined whether higher values of the metric 'metric' are better"),
         (Metric(lambda y, p: 1.0, needs="proba"), "regression", "neither labels nor probabilities"),
     ],
 )

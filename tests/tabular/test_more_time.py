@@ -95,7 +95,7 @@ def test_the_latest_are_kept_beside_those_that_were_stopped(monkeypatch, caplog)
             runs.os.utime(file, (number, number))
     RunFolder.open("new", {}, resume=False).release()
     assert {run.name for run in list_runs()} == {"stopped", "key 2", "key 3", "new"}
-    assert "forgotten" not in caplog.text, "their models are there"
+    assert "is deleted" not in caplog.text, "their models are there"
 
 
 def test_what_was_half_written_goes_too():

@@ -169,7 +169,7 @@ def test_where_there_is_no_time_trials_stand_for_a_measurement(clock, plan):
     assert clock.now == 0.0
     assert [member.config["n"] for member in kept] == [0, 2]
     assert (found.measured, found.told) == (3.0, True)
-    assert "took its trials 3 ms to predict, within the limit of 3.5; there was no time" in found.sentence
+    assert "In the trials a row took 3 ms to predict, within the limit of 3.5; there was no time" in found.sentence
     assert Pace.from_json(found.to_json()) == found
     assert Pace.from_json({"limit": 1.0, "measured": 2.0}) == Pace(1.0, 2.0)
 

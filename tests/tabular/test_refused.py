@@ -52,7 +52,7 @@ def test_scores(name, models):
 
 
 SETTINGS = [
-    ({"time_limit": "long"}, "time_limit is 'long'; it is a number of seconds"),
+    ({"time_limit": "long"}, "time_limit is 'long'; it must be a number of seconds"),
     ({"time_limit": float("nan")}, "time_limit is nan"),
     ({"trials": "many"}, "trials is 'many'"),
     ({"trials": True}, "trials is True"),
@@ -79,7 +79,7 @@ ROLES = [
     ({"groups": [Decimal("sNaN")] * ROWS}, "groups holds a signalling NaN"),
     ({"sample_weight": [Decimal("sNaN")] * ROWS}, "sample_weight holds a signalling NaN"),
     ({"sample_weight": [1j] * ROWS}, "sample_weight holds 1j, which is no number"),
-    ({"sample_weight": 3.0}, "pass one a row"),
+    ({"sample_weight": 3.0}, "pass one value per row"),
 ]
 
 

@@ -118,7 +118,7 @@ def test_of_unfinished_runs_the_latest_are_kept(cache, monkeypatch, caplog):
         for file in left.path.iterdir():
             os.utime(file, (number, number))
     assert "key 0" not in caplog.text  # a fingerprint says nothing to anybody
-    assert caplog.text.count("is forgotten; of such the latest 3, and no more than 10 GB, are kept") == 1
+    assert caplog.text.count("is deleted; only the latest 3, and at most 10 GB, are kept") == 1
     assert {run.name for run in list_runs()} == {"at work", "key 1", "key 2", "key 3", "key 4"}
     again = RunFolder.open("key 1", {}, resume=True)
     assert {run.name for run in list_runs()} == {"at work", "key 1", "key 2", "key 3", "key 4"}, "the oldest goes on"
@@ -431,7 +431,7 @@ def test_a_resume_that_finds_nothing_says_so(cache, monkeypatch, caplog):
     X, y = messy("binary", rows=120)
     search = SearchSettings(models=["linear"], folds=2)
     AutoClassifier(trials=1, workers=1, search=search, random_state=0, experience=None).fit(X, y, resume=True)
-    assert "there is no fit of this table, target and settings to go on with" in caplog.text
+    assert "found no run of this table, target and settings that is free to be resumed" in caplog.text
 
 
 @pytest.mark.parametrize("vectors", [True, False])

@@ -125,7 +125,7 @@ def test_rows_in_the_order_of_time_are_told_of_where_they_are_dealt_at_random(mo
     stay_in_process(monkeypatch)
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=80), "x": rng.normal(size=80)})
-    told = "the rows are in the order of 'day', and validation parts them at random"
+    told = "the rows are in the order of 'day', and validation splits them at random"
     for validation, rows, groups, said in (
         (None, X, None, True),
         (2, X[::-1], None, True),
@@ -237,7 +237,7 @@ def test_only_numbers_far_from_0_are_counted_from_elsewhere():
 def test_a_strangers_origin_is_refused(origin):
     state = plan_of(pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0]})).to_json()
     state["encoders"][0]["origin"] = origin
-    with pytest.raises(ValueError, match="counted from where nothing is"):
+    with pytest.raises(ValueError, match="is not a finite number"):
         ColumnPlan.from_json(state, {})
 
 

@@ -273,7 +273,7 @@ def test_what_is_not_ready_is_replaced_and_what_was_not_kept_is_left_out(monkeyp
     assert [(one.estimator, pytest.approx(one.weight)) for one in found] == [("of folds", 2 / 3), ("on all", 1 / 3)]
     assert [one.whole for one in found] == [False, True]
     assert again == [1]
-    assert "models of its folds predict in the place of trial 0 (linear)" in caplog.text
+    assert "trial 0 (linear) was not fitted on all rows; the models of its folds predict instead" in caplog.text
 
 
 def test_what_weighs_little_keeps_its_trial_s_model_unless_that_is_gone(monkeypatch, caplog):

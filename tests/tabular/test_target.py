@@ -71,7 +71,7 @@ def test_rows_without_a_target_are_left_out_with_a_note(caplog):
         ([0.5, 1.5, 2.5], "classification", "continuous"),
         (None, "regression", "y is None"),
         ([1e300, 1.0], "regression", "goes up to 1e\\+300.*logarithm"),
-        ([1e-300, 2e-300], "regression", "multiply it"),
+        ([1e-300, 2e-300], "regression", "multiply them"),
         (pd.to_datetime(["2020", "2021"]), "regression", "holds dates"),
         (pd.to_timedelta([1, 2]), "regression", "holds durations"),
         ([10**400, 1], "regression", "which is no number"),

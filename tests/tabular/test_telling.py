@@ -49,7 +49,7 @@ def test_a_callback_that_returns_true_ends_the_search(caplog):
     assert model.stopped_by_ is None
     assert np.corrcoef(model.predict(X), y)[0, 1] > 0.5
     assert "the search ends after trial 3, as a callback asks for" in caplog.text
-    assert "the limit of" not in caplog.text
+    assert "the time limit of" not in caplog.text
 
 
 def test_a_callback_that_raises_is_called_no_more(caplog):

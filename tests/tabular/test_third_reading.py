@@ -262,7 +262,7 @@ def test_a_frame_is_predicted_by_the_model_of_an_array(here, caplog):
     named = pd.DataFrame(X, columns=["a", "b", "c"])
     with caplog.at_level(logging.WARNING, "seasoned.tabular"):
         np.testing.assert_array_equal(model.predict(named), model.predict(X))
-    assert "told by place" in caplog.text
+    assert "columns are matched by position" in caplog.text
     model.save(here / "model.seasoned")
     np.testing.assert_array_equal(load(here / "model.seasoned").predict(named), model.predict(X))
     like_ours = estimator("regression", models=["linear"], trials=1).fit(
@@ -281,7 +281,7 @@ def test_rows_of_one_class_cannot_validate_a_metric_of_ranks(here, metric, refus
     X, y = pd.DataFrame({"a": np.arange(40) % 7 + 0.5}), np.r_[np.arange(30) % 2, np.zeros(10, int)]
     model = estimator("classification", models=["tree"], metric=metric, validation=[(range(30), range(30, 40))])
     if refused:
-        with pytest.raises(InvalidInput, match="all 10 rows that validate are of the class 0, of which roc_auc says"):
+        with pytest.raises(InvalidInput, match="all 10 validation rows are of class 0, for which roc_auc is undefined"):
             model.fit(X, y)
     else:
         assert len(model.fit(X, y).predict(X)) == 40

@@ -37,8 +37,8 @@ def test_own_models_that_no_file_holds_are_named(caplog):
     warn_of_models([find("linear"), KEPT, FOREIGN, Other()], *nothing)
     (said,) = (record.getMessage() for record in caplog.records)
     assert said == (
-        "the own model(s) 'foreign', 'other' cannot be saved, as a file holds no foreign code, and save() refuses a "
-        "fit in which they predict; leave them out of SearchSettings(models=...) if it is to be saved."
+        "your model(s) 'foreign', 'other' cannot be saved, because a file holds no foreign code; save() will refuse a "
+        "fit in which they predict, so leave them out of SearchSettings(models=...) if it is to be saved."
     )
 
 
@@ -70,9 +70,9 @@ def accurate(truth, labels):
     [
         ({}, None, None),
         ({"random_state": np.random.default_rng(0)}, None, None),
-        ({"validation": KFold(2)}, "INFO", "does not hold validation, which is no plain data or holds a password;"),
-        ({"metric": accurate}, "WARNING", "set_params(metric=...) gives it back for fit, score and leaderboard."),
-        ({"metric": accurate, "validation": KFold(2)}, "WARNING", "does not hold metric and validation, which"),
+        ({"validation": KFold(2)}, "INFO", "does not hold validation (not plain data, or containing a password);"),
+        ({"metric": accurate}, "WARNING", "set_params(metric=...) restores it for fit, score and leaderboard."),
+        ({"metric": accurate, "validation": KFold(2)}, "WARNING", "does not hold metric and validation (not plain"),
     ],
     ids=["plain", "generator", "splitter", "metric", "both"],
 )

@@ -113,7 +113,7 @@ timed("times as text", pd.date_range("2020", periods=ROWS).strftime("%d/%m/%Y"))
 timed("times in zones", pd.date_range("2020", periods=ROWS, tz="Asia/Tokyo"))
 timed("a time missing", [None, *pd.date_range("2020", periods=ROWS - 1)], refused="missing in 1 of 40 rows")
 timed("times that are infinite", [np.inf, *range(ROWS - 1)], refused="missing in 1 of 40 rows")
-timed("times that are words", ["soon", "later"] * 20, refused="column of text")
+timed("times that are words", ["soon", "later"] * 20, refused="a text column")
 weird(61, "a time that is not there", options={"validation": "when"}, refused="no such column")(plain)
 
 
@@ -133,4 +133,4 @@ weighted("weights of zero for a class", np.where(plain()[1] == "yes", 0, 1), ref
 weighted("weights in a nullable column", pd.array([1, 2, 3, 4] * 10, dtype="Int64"))
 weighted("weights as text", ["heavy", "light"] * 20, refused="no number")
 weighted("too few weights", [1.0, 2.0], refused="sample_weight has 2 values and X has 40 rows")
-weighted("two columns of weights", np.ones((ROWS, 2)), refused="pass one a row")
+weighted("two columns of weights", np.ones((ROWS, 2)), refused="pass one value per row")

@@ -74,13 +74,13 @@ def check_folder(file: Path, *others: Path | None) -> None:
     if not os.access(file.parent, os.W_OK | os.X_OK):  # files are replaced, so it is the folder that counts
         raise InvalidInput(f"the folder {str(file.parent)!r} may not be written; choose another one.")
     if file.resolve() in {other.resolve() for other in others if other is not None and other != STREAM}:
-        raise InvalidInput(f"{str(file)!r} is written and is another file of this command; choose another name.")
+        raise InvalidInput(f"the output {str(file)!r} is also another file of this command; choose another name.")
 
 
 def check_model(file: Path, *others: Path | None) -> None:
     """`check_folder` for a file that a model is saved to, which cannot be the standard output."""
     if file == STREAM:
-        raise InvalidInput("a model is no text for the standard output; give the path of a file.")
+        raise InvalidInput("a model cannot be written to the standard output; give the path of a file.")
     check_folder(file, *others)
 
 

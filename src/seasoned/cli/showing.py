@@ -137,7 +137,7 @@ def show_contributions(found: pd.DataFrame, rows: int, model: Any) -> None:
         base = {model.classes_[model.fitted_.metric.positive]: base}
     named = base.items() if isinstance(base, dict) else ()
     told = ", ".join(f"{value:.4g} of {label}" for label, value in named) or f"{base:.4g}"
-    typer.echo(f"with the usual prediction, {told}, a row's values sum to its own")
+    typer.echo(f"a row's values plus the base prediction ({told}) sum to the row's prediction")
 
 
 def with_index(found: pd.DataFrame) -> pd.DataFrame:

@@ -105,7 +105,9 @@ def delete_study(
     except typer.Abort:
         if sys.stdin.isatty():  # at a terminal it was Ctrl-C, not the end of the input
             raise KeyboardInterrupt from None
-        raise InvalidInput(f"{name!r} was not deleted, as nobody said yes; --yes says so beforehand.") from None
+        raise InvalidInput(
+            f"{name!r} was not deleted, because it was not confirmed; give --yes to skip the question."
+        ) from None
     with closing(_opened(store)) as opened:
         opened.delete(name)
     typer.echo(f"deleted {name!r} with {trials}")
@@ -187,7 +189,7 @@ def _show(study: Study) -> None:
             shown.add_row(str(trial.number), ", ".join(f"{v:.6g}" for v in trial.values), seconds, config)
         show_table(shown)
     errors = [str(trial.error or "").strip().splitlines() for trial in study.trials if trial.state == "failed"]
-    for cause, count in Counter(lines[-1] if lines else "nobody said why" for lines in errors).most_common(_SHOWN):
+    for cause, count in Counter(lines[-1] if lines else "no reason given" for lines in errors).most_common(_SHOWN):
         typer.echo(f"failed {count} time(s): {cause}")
 
 

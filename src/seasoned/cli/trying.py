@@ -34,7 +34,7 @@ def demo(
 @reported
 def runs(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
-    clear: Annotated[bool, typer.Option("--clear", help="Delete those that no process is at work in.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Delete the runs that no process is using.")] = False,
 ) -> None:
     """List fits that --resume can go on with: those that were stopped, and the latest that have come to their end."""
     if clear:

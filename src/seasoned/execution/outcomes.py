@@ -86,7 +86,7 @@ def _cause(code: int | None) -> str:
         name = signal.Signals(-code).name
     except ValueError:  # a real-time signal
         name = str(-code)
-    hint = " (the system kills so when its memory ends)" if name == "SIGKILL" else ""
+    hint = " (possibly by the system's out-of-memory killer)" if name == "SIGKILL" else ""
     return f"was killed by signal {name}{hint}"
 
 

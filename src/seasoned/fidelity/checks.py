@@ -216,7 +216,7 @@ def check_not_finite_is_worst(make: Callable[[], Fidelity[Any]]) -> None:
     for number, _, decision in found.decisions:
         assert not number % 2 or decision is not Decision.PROMOTE, f"trial {number} of NaN was promoted."
     assert not any(number % 2 for number in found.ended(TrialState.COMPLETE))
-    assert found.ended(TrialState.COMPLETE), "the finite trials were stopped for those that are not."
+    assert found.ended(TrialState.COMPLETE), "no trial with finite values completed beside trials of NaN."
     simulate(rule, lambda *_: math.nan, 20)
 
 
@@ -239,14 +239,18 @@ def check_study_that_moved(make: Callable[[], Fidelity[Any]]) -> None:
     shifted = [(number + 17, step, decision) for number, step, decision in here.decisions]
     assert shifted == there.decisions, "the rule decides otherwise in a study that moved."
     state = rule.tell(rule.init(moved), [Asked(17, Config())])
-    assert rule.levels[0] <= rule.budget(state, 17) <= rule.levels[-1], "the budget is none of the levels."
+    assert rule.levels[0] <= rule.budget(state, 17) <= rule.levels[-1], (
+        "the budget is not between the first level and the last."
+    )
 
 
 def check_levels(make: Callable[[], Fidelity[Any]]) -> None:
     """Levels are whole numbers of steps, in increasing order."""
     levels = make().levels
     assert levels == tuple(sorted(set(levels))), f"the levels {levels} do not rise."
-    assert all(isinstance(level, int) and level >= 1 for level in levels), f"the levels {levels} are no steps."
+    assert all(isinstance(level, int) and level >= 1 for level in levels), (
+        f"the levels {levels} are not whole numbers of at least 1."
+    )
 
 
 FIDELITY_CHECKS: Final[Sequence[Callable[[Callable[[], Fidelity[Any]]], None]]] = (

@@ -90,7 +90,7 @@ class LiveTrial:
         """
         if self._ask is None:
             raise InvalidInput(
-                f"trial {self.number} reports, and the study has no rule of fidelity; give Study(..., "
+                f"trial {self.number} called report(), but the study has no rule of fidelity; give Study(..., "
                 "fidelity=ASHA()), or keep numbers by trial.note(...)."
             )
         if isinstance(step, bool) or not hasattr(step, "__index__") or step < 0:

@@ -125,7 +125,7 @@ def study_of(theirs: str | optuna.storages.BaseStorage, study: str, space: Space
         _log.warning("%d trial(s) of %r are not valid in the space, and are left out.", len(trials) - len(told), study)
     there = [trial.config for trial in ours.trials]  # where it is stored, this script may have been run before
     if there[: len(told)] != [config for config, _ in told[: len(there)]]:
-        raise StudyConflict(f"the study {ours.name!r} is there, with other trials; give another name=.")
+        raise StudyConflict(f"the study {ours.name!r} exists already, with other trials; give another name=.")
     for config, trial in told[len(there) :]:
         ours.tell(config, **_end_of(trial))
     return ours

@@ -120,7 +120,10 @@ def _frame(arrays: Mapping[str, NDArray[Any]]) -> Frame:
             part = np.where(np.isnan(part), np.float32(0.0), part)
         _check(name, part, kind, shape)
     if parts["known"].shape[1] < BASES or not (parts["spread"] > 0.0).all() or not parts["clock"][1] > 0.0:
-        raise InvalidInput("the file's scales are not positive, or it knows too little; train the metric anew.")
+        raise InvalidInput(
+            "the file's scales are not positive, or its table of known configurations has too few columns; train the "
+            "metric anew."
+        )
     return Frame(**parts)
 
 

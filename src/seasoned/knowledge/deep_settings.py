@@ -38,7 +38,7 @@ class DeepSettings:
         whole = self.hidden and min(*self.hidden, self.outputs, self.steps) >= 1
         if self.by not in {"likelihood", "maml"} or not whole or not min(self.inner_lr, self.lr) > 0.0:
             raise InvalidInput(
-                f"{self} cannot be: by is 'likelihood' or 'maml', there is a hidden layer, sizes and steps are at "
+                f"{self} is invalid: by is 'likelihood' or 'maml', there is a hidden layer, sizes and steps are at "
                 "least 1 and rates above 0."
             )
 
@@ -56,7 +56,9 @@ class DeepSettings:
         try:
             return cls(**json.loads(text).get("deep", {}))
         except (ValueError, TypeError, AttributeError) as error:
-            raise InvalidInput(f"{text[:40]!r} are no settings ({error}); give what build --tune wrote.") from error
+            raise InvalidInput(
+                f"{text[:40]!r} holds no valid settings ({error}); give what build --tune wrote."
+            ) from error
 
     def to_json(self) -> dict[str, Any]:
         """As plain data, under the key `"deep"` of the settings' file."""

@@ -94,7 +94,10 @@ def left_out_likelihood(tasks: Sequence[Evaluations], families: Sequence[str], s
             used = kernel.adapted(task.points[support], targets[support])
             losses.append(likelihood(used, task.points[query], targets[query])[0])
     if not losses:
-        raise InvalidInput("no task has two evaluations that differ beside those it is adapted to; give larger ones.")
+        raise InvalidInput(
+            "no task has two different evaluations beside those set aside for adaptation; give tasks with more "
+            "evaluations."
+        )
     return float(np.mean(losses))
 
 
@@ -126,8 +129,8 @@ def tune_deep_kernel(
     beside = min(int((~np.isin(names, group)).sum()) for group in np.array_split(np.unique(families), _FOLDS))
     if beside < _LEAST:
         raise InvalidInput(
-            f"a third of the families leaves {beside} tasks to learn from; give more past tasks, at least {_LEAST} "
-            "beside each third."
+            f"with a third of the families held out, only {beside} tasks remain for training, and at least {_LEAST} "
+            "are needed; give more past tasks."
         )
     start = default or DeepSettings()
     space = deep_space(start)

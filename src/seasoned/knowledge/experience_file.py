@@ -238,7 +238,7 @@ def _trial(row: dict[Any, Any], sign: float, where: str) -> PastTrial:
         config = _configuration(row["configuration"], where)
     else:
         config = {key: value for key, value in row.items() if key not in _RESERVED and value is not None}
-    failed = _truth(row.get("failed")) or score is None or not math.isfinite(score)
+    failed = _truth(row.get("failed"), where) or score is None or not math.isfinite(score)
     return PastTrial(config, None if failed or score is None else sign * score, seconds, failed)
 
 
@@ -264,8 +264,8 @@ def _configuration(text: Any, where: str) -> dict[str, Any]:
     return config
 
 
-def _truth(value: Any) -> bool:
+def _truth(value: Any, where: str) -> bool:
     word = str(value).strip().lower()
     if word not in _YES | _NO:
-        raise InvalidInput(f"failed is {value!r}; write true, 1 or yes, or false, 0, no or nothing.")
+        raise InvalidInput(f"{where} has {value!r} as failed; write true, 1 or yes, or false, 0, no or nothing.")
     return word in _YES

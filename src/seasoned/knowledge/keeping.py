@@ -136,8 +136,8 @@ def told(found: Statistics, url: str) -> list[str]:
             "" if found.ahead is None else f"; the best of the others had {1 - found.ahead:.1%} of its gain (median)"
         )
         lines.append(
-            f"{found.guided} fit(s) had experience to go by; in {found.advised} the best trial was one that past tasks "
-            f"advised{better}"
+            f"{found.guided} fit(s) used experience; in {found.advised} the best trial was suggested by past tasks"
+            f"{better}"
         )
     for what, median in zip(("with experience", "without"), found.best_at, strict=True):
         if median is not None:
@@ -289,7 +289,7 @@ def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False) 
         InvalidInput: If neither patterns nor `everything` is given.
     """
     if not patterns and not everything:
-        raise InvalidInput("nothing says what to forget; name keys or patterns of names, or say --all.")
+        raise InvalidInput("no studies are selected; give keys or name patterns, or --all.")
     if not store_exists(url):
         return 0
     with closing(PastStore(url)) as store:
@@ -314,7 +314,7 @@ def _write_anew(file: Path) -> None:
     except sqlite3.Error as error:
         held = str(error)
     if held:
-        text = "what was forgotten is in no table of %s any more, but still in the file (%s); forget once more."
+        text = "deleted studies are in no table of %s any more, but may still be in the file (%s); run forget again."
         logger.warning(text, file.name, "another program reads it" if held == 1 else held)
 
 

@@ -83,7 +83,7 @@ class Head:
             if not isinstance(getattr(self, name), str):
                 raise InvalidInput(f"{name} of a study is {getattr(self, name)!r}, which is no text.")
         if not isinstance(self.about, Mapping):
-            raise InvalidInput(f"about of the study {self.name!r} is {self.about!r}, which are no settings by name.")
+            raise InvalidInput(f"`about` of the study {self.name!r} is {self.about!r}; it must be a mapping.")
         numbers = {"version": self.version, "folds": self.about.get("folds", 2)}
         if self.baseline is not None:
             numbers["baseline"] = self.baseline

@@ -45,7 +45,7 @@ class MetricSettings:
         shares = 0.0 <= self.closeness < 1.0 and 0.0 <= self.doubt <= 1.0 and 0.0 <= self.luck <= 1.0
         if not (whole and shares and self.temper > 0.0 and self.halved > 0.0):
             raise InvalidInput(
-                f"{self} cannot be: rank, tasks_per_factor, temper and halved are above 0, closeness in [0, 1), "
+                f"{self} is invalid: rank, tasks_per_factor, temper and halved are above 0, closeness in [0, 1), "
                 "doubt and luck in [0, 1]."
             )
 
@@ -63,7 +63,7 @@ class MetricSettings:
         try:
             return cls(**json.loads(text)["metric"])
         except (ValueError, TypeError, KeyError) as error:
-            raise InvalidInput(f"{text[:40]!r} are no settings ({error}); give what to_text wrote.") from error
+            raise InvalidInput(f"{text[:40]!r} holds no valid settings ({error}); give what to_text wrote.") from error
 
     @classmethod
     def shipped(cls) -> MetricSettings:

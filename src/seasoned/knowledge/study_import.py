@@ -50,7 +50,8 @@ def past_study(study: Study, *, family: str | None = None) -> PastStudy:
     """
     if len(study.directions) > 1:
         raise InvalidInput(
-            f"the study {study.name!r} has {len(study.directions)} objectives; experience is about one, leave it out."
+            f"the study {study.name!r} has {len(study.directions)} objectives, and experience supports one objective "
+            "only; leave this study out."
         )
     sign = -1.0 if study.directions[0] == "maximize" else 1.0
     return _as_task(study.name, study.name if family is None else family, study.trials, sign)

@@ -268,7 +268,8 @@ def _notes(estimator: Any) -> tuple[str, ...]:
             'experience="shipped" or None it tries the same.'
         )
     notes += [
-        f"{name} was set to what no file holds, so it is missing above." for name in getattr(estimator, "unsaved_", ())
+        f"{name} was set to a value that a model's file cannot hold, so it is missing above."
+        for name in getattr(estimator, "unsaved_", ())
     ]
     return tuple(notes)
 

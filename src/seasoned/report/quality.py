@@ -34,9 +34,9 @@ def predictions(data: ReportData) -> Section:
     heading = "How good it is"
     known = None if data.predictions is None else _known(data.predictions)
     if known is None or not len(known.truth):
-        hint = "Give the report rows whose answer is known (X and y), best such that the model has not seen, and it "
+        hint = "Give the report rows whose answer is known (X and y), preferably ones that the model has not seen, and "
         return Section(
-            "quality", heading, tag("p", f"{hint}shows here where the model is right and where it is wrong.")
+            "quality", heading, tag("p", f"{hint}it shows here where the model is right and where it is wrong.")
         )
     shown = _numbers(known) if data.task == "regression" else _classes(data, known)
     return Section("quality", heading, joined([_where(data, known), *shown]))
@@ -111,7 +111,7 @@ def _ranking(data: ReportData, known: Predictions) -> Markup:
             "precision-recall",
             precision_recall_picture(under, share),
             f"Precision and recall, average precision {under.area:.3f}",
-            f"How often {name} is right, if so many are to be found. Dotted: its share of all rows, {share:.0%}.",
+            f"Precision for {name} at each recall. Dotted: its share of all rows, {share:.0%}.",
         ),
         class_="pair",
     )
@@ -198,7 +198,7 @@ def importance(data: ReportData) -> Section:
         nothing = "Not measured: the model uses no column, or the time for it was over before the first was done."
         hint = (
             "Not measured: the model keeps no rows to shuffle. Give the report rows whose answer is known (X and y), "
-            "best such that the model has not seen, and it measures here how much each column helps."
+            "preferably ones that the model has not seen, and it measures here how much each column helps."
         )
         return Section(
             "importance", heading, tag("p", nothing if found is not None else undefined if data.judged else hint)

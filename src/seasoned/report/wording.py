@@ -183,4 +183,4 @@ def _effort(data: ReportData) -> str:
         return tried
     rows = "other rows" if data.rows is None else plural(data.rows, "row")
     again = f"The models were fitted again, on {rows} in {duration(data.refit_seconds)}"
-    return f"{tried} {again}; what is said of validation is of the search before."
+    return f"{tried} {again}; validation results are from the original search."

@@ -98,7 +98,9 @@ def evaluations(spec: StudySpec, running: dict[int, Running], events: Sequence[E
 def one_objective(spec: StudySpec, name: str) -> None:
     """Raises InvalidInput if the study has several objectives."""
     if len(spec.directions) > 1:
-        raise InvalidInput(f"{name} minimises one objective and the study has {len(spec.directions)}; use Genetic().")
+        raise InvalidInput(
+            f"{name} supports only one objective and the study has {len(spec.directions)}; use Genetic()."
+        )
 
 
 def settled(population: int | None, least: int, default: int) -> int:

@@ -57,7 +57,7 @@ class Proof:
 
     def __post_init__(self) -> None:
         if self.least < 2 or self.margin < 0.0:
-            raise InvalidInput(f"least is {self.least} and margin {self.margin}; give at least 2, and at least 0.")
+            raise InvalidInput(f"least is {self.least} and margin is {self.margin}; give least >= 2 and margin >= 0.")
 
     @classmethod
     def of(cls, tags: Iterable[Mapping[str, Any]]) -> Proof:

@@ -114,12 +114,13 @@ class Bayes(Sampler[BayesState]):
             raise InvalidInput(f"the acquisition {self.acquisition!r} is unknown; give one of {list(_NAMES)}.")
         if self.per_second and self.acquisition not in _GAINS:
             raise InvalidInput(
-                f"per_second divides a gain by seconds, and {self.acquisition!r} is none; give one of {list(_GAINS)}."
+                f"per_second needs an acquisition that can be divided by seconds, and {self.acquisition!r} cannot; "
+                f"give one of {list(_GAINS)}."
             )
         if self.correction is not None and (self.acquisition != _LEARNED_FROM or self.per_second):
             raise InvalidInput(
-                f"correction is one of log-EI, and the acquisition is {self.acquisition!r}, per_second "
-                f"{self.per_second}; leave both as they are."
+                f"a correction needs acquisition='log_ei' and per_second=False, not {self.acquisition!r} and "
+                f"{self.per_second}; leave both at their defaults."
             )
         for name, value in (("initial", self.initial), ("explore", self.explore)):
             if value is not None and value < 1:

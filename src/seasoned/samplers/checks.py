@@ -109,7 +109,9 @@ def check_suggestions_are_valid(make: Callable[[], Sampler[Any]]) -> None:
     log, _ = _run(sampler, sampler.init(_spec(sampler)), range(60))
     for event in log:
         if isinstance(event, Asked):
-            assert SPACE.check(event.config) == event.config, f"{event.config} is not as the space would have it."
+            assert SPACE.check(event.config) == event.config, (
+                f"{event.config} is not in the form that Space.check gives it."
+            )
 
 
 def check_fold_is_live_state(make: Callable[[], Sampler[Any]]) -> None:

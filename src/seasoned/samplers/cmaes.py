@@ -98,7 +98,9 @@ class CMAES(Sampler[CMAESState]):
     def __post_init__(self) -> None:
         settled(self.population, _LEAST, _LEAST)
         if self.step is not None and not 0.0 < self.step <= 1.0:
-            raise InvalidInput(f"step is {self.step}; give a part of the cube in (0, 1], or None.")
+            raise InvalidInput(
+                f"step is {self.step}; give a standard deviation in units of the unit cube, in (0, 1], or None."
+            )
 
     def init(self, spec: StudySpec) -> CMAESState:
         """Begins at the best point of the warm start, its population's centre or the defaults, in this order."""

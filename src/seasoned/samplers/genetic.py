@@ -119,7 +119,9 @@ class Genetic(Sampler[GeneticState]):
         """Re-evaluates the warm start's population first; raises InvalidInput for ageing with several objectives."""
         several = len(spec.directions) > 1
         if several and self.regularized:
-            raise InvalidInput("Genetic(regularized=True) has one objective; leave regularized out for NSGA-II.")
+            raise InvalidInput(
+                "Genetic(regularized=True) supports only one objective; leave regularized out to use NSGA-II."
+            )
         size = settled(self.population, _LEAST, _size(spec.budget, several=several))
         return GeneticState(spec, Genes.of(spec.space), first_points(spec, size, retried=retried_of(spec, size)))
 

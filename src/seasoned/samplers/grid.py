@@ -77,7 +77,10 @@ class Grid(Sampler[GridState]):
         order, first = None, set(spec.warm_start.configurations)
         if self.shuffle or _has_forbidden(spec.space) or (first and grid.size <= _MOST_COMPARED):
             if grid.size > _MOST_LISTED:
-                raise InvalidInput(f"the grid has {grid.size} combinations, too many to list; lower the resolution.")
+                raise InvalidInput(
+                    f"the grid has {grid.size} combinations, over {_MOST_LISTED}, too many to shuffle or to check for "
+                    "forbidden ones; lower the resolution or use Random()."
+                )
             order = np.arange(grid.size, dtype=np.int64)
             if _has_forbidden(spec.space):
                 order = order[[spec.space.contains(grid[index]) for index in range(grid.size)]]
@@ -92,7 +95,10 @@ class Grid(Sampler[GridState]):
         given = self.resolution if isinstance(self.resolution, Mapping) else dict.fromkeys(numeric, self.resolution)
         for name, resolution in given.items():
             if name not in numeric:
-                raise InvalidInput(f"a resolution is given for {name!r}, none of the numeric parameters {numeric}.")
+                raise InvalidInput(
+                    f"a resolution is given for {name!r}, which is not a numeric parameter; name only those in "
+                    f"{numeric}."
+                )
             if resolution < 1:
                 raise InvalidInput(f"the resolution of {name!r} is {resolution}; give at least 1.")
         return {name: given.get(name, 10) for name in numeric}

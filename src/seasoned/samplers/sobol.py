@@ -57,7 +57,8 @@ class Sobol(Sampler[SobolState]):
         """Raises InvalidInput beyond 21,201 parameters."""
         if len(spec.space) > _MOST_DIMENSIONS:
             raise InvalidInput(
-                f"the space has {len(spec.space)} parameters, over the {_MOST_DIMENSIONS} of Sobol; use Random()."
+                f"the space has {len(spec.space)} parameters, more than the {_MOST_DIMENSIONS} that a Sobol sequence "
+                "supports; use Random()."
             )
         return SobolState(spec)
 

@@ -136,7 +136,7 @@ class Connections:
         elif "unable to open" in cause:
             hint = "see that its folder exists and is writable"
         elif "not a database" in cause or "malformed" in cause:
-            hint = "the file is damaged or something else: name another or restore a copy"
+            hint = "the file is damaged or no SQLite database: give another or restore a copy"
         elif "locked" in cause or "lock timeout" in cause:
             hint = f"another program held it for over {self.patience:.0f} s: end that program"
         return f"the store {hidden(self.url.render_as_string())} failed: {cause}; {hint}."

@@ -124,7 +124,9 @@ class DeepKernel:
             layers = tuple(Layer(*(np.array(one[key], np.float64) for key in Layer._fields)) for one in held["layers"])
             kernel = cls(layers, float(held["noise"]), float(held["rate"]))
         except (ValueError, TypeError, KeyError) as error:
-            raise InvalidInput(f"{text[:40]!r} is no deep kernel ({error}); give what to_text wrote.") from error
+            raise InvalidInput(
+                f"{text[:40]!r} is not a deep kernel ({error}); give text that DeepKernel.to_text returned."
+            ) from error
         if not kernel._sound():
             raise InvalidInput(
                 f"the {len(layers)} layers do not fit each other or are not finite; train the kernel anew."

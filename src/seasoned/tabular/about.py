@@ -41,8 +41,8 @@ def refuse_incomplete(estimator: BaseEstimator) -> None:
     lost = [name for name in unsaved if name != "random_state" and _is_usual(getattr(estimator, name), usual[name])]
     if lost:
         raise InvalidInput(
-            f"the file of this model could not hold {' and '.join(lost)}, and without it fit would do something else; "
-            f"set_params({lost[0]}=...) first, or make a new {type(estimator).__name__}."
+            f"the file of this model could not hold {' and '.join(lost)}, and without it a new fit would differ from "
+            f"the saved one; set_params({lost[0]}=...) first, or make a new {type(estimator).__name__}."
         )
 
 
@@ -57,8 +57,8 @@ def warn_of_unsaved(estimator: TabularEstimator) -> None:
     if lost:
         logger.log(
             logging.WARNING if "metric" in lost else logging.INFO,
-            "the file does not hold %s, which is no plain data or holds a password; predictions need none of it, and "
-            "after load set_params(%s) gives it back for fit%s.",
+            "the file does not hold %s (not plain data, or containing a password); predictions do not need it, and "
+            "after load set_params(%s) restores it for fit%s.",
             " and ".join(lost),
             ", ".join(f"{name}=..." for name in lost),
             ", score and leaderboard" if "metric" in lost else "",

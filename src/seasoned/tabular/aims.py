@@ -54,7 +54,7 @@ class Aim:
         """
         if self.name in space.parameters:
             raise InvalidInput(
-                f"the space of {family!r} has a parameter {self.name!r}, a name of the search's; rename it."
+                f"the space of {family!r} has a parameter {self.name!r}, a name that the search uses itself; rename it."
             )
         usual = self.other if family in self.better else self.usual
         choice = Categorical((self.usual, self.other), default=usual)

@@ -39,7 +39,7 @@ def chosen(fitted: Fitted, model: Any) -> Fitted:
         places = []
     if len(places) > 1 and isinstance(model, str):
         held = _told([fitted.members[place] for place in places], fitted)
-        raise InvalidInput(f"model is {model!r}, and several models are of that name; pass a number, of {held}.")
+        raise InvalidInput(f"model is {model!r}, and several models have that name; pass the number of one: {held}.")
     if not places:
         raise InvalidInput(
             f"model is {model!r}, and the models held are {_told(fitted.members, fitted)}; pass the number of one, or "

@@ -229,7 +229,9 @@ def _texts(members: Mapping[str, bytes]) -> dict[int, Ngrams]:
     for name, data in members.items():
         if name.startswith("text-"):
             if name.endswith(".skops"):
-                raise InvalidInput("its text columns are kept as this package no longer reads them; fit again.")
+                raise InvalidInput(
+                    "its text columns are stored in a format that this version no longer reads; fit again."
+                )
             place = int(name.removeprefix("text-").removesuffix(".npz"))
             found[place] = Ngrams.from_arrays(arrays_file.load(data, Ngrams.KINDS))
     return found
@@ -239,9 +241,9 @@ def _measure(stored: dict[str, Any], n_classes: int) -> Measure:
     known = {*get_scorer_names(), "kappa", COST, QUANTILE, FUNCTION}
     scorer, costs, quantile = stored["scorer"], stored.get("costs"), stored.get("quantile")
     if scorer not in known or stored["positive"] not in {0, 1}:
-        raise ValueError(f"the metric {stored['name']!r} is none that is known here")
+        raise ValueError(f"the metric {stored['name']!r} is unknown to this version, or has no valid positive class")
     if (costs is not None) != (scorer == COST) or (quantile is not None) != (scorer == QUANTILE):
-        raise ValueError("its metric does not say what it needs")
+        raise ValueError("its metric lacks its costs or quantile, or has one that does not belong to it")
     if costs is not None:
         costs = Decision.from_json({"costs": costs, "given": True}, n_classes).costs
     quantile = None if quantile is None else float(quantile)

@@ -24,8 +24,8 @@ def decision_of(fitted: Fitted, threshold: Any, costs: Any) -> Decision | None:
     """
     if fitted.metric.costs is not None:
         raise InvalidInput(
-            "the model was fitted for costs, by which its labels are chosen and its scores are counted; fit again with "
-            "other costs, or choose labels from predict_proba."
+            "the model was fitted for costs, which decide its labels and its scores; fit again with other costs, or "
+            "choose labels from predict_proba."
         )
     if threshold is not None and costs is not None:
         raise InvalidInput("threshold and costs are both given; give one of them.")
@@ -34,7 +34,7 @@ def decision_of(fitted: Fitted, threshold: Any, costs: Any) -> Decision | None:
     if threshold is None:
         return None
     if len(fitted.classes) != 2:
-        raise InvalidInput(f"a threshold is of two classes, and there are {len(fitted.classes)}; give costs instead.")
+        raise InvalidInput(f"a threshold is for two classes, and there are {len(fitted.classes)}; give costs instead.")
     if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 < float(threshold) < 1:
         raise InvalidInput(f"threshold is {threshold!r}; give a probability between 0 and 1.")
     return replace(Decision.at(float(threshold), fitted.metric.positive), asked=True)

@@ -131,7 +131,7 @@ def _typed(known: Float | Int | Categorical, value: Any, where: str) -> Any:
     if isinstance(known, Float):
         return number
     if number != int(number):
-        raise InvalidSpace(f"{where} is {value!r}; it is a whole number.")
+        raise InvalidSpace(f"{where} is {value!r}; it must be a whole number.")
     return int(number)
 
 

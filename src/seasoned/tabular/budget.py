@@ -89,9 +89,9 @@ class Budget:
         if self.memory is not None and not self.has_memory:
             share = self._share()
             raise InvalidInput(
-                f"memory_limit is {self.memory / 1e6:.0f} MB, of which this process holds "
-                f"{resident(os.getpid()) / 1e6:.0f}, which leaves {max(share, 0) / 1e6:.0f} MB for each of "
-                f"{self.workers} worker(s) and one more; raise it, or use fewer workers."
+                f"memory_limit is {self.memory / 1e6:.0f} MB and this process already uses "
+                f"{resident(os.getpid()) / 1e6:.0f} MB, which leaves {max(share, 0) / 1e6:.0f} MB for each of "
+                f"{self.workers} worker(s) and one more, for the first model of a fit; raise it, or use fewer workers."
             )
 
     def explain(self, error: str | None) -> str | None:

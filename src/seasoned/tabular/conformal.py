@@ -114,7 +114,7 @@ class Conformal:
         scores, mass, floor = found["scores"], found["mass"], float(found["floor"])
         rising = (np.diff(scores) >= 0).all()
         if not 0 < len(scores) == len(mass) <= _MOST or not rising or not (mass > 0).all() or not floor > 0:
-            raise ValueError("its scores for intervals are none")
+            raise ValueError("its conformal scores, weights or floor are invalid")
         return cls(scores, mass, floor, None if scale is None else Tree().load(scale))
 
     def dump_scale(self) -> bytes | None:

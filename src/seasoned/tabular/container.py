@@ -87,8 +87,9 @@ def pack(manifest: Mapping[str, Any], members: Mapping[str, bytes], key: bytes |
     packed = buffer.getvalue()
     if sum(sizes) + len(text) > _SMALL + _LARGEST_RATIO * len(packed):
         raise InvalidInput(
-            f"the models unpack to {sum(sizes) / len(packed):.0f} times the file, more than is read again (at most "
-            f"{_LARGEST_RATIO}); leave out with SearchSettings(models=...) the family that keeps so many equal numbers."
+            f"the models unpack to {sum(sizes) / len(packed):.0f} times the size of their file, and load accepts at "
+            f"most {_LARGEST_RATIO}; leave the family that holds so many equal numbers out with "
+            "SearchSettings(models=...)."
         )
     return packed
 

@@ -49,8 +49,8 @@ def cost_matrix(costs: Any, labels: NDArray[Any]) -> NDArray[np.float64]:
         # a label that is never worse than another, whatever is true
         cheap = next(code for code in range(size) if bool((found[:, code] <= found.T).all()))
         raise InvalidInput(
-            f"by these costs {labels.tolist()[cheap]!r} is never worse than another label, so that nothing is left to "
-            "learn; give a cost to it where it is wrong."
+            f"with these costs {labels.tolist()[cheap]!r} is never worse than any other label, whatever is true, so "
+            "there is nothing to learn; give that label a cost where it is wrong."
         )
     return found
 

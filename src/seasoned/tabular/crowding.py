@@ -79,7 +79,7 @@ def with_room_for(budget: Budget, needs: Sequence[int]) -> Budget:
     while workers > 1 and (sum(largest[:workers]) > room or _is_above(largest, replace(budget, workers=workers))):
         workers -= 1
     if workers < budget.workers:
-        logger.info("%d fit(s) at a time rather than %d, for that is what fits into memory.", workers, budget.workers)
+        logger.info("%d fit(s) at a time rather than %d, because memory has no room for more.", workers, budget.workers)
     return replace(budget, workers=workers)
 
 

@@ -68,8 +68,8 @@ class Declared:
             raise InvalidInput(f"--validation is {what!r}, the column of {other}; a column has one role.")
         if what is not None and not what.isdecimal() and what not in frame.columns and not Path(what).is_file():
             raise InvalidInput(
-                f"--validation is {what!r}, which is no number of folds, no column that tells the time, and no file of "
-                "rows to validate on."
+                f"--validation is {what!r}, which is neither a number of folds, nor a column of times, nor a file of "
+                "validation rows; give one of these."
             )
         if self.weights is not None:
             if self.class_weight is not None:

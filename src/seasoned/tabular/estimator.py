@@ -198,8 +198,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         unsaved = self.unsaved_
         if "validation" in unsaved and self.validation is None and any(member.below for member in fitted.members):
             logger.warning(
-                "the file of this model could not hold its validation=, by which rows are parted for the second layer; "
-                "set_params(validation=...) before refit, or they are parted at random."
+                "the file of this model could not hold validation=, which splits the rows for the second layer; "
+                "set_params(validation=...) before refit, or they are split at random."
             )
         again = refit_table(
             fitted,
@@ -230,7 +230,10 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         """
         check_is_fitted(self)
         if model is None or (isinstance(model, str) and model == TOGETHER):
-            raise InvalidInput(f"model is {model!r}, and this estimator is all together; give the number of one model.")
+            raise InvalidInput(
+                f"model is {model!r}, which stands for all models together, as in this estimator; give the number of "
+                "one model."
+            )
         found = chosen(self.fitted_, model)
         if len(found.members) > 1:
             raise InvalidInput(f"model is {model!r}, which learns from other models' predictions; choose another.")
@@ -404,7 +407,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         codes = self._codes(y)
         _check_lengths(len(frame), len(codes))
         if not len(codes):
-            raise InvalidInput("X and y have 0 rows, of which there is no score; pass at least 1.")
+            raise InvalidInput("X and y have 0 rows, for which there is no score; pass at least 1.")
         if told_by_class(sample_weight):
             return frame, codes, by_class(sample_weight, codes, self.fitted_.classes)
         return frame, codes, None if sample_weight is None else read_weights(sample_weight, len(codes))
@@ -427,11 +430,11 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
                 )
             if list(frame.columns) != list(self.feature_names_in_):
                 logger.warning(
-                    "X has no names of columns, and the model was fitted with names: they are told by place."
+                    "X has no column names, but the model was fitted with names: columns are matched by position."
                 )
                 frame = frame.set_axis(self.feature_names_in_, axis=1)
         elif not self.named_ and self._by_place(frame):
-            logger.warning("X has names of columns, and the model was fitted without any: they are told by place.")
+            logger.warning("X has column names, but the model was fitted without any: columns are matched by position.")
             frame = frame.set_axis(self.feature_names_in_, axis=1)
         return fitted, frame
 

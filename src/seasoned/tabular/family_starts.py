@@ -51,7 +51,7 @@ class FamilyStarts:
             try:
                 start = family_start(self.found, self.space, family)
             except Exception as error:  # noqa: BLE001 - a stranger's experience can hold anything
-                logger.warning("experience: what it expects of %s is not used (%s).", family, error)
+                logger.warning("experience: its expectations for %s are not used (%s).", family, error)
                 start = None
             self._known[family] = start or WarmStart()
         return self._known[family]

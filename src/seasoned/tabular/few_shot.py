@@ -137,7 +137,9 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         warn_of_order(X, y=y)
         frame, values = self._frame(X), to_series(y)
         if len(frame) != len(values) or not len(values):
-            raise InvalidInput(f"X has {len(frame)} rows and y has {len(values)}; pass one target a row, and a row.")
+            raise InvalidInput(
+                f"X has {len(frame)} rows and y has {len(values)}; pass one target per row, and at least one row."
+            )
         present = values.notna().to_numpy(dtype=bool)
         if not present.any():
             raise InvalidInput(f"all {len(values)} targets are missing; adapt needs at least one labelled row.")

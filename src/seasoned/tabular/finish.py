@@ -85,7 +85,10 @@ class Finish:
         found = []
         if self.blend is not None:
             gain = _gain(self.blended, metric)
-            found.append(f"Predictions are put together by {self.blend.name}{gain}; weights are those of the mean.")
+            found.append(
+                f"Predictions are combined by {self.blend.name}{gain}; the weights on the leaderboard are those of the "
+                "mean."
+            )
         if self.calibration is not None:
             found.append(f"Probabilities are calibrated by {self.calibration.name}{_gain(self.calibrated, metric)}.")
         if self.decision is not None:

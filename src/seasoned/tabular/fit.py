@@ -74,10 +74,7 @@ logger = logging.getLogger("seasoned.tabular")
 _PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is not worth it
 _GLANCE = 0.2  # seconds between checks whether to stop
 _DATA = "data.arrow"
-_ANEW = (
-    "resume: there is no fit of this table, target and settings to go on with that nobody else is at work in, so this "
-    "one begins anew."
-)
+_ANEW = "resume: found no run of this table, target and settings that is free to be resumed; starting a new one."
 _LEARNED = "texts.json"  # whether text columns have vectors in this run
 _RUNS = 5
 """What trials of a run mean: before 5, numbers far from 0 were counted from there; before 4, categories with many
@@ -236,8 +233,8 @@ def _check_judged(objective: CrossValidation, target: Target) -> None:
         return
     if objective.baseline_loss() is None:
         raise InvalidInput(
-            f"all {len(rows)} rows that validate are of the class {target.classes.tolist()[codes[0]]!r}, of which "
-            f"{objective.metric.name} says nothing; choose other rows with validation=, or another metric."
+            f"all {len(rows)} validation rows are of class {target.classes.tolist()[codes[0]]!r}, for which "
+            f"{objective.metric.name} is undefined; choose other rows with validation=, or another metric."
         )
 
 

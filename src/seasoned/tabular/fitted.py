@@ -247,8 +247,9 @@ class Fitted:
     def _known_conformal(self) -> Conformal:
         if self.conformal is None:
             raise InvalidInput(
-                "the model does not know how far off it is on rows that it has not seen, as its search was cut short, "
-                "it is one of several alone, or it comes from an older version; fit it again, or ask all together."
+                "no intervals or label sets are available: the search was cut short or completed no trial, this is a "
+                "single model of an ensemble, or the file is from an older version; fit again, or use the whole "
+                "ensemble."
             )
         return self.conformal
 

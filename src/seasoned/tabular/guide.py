@@ -321,7 +321,7 @@ def guide_for(folder: Path, found_in: Places, scene: Scene, space: Space, second
     asking = Asking(KIND, scene.sort, scene.metric, usual_metric(scene.sort), features, scene.fit_seconds)
     found = recall(experience, asking, partial(current, space=space)) if len(experience) else None
     if found is None:
-        logger.info("there is too little experience of %s tasks, so the search starts without.", scene.sort)
+        logger.info("there is too little experience of %s tasks, so the search starts without it.", scene.sort)
         none.touch()
         return None
     found.save(file)

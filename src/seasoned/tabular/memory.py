@@ -161,7 +161,7 @@ def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
     try:
         return work()
     except Exception as error:  # noqa: BLE001 - a stranger's file can hold anything, and a fit needs no experience
-        logger.warning("experience: %s (%s: %s); the fit goes on without.", what, type(error).__name__, error)
+        logger.warning("experience: %s (%s: %s); the fit goes on.", what, type(error).__name__, error)
         return otherwise
 
 

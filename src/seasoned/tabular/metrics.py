@@ -316,12 +316,16 @@ def _own(declared: Metric, task: Task, labels: NDArray[Any], positive: int) -> M
     grows, why = _grows(measure)
     if declared.greater_is_better is None and grows is None:
         raise InvalidInput(
-            f"whether more of the metric {name!r} is better cannot be told{why}; pass Metric({name}, "
-            "greater_is_better=True) or False, or for a metric of scikit-learn's its name, such as "
+            f"it cannot be determined whether higher values of the metric {name!r} are better{why}; pass "
+            f"Metric({name}, greater_is_better=True) or False, or for a metric of scikit-learn's its name, such as "
             "Metric('f1', positive=...)."
         )
     if grows is not None and declared.greater_is_better not in {None, grows}:
-        logger.warning("the metric %r gives wrong predictions more than perfect ones, or the other way round.", name)
+        logger.warning(
+            "the metric %r contradicts greater_is_better: it rates wrong predictions better than perfect ones; check "
+            "its direction.",
+            name,
+        )
     better = grows if declared.greater_is_better is None else declared.greater_is_better
     return Measure(name, FUNCTION, len(labels), positive, bool(better), measure.function)
 

@@ -100,7 +100,9 @@ def _named(start: Mapping[str, Any], place: int, families: Sequence[str]) -> tup
     if not isinstance(settings, Mapping):
         raise InvalidInput(f"starts[{place}] has {settings!r} for {name!r}; give a dict of its settings.")
     if _BELOW in settings:
-        raise InvalidInput(f"starts[{place}] is of a second layer, which learns from others; give those of the first.")
+        raise InvalidInput(
+            f"starts[{place}] is of a second layer, which learns from other models; give starts of the first layer."
+        )
     return name, settings
 
 

@@ -50,7 +50,8 @@ class Pace:
         taken = f"{self.measured:.3g} ms to predict"
         if self.told:
             return (
-                f"A row took its trials {taken}, {kept} the limit of {self.limit:g}; there was no time to measure it."
+                f"In the trials a row took {taken}, {kept} the limit of {self.limit:g}; there was no time to measure "
+                "the final model."
             )
         return f"A row takes {taken} in batches of {BATCH:,}, {kept} the limit of {self.limit:g}."
 

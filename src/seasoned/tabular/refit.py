@@ -152,7 +152,7 @@ def fit_members(
     ready = fit_again(objective, ready, seconds, budget, ready.keys() - spare.keys())
     members = [ready[place] for place in sorted(ready)]  # not in the order of finishing, so that sums are the same
     if not members:
-        what = "could be fitted on all rows in time" if chosen else "came to the end of a trial"
+        what = "could be fitted on all rows in time" if chosen else "completed a trial"
         logger.warning("no tuned model %s; a simple one predicts.", what)
         first = first or _awaited(early, budget)
         members = [first or Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))]
@@ -187,7 +187,11 @@ def _spare(
             break
         estimator = objective.spare(config_of(row))
         if estimator is not None:
-            logger.warning("models of its folds predict in the place of trial %d (%s).", row["number"], row["model"])
+            logger.warning(
+                "trial %d (%s) was not fitted on all rows; the models of its folds predict instead.",
+                row["number"],
+                row["model"],
+            )
             found[place] = Member(row["model"], row["config"], estimator, weight, whole=False)
     return found
 

@@ -187,7 +187,7 @@ def _parted(
             if len(told) == len(frame) == len(np.unique(told)):
                 return folds
             why = f"it leaves {len(frame) - len(np.unique(told))} of {len(frame)} rows out, or names some twice"
-        logger.warning("validation= does not part these rows, so that usual folds do: %s", why)
+        logger.warning("validation= does not partition these rows, so the usual folds are used: %s", why)
     return make_folds(declared_folds(None, parts, frame, target, roles), target, seed)
 
 

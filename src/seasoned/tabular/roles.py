@@ -124,8 +124,8 @@ def read_groups(groups: Any, rows: int) -> tuple[NDArray[np.int64], NDArray[Any]
     gaps = int(absent(series, "groups").sum())
     if gaps:
         raise InvalidInput(
-            f"groups is missing for {gaps} of {rows} rows; name one for each, of its own where a "
-            "row belongs to no other."
+            f"groups is missing for {gaps} of {rows} rows; name a group for each row, one of its own where it belongs "
+            "with no other row."
         )
     try:
         codes, _ = pd.factorize(series)
@@ -147,7 +147,7 @@ def _one_a_row(values: Any, name: str, rows: int) -> pd.Series[Any]:
     try:
         series = to_series(values)
     except InvalidInput as error:
-        raise InvalidInput(f"{name} holds no values as they are needed ({error}); pass one a row.") from error
+        raise InvalidInput(f"{name} cannot be read ({error}); pass one value per row.") from error
     if len(series) != rows:
         raise InvalidInput(f"{name} has {len(series)} values and X has {rows} rows; pass one a row.")
     return series

@@ -291,7 +291,7 @@ def _put_aside(surplus: Sequence[Path]) -> list[Path]:
             aside.append(_renamed(path))
             if not about.get("ended"):  # of an ended one its user has the model
                 logger.warning(
-                    "the unfinished fit of %s is forgotten; of such the latest %d, and no more than %.0f GB, are kept.",
+                    "the unfinished fit started at %s is deleted; only the latest %d, and at most %.0f GB, are kept.",
                     about.get("started", "an unknown time"),
                     _MOST_IDLE,
                     _MOST_BYTES / 1e9,

@@ -174,7 +174,7 @@ def _searched(
         _run(study, objective, budget, closing, budget.trials, callbacks)
     except AllTrialsFailed as error:
         known = any(trial.state is TrialState.COMPLETE for trial in study.trials)
-        text = "the search ends early, as its last trials all failed for one reason; the log of trials says which."
+        text = "the search ends early because its last trials all failed for the same reason; see the log of trials."
         if known:
             logger.warning(text)
         else:
@@ -308,7 +308,9 @@ def _run(
     ended = sum(trial.state in _ENDED for trial in study.trials)
     if budget.trials and target and ended < target and not (budget.stop() or closing.asked):
         if closing.due() or budget.remaining <= 0.1 * budget.seconds < math.inf:
-            text = "the limit of %g s came before %d trials, so the result depends on it."
+            text = "the time limit of %g s ended the search before %d trials, so the result depends on it."
             logger.warning(text, budget.seconds, budget.trials)
         else:
-            logger.info("%d of %d trials were all there is to try.", ended, budget.trials)
+            logger.info(
+                "the search ends after %d of %d trials: there are no more configurations to try.", ended, budget.trials
+            )

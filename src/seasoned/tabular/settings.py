@@ -139,4 +139,4 @@ def _check_starts(starts: Any) -> None:
 def check_number(name: str, value: Any, kind: type, what: str, *, needed: bool = False) -> None:
     """Refuse what is no number, before it is compared with one."""
     if (needed or value is not None) and (isinstance(value, bool) or not isinstance(value, kind)):
-        raise InvalidInput(f"{name} is {value!r}; it is {what}.")
+        raise InvalidInput(f"{name} is {value!r}; it must be {what}.")

@@ -173,7 +173,7 @@ def add_layer(
     if not gains or sum(gains) <= 0:
         logger.info("a second layer was tried, and does not help on rows that are held out of everything.")
         return Layered(list(chosen), rows)
-    logger.info("a second layer of %d model(s) has half of the say.", len(best))
+    logger.info("a second layer of %d model(s) gets half of the weight.", len(best))
     upper = [(row, _SAY / len(best)) for row in rows if config_of(row) in best]
     return Layered([*((row, (1.0 - _SAY) * weight) for row, weight in lower), *upper], rows)
 

@@ -69,8 +69,8 @@ def warn_of_models(models: Sequence[Model], roles: Roles, metric: Measure) -> No
     foreign = [model.name for model in own if not (isinstance(model, CustomModel) and model.storable)]
     if foreign:
         logger.warning(
-            "the own model(s) %s cannot be saved, as a file holds no foreign code, and save() refuses a fit in which "
-            "they predict; leave them out of SearchSettings(models=...) if it is to be saved.",
+            "your model(s) %s cannot be saved, because a file holds no foreign code; save() will refuse a fit in which "
+            "they predict, so leave them out of SearchSettings(models=...) if it is to be saved.",
             ", ".join(map(repr, foreign)),
         )
 
@@ -99,7 +99,8 @@ def warn_of_leaks(canonical: pd.DataFrame, target: Target) -> None:
     for name in canonical.columns:
         if _is_target(canonical[name], target):
             logger.warning(
-                "the column %r is the same as the target in every row; leave it out if it is not known before.", name
+                "the column %r is the same as the target in every row; leave it out if it is unknown when predicting.",
+                name,
             )
 
 
@@ -121,8 +122,8 @@ def warn_of_time(canonical: pd.DataFrame, roles: Roles, validation: Any) -> None
             continue
         if (column.is_monotonic_increasing or column.is_monotonic_decreasing) and column.nunique() >= _ROWS:
             logger.warning(
-                "the rows are in the order of %r, and validation parts them at random, so that its score is for rows "
-                "of the same times; if the model is for later ones, pass validation=%r.",
+                "the rows are in the order of %r, and validation splits them at random, so its score is for rows of "
+                "the same period; if the model is for later rows, pass validation=%r.",
                 name,
                 name,
             )

@@ -156,8 +156,8 @@ def _as_floats(series: pd.Series[Any]) -> NDArray[np.float64]:
     except (ArithmeticError, TypeError, ValueError):
         example = next((value for value in series if not isinstance(value, int | float)), series.iloc[0])
         raise InvalidInput(
-            f"the target holds {_short(example)}, which is no number, as regression needs; use classification, or "
-            "clean it."
+            f"the target holds {_short(example)}, which is no number, and regression needs numbers; use "
+            "classification, or clean the target."
         ) from None
 
 
@@ -173,7 +173,7 @@ def read_numbers(y: Any) -> NDArray[np.float64]:
         raise InvalidInput(f"y is missing in {gaps} of {len(series)} rows; score the other rows.")
     values = _as_floats(series)
     if not np.isfinite(values).all():
-        raise InvalidInput("y holds an infinity, from which everything is infinitely far; score the other rows.")
+        raise InvalidInput("y holds an infinity, whose error is infinite whatever is predicted; score the other rows.")
     return values
 
 
@@ -187,8 +187,8 @@ def _check_range(values: NDArray[np.float64], *, few: bool) -> None:
         )
     if 0 < spread < _SMALLEST:
         raise InvalidInput(
-            f"the target's values are all within {spread:.3g} of each other, whose square is 0 for a computer; "
-            "multiply it by a power of ten."
+            f"the target's values are all within {spread:.3g} of each other, too small a difference to be squared in "
+            "floating point; multiply them by a power of ten."
         )
     if spread == 0 and not few:
         logger.warning("the target is %.6g in all rows, so there is nothing to learn.", values[0])

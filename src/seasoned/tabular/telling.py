@@ -97,7 +97,7 @@ class Telling:
                 answer = callback(dict(told))
                 over = isinstance(answer, bool | np.bool_) and bool(answer)
             except Exception as error:  # noqa: BLE001 - a stranger's code, which is told of and called no more
-                text = "the callback %r failed at trial %d (%s: %s) and is called no more; the fit goes on."
+                text = "the callback %r failed at trial %d (%s: %s) and will not be called again; the fit goes on."
                 logger.warning(text, callback, trial.number, type(error).__name__, error)
                 self._callbacks.remove(callback)
                 continue

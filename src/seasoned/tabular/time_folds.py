@@ -75,6 +75,6 @@ def _written(text: pd.Series[Any], name: str) -> pd.Series[Any]:
     if (style := date_style(text)) is not None:
         return read_dates(text, style)
     raise InvalidInput(
-        f"validation is {name!r}, a column of text that are no dates, and a time is a date or a number; to keep groups "
-        f"of rows together pass groups=X[{name!r}] to fit."
+        f"validation is {name!r}, a text column that cannot be read as dates or numbers; to keep groups of rows "
+        f"together pass groups=X[{name!r}] to fit."
     )

@@ -165,7 +165,7 @@ def refuse_labels(validation: Any, X: Any) -> None:
         return
     if any(hasattr(part, "get_indexer") for pair in validation if isinstance(pair, list | tuple) for part in pair):
         raise InvalidInput(
-            "validation holds labels of an index, and X is not numbered from 0 in its order; pass places, "
+            "validation holds labels of an index, but the index of X is not 0, 1, 2, ...; pass positions, "
             "[(X.index.get_indexer(train), X.index.get_indexer(valid))]."
         )
 
@@ -177,8 +177,8 @@ def _indices(part: Any, rows: int) -> NDArray[np.int64]:
     if found.ndim != 1 or (found.dtype.kind not in "iu" and found.size):
         raise InvalidInput(
             f"validation holds {type(part).__name__} of type {found.dtype} and shape {found.shape}; pass (train, "
-            f"validation) pairs of row indices, or of masks of {rows} rows. Rows of their own (X_val, y_val) go into X "
-            "and y behind the others, as one pair: [(range(len(X)), range(len(X), len(X) + len(X_val)))]."
+            f"validation) pairs of row indices, or of masks of {rows} rows; append a separate validation set "
+            "(X_val, y_val) to X and y and pass one pair: [(range(len(X)), range(len(X), len(X) + len(X_val)))]."
         )
     if found.size and not 0 <= found.min() <= found.max() < rows:
         raise InvalidInput(
@@ -195,7 +195,7 @@ def _checked(folds: list[Fold]) -> list[Fold]:
         shared = np.intersect1d(train, valid)
         if len(shared):
             raise InvalidInput(
-                f"validation has the row {shared[0]} both to train on and to validate on; keep them apart, for a model "
-                "would be judged on what it has seen."
+                f"validation uses row {shared[0]} for both training and validation; keep them apart, or a model is "
+                "judged on rows it has seen."
             )
     return folds

@@ -163,7 +163,7 @@ def _part(text: str) -> tuple[int, int]:
 def _rows(text: str) -> int:
     """Most rows of a task; fewer than the usual ones would give other tasks the same names."""
     if not (text.isdecimal() and int(text) >= ROWS):
-        raise argparse.ArgumentTypeError(f"{text!r} is fewer rows than tasks have anyway; give {ROWS} at least")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {ROWS} on; give {ROWS} at least")
     return int(text)
 
 
@@ -177,7 +177,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", default=[], help="the name of a table; all if left out")
     parser.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="the K-th of N parts of the tables")
     parser.add_argument(
-        "--rows", type=_rows, default=ROWS, help=f"most of a task; above {ROWS}, only tasks with more (default {ROWS})"
+        "--rows",
+        type=_rows,
+        default=ROWS,
+        help=f"most rows per task; above {ROWS}, only tasks that have more than {ROWS} rows (default {ROWS})",
     )
     parser.add_argument("--seconds", type=float, default=20.0, help="for a configuration on a task (default 20)")
     parser.add_argument("--configurations", type=int, default=COUNT, help=f"on each task (default {COUNT})")
@@ -191,7 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--most-cells", type=int, help="rows x columns x classes of a task that is measured now; larger ones wait"
     )
-    parser.add_argument("--hours", type=float, default=float("inf"), help="stop after so many")
+    parser.add_argument("--hours", type=float, default=float("inf"), help="stop after this many hours")
     parser.add_argument("--ship", type=Path, metavar="FILE", help="measure nothing: write what is there as experience")
     parser.add_argument(
         "--also", type=Path, action="append", default=[], help="with --ship: the folder of another part"

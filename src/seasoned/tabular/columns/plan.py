@@ -185,7 +185,7 @@ def _origin(found: Any) -> float:
         ValueError: If it is something else.
     """
     if type(found) not in {int, float} or not math.isfinite(found):
-        raise ValueError("a column's numbers are counted from where nothing is")
+        raise ValueError("the origin of a column's numbers is not a finite number")
     return float(found)
 
 
@@ -196,5 +196,5 @@ def _counts(found: Any) -> dict[str, int]:
         ValueError: If it is something else.
     """
     if not isinstance(found, dict) or not all(type(count) is int and 1 < count < 2**53 for count in found.values()):
-        raise ValueError("a column's values occurred as often as nothing can")
+        raise ValueError("a column's counts of values are invalid")
     return found
