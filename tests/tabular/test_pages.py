@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import doctest
+import re
 from pathlib import Path
 
 import pytest
 
 from in_process import stay_in_process
+from seasoned.tabular.models.registry import MODELS
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", ["practice.md", "studies.md", "tables.md", "validation.md"])
+@pytest.mark.parametrize(
+    "name", ["practice.md", "reference.md", "serving.md", "studies.md", "tables.md", "validation.md"]
+)
 def test_the_examples_run(name, monkeypatch, tmp_path):
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -21,3 +25,20 @@ def test_the_examples_run(name, monkeypatch, tmp_path):
     test = doctest.DocTestParser().get_doctest(text, {}, name, name, 0)
     assert test.examples
     assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test).failed == 0
+
+
+def test_the_reference_has_every_hyperparameter_of_every_family():
+    """Names and defaults; they are changed in the spaces, and forgotten on the page."""
+    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+    for name, model in MODELS.items():
+        (section,) = re.findall(rf"^### {name}$(.*?)^### ", text, re.MULTILINE | re.DOTALL)
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if "| `" in line[:3]]
+        told = {cells[0].strip("`"): cells[3] for cells in rows}
+        spaces = [model.space(task).default for task in ("binary", "regression")]
+        assert told.keys() == spaces[0].keys() | spaces[1].keys(), name
+        for key, shown in told.items():
+            values = dict.fromkeys(space[key] for space in spaces if key in space)
+            parts = [part.strip(" `") for part in shown.split("/")]
+            assert [
+                part if isinstance(value, str) else float(part) for part, value in zip(parts, values, strict=True)
+            ] == [value if isinstance(value, str) else float(value) for value in values], f"{name}: {key}"

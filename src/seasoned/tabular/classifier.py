@@ -59,7 +59,8 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
             for all rows does, in the metric's usual sign.
         out_of_fold_: What they predict together for each row that was given to `fit`, by models that had not seen it:
             probabilities, shape (n, classes), NaN where there was no such model; None after `load` and `refit`, and
-            where `fit` was stopped or there are more than 10 million numbers.
+            where `fit` was stopped or had no time left for it, a trial's predictions are lost, or there are more than
+            10 million numbers.
         stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
         unsaved_: Names of parameters that the file could not hold, if the model was loaded; else none.
 

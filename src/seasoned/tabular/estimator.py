@@ -378,8 +378,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             key: A secret that signs the file, so that `load` with the same key refuses one that was tampered with. It
                 does not encrypt: the file holds, unencrypted, column names, levels, texts that occur more than once, up
                 to 20 rows, targets and predictions of up to 2,000 rows for the report, and where `neighbours` is among
-                the members up to 20,000 rows of the fit. Leave that family out (`SearchSettings(models=...)`) for a
-                file that is passed on to others.
+                the members up to 20,000 rows for each fit of it. Leave that family out
+                (`SearchSettings(models=["-neighbours"])`) for a file that is passed on to others.
 
         Raises:
             InvalidInput: If the key is empty or neither bytes nor text, or a model of the user's own cannot be saved.
