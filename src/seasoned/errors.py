@@ -40,11 +40,11 @@ class StudyConflict(SeasonedError, ValueError):
 
 
 class StorageError(SeasonedError, RuntimeError):
-    """The store cannot be read or written (full disk, damaged or newer file): mend the store, then resume."""
+    """The store cannot be read or written (full disk, damaged or newer file): repair it, then resume."""
 
 
 class AllTrialsFailed(SeasonedError, RuntimeError):
-    """No trial succeeded, or none does any more: the message lists the causes; mend the objective, then resume."""
+    """No trial succeeded, or none does any more: the message lists the causes; fix the objective, then resume."""
 
 
 class Pruned(SeasonedError):

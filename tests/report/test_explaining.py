@@ -132,7 +132,7 @@ def test_without_time_one_shuffle_or_none_is_made():
     ("options", "sentence"),
     [
         ({"repeats": 1}, "repeats is 1"),
-        ({"rows": 3}, "inconsistent|one target a row"),
+        ({"rows": 3}, "inconsistent|one target per row"),
         ({"missing": True}, "has a target"),
     ],
 )

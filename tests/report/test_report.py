@@ -138,7 +138,7 @@ def test_what_does_not_fit_together_is_refused(fitted, tmp_path):
     model, X, y = fitted["binary"]
     with pytest.raises(InvalidInput, match="y is None"):
         report_data(model, X)
-    with pytest.raises(InvalidInput, match="one target a row"):
+    with pytest.raises(InvalidInput, match="one target per row"):
         report_data(model, X, y[:-1])
     with pytest.raises(InvalidInput, match="none of the"):
         report_data(model, X, pd.Series([None] * len(X)))

@@ -69,7 +69,7 @@ def make_report(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     model: Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")],
     table: Annotated[
-        Path | None, typer.Argument(help="Rows to judge the model on, best such that it has not seen.")
+        Path | None, typer.Argument(help="Rows to judge the model on, preferably ones that it has not seen.")
     ] = None,
     *,
     target: Annotated[str | None, typer.Option(help="Name of the column to predict, in that table.")] = None,

@@ -44,6 +44,6 @@ class DeepMetricSettings:
         whole = min(self.members, self.width, self.hidden, self.steps) >= 1 and self.members >= 2
         if not whole or self.rank < 0 or not self.lr > 0.0 or not min(self.listwise, self.decay) >= 0.0:
             raise InvalidInput(
-                f"{self} is invalid: members is at least 2, width, hidden and steps are at least 1, lr is above 0, and "
-                "rank, listwise and decay are at least 0."
+                f"{self} is invalid: members must be at least 2, width, hidden and steps at least 1, lr above 0, "
+                "and rank, listwise and decay at least 0."
             )

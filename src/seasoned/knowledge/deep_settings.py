@@ -38,8 +38,8 @@ class DeepSettings:
         whole = self.hidden and min(*self.hidden, self.outputs, self.steps) >= 1
         if self.by not in {"likelihood", "maml"} or not whole or not min(self.inner_lr, self.lr) > 0.0:
             raise InvalidInput(
-                f"{self} is invalid: by is 'likelihood' or 'maml', there is a hidden layer, sizes and steps are at "
-                "least 1 and rates above 0."
+                f"{self} is invalid: by must be 'likelihood' or 'maml', with one hidden layer or more, sizes and steps "
+                "at least 1 and rates above 0."
             )
 
     @classmethod

@@ -45,8 +45,8 @@ class MetricSettings:
         shares = 0.0 <= self.closeness < 1.0 and 0.0 <= self.doubt <= 1.0 and 0.0 <= self.luck <= 1.0
         if not (whole and shares and self.temper > 0.0 and self.halved > 0.0):
             raise InvalidInput(
-                f"{self} is invalid: rank, tasks_per_factor, temper and halved are above 0, closeness in [0, 1), "
-                "doubt and luck in [0, 1]."
+                f"{self} is invalid: rank and tasks_per_factor must be at least 1, temper and halved above 0, "
+                "closeness in [0, 1), doubt and luck in [0, 1]."
             )
 
     @classmethod

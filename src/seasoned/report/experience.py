@@ -45,7 +45,7 @@ def similar(data: ReportData) -> Section | None:
 def _note(told: Mapping[str, Any]) -> str:
     count, configurations = told.get("tasks"), told.get("configurations")
     if not isinstance(count, int) or not isinstance(configurations, int):
-        return "The search had experience to go by."
+        return "The search used experience."
     bore = f"{plural(count, 'past task')} with {plural(configurations, 'configuration')} bore on this table."
     return f"{bore} These counted most; what did well there was mixed with a search without experience."
 

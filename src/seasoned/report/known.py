@@ -48,7 +48,7 @@ def known_rows(fitted: Fitted, frame: pd.DataFrame, target: pd.Series[Any], samp
             weights are negative or missing.
     """
     if len(frame) != len(target):
-        raise InvalidInput(f"X has {len(frame)} rows and y has {len(target)}; pass one target a row.")
+        raise InvalidInput(f"X has {len(frame)} rows and y has {len(target)}; pass one target per row.")
     told = told_by_class(sample_weight)
     weights = None if told or sample_weight is None else read_weights(sample_weight, len(frame))
     kept = target.notna().to_numpy(dtype=np.bool_)

@@ -473,5 +473,5 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
 def _check_lengths(rows: int, targets: int) -> None:
     if rows != targets:
         raise InvalidInput(
-            f"X has {rows} rows and y has {targets}: inconsistent numbers of samples; pass one target a row."
+            f"X has {rows} rows and y has {targets}: inconsistent numbers of samples; pass one target per row."
         )

@@ -82,7 +82,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         named = rows.words != ""
         values = to_series(y)
         if len(values) != len(named):
-            raise InvalidInput(f"X has {len(named)} rows and y has {len(values)}; pass one target a row.")
+            raise InvalidInput(f"X has {len(named)} rows and y has {len(values)}; pass one target per row.")
         if not named.any():
             raise InvalidInput(f"none of the {len(named)} rows says which task it belongs to; {_MISSING}.")
         if not named.all():
