@@ -75,9 +75,9 @@ def test_a_folder_that_may_not_be_written_is_refused_before_the_fit(table, monke
 
 def test_a_model_is_no_text_for_the_standard_output(table):
     table.to_csv("t.csv", index=False)
-    assert "a model is no text" in fit_line("t.csv", "--out", "-", code=2).stderr
+    assert "cannot be written to the standard output" in fit_line("t.csv", "--out", "-", code=2).stderr
     learn = ("adapt", "t.csv", "--task", "who", "--target", "y", "--out", "-")
-    assert "a model is no text" in call(*learn, code=2).stderr
+    assert "cannot be written to the standard output" in call(*learn, code=2).stderr
     assert not Path("-").exists()
 
 

@@ -320,7 +320,7 @@ def test_lessons_that_cannot_be_are_refused():
         Lessons(scores, points, about=np.zeros((11, 2)))
     with pytest.raises(InvalidInput, match="at least 2"):
         Lessons(np.where(np.arange(4) == 0, 1.0, np.nan) * np.ones((12, 1)), points)
-    with pytest.raises(InvalidInput, match="members is at least 2"):
+    with pytest.raises(InvalidInput, match="members must be at least 2"):
         DeepMetricSettings(members=1)
 
 

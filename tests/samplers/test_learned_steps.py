@@ -40,7 +40,7 @@ def test_it_is_used_only_where_it_is_ahead(gains, trusted):
 
 @pytest.mark.parametrize("settings", [{"least": 1}, {"margin": -1.0}])
 def test_a_proof_that_proves_nothing_is_refused(settings):
-    with pytest.raises(InvalidInput, match="at least"):
+    with pytest.raises(InvalidInput, match="give least >= 2 and margin >= 0"):
         Proof(**settings)
 
 
@@ -103,5 +103,5 @@ def test_one_that_learned_nothing_changes_nothing():
 
 @pytest.mark.parametrize("settings", [{"acquisition": "ei"}, {"per_second": True}])
 def test_it_corrects_log_ei_alone(settings):
-    with pytest.raises(InvalidInput, match="log-EI"):
+    with pytest.raises(InvalidInput, match="needs acquisition='log_ei'"):
         Bayes(correction=corrected(), **settings)

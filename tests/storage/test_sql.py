@@ -53,7 +53,7 @@ def test_a_store_of_a_later_version_is_refused(tmp_path):
 def test_what_is_no_store_is_refused_and_left_alone(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("my only copy " * 1000)
-    with pytest.raises(StorageError, match="damaged or something else"):
+    with pytest.raises(StorageError, match="damaged or no SQLite database"):
         SqlStorage(f"sqlite:///{path}")
     assert path.read_text().startswith("my only copy")
     with pytest.raises(StorageError, match="folder exists"):
