@@ -8,6 +8,7 @@ up to rounding for other floats. `count` tells how many values there are, None f
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
 from dataclasses import dataclass, field
@@ -290,8 +291,9 @@ def plain(value: object, where: str) -> Value:
     """The value in JSON's types: numpy scalars become numbers, lists become tuples; else InvalidSpace."""
     if isinstance(value, list | tuple):
         return tuple(plain(item, where) for item in value)
-    if not isinstance(value, str | int | float) and hasattr(value, "item") and getattr(value, "size", 1) == 1:
-        value = value.item()  # a numpy scalar
+    if not isinstance(value, str | int | float) and hasattr(value, "item"):
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):  # an array of several, which is refused below
+            value = value.item()  # a numpy scalar
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidSpace(f"{where} is {value}, which has no equal or no place in JSON; use a name for it.")
     if value is None or isinstance(value, str | int | float):

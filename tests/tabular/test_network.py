@@ -1,5 +1,7 @@
 """The perceptron's gradient, dropout and optimiser against their definitions."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -101,7 +103,8 @@ def test_network_learns_a_product():
 def test_whom_the_time_cuts_off_says_how_far_it_came(monkeypatch):
     """Two epochs in no time at all, as a coarse clock has it, and then a second for each."""
     ticks = iter([0.0, *[0.0] * 2, *range(1, 90)])
-    monkeypatch.setattr("seasoned.tabular.models.network_training.time.monotonic", lambda: float(next(ticks)))
+    clock = SimpleNamespace(monotonic=lambda: float(next(ticks)))
+    monkeypatch.setattr("seasoned.tabular.models.network_training.time", clock)
     monkeypatch.setattr("seasoned.tabular.models.network_training._epoch", lambda *_, **__: None)
     shape, rng = Shape((2, 3, 1)), np.random.default_rng(7)
     rows = rng.normal(size=(8, 2)).astype(np.float32), rng.normal(size=(8, 1)).astype(np.float32), None

@@ -120,3 +120,11 @@ def test_what_does_not_fit_is_refused(here):
         model.refit(X.drop(columns="size"), y)
     with pytest.raises(InvalidInput, match="inconsistent numbers"):
         model.refit(X, y[:-1])
+
+
+@pytest.mark.parametrize(("workers", "sentence"), [(0, "workers is 0"), (2.5, "workers is 2.5"), ("all", "'all'")])
+def test_workers_that_are_none_are_refused(here, workers, sentence):
+    X, y = messy("regression")
+    model = estimator("regression", ["linear"]).fit(X, y)
+    with pytest.raises(InvalidInput, match=sentence):
+        model.set_params(workers=workers).refit(X, y)

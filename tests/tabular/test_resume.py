@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -174,7 +175,7 @@ def test_the_age_of_a_mark_is_told_by_the_clock_of_its_disk(cache, monkeypatch):
     mark = cache_folder() / ".taking"
     mark.parent.mkdir(parents=True)
     mark.write_text("another's")
-    monkeypatch.setattr("seasoned.tabular.owners.time.time", lambda: mark.stat().st_mtime + 3600)
+    monkeypatch.setattr("seasoned.tabular.owners.time", SimpleNamespace(time=lambda: mark.stat().st_mtime + 3600))
     _remove_stale(mark, mark.with_name(".taking.mine"))
     assert mark.read_text() == "another's"
     assert [path.name for path in mark.parent.iterdir()] == [".taking"]

@@ -23,8 +23,8 @@ from seasoned.tabular.warming import Warming
 from seasoned.trials import Config, TrialState
 
 
-def budget(workers=1, trials=None, left=600.0):
-    return Budget(time.monotonic() + left, left, trials, workers, None)
+def budget(workers=1, trials=None, left=600.0, most=10):
+    return Budget(time.monotonic() + left, left, trials, workers, None, most)
 
 
 def loaded(name):
@@ -86,6 +86,9 @@ def test_workers_are_warm_when_the_members_are_chosen(monkeypatch):
     for nothing, left in (([], 600.0), (rows, -1.0)):  # no fits will come, or too late
         assert search._chosen(objective, nothing, budget(left=left), 1.0) == "members"
     assert order == ["chosen", "chosen"]
+    order.clear()
+    search._chosen(objective, rows, budget(workers=4, trials=9, most=2), 1.0)
+    assert order == ["lightgbm"] * 2 + ["chosen"], "no more workers than there are fits"
 
 
 def test_workers_that_take_too_long_are_not_waited_for(monkeypatch):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
@@ -152,7 +152,7 @@ def _best_at(abouts: Sequence[Any]) -> float | None:
 def _numbers(abouts: Iterable[Any], name: str) -> list[float]:
     """What fits recorded under a name; an imported file may hold anything there."""
     found = (about.get(name) for about in abouts)
-    return [float(one) for one in found if isinstance(one, int | float) and math.isfinite(one)]
+    return [float(one) for one in found if type(one) in {int, float} and abs(one) <= sys.float_info.max]
 
 
 def _median(numbers: Sequence[float]) -> float | None:

@@ -11,6 +11,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.report.importance import permutation_importance, some_rows
 from seasoned.report.known import Known, known_rows
+from seasoned.surrogates.threads import one_thread, openmp_threads
 from seasoned.tabular.given_again import judging
 from seasoned.tabular.tables import to_frame, to_series
 
@@ -124,11 +125,9 @@ def _gains(
     seconds: float | None,
 ) -> dict[str, list[float]]:
     """The increase of the loss for each column, one value per part."""
-    from threadpoolctl import threadpool_limits
-
     found: dict[str, list[float]] = {}
     end = None if seconds is None else time.monotonic() + seconds
-    with threadpool_limits(1):  # few rows, thousands of trees: threads would wait for each other at each of them
+    with one_thread(), openmp_threads(1):  # few rows, thousands of trees: threads would wait for each other at each
         for place, (rows, truth, weights) in enumerate(parts):
             left = None if end is None else max(end - time.monotonic(), 0.0)
             if left == 0.0 and place:  # even without a shuffle a part costs a prediction

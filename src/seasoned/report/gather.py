@@ -19,6 +19,7 @@ from seasoned.report.data import Importance, MemberRow, Predictions, ReportData,
 from seasoned.report.importance import permutation_importance, some_rows
 from seasoned.report.known import known_rows
 from seasoned.storage.addresses import hidden
+from seasoned.surrogates.threads import one_thread, openmp_threads
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.given_again import judging
@@ -202,8 +203,6 @@ def _importance(
     estimator: Any, frame: pd.DataFrame, truth: NDArray[Any], weights: NDArray[np.float64] | None
 ) -> Importance | None:
     """Permutation importance on at most 2,000 of the rows, the same ones each time."""
-    from threadpoolctl import threadpool_limits
-
     fitted = judging(estimator)
     rng = np.random.default_rng(0)
     rows = np.sort(some_rows(truth, _MOST_ROWS, rng, classes=len(fitted.classes)))
@@ -215,7 +214,7 @@ def _importance(
         return fitted.loss(y, predicted, weights)
 
     used = [column.name for column in fitted.plan.schema.used]
-    with threadpool_limits(1):  # a few rows, thousands of trees: threads would wait for each other at each of them
+    with one_thread(), openmp_threads(1):  # few rows, thousands of trees: threads would wait for each other at each
         if _score(fitted, answers, fitted.predict(chosen), weights) is None:
             return None
         found = permutation_importance(estimator, chosen, answers, loss, _REPEATS, rng, columns=used, seconds=_SECONDS)

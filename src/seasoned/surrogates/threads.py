@@ -2,8 +2,8 @@
 
 The matrices here are small: with two threads a fit of 200 points took 5 to 100 times as long as with one.
 
-OpenMP's number of threads belongs to the calling thread, and so does that of a BLAS that computes with OpenMP. That of
-any other BLAS belongs to the process.
+OpenMP's number of threads belongs to the calling thread, as do MKL's and, where it computes with OpenMP, OpenBLAS's.
+That of any other BLAS, such as the OpenBLAS of numpy's wheels, belongs to the process.
 """
 
 from __future__ import annotations
@@ -37,12 +37,20 @@ def _loaded(modules: int) -> _Libraries:  # noqa: ARG001 - the cache's key: a la
 
     found = ThreadpoolController()
     blas = found.select(user_api="blas")
-    layers = {getattr(library, "threading_layer", None) for library in blas.lib_controllers} - {"openmp"}
+    own = {library.filepath for library in blas.lib_controllers if _is_of_thread(library)}
+    shared = {library.filepath for library in blas.lib_controllers} - own
     return _Libraries(
         found.select(user_api="openmp"),
-        blas.select(threading_layer="openmp"),
-        blas.select(threading_layer=list(layers)),
+        blas.select(filepath=list(own)),
+        blas.select(filepath=list(shared)),
     )
+
+
+def _is_of_thread(library: Any) -> bool:
+    """Whether what threadpoolctl sets of a BLAS is the calling thread's number: MKL's, and OpenBLAS's on OpenMP."""
+    if library.internal_api == "openblas":  # before version 3.8 it is the process's on OpenMP as well
+        return library.threading_layer == "openmp" and hasattr(library, "clear_controlling_thread")
+    return "MKL_Set_Num_Threads_Local" in library.check_symbols
 
 
 @contextmanager

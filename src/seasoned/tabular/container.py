@@ -102,9 +102,9 @@ def unpack(path: Path, key: bytes | str | None) -> tuple[dict[str, Any], dict[st
             key.
     """
     secret = _secret(key)
-    if not path.is_file():
-        raise InvalidInput(f"there is no file {str(path)!r}; check the path.")
     try:
+        if not path.is_file():
+            raise InvalidInput(f"there is no file {str(path)!r}; check the path.")
         with path.open("rb") as file:
             return _read(file, path.name, secret)
     except InvalidInput:

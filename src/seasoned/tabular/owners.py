@@ -57,7 +57,7 @@ def one_at_a_time(root: Path) -> Iterator[None]:
                 file.write(token)
             break
         except FileExistsError:
-            with contextlib.suppress(OSError):  # released meanwhile, or removed by another process
+            with contextlib.suppress(FileNotFoundError):  # released meanwhile, or removed by another process
                 _remove_stale(mark, root / f".taking.{token}")
             time.sleep(0.01)
     try:
@@ -80,8 +80,9 @@ def _remove_stale(mark: Path, own: Path) -> None:
         if abs(own.stat().st_mtime - mark.stat().st_mtime) <= _TAKING:  # the future counts, too: clocks are set back
             return
         mark.replace(own)
-        if own.read_text() != token:
-            os.link(own, mark)
+        if (taken := own.read_text()) != token:
+            with contextlib.suppress(FileExistsError), mark.open("x") as file:
+                file.write(taken)
     finally:
         own.unlink(missing_ok=True)
 

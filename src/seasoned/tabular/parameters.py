@@ -28,18 +28,22 @@ def check_parameters(given: TabularEstimator) -> None:
     """
     check_number("time_limit", given.time_limit, Real, "a number of seconds, or None for no limit")
     check_number("trials", given.trials, Real, "a whole number above 0, or None")
-    check_number("workers", given.workers, Real, "a whole number above 0, or None for one a core")
+    _check_workers(given.workers)
     if given.time_limit is None and given.trials is None:
         raise InvalidInput("time_limit and trials are both None; give one of them, or the search never ends.")
     if given.time_limit is not None and not 0 < given.time_limit < math.inf:
         raise InvalidInput(f"time_limit is {given.time_limit}; it is in seconds, above 0; None is for no limit.")
-    if given.workers is not None and not _is_count(given.workers):
-        raise InvalidInput(f"workers is {given.workers!r}; it must be a whole number above 0, or None for one a core.")
     if given.trials is not None and not _is_count(given.trials):
         raise InvalidInput(f"trials is {given.trials!r}; it must be a whole number above 0, or None.")
     places(given.experience)  # refuses what it does not know
     if given.search is not None and not isinstance(given.search, SearchSettings):
         raise InvalidInput(f"search is {given.search!r}; pass SearchSettings(...) or None.")
+
+
+def _check_workers(workers: Any) -> None:
+    check_number("workers", workers, Real, "a whole number above 0, or None for one a core")
+    if workers is not None and not _is_count(workers):
+        raise InvalidInput(f"workers is {workers!r}; it must be a whole number above 0, or None for one a core.")
 
 
 def _is_count(number: float) -> bool:
@@ -68,8 +72,9 @@ def budget_of(given: TabularEstimator, started: float) -> Budget:
     """Time, trials, workers and memory of a fit that began at that moment of `time.monotonic`.
 
     Raises:
-        InvalidInput: If there is less than a fit needs.
+        InvalidInput: If there is less than a fit needs, or `workers` is no number of workers.
     """
+    _check_workers(given.workers)  # `refit` checks nothing before
     cores = cpu_count()
     workers = cores if given.workers is None else min(int(given.workers), cores)
     seconds = 1e9 if given.time_limit is None else float(given.time_limit)

@@ -110,7 +110,7 @@ def fit_again(
     queue += [_Fit(place, seconds[place], repeat) for repeat in range(1, _SEEDS) for place in chancy]
     left = budget.remaining - _CLOSING
     kept = {place for place in order if folds and objective.records.has_models(_config_of(members[place]))}
-    if left <= 0 or not (kept or any(_CAUTION * fit.seconds < left for fit in queue)):  # measuring them takes time, too
+    if not (kept and left > _LEAST) and all(_CAUTION * fit.seconds >= left for fit in queue):
         return dict(members)
     allowance = Allowance.of(objective, members, budget.seconds, time.monotonic() + left)
     wanted = [fit for fit in queue if allowance.take(fit.place)]

@@ -57,6 +57,7 @@ _INITIAL = 3  # trials of a family, its default among them, before its surrogate
 _OPENING = 8  # first trials, with experience, after which trials worse than the best are stopped sooner
 _LEAST = 0.01  # of the time limit: what any trial costs at least, to be started, stored and chosen from
 _WARM_UP = 2.0  # seconds that any trial gets on top of its own, because its worker may be a fresh one
+_ALL = 0.9  # of the time left: how long the last fits wait for workers that load what they need
 _ENDED = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 
 
@@ -136,8 +137,8 @@ def search(
         best = ranked(trials)
         best = best if failed else look_again(objective, quick_enough(objective, best), budget, ending.kept)
         trials = tuple(_with_rounds(objective, row) for row in trials)
+        left = budget.remaining - (ending.kept - ending.layering)  # what is kept holds the time to choose, too
         chosen = _chosen(objective, best, budget, ending.choosing if timed else math.inf)
-        left = budget.remaining - (ending.kept - ending.layering)
         layered = add_layer(objective, chosen, trials, upper, budget, left)
         return Searched(fit_members(objective, layered.chosen, budget, early), (*trials, *layered.rows), failed)
 
@@ -196,9 +197,10 @@ def _chosen(
     if not best or budget.stop() or budget.remaining <= 0:
         return choose_members(objective, best, budget, seconds)
     names = dict.fromkeys(row["model"] for row in best)
-    with closing(Warming(budget, [objective.fitter.model(name) for name in names])) as warming:
+    fits = None if budget.trials is None else min(budget.members, len(best))  # where time counts there are further ones
+    with closing(Warming(budget, [objective.fitter.model(name) for name in names], fits)) as warming:
         chosen = choose_members(objective, best, budget, seconds)
-        warming.ready()
+        warming.ready(_ALL)  # any other worker would have to load the same
     return chosen
 
 

@@ -38,7 +38,7 @@ def side_by_side(
     try:
         tasks = {executor.submit(function, *call, limits=limits): place for place, call in enumerate(calls)}
     except StorageError as error:
-        logger.warning("further validation (a second look or a second layer) is left out: %s", error)
+        logger.warning("further fits in parallel are left out: %s", error)
         return None
     found: dict[int, Any] = {}
     while tasks:

@@ -37,11 +37,12 @@ class Warming:
     Args:
         budget: How many workers there are, and trials.
         models: The families that take part.
+        most: Most workers; by default as many as there are trials.
     """
 
-    def __init__(self, budget: Budget, models: Sequence[Model]) -> None:
+    def __init__(self, budget: Budget, models: Sequence[Model], most: int | None = None) -> None:
         self._budget = budget
-        workers = min(budget.workers, budget.trials or budget.workers)
+        workers = min(budget.workers, most or budget.trials or budget.workers)
         packages = [_PACKAGES[model.name] for model in models if model.name in _PACKAGES]
         self._executor: LocalExecutor | None = LocalExecutor(budget.workers)  # of the kind that the search has
         self._waiting: set[int] = set()
@@ -52,13 +53,13 @@ class Warming:
             logger.debug("workers are not warmed up: %s", error)
             self.close()
 
-    def ready(self) -> float:
+    def ready(self, share: float = _SHARE) -> float:
         """Wait for the workers and leave them to the next executor; returns the slowest one's seconds, 0 if none was.
 
-        Waits for at most half of the time that is left, and not once somebody asked to stop. At the second call nothing
-        is left to wait for.
+        Waits for at most a share of the time that is left, and not once somebody asked to stop; workers that are not
+        ready by then end. At the second call nothing is left to wait for.
         """
-        least = (1.0 - _SHARE) * self._budget.remaining
+        least = (1.0 - share) * self._budget.remaining
         while self._executor is not None and self._waiting:
             for outcome in self._executor.wait(_GLANCE):
                 self._waiting.discard(outcome.task)
