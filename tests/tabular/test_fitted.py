@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from messy import messy
+from seasoned import load
 from seasoned.execution.resources import cpu_count
 from seasoned.tabular.fitted import Member
 
@@ -41,6 +43,22 @@ def test_few_rows_are_predicted_by_one_thread_and_the_setting_comes_back(fitted,
         one.predict(table)
         assert spy.seen == [1 if limited else min(3, cpu_count())] * len(before), "never more than were asked for"
         assert threads() == before
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_several_threads_predict_at_a_time(fitted, task, tmp_path):
+    """Of a model that was just read, so that what is compiled at the first prediction is compiled meanwhile."""
+    model, _, _ = fitted[task]
+    X, _ = messy(task, rows=80, seed=5)
+    expected = model.fitted_.predict(X)
+    model.save(tmp_path / "m.seasoned")
+    again = load(tmp_path / "m.seasoned").fitted_
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda rows: again.predict(X.iloc[:rows]), [80, 1, 20, 80, 3, 80, 40, 80]))
+    for part in found:
+        np.testing.assert_allclose(part, expected[: len(part)], rtol=1e-12)
+    assert [pool["num_threads"] for pool in threadpool_info()] == before
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
