@@ -140,8 +140,11 @@ def _there(objective: CrossValidation, members: Mapping[int, Member], fits: list
         if budget.remaining <= _CLOSING or budget.full:
             break
         models = objective.fold_models(_config_of(members[place]), _folds_of(objective))
-        mine = [fit for fit in fits if fit.place == place and fit.fold is not None and fit.fold in models]
-        found += [replace(fit, estimator=models[fit.fold]) for fit in mine if fit.fold is not None]
+        found.extend(
+            replace(fit, estimator=models[fit.fold])
+            for fit in fits
+            if fit.place == place and fit.fold is not None and fit.fold in models
+        )
     return found
 
 

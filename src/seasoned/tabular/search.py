@@ -57,7 +57,7 @@ _INITIAL = 3  # trials of a family, its default among them, before its surrogate
 _OPENING = 8  # first trials, with experience, after which trials worse than the best are stopped sooner
 _LEAST = 0.01  # of the time limit: what any trial costs at least, to be started, stored and chosen from
 _WARM_UP = 2.0  # seconds that any trial gets on top of its own, because its worker may be a fresh one
-_ALL = 0.9  # of the time left: how long the last fits wait for workers that load what they need
+_PATIENCE = 0.9  # of the time left, for which the last fits wait for workers that load what they need
 _ENDED = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 
 
@@ -200,7 +200,7 @@ def _chosen(
     fits = None if budget.trials is None else min(budget.members, len(best))  # where time counts there are further ones
     with closing(Warming(budget, [objective.fitter.model(name) for name in names], fits)) as warming:
         chosen = choose_members(objective, best, budget, seconds)
-        warming.ready(_ALL)  # any other worker would have to load the same
+        warming.ready(_PATIENCE)  # any other worker would have to load the same
     return chosen
 
 
