@@ -98,7 +98,7 @@ def prepared(
         table.drop(columns=entry["target"]),
         read_target(table[entry["target"]], "regression" if entry["task"] == "regression" else "classification"),
     )
-    with patch("seasoned.tabular.schema._comes_again", lambda _: False) if letters else nullcontext():
+    with patch("seasoned.tabular.inferring._comes_again", lambda _: False) if letters else nullcontext():
         schema = Schema.infer(X)
     canonical = schema.apply(X)
     plan = ColumnPlan.fit(canonical, schema, seed=0)

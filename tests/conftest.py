@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -32,6 +33,13 @@ def compiled_programs_are_forgotten():
     yield
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
+
+
+@pytest.fixture(autouse=True)
+def rows_do_not_hang_on_what_ran_before(request, monkeypatch):
+    """A module's generator, if it has one, begins anew for each test."""
+    if hasattr(request.module, "RNG"):
+        monkeypatch.setattr(request.module, "RNG", np.random.default_rng(0))
 
 
 def pytest_collection_modifyitems(items):

@@ -7,7 +7,7 @@ import pandas as pd
 
 from seasoned.metagrad import RidgeHead, Training, WideDeep
 
-__all__ = ["NOISE", "quick", "stores"]
+__all__ = ["NOISE", "brief", "quick", "stores"]
 
 NOISE = 0.3
 
@@ -16,6 +16,11 @@ def quick(steps=1):
     """The default learner, trained briefly: compiling is most of what a test costs."""
     training = Training(steps=300, tasks=8, lr=1e-2, every=100, validation_tasks=50)
     return RidgeHead(inner_steps=steps, network=WideDeep((4,)), training=training)
+
+
+def brief():
+    """The same for what does not matter how well it learns."""
+    return RidgeHead(network=WideDeep((4,)), training=Training(steps=20, tasks=4, every=10, validation_tasks=4))
 
 
 def stores(tasks=30, rows=20, seed=0):

@@ -154,6 +154,19 @@ def test_pool_workers_count_one():
     assert _python(code) == "1"
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_of_an_executor_share_the_cores(method, workers):
+    code = (
+        "import multiprocessing, concurrent.futures as pools\n"
+        "from seasoned.execution.resources import cpu_count\n"
+        f"start = {{'max_workers': {workers}, 'mp_context': multiprocessing.get_context({method!r})}}\n"
+        "if __name__ == '__main__':\n"
+        "    with pools.ProcessPoolExecutor(**start) as pool: print(pool.submit(cpu_count).result())"
+    )
+    assert _python(code) == str(max(1, CORES // workers))
+
+
 def _python(code):
     path = os.pathsep.join(path for path in sys.path if path)
     environment = os.environ | {"PYTHONPATH": path}

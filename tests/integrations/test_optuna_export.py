@@ -121,6 +121,9 @@ def test_a_name_that_is_taken_is_refused(ours, storage):
     export(ours, storage)
     with pytest.raises(StudyConflict, match="another name"):
         export(ours, storage)
+    for name in (None, "new"):
+        assert len(export(ours, storage, name, replace=True).trials) == len(ours.trials)
+    assert len(optuna.get_all_study_names(storage)) == 2
 
 
 def test_categories_that_optuna_cannot_tell_apart_are_refused():

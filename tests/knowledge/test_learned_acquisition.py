@@ -111,6 +111,13 @@ def test_what_training_returns_is_no_worse_than_log_ei_on_the_exam():
     assert ours <= usual
 
 
+def test_what_can_be_learned_by_heart_is():
+    lessons = [(prior_samples(4, points=24, seed=3), 6)]
+    trained = train_acquisition(lessons, lessons, rounds=24, seed=3)
+    ours, usual = (searched(lessons[0][0], one, 6)[:, 3:].mean() for one in (trained, LOG_EI))
+    assert ours < usual
+
+
 def test_what_only_the_lessons_teach_is_not_learned():
     """The exam's values are the lessons' negated, so whoever learned these by heart is worse there."""
     problems = prior_samples(1, points=24, seed=3)
@@ -136,4 +143,5 @@ def test_a_batch_on_which_log_ei_has_no_regret_teaches_nothing_and_fails_nothing
     problems = prior_samples(2, points=12, seed=3)
     easy = Problems(problems.covariance, np.zeros_like(problems.values), problems.first)
     other = [(prior_samples(4, points=12, seed=4), 6)]
-    assert train_acquisition([(easy, 6), *other], [(easy, 6), *other], rounds=4, seed=3) is not None
+    found = [train_acquisition(batches, batches, rounds=4, seed=3) for batches in (other, [(easy, 6), *other])]
+    np.testing.assert_array_equal(*(one.vector() for one in found))

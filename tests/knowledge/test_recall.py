@@ -64,6 +64,16 @@ def test_a_family_counts_once():
     assert big < 0.15
 
 
+def test_tables_that_are_fitted_every_day_leave_room_for_others():
+    features = np.random.default_rng(99).normal(size=len(NAMES))
+    often = [task(1_000 + n, family=f"own{n % 30}", features=features + 0.01 * (n % 30)) for n in range(30 * 12)]
+    found = recall(Experience.of_studies([task(n) for n in range(100)] + often), asking(features), as_it_is)
+    assert len(found.names) == 256
+    numbers = np.array([int(name[1:]) for name in found.names])
+    assert (numbers < 100).sum() == 100
+    assert len(set(numbers[numbers >= 100] % 30)) == 30
+
+
 def test_only_tasks_of_the_sort_and_the_metric_or_else_the_usual_one():
     past = [task(number) for number in range(5)] + [task(9, sort="regression"), task(8, metric="accuracy")]
     experience = Experience.of_studies(past)

@@ -143,6 +143,7 @@ def test_a_fit_ends_before_its_time_where_nothing_more_is_gained(monkeypatch):
         time_limit=120, search=SearchSettings(models=["linear", "tree"]), experience=None, workers=1, random_state=0
     ).fit(frame, frame["a"] > 0.5)
     assert said[-1], "something else has ended it"
+    assert model.fitted_.idle
     assert len(model.leaderboard()) >= 6
 
 

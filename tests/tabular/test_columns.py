@@ -10,6 +10,7 @@ import pytest
 
 from messy import messy
 from seasoned.errors import InvalidInput
+from seasoned.tabular.columns.date import DateColumn
 from seasoned.tabular.columns.ngrams import Ngrams
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.columns.text import TextColumn
@@ -211,3 +212,17 @@ def test_text_of_few_different_values_and_of_none():
     np.testing.assert_array_equal(codes[0], codes[3])
     assert text.codes(pd.Series([None, None], dtype="str")).shape == (2, codes.shape[1])
     assert TextColumn.fit("note", pd.Series([None, None], dtype="str"), seed=0).vectors is None
+
+
+def test_seconds_are_seen_in_single_precision():
+    when = pd.Series(pd.date_range("2026-07-01 10:00", periods=3_000, freq="1s"))
+    date = DateColumn.fit("when", when)
+    days = date.codes(when)[:, -1]
+    assert len(np.unique(days.astype(np.float32))) == 3_000
+    assert 0.0 <= days.min() < 1.0
+    frame = pd.DataFrame({"when": when})
+    schema = Schema.infer(frame)
+    plan = ColumnPlan.fit(schema.apply(frame), schema, seed=0)
+    again = ColumnPlan.from_json(json.loads(json.dumps(plan.to_json())), {})
+    assert again.encoders == (date,)
+    assert DateColumn("when").codes(when)[0, -1] == pytest.approx(9_678 + 10 / 24), "an older file counts from 2000"

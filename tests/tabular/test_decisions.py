@@ -42,6 +42,9 @@ def test_thresholds_and_weights_are_costs(positive):
     for cut in (0.05, 0.5, 0.9):
         decision = Decision.at(cut, positive)
         np.testing.assert_array_equal(decision.codes(p) == positive, p[:, positive] > cut)
+        at = np.full(2, cut)
+        at[1 - positive] = 1.0 - cut
+        assert decision.codes(at[None]) == 1 - positive, "above it, and not at it"
         assert decision.threshold(positive) == pytest.approx(cut)
     p, weights = probabilities(500, 5), np.array([1.0, 3.0, 0.2, 1.0, 8.0])
     np.testing.assert_array_equal(Decision.weighing(weights).codes(p), np.argmax(p * weights, axis=1))
@@ -74,6 +77,17 @@ def test_the_best_cut_is_the_best_of_all(scorer):
     assert score == pytest.approx(function(positive, scores > cut, sample_weight=mass))
     for other in np.linspace(0, 1, 50):
         assert function(positive, scores > other, sample_weight=mass) <= score + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("scorer", "expected"),
+    [("f1_macro", 0.95 / 1.95), ("f1_weighted", 0.95 * 1.9 / 1.95), ("jaccard_weighted", 0.95**2)],
+)
+def test_that_no_row_is_positive_can_be_the_best(scorer, expected):
+    positive = np.arange(1_000) < 50
+    cut, score = best_cut(np.full(1_000, 0.05), positive, np.ones(1_000), counts_of(scorer))
+    assert cut > 0.05
+    assert score == pytest.approx(expected)
 
 
 def test_models_are_compared_at_the_best_threshold_of_each():
@@ -300,3 +314,9 @@ def test_metrics_of_order_keep_the_most_probable_label(here):
 def test_a_metric_may_be_given_to_the_constructors():
     assert AutoClassifier(Metric("cost", costs=[[0, 1], [1, 0]])).metric.costs == [[0, 1], [1, 0]]
     assert AutoRegressor("quantile@0.9").metric == "quantile@0.9"
+
+
+def test_with_a_lost_metric_it_is_not_known_what_other_labels_reached():
+    metric = resolve(lambda y, predicted: float(np.mean(y == predicted)), "binary", 2)
+    assert metric.of_labels
+    assert replace(metric, function=None).of_labels, "it may have judged labels"

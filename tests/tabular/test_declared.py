@@ -161,9 +161,23 @@ def test_features():
     assert "there is no feature step 'oracle'" in fit("--features", "oracle", code=2)
 
 
+def test_numbers_that_are_names(table):
+    rng = np.random.default_rng(1)
+    zips = rng.integers(10_000, 10_040, ROWS)
+    table.assign(zip=zips, target=np.sin(7.0 * zips)).to_csv("train.csv", index=False)
+    assert {column.name: column.kind for column in fit().plan.schema.columns}["zip"] == "numeric"
+    found = fit("--categorical", "zip, customer", "--holdout", 0.2)
+    assert {column.name: column.kind for column in found.plan.schema.columns}["zip"] == "category"
+    rows = pd.read_csv("train.csv")
+    np.testing.assert_array_equal(found.predict(rows), found.predict(rows.astype({"zip": str})))
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (["--categorical", "zipp"], "no column 'zipp'"),
+        (["--categorical", "target"], "'target' is the target; pass --task classification"),
+        (["--out", "m" * 250], "the model cannot be written to 'mmm"),
         (["--weights", "mass"], "--weights is 'mass', and there is no such column; the columns are x, z, day"),
         (["--groups", "mass"], "--groups is 'mass'"),
         (["--groups", "weight", "--weights", "weight"], "'weight' is given two roles"),
@@ -256,3 +270,8 @@ def test_a_new_class_among_the_held_out_rows_ends_no_fit():
     assert "1 held-out row(s) are of classes that no other row has, and are not judged" in result.output
     assert "on 19 held-out rows" in result.output
     assert Path("r.html").is_file()
+
+
+def test_columns_that_say_which_row_it_is_are_named(table):
+    table.assign(row_id=np.random.default_rng(0).permutation(ROWS)).to_csv("train.csv", index=False)
+    assert "left out: row_id. It is named as an identifier" in call().output

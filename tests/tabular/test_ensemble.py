@@ -70,6 +70,14 @@ def test_two_models_with_opposite_errors_share_the_weight():
     assert weights == {0: pytest.approx(0.5), 1: pytest.approx(0.5)}
 
 
+def test_small_numbers_are_averaged_as_large_ones_are():
+    metric = resolve("mse", "regression", 0)
+    y, error = np.random.default_rng(3).normal(size=(2, 200))
+    for unit in (1.0, 1e-7):
+        weights = select([unit * one for one in (y + error, y - error, y + 3)], unit * y, metric, most=5, seed=0)
+        assert weights == {0: pytest.approx(0.5), 1: pytest.approx(0.5)}
+
+
 def test_many_rows_give_nearly_the_same_choice():
     metric, y, predictions = made("roc_auc", 4, rows=30_000)
     weights = select(predictions, y, metric, most=6, seed=0)

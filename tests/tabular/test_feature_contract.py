@@ -152,6 +152,16 @@ def test_of_columns_that_say_the_same_the_more_telling_stays():
     assert kept[[1, 3, 4, 5, 6]].tolist() == [True, True, False, False, True], "gaps and noise say something else"
 
 
+def test_a_level_that_few_rows_have_is_no_constant():
+    rows = 20_000
+    rare, x = np.zeros(rows), np.random.default_rng(0).normal(size=rows)
+    rare[: N // 100 + 1] = 1.0
+    X = np.column_stack([x, rare, np.ones(rows)])
+    given = of(X, x)
+    assert not rare[given.sample(2_000)].any(), "those that are looked at do not have it"
+    assert SELECTIONS["redundant"].keep(X, given).tolist() == [True, True, False]
+
+
 def test_many_columns_are_compared_in_bounded_time():
     rng = np.random.default_rng(0)
     X = np.tile(rng.normal(size=(60, 750)), 2)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from few_shot_data import brief
 from seasoned import FewShotRegressor
 from seasoned.errors import InvalidInput
 from seasoned.tabular.few_shot_tasks import read_tasks, refuse_several, task_words
@@ -97,5 +98,5 @@ def test_rows_without_a_task_are_told(caplog):
     frame = pd.DataFrame({"x": np.arange(40.0), "shop": np.repeat(["NA", "a", "b", "c", "d", "e", "f", "g"], 5)})
     with pytest.raises(InvalidInput, match="none of the 40 rows says which task it belongs to; empty cells and words"):
         FewShotRegressor().fit(frame.assign(shop="NA"), frame["x"], task="shop")
-    FewShotRegressor(time_limit=5, random_state=0).fit(frame, frame["x"], task="shop")
+    FewShotRegressor(brief(), random_state=0).fit(frame, frame["x"], task="shop")
     assert "5 of 40 rows have no task and are left out; empty cells and words such as NA" in caplog.text

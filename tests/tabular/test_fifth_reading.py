@@ -13,11 +13,12 @@ from optional import needs
 from seasoned.tabular.cells import number_word
 from seasoned.tabular.columns.dense import _centre_and_scale
 from seasoned.tabular.features import encoding
+from seasoned.tabular.kinds import Column
 from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.penalties import levels_together
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.models.ridge_path import Rotated, numbers_path
-from seasoned.tabular.schema import Column, Schema, read
+from seasoned.tabular.schema import Schema, read
 
 
 def learned(name, X, y, weight, quantile=None, rounds=None):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
+from in_process import estimator
 from messy import messy
 from seasoned import AutoRegressor, CustomModel, Int, SearchSettings, Space
 from seasoned.errors import InvalidInput
@@ -130,6 +131,28 @@ def test_a_programs_own_handlers_and_other_threads_are_left_alone():
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_a_fit_in_a_thread_stops_on_request(here):
+    ended, models = [], []
+    X, y = messy("binary", rows=60)
+
+    def fit():
+        model = estimator("binary", ["linear", "tree"], trials=10_000)
+        models.append(model.fit(X, y, callbacks=[ended.append], stop=lambda: len(ended) >= 3))
+
+    thread = threading.Thread(target=fit)
+    thread.start()
+    thread.join()
+    assert models[0].stopped_by_ == "stop"
+    assert 3 <= len(ended) < 10
+    assert models[0].predict(X).shape == (60,)
+    assert len(list_runs()) == 1, "and a resume can go on"
+
+
+def test_what_cannot_be_asked_is_no_stop():
+    with pytest.raises(InvalidInput, match="stop is True; give a function"):
+        estimator("binary").fit(*messy("binary", rows=60), stop=True)
 
 
 def test_who_asked_moves_the_deadline():

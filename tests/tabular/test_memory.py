@@ -12,6 +12,7 @@ import pytest
 from sklearn.metrics import get_scorer_names
 from sklearn.tree import DecisionTreeClassifier
 
+from in_process import stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, CustomModel, Int, SearchSettings, Space, load
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import Experience, PastStudy, PastTrial
@@ -40,6 +41,11 @@ def fit(experience, *, make=AutoClassifier, trials=4, seed=0, **options):
     y = y if make is AutoClassifier else (y == "yes") + X["size"]
     settings = {"search": SEARCH, "workers": 1, "random_state": 0, **options}
     return make(trials=trials, experience=experience, **settings).fit(X, y), X
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    stay_in_process(monkeypatch)
 
 
 @pytest.fixture
@@ -333,6 +339,22 @@ def test_what_the_race_stopped_is_kept_as_at_least_a_tenth_behind_the_best_or_be
 
 def test_what_may_have_been_stopped_for_its_pace_says_nothing_of_its_loss(url):
     assert set(kept(url, paced=True)) == {0.0, 0.1, 0.2, 0.4}
+
+
+@pytest.mark.parametrize(
+    ("error", "of_the_configuration"),
+    [
+        ("ValueError: a leaf is empty", True),
+        ("the task was killed using 900 MB, above its limit of 800 MB", True),
+        ("OSError: [Errno 28] No space left on device", False),
+        ("the worker process was killed by signal SIGTERM", False),
+        ("it would take 9 GB, and 2 GB are free on this machine for it; have fewer rows", False),
+    ],
+)
+def test_what_failed_for_the_machines_sake_is_no_failure_of_the_configuration(url, error, of_the_configuration):
+    trials = [{**trial, "error": error} if trial["number"] == 4 else trial for trial in TRIALS]
+    assert Memory(Places(False, url), scene()).keep(trials, None)
+    assert bool(Experience.read(url).failed.any()) == of_the_configuration
 
 
 def test_a_memory_knows_why_its_trials_may_be_stopped(url, monkeypatch):

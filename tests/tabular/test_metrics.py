@@ -150,6 +150,15 @@ def test_names_are_what_they_say(name, task, function, takes):
     assert metric.score(metric.loss(y, predicted)) == pytest.approx(function(y, given()))
 
 
+def test_a_function_that_is_called_like_a_column_of_the_leaderboard_gets_another_name(fitted):
+    def own(y, predicted):
+        return float(np.mean(y == predicted))
+
+    for column in fitted["binary"][0].leaderboard().columns.drop("roc_auc"):
+        own.__name__ = column
+        assert resolve(Metric(own, greater_is_better=True), "binary", 2).name == f"metric {column}"
+
+
 def test_negated_names_are_shown_in_their_usual_sign():
     assert resolve("neg_log_loss", "binary", 2).name == "log_loss"
     assert resolve("neg_mean_poisson_deviance", "regression", 0).name == "mean_poisson_deviance"

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from in_process import stay_in_process
 from seasoned import AutoClassifier, SearchSettings
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    stay_in_process(monkeypatch)
 
 
 def circle(rows=400):

@@ -15,7 +15,7 @@ from dateutil import tz
 from seasoned.tabular import written
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.schema import Schema
-from seasoned.tabular.zones import zone_of
+from seasoned.tabular.zones import offset_of, zone_of
 
 NAN = np.nan
 ROWS = 60
@@ -167,6 +167,61 @@ def test_the_clock_of_a_zone_is_read_whatever_zone_comes_later(arrow):
     plain = Schema.infer(pd.DataFrame({"when": clock, "c": np.arange(40) ** 2}))
     assert "zone" not in plain.to_json()[0]
     assert (plain.apply(pd.DataFrame({"when": tokyo, "c": 1.0}))["when"] == in_utc(tokyo)).all()
+
+
+@pytest.mark.parametrize(("ending", "zone"), [("+09:00", "UTC+09:00"), ("-0330", "UTC-03:30"), ("Z", None), ("", None)])
+def test_times_written_with_an_offset_are_read_by_its_clock(ending, zone):
+    clock = pd.Series(pd.date_range("2026-03-02 08:30", periods=40, freq="7h"))
+    written = clock.dt.strftime("%Y-%m-%dT%H:%M") + ending
+    frame = pd.DataFrame({"when": written, "c": np.arange(40) ** 2})
+    schema = Schema.from_json(json.loads(json.dumps(Schema.infer(frame).to_json())))
+    assert schema.columns[0].zone == zone
+    assert (schema.apply(frame)["when"] == clock).all()
+    there = clock.dt.tz_localize("UTC") if zone is None else clock.dt.tz_localize(zone)
+    elsewhere = there.dt.tz_convert("UTC").dt.strftime("%Y-%m-%dT%H:%MZ")
+    assert (schema.apply(frame.assign(when=elsewhere))["when"] == clock).all()
+
+
+def test_the_time_of_day_before_a_date_is_no_offset():
+    assert offset_of(pd.Series(["10:00 01-02-2024"])) is not None, "it looks like one"
+    when = [f"10:{minute:02d} {day:02d}-02-2024" for minute, day in zip(range(28), range(1, 29), strict=True)]
+    assert column(when).kind == "date"
+    assert column(when).zone is None
+
+
+def test_of_summer_and_winter_the_commoner_offset_counts():
+    assert offset_of(pd.Series(["2026-01-01T10:00+01:00"] * 3 + ["2026-07-01T10:00+02:00"] * 2)) == "UTC+01:00"
+    assert offset_of(pd.Series(["2026-01-01T10:00+01:00", "2026-01-01T10:00"])) is None
+
+
+def test_the_same_moments_in_two_zones_are_two_columns():
+    utc = pd.Series(pd.date_range("2026-01-01", periods=60, freq="7h", tz="UTC"))
+    frame = pd.DataFrame({"utc": utc, "local": utc.dt.tz_convert("America/New_York"), "again": utc})
+    assert [column.name for column in Schema.infer(frame).used] == ["utc", "local"]
+
+
+def test_dates_in_several_formats_are_told(caplog):
+    column(["2024-01-05", "05/01/2024 10:00"] * 30)
+    assert "'odd' looks like dates in several formats, such as '2024-01-05' and '05/01/2024 10:00'" in caplog.text
+    caplog.clear()
+    column([f"{number}-{number % 7} m" for number in range(60)])
+    assert "several formats" not in caplog.text
+
+
+def test_dates_whose_order_is_open_are_told(caplog):
+    days = pd.date_range("2024-01-01", periods=11, freq="MS")
+    column(days.strftime("%d/%m/%Y"))
+    assert "'01/01/2024', can be read with the month or the day first, and are read with the month first" in caplog.text
+    caplog.clear()
+    column(days.strftime("%Y-%m-%d"))
+    column(pd.date_range("2024-01-01", periods=60).strftime("%m/%d/%Y"))
+    assert "month first" not in caplog.text
+
+
+@pytest.mark.parametrize(("name", "told"), [("reading", True), ("row_id", False)])
+def test_a_column_that_is_left_out_for_its_order_alone_is_told(name, told, caplog):
+    assert column(np.arange(ROWS), name).kind == "id"
+    assert ("'reading' is left out. It counts the rows: 0 to 59" in caplog.text) == told
 
 
 def test_a_zone_without_a_name_is_taken_for_utc():

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seasoned.tabular.roles import Roles
 from seasoned.tabular.schema import Schema
-from seasoned.tabular.suspicions import warn_of_leaks, warn_of_order
+from seasoned.tabular.suspicions import warn_of_groups, warn_of_index, warn_of_leaks, warn_of_order, warn_of_time
 from seasoned.tabular.target import read_target
 
 ROWS = 60
@@ -60,3 +61,48 @@ def test_order(rows, labels, found, caplog):
     X = pd.DataFrame({"a": range(len(rows))}, index=pd.Index(rows))
     warn_of_order(X, y=pd.Series(range(len(rows)), index=labels))
     assert bool(caplog.text) == found
+
+
+DAYS = pd.date_range("2026-01-01", periods=ROWS)
+
+
+@pytest.mark.parametrize(
+    ("index", "groups", "validation", "name"),
+    [
+        (DAYS.rename("day"), None, None, "day"),
+        (DAYS.to_period("D"), None, 5, "index"),
+        (pd.MultiIndex.from_arrays([np.arange(ROWS), DAYS], names=["shop", "day"]), None, None, "day"),
+        (DAYS, np.arange(ROWS), None, None),
+        (DAYS, None, "day", None),
+        (pd.RangeIndex(ROWS), None, None, None),
+        (DAYS[:1].repeat(ROWS), None, None, None),
+    ],
+)
+def test_times_in_the_index(index, groups, validation, name, caplog):
+    warn_of_index(pd.DataFrame({"a": NUMBERS}, index=index), groups, validation)
+    assert (f"pass validation={name!r}" in caplog.text) == (name is not None)
+
+
+def test_gaps_do_not_hide_the_order_of_time(caplog):
+    when = pd.Series(DAYS).where(np.arange(ROWS) % 9 > 0)
+    warn_of_time(pd.DataFrame({"when": when}), Roles(None, None), None)
+    assert "in the order of 'when'" in caplog.text
+    caplog.clear()
+    warn_of_time(pd.DataFrame({"when": when.where(np.arange(ROWS) < 25)}), Roles(None, None), None)
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "groups", "found"),
+    [
+        ("customer_id", np.arange(ROWS) // 2, None, True),
+        ("Patient", [f"p{place // 2}" for place in range(ROWS)], None, True),
+        ("customer_id", np.arange(ROWS) // 2, np.arange(ROWS), False),
+        ("customer_id", np.arange(ROWS), None, False),
+        ("customer_id", np.arange(ROWS) // 4, None, False),
+        ("product_id", np.arange(ROWS) // 2, None, False),
+    ],
+)
+def test_rows_that_share_a_person(name, values, groups, found, caplog):
+    warn_of_groups(pd.DataFrame({name: values}), Roles(None, groups), None)
+    assert (f"pass groups=X[{name!r}]" in caplog.text) == found

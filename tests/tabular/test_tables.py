@@ -55,7 +55,7 @@ def test_the_callers_table_is_not_changed():
         ([{"a": 1}, None], "a dict a row"),
         ([], "the list is empty"),
         (np.zeros((2, 3, 3)), "images and sequences are not covered"),
-        (scipy.sparse.csr_array((10**7, 10**7)), "would take 800000 GB"),
+        (scipy.sparse.csr_array((10**7, 10**7)), "would take 1,600,000.0 GB"),
     ],
 )
 def test_what_is_no_table_is_refused(table, sentence):

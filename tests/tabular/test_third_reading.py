@@ -30,6 +30,7 @@ from seasoned.errors import InvalidInput
 from seasoned.report.gather import report_data
 from seasoned.tabular.archive import _hashable
 from seasoned.tabular.code_digest import code_digest
+from seasoned.tabular.kinds import Column
 from seasoned.tabular.measure import Measure
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.models import neighbours, network_training, tree_model
@@ -40,7 +41,7 @@ from seasoned.tabular.models.registry import find
 from seasoned.tabular.refit import once
 from seasoned.tabular.run_arrays import Arrays, write_arrays
 from seasoned.tabular.runs import RunFolder
-from seasoned.tabular.schema import Column, read
+from seasoned.tabular.schema import read
 from seasoned.tabular.tables import kind_of
 from seasoned.tabular.target import read_target
 

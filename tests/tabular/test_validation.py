@@ -211,3 +211,16 @@ def test_times_are_numbers_or_dates():
     frame = pd.DataFrame({"n": [3, 1], "d": pd.to_datetime(["2021", "2020"])})
     assert read_times(frame, "n").tolist() == [3.0, 1.0]
     assert read_times(frame, "d").dtype.kind == "M"
+
+
+@pytest.mark.parametrize(
+    ("cell", "sentence"),
+    [
+        ("0000-00-00", "1 of 60 times cannot be read, such as '0000-00-00'; correct them"),
+        ("n/a", "the time is missing in 1 of 60 rows"),
+    ],
+)
+def test_a_time_that_cannot_be_read_is_shown(cell, sentence):
+    days = pd.date_range("2026-01-01", periods=59).strftime("%Y-%m-%d")
+    with pytest.raises(InvalidInput, match=sentence):
+        read_times(pd.DataFrame({"day": [*days, cell]}), "day")

@@ -78,10 +78,21 @@ def check_folder(file: Path, *others: Path | None) -> None:
 
 
 def check_model(file: Path, *others: Path | None) -> None:
-    """`check_folder` for a file that a model is saved to, which cannot be the standard output."""
+    """`check_folder` for a file that a model is saved to, which cannot be the standard output.
+
+    That one can be made beside it, as `save` does, is tried: permissions do not tell of quotas or names too long.
+    """
     if file == STREAM:
         raise InvalidInput("a model cannot be written to the standard output; give the path of a file.")
     check_folder(file, *others)
+    probe = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InvalidInput(
+            f"the model cannot be written to {str(file)!r} ({error.strerror}); choose another name or folder."
+        ) from error
 
 
 def of_one_table(file: Path) -> Any:

@@ -18,13 +18,14 @@ from seasoned.cli.reading import (
     Reading,
     Separator,
     Weights,
+    as_categories,
     names_in,
     table_to_fit,
     words_in,
 )
 from seasoned.cli.remembered import Remembered, remember
-from seasoned.cli.showing import show_leaderboard, show_score
-from seasoned.errors import InvalidInput
+from seasoned.cli.showing import show_leaderboard, show_left_out, show_score
+from seasoned.errors import InvalidInput, StorageError
 from seasoned.report import report as write_report
 from seasoned.tabular.declared import Declared
 from seasoned.tabular.seeds import seed_of
@@ -51,6 +52,7 @@ _Features = Annotated[
     ),
 ]
 _Ignore = Annotated[str | None, typer.Option(help="Columns to leave out, such as id,comment.")]
+_Categorical = Annotated[str | None, typer.Option(help="Columns whose numbers are names, such as zip,store.")]
 _Experience = Annotated[str, typer.Option(help="What past fits teach: default, shipped, none, or a URL.")]
 _Seed = Annotated[int | None, typer.Option("--random-state", "--seed", help="A number for the same result again.")]
 _Workers = Annotated[
@@ -83,6 +85,7 @@ def fit(
     class_weight: ClassWeight = None,
     groups: Groups = None,
     ignore: _Ignore = None,
+    categorical: _Categorical = None,
     validation: _Validation = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validation folds; by rows and time by default.")] = None,
     ensemble: Annotated[int, typer.Option(help="Most models that predict together; 1 for the best alone.")] = 10,
@@ -100,7 +103,8 @@ def fit(
 ) -> None:
     """Fit a model to a table and save it."""
     reading = Reading(separator, decimal, encoding)
-    frame = table_to_fit(table, target, out, report, reading=reading)
+    coded = names_in(categorical)
+    frame = table_to_fit(table, target, out, report, reading=reading, text=coded)
     kind = tabular.infer_task(frame[target]) if task == "auto" else task
     said = Declared(target, weights, groups, validation, tuple(names_in(ignore)), weights_in(class_weight))
     train, test = _split(said, frame, holdout, random_state, classes=kind == "classification")
@@ -118,13 +122,23 @@ def fit(
         search=settings,
         random_state=random_state,
     )
-    model.fit(said.features(train), train[target], **said.roles(train), resume=resume)
-    remember(model, frame).save(out)
+    model.fit(as_categories(said.features(train), coded), train[target], **said.roles(train), resume=resume)
+    _save(remember(model, frame), out)
     show_leaderboard(model)
+    show_left_out(model)
+    if model.fitted_.idle:
+        typer.echo(f"of {time_limit:g} s it took {model.fitted_.seconds:.0f}: the last trials gained nothing any more")
     show_score(model, said, test)
     typer.echo(f"{kind} model saved to {out}")
     _write_report(model, report, said, train, test)
     _tell_if_stopped(model)
+
+
+def _save(model: Any, out: Path) -> None:
+    try:
+        model.save(out)
+    except StorageError as error:  # an hour's work, of which the trials are still there
+        raise StorageError(f"{error} The same command with --resume goes on from the finished trials.") from error
 
 
 def _like(frame: pd.DataFrame) -> Remembered:

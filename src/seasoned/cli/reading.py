@@ -34,6 +34,7 @@ __all__ = [
     "Reading",
     "Separator",
     "Weights",
+    "as_categories",
     "known_rows",
     "names_in",
     "rows_to_predict",
@@ -145,8 +146,18 @@ def _check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
     raise InvalidInput(f"{name} has no column {column!r}; its columns are {names}.")
 
 
+def as_categories(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """The table with columns declared as categories, so that codes written in digits are no numbers."""
+    return frame.astype({name: "category" for name in names if name in frame.columns})
+
+
 def table_to_fit(
-    table: Path, target: str, model: Path | None = None, report: Path | None = None, reading: Reading = _USUAL
+    table: Path,
+    target: str,
+    model: Path | None = None,
+    report: Path | None = None,
+    reading: Reading = _USUAL,
+    text: Sequence[str] = (),
 ) -> pd.DataFrame:
     """The table's rows that have a target; reports the others, and refuses outputs that could not be written.
 
@@ -156,12 +167,16 @@ def table_to_fit(
         model: Where the model will be saved.
         report: Where the report will be written.
         reading: How to read the table.
+        text: Columns to keep as text, as it is written.
 
     Raises:
-        InvalidInput: If the table has no such column, or one of the two could not be written.
+        InvalidInput: If the table has no such column, the target is to be text, or a file could not be written.
     """
-    frame = reading.table(table)
-    _check_column(frame, table, target)
+    frame = reading.table(table, text)
+    for column in (target, *text):
+        _check_column(frame, table, column)
+    if target in text:
+        raise InvalidInput(f"{target!r} is the target; pass --task classification if its numbers are names.")
     if model is not None:
         check_model(model, table)
     if report is not None:

@@ -25,6 +25,7 @@ __all__ = [
     "show_contributions",
     "show_importance",
     "show_leaderboard",
+    "show_left_out",
     "show_score",
     "show_scores",
     "show_table",
@@ -55,6 +56,13 @@ def show_leaderboard(model: Any) -> None:
     failed = model.failures()
     if len(failed):
         typer.echo(f"{len(failed)} trial(s) failed; the first: {failed['model'].iloc[0]}: {failed['error'].iloc[0]}")
+
+
+def show_left_out(model: Any) -> None:
+    """Columns that say which row it is, not what it is like, with the reason why they are left out."""
+    for column in model.fitted_.plan.schema.columns:
+        if column.kind == "id":
+            typer.echo(f"left out: {column.name}. {column.reason}")
 
 
 def show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from seasoned.errors import InvalidInput
 from seasoned.execution.processes import tree_memory
@@ -23,7 +24,8 @@ def cpu_count(root: Path = Path("/")) -> int:
     """Cores that this process may use, at least 1.
 
     The smallest of: the machine's cores, the process's affinity, the cgroup's quota (v1 and v2, rounded down: a process
-    that exceeds it is stopped), and its share inside a worker of this package, of joblib (loky) or of a process pool.
+    that exceeds it is stopped), and its share inside a worker of this package, of joblib (loky), or of a process pool:
+    1 in one of `multiprocessing`, an equal part in one of `concurrent.futures`.
 
     Args:
         root: Where `/proc` and `/sys` are.
@@ -34,10 +36,9 @@ def cpu_count(root: Path = Path("/")) -> int:
     quota = _cpu_quota(root)
     if quota is not None:
         counts.append(math.floor(quota))
-    share = _share()
-    if share is not None:
-        counts.append(share)
-    return max(1, min(counts))
+    cores = max(1, min(counts))
+    share = _share(cores)
+    return cores if share is None else max(1, min(cores, share))
 
 
 def memory_limit(root: Path = Path("/")) -> int:
@@ -84,8 +85,8 @@ def parse_memory(size: str | float) -> int:
     return int(number)
 
 
-def _share() -> int | None:
-    """Cores that the process which started this one assigned to it; None if it assigned none."""
+def _share(cores: int) -> int | None:
+    """Of so many cores those that the process which started this one assigned to it; None if it assigned none."""
     ours = os.environ.get(CPUS, "")
     if ours.isdigit():
         return int(ours)
@@ -96,7 +97,17 @@ def _share() -> int | None:
     if type(current).__name__ == "LokyProcess":
         threads = os.environ.get("OMP_NUM_THREADS", "")  # joblib gives each of its workers an equal part
         return int(threads) if threads.isdigit() else 1
+    if getattr(getattr(current, "_target", None), "__module__", None) == "concurrent.futures.process":
+        return cores // _siblings(current)
     return 1 if current.daemon else None
+
+
+def _siblings(worker: Any) -> int:
+    """Workers of the `ProcessPoolExecutor` that this process works for, as its queue has a place for each and more."""
+    from concurrent.futures.process import EXTRA_QUEUED_CALLS
+
+    places = getattr(next(iter(getattr(worker, "_args", ())), None), "_maxsize", EXTRA_QUEUED_CALLS + 1)
+    return max(1, int(places) - EXTRA_QUEUED_CALLS)
 
 
 def _physical_memory() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any, Final
@@ -30,7 +31,9 @@ _THEIRS: Final = {
 _PLAIN: Final = (str, int, float, bool, type(None))
 
 
-def export(study: Study, storage: str | optuna.storages.BaseStorage, name: str | None = None) -> optuna.Study:
+def export(
+    study: Study, storage: str | optuna.storages.BaseStorage, name: str | None = None, *, replace: bool = False
+) -> optuna.Study:
     """Write a study of ours into a storage of Optuna's.
 
     Parameters keep their dotted names and steps; a `Choice` is a categorical of its options. Values, states, reported
@@ -42,6 +45,7 @@ def export(study: Study, storage: str | optuna.storages.BaseStorage, name: str |
         study: What to export; it stays as it is.
         storage: Optuna's database URL or storage.
         name: The study's name there; ours if left out.
+        replace: Whether a study that has this name there is deleted first, as for a study that has gone on since.
 
     Returns:
         Optuna's study.
@@ -73,9 +77,14 @@ def export(study: Study, storage: str | optuna.storages.BaseStorage, name: str |
         start = end
     _without_fine_steps(frozen, distributions)
     try:
+        if replace:
+            with contextlib.suppress(KeyError):  # there is none
+                optuna.delete_study(study_name=name, storage=storage)
         made = optuna.create_study(study_name=name, storage=storage, directions=directions)
     except optuna.exceptions.DuplicatedStudyError as error:
-        raise StudyConflict(f"the storage has a study {name!r} already; give another name.") from error
+        raise StudyConflict(
+            f"the storage has a study {name!r} already; give another name, or replace=True to delete that one first."
+        ) from error
     try:
         made.add_trials(frozen)
     except Exception:

@@ -42,6 +42,7 @@ _CONFIGURATIONS: Final = 384
 _SHARED: Final = 0.1  # share of the tasks on which a configuration must be known to count as shared by many
 _ECHOES: Final = (24, 3)  # studies that count most, and how many of their own best configurations are taken
 _NEWEST: Final = 12  # studies of a table that are used
+_TURN: Final = 5  # of them, for which there is room before there is for the sixth of another table
 _HELD_OUT: Final = 0.8  # share of the rows that the one fit of a holdout sees; k folds make k fits on (k - 1)/k of them
 _CLASSES: Final = frozenset({"binary", "multiclass"})
 _ENOUGH: Final = (20, 5)  # studies of the requested metric, and their tables, that need no others beside them
@@ -150,8 +151,8 @@ def recall(
     if len(places) < _LEAST:
         return None
     weights = weigh(tables, experience.metafeatures[places], asking.metafeatures, beside(len(places)))
-    if len(places) > _TASKS:  # keep those of the tables that count most, and weight them anew
-        most = np.sort(_by_table(tables, weights)[:_TASKS])
+    if len(places) > _TASKS:  # keep some of each table, of those that count most first, and weight them anew
+        most = np.sort(_in_turns(tables, weights)[:_TASKS])
         places, tables = places[most], tables[most]
         weights = weigh(tables, experience.metafeatures[places], asking.metafeatures)
     some = experience.chosen(places)
@@ -247,6 +248,20 @@ def _by_table(tables: NDArray[np.str_], weights: NDArray[np.float64]) -> NDArray
     """The order of the studies by the weight of their table in all, then by their own weight."""
     _, table = np.unique(tables, return_inverse=True)
     return np.lexsort((-weights, -np.bincount(table, weights)[table]))
+
+
+def _in_turns(tables: NDArray[np.str_], weights: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The order of the studies in which first each table has up to five, then each up to five more, and so on.
+
+    So a few tables that are fitted every day do not leave out all others. Within a turn it goes by `_by_table`.
+    """
+    order = _by_table(tables, weights)
+    seen: Counter[str] = Counter()
+    turns = np.empty(len(order), dtype=np.intp)
+    for place in order:
+        turns[place] = seen[str(tables[place])] // _TURN
+        seen[str(tables[place])] += 1
+    return order[np.argsort(turns[order], kind="stable")]
 
 
 def _worth(some: Experience, tables: NDArray[np.str_], weights: NDArray[np.float64]) -> dict[int, list[int]]:

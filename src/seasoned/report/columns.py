@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from seasoned.tabular.columns.plan import ColumnPlan
-    from seasoned.tabular.schema import Column
+    from seasoned.tabular.kinds import Column
 
 __all__ = ["column_rows"]
 
 _NUMBER: Final = "The number; for linear models scaled, with the median where it is missing."
 _BOOLEAN: Final = "0 for no, 1 for yes."
 _WORDS: Final = frozenset({"no/yes", "false/true", "n/y", "f/t", "off/on"})
-_DATE: Final = "8 numbers: year, month, day, day of the week and of the year, hour, minute, days since 2000."
+_DATE: Final = "8 numbers: year, month, day, day of the week and of the year, hour, minute, days since the first."
 
 
 def column_rows(plan: ColumnPlan) -> tuple[ColumnRow, ...]:

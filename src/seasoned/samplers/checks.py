@@ -182,7 +182,7 @@ def check_hard_values(make: Callable[[], Sampler[Any]]) -> None:
     ]
     for end in ends:
         sampler = make()
-        _, state = _run(sampler, sampler.init(_spec(sampler)), range(40), end)
+        _, state = _run(sampler, sampler.init(_spec(sampler)), range(24), end)
         assert all(SPACE.contains(given.config) for given in _next(sampler, state)), "an invalid suggestion."
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
 from seasoned.execution.resources import free_memory
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["as_array", "dense", "from_array", "from_dicts"]
+
+_FORMS: Final = 2  # of a dense table that are in memory at once: as it came, and column by column
 
 
 def as_array(table: Any) -> Any:
@@ -44,11 +46,11 @@ def dense(table: Any) -> Any:
     Raises:
         InvalidInput: If there is no memory for it.
     """
-    needed, free = 8 * math.prod(table.shape), free_memory()
+    needed, free = _FORMS * 8 * math.prod(table.shape), free_memory()
     if needed > free:
         raise InvalidInput(
-            f"the sparse table of shape {table.shape} would take {needed / 1e9:.0f} GB as a dense one, and "
-            f"{free / 1e9:.0f} GB are free; keep fewer columns, or reduce it with scikit-learn's TruncatedSVD."
+            f"the sparse table of shape {table.shape} would take {needed / 1e9:,.1f} GB while it is read as a dense "
+            f"one, and {free / 1e9:,.1f} are free; keep fewer columns, or reduce it with scikit-learn's TruncatedSVD."
         )
     return table.toarray()
 

@@ -108,6 +108,11 @@ class Closing:
         self._over = self.asked = True
 
     @property
+    def idle(self) -> bool:
+        """Whether the search has ended because its last trials gained nothing."""
+        return self._over and not self.asked
+
+    @property
     def choosing(self) -> float:
         """Seconds that choosing the members may take."""
         return _CHOOSING * self._budget.seconds

@@ -50,6 +50,8 @@ class Decision:
     @classmethod
     def at(cls, threshold: float, positive: int = 1) -> Decision:
         """Of two classes the positive one where its probability is above the threshold."""
+        if not positive:  # of equal costs the first class is predicted, but not at the threshold itself
+            threshold = min(threshold + 4.0 * float(np.spacing(threshold)), 1.0)
         costs = np.zeros((2, 2))
         costs[1 - positive, positive], costs[positive, 1 - positive] = threshold, 1.0 - threshold
         return cls(costs)

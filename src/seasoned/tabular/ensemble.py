@@ -42,6 +42,7 @@ _LEAST: Final = 1_000  # rows of a class, if it has so many
 _CELLS: Final = 40_000_000  # predicted numbers held at a time: with very many classes fewer rows, then fewer models
 _BY_CHANCE: Final = 20  # rows of a class below which a draw may miss it
 _FEWEST: Final = 2_000  # rows looked at, whatever they take
+_ROUNDING: Final = 1e-12  # of a loss: smaller differences are none
 _AT_ONCE: Final = 4_000_000  # numbers in the averages that are judged together
 
 
@@ -175,9 +176,14 @@ def _grow(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed, 
         place = int(allowed[np.argmin(losses)])
         chosen.append(place)
         total += stack[place]
-        if losses.min() < best - 1e-12:
+        if _is_less(losses.min(), best):
             best, length = losses.min(), size
     return chosen[:length]
+
+
+def _is_less(loss: float, other: float) -> bool:
+    """Whether a loss is less by more than rounding errors, however small both are."""
+    return loss < other - _ROUNDING * abs(other)
 
 
 def _parts(positions: NDArray[np.int64], stack: NDArray[np.float64]) -> list[NDArray[np.int64]]:
@@ -195,6 +201,6 @@ def _start(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed)
         losses[place] = losses_of_stack((total / size)[None])[0]
     place = 0
     for other in range(1, len(sizes)):
-        if losses[other] < losses[place] - 1e-12:
+        if _is_less(losses[other], losses[place]):
             place = other
     return float(losses[place]), place + 1

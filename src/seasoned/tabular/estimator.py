@@ -28,7 +28,7 @@ from seasoned.tabular.replay import sample
 from seasoned.tabular.roles import read_roles, read_weights
 from seasoned.tabular.seeds import seed_of
 from seasoned.tabular.stopping import Stop
-from seasoned.tabular.suspicions import warn_of_order
+from seasoned.tabular.suspicions import warn_of_index, warn_of_order
 from seasoned.tabular.tables import has_names, to_frame
 from seasoned.tabular.target import read_numbers, read_target
 from seasoned.tabular.telling import Audience
@@ -89,6 +89,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         resume: bool = False,
         progress: bool | None = None,
         callbacks: Iterable[Callable[[dict[str, Any]], object]] = (),
+        stop: Callable[[], bool] | None = None,
     ) -> Self:
         """Search, then fit the best model on all rows; ends within the time limit.
 
@@ -111,15 +112,17 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             callbacks: Functions that are called with each trial that has ended, as a dict: number, model, state, score
                 (in the metric's usual sign), seconds, elapsed, error, config, and best, the best score so far. One that
                 returns True ends the search, with the best models so far; one that raises is not called again.
+            stop: A function without arguments that is asked several times a second, also where the fit runs in a thread
+                of its own, which hears no signals; once it returns True, the fit ends as by Ctrl-C.
 
         Raises:
             InvalidInput: If the table, the target or a parameter breaks a rule; the message says which.
         """
-        started, stop = time.monotonic(), Stop()
+        started, asked = time.monotonic(), Stop(stop)
         audience = Audience.of(progress, callbacks)
-        with stop.listening():  # from the first moment, because what comes before the search can take seconds
-            self._fit(X, y, (sample_weight, groups), (started, stop), audience, resume=resume)
-        self.stopped_by_ = stop.name
+        with asked.listening():  # from the first moment, because what comes before the search can take seconds
+            self._fit(X, y, (sample_weight, groups), (started, asked), audience, resume=resume)
+        self.stopped_by_ = asked.name
         return self
 
     def _fit(
@@ -137,6 +140,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         frame = to_frame(X)
         refuse_labels(self.validation, X)
         warn_of_order(X, y=y, sample_weight=roles_given[0], groups=roles_given[1])
+        warn_of_index(X, roles_given[1], self.validation)
         if frame.shape[1] == 0:
             raise InvalidInput(f"X has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
         frame, target, roles = self._learned(frame, y, *roles_given)
@@ -453,7 +457,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         roles = roles.of(target.kept)
         if told:
             roles = replace(roles, weights=by_class(sample_weight, target.values, target.classes))
-        return frame[target.kept].reset_index(drop=True), target, roles
+        kept = frame if target.kept.all() else frame[target.kept]  # a long table is not copied for nothing
+        return kept.reset_index(drop=True), target, roles
 
     def _codes(self, y: Any) -> NDArray[Any]:
         return read_numbers(y)

@@ -44,7 +44,7 @@ from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
 from seasoned.tabular.seeds import seed_of
 from seasoned.tabular.starts import affordable_folds, first_configurations, haste
-from seasoned.tabular.suspicions import warn_of_leaks, warn_of_models, warn_of_positive, warn_of_time
+from seasoned.tabular.suspicions import warn_of_groups, warn_of_leaks, warn_of_models, warn_of_positive, warn_of_time
 from seasoned.tabular.validation import declared_folds
 from seasoned.tabular.warming import Warming
 
@@ -75,10 +75,15 @@ _PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is n
 _GLANCE = 0.2  # seconds between checks whether to stop
 _DATA = "data.arrow"
 _ANEW = "resume: found no run of this table, target and settings that is free to be resumed; starting a new one."
+_BESIDE = (
+    "resume: another process is at work on this table, target and settings, or was on another machine within the last "
+    "two and a half minutes; starting a new run. If it was killed, end this one and call again in a few minutes."
+)
 _LEARNED = "texts.json"  # whether text columns have vectors in this run
-_RUNS = 5
-"""What trials of a run mean: before 5, numbers far from 0 were counted from there; before 4, categories with many
-levels were text; before 3, trees had no units of targets; before 2, nothing learned logarithms."""
+_RUNS = 6
+"""What trials of a run mean: before 6, dates were counted from 2000; before 5, numbers far from 0 were counted from
+there; before 4, categories with many levels were text; before 3, trees had no units of targets; before 2, nothing
+learned logarithms."""
 
 
 def fit_table(
@@ -148,6 +153,7 @@ def _fitted(
     warn_of_models(models, roles, metric)
     validation = _materialised(settings["validation"])
     warn_of_time(canonical, roles, validation)
+    warn_of_groups(canonical, roles, validation)
     size = (len(frame), foreseen_width(schema), len(target.classes) if target.task == "multiclass" else 1)
     key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles, how.experience))
     seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
@@ -183,7 +189,8 @@ def _fitted(
     _settle(run, memory, found, guide, budget)
     trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
     seconds = time.monotonic() - (budget.deadline - budget.seconds)
-    return replace(fitted, trials=trials, seconds=seconds, experience=None if guide is None else guide.told())
+    told = None if guide is None else guide.told()
+    return replace(fitted, trials=trials, seconds=seconds, experience=told, idle=found.idle)
 
 
 class _How(NamedTuple):
@@ -199,7 +206,7 @@ def _opened(key: str, frame: pd.DataFrame, target: Target, about: Mapping[str, A
     told = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, **about}
     run = RunFolder.open(key, told, resume=how.resume)
     if how.resume and not run.resumed:
-        logger.warning(_ANEW)
+        logger.warning(_BESIDE if run.beside else _ANEW)
     return run
 
 

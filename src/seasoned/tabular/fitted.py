@@ -14,9 +14,9 @@ from seasoned.tabular.columns.stored import in_parts
 from seasoned.tabular.features.given import given_of
 from seasoned.tabular.features.repeated import makers_of, predict_matrices
 from seasoned.tabular.finish import Finish
+from seasoned.tabular.kinds import warn_of_lost
 from seasoned.tabular.layers import columns_of, places_below, split_below
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.schema import warn_of_lost
 from seasoned.tabular.tables import to_frame
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.columns.plan import ColumnPlan, Diet
     from seasoned.tabular.conformal import Conformal
+    from seasoned.tabular.kinds import Lost
     from seasoned.tabular.measure import Measure
     from seasoned.tabular.models.base import Model
     from seasoned.tabular.pace import Pace
-    from seasoned.tabular.schema import Lost
     from seasoned.tabular.target import Task
     from seasoned.tabular.validated import Validated
 
@@ -98,6 +98,7 @@ class Fitted:
         grouped: Whether the rows came in groups, which no split for validation may cut.
         out_of_fold: What all members predict together for the rows of the fit, each by models that did not know it,
             NaN where none did; None where that is unknown. No file holds it.
+        idle: Whether the search ended before its time, because its last trials gained nothing. No file holds it.
     """
 
     task: Task
@@ -116,6 +117,7 @@ class Fitted:
     grouped: bool = False
     refitted: float | None = None
     out_of_fold: NDArray[np.floating] | None = None
+    idle: bool = False
 
     @property
     def weighted(self) -> bool:

@@ -169,8 +169,9 @@ class Fitter:
         if scale is None:
             return predicted, 1.0
         y = self.data.target
+        mass = self._mass(np.arange(len(y)))  # of all rows at once: one of each fold would make the folds alike
         told = [
-            (y[valid], found, self._mass(valid))
+            (y[valid], found, None if mass is None else mass[valid])
             for (_, valid), found in zip(folds[: len(parts)], predicted, strict=True)
         ]
         return scale.crossed(told), scale.factor_of(told)

@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import SeasonedError
+from seasoned.tabular.kinds import MOST_LEVELS
 from seasoned.tabular.models.additive import MOST_CELLS, MOST_COLUMNS
 from seasoned.tabular.models.bins import BYTE, bins, oblivious_bins
 from seasoned.tabular.models.forest import TREES
 from seasoned.tabular.models.neighbours import PIECE
-from seasoned.tabular.schema import MOST_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["duplicates", "fingerprint", "identifier"]
+__all__ = ["COUNTS", "duplicates", "fingerprint", "identifier", "is_named"]
 
+COUNTS: Final = "It counts the rows: "
+"""How the reason begins where it is the order of the rows alone that tells."""
 _ROWS: Final = 20  # below, all sorts of columns are unique by chance
 _WORDS: Final = r"id|ids|uuid|guid|idx|index|rowid|rownames?|rownum(?:ber)?|rowno|level_0|identifier|primary ?key"
 _NAME: Final = re.compile(
@@ -72,6 +74,16 @@ def identifier(name: str, kind: str, values: pd.Series[Any]) -> str | None:
     return _of_words(values.astype("str"))
 
 
+def is_named(name: str) -> bool:
+    """Whether a column is called as identifiers are.
+
+    Example:
+        >>> [is_named(name) for name in ("customer_id", "customerId", "Unnamed: 0", "reading")]
+        [True, True, True, False]
+    """
+    return any(_NAME.fullmatch(word) for word in (name.strip(), name.strip().lower()))
+
+
 def _speaks_of_time(name: str) -> bool:
     """Whether a word of a name speaks of time, in the singular or the plural.
 
@@ -87,9 +99,8 @@ def _of_numbers(name: str, values: np.ndarray[Any, Any]) -> str | None:
         return None
     steps = np.diff(values)
     if values[0] in {0.0, 1.0} and (steps == 1).all() and not _TIME.search(name):
-        return f"It counts the rows: {values[0]:.0f} to {values[-1]:.0f} in their order."
-    named = _NAME.fullmatch(name.strip()) or _NAME.fullmatch(name.strip().lower())
-    if named and len(np.unique(values)) == len(values):
+        return f"{COUNTS}{values[0]:.0f} to {values[-1]:.0f} in their order."
+    if is_named(name) and len(np.unique(values)) == len(values):
         return "It is named as an identifier, and each row has a number of its own."
     return None
 

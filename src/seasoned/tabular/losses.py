@@ -349,11 +349,11 @@ def best_cut(
     negatives, positives = alarms[-1], hits[-1]
     if ranked[-1] == 0.0:  # no threshold makes these rows positive: that of 0 does what the one before does
         alarms[-1], hits[-1] = (alarms[-2], hits[-2]) if len(last) > 1 else (0.0, 0.0)
+    alarms, hits = np.r_[0.0, alarms], np.r_[0.0, hits]  # no positive row at all, above the largest probability
     confusion = np.array([[negatives - alarms, alarms], [positives - hits, hits]]).transpose(2, 0, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.nan_to_num(score(confusion), nan=-np.inf)
-    below = np.r_[ranked[last[:-1] + 1], 0.0]
-    cuts = (ranked[last] + below) / 2
+    cuts = (np.r_[1.0, ranked[last]] + np.r_[ranked[np.r_[0, last[:-1] + 1]], 0.0]) / 2
     places = np.flatnonzero(found >= found.max() - 1e-12)
     place = places[np.argmin(np.abs(cuts[places] - 0.5))]
     return float(cuts[place]), float(found[place])

@@ -128,7 +128,9 @@ class Measure:
         if not self.n_classes or self.costs is not None:
             return False
         if self.scorer == FUNCTION:
-            needs, call = ("", None) if self.function is None else (self.function.needs, self.function.call)
+            if self.function is None:  # no file holds it, and it may have judged labels
+                return True
+            needs, call = self.function.needs, self.function.call
             asks = getattr(call, "_response_method", "predict") if needs == "scorer" else None
             return needs == "label" or str(asks) == "predict"
         return str(_scorer(self.scorer, self.n_classes)._response_method) == "predict"  # noqa: SLF001

@@ -47,6 +47,10 @@ _NOISE: Final = 0.05
 _LEAST_PATIENCE: Final = 1.0  # seconds to wait, in any case, for a store that another process holds
 _LEAST_TRIALS: Final = 3  # complete trials from which on a study is worth keeping
 _PLACE: Final = re.compile(r"(\D*)\d+")  # the name of a column that only says which one it is
+_OF_THE_MACHINE: Final = re.compile(
+    r"No space left|Disk quota|killed by signal SIG(?:TERM|HUP|INT)|are free on this machine", re.IGNORECASE
+)
+"""Why trials fail that would not fail at another time: it says nothing of their configurations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,7 @@ class Memory:
     ) -> str | None:
         trials = [trial for trial in trials if BELOW not in trial["config"]]  # a stacked model says nothing by itself
         kept = [t for t in trials if t["state"] in {"complete", "failed", "pruned"} and t["model"] in MODELS]
+        kept = [t for t in kept if t["state"] != "failed" or not _OF_THE_MACHINE.search(str(t.get("error")))]
         complete = sum(trial["state"] == "complete" for trial in kept)
         if self.scene is None or self.places.store is None or complete < _LEAST_TRIALS:
             return instead

@@ -84,6 +84,7 @@ _QUANTILE: Final = re.compile(r"(?:quantile|pinball)@(0?\.[0-9]+)")
 _TAKEN: Final = {
     "rank",
     "model",
+    "spread",
     "weight",
     "seconds",
     "predict_ms",

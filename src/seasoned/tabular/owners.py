@@ -21,7 +21,7 @@ OWNER: Final = "owner.json"
 
 _TOLERANCE: Final = 5.0  # seconds by which start times of one process may differ: the system clock may be adjusted
 _BEAT: Final = 30.0  # seconds between two heartbeats of the owner
-_ELSEWHERE: Final = 600.0  # seconds after its last heartbeat for which a process of another machine counts as alive
+_ELSEWHERE: Final = 150.0  # seconds after its last heartbeat for which a process of another machine counts as alive
 _TAKING: Final = 5.0  # seconds after which a process taking a folder must have been killed: it takes milliseconds
 
 
@@ -97,18 +97,31 @@ def _identity(pid: int) -> dict[str, Any] | None:
         return None
 
 
+def _now(root: Path) -> float:
+    """The time by the clock of the file system, which on a shared disk is not this machine's."""
+    probe = root / f".now.{os.urandom(8).hex()}"
+    try:
+        probe.touch()
+        return probe.stat().st_mtime
+    except OSError:  # a folder that can only be read
+        return time.time()
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
+
+
 def has_other_owner(path: Path) -> bool:
     """Whether a living process, this one included, is at work in the folder.
 
     All that is known of a process on another machine that shares the folder is that it touches its file
-    (`at_work_in`), so it counts as living for ten minutes after it last did. Start times are compared with some
-    tolerance, because the system clock may be adjusted meanwhile.
+    (`at_work_in`), so it counts as living for two and a half minutes after it last did. Start times are compared with
+    some tolerance, because the system clock may be adjusted meanwhile.
     """
     try:
         owner = json.loads((path / OWNER).read_text())
         pid, started, host = owner["pid"], owner["started"], owner.get("host", platform.node())
         if host != platform.node():
-            return time.time() - max(file.stat().st_mtime for file in path.iterdir()) < _ELSEWHERE
+            return abs(_now(path.parent) - max(file.stat().st_mtime for file in path.iterdir())) < _ELSEWHERE
     except (OSError, ValueError, TypeError, KeyError):  # no folder, no owner, or one killed while it wrote this file
         return False
     found = _identity(pid)

@@ -82,11 +82,13 @@ class RunFolder:
         path: Where it is.
         resumed: Whether there was something in it to go on from.
         ended: Whether that had come to its end.
+        beside: Whether another folder of this fingerprint holds a run that somebody seems to be at work in.
     """
 
     path: Path
     resumed: bool = False
     ended: bool = False
+    beside: bool = False
 
     @classmethod
     def open(cls, key: str, about: Mapping[str, Any], *, resume: bool) -> RunFolder:
@@ -116,7 +118,8 @@ class RunFolder:
         if not resume:
             _empty(path)
         (path / "trials").mkdir(exist_ok=True)
-        folder = cls(path, (path / _LOG).exists(), bool(_about(path).get("ended")))
+        beside = any((other / _LOG).exists() for other in (root / key, *root.glob(f"{key}-*")) if other != path)
+        folder = cls(path, (path / _LOG).exists(), bool(_about(path).get("ended")), beside)
         if folder.ended:  # from now on it is an unfinished run again
             folder.note(ended=False)
         for pattern in (f"*{MEANS}.*", "*.models", ".*"):  # means over splits, models, half-written files

@@ -9,123 +9,32 @@ that cannot be read as their column's kind count as missing, and a warning says 
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
-import math
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.canonical import canonical, is_categorical, numbers_as_words, whole_words
 from seasoned.tabular.cells import to_text
-from seasoned.tabular.identity import duplicates, fingerprint, identifier
-from seasoned.tabular.written import (
-    SLIPS,
-    boolean_style,
-    date_style,
-    mostly_dates,
-    mostly_numbers,
-    number_style,
-    read_booleans,
-    read_dates,
-    read_numbers,
-    say_something,
-)
-from seasoned.tabular.zones import in_zone, with_zone, zone_of
+from seasoned.tabular.identity import COUNTS, duplicates, fingerprint, identifier, is_named
+from seasoned.tabular.inferring import infer_column
+from seasoned.tabular.kinds import UNREAD, Column, Lost, warn_of_lost
+from seasoned.tabular.written import SLIPS, read_booleans, read_dates, read_numbers, say_something
+from seasoned.tabular.zones import in_zone, offset_of, with_zone, zone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Column", "Kind", "Lost", "Schema", "read", "warn_of_lost"]
+__all__ = ["Schema", "read"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-Kind = Literal["numeric", "boolean", "category", "text", "date", "id", "constant"]
-FEW = 100  # levels up to which text counts as a category
-MOST_LEVELS: Final = 2_000
-"""Most levels of a category that models know one by one; of more, the most common ones."""
 _OF_NUMBERS: Final = frozenset({"numeric", "boolean", "date"})  # kinds whose cells are more than words
-_AGAIN: Final = 3  # rows with a value from which on it counts as recurring
-_USUAL: Final = 5  # values that may fill a column of text, as "none" and "see above" do
-_SHARE: Final = 2 / 3  # of the rows, that levels must cover for text with many values to be a category
-_UNREAD = 20  # words that are kept of those that were no numbers or dates at fit time
-_TOLD = 3  # columns that a warning names
-_LONGEST = 40  # characters of a cell that a warning shows
-_MOMENT = dt.datetime(2024, 12, 31, 23, 59, 58, tzinfo=dt.UTC)  # to show a format of dates by
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column.
-
-    Attributes:
-        name: Its name.
-        kind: What it is.
-        format: How it is written, where that is not as its kind usually is: the format of dates that came as text, the
-            style of numbers ("plain", "1,234.5", "1.234,5"), or the two words of a boolean ("no/yes").
-        reason: Why it is left out, as a sentence; None if it is used.
-        unread: Words that were in a column of numbers or dates at fit time and are neither, the most frequent 20. They
-            count as missing; a warning said so then, and is not repeated.
-        zone: The zone of dates that had one at fit time. Dates in another zone are converted to this one, and those
-            without a zone are taken to be in it. Where the fit saw none, dates with a zone are converted to UTC.
-    """
-
-    name: str
-    kind: Kind
-    format: str | None = None
-    reason: str | None = None
-    unread: tuple[str, ...] = ()
-    zone: str | None = None
-
-    @property
-    def expected(self) -> str:
-        """What a cell should be, in words; for columns of numbers and dates."""
-        if self.kind == "date":
-            style = None if self.format == "ISO8601" else self.format
-            return f"a date like {_MOMENT.strftime(style or '%Y-%m-%d')}"
-        if self.kind == "boolean":
-            return self.format.replace("/", " or ") if self.format and "/" in self.format else "0 or 1"
-        return "a number" if self.format in {None, "plain"} else f"a number like {self.format}"
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Cells of a column of numbers or dates that hold something else, and so are missing; or a column of new levels.
-
-    Attributes:
-        column: The column.
-        cells: How many they are.
-        present: Number of cells that hold anything; 0 where that was not counted in all parts of the table.
-        example: One of them.
-        known: A level of the fit, where none of the cells holds a known level.
-    """
-
-    column: Column
-    cells: int
-    present: int
-    example: str
-    known: str | None = None
-
-    @property
-    def sentence(self) -> str:
-        """The same for people."""
-        short = self.example if len(self.example) <= _LONGEST else self.example[: _LONGEST - 3] + "..."
-        if self.known is not None:
-            number = f"the {self.cells} cells" if self.present else f"{self.cells} cells"
-            said = f"none of {number} of {self.column.name!r} is a level of the fit"
-            return f"{said} (such as {short!r}; there it was {self.known!r})"
-        whose = f"the {self.present} cells of {self.column.name!r}"
-        how_many = f"none of {whose} can" if self.cells == self.present else f"{self.cells} of {whose} cannot"
-        if self.present == 1:
-            how_many = f"the one cell of {self.column.name!r} cannot"
-        if self.present == 0:
-            how_many = f"{self.cells} cell(s) of {self.column.name!r} cannot"
-        return f"{how_many} be read as {self.column.expected} (such as {short!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +57,12 @@ class Schema:
         found, marks, reasons = [], {}, {}
         for name in map(str, frame.columns):  # one by one, so that no second copy of the table is in memory
             plain = canonical(frame[name])
-            column = _infer(name, plain, is_categorical(frame[name].dtype))
+            column = infer_column(name, plain, categorical=is_categorical(frame[name].dtype))
             if column.kind == "date":
-                column = replace(column, zone=zone_of(frame[name]))
+                column = replace(column, zone=_zone(column, plain, frame[name]))
             found.append(column)
             if column.reason is None:
-                marks[name] = fingerprint(plain)
+                marks[name] = fingerprint(plain), column.zone  # the same moments have other hours in another zone
                 reasons[name] = (
                     None
                     if isinstance(kept, str) and name == kept
@@ -169,8 +78,7 @@ class Schema:
         twins = duplicates(telling, lambda name: canonical(frame[name]))
         columns = tuple(_left_out(column, reasons.get(column.name), twins.get(column.name)) for column in found)
         for column in columns:
-            if column.reason:
-                logger.info("the column %r is left out: %s", column.name, column.reason)
+            _tell_of(column)
         return cls(columns)
 
     @property
@@ -219,69 +127,24 @@ class Schema:
         )
 
 
-def _infer(name: str, plain: pd.Series[Any], categorical: bool) -> Column:
-    """The kind of a column in canonical form; one that is declared as categories is not read as numbers or dates."""
-    levels = _levels(plain)
-    if levels == 0:
-        return Column(name, "constant", reason="All of its cells are empty.")
-    if levels == 1 and not plain.isna().any():
-        return Column(name, "constant", reason="It has the same value in every row.")
-    if plain.dtype.kind == "f":
-        return Column(name, "boolean" if plain.isin((0.0, 1.0, math.nan)).all() else "numeric")
-    if plain.dtype.kind == "M":
-        return Column(name, "date")
-    if levels == 2 and (words := boolean_style(plain)) is not None:
-        return Column(name, "boolean", words)
-    written = None if categorical else _written(name, plain)
-    return written or Column(name, "category" if levels <= FEW or _comes_again(plain) else "text")
+def _zone(column: Column, plain: pd.Series[Any], given: pd.Series[Any]) -> str | None:
+    """The zone of a column of dates, as it was given or as it is written."""
+    if column.format is None:
+        return zone_of(given)
+    return offset_of(plain) if column.format == "ISO8601" or "%z" in column.format else None
 
 
-def _comes_again(words: pd.Series[Any]) -> bool:
-    """Whether text is a category with many levels: most rows hold recurring values, even without the most usual few."""
-    counts = words.value_counts().to_numpy()
-    others = counts[_USUAL:]
-    known = counts[:MOST_LEVELS].sum() >= _SHARE * counts.sum()
-    return bool(known and others[others >= _AGAIN].sum() >= _SHARE * others.sum())
-
-
-def _written(name: str, plain: pd.Series[Any]) -> Column | None:
-    """A column of text as numbers or dates, if all its cells are such, or all but a few."""
-    if (style := number_style(plain)) is not None:
-        return _written_numbers(name, read_numbers(plain, style), style)
-    if (style := date_style(plain)) is not None:
-        return Column(name, "date", style)
-    if (mostly := mostly_numbers(plain)) is not None:
-        style, left = mostly
-        return _with_slips(_written_numbers(name, read_numbers(plain, style), style), plain, left)
-    if (mostly := mostly_dates(plain)) is not None:
-        return _with_slips(Column(name, "date", mostly[0]), plain, mostly[1])
-    return None
-
-
-def _levels(plain: pd.Series[Any]) -> int:
-    """Number of different values, missing ones aside; for numbers 2 means 2 or more, ten times as quick to find."""
-    if plain.dtype.kind != "f":
-        return plain.nunique(dropna=True)
-    low, high = plain.min(), plain.max()
-    return 0 if math.isnan(low) else 1 if low == high else 2
-
-
-def _written_numbers(name: str, values: pd.Series[Any], style: str) -> Column:
-    return Column(name, "boolean" if values.dropna().isin((0.0, 1.0)).all() else "numeric", style)
-
-
-def _with_slips(column: Column, plain: pd.Series[Any], left: pd.Series[Any]) -> Column:
-    """The column, with the words that are no numbers or dates in it; a warning tells of them."""
-    words = left[say_something(left)]
-    if not len(words):
-        return column
-    lost = Lost(column, len(words), int(say_something(plain).sum()), str(words.iloc[0]))
-    logger.warning(
-        "a few cells count as missing: %s, and all others can; correct them, or declare the column as categories "
-        "(astype('category')) to keep them as levels.",
-        lost.sentence,
-    )
-    return replace(column, unread=tuple(words.value_counts().index[:_UNREAD]))
+def _tell_of(column: Column) -> None:
+    """Log why a column is left out; where it is for the order of its values alone, that can be a mistake."""
+    reason = column.reason or ""
+    if reason.startswith(COUNTS) and not is_named(column.name):
+        logger.warning(
+            "the column %r is left out. %s If this order matters, give it a name that says so, such as 'step'.",
+            column.name,
+            reason,
+        )
+    elif reason:
+        logger.info("the column %r is left out: %s", column.name, reason)
 
 
 def _left_out(column: Column, identifies: str | None, twin: str | None) -> Column:
@@ -344,33 +207,10 @@ def _lost(column: Column, plain: pd.Series[Any], found: pd.Series[Any]) -> Lost 
         said = cells[say_something(cells)]
         there -= len(cells) - len(said)
         cells = said if len(said) == there > 1 else said[~said.isin(column.unread)]  # a whole column is reported anyway
-    if not len(cells) or (len(column.unread) == _UNREAD and len(cells) <= SLIPS * there):  # not all words were kept
+    if not len(cells) or (len(column.unread) == UNREAD and len(cells) <= SLIPS * there):  # not all words were kept
         return None
     first = cells.iloc[0]
     return Lost(column, len(cells), there, f"{first:.15g}" if isinstance(first, float) else str(first))
-
-
-def warn_of_lost(lost: Sequence[Lost], parts: int = 1) -> None:
-    """One warning for all columns of a table, read in so many parts, which names those that lost the most."""
-    if not lost:
-        return
-    told = list(lost) if parts == 1 else _together(lost)
-    worst = sorted(told, key=lambda one: -one.cells / max(one.present, 1))[:_TOLD]
-    more = f"; {len(told) - _TOLD} more column(s) are alike" if len(told) > _TOLD else ""
-    logger.warning(
-        "cells that cannot be read as in the table of the fit count as missing: %s%s; write them as they were there.",
-        "; ".join(one.sentence for one in worst),
-        more,
-    )
-
-
-def _together(lost: Sequence[Lost]) -> list[Lost]:
-    """One per column, with the cells added up."""
-    found: dict[str, Lost] = {}
-    for one in lost:
-        before = found.get(one.column.name)
-        found[one.column.name] = replace(one, cells=one.cells + (before.cells if before else 0), present=0)
-    return list(found.values())
 
 
 def _read_plain(column: Column, plain: pd.Series[Any]) -> pd.Series[Any]:

@@ -63,11 +63,19 @@ _ENDED = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """The models that predict together, what was tried, and whether the search ended because its store failed."""
+    """The models that predict together, what was tried, and why the search ended.
+
+    Attributes:
+        members: The models.
+        trials: What was tried.
+        failed: Whether its store failed.
+        idle: Whether its last trials gained nothing.
+    """
 
     members: tuple[Member, ...]
     trials: tuple[dict[str, Any], ...]
     failed: bool = False
+    idle: bool = False
 
 
 def search(
@@ -140,7 +148,8 @@ def search(
         left = budget.remaining - (ending.kept - ending.layering)  # what is kept holds the time to choose, too
         chosen = _chosen(objective, best, budget, ending.choosing if timed else math.inf)
         layered = add_layer(objective, chosen, trials, upper, budget, left)
-        return Searched(fit_members(objective, layered.chosen, budget, early), (*trials, *layered.rows), failed)
+        members = fit_members(objective, layered.chosen, budget, early)
+        return Searched(members, (*trials, *layered.rows), failed, ending.idle)
 
 
 def _searched(

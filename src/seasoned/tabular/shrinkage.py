@@ -54,7 +54,7 @@ def drawn(
     """
     mixed = np.stack([(1.0 - share) * weights + share * equal for share in _SHARES])
     predicted = np.tensordot(mixed, stack, axes=1)
-    if np.allclose(predicted[0], predicted[-1], rtol=1e-9, atol=1e-12):
+    if np.allclose(predicted[0], predicted[-1], rtol=1e-9, atol=0.0):
         return weights
     rows = np.arange(stack.shape[1])
     losses = measure(predicted, rows)

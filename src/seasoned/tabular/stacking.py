@@ -170,7 +170,7 @@ def add_layer(
             logger.info("a second layer was tried, and does not help.")
             return Layered(list(chosen), rows)
         gains = _asked(objective, run, base, best, sources, end)
-    if not gains or sum(gains) <= 0:
+    if not sum(gains) > 0:
         logger.info("a second layer was tried, and does not help on rows that are held out of everything.")
         return Layered(list(chosen), rows)
     logger.info("a second layer of %d model(s) gets half of the weight.", len(best))
@@ -232,7 +232,7 @@ def _asked(
     sources: Sequence[Mapping[str, Any]],
     end: float,
 ) -> list[float]:
-    """The gain on each of some folds held out of everything, as a share of its loss; as many as time allows."""
+    """The gain on each of some folds held out of everything; as many as time allows."""
     gains: list[float] = []
     for outer, (_, rows) in enumerate(objective.data.folds):
         began = time.monotonic()
@@ -247,7 +247,7 @@ def _asked(
         both = _mean([base[rows], upper], [1.0 - _SAY, _SAY])
         before, after = (objective.loss_on(rows, found) for found in (base[rows], both))
         if before is not None and after is not None:
-            gains.append((before - after) / max(abs(before), np.finfo(np.float64).tiny))
+            gains.append(before - after)
         if time.monotonic() + _CAUTION * (time.monotonic() - began) > end:
             break
     return gains

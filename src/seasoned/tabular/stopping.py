@@ -1,4 +1,4 @@
-"""How a running fit is asked to come to its end: by Ctrl-C, a notebook's interrupt, or SIGTERM."""
+"""How a running fit is asked to come to its end: by Ctrl-C, a notebook's interrupt, SIGTERM, or the caller's word."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from seasoned.errors import InvalidInput
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Stop"]
 
@@ -23,6 +25,12 @@ class Stop:
     Nothing is interrupted midway, so a signal at any moment leaves a fit whole. A second request gives up the fit: it
     raises KeyboardInterrupt.
 
+    Args:
+        wanted: The caller's own word: once it returns True, a stop is requested in the name "stop".
+
+    Raises:
+        InvalidInput: If that cannot be called.
+
     Example:
         >>> stop = Stop()
         >>> stop.ask("SIGTERM")
@@ -30,12 +38,17 @@ class Stop:
         (True, 'SIGTERM', True)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Callable[[], bool] | None = None) -> None:
+        if wanted is not None and not callable(wanted):
+            raise InvalidInput(f"stop is {wanted!r}; give a function without arguments that returns True to stop.")
+        self._wanted = wanted
         self.name: str | None = None
         self.deadline = math.inf
 
     def __call__(self) -> bool:
         """Whether a stop was requested."""
+        if self.name is None and self._wanted is not None and self._wanted():
+            self._request("stop")
         return self.name is not None
 
     def ask(self, name: str) -> None:
@@ -46,6 +59,9 @@ class Stop:
         """
         if self.name is not None:
             raise KeyboardInterrupt
+        self._request(name)
+
+    def _request(self, name: str) -> None:
         self.deadline = time.monotonic() + _PATIENCE
         self.name = name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,11 +22,24 @@ if TYPE_CHECKING:
     from seasoned.tabular.roles import Roles
     from seasoned.tabular.target import Target
 
-__all__ = ["warn_of_leaks", "warn_of_models", "warn_of_order", "warn_of_positive", "warn_of_time"]
+__all__ = [
+    "warn_of_groups",
+    "warn_of_index",
+    "warn_of_leaks",
+    "warn_of_models",
+    "warn_of_order",
+    "warn_of_positive",
+    "warn_of_time",
+]
 
 logger = logging.getLogger("seasoned.tabular")
 
 _ROWS: Final = 20  # below, a column may agree with the target by chance
+_PERSONS: Final = re.compile(  # whose rows are alike, and of whom a model meets others later
+    r"(?:customer|client|patient|user|person|subject|participant|household|respondent|student|member)s?"
+    r"(?:[ _.-]?(?:id|no|nr|num|number|code|key))?",
+    re.IGNORECASE,
+)
 
 
 def warn_of_order(X: Any, **beside: Any) -> None:
@@ -114,11 +128,13 @@ def warn_of_time(canonical: pd.DataFrame, roles: Roles, validation: Any) -> None
     """
     import pandas as pd
 
-    if roles.groups is not None or not (validation is None or isinstance(validation, int | np.integer)):
+    if not _at_random(roles.groups, validation):
         return
     for name in canonical.columns:
-        column = canonical[name]
-        if not pd.api.types.is_datetime64_any_dtype(column.dtype) or len(column) < _ROWS or column.isna().any():
+        if not pd.api.types.is_datetime64_any_dtype(canonical[name].dtype):
+            continue
+        column = canonical[name].dropna()
+        if len(column) < max(_ROWS, len(canonical) / 2):
             continue
         if (column.is_monotonic_increasing or column.is_monotonic_decreasing) and column.nunique() >= _ROWS:
             logger.warning(
@@ -128,6 +144,57 @@ def warn_of_time(canonical: pd.DataFrame, roles: Roles, validation: Any) -> None
                 name,
             )
             return
+
+
+def warn_of_index(X: Any, groups: Any, validation: Any) -> None:
+    """Warn where the index of a pandas frame holds times, which no model sees, and validation splits rows at random.
+
+    Args:
+        X: The features, as they were given.
+        groups: As they were given.
+        validation: As it was declared.
+    """
+    import pandas as pd
+
+    if not isinstance(X, pd.DataFrame) or not _at_random(groups, validation):
+        return
+    for level in range(X.index.nlevels):
+        times = X.index.get_level_values(level)
+        if isinstance(times, pd.DatetimeIndex | pd.PeriodIndex) and times.nunique() >= _ROWS:
+            logger.warning(
+                "the index of X holds times; an index is no feature, and validation splits the rows at random. If the "
+                "model is for later rows, make a column of it (X.reset_index()) and pass validation=%r.",
+                times.name or "index",
+            )
+            return
+
+
+def warn_of_groups(canonical: pd.DataFrame, roles: Roles, validation: Any) -> None:
+    """Warn where most rows share their customer, patient or the like, and validation splits them at random.
+
+    Args:
+        canonical: The columns as the schema reads them.
+        roles: Groups of these rows, if there are any.
+        validation: As it was declared.
+    """
+    if not _at_random(roles.groups, validation):
+        return
+    for name in canonical.columns:
+        if not _PERSONS.fullmatch(name.strip()) or canonical[name].dtype.kind == "M":
+            continue
+        counts = canonical[name].value_counts().to_numpy()
+        if len(counts) > _ROWS and counts[counts > 1].sum() > len(canonical) / 2:
+            logger.warning(
+                "most rows share their value of %r with others, and validation splits them at random, so its score is "
+                "for values that the model knows; if it is for new ones, pass groups=X[%r], or --groups.",
+                name,
+                name,
+            )
+
+
+def _at_random(groups: Any, validation: Any) -> bool:
+    """Whether validation splits rows at random, whatever belongs together."""
+    return groups is None and (validation is None or isinstance(validation, int | np.integer))
 
 
 def _is_target(column: pd.Series[Any], target: Target) -> bool:

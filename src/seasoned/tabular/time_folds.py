@@ -9,7 +9,14 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.canonical import canonical
-from seasoned.tabular.written import date_style, number_style, read_dates, read_numbers
+from seasoned.tabular.written import (
+    date_style,
+    mostly_dates,
+    mostly_numbers,
+    number_style,
+    read_dates,
+    read_numbers,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +81,16 @@ def _written(text: pd.Series[Any], name: str) -> pd.Series[Any]:
         return read_numbers(text, style)
     if (style := date_style(text)) is not None:
         return read_dates(text, style)
+    for mostly, read in ((mostly_numbers, read_numbers), (mostly_dates, read_dates)):
+        if (found := mostly(text)) is None:
+            continue
+        style, left = found
+        if len(left):
+            raise InvalidInput(
+                f"validation is {name!r}, and {len(left)} of {len(text)} times cannot be read, such as "
+                f"{left.iloc[0]!r}; correct them, or leave these rows out."
+            )
+        return read(text, style)
     raise InvalidInput(
         f"validation is {name!r}, a text column that cannot be read as dates or numbers; to keep groups of rows "
         f"together pass groups=X[{name!r}] to fit."

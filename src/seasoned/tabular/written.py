@@ -21,6 +21,7 @@ __all__ = [
     "SLIPS",
     "boolean_style",
     "date_style",
+    "either_order",
     "in_style",
     "mostly_dates",
     "mostly_numbers",
@@ -29,6 +30,7 @@ __all__ = [
     "read_dates",
     "read_numbers",
     "say_something",
+    "several_formats",
 ]
 
 PLAIN, POINT, COMMA = "plain", "1,234.5", "1.234,5"
@@ -191,6 +193,34 @@ def date_style(text: pd.Series[Any]) -> str | None:
     if found := next((style for style in formats if style is not None and _all_dates(present, style)), None):
         return found
     return "ISO8601" if present.str.match(_ISO).all() and _all_dates(present, "ISO8601") else None
+
+
+def either_order(text: pd.Series[Any], style: str) -> bool:
+    """Whether dates in a style that has the month first can all be read with the day first, too."""
+    month, day = style.find("%m"), style.find("%d")
+    if style.startswith("%Y") or not 0 <= month < day:
+        return False
+    other = f"{style[:month]}%d{style[month + 2 : day]}%m{style[day + 2 :]}"
+    return _all_dates(text.dropna(), other)
+
+
+def several_formats(text: pd.Series[Any]) -> list[str]:
+    """Two values, each the first of its format, where nearly all values of a sample are dates, in several formats."""
+    from pandas.tseries.api import guess_datetime_format
+
+    sample = _spread(text, _HEAD)
+    if len(sample) < _CELLS or sample.str.contains(r"\d\D+\w+\D+\d", regex=True).mean() < 1 - 5 * SLIPS:
+        return []
+    found: dict[str, str] = {}
+    dates = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that days come first where months were asked for
+        for value in sample.astype(object):
+            style = guess_datetime_format(value)
+            if isinstance(style, str) and all(part in style.lower() for part in ("%y", "%d")):
+                found.setdefault(style, value)
+                dates += 1
+    return list(found.values())[:2] if len(found) > 1 and dates >= (1 - 5 * SLIPS) * len(sample) else []
 
 
 def _shared_format(values: pd.Series[Any], *, days_first: bool) -> str | None:

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["in_zone", "with_zone", "zone_of"]
+__all__ = ["in_zone", "offset_of", "with_zone", "zone_of"]
 
 _FIXED: Final = re.compile(r"UTC([+-]\d\d:\d\d)?")
 _WRITTEN: Final = re.compile(r".*\d:\d\d.*(Z|[+-]\d\d(?::?\d\d)?)\s*", re.DOTALL)
+_OFFSET: Final = r"\d:\d\d.*(Z|[+-]\d\d(?::?\d\d)?)\s*$"
 _QUARTER: Final = 15  # minutes: clocks are changed at full quarters of an hour
 _FIRST, _LAST = np.datetime64("0001-01-03"), np.datetime64("9999-12-29")  # days that exist in all zones
 
@@ -44,6 +45,22 @@ def zone_of(series: pd.Series[Any]) -> str | None:
         return zoneinfo.ZoneInfo(name).key
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # no name, or one known to this machine only
         return "UTC"
+
+
+def offset_of(words: pd.Series[Any]) -> str | None:
+    """The commonest offset of times written as text, as a zone; None for UTC, and where not all of them have one.
+
+    Example:
+        >>> import pandas as pd
+        >>> offset_of(pd.Series(["2026-01-01T10:00+09:00", "2026-01-02T10:00+0900", None]))
+        'UTC+09:00'
+    """
+    ends = words.dropna().astype("str").str.extract(_OFFSET, expand=False)
+    if not len(ends) or ends.isna().any():
+        return None
+    digits = ends.str.replace("Z", "+0000", regex=False).str.replace(":", "", regex=False).str.ljust(5, "0")
+    common = str(digits.mode().iloc[0])
+    return None if common[1:] == "0000" else f"UTC{common[:3]}:{common[3:]}"
 
 
 def with_zone(series: pd.Series[Any]) -> NDArray[np.bool_]:

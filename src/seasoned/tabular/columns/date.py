@@ -20,9 +20,23 @@ _EPOCH = np.datetime64("2000-01-01T00:00:00", "us")
 
 @dataclass(frozen=True, slots=True)
 class DateColumn:
-    """Year, month, day, day of week (0 = Monday), day of year, hour, minute, and days since 2000."""
+    """Year, month, day, day of week (0 = Monday), day of year, hour, minute, and days since the first of the fit.
+
+    Most trees see these in single precision, in which days since 2000 would have steps of more than a minute.
+
+    Attributes:
+        name: Of the column.
+        origin: The day from which days are counted, in days since 2000.
+    """
 
     name: str
+    origin: float = 0.0
+
+    @classmethod
+    def fit(cls, name: str, column: pd.Series[Any]) -> DateColumn:
+        """Learn the origin."""
+        days = _days(column)
+        return cls(name, float(np.floor(np.nanmin(days))) if np.isfinite(days).any() else 0.0)
 
     @property
     def width(self) -> int:
@@ -42,10 +56,14 @@ class DateColumn:
     def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
         """Shape (n, 8); NaN where the date is missing."""
         parts = [getattr(column.dt, part).to_numpy(dtype=np.float64, na_value=np.nan) for part in _PARTS]
-        elapsed = column.to_numpy(dtype="datetime64[us]") - _EPOCH
-        days = np.where(np.isnat(elapsed), np.nan, elapsed.astype(np.int64) / 86_400e6)
-        return np.column_stack([*parts, days])
+        return np.column_stack([*parts, _days(column) - self.origin])
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that rebuilds the column."""
-        return {"kind": "date", "name": self.name}
+        return {"kind": "date", "name": self.name} | ({"origin": self.origin} if self.origin else {})
+
+
+def _days(column: pd.Series[Any]) -> NDArray[np.float64]:
+    """Days since 2000, NaN where the date is missing."""
+    elapsed = column.to_numpy(dtype="datetime64[us]") - _EPOCH
+    return np.where(np.isnat(elapsed), np.nan, elapsed.astype(np.int64) / 86_400e6)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.schema import FEW
+from seasoned.tabular.kinds import FEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

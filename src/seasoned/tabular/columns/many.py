@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.schema import MOST_LEVELS
+from seasoned.tabular.kinds import MOST_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

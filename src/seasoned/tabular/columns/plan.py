@@ -15,7 +15,8 @@ from seasoned.tabular.columns.dense import MOST_ONE_HOT, Dense
 from seasoned.tabular.columns.many import ManyLevelsColumn
 from seasoned.tabular.columns.number import NumberColumn
 from seasoned.tabular.columns.text import TextColumn
-from seasoned.tabular.schema import Schema, warn_of_lost
+from seasoned.tabular.kinds import warn_of_lost
+from seasoned.tabular.schema import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.ngrams import Ngrams
-    from seasoned.tabular.schema import Column, Lost
+    from seasoned.tabular.kinds import Column, Lost
 
 __all__ = ["ColumnPlan", "Diet", "foreseen_width"]
 
@@ -158,7 +159,7 @@ def _fit(column: Column, values: pd.Series[Any], seed: int, vectors: bool) -> En
     if column.kind in {"numeric", "boolean"}:
         return NumberColumn.fit(column.name, values)
     if column.kind == "date":
-        return DateColumn(column.name)
+        return DateColumn.fit(column.name, values)
     if column.kind == "category":
         few = values.nunique() <= MOST_ONE_HOT
         return (CategoryColumn if few else ManyLevelsColumn).fit(column.name, values)
@@ -170,7 +171,7 @@ def _rebuild(item: dict[str, Any], vectors: Ngrams | None) -> Encoder:
     if kind == "number":
         return NumberColumn(name, _origin(item.get("origin", 0.0)))
     if kind == "date":
-        return DateColumn(name)
+        return DateColumn(name, _origin(item.get("origin", 0.0)))
     if kind == "category":
         return CategoryColumn(name, tuple(item["words"]))
     if kind == "levels":

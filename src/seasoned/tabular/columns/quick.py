@@ -14,7 +14,8 @@ import numpy as np
 from seasoned.tabular.cells import MISSING_WORDS
 from seasoned.tabular.columns.category import CategoryColumn
 from seasoned.tabular.columns.number import NumberColumn
-from seasoned.tabular.schema import Lost, read
+from seasoned.tabular.kinds import Lost
+from seasoned.tabular.schema import read
 from seasoned.tabular.written import ANSWERS
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from seasoned.tabular.schema import Column
+    from seasoned.tabular.kinds import Column
 
 __all__ = ["codes"]
 

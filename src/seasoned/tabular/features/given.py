@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import ColumnPlan
-    from seasoned.tabular.schema import Column
+    from seasoned.tabular.kinds import Column
 
 __all__ = ["feature_width", "given_of", "load_given", "save_texts", "text_columns"]
 

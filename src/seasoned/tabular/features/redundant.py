@@ -42,13 +42,20 @@ class Redundant:
         compared, kept = order[:_COLUMNS], np.ones(matrix.shape[1], dtype=np.bool_)
         ranks = _ranks(seen[:, compared])
         gaps = np.isnan(seen[:, compared])
-        kept[compared[~ranks.any(axis=0) & (gaps.all(axis=0) | ~gaps.any(axis=0))]] = False
+        for column in compared[~ranks.any(axis=0) & (gaps.all(axis=0) | ~gaps.any(axis=0))]:
+            kept[column] = not _is_constant(matrix[:, column])  # in all rows, not only in those that were looked at
         alike = np.abs(ranks.T @ ranks) > _SAME
         for place, column in enumerate(compared):
             if kept[column]:
                 later = compared[place + 1 :][alike[place, place + 1 :]]
                 kept[later] = False
         return kept
+
+
+def _is_constant(values: NDArray[np.float64]) -> bool:
+    """Whether a column is the same everywhere, or missing everywhere."""
+    known = values[~np.isnan(values)]
+    return len(known) in {0, len(values)} and (not len(known) or bool(known.min() == known.max()))
 
 
 def _ranks(columns: NDArray[np.float64]) -> NDArray[np.float64]:
