@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DAMAGE", "FORMAT", "pack", "unpack"]
 
-FORMAT: Final = 9  # 1 has no repeated fits, 2 no pools, 3 no logarithms, 4 no second layers, 5 no units, 6 no text,
-# 7 no categories with many levels, 8 no origins of columns whose numbers lie far from 0
+FORMAT: Final = 10  # 1 has no repeated fits, 2 no pools, 3 no logarithms, 4 no second layers, 5 no units, 6 no text,
+# 7 no categories with many levels, 8 no origins of columns whose numbers lie far from 0, 9 no origins of dates
 DAMAGE: Final = (  # what zipfile, zlib, json and what rebuilds the models raise on a file that was cut or changed
     ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RuntimeError,
     TypeError, ValueError, zipfile.BadZipFile, zlib.error,
