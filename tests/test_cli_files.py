@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ import seasoned
 from commands import call, fit_line
 from seasoned import load
 from seasoned.cli.reading import Reading, rows_to_predict
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, StorageError
 from seasoned.tabular.output import write_table
 from seasoned.tabular.tables import read_table
 from warm_workers import cache, cache_folder
@@ -248,3 +251,28 @@ def test_a_thousand_in_the_fit_is_one_in_a_file_that_does_not_tell_it():
     call("predict", "model.seasoned", "silent.csv")
     assert np.corrcoef(pd.read_csv("predictions.csv")["prediction"], size)[0, 1] > 0.99
     assert "report written" in call("report", "model.seasoned", "train.csv", "--target", "y").stdout
+
+
+def test_a_table_that_cannot_be_written_whole_leaves_the_one_before(tmp_path, monkeypatch):
+    path = tmp_path / "p.csv.gz"
+    write_table(pd.DataFrame({"a": [1, 2]}), path)
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pd.DataFrame, "to_csv", full)
+        with pytest.raises(StorageError, match="No space left on device"):
+            write_table(pd.DataFrame({"a": [3]}), path)
+    assert pd.read_csv(path)["a"].tolist() == [1, 2]
+    assert [one.name for one in tmp_path.iterdir()] == ["p.csv.gz"]
+
+
+def test_a_pipe_is_written_to_and_stays(tmp_path):
+    path = tmp_path / "p.csv"
+    os.mkfifo(path)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(path.read_text)
+        write_table(pd.DataFrame({"a": [1]}), path)
+        assert read.result(60) == "a\n1\n"
+    assert path.is_fifo()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -35,6 +36,7 @@ from seasoned.metagrad import (
     guarded,
     minimize_outer,
 )
+from seasoned.metagrad.describing import _coded
 from seasoned.metagrad.files import flatten, unflatten
 from seasoned.metagrad.joint import JointTraining
 
@@ -373,3 +375,11 @@ def test_one_large_group_among_very_many_takes_no_table_of_all_its_rows():
     assert rows.max() < 60_000
     small = np.asarray(family.table[7])[: int(family.counts[7])]
     np.testing.assert_array_equal(small, np.flatnonzero(groups == 7))
+
+
+def test_labels_of_a_small_type_are_codes_of_many_outputs():
+    fitted = SimpleNamespace(outputs=300)
+    for labels in (np.array([250, 3], np.uint8), np.array([100, 3], np.int8), np.array([250.0, 3.0], np.float16)):
+        codes, classes = _coded(labels, fitted)
+        assert codes.tolist() == labels.tolist()
+        assert classes.tolist() == list(range(300))

@@ -3,18 +3,23 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold
+from sklearn.naive_bayes import GaussianNB
 
 from messy import messy
-from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
-from seasoned.errors import InvalidInput
+from seasoned import AutoClassifier, AutoRegressor, CustomModel, Float, SearchSettings, Space, load
+from seasoned.errors import InvalidInput, StorageError
 from seasoned.report import report, report_data
 from seasoned.report.html import render_page
+from seasoned.report.repeating import code_of
+from seasoned.report.writing import write_page
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -94,6 +99,28 @@ def test_the_code_repeats_the_fit(fitted):
     assert names["model"].get_params() == model.get_params()
     assert "metric" not in data.code  # it has its default
     assert data.notes == ()
+
+
+def test_the_code_imports_what_it_names():
+    bayes = CustomModel("bayes", GaussianNB(), Space(var_smoothing=Float(1e-9, 1e-2, log=True, default=1e-9)))
+    search = SearchSettings(models=["linear", bayes])
+    given = AutoClassifier(validation=GroupKFold(5), search=search, trials=3)
+    code = code_of(given, SimpleNamespace(weighted=False, grouped=False))
+    names = {}
+    exec(code[: code.index("\nmodel.fit")], names)
+    assert names["model"].validation.n_splits == 5
+    assert names["model"].search.models[1].name == "bayes"
+
+
+def test_a_path_is_refused_before_the_work(fitted, tmp_path, monkeypatch):
+    monkeypatch.setattr("seasoned.report.entry.report_data", lambda *_, **__: pytest.fail("it has begun"))
+    with pytest.raises(InvalidInput, match="a folder that exists"):
+        fitted["binary"][0].report(tmp_path / "none" / "r.html")
+
+
+def test_a_page_that_cannot_be_written_is_a_sentence(tmp_path):
+    with pytest.raises(StorageError, match="could not be written"):
+        write_page("page", tmp_path / ("r" * 250))
 
 
 def test_notes_say_what_keeps_a_fit_from_being_repeated():

@@ -12,6 +12,8 @@ from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, Metric, SearchSettings, load
 from seasoned.errors import InvalidInput
+from seasoned.report import report_data
+from seasoned.report.html import render_page
 from seasoned.tabular import pooled
 
 MODELS = ("linear", "tree", "histogram")
@@ -97,8 +99,20 @@ def test_labels_are_chosen_as_is_asked_and_probabilities_stay(tmp_path):
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
     labels = again.refit(X, y).predict(X)
     np.testing.assert_array_equal(labels, np.where(again.predict_proba(X)[:, 1] > 0.8, "yes", "no"))
+    data = report_data(model)
+    assert data.recut
+    assert data.final_score is None
+    assert "Labels are chosen in another way than in validation, so f1 there is not known." in render_page(data)
     model.decide()
     np.testing.assert_array_equal(model.predict(X), np.where(p[:, 1] > 0.5, "yes", "no"))
+    assert model.validation_score_ is None, "f1 was validated with the threshold that was found"
+
+
+def test_the_most_probable_label_again_is_what_accuracy_was_validated_with():
+    model, _, _ = fit("binary", "accuracy")
+    validated = model.validation_score_
+    assert model.decide(0.2).validation_score_ is None
+    assert model.decide().validation_score_ == validated
 
 
 def test_metrics_of_probabilities_know_no_cut():

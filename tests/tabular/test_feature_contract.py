@@ -357,3 +357,13 @@ def test_few_valued_columns_are_whole_numbers_of_which_there_are_few():
     }
     found = of(np.column_stack(list(columns.values())), np.zeros(rows))
     assert few_valued(replace(found, categorical=frozenset())) == [0]
+
+
+def test_a_gap_that_no_row_of_the_fit_had_is_filled_by_the_median():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 2, size=(N, 2))
+    made, matrix = fit_features({"made": {"arithmetic": True, "columns": 3}}, of(X, X[:, 0] / X[:, 1]), X, "codes")
+    assert made.count >= 1
+    new = np.zeros((1, 2))
+    column = made.extend(of(new, np.zeros(1)).given, new, "codes")[0, 2:]
+    np.testing.assert_array_equal(column, np.median(matrix[:, 2:], axis=0))

@@ -48,6 +48,12 @@ def test_pandas_groups():
     assert by_function.words.tolist() == ["even", "odd", "even"]
 
 
+def test_of_groups_only_the_columns_that_are_chosen_are_features():
+    chosen = read_tasks(FRAME.groupby("shop")[["x"]], None)
+    assert chosen.frame.columns.tolist() == ["x"]
+    assert chosen.words.tolist() == ["3", "3", "4"]
+
+
 def test_names_that_are_not_there():
     with pytest.raises(InvalidInput, match="no column 'store'"):
         read_tasks(FRAME, "store")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 import seasoned.driving
-from in_process import stay_in_process
+from in_process import Here, stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, SearchSettings
 from seasoned.errors import StorageError
@@ -65,3 +65,16 @@ def test_where_nothing_is_complete_the_store_says_why(cache, monkeypatch):
     full_after(cache, monkeypatch, complete=0)
     with pytest.raises(StorageError, match="the store is full"):
         estimator().fit(X, y)
+
+
+def test_a_first_model_that_cannot_be_begun_costs_nothing_else(cache, monkeypatch, caplog):
+    class Full(Here):
+        def submit(self, *_, **__):
+            raise StorageError("the temporary folder is full.")
+
+    monkeypatch.setattr("seasoned.tabular.early.LocalExecutor", Full)
+    X, y = messy("binary", rows=200)
+    model = estimator().fit(X, y)
+    assert "the first model is not fitted while the search goes on: the temporary folder is full." in caplog.text
+    assert len(model.leaderboard()) == 8
+    assert model.predict_proba(X).shape == (200, 2)

@@ -150,6 +150,16 @@ def test_a_fit_in_a_thread_stops_on_request(here):
     assert len(list_runs()) == 1, "and a resume can go on"
 
 
+def test_who_fails_to_say_whether_to_stop_ends_no_fit(here, caplog):
+    def unreachable():
+        raise ConnectionError("no route")
+
+    model = estimator("binary", ["linear", "tree"]).fit(*messy("binary", rows=60), stop=unreachable)
+    assert caplog.text.count("stop= failed (ConnectionError: no route) and is asked no more") == 1
+    assert model.stopped_by_ is None
+    assert len(model.leaderboard()) == 2
+
+
 def test_what_cannot_be_asked_is_no_stop():
     with pytest.raises(InvalidInput, match="stop is True; give a function"):
         estimator("binary").fit(*messy("binary", rows=60), stop=True)

@@ -64,6 +64,17 @@ def test_the_line_is_that_of_the_linear_programme(quantile):
     assert np.mean(y <= X @ slopes + intercept) == pytest.approx(quantile, abs=0.005)
 
 
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
+def test_one_huge_number_turns_no_line(quantile):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0, 1, size=(1_000, 2))
+    y = X[:, 0] + (0.2 + X[:, 1]) * rng.normal(size=1_000)
+    slopes, _ = fit_line(X, y, quantile, 1e-9)
+    turned, _ = fit_line(X, np.where(np.arange(1_000) == 7, 1e6, y), quantile, 1e-9)
+    np.testing.assert_allclose(turned, slopes, atol=0.1)
+    assert np.sign(slopes[1]) == np.sign(quantile - 0.5) or quantile == 0.5
+
+
 def test_quantiles_of_leaves_are_those_of_their_rows():
     rng = np.random.default_rng(0)
     leaf, y, mass = rng.integers(1, 6, 200), rng.normal(size=200), rng.gamma(1.0, size=200)

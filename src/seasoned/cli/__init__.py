@@ -6,6 +6,7 @@ A `fit` that is stopped once still saves the best model so far. Heavy packages l
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -87,4 +88,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; the entry point of `seasoned`."""
+    for stream in (sys.stdout, sys.stderr):  # redirected on Windows, they may lack a column's letters
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(app())

@@ -124,10 +124,7 @@ def fit(
     )
     model.fit(as_categories(said.features(train), coded), train[target], **said.roles(train), resume=resume)
     _save(remember(model, frame), out)
-    show_leaderboard(model)
-    show_left_out(model)
-    if model.fitted_.idle:
-        typer.echo(f"of {time_limit:g} s it took {model.fitted_.seconds:.0f}: the last trials gained nothing any more")
+    _show(model, time_limit)
     show_score(model, said, test)
     typer.echo(f"{kind} model saved to {out}")
     _write_report(model, report, said, train, test)
@@ -137,8 +134,16 @@ def fit(
 def _save(model: Any, out: Path) -> None:
     try:
         model.save(out)
-    except StorageError as error:  # an hour's work, of which the trials are still there
-        raise StorageError(f"{error} The same command with --resume goes on from the finished trials.") from error
+    except (StorageError, InvalidInput) as error:  # an hour's work, of which the trials are still there
+        hint = "The same command with --resume goes on from the finished trials, with --ensemble 1 to a smaller model."
+        raise type(error)(f"{error} {hint}") from error
+
+
+def _show(model: Any, time_limit: float) -> None:
+    show_leaderboard(model)
+    show_left_out(model)
+    if model.fitted_.idle:
+        typer.echo(f"of {time_limit:g} s it took {model.fitted_.seconds:.0f}: the last trials gained nothing any more")
 
 
 def _like(frame: pd.DataFrame) -> Remembered:

@@ -178,7 +178,7 @@ def _coded(y: np.ndarray, fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
     if classes.dtype.kind == "b" and fitted.outputs > 1:
         classes = np.array([False, True])
     elif whole and classes[0] >= 0 and classes[-1] < fitted.outputs:
-        classes = np.arange(fitted.outputs).astype(classes.dtype)
+        classes = np.arange(fitted.outputs).astype(np.promote_types(classes.dtype, np.min_scalar_type(fitted.outputs)))
     if len(classes) > fitted.outputs:
         raise InvalidInput(
             f"y has {len(classes)} classes, and the learner was trained for {fitted.outputs}: train for more."

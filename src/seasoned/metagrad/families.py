@@ -212,7 +212,8 @@ class GroupedRows:
             raise InvalidInput(f"least is {least}, and shots {shots}: give at most as many.")
         require_rows("the table", X=X, y=y, groups=groups)
         require_finite(X, y, "the table")
-        y = as_targets(y, y.dtype if y.dtype.kind == "f" else np.float32, "the table")
+        kept = y.dtype if y.dtype.kind == "f" else np.dtype(np.float32)
+        y = as_targets(y, jnp.result_type(float) if kept == np.float64 else kept, "the table")
         labels, codes = np.unique(groups, return_inverse=True)
         places = [part for part in _rows_of(codes, len(labels)) if len(part) > 1]
         if not places:

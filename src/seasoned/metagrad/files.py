@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -46,7 +47,8 @@ def write(path: str | os.PathLike[str], kind: str, about: Mapping[str, Any], arr
             os.fsync(handle.fileno())
         scratch.replace(target)
     finally:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # also that a name is too long
+            scratch.unlink(missing_ok=True)
 
 
 def to_json(about: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
 from seasoned.metagrad.rates import rated, rates_of, shared
-from seasoned.metagrad.tasks import Rows, first_text, require_finite
+from seasoned.metagrad.tasks import Rows, as_inputs, first_text, require_finite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
         (2, 1)
     """
     program, rates = dataclasses.replace(learner, fitted=None), rates_of(learner)
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = as_inputs(X), np.asarray(y)
     kept = [_places(np.asarray(part), len(X))[: SIZES[-1]] for part in groups]
     _check(learner, kept)
     _check_rows(learner, X, y)

@@ -153,6 +153,7 @@ class ReportData:
         weighted: Whether rows of the fit counted differently, as far as it is known.
         weighs: Whether the metric counts rows by weights.
         lost: Whether the metric is a function that the file of the model did not hold.
+        recut: Whether labels are now chosen in another way than in validation, and the metric judges labels.
         judged: Number of rows that were given to judge the model by; 0 without any.
         finish: Sentences on what follows the members' average, such as calibration.
         notes: Sentences about repeating it that a reader should know.
@@ -186,6 +187,7 @@ class ReportData:
     positive: int = 1
     weighs: bool = True
     lost: bool = False
+    recut: bool = False
 
     @property
     def complete(self) -> tuple[TrialRow, ...]:
@@ -214,6 +216,6 @@ class ReportData:
     @property
     def final_score(self) -> float | None:
         """What the final model reached in validation; None if unknown."""
-        if self.score is not None or len(self.members) != 1:
+        if self.score is not None or self.recut or len(self.members) != 1:
             return self.score
         return self.members[0].score

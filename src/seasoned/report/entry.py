@@ -7,6 +7,7 @@ from typing import Any
 
 from seasoned.report.gather import report_data
 from seasoned.report.html import write_report
+from seasoned.report.writing import check_place
 
 __all__ = ["report"]
 
@@ -36,4 +37,5 @@ def report(
         >>> report(model, "report.html", X_test, y_test)  # doctest: +SKIP
         PosixPath('report.html')
     """
+    check_place(Path(path))
     return write_report(report_data(estimator, X, y, unseen=unseen, sample_weight=sample_weight), Path(path))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import platform
-import re
 import warnings
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +17,7 @@ from seasoned.report.columns import column_rows
 from seasoned.report.data import Importance, MemberRow, Predictions, ReportData, TrialRow
 from seasoned.report.importance import permutation_importance, some_rows
 from seasoned.report.known import known_rows
-from seasoned.storage.addresses import hidden
+from seasoned.report.repeating import code_of
 from seasoned.surrogates.threads import one_thread, openmp_threads
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.fitted import Fitted
@@ -35,9 +34,6 @@ __all__ = ["report_data"]
 _PACKAGES: Final = ("seasoned", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 _MOST_ROWS: Final = 2_000  # for importance; more rows change the order of columns rarely, and cost time always
 _REPEATS: Final = 5
-_NAMES: Final = ("Metric", "SearchSettings", "Between", "Categorical", "Float", "Int", "Space")  # that a call may need
-_INFINITE: Final = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<=[=(\[ -])inf(?=[,)\]])""")  # not in text
-_LONGEST, _LONGEST_SETTINGS = 120, 1_500  # characters of one value in the call, and of settings of many values
 _SECONDS: Final = 60.0  # for importance, so that a wide table does not hold up the report
 
 
@@ -75,7 +71,7 @@ def report_data(
         members=_members(fitted, trials),
         classes=tuple(map(str, fitted.classes.tolist())),
         positive=fitted.metric.positive,
-        code=_code(estimator, fitted),
+        code=code_of(estimator, fitted),
         score=_validated_score(fitted),
         rows=fitted.rows,
         fit_seconds=fitted.seconds,
@@ -87,6 +83,7 @@ def report_data(
         weighted=fitted.weighted,
         weighs=fitted.metric.weighs or _lost(fitted),
         lost=_lost(fitted),
+        recut=_recut(fitted),
         experience=fitted.experience if isinstance(fitted.experience, dict) else None,
         finish=(*fitted.sentences, *_intervals(fitted)),
     )
@@ -116,9 +113,14 @@ def _trials(fitted: Fitted) -> tuple[TrialRow, ...]:
 def _validated_score(fitted: Fitted) -> float | None:
     """The final model's score in validation; None for a plain single member, as its trial's score is on all rows."""
     plain = len(fitted.members) == 1 and not fitted.finish.changes and not searched(fitted.metric).tuned
-    if fitted.validated is None or plain:
+    if fitted.validated is None or plain or _recut(fitted):
         return None
     return fitted.metric.score(fitted.validated.loss)
+
+
+def _recut(fitted: Fitted) -> bool:
+    """Whether labels are now chosen in another way than in validation, and the metric judges labels."""
+    return fitted.validated is not None and fitted.validation_score is None
 
 
 def _validated(fitted: Fitted) -> Predictions | None:
@@ -219,38 +221,6 @@ def _importance(
             return None
         found = permutation_importance(estimator, chosen, answers, loss, _REPEATS, rng, columns=used, seconds=_SECONDS)
     return replace(found, weighted=weights is not None and fitted.metric.weighs)
-
-
-def _code(estimator: Any, fitted: Fitted) -> str:
-    """Python that repeats the fit: the estimator with the parameters that are not their defaults."""
-    defaults = type(estimator)().get_params(deep=False)
-    given = estimator.get_params(deep=False)
-    changed = {name: value for name, value in given.items() if not _same(value, defaults[name])}
-    if isinstance(where := changed.get("experience"), str):
-        changed["experience"] = hidden(where)  # of a server, without its password
-    lines = "".join(f"    {name}={_literal(value)},\n" for name, value in changed.items())
-    name, arguments = type(estimator).__name__, f"\n{lines}" if lines else ""
-    given = "X, y" + ", sample_weight=weights" * fitted.weighted + ", groups=groups" * fitted.grouped
-    needed = ", ".join([name, *(extra for extra in _NAMES if re.search(rf"\b{extra}\(", arguments))])
-    return f"from seasoned import {needed}\n\nmodel = {name}({arguments})\nmodel.fit({given})"
-
-
-def _changed(value: Any) -> str:
-    """A dataclass as Python, with the fields that are not their defaults."""
-    kept = [field.name for field in fields(value) if not _same(getattr(value, field.name), field.default)]
-    return f"{type(value).__name__}({', '.join(f'{name}={getattr(value, name)!r}' for name in kept)})"
-
-
-def _literal(value: Any) -> str:
-    """The value as Python, or dots where that would be long or would not say what it was."""
-    value = value.item() if isinstance(value, np.generic) else value
-    text, most = (_changed(value), _LONGEST_SETTINGS) if is_dataclass(value) else (repr(value), _LONGEST)
-    text = _INFINITE.sub(lambda found: found[0] if found[1] else 'float("inf")', text)
-    return text if len(text) <= most and " at 0x" not in text else "..."
-
-
-def _same(value: Any, default: Any) -> bool:
-    return type(value) is type(default) and bool(value == default)
 
 
 def _notes(estimator: Any) -> tuple[str, ...]:

@@ -112,7 +112,9 @@ def _body(data: ReportData, found: list[Section]) -> Markup:
 def _header(data: ReportData) -> Markup:
     used = sum(not column.dropped for column in data.columns)
     seconds = [trial.seconds for trial in data.trials if trial.seconds is not None]
-    score = data.final_score if data.final_score is not None else next((t.score for t in data.complete), None)
+    score = data.final_score
+    if score is None and not data.recut:
+        score = next((trial.score for trial in data.complete), None)
     given = data.given
     clock = f"wall clock of the {'fit' if data.refit_seconds is None else 'search'}"
     tiles = [

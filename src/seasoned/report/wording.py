@@ -157,6 +157,10 @@ def _winner(data: ReportData) -> str:
         return "No configuration could be validated, so a simple baseline predicts."
     names = [family_name(member.model) for member in data.members]
     one = names[0] if len(names) == 1 else f"An ensemble of {len(names)} models ({_listed(names)})"
+    if data.recut:
+        return (
+            f"{one} predicts. Labels are chosen in another way than in validation, so {data.metric} there is not known."
+        )
     if data.final_score is None:
         best = data.complete[0]
         reached = f"The best configuration, {family_name(best.model)}, reached {data.metric} {number(best.score)}"

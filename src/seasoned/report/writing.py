@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, StorageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,18 +18,32 @@ def check_place(path: Path) -> None:
     """Refuse, before any work, a path that cannot be written.
 
     Raises:
-        InvalidInput: If the folder does not exist, or the path is a folder.
+        InvalidInput: If the folder does not exist or may not be written, or the path is a folder.
     """
     if not path.parent.is_dir() or path.is_dir():
         raise InvalidInput(f"{str(path)!r} cannot be written; give the path of a file in a folder that exists.")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InvalidInput(f"the folder {str(path.parent)!r} may not be written; choose another one.")
 
 
 def write_page(page: str, path: Path) -> Path:
-    """Write a page, replacing an earlier one only when it is complete; what UTF-8 cannot encode is escaped."""
+    """Write a page, replacing an earlier one only when it is complete; what UTF-8 cannot encode is escaped.
+
+    Raises:
+        InvalidInput: If the file may not be written.
+        StorageError: If it could not be written, as where the disk is full.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         partial.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
         partial.replace(path)
+    except PermissionError as error:
+        raise InvalidInput(f"{str(path)!r} may not be written ({error.strerror}); choose another folder.") from error
+    except OSError as error:
+        raise StorageError(
+            f"{str(path)!r} could not be written ({error.strerror}); make room, and try again."
+        ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # also that a name is too long
+            partial.unlink(missing_ok=True)
     return path

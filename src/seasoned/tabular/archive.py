@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +170,8 @@ def _replace(path: Path, data: bytes) -> None:
             "or choose another place, and save again."
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # also that a name is too long
+            partial.unlink(missing_ok=True)
 
 
 def read(

@@ -6,8 +6,11 @@ from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from seasoned.errors import InvalidInput
 from seasoned.tabular.costs import cost_matrix
+from seasoned.tabular.deciding import searched
 from seasoned.tabular.decision import Decision
 
 if TYPE_CHECKING:
@@ -32,7 +35,8 @@ def decision_of(fitted: Fitted, threshold: Any, costs: Any) -> Decision | None:
     if costs is not None:
         return Decision(cost_matrix(costs, fitted.classes), asked=True)
     if threshold is None:
-        return None
+        found = fitted.finish.decision is not None and searched(fitted.metric).tuned  # a threshold, which was judged
+        return Decision(1.0 - np.eye(len(fitted.classes)), asked=True) if found else None
     if len(fitted.classes) != 2:
         raise InvalidInput(f"a threshold is for two classes, and there are {len(fitted.classes)}; give costs instead.")
     if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 < float(threshold) < 1:

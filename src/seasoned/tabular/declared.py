@@ -173,7 +173,8 @@ class Declared:
         """
         if not classes:
             return test, 0
-        known = test[self.target].isin(train[self.target].unique()).to_numpy()
+        counted = train if self.weights is None else train[train[self.weights] > 0]
+        known = test[self.target].isin(counted[self.target].unique()).to_numpy()
         return test[known], int((~known).sum())
 
     def _rows(self, frame: pd.DataFrame, share: float, seed: int, classes: bool) -> tuple[Any, Any]:

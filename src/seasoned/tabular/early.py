@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Self
 
+from seasoned.errors import StorageError
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.execution.resources import cpu_count
@@ -64,7 +65,11 @@ class Early:
         threads = max(1, cpu_count() // self._budget.workers)  # as in the search, which then takes the worker over
         self._executor = LocalExecutor(1, threads)
         limits = Limits(memory=self._budget.trial_memory)
-        self._executor.submit(self._objective.refit, dict(trial.config), limits=limits)
+        try:
+            self._executor.submit(self._objective.refit, dict(trial.config), limits=limits)
+        except StorageError as error:  # the disk of temporary files is full: without this model the search goes on
+            logger.warning("the first model is not fitted while the search goes on: %s", error)
+            self._close()
 
     @property
     def fitted(self) -> tuple[str, dict[str, Any]] | None:

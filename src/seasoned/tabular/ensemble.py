@@ -183,7 +183,7 @@ def _grow(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed, 
 
 def _is_less(loss: float, other: float) -> bool:
     """Whether a loss is less by more than rounding errors, however small both are."""
-    return loss < other - _ROUNDING * abs(other)
+    return loss < other - _ROUNDING * abs(other) if math.isfinite(other) else loss < other
 
 
 def _parts(positions: NDArray[np.int64], stack: NDArray[np.float64]) -> list[NDArray[np.int64]]:

@@ -49,7 +49,8 @@ def read_tasks(X: Any, task: Any) -> TaskRows:
         InvalidInput: If there are no tasks, no such column, or not one label per row.
     """
     if _is_grouped(X):
-        X, task = X.obj, X if task is None else task
+        chosen = getattr(X, "_selection", None)  # frame.groupby("store")[["price", "season"]]
+        X, task = X.obj if chosen is None else X.obj[list(chosen)], X if task is None else task
     if task is None:
         raise InvalidInput("task is None; pass the name of the column that says which task a row belongs to.")
     frame = to_frame(X)

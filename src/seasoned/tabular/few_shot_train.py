@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from seasoned.metagrad.shrinkage import HeadAdapter
 
 __all__ = ["default_learner", "for_tables", "judge_settings", "meta_train", "rows_of_tasks", "split_tasks"]
+
+logger = logging.getLogger("seasoned.tabular")
 
 _ROWS: Final = 400  # of a task that training draws from; more add little and cost memory
 _QUERIES: Final = 15
@@ -90,7 +93,11 @@ def meta_train(
         if learner.training.validation_tasks and waited >= _PATIENCE:
             break
         stop_at = min(steps, _step(learner) + every)
-        learner = learner.fit(family, validation=validation, resume=True, stop_at=stop_at, progress=False)
+        try:
+            learner = learner.fit(family, validation=validation, resume=True, stop_at=stop_at, progress=False)
+        except KeyboardInterrupt:
+            logger.warning("interrupted; the best of the first %d meta-steps is used.", _step(learner))
+            break
     return learner
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import TYPE_CHECKING, Any
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, StorageError
 from seasoned.tabular.conformal import as_words
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.tables import COMPRESSED, SEPARATORS, kind_of
@@ -104,10 +106,32 @@ def check_kind(path: Path) -> None:
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write a table as what its name says: .parquet, .csv or .tsv, the last two also compressed (.gz, .zst ...).
 
+    An earlier file is replaced when the new one is complete.
+
     Raises:
-        InvalidInput: If the name ends in something else.
+        InvalidInput: If the name ends in something else, or the file may not be written.
+        StorageError: If it could not be written, as where the disk is full.
     """
     check_kind(path)
+    target = path.resolve()
+    device = target.exists() and not target.is_file()  # such as a named pipe: it cannot be replaced
+    partial = target if device else target.with_name(f".{os.getpid()}.{target.name}")  # what it ends in says its kind
+    try:
+        _write(frame, partial)
+        partial.replace(target)
+    except PermissionError as error:
+        raise InvalidInput(f"{str(path)!r} may not be written ({error.strerror}); choose another folder.") from error
+    except OSError as error:
+        raise StorageError(
+            f"{str(path)!r} could not be written ({error.strerror}); make room, and try again."
+        ) from error
+    finally:
+        if not device:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
     inner = kind_of(path)
     if inner == ".parquet":
         frame.to_parquet(path, index=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import signal
 import threading
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["Stop"]
+
+logger = logging.getLogger("seasoned.tabular")
 
 _PATIENCE: Final = 1.5  # seconds for the last fits; with all that surrounds them, stopping takes less than 3
 
@@ -47,9 +50,18 @@ class Stop:
 
     def __call__(self) -> bool:
         """Whether a stop was requested."""
-        if self.name is None and self._wanted is not None and self._wanted():
+        if self.name is None and self._wanted is not None and self._is_wanted(self._wanted):
             self._request("stop")
         return self.name is not None
+
+    def _is_wanted(self, wanted: Callable[[], bool]) -> bool:
+        """The caller's word; whoever fails to give it is asked no more, because a fit must not be lost for that."""
+        try:
+            return bool(wanted())
+        except Exception as error:  # noqa: BLE001 - a stranger's code
+            logger.warning("stop= failed (%s: %s) and is asked no more; the fit goes on.", type(error).__name__, error)
+            self._wanted = None
+            return False
 
     def ask(self, name: str) -> None:
         """Request a stop, in the name of a signal.

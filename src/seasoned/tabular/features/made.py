@@ -223,12 +223,18 @@ class Made:
         return self._beside(matrix, np.hstack([np.zeros((len(matrix), 0)), *made]), diet)
 
     def _beside(self, matrix: NDArray[np.float64], made: NDArray[np.float64], diet: Diet) -> NDArray[np.float64]:
-        found = np.hstack([matrix, made if diet == "codes" else self.dense.transform(made)])
+        found = np.hstack([matrix, self._complete(made) if diet == "codes" else self.dense.transform(made)])
         if self.kept is None:
             return found
         if self.kept[-1] >= found.shape[1]:
             raise ValueError("its features keep columns that are not there")
         return found[:, self.kept]
+
+    def _complete(self, made: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Gaps of quantities that had none in the fit filled by their medians, as those of the table's own columns."""
+        levels = [np.full(state.count, isinstance(state, LevelColumns)) for _, state in self.steps]
+        new = np.isnan(made) & ~self.dense.gaps & ~np.concatenate([np.zeros(0, dtype=np.bool_), *levels])
+        return np.where(new, self.dense.centre, made) if new.any() else made
 
     def categorical(self, columns: Sequence[int], own: int) -> tuple[int, ...]:
         """Where level codes are in what a model of the diet `codes` eats.

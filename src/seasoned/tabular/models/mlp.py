@@ -13,6 +13,7 @@ from seasoned.surrogates.threads import one_thread
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.network import Loss, Shape, forward, initial
 from seasoned.tabular.models.network_training import Recipe, train
+from seasoned.tabular.models.units import Units
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +41,8 @@ class Perceptron:
         seed: Of the initial weights, the shuffles and the dropout.
         shape: The layers, once fitted.
         vector: All parameters, once fitted.
-        target: Mean (or the quantile), standard deviation, smallest and largest target of a regression.
+        target: Of a regression: mean and standard deviation, or the quantile and the spread between quartiles; then the
+            smallest and largest target.
         quantile: Which quantile to learn; None for the mean.
     """
 
@@ -71,7 +73,8 @@ class Perceptron:
         """
         if not self.n_classes:
             level = float(y.mean() if self.quantile is None else np.quantile(y, self.quantile))
-            self.target = level, float(y.std()) or 1.0, float(y.min()), float(y.max())
+            spread = float(y.std()) or 1.0 if self.quantile is None else Units.of(y).spread
+            self.target = level, spread, float(y.min()), float(y.max())
         rng = np.random.default_rng(self.seed)
         hidden = (self.config["width"],) * self.config["layers"]
         self.shape = Shape((X.shape[1], *hidden, self.n_classes or 1))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dropout", "Loss", "Shape", "forward", "gradient", "initial", "loss_of"]
 
-_CORNER: Final = 0.05  # width of the pinball loss's corner in standard deviations of the target
+_CORNER: Final = 0.05  # width of the pinball loss's corner in spreads of the target
 _ALPHA, _LAMBDA = 1.6732632, 1.0507010  # of SELU
 _BELOW, _STEP = np.float32(_LAMBDA * _ALPHA), np.float32(_LAMBDA * _ALPHA - _LAMBDA)
 _PARTS: Final = 256  # the share of dropped activations is in 256ths, since a random byte decides

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.models.units import Units
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_line", "quantile_of", "rows_to_know"]
 
-_CORNERS: Final = (0.3, 0.05, 0.01)  # widths of the corner in standard deviations of the target, one after the other
+_CORNERS: Final = (0.3, 0.05, 0.01)  # widths of the corner in spreads of the target, one after the other
 _ITERATIONS: Final = 200
 
 
@@ -27,8 +29,10 @@ def fit_line(
     """Weights, shape (p,), and intercept of the line below which a share `quantile` of the rows lies.
 
     Minimises sum_i w_i rho(r_i / s) + penalty |b|^2 / 2 over the residuals r = y - X b - a, where s is the target's
-    standard deviation and rho(r) = q r + h log(1 + exp(-r / h)), which is the pinball loss (Koenker and Bassett 1978)
-    as h falls to 0. In the end the intercept is moved to the exact quantile of y - X b.
+    spread (`Units`: between its quartiles, for in standard deviations one huge number would make the corner as wide as
+    all others lie apart, and the line that of least squares) and rho(r) = q r + h log(1 + exp(-r / h)), which is the
+    pinball loss (Koenker and Bassett 1978) as h falls to 0. In the end the intercept is moved to the exact quantile of
+    y - X b.
 
     Args:
         X: Columns of similar size, shape (n, p).
@@ -41,7 +45,7 @@ def fit_line(
     from scipy.special import expit
 
     mass = np.ones(len(y)) if weight is None else weight
-    scale = float(y.std()) or 1.0
+    scale = Units.of(y).spread
     start = quantile_of(y, mass, quantile)
     aim = (y - start) / scale
     theta = np.zeros(X.shape[1] + 1)
