@@ -13,6 +13,7 @@ from seasoned.fidelity.base import Decision
 from seasoned.fidelity.live import LiveTrial
 from seasoned.leases import Lease
 from seasoned.ledger import MOST_ATTEMPTS
+from seasoned.locking import locked
 from seasoned.objective import Verdict, elsewhere
 from seasoned.pacing import Pace, remove_checkpoint
 from seasoned.storage.base import BY_HAND, DETACHED
@@ -32,12 +33,15 @@ __all__ = ["ByHand"]
 class ByHand:
     """The trials of a study that this process runs by hand. Those that pause at a rung wait here for their promotion.
 
+    Several threads may ask and tell; one at a time is served.
+
     Args:
         ledger: The study, as this process sees it.
         checkpoints: Where checkpoints are kept.
     """
 
     def __init__(self, ledger: Ledger, checkpoints: Checkpoints) -> None:
+        self.lock = ledger.lock
         self._ledger = ledger
         self._checkpoints = checkpoints
         self._lease: Lease | None = None  # held while trials are open
@@ -50,6 +54,7 @@ class ByHand:
         self._moves = 0  # asks and tells so far; if one came in between, the time may be another trial's
         self._spent: dict[int, float] = {}  # seconds of earlier runs here
 
+    @locked
     def ask(self, *, detached: bool) -> Trial:
         """The next trial: one that is promoted, one that a dead driver left, or a new one; see `Study.ask`."""
         self._ledger.settle()
@@ -87,10 +92,12 @@ class ByHand:
         )
         return StudyConflict(f"the sampler's {self._ledger.end} trials have all been asked; nothing is left{more}.")
 
+    @locked
     def enqueue(self, waiting: Sequence[Config]) -> list[Trial]:
         """Assign the configurations to the next numbers, for whoever asks next to run; see `Study.enqueue`."""
         return self._insert(waiting, None)
 
+    @locked
     def known(self, config: Config, ended: Verdict, seconds: float | None) -> Trial:
         """Record a configuration tried elsewhere, and how it ended, under the next number; see `Study.tell`."""
         (found,) = self._insert([config], (ended, seconds))
@@ -153,7 +160,12 @@ class ByHand:
             return None
         self._ledger.sync()
         for number in self._pace.dropped():
-            self._store(number, self._pace.give_up(number), self._spent.get(number))
+            ended = self._pace.give_up(number)
+            try:
+                self._store(number, ended, self._spent.get(number))
+            except StorageError:
+                self._pace.paused.add(number)
+                raise
             self._forget(number)
         running = self._ledger.history.running
         found = next((number for number in self._pace.promoted() if running.get(number) == driver), None)
@@ -191,6 +203,7 @@ class ByHand:
             self._pace = Pace(self._ledger, self._checkpoints.folder, lambda: False)
         return self._pace
 
+    @locked
     def live(self, number: int) -> LiveTrial:
         """The trial as an objective sees it; see `Study.live`."""
         if self._ledger.fidelity is None:
@@ -207,10 +220,12 @@ class ByHand:
         self._live[number] = live = LiveTrial(ticket, trial.config, partial(self._hear, number))
         return live
 
+    @locked
     def _hear(self, number: int, message: tuple[str, int, float]) -> str:
         self._ledger.sync()
         return self._paced().answer(number, message)
 
+    @locked
     def tell(self, number: int, ended: Verdict, seconds: float | None = None) -> Trial:
         """Store how a trial ended; of a live trial the rule of fidelity judges the end. See `Study.tell`."""
         self._ledger.sync()
@@ -265,6 +280,7 @@ class ByHand:
     def _held(self) -> tuple[dict[int, Any], ...]:
         return self._budgets, self._verdicts, self._live, self._began, self._spent
 
+    @locked
     def end(self) -> None:
         """Give back all trials that have not ended."""
         if self._lease is not None and self._holder == os.getpid():

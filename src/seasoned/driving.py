@@ -196,8 +196,9 @@ class Drive:
         if self._away and self._running and time.monotonic() < self._ask_again:
             return
         try:
-            self._promote()
-            self._fill()
+            with self._ledger.lock:
+                self._promote()
+                self._fill()
         except StorageError as error:
             if not self._running or self._must_leave():
                 raise
@@ -332,6 +333,12 @@ class Drive:
         Returns:
             Whether there was anything to do.
         """
+        with self._ledger.lock:
+            some = self._wound_up()
+        self._announce()
+        return some
+
+    def _wound_up(self) -> bool:
         if self._pace is None or not self._pace.paused:
             return False
         self._lease.refresh()
@@ -347,7 +354,6 @@ class Drive:
             return True
         for number in sorted(self._pace.paused):
             self._store(number, self._pace.give_up(number), self._spent.get(number))
-        self._announce()
         return True
 
     def _somebody_asks(self) -> bool:
@@ -367,6 +373,10 @@ class Drive:
         return self._lease.others - self._lease.dead
 
     def _finish(self, outcome: Outcome) -> None:
+        with self._ledger.lock:
+            self._take_in(outcome)
+
+    def _take_in(self, outcome: Outcome) -> None:
         number = self._running.pop(outcome.task)
         if outcome.traceback:
             self._show(number, outcome.traceback)
@@ -455,10 +465,11 @@ class Drive:
         Another driver may release its trials just after a look for free ones, so "alone" must hold twice in a row.
         """
         trials = self._plan.trials
-        if trials is not None and self._ledger.history.finished >= trials:
-            return True
-        self._lease.refresh()
-        before, self._alone = self._alone, not any(attends(driver) for driver in self._living)
+        with self._ledger.lock:
+            if trials is not None and self._ledger.history.finished >= trials:
+                return True
+            self._lease.refresh()
+            before, self._alone = self._alone, not any(attends(driver) for driver in self._living)
         return before and self._alone
 
     def _time_left(self) -> float | None:

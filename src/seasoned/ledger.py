@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import StorageError, StudyConflict
 from seasoned.fidelity.base import Decision
 from seasoned.history import History
+from seasoned.locking import locked
 from seasoned.trials import Asked, Config, Created, Spaced, Taken, WarmStart
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ _log = logging.getLogger("seasoned.study")
 class Ledger:
     """Reads a log from its beginning, and keeps up with it.
 
+    Threads of this process may share it: whoever reads its history or state while others may fold in events holds
+    `lock`, as its own methods do.
+
     Args:
         log: The study's log.
         sampler: What proposes trials here; another driver may use another.
@@ -50,6 +55,7 @@ class Ledger:
         fidelity: Fidelity[Any] | None = None,
         check: Callable[[StudySpec], None] = lambda _: None,
     ) -> None:
+        self.lock = threading.RLock()
         self.log = log
         self.sampler = sampler
         self.fidelity = fidelity
@@ -68,6 +74,7 @@ class Ledger:
         """A stored study's specification after all moves to another space."""
         return _present_spec(log.read())
 
+    @locked
     def settle(self) -> None:
         """Move the study to this driver's space, if it is in another; before its first new trial, not to look at it."""
         if self._move is None:
@@ -95,6 +102,7 @@ class Ledger:
         self._position = 0
         self._torn = False  # whether Ctrl-C came while events were folded into some of these and not into others
 
+    @locked
     def sync(self) -> None:
         """Fold in the new events, or all events if the last fold was interrupted."""
         if self._torn:
@@ -119,12 +127,14 @@ class Ledger:
     def _concerns_sampler(self, event: Event) -> bool:
         return not isinstance(event, Created | Spaced | Taken) and self.history.counts_for(event)
 
+    @locked
     def record(self, events: Sequence[Event]) -> Sequence[bool]:
         """Append events and fold them in, with all that others wrote before; see `EventLog.append`."""
         taken = self.log.append(events)
         self.sync()
         return taken
 
+    @locked
     def suggest(self, numbers: Sequence[int], driver: str) -> None:
         """Suggest configurations for the reserved trials that have none; of several drivers the first one counts."""
         fresh = [number for number in numbers if number not in self.history]
@@ -134,6 +144,7 @@ class Ledger:
         pairs = zip(fresh, suggestions, strict=True)
         self.record([Asked(number, given.config, given.tag, driver) for number, given in pairs])
 
+    @locked
     def take(self, number: int, driver: str) -> bool:
         """Record that a running trial is this driver's now; returns whether it was another's."""
         if self.history.running[number] == driver:
@@ -141,15 +152,18 @@ class Ledger:
         self.record([Taken(number, driver)])
         return True
 
+    @locked
     def relaunched(self, numbers: Sequence[int], driver: str) -> None:
         """Record that paused trials run again, under the driver that holds them."""
         self.record([Taken(number, driver) for number in numbers])
 
+    @locked
     def kills(self, claim: Claim, known: Decision) -> bool:
         """Whether so many drivers died running a trial that it is given up; deaths while it was paused do not count."""
         ran = known is Decision.GO_ON or self.history.launches(claim.number) >= MOST_ATTEMPTS
         return claim.attempt > MOST_ATTEMPTS and ran and known in {Decision.GO_ON, Decision.PROMOTE}
 
+    @locked
     def decide(self, number: int) -> Decision:
         """What becomes of a running trial after its latest report; without one, or without a rule, it goes on."""
         reports = self.history[number].reports
@@ -157,11 +171,13 @@ class Ledger:
             return Decision.GO_ON
         return self.fidelity.decide(self._rungs, number, reports[-1][0])
 
+    @locked
     def due(self, paused: Collection[int]) -> Iterable[int]:
         """The paused trials whose decision may no longer be "pause", in no particular order."""
         found = None if self.fidelity is None else self.fidelity.due(self._rungs)
         return paused if found is None else [number for number in found if number in paused]
 
+    @locked
     def budget(self, number: int) -> int:
         """The step that a trial shall reach when it runs next."""
         assert self.fidelity is not None, "only a rule of fidelity sets budgets"
@@ -172,7 +188,8 @@ class Ledger:
     @property
     def end(self) -> int | None:
         """The number at which the sampler's plan ends, or None."""
-        capacity = self.sampler.capacity(self.state)
+        with self.lock:
+            capacity = self.sampler.capacity(self.state)
         return None if capacity is None else self.spec.first + capacity
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly is untyped
 
     from seasoned.fidelity.base import Fidelity
+    from seasoned.history import History
     from seasoned.ledger import Ledger
     from seasoned.space import Space
     from seasoned.trials import Trial
@@ -55,16 +56,18 @@ class StudyView:
     @property
     def paused(self) -> list[int]:
         """Numbers of the trials that wait at a rung, promoted or not, and have not gone on from there."""
-        self._ledger.sync()
         waits = {Decision.PAUSE, Decision.PROMOTE}
-        history = self._ledger.history
-        return [n for n in history.running if self._ledger.decide(n) in waits and not history.launches(n)]
+        with self._ledger.lock:
+            self._ledger.sync()
+            history = self._ledger.history
+            return [n for n in history.running if self._ledger.decide(n) in waits and not history.launches(n)]
 
     @property
     def trials(self) -> list[Trial]:
         """All trials by number, those of other drivers included."""
-        self._ledger.sync()
-        return [self._outward(trial) for trial in self._ledger.history]
+        with self._ledger.lock:
+            self._ledger.sync()
+            return [self._outward(trial) for trial in self._ledger.history]
 
     @property
     def best(self) -> Trial:
@@ -80,8 +83,11 @@ class StudyView:
             raise StudyConflict(
                 f"with the {len(self.directions)} objectives {self.directions} no one trial is best; see front."
             )
-        self._ledger.sync()
-        history = self._ledger.history
+        with self._ledger.lock:
+            self._ledger.sync()
+            return self._best(self._ledger.history)
+
+    def _best(self, history: History) -> Trial:
         if history.best is not None:
             return self._outward(history.best)
         if failed := history.count(TrialState.FAILED):
@@ -90,6 +96,10 @@ class StudyView:
             raise StudyConflict(
                 f"the study {self.name!r} has no complete trial in this space, and {outside} in another that it was in "
                 "before: see trials; run optimize, or open it with that space."
+            )
+        if pruned := history.count(TrialState.PRUNED):
+            raise StudyConflict(
+                f"no trial of the study {self.name!r} is complete, and {pruned} were pruned; prune less, or go on."
             )
         raise StudyConflict(f"the study {self.name!r} has no complete trial yet; run optimize first.")
 
@@ -126,9 +136,10 @@ class StudyView:
 
     def _valid(self) -> list[Trial]:
         """The trials of the present space, objectives minimised."""
-        self._ledger.sync()
-        history = self._ledger.history
-        return [trial for trial in history if trial.number not in history.outside]
+        with self._ledger.lock:
+            self._ledger.sync()
+            history = self._ledger.history
+            return [trial for trial in history if trial.number not in history.outside]
 
     def frame(self) -> pd.DataFrame:
         """One row per trial: number, state, value, seconds, error, and a column per parameter.

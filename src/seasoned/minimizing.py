@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from seasoned.errors import AllTrialsFailed
 from seasoned.opening import check_run
 from seasoned.study import Study
+from seasoned.trials import thawed
 
 if TYPE_CHECKING:
     import os
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from seasoned.trials import Trial
 
 __all__ = ["Options", "StudyOptions", "maximize", "minimize"]
+
+_log = logging.getLogger("seasoned.study")
 
 
 class StudyOptions(TypedDict, total=False):
@@ -58,7 +63,8 @@ def minimize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
         **options: Study's and `Study.optimize`'s arguments.
 
     Raises:
-        AllTrialsFailed: If no trial succeeded, or none does any more (see `Study.optimize`).
+        AllTrialsFailed: If no trial succeeded. Where some did and none does any more (see `Study.optimize`), a warning
+            says so, and the best one is returned.
 
     Example:
         >>> from seasoned import Float, Space, minimize
@@ -79,5 +85,14 @@ def _search(f: Objective, space: Space, direction: str, options: Options) -> Tri
     check_run(given.get("trials"), given.get("time_limit"), given.get("workers", 1), given.get("trial_time_limit"))
     for_study.setdefault("budget", given.get("trials"))
     study = Study(space, direction=direction, **for_study)
-    study.optimize(f, **given)
+    try:
+        study.optimize(f, **given)
+    except AllTrialsFailed as error:
+        if all(trial.values is None for trial in study.trials):
+            raise
+        _log.warning("the search ends early, with the best trial so far: %s", error)
+    except KeyboardInterrupt:
+        if best := [trial for trial in study.front if trial.values is not None]:
+            _log.warning("interrupted; the best so far: %s, with %s.", best[0].values, thawed(best[0].config))
+        raise
     return study.best

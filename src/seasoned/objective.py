@@ -14,7 +14,7 @@ from seasoned.fidelity.live import LiveTrial
 from seasoned.trials import Config, Finished, TrialState, thawed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from seasoned.execution.base import Outcome
     from seasoned.fidelity.live import Ticket
@@ -125,13 +125,25 @@ def needs_trial(function: Objective) -> bool:
     return _binds(signature, None, None) and not _binds(signature, None)
 
 
-def check_takes(function: Objective, *, trial: bool) -> None:
-    """Raise InvalidInput if the objective certainly does not take a configuration (and a trial, if there is a rule)."""
+def check_takes(function: Objective, *, trial: bool, names: Collection[str] = ()) -> None:
+    """Raise InvalidInput if the objective certainly does not take a configuration (and a trial, if there is a rule).
+
+    Args:
+        function: The objective.
+        trial: Whether there is a rule of fidelity.
+        names: Of the space's parameters: an objective of several of these wants their values, not a configuration.
+    """
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # a built-in: calling it will show
         return
     given = (None, None) if trial else (None,)
+    wanted = list(signature.parameters)
+    if len(wanted) > 1 and set(wanted) <= set(names):
+        raise InvalidInput(
+            f"the objective takes {', '.join(wanted)}, and is called with one configuration, a dict: write it as "
+            "f(config), or pass lambda config: f(**config)."
+        )
     if _binds(signature, *given):
         return
     name = f"the objective {getattr(function, '__name__', repr(function))}{signature}"

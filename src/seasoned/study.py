@@ -216,7 +216,7 @@ class Study(StudyView):
         if trials is None and time_limit is None and self._ledger.end is None:
             raise InvalidInput("neither trials nor time_limit is given, and the sampler has no end; give one of them.")
         self._stopping = False
-        check_takes(f, trial=self._ledger.fidelity is not None)
+        check_takes(f, trial=self._ledger.fidelity is not None, names=self.space.parameters)
         trials = None if trials is None else operator.index(trials)
         self._ledger.settle()
         self._ledger.sync()
@@ -283,12 +283,20 @@ class Study(StudyView):
         """
         return self._by_hand.live(_number(trial))
 
-    def enqueue(self, *configs: Mapping[str, Any]) -> list[Trial]:
+    def enqueue(self, *configs: Mapping[str, Any], again: bool = True) -> list[Trial]:
         """Let configurations be tried next, before the sampler's own, by whoever runs or asks for the next trials.
 
         In a plan (`Grid`, `Sobol`), and among the first points of a sampler that begins with some (the default, a
         population, the best points of a warm start), each takes the place of one of these. Configurations that a warm
         start gives come after them.
+
+        Args:
+            *configs: The configurations, whole ones.
+            again: Whether those are tried again that the study has already, waiting, running or ended without an error;
+                False for a script that may be run more than once.
+
+        Returns:
+            The new trials.
 
         Raises:
             InvalidConfig: If one is not valid in the space.
@@ -302,6 +310,9 @@ class Study(StudyView):
             [0.25, -0.5]
         """
         waiting = [Config(self.space.check(config)) for config in configs]
+        if not again:
+            there = {trial.config for trial in self.trials if trial.state is not TrialState.FAILED}
+            waiting = [config for config in dict.fromkeys(waiting) if config not in there]
         return [self._outward(trial) for trial in self._by_hand.enqueue(waiting)]
 
     def tell(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from seasoned import Choice, Constrained, Float, Int, Random, Space, Study
+from seasoned import Choice, Constrained, Float, Int, Random, Space, Study, WarmStart
 from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.knowledge import quantile_start
+from seasoned.samplers import Bayes
+from seasoned.trials import TrialState
 
 optuna = pytest.importorskip("optuna")
 read_studies = pytest.importorskip("seasoned.integrations.optuna_import").read_studies
@@ -183,3 +185,35 @@ def test_attributes_that_no_log_can_hold_are_told_of(caplog):
     ours = study_of(storage, "odd", Space(x=Float(0, 1)), seed=0)
     assert ours.trials[0].notes == {"epochs": 3}
     assert "The attribute 'model' of a trial is left out: the note 'model' is <object" in caplog.text
+
+
+def test_with_a_warm_start_the_same_script_tells_none_twice_either(url, tmp_path):
+    space, place = Space(x=Float(0, 1)), f"sqlite:///{tmp_path / 'ours.db'}"
+    warm = WarmStart(configurations=[{"x": 0.5}, {"x": 0.75}])
+    options = {"storage": place, "sampler": Bayes(warm_start=warm)}
+    first = study_of(url, "one", space, seed=0, **options)
+    count = len(first.trials)
+    assert len(study_of(url, "one", space, **options).trials) == count
+    first.optimize(lambda config: config["x"], trials=count + 2)
+    held = len(first.trials)
+    assert len(study_of(url, "one", space, **options).trials) == held
+
+
+@pytest.mark.skipif(not hasattr(optuna.trial.Trial, "set_constraint"), reason="constraints with names are Optuna 5's")
+def test_constraints_with_names_have_places_of_their_own():
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        names = ("mem", "time") if trial.number % 2 else ("time", "mem")
+        for name in names[: 1 + trial.number % 3]:
+            far = name == "mem" and trial.number == 3
+            trial.set_constraint(name, float("inf") if far else {"mem": -1.0, "time": 2.0}[name])
+        return x
+
+    storage = optuna.storages.InMemoryStorage()
+    optuna.create_study(storage=storage, study_name="s").optimize(objective, n_trials=6)
+    back = study_of(storage, "s", Space(x=Float(0, 1)), seed=0)
+    assert all(trial.state is TrialState.COMPLETE for trial in back.trials)
+    for trial in back.trials:
+        mem, time = trial.constraints
+        assert mem in ({-1.0, 0.0} if trial.number != 3 else {0.0, 1e100})
+        assert time in {2.0, 0.0}

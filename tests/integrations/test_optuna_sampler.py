@@ -243,6 +243,21 @@ def test_running_trials_of_others_are_pending(tmp_path):
         drivers[0].tell(trial.number, 1.0)
 
 
+def test_a_running_trial_that_was_enqueued_is_pending_where_it_is(monkeypatch):
+    found, pending = [], module._pending
+    monkeypatch.setattr(module, "_pending", lambda *given: found.append(pending(*given)) or found[-1])
+    study = study_of(SeasonedSampler(Bayes(), seed=4))
+    space = {"x": optuna.distributions.FloatDistribution(0, 1)}
+    for _ in range(3):
+        trial = study.ask(space)
+        study.tell(trial, trial.params["x"])
+    study.enqueue_trial({"x": 0.125})
+    assert study.ask(space).params["x"] == 0.125
+    study.ask(space)
+    (event,) = found[-1]
+    assert list(event.config.values()) == [0.125]
+
+
 def test_several_objectives():
     study = study_of(SeasonedSampler(Genetic(), seed=1), directions=["minimize", "maximize"])
     study.optimize(lambda t: (t.suggest_float("x", 0, 1), t.params["x"] - t.suggest_float("y", 0, 1)), n_trials=30)

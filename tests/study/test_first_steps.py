@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from seasoned import ASHA, Constrained, Float, Grid, Int, Random, Space, Study, WarmStart
-from seasoned.errors import InvalidConfig, InvalidInput, StudyConflict
+from seasoned import ASHA, Constrained, Float, Grid, Int, Random, Space, Study, WarmStart, minimize
+from seasoned.errors import InvalidConfig, InvalidInput, Pruned, StudyConflict
 from seasoned.samplers import TPE, Bayes, DifferentialEvolution, Genetic
 from seasoned.storage import MemoryStorage
 from seasoned.trials import Spaced, TrialState
@@ -97,6 +97,60 @@ def test_what_is_enqueued_is_tried_next(sampler):
     assert [dict(trial.config) for trial in study.trials[3:5]] == known
     assert all(trial.state is TrialState.COMPLETE for trial in study.trials)
     assert len(study.trials) == 12
+
+
+def test_a_script_that_is_run_again_need_not_queue_again():
+    study = Study(SPACE, sampler=Random(), seed=0)
+    known = [{"x": 0.25, "n": 2}, {"x": -0.5, "n": 4}]
+    assert len(study.enqueue(*known, known[0], again=False)) == 2
+    study.optimize(loss, trials=3)
+    assert study.enqueue(*known, again=False) == []
+    assert len(study.enqueue(known[0])) == 1
+    failed = study.tell({"x": 0.75, "n": 1}, error="the disk was full")
+    assert [trial.config for trial in study.enqueue(failed.config, known[1], again=False)] == [failed.config]
+
+
+def test_an_objective_of_the_parameters_themselves_is_refused_in_a_sentence():
+    study = Study(SPACE, seed=0)
+    with pytest.raises(InvalidInput, match=r"takes x, n, and is called with one configuration, a dict"):
+        study.optimize(lambda x, n: x + n, trials=3)
+    study.optimize(lambda config, n=1: config["x"] + n, trials=1)
+
+
+def test_a_search_that_fails_at_last_keeps_its_best(caplog):
+    tried = []
+
+    def breaking(config):
+        tried.append(config["x"])
+        if len(tried) > 30:
+            raise OSError("No space left on device")
+        return config["x"]
+
+    best = minimize(breaking, Space(x=Float(0, 1)), trials=300, seed=0, progress=False)
+    assert best.value == min(tried[:30])
+    assert len(tried) < 100
+    assert "the search ends early, with the best trial so far" in caplog.text
+
+
+def test_an_interrupted_search_tells_its_best(caplog):
+    def interrupted(config):
+        if config["x"] < 0.2:
+            raise KeyboardInterrupt
+        return config["x"]
+
+    with pytest.raises(KeyboardInterrupt):
+        minimize(interrupted, Space(x=Float(0, 1)), trials=300, seed=0, progress=False)
+    assert "interrupted; the best so far: (0." in caplog.text
+
+
+def test_where_all_are_pruned_it_is_said():
+    def pruned(config):
+        raise Pruned
+
+    study = Study(SPACE, seed=0)
+    study.optimize(pruned, trials=3, progress=False)
+    with pytest.raises(StudyConflict, match="no trial of the study 'study' is complete, and 3 were pruned"):
+        _ = study.best
 
 
 def test_what_is_enqueued_is_checked_and_fits_the_plan():

@@ -270,10 +270,11 @@ def _pending(study: optuna.Study, own: FrozenTrial, view: View) -> list[Event]:
     events: list[Event] = []
     for trial in _whole(study).get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         suggested, tag = _note(trial, view)
-        known = trial.params and all(name in view.distributions for name in trial.params)
-        config = suggested if suggested is not None else view.config(trial.params) if known else None
-        if trial.number != own.number and config is not None:
-            events.append(Asked(trial.number, config, tag, "optuna"))
+        taken = {name: value for name, value in trial.params.items() if name in view.distributions}
+        known = suggested is not None or (taken and len(taken) == len(trial.params))
+        if trial.number != own.number and known:  # what was enqueued or is fixed takes the place of what was suggested
+            config = view.config({**({} if suggested is None else view.params(suggested)), **taken})
+            events.append(Asked(trial.number, config, tag if config == suggested else None, "optuna"))
     return events
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.integrations.requirements import optuna
@@ -18,7 +18,7 @@ from seasoned.study import Study
 from seasoned.trials import Config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from optuna.trial import FrozenTrial
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["read_studies", "study_of"]
 
 _log = logging.getLogger("seasoned.integrations")
+
+_FAR: Final = 1e100  # how far beyond its bound an infinite constraint counts, as in a sampler
 
 
 def read_studies(storage: str | optuna.storages.BaseStorage) -> Experience:
@@ -123,21 +125,37 @@ def study_of(theirs: str | optuna.storages.BaseStorage, study: str, space: Space
     told = [(Config(config), trial) for trial in trials if (config := nested(trial.params, space)) is not None]
     if len(told) < len(trials):
         _log.warning("%d trial(s) of %r are not valid in the space, and are left out.", len(trials) - len(told), study)
-    there = [trial.config for trial in ours.trials]  # where it is stored, this script may have been run before
-    if there[: len(told)] != [config for config, _ in told[: len(there)]]:
-        raise StudyConflict(f"the study {ours.name!r} exists already, with other trials; give another name=.")
-    for config, trial in told[len(there) :]:
-        ours.tell(config, **_end_of(trial))
+    names = sorted({name for _, trial in told for name in getattr(trial, "constraints", None) or ()})
+    for config, trial in told[_known(ours, [config for config, _ in told]) :]:
+        ours.tell(config, **_end_of(trial, names))
     return ours
 
 
-def _end_of(trial: FrozenTrial) -> dict[str, Any]:
-    """How a trial ended, as `Study.tell` takes it."""
+def _known(ours: Study, told: Sequence[Config]) -> int:
+    """How many of the configurations an earlier run of the script has told; others may stand between them.
+
+    Raises:
+        StudyConflict: If the study begins with another trial.
+    """
+    there = [trial.config for trial in ours.trials]
+    if there and there[:1] != list(told[:1]):
+        raise StudyConflict(f"the study {ours.name!r} exists already, with other trials; give another name=.")
+    count = 0
+    for config in there:  # those of a warm start, and what the study has tried since, are among them
+        count += count < len(told) and config == told[count]
+    return count
+
+
+def _end_of(trial: FrozenTrial, names: Sequence[str]) -> dict[str, Any]:
+    """How a trial ended, as `Study.tell` takes it; each named constraint has a place, and 0 where it was not set."""
     seconds = None if trial.duration is None else trial.duration.total_seconds()
     told = {name: value for name, value in trial.user_attrs.items() if name != "error"}
     found: dict[str, Any] = {"seconds": seconds, "notes": _storable(told)}
     if trial.state == optuna.trial.TrialState.COMPLETE:
-        return {**found, "values": tuple(trial.values), "constraints": tuple(_constraints(trial))}
+        named = getattr(trial, "constraints", None)
+        bounds = _constraints(trial) if named is None else (named.get(name, 0.0) for name in names)
+        constraints = tuple(min(max(float(bound), -_FAR), _FAR) for bound in bounds)
+        return {**found, "values": tuple(trial.values), "constraints": constraints}
     key = "pruned" if trial.state == optuna.trial.TrialState.PRUNED else "error"
     return {**found, key: str(trial.user_attrs.get("error") or f"it was {key} in Optuna")}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.storage.addresses import hidden
+from seasoned.tabular.models.custom import CustomModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,15 +44,23 @@ def _imports(value: Any, shown: str) -> Iterator[str]:
     """Imports of other packages' classes that the text of a value names, such as a splitter's or an own model's."""
     kind = type(value)
     package = ".".join(takewhile(lambda part: not part.startswith("_"), kind.__module__.split(".")))
-    if is_dataclass(value):
-        inner: Iterable[Any] = (getattr(value, field.name) for field in fields(value))
-    else:
-        inner = value if isinstance(value, list | tuple) else value.values() if isinstance(value, dict) else ()
-        inner = value.get_params(deep=False).values() if hasattr(value, "get_params") else inner
-        if package.split(".")[0] not in {"", "builtins", "seasoned"} and re.search(rf"\b{kind.__name__}\(", shown):
-            yield f"from {package} import {kind.__name__}"
-    for part in inner:
+    if package.split(".")[0] not in {"", "builtins", "seasoned"} and re.search(rf"\b{kind.__name__}\(", shown):
+        yield f"from {package} import {kind.__name__}"
+    for part in _parts(value):
         yield from _imports(part, shown)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    """What a value holds and its text shows."""
+    if is_dataclass(value):
+        return [getattr(value, field.name) for field in fields(value)]
+    if isinstance(value, CustomModel):
+        return list(vars(value).values())
+    if isinstance(value, list | tuple):
+        return value
+    if isinstance(value, dict):
+        return value.values()
+    return value.get_params(deep=False).values() if hasattr(value, "get_params") else ()
 
 
 def _changed(value: Any) -> str:

@@ -7,6 +7,7 @@ instead of waiting.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import re
@@ -188,6 +189,8 @@ def _parse(url: str) -> URL:
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError):
         raise InvalidInput(f"storage {hidden(url)!r} is no database URL; {example}.") from None
+    if parsed.drivername == "postgresql" and importlib.util.find_spec("psycopg2") is None:
+        parsed = parsed.set(drivername="postgresql+psycopg")  # that of the extra, whatever SQLAlchemy's default is
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
         raise InvalidInput(f"storage {hidden(url)!r} is neither SQLite nor PostgreSQL; {example}.")
     if parsed.get_backend_name() == "sqlite":
