@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -266,6 +267,12 @@ def test_a_table_that_cannot_be_written_whole_leaves_the_one_before(tmp_path, mo
             write_table(pd.DataFrame({"a": [3]}), path)
     assert pd.read_csv(path)["a"].tolist() == [1, 2]
     assert [one.name for one in tmp_path.iterdir()] == ["p.csv.gz"]
+
+
+def test_an_archive_holds_the_name_of_the_file(tmp_path):
+    write_table(pd.DataFrame({"a": [1]}), tmp_path / "out.csv.zip")
+    with zipfile.ZipFile(tmp_path / "out.csv.zip") as archive:
+        assert archive.namelist() == ["out.csv"]
 
 
 def test_a_pipe_is_written_to_and_stays(tmp_path):

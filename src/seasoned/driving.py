@@ -437,8 +437,11 @@ class Drive:
     def _announce(self) -> None:
         """Announce the stored trials, once all are stored: an exception in a callback loses none."""
         while self._news:
-            self._on_finished(self._ledger.history[self._news.pop(0)])
-        self._give_up_if_hopeless()
+            with self._ledger.lock:
+                trial = self._ledger.history[self._news.pop(0)]
+            self._on_finished(trial)
+        with self._ledger.lock:
+            self._give_up_if_hopeless()
 
     def _give_up_if_hopeless(self) -> None:
         on_its_way = any(self._ledger.history[number].reports for number in self._running.values())

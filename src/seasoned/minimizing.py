@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from seasoned.errors import AllTrialsFailed
+from seasoned.errors import AllTrialsFailed, SeasonedError
 from seasoned.opening import check_run
 from seasoned.study import Study
 from seasoned.trials import thawed
@@ -88,11 +89,12 @@ def _search(f: Objective, space: Space, direction: str, options: Options) -> Tri
     try:
         study.optimize(f, **given)
     except AllTrialsFailed as error:
-        if all(trial.values is None for trial in study.trials):
+        if not study.front:
             raise
         _log.warning("the search ends early, with the best trial so far: %s", error)
     except KeyboardInterrupt:
-        if best := [trial for trial in study.front if trial.values is not None]:
-            _log.warning("interrupted; the best so far: %s, with %s.", best[0].values, thawed(best[0].config))
+        with suppress(SeasonedError):  # a store that fails now must not take the interrupt's place
+            for best in study.front[:1]:
+                _log.warning("interrupted; the best so far: %s, with %s.", best.values, thawed(best.config))
         raise
     return study.best

@@ -88,6 +88,10 @@ class Pace:
 
     def answer(self, number: int, message: tuple[str, int, float]) -> str:
         """Store a running trial's report, and return "go on", or why its run must end."""
+        with self._ledger.lock:
+            return self._answer(number, message)
+
+    def _answer(self, number: int, message: tuple[str, int, float]) -> str:
         if self._told.get(number) is Decision.STOP:
             return _WORDS[Decision.STOP]  # an objective that ignored the answer hears it again
         _, step, value = message

@@ -310,10 +310,11 @@ class Study(StudyView):
             [0.25, -0.5]
         """
         waiting = [Config(self.space.check(config)) for config in configs]
-        if not again:
-            there = {trial.config for trial in self.trials if trial.state is not TrialState.FAILED}
-            waiting = [config for config in dict.fromkeys(waiting) if config not in there]
-        return [self._outward(trial) for trial in self._by_hand.enqueue(waiting)]
+        with self._ledger.lock:
+            if not again:
+                there = {trial.config for trial in self.trials if trial.state is not TrialState.FAILED}
+                waiting = [config for config in dict.fromkeys(waiting) if config not in there]
+            return [self._outward(trial) for trial in self._by_hand.enqueue(waiting)]
 
     def tell(
         self,

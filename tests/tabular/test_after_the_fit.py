@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from seasoned.errors import InvalidInput
 from seasoned.report import report_data
 from seasoned.report.html import render_page
 from seasoned.tabular import pooled
+from seasoned.tabular.decision import Decision
 
 MODELS = ("linear", "tree", "histogram")
 
@@ -73,8 +76,6 @@ def test_who_learns_from_others_is_none_alone(monkeypatch):
 
 
 def _twice(fitted):
-    from dataclasses import replace
-
     return replace(fitted, members=fitted.members * 2)
 
 
@@ -106,6 +107,15 @@ def test_labels_are_chosen_as_is_asked_and_probabilities_stay(tmp_path):
     model.decide()
     np.testing.assert_array_equal(model.predict(X), np.where(p[:, 1] > 0.5, "yes", "no"))
     assert model.validation_score_ is None, "f1 was validated with the threshold that was found"
+
+
+def test_of_several_classes_the_score_is_not_that_of_other_labels_either():
+    model, X, _ = fit("multiclass", "balanced_accuracy")
+    model.fitted_ = replace(
+        model.fitted_, finish=replace(model.fitted_.finish, decision=Decision.weighing([1.0, 2.0, 5.0]))
+    )
+    assert model.decide().validation_score_ is None
+    np.testing.assert_array_equal(model.predict(X), model.classes_[model.predict_proba(X).argmax(axis=1)])
 
 
 def test_the_most_probable_label_again_is_what_accuracy_was_validated_with():

@@ -52,6 +52,8 @@ def test_of_groups_only_the_columns_that_are_chosen_are_features():
     chosen = read_tasks(FRAME.groupby("shop")[["x"]], None)
     assert chosen.frame.columns.tolist() == ["x"]
     assert chosen.words.tolist() == ["3", "3", "4"]
+    with pytest.raises(InvalidInput):
+        read_tasks(FRAME.groupby("shop")["x"], None)
 
 
 def test_names_that_are_not_there():

@@ -192,6 +192,8 @@ def test_the_time_of_day_before_a_date_is_no_offset():
 def test_of_summer_and_winter_the_commoner_offset_counts():
     assert offset_of(pd.Series(["2026-01-01T10:00+01:00"] * 3 + ["2026-07-01T10:00+02:00"] * 2)) == "UTC+01:00"
     assert offset_of(pd.Series(["2026-01-01T10:00+01:00", "2026-01-01T10:00"])) is None
+    hours = [f"2026-01-{day:02d}T10:00+01:00" for day in range(1, 31)] * 2
+    assert column([*hours, "unknown"]).zone == "UTC+01:00", "a slip says nothing of zones"
 
 
 def test_the_same_moments_in_two_zones_are_two_columns():
@@ -205,6 +207,9 @@ def test_dates_in_several_formats_are_told(caplog):
     assert "'odd' looks like dates in several formats, such as '2024-01-05' and '05/01/2024 10:00'" in caplog.text
     caplog.clear()
     column([f"{number}-{number % 7} m" for number in range(60)])
+    column([f"{number}.{number % 9}.{number % 7}" for number in range(60)])
+    days = pd.date_range("2020-02-01", periods=60).strftime("%d/%m/%Y").tolist()
+    column([*days[:56], *["00/00/0000"] * 4])
     assert "several formats" not in caplog.text
 
 
@@ -218,7 +223,7 @@ def test_dates_whose_order_is_open_are_told(caplog):
     assert "month first" not in caplog.text
 
 
-@pytest.mark.parametrize(("name", "told"), [("reading", True), ("row_id", False)])
+@pytest.mark.parametrize(("name", "told"), [("reading", True), ("row_id", False), ("PassengerId", False), ("#", False)])
 def test_a_column_that_is_left_out_for_its_order_alone_is_told(name, told, caplog):
     assert column(np.arange(ROWS), name).kind == "id"
     assert ("'reading' is left out. It counts the rows: 0 to 59" in caplog.text) == told

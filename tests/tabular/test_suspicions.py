@@ -101,6 +101,9 @@ def test_gaps_do_not_hide_the_order_of_time(caplog):
         ("customer_id", np.arange(ROWS), None, False),
         ("customer_id", np.arange(ROWS) // 4, None, False),
         ("product_id", np.arange(ROWS) // 2, None, False),
+        ("households", np.arange(ROWS) // 2, None, False),
+        ("subject", np.arange(ROWS) // 2, None, False),
+        ("subject_no", np.arange(ROWS) // 2, None, True),
     ],
 )
 def test_rows_that_share_a_person(name, values, groups, found, caplog):

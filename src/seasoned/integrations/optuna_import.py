@@ -138,7 +138,7 @@ def _known(ours: Study, told: Sequence[Config]) -> int:
         StudyConflict: If the study begins with another trial.
     """
     there = [trial.config for trial in ours.trials]
-    if there and there[:1] != list(told[:1]):
+    if there and told and there[0] != told[0]:
         raise StudyConflict(f"the study {ours.name!r} exists already, with other trials; give another name=.")
     count = 0
     for config in there:  # those of a warm start, and what the study has tried since, are among them

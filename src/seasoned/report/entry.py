@@ -30,7 +30,9 @@ def report(
         The path of the file.
 
     Raises:
-        InvalidInput: If only one of X and y is given, they do not fit the model, or the folder does not exist.
+        InvalidInput: If only one of X and y is given, they do not fit the model, or the folder cannot be
+            written.
+        StorageError: If the file could not be written, as where the disk is full.
 
     Example:
         >>> from seasoned.report import report

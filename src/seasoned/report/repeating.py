@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["code_of"]
 
 _NAMES: Final = ("Metric", "SearchSettings", "CustomModel", "Between", "Categorical", "Choice", "Float", "Int", "Space")
+_DOTS: Final = "..."
 _INFINITE: Final = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<=[=(\[ -])inf(?=[,)\]])""")  # not in text
 _LONGEST, _LONGEST_SETTINGS = 120, 1_500  # characters of one value in the call, and of settings of many values
 
@@ -35,7 +36,8 @@ def code_of(estimator: Any, fitted: Fitted) -> str:
     name, arguments = type(estimator).__name__, f"\n{lines}" if lines else ""
     given = "X, y" + ", sample_weight=weights" * fitted.weighted + ", groups=groups" * fitted.grouped
     needed = ", ".join([name, *(extra for extra in _NAMES if re.search(rf"\b{extra}\(", arguments))])
-    others = sorted({line for value in changed.values() for line in _imports(value, arguments)})
+    shown = [value for value in changed.values() if _literal(value) != _DOTS]
+    others = sorted({line for value in shown for line in _imports(value, arguments)})
     lines = "\n".join([*others, f"from seasoned import {needed}"])
     return f"{lines}\n\nmodel = {name}({arguments})\nmodel.fit({given})"
 
@@ -45,7 +47,7 @@ def _imports(value: Any, shown: str) -> Iterator[str]:
     kind = type(value)
     package = ".".join(takewhile(lambda part: not part.startswith("_"), kind.__module__.split(".")))
     if package.split(".")[0] not in {"", "builtins", "seasoned"} and re.search(rf"\b{kind.__name__}\(", shown):
-        yield f"from {package} import {kind.__name__}"
+        yield "import numpy as np" if package == "numpy" else f"from {package} import {kind.__name__}"
     for part in _parts(value):
         yield from _imports(part, shown)
 
@@ -74,7 +76,7 @@ def _literal(value: Any) -> str:
     value = value.item() if isinstance(value, np.generic) else value
     text, most = (_changed(value), _LONGEST_SETTINGS) if is_dataclass(value) else (repr(value), _LONGEST)
     text = _INFINITE.sub(lambda found: found[0] if found[1] else 'float("inf")', text)
-    return text if len(text) <= most and " at 0x" not in text else "..."
+    return text if len(text) <= most and " at 0x" not in text else _DOTS
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -10,8 +10,8 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.costs import cost_matrix
-from seasoned.tabular.deciding import searched
 from seasoned.tabular.decision import Decision
+from seasoned.tabular.losses import TUNABLE
 
 if TYPE_CHECKING:
     from seasoned.tabular.fitted import Fitted
@@ -35,7 +35,7 @@ def decision_of(fitted: Fitted, threshold: Any, costs: Any) -> Decision | None:
     if costs is not None:
         return Decision(cost_matrix(costs, fitted.classes), asked=True)
     if threshold is None:
-        found = fitted.finish.decision is not None and searched(fitted.metric).tuned  # a threshold, which was judged
+        found = fitted.finish.decision is not None and fitted.metric.scorer in TUNABLE  # what was judged had another
         return Decision(1.0 - np.eye(len(fitted.classes)), asked=True) if found else None
     if len(fitted.classes) != 2:
         raise InvalidInput(f"a threshold is for two classes, and there are {len(fitted.classes)}; give costs instead.")

@@ -171,9 +171,11 @@ class Declared:
 
         No model knows a class that occurs only among the rows held out, such as a late class, or one of a single group.
         """
+        import pandas as pd
+
         if not classes:
             return test, 0
-        counted = train if self.weights is None else train[train[self.weights] > 0]
+        counted = train if self.weights is None else train[pd.to_numeric(train[self.weights], errors="coerce") > 0]
         known = test[self.target].isin(counted[self.target].unique()).to_numpy()
         return test[known], int((~known).sum())
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["COUNTS", "duplicates", "fingerprint", "identifier", "is_named"]
+__all__ = ["COUNTS", "duplicates", "fingerprint", "identifier", "numbers_rows"]
 
 COUNTS: Final = "It counts the rows: "
 """How the reason begins where it is the order of the rows alone that tells."""
@@ -26,6 +26,10 @@ _ROWS: Final = 20  # below, all sorts of columns are unique by chance
 _WORDS: Final = r"id|ids|uuid|guid|idx|index|rowid|rownames?|rownum(?:ber)?|rowno|level_0|identifier|primary ?key"
 _NAME: Final = re.compile(
     rf"(?:{_WORDS}|row[ _.]?(?:id|names?|nums?|numbers?|no)|unnamed: ?0|.*[_. -](?:id|uuid|guid|key)|[a-z]+(?:Id|ID))",
+)
+_COUNTING: Final = re.compile(
+    r".*id|#|s(?:r|l|erial)?[. _]*(?:no|nr|number)\.?|no\.?|nr\.?|num|number|n|obs|instant|(?:row|record|case|seq).*",
+    re.IGNORECASE,
 )
 _TIME: Final = re.compile(
     r"time|date|day|week|month|year|hour|minute|second|period|step|quarter|season|age|^[tx]$", re.IGNORECASE
@@ -72,6 +76,16 @@ def identifier(name: str, kind: str, values: pd.Series[Any]) -> str | None:
     if values.isna().any() or not values.is_unique:
         return None
     return _of_words(values.astype("str"))
+
+
+def numbers_rows(name: str) -> bool:
+    """Whether a column that counts the rows is called so that nobody is surprised.
+
+    Example:
+        >>> [numbers_rows(name) for name in ("PassengerId", "S.No", "#", "instant", "reading")]
+        [True, True, True, True, False]
+    """
+    return is_named(name) or _COUNTING.fullmatch(name.strip()) is not None
 
 
 def is_named(name: str) -> bool:

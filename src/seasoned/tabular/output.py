@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import InvalidInput, StorageError
@@ -12,8 +12,6 @@ from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.tables import COMPRESSED, SEPARATORS, kind_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
@@ -114,21 +112,18 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     """
     check_kind(path)
     target = path.resolve()
-    device = target.exists() and not target.is_file()  # such as a named pipe: it cannot be replaced
-    partial = target if device else target.with_name(f".{os.getpid()}.{target.name}")  # what it ends in says its kind
     try:
-        _write(frame, partial)
-        partial.replace(target)
+        if target.exists() and not target.is_file():  # such as a named pipe, which cannot be replaced
+            _write(frame, target)
+            return
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
+            partial = Path(folder) / target.name  # archives hold the name of what they are written to
+            _write(frame, partial)
+            partial.replace(target)
     except PermissionError as error:
         raise InvalidInput(f"{str(path)!r} may not be written ({error.strerror}); choose another folder.") from error
     except OSError as error:
-        raise StorageError(
-            f"{str(path)!r} could not be written ({error.strerror}); make room, and try again."
-        ) from error
-    finally:
-        if not device:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
+        raise StorageError(f"{str(path)!r} could not be written ({error.strerror}); make room.") from error
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.tabular.canonical import canonical, is_categorical, numbers_as_words, whole_words
 from seasoned.tabular.cells import to_text
-from seasoned.tabular.identity import COUNTS, duplicates, fingerprint, identifier, is_named
+from seasoned.tabular.identity import COUNTS, duplicates, fingerprint, identifier, numbers_rows
 from seasoned.tabular.inferring import infer_column
 from seasoned.tabular.kinds import UNREAD, Column, Lost, warn_of_lost
 from seasoned.tabular.written import SLIPS, read_booleans, read_dates, read_numbers, say_something
@@ -137,7 +137,7 @@ def _zone(column: Column, plain: pd.Series[Any], given: pd.Series[Any]) -> str |
 def _tell_of(column: Column) -> None:
     """Log why a column is left out; where it is for the order of its values alone, that can be a mistake."""
     reason = column.reason or ""
-    if reason.startswith(COUNTS) and not is_named(column.name):
+    if reason.startswith(COUNTS) and not numbers_rows(column.name):
         logger.warning(
             "the column %r is left out. %s If this order matters, give it a name that says so, such as 'step'.",
             column.name,

@@ -35,9 +35,9 @@ __all__ = [
 logger = logging.getLogger("seasoned.tabular")
 
 _ROWS: Final = 20  # below, a column may agree with the target by chance
-_PERSONS: Final = re.compile(  # whose rows are alike, and of whom a model meets others later
-    r"(?:customer|client|patient|user|person|subject|participant|household|respondent|student|member)s?"
-    r"(?:[ _.-]?(?:id|no|nr|num|number|code|key))?",
+_PERSONS: Final = re.compile(  # whose rows are alike, and of whom a model meets others later; "customers" counts them
+    r"(?:customer|client|patient|user|person|participant|household|respondent|student|member|subject(?=.))"
+    r"(?:s?[ _.-]?(?:id|no|nr|num|number|code|key))?",
     re.IGNORECASE,
 )
 

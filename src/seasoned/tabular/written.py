@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
 __all__ = [
@@ -206,21 +208,28 @@ def either_order(text: pd.Series[Any], style: str) -> bool:
 
 def several_formats(text: pd.Series[Any]) -> list[str]:
     """Two values, each the first of its format, where nearly all values of a sample are dates, in several formats."""
-    from pandas.tseries.api import guess_datetime_format
-
     sample = _spread(text, _HEAD)
     if len(sample) < _CELLS or sample.str.contains(r"\d\D+\w+\D+\d", regex=True).mean() < 1 - 5 * SLIPS:
         return []
+    orders = [_formats(sample.tolist(), days_first=first) for first in (False, True)]
+    found, dates = min(orders, key=lambda one: len(one[0]))  # with days first, 05/02/2020 is written as 13/02/2020 is
+    return list(found.values())[:2] if len(found) > 1 and dates >= (1 - 5 * SLIPS) * len(sample) else []
+
+
+def _formats(values: Sequence[str], *, days_first: bool) -> tuple[dict[str, str], int]:
+    """Formats of whole dates with a year of four digits, each with its first value, and how many values have one."""
+    from pandas.tseries.api import guess_datetime_format
+
     found: dict[str, str] = {}
     dates = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that days come first where months were asked for
-        for value in sample.astype(object):
-            style = guess_datetime_format(value)
-            if isinstance(style, str) and all(part in style.lower() for part in ("%y", "%d")):
+        for value in values:
+            style = guess_datetime_format(value, dayfirst=days_first)
+            if isinstance(style, str) and "%Y" in style and "%d" in style:
                 found.setdefault(style, value)
                 dates += 1
-    return list(found.values())[:2] if len(found) > 1 and dates >= (1 - 5 * SLIPS) * len(sample) else []
+    return found, dates
 
 
 def _shared_format(values: pd.Series[Any], *, days_first: bool) -> str | None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.written import SLIPS
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
@@ -48,15 +50,16 @@ def zone_of(series: pd.Series[Any]) -> str | None:
 
 
 def offset_of(words: pd.Series[Any]) -> str | None:
-    """The commonest offset of times written as text, as a zone; None for UTC, and where not all of them have one.
+    """The commonest offset of times written as text, as a zone; None for UTC, and where more than slips have none.
 
     Example:
         >>> import pandas as pd
         >>> offset_of(pd.Series(["2026-01-01T10:00+09:00", "2026-01-02T10:00+0900", None]))
         'UTC+09:00'
     """
-    ends = words.dropna().astype("str").str.extract(_OFFSET, expand=False)
-    if not len(ends) or ends.isna().any():
+    there = words.dropna()
+    ends = there.astype("str").str.extract(_OFFSET, expand=False).dropna()
+    if not len(ends) or len(ends) < (1 - SLIPS) * len(there):
         return None
     digits = ends.str.replace("Z", "+0000", regex=False).str.replace(":", "", regex=False).str.ljust(5, "0")
     common = str(digits.mode().iloc[0])
