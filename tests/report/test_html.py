@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, StorageError
 from seasoned.report import write_report
 from seasoned.report.data import ColumnRow, Predictions, ReportData, TrialRow
 from seasoned.report.html import render_page
@@ -193,7 +193,7 @@ def test_the_file_is_written_whole_or_not_at_all(data, tmp_path, monkeypatch):
     assert path.read_text(encoding="utf-8") == render_page(data)
     assert 4e6 < path.stat().st_size < 6e6
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("no space left")))
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(StorageError, match="no space"):
         write_report(replace(data, target="other"), tmp_path / "report.html")
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
     assert "other" not in path.read_text(encoding="utf-8")[:3_000]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seasoned import ASHA, Categorical, Constrained, Float, Random, Space, Study
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, StorageError
 from seasoned.report.diagnostics import confusion, precision_recall, roc
 from seasoned.report.study_render import MOST, plot_study
 
@@ -98,7 +98,7 @@ def test_a_page_that_cannot_be_written_leaves_the_earlier_one(tmp_path, monkeypa
     before = path.read_bytes()
     assert b"lone" in before
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StorageError, match="No space left"):
         study.report(path)
     assert path.read_bytes() == before
     assert [one.name for one in tmp_path.iterdir()] == ["page.html"]

@@ -416,7 +416,7 @@ def test_the_call_in_a_report_can_be_run():
 
 def test_labels_in_the_call_keep_their_infinities():
     from seasoned import Metric
-    from seasoned.report.gather import _literal
+    from seasoned.report.repeating import _literal
 
     assert _literal(Metric("f1", positive="(30.0, inf]")) == "Metric(metric='f1', positive='(30.0, inf]')"
     assert _literal((1.0, np.inf)) == '(1.0, float("inf"))'

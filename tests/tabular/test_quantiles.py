@@ -117,7 +117,7 @@ LEARNING = [pytest.param(name, marks=[pytest.mark.slow] * (name == "realmlp")) f
 def test_families_learn_it_and_their_files_predict_the_same_bits(name, quantile):
     """A share of 4,000 fresh rows lies below; its standard error is .005, and .06 are left to the families' bias."""
     needs(name)
-    X, y = spread_out(1_500)
+    X, y = spread_out(3_000)
     fresh, truth = spread_out(4_000, seed=1)
     model, config = find(name), dict(find(name).space("regression").default)
     learner = model.build(config, Job("regression", 0, 0, quantile=quantile))

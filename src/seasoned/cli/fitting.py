@@ -110,7 +110,6 @@ def fit(
     train, test = _split(said, frame, holdout, random_state, classes=kind == "classification")
     train, validated = said.validated(train, lambda path: reading.table(path, words_in(train), _like(frame)))
     make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
-    settings = tabular.SearchSettings(_names(models), folds, ensemble, _steps(features), None, predict_limit, layers)
     model = make(
         metric_of(metric, positive, costs),
         time_limit=time_limit,
@@ -119,13 +118,12 @@ def fit(
         workers=workers,
         validation=validated,
         experience=None if experience == "none" else experience,
-        search=settings,
+        search=tabular.SearchSettings(_names(models), folds, ensemble, _steps(features), None, predict_limit, layers),
         random_state=random_state,
     )
     model.fit(as_categories(said.features(train), coded), train[target], **said.roles(train), resume=resume)
     _save(remember(model, frame), out)
-    _show(model, time_limit)
-    show_score(model, said, test)
+    _show(model, said, test, time_limit)
     typer.echo(f"{kind} model saved to {out}")
     _write_report(model, report, said, train, test)
     _tell_if_stopped(model)
@@ -139,11 +137,12 @@ def _save(model: Any, out: Path) -> None:
         raise type(error)(f"{error} {hint}") from error
 
 
-def _show(model: Any, time_limit: float) -> None:
+def _show(model: Any, said: Declared, test: pd.DataFrame, time_limit: float) -> None:
     show_leaderboard(model)
     show_left_out(model)
     if model.fitted_.idle:
         typer.echo(f"of {time_limit:g} s it took {model.fitted_.seconds:.0f}: the last trials gained nothing any more")
+    show_score(model, said, test)
 
 
 def _like(frame: pd.DataFrame) -> Remembered:

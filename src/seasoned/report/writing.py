@@ -41,7 +41,7 @@ def write_page(page: str, path: Path) -> Path:
         raise InvalidInput(f"{str(path)!r} may not be written ({error.strerror}); choose another folder.") from error
     except OSError as error:
         raise StorageError(
-            f"{str(path)!r} could not be written ({error.strerror}); make room, and try again."
+            f"{str(path)!r} could not be written ({error.strerror or error}); make room, and try again."
         ) from error
     finally:
         with contextlib.suppress(OSError):  # also that a name is too long

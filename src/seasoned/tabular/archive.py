@@ -166,8 +166,8 @@ def _replace(path: Path, data: bytes) -> None:
         raise InvalidInput(f"{str(path)!r} may not be written ({error.strerror}); choose another folder.") from error
     except OSError as error:
         raise StorageError(
-            f"{str(path)!r} could not be written ({error.strerror}), and what was there before is as it was; make room "
-            "or choose another place, and save again."
+            f"{str(path)!r} could not be written ({error.strerror or error}), and what was there before is as it was; "
+            "make room or choose another place, and save again."
         ) from error
     finally:
         with suppress(OSError):  # also that a name is too long

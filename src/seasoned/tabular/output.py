@@ -123,7 +123,7 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     except PermissionError as error:
         raise InvalidInput(f"{str(path)!r} may not be written ({error.strerror}); choose another folder.") from error
     except OSError as error:
-        raise StorageError(f"{str(path)!r} could not be written ({error.strerror}); make room.") from error
+        raise StorageError(f"{str(path)!r} could not be written ({error.strerror or error}); make room.") from error
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
