@@ -50,8 +50,8 @@ def read_tasks(X: Any, task: Any) -> TaskRows:
     """
     if _is_grouped(X):
         chosen = getattr(X, "_selection", None)  # frame.groupby("store")[["price", "season"]]
-        whole = chosen is None or X.obj.ndim == 1
-        X, task = X.obj if whole else X.obj[list(chosen)], X if task is None else task
+        some = X.obj[list(chosen)] if chosen is not None and X.obj.ndim == 2 else X.obj
+        X, task = some, X if task is None else task
     if task is None:
         raise InvalidInput("task is None; pass the name of the column that says which task a row belongs to.")
     frame = to_frame(X)
