@@ -39,7 +39,7 @@ from seasoned.tabular.pooled import Pooled
 from seasoned.tabular.race import Race
 from seasoned.tabular.repeating import _folds_of
 from seasoned.tabular.roles import read_groups
-from seasoned.tabular.runs import RunFolder
+from seasoned.tabular.runs import RunFolder, cache_folder
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.steering import Promising
 from seasoned.tabular.written import number_style, read_numbers
@@ -146,6 +146,23 @@ def test_a_run_of_another_machine_is_taken_over_after_minutes(cache):
     for path in folder.path.iterdir():
         os.utime(path, (1e9, 1e9))
     assert RunFolder.open("key", {}, resume=True).path == folder.path
+
+
+def test_who_is_alive_elsewhere_is_told_by_the_clock_of_the_disk(cache, monkeypatch):
+    folder = RunFolder.open("key", {}, resume=False)
+    (folder.path / "study.db").touch()
+    file = folder.path / "owner.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "host": "elsewhere"}))
+    monkeypatch.setattr("seasoned.tabular.owners.time", SimpleNamespace(time=lambda: 1e12, sleep=time.sleep))
+    found = RunFolder.open("key", {}, resume=True)
+    assert found.path != folder.path
+    assert (found.resumed, found.beside) == (False, True)
+    for path in folder.path.iterdir():
+        os.utime(path, (file.stat().st_mtime - 160,) * 2)
+    found = RunFolder.open("key", {}, resume=True)
+    assert found.path == folder.path
+    assert (found.resumed, found.beside) == (True, False)
+    assert not list(cache_folder().glob(".now*"))
 
 
 def test_who_is_at_work_says_so_all_the_time(cache, monkeypatch):

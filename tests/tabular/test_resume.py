@@ -238,23 +238,6 @@ def test_an_owner_is_known_although_the_clock_was_set_and_on_another_machine(cac
     assert RunFolder.open("key", {}, resume=True).path == folder.path, "it has said nothing for more than a day"
 
 
-def test_who_is_alive_elsewhere_is_told_by_the_clock_of_the_disk(cache, monkeypatch):
-    folder = RunFolder.open("key", {}, resume=False)
-    (folder.path / "study.db").touch()
-    file = folder.path / "owner.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "host": "elsewhere"}))
-    monkeypatch.setattr("seasoned.tabular.owners.time", SimpleNamespace(time=lambda: 1e12, sleep=time.sleep))
-    found = RunFolder.open("key", {}, resume=True)
-    assert found.path != folder.path
-    assert (found.resumed, found.beside) == (False, True)
-    for path in folder.path.iterdir():
-        os.utime(path, (file.stat().st_mtime - 160,) * 2)
-    found = RunFolder.open("key", {}, resume=True)
-    assert found.path == folder.path
-    assert (found.resumed, found.beside) == (True, False)
-    assert not list(cache_folder().glob(".now*"))
-
-
 def test_of_many_that_begin_at_once_each_gets_a_folder_of_its_own(cache):
     with ThreadPoolExecutor(8) as pool:
         found = [folder.path for folder in pool.map(lambda _: RunFolder.open("key", {}, resume=False), range(24))]

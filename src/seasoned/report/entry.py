@@ -30,8 +30,7 @@ def report(
         The path of the file.
 
     Raises:
-        InvalidInput: If only one of X and y is given, they do not fit the model, or the folder cannot be
-            written.
+        InvalidInput: If only one of X and y is given, they do not fit the model, or its folder cannot be used.
         StorageError: If the file could not be written, as where the disk is full.
 
     Example:
