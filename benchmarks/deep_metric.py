@@ -146,14 +146,11 @@ def deep_of(fold: Fold, task: Task, asked: NDArray[np.intp], rows: NDArray[np.in
 
 
 def low_rank_of(fold: Fold, task: Task, asked: NDArray[np.intp], rows: NDArray[np.intp]) -> Prediction:
-    """As `foresight.py` has it: without a trial, by the factors that the meta-features lead to expect."""
+    """As `foresight.py` has it: with what the meta-features lead to expect, weighed against the trials."""
     told = fold.prior is not None and known(task)
     weights = fold.prior.shares(task.about) if told else None
-    found = fold.metric.condition(rows, task.scores[rows], weights=weights).standardised(asked)
-    if told and not len(rows) and fold.prior.trust > 0.0:
-        factors = fold.metric.factors
-        found = found._replace(mean=(factors.mean + fold.prior.latent(task.about) @ factors.loadings)[asked])
-    return found
+    foretold = fold.prior.foretold(task.about) if told else None
+    return fold.metric.condition(rows, task.scores[rows], weights=weights, foretold=foretold).standardised(asked)
 
 
 def unit(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -187,7 +184,7 @@ def orders(fold: Fold, task: Task, rows: NDArray[np.intp], judged: NDArray[np.in
 
 
 def risks(fold: Fold, task: Task, tried: NDArray[np.intp], deep: NDArray[np.float64]) -> Figures:
-    """AUC of each form after these trials, some of which failed."""
+    """AUC of each form after these trials, some of which failed, on the configurations that were not among them."""
     failed, count = np.isnan(task.scores), len(tried)
     assert fold.failures is not None, "the source has failures"
     weights = fold.prior.shares(task.about) if fold.prior is not None and known(task) else None
@@ -198,7 +195,8 @@ def risks(fold: Fold, task: Task, tried: NDArray[np.intp], deep: NDArray[np.floa
         "deep": deep,
         "blend": rankdata(low) + rankdata(deep),
     }
-    return {form: {f"failure_auc_{count}": auc(risk, failed[fold.judged])} for form, risk in found.items()}
+    new = ~np.isin(fold.judged, tried)
+    return {form: {f"failure_auc_{count}": auc(risk[new], failed[fold.judged][new])} for form, risk in found.items()}
 
 
 def clocks(

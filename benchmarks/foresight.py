@@ -124,8 +124,9 @@ def foreseen(
         if fold.failures is not None:
             tried = fold.portfolio[:count]
             failed = np.isnan(scores)
-            risk = fold.failures.predict(fold.judged, tried, failed[tried].astype(float), weights=weights)
-            found[f"failure_auc_{count}"] = auc(risk.mean, failed[fold.judged])
+            new = np.setdiff1d(fold.judged, tried)
+            risk = fold.failures.predict(new, tried, failed[tried].astype(float), weights=weights)
+            found[f"failure_auc_{count}"] = auc(risk.mean, failed[new])
     if fold.seconds is not None and source.seconds is not None:
         logs = np.log10(np.maximum(source.seconds[task], 1e-3))
         by_size = None if told is None or fold.clock is None else fold.clock.shares(told)
