@@ -404,3 +404,13 @@ def test_catboost_learns_from_two_rows():
     X = np.array([[0.0], [1.0]])
     family.fit(model, (X, np.array([1.0, 2.0])), None)
     assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_catboost_learns_from_four_rows_whatever_each_tree_draws(seed):
+    needs("catboost")
+    family, rng = find("catboost"), np.random.default_rng(seed)
+    model = family.build({**family.space("regression").default, "subsample": 0.6}, Job("regression", 0, seed))
+    X = rng.normal(size=(4, 3))
+    family.fit(model, (X, rng.normal(size=4)), None)
+    assert np.isfinite(model.predict(X)).all()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CatBoost", "CatBooster"]
 
+_LEAST_SAMPLED: Final = 30  # of fewer rows one tree in thousands may draw one or none, at which CatBoost gives up
 _LEAF_STEPS: Final = 10  # towards the weighted quantile of a leaf: exact leaves ignore weights
 
 _LOSSES = {"binary": "Logloss", "multiclass": "MultiClass", "regression": "RMSE"}
@@ -83,7 +84,7 @@ class CatBooster:
             self.seen = tuple(np.unique(y).tolist())
             parameters["classes_count"] = len(self.seen)
         parameters["border_count"] = oblivious_bins(len(X), X.shape[1] * self.outputs) - 1
-        if parameters.get("subsample", 1.0) * len(X) < 2:  # of so few rows it would take too few, and fail
+        if len(X) < _LEAST_SAMPLED:
             parameters["subsample"] = 1.0
         options: dict[str, Any] = {}
         weight, weight_valid = weights or (None, None)
