@@ -352,6 +352,19 @@ def test_one_configuration_without_seconds_leaves_the_clock_as_it_is():
     assert (seen > 2 * found[two]).all()
 
 
+def test_what_large_tables_alone_tried_is_not_taken_for_slow():
+    sizes = np.repeat([300.0, 50_000.0], [15, 5])
+    seconds = np.tile(0.01 * (sizes + 600.0)[:, None], (1, len(POOL)))
+    three = np.array(["three" in config["model"] for config in POOL])
+    seconds[np.ix_(sizes < 1000.0, three)] = np.nan
+    plain = guide(seconds=seconds).recalled
+    about = plain.metafeatures.copy()
+    about[:, [feature.name for feature in METAFEATURES].index("log_rows")] = np.log10(sizes)
+    found = Guide(replace(plain, metafeatures=about), SCENE, SPACE, 60.0)
+    predicted = found.expected_seconds({}, np.arange(len(POOL)))
+    assert predicted == pytest.approx(4 * 0.01 * 1600.0, rel=0.05)  # 1,000 rows; four folds' worth of rows in each of 5
+
+
 def test_seconds_of_failures_are_no_costs_of_what_does_not_fail():
     """Half of the past tasks failed a configuration at once."""
     plain = guide(seconds=slow_as_a_whole())

@@ -48,7 +48,7 @@ _HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees
 _ROOM: Final = 0.25  # of the gap between a task's median and its best: how far behind a family still helps an ensemble
 _WAITING: Final = 0.05  # of the time limit, to wait for a store that others hold, or a server that does not answer
 _SIMILAR: Final = 5  # past tasks that are named
-_TRUSTED_ROWS: Final = 1.0  # slope of log seconds over log rows that is believed before any trial
+_FIXED_ROWS: Final = 600.0  # before any trial seconds are believed to go with rows + 600: a part of them is fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,22 +270,24 @@ def _logs(seconds: Mapping[int, float], offset: float) -> tuple[NDArray[np.intp]
 
 
 def _clock(found: Recalled, scene: Scene, families: Sequence[str]) -> tuple[Foresight, float] | None:
-    """A predictor of log seconds, and how far this table's lie above the past tasks' mean; None if few are known.
+    """A predictor of log seconds as of a past task of mean size, and how far this table's lie above; None if few known.
 
+    A past task's seconds are taken as if it were of that size, or what large tables alone tried would seem slow on all.
     What failed or was stopped would have taken at least as long.
     """
     cut = found.failed if found.stopped is None else found.failed | found.stopped
     tasks = (np.isfinite(found.seconds) & ~cut).any(axis=1)
     if tasks.sum() < 3:
         return None
-    logs = np.log10(np.maximum(found.seconds[tasks], 1e-3))
-    head = fit_head(_completed(logs, np.array(families)), cut[tasks] & np.isfinite(logs))
     names = [feature.name for feature in METAFEATURES]
-    rows = found.metafeatures[tasks, names.index("log_rows")]
-    level = float(np.nanmean(rows)) if np.isfinite(rows).any() else 3.0
+    rows = np.power(10.0, found.metafeatures[tasks, names.index("log_rows")])
+    sizes = np.log10(rows[np.isfinite(rows)] + _FIXED_ROWS)
+    level = float(sizes.mean()) if len(sizes) else math.log10(1_000.0 + _FIXED_ROWS)
+    above = np.nan_to_num(np.log10(rows + _FIXED_ROWS) - level, nan=0.0)
+    logs = np.log10(np.maximum(found.seconds[tasks], 1e-3)) - above[:, None]
+    head = fit_head(_completed(logs, np.array(families)), cut[tasks] & np.isfinite(logs))
     folds = math.log10(max(scene.folds - 1.0, _HELD_OUT))
-    offset = _TRUSTED_ROWS * (math.log10(scene.sizes[0]) - level) + folds
-    return head, offset
+    return head, math.log10(scene.sizes[0] + _FIXED_ROWS) - level + folds
 
 
 def _completed(logs: NDArray[np.float64], families: NDArray[np.str_]) -> NDArray[np.float64]:
