@@ -159,9 +159,16 @@ class Ledger:
 
     @locked
     def kills(self, claim: Claim, known: Decision) -> bool:
-        """Whether so many drivers died running a trial that it is given up; deaths while it was paused do not count."""
-        ran = known is Decision.GO_ON or self.history.launches(claim.number) >= MOST_ATTEMPTS
-        return claim.attempt > MOST_ATTEMPTS and ran and known in {Decision.GO_ON, Decision.PROMOTE}
+        """Whether so many drivers died running a trial that it is given up.
+
+        Deaths while it was paused do not count, nor those after which it came further, from its checkpoint.
+        """
+        history, number = self.history, claim.number
+        if known is Decision.GO_ON:
+            stuck = not history[number].reports or history.takeovers(number) >= MOST_ATTEMPTS
+        else:
+            stuck = known is Decision.PROMOTE and history.launches(number) >= MOST_ATTEMPTS
+        return claim.attempt > MOST_ATTEMPTS and stuck
 
     @locked
     def decide(self, number: int) -> Decision:

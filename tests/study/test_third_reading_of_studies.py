@@ -188,6 +188,21 @@ def test_a_promoted_trial_that_kills_its_drivers_is_given_up():
     assert not ledger.kills(claim, Decision.PROMOTE), "it has come further since"
 
 
+def test_a_trial_that_comes_further_with_each_driver_is_not_given_up():
+    """As on machines that are taken away every hour: the trial goes on from its checkpoint, and reports."""
+    study = Study(LINE, sampler=Random(), seed=0, fidelity=ASHA(max=4, eta=2))
+    ledger, claim = study._ledger, Claim(0, 2 * MOST_ATTEMPTS)
+    ledger.suggest([0], "one")
+    for number in range(MOST_ATTEMPTS):
+        ledger.take(0, f"driver{number}")
+        assert number == 0 or not ledger.kills(claim, Decision.GO_ON), "it has come further since"
+        ledger.record([Reported(0, number + 5, 0.5)])
+    for number in range(MOST_ATTEMPTS):
+        assert not ledger.kills(claim, Decision.GO_ON)
+        ledger.take(0, f"again{number}")
+    assert ledger.kills(claim, Decision.GO_ON), "three died since it last reported"
+
+
 def test_a_refused_driver_leaves_another_s_empty_study():
     """Its specification may be the same to the last digit, where both were given a seed."""
     storage = MemoryStorage()
