@@ -120,7 +120,7 @@ def test_on_a_network_disk_sqlite_keeps_its_old_journal(tmp_path, monkeypatch, c
     monkeypatch.setattr("seasoned.storage.engine.psutil.disk_partitions", lambda **_: parts)
     caplog.set_level(logging.INFO, logger="seasoned")
     study = Study(LINE, sampler=Random(), storage=f"sqlite:///{tmp_path}/s.db", name="s", seed=0)
-    study.optimize(lambda config: config["x"], trials=3)
+    study.optimize(lambda config, trial: config["x"], trials=3)
     study.close()
     with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
         (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
@@ -215,6 +215,22 @@ def test_a_trial_that_has_left_a_rung_without_a_word_is_no_failure_there():
     assert [len(inner.seen) for inner in state.states] == [0, 0, 1]
     assert [len(inner.seen.pending) for inner in state.states] == [0, 0, 0]
     assert state.results == (0, 0, 1)
+
+
+def test_a_result_told_by_configuration_is_of_the_last_rung_alone():
+    study = Study(PLANE, sampler=TPE(), fidelity=ASHA(max=9), seed=0)
+    study.tell({"x": 0.4, "y": 0.1}, 0.5)  # lower than any value after one epoch
+    study.optimize(train, trials=6)
+    views = study._ledger.state
+    assert views.results[0] == len(study.trials) - 1 == 5
+    assert views.results[-1] == 1 + sum(trial.state is TrialState.COMPLETE for trial in study.trials[1:])
+
+
+def test_where_nothing_is_reported_the_last_rung_is_modelled():
+    study = Study(PLANE, sampler=TPE(), fidelity=ASHA(max=9), seed=0)
+    study.optimize(lambda config, trial: config["x"], trials=3)
+    assert study._ledger.state.results == (0, 0, 3)
+    assert study._ledger.state.chosen == 2
 
 
 def test_checkpoints_stay_where_the_study_is(tmp_path, monkeypatch):

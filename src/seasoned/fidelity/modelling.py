@@ -2,9 +2,9 @@
 
 A value after three epochs says something about the value after eighty, but it is that of another function. So the
 sampler gets one state per rung, in which a trial is complete with the value that it had there. It is asked in the state
-of the highest rung with at least d + 3 results or, if there is none, of the lowest. A trial that was stopped before a
-rung counts as pruned there. A trial of a bracket without that rung (`Hyperband`) that reports no value there either is
-left out there, because the value that it reaches later is that of another function.
+of the highest rung with at least d + 3 results or, if there is none, of that with most. A trial that was stopped before
+a rung counts as pruned there. A trial that is complete without a value there, for its bracket has no such rung
+(`Hyperband`) or its result was told from elsewhere, is left out there, because its value is that of another function.
 
 Source: Falkner, Klein and Hutter (2018), BOHB, section 4.1 (N_min = d + 1 points and two more).
 """
@@ -51,7 +51,8 @@ class Views:
     @property
     def chosen(self) -> int:
         """The rung that is modelled."""
-        return max((rung for rung, count in enumerate(self.results) if count >= self.enough), default=0)
+        fullest = max(range(len(self.results)), key=self.results.__getitem__)
+        return max((rung for rung, count in enumerate(self.results) if count >= self.enough), default=fullest)
 
     @classmethod
     def first(cls, sampler: Sampler[Any], spec: StudySpec, count: int) -> Views:
@@ -120,8 +121,10 @@ class ByRung(Sampler[Views]):
                     results[rung] += here and math.isfinite(event.value)
                 reached[event.number] = max(passed, reached[event.number])
             elif isinstance(event, Finished) and event.number in reached:
+                failed, last = event.state is TrialState.FAILED, len(self.levels) - 1
+                pruned_from = self._skipped(event.number - state.begins) if event.state is TrialState.PRUNED else last
                 for rung in range(reached.pop(event.number), len(self.levels)):
-                    here = event.state is TrialState.FAILED or rung >= self._skipped(event.number - state.begins)
+                    here = failed or rung >= pruned_from
                     heard[rung].append(event if here else _gone(event.number))
                     results[rung] += here and event.state is TrialState.COMPLETE
         return state.told(self.sampler, heard, results, reached)
