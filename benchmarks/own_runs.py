@@ -29,6 +29,7 @@ import contextlib
 import json
 import math
 import shutil
+import signal
 import statistics
 import sys
 from pathlib import Path
@@ -216,22 +217,28 @@ def ordered(sources: str, blocks: int) -> list[tuple[str, int]]:
 
 
 def pair(options: argparse.Namespace, source: str, number: int, store: Path) -> dict[str, dict[str, Any]]:
-    """The fit with the store, which it adds to, and the one without; the store stays as it was if either is cut off."""
-    before = store.with_name(store.name + ".before")
-    shutil.copy(store, before) if store.exists() else before.unlink(missing_ok=True)
-    try:
-        return {
-            "warm": fitted(options, source, number, f"sqlite:///{store.absolute()}"),
-            "cold": fitted(options, source, number, None),
-        }
-    except BaseException:
-        store.unlink(missing_ok=True)
-        if before.exists():
-            shutil.copy(before, store)
-        raise
+    """The fit with the store, which it adds to, and the one without."""
+    return {
+        "warm": fitted(options, source, number, f"sqlite:///{store.absolute()}"),
+        "cold": fitted(options, source, number, None),
+    }
+
+
+def as_before(store: Path, pairs: int) -> None:
+    """Keep the store as it is after so many pairs; or bring it back to that, where the next pair was cut off."""
+    kept = store.with_name(f"{store.name}.before-{pairs}")
+    if kept.exists():
+        for left in store.parent.glob(f"{store.name}-*"):  # a log that SQLite has not folded in yet
+            left.unlink()
+        shutil.copy(kept, store)
+        return
+    for stale in store.parent.glob(f"{store.name}.before-*"):
+        stale.unlink()
+    shutil.copy(store, kept) if store.exists() else kept.touch()
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # or the fit that runs would go on, and add to the store
     options = arguments()
     if options.run:
         print(json.dumps(run(json.loads(options.run))))
@@ -243,15 +250,18 @@ def main() -> None:
     if other := {name: stored.get(name) for name in setup if stored.get(name) != setup[name]}:
         raise SystemExit(f"{options.out} is of {other}, not of {setup}: give another --out")
     fits, store = stored["fits"], options.out.with_suffix(".db")
-    if not fits and store.exists():
+    if not fits and store.exists() and not store.with_name(f"{store.name}.before-0").exists():
         raise SystemExit(f"{store} is there already, and the first fit must find an empty store: move it away")
     for source, number in ordered(sources, 1 if options.unrelated else BLOCKS)[len(fits) :]:
+        as_before(store, len(fits))
         with contextlib.nullcontext() if options.trials else common.alone():
             found = pair(options, source, number, store)
         place = sum(fit["source"] == source for fit in fits)
         fits.append({"source": source, "block": number, "place": place, "state": source_state(), **found})
         print(source, number, {name: one.get("error") or one["loss"] for name, one in found.items()}, flush=True)
         common.write(options.out, {**setup, "summary": summary(fits), "fits": fits})
+    for kept in store.parent.glob(f"{store.name}.before-*"):
+        kept.unlink()
     print(json.dumps(summary(fits), indent=1))
 
 

@@ -90,12 +90,13 @@ def test_an_interrupted_comparison_goes_on_with_the_store_as_it_was(tmp_path, mo
     with pytest.raises(KeyboardInterrupt):
         own_runs.main()
     assert len(json.loads(out.read_text())["fits"]) == 2
-    assert len(out.with_suffix(".db").read_text().split()) == 2
+    assert len(out.with_suffix(".db").read_text().split()) == 3, "what a killed fit leaves behind"
     own_runs.main()
     assert len(json.loads(out.read_text())["fits"]) == 6
     assert len(out.with_suffix(".db").read_text().split()) == len(set(calls)) == 6
     own_runs.main()
     assert len(calls) == 7, "all is there"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "own.db", "own.json"]
     monkeypatch.setattr(sys, "argv", [*words, "--budget", "30"])
     with pytest.raises(SystemExit, match="give another --out"):
         own_runs.main()

@@ -310,6 +310,14 @@ def test_a_warm_start_is_refused():
         SeasonedSampler(Sobol(warm_start=WarmStart(configurations=({"x": 1},))))
 
 
+def test_resolutions_by_name_are_refused_before_the_study():
+    with pytest.raises(InvalidInput, match="Grid has resolutions for lr"):
+        SeasonedSampler(Grid(resolution={"lr": 5}))
+    study = optuna.create_study(sampler=SeasonedSampler(Grid(resolution=3)))
+    study.optimize(lambda trial: trial.suggest_float("lr", 0.0, 1.0), n_trials=9)
+    assert {0.0, 0.5, 1.0} <= {trial.params["lr"] for trial in study.trials}
+
+
 @pytest.mark.parametrize(
     ("distribution", "values"),
     [

@@ -12,6 +12,7 @@ import math
 import secrets
 import threading
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,11 +21,11 @@ from seasoned.integrations.optuna_export import export
 from seasoned.integrations.optuna_import import study_of
 from seasoned.integrations.optuna_space import View, outer, parameter_of, view_of
 from seasoned.integrations.requirements import optuna
-from seasoned.samplers import Bayes
+from seasoned.samplers import Bayes, Grid
 from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
@@ -76,7 +77,7 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
             samplers. Constraints set with `trial.set_constraint` count as well.
 
     Raises:
-        InvalidInput: If the sampler has a warm start.
+        InvalidInput: If the sampler has a warm start, or is a `Grid` with resolutions by name.
         MissingExtra: On import, if optuna is not installed.
 
     Example:
@@ -105,6 +106,11 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
             raise InvalidInput(
                 f"{type(self._sampler).__name__} has a warm start, but Optuna's spaces are not known beforehand; "
                 f"use study.enqueue_trial for what shall be tried first."
+            )
+        if isinstance(self._sampler, Grid) and isinstance(self._sampler.resolution, Mapping):
+            raise InvalidInput(
+                f"Grid has resolutions for {', '.join(self._sampler.resolution)}, but Optuna's spaces are not known "
+                "beforehand; give one number for all, or use optuna.samplers.GridSampler."
             )
         self._seed = secrets.randbits(63) if seed is None else seed
         self._budget = budget
