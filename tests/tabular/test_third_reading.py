@@ -414,3 +414,18 @@ def test_catboost_learns_from_four_rows_whatever_each_tree_draws(seed):
     X = rng.normal(size=(4, 3))
     family.fit(model, (X, rng.normal(size=4)), None)
     assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, 99.5, 1e30, np.nan])
+@pytest.mark.parametrize("weights", [None, [3.0, 1.0, 1.0, 1.0]])
+def test_catboost_learns_a_constant_where_all_rows_are_alike(value, weights):
+    needs("catboost")
+    family = find("catboost")
+    X, y = np.full((4, 2), value), np.array([1.0, 2.0, 3.0, 4.0])
+    told = {} if weights is None else {"weights": (np.array(weights), None)}
+    model = family.build(family.space("regression").default, Job("regression", 0, 0))
+    family.fit(model, (X, y), None, **told)
+    assert model.predict(X) == pytest.approx(np.average(y, weights=weights), abs=0.05)
+    levels = family.build(family.space("binary").default, Job("binary", 2, 0, categorical=(0, 1)))
+    family.fit(levels, (np.full((4, 2), 3.0), np.array([0, 0, 0, 1])), None)
+    assert levels.predict_proba(np.full((1, 2), 3.0))[0, 1] == pytest.approx(0.25, abs=0.05)

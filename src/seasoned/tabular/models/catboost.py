@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CatBoost", "CatBooster"]
 
+_LOOKED_AT: Final = 100  # rows, before all are
 _LEAST_SAMPLED: Final = 30  # of fewer rows one tree in thousands may draw one or none, at which CatBoost gives up
 _LEAF_STEPS: Final = 10  # towards the weighted quantile of a leaf: exact leaves ignore weights
 
@@ -88,6 +89,9 @@ class CatBooster:
             parameters["subsample"] = 1.0
         options: dict[str, Any] = {}
         weight, weight_valid = weights or (None, None)
+        if _constant(X[:_LOOKED_AT]) and _constant(X):
+            X, y, weight = _twice(X, y, weight)
+            parameters["subsample"] = 1.0
         if weight is not None and str(parameters["loss_function"]).startswith("Quantile"):
             parameters |= {"leaf_estimation_method": "Gradient", "leaf_estimation_iterations": _LEAF_STEPS}
         if valid is not None and (known := self._known(valid[1])).any():
@@ -142,6 +146,21 @@ class CatBooster:
         if levels.any():
             parts["cat_feature_data"] = _as_bytes(np.nan_to_num(X[:, levels], nan=-1.0).astype(np.int64))
         return library.FeaturesData(**parts)
+
+
+def _constant(X: NDArray[np.float64]) -> bool:
+    """Whether all rows are the same to CatBoost, which refuses to learn from such."""
+    narrow = X.astype(np.float32)
+    return bool(((narrow == narrow[0]) | (np.isnan(narrow) & np.isnan(narrow[0]))).all())
+
+
+def _twice(
+    X: NDArray[np.float64], y: NDArray[Any], weight: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64] | None]:
+    """Each row once as it is and once with another first value: no tree gains by that, so a constant is learned."""
+    other = X.copy()
+    other[:, 0] = np.where(np.isnan(X[:, 0]), 0.0, np.floor(X[:, 0] / 2.0) - 1.0)  # a level's code, if it is one
+    return np.vstack([X, other]), np.append(y, y), None if weight is None else np.append(weight, weight)
 
 
 def _as_bytes(codes: NDArray[np.int64]) -> NDArray[np.object_]:
