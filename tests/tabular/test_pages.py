@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import doctest
 import re
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from in_process import stay_in_process
+from seasoned import fidelity, samplers
 from seasoned.tabular.models.registry import MODELS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -39,6 +42,23 @@ def test_the_reference_has_every_hyperparameter_of_every_family():
         for key, shown in told.items():
             values = dict.fromkeys(_rounded(space[key]) for space in spaces if key in space)
             assert [_rounded(part.strip(" `")) for part in shown.split("/")] == list(values), f"{name}: {key}"
+
+
+def test_the_reference_has_every_setting_of_samplers_and_rules():
+    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+    (section,) = re.findall(r"^## Samplers and rules of fidelity$(.*?)^## ", text, re.MULTILINE | re.DOTALL)
+    told = {
+        line.split("`")[1]: {name: ast.literal_eval(value) for name, value in re.findall(r"`(\w+)=([^`]+)`", line)}
+        for line in section.splitlines()
+        if line.startswith("| `")
+    }
+    real = {
+        name: {one.name: one.default for one in dataclasses.fields(kind) if one.name != "warm_start"}
+        for module in (samplers, fidelity)
+        for name, kind in ((name, getattr(module, name)) for name in module.__all__)
+        if dataclasses.is_dataclass(kind)
+    }
+    assert told == {name: settings for name, settings in real.items() if settings}
 
 
 def _rounded(value):

@@ -20,7 +20,7 @@ __all__ = ["demo", "runs"]
 def demo(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     time_limit: Annotated[float, typer.Option(help="Seconds that everything may take.")] = 60,
-    folder: Annotated[Path, typer.Option(help="Where to write the model and the predictions.")] = Path("demo"),
+    folder: Annotated[Path, typer.Option(help="Where to write model, predictions and report.")] = Path("demo"),
 ) -> None:
     """Fit, judge and save a model on a real table, in a minute."""
     typer.echo(f"Table: {SOURCE}\n{TASK}\n")

@@ -61,7 +61,7 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
             probabilities, shape (n, classes), NaN where there was no such model; None after `load` and `refit`, and
             where `fit` was stopped or had no time left for it, a trial's predictions are lost, or there are more than
             10 million numbers.
-        stopped_by_: "SIGINT" or "SIGTERM" if that ended `fit` early, else None.
+        stopped_by_: "SIGINT", "SIGTERM" or "stop" (the function given to `fit`) if that ended it early, else None.
         unsaved_: Names of parameters that the file could not hold, if the model was loaded; else none.
 
     Example:

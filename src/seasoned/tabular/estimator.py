@@ -97,7 +97,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         `stopped_by_` tells which it was, and the finished trials stay for `resume`. A second one aborts the fit.
 
         Args:
-            X: The features: pandas or polars frame, pyarrow table, 2-D array, or list of dicts.
+            X: The features: pandas or polars frame, pyarrow table, 2-D array, sparse matrix, list of dicts, or dict of
+                lists.
             y: The target, one value per row; rows where it is missing are left out.
             sample_weight: How much each row counts: in models, early stopping, metric and ensemble. The scale does not
                 matter; rows of weight 0 are left out. What takes no weights is named in the log. For classes also
@@ -117,6 +118,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
 
         Raises:
             InvalidInput: If the table, the target or a parameter breaks a rule; the message says which.
+            MissingExtra: If a family is named whose package is not installed.
+            StorageError: If the cache folder is full or cannot be written; SEASONED_CACHE names another.
         """
         started, asked = time.monotonic(), Stop(stop)
         audience = Audience.of(progress, callbacks)
