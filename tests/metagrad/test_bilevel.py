@@ -20,7 +20,7 @@ from seasoned.metagrad import (
     minimize_outer,
     sgd_hd,
 )
-from seasoned.metagrad.hypergradients.implicit import _largest_eigenvalue
+from seasoned.metagrad.hypergradients.implicit import _largest_eigenvalue, neumann
 
 ROWS, FEATURES = 40, 5
 
@@ -204,3 +204,12 @@ def test_wrong_arguments_are_named(wrong):
 def test_the_largest_eigenvalue_of_a_single_number(sign):
     found = _largest_eigenvalue(lambda vector: 8.0 * vector, jnp.asarray(sign))
     assert float(found) == pytest.approx(8.8)
+
+
+def test_the_neumann_series_stops_where_its_terms_grow(double):
+    """The eigenvalues are 1 and -1/2: no rate makes the series converge, and it must not blow up either."""
+    curved = jnp.array([1.0, -0.5])
+    found = neumann(lambda v: curved * v, jnp.array([1.0, 1.0]), 50, 1 / 1.1)
+    assert float(jnp.abs(found).max()) < 20.0
+    found = neumann(lambda v: jnp.array([1.0, 0.5]) * v, jnp.array([1.0, 1.0]), 200, 1 / 1.1)
+    np.testing.assert_allclose(found, [1.0, 2.0], rtol=1e-6)

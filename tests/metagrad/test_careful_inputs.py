@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pandas as pd
 import pytest
 
 from meta_tasks import pairs
@@ -29,7 +30,7 @@ from seasoned.metagrad import (
     load_learner,
     sgd_hd,
 )
-from seasoned.metagrad.tasks import Rows, Task, as_family
+from seasoned.metagrad.tasks import Rows, Task, TaskList, as_family, at_once
 
 RNG = np.random.default_rng(0)
 SHORT = Training(steps=20, tasks=4, every=10, validation_tasks=8)
@@ -325,3 +326,54 @@ def test_tasks_that_differ_in_what_a_row_is_are_refused():
 def test_numbers_as_objects_are_numbers():
     family = as_family([((X, np.array(y, dtype=object)), (X, y)) for (X, y), _ in pairs([0.5, 1.5])])
     assert family.tasks.support.y.dtype == family.tasks.query.y.dtype
+
+
+def test_training_that_diverged_gives_no_weights():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    with pytest.raises(InvalidInput, match="diverged"), np.errstate(all="ignore"):
+        JointTraining(MLP((4,)), "squared_error", rounds=10).fit(1e25 * X, X[:, 0], np.zeros(60, int))
+
+
+def test_prototypes_take_as_many_classes_as_they_have_places_for():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), np.arange(60) % 6
+    family = Episodes.of(X, y, ways=2, shots=2, queries=3)
+    learner = PrototypicalNetworks(network=MLP((4,), outputs=3), ways=5, training=SHORT).fit(family)
+    model = learner.adapt(X[:20], np.array(list("abcd"))[y[:20] % 4])
+    assert model.predict_proba(X[:3]).shape == (3, 4)
+    assert learner.adapt(X[:20], y[:20] % 5).predict_proba(X[:3]).shape == (3, 5)
+    with pytest.raises(InvalidInput, match="trained for 5"):
+        learner.adapt(X[:20], y[:20])
+
+
+@pytest.mark.parametrize(
+    "column", [["dry", "wet"], [1.0, None], [pd.NA, 2], np.array(["2020-01-01", "2020-01-02"], "datetime64[s]")]
+)
+def test_what_is_no_number_is_refused_in_a_sentence(column):
+    cells = column if isinstance(column, np.ndarray) else np.array(column, dtype=object)
+    strange = np.stack([cells] * 2, axis=1)
+    texts = strange.astype("U10")
+    numbers, y = np.arange(20.0).reshape(10, 2), np.arange(10.0)
+    for X in (strange, texts):
+        with pytest.raises(InvalidInput, match=r"such as .* networks take numbers"):
+            MAML(training=SHORT).fit([((X, y[:2]), (X, y[:2]))])
+    learner = MAML(training=SHORT).fit([((numbers[:5], y[:5]), (numbers[5:], y[5:]))])
+    model = learner.adapt(numbers, y)
+    for call in (lambda: learner.adapt(strange, y[:2]), lambda: model.predict(strange)):
+        with pytest.raises(InvalidInput, match=r"X has inputs such as .* networks take numbers"):
+            call()
+
+
+def test_tasks_of_many_bytes_are_judged_few_at_a_time():
+    small, large = (TaskList(jax.tree.map(lambda leaf: leaf[None], task(rows))) for rows in (10, 40_000))
+    key = jax.random.key(0)
+    assert at_once(small, key, 100) == 100
+    assert 1 <= at_once(large, key, 100) < 20
+    learner = MAML(network=MLP((2,)), training=Training(steps=1, tasks=1, validation_tasks=3, every=1))
+    fitted = learner.fit(large, validation=large, progress=False)
+    assert np.isfinite(fitted.fitted.history[-1].validation)
+
+
+def task(rows):
+    X = np.random.default_rng(0).normal(size=(rows, 50)).astype(np.float32)
+    return Task(Rows(X, X[:, :1]), Rows(X, X[:, :1]))

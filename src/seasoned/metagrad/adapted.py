@@ -12,6 +12,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.metagrad.files import flatten, read, require_kept, unflatten, write
 from seasoned.metagrad.forward import softmax
+from seasoned.metagrad.inputs import as_numbers
 from seasoned.metagrad.networks import MLP, ConvNet, Prototypes
 from seasoned.metagrad.wide_deep import Offset, WideDeep
 
@@ -53,7 +54,7 @@ class AdaptedModel:
         if X.ndim != 1 + len(self.shape) or X.shape[1:] != self.shape:
             raise InvalidInput(f"X has shape {X.shape}, and the model takes [rows, {', '.join(map(str, self.shape))}].")
         kinds = [leaf.dtype for leaf in flatten(self.params).values() if leaf.dtype.kind == "f"]
-        rows = X.astype(kinds[0] if kinds else np.float32, copy=False)
+        rows = as_numbers(X, kinds[0] if kinds else np.dtype(np.float32), "X")
         if not np.isfinite(rows).all():  # a ReLU turns NaN into a number
             raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
         some = rows if len(rows) else np.zeros((1, *self.shape), rows.dtype)  # networks may fail on zero rows

@@ -9,6 +9,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
+from seasoned.metagrad.inputs import as_numbers
 from seasoned.metagrad.tasks import Rows, first_text, has_missing, plain
 
 if TYPE_CHECKING:
@@ -130,8 +131,16 @@ def refuse_outputs(
         )
 
 
-def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows, np.ndarray | None]:
-    """The checked support set as device arrays, with labels as codes; and the labels in order of their codes."""
+def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool, ways: int = 0) -> tuple[Rows, np.ndarray | None]:
+    """The checked support set as device arrays, with labels as codes; and the labels in order of their codes.
+
+    Args:
+        X: Inputs [rows, ...].
+        y: Targets.
+        fitted: What the learner was trained for.
+        labels: Whether targets are classes.
+        ways: Classes that it has places for, where these are more than the training tasks had.
+    """
     gaps = has_missing(y)
     X, y = np.asarray(X), np.asarray(y)
     leaf = np.asarray(jax.tree.leaves(fitted.state.theta)[0])
@@ -142,7 +151,7 @@ def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows,
         raise InvalidInput(
             f"X has shape {X.shape} and y {y.shape}, and the learner takes [rows, {expected}] and [rows]."
         )
-    X = X.astype(leaf.dtype)
+    X = as_numbers(X, leaf.dtype, "X")
     if not np.isfinite(X).all():
         raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
     if gaps:
@@ -152,7 +161,7 @@ def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool) -> tuple[Rows,
     if not labels and math.prod(y.shape[1:]) != fitted.outputs:
         wanted = "[rows]" if fitted.outputs == 1 else f"[rows, {fitted.outputs}]"
         raise InvalidInput(f"y has shape {y.shape}, and the learner was trained on targets of shape {wanted}.")
-    targets, classes = _coded(y, fitted) if labels else (_numbers(y, leaf.dtype), None)
+    targets, classes = _coded(y, fitted, ways) if labels else (_numbers(y, leaf.dtype), None)
     return Rows(jnp.asarray(X), jnp.asarray(targets)), classes
 
 
@@ -165,7 +174,7 @@ def _numbers(y: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     return y
 
 
-def _coded(y: np.ndarray, fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
+def _coded(y: np.ndarray, fitted: Fitted, ways: int) -> tuple[np.ndarray, np.ndarray]:
     """Codes of labels, and the labels by code; labels that are codes of the training tasks stay the same codes."""
     y = plain(y)
     _refuse_gaps(y)
@@ -179,10 +188,8 @@ def _coded(y: np.ndarray, fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
         classes = np.array([False, True])
     elif whole and classes[0] >= 0 and classes[-1] < fitted.outputs:
         classes = np.arange(fitted.outputs).astype(np.promote_types(classes.dtype, np.min_scalar_type(fitted.outputs)))
-    if len(classes) > fitted.outputs:
-        raise InvalidInput(
-            f"y has {len(classes)} classes, and the learner was trained for {fitted.outputs}: train for more."
-        )
+    if len(classes) > (most := max(fitted.outputs, ways)):
+        raise InvalidInput(f"y has {len(classes)} classes, and the learner was trained for {most}: train for more.")
     return np.searchsorted(classes, y).astype(np.int32), classes
 
 

@@ -142,7 +142,11 @@ class JointTraining:
         tuned, losses = self._run(
             data, begin(first, outer), rates, self._picks(train, held, rng, weight), half, self.rounds
         )
-        rounds = len(losses) if not np.isfinite(losses).any() else 1 + int(np.nanargmin(losses))
+        if len(losses) and not np.isfinite(losses).any():
+            raise InvalidInput(
+                f"the training diverged, as no held-out loss is finite: scale the columns, or give a rate below {rate}."
+            )
+        rounds = 1 + int(np.nanargmin(losses)) if len(losses) else 0
         again = self._picks(order, order, rng, weight)[: -(-rounds // _CHUNK)]
         last, seen = self._run(
             data, begin(first, tuned.best_outer), rates * np.array([1, 0, 1], np.float32), again, deadline, rounds

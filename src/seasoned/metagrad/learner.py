@@ -33,7 +33,7 @@ from seasoned.metagrad.networks import MLP
 from seasoned.metagrad.rates import rates_of, shared
 from seasoned.metagrad.saving import save_learner
 from seasoned.metagrad.showing import Progress
-from seasoned.metagrad.tasks import TaskList, as_family
+from seasoned.metagrad.tasks import TaskList, as_family, at_once
 from seasoned.metagrad.training import Entry, Training, TrainState, begin, train
 from seasoned.metagrad.tuning import choose
 
@@ -207,7 +207,9 @@ class MetaLearner(ABC):
             task = family.sample(key)
             return self.row_loss(self.params(self.descend(theta, task.support, self.trained_steps)), task.query)
 
-        return jnp.mean(jax.vmap(loss)(keys))
+        together = at_once(family, keys[0], len(keys))
+        losses = jax.vmap(loss)(keys) if together == len(keys) else lax.map(loss, keys, batch_size=together)
+        return jnp.mean(losses)
 
     def fit(
         self,
@@ -350,7 +352,7 @@ class MetaLearner(ABC):
             tune: Choose what is None by cross-validation on the support set (see `tuning.choose`).
         """
         fitted = self._fitted()
-        rows, classes = support_rows(X, y, fitted, labels=fitted.labels)
+        rows, classes = support_rows(X, y, fitted, labels=fitted.labels, ways=getattr(self, "ways", None) or 0)
         program, theta = self._program, self.theta
         if tune:
             steps, rate_scale = choose(program, theta, rows, steps, rate_scale)

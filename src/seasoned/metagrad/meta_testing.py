@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned.metagrad._jax import jax, lax
 from seasoned.metagrad.rates import rated
-from seasoned.metagrad.tasks import TaskList
+from seasoned.metagrad.tasks import TaskList, at_once
 
 if TYPE_CHECKING:
     from jax import Array
@@ -19,7 +19,7 @@ __all__ = ["adapted", "curves"]
 
 Tree = Any
 TOGETHER = 100
-"""Test tasks evaluated side by side: the images of all of them at once would not fit into memory."""
+"""Most test tasks evaluated side by side: the images of all of them at once would not fit into memory."""
 
 
 @partial(jax.jit, static_argnames="learner")
@@ -47,6 +47,7 @@ def curves(
 ) -> Array:
     """`MetaLearner.curve` of the task that each key draws [keys, looks]; or of each task of a list, in order."""
     learner = rated(learner, rates)
+    together = at_once(family, keys[0], TOGETHER)
 
     def given(pair: tuple[Array, Task]) -> Array:
         alone = TaskList(jax.tree.map(lambda leaf: leaf[None], pair[1]))  # any key draws the only task
@@ -56,7 +57,7 @@ def curves(
         return learner.curve(theta, family, key, looks, metric)
 
     if in_order:
-        found: Array = lax.map(given, (keys, family.tasks), batch_size=TOGETHER)
+        found: Array = lax.map(given, (keys, family.tasks), batch_size=together)
     else:
-        found = lax.map(drawn, keys, batch_size=TOGETHER)
+        found = lax.map(drawn, keys, batch_size=together)
     return found

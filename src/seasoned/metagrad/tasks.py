@@ -16,6 +16,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
+from seasoned.metagrad.inputs import as_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,6 +33,7 @@ __all__ = [
     "as_family",
     "as_targets",
     "as_tree",
+    "at_once",
     "cut",
     "first_text",
     "has_missing",
@@ -83,6 +85,7 @@ def as_tree(cls: type[Class]) -> type[Class]:
     return cls
 
 
+_SIDE_BY_SIDE: Final = 1 << 25  # bytes
 SETTING: Final = {"static": True}
 """Metadata of a field that is a setting, not an array."""
 
@@ -234,12 +237,25 @@ def _rows(given: Any, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | N
         raise InvalidInput(
             f"{name} has X of shape {X.shape} and y of shape {y.shape}: give X [rows, ...] and y [rows]."
         )
-    X = X.astype(np.float32 if X.dtype == np.float32 else jnp.result_type(float))  # float64 only where it is enabled
+    float_ = np.dtype(np.float32 if X.dtype == np.float32 else jnp.result_type(float))  # float64 only where enabled
+    X = as_numbers(X, float_, name)
     require_finite(X, y, name)
     weight = None if len(given) < 3 or given[2] is None else np.asarray(given[2], X.dtype)
     if weight is not None and (weight.shape != (len(y),) or not np.isfinite(weight).all() or weight.min() < 0):
         raise InvalidInput(f"{name} has weights of shape {weight.shape}: give one a row, none below 0 or missing.")
     return X, as_targets(y, X.dtype, name), weight
+
+
+def at_once(family: Any, key: Array, most: int) -> int:
+    """How many drawn tasks to hold side by side, so that their rows take no more than 32 MB.
+
+    What a network makes of the rows is many times as large. Families of problems have no rows: `most`.
+    """
+    if not hasattr(family, "sample"):
+        return most
+    leaves = jax.tree.leaves(jax.eval_shape(family.sample, key))
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+    return int(max(1, min(most, _SIDE_BY_SIDE // max(size, 1))))
 
 
 def as_inputs(X: Any) -> np.ndarray:
@@ -250,8 +266,7 @@ def as_inputs(X: Any) -> np.ndarray:
     X = np.asarray(X)
     wide = X.dtype == np.float64 or X.dtype.kind == "O" or (X.dtype.kind in "iu" and X.dtype.itemsize == 8)
     with np.errstate(over="ignore"):
-        found: np.ndarray = X.astype(jnp.result_type(float)) if wide else X
-    return found
+        return as_numbers(X, np.dtype(jnp.result_type(float)) if wide else X.dtype, "the table")
 
 
 def require_rows(name: str, **parts: Any) -> None:

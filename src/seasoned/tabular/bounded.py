@@ -31,6 +31,7 @@ _MOST: Final[Mapping[tuple[str, str], float]] = {  # largest values: beyond, fil
     ("mlp", "dropout"): 0.9,
     ("mlp", "smoothing"): 0.9,
     ("realmlp", "layers"): 16,
+    ("realmlp", "batch"): 2_048,
     ("realmlp", "dropout"): 0.9,
     ("realmlp", "smoothing"): 0.9,
     ("tuned_mlp", "layers"): 6,

@@ -61,12 +61,12 @@ def choose_calibration(pooled: Pooled, metric: Measure, *, wanted: bool | None) 
     if len(np.unique(pooled.truth)) < metric.n_classes:
         return None
     loss, every = _row_losses(metric)
-    before, missed = loss(pooled.predicted, pooled.truth), _missed(pooled.predicted, pooled.truth, loss, every)
+    before, missed = loss(pooled.predicted, pooled.truth), _missed(pooled.predicted, pooled, loss, every)
     found: list[tuple[float, Fit, Array]] = []
     for fit in _fits(pooled):
         predicted = _crossed(pooled, fit)
         gain = before - loss(predicted, pooled.truth)
-        unseen = missed - _missed(predicted, pooled.truth, loss, every)
+        unseen = missed - _missed(predicted, pooled, loss, every)
         mean = (float(pooled.mass @ gain) + unseen) / (float(pooled.mass.sum()) + 1.0)
         if wanted or (mean > max(_CLEAR * pooled.error_of(gain, mean), 1e-12) and pooled.mass @ gain > 0.0):
             found.append((mean, fit, predicted))
@@ -103,10 +103,10 @@ def _learned(pooled: Pooled, fit: Fit, kept: NDArray[np.bool_]) -> Map:
     return fit(pooled.predicted[rows], pooled.truth[rows], pooled.mass[rows])
 
 
-def _missed(p: Array, truth: NDArray[np.int64], loss: RowLoss, every: Callable[[Array], Array]) -> float:
+def _missed(p: Array, pooled: Pooled, loss: RowLoss, every: Callable[[Array], Array]) -> float:
     """The mean loss if each row were of another class, all other classes being equally likely."""
     others = int(p.shape[1]) - 1
-    return float(np.mean(every(p) - loss(p, truth))) / others
+    return float(np.average(every(p) - loss(p, pooled.truth), weights=pooled.mass)) / others
 
 
 def _row_losses(metric: Measure) -> tuple[RowLoss, Callable[[Array], Array]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -83,7 +82,7 @@ def learned(
     """What is learned from the members' out-of-fold predictions: `finish`, `validated` and `conformal` of `Fitted`.
 
     Where the metric is undefined on them, only `conformal` is learned, and the log gives the reason. With a second
-    layer, `conformal` is of the first layer alone.
+    layer, all of it is of the first layer alone, and nothing is pooled but the mean.
 
     Args:
         fitted: The members with their weights.
@@ -95,7 +94,9 @@ def learned(
     plain = Finish() if metric.costs is None else Finish(decision=Decision(metric.costs, given=True))
     first = [member for member in fitted.members if not member.below]
     layered = len(first) < len(fitted.members)
-    pooled = pool(objective, fitted.members, each=pooling)
+    total = sum(member.weight for member in first)  # the second layer's columns of these rows know their targets
+    honest = [replace(member, weight=member.weight / total) for member in first] if layered else fitted.members
+    pooled = pool(objective, honest, each=pooling and not layered)
     if pooled is None:
         return {"finish": plain}
     found: dict[str, Any] = {"finish": plain}
@@ -110,12 +111,7 @@ def learned(
     except ValueError as error:
         logger.warning("the report will lack the predictions in validation: %s", error)
     codes = None if objective.job.n_classes else objective.data.matrix("codes")  # memory-mapped
-    if layered:  # the second layer's predictions of these rows are too good: its columns know their targets
-        total = sum(member.weight for member in first)
-        pooled = pool(objective, [replace(member, weight=member.weight / total) for member in first], each=pooling)
-        with suppress(ValueError):  # then they stay the first layer's mean
-            pooled = None if pooled is None else choose_finish(pooled, metric, seed, calibrate=calibrate).pooled
-    return found if pooled is None else {**found, "conformal": learn_conformal(pooled, codes, seed)}
+    return {**found, "conformal": learn_conformal(pooled, codes, seed)}
 
 
 def _out_of_fold(fitted: Fitted, objective: CrossValidation, budget: Budget) -> NDArray[np.floating] | None:

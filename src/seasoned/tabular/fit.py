@@ -155,7 +155,10 @@ def _fitted(
     warn_of_time(canonical, roles, validation)
     warn_of_groups(canonical, roles, validation)
     size = (len(frame), foreseen_width(schema), len(target.classes) if target.task == "multiclass" else 1)
-    key = fingerprint(canonical, target.values, _textual(settings, target.task, validation, roles, how.experience))
+    hashed = _textual(settings, target.task, validation, roles, how.experience)
+    if metric.function is not None:  # it may read the labels
+        hashed["classes"] = target.classes.tolist()
+    key = fingerprint(canonical, target.values, hashed)
     seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
     run = _opened(key, frame, target, {"seed": seed, "folds": usual, "fits_seconds": budget.fits_seconds}, how)
     own = {model.name: model for model in models if model.name not in MODELS}
@@ -326,7 +329,11 @@ def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budge
     """The column plan; text can take long, so it is learned in a worker that is killed at its limit.
 
     Where `trials` is given it may take half of what is left of the fit's limit. A run that is resumed has what its
-    finished trials had.
+    finished trials had, or does not go on.
+
+    Raises:
+        InvalidInput: If text that the run's trials had cannot be learned again.
+        KeyboardInterrupt: If the fit is asked to stop while that is learned.
     """
     folder, seed = run.path, int(run.about["seed"])
     if all(column.kind != "text" for column in schema.used):
@@ -338,7 +345,7 @@ def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budge
     with disk_errors(folder):
         canonical.to_feather(folder / _DATA, compression="uncompressed")
     timed = learned is None and budget.trials is None
-    seconds = _PLAN_SHARE * budget.seconds if timed else 0.5 * budget.remaining
+    seconds = _PLAN_SHARE * budget.seconds if timed else (0.9 if learned else 0.5) * budget.remaining
     limits = Limits(seconds=max(seconds, 1.0), memory=budget.trial_memory)
     with LocalExecutor(budget.workers) as executor:
         executor.submit(_plan_from_file, str(folder / _DATA), schema, seed, limits=limits)
@@ -348,9 +355,16 @@ def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budge
     if ended and ended[0].ending is Ending.RETURNED:
         run.write_json(_LEARNED, content=True)
         return cast("ColumnPlan", ended[0].value)
+    reason = budget.explain(ended[0].reason) if ended else "the fit was asked to stop"
+    if learned and ended:
+        raise InvalidInput(
+            f"text columns, which this run's trials had, could not be learned again ({reason}); give it more time or "
+            "memory, or resume=False."
+        )
+    if learned:
+        raise KeyboardInterrupt
     if ended:  # not after a stop: a resumed run may still learn it
         run.write_json(_LEARNED, content=False)
-    reason = budget.explain(ended[0].reason) if ended else "the fit was asked to stop"
     logger.warning("text columns are used by their frequency only: %s", reason)
     return ColumnPlan.fit(canonical, schema, seed=seed, vectors=False)
 

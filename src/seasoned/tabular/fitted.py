@@ -39,6 +39,7 @@ __all__ = ["Fitted", "Member"]
 
 _T = TypeVar("_T")
 
+_COPIES: Final = 2  # of made columns, while they are put beside the plan's
 _FITS: Final = 6  # fits of a member that are there at once, beside what has been predicted already
 _ROWS_FOR_THREADS: Final = 1000
 
@@ -192,7 +193,9 @@ class Fitted:
         """What is made of each part of X, whose rows are few enough to be in memory in all of the models' formats."""
         lost: list[Lost] = []
         outputs = max(len(self.classes), 1) * (len(self.members) + _FITS)  # numbers of a row that are there at once
-        found = [what(part, lost) for part in in_parts(to_frame(X), max(self.plan.dense.width, outputs))]
+        made = max((maker.count for one in self.members for maker in makers_of(one.estimator)), default=0)
+        width = max(self.plan.dense.width + _COPIES * made, outputs)
+        found = [what(part, lost) for part in in_parts(to_frame(X), width)]
         warn_of_lost(lost, len(found))
         return found
 

@@ -84,6 +84,7 @@ class Part:
         seconds: Of the fit.
         pace: Milliseconds that predicting a row took.
         tells: Whether its held-out rows say how long to train: those of classes that it has never seen do not.
+        rows: On how many it trained.
     """
 
     predicted: NDArray[np.float64]
@@ -91,6 +92,7 @@ class Part:
     seconds: float
     pace: float
     tells: bool = True
+    rows: int = 0
 
 
 class _Fitted(NamedTuple):
@@ -156,7 +158,7 @@ class Fitter:
             keeping.add(found.whole if found.able else None, fitted - start)
         y, (train, valid) = self.data.target, fold
         tells = not self.job.n_classes or bool(np.isin(y[valid], y[train]).any())
-        return Part(predicted, found.rounds, fitted - start, pace, tells)
+        return Part(predicted, found.rounds, fitted - start, pace, tells, len(train))
 
     def retransformed(
         self, pipeline: Pipeline, folds: Sequence[Fold], parts: Sequence[Part]

@@ -289,7 +289,9 @@ def _quantile(name: str, task: Task) -> Measure:
             f"the metric {name!r} does not say which quantile; write it behind an @, as in 'quantile@0.9'."
         )
     if task != "regression":
-        raise InvalidInput(f"the metric {name!r} is for numbers, and the target holds classes; choose another.")
+        raise InvalidInput(
+            f"the metric {name!r} is for numbers, and the target holds classes; choose another, or {_other(task)}."
+        )
     quantile = float(found[1])
     return Measure(f"quantile@{quantile:g}", QUANTILE, 0, greater_is_better=False, quantile=quantile)
 
@@ -382,9 +384,16 @@ def _checked(measure: Measure, task: Task, y: NDArray[Any] | None) -> Measure:
             raise InvalidInput(f"{str(error).rstrip('.')}, for {_what(measure)}; correct it.") from error
         reason = " ".join(str(error).split()).rstrip(".")
         raise InvalidInput(
-            f"the metric {measure.name!r} does not fit a {task} target ({reason}); choose another."
+            f"the metric {measure.name!r} does not fit a {task} target ({reason}); choose another, or {_other(task)}."
         ) from None
     return measure
+
+
+def _other(task: Task) -> str:
+    """How the target is taken in the other way."""
+    if task == "regression":
+        return "take the numbers for classes (AutoClassifier, --task classification)"
+    return "take the target for numbers (AutoRegressor, --task regression)"
 
 
 def _what(measure: Measure) -> str:

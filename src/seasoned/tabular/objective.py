@@ -21,7 +21,7 @@ from seasoned.tabular.levels import MOST_VALID
 from seasoned.tabular.losses import ranks
 from seasoned.tabular.models.base import predict
 from seasoned.tabular.records import Records, TrialRecord
-from seasoned.tabular.spares import WORTH, Keeping, by_fold, kept, suited
+from seasoned.tabular.spares import ALIKE, WORTH, Keeping, by_fold, kept, suited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -373,9 +373,14 @@ def _mean(total: NDArray[np.float64], held: Sequence[NDArray[np.int64]]) -> NDAr
 
 
 def _rounds(parts: Sequence[Part]) -> float | None:
-    """Mean rounds of the folds that tell how long to train, or of all where none does; None for a family without."""
-    taken = [(part.rounds, part.tells) for part in parts if part.rounds is not None]
-    rounds = [number for number, tells in taken if tells] or [number for number, _ in taken]
+    """Mean rounds of the folds that tell how long to train, or of all where none does; None for a family without.
+
+    Those with far fewer rows than others, as in a split by time, are no measure for a fit on all.
+    """
+    taken = [part for part in parts if part.rounds is not None]
+    telling = [part for part in taken if part.tells] or taken
+    most = max((part.rows for part in telling), default=0)
+    rounds = [part.rounds for part in telling if part.rounds is not None and part.rows >= ALIKE * most]
     return float(np.mean(rounds)) if rounds else None
 
 

@@ -226,14 +226,18 @@ def _check_target(fitted: Fitted, target: Target, scale: Logarithm | None) -> No
 def _row(fitted: Fitted, place: int) -> dict[str, Any]:
     """The member as the trial that it comes from; one that replaces a search comes from none."""
     member = fitted.members[place]
-    same = (t["number"] for t in fitted.trials if (t["model"], t["config"]) == (member.name, member.config))
-    return {"number": next(same, place), "model": member.name, "config": member.config}
+    return {"number": _trial(fitted, member).get("number", place), "model": member.name, "config": member.config}
+
+
+def _trial(fitted: Fitted, member: Member) -> Mapping[str, Any]:
+    """The member's trial, a complete one if the configuration was tried several times; empty if there is none."""
+    same = [t for t in fitted.trials if (t["model"], t["config"]) == (member.name, member.config)]
+    return next((t for t in same if t["state"] == "complete"), same[0] if same else {})
 
 
 def _record(fitted: Fitted, member: Member) -> TrialRecord:
     """The rounds that the member's trial took on average over folds, none for models without, and its pace."""
-    same = (t for t in fitted.trials if (t["model"], t["config"]) == (member.name, member.config))
-    trial: Mapping[str, Any] = next(same, {})
+    trial = _trial(fitted, member)
     pace, scale = float(trial.get("predict_ms") or 0.0), _scale(member)
     record = TrialRecord(None, 0.0, predict_ms=pace, factor=1.0 if scale is None else scale.factor)
     if member.model.with_rounds(member.config, 1) == member.config:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["WORTH", "Keeping", "by_fold", "kept", "suited"]
+__all__ = ["ALIKE", "WORTH", "Keeping", "by_fold", "kept", "suited"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -33,7 +33,7 @@ WORTH: Final = 0.5
 _MOST: Final = 2**26  # bytes of a trial's models; a grown forest has more, and is not worth the time to write it
 _FREE: Final = 16  # times that much must be free on the disk, or nothing is kept
 _FEW: Final = 5  # models that predict together at most, as where a member is fitted again (`repeating.py`)
-_ALIKE: Final = 0.8  # of the most training rows: models that saw fewer, as in a split by time, are not used
+ALIKE: Final = 0.8  # of the most training rows: models that saw fewer, as in a split by time, are not used
 
 
 class Keeping:
@@ -136,7 +136,7 @@ def suited(rows: Sequence[int], *, one: bool) -> list[int]:
         ([0, 1, 2], [0], [2])
     """
     order = sorted(range(len(rows)), key=lambda fold: -rows[fold])
-    return sorted(fold for fold in order[: 1 if one else _FEW] if rows[fold] >= _ALIKE * rows[order[0]])
+    return sorted(fold for fold in order[: 1 if one else _FEW] if rows[fold] >= ALIKE * rows[order[0]])
 
 
 def by_fold(path: Path, folds: Sequence[int], factor: float) -> dict[int, Any]:

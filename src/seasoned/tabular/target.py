@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.cells import absent
+from seasoned.tabular.cells import absent, number_word
 from seasoned.tabular.tables import to_series
 
 if TYPE_CHECKING:
@@ -242,7 +242,8 @@ def encode(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
         raise InvalidInput(f"y is missing in {gaps} of {len(series)} rows; score the other rows.")
     labels = _labels(series)
     if classes.dtype.kind == "U":
-        labels = labels.astype(np.str_)
+        words = [number_word(label) for label in labels.tolist()] if labels.dtype.kind == "f" else labels
+        labels = np.asarray(words).astype(np.str_)
     known = pd.Index(classes.tolist(), dtype=object)  # as objects: pandas would ask pyarrow, which knows UTF-8 only
     codes = known.get_indexer(pd.Index(labels.tolist(), dtype=object))
     if (codes < 0).any():

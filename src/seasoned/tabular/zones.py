@@ -41,6 +41,8 @@ def zone_of(series: pd.Series[Any]) -> str | None:
     if zone is None:
         return None
     name = str(zone)
+    if name.startswith(("+", "-")):  # as Arrow writes fixed offsets
+        name = f"UTC{name}"
     if _FIXED.fullmatch(name):
         return name
     try:

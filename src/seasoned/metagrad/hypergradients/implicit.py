@@ -10,7 +10,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax
 from seasoned.metagrad.hypergradients.base import Hypergradient
-from seasoned.metagrad.trees import add, axpy, dot, subtract, zeros_like
+from seasoned.metagrad.trees import axpy, dot, subtract, zeros_like
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,9 @@ class Implicit:
 
     Where df/dw = 0, w* moves with lambda by -H^{-1} d2f/dw dlambda. The inverse is never formed: it acts on one vector,
     by conjugate gradients (fast, for positive definite H) or by the Neumann series (every term one more step of
-    gradient descent; robust where H is indefinite, if `rate` is below 2 / the largest eigenvalue).
+    gradient descent, where all eigenvalues lie between 0 and 2 / `rate`). Where H is indefinite, both stop short: CG at
+    a direction of no or negative curvature, the series where its terms grow; `damping` above the size of the most
+    negative eigenvalue makes it definite.
 
     Args:
         solver: `"cg"` or `"neumann"`.
@@ -97,14 +99,18 @@ def conjugate_gradients(product: Callable[[Tree], Tree], target: Tree, steps: in
 
 
 def neumann(product: Callable[[Tree], Tree], target: Tree, steps: int, rate: Any) -> Tree:
-    """The series rate * sum_{k<=steps} (I - rate A)^k target, which tends to A^{-1} target where |I - rate A| < 1."""
+    """The series rate * sum_{k<=steps} (I - rate A)^k target, which tends to A^{-1} target where |I - rate A| < 1.
 
-    def body(_: int, carry: tuple[Tree, Tree]) -> tuple[Tree, Tree]:
-        term, total = carry
-        term = axpy(-rate, product(term), term)
-        return term, add(total, term)
+    Elsewhere it has no limit, and ends before the first term that is larger than the one before.
+    """
 
-    total = lax.fori_loop(0, steps, body, (target, target))[1]
+    def body(_: int, carry: tuple[Tree, Tree, Array]) -> tuple[Tree, Tree, Array]:
+        term, total, going = carry
+        new = axpy(-rate, product(term), term)
+        going = going & (dot(new, new) <= dot(term, term))
+        return new, jax.tree.map(lambda so_far, more: jnp.where(going, so_far + more, so_far), total, new), going
+
+    total = lax.fori_loop(0, steps, body, (target, target, jnp.array(True)))[1]
     return jax.tree.map(lambda leaf: (rate * leaf).astype(leaf.dtype), total)
 
 

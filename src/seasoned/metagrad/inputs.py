@@ -1,0 +1,38 @@
+"""Inputs of networks as arrays of numbers; needs no JAX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+
+__all__ = ["as_numbers"]
+
+
+def as_numbers(X: np.ndarray, dtype: np.dtype[Any], name: str) -> np.ndarray:
+    """The array in a type of numbers.
+
+    Args:
+        X: Of any type.
+        dtype: The type that is wanted.
+        name: What it is called in errors.
+
+    Raises:
+        InvalidInput: If it holds text, dates or missing values that are no NaN.
+
+    Example:
+        >>> as_numbers(np.array([[True, 2]], dtype=object), np.dtype("float32"), "X").tolist()
+        [[1.0, 2.0]]
+    """
+    try:
+        if X.dtype.kind in "biufO":  # others become numbers too, of a kind: moments, and digits in text
+            return X.astype(dtype, copy=False)
+        strange = X.reshape(-1)[:1].tolist()
+    except (TypeError, ValueError):
+        strange = [cell for cell in X.reshape(-1).tolist() if not isinstance(cell, bool | int | float | np.number)][:1]
+    told = f" such as {strange[0]!r}" if strange else f" of the type {X.dtype}"
+    raise InvalidInput(
+        f"{name} has inputs{told}, and networks take numbers: encode text and dates, and fill what is missing, first."
+    )
