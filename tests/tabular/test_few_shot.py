@@ -11,6 +11,8 @@ from seasoned import FewShotClassifier, FewShotRegressor, load
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import MAML, MLP, PrototypicalNetworks, Training
 from seasoned.tabular import few_shot_fit
+from seasoned.tabular.few_shot_files import predict_unlabelled
+from seasoned.tabular.few_shot_global import fold_models
 
 KNOWN = 24  # stores to learn from; the others are new
 
@@ -346,3 +348,34 @@ def test_a_learner_of_ones_own_class_is_not_saved_for_it_could_not_be_loaded(tab
     assert model.adapt(frame[~known].head(5), y[~known].head(5)).predict(frame[~known].head(2)).shape == (2,)
     with pytest.raises(InvalidInput, match="the learner is or has a Own of your own, which no file can hold"):
         model.save(tmp_path / "own.seasoned")
+
+
+def test_rows_of_a_known_task_are_judged_by_the_models_that_have_not_seen_it(table, regressor):
+    frame, _, store, known = table
+    fitted = regressor.fitted_
+    rows = np.flatnonzero(known)[:50]
+    words = np.array([str(one) for one in frame["store"].iloc[rows]])
+    seen, inputs = fitted.expected(frame.iloc[rows], words)
+    codes = np.searchsorted(fitted.tasks, words)
+    for fold in np.unique(fitted.task_folds[codes]):
+        mine = fitted.task_folds[codes] == fold
+        own = fold_models(fitted.fitted, fitted.member_folds, int(fold)).predict(frame.iloc[rows[mine]])
+        np.testing.assert_array_equal(seen[mine], own)
+    assert len(inputs) == len(rows)
+    assert not np.array_equal(seen, fitted.expected(frame.iloc[rows])[0])
+    new = np.flatnonzero(store == KNOWN)
+    np.testing.assert_array_equal(
+        fitted.expected(frame.iloc[new], np.full(len(new), "new"))[0], fitted.expected(frame.iloc[new])[0]
+    )
+
+
+def test_the_history_of_a_known_task_helps_to_predict_it(table, regressor):
+    """A file with rows of known stores, some of them with a target; the same file without any of these."""
+    frame, y, store, known = table
+    rows = np.flatnonzero(known)
+    asked = store[rows] % 2 == np.arange(len(rows)) % 2
+    whole = frame.iloc[rows].assign(sales=np.where(asked, np.nan, y.iloc[rows]))
+    told = predict_unlabelled(regressor, whole, "sales")
+    alone = regressor.predict(frame.iloc[rows[asked]])
+    error = np.sqrt(np.mean((told["prediction"].to_numpy() - y.iloc[rows[asked]]) ** 2))
+    assert error < 1.2 * np.sqrt(np.mean((alone - y.iloc[rows[asked]]) ** 2))
