@@ -33,11 +33,8 @@ def test_a_deep_copy_predicts_as_the_model_itself():
     y = X[:, 0] + RNG.normal(size=300)
     family = find("lightgbm")
     model = family.build(family.space("regression").default, Job("regression", 0, 0))
-    rounds = family.fit(model, (X[:200], y[:200]), (X[200:], y[200:]))
-    assert model.booster.num_trees() > rounds, "it went on beyond the best round"
+    family.fit(model, (X[:200], y[:200]), (X[200:], y[200:]))
     np.testing.assert_array_equal(copy.deepcopy(model).predict(X), model.predict(X))
-    unfitted = family.build(family.space("regression").default, Job("regression", 0, 0))
-    assert copy.deepcopy(unfitted).booster is None
 
 
 @pytest.mark.parametrize(("zone", "name"), [("+09:00", "UTC+09:00"), ("-03:30", "UTC-03:30"), ("UTC", "UTC")])

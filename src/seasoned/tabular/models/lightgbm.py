@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,14 +57,6 @@ class Booster:
     def classes_(self) -> NDArray[np.int64]:
         """All class codes, seen or not."""
         return np.arange(self.n_classes)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """With a booster of its own, up to the best round: LightGBM's copy would predict with all trees."""
-        import lightgbm
-
-        del memo
-        text = None if self.booster is None else self.booster.model_to_string()
-        return replace(self, booster=None if text is None else lightgbm.Booster(model_str=text))
 
     @property
     def n_features_in_(self) -> int:
