@@ -253,7 +253,7 @@ def at_once(family: Any, key: Array, most: int) -> int:
     """
     if not hasattr(family, "sample"):
         return most
-    leaves = jax.tree.leaves(jax.eval_shape(family.sample, key))
+    leaves = jax.tree.leaves(jax.eval_shape(lambda tasks, seed: tasks.sample(seed), family, key))
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
     return int(max(1, min(most, _SIDE_BY_SIDE // max(size, 1))))
 

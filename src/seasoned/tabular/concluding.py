@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,7 +83,7 @@ def learned(
     """What is learned from the members' out-of-fold predictions: `finish`, `validated` and `conformal` of `Fitted`.
 
     Where the metric is undefined on them, only `conformal` is learned, and the log gives the reason. With a second
-    layer, all of it is of the first layer alone, and nothing is pooled but the mean.
+    layer, `validated` and `conformal` are of the first layer alone.
 
     Args:
         fitted: The members with their weights.
@@ -94,9 +95,7 @@ def learned(
     plain = Finish() if metric.costs is None else Finish(decision=Decision(metric.costs, given=True))
     first = [member for member in fitted.members if not member.below]
     layered = len(first) < len(fitted.members)
-    total = sum(member.weight for member in first)  # the second layer's columns of these rows know their targets
-    honest = [replace(member, weight=member.weight / total) for member in first] if layered else fitted.members
-    pooled = pool(objective, honest, each=pooling and not layered)
+    pooled = pool(objective, fitted.members, each=pooling)
     if pooled is None:
         return {"finish": plain}
     found: dict[str, Any] = {"finish": plain}
@@ -111,7 +110,15 @@ def learned(
     except ValueError as error:
         logger.warning("the report will lack the predictions in validation: %s", error)
     codes = None if objective.job.n_classes else objective.data.matrix("codes")  # memory-mapped
-    return {**found, "conformal": learn_conformal(pooled, codes, seed)}
+    if layered:  # the second layer's predictions of these rows are too good: its columns know their targets
+        total = sum(member.weight for member in first)
+        pooled = pool(objective, [replace(member, weight=member.weight / total) for member in first], each=pooling)
+        with suppress(ValueError):  # then they stay the first layer's mean
+            if pooled is not None:
+                honest = choose_finish(pooled, metric, seed, calibrate=calibrate)
+                pooled = honest.pooled
+                found["validated"] = _evidence(pooled, honest.loss, baseline, seed)
+    return found if pooled is None else {**found, "conformal": learn_conformal(pooled, codes, seed)}
 
 
 def _out_of_fold(fitted: Fitted, objective: CrossValidation, budget: Budget) -> NDArray[np.floating] | None:
