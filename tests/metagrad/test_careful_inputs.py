@@ -30,7 +30,7 @@ from seasoned.metagrad import (
     load_learner,
     sgd_hd,
 )
-from seasoned.metagrad.tasks import Rows, Task, TaskList, as_family, at_once
+from seasoned.metagrad.tasks import Rows, Task, as_family, at_once
 
 RNG = np.random.default_rng(0)
 SHORT = Training(steps=20, tasks=4, every=10, validation_tasks=8)
@@ -365,7 +365,7 @@ def test_what_is_no_number_is_refused_in_a_sentence(column):
 
 
 def test_tasks_of_many_bytes_are_judged_few_at_a_time():
-    small, large = (TaskList(jax.tree.map(lambda leaf: leaf[None], task(rows))) for rows in (10, 40_000))
+    small, large = (as_family([task(rows)]) for rows in (10, 40_000))
     key = jax.random.key(0)
     assert at_once(small, key, 100) == 100
     assert 1 <= at_once(large, key, 100) < 20
@@ -376,4 +376,4 @@ def test_tasks_of_many_bytes_are_judged_few_at_a_time():
 
 def task(rows):
     X = np.random.default_rng(0).normal(size=(rows, 50)).astype(np.float32)
-    return Task(Rows(X, X[:, :1]), Rows(X, X[:, :1]))
+    return (X, X[:, :1]), (X, X[:, :1])
