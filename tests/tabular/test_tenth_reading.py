@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,7 @@ from in_process import stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from seasoned.errors import InvalidInput
+from seasoned.report.importance import permutation_importance
 from seasoned.tabular import fit, objective, repeating
 from seasoned.tabular.columns import stored
 from seasoned.tabular.fitter import Part
@@ -157,6 +159,27 @@ def test_a_resumed_run_whose_text_cannot_be_learned_again_does_not_go_on(tmp_pat
             model.fit(X, y, resume=True)
     model.fit(X, y, resume=True)
     assert model.fitted_.plan.transform(X[:3], "dense").shape[1] > 30
+
+
+def test_groups_of_several_columns_are_refused_in_their_own_words():
+    X, y = pd.DataFrame({"a": np.arange(40.0)}), np.arange(40) % 2
+    for groups in (pd.DataFrame({"g": y, "h": y}), np.zeros((40, 3))):
+        with pytest.raises(InvalidInput, match=r"groups has \d columns; join them into one value a row"):
+            AutoClassifier(trials=1, experience=None).fit(X, y, groups=groups)
+
+
+def test_shuffles_of_the_same_cells_are_warned_of_once(caplog):
+    class Model:
+        def predict(self, X):
+            logging.getLogger("seasoned.tabular").warning("cells cannot be read")
+            return X["a"].to_numpy()
+
+    X = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0)})
+    found = permutation_importance(Model(), X, X["a"].to_numpy(), lambda y, p: float(np.mean((y - p) ** 2)), 3)
+    assert found.repeats == 3
+    assert caplog.text.count("cells cannot be read") == 1
+    Model().predict(X)
+    assert caplog.text.count("cells cannot be read") == 2
 
 
 def failing(error):

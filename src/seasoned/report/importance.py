@@ -6,6 +6,8 @@ useful, JMLR 20(177): the loss after shuffling a column, minus the loss before.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +18,7 @@ from seasoned.report.data import Importance
 from seasoned.tabular.rare import LEAST, with_rare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -94,14 +96,33 @@ def permutation_importance(
     rng = np.random.default_rng() if rng is None else rng
     names = list(X.columns) if columns is None else list(columns)
     stop = None if seconds is None else time.monotonic() + seconds
-    before = metric(y, predict(X))
     found: dict[str, list[float]] = {}
-    for _ in range(repeats):  # round by round, so that a time limit costs repeats before it costs columns
-        for name in names:
-            if stop is not None and time.monotonic() > stop:
-                return _summary(found, len(names), len(X))
-            found.setdefault(name, []).append(metric(y, predict(_shuffled(X, name, rng))) - before)
+    with _said_once():
+        before = metric(y, predict(X))
+        for _ in range(repeats):  # round by round, so that a time limit costs repeats before it costs columns
+            for name in names:
+                if stop is not None and time.monotonic() > stop:
+                    return _summary(found, len(names), len(X))
+                found.setdefault(name, []).append(metric(y, predict(_shuffled(X, name, rng))) - before)
     return _summary(found, len(names), len(X))
+
+
+@contextlib.contextmanager
+def _said_once() -> Iterator[None]:
+    """Each warning about a table's cells at most once: every shuffle has the same cells, and is read anew."""
+    logger, seen = logging.getLogger("seasoned.tabular"), set[str]()
+
+    def new(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        known = record.levelno >= logging.WARNING and text in seen
+        seen.add(text)
+        return not known
+
+    logger.addFilter(new)
+    try:
+        yield
+    finally:
+        logger.removeFilter(new)
 
 
 def _shuffled(X: pd.DataFrame, name: str, rng: np.random.Generator) -> pd.DataFrame:
