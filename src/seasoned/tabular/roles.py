@@ -144,7 +144,7 @@ def read_groups(groups: Any, rows: int) -> tuple[NDArray[np.int64], NDArray[Any]
 def _one_a_row(values: Any, name: str, rows: int) -> pd.Series[Any]:
     if isinstance(values, str):
         raise InvalidInput(f"{name} is {values!r}; pass a value a row, such as X[{values!r}].")
-    shape = getattr(values, "shape", ())
+    shape: tuple[int, ...] = getattr(values, "shape", ())
     if len(shape) == 2 and shape[1] > 1:
         raise InvalidInput(f"{name} has {shape[1]} columns; join them into one value a row.")
     try:
