@@ -120,7 +120,7 @@ def test_a_path_is_refused_before_the_work(fitted, tmp_path, monkeypatch):
 
 def test_a_page_that_cannot_be_written_is_a_sentence(tmp_path):
     with pytest.raises(StorageError, match="could not be written"):
-        write_page("page", tmp_path / ("r" * 250))
+        write_page("page", tmp_path / ("r" * 255))
 
 
 def test_notes_say_what_keeps_a_fit_from_being_repeated():

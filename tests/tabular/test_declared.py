@@ -177,7 +177,7 @@ def test_numbers_that_are_names(table):
     [
         (["--categorical", "zipp"], "no column 'zipp'"),
         (["--categorical", "target"], "'target' is the target; pass --task classification"),
-        (["--out", "m" * 250], "the model cannot be written to 'mmm"),
+        (["--out", "m" * 255], "the model cannot be written to 'mmm"),
         (["--weights", "mass"], "--weights is 'mass', and there is no such column; the columns are x, z, day"),
         (["--groups", "mass"], "--groups is 'mass'"),
         (["--groups", "weight", "--weights", "weight"], "'weight' is given two roles"),

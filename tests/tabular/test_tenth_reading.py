@@ -16,7 +16,7 @@ from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from seasoned.errors import InvalidInput
 from seasoned.report.importance import permutation_importance
-from seasoned.tabular import fit, objective, repeating
+from seasoned.tabular import fit, objective
 from seasoned.tabular.columns import stored
 from seasoned.tabular.fitter import Part
 from seasoned.tabular.losses import ranks
@@ -52,18 +52,6 @@ def test_folds_with_far_fewer_rows_do_not_say_how_long_to_train():
     strange = Part(np.zeros(1), 7, 1.0, 0.0, False, 900)
     assert objective._rounds([*parts, strange]) == 50.0
     assert objective._rounds([strange]) == 7.0
-
-
-def test_models_of_half_of_the_rows_have_no_part():
-    def data(share, folds):
-        rows = np.arange(100)
-        cut = int(100 * share)
-        splits = [(np.roll(rows, 10 * fold)[:cut], np.roll(rows, 10 * fold)[cut:]) for fold in range(folds)]
-        return SimpleNamespace(data=SimpleNamespace(target=rows, folds=splits, known_rows=lambda: rows))
-
-    assert repeating._takes_folds(data(0.8, 5))
-    assert repeating._takes_folds(data(2 / 3, 3))
-    assert not repeating._takes_folds(data(0.5, 2))
 
 
 def test_all_areas_under_curves_are_of_ranks():

@@ -174,7 +174,7 @@ def _numbers(y: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     return y
 
 
-def _coded(y: np.ndarray, fitted: Fitted, ways: int) -> tuple[np.ndarray, np.ndarray]:
+def _coded(y: np.ndarray, fitted: Fitted, ways: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Codes of labels, and the labels by code; labels that are codes of the training tasks stay the same codes."""
     y = plain(y)
     _refuse_gaps(y)

@@ -39,7 +39,6 @@ logger = logging.getLogger("seasoned.tabular")
 
 _SEEDS: Final = 5  # fits of each model on all rows, the first among them
 _FEW_ROWS: Final = 1_000  # below, models of the folds have half of the weight
-_MOST_OF: Final = 0.6  # of the rows, at least, that a fold trains on: models of half of them are worse
 _FOLDS: Final = 0.5  # their weight together
 _SHARE: Final = 0.08  # of a time limit of a minute, kept for all this; other time that is left goes to it, too
 _MOST: Final = 0.25  # of a longer time limit: the share grows with its square root, as there is less left to find
@@ -195,7 +194,7 @@ def _wanted(objective: CrossValidation, budget: Budget) -> bool:
 def _takes_folds(objective: CrossValidation) -> bool:
     """Whether models of the folds help: few rows, all of which are either trained on or validated in each fold."""
     rows, folds = len(objective.data.target), objective.data.folds
-    parted = all(len(train) + len(valid) == rows and len(train) >= _MOST_OF * rows for train, valid in folds)
+    parted = all(len(train) + len(valid) == rows for train, valid in folds)
     return rows < _FEW_ROWS and len(folds) > 1 and parted and len(objective.data.known_rows()) == rows
 
 
