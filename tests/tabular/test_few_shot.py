@@ -11,9 +11,6 @@ from seasoned import FewShotClassifier, FewShotRegressor, load
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import MAML, MLP, PrototypicalNetworks, Training
 from seasoned.tabular import few_shot_fit
-from seasoned.tabular.few_shot_files import predict_unlabelled
-from seasoned.tabular.few_shot_global import fold_models
-from seasoned.tabular.few_shot_model import FewShotFitted
 
 KNOWN = 24  # stores to learn from; the others are new
 
@@ -349,39 +346,3 @@ def test_a_learner_of_ones_own_class_is_not_saved_for_it_could_not_be_loaded(tab
     assert model.adapt(frame[~known].head(5), y[~known].head(5)).predict(frame[~known].head(2)).shape == (2,)
     with pytest.raises(InvalidInput, match="the learner is or has a Own of your own, which no file can hold"):
         model.save(tmp_path / "own.seasoned")
-
-
-def test_rows_of_a_known_task_are_judged_by_the_models_that_have_not_seen_it(table, regressor):
-    frame, _, store, known = table
-    fitted = regressor.fitted_
-    rows = np.flatnonzero(known)[:50]
-    words = np.array([str(one) for one in frame["store"].iloc[rows]])
-    seen, inputs = fitted.expected(frame.iloc[rows], words)
-    codes = np.searchsorted(fitted.tasks, words)
-    for fold in np.unique(fitted.task_folds[codes]):
-        mine = fitted.task_folds[codes] == fold
-        own = fold_models(fitted.fitted, fitted.member_folds, int(fold)).predict(frame.iloc[rows[mine]])
-        np.testing.assert_array_equal(seen[mine], own)
-    assert len(inputs) == len(rows)
-    assert not np.array_equal(seen, fitted.expected(frame.iloc[rows])[0])
-    new = np.flatnonzero(store == KNOWN)
-    np.testing.assert_array_equal(
-        fitted.expected(frame.iloc[new], np.full(len(new), "new"))[0], fitted.expected(frame.iloc[new])[0]
-    )
-
-
-def test_the_history_of_a_known_task_is_no_row_that_its_models_have_seen(table, regressor, monkeypatch):
-    """A file with rows of known stores, every second with its target, beside models that have seen them."""
-    frame, y, _, known = table
-    rows = np.flatnonzero(known)
-    asked = np.arange(len(rows)) % 2 == 0
-    whole = frame.iloc[rows].assign(sales=np.where(asked, np.nan, y.iloc[rows]))
-
-    def error():
-        told = predict_unlabelled(regressor, whole, "sales")["prediction"].to_numpy()
-        return np.sqrt(np.mean((told - y.iloc[rows[asked]]) ** 2))
-
-    unseen, plain = error(), FewShotFitted.expected
-    monkeypatch.setattr(FewShotFitted, "expected", lambda self, X, words=None: plain(self, X))
-    assert unseen < 1.3 * NOISE
-    assert unseen != error()

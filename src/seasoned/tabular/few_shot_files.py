@@ -105,8 +105,7 @@ def _adapted(model: Any, X: pd.DataFrame, y: pd.Series[Any], tasks: Sequence[_As
 def _adapted_together(model: Any, X: pd.DataFrame, y: pd.Series[Any], tasks: Sequence[_Asked], *, tune: bool) -> Any:
     """The same for tasks whose rows fit into memory together in all forms."""
     rows = np.concatenate([part for task in tasks for part in (task.given, task.wanted)])
-    words = np.concatenate([[task.word] * (len(task.given) + len(task.wanted)) for task in tasks])
-    expected, inputs = model.fitted_.expected(X.iloc[rows], words)
+    expected, inputs = model.fitted_.expected(X.iloc[rows])
     found, start = [], 0
     for task in tasks:
         middle, end = start + len(task.given), start + len(task.given) + len(task.wanted)

@@ -17,7 +17,6 @@ from seasoned.tabular.tables import to_frame
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from seasoned.tabular.columns.plan import Diet
@@ -114,32 +113,12 @@ class FewShotFitted:
     own: Mapping[str, NDArray[Any]]
     columns: tuple[str, ...]
 
-    def expected(self, X: Any, words: NDArray[Any] | None = None) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """What all tasks share predicts, and the network's inputs.
-
-        Args:
-            X: Rows.
-            words: The task of each; rows of tasks seen in training are predicted by the models that have not seen them,
-                because what such a task adds is learned from errors on unseen rows. All are of new tasks if left out.
-        """
+    def expected(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """For rows of a new task, the global prediction and the network's inputs."""
         frame = to_frame(X)
-        if words is None:
-            expected = self.fitted.predict(frame)
-        else:
-            codes = np.searchsorted(self.tasks, words).clip(max=len(self.tasks) - 1)
-            expected = self._expected(frame, np.where(self.tasks[codes] == words, self.task_folds[codes], -1))
+        expected = self.fitted.predict(frame)
         dense = self.fitted.plan.matrices(frame, _DENSE, [])["dense"]  # unreadable cells have been reported by now
         return expected, network_inputs(self.scaling, expected, dense)
-
-    def _expected(self, frame: pd.DataFrame, folds: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The global prediction of rows whose tasks are of these folds, -1 for new ones."""
-        classes = len(self.fitted.classes)
-        found = np.zeros((len(frame), classes) if classes else len(frame))
-        for fold in np.unique(folds).tolist():
-            rows = np.flatnonzero(folds == fold)
-            fitted = self.fitted if fold < 0 else fold_models(self.fitted, self.member_folds, fold)
-            found[rows] = fitted.predict(frame.iloc[rows])
-        return found
 
     def corrected(self, expected: NDArray[np.float64], inputs: NDArray[np.float32], params: Any) -> Any:
         """Numbers, shape (n,), or probabilities, shape (n, classes), after the network's correction."""
@@ -161,12 +140,16 @@ class FewShotFitted:
             raise InvalidInput(
                 f"the task {str(words[strange][0])!r} was not there in fit; adapt(X, y) to a few of its labelled rows."
             )
-        expected, inputs = self.expected(frame, words)
-        found = np.zeros_like(expected)
-        order = np.argsort(codes, kind="stable")
-        known, starts = np.unique(codes[order], return_index=True)
-        for code, rows in zip(known.tolist(), np.split(order, starts[1:]), strict=False):
-            found[rows] = self.corrected(expected[rows], inputs[rows], self.params_of(code))
+        dense = self.fitted.plan.matrices(frame, _DENSE, [])["dense"]  # unreadable cells are reported below
+        classes = len(self.fitted.classes)
+        found = np.zeros((len(frame), classes) if classes else len(frame))
+        for fold in np.unique(self.task_folds[codes]):
+            rows = np.flatnonzero(self.task_folds[codes] == fold)
+            expected = fold_models(self.fitted, self.member_folds, int(fold)).predict(frame.iloc[rows])
+            inputs = network_inputs(self.scaling, expected, dense[rows])
+            for code in np.unique(codes[rows]):
+                place = codes[rows] == code
+                found[rows[place]] = self.corrected(expected[place], inputs[place], self.params_of(int(code)))
         return found
 
     def params_of(self, code: int) -> Any:
