@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -134,7 +135,8 @@ def clock(guide: Guide, order: list[int], seconds: Any, scores: Any) -> list[flo
     for count in TIMED:
         seen, rows = whole[:count], np.array(whole[count:], dtype=np.intp)
         expected = guide.expected_seconds({row: float(seconds[row]) for row in seen}, rows)
-        errors.append(float(np.median(np.abs(np.log10(expected / np.maximum(seconds[rows], 1e-3))))))
+        off = np.abs(np.log10(expected / np.maximum(seconds[rows], 1e-3)))
+        errors.append(float(np.median(off)) if len(off) else math.nan)
     return errors
 
 
@@ -164,7 +166,7 @@ def summary(tasks: list[dict[str, Any]]) -> dict[str, Any]:
                 str(mark): [round(float(v), 4) for v in (values[:, at].mean(), low[at], high[at])]
                 for at, mark in enumerate(marks)
             }
-    errors = np.mean([task["clock"] for task in tasks], axis=0)
+    errors = np.nanmean([task["clock"] for task in tasks], axis=0)
     found["clock"] = {str(count): round(float(error), 4) for count, error in zip(TIMED, errors, strict=True)}
     return {"tasks": len(tasks), "families": len(families), **found}
 

@@ -234,7 +234,9 @@ def as_before(store: Path, pairs: int) -> None:
         return
     for stale in store.parent.glob(f"{store.name}.before-*"):
         stale.unlink()
-    shutil.copy(store, kept) if store.exists() else kept.touch()
+    part = store.with_name(f"{store.name}.copying")
+    shutil.copy(store, part) if store.exists() else part.write_bytes(b"")
+    part.replace(kept)  # whole, or not there
 
 
 def main() -> None:

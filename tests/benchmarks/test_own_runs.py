@@ -84,6 +84,7 @@ def test_an_interrupted_comparison_goes_on_with_the_store_as_it_was(tmp_path, mo
         return {"curve": [[1.0, 0.5]], "elapsed": [1.0], "loss": 0.5, "tasks": None}
 
     monkeypatch.setattr(own_runs, "fitted", fitted)
+    monkeypatch.setattr(own_runs.signal, "signal", lambda *_: None)  # this process is the tests'
     monkeypatch.setattr(own_runs.common, "all_families", lambda: None)
     words = ["own_runs.py", "--datasets", str(tmp_path), "--sources", "a,b", "--trials", "3", "--out", str(out)]
     monkeypatch.setattr(sys, "argv", words)

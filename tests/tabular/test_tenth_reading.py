@@ -1,4 +1,4 @@
-"""What a tenth reading found: copies, offsets, rounds of split times, priors of folds, words of classes, wide parts."""
+"""What a tenth reading found: offsets, rounds of split times, words of classes, wide parts, resumed text."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from seasoned.errors import InvalidInput
 from seasoned.report.importance import permutation_importance
 from seasoned.tabular import fit, objective
 from seasoned.tabular.columns import stored
+from seasoned.tabular.features.repeated import makers_of
 from seasoned.tabular.fitter import Part
 from seasoned.tabular.losses import ranks
 from seasoned.tabular.metrics import resolve
@@ -62,6 +63,7 @@ def test_all_areas_under_curves_are_of_ranks():
 def test_whole_floats_are_the_words_that_whole_numbers_are():
     classes = np.array(["1", "2", "3+"])
     assert encode(pd.Series([1.0, 2.0]), classes).tolist() == [0, 1]
+    assert encode(pd.Series([1.0, 2.0], dtype=object), np.array(["1.0", "2.0", "3+"])).tolist() == [0, 1]
     with pytest.raises(InvalidInput, match="a class that was not there in fit"):
         encode(pd.Series([1.0, 1.5]), classes)
 
@@ -69,12 +71,16 @@ def test_whole_floats_are_the_words_that_whole_numbers_are():
 def test_a_metric_of_the_other_sort_says_how_to_get_there():
     y = pd.Series([3, 4, 5, 6] * 20)
     X = pd.DataFrame({"a": RNG.normal(size=80)})
-    with pytest.raises(InvalidInput, match=r"or take the target for numbers \(AutoRegressor, --task regression\)"):
+    with pytest.raises(
+        InvalidInput, match=r"if it holds numbers, take it for such \(AutoRegressor, --task regression\)"
+    ):
         AutoClassifier("rmse").fit(X, y)
-    with pytest.raises(InvalidInput, match="or take the target for numbers"):
+    with pytest.raises(InvalidInput, match="if it holds numbers, take it for such"):
         AutoClassifier("quantile@0.9").fit(X, y)
     with pytest.raises(InvalidInput, match=r"AutoClassifier, --task classification"):
         AutoRegressor("accuracy").fit(X, y)
+    with pytest.raises(InvalidInput, match=r"choose another\.$"):
+        AutoRegressor("rmsle").fit(X, X["a"])
 
 
 def test_of_a_configuration_that_was_tried_twice_the_complete_trial_counts():
@@ -90,7 +96,8 @@ def test_of_a_configuration_that_was_tried_twice_the_complete_trial_counts():
 
 def test_made_columns_count_where_a_long_table_is_cut(monkeypatch):
     stay_in_process(monkeypatch)
-    X, y = pd.DataFrame(RNG.normal(size=(400, 4)), columns=list("abcd")), RNG.normal(size=400)
+    X = pd.DataFrame(RNG.normal(size=(400, 4)), columns=list("abcd"))
+    y = X["a"] * X["b"]
     widths = []
     real = stored.in_parts
 
@@ -99,12 +106,14 @@ def test_made_columns_count_where_a_long_table_is_cut(monkeypatch):
         return real(frame, width)
 
     monkeypatch.setattr("seasoned.tabular.fitted.in_parts", noted)
-    for features in (None, "all"):
-        search = SearchSettings(models=["linear"], folds=2, features=features)
-        model = AutoRegressor(trials=2, workers=1, search=search, random_state=0, experience=None).fit(X, y)
-        widths.clear()
-        model.predict(X)
-    assert widths[-1] > 4
+    monkeypatch.setattr("seasoned.tabular.fitted._FITS", 0)  # of the numbers of a row, or few columns would not count
+    search = SearchSettings(models=["linear"], folds=2, features="all")
+    model = AutoRegressor(trials=2, workers=1, search=search, random_state=0, experience=None).fit(X, y)
+    made = max(maker.count for one in model.fitted_.members for maker in makers_of(one.estimator))
+    widths.clear()
+    model.predict(X)
+    assert made > 0
+    assert widths == [model.fitted_.plan.dense.width + 2 * made]
 
 
 def test_a_run_goes_on_with_the_labels_that_its_metric_read(tmp_path, monkeypatch):

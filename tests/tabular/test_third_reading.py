@@ -416,7 +416,7 @@ def test_catboost_learns_from_four_rows_whatever_each_tree_draws(seed):
     assert np.isfinite(model.predict(X)).all()
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0, 99.5, 1e30, np.nan])
+@pytest.mark.parametrize("value", [0.0, -1.0, -2.0, -3.0, 99.5, 1e30, np.nan])
 @pytest.mark.parametrize("weights", [None, [3.0, 1.0, 1.0, 1.0]])
 def test_catboost_learns_a_constant_where_all_rows_are_alike(value, weights):
     needs("catboost")

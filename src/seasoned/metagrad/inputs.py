@@ -27,10 +27,10 @@ def as_numbers(X: np.ndarray, dtype: np.dtype[Any], name: str) -> np.ndarray:
         [[1.0, 2.0]]
     """
     try:
-        if X.dtype.kind in "biufO":  # others become numbers too, of a kind: moments, and digits in text
+        if X.dtype.kind not in "USMmcT":  # which become numbers too, of a kind
             return X.astype(dtype, copy=False)
         strange = X.reshape(-1)[:1].tolist()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         strange = [cell for cell in X.reshape(-1).tolist() if not isinstance(cell, bool | int | float | np.number)][:1]
     told = f" such as {strange[0]!r}" if strange else f" of the type {X.dtype}"
     raise InvalidInput(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.report.importance import permutation_importance, some_rows
+from seasoned.report.importance import permutation_importance, said_once, some_rows
 from seasoned.report.known import Known, known_rows
 from seasoned.surrogates.threads import one_thread, openmp_threads
 from seasoned.tabular.given_again import judging
@@ -127,7 +127,11 @@ def _gains(
     """The increase of the loss for each column, one value per part."""
     found: dict[str, list[float]] = {}
     end = None if seconds is None else time.monotonic() + seconds
-    with one_thread(), openmp_threads(1):  # few rows, thousands of trees: threads would wait for each other at each
+    with (
+        said_once(),
+        one_thread(),
+        openmp_threads(1),
+    ):  # few rows, thousands of trees: threads would wait for each other at each
         for place, (rows, truth, weights) in enumerate(parts):
             left = None if end is None else max(end - time.monotonic(), 0.0)
             if left == 0.0 and place:  # even without a shuffle a part costs a prediction

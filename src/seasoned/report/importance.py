@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Loss = Callable[[NDArray[Any], NDArray[Any]], float]
 
-__all__ = ["permutation_importance", "some_rows"]
+__all__ = ["permutation_importance", "said_once", "some_rows"]
 
 _SHARE: Final = 0.25  # share of the rows drawn that may be added for rare classes
 
@@ -97,7 +97,7 @@ def permutation_importance(
     names = list(X.columns) if columns is None else list(columns)
     stop = None if seconds is None else time.monotonic() + seconds
     found: dict[str, list[float]] = {}
-    with _said_once():
+    with said_once():
         before = metric(y, predict(X))
         for _ in range(repeats):  # round by round, so that a time limit costs repeats before it costs columns
             for name in names:
@@ -108,14 +108,13 @@ def permutation_importance(
 
 
 @contextlib.contextmanager
-def _said_once() -> Iterator[None]:
-    """Each warning about a table's cells at most once: every shuffle has the same cells, and is read anew."""
+def said_once() -> Iterator[None]:
+    """Each kind of warning about a table's cells at most once: every shuffle has the same cells, and is read anew."""
     logger, seen = logging.getLogger("seasoned.tabular"), set[str]()
 
     def new(record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        known = record.levelno >= logging.WARNING and text in seen
-        seen.add(text)
+        known = record.levelno >= logging.WARNING and str(record.msg) in seen
+        seen.add(str(record.msg))
         return not known
 
     logger.addFilter(new)

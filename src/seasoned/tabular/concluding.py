@@ -113,11 +113,13 @@ def learned(
     if layered:  # the second layer's predictions of these rows are too good: its columns know their targets
         total = sum(member.weight for member in first)
         pooled = pool(objective, [replace(member, weight=member.weight / total) for member in first], each=pooling)
+        found.pop("validated", None)
         with suppress(ValueError):  # then they stay the first layer's mean
             if pooled is not None:
                 honest = choose_finish(pooled, metric, seed, calibrate=calibrate)
                 pooled = honest.pooled
-                found["validated"] = _evidence(pooled, honest.loss, baseline, seed)
+                if np.isfinite(honest.loss):
+                    found["validated"] = _evidence(pooled, honest.loss, baseline, seed)
     return found if pooled is None else {**found, "conformal": learn_conformal(pooled, codes, seed)}
 
 

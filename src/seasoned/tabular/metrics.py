@@ -383,8 +383,10 @@ def _checked(measure: Measure, task: Task, y: NDArray[Any] | None) -> Measure:
         if measure.scorer == FUNCTION:
             raise InvalidInput(f"{str(error).rstrip('.')}, for {_what(measure)}; correct it.") from error
         reason = " ".join(str(error).split()).rstrip(".")
+        of_numbers = _OF_NUMBERS.fullmatch(measure.scorer) is not None
+        other = f", or {_other(task)}" if of_numbers != (task == "regression") else ""
         raise InvalidInput(
-            f"the metric {measure.name!r} does not fit a {task} target ({reason}); choose another, or {_other(task)}."
+            f"the metric {measure.name!r} does not fit a {task} target ({reason}); choose another{other}."
         ) from None
     return measure
 
@@ -393,7 +395,7 @@ def _other(task: Task) -> str:
     """How the target is taken in the other way."""
     if task == "regression":
         return "take the numbers for classes (AutoClassifier, --task classification)"
-    return "take the target for numbers (AutoRegressor, --task regression)"
+    return "if it holds numbers, take it for such (AutoRegressor, --task regression)"
 
 
 def _what(measure: Measure) -> str:

@@ -242,8 +242,12 @@ def encode(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
         raise InvalidInput(f"y is missing in {gaps} of {len(series)} rows; score the other rows.")
     labels = _labels(series)
     if classes.dtype.kind == "U":
-        words = [number_word(label) for label in labels.tolist()] if labels.dtype.kind == "f" else labels
-        labels = np.asarray(words).astype(np.str_)
+        words = labels.astype(np.str_)
+        if labels.dtype.kind == "f":  # 1.0 may have been "1" in a column of text
+            there = set(classes.tolist())
+            pairs = zip(words.tolist(), labels.tolist(), strict=True)
+            words = np.array([word if word in there else number_word(label) for word, label in pairs], dtype=np.str_)
+        labels = words
     known = pd.Index(classes.tolist(), dtype=object)  # as objects: pandas would ask pyarrow, which knows UTF-8 only
     codes = known.get_indexer(pd.Index(labels.tolist(), dtype=object))
     if (codes < 0).any():

@@ -159,7 +159,7 @@ def _twice(
 ) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64] | None]:
     """Each row once as it is and once with another first value: no tree gains by that, so a constant is learned."""
     other = X.copy()
-    other[:, 0] = np.where(np.isnan(X[:, 0]), 0.0, np.floor(X[:, 0] / 2.0) - 1.0)  # a level's code, if it is one
+    other[:, 0] = np.where(X[:, 0] >= 0.0, np.floor(X[:, 0] / 2.0) - 1.0, 1.0)  # a level's code, if it is one
     return np.vstack([X, other]), np.append(y, y), None if weight is None else np.append(weight, weight)
 
 
