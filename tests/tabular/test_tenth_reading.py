@@ -161,7 +161,7 @@ def test_a_resumed_run_whose_text_cannot_be_learned_again_does_not_go_on(tmp_pat
 def test_groups_of_several_columns_are_refused_in_their_own_words():
     X, y = pd.DataFrame({"a": np.arange(40.0)}), np.arange(40) % 2
     for groups in (pd.DataFrame({"g": y, "h": y}), np.zeros((40, 3))):
-        with pytest.raises(InvalidInput, match=r"groups has \d columns; join them into one value a row"):
+        with pytest.raises(InvalidInput, match=r"groups has \d columns; join them, and pass one value per row"):
             AutoClassifier(trials=1, experience=None).fit(X, y, groups=groups)
 
 

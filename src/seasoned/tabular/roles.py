@@ -146,7 +146,7 @@ def _one_a_row(values: Any, name: str, rows: int) -> pd.Series[Any]:
         raise InvalidInput(f"{name} is {values!r}; pass a value a row, such as X[{values!r}].")
     shape: tuple[int, ...] = getattr(values, "shape", ())
     if len(shape) == 2 and shape[1] > 1:
-        raise InvalidInput(f"{name} has {shape[1]} columns; join them into one value a row.")
+        raise InvalidInput(f"{name} has {shape[1]} columns; join them, and pass one value per row.")
     try:
         series = to_series(values)
     except InvalidInput as error:
