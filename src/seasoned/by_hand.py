@@ -159,20 +159,18 @@ class ByHand:
         if self._pace is None or not self._pace.paused:
             return None
         self._ledger.sync()
-        for number in self._pace.dropped():
-            ended = self._pace.give_up(number)
-            try:
-                self._store(number, ended, self._spent.get(number))
-            except StorageError:
-                self._pace.paused.add(number)
-                raise
-            self._forget(number)
+        self._pace.end_dropped(self._end)
         running = self._ledger.history.running
         found = next((number for number in self._pace.promoted() if running.get(number) == driver), None)
         if found is not None:
             self._ledger.relaunched([found], driver)
             self._pace.paused.discard(found)
         return found
+
+    def _end(self, number: int, ended: Verdict) -> None:
+        """Store how a paused trial ended, and forget what was kept for its going on."""
+        self._store(number, ended, self._spent.get(number))
+        self._forget(number)
 
     def _may_run(self, claim: Claim, driver: str) -> bool:
         """Whether to run a reserved trial now: it has not ended, does not pause, and has not killed its drivers."""

@@ -311,13 +311,7 @@ class Drive:
             return
         running, driver = self._ledger.history.running, self._lease.driver
         self._pace.paused = {number for number in self._pace.paused if running.get(number) == driver}
-        for number in self._pace.dropped():
-            ended = self._pace.give_up(number)
-            try:
-                self._store(number, ended, self._spent.get(number))
-            except StorageError:
-                self._pace.paused.add(number)
-                raise
+        self._pace.end_dropped(lambda number, ended: self._store(number, ended, self._spent.get(number)))
         self._relaunch(self._pace.promoted()[: max(0, self._executor.workers - len(self._running))])
 
     def _relaunch(self, numbers: Sequence[int]) -> None:

@@ -181,6 +181,23 @@ class Pace:
         """Paused trials that shall not go on."""
         return sorted(self._decided(Decision.STOP))
 
+    def end_dropped(self, store: Callable[[int, Verdict], object]) -> None:
+        """End the paused trials that shall not go on; one whose end cannot be stored waits on.
+
+        Args:
+            store: Called with each number and how that trial ended.
+
+        Raises:
+            StorageError: From `store`; the trials after that one are still paused.
+        """
+        for number in self.dropped():
+            ended = self.give_up(number)
+            try:
+                store(number, ended)
+            except StorageError:
+                self.paused.add(number)
+                raise
+
     def _decided(self, decision: Decision) -> list[int]:
         return [number for number in self._ledger.due(self.paused) if self._ledger.decide(number) is decision]
 

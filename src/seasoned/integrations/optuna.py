@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
 from seasoned.integrations.optuna_export import export
-from seasoned.integrations.optuna_import import study_of
+from seasoned.integrations.optuna_import import bounded, study_of
 from seasoned.integrations.optuna_space import View, outer, parameter_of, view_of
 from seasoned.integrations.requirements import optuna
 from seasoned.samplers import Bayes, Grid
@@ -37,8 +37,6 @@ __all__ = ["SeasonedSampler", "export", "study_of"]
 
 NOTE: Final = "seasoned:suggestion"
 """The system attribute under which a trial keeps what was suggested to it, for other processes and for resuming."""
-
-_FAR: Final = 1e100  # how far beyond its bound an infinite constraint counts
 
 _OURS: Final = {
     optuna.trial.TrialState.COMPLETE: TrialState.COMPLETE,
@@ -315,10 +313,5 @@ def _constraints(trial: FrozenTrial, names: list[str]) -> tuple[float, ...]:
     named = getattr(trial, "constraints", None)
     if named is not None:
         names += [name for name in sorted(named) if name not in names]
-        return tuple(_bounded(float(named.get(name, math.nan))) for name in names)
-    return tuple(_bounded(float(number)) for number in trial.system_attrs.get("constraints", ()))
-
-
-def _bounded(constraint: float) -> float:
-    """The number, an infinite one made huge but finite: it is known to keep or break its bound, as NaN is not."""
-    return constraint if math.isnan(constraint) else min(max(constraint, -_FAR), _FAR)
+        return tuple(bounded(float(named.get(name, math.nan))) for name in names)
+    return tuple(bounded(float(number)) for number in trial.system_attrs.get("constraints", ()))

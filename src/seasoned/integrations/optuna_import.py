@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from seasoned.space import Space
 
-__all__ = ["read_studies", "study_of"]
+__all__ = ["bounded", "read_studies", "study_of"]
 
 _log = logging.getLogger("seasoned.integrations")
 
-_FAR: Final = 1e100  # how far beyond its bound an infinite constraint counts, as in a sampler
+_FAR: Final = 1e100  # how far beyond its bound an infinite constraint counts
 
 
 def read_studies(storage: str | optuna.storages.BaseStorage) -> Experience:
@@ -154,10 +154,15 @@ def _end_of(trial: FrozenTrial, names: Sequence[str]) -> dict[str, Any]:
     if trial.state == optuna.trial.TrialState.COMPLETE:
         named = getattr(trial, "constraints", None)
         bounds = _constraints(trial) if named is None else (named.get(name, 0.0) for name in names)
-        constraints = tuple(min(max(float(bound), -_FAR), _FAR) for bound in bounds)
+        constraints = tuple(bounded(float(bound)) for bound in bounds)
         return {**found, "values": tuple(trial.values), "constraints": constraints}
     key = "pruned" if trial.state == optuna.trial.TrialState.PRUNED else "error"
     return {**found, key: str(trial.user_attrs.get("error") or f"it was {key} in Optuna")}
+
+
+def bounded(constraint: float) -> float:
+    """The number, an infinite one made huge but finite: it is known to keep or break its bound, as NaN is not."""
+    return constraint if math.isnan(constraint) else min(max(constraint, -_FAR), _FAR)
 
 
 def _storable(told: dict[str, Any]) -> dict[str, Any]:

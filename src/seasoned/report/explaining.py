@@ -127,11 +127,8 @@ def _gains(
     """The increase of the loss for each column, one value per part."""
     found: dict[str, list[float]] = {}
     end = None if seconds is None else time.monotonic() + seconds
-    with (
-        said_once(),
-        one_thread(),
-        openmp_threads(1),
-    ):  # few rows, thousands of trees: threads would wait for each other at each
+    # few rows, thousands of trees: threads would wait for each other at each
+    with said_once(), one_thread(), openmp_threads(1):
         for place, (rows, truth, weights) in enumerate(parts):
             left = None if end is None else max(end - time.monotonic(), 0.0)
             if left == 0.0 and place:  # even without a shuffle a part costs a prediction

@@ -231,7 +231,7 @@ _RANKS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
 
 def ranks(metric: Measure) -> bool:
     """Whether nothing but the order of the rows' probabilities matters to the metric."""
-    return metric.scorer in _RANKS or metric.scorer == "roc_auc_ovo_weighted"
+    return metric.scorer in _RANKS or metric.scorer == "roc_auc_ovo_weighted"  # which has no quick form above
 
 
 # ---- counts: the confusion matrices c, shape (m, true, predicted)
