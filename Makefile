@@ -27,7 +27,7 @@ format: $(VENV)/.dev
 # and random ones for every family, for which it installs the boosters.
 proof: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --editable ".[boosters]"
-	$(PYTEST) -m slow --hypothesis-profile=proof
+	$(PYTEST) $(PARALLEL) -m slow --hypothesis-profile=proof
 
 # Timings; nothing else should run meanwhile.
 bench: $(VENV)/.dev
