@@ -39,6 +39,7 @@ class History:
         self._outside: set[int] = set()  # not valid in the present space
         self._best: Trial | None = None
         self._counts = dict.fromkeys(TrialState, 0)
+        self._counts_outside = dict.fromkeys(TrialState, 0)  # of these the ones that are not valid
         self._steps: dict[int, set[int]] = {}  # steps that were reported, by trial number
         self._launches: dict[int, int] = {}  # restarts of paused trials since their last report, by number
         self._takeovers: dict[int, int] = {}  # how often another driver took a trial since its last report, by number
@@ -68,6 +69,7 @@ class History:
         self._counts[TrialState.RUNNING] += 1
         if self._moved and not self.space.contains(event.config):
             self._outside.add(event.number)
+            self._counts_outside[TrialState.RUNNING] += 1
 
     def _take(self, event: Taken) -> None:
         if event.number in self._drivers:
@@ -90,8 +92,9 @@ class History:
         )
         self._trials[event.number] = trial
         self._drivers.pop(event.number, None)
-        self._counts[TrialState.RUNNING] -= 1
-        self._counts[event.state] += 1
+        for counts in (self._counts, self._counts_outside)[: 1 + (event.number in self._outside)]:
+            counts[TrialState.RUNNING] -= 1
+            counts[event.state] += 1
         self._consider(trial)
 
     def _report(self, event: Reported) -> None:
@@ -114,6 +117,8 @@ class History:
         self.space = space
         self._moved = True
         self._outside = {trial.number for trial in self if not space.contains(trial.config)}
+        states = [self[number].state for number in self._outside]
+        self._counts_outside = {state: states.count(state) for state in TrialState}
         self._best = None
         for trial in self:
             self._consider(trial)
@@ -146,8 +151,7 @@ class History:
     @property
     def finished(self) -> int:
         """Number of complete, pruned and failed trials that are valid in the present space."""
-        outside = sum(self[number].state is not TrialState.RUNNING for number in self._outside)
-        return sum(self._counts.values()) - self._counts[TrialState.RUNNING] - outside
+        return sum(self.count(state) for state in TrialState if state is not TrialState.RUNNING)
 
     @property
     def outside(self) -> frozenset[int]:
@@ -172,18 +176,18 @@ class History:
         return step in self._steps.get(number, ())
 
     def count(self, state: TrialState) -> int:
-        """How many trials are in that state, valid or not."""
-        return self._counts[state]
+        """How many trials that are valid in the present space are in that state."""
+        return self._counts[state] - self._counts_outside[state]
 
     def counts_for(self, event: Event) -> bool:
         """Whether a sampler that searches the present space should hear of the event."""
         return not (isinstance(event, Asked | Reported | Finished) and event.number in self._outside)
 
     def errors(self) -> Sequence[tuple[str, int]]:
-        """The reasons of failure and how often each came, the most frequent first."""
+        """The reasons of failure in the present space and how often each came, the most frequent first."""
         found: dict[str, int] = {}
         for trial in self:
-            if trial.state is TrialState.FAILED:
+            if trial.state is TrialState.FAILED and trial.number not in self._outside:
                 reason = trial.error or "no reason was given"
                 found[reason] = found.get(reason, 0) + 1
         return sorted(found.items(), key=lambda item: -item[1])

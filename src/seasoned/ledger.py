@@ -11,10 +11,11 @@ from seasoned.errors import StorageError, StudyConflict
 from seasoned.fidelity.base import Decision
 from seasoned.history import History
 from seasoned.locking import locked
-from seasoned.trials import Asked, Config, Created, Spaced, Taken, WarmStart
+from seasoned.parameters import key_of
+from seasoned.trials import Asked, Created, Spaced, Taken, WarmStart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 
     from seasoned.fidelity.base import Fidelity
     from seasoned.samplers.base import Sampler
@@ -211,7 +212,7 @@ def _present_spec(events: Sequence[Event]) -> StudySpec:
     return spec
 
 
-def _moved(spec: StudySpec, event: Spaced, asked: Collection[Config]) -> StudySpec:
+def _moved(spec: StudySpec, event: Spaced, asked: Collection[Hashable]) -> StudySpec:
     """The specification in another space; of several drivers that move it to the same one, the first counts."""
     if event.space == spec.space:
         return spec
@@ -219,14 +220,14 @@ def _moved(spec: StudySpec, event: Spaced, asked: Collection[Config]) -> StudySp
     return replace(spec, space=event.space, first=event.first, warm_start=warm)
 
 
-def _still_to_try(warm: WarmStart, space: Space, asked: Collection[Config]) -> WarmStart:
+def _still_to_try(warm: WarmStart, space: Space, asked: Collection[Hashable]) -> WarmStart:
     """What of a warm start is of use in another space: valid configurations that were not tried, no points."""
-    left = (config for config in warm.configurations if space.contains(config) and Config(config) not in asked)
+    left = (config for config in warm.configurations if space.contains(config) and key_of(config) not in asked)
     return WarmStart(configurations=tuple(left))
 
 
-def _configurations(events: Iterable[Event]) -> set[Config]:
-    return {event.config for event in events if isinstance(event, Asked)}
+def _configurations(events: Iterable[Event]) -> set[Hashable]:
+    return {key_of(event.config) for event in events if isinstance(event, Asked)}
 
 
 def _numbers(events: Iterable[Event]) -> int:

@@ -101,7 +101,7 @@ class StudyView:
             raise StudyConflict(
                 f"no trial of the study {self.name!r} is complete, and {pruned} were pruned; prune less, or go on."
             )
-        raise StudyConflict(f"the study {self.name!r} has no complete trial yet; run optimize first.")
+        raise StudyConflict(f"the study {self.name!r} has no complete trial yet; run optimize first, or longer.")
 
     @property
     def front(self) -> list[Trial]:

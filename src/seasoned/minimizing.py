@@ -7,7 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from seasoned.errors import AllTrialsFailed, SeasonedError
-from seasoned.opening import check_run
+from seasoned.execution.resources import parse_memory
+from seasoned.objective import check_takes
+from seasoned.opening import check_ends, check_parts, check_run, check_space
 from seasoned.study import Study
 from seasoned.trials import thawed
 
@@ -83,7 +85,7 @@ def maximize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
 def _search(f: Objective, space: Space, direction: str, options: Options) -> Trial:
     given: dict[str, Any] = dict(options)
     for_study = {key: given.pop(key) for key in list(given) if key in StudyOptions.__annotations__}
-    check_run(given.get("trials"), given.get("time_limit"), given.get("workers", 1), given.get("trial_time_limit"))
+    _check(f, space, for_study, given)
     for_study.setdefault("budget", given.get("trials"))
     study = Study(space, direction=direction, **for_study)
     try:
@@ -98,3 +100,15 @@ def _search(f: Objective, space: Space, direction: str, options: Options) -> Tri
                 _log.warning("interrupted; the best so far: %s, with %s.", best.values, thawed(best.config))
         raise
     return study.best
+
+
+def _check(f: Objective, space: Space, for_study: dict[str, Any], given: dict[str, Any]) -> None:
+    """Refuse what `Study.optimize` will refuse, before a study is stored."""
+    trials, time_limit, sampler = given.get("trials"), given.get("time_limit"), for_study.get("sampler")
+    check_run(trials, time_limit, given.get("workers", 1), given.get("trial_time_limit"))
+    check_ends(trials, time_limit, ends=sampler is not None)  # whether a given one's plan ends, the study will know
+    if given.get("trial_memory") is not None:
+        parse_memory(given["trial_memory"])
+    check_space(space)
+    check_parts(sampler, for_study.get("fidelity"))
+    check_takes(f, trial=for_study.get("fidelity") is not None, names=space.parameters)

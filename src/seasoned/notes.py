@@ -38,5 +38,6 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(_plain(name, inner) for inner in value)
     if getattr(value, "shape", None) == () and hasattr(value, "item"):  # a scalar of numpy or another library
-        return _plain(name, value.item())
+        inner = value.item()
+        return _plain(name, float(value) if type(inner) is type(value) else inner)  # Python has no long double
     raise InvalidInput(f"the note {name!r} is {value!r}; give numbers, text, or lists and dicts of these.")

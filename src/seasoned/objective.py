@@ -219,6 +219,8 @@ def _number(value: object) -> float | None:
     """A real number, numpy's scalars and 0-dimensional arrays included; no strings, no booleans, no arrays."""
     if isinstance(value, str | bytes | bool) or value is None or getattr(value, "shape", ()) != ():
         return None
+    if str(getattr(value, "dtype", "")).endswith("bool"):
+        return None
     try:
         return float(value)  # type: ignore[arg-type]  # whatever has __float__
     except (TypeError, ValueError, OverflowError):

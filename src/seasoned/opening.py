@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_agrees",
+    "check_ends",
     "check_exists",
     "check_parts",
     "check_run",
@@ -47,11 +48,14 @@ def located(storage: str | os.PathLike[str] | Storage | None) -> str | Storage |
 
 
 def check_exists(storage: str | Storage | None, name: str) -> None:
-    """Refuse a SQLite file that does not exist, because opening it would create it."""
-    if isinstance(storage, str) and not seasoned.storage.store_exists(storage):
+    """Refuse a SQLite file that does not exist or is none of ours, because opening it would create it or change it."""
+    if not isinstance(storage, str):
+        return
+    there = seasoned.storage.store_exists(storage)
+    if not (there and seasoned.storage.may_hold_studies(storage)):
         raise StudyConflict(
-            f"the file of the storage {storage!r} does not exist, so there is no study {name!r}; give the storage that "
-            "holds it, or create it with Study(space, storage=..., name=...)."
+            f"the file of the storage {storage!r} {'holds no studies' if there else 'does not exist'}, so there is no "
+            f"study {name!r}; give the storage that holds it, or create it with Study(space, storage=..., name=...)."
         )
 
 
@@ -155,8 +159,17 @@ def check_run(
     """Refuse invalid limits."""
     if trials is not None and not (isinstance(trials, SupportsIndex) and operator.index(trials) >= 1):
         raise InvalidInput(f"trials is {trials!r}; give a whole number of at least 1, or None for no limit.")
-    if not hasattr(workers, "submit") and not (isinstance(workers, SupportsIndex) and operator.index(workers) >= 1):
-        raise InvalidInput(f"workers is {workers!r}; give at least 1, or an executor.")
+    is_executor = all(hasattr(workers, name) for name in ("submit", "wait", "cancel", "workers"))
+    if not is_executor and not (isinstance(workers, SupportsIndex) and operator.index(workers) >= 1):
+        raise InvalidInput(
+            f"workers is {workers!r}; give at least 1, or an executor of seasoned.execution, not another pool."
+        )
     for name, limit in {"time_limit": time_limit, "trial_time_limit": trial_time_limit}.items():
         if limit is not None and not (isinstance(limit, SupportsFloat) and float(limit) > 0):
             raise InvalidInput(f"{name} is {limit!r}; give a positive number of seconds, or None for no limit.")
+
+
+def check_ends(trials: int | None, time_limit: float | None, *, ends: bool) -> None:
+    """Refuse a search without any limit, unless its sampler's plan ends."""
+    if trials is None and time_limit is None and not ends:
+        raise InvalidInput("neither trials nor time_limit is given, and the sampler has no end; give one of them.")

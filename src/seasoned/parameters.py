@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import math
 import operator
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -18,9 +20,9 @@ from seasoned.errors import InvalidSpace
 from seasoned.steps import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
-__all__ = ["Categorical", "Float", "Int", "Value"]
+__all__ = ["Categorical", "Float", "Int", "Value", "key_of"]
 
 Value: TypeAlias = "str | int | float | bool | tuple[Value, ...] | None"
 """What a parameter can hold: what JSON can say, and tuples of it."""
@@ -67,6 +69,7 @@ class Float:
     def __post_init__(self) -> None:
         for name in ("low", "high"):
             _set(self, name, _real(getattr(self, name), f"{name} of a Float"))
+        _set(self, "log", _flag(self.log, "log of a Float"))
         _check_bounds(self)
         if math.isinf(self.high - self.low):
             raise InvalidSpace(f"Float({self.low}, {self.high}) spans more than a double can hold; narrow the range.")
@@ -164,6 +167,7 @@ class Int:
     def __post_init__(self) -> None:
         for name in ("low", "high", "step"):
             _set(self, name, _integer(getattr(self, name), f"{name} of an Int"))
+        _set(self, "log", _flag(self.log, "log of an Int"))
         _check_bounds(self)
         if self.step != 1:
             _check_log(self)
@@ -244,6 +248,11 @@ class Categorical:
     def __post_init__(self) -> None:
         if isinstance(self.choices, str):
             raise InvalidSpace(f"choices is the string {self.choices!r}; give a list of values.")
+        if isinstance(self.choices, AbstractSet | Mapping):  # a set's order differs between processes
+            raise InvalidSpace(
+                f"choices is a {type(self.choices).__name__}; give a list, whose order is always the same."
+            )
+        _set(self, "ordered", _flag(self.ordered, "ordered of a Categorical"))
         choices = tuple(plain(choice, "a choice of a Categorical") for choice in self.choices)
         if not choices:
             raise InvalidSpace("a Categorical has no choices; give at least one value.")
@@ -291,7 +300,8 @@ def plain(value: object, where: str) -> Value:
     """The value in JSON's types: numpy scalars become numbers, lists become tuples; else InvalidSpace."""
     if isinstance(value, list | tuple):
         return tuple(plain(item, where) for item in value)
-    if not isinstance(value, str | int | float) and hasattr(value, "item"):
+    dated = getattr(getattr(value, "dtype", None), "kind", None) in {"m", "M"}  # their items may be bare nanoseconds
+    if not dated and not isinstance(value, str | int | float) and hasattr(value, "item"):
         with contextlib.suppress(TypeError, ValueError, RuntimeError):  # an array of several, which is refused below
             value = value.item()  # a numpy scalar
     if isinstance(value, float) and not math.isfinite(value):
@@ -325,6 +335,18 @@ def identity(value: Value) -> object:
     return (type(value).__name__, value)
 
 
+def key_of(config: Mapping[str, Any]) -> Hashable:
+    """A key of a nested configuration under which 1, 1.0 and True differ, too.
+
+    Example:
+        >>> key_of({"k": 1}) == key_of({"k": True}), key_of({"k": 1}) == key_of({"k": 1})
+        (False, True)
+    """
+    return frozenset(
+        (name, key_of(inner) if isinstance(inner, Mapping) else identity(inner)) for name, inner in config.items()
+    )
+
+
 def _set(parameter: object, name: str, value: object) -> None:
     object.__setattr__(parameter, name, value)  # frozen dataclasses clean their fields once, while they are built
 
@@ -348,6 +370,12 @@ def _integer(value: object, where: str) -> int:
         return operator.index(value)  # type: ignore[arg-type]  # whatever has __index__
     except TypeError:
         raise InvalidSpace(f"{where} is {value!r}, not an integer; give an int.") from None
+
+
+def _flag(value: object, where: str) -> bool:
+    if isinstance(value, bool) or type(value).__name__ == "bool":  # numpy's
+        return bool(value)
+    raise InvalidSpace(f"{where} is {value!r}; give True or False.")
 
 
 def _check_bounds(parameter: Float | Int) -> None:

@@ -10,6 +10,7 @@ There is no sampling policy here: `sample` draws uniformly, everything cleverer 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -20,7 +21,7 @@ from seasoned.neighbours import moves
 from seasoned.parameters import MISSING, Categorical, Float, Int, Value, declaration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
@@ -160,6 +161,8 @@ class Space:
                 raise InvalidSpace(
                     f"the parameter {name!r} is {parameter!r}; give a Float, an Int, a Categorical or a Choice."
                 )
+        if isinstance(forbidden, Mapping):
+            raise InvalidSpace(f"forbidden is the one clause {dict(forbidden)!r}; give a list of clauses.")
         self.parameters = MappingProxyType(merged)
         self.forbidden = tuple(MappingProxyType(cleaned(clause)) for clause in forbidden)
         self.dimensions = tuple(_flatten(self))

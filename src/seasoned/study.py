@@ -24,6 +24,7 @@ from seasoned.notes import as_notes
 from seasoned.objective import Constrained, Evaluation, Objective, Verdict, check_takes, read_values
 from seasoned.opening import (
     check_agrees,
+    check_ends,
     check_exists,
     check_parts,
     check_run,
@@ -36,6 +37,7 @@ from seasoned.opening import (
     reason_of,
     warn_of_others,
 )
+from seasoned.parameters import key_of
 from seasoned.progress import ProgressBar
 from seasoned.samplers.auto import Auto
 from seasoned.space import Space
@@ -102,6 +104,8 @@ class Study(StudyView):
     ) -> None:
         if storage is not None and name is None:
             raise InvalidInput("storage is given without a name; give name='...' so that the study can be found again.")
+        if name == "":
+            raise InvalidInput("name is ''; give the study a name, or leave it out for a study in memory.")
         check_space(space)
         check_parts(sampler, fidelity)
         sampler = Auto() if sampler is None else sampler
@@ -114,7 +118,7 @@ class Study(StudyView):
         warm_start = sampler.warm_start
         chosen_seed = secrets.randbits(63) if seed is None else seed
         spec = StudySpec(space, directions, chosen_seed, budget, inward(warm_start, space, directions))
-        self.name = name or "study"
+        self.name = "study" if name is None else name
         place = located(storage)
         self._storage = open_storage(place)
         agrees = partial(check_agrees, directions=directions, seed=seed, name=self.name)
@@ -212,9 +216,10 @@ class Study(StudyView):
             InvalidInput: If an argument breaks a rule.
         """
         check_run(trials, time_limit, workers, trial_time_limit)
+        if callable(callbacks):
+            raise InvalidInput(f"callbacks is {callbacks!r}; give a list of functions, even of one.")
         memory = None if trial_memory is None else parse_memory(trial_memory)
-        if trials is None and time_limit is None and self._ledger.end is None:
-            raise InvalidInput("neither trials nor time_limit is given, and the sampler has no end; give one of them.")
+        check_ends(trials, time_limit, ends=self._ledger.end is not None)
         self._stopping = False
         check_takes(f, trial=self._ledger.fidelity is not None, names=self.space.parameters)
         trials = None if trials is None else operator.index(trials)
@@ -312,8 +317,9 @@ class Study(StudyView):
         waiting = [Config(self.space.check(config)) for config in configs]
         with self._ledger.lock:
             if not again:
-                there = {trial.config for trial in self.trials if trial.state is not TrialState.FAILED}
-                waiting = [config for config in dict.fromkeys(waiting) if config not in there]
+                there = {key_of(trial.config) for trial in self.trials if trial.state is not TrialState.FAILED}
+                single = {key_of(config): config for config in waiting}
+                waiting = [config for key, config in single.items() if key not in there]
             return [self._outward(trial) for trial in self._by_hand.enqueue(waiting)]
 
     def tell(

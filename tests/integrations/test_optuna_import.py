@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+import numpy as np
 import pytest
 from sqlalchemy import create_engine, inspect
 
@@ -217,3 +220,41 @@ def test_constraints_with_names_have_places_of_their_own():
         mem, time = trial.constraints
         assert mem in ({-1.0, 0.0} if trial.number != 3 else {0.0, 1e100})
         assert time in {2.0, 0.0}
+
+
+def test_what_ends_between_two_imports_is_told_once(tmp_path):
+    theirs = optuna.create_study(storage=f"sqlite:///{tmp_path / 'theirs.db'}", study_name="line")
+    begun = [theirs.ask() for _ in range(4)]
+    values = [trial.suggest_float("x", 0, 1) for trial in begun]
+    for place in (0, 1, 3):
+        theirs.tell(begun[place], values[place])
+    options = {"space": Space(x=Float(0, 1)), "storage": tmp_path / "ours.db", "seed": 0}
+    first = study_of(f"sqlite:///{tmp_path / 'theirs.db'}", "line", **options)
+    assert len(first.trials) == 3
+    theirs.tell(begun[2], values[2])
+    again = study_of(f"sqlite:///{tmp_path / 'theirs.db'}", "line", **options)
+    assert [trial.config["x"] for trial in again.trials] == [values[place] for place in (0, 1, 3, 2)]
+
+
+def test_a_trial_whose_clock_was_put_back_took_nobody_knows_how_long():
+    storage = optuna.storages.InMemoryStorage()
+    theirs = optuna.create_study(storage=storage, study_name="night")
+    line = {"x": optuna.distributions.FloatDistribution(0, 1)}
+    for x in (0.25, 0.75):
+        trial = optuna.trial.create_trial(params={"x": x}, distributions=line, value=x)
+        trial.datetime_start = trial.datetime_complete + dt.timedelta(hours=x > 0.5)
+        theirs.add_trial(trial)
+    back = study_of(storage, "night", Space(x=Float(0, 1)), seed=0)
+    assert [trial.seconds for trial in back.trials] == [0.0, None]
+    assert np.isnan(read_studies(storage).seconds).tolist() == [False, True]
+    asked = optuna.create_study(storage=storage, study_name="night", sampler=SeasonedSampler(), load_if_exists=True)
+    asked.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+
+
+def test_many_constraints_keep_their_order():
+    storage = optuna.storages.InMemoryStorage()
+    ours = Study(Space(x=Float(0, 1)), sampler=Random(), seed=0)
+    ours.optimize(lambda config: Constrained(config["x"], constraints=[float(-n) for n in range(12)]), trials=2)
+    export(ours, storage, name="many")
+    back = study_of(storage, "many", ours.space)
+    assert [trial.constraints for trial in back.trials] == [trial.constraints for trial in ours.trials]

@@ -181,14 +181,14 @@ class Crew(Loop):
             self._give_up(start_failure(death.code))
         elif member.task is None:
             _LOG.debug("worker %s ended while idle", member.handle.tag)
-        elif death.verdict is not None and death.verdict[0] != member.task.number:
+        elif death.verdict is not None and death.verdict[0] != member.task.number and not by_caller:
             self._requeue(member)  # the verdict is on the task before, whose result came at the same moment
         else:
             self._settle(member, member.task, death, by_caller)
 
     def _settle(self, member: _Member, task: Task, death: Death, by_caller: bool) -> None:
         seconds = time.monotonic() - member.begun
-        if by_caller and death.verdict is None:
+        if by_caller and (death.verdict is None or death.verdict[0] != task.number):
             outcome = cancelled(task.number, seconds)
         else:
             outcome = outcome_of_death(task.number, task.limits, seconds, death)

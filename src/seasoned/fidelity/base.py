@@ -20,10 +20,11 @@ Values are minimised in here. A value that is not finite is stored as NaN, and c
 from __future__ import annotations
 
 import math
+import operator
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, SupportsIndex, TypeVar
 
 from seasoned.errors import InvalidInput
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from seasoned.trials import Event, StudySpec
 
-__all__ = ["Decision", "Fidelity", "check_steps", "ladder", "rank_value"]
+__all__ = ["Decision", "Fidelity", "as_whole", "check_steps", "ladder", "rank_value"]
 
 State = TypeVar("State")
 
@@ -95,6 +96,14 @@ def ladder(lowest: int, highest: int, eta: float) -> tuple[int, ...]:
     while (level := math.ceil(lowest * eta ** len(levels) - 1e-9)) < highest:
         levels.append(level)
     return tuple(dict.fromkeys([*levels, highest]))
+
+
+def as_whole(rule: object, *names: str) -> None:
+    """Keep settings that are whole numbers of another kind, such as numpy's, as Python's."""
+    for name in names:
+        value = getattr(rule, name)
+        if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+            object.__setattr__(rule, name, operator.index(value))  # a frozen dataclass cleans its fields once
 
 
 def check_steps(lowest: int, highest: int, eta: float | None = None) -> None:

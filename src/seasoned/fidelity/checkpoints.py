@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import weakref
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 __all__ = ["Checkpoints"]
+
+# a server's driver, user and password
+_LOGIN: Final = re.compile(r"^(?!sqlite)(\w+)(?:\+\w+)?://(?:([^/:@]+)(?::[^/]*)?@)?")
 
 
 class Checkpoints:
@@ -47,7 +52,9 @@ class Checkpoints:
         import platformdirs
 
         cache = os.environ.get("SEASONED_CACHE") or platformdirs.user_cache_dir("seasoned", appauthor=False)
-        return Path(cache) / "checkpoints" / _key(self._whole, self._name, self._seed)
+        known = Path(cache).absolute() / "checkpoints" / _key(self._whole, self._name, self._seed)  # its first name
+        lasting = known.with_name(_key(_LOGIN.sub(r"\1://\2@", self._whole), self._name, self._seed))
+        return known if known.is_dir() else lasting
 
     def _below(self, folder: Path) -> Path:
         """This study's subfolder of a folder, the same on every machine, however each of them reaches the storage."""

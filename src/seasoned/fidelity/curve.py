@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.fidelity.base import Decision, Fidelity, check_count, check_steps, ladder
+from seasoned.fidelity.base import Decision, Fidelity, as_whole, check_count, check_steps, ladder
 from seasoned.fidelity.record import Record
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Curve(Fidelity[Record]):
     startup: int = 3
 
     def __post_init__(self) -> None:
+        as_whole(self, "min", "max", "startup")
         check_steps(self.min, self.max)
         if not 0 < self.delta < 1:
             raise InvalidInput(f"delta is {self.delta}; give a probability between 0 and 1.")

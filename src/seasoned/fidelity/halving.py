@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from seasoned.fidelity.base import Decision, Fidelity, check_count, check_steps, ladder
+from seasoned.fidelity.base import Decision, Fidelity, as_whole, check_count, check_steps, ladder
 from seasoned.fidelity.groups import Groups
 from seasoned.fidelity.rungs import Draft, Entry, Ladder, Rungs, Standing, passes
 
@@ -63,6 +63,7 @@ class ASHA(Fidelity[Rungs]):
     promote: bool = False
 
     def __post_init__(self) -> None:
+        as_whole(self, "min", "max")
         check_steps(self.min, self.max, self.eta)
 
     @property
@@ -174,6 +175,7 @@ class SuccessiveHalving(Fidelity[Groups]):
     size: int | None = None
 
     def __post_init__(self) -> None:
+        as_whole(self, "min", "max", "size")
         check_steps(self.min, self.max, self.eta)
         if self.size is not None:
             check_count("size", self.size)

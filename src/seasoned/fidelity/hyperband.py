@@ -18,7 +18,7 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from seasoned.fidelity.base import Decision, Fidelity, check_steps, ladder
+from seasoned.fidelity.base import Decision, Fidelity, as_whole, check_steps, ladder
 from seasoned.fidelity.halving import judge_at_rung, promotable, settle_best
 from seasoned.fidelity.rungs import Ladder, Rungs
 
@@ -54,6 +54,7 @@ class Hyperband(Fidelity[Rungs]):
     promote: bool = False
 
     def __post_init__(self) -> None:
+        as_whole(self, "min", "max")
         check_steps(self.min, self.max, self.eta)
 
     @property
@@ -105,6 +106,8 @@ class _Order:
 
     def skipped(self, place: int) -> int:
         """How many rungs the trial at this place, counted from the study's first, skips."""
+        if place < 0:  # asked in an earlier space of the study: as if by a rule without brackets
+            return 0
         total = sum(self._shares)
         place %= total
         with self._lock:  # studies in other threads may share this order, if they have the same rungs

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from seasoned.fidelity.base import Decision, Fidelity, check_count, check_steps, ladder
+from seasoned.fidelity.base import Decision, Fidelity, as_whole, check_count, check_steps, ladder
 from seasoned.fidelity.record import Record
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Median(Fidelity[Record]):
     interval: int = 1
 
     def __post_init__(self) -> None:
+        as_whole(self, "min", "max", "startup", "interval")
         check_steps(self.min, self.max)
         for name in ("startup", "interval"):
             check_count(name, getattr(self, name))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.fidelity.base import Decision, Fidelity, check_steps
+from seasoned.fidelity.base import Decision, Fidelity, as_whole, check_steps
 from seasoned.fidelity.record import Record
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Racing(Fidelity[Record]):
     p_value: float = 0.1
 
     def __post_init__(self) -> None:
+        as_whole(self, "min", "max")
         check_steps(self.min, self.max)
         if not 0 < self.p_value < 1:
             raise InvalidInput(f"p_value is {self.p_value}; give a probability between 0 and 1.")

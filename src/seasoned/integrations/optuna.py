@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
 from seasoned.integrations.optuna_export import export
-from seasoned.integrations.optuna_import import bounded, study_of
+from seasoned.integrations.optuna_import import bounded, seconds_of, study_of
 from seasoned.integrations.optuna_space import View, outer, parameter_of, view_of
 from seasoned.integrations.requirements import optuna
 from seasoned.samplers import Bayes, Grid
@@ -261,11 +261,10 @@ def _events(trial: FrozenTrial, fold: _Fold, signs: Sequence[int]) -> list[Event
             values = tuple(sign * value + 0.0 for sign, value in zip(signs, trial.values, strict=True))
         else:
             state, error = TrialState.FAILED, f"the objective returned {trial.values}"
-    seconds = None if trial.duration is None else trial.duration.total_seconds()
     constraints = _constraints(trial, fold.constraints) if state is TrialState.COMPLETE else ()
     return [
         Asked(trial.number, config, tag if kept else None, "optuna"),
-        Finished(trial.number, state, values, seconds, error, constraints),
+        Finished(trial.number, state, values, seconds_of(trial), error, constraints),
     ]
 
 

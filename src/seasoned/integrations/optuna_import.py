@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput, StudyConflict
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from seasoned.space import Space
 
-__all__ = ["bounded", "read_studies", "study_of"]
+__all__ = ["bounded", "read_studies", "seconds_of", "study_of"]
 
 _log = logging.getLogger("seasoned.integrations")
 
@@ -73,10 +74,9 @@ def _trial(trial: FrozenTrial, sign: float) -> PastTrial | None:
     if trial.state not in {states.COMPLETE, states.FAIL}:
         return None
     config: dict[str, Any] = dict(trial.params)
-    seconds = None if trial.duration is None else trial.duration.total_seconds()
     known = trial.state == states.COMPLETE and trial.value is not None and math.isfinite(trial.value)
     known = known and all(bound <= 0.0 for bound in _constraints(trial))  # as for our own studies
-    return PastTrial(config, sign * float(trial.value) if known else None, seconds, not known)  # type: ignore[arg-type]
+    return PastTrial(config, sign * float(trial.value) if known else None, seconds_of(trial), not known)  # type: ignore[arg-type]
 
 
 def _constraints(trial: FrozenTrial) -> Iterable[float]:
@@ -125,32 +125,46 @@ def study_of(theirs: str | optuna.storages.BaseStorage, study: str, space: Space
     told = [(Config(config), trial) for trial in trials if (config := nested(trial.params, space)) is not None]
     if len(told) < len(trials):
         _log.warning("%d trial(s) of %r are not valid in the space, and are left out.", len(trials) - len(told), study)
-    names = sorted({name for _, trial in told for name in getattr(trial, "constraints", None) or ()})
-    for config, trial in told[_known(ours, [config for config, _ in told]) :]:
+    names = sorted({name for _, trial in told for name in getattr(trial, "constraints", None) or ()}, key=_place)
+    for config, trial in _untold(ours, told):
         ours.tell(config, **_end_of(trial, names))
     return ours
 
 
-def _known(ours: Study, told: Sequence[Config]) -> int:
-    """How many of the configurations an earlier run of the script has told; others may stand between them.
+def _place(name: str) -> tuple[bool, int, str]:
+    """What orders the names of constraints: numbered ones, as of a `constraints_func`, by their number."""
+    return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
+
+
+def _untold(ours: Study, told: Sequence[tuple[Config, FrozenTrial]]) -> list[tuple[Config, FrozenTrial]]:
+    """The trials that no earlier run of the script has told: one may have ended since between others that were.
 
     Raises:
-        StudyConflict: If the study begins with another trial.
+        StudyConflict: If the study begins with a trial that is none of these.
     """
-    there = [trial.config for trial in ours.trials]
-    if there and told and there[0] != told[0]:
+    trials = ours.trials
+    there = Counter(trial.config for trial in trials)  # a warm start's, and what was tried since, among them
+    if trials and told and trials[0].config not in {config for config, _ in told}:
         raise StudyConflict(f"the study {ours.name!r} exists already, with other trials; give another name=.")
-    count = 0
-    for config in there:  # those of a warm start, and what the study has tried since, are among them
-        count += count < len(told) and config == told[count]
-    return count
+    left = []
+    for config, trial in told:
+        if there[config] > 0:
+            there[config] -= 1
+        else:
+            left.append((config, trial))
+    return left
+
+
+def seconds_of(trial: FrozenTrial) -> float | None:
+    """How long a trial took; None where its clock was put back meanwhile: Optuna keeps local times."""
+    took = math.nan if trial.duration is None else trial.duration.total_seconds()
+    return took if took >= 0.0 else None
 
 
 def _end_of(trial: FrozenTrial, names: Sequence[str]) -> dict[str, Any]:
     """How a trial ended, as `Study.tell` takes it; each named constraint has a place, and 0 where it was not set."""
-    seconds = None if trial.duration is None else trial.duration.total_seconds()
     told = {name: value for name, value in trial.user_attrs.items() if name != "error"}
-    found: dict[str, Any] = {"seconds": seconds, "notes": _storable(told)}
+    found: dict[str, Any] = {"seconds": seconds_of(trial), "notes": _storable(told)}
     if trial.state == optuna.trial.TrialState.COMPLETE:
         named = getattr(trial, "constraints", None)
         bounds = _constraints(trial) if named is None else (named.get(name, 0.0) for name in names)

@@ -13,6 +13,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.parameters import Categorical, Int
+from seasoned.samplers.base import check_whole
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def one_objective(spec: StudySpec, name: str) -> None:
 
 def settled(population: int | None, least: int, default: int) -> int:
     """The population's size: the setting if given, else the default. Raises InvalidInput below the least."""
+    check_whole(population=population)
     if population is not None and population < least:
         raise InvalidInput(f"population is {population}; give at least {least}, or None to fit it to the budget.")
     return max(least, default if population is None else population)

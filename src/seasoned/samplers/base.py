@@ -19,10 +19,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, SupportsIndex, TypeVar
 
 import numpy as np
 
+from seasoned.errors import InvalidInput
 from seasoned.trials import Config, StudySpec, WarmStart
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from seasoned.trials import Event
 
-__all__ = ["Sampler", "Suggestion", "generator", "next_of_plan"]
+__all__ = ["Sampler", "Suggestion", "check_whole", "generator", "next_of_plan"]
 
 State = TypeVar("State")
 
@@ -95,6 +96,17 @@ def next_of_plan(spec: StudySpec, number: int) -> tuple[Config | None, int]:
         return Config(spec.space.sample(generator(spec, number))), 0
     first = spec.warm_start.configurations
     return (Config(first[place]), 0) if place < len(first) else (None, place - len(first))
+
+
+def check_whole(**settings: object) -> None:
+    """Raise InvalidInput for a setting that is given and is no whole number, such as 20.0.
+
+    Example:
+        >>> check_whole(population=20, startup=None)
+    """
+    for name, value in settings.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, SupportsIndex)):
+            raise InvalidInput(f"{name} is {value!r}; give a whole number.")
 
 
 def generator(spec: StudySpec, number: int) -> np.random.Generator:

@@ -19,7 +19,7 @@ from seasoned.samplers._layout import layout_of
 from seasoned.samplers._learned import learned_step
 from seasoned.samplers._observations import Observations, Pending
 from seasoned.samplers._search import LocalStep, Place, global_step, local_step
-from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
+from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, next_of_plan
 from seasoned.surrogates.cost import fit_cost
 from seasoned.surrogates.maximize import sobol
 from seasoned.surrogates.regression import SIGNED, Regression, frame_of, refit_point, regress, updated, warp_point
@@ -122,6 +122,7 @@ class Bayes(Sampler[BayesState]):
                 f"a correction needs acquisition='log_ei' and per_second=False, not {self.acquisition!r} and "
                 f"{self.per_second}; leave both at their defaults."
             )
+        check_whole(initial=self.initial, explore=self.explore)
         for name, value in (("initial", self.initial), ("explore", self.explore)):
             if value is not None and value < 1:
                 raise InvalidInput(f"{name} is {value}; give a whole number of at least 1.")

@@ -28,7 +28,7 @@ from seasoned.samplers._population import (
     retried_of,
     settled,
 )
-from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
+from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, next_of_plan
 from seasoned.trials import Config, StudySpec
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class Genetic(Sampler[GeneticState]):
 
     def __post_init__(self) -> None:
         settled(self.population, _LEAST, _LEAST)
+        check_whole(tournament=self.tournament)
         if self.tournament is not None and self.tournament < 1:
             raise InvalidInput(f"tournament is {self.tournament}; give how many compete, at least 1.")
         for name in ("crossover", "mutation"):

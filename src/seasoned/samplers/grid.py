@@ -10,8 +10,9 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.levels import values_between
+from seasoned.parameters import key_of
 from seasoned.samplers._combinations import Combinations, combinations
-from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
+from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, next_of_plan
 from seasoned.space import Choice, Space
 from seasoned.trials import Config
 
@@ -47,6 +48,8 @@ class GridState:
 class Grid(Sampler[GridState]):
     """Every combination once; the study ends with the last.
 
+    Of at most 20,000 combinations those that a warm start gives are not tried again.
+
     A Categorical gives all its values, a Choice all its branches one after the other, an Int and a Float with a step
     all their values if they are no more than the resolution. Other parameters give evenly spread values, both ends
     included.
@@ -57,8 +60,8 @@ class Grid(Sampler[GridState]):
         shuffle: Whether to try the combinations in a random order, so that a study cut short has seen all corners.
 
     Raises:
-        InvalidInput: From `init`, if a resolution is below 1 or names no numeric parameter, or there are more than
-            500,000 combinations to shuffle or to sift for forbidden ones.
+        InvalidInput: From `init`, if a resolution is no whole number of at least 1 or names no numeric parameter, there
+            are more than 500,000 combinations to shuffle or to sift for forbidden ones, or all are forbidden.
 
     Example:
         >>> from seasoned import Categorical, Int, Space, minimize
@@ -74,7 +77,7 @@ class Grid(Sampler[GridState]):
         """Lay the grid."""
         resolutions = self._resolutions(spec.space)
         grid = combinations(spec.space, lambda name, parameter: values_between(parameter, resolutions.get(name, 1)))
-        order, first = None, set(spec.warm_start.configurations)
+        order, first = None, {key_of(config) for config in spec.warm_start.configurations}
         if self.shuffle or _has_forbidden(spec.space) or (first and grid.size <= _MOST_COMPARED):
             if grid.size > _MOST_LISTED:
                 raise InvalidInput(
@@ -85,9 +88,11 @@ class Grid(Sampler[GridState]):
             if _has_forbidden(spec.space):
                 order = order[[spec.space.contains(grid[index]) for index in range(grid.size)]]
             if first and grid.size <= _MOST_COMPARED:  # the warm start's configurations are tried before the grid
-                order = order[[Config(spec.space.check(grid[index])) not in first for index in order.tolist()]]
+                order = order[[key_of(spec.space.check(grid[index])) not in first for index in order.tolist()]]
             if self.shuffle:
                 np.random.default_rng(spec.seed).shuffle(order)
+            if not len(order) and not first:
+                raise InvalidInput("forbidden clauses leave none of the grid's combinations; give a higher resolution.")
         return GridState(spec, grid, order)
 
     def _resolutions(self, space: Space) -> Mapping[str, int]:
@@ -99,6 +104,7 @@ class Grid(Sampler[GridState]):
                     f"a resolution is given for {name!r}, which is not a numeric parameter; name only those in "
                     f"{numeric}."
                 )
+            check_whole(resolution=resolution)
             if resolution < 1:
                 raise InvalidInput(f"the resolution of {name!r} is {resolution}; give at least 1.")
         return {name: given.get(name, 10) for name in numeric}

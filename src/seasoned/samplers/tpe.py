@@ -19,7 +19,7 @@ from seasoned.samplers._branches import Branches
 from seasoned.samplers._combinations import untried
 from seasoned.samplers._population import Evaluated, Running, evaluations, first_points, is_first, retried_of
 from seasoned.samplers._rows import Rows
-from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
+from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, next_of_plan
 from seasoned.surrogates.parzen import fit_parzen
 from seasoned.trials import Config, StudySpec
 
@@ -105,6 +105,7 @@ class TPE(Sampler[TPEState]):
     candidates: int = 24
 
     def __post_init__(self) -> None:
+        check_whole(startup=self.startup, candidates=self.candidates)
         for name in ("startup", "candidates"):
             if getattr(self, name) < 1:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; give at least 1.")

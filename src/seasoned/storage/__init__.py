@@ -9,15 +9,27 @@ from seasoned.storage.base import DETACHED, Claim, EventLog, Storage
 from seasoned.storage.memory import MemoryStorage
 
 if TYPE_CHECKING:
+    from seasoned.storage.contents import may_hold_studies
     from seasoned.storage.engine import store_exists, url_of
     from seasoned.storage.sql import SqlStorage
 
-__all__ = ["DETACHED", "Claim", "EventLog", "MemoryStorage", "SqlStorage", "Storage", "store_exists", "url_of"]
+__all__ = [
+    "DETACHED",
+    "Claim",
+    "EventLog",
+    "MemoryStorage",
+    "SqlStorage",
+    "Storage",
+    "may_hold_studies",
+    "store_exists",
+    "url_of",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "SqlStorage": "seasoned.storage.sql",
+        "may_hold_studies": "seasoned.storage.contents",
         "store_exists": "seasoned.storage.engine",
         "url_of": "seasoned.storage.engine",
     },

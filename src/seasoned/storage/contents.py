@@ -9,11 +9,11 @@ from sqlalchemy.exc import ArgumentError
 
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.storage.addresses import hidden
-from seasoned.storage.engine import Connections, store_exists
+from seasoned.storage.engine import Connections, file_of, store_exists
 from seasoned.storage.past import EXPERIENCE
 from seasoned.storage.tables import studies
 
-__all__ = ["Contents", "contents_of"]
+__all__ = ["Contents", "contents_of", "may_hold_studies"]
 
 _OURS: Final = ("sqlite", "postgresql")
 _OPTUNA: Final = frozenset({"version_info", "studies", "trials", "trial_params"})
@@ -62,3 +62,13 @@ def contents_of(url: str) -> Contents:
     finally:
         connections.close()
     return Contents(studies.name in tables, EXPERIENCE in tables, tables >= _OPTUNA)
+
+
+def may_hold_studies(url: str) -> bool:
+    """Whether a store has studies of the engine; true for a server, and for what only opening it can explain."""
+    if file_of(url) is None:
+        return True
+    try:
+        return contents_of(url).studies
+    except InvalidInput:
+        return True

@@ -106,7 +106,8 @@ class Connections:
         options: dict[str, Any] = {"connect_args": own, "pool_pre_ping": not self.is_sqlite}  # servers close idle ones
         reads = self.is_sqlite and (self._reads or not _writable(Path(str(self.url.database))))
         if reads:
-            options = {"creator": partial(_open_to_read, Path(str(self.url.database)), self.patience)}
+            creator = partial(_open_to_read, Path(str(self.url.database)), self.patience)
+            options = {"creator": creator, "poolclass": sqlalchemy.pool.NullPool}  # each looks anew who writes
         try:
             engine = sqlalchemy.create_engine(self.url, **options)
         except ModuleNotFoundError as error:
