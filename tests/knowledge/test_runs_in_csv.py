@@ -20,7 +20,7 @@ from seasoned.space import Categorical, Float, Int, Space
             "task,score,configuration\na,1,{x: 1}\n",
             r"run 1 of 'odd.csv' has '\{x: 1\}' as configuration; write a JSON",
         ),
-        ("task,score,configuration\na,1,3\n", r"run 1 of 'odd.csv' has 3 as configuration"),
+        ("task,score,configuration\na,1,3\n", r"run 1 of 'odd.csv' has '3' as configuration"),
         ("task,score,configuration\na,1,\n", r"run 1 of 'odd.csv' has None as configuration"),
     ],
 )

@@ -143,7 +143,11 @@ class Adviser:
             score: What it reached, to be minimised.
             cold: Whether the search without experience had chosen it; if None, whether `ask` would have let it choose.
             whole: Whether the trial came to its end. If not, the score is a guess, by which no expert is judged.
+
+        Raises:
+            InvalidInput: If the score is not finite.
         """
+        _check(score)
         told = replace(state, rows=(*state.rows, row), scores=(*state.scores, score))
         if self.metric is None:
             return told
@@ -168,7 +172,11 @@ class Adviser:
             score: What it reached, to be minimised.
             cold: Whether the search without experience had chosen it.
             kind: Its kind.
+
+        Raises:
+            InvalidInput: If the score is not finite.
         """
+        _check(score)
         least = min(score, state.outside.get(kind, math.inf))
         told = replace(state, outside={**state.outside, kind: least})
         if self.metric is None or not cold or len(state.rows) < _DESIGN:
@@ -179,6 +187,11 @@ class Adviser:
     def _belief(self, metric: MetricFunction, state: AdviserState) -> Belief:
         rows, scores = np.array(state.rows, dtype=np.intp), np.array(state.scores)
         return metric.condition(rows, scores, weights=self.weights, outside=state.outside, kinds=self.kinds)
+
+
+def _check(score: float) -> None:
+    if not math.isfinite(score):
+        raise InvalidInput(f"a trial's score is {score}; give a finite one, for a failed trial one that is poor.")
 
 
 def _cold_turn(state: AdviserState) -> bool:

@@ -73,6 +73,8 @@ def table_of(frame: pd.DataFrame, target: ArrayLike, *, regression: bool) -> Tab
     import pandas as pd
 
     labels = pd.Series(target).reset_index(drop=True)
+    if len(labels) != len(frame):
+        raise InvalidInput(f"the frame has {len(frame)} rows and the target {len(labels)}; give the same number.")
     kept = labels.notna().to_numpy()
     frame, labels = frame.loc[kept], labels[kept]
     kinds = [pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in frame.dtypes]

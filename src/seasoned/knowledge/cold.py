@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from seasoned.errors import InvalidInput
 from seasoned.knowledge.metric_function import Prediction
 from seasoned.surrogates.acquisition import expected_improvement
 from seasoned.surrogates.kernel import matern, squared_distances
@@ -87,10 +88,18 @@ class Fitted:
 def pool_of(features: NDArray[np.float64]) -> Pool:
     """Columns scaled to [0, 1], constant ones left out, then all scaled by one factor.
 
+    Raises:
+        InvalidInput: If a feature is not finite.
+
     Example:
         >>> pool_of(np.array([[0.0, 5.0], [10.0, 5.0]])).points.round(3).tolist()
         [[0.0], [1.414]]
     """
+    if not np.isfinite(features).all():
+        column = int(np.flatnonzero(~np.isfinite(features).all(axis=0))[0])
+        raise InvalidInput(
+            f"feature {column} is not finite for some configuration; give unused ones a number, such as 0."
+        )
     low, span = features.min(axis=0), np.ptp(features, axis=0)
     unit = (features - low)[:, span > 0] / span[span > 0]
     typical = np.sqrt(2.0 * float(unit.var(axis=0).sum())) if unit.size else 1.0

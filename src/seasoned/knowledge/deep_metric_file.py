@@ -20,6 +20,7 @@ from seasoned.errors import InvalidInput
 from seasoned.knowledge.deep_metric import DeepMetric
 from seasoned.knowledge.deep_metric_inputs import BASES, Frame
 from seasoned.knowledge.deep_metric_network import shapes_of
+from seasoned.knowledge.deep_metric_settings import MOST_MEMBERS, WIDEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ __all__ = ["read_deep_metric", "write_deep_metric"]
 _FORMAT: Final = "seasoned.deep_metric"
 _VERSION: Final = 1
 _LARGEST: Final = 2**26  # bytes, unpacked
-_MOST: Final = 64  # members
+_HEADER: Final = 512  # bytes that an array may have before its numbers
 _DAMAGE: Final = (
     *(OSError, ValueError, KeyError, EOFError, SyntaxError, RuntimeError, MemoryError),  # numpy reads headers as Python
     *(zipfile.BadZipFile, zlib.error),
@@ -52,6 +53,9 @@ def write_deep_metric(metric: DeepMetric, path: str | os.PathLike[str]) -> None:
     Args:
         metric: A trained metric.
         path: The file; an old one is replaced.
+
+    Raises:
+        InvalidInput: If it is too large for a file.
     """
     width, hidden = _sizes(metric.members[0])
     about = {"format": _FORMAT, "version": _VERSION, "members": len(metric.members), "width": width, "hidden": hidden}
@@ -59,6 +63,12 @@ def write_deep_metric(metric: DeepMetric, path: str | os.PathLike[str]) -> None:
     arrays |= {f"frame/{name}": np.asarray(getattr(metric.frame, name), kind) for name, (kind, _) in _FRAME.items()}
     for number, member in enumerate(metric.members):
         arrays |= {f"member/{number}/{name}": part for name, part in member.items()}
+    size = sum(part.nbytes + _HEADER for part in arrays.values())
+    if size > _LARGEST:
+        raise InvalidInput(
+            f"the deep metric has {size >> 20} MB, and a file may hold {_LARGEST >> 20}; train one with fewer members "
+            "or hidden units."
+        )
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     target = Path(path)
@@ -94,7 +104,12 @@ def read_deep_metric(path: str | os.PathLike[str]) -> DeepMetric:
         raise InvalidInput(
             f"{path} is no deep metric function ({error}); give what write_deep_metric wrote."
         ) from error
-    if not (1 <= members <= _MOST and min(width, hidden) >= 1 and max(width, hidden) <= 4096 and 0.0 < stretch < 100.0):
+    if not (
+        1 <= members <= MOST_MEMBERS
+        and min(width, hidden) >= 1
+        and max(width, hidden) <= WIDEST
+        and 0.0 < stretch < 100.0
+    ):
         raise InvalidInput(f"{path} has {members} members of width {width}; give what write_deep_metric wrote.")
     frame = _frame(arrays)
     shapes = shapes_of(frame.width, frame.sorted.shape[1], width, hidden)

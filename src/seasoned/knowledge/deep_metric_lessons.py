@@ -44,8 +44,8 @@ class Lessons:
         points: The configurations as numbers (`points_of`), shape (n, d).
         about: Meta-features, NaN where unknown, shape (tasks, m); None if there are none.
         seconds: NaN where unknown, shape (tasks, n); None if none is known.
-        failed: Which evaluations failed, shape (tasks, n); None if nothing is known of failures, so that a missing
-            score means not tried.
+        failed: Which evaluations failed, shape (tasks, n); one that has no score and did not fail was not tried. None
+            if nothing is known of failures.
 
     Raises:
         InvalidInput: If there are fewer than 10 tasks, one has fewer than 2 scores, or shapes do not agree.
@@ -125,7 +125,10 @@ def _table(lessons: Lessons) -> _Table:
     for row, given in zip(scores, lessons.scores, strict=True):
         known = np.isfinite(given)
         row[known] = quantiles(given[known])
-    failed = np.full(scores.shape, np.nan) if lessons.failed is None else lessons.failed.astype(np.float64)
+    failed = np.full(scores.shape, np.nan)
+    if lessons.failed is not None:
+        tried = lessons.failed | np.isfinite(lessons.scores)
+        failed[tried] = lessons.failed[tried]
     if lessons.seconds is None or not np.isfinite(lessons.seconds).any():
         clock = np.array(UNTIMED, dtype=np.float32)
         return _Table((scores, np.full(scores.shape, np.nan), failed), clock, np.zeros(len(scores)))

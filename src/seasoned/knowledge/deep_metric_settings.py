@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from seasoned.errors import InvalidInput
 
-__all__ = ["DeepMetricSettings"]
+__all__ = ["MOST_MEMBERS", "WIDEST", "DeepMetricSettings"]
+
+MOST_MEMBERS: Final = 64
+"""Networks that a file may hold."""
+WIDEST: Final = 4096
+"""Units of a layer that a file may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +48,9 @@ class DeepMetricSettings:
 
     def __post_init__(self) -> None:
         whole = min(self.members, self.width, self.hidden, self.steps) >= 1 and self.members >= 2
+        whole = whole and self.members <= MOST_MEMBERS and max(self.width, self.hidden) <= WIDEST
         if not whole or self.rank < 0 or not self.lr > 0.0 or not min(self.listwise, self.decay) >= 0.0:
             raise InvalidInput(
-                f"{self} is invalid: members must be at least 2, width, hidden and steps at least 1, lr above 0, "
-                "and rank, listwise and decay at least 0."
+                f"{self} is invalid: members must be at least 2 and at most {MOST_MEMBERS}, width and hidden 1 to "
+                f"{WIDEST}, steps at least 1, lr above 0, and rank, listwise and decay at least 0."
             )

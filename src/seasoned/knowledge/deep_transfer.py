@@ -66,7 +66,7 @@ def deep_start(
         >>> abs(start.configurations[0]["x"] - 0.3) < 0.1
         True
     """
-    some(tasks)
+    some(tasks, trials)
     if trials is not None and len(trials.scores) < 3:
         raise InvalidInput(f"there are {len(trials.scores)} trials; give at least 3, or none.")
     points = cube_of(space, tasks)

@@ -203,6 +203,7 @@ class Experience:
         """One row per study: what it was about, how many trials it had, its best score, and its meta-features."""
         import pandas as pd
 
+        names = ("name", "family", "kind", "sort", "metric", "source", "created")
         rows = []
         for place, head in enumerate(self.heads):
             span = slice(self.starts[place], self.starts[place + 1])
@@ -210,11 +211,12 @@ class Experience:
             known = scores[np.isfinite(scores) & ~self.stopped[span]]
             best = float(known.min()) if len(known) else None
             about = {"rows": head.about.get("rows"), "columns": head.about.get("columns")}
-            told = {
-                name: getattr(head, name) for name in ("name", "family", "kind", "sort", "metric", "source", "created")
-            }
+            told = {name: getattr(head, name) for name in names}
             rows.append({"key": self.keys[place], **told, **about, "trials": len(scores), "best": best})
-        return pd.concat([pd.DataFrame(rows), pd.DataFrame(self.metafeatures, columns=list(_NAMES))], axis=1)
+        columns = ["key", *names, "rows", "columns", "trials", "best"]
+        return pd.concat(
+            [pd.DataFrame(rows, columns=columns), pd.DataFrame(self.metafeatures, columns=list(_NAMES))], axis=1
+        )
 
     def table(self, configurations: NDArray[np.int64] | None = None) -> Recorded:
         """Tasks x configurations.
@@ -281,7 +283,7 @@ class Experience:
         """The trials that are valid in a space, by task, as points of its cube: what `quantile_start` learns from.
 
         Flat configurations of other tools are nested as the space has them (`nested`). Tasks with fewer than three
-        valid trials are left out; if no task is left, a warning says so.
+        valid trials are left out; if no task is left, a warning says so. Each task counts as one, of whatever family.
         """
         found, passed_over = [], []
         for study in self.studies():

@@ -9,8 +9,12 @@ are stored once (dictionary encoding).
 from __future__ import annotations
 
 import json
+import lzma
 import math
 import os
+import re
+import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -41,6 +45,10 @@ _WORDS: Final = ("study", "name", "family", "kind", "sort", "metric", "source", 
 _EMPTY: Final = ("", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null")  # a category may be called None
 _YES: Final = frozenset({"true", "1", "1.0", "yes"})
 _NO: Final = frozenset({"false", "0", "0.0", "no", "", "nan", "none"})
+_DAMAGE: Final = (lzma.LZMAError, zipfile.BadZipFile, zlib.error)
+_NUMBER: Final = re.compile(r"[+-]?(\d+|(?=[\d.]*\d)\d*\.\d*([eE][+-]?\d+)?|\d+[eE][+-]?\d+)")
+_SUFFIX: Final = re.compile(r"\.csv(\.\w+)?$|\.\w+$", re.IGNORECASE)
+_MOST_WHOLE: Final = 2.0**53  # above it a number with a point may have lost digits
 _RESERVED: Final = ("task", "score", "seconds", "failed", "configuration", "metric", "sort")
 
 
@@ -198,8 +206,8 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
     import pandas as pd
 
     try:
-        frame = pd.read_csv(path, keep_default_na=False, na_values=_EMPTY, dtype_backend="numpy_nullable")
-    except (OSError, ValueError) as error:
+        frame = pd.read_csv(path, keep_default_na=False, na_values=_EMPTY, dtype=str)
+    except (OSError, EOFError, ValueError, RuntimeError, ImportError, *_DAMAGE) as error:
         raise InvalidInput(f"{path.name!r} cannot be read as CSV: {error}.") from error
     missing = [name for name in ("task", "score") if name not in frame.columns]
     if missing:
@@ -216,7 +224,9 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
         records = list(zip(plain.index, plain.to_dict("records"), strict=True))
         trials = [_trial(row, sign, f"run {place + 1} of {path.name!r}") for place, row in records]
         sort, metric = (_one_of(rows, key, f"task {name!r} of {path.name!r}") for key in ("sort", "metric"))
-        head = Head(str(name), str(name), kind or path.stem, sort=sort, metric=metric, source=path.name)
+        head = Head(
+            str(name), str(name), kind or _SUFFIX.sub("", path.name), sort=sort, metric=metric, source=path.name
+        )
         studies.append(PastStudy(head, {}, trials))
     return Experience.of_studies(studies)
 
@@ -237,9 +247,29 @@ def _trial(row: dict[Any, Any], sign: float, where: str) -> PastTrial:
     if "configuration" in row:
         config = _configuration(row["configuration"], where)
     else:
-        config = {key: value for key, value in row.items() if key not in _RESERVED and value is not None}
+        config = {key: _value(cell) for key, cell in row.items() if key not in _RESERVED and cell is not None}
     failed = _truth(row.get("failed"), where) or score is None or not math.isfinite(score)
     return PastTrial(config, None if failed or score is None else sign * score, seconds, failed)
+
+
+def _value(cell: str) -> bool | int | float | str:
+    """A cell as a parameter's value, whatever else its column holds; 3.0 is 3, as columns with gaps are written so.
+
+    Example:
+        >>> [_value(cell) for cell in ("3.0", "0.5", "1e-3", "True", "sqrt", "1_0")]
+        [3, 0.5, 0.001, True, 'sqrt', '1_0']
+    """
+    word = cell.strip()
+    if word.lower() in {"true", "false"}:
+        return word.lower() == "true"
+    if not _NUMBER.fullmatch(word):
+        return cell
+    number = float(word)
+    if not math.isfinite(number):
+        return cell
+    if word.lstrip("+-").isdecimal():
+        return int(word)
+    return int(number) if number.is_integer() and abs(number) < _MOST_WHOLE else number
 
 
 def _number(value: Any, name: str, where: str) -> float | None:

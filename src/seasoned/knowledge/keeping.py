@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -292,11 +292,12 @@ def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False) 
         raise InvalidInput("no studies are selected; give keys or name patterns, or --all.")
     if not store_exists(url):
         return 0
+    plain = [pattern.replace("[", "[[]").replace("?", "[?]") for pattern in patterns]  # only the star is special
     with closing(PastStore(url)) as store:
         keys = [
             key
             for key, text in store.heads()
-            if everything or any(fnmatch(word, pattern) for pattern in patterns for word in _words(key, text))
+            if everything or any(fnmatchcase(word, one) for one in plain for word in _words(key, text))
         ]
         gone = store.delete(keys)
     file = file_of(url)

@@ -107,7 +107,7 @@ class MetricFunction:
             scores: Their scores, to be minimised, shape (trials,).
             weights: How much each past task counts (`portfolio.conditioned`); equal if left out.
             outside: Kind -> the least score of trials of configurations that the past tasks do not know: what is
-                gained must be gained beyond it, too.
+                gained must be gained beyond it, too; of no account before there is a row.
             foretold: What meta-features tell of the task (`TaskPrior.foretold`); None for nothing.
             kinds: The kind of each configuration, where other kinds than the best one's are worth something, too
                 (`goals.py`); all of one kind if left out.

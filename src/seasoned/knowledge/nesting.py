@@ -41,8 +41,7 @@ def nested(flat: Mapping[str, Any], space: Space) -> dict[str, Any] | None:
         used.append(name)
         value = flat[name]
         if dimension.is_choice:
-            if not isinstance(value, str):
-                return None
+            value = str(value)  # an option may be called 1
             chosen[place] = value
             inside[place] = {}
             inside[dimension.parent][dimension.key] = {value: inside[place]}

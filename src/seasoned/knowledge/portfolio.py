@@ -131,10 +131,14 @@ def _checked(
     tasks, configurations = losses.shape
     if weights is None:
         weights = np.ones(tasks)
-    if weights.shape != (tasks,) or weights.min() < 0.0 or weights.sum() <= 0.0:
+    if not tasks or not configurations:
+        raise InvalidInput(f"losses have shape {losses.shape}; give at least one task and one configuration.")
+    if weights.shape != (tasks,) or not (weights >= 0.0).all() or not 0.0 < weights.sum() < math.inf:
         raise InvalidInput(f"weights have shape {weights.shape}; give {tasks}, none negative, at least one above 0.")
     if seconds is not None and (seconds.shape != (configurations,) or not (seconds > 0.0).all()):
         raise InvalidInput(f"seconds have shape {seconds.shape}; give a positive one per configuration.")
+    if budget is not None and math.isnan(budget):
+        raise InvalidInput("the budget is not a number; give seconds, or None for no limit.")
     if budget is not None and seconds is None:
         raise InvalidInput(f"a budget of {budget} seconds needs the seconds of each configuration; give seconds=.")
     shares: NDArray[np.float64] = weights / weights.sum()

@@ -38,7 +38,8 @@ _CLASSES: Final = 8  # the most frequent ones
 _CLIP: Final = 4.0
 _INPUTS: Final = 5
 _CHAINS: Final = ("cell", "pair", "table")  # F, G, H
-_WIDEST: Final = 1024
+WIDEST: Final = 1024
+"""Units of a layer."""
 
 Layers = dict[str, Any]
 
@@ -206,4 +207,4 @@ def _sound(layers: Sequence[dict[str, NDArray[np.float32]]], lengths: Sequence[i
     joined = all(one["w"].shape[1] == two["w"].shape[0] for one, two in pairwise(layers))
     finite = all(np.isfinite(part).all() for one in layers for part in one.values())
     widest = max(size for one in layers for size in one["w"].shape)
-    return bool(joined and finite and layers[0]["w"].shape[0] == _INPUTS and widest <= _WIDEST)
+    return bool(joined and finite and layers[0]["w"].shape[0] == _INPUTS and widest <= WIDEST)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.set_encoder import Cells, SetEncoder, cells_of, encoded, first_layers
+from seasoned.knowledge.set_encoder import WIDEST, Cells, SetEncoder, cells_of, encoded, first_layers
 from seasoned.metagrad._jax import jax, jnp
 from seasoned.metagrad.tasks import cut
 from seasoned.metagrad.training import Training, begin, train
@@ -139,13 +139,13 @@ def train_set_encoder(
         seed: Of everything random.
 
     Raises:
-        InvalidInput: If there are fewer tables, or a size is below 1.
+        InvalidInput: If there are fewer tables, a size is below 1, or a width or the outputs are above 1,024.
         MissingExtra: If JAX is not installed (on import of this module).
     """
-    if len(tables) < _LEAST or min(width, outputs, steps) < 1:
+    if len(tables) < _LEAST or min(width, outputs, steps) < 1 or max(width, outputs) > WIDEST:
         raise InvalidInput(
             f"there are {len(tables)} tables, width is {width}, outputs {outputs} and steps {steps}; give at least "
-            f"{_LEAST} tables and sizes of at least 1."
+            f"{_LEAST} tables and sizes of at least 1, and at most {WIDEST} for width and outputs."
         )
     training = Training(
         steps=steps,

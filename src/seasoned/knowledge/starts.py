@@ -56,10 +56,13 @@ def quantiles(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(ndtri((rankdata(scores) - 0.5) / len(scores)), dtype=np.float64)
 
 
-def some(tasks: Sequence[Evaluations]) -> None:
-    """Raises InvalidInput if there is no past task."""
+def some(tasks: Sequence[Evaluations], *more: Evaluations | None) -> None:
+    """Raises InvalidInput if there is no past task, or one of these or of more has a score that is not finite."""
     if not tasks:
         raise InvalidInput("there is no past task; search without experience.")
+    for task in (*tasks, *more):
+        if task is not None and not np.isfinite(task.scores).all():
+            raise InvalidInput(f"a task has the scores {task.scores}; leave out evaluations without a finite score.")
 
 
 def thinned(task: Evaluations, most: int = MOST) -> Evaluations:

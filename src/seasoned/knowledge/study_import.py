@@ -35,7 +35,8 @@ def past_study(study: Study, *, family: str | None = None) -> PastStudy:
 
     Args:
         study: Of one objective, running or at its end.
-        family: Name under which studies count as one, however many there are; the study's own if left out.
+        family: Name that studies of one origin have in common; the study's own if left out. `build --tune` holds such
+            studies out together, and pipelines' experience weighs them as one; `Experience.evaluations` does not.
 
     Raises:
         InvalidInput: If it has several objectives, or no trial has ended.

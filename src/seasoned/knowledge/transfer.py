@@ -157,9 +157,9 @@ def ensemble_start(
         seed: Of the draws.
 
     Raises:
-        InvalidInput: If there is no past task, or there are fewer than three trials.
+        InvalidInput: If there is no past task, there are fewer than three trials, or a score is not finite.
     """
-    some(tasks)
+    some(tasks, trials)
     if len(trials.scores) < 3:
         raise InvalidInput(f"there are {len(trials.scores)} trials; give at least 3, or take quantile_start.")
     rng, points = np.random.default_rng(seed), cube_of(space, tasks)

@@ -48,12 +48,17 @@ def ship(folder: Path, out: Path, *parts: Path, without: Sequence[str] = ()) -> 
     if not len(experience):
         raise InvalidInput(f"{str(folder)!r} holds no task with {_LEAST} configurations; let the build go on.")
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_file(experience, out)
-    size = out.stat().st_size
-    if size > _MOST_BYTES:
-        raise InvalidInput(
-            f"{out.name} has {size / 1e6:.1f} MB, and {_MOST_BYTES / 1e6:g} is the most; leave tasks out."
-        )
+    made = out.with_name(f".{out.name}")
+    try:
+        write_file(experience, made)
+        size = made.stat().st_size
+        if size > _MOST_BYTES:
+            raise InvalidInput(
+                f"{out.name} has {size / 1e6:.1f} MB, and {_MOST_BYTES / 1e6:g} is the most; leave tasks out."
+            )
+        made.replace(out)
+    finally:
+        made.unlink(missing_ok=True)
     return experience
 
 
