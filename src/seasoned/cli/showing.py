@@ -106,6 +106,7 @@ def score_of(model: Any, said: Declared, test: pd.DataFrame) -> float | None:
         except InvalidInput:
             raise
         except ValueError:  # scikit-learn's error for rows that lack a class, or a number out of range
+            model.predict(X)  # what fails here is no matter of the metric
             return None
     return None if np.isnan(score) else float(score)
 
@@ -118,7 +119,7 @@ def show_importance(found: pd.DataFrame) -> None:
     late = found["importance"].isna()
     for row in found[~late].to_dict("records"):
         span = "" if np.isnan(row["low"]) else f"{row['low']:.4g} to {row['high']:.4g}"
-        shown.add_row(str(row["column"]), f"{row['importance']:.4g}", span, f"{row['p']:.2g}")
+        shown.add_row(str(row["column"]), f"{row['importance']:.4g}", span, span and f"{row['p']:.2g}")
     show_table(shown)
     if late.any():
         typer.echo(f"there was no time for {late.sum()} of {len(found)} columns; --seconds gives more")

@@ -52,7 +52,7 @@ def explain(
 
     Args:
         estimator: A fitted AutoClassifier or AutoRegressor.
-        X: Rows that the model has not seen; at most 5,000 of them are used.
+        X: Rows that the model has not seen; at most 5,000 of them are used, and a quarter more where classes are rare.
         y: Their target.
         repeats: Shuffles of each column; at least 2.
         seconds: Stop after this time, with fewer repeats or fewer columns; None for no limit.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import warnings
 from dataclasses import replace
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["report_data"]
+
+logger = logging.getLogger("seasoned.report")
 
 _PACKAGES: Final = ("seasoned", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 _MOST_ROWS: Final = 2_000  # for importance; more rows change the order of columns rarely, and cost time always
@@ -88,6 +91,8 @@ def report_data(
         finish=(*fitted.sentences, *_intervals(fitted)),
     )
     if X is None and y is None:
+        if sample_weight is not None:
+            raise InvalidInput("sample_weight says how much rows count, and no rows are given; pass X and y, too.")
         return data
     if X is None or y is None:
         raise InvalidInput(f"{'X' if X is None else 'y'} is None; pass both X and y, or neither.")
@@ -196,7 +201,9 @@ def _score(
         warnings.simplefilter("ignore")  # that a score is undefined is said below
         try:
             score = fitted.metric.score(fitted.loss(truth, exact, weights))
-        except ValueError:  # raised by scikit-learn for rows that lack a class
+        except ValueError as error:  # raised by scikit-learn for rows that lack a class
+            if fitted.metric.scorer == FUNCTION:
+                logger.warning("the metric could not be computed on the rows given: %s", error)
             return None
     return None if np.isnan(score) else score
 

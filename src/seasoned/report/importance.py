@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -109,10 +110,15 @@ def permutation_importance(
 
 @contextlib.contextmanager
 def said_once() -> Iterator[None]:
-    """Each kind of warning about a table's cells at most once: every shuffle has the same cells, and is read anew."""
-    logger, seen = logging.getLogger("seasoned.tabular"), set[str]()
+    """Each kind of warning about a table's cells at most once: every shuffle has the same cells, and is read anew.
+
+    Warnings of other threads, which predict or fit meanwhile, are not touched.
+    """
+    logger, seen, mine = logging.getLogger("seasoned.tabular"), set[str](), threading.get_ident()
 
     def new(record: logging.LogRecord) -> bool:
+        if record.thread != mine:
+            return True
         known = record.levelno >= logging.WARNING and str(record.msg) in seen
         seen.add(str(record.msg))
         return not known

@@ -22,6 +22,7 @@ __all__ = ["code_of"]
 _NAMES: Final = ("Metric", "SearchSettings", "CustomModel", "Between", "Categorical", "Choice", "Float", "Int", "Space")
 _DOTS: Final = "..."
 _INFINITE: Final = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<=[=(\[ -])inf(?=[,)\]])""")  # not in text
+_SCORER: Final = re.compile(r"\bmake_scorer\(")  # whose text is no Python: it names functions without their modules
 _LONGEST, _LONGEST_SETTINGS = 120, 1_500  # characters of one value in the call, and of settings of many values
 
 
@@ -38,6 +39,7 @@ def code_of(estimator: Any, fitted: Fitted) -> str:
     needed = ", ".join([name, *(extra for extra in _NAMES if re.search(rf"\b{extra}\(", arguments))])
     shown = [value for value in changed.values() if _literal(value) != _DOTS]
     others = sorted({line for value in shown for line in _imports(value, arguments)})
+    others += ["from numpy import array"] * bool(re.search(r"\barray\(", arguments))
     lines = "\n".join([*others, f"from seasoned import {needed}"])
     return f"{lines}\n\nmodel = {name}({arguments})\nmodel.fit({given})"
 
@@ -76,7 +78,7 @@ def _literal(value: Any) -> str:
     value = value.item() if isinstance(value, np.generic) else value
     text, most = (_changed(value), _LONGEST_SETTINGS) if is_dataclass(value) else (repr(value), _LONGEST)
     text = _INFINITE.sub(lambda found: found[0] if found[1] else 'float("inf")', text)
-    return text if len(text) <= most and " at 0x" not in text else _DOTS
+    return text if len(text) <= most and " at 0x" not in text and not _SCORER.search(text) else _DOTS
 
 
 def _same(value: Any, default: Any) -> bool:

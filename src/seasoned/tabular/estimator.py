@@ -29,7 +29,7 @@ from seasoned.tabular.roles import read_roles, read_weights
 from seasoned.tabular.seeds import seed_of
 from seasoned.tabular.stopping import Stop
 from seasoned.tabular.suspicions import warn_of_index, warn_of_order
-from seasoned.tabular.tables import has_names, to_frame
+from seasoned.tabular.tables import has_names, to_frame, to_series
 from seasoned.tabular.target import read_numbers, read_target
 from seasoned.tabular.telling import Audience
 from seasoned.tabular.validation import refuse_labels
@@ -266,7 +266,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             X: Rows that the model has not seen. On rows of the fit, "permutation" counts what was memorised, too.
             y: Their target, for "permutation".
             method: Which of the two.
-            background: Reference rows, for "shap"; those of X if None.
+            background: Reference rows, for "shap" alone; those of X if None.
             repeats: Shuffles of each column, each on its own part of the rows (10 if None); with "shap" the background
                 rows that each row is compared with (50 if None).
             seconds: Stop after this time, with fewer repeats, columns or rows; None for no limit.
@@ -278,12 +278,15 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             table's, which with `attrs["base"]` sum to the prediction (for two classes, of the metric's positive one).
 
         Raises:
-            InvalidInput: If X and y do not fit, repeats is too small, or the method is unknown.
+            InvalidInput: If X and y do not fit, repeats is too small, the method is unknown, or takes no such argument.
         """
         warn_of_order(X, y=y, sample_weight=sample_weight)
         X = self._checked(X)[1]
         if method not in {"permutation", "shap"}:
             raise InvalidInput(f"method is {method!r}; use 'permutation' or 'shap'.")
+        extra, without = ("background", background) if method == "permutation" else ("sample_weight", sample_weight)
+        if without is not None:
+            raise InvalidInput(f"method={method!r} takes no {extra}; leave it out.")
         # As in `report`: it is in a higher layer of the package, so it is imported by name.
         if method == "shap":
             background = None if background is None else self._checked(background)[1]
@@ -398,7 +401,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The metric on these rows; errors (log_loss, rmse ...) are negated, so that more is better.
 
-        Rows may have weights, as for `fit`; "balanced" refers to these rows.
+        Rows may have weights, as for `fit`; those of weight 0 are left out, and "balanced" refers to these rows.
 
         After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
         """
@@ -408,16 +411,24 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     def _judged(
         self, X: Any, y: Any, sample_weight: Any
     ) -> tuple[pd.DataFrame, NDArray[Any], NDArray[np.float64] | None]:
-        """Rows to judge predictions on: the frame, class codes or numbers, and weights."""
+        """Rows to judge predictions on, without those of weight 0: the frame, class codes or numbers, and weights."""
         warn_of_order(X, y=y, sample_weight=sample_weight)
         _, frame = self._checked(X)
+        weights = None
+        if len(frame) and sample_weight is not None and not told_by_class(sample_weight):
+            target = to_series(y)
+            _check_lengths(len(frame), len(target))
+            weights = read_weights(sample_weight, len(frame))
+            kept = weights > 0.0
+            if not kept.all():
+                frame, y, weights = frame[kept].reset_index(drop=True), target[kept], weights[kept]
         codes = self._codes(y)
         _check_lengths(len(frame), len(codes))
         if not len(codes):
             raise InvalidInput("X and y have 0 rows, for which there is no score; pass at least 1.")
         if told_by_class(sample_weight):
             return frame, codes, by_class(sample_weight, codes, self.fitted_.classes)
-        return frame, codes, None if sample_weight is None else read_weights(sample_weight, len(codes))
+        return frame, codes, weights
 
     def _predict(self, X: Any, model: int | str | None = None) -> NDArray[np.float64]:
         """Probabilities or numbers; columns without names are matched by position, so there must be just as many."""

@@ -41,6 +41,7 @@ _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")  # of a name: date_ke
 _PERIOD: Final = re.compile(  # 1990Q1, 2024-W05, 01/2020, 2020-1, 23:59
     r"\d{4}[-/ ]?[QqMmWwHh]\d{1,2}|[QqHh]\d[-/ ]?\d{4}|\d{1,2}[/-]\d{4}|\d{4}[/-]\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?"
 )
+_SEVERAL: Final = re.compile(r"\d+(?:\.\d+)?(?:[/x:_]\d+(?:\.\d+)?)+")  # numbers in one cell: 120/80, 12.5x30.2
 _UUID: Final = re.compile(r"\{?[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\}?")
 _HASH: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{16,128}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9#:/._-]*\d[A-Za-z0-9#:/._-]*")
@@ -134,6 +135,8 @@ def _of_words(words: pd.Series[Any]) -> str | None:
 
 def _one_pattern(words: pd.Series[Any]) -> bool:
     if not words.str.fullmatch(_TOKEN).all() or words.str.fullmatch(_PERIOD).all() or _are_measures(words):
+        return False
+    if words.str.fullmatch(_SEVERAL).all():
         return False
     shape = words.str.replace(r"\d+", "0", regex=True).str.replace(r"[A-Za-z]", "a", regex=True)
     letters = words.str.replace(r"[^A-Za-z]+", "", regex=True).nunique()

@@ -60,7 +60,8 @@ def cache_folder() -> Path:
     """Where run folders lie: `SEASONED_CACHE`, or the user's cache."""
     import platformdirs
 
-    return Path(os.environ.get("SEASONED_CACHE") or platformdirs.user_cache_dir("seasoned", appauthor=False)) / "runs"
+    cache = os.environ.get("SEASONED_CACHE") or platformdirs.user_cache_dir("seasoned", appauthor=False)
+    return Path(cache).absolute() / "runs"
 
 
 def fingerprint(frame: pd.DataFrame, y: NDArray[Any], settings: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from seasoned.tabular.identity import COUNTS, duplicates, fingerprint, identifie
 from seasoned.tabular.inferring import infer_column
 from seasoned.tabular.kinds import UNREAD, Column, Lost, warn_of_lost
 from seasoned.tabular.written import SLIPS, read_booleans, read_dates, read_numbers, say_something
-from seasoned.tabular.zones import in_zone, offset_of, with_zone, zone_of
+from seasoned.tabular.zones import in_zone, offset_of, with_zone, zone_of, zone_of_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,7 +130,7 @@ class Schema:
 def _zone(column: Column, plain: pd.Series[Any], given: pd.Series[Any]) -> str | None:
     """The zone of a column of dates, as it was given or as it is written."""
     if column.format is None:
-        return zone_of(given)
+        return zone_of(given) or zone_of_cells(given)
     return offset_of(plain) if column.format == "ISO8601" or "%z" in column.format else None
 
 

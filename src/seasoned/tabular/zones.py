@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["in_zone", "offset_of", "with_zone", "zone_of"]
+__all__ = ["in_zone", "offset_of", "with_zone", "zone_of", "zone_of_cells"]
 
 _FIXED: Final = re.compile(r"UTC([+-]\d\d:\d\d)?")
 _WRITTEN: Final = re.compile(r".*\d:\d\d.*(Z|[+-]\d\d(?::?\d\d)?)\s*", re.DOTALL)
 _OFFSET: Final = r"\d:\d\d.*(Z|[+-]\d\d(?::?\d\d)?)\s*$"
+_END: Final = 64  # characters at the end of a cell that may say its offset; a search through long ones takes for ever
 _QUARTER: Final = 15  # minutes: clocks are changed at full quarters of an hour
 _FIRST, _LAST = np.datetime64("0001-01-03"), np.datetime64("9999-12-29")  # days that exist in all zones
 
@@ -51,6 +53,31 @@ def zone_of(series: pd.Series[Any]) -> str | None:
         return "UTC"
 
 
+def zone_of_cells(cells: pd.Series[Any]) -> str | None:
+    """The zone of Python's datetimes: the one that all have, or their commonest offset; None for UTC and without one.
+
+    Example:
+        >>> import datetime as dt, pandas as pd
+        >>> times = ["2026-01-05T08:30-05:00", "2026-02-05T08:30-05:00", "2026-07-05T08:30-04:00"]
+        >>> zone_of_cells(pd.Series([dt.datetime.fromisoformat(time) for time in times], dtype=object))
+        'UTC-05:00'
+    """
+    there = cells.dropna()
+    if there.dtype != object:
+        return None
+    aware = [cell for cell in there if getattr(cell, "tzinfo", None) is not None]
+    if not aware or len(aware) < (1 - SLIPS) * len(there):
+        return None
+    keys = {getattr(cell.tzinfo, "key", None) for cell in aware}
+    if len(keys) == 1 and (key := keys.pop()) is not None:
+        return str(key)
+    seconds = Counter(int(cell.utcoffset().total_seconds()) for cell in aware).most_common(1)[0][0]
+    if seconds == 0 or seconds % 60:
+        return None
+    hours, minutes = divmod(abs(seconds) // 60, 60)
+    return f"UTC{'-' if seconds < 0 else '+'}{hours:02}:{minutes:02}"
+
+
 def offset_of(words: pd.Series[Any]) -> str | None:
     """The commonest offset of times written as text, as a zone; None for UTC, and where more than slips have none.
 
@@ -60,7 +87,7 @@ def offset_of(words: pd.Series[Any]) -> str | None:
         'UTC+09:00'
     """
     there = words.dropna()
-    ends = there.astype("str").str.extract(_OFFSET, expand=False).dropna()
+    ends = there.astype("str").str.rstrip().str.slice(-_END).str.extract(_OFFSET, expand=False).dropna()
     if not len(ends) or len(ends) < (1 - SLIPS) * len(there):
         return None
     digits = ends.str.replace("Z", "+0000", regex=False).str.replace(":", "", regex=False).str.ljust(5, "0")
@@ -85,7 +112,7 @@ def with_zone(series: pd.Series[Any]) -> NDArray[np.bool_]:
 
 def _says_zone(cell: Any) -> bool:
     if isinstance(cell, str):
-        return _WRITTEN.fullmatch(cell) is not None
+        return _WRITTEN.fullmatch(cell.rstrip()[-_END:]) is not None
     return getattr(cell, "tzinfo", None) is not None
 
 

@@ -113,6 +113,8 @@ class GroupStatistics:
         groups = few_valued(rows)
         named = set(groups)
         quantities = [place for place in rows.quantities.tolist() if place not in named]
+        if len(groups) * len(quantities) > _PAIRS:  # the best sums are of the best of each
+            groups, quantities = (sorted(some, key=lambda one: -alone[one])[:_PAIRS] for some in (groups, quantities))
         pairs = [(group, quantity) for group in groups for quantity in quantities]
         if len(pairs) <= _PAIRS:
             return pairs

@@ -55,7 +55,7 @@ class Levels:
 
     def fit(self, rows: Rows, most: int) -> tuple[LevelColumns, NDArray[np.float64]]:
         """Take at most so many, those with the most levels."""
-        counts = {column: len(np.unique(rows.codes[:, column])) for column in few_valued(rows)}
+        counts = {column: _count(rows.codes[:, column]) for column in few_valued(rows)}
         levels = [column for column in rows.categorical & counts.keys() if column >= rows.own]
         found = [column for column in levels if counts[column] > _MORE]
         columns = LevelColumns(tuple(sorted(found, key=lambda column: (-counts[column], column))[:most]))
@@ -71,3 +71,8 @@ class Levels:
         if not isinstance(columns, list) or not all(type(c) is int and 0 <= c < width for c in columns):
             raise ValueError("a feature of levels names columns that are not there")
         return LevelColumns(tuple(columns))
+
+
+def _count(codes: NDArray[np.float64]) -> int:
+    """How many levels there are; what is missing is none."""
+    return len(np.unique(codes[~np.isnan(codes)]))
