@@ -453,7 +453,8 @@ class Drive:
             raise AllTrialsFailed(
                 f"the last {self._streak.alike} trials failed alike ({self._streak.reason}), while {complete} had "
                 "succeeded before; fix what has changed and run again: the study is kept, and "
-                "study.enqueue(*[t.config for t in study.trials if t.state == 'failed']) tries these once more."
+                "study.enqueue(*[t.config for t in study.trials if t.state == 'failed' and "
+                "study.space.contains(t.config)]) tries these once more."
             )
 
     def _fulfilled(self) -> bool:

@@ -15,13 +15,13 @@ from seasoned.parameters import key_of
 from seasoned.trials import Asked, Created, Spaced, Taken, WarmStart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from seasoned.fidelity.base import Fidelity
     from seasoned.samplers.base import Sampler
     from seasoned.space import Space
     from seasoned.storage.base import Claim, EventLog
-    from seasoned.trials import Event, StudySpec
+    from seasoned.trials import Config, Event, StudySpec
 
 __all__ = ["MOST_ATTEMPTS", "Ledger"]
 
@@ -212,7 +212,7 @@ def _present_spec(events: Sequence[Event]) -> StudySpec:
     return spec
 
 
-def _moved(spec: StudySpec, event: Spaced, asked: Collection[Hashable]) -> StudySpec:
+def _moved(spec: StudySpec, event: Spaced, asked: Collection[Config]) -> StudySpec:
     """The specification in another space; of several drivers that move it to the same one, the first counts."""
     if event.space == spec.space:
         return spec
@@ -220,14 +220,15 @@ def _moved(spec: StudySpec, event: Spaced, asked: Collection[Hashable]) -> Study
     return replace(spec, space=event.space, first=event.first, warm_start=warm)
 
 
-def _still_to_try(warm: WarmStart, space: Space, asked: Collection[Hashable]) -> WarmStart:
+def _still_to_try(warm: WarmStart, space: Space, asked: Collection[Config]) -> WarmStart:
     """What of a warm start is of use in another space: valid configurations that were not tried, no points."""
-    left = (config for config in warm.configurations if space.contains(config) and key_of(config) not in asked)
-    return WarmStart(configurations=tuple(left))
+    valid = {key_of(space.check(config)): config for config in warm.configurations if space.contains(config)}
+    tried = {key_of(space.check(config)) for config in asked if space.contains(config)} if valid else set()
+    return WarmStart(configurations=tuple(config for key, config in valid.items() if key not in tried))
 
 
-def _configurations(events: Iterable[Event]) -> set[Hashable]:
-    return {key_of(event.config) for event in events if isinstance(event, Asked)}
+def _configurations(events: Iterable[Event]) -> list[Config]:
+    return [event.config for event in events if isinstance(event, Asked)]
 
 
 def _numbers(events: Iterable[Event]) -> int:

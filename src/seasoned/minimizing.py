@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from seasoned.errors import AllTrialsFailed, SeasonedError
 from seasoned.execution.resources import parse_memory
 from seasoned.objective import check_takes
-from seasoned.opening import check_ends, check_parts, check_run, check_space
+from seasoned.opening import check_callbacks, check_ends, check_parts, check_run, check_space, inward
 from seasoned.study import Study
-from seasoned.trials import thawed
+from seasoned.trials import StudySpec, thawed
 
 if TYPE_CHECKING:
     import os
@@ -85,7 +85,7 @@ def maximize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
 def _search(f: Objective, space: Space, direction: str, options: Options) -> Trial:
     given: dict[str, Any] = dict(options)
     for_study = {key: given.pop(key) for key in list(given) if key in StudyOptions.__annotations__}
-    _check(f, space, for_study, given)
+    _check(f, space, {"direction": direction, **for_study}, given)
     for_study.setdefault("budget", given.get("trials"))
     study = Study(space, direction=direction, **for_study)
     try:
@@ -104,11 +104,21 @@ def _search(f: Objective, space: Space, direction: str, options: Options) -> Tri
 
 def _check(f: Objective, space: Space, for_study: dict[str, Any], given: dict[str, Any]) -> None:
     """Refuse what `Study.optimize` will refuse, before a study is stored."""
+    if unknown := given.keys() - Options.__annotations__.keys():
+        raise TypeError(f"there is no option {min(unknown)!r}; the options are {', '.join(Options.__annotations__)}.")
     trials, time_limit, sampler = given.get("trials"), given.get("time_limit"), for_study.get("sampler")
     check_run(trials, time_limit, given.get("workers", 1), given.get("trial_time_limit"))
-    check_ends(trials, time_limit, ends=sampler is not None)  # whether a given one's plan ends, the study will know
+    check_callbacks(given.get("callbacks", ()))
     if given.get("trial_memory") is not None:
         parse_memory(given["trial_memory"])
     check_space(space)
     check_parts(sampler, for_study.get("fidelity"))
+    if trials is None and time_limit is None:
+        check_ends(None, None, ends=sampler is not None and _ends(sampler, space, for_study["direction"]))
     check_takes(f, trial=for_study.get("fidelity") is not None, names=space.parameters)
+
+
+def _ends(sampler: Sampler[Any], space: Space, direction: str) -> bool:
+    """Whether the sampler has a plan that ends."""
+    warm = inward(sampler.warm_start, space, (direction,))
+    return sampler.capacity(sampler.init(StudySpec(space, (direction,), 0, None, warm))) is not None

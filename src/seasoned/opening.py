@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_agrees",
+    "check_callbacks",
     "check_ends",
     "check_exists",
     "check_parts",
@@ -173,3 +174,9 @@ def check_ends(trials: int | None, time_limit: float | None, *, ends: bool) -> N
     """Refuse a search without any limit, unless its sampler's plan ends."""
     if trials is None and time_limit is None and not ends:
         raise InvalidInput("neither trials nor time_limit is given, and the sampler has no end; give one of them.")
+
+
+def check_callbacks(callbacks: object) -> None:
+    """Refuse one function where a list of them is asked for."""
+    if callable(callbacks):
+        raise InvalidInput(f"callbacks is {callbacks!r}; give a list of functions, even of one.")

@@ -12,7 +12,6 @@ import contextlib
 import math
 import operator
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -248,10 +247,8 @@ class Categorical:
     def __post_init__(self) -> None:
         if isinstance(self.choices, str):
             raise InvalidSpace(f"choices is the string {self.choices!r}; give a list of values.")
-        if isinstance(self.choices, AbstractSet | Mapping):  # a set's order differs between processes
-            raise InvalidSpace(
-                f"choices is a {type(self.choices).__name__}; give a list, whose order is always the same."
-            )
+        if isinstance(self.choices, set | frozenset):
+            raise InvalidSpace("choices is a set, whose order differs between processes; give a list.")
         _set(self, "ordered", _flag(self.ordered, "ordered of a Categorical"))
         choices = tuple(plain(choice, "a choice of a Categorical") for choice in self.choices)
         if not choices:

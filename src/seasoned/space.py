@@ -494,4 +494,5 @@ def _parameter_from_dict(declared: Mapping[str, Any]) -> Parameter:
     kinds: dict[str, type[Float | Int | Categorical]] = {"float": Float, "int": Int, "categorical": Categorical}
     if kind not in kinds:
         raise InvalidSpace(f"a stored parameter is of the kind {kind!r}, unknown to this version; upgrade seasoned.")
-    return kinds[kind](**given)
+    flags = {name: bool(given[name]) for name in ("log", "ordered") if given.get(name) in (0, 1)}  # once as given
+    return kinds[kind](**{**given, **flags})

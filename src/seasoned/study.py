@@ -24,6 +24,7 @@ from seasoned.notes import as_notes
 from seasoned.objective import Constrained, Evaluation, Objective, Verdict, check_takes, read_values
 from seasoned.opening import (
     check_agrees,
+    check_callbacks,
     check_ends,
     check_exists,
     check_parts,
@@ -210,14 +211,13 @@ class Study(StudyView):
                 trials still running in workers are cut off.
 
         Raises:
-            AllTrialsFailed: After 20 failures in this call without a success in the study, or so many in a row for the
-                same reason that it is no chance (20 after seven successes; not with a plan such as `Grid`), unless a
-                trial waits at a rung.
+            AllTrialsFailed: After 20 failures in this call without a success in the study's space, or so many in a row
+                for the same reason that it is no chance (20 after seven successes; not with a plan such as `Grid`),
+                unless a trial waits at a rung.
             InvalidInput: If an argument breaks a rule.
         """
         check_run(trials, time_limit, workers, trial_time_limit)
-        if callable(callbacks):
-            raise InvalidInput(f"callbacks is {callbacks!r}; give a list of functions, even of one.")
+        check_callbacks(callbacks)
         memory = None if trial_memory is None else parse_memory(trial_memory)
         check_ends(trials, time_limit, ends=self._ledger.end is not None)
         self._stopping = False
@@ -317,7 +317,8 @@ class Study(StudyView):
         waiting = [Config(self.space.check(config)) for config in configs]
         with self._ledger.lock:
             if not again:
-                there = {key_of(trial.config) for trial in self.trials if trial.state is not TrialState.FAILED}
+                tried = [trial.config for trial in self.trials if trial.state is not TrialState.FAILED]
+                there = {key_of(self.space.check(config)) for config in tried if self.space.contains(config)}
                 single = {key_of(config): config for config in waiting}
                 waiting = [config for key, config in single.items() if key not in there]
             return [self._outward(trial) for trial in self._by_hand.enqueue(waiting)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from seasoned import Choice, Constrained, Float, Int, Random, Space, Study, WarmStart
+from seasoned import Categorical, Choice, Constrained, Float, Int, Random, Space, Study, WarmStart
 from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.knowledge import quantile_start
 from seasoned.samplers import Bayes
@@ -258,3 +258,25 @@ def test_many_constraints_keep_their_order():
     export(ours, storage, name="many")
     back = study_of(storage, "many", ours.space)
     assert [trial.constraints for trial in back.trials] == [trial.constraints for trial in ours.trials]
+
+
+def test_what_ours_has_tried_by_itself_hides_no_result_of_theirs(tmp_path):
+    url, letters = f"sqlite:///{tmp_path / 'theirs.db'}", {"k": optuna.distributions.CategoricalDistribution("abc")}
+    theirs = optuna.create_study(storage=url, study_name="s")
+
+    def add(letter, value):
+        theirs.add_trial(optuna.trial.create_trial(params={"k": letter}, distributions=letters, value=value))
+
+    add("a", 1.0)
+    options = {"space": Space(k=Categorical(["a", "b", "c"])), "storage": tmp_path / "ours.db", "seed": 0}
+    ours = study_of(url, "s", **options)
+    ours.tell({"k": "c"}, error="it broke")
+    ours.enqueue({"k": "b"})
+    add("b", 2.0)
+    add("c", 0.5)
+    again = study_of(url, "s", **options)
+    assert sorted(trial.value for trial in again.trials if trial.values) == [0.5, 1.0, 2.0]
+    other = Study(options["space"], storage=tmp_path / "ours.db", name="other", seed=0)
+    other.tell({"k": "a"}, 9.0)
+    with pytest.raises(StudyConflict, match="exists already, with other trials"):
+        study_of(url, "s", **{**options, "name": "other"})

@@ -17,6 +17,7 @@ from seasoned.knowledge.cold import pool_of
 from seasoned.knowledge.deep_metric_lessons import Lessons, frame_of
 from seasoned.knowledge.deep_metric_settings import DeepMetricSettings
 from seasoned.knowledge.experience_file import read_csv
+from seasoned.knowledge.nesting import nested
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
 from seasoned.knowledge.portfolio import greedy
 from seasoned.knowledge.starts import Evaluations
@@ -62,6 +63,36 @@ def test_a_csv_that_grew_by_another_sort_of_number_takes_the_old_one_s_place(url
         file.write_text(content, encoding="utf-8")
         keeping.import_file(url, file)
     assert Experience.read(url).scores.tolist() == [0.5, 0.4, 0.3]
+
+
+def test_runs_that_an_earlier_version_read_are_understood_and_not_doubled(url, tmp_path):
+    file = tmp_path / "runs.csv"
+    file.write_text("task,x,n,score\na,0.5,,.5\na,1.0,3.0,.4\na,0.25,4.0,.3\n", encoding="utf-8")
+    rows = ({"x": 0.5}, 0.5), ({"x": 1.0, "n": 3.0}, 0.4), ({"x": 0.25, "n": 4.0}, 0.3)
+    head = read_csv(file).heads[0]
+    keeping.import_studies(url, Experience.of_studies([PastStudy(head, {}, [PastTrial(*row) for row in rows])]))
+    file.write_text(f"{file.read_text()}a,0.75,5,.2\n", encoding="utf-8")
+    assert keeping.import_file(url, file)[0] == 1
+    assert Experience.read(url).scores.tolist() == [0.5, 0.4, 0.3, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "found"),
+    [
+        (Categorical(["auto", "true"]), True, "true"),
+        (Categorical(["1", "2", "sqrt"]), 1, "1"),
+        (Categorical([0.5, 1.0, "sqrt"]), "0.5", 0.5),
+        (Categorical([1, True]), True, True),
+        (Int(1, 9), 3.0, 3),
+        (Float(0, 1), "0.5", 0.5),
+        (Choice({"001": Space(), "tree": Space()}), "001", {"001": {}}),
+        (Choice({"1": Space(), "tree": Space()}), 2, None),
+    ],
+)
+def test_words_and_numbers_of_a_file_are_what_the_space_has(parameter, value, found):
+    config = nested({"k": value}, Space(k=parameter))
+    assert (None if config is None else config["k"]) == found
+    assert config is None or type(config["k"]) is type(found)
 
 
 @pytest.mark.parametrize("name", ["runs.csv.gz", "runs.csv.xz", "runs.csv.zip"])

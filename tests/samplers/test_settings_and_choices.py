@@ -20,10 +20,21 @@ def x_of(config):
     return config["x"]
 
 
-@pytest.mark.parametrize("choices", [{"relu", "tanh"}, frozenset("ab"), {"a": 1, "b": 2}])
+@pytest.mark.parametrize("choices", [{"relu", "tanh"}, frozenset("ab")])
 def test_choices_without_an_order_are_refused(choices):
-    with pytest.raises(InvalidSpace, match="give a list, whose order is always the same"):
+    with pytest.raises(InvalidSpace, match="whose order differs between processes"):
         Categorical(choices)
+
+
+def test_keys_of_a_dict_are_a_list():
+    assert Categorical({"relu": 1, "tanh": 2}.keys()).choices == ("relu", "tanh")
+
+
+def test_a_flag_that_was_stored_as_a_number_is_understood():
+    told = Space(x=Float(1, 100, log=True), k=Categorical([1, 2], ordered=True)).to_dict()
+    for parameter in told["parameters"].values():
+        parameter.update({name: 1 for name in ("log", "ordered") if name in parameter})
+    assert Space.from_dict(told) == Space(x=Float(1, 100, log=True), k=Categorical([1, 2], ordered=True))
 
 
 @pytest.mark.parametrize("unit", ["ns", "s"])
@@ -106,10 +117,16 @@ def test_a_call_without_an_end_leaves_no_study_behind(tmp_path):
     for options in refused:
         with pytest.raises(InvalidInput):
             minimize(x_of, LINE, **place, **options)
+    for options in ({"sampler": Random()}, {"trials": 3, "callbacks": print}):
+        with pytest.raises(InvalidInput):
+            minimize(x_of, LINE, **place, **options)
     with pytest.raises(InvalidInput):
         minimize(lambda: 1.0, LINE, trials=3, **place)
+    with pytest.raises(TypeError, match="there is no option 'n_jobs'"):
+        minimize(x_of, LINE, trials=3, n_jobs=2, **place)
     assert not (tmp_path / "r.db").exists()
     assert minimize(x_of, LINE, trials=5, seed=0, **place).value < 1
+    assert minimize(x_of, Space(x=Int(0, 3)), sampler=Grid()).value == 0, "a grid has an end"
 
 
 def test_a_relative_cache_is_where_the_study_began(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from seasoned import Categorical, Float, Random, Space, Study
+from seasoned import Categorical, Float, Int, Random, Space, Study
 from seasoned.errors import AllTrialsFailed, InvalidInput, StudyConflict
 from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.storage import SqlStorage
@@ -125,3 +125,11 @@ def test_an_empty_name_is_none(tmp_path):
     with pytest.raises(InvalidInput, match="name is ''"):
         Study(LINE, storage=tmp_path / "s.db", name="")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_was_tried_as_a_whole_number_is_not_tried_again_as_a_float(tmp_path):
+    place = {"storage": tmp_path / "s.db", "name": "s"}
+    Study(Space(x=Int(1, 9)), seed=0, **place).tell({"x": 3}, 1.0)
+    moved = Study(Space(x=Float(1, 9)), **place)
+    assert not moved.enqueue({"x": 3}, again=False)
+    assert len(moved.enqueue({"x": 4}, again=False)) == 1

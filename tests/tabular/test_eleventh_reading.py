@@ -143,8 +143,10 @@ def test_numbers_in_one_cell_are_no_identifiers(sort):
     assert (told is None) is (sort != "10.0.{}:{}")
 
 
-def test_codes_with_a_dash_are_identifiers_still():
-    assert identifier("customer", "text", pd.Series([f"{7590 + n}-{1234 + 3 * n}" for n in range(40)])) is not None
+@pytest.mark.parametrize("sort", ["{}-{}", "2024/{:05}{}", "000{}_{}", "{}/00{}"])
+def test_codes_with_a_dash_or_leading_zeros_are_identifiers_still(sort):
+    words = pd.Series([sort.format(7590 + n, 1234 + 3 * n) for n in range(40)])
+    assert identifier("customer", "text", words) is not None
 
 
 def test_what_fails_while_predicting_is_not_undefined(table, monkeypatch):

@@ -16,7 +16,7 @@ from seasoned.notes import as_notes
 from seasoned.storage.addresses import hidden
 from seasoned.storage.contents import contents_of
 from seasoned.study import Study
-from seasoned.trials import Config
+from seasoned.trials import Config, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -143,16 +143,23 @@ def _untold(ours: Study, told: Sequence[tuple[Config, FrozenTrial]]) -> list[tup
         StudyConflict: If the study begins with a trial that is none of these.
     """
     trials = ours.trials
-    there = Counter(trial.config for trial in trials)  # a warm start's, and what was tried since, among them
-    if trials and told and trials[0].config not in {config for config, _ in told}:
+    ends = [(config, _values(trial)) for config, trial in told]
+    if trials and told and (trials[0].config, trials[0].values) not in ends:
         raise StudyConflict(f"the study {ours.name!r} exists already, with other trials; give another name=.")
+    there = Counter((trial.config, trial.values) for trial in trials if trial.state is not TrialState.RUNNING)
     left = []
-    for config, trial in told:
-        if there[config] > 0:
-            there[config] -= 1
+    for end, one in zip(ends, told, strict=True):
+        if there[end] > 0:
+            there[end] -= 1
         else:
-            left.append((config, trial))
+            left.append(one)
     return left
+
+
+def _values(trial: FrozenTrial) -> tuple[float, ...] | None:
+    """The values with which `Study.tell` keeps a trial; None if it is not complete."""
+    complete = trial.state is optuna.trial.TrialState.COMPLETE and all(map(math.isfinite, trial.values))
+    return tuple(map(float, trial.values)) if complete else None
 
 
 def seconds_of(trial: FrozenTrial) -> float | None:

@@ -127,8 +127,9 @@ def _table(lessons: Lessons) -> _Table:
         row[known] = quantiles(given[known])
     failed = np.full(scores.shape, np.nan)
     if lessons.failed is not None:
-        tried = lessons.failed | np.isfinite(lessons.scores)
-        failed[tried] = lessons.failed[tried]
+        given = np.asarray(lessons.failed, dtype=np.bool_)
+        tried = given | np.isfinite(lessons.scores)
+        failed[tried] = given[tried]
     if lessons.seconds is None or not np.isfinite(lessons.seconds).any():
         clock = np.array(UNTIMED, dtype=np.float32)
         return _Table((scores, np.full(scores.shape, np.nan), failed), clock, np.zeros(len(scores)))
@@ -213,7 +214,7 @@ def deck_of(lessons: Lessons, frame: Frame, rng: np.random.Generator) -> Deck:
     """
     table = _table(lessons)
     quantile = table.parts[0]
-    tried = np.isfinite(quantile) if lessons.failed is None else np.isfinite(quantile) | lessons.failed
+    tried = np.isfinite(quantile) if lessons.failed is None else np.isfinite(quantile) | (lessons.failed > 0)
     picked, counts = _picked(quantile, tried, rng)
     own = np.stack([np.take_along_axis(part, picked, axis=1) for part in table.parts], axis=-1)
     raw = np.clip(standardise(lessons.scores, levels_of(lessons.scores)), -_FARTHEST, _FARTHEST)

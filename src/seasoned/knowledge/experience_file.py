@@ -22,6 +22,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.experience import Experience, texts_of
 from seasoned.knowledge.metafeatures import METAFEATURES
+from seasoned.knowledge.nesting import value_of
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
 from seasoned.storage.past import digest
 
@@ -46,9 +47,7 @@ _EMPTY: Final = ("", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null")  
 _YES: Final = frozenset({"true", "1", "1.0", "yes"})
 _NO: Final = frozenset({"false", "0", "0.0", "no", "", "nan", "none"})
 _DAMAGE: Final = (lzma.LZMAError, zipfile.BadZipFile, zlib.error)
-_NUMBER: Final = re.compile(r"[+-]?(\d+|(?=[\d.]*\d)\d*\.\d*([eE][+-]?\d+)?|\d+[eE][+-]?\d+)")
 _SUFFIX: Final = re.compile(r"\.csv(\.\w+)?$|\.\w+$", re.IGNORECASE)
-_MOST_WHOLE: Final = 2.0**53  # above it a number with a point may have lost digits
 _RESERVED: Final = ("task", "score", "seconds", "failed", "configuration", "metric", "sort")
 
 
@@ -247,29 +246,9 @@ def _trial(row: dict[Any, Any], sign: float, where: str) -> PastTrial:
     if "configuration" in row:
         config = _configuration(row["configuration"], where)
     else:
-        config = {key: _value(cell) for key, cell in row.items() if key not in _RESERVED and cell is not None}
+        config = {key: value_of(cell) for key, cell in row.items() if key not in _RESERVED and cell is not None}
     failed = _truth(row.get("failed"), where) or score is None or not math.isfinite(score)
     return PastTrial(config, None if failed or score is None else sign * score, seconds, failed)
-
-
-def _value(cell: str) -> bool | int | float | str:
-    """A cell as a parameter's value, whatever else its column holds; 3.0 is 3, as columns with gaps are written so.
-
-    Example:
-        >>> [_value(cell) for cell in ("3.0", "0.5", "1e-3", "True", "sqrt", "1_0")]
-        [3, 0.5, 0.001, True, 'sqrt', '1_0']
-    """
-    word = cell.strip()
-    if word.lower() in {"true", "false"}:
-        return word.lower() == "true"
-    if not _NUMBER.fullmatch(word):
-        return cell
-    number = float(word)
-    if not math.isfinite(number):
-        return cell
-    if word.lstrip("+-").isdecimal():
-        return int(word)
-    return int(number) if number.is_integer() and abs(number) < _MOST_WHOLE else number
 
 
 def _number(value: Any, name: str, where: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 import sys
@@ -18,6 +19,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_csv, read_file, write_file
+from seasoned.knowledge.nesting import value_of
 from seasoned.knowledge.past import Head, heads_of
 from seasoned.knowledge.places import add_experience, own_store, shipped, store_at, store_exists
 from seasoned.knowledge.study_import import read_storage
@@ -269,14 +271,29 @@ def _beginnings(some: Experience, others: Experience) -> list[str]:
 
 
 def _whose(head: Head) -> tuple[Any, ...]:
-    return head.source, head.kind, head.version, head.name, head.family, head.sort, head.metric, head.created
+    kind = head.kind.removesuffix(".csv")  # as packed files of runs were called
+    return head.source, kind, head.version, head.name, head.family, head.sort, head.metric, head.created
 
 
 def _trials(experience: Experience, place: int) -> Counter[Any]:
-    """Configurations with their scores, counted."""
+    """Configurations with their scores, counted; numbers that a file of runs may write as words are the same."""
     span = slice(experience.starts[place], experience.starts[place + 1])
+    numbers = experience.configurations[span].tolist()
+    texts = experience.texts(sorted(set(numbers)))
+    plain = {number: repr(_plain(json.loads(text))) for number, text in texts.items()}
     scores = (repr(score) for score in experience.scores[span].tolist())
-    return Counter(zip(experience.configurations[span].tolist(), scores, strict=True))
+    return Counter(zip((plain.get(number, number) for number in numbers), scores, strict=True))
+
+
+def _plain(value: Any) -> Any:
+    """A stored value in one form: 1.0 as 1, and "0.5" as 0.5."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in sorted(value.items())}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, str):
+        return value_of(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False) -> int:

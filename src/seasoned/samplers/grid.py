@@ -77,7 +77,7 @@ class Grid(Sampler[GridState]):
         """Lay the grid."""
         resolutions = self._resolutions(spec.space)
         grid = combinations(spec.space, lambda name, parameter: values_between(parameter, resolutions.get(name, 1)))
-        order, first = None, {key_of(config) for config in spec.warm_start.configurations}
+        order, first = None, {key_of(spec.space.check(config)) for config in spec.warm_start.configurations}
         if self.shuffle or _has_forbidden(spec.space) or (first and grid.size <= _MOST_COMPARED):
             if grid.size > _MOST_LISTED:
                 raise InvalidInput(

@@ -42,6 +42,7 @@ _PERIOD: Final = re.compile(  # 1990Q1, 2024-W05, 01/2020, 2020-1, 23:59
     r"\d{4}[-/ ]?[QqMmWwHh]\d{1,2}|[QqHh]\d[-/ ]?\d{4}|\d{1,2}[/-]\d{4}|\d{4}[/-]\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?"
 )
 _SEVERAL: Final = re.compile(r"\d+(?:\.\d+)?(?:[/x:_]\d+(?:\.\d+)?)+")  # numbers in one cell: 120/80, 12.5x30.2
+_PADDED: Final = re.compile(r"(?:^|[/x:_])0\d")  # 0012/345: a number is not written so
 _UUID: Final = re.compile(r"\{?[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\}?")
 _HASH: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{16,128}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9#:/._-]*\d[A-Za-z0-9#:/._-]*")
@@ -55,8 +56,8 @@ def identifier(name: str, kind: str, values: pd.Series[Any]) -> str | None:
     """Why the column identifies its row, as a sentence; None if it does not.
 
     All its values must be there and differ, on at least 20 rows; none of its name's words may speak of time
-    (date_key, cycleNo; not message_id or ticket), nor may its values be quarters, weeks, months, times of a day or
-    quantities with a unit; and it must be one of:
+    (date_key, cycleNo; not message_id or ticket), nor may its values be quarters, weeks, months, times of a day,
+    quantities with a unit or several numbers such as 120/80; and it must be one of:
 
     - whole numbers with a name that says so (id, index, customer_id, customerId, Unnamed: 0 ...);
     - whole numbers that count the rows from 0 or 1 on, one by one in their order, unless the name holds a time's
@@ -136,7 +137,7 @@ def _of_words(words: pd.Series[Any]) -> str | None:
 def _one_pattern(words: pd.Series[Any]) -> bool:
     if not words.str.fullmatch(_TOKEN).all() or words.str.fullmatch(_PERIOD).all() or _are_measures(words):
         return False
-    if words.str.fullmatch(_SEVERAL).all():
+    if words.str.fullmatch(_SEVERAL).all() and not words.str.contains(_PADDED).any():
         return False
     shape = words.str.replace(r"\d+", "0", regex=True).str.replace(r"[A-Za-z]", "a", regex=True)
     letters = words.str.replace(r"[^A-Za-z]+", "", regex=True).nunique()

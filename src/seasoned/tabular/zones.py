@@ -42,7 +42,11 @@ def zone_of(series: pd.Series[Any]) -> str | None:
         zone = dtype.pyarrow_dtype.tz
     if zone is None:
         return None
-    name = str(zone)
+    return _known(str(zone))
+
+
+def _known(name: str) -> str:
+    """The name of a zone as every machine knows it; UTC for one that only this one knows."""
     if name.startswith(("+", "-")):  # as Arrow writes fixed offsets
         name = f"UTC{name}"
     if _FIXED.fullmatch(name):
@@ -68,9 +72,9 @@ def zone_of_cells(cells: pd.Series[Any]) -> str | None:
     aware = [cell for cell in there if getattr(cell, "tzinfo", None) is not None]
     if not aware or len(aware) < (1 - SLIPS) * len(there):
         return None
-    keys = {getattr(cell.tzinfo, "key", None) for cell in aware}
-    if len(keys) == 1 and (key := keys.pop()) is not None:
-        return str(key)
+    names = {getattr(cell.tzinfo, "key", None) or getattr(cell.tzinfo, "zone", None) for cell in aware}  # or pytz's
+    if len(names) == 1 and (name := names.pop()) is not None:
+        return _known(str(name))
     seconds = Counter(int(cell.utcoffset().total_seconds()) for cell in aware).most_common(1)[0][0]
     if seconds == 0 or seconds % 60:
         return None
