@@ -66,6 +66,13 @@ def test_the_ridge_loss_is_that_of_fits_to_the_folds():
     assert problem(0).loss(rho) == pytest.approx(0.5 * len(y) * np.log(squares / len(y)))
 
 
+def test_targets_that_are_all_alike_ask_for_no_other_penalty():
+    X, folds = np.random.default_rng(0).normal(size=(40, 3)), [(np.arange(20), np.arange(20, 40))]
+    loss, slopes = RidgeFolds.of(X, np.full(40, 7.0), folds).loss_and_gradients(np.zeros(3))
+    assert np.isfinite(loss)
+    np.testing.assert_array_equal(slopes, np.zeros((1, 3)))
+
+
 def test_one_penalty_is_scikit_learns_ridge():
     X, y = table(0)
     weights = ridge(X, y, np.full(6, np.log(3.0)))[:, 0]

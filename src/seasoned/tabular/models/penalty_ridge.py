@@ -7,7 +7,7 @@ and does not grow with the number of rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 __all__ = ["RidgeFolds", "ridge"]
+
+_LEAST: Final = 1e-290  # sum of squared errors, whose reciprocal is finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class RidgeFolds:
         weights = np.linalg.solve(systems, self.pull[..., None])[..., 0]  # (folds, p)
         moved = np.einsum("kij,kj->ki", self.held, weights)
         error = self.total + float((weights * (moved - 2 * self.aim)).sum())
-        error = max(error, 1e-12 * max(self.total, 1e-300))  # rounding, where the fit is exact
+        error = max(error, 1e-12 * self.total, _LEAST)  # rounding, where the fit is exact or all targets are alike
         adjoint = np.linalg.solve(systems, 2 * (moved - self.aim)[..., None])[..., 0]
         scale = 0.5 * self.rows / error
         return 0.5 * self.rows * float(np.log(error / self.rows)), -scale * penalty * weights * adjoint
