@@ -251,6 +251,21 @@ def test_a_trial_whose_clock_was_put_back_took_nobody_knows_how_long():
     asked.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
 
 
+def test_a_trial_with_a_constraint_that_is_no_number_is_told_once(tmp_path):
+    url = f"sqlite:///{tmp_path / 'theirs.db'}"
+    theirs = optuna.create_study(storage=url, study_name="s")
+    line = {"x": optuna.distributions.FloatDistribution(0, 1)}
+    for bound in (-1.0, float("nan")):
+        theirs.add_trial(
+            optuna.trial.create_trial(
+                params={"x": 0.5}, distributions=line, value=1.0, system_attrs={"constraints": [bound]}
+            )
+        )
+    options = {"space": Space(x=Float(0, 1)), "storage": tmp_path / "ours.db", "seed": 0}
+    counts = [len(study_of(url, "s", **options).trials) for _ in range(3)]
+    assert counts == [2, 2, 2]
+
+
 def test_many_constraints_keep_their_order():
     storage = optuna.storages.InMemoryStorage()
     ours = Study(Space(x=Float(0, 1)), sampler=Random(), seed=0)

@@ -158,8 +158,9 @@ def _untold(ours: Study, told: Sequence[tuple[Config, FrozenTrial]]) -> list[tup
 
 def _values(trial: FrozenTrial) -> tuple[float, ...] | None:
     """The values with which `Study.tell` keeps a trial; None if it is not complete."""
-    complete = trial.state is optuna.trial.TrialState.COMPLETE and all(map(math.isfinite, trial.values))
-    return tuple(map(float, trial.values)) if complete else None
+    if trial.state is not optuna.trial.TrialState.COMPLETE or any(map(math.isnan, _constraints(trial))):
+        return None
+    return tuple(map(float, trial.values)) if all(map(math.isfinite, trial.values)) else None
 
 
 def seconds_of(trial: FrozenTrial) -> float | None:

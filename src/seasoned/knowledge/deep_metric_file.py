@@ -104,12 +104,8 @@ def read_deep_metric(path: str | os.PathLike[str]) -> DeepMetric:
         raise InvalidInput(
             f"{path} is no deep metric function ({error}); give what write_deep_metric wrote."
         ) from error
-    if not (
-        1 <= members <= MOST_MEMBERS
-        and min(width, hidden) >= 1
-        and max(width, hidden) <= WIDEST
-        and 0.0 < stretch < 100.0
-    ):
+    fits = 1 <= members <= MOST_MEMBERS and all(1 <= size <= WIDEST for size in (width, hidden))
+    if not (fits and 0.0 < stretch < 100.0):
         raise InvalidInput(f"{path} has {members} members of width {width}; give what write_deep_metric wrote.")
     frame = _frame(arrays)
     shapes = shapes_of(frame.width, frame.sorted.shape[1], width, hidden)

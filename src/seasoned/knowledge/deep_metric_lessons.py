@@ -74,6 +74,12 @@ class Lessons:
                 f"task {int(known.argmin())} has {known.min()} scores; give at least 2 of each task, and finite points."
             )
 
+    @property
+    def tried(self) -> NDArray[np.bool_]:
+        """Which evaluations have a score or failed, shape (tasks, n)."""
+        scored: NDArray[np.bool_] = np.isfinite(self.scores)
+        return scored if self.failed is None else scored | (self.failed > 0)
+
 
 class Deck(NamedTuple):
     """Past tasks as arrays of one size, K cells each: the first are drawn from all, the others are good ones.
@@ -127,9 +133,7 @@ def _table(lessons: Lessons) -> _Table:
         row[known] = quantiles(given[known])
     failed = np.full(scores.shape, np.nan)
     if lessons.failed is not None:
-        given = np.asarray(lessons.failed, dtype=np.bool_)
-        tried = given | np.isfinite(lessons.scores)
-        failed[tried] = given[tried]
+        failed[lessons.tried] = lessons.failed[lessons.tried]
     if lessons.seconds is None or not np.isfinite(lessons.seconds).any():
         clock = np.array(UNTIMED, dtype=np.float32)
         return _Table((scores, np.full(scores.shape, np.nan), failed), clock, np.zeros(len(scores)))
@@ -214,8 +218,7 @@ def deck_of(lessons: Lessons, frame: Frame, rng: np.random.Generator) -> Deck:
     """
     table = _table(lessons)
     quantile = table.parts[0]
-    tried = np.isfinite(quantile) if lessons.failed is None else np.isfinite(quantile) | (lessons.failed > 0)
-    picked, counts = _picked(quantile, tried, rng)
+    picked, counts = _picked(quantile, lessons.tried, rng)
     own = np.stack([np.take_along_axis(part, picked, axis=1) for part in table.parts], axis=-1)
     raw = np.clip(standardise(lessons.scores, levels_of(lessons.scores)), -_FARTHEST, _FARTHEST)
     numbers = [own[..., 0], np.take_along_axis(raw, picked, axis=1), own[..., 1] + table.levels[:, None]]
