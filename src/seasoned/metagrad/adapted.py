@@ -59,6 +59,8 @@ class AdaptedModel:
             raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
         some = rows if len(rows) else np.zeros((1, *self.shape), rows.dtype)  # networks may fail on zero rows
         result: np.ndarray = self.network.forward(self.params, some)[: len(rows)]
+        if np.ndim(result) == 1:  # a function of one's own, with a loss of one's own
+            result = result[:, None]
         return result if self.classes is None else result[:, : len(self.classes)]
 
     def predict(self, X: Any) -> np.ndarray:

@@ -118,6 +118,10 @@ def refuse_outputs(
     found = jax.eval_shape(outputs, theta)
     if not hasattr(found, "shape"):  # several arrays, which the loss combines
         return
+    if len(found.shape) < 2:
+        raise InvalidInput(
+            f"the network gives outputs of shape {found.shape} for one row: let it return [rows, outputs]."
+        )
     predicted = math.prod(found.shape[1:])
     if not labels and classes != predicted:
         raise InvalidInput(

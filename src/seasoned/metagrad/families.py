@@ -78,7 +78,7 @@ class Episodes:
 
     Attributes:
         X: [rows, *shape].
-        table: Row numbers of each class, [classes, most rows], padded with the class's first row.
+        table: Row numbers of each class, [classes, most rows], padded with the class's last row.
         counts: Rows of each class.
         ways: N.
         shots: k.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
 from seasoned.metagrad.rates import rated, rates_of, shared
-from seasoned.metagrad.tasks import Rows, as_inputs, first_text, require_finite
+from seasoned.metagrad.tasks import Rows, as_inputs, as_targets, require_finite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,7 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
 
     Raises:
         InvalidInput: If there are no groups, one is empty or has row numbers outside X, the network normalises over
-            batches, or X and y are not what the learner was trained on.
+            batches, X and y are not what the learner was trained on, or adaptation diverged on a group.
 
     Example:
         >>> import numpy as np
@@ -50,10 +51,10 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
         (2, 1)
     """
     program, rates = dataclasses.replace(learner, fitted=None), rates_of(learner)
-    X, y = as_inputs(X), np.asarray(y)
+    X = as_inputs(X)
     kept = [_places(np.asarray(part), len(X))[: SIZES[-1]] for part in groups]
     _check(learner, kept)
-    _check_rows(learner, X, y)
+    y = _checked(learner, X, np.asarray(y))
     data = jnp.asarray(X), jnp.asarray(y)
     size = np.array([next(size for size in SIZES if len(part) <= size) for part in kept])
     order = np.argsort(size, kind="stable")
@@ -68,7 +69,19 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
             params = _adapted(shared(program), rates, learner.theta, data, jnp.asarray(table), jnp.asarray(weight))
             found.append(jax.tree.map(partial(_first, len(chunk)), params))
     back = np.argsort(order)
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[back], *found)
+    stacked = jax.tree.map(lambda *leaves: np.concatenate(leaves)[back], *found)
+    _refuse_divergence(learner, jax.tree.leaves(stacked))
+    return stacked
+
+
+def _refuse_divergence(learner: MetaLearner, stacked: Sequence[np.ndarray]) -> None:
+    """Refuse parameters that are no numbers; the first axis of each leaf is the groups."""
+    fine = np.all([np.isfinite(leaf.reshape(len(leaf), -1)).all(axis=1) for leaf in stacked], axis=0)
+    if not fine.all():
+        raise InvalidInput(
+            f"adaptation of this {type(learner).__name__} diverged on {int((~fine).sum())} of {len(fine)} groups, the "
+            f"first of them number {int(np.argmin(fine))}: give a smaller inner rate, or scale the inputs."
+        )
 
 
 def _check(learner: MetaLearner, groups: Sequence[np.ndarray]) -> None:
@@ -90,19 +103,29 @@ def _places(group: np.ndarray, rows: int) -> np.ndarray:
     return group
 
 
-def _check_rows(learner: MetaLearner, X: np.ndarray, y: np.ndarray) -> None:
+def _checked(learner: MetaLearner, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The targets as the learner takes them."""
     fitted = learner.fitted
     if fitted is None:
         raise InvalidInput(f"This {type(learner).__name__} is not fitted: use the learner that fit(tasks) returns.")
     if X.shape[1:] != fitted.shape or len(X) != len(y):
         raise InvalidInput(f"X has shape {X.shape} and y {y.shape}, and the learner takes rows of {fitted.shape}.")
-    if (text := first_text(y)) is not None:
-        raise InvalidInput(f"y has the target {text!r}, which is text: give numbers, or labels from 0 on.")
-    require_finite(X, y, "the table")
+    require_finite(X, X, "the table")
+    kept = np.dtype(np.float32) if y.dtype.kind != "f" else y.dtype  # as `GroupedRows.of` has them
+    float_ = jnp.result_type(float) if kept == np.float64 else kept
+    whole = y.dtype.kind in "iub" and not fitted.labels  # numbers to be predicted, even if they are whole
+    y = y.astype(float_) if whole else as_targets(y, float_, "the table")
+    if fitted.labels and (y.ndim > 1 or (y != np.floor(y)).any()):
+        raise InvalidInput("y has fractions or several columns, and the learner was trained on labels: give one a row.")
+    if not fitted.labels and math.prod(y.shape[1:]) != fitted.outputs:
+        raise InvalidInput(
+            f"y has shape {y.shape}, and the learner was trained on targets of {fitted.outputs} numbers."
+        )
     if fitted.labels and len(y) and not 0 <= int(y.min()) <= int(y.max()) < fitted.outputs:
         raise InvalidInput(
             f"y has labels from {y.min()} to {y.max()}, and the learner knows 0 to {fitted.outputs - 1}."
         )
+    return y
 
 
 def _first(count: int, leaf: Array) -> np.ndarray:

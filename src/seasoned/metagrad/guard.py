@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax, optax
-from seasoned.metagrad.trees import add, select, subtract
+from seasoned.metagrad.trees import add, at_least_single, select, subtract
 
 if TYPE_CHECKING:
     from jax import Array
@@ -47,9 +47,11 @@ def guarded(
 ) -> optax.GradientTransformationExtraArgs:
     """Follows `risky` until its validation loss is bad `patience` times in a row, then goes back and uses `fallback`.
 
-    Pass `value=` to `update`: the validation loss of the present parameters (or the training loss, if there is no
-    other). Without it nothing is guarded. A value is bad if it is not finite or exceeds best + tolerance * |best|. The
-    fallback takes over for good, and starts from the best parameters seen.
+    Pass `value=` to `update`: the loss of the present parameters on validation rows (or on training rows, if there are
+    no others), the same rows every time: losses of mini-batches differ among themselves by more than `tolerance`, and
+    the least of them would be taken for the best. Without a value nothing is guarded. A value is bad if it is not
+    finite or exceeds best + tolerance * |best|. The fallback takes over for good, and starts from the best parameters
+    seen. Both optimisers are given the value, and all other arrays that `update` is.
 
     Args:
         risky: For example a learned optimiser.
@@ -71,30 +73,25 @@ def guarded(
     """
     if patience < 1 or tolerance < 0:
         raise InvalidInput(f"patience is {patience} and tolerance {tolerance}: give at least 1 and at least 0.")
-    fallback = optax.adam(1e-3) if fallback is None else fallback
+    fallback = optax.with_extra_args_support(optax.adam(1e-3) if fallback is None else fallback)
+    risky = optax.with_extra_args_support(risky)
 
     def init(params: Tree) -> GuardState:
-        dtype = jnp.result_type(*jax.tree.leaves(params))
+        dtype = at_least_single(params)
         best = jnp.asarray(jnp.inf, dtype)
         no = jnp.bool_(False)
         own = jax.tree.map(jnp.array, params)  # a copy: the parameters may be donated, or changed in place
         return GuardState(risky.init(params), fallback.init(params), own, best, jnp.int32(0), no, no)
 
-    def update(
-        gradient: Tree, state: GuardState, params: Tree = None, *, value: Any = None, **extra: Any
-    ) -> tuple[Tree, GuardState]:
-        del extra
-        if params is None:
-            raise InvalidInput(
-                "The guard must know where it is: pass the parameters to update(gradient, state, params)."
-            )
-        found: tuple[Tree, GuardState] = step(gradient, state, params, value)
+    def update(gradient: Tree, state: GuardState, params: Tree = None, **extra: Any) -> tuple[Tree, GuardState]:
+        _check_given(params, extra)
+        found: tuple[Tree, GuardState] = step(gradient, state, params, extra)
         return found
 
     @jax.jit  # else each call outside of a compiled function would compile the branches anew
-    def step(gradient: Tree, state: GuardState, params: Tree, value: Any) -> tuple[Tree, GuardState]:
+    def step(gradient: Tree, state: GuardState, params: Tree, extra: dict[str, Any]) -> tuple[Tree, GuardState]:
         falls = jnp.bool_(False)
-        if value is not None:
+        if (value := extra.get("value")) is not None:
             state, falls = _judged(state, params, jnp.asarray(value, state.best_value.dtype), patience, tolerance)
 
         home = subtract(state.best, params)
@@ -105,11 +102,11 @@ def guarded(
             return home, state.risky, state.trusted, jnp.bool_(False)
 
         def trusted(_: None) -> tuple[Tree, Tree, Tree, Array]:
-            updates, inner = fallback.update(gradient, state.trusted, params)
+            updates, inner = fallback.update(gradient, state.trusted, params, **extra)
             return updates, state.risky, inner, jnp.bool_(False)
 
         def follow(_: None) -> tuple[Tree, Tree, Tree, Array]:
-            updates, inner = risky.update(gradient, state.risky, params)
+            updates, inner = risky.update(gradient, state.risky, params, **extra)
             breaks = jnp.isfinite(state.best_value) & ~_is_finite(add(params, updates))  # from NaN no update leads back
             return select(breaks, home, updates), inner, state.trusted, breaks
 
@@ -121,6 +118,15 @@ def guarded(
         )
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _check_given(params: Tree, extra: dict[str, Any]) -> None:
+    """Refuse an update without parameters, or with what no compiled program can take."""
+    if params is None:
+        raise InvalidInput("The guard must know where it is: pass the parameters to update(gradient, state, params).")
+    for name, given in extra.items():
+        if callable(given) or isinstance(given, str):
+            raise InvalidInput(f"{name} is {given!r}: a guarded optimiser is given arrays and numbers alone.")
 
 
 def _is_finite(tree: Tree) -> Array:

@@ -125,6 +125,8 @@ class JointTraining:
                 f"y has the labels {int(np.min(y))} to {int(np.max(y))}, and the network predicts "
                 f"{self.network.outputs} classes: number them from 0 on, or give it more outputs."
             )
+        if not (decay > 0 and spread > 0):
+            raise InvalidInput(f"decay is {decay} and spread {spread}, and logarithms are taken: give both above 0.")
         deadline = math.inf if seconds is None else time.monotonic() + seconds
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(y))

@@ -27,14 +27,15 @@ from seasoned.metagrad.describing import (
     support_rows,
     width,
 )
-from seasoned.metagrad.losses import LOSSES, mean_loss
+from seasoned.metagrad.losses import TRAINED, mean_loss
 from seasoned.metagrad.meta_testing import adapted, curves
 from seasoned.metagrad.networks import MLP
 from seasoned.metagrad.rates import rates_of, shared
 from seasoned.metagrad.saving import save_learner
 from seasoned.metagrad.showing import Progress
 from seasoned.metagrad.tasks import TaskList, as_family, at_once
-from seasoned.metagrad.training import Entry, Training, TrainState, begin, train
+from seasoned.metagrad.training import Entry, Training, TrainState, begin, rejudged, train
+from seasoned.metagrad.trees import alike
 from seasoned.metagrad.tuning import choose
 
 if TYPE_CHECKING:
@@ -148,8 +149,8 @@ class MetaLearner(ABC):
         """This learner with open settings decided by the tasks, and nothing fitted: the program to compile."""
         network = MLP(outputs=outputs) if self.network is None else self.network
         loss = ("cross_entropy" if labels else "squared_error") if self.loss is None else self.loss
-        if isinstance(loss, str) and loss not in LOSSES:
-            raise InvalidInput(f"loss is {loss!r}: choose one of {', '.join(LOSSES)}, or give a function.")
+        if isinstance(loss, str) and loss not in TRAINED:
+            raise InvalidInput(f"loss is {loss!r}: choose one of {', '.join(TRAINED)}, or give a function.")
         return dataclasses.replace(self, network=network, loss=loss, fitted=None)
 
     # --- shared by all -----------------------------------------------------------------------------------------------
@@ -227,7 +228,8 @@ class MetaLearner(ABC):
             tasks: Pairs of a support set (X, y) and a query set (X, y), or a family (`tasks.py`).
             validation: Tasks for the guard, which keeps the best meta-parameters seen; None sets 15% of the tasks (or
                 classes, or groups) aside, if there is a guard.
-            resume: Go on from this learner's own `fitted` state, bit for bit as if it had never stopped.
+            resume: Go on from this learner's own `fitted` state, bit for bit as if it had never stopped; with other
+                validation tasks, those judge the best meta-parameters so far anew.
             stop_at: Stop after this meta-step, to resume later; None for all of `training.steps`.
             progress: Whether to show a bar (None: only on a terminal or in a notebook), or a function (entry, steps).
             on_validation: Called with the learner as it is after every validation, for example to save it.
@@ -251,9 +253,10 @@ class MetaLearner(ABC):
         if shape:
             self._refuse_strange(program, parts, shape, outputs)
         if resume:
-            state, history = self._resumed(program, parts[0], shape)
+            state, history = self._resumed(program, parts, shape)
             outputs = max(outputs, self._fitted().outputs)
             self._refuse_unpredicted(program, state.theta, shape, max(outputs, judged))
+            state = rejudged(program, parts[1], state)
         else:
             theta = program.initial(jax.random.key(self.training.seed + 1), shape)
             self._refuse_unpredicted(program, theta, shape, max(outputs, judged))
@@ -306,16 +309,30 @@ class MetaLearner(ABC):
         if shape and program._judges_by_name:  # noqa: SLF001 - of its own class
             refuse_outputs(program, theta, shape, outputs, labels=program.loss == "cross_entropy")
 
-    def _resumed(self, program: Self, family: Any, shape: tuple[int, ...]) -> tuple[TrainState, tuple[Entry, ...]]:
+    def _resumed(
+        self, program: Self, parts: tuple[Any, Any], shape: tuple[int, ...]
+    ) -> tuple[TrainState, tuple[Entry, ...]]:
         fitted = self._fitted()
         if fitted.shape != shape:
             raise InvalidInput(
                 f"The tasks have inputs of shape {shape}, and the learner was trained on {fitted.shape}."
             )
         state = fitted.state
-        like = jax.eval_shape(program.memory, state.theta, family)  # a file holds its leaves, not its structure
-        memory = jax.tree.unflatten(jax.tree.structure(like), jax.tree.leaves(state.memory))
-        return state._replace(memory=memory), fitted.history
+
+        def first(key: Array) -> TrainState:
+            theta = program.initial(key, shape)
+            return begin(program, theta, program.memory(theta, parts[0]))
+
+        like = jax.eval_shape(first, jax.random.key(0))
+        memory = jax.tree.leaves(state.memory)  # a file holds its leaves, not its structure
+        pairs = ((like.theta, state.theta), (like.optimizer, state.optimizer), (jax.tree.leaves(like.memory), memory))
+        if not all(alike(one, other) for one, other in pairs):
+            raise InvalidInput(
+                "the learner was trained with another network, other inner settings, another outer optimiser, or "
+                "another number of tasks in a step: to go on, change no more than steps, rates and guard."
+            )
+        state = state._replace(memory=jax.tree.unflatten(jax.tree.structure(like.memory), memory))
+        return state, fitted.history
 
     def _fitted(self) -> Fitted:
         if self.fitted is None:
@@ -360,6 +377,8 @@ class MetaLearner(ABC):
         if steps < 0:
             raise InvalidInput(f"steps is {steps}, and it counts adaptation steps: give 0 or more.")
         scale = 1.0 if rate_scale is None else float(rate_scale)
+        if not scale > 0:
+            raise InvalidInput(f"rate_scale is {rate_scale}, and it is a factor on learning rates: give one above 0.")
         found = adapted(shared(program), rates_of(program), theta, rows, jnp.int32(steps), scale)
         params = jax.tree.map(np.asarray, found)
         if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):

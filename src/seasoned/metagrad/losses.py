@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from seasoned.metagrad.tasks import Rows
 
-__all__ = ["LOSSES", "RowLoss", "accuracy", "cross_entropy", "mean_loss", "row_losses", "squared_error"]
+__all__ = ["LOSSES", "TRAINED", "RowLoss", "accuracy", "cross_entropy", "mean_loss", "row_losses", "squared_error"]
 
 
 def squared_error(outputs: Array, y: Array) -> Array:
@@ -41,6 +41,8 @@ LOSSES: Final[Mapping[str, Callable[[Array, Array], Array]]] = {
     "cross_entropy": cross_entropy,
     "accuracy": accuracy,
 }
+TRAINED: Final = ("squared_error", "cross_entropy")
+"""Those that are minimised; the others are metrics."""
 
 
 def row_losses(loss: RowLoss, outputs: Array, y: Array) -> Array:
@@ -49,7 +51,17 @@ def row_losses(loss: RowLoss, outputs: Array, y: Array) -> Array:
         if loss not in LOSSES:
             raise InvalidInput(f"loss is {loss!r}: choose one of {', '.join(LOSSES)}, or give a function.")
         return LOSSES[loss](outputs, y)
-    losses: Array = loss(outputs, y)
+    return _by_row(loss(outputs, y), y)
+
+
+def _by_row(losses: Array, y: Array) -> Array:
+    """The losses, if each row has one: a scalar would count padding, and a matrix compares rows with other rows."""
+    found = getattr(losses, "shape", ())
+    if found != y.shape[:1]:
+        raise InvalidInput(
+            f"the loss or metric gives an array of shape {found} for targets {y.shape}, and each row needs one: "
+            "return [rows], and give y the outputs' shape before they are compared, y.reshape(outputs.shape)."
+        )
     return losses
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, optax
-from seasoned.metagrad.trees import dot, zeros_like
+from seasoned.metagrad.trees import at_least_single, dot, zeros_like
 
 if TYPE_CHECKING:
     from jax import Array
@@ -64,8 +64,8 @@ def hypergradient_descent(
         )
 
     def init(params: Tree) -> HypergradientState:
-        dtype = jnp.result_type(*jax.tree.leaves(params))
-        return HypergradientState(direction.init(params), jnp.asarray(rate, dtype), zeros_like(params))
+        first = jnp.asarray(rate, at_least_single(params))  # half precision would round small changes away
+        return HypergradientState(direction.init(params), first, zeros_like(params))
 
     def update(gradient: Tree, state: HypergradientState, params: Tree = None) -> tuple[Tree, HypergradientState]:
         if multiplicative:
@@ -74,7 +74,7 @@ def hypergradient_descent(
         else:
             new = jnp.maximum(state.rate + hyper_rate * dot(gradient, state.direction), 0)
         moved, inner = direction.update(gradient, state.inner, params)
-        updates = jax.tree.map(lambda leaf: -new * leaf, moved)
+        updates = jax.tree.map(lambda leaf: (-new * leaf).astype(leaf.dtype), moved)
         return updates, HypergradientState(inner, new.astype(state.rate.dtype), moved)
 
     return optax.GradientTransformation(init, update)

@@ -118,7 +118,8 @@ class GivenFamily:
     """A family of a class that JAX does not know as a tree: compiled programs take it as a setting, not as an argument.
 
     Args:
-        given: An object with `sample`, and perhaps `split`; hashable.
+        given: An object with `sample`, and perhaps `split`; hashable. It must not change after its first use, for
+            programs are compiled with what it held then: make a new one instead.
     """
 
     given: Any = dataclasses.field(metadata=SETTING)
@@ -360,9 +361,12 @@ def _stack(sets: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray | None]]) -> 
     most = max(len(y) for _, y, _ in sets)
     even = all(len(y) == most and weight is None for _, y, weight in sets)
 
-    def pad(part: np.ndarray) -> np.ndarray:
-        return np.concatenate([part, np.zeros((most - len(part), *part.shape[1:]), part.dtype)])
+    def pad(part: np.ndarray, last: Any) -> np.ndarray:
+        return np.concatenate([part, np.repeat(last, most - len(part), axis=0)])
 
-    X, y = (jnp.asarray(np.stack([pad(np.asarray(given[place])) for given in sets])) for place in (0, 1))
+    def repeated(part: np.ndarray) -> np.ndarray:  # a network may know no zeros, and 0 times NaN is NaN
+        return pad(part, part[-1:])
+
+    X, y = (jnp.asarray(np.stack([repeated(np.asarray(given[place])) for given in sets])) for place in (0, 1))
     weights = [np.ones(len(y)) if weight is None else weight for _, y, weight in sets]
-    return Rows(X, y, None if even else jnp.asarray(np.stack([pad(one) for one in weights]), X.dtype))
+    return Rows(X, y, None if even else jnp.asarray(np.stack([pad(one, np.zeros(1)) for one in weights]), X.dtype))

@@ -167,7 +167,7 @@ def begin(program: Program, theta: Tree, memory: Tree) -> TrainState:
     """The state before the first step."""
     # A weakly typed leaf (of a Python number) is strongly typed after the first step: all would be compiled twice.
     theta = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), theta)
-    dtype = jnp.result_type(*jax.tree.leaves(theta))
+    dtype = trees.at_least_single(theta)
     state = program.training.transformation().init(ravel_pytree(theta)[0])
     return TrainState(theta, state, memory, jnp.int32(0), theta, jnp.asarray(jnp.inf, dtype), jnp.int32(0))
 
@@ -198,6 +198,18 @@ def train(
         else:  # stopped between two validations: resuming must give the same as never having stopped
             validation = jnp.asarray(np.nan)
         yield state, Entry(int(state.step), float(loss), float(validation))
+
+
+def rejudged(program: Program, family: Any, state: TrainState) -> TrainState:
+    """The state with the best meta-parameters' loss on these validation tasks, which may be others than before."""
+    done = int(state.step) >= program.training.steps
+    if done or program.training.validation_tasks < 1 or not int(state.best_step):
+        return state
+    fixed = jax.random.key(program.training.seed + 0x5EA50)
+    unknown = jnp.full_like(state.best_loss, jnp.inf)
+    best = state._replace(theta=state.best, best_loss=unknown, step=state.best_step)
+    found = _validated(shared(program), rates_of(program), family, best, fixed)[0]
+    return state._replace(best_loss=found.best_loss)
 
 
 @partial(jax.jit, static_argnames="program")

@@ -11,7 +11,20 @@ if TYPE_CHECKING:
 
     from jax import Array
 
-__all__ = ["add", "axpy", "dot", "inexact", "lerp", "mean", "select", "subtract", "total", "zeros_like"]
+__all__ = [
+    "add",
+    "alike",
+    "at_least_single",
+    "axpy",
+    "dot",
+    "inexact",
+    "lerp",
+    "mean",
+    "select",
+    "subtract",
+    "total",
+    "zeros_like",
+]
 
 Tree = Any
 """A nest of dictionaries, lists and tuples with arrays at its leaves."""
@@ -25,6 +38,18 @@ def add(left: Tree, right: Tree) -> Tree:
 def subtract(left: Tree, right: Tree) -> Tree:
     """The difference, leaf by leaf."""
     return jax.tree.map(jnp.subtract, left, right)
+
+
+def alike(left: Tree, right: Tree) -> bool:
+    """Whether two trees have the same structure and arrays of the same shapes."""
+    if jax.tree.structure(left) != jax.tree.structure(right):  # type: ignore[operator]  # the stub has none
+        return False
+    return all(jnp.shape(a) == jnp.shape(b) for a, b in zip(*map(jax.tree.leaves, (left, right)), strict=True))
+
+
+def at_least_single(tree: Tree) -> Any:
+    """The type of the tree's numbers, but of half ones single precision: for sums, losses and rates."""
+    return jnp.promote_types(jnp.result_type(*jax.tree.leaves(tree)), jnp.float32)
 
 
 def axpy(scale: Any, x: Tree, y: Tree) -> Tree:

@@ -76,12 +76,16 @@ def held_out_losses(
     order = jnp.argsort(rows.y.reshape(count, -1)[:, 0], stable=True)
     fold = jnp.zeros(count, jnp.int32).at[order].set(jnp.arange(count) % folds)
     weight = jnp.ones(count, rows.X.dtype) if rows.weight is None else rows.weight
+    # In the place of a held-out row stands its neighbour in that order, which is of another fold: batch normalisation
+    # takes means over all rows, whatever their weights.
+    beside = jnp.zeros(count, jnp.int32).at[order].set(jnp.append(order[1:], order[-2]).astype(jnp.int32))
 
     def losses_of(carry: Tree) -> Array:
         return row_losses(learner.loss, learner.predictor.apply(learner.params(carry), rows.X), rows.y)
 
     def curve(scale: Array, held: Array) -> Array:
-        kept = Rows(rows.X, rows.y, weight * (fold != held))
+        places = jnp.where(fold == held, beside, jnp.arange(count))
+        kept = Rows(rows.X[places], rows.y[places], weight * (fold != held))
 
         def body(carry: Tree, number: Array) -> tuple[Tree, Array]:
             return learner.advance(theta, carry, kept, number, scale), losses_of(carry)

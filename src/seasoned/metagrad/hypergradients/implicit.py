@@ -78,7 +78,8 @@ class Implicit:
 def conjugate_gradients(product: Callable[[Tree], Tree], target: Tree, steps: int) -> Tree:
     """The x with A x = target, for a symmetric positive definite A given by its product; at most `steps` products.
 
-    Stops early where the residual is at rounding level. Source: Hestenes & Stiefel 1952.
+    Stops early where the residual is at rounding level, and at a direction d with d'Ad <= 0, which no such A has.
+    Source: Hestenes & Stiefel 1952.
     """
     epsilon = float(np.finfo(jnp.result_type(*jax.tree.leaves(target))).eps)
     floor = (epsilon**2) * dot(target, target)
@@ -87,9 +88,11 @@ def conjugate_gradients(product: Callable[[Tree], Tree], target: Tree, steps: in
         x, residual, direction, size = carry
         image = product(direction)
         curvature = dot(direction, image)
-        going = (size > floor) & (curvature > 0)
-        alpha = jnp.where(going, size / jnp.where(curvature > 0, curvature, 1), 0)
-        x, residual = axpy(alpha, direction, x), axpy(-alpha, image, residual)
+        going = (size > floor) & ~(curvature <= 0)  # what is no number is to be seen in x
+        alpha = jnp.where(going, size / jnp.where(curvature <= 0, 1, curvature), 0)
+        x = axpy(alpha, direction, x)
+        # What has stopped has nothing left to solve, or steepest descent would go on from here, without any bound.
+        residual = jax.tree.map(lambda left: jnp.where(going, left, 0), axpy(-alpha, image, residual))
         new = dot(residual, residual)
         direction = axpy(jnp.where(going, new / jnp.where(size > 0, size, 1), 0), direction, residual)
         return x, residual, direction, new
