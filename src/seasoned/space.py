@@ -278,6 +278,10 @@ class Space:
         unit, active = self._encode(self._values_of(config))
         return Encoded(np.array(unit, dtype=np.float64), np.array(active, dtype=np.bool_))
 
+    def allows(self, unit: Sequence[float]) -> bool:
+        """Whether a point of the unit cube, shape (d,), stands for no forbidden combination: `decode` keeps it."""
+        return self._matched(self._values([min(1.0, max(0.0, coordinate)) for coordinate in unit])) is None
+
     def decode(self, unit: ArrayLike) -> dict[str, Any]:
         """The configuration at a point of the unit cube, shape (d,); a forbidden one moves to the nearest allowed.
 
@@ -301,8 +305,6 @@ class Space:
         parameters = [dimension.parameter for dimension in self.dimensions]
         allowed = nearest_allowed(point, parameters, lambda moved: self._matched(self._values(moved)))
         return self._defaults() if allowed is None else allowed
-
-    # ----------------------------------------------------------------------------------- JSON
 
     def to_dict(self) -> dict[str, Any]:
         """The declaration in JSON's types."""

@@ -82,16 +82,26 @@ class Racing(Fidelity[Record]):
 
     def _judge(self, record: Record, number: int, step: int) -> Decision:  # noqa: ARG002 - the number of folds counts
         own = record.curves[number]
-        if record.best is None or not self.min <= len(own) < self.max:
+        if not self.min <= len(own) < self.max or (rival := self._rival(record)) is None:
             return Decision.GO_ON
         if not all(map(math.isfinite, own.values())):
             return Decision.STOP
-        best = record.curves[record.best]
+        best = record.curves[rival]
         common = [fold for fold in own if math.isfinite(best.get(fold, math.inf))]
         differences = np.array([own[fold] - best[fold] for fold in common])
         if len(common) < self.min or differences.mean() <= 0:
             return Decision.GO_ON
         return Decision.STOP if signed_rank(differences) < self.p_value else Decision.GO_ON
+
+    def _rival(self, record: Record) -> int | None:
+        """The best complete trial that has folds to compare with: a result that was told from elsewhere has none."""
+
+        def is_measured(number: int) -> bool:
+            return sum(map(math.isfinite, record.curves[number].values())) >= self.min
+
+        if record.best is None or is_measured(record.best):
+            return record.best
+        return min(filter(is_measured, record.results), key=record.results.__getitem__, default=None)
 
     def decide(self, state: Record, number: int, step: int) -> Decision:  # noqa: ARG002 - `tell` has judged it
         """See `Fidelity.decide`."""

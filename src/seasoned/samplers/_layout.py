@@ -32,8 +32,15 @@ def layout_of(space: Space) -> Layout:
             option = list(above.choices).index(dimension.option)
         nominal = isinstance(dimension.parameter, Categorical) and not dimension.parameter.ordered
         levels = _levels(dimension.parameter)
-        columns.append(Column(dimension.default_unit, levels, nominal, dimension.parent, option))
+        ends = (0.0, 1.0) if levels is not None else _ends(dimension.parameter)
+        columns.append(Column(dimension.default_unit, levels, nominal, dimension.parent, option, *ends))
     return Layout(tuple(columns))
+
+
+def _ends(parameter: Float | Int | Categorical) -> tuple[float, float]:
+    """Coordinates of the least and the largest value; a model that looked beyond would look where no trial can be."""
+    low, high = (parameter.to_unit(parameter.from_unit(end)) for end in (0.0, 1.0))  # type: ignore[arg-type]  # its own
+    return low, high
 
 
 def _levels(parameter: Float | Int | Categorical) -> NDArray[np.float64] | None:

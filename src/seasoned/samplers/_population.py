@@ -28,6 +28,7 @@ __all__ = [
     "Evaluated",
     "Genes",
     "Running",
+    "at_least_warm",
     "evaluations",
     "first_points",
     "is_first",
@@ -110,6 +111,12 @@ def settled(population: int | None, least: int, default: int) -> int:
     if population is not None and population < least:
         raise InvalidInput(f"population is {population}; give at least {least}, or None to fit it to the budget.")
     return max(least, default if population is None else population)
+
+
+def at_least_warm(spec: StudySpec, usual: int) -> int:
+    """The usual size, or the warm start's, if that is larger: all that it gives is tried again, in half the budget."""
+    most = len(spec.warm_start.population)
+    return max(usual, most if spec.budget is None else min(most, spec.budget // 2))
 
 
 def first_points(spec: StudySpec, count: int, *, retried: int = 0) -> NDArray[np.float64]:

@@ -48,8 +48,9 @@ class Place:
         pending: Trials that run.
         losses: One number per finished trial, to be minimised; NaN where it failed.
         rng: Source of randomness.
-        refused: Whether a point must not be returned.
+        refused: Whether a point must not be returned, because it was tried or is forbidden.
         constraints: A model per outcome constraint, kept where it is at most 0.
+        allowed: Whether a point stands for no forbidden combination; None where nothing is forbidden.
     """
 
     layout: Layout
@@ -59,6 +60,7 @@ class Place:
     rng: np.random.Generator
     refused: Callable[[NDArray[np.float64]], bool]
     constraints: tuple[Regression, ...] = ()
+    allowed: Callable[[NDArray[np.float64]], bool] | None = None
 
     def running(self) -> list[NDArray[np.float64]]:
         """Features of the running trials; only of the latest if there are very many, as when they wait at a rung."""
@@ -108,7 +110,7 @@ def global_step(
     gp = with_pending(model.gp, place.running())
     steps = np.ones(len(layout.columns))
     steps[layout.numeric] = np.exp(gp.theta[: len(layout.numeric)])
-    box = Box(np.zeros(len(steps)), np.ones(len(steps)), place.best_points(_CENTERS), np.clip(steps, 0.05, 5.0))
+    box = Box(layout.low, layout.high, place.best_points(_CENTERS), np.clip(steps, 0.05, 5.0))
     if acquisition == "thompson":
         return _thompson(place, gp, box, model.lean)
     parts: tuple[Part | Cost, ...] = (*place.kept(), *([] if cost is None else [cost]))
@@ -118,7 +120,7 @@ def global_step(
     if feasible.any() or not place.constraints:
         best = float(model.targets()[feasible].min(initial=np.inf)) if feasible.any() else 0.0
         parts = (Part(gp, acquisition, _KAPPA if acquisition == "ucb" else best, lean=model.lean), *parts)
-    return maximize(Total(parts), layout, box, place.rng, place.refused, _WIDE)
+    return maximize(Total(parts), layout, box, place.rng, place.refused, _WIDE, allowed=place.allowed)
 
 
 def _thompson(place: Place, gp: GaussianProcess, box: Box, lean: Lean | None) -> NDArray[np.float64] | None:
@@ -157,9 +159,8 @@ def local_step(
         quadratic: Whether a quadratic may be tried.
     """
     layout, seen = place.layout, place.seen
-    known = ~np.isnan(place.losses)
-    merit = np.where(seen.feasible & (np.arange(len(seen)) >= since), place.losses, np.inf)[known]
-    about = (layout, seen.unit[known], seen.active[known], place.losses[known], int(np.argmin(merit)), radius)
+    merit = np.where(seen.feasible & (np.arange(len(seen)) >= since), place.losses, np.inf)
+    about = (layout, seen.unit, seen.active, place.losses, int(np.argmin(merit)), radius)
     if quadratic and not place.constraints:
         found = newton_step(*about)
         if found is not None and not place.refused(found):
@@ -167,8 +168,8 @@ def local_step(
     hood = neighbourhood(*about, start=start)
     gp = with_pending(hood.gp, [(point - hood.origin) / hood.unit for point in place.running()])
     reach = reaches(layout, radius)
-    low, high = np.clip(hood.best - reach, 0.0, 1.0), np.clip(hood.best + reach, 0.0, 1.0)
+    low, high = (np.clip(end, layout.low, layout.high) for end in (hood.best - reach, hood.best + reach))
     box = Box(low, high, hood.best[None], reach, switch=0.2)
     score = Total((Part(gp, "log_ei", 0.0, hood.origin, hood.unit), *place.kept()))
-    found = maximize(score, layout, box, place.rng, place.refused, _NARROW)
+    found = maximize(score, layout, box, place.rng, place.refused, _NARROW, allowed=place.allowed)
     return None if found is None else LocalStep(found, hood.gp.theta)

@@ -160,6 +160,12 @@ class Bayes(Sampler[BayesState]):
         def refused(unit: NDArray[np.float64]) -> bool:
             return spec.space.encode(spec.space.decode(unit)).unit.tobytes() in taken
 
+        def allowed(unit: NDArray[np.float64]) -> bool:
+            return not spec.space.forbids or spec.space.allows(unit.tolist())
+
+        def unfit(unit: NDArray[np.float64]) -> bool:  # moved to what is allowed, it would teach nothing of itself
+            return not allowed(unit) or refused(unit)
+
         told = next((point for point in _to_confirm(state) if not refused(point)), None)
         if told is not None:
             return Suggestion(Config(spec.space.decode(told))), state
@@ -167,7 +173,8 @@ class Bayes(Sampler[BayesState]):
         if len(seen) - int(seen.failed.sum()) < self._first(state):
             unit = _designed(state, place)
         elif len(spec.space):
-            here = Place(state.layout, seen, running, _losses(state, rng), rng, refused)
+            may = allowed if spec.space.forbids else None
+            here = Place(state.layout, seen, running, _losses(state, rng), rng, unfit, allowed=may)
             unit, tag, state = self._step(here, state, number)
         if unit is None or refused(unit):
             unit = untried(spec.space, rng, taken)
@@ -308,7 +315,7 @@ def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool
         if model is None or model.refit != at or model.count > len(values) or (afresh and index == 0):
             warp = SIGNED if index else _warp_of(model, at, afresh=afresh)
             expected = None if index else state.expected
-            merit = seen.ranks(losses)[:at] if index == 0 and len(columns) > 1 else None
+            merit = seen.ranks(losses)[told][:at] if len(columns) > 1 else None
             model = regress(known[:at], values[:at], frame, warp=warp, expected=expected, merit=merit)
         models.append(updated(model, known, values))
     return replace(state, models=tuple(models))
@@ -363,7 +370,8 @@ def _with_confirmed(state: BayesState, seen: Observations) -> Observations:
     if any(len(rows) == 0 for rows in tried) or len(seen) - 1 != max(rows[0] for rows in tried):
         return seen  # not all of them yet, or decided before
     here = np.array([seen.values[rows[0], 0] for rows in tried])
-    if not (np.abs(here - values[order[:_CONFIRMED]]) <= 0.1 * values.std()).all():
+    usual = 1.4826 * float(np.median(np.abs(values - np.median(values))))  # one huge value says nothing of the others
+    if not (np.abs(here - values[order[:_CONFIRMED]]) <= 0.1 * (usual or values.std())).all():
         return seen
     others = order[_CONFIRMED:_BELIEVED]
     unit, active = state.layout.snap(np.array(warm.points)[others])

@@ -165,7 +165,11 @@ def _start(spec: StudySpec, axes: Axes) -> tuple[NDArray[np.float64], float]:
         return axes.rest, _STEP
     points = np.array([space.encode(space.decode(point)).unit for point in praised])
     spread = float(points[:, axes.gaussian].std(axis=0).mean()) if axes.gaussian and len(points) > 3 else _STEP
-    mean: NDArray[np.float64] = points[0] if evaluated else points.mean(axis=0)
+    mean: NDArray[np.float64] = points[0].copy() if evaluated else points.mean(axis=0)
+    if not evaluated:  # a mean of categories is none: the one that most points have
+        for index, count in zip(axes.nominal, axes.counts, strict=True):
+            codes = np.minimum((points[:, index] * count).astype(int), count - 1)
+            mean[index] = (np.bincount(codes).argmax() + 0.5) / count
     return mean, min(_STEP, max(_FINEST, spread))
 
 

@@ -18,6 +18,7 @@ from seasoned.samplers._population import (
     Evaluated,
     Genes,
     Running,
+    at_least_warm,
     evaluations,
     first_points,
     is_first,
@@ -94,7 +95,8 @@ class DifferentialEvolution(Sampler[DifferentialState]):
     population that has collapsed is drawn anew, except for its best member. Infeasible trials lose by Deb's rules.
 
     Args:
-        population: Members at the start; by default 0.75 sqrt(budget), at least 8 and at most 18 per parameter.
+        population: Members at the start; by default 0.75 sqrt(budget), at least 8 and at most 18 per parameter; the
+            warm start's population, if that is larger, up to half the budget.
         greed: Share of the population that counts as the best, in (0, 1].
 
     Raises:
@@ -120,7 +122,7 @@ class DifferentialEvolution(Sampler[DifferentialState]):
         """The first population re-evaluates the warm start's; raises InvalidInput for several objectives."""
         one_objective(spec, "DifferentialEvolution")
         dimensions = len(spec.space)
-        size = settled(self.population, _LEAST, _size(spec.budget, dimensions))
+        size = settled(self.population, _LEAST, at_least_warm(spec, _size(spec.budget, dimensions)))
         return DifferentialState(
             spec,
             Genes.of(spec.space),

@@ -22,6 +22,7 @@ from seasoned.samplers._population import (
     Evaluated,
     Genes,
     Running,
+    at_least_warm,
     evaluations,
     first_points,
     is_first,
@@ -81,7 +82,8 @@ class Genetic(Sampler[GeneticState]):
     (NSGA-II). Infeasible trials lose by Deb's rules.
 
     Args:
-        population: Members; by default sqrt(budget), times 1.4 with several objectives, at least 8 and at most 100.
+        population: Members; by default sqrt(budget), times 1.4 with several objectives, at least 8 and at most 100; the
+            warm start's population, if that is larger, up to half the budget.
         tournament: How many are drawn for each parent, of which the best wins; by default 3, with several objectives 2,
             with `regularized` a quarter of the population.
         crossover: Probability that a child has two parents, in [0, 1].
@@ -123,7 +125,7 @@ class Genetic(Sampler[GeneticState]):
             raise InvalidInput(
                 "Genetic(regularized=True) supports only one objective; leave regularized out to use NSGA-II."
             )
-        size = settled(self.population, _LEAST, _size(spec.budget, several=several))
+        size = settled(self.population, _LEAST, at_least_warm(spec, _size(spec.budget, several=several)))
         return GeneticState(spec, Genes.of(spec.space), first_points(spec, size, retried=retried_of(spec, size)))
 
     def ask(self, state: GeneticState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], GeneticState]:

@@ -17,6 +17,7 @@ from seasoned.samplers._population import (
     Evaluated,
     Genes,
     Running,
+    at_least_warm,
     evaluations,
     first_points,
     is_first,
@@ -100,7 +101,8 @@ class ParticleSwarm(Sampler[SwarmState]):
     Infeasible trials lose by Deb's rules.
 
     Args:
-        population: Particles; by default 0.4 sqrt(budget), at least 6 and at most 40.
+        population: Particles; by default 0.4 sqrt(budget), at least 6 and at most 40; the
+            warm start's population, if that is larger, up to half the budget.
 
     Raises:
         InvalidInput: If a setting is out of range, or (by `init`) the study has several objectives.
@@ -121,7 +123,8 @@ class ParticleSwarm(Sampler[SwarmState]):
     def init(self, spec: StudySpec) -> SwarmState:
         """The first swarm starts at the warm start's points; raises InvalidInput for several objectives."""
         one_objective(spec, "ParticleSwarm")
-        size = settled(self.population, _LEAST, min(40, max(6, round(0.4 * math.sqrt(spec.budget or 1000)))))
+        usual = min(40, max(6, round(0.4 * math.sqrt(spec.budget or 1000))))
+        size = settled(self.population, _LEAST, at_least_warm(spec, usual))
         design = first_points(spec, size, retried=retried_of(spec, size))
         return SwarmState(spec, Genes.of(spec.space), design, particles=(None,) * size)
 

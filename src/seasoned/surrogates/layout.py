@@ -25,6 +25,8 @@ class Column(NamedTuple):
         nominal: Whether the values have no order.
         parent: Column of the choice that it hangs under; -1 at the root.
         option: Index of the parent's value under which it is in use.
+        low: Coordinate of its least value: of countable ones, the middle of the bin, below which nothing is tried.
+        high: That of its largest.
     """
 
     default: float = 0.5
@@ -32,6 +34,8 @@ class Column(NamedTuple):
     nominal: bool = False
     parent: int = -1
     option: int = -1
+    low: float = 0.0
+    high: float = 1.0
 
 
 class Snapped(NamedTuple):
@@ -75,6 +79,16 @@ class Layout:
     def continuous(self) -> NDArray[np.intp]:
         """Columns without levels."""
         return np.array([j for j, column in enumerate(self.columns) if column.levels is None], dtype=np.intp)
+
+    @cached_property
+    def low(self) -> NDArray[np.float64]:
+        """The least coordinates, shape (d,)."""
+        return np.array([column.low for column in self.columns], dtype=np.float64)
+
+    @cached_property
+    def high(self) -> NDArray[np.float64]:
+        """The largest coordinates, shape (d,)."""
+        return np.array([column.high for column in self.columns], dtype=np.float64)
 
     @cached_property
     def discrete(self) -> NDArray[np.intp]:
@@ -126,7 +140,7 @@ class Layout:
 
     def snap(self, unit: NDArray[np.float64]) -> Snapped:
         """Points moved to the nearest level of each column, defaults where a column is not in use; shape (n, d)."""
-        unit = np.clip(unit, 0.0, 1.0)
+        unit = np.clip(unit, self.low, self.high)
         active = np.ones(unit.shape, dtype=np.bool_)
         for j, column in enumerate(self.columns):
             if column.parent >= 0:

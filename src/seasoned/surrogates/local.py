@@ -19,6 +19,7 @@ from seasoned.surrogates.gp import GaussianProcess, Sample, condition
 from seasoned.surrogates.hyper import local_prior
 from seasoned.surrogates.kernel import Frame
 from seasoned.surrogates.quadratic import box_minimum, fit_quadratic
+from seasoned.surrogates.warp import with_failures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -123,7 +124,7 @@ def neighbourhood(
         layout: What the coordinates mean.
         points: Shape (n, d).
         active: Which coordinates are in use, shape (n, d).
-        losses: To be minimised, without NaN, shape (n,).
+        losses: To be minimised, NaN where a trial failed, which counts as worse than all about it; shape (n,).
         best: Index of the centre.
         radius: Half the width of the region, in units of the cube.
         start: Hyperparameters to start from; those of the prior if left out.
@@ -136,10 +137,11 @@ def neighbourhood(
     distance = np.einsum("ij,ij->i", scaled, scaled)
     wanted = min(max(int(1.5 * (numeric + 1) * (numeric + 2)), 10), _MOST)
     near = np.argsort(distance, kind="stable")[:wanted]
-    excess = losses[near] - losses[best]
+    failed = np.isnan(losses[near])
+    excess = losses[near][~failed] - losses[best]
     size = np.abs(excess)  # some may be better than the centre: those that break constraints, or an earlier search's
     scale = float(np.median(size)) or float(size.max()) or 1.0
-    targets = np.clip(excess / scale, -_CLIP, _CLIP)
+    targets = with_failures(np.clip(excess / scale, -_CLIP, _CLIP), failed)
     frame = Frame(layout.groups, numeric, np.zeros(numeric), np.ones(numeric))
     prior = local_prior(frame.lengths)
     sample = Sample(scaled[near], targets, targets * targets)
@@ -159,13 +161,13 @@ def newton_step(
     """The lowest point of a quadratic about the best point, shape (d,); None if there is none to be trusted.
 
     Only results that share the best one's categories and branches count, and only its numbers move. The better the
-    quadratic predicts, the farther it is believed.
+    quadratic predicts, the farther it is believed; but not where a trial that failed lies nearest.
 
     Args:
         layout: What the coordinates mean.
         points: Shape (n, d).
         active: Which coordinates are in use, shape (n, d).
-        losses: To be minimised, without NaN, shape (n,).
+        losses: To be minimised, NaN where a trial failed, shape (n,).
         best: Index of the centre.
         radius: Half the width of the region, in units of the cube.
     """
@@ -181,7 +183,8 @@ def newton_step(
     if quadratic is None or not quadratic.error < _TRUSTED:
         return None
     reach *= min(_REACH, max(1.0, _EXACT / max(quadratic.error, 1e-300)))
-    low, high = np.maximum(-reach, -points[best, moving]), np.minimum(reach, 1.0 - points[best, moving])
+    low = np.maximum(-reach, layout.low[moving] - points[best, moving])
+    high = np.minimum(reach, layout.high[moving] - points[best, moving])
     quadratic = quadratic.convex()
     step = box_minimum(quadratic, low, high)
     found = points[best].copy()
@@ -189,7 +192,11 @@ def newton_step(
     if len(layout.discrete):
         found = _on_levels(layout, quadratic, points[best], moving, found, (low, high))
         step = found[moving] - points[best, moving]
-    return found if quadratic.value(step) < -_GAIN * float(np.median(np.abs(losses))) else None  # some losses are huge
+    away = np.abs((points[alike][:, moving] - found[moving]) / reach).max(axis=1, initial=0.0)
+    if np.isnan(losses[alike][int(np.argmin(away))]):
+        return None
+    usual = float(np.nanmedian(np.abs(losses)))  # some losses are huge
+    return found if quadratic.value(step) < -_GAIN * usual else None
 
 
 def _on_levels(

@@ -97,6 +97,8 @@ def maximize(
     rng: np.random.Generator,
     refused: Callable[[NDArray[np.float64]], bool],
     effort: Effort = Effort(),
+    *,
+    allowed: Callable[[NDArray[np.float64]], bool] | None = None,
 ) -> NDArray[np.float64] | None:
     """The point with the largest score that is not refused, shape (d,); None if every candidate was.
 
@@ -105,26 +107,39 @@ def maximize(
         layout: What the coordinates mean.
         box: Where to look.
         rng: Source of the candidates.
-        refused: Tells of a snapped point whether it must not be returned (tried before, forbidden).
+        refused: Tells of a snapped point whether it must not be returned, because it was tried before.
         effort: How hard to look.
+        allowed: Tells of a snapped point whether it may be looked at; all may if left out.
     """
     unit = layout.snap(candidates(layout, box, rng, effort)).unit
+    unit = unit[_open(allowed, unit)]
+    if not len(unit):
+        return None
     values = _values(score, layout, unit)
     order = np.argsort(-values, kind="stable")
     points = _starts(unit[order], effort.starts)
     found = _values(score, layout, points)
     for _ in range(effort.rounds):
-        points, found = _climb(score, layout, box, points, found, effort.iterations)
+        higher, reached = _climb(score, layout, box, points, found, effort.iterations)
+        free = _open(allowed, higher)
+        points, found = np.where(free[:, None], higher, points), np.where(free, reached, found)
         if not len(layout.discrete):
             break
         before = found
-        points, found = _sweep(score, layout, box, points, found, rng)
+        points, found = _sweep(score, layout, box, points, found, rng, allowed=allowed)
         if np.array_equal(before, found):
             break
     for index in np.argsort(-found, kind="stable"):
         if not refused(points[index]):
             return np.asarray(points[index])
     return next((unit[index] for index in order if not refused(unit[index])), None)
+
+
+def _open(allowed: Callable[[NDArray[np.float64]], bool] | None, unit: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points may be looked at, shape (m,)."""
+    return (
+        np.ones(len(unit), dtype=np.bool_) if allowed is None else np.array([allowed(u) for u in unit], dtype=np.bool_)
+    )
 
 
 def _values(score: Score, layout: Layout, unit: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -211,6 +226,8 @@ def _sweep(
     points: NDArray[np.float64],
     found: NDArray[np.float64],
     rng: np.random.Generator,
+    *,
+    allowed: Callable[[NDArray[np.float64]], bool] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Each discrete coordinate in turn set to the level with the largest score."""
     points = points.copy()
@@ -221,7 +238,7 @@ def _sweep(
         moved = np.repeat(points, len(levels), axis=0)
         moved[:, j] = np.tile(levels, len(points))
         moved = layout.snap(moved).unit
-        values = _values(score, layout, moved).reshape(len(points), -1)
+        values = np.where(_open(allowed, moved), _values(score, layout, moved), -np.inf).reshape(len(points), -1)
         best = values.argmax(axis=1)
         rows = np.arange(len(points))
         better = values[rows, best] > found

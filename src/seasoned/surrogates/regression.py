@@ -45,6 +45,7 @@ MOST_POINTS: Final = 220
 SIGNED: Final = "signed"
 """The warp of an outcome constraint, which keeps 0 where it is."""
 
+_BROKEN: Final = 1.0  # what a failed trial breaks a constraint by at least, in units of the usual distance from 0
 _FITTED: Final = 100  # points whose likelihood decides the hyperparameters
 _VOTING: Final = 64  # points by which the warp is chosen
 _CHOICES: Final = (
@@ -120,7 +121,8 @@ def targets_of(losses: NDArray[np.float64], warp: str) -> NDArray[np.float64]:
     """Warped losses, with NaN replaced by the rule for failures; shape (n,)."""
     failed = np.isnan(losses)
     if warp == SIGNED:
-        return with_failures(signed(losses[~failed]), failed)
+        filled = with_failures(signed(losses[~failed]), failed)
+        return np.where(failed, np.maximum(filled, _BROKEN), filled)  # where all keep it, their worst keeps it, too
     return with_failures(warped(losses[~failed], warp), failed)
 
 
