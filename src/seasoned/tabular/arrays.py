@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["as_array", "dense", "from_array", "from_dicts"]
+
+logger = logging.getLogger("seasoned.tabular")
 
 _FORMS: Final = 2  # of a dense table that are in memory at once: as it came, and column by column
 
@@ -94,11 +97,29 @@ def from_dicts(table: Any) -> pd.DataFrame:
     import pandas as pd
 
     if isinstance(table, dict):
-        table = {
-            name: part.reset_index(drop=True) if isinstance(part, pd.Series) else part for name, part in table.items()
-        }
+        series = {name: part for name, part in table.items() if isinstance(part, pd.Series)}
+        _check_series(series)
+        table = {**table, **{name: part.reset_index(drop=True) for name, part in series.items()}}
     try:
         return pd.DataFrame(table)
     except (AttributeError, TypeError, ValueError):
         rule = "a list of values, all of one length, for each column" if isinstance(table, dict) else "a dict a row"
         raise InvalidInput(f"the {type(table).__name__} cannot be read as a table; pass {rule}.") from None
+
+
+def _check_series(columns: dict[Any, pd.Series[Any]]) -> None:
+    """Refuse columns of several lengths, which pandas would fill up, and warn of indexes that differ."""
+    if not columns:
+        return
+    first, *others = columns
+    for name in others:
+        one, other = columns[first], columns[name]
+        if len(one) != len(other):
+            raise InvalidInput(
+                f"the column {first!r} has {len(one)} values and {name!r} {len(other)}; pass as many for each, or a "
+                "DataFrame, which aligns them by their index."
+            )
+        if not one.index.equals(other.index):
+            text = "the columns %r and %r have different indexes, and rows are paired by their position; %s"
+            logger.warning(text, first, name, "pass a DataFrame if they belong together by the index.")
+            return

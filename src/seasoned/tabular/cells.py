@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import math
 import numbers
 from decimal import Decimal, InvalidOperation
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["MISSING_WORDS", "absent", "from_objects", "number_word", "to_number", "to_text"]
 
+logger = logging.getLogger("seasoned.tabular")
+
 _EXACT: Final = 2**53  # below, a float holds any whole number exactly
+_WRITTEN_OUT: Final = 1_000  # values of a longer array are left out of its text
 
 MISSING_WORDS: Final = frozenset(
     {"", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "null", "NULL", "none", "None"}
@@ -174,10 +178,18 @@ def _check_readable(series: pd.Series[Any]) -> None:
         if _has_no_text(kind):
             raise InvalidInput(f"{name} objects of type {kind.__name__}, which have no text; pass text or numbers.")
         if hasattr(kind, "__array__") or hasattr(kind, "__array_interface__"):
-            shapes = (np.shape(value) for value in series if isinstance(value, kind))
-            image = next((shape for shape in shapes if len(shape) > 1), None)
+            shapes = {np.shape(value) for value in series if isinstance(value, kind)}
+            image = next((shape for shape in sorted(shapes) if len(shape) > 1), None)
             if image is not None:
                 raise InvalidInput(f"{name} arrays of shape {image}, and images are not covered; pass their features.")
+            longest = max((shape[0] for shape in shapes if shape), default=0)
+            if longest > _WRITTEN_OUT:
+                raise InvalidInput(
+                    f"{name} arrays of {longest:,} values; pass a column for each, or fewer features of them."
+                )
+            if longest > 1:
+                text = "%s arrays of up to %d values, which are read as text; pass a column for each value."
+                logger.warning(text, name, longest)
 
 
 def _has_no_text(kind: type) -> bool:
@@ -192,6 +204,8 @@ def _word(value: Any) -> str | None:
         return value.decode("utf-8", errors="replace")
     if isinstance(value, float | np.floating):
         return number_word(float(value))
+    if isinstance(value, set | frozenset):  # whose order is another in each process
+        return f"{{{', '.join(sorted(map(repr, value)))}}}" if value else "set()"
     return str(value)
 
 

@@ -39,7 +39,12 @@ PLAIN, POINT, COMMA = "plain", "1,234.5", "1.234,5"
 _ALSO_MISSING: Final = frozenset(
     {"-", "--", "---", ".", "..", "*", "n.a.", "n.a", "na", "n/a", "nil", "unknown", "missing", "#value!", "#div/0!"}
 )
-_SIGNS: Final = r"[$€£¥₹%]|\b(?:USD|EUR|GBP|CHF|JPY)\b"  # what may stand around a number
+_CURRENCIES: Final = r"[$€£¥₹]|USD|EUR|GBP|CHF|JPY|INR|CNY|Rs\.?"
+_SAME_CURRENCY: Final = MappingProxyType({"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "Rs": "₹"})
+_MINUS: Final = "\u2212"
+_HARD: Final = "\u00a0\u202f\t"  # spaces that do not break lines
+_BEFORE: Final = rf"^([ {_HARD}(+\-{_MINUS}]*)(?:(?:{_CURRENCIES}|%)[ {_HARD}]*)+"  # none inside: "3€50"
+_AFTER: Final = rf"(?:[ {_HARD}]*(?:{_CURRENCIES}|%))+([ {_HARD})]*)$"
 _SPACES: Final = "\u00a0\u202f "  # between thousands, where the comma is decimal
 _POINT: Final = r"[+-]?(?:[1-9]\d{0,2}(?:[,'\u2019]\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?"  # "0,126" is no thousands
 _COMMA: Final = rf"[+-]?(?:[1-9]\d{{0,2}}(?:[.{_SPACES}]\d{{3}})+|\d+)?(?:,\d*)?(?:[eE][+-]?\d+)?"
@@ -64,7 +69,8 @@ def number_style(text: pd.Series[Any]) -> str | None:
     """How all the values are written as numbers, words for missing ones aside; None if they are no numbers.
 
     Either plainly ("7", "1e5"), or with a thousands separator, currency or percent sign: "$1,234.50" or "1.234,50 €".
-    A percent sign is dropped (12% is 12), so it must be on all values or on none.
+    A percent sign is dropped (12% is 12), so it must be on all values or on none; so is a currency, and values in
+    several of them are no numbers.
     """
     present = _present(text)
     if not len(present) or not _figures(present.head(_HEAD)).all():
@@ -77,7 +83,15 @@ def number_style(text: pd.Series[Any]) -> str | None:
 
 def _reads(present: pd.Series[Any], style: str) -> bool:
     percent = present.str.contains("%", regex=False).mean()
-    return percent in {0.0, 1.0} and bool(_numbers(present, style).notna().all())
+    if percent not in {0.0, 1.0} or not _numbers(present, style).notna().all():
+        return False
+    return style == PLAIN or _one_currency(present)
+
+
+def _one_currency(text: pd.Series[Any]) -> bool:
+    """Whether all currencies that are named are the same."""
+    named = text.str.extract(f"({_CURRENCIES})")[0].dropna().str.removesuffix(".").unique().tolist()
+    return len({_SAME_CURRENCY.get(sign, sign) for sign in named}) <= 1
 
 
 def _figures(text: pd.Series[Any]) -> pd.Series[bool]:
@@ -91,7 +105,8 @@ def _numbers(text: pd.Series[Any], style: str) -> pd.Series[Any]:
 
     if style == PLAIN:
         return pd.to_numeric(text, errors="coerce")
-    bare = text.str.replace(_SIGNS, "", regex=True).str.strip().str.replace("\u2212", "-", regex=False)
+    bare = text.str.replace(_BEFORE, r"\1", regex=True).str.replace(_AFTER, r"\1", regex=True).str.strip()
+    bare = bare.str.replace(_MINUS, "-", regex=False)
     owed = bare.str.fullmatch(r"\([^()+-]+\)").fillna(value=False).astype(bool)  # "(5.20)", as ledgers have -5.20
     if owed.any():
         bare = bare.where(~owed, "-" + bare.str.slice(1, -1).str.strip())
@@ -117,7 +132,11 @@ def mostly_numbers(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
         return None
     read = {style: _numbers(present, style).notna() for style in likely}
     percent = present.str.contains("%", regex=False)
-    left = {style: present[~found] for style, found in read.items() if percent[found].nunique() == 1}
+    left = {
+        style: present[~found]
+        for style, found in read.items()
+        if percent[found].nunique() == 1 and (style == PLAIN or _one_currency(present[found]))
+    }
     best = _fewest(left, len(present))
     return None if best is None or best[1].str.fullmatch(_CODE).mean() >= 0.5 else best
 
