@@ -54,6 +54,15 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     assert hits >= 174
 
 
+def test_the_interval_holds_the_truth_of_a_column_that_says_nearly_all():
+    """Parts that were made alike in y would differ by less than other rows do: intervals would be too narrow."""
+    hits = 0
+    for seed in range(200):
+        row = explain(Line(), *table(1_000, seed, noise=0.0)).set_index("column").loc["a"]
+        hits += row["low"] <= 8.0 <= row["high"]
+    assert hits >= 174
+
+
 def test_a_column_that_does_not_help_is_seldom_called_helpful():
     """A model that reads noise: p below .05 in at most 5 % of 200 tables; more than 26 has probability 1e-5."""
 
@@ -93,12 +102,31 @@ def test_of_few_rows_the_interval_counts_the_rows_as_well():
 
 def test_each_repeat_has_every_class_that_is_there():
     truth, rng = np.repeat([0, 2], [500, 3]), np.random.default_rng(0)
-    parts, disjoint = _parts(truth, 10, rng, classes=3)
+    parts, disjoint = _parts(truth, rng.permutation(503), 10, rng, classes=3)
     assert not disjoint
     assert {tuple(np.bincount(truth[part]).tolist()) for part in parts} == {(500, 0, 3)}
-    parts, disjoint = _parts(np.repeat([0, 2], [500, 300]), 10, rng, classes=3)
+    parts, disjoint = _parts(np.repeat([0, 2], [500, 300]), rng.permutation(800), 10, rng, classes=3)
     assert disjoint, "a class that no row has needs no part"
     assert len(np.unique(np.concatenate(parts))) == 800
+
+
+def test_what_a_rare_class_adds_to_an_importance_is_its_share_of_all_rows():
+    """40 of 100,000 rows: `a` above 4 tells them alone, and of the rows that are drawn they are more than their due."""
+
+    class Rare(Line):
+        def predict(self, X):
+            return np.where(X["a"] > 4, 2, X["b"] > 0)
+
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(100_000, 4)).clip(-3, 3), columns=list("abcd"))
+    X.loc[:39, "a"] = 5.0
+    y = Rare().predict(X)
+    model = Rare()
+    model.fitted_.classes = np.arange(3)
+    model.fitted_.loss = lambda y, predicted, weights=None: float(np.average(y != predicted, weights=weights))
+    found = explain(model, X, y).set_index("column")["importance"]
+    assert found["b"] == pytest.approx(0.5, abs=0.05)
+    assert 0.0002 < found["a"] < 0.0016, "40 of 100,000 rows, and as many to which a 5 comes"
 
 
 def test_rows_count_as_they_weigh():

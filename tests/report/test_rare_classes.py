@@ -50,13 +50,15 @@ def test_draws_have_some_rows_of_each_class_and_no_row_twice():
     truth = np.zeros(10_000, dtype=np.int64)
     truth[[3, 50, 700]] = 1
     truth[1_000:1_100] = 2
-    rows = some_rows(truth, 500, np.random.default_rng(0), classes=3)
+    rows, mass = some_rows(truth, 500, np.random.default_rng(0), classes=3)
     assert {3, 50, 700} <= set(rows.tolist())
     assert (truth[rows] == 2).sum() >= 5
     assert (truth[rows] == 0).sum() >= 480
     assert len(set(rows.tolist())) == len(rows) <= 510
-    assert len(some_rows(truth, 500, np.random.default_rng(0), classes=0)) == 500
-    assert len(some_rows(np.arange(10_000) % 200, 500, np.random.default_rng(0), classes=200)) == 500
+    assert np.bincount(truth[rows], mass) / len(rows) == pytest.approx(np.bincount(truth) / len(truth))
+    for codes, classes in ((truth, 0), (np.arange(10_000) % 200, 200)):
+        rows, mass = some_rows(codes, 500, np.random.default_rng(0), classes=classes)
+        assert (len(rows), mass) == (500, None)
 
 
 def test_no_password_is_in_a_page_or_in_a_file(rare):

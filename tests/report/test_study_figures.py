@@ -308,3 +308,17 @@ def test_a_wide_space_is_drawn_by_what_matters_and_by_what_is_named():
     assert len(few.plot("parallel").data[0].dimensions) == 1 + 12
     with pytest.raises(InvalidInput, match="no parameter 'nope'"):
         study.plot("importance", parameters=["nope"])
+
+
+def test_what_breaks_a_constraint_is_not_among_the_best_and_does_not_set_the_axis(tmp_path):
+    def objective(config):
+        return Constrained(-1e6 if config["x"] > 0.7 else config["x"], constraints=[config["x"] - 0.7])
+
+    study = Study(Space(x=Float(0, 1)), sampler=Random(), seed=0)
+    study.optimize(objective, trials=20)
+    assert any(trial.violation for trial in study.trials)
+    low, high = study.plot("history").layout.yaxis.range
+    assert -1 < low < high < 2
+    page = study.report(tmp_path / "s.html").read_text()
+    assert "break a constraint, and are not among the best below" in page
+    assert "-1e+06" not in page[page.index("Best trials") :]

@@ -169,7 +169,8 @@ def _best(study: Study) -> str:
         return "-"
     if len(study.directions) > 1:
         return f"front of {len(study.front)}"
-    return f"{study.best.value:.6g}"
+    best = study.best
+    return f"{best.value:.6g}" + (" (breaks constraints)" if best.violation else "")
 
 
 def _show(study: Study) -> None:
@@ -181,6 +182,7 @@ def _show(study: Study) -> None:
     if best := _ranked(study):
         several, some = len(study.directions) > 1, f"{min(len(best), _SHOWN)} of {len(best)}"
         title = f"the front, {some}" if several else f"the best, {some}"
+        title += "; all break constraints" if best[0].violation else ""
         shown = Table("trial", "values" if several else "value", "seconds", title=title)
         shown.add_column("configuration", overflow="fold", ratio=1)
         for trial in best[:_SHOWN]:
@@ -194,8 +196,10 @@ def _show(study: Study) -> None:
 
 
 def _ranked(study: Study) -> list[Any]:
-    """The best trials, or those of the front; feasible ones first."""
+    """The best trials, or those of the front; those that keep all constraints, if any does."""
     if len(study.directions) > 1:
         return list(study.front)
     sign = 1 if study.directions[0] == "minimize" else -1
-    return sorted(_complete(study), key=lambda trial: (trial.violation, sign * trial.values[0], trial.number))
+    complete = _complete(study)
+    feasible = [trial for trial in complete if not trial.violation] or complete
+    return sorted(feasible, key=lambda trial: (trial.violation, sign * trial.values[0], trial.number))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -73,13 +73,24 @@ def explain(
     fitted = judging(estimator)
     frame, truth, weights = _rows(fitted, X, y, sample_weight)
     rng = np.random.default_rng(random_state)
-    parts, disjoint = _parts(truth, repeats, rng, classes=len(fitted.classes))
+    order, mass = some_rows(truth, _MOST_ROWS, rng, classes=len(fitted.classes))
+    share = None
+    if mass is not None:  # rare classes have more rows than is their due
+        share = np.ones(len(truth))
+        share[order] = mass
+        weights = share if weights is None else weights * share
+    parts, disjoint = _parts(truth, order, repeats, rng, classes=len(fitted.classes))
     used = [column.name for column in fitted.plan.schema.used]
     drawn = np.unique(np.concatenate(parts))
     read = fitted.plan.schema.apply(frame.iloc[drawn].reset_index(drop=True))  # once, rather than at each shuffle
     places = [np.searchsorted(drawn, part) for part in parts]
     dealt = [
-        (read.iloc[place].reset_index(drop=True), truth[part], None if weights is None else weights[part])
+        Part(
+            read.iloc[place].reset_index(drop=True),
+            truth[part],
+            None if weights is None else weights[part],
+            None if share is None else share[part],
+        )
         for place, part in zip(places, parts, strict=True)
     ]
     gains = _gains(estimator, fitted, dealt, used, rng, seconds)
@@ -88,6 +99,15 @@ def explain(
     columns = ["column", "importance", "low", "high", "p", "repeats"]
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values("importance", ascending=False, kind="stable").reset_index(drop=True)
+
+
+class Part(NamedTuple):
+    """Rows on which each column is shuffled once: table, truth, weights of the loss, and what each row stands for."""
+
+    rows: pd.DataFrame
+    truth: NDArray[Any]
+    weights: NDArray[np.float64] | None
+    mass: NDArray[np.float64] | None
 
 
 def _rows(fitted: Fitted, X: Any, y: Any, sample_weight: Any) -> Known:
@@ -101,25 +121,27 @@ def _rows(fitted: Fitted, X: Any, y: Any, sample_weight: Any) -> Known:
 
 
 def _parts(
-    truth: NDArray[Any], repeats: int, rng: np.random.Generator, *, classes: int
+    truth: NDArray[Any], order: NDArray[np.intp], repeats: int, rng: np.random.Generator, *, classes: int
 ) -> tuple[list[NDArray[np.int64]], bool]:
     """Rows of each repeat, with each class in proportion, and whether the parts are disjoint.
 
-    If rows are few, they are drawn with replacement (the bootstrap), which tells what other rows would say.
+    If rows are few, they are drawn with replacement (the bootstrap), which tells what other rows would say. `order` is
+    the rows to use, at random; where they are numbers they stay in that order, for parts that were made alike would
+    differ by less than other rows do.
     """
-    order = some_rows(truth, _MOST_ROWS, rng, classes=classes)
     counts = np.unique(truth[order], return_counts=True)[1] if classes else np.array([len(order)])
     if len(order) < repeats * _LEAST_ROWS or counts.min() < repeats:
         alike = np.split(order[np.argsort(truth[order], kind="stable")], np.cumsum(counts)[:-1]) if classes else [order]
         return [np.sort(np.concatenate([rng.choice(rows, len(rows)) for rows in alike])) for _ in range(repeats)], False
-    order = order[np.argsort(truth[order], kind="stable")]
+    if classes:
+        order = order[np.argsort(truth[order], kind="stable")]
     return [np.sort(order[place::repeats]) for place in range(repeats)], True
 
 
 def _gains(
     estimator: Any,
     fitted: Fitted,
-    parts: list[tuple[pd.DataFrame, NDArray[Any], NDArray[np.float64] | None]],
+    parts: list[Part],
     used: list[str],
     rng: np.random.Generator,
     seconds: float | None,
@@ -129,12 +151,12 @@ def _gains(
     end = None if seconds is None else time.monotonic() + seconds
     # few rows, thousands of trees: threads would wait for each other at each
     with said_once(), one_thread(), openmp_threads(1):
-        for place, (rows, truth, weights) in enumerate(parts):
+        for place, (rows, truth, weights, share) in enumerate(parts):
             left = None if end is None else max(end - time.monotonic(), 0.0)
             if left == 0.0 and place:  # even without a shuffle a part costs a prediction
                 break
             loss = partial(fitted.loss, weights=weights)
-            one = permutation_importance(estimator, rows, truth, loss, 1, rng, columns=used, seconds=left)
+            one = permutation_importance(estimator, rows, truth, loss, 1, rng, columns=used, seconds=left, mass=share)
             for name, gain in zip(one.names, one.mean, strict=True):
                 found.setdefault(name, []).append(gain)
     return found

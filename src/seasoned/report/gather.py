@@ -214,19 +214,21 @@ def _importance(
     """Permutation importance on at most 2,000 of the rows, the same ones each time."""
     fitted = judging(estimator)
     rng = np.random.default_rng(0)
-    rows = np.sort(some_rows(truth, _MOST_ROWS, rng, classes=len(fitted.classes)))
+    rows, mass = some_rows(truth, _MOST_ROWS, rng, classes=len(fitted.classes))
     chosen = fitted.plan.schema.apply(frame.iloc[rows].reset_index(drop=True), [])  # read once, without a warning
     answers = truth[rows]
-    weights = None if weights is None else weights[rows]
+    given = None if weights is None else weights[rows]
+    counts = given if mass is None else mass if given is None else given * mass
 
     def loss(y: NDArray[Any], predicted: NDArray[Any]) -> float:
-        return fitted.loss(y, predicted, weights)
+        return fitted.loss(y, predicted, counts)
 
     used = [column.name for column in fitted.plan.schema.used]
     with one_thread(), openmp_threads(1):  # few rows, thousands of trees: threads would wait for each other at each
-        if _score(fitted, answers, fitted.predict(chosen), weights) is None:
+        if _score(fitted, answers, fitted.predict(chosen), counts) is None:
             return None
-        found = permutation_importance(estimator, chosen, answers, loss, _REPEATS, rng, columns=used, seconds=_SECONDS)
+        limits = {"columns": used, "seconds": _SECONDS, "mass": mass}
+        found = permutation_importance(estimator, chosen, answers, loss, _REPEATS, rng, **limits)
     return replace(found, weighted=weights is not None and fitted.metric.weighs)
 
 

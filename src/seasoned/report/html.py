@@ -104,9 +104,16 @@ def _body(data: ReportData, found: list[Section]) -> Markup:
             _header(data),
             tag("nav", tag("ul", *links), aria_label="Sections"),
             tag("main", noscript, *main),
-            tag("footer", tag("p", f"{made}. This file fetches nothing and can be passed on as it is.")),
+            tag("footer", tag("p", f"{made}. This file fetches nothing and can be passed on as it is.{_held(data)}")),
         ]
     )
+
+
+def _held(data: ReportData) -> str:
+    """What of single rows the page holds."""
+    if data.task != "regression" or data.predictions is None:
+        return ""
+    return " It holds true and predicted values of single rows, which its figures show."
 
 
 def _header(data: ReportData) -> Markup:

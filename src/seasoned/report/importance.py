@@ -16,7 +16,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.report.data import Importance
-from seasoned.tabular.rare import LEAST, with_rare
+from seasoned.tabular.rare import LEAST, mass_of, with_rare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,8 +31,10 @@ __all__ = ["permutation_importance", "said_once", "some_rows"]
 _SHARE: Final = 0.25  # share of the rows drawn that may be added for rare classes
 
 
-def some_rows(truth: NDArray[Any], most: int, rng: np.random.Generator, *, classes: int) -> NDArray[np.intp]:
-    """Indices of about `most` rows, drawn without replacement; of a class that the draw misses, a few.
+def some_rows(
+    truth: NDArray[Any], most: int, rng: np.random.Generator, *, classes: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64] | None]:
+    """Indices of about `most` rows, drawn without replacement, and of a class that the draw misses a few; their mass.
 
     Args:
         truth: The target, shape (n,); codes of classes.
@@ -41,13 +43,17 @@ def some_rows(truth: NDArray[Any], most: int, rng: np.random.Generator, *, class
         classes: Number of classes, 0 for numbers; where they are very many, rare ones get no extra rows.
 
     Returns:
-        Shape (m,), in random order, m at most 1.25 times what is asked for.
+        Shape (m,), in random order, m at most 1.25 times what is asked for; and how much each row counts where a class
+        got more rows than is its due, else None.
     """
     drawn = rng.permutation(len(truth))[:most]
     if not classes or len(drawn) == len(truth) or classes * LEAST > _SHARE * most:
-        return drawn
+        return drawn, None
     found = with_rare(drawn, truth)
-    return rng.permutation(found) if len(found) > len(drawn) else drawn
+    if len(found) == len(drawn):
+        return drawn, None
+    found = rng.permutation(found)
+    return found, mass_of(found, truth)
 
 
 def permutation_importance(
@@ -60,6 +66,7 @@ def permutation_importance(
     *,
     columns: Sequence[str] | None = None,
     seconds: float | None = None,
+    mass: NDArray[np.float64] | None = None,
 ) -> Importance:
     """The increase of the loss when a column is shuffled, for any model.
 
@@ -75,6 +82,8 @@ def permutation_importance(
         rng: Source of the shuffles.
         columns: Which columns to measure; all if None.
         seconds: Stop after this time, with fewer repeats or fewer columns; the result then depends on time.
+        mass: How often each row's value is to be drawn, shape (n,), where some rows stand for more others than some;
+            if left out, values change places, and each comes once.
 
     Raises:
         InvalidInput: If there are no rows, no repeats, or another number of values in y.
@@ -104,7 +113,7 @@ def permutation_importance(
             for name in names:
                 if stop is not None and time.monotonic() > stop:
                     return _summary(found, len(names), len(X))
-                found.setdefault(name, []).append(metric(y, predict(_shuffled(X, name, rng))) - before)
+                found.setdefault(name, []).append(metric(y, predict(_shuffled(X, name, rng, mass))) - before)
     return _summary(found, len(names), len(X))
 
 
@@ -130,9 +139,11 @@ def said_once() -> Iterator[None]:
         logger.removeFilter(new)
 
 
-def _shuffled(X: pd.DataFrame, name: str, rng: np.random.Generator) -> pd.DataFrame:
-    """The table with one column in another order; its dtype stays."""
-    order = rng.permutation(len(X))
+def _shuffled(
+    X: pd.DataFrame, name: str, rng: np.random.Generator, mass: NDArray[np.float64] | None = None
+) -> pd.DataFrame:
+    """The table with one column in another order, or drawn anew by mass; its dtype stays."""
+    order = rng.permutation(len(X)) if mass is None else rng.choice(len(X), len(X), p=mass / mass.sum())
     changed = X.copy(deep=False)
     changed[name] = X[name].iloc[order].set_axis(X.index)
     return changed

@@ -48,7 +48,8 @@ def study_report(study: Study, path: Path) -> Path:
             html = figure.to_html(full_html=False, include_plotlyjs=not parts, config={"displayModeBar": False})
             parts.append(joined([tag("h2", title), raw(html)]))
     sign = 1 if study.directions[0] == "minimize" else -1
-    ranked = sorted(complete, key=lambda trial: (trial.violation, sign * trial.values[0]))  # type: ignore[index]
+    feasible = [trial for trial in complete if not trial.violation] or complete
+    ranked = sorted(feasible, key=lambda trial: (trial.violation, sign * trial.values[0]))  # type: ignore[index]
     best = (study.front if len(study.directions) > 1 else ranked)[:_SHOWN]
     rows = [
         [str(trial.number), ", ".join(f"{value:.6g}" for value in trial.values or ()), _settings(trial.config)]
@@ -57,6 +58,9 @@ def study_report(study: Study, path: Path) -> Path:
     said = f"{len(study.trials)} trials, of which {len(complete)} are complete; {', '.join(study.directions)}."
     if len(complete) > MOST:
         said += f" Figures show {MOST:,} of these at most: the best, the latest, and others evenly."
+    if broken := sum(bool(trial.violation) for trial in complete):
+        said += f" {broken} of the complete ones break a constraint"
+        said += ", and none keeps all." if broken == len(complete) else ", and are not among the best below."
     if sum(bool(trial.reports) for trial in study.trials) > MOST_CURVES:
         said += f" Of curves {MOST_CURVES} are shown at most, of trials that were not pruned first."
     table = data_table(["trial", "value", "configuration"], rows)

@@ -87,7 +87,8 @@ def _history(study: Study, trials: Sequence[Trial], _: Sequence[str] | None, obj
     steps = np.append(True, best[1:] != best[:-1]) if len(best) else np.zeros(0, dtype=np.bool_)
     steps[-1:] = True  # a stepped line needs only its corners
     figure.add_scatter(x=numbers[steps], y=best[steps], mode="lines", name="best so far", line=line)
-    figure.update_yaxes(range=_span(values, study.directions[objective]))
+    spanned = values[kept] if kept.any() else values  # what breaks constraints may be as good as it likes
+    figure.update_yaxes(range=_span(spanned, study.directions[objective]))
     return figure
 
 

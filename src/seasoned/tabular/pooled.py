@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.rare import with_rare
+from seasoned.tabular.rare import mass_of, with_rare
 from seasoned.tabular.records import as_kept
 
 if TYPE_CHECKING:
@@ -181,9 +181,7 @@ def _with_rare(drawn: NDArray[np.intp], truth: NDArray[np.intp]) -> tuple[NDArra
     places = np.sort(with_rare(drawn, truth))
     if len(places) == len(drawn):
         return places, None
-    there = np.bincount(truth[places], minlength=int(truth.max()) + 1)
-    mass = (np.bincount(truth) / np.maximum(there, 1))[truth[places]]
-    return places, mass / mass.mean()
+    return places, mass_of(places, truth)
 
 
 def _parts(folds: NDArray[np.int64], groups: NDArray[np.int64] | None, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LEAST", "with_rare"]
+__all__ = ["LEAST", "mass_of", "with_rare"]
 
 LEAST: Final = 5
 """Fewest rows of each class among those drawn, where the class has as many."""
@@ -33,3 +33,20 @@ def with_rare(drawn: NDArray[np.intp], truth: NDArray[Any]) -> NDArray[np.intp]:
     lacking = LEAST - np.bincount(truth[drawn].astype(np.intp), minlength=int(truth.max()) + 1)
     more = [left[truth[left] == code][: lacking[code]] for code in np.flatnonzero(lacking > 0)]
     return np.concatenate([drawn, *more])
+
+
+def mass_of(drawn: NDArray[np.intp], truth: NDArray[Any]) -> NDArray[np.float64]:
+    """How much each row of such a draw counts, 1 on average, so that each class weighs what it weighs in all rows.
+
+    Args:
+        drawn: Places of rows, shape (m,).
+        truth: Class codes of all rows, shape (n,).
+
+    Example:
+        >>> mass_of(np.array([0, 1]), np.array([0, 1, 1, 1])).tolist()
+        [0.5, 1.5]
+    """
+    codes = truth.astype(np.intp)
+    there = np.bincount(codes[drawn], minlength=int(codes.max()) + 1)
+    mass = (np.bincount(codes) / np.maximum(there, 1))[codes[drawn]]
+    return np.asarray(mass / mass.mean(), dtype=np.float64)
