@@ -9,7 +9,10 @@ are those that choose (docs/benchmarks.md, Transfer). `FILE` gets JSON, source -
 - `spearman_0`, `spearman_5`: of the learned metric's means, without a trial and after the first five of the
   portfolio; tasks with meta-features (`*_metafeatures`, `SOURCE/tasks.parquet`) are foreseen by them, too
   (`foretold.py`), and past tasks weighed by them where they are trusted to choose (`trusting.py`);
-- `calibration_0`, `calibration_5`: mean |coverage - nominal| of its central intervals from 10% to 90%, over all cells;
+- `spearman_drawn_5`, `spearman_informative_5`: after five drawn trials, and after the five that past tasks and
+  meta-features say tell most of all others (`designing.py`): those of the portfolio are all good, and say less;
+- `calibration_0`, `calibration_5`: mean |coverage - nominal| of its central intervals from 10% to 90%, the coverage
+  being the mean of the tasks';
 - `failure_auc_0`, `failure_auc_5`: of the failure head, a missing cell being a failure (sources with missing cells);
 - `seconds_spearman_1`, `seconds_error_1` and so on: of the seconds head after one trial; the error is the median
   |log10| (sources with run times).
@@ -28,6 +31,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 import common
+from seasoned.knowledge.designing import informative
 from seasoned.knowledge.heads import Head, fit_failures, fit_seconds
 from seasoned.knowledge.metric_function import MetricFunction, fit_metric
 from seasoned.knowledge.portfolio import greedy
@@ -40,6 +44,8 @@ from transferring.sources import Source, folded, metafeatures, read, sources
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from seasoned.knowledge.foretold import Foretold
 
 TRIALS = 5
 JUDGED = 2000
@@ -104,17 +110,33 @@ def covered(error: NDArray[np.float64], std: NDArray[np.float64]) -> list[float]
     return [float((z < ndtri(0.5 + level / 2)).mean()) for level in LEVELS]
 
 
+def told_of(fold: Fold, about: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """The task's meta-features, if it has any and past tasks taught what they tell."""
+    return None if fold.prior is None or about is None or not np.isfinite(about).any() else about
+
+
+def chosen(
+    fold: Fold, scores: NDArray[np.float64], foretold: Foretold | None, task: int
+) -> dict[str, NDArray[np.intp]]:
+    """Five trials each, of those that the task has: drawn, and telling most; neither by a score."""
+    open_ = np.isfinite(scores)
+    drawn = np.random.default_rng((SEED, task)).choice(np.flatnonzero(open_), TRIALS, replace=False)
+    covariance = None if foretold is None else foretold.covariance
+    return {"drawn": drawn, "informative": informative(fold.metric.factors, open_, TRIALS, covariance)}
+
+
 def foreseen(
     fold: Fold, source: Source, task: int, about: NDArray[np.float64] | None
 ) -> dict[str, float | list[float]]:
     """All figures of one task."""
     scores = source.scores[task]
     rows = fold.portfolio[np.isfinite(scores[fold.portfolio])][:TRIALS]
-    judged = np.setdiff1d(fold.judged[np.isfinite(scores[fold.judged])], rows)
+    foretold = None if told_of(fold, about) is None or fold.prior is None else fold.prior.foretold(told_of(fold, about))
+    others = chosen(fold, scores, foretold, task)
+    judged = np.setdiff1d(fold.judged[np.isfinite(scores[fold.judged])], np.concatenate([rows, *others.values()]))
     truth = compress(standardise(scores[None], levels_of(scores[None])))[0]
-    told = None if fold.prior is None or about is None or not np.isfinite(about).any() else about
+    told = told_of(fold, about)
     weights = None if told is None or fold.prior is None else fold.prior.shares(told)
-    foretold = None if told is None or fold.prior is None else fold.prior.foretold(told)
     found: dict[str, float | list[float]] = {"spearman_baseline": spearman(fold.baseline[judged], scores[judged])}
     for count in (0, TRIALS):
         seen = rows[:count]
@@ -127,6 +149,9 @@ def foreseen(
             new = np.setdiff1d(fold.judged, tried)
             risk = fold.failures.predict(new, tried, failed[tried].astype(float), weights=weights)
             found[f"failure_auc_{count}"] = auc(risk.mean, failed[new])
+    for name, some in others.items():
+        belief = fold.metric.condition(some, scores[some], weights=weights, foretold=foretold)
+        found[f"spearman_{name}_{TRIALS}"] = spearman(belief.mean(judged), scores[judged])
     if fold.seconds is not None and source.seconds is not None:
         logs = np.log10(np.maximum(source.seconds[task], 1e-3))
         by_size = None if told is None or fold.clock is None else fold.clock.shares(told)
@@ -138,7 +163,7 @@ def foreseen(
 
 
 def judged(folder: Path, name: str, folds: int = FOLDS) -> dict[str, float]:
-    """Means over the tasks of a source in the first folds; calibration over all their cells."""
+    """Means over the tasks of a source in the first folds."""
     source, rng = read(folder / name), np.random.default_rng(SEED)
     known = metafeatures(folder, name, source.tasks)
     features = None if known is None else known.to_numpy(dtype=float)

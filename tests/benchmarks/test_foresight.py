@@ -40,6 +40,7 @@ def test_metafeatures_foretell_whether_or_not_they_are_trusted_to_choose(folder)
     without = foresight.foreseen(fold._replace(prior=None), source, 55, about[55])
     assert told["spearman_0"] > without["spearman_0"] + 0.2
     assert distrusted["spearman_0"] > without["spearman_0"] + 0.2
+    assert min(told["spearman_informative_5"], told["spearman_drawn_5"]) > without["spearman_0"]
 
 
 def test_the_choosing_folds_can_be_judged_alone(folder, tmp_path):

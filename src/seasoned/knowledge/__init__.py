@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seasoned.knowledge.deep_settings import DeepSettings
     from seasoned.knowledge.deep_training import train_deep_kernel
     from seasoned.knowledge.deep_transfer import deep_start
+    from seasoned.knowledge.designing import informative
     from seasoned.knowledge.experience import Experience, merge
     from seasoned.knowledge.experience_file import read_csv, read_file, write_file
     from seasoned.knowledge.heads import Head, fit_failures, fit_seconds
@@ -73,6 +74,7 @@ __all__ = [
     "fit_seconds",
     "fit_task_prior",
     "greedy",
+    "informative",
     "merge",
     "metric_start",
     "past_study",
@@ -126,6 +128,7 @@ __getattr__, __dir__ = lazy_names(
         "train_deep_kernel": "seasoned.knowledge.deep_training",
         "deep_start": "seasoned.knowledge.deep_transfer",
         "DeepKernel": "seasoned.surrogates.deep_kernel",
+        "informative": "seasoned.knowledge.designing",
         "Correction": "seasoned.surrogates.learned_acquisition",
         **dict.fromkeys(
             ("Evaluations", "ensemble_start", "metric_start", "quantile_start"), "seasoned.knowledge.transfer"
