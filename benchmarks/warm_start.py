@@ -147,6 +147,14 @@ def main() -> None:
     measure_all(options)
 
 
+def done(table: dict[str, Any], setting: str | None) -> bool:
+    """Whether a table has this result, and it is of today's source or of the same as the other one."""
+    own = table.get(str(setting), {})
+    others = [table.get(str(other), {}) for other in SETTINGS if other != setting]
+    whole = all("loss" in other and other.get("source") == own.get("source") for other in others)
+    return "loss" in own and (whole or own.get("source") == source_state())
+
+
 def measure_all(options: argparse.Namespace) -> None:
     names = [name for name in options.only.split(",") if name]
     entries = sorted(manifest(options.datasets, names, options.first), key=lambda entry: entry["name"].casefold())
@@ -159,7 +167,7 @@ def measure_all(options: argparse.Namespace) -> None:
     for number, entry in enumerate(entries):
         table = kept.setdefault(entry["name"], {})
         for setting in SETTINGS if number % 2 else SETTINGS[::-1]:
-            if "loss" in table.get(str(setting), {}):
+            if done(table, setting):
                 continue
             with contextlib.nullcontext() if options.trials else common.alone():
                 table[str(setting)] = {**measured(entry["name"], options, setting), "source": source_state()}

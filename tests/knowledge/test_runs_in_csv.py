@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge import read_csv
-from seasoned.knowledge.keeping import import_file
+from seasoned.knowledge import Experience, read_csv
+from seasoned.knowledge.keeping import export, heads, import_file
 from seasoned.space import Categorical, Float, Int, Space
 
 
@@ -86,3 +86,57 @@ def test_a_csv_whose_tasks_have_parameters_of_reserved_names_is_refused(tmp_path
     (tmp_path / "knn.csv").write_text("task,score,metric,n\na,.5,euclidean,3\na,.6,manhattan,5\n")
     with pytest.raises(InvalidInput, match="several values of 'metric'"):
         read_csv(tmp_path / "knn.csv")
+
+
+def test_columns_beside_a_configuration_are_parameters_as_well(tmp_path):
+    file = tmp_path / "runs.csv"
+    file.write_text('task,score,lr,configuration\na,.5,.1,"{""metric"": ""l1""}"\na,.4,.2,"{""metric"": ""l1""}"\n')
+    found = read_csv(file)
+    assert [trial.config for study in found.studies() for trial in study.trials] == [
+        {"lr": 0.1, "metric": "l1"},
+        {"lr": 0.2, "metric": "l1"},
+    ]
+    file.write_text('task,score,lr,configuration\na,.5,.1,"{""lr"": 0.3}"\n')
+    with pytest.raises(InvalidInput, match="'lr' as a column and in its configuration"):
+        read_csv(file)
+
+
+def test_seconds_may_come_later_and_corrected_scores_are_told_apart(tmp_path, caplog):
+    url, file = f"sqlite:///{tmp_path}/s.db", tmp_path / "runs.csv"
+    file.write_text("task,x,score\na,1,.5\na,2,.4\nb,1,.5\n")
+    assert import_file(url, file) == (2, 2)
+    file.write_text("task,x,score,seconds\na,1,.5,3\na,2,.4,4\n")
+    assert import_file(url, file) == (1, 1)
+    (timed,) = [study for study in Experience.read(url).studies() if study.head.name == "a"]
+    assert [trial.seconds for trial in timed.trials] == [3, 4]
+    file.write_text("task,x,score\na,1,.5\na,2,.4\n")
+    assert import_file(url, file) == (0, 1), "what is there says more"
+    assert not caplog.records
+    file.write_text("task,x,score\na,3,.1\n")
+    assert import_file(url, file) == (1, 1)
+    assert not caplog.records, "other configurations are other runs"
+    assert import_file(url, file, maximise=True) == (1, 1)
+    (key,) = [key for key, head in heads(url) if head.name == "a" and sizes(url)[key] == [0.1]]
+    assert f"seasoned experience forget {key}" in caplog.text
+
+
+def sizes(url):
+    """Key -> scores."""
+    found = Experience.read(url)
+    return {
+        key: found.scores[found.starts[place] : found.starts[place + 1]].tolist()
+        for place, key in enumerate(found.keys)
+    }
+
+
+@pytest.mark.parametrize("name", ["all.csv", "all.CSV.gz", "other.db"])
+def test_an_export_replaces_no_database_and_has_no_name_that_cannot_be_imported(tmp_path, name):
+    url, file = f"sqlite:///{tmp_path}/s.db", tmp_path / "runs.csv"
+    file.write_text("task,x,score\na,1,.5\na,2,.4\n")
+    import_file(url, file)
+    import_file(f"sqlite:///{tmp_path}/other.db", file)
+    before = (tmp_path / "other.db").read_bytes()
+    with pytest.raises(InvalidInput, match=r"choose another name|name it \.parquet"):
+        export(url, tmp_path / name)
+    assert (tmp_path / "other.db").read_bytes() == before
+    assert export(url, tmp_path / "all.parquet") == 1

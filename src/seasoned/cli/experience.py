@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seasoned.cli.common import FILES, reported
+from seasoned.cli.common import FILES, check_folder, reported
 from seasoned.cli.reading import table_to_fit
 from seasoned.errors import InvalidInput, MissingExtra
 
@@ -57,6 +57,7 @@ def export_experience(
     with_shipped: Annotated[bool, typer.Option("--with-shipped", help="Add what comes with seasoned.")] = False,
 ) -> None:
     """Write all experience to one file, to share it: names, meta-features, configurations, scores; never rows."""
+    check_folder(file)
     keeping, url = _kept(store)
     count = keeping.export(url, file, with_shipped=with_shipped)
     typer.echo(f"{count} fit(s) written to {file}")

@@ -190,8 +190,8 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
     """Past runs of anything from a CSV with a row per trial.
 
     Columns: `task` says which runs belong together, `score` is what was reached (empty for a run that failed);
-    `seconds`, `failed` (true, 1 or yes; false, 0, no or empty), `sort` and `metric` are used if present. A
-    column `configuration` holds configurations as JSON; without one, every other column is a parameter.
+    `seconds`, `failed` (true, 1 or yes; false, 0, no or empty), `sort` and `metric` are used if present. Every
+    other column is a parameter; a column `configuration` holds parameters, or all of them, as JSON.
 
     Args:
         path: The file.
@@ -243,10 +243,12 @@ def _one_of(rows: pd.DataFrame, name: str, where: str) -> str:
 
 def _trial(row: dict[Any, Any], sign: float, where: str) -> PastTrial:
     score, seconds = (_number(row.get(name), name, where) for name in ("score", "seconds"))
+    config = {key: value_of(cell) for key, cell in row.items() if key not in _RESERVED and cell is not None}
     if "configuration" in row:
-        config = _configuration(row["configuration"], where)
-    else:
-        config = {key: value_of(cell) for key, cell in row.items() if key not in _RESERVED and cell is not None}
+        told = _configuration(row["configuration"], where)
+        if twice := sorted(config.keys() & told.keys()):
+            raise InvalidInput(f"{where} has {twice[0]!r} as a column and in its configuration; leave one of them out.")
+        config |= told
     failed = _truth(row.get("failed"), where) or score is None or not math.isfinite(score)
     return PastTrial(config, None if failed or score is None else sign * score, seconds, failed)
 

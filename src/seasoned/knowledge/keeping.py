@@ -55,6 +55,7 @@ logger = logging.getLogger("seasoned.knowledge")
 _PATIENCE: Final = 10.0  # seconds that other programs may take to release a file
 _ALL: Final = 2**31 - 1  # studies: statistics, exports and comparisons are of the whole store
 _SQLITE: Final = b"SQLite format 3\0"
+_SOURCES: Final = ("own", "shipped", "study", "optuna")  # all others are names of files
 _CSV: Final = (".csv", ".csv.gz", ".csv.zst", ".csv.xz", ".csv.bz2", ".csv.zip")
 
 
@@ -186,7 +187,14 @@ def export(url: str, path: Path, *, with_shipped: bool = False) -> int:
         url: The store.
         path: The file.
         with_shipped: Whether the shipped experience is included.
+
+    Raises:
+        InvalidInput: If there is none, or the file is named as a CSV, or is a database.
     """
+    if path.name.lower().endswith(_CSV):
+        raise InvalidInput(f"an export is a Parquet file, and {path.name!r} would be read as CSV: name it .parquet.")
+    if database_of(str(path)) is not None:
+        raise InvalidInput(f"{str(path)!r} is a database, which an export would replace: choose another name.")
     found = Experience.read(url, _ALL) if store_exists(url) else Experience.of_studies(())
     if with_shipped:
         found = merge(found, shipped())
@@ -249,6 +257,7 @@ def import_studies(url: str, found: Experience) -> int:
     known = set(_beginnings(found, there))
     found = found.chosen([place for place, key in enumerate(found.keys) if key not in known])
     outgrown = _beginnings(there, found)  # by what is added: otherwise neither of two equal ones would be left
+    _warn_of_others(found, there.chosen([place for place, key in enumerate(there.keys) if key not in set(outgrown)]))
     new = add_experience(url, found)
     with closing(PastStore(url)) as store:
         store.delete(outgrown)
@@ -265,24 +274,61 @@ def _beginnings(some: Experience, others: Experience) -> list[str]:
     for place, key in enumerate(some.keys):
         longer = () if key in new else alike.get(_whose(some.heads[place]), ())
         own = _trials(some, place) if longer else None
-        if own is not None and any(not own - theirs(other) for other in longer):
+        if own is not None and any(_begins(own, theirs(other)) for other in longer):
             found.append(key)
     return found
 
 
+def _begins(own: tuple[Counter[Any], Counter[Any]], longer: tuple[Counter[Any], Counter[Any]]) -> bool:
+    """Whether all trials are in another study; where it has the same, whether it also has all their seconds."""
+    (trials, timed), (more, more_timed) = own, longer
+    return not trials - more and (trials != more or not timed - more_timed)
+
+
+def _warn_of_others(found: Experience, there: Experience) -> None:
+    """Warn of studies that the store has from the same file and task, with other scores of the same configurations."""
+    files: dict[tuple[str, ...], list[int]] = {}
+    for place, head in enumerate(found.heads):
+        if head.source not in _SOURCES:
+            files.setdefault((head.source, _kind(head), head.name), []).append(place)
+    left = []
+    for place, head in enumerate(there.heads):
+        new = files.get((head.source, _kind(head), head.name), ())
+        old = set(_trials(there, place)[0]) if new else set()
+        for other in new:
+            given = set(_trials(found, other)[0])
+            if {config for config, _ in old - given} & {config for config, _ in given - old}:
+                left.append(there.keys[place])
+                break
+    if left:
+        text = (
+            "%d stored studies are of the same file and tasks as some of these, with other scores of the same "
+            "configurations, and both count; if the new ones are right, call: seasoned experience forget %s"
+        )
+        logger.warning(text, len(left), " ".join(left))
+
+
+def _kind(head: Head) -> str:
+    return head.kind.removesuffix(".csv")  # as packed files of runs were called
+
+
 def _whose(head: Head) -> tuple[Any, ...]:
-    kind = head.kind.removesuffix(".csv")  # as packed files of runs were called
-    return head.source, kind, head.version, head.name, head.family, head.sort, head.metric, head.created
+    return head.source, _kind(head), head.version, head.name, head.family, head.sort, head.metric, head.created
 
 
-def _trials(experience: Experience, place: int) -> Counter[Any]:
-    """Configurations with their scores, counted; numbers that a file of runs may write as words are the same."""
+def _trials(experience: Experience, place: int) -> tuple[Counter[Any], Counter[Any]]:
+    """Configurations with their scores, counted; and those of them that have seconds, which may come later.
+
+    Numbers that a file of runs may write as words are the same.
+    """
     span = slice(experience.starts[place], experience.starts[place + 1])
     numbers = experience.configurations[span].tolist()
     texts = experience.texts(sorted(set(numbers)))
     plain = {number: repr(_plain(json.loads(text))) for number, text in texts.items()}
-    scores = (repr(score) for score in experience.scores[span].tolist())
-    return Counter(zip((plain.get(number, number) for number in numbers), scores, strict=True))
+    scores = [repr(score) for score in experience.scores[span].tolist()]
+    pairs = list(zip((plain.get(number, number) for number in numbers), scores, strict=True))
+    timed = np.isfinite(experience.seconds[span]).tolist()
+    return Counter(pairs), Counter(pair for pair, known in zip(pairs, timed, strict=True) if known)
 
 
 def _plain(value: Any) -> Any:
