@@ -227,8 +227,9 @@ def _importance(
     with one_thread(), openmp_threads(1):  # few rows, thousands of trees: threads would wait for each other at each
         if _score(fitted, answers, fitted.predict(chosen), counts) is None:
             return None
-        limits = {"columns": used, "seconds": _SECONDS, "mass": mass}
-        found = permutation_importance(estimator, chosen, answers, loss, _REPEATS, rng, **limits)
+        found = permutation_importance(
+            estimator, chosen, answers, loss, _REPEATS, rng, columns=used, seconds=_SECONDS, mass=mass
+        )
     return replace(found, weighted=weights is not None and fitted.metric.weighs)
 
 
