@@ -84,6 +84,7 @@ def guarded(
         return GuardState(risky.init(params), fallback.init(params), own, best, jnp.int32(0), no, no)
 
     def update(gradient: Tree, state: GuardState, params: Tree = None, **extra: Any) -> tuple[Tree, GuardState]:
+        extra = {name: given for name, given in extra.items() if given is not None}
         _check_given(params, extra)
         found: tuple[Tree, GuardState] = step(gradient, state, params, extra)
         return found
@@ -125,7 +126,7 @@ def _check_given(params: Tree, extra: dict[str, Any]) -> None:
     if params is None:
         raise InvalidInput("The guard must know where it is: pass the parameters to update(gradient, state, params).")
     for name, given in extra.items():
-        if callable(given) or isinstance(given, str):
+        if any(callable(leaf) or isinstance(leaf, str) for leaf in jax.tree.leaves(given)):
             raise InvalidInput(f"{name} is {given!r}: a guarded optimiser is given arrays and numbers alone.")
 
 

@@ -14,7 +14,7 @@ from seasoned.metagrad._jax import jax, jnp, lax, optax
 from seasoned.metagrad.bilevel import BilevelProblem
 from seasoned.metagrad.hypergradients import Implicit
 from seasoned.metagrad.losses import row_losses
-from seasoned.metagrad.trees import select
+from seasoned.metagrad.trees import select, total
 
 if TYPE_CHECKING:
     from jax import Array
@@ -139,7 +139,9 @@ def _outer_step(settings: JointTraining, data: Data, state: State, rates: Array,
     )
     found = problem.hypergradient(state.outer, Implicit("cg", steps=5, damping=1e-2))
     updates, outer_adam = _OUTER.update(found.gradient, state.outer_adam)
-    return jax.tree.map(lambda h, u: jnp.clip(h - rates[1] * u, -12, 4), state.outer, updates), outer_adam
+    outer = jax.tree.map(lambda h, u: jnp.clip(h - rates[1] * u, -12, 4), state.outer, updates)
+    fine = jnp.isfinite(total(found.gradient))  # one step without a gradient would otherwise end the tuning
+    return select(fine, outer, state.outer), select(fine, outer_adam, state.outer_adam)
 
 
 def _losses(settings: JointTraining, data: Data, weights: Tree, rows: Array) -> Array:
