@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from seasoned.samplers import CMAES, Bayes, DifferentialEvolution, Genetic, Part
 from seasoned.samplers._layout import layout_of
 from seasoned.space import Categorical, Choice, Float, Int, Space
 from seasoned.surrogates.local import neighbourhood, newton_step
+from seasoned.surrogates.maximize import Box, Effort, maximize
 from seasoned.surrogates.regression import SIGNED, targets_of
 from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
 
@@ -76,6 +78,25 @@ def test_trials_are_not_spent_beside_a_forbidden_optimum():
     study.optimize(objective, trials=40)
     assert study.best.value < 0.1 + 1e-4
     assert sum(trial.config["solver"] == "saga" for trial in study.trials[15:]) < 10
+
+
+def test_a_climb_that_ends_in_what_is_forbidden_stops_at_its_edge():
+    class Slope:
+        def value(self, features):
+            return features[:, 0]
+
+        def gradient(self, features):
+            return features[:, 0], np.ones((len(features), 1))
+
+    layout = layout_of(Space(x=Float(0, 1)))
+    box = Box(np.zeros(1), np.ones(1), np.array([[0.1]]), np.ones(1))
+    few = Effort(sobol=4, gaussian=0, starts=1, iterations=20)
+    allowed = {"allowed": lambda unit: unit[0] < 0.9}
+    found = maximize(Slope(), layout, box, np.random.default_rng(0), lambda _: False, few, **allowed)
+    drawn = maximize(Slope(), layout, box, np.random.default_rng(0), lambda _: False, replace(few, rounds=0), **allowed)
+    assert drawn[0] < found[0] < 0.9
+    free = maximize(Slope(), layout, box, np.random.default_rng(0), lambda _: False, few)
+    assert free[0] == pytest.approx(1.0)
 
 
 def test_points_that_stand_for_forbidden_combinations_are_told():

@@ -115,8 +115,9 @@ def settled(population: int | None, least: int, default: int) -> int:
 
 def at_least_warm(spec: StudySpec, usual: int) -> int:
     """The usual size, or the warm start's, if that is larger: all that it gives is tried again, in half the budget."""
-    most = len(spec.warm_start.population)
-    return max(usual, most if spec.budget is None else min(most, spec.budget // 2))
+    warm = spec.warm_start
+    half = len(warm.population) if spec.budget is None else (spec.budget - len(warm.configurations)) // 2
+    return max(usual, min(len(warm.population), half))
 
 
 def first_points(spec: StudySpec, count: int, *, retried: int = 0) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Box", "Effort", "Score", "candidates", "maximize", "sobol"]
 
 _SCALES: Final = (0.1, 0.03, 0.01, 0.001)  # of Gaussian perturbations, in units of the box
+_HALVINGS: Final = 5  # of a climb that ended in what is forbidden
 _SWEPT: Final = 16  # levels of a column tried in one sweep
 
 
@@ -120,9 +121,9 @@ def maximize(
     points = _starts(unit[order], effort.starts)
     found = _values(score, layout, points)
     for _ in range(effort.rounds):
-        higher, reached = _climb(score, layout, box, points, found, effort.iterations)
-        free = _open(allowed, higher)
-        points, found = np.where(free[:, None], higher, points), np.where(free, reached, found)
+        points, found = _inside(
+            score, layout, allowed, (points, found), _climb(score, layout, box, points, found, effort.iterations)
+        )
         if not len(layout.discrete):
             break
         before = found
@@ -140,6 +141,26 @@ def _open(allowed: Callable[[NDArray[np.float64]], bool] | None, unit: NDArray[n
     return (
         np.ones(len(unit), dtype=np.bool_) if allowed is None else np.array([allowed(u) for u in unit], dtype=np.bool_)
     )
+
+
+def _inside(
+    score: Score,
+    layout: Layout,
+    allowed: Callable[[NDArray[np.float64]], bool] | None,
+    before: tuple[NDArray[np.float64], NDArray[np.float64]],
+    after: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points and scores after a climb; one that ended where it may not comes half of the way back until it may."""
+    points, found = before
+    higher, reached = after
+    for _ in range(_HALVINGS):
+        free = _open(allowed, higher) & (reached >= found)
+        if free.all():
+            return higher, reached
+        higher = np.where(free[:, None], higher, layout.snap(0.5 * (points + higher)).unit)
+        reached = np.where(free, reached, _values(score, layout, higher))
+    free = _open(allowed, higher) & (reached >= found)
+    return np.where(free[:, None], higher, points), np.where(free, reached, found)
 
 
 def _values(score: Score, layout: Layout, unit: NDArray[np.float64]) -> NDArray[np.float64]:
