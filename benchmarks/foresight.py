@@ -10,7 +10,7 @@ are those that choose (docs/benchmarks.md, Transfer). `FILE` gets JSON, source -
   portfolio; tasks with meta-features (`*_metafeatures`, `SOURCE/tasks.parquet`) are foreseen by them, too
   (`foretold.py`), and past tasks weighed by them where they are trusted to choose (`trusting.py`);
 - `spearman_drawn_5`, `spearman_informative_5`: after five drawn trials, and after the five that past tasks and
-  meta-features say tell most of all others (`designing.py`): those of the portfolio are all good, and say less;
+  meta-features say tell most of all others (`designing.py`): those of the portfolio are all good, and may say less;
 - `calibration_0`, `calibration_5`: mean |coverage - nominal| of its central intervals from 10% to 90%, the coverage
   being the mean of the tasks';
 - `failure_auc_0`, `failure_auc_5`: of the failure head, a missing cell being a failure (sources with missing cells);

@@ -111,6 +111,10 @@ def test_seconds_may_come_later_and_corrected_scores_are_told_apart(tmp_path, ca
     assert [trial.seconds for trial in timed.trials] == [3, 4]
     file.write_text("task,x,score\na,1,.5\na,2,.4\n")
     assert import_file(url, file) == (0, 1), "what is there says more"
+    file.write_text("task,x,score\nb,1,.5\na,1,.5\na,2,.4\na,4,.9\n")
+    assert import_file(url, file) == (1, 2)
+    (grown,) = [study for study in Experience.read(url).studies() if study.head.name == "a"]
+    assert [trial.seconds for trial in grown.trials] == [3, 4, None], "a file that has grown keeps what is known"
     assert not caplog.records
     file.write_text("task,x,score\na,3,.1\n")
     assert import_file(url, file) == (1, 1)

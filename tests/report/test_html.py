@@ -203,3 +203,20 @@ def test_a_path_that_cannot_be_written_is_named(data, tmp_path):
     for path in (tmp_path, tmp_path / "missing" / "report.html"):
         with pytest.raises(InvalidInput, match=re.escape(str(path))):
             write_report(data, path)
+
+
+def test_a_section_is_called_by_what_is_in_it(data):
+    kinds = {"failed": "What failed", "pruned": "What was stopped"}
+    assert ">What failed or was stopped<" in str(render_page(data))
+    for left, heading in kinds.items():
+        some = tuple(trial for trial in data.trials if trial.state in {"complete", left})
+        assert f">{heading}<" in str(render_page(replace(data, trials=some)))
+
+
+def test_a_page_that_holds_single_rows_says_so(data):
+    sentence = "It holds true and predicted values of single rows"
+    assert sentence not in str(render_page(data))
+    values = np.arange(30.0)
+    page = replace(data, task="regression", classes=(), predictions=Predictions(values, values + 1, unseen=True))
+    assert sentence in str(render_page(page))
+    assert sentence not in str(render_page(replace(page, predictions=None)))

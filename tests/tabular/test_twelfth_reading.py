@@ -43,6 +43,7 @@ def test_series_of_several_lengths_are_no_table_and_other_indexes_are_told(caplo
         (("USD12.50", "13 USD", "$14"), (12.5, 13, 14)),
         (("Rs1250", "Rs. 900", "₹10"), (1250, 900, 10)),
         (("\u221212 €", "1.234,5 €"), (-12, 1234.5)),
+        (("5\u2009€", "7\u2009€"), (5, 7)),
     ],
 )
 def test_one_currency_is_a_sign_around_a_number(words, numbers):

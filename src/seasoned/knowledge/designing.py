@@ -8,8 +8,8 @@ expected scores by
     |V' S v_j|^2 / (v_j' S v_j + noise_j),
 
 and leaves S - S v_j v_j' S / (v_j' S v_j + noise_j). In turn the configuration is taken that lowers it most. What does
-well on past tasks, as a portfolio does, is no such design: the best configurations are much alike, and their scores say
-little of the others. It is for learning what a task is like, not for finding its best configuration soonest.
+well on past tasks, as a portfolio does, is no such design: the best configurations may be much alike, and say little of
+the others. It is for learning what a task is like, not for finding its best configuration soonest.
 
 Source: Chaloner and Verdinelli (1995), Bayesian experimental design: a review, section 2.2; Yang et al. (2019), OBOE,
 section 4.2, choose by a D-optimal one.

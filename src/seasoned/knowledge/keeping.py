@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from seasoned.errors import InvalidInput
 from seasoned.knowledge.experience import Experience, merge
 from seasoned.knowledge.experience_file import read_csv, read_file, write_file
 from seasoned.knowledge.nesting import value_of
-from seasoned.knowledge.past import Head, heads_of
+from seasoned.knowledge.past import Head, PastStudy, PastTrial, heads_of, textual
 from seasoned.knowledge.places import add_experience, own_store, shipped, store_at, store_exists
 from seasoned.knowledge.study_import import read_storage
 from seasoned.storage.addresses import hidden
@@ -252,8 +253,8 @@ def import_studies(url: str, found: Experience) -> int:
     Returns:
         How many are new.
     """
-    found = Experience.of_studies(found.studies())  # so that their keys are those that the store would give
     there = Experience.read(url, _ALL) if store_exists(url) else Experience.of_studies(())
+    found = Experience.of_studies(_with_seconds(found.studies(), there))  # with the keys that the store would give
     known = set(_beginnings(found, there))
     found = found.chosen([place for place, key in enumerate(found.keys) if key not in known])
     outgrown = _beginnings(there, found)  # by what is added: otherwise neither of two equal ones would be left
@@ -262,6 +263,33 @@ def import_studies(url: str, found: Experience) -> int:
     with closing(PastStore(url)) as store:
         store.delete(outgrown)
     return new
+
+
+def _with_seconds(studies: Sequence[PastStudy], there: Experience) -> list[PastStudy]:
+    """The studies, with the seconds that the store has of the same trials, where they come without."""
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for place, head in enumerate(there.heads):
+        alike.setdefault(_whose(head), []).append(place)
+    whole = []
+    for study in studies:
+        known: dict[Any, float] = {}
+        if any(trial.seconds is None for trial in study.trials):
+            for place in alike.get(_whose(study.head), ()):
+                known |= {_which(trial): trial.seconds for trial in _study(there, place).trials if trial.seconds}
+        trials = study.trials
+        if known:
+            trials = [t if t.seconds is not None else t._replace(seconds=known.get(_which(t))) for t in trials]
+        whole.append(replace(study, trials=trials))
+    return whole
+
+
+def _study(experience: Experience, place: int) -> PastStudy:
+    return experience.chosen([place]).studies()[0]
+
+
+def _which(trial: PastTrial) -> tuple[str, float | None]:
+    """What tells a trial from the others of its study."""
+    return repr(_plain(json.loads(textual(trial.config)))), trial.score
 
 
 def _beginnings(some: Experience, others: Experience) -> list[str]:

@@ -115,7 +115,8 @@ def failures(data: ReportData) -> Section:
             ]
             head = ("trial", "model", "time", "reason", "settings")
             parts += [tag("p", f"{plural(len(trials), 'configuration')} {note}"), _folded(head, rows, (0, 2))]
-    return Section("failed", "What failed", joined(parts))
+    names = [name for name, trials in (("failed", data.failed), ("was stopped", data.unfinished)) if trials]
+    return Section("failed", f"What {' or '.join(names)}", joined(parts))
 
 
 def _reason(trial: TrialRow) -> Markup:

@@ -205,7 +205,8 @@ def _word(value: Any) -> str | None:
     if isinstance(value, float | np.floating):
         return number_word(float(value))
     if isinstance(value, set | frozenset):  # whose order is another in each process
-        return f"{{{', '.join(sorted(map(repr, value)))}}}" if value else "set()"
+        plain = (repr(one.item() if isinstance(one, np.generic) else one) for one in value)
+        return f"{{{', '.join(sorted(plain))}}}" if value else "set()"
     return str(value)
 
 
