@@ -83,10 +83,10 @@ def test_trials_are_not_spent_beside_a_forbidden_optimum():
 def test_a_climb_that_ends_in_what_is_forbidden_stops_at_its_edge():
     class Slope:
         def value(self, features):
-            return features[:, 0]
+            return features[:, 0].copy()
 
         def gradient(self, features):
-            return features[:, 0], np.ones((len(features), 1))
+            return features[:, 0].copy(), np.ones((len(features), 1))
 
     layout = layout_of(Space(x=Float(0, 1)))
     box = Box(np.zeros(1), np.ones(1), np.array([[0.1]]), np.ones(1))
