@@ -71,7 +71,7 @@ CASES = {
         MAMLPlusPlus(0.1, inner_steps=3, annealed_order=True, network=SMALL, training=TRAINING), LINES
     ),
     "Reptile": Case(Reptile(0.1, network=SMALL, training=TRAINING), LINES),
-    "IMAML": Case(IMAML(0.1, inner_steps=16, network=SMALL, training=TRAINING), LINES),  # near its inner optimum
+    "IMAML": Case(IMAML(0.1, inner_steps=16, network=LINE, training=TRAINING), LINES),  # a definite inner problem
     "LearnedOptimizer": Case(
         LearnedOptimizer(LSTMRule(4, 1), horizon=8, truncation=4, network=SMALL, training=TRAINING), LINES
     ),

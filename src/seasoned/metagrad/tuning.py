@@ -47,7 +47,8 @@ def choose(
     most = max(20, 2 * learner.trained_steps) if steps is None else steps
     scales = tuple(dict.fromkeys(SCALES if rate_scale is None else (rate_scale,)))
     losses = np.asarray(
-        held_out_losses(shared(learner), rates_of(learner), theta, rows, jnp.asarray(scales), most)
+        held_out_losses(shared(learner), rates_of(learner), theta, rows, jnp.asarray(scales), most),
+        dtype=np.float64,  # in which sums of what is about to diverge do not overflow
     )  # [scales, steps + 1, rows]
     losses = np.where(np.isfinite(losses), losses, np.inf)
     first = 0 if steps is None else most
