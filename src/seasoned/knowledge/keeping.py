@@ -30,7 +30,7 @@ from seasoned.storage.engine import file_of, url_of
 from seasoned.storage.past import PastStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = [
     "Statistics",
@@ -267,9 +267,7 @@ def import_studies(url: str, found: Experience) -> int:
 
 def _with_seconds(studies: Sequence[PastStudy], there: Experience) -> list[PastStudy]:
     """The studies, with the seconds that the store has of the same trials, where they come without."""
-    alike: dict[tuple[Any, ...], list[int]] = {}
-    for place, head in enumerate(there.heads):
-        alike.setdefault(_whose(head), []).append(place)
+    alike = _by(_whose, there)
     whole = []
     for study in studies:
         known: dict[Any, float] = {}
@@ -294,9 +292,7 @@ def _which(trial: PastTrial) -> tuple[str, float | None]:
 
 def _beginnings(some: Experience, others: Experience) -> list[str]:
     """Keys of studies whose trials are all in another study of the same head, and that are not among the others."""
-    alike: dict[tuple[Any, ...], list[int]] = {}
-    for place, head in enumerate(others.heads):
-        alike.setdefault(_whose(head), []).append(place)
+    alike = _by(_whose, others)
     theirs = cache(partial(_trials, others))  # of those alone that have the head of one of `some`
     new, found = set(others.keys), []
     for place, key in enumerate(some.keys):
@@ -315,13 +311,9 @@ def _begins(own: tuple[Counter[Any], Counter[Any]], longer: tuple[Counter[Any], 
 
 def _warn_of_others(found: Experience, there: Experience) -> None:
     """Warn of studies that the store has from the same file and task, with other scores of the same configurations."""
-    files: dict[tuple[str, ...], list[int]] = {}
-    for place, head in enumerate(found.heads):
-        if head.source not in _SOURCES:
-            files.setdefault((head.source, _kind(head), head.name), []).append(place)
-    left = []
+    files, left = _by(_file, found), []
     for place, head in enumerate(there.heads):
-        new = files.get((head.source, _kind(head), head.name), ())
+        new = () if head.source in _SOURCES else files.get(_file(head), ())
         old = set(_trials(there, place)[0]) if new else set()
         for other in new:
             given = set(_trials(found, other)[0])
@@ -334,6 +326,18 @@ def _warn_of_others(found: Experience, there: Experience) -> None:
             "configurations, and both count; if the new ones are right, call: seasoned experience forget %s"
         )
         logger.warning(text, len(left), " ".join(left))
+
+
+def _by(key: Callable[[Head], tuple[Any, ...]], experience: Experience) -> dict[tuple[Any, ...], list[int]]:
+    """Places of the studies with the same key."""
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for place, head in enumerate(experience.heads):
+        found.setdefault(key(head), []).append(place)
+    return found
+
+
+def _file(head: Head) -> tuple[str, str, str]:
+    return head.source, _kind(head), head.name
 
 
 def _kind(head: Head) -> str:

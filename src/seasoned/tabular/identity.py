@@ -41,9 +41,9 @@ _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")  # of a name: date_ke
 _PERIOD: Final = re.compile(  # 1990Q1, 2024-W05, 01/2020, 2020-1, 23:59
     r"\d{4}[-/ ]?[QqMmWwHh]\d{1,2}|[QqHh]\d[-/ ]?\d{4}|\d{1,2}[/-]\d{4}|\d{4}[/-]\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?"
 )
-_SEVERAL: Final = re.compile(
+_SEVERAL: Final = re.compile(  # numbers in one cell: 120/80, 12.5x30.2, 47.6/-122.3
     r"[+-]?\d+(?:\.\d+)?(?:[/x:_][+-]?\d+(?:\.\d+)?)+"
-)  # numbers in one cell: 120/80, 47.6/-122.3
+)
 _PADDED: Final = re.compile(r"(?:^|[/x:_])0\d")  # 0012/345: a number is not written so
 _UUID: Final = re.compile(r"\{?[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\}?")
 _HASH: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{16,128}")

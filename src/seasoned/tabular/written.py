@@ -69,8 +69,8 @@ def number_style(text: pd.Series[Any]) -> str | None:
     """How all the values are written as numbers, words for missing ones aside; None if they are no numbers.
 
     Either plainly ("7", "1e5"), or with a thousands separator, currency or percent sign: "$1,234.50" or "1.234,50 €".
-    A percent sign is dropped (12% is 12), so it must be on all values or on none; so is a currency, and values in
-    several of them are no numbers.
+    A percent sign is dropped (12% is 12), so it must be on all values or on none. A currency is dropped, too, and may
+    stand on some of the values only; but in two of them they are no numbers.
     """
     present = _present(text)
     if not len(present) or not _figures(present.head(_HEAD)).all():
