@@ -15,6 +15,7 @@ jax = pytest.importorskip("jax", reason="JAX is not installed: pip install 'seas
 import jax.numpy as jnp
 import optax
 
+from meta_tasks import lines
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import (
     MAML,
@@ -43,18 +44,6 @@ from seasoned.metagrad.joint import JointTraining
 QUICK = Training(steps=4, every=2, tasks=2, validation_tasks=2)
 SMALL = MLP((4,), outputs=1)
 RNG = np.random.default_rng(0)
-
-
-def lines(count=6, rows=8, width=2, kind=float):
-    """Tasks that are lines, or labels by their sign."""
-    found = []
-    for _ in range(count):
-        slope = RNG.normal(size=width)
-        X = RNG.normal(size=(2 * rows, width))
-        y = X @ slope
-        y = y if kind is float else (y > 0).astype(kind)
-        found.append(((X[:rows], y[:rows]), (X[rows:], y[rows:])))
-    return found
 
 
 @dataclass(frozen=True)

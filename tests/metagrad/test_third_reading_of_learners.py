@@ -13,6 +13,7 @@ jax = pytest.importorskip("jax", reason="JAX is not installed: pip install 'seas
 import jax.numpy as jnp
 import optax
 
+from meta_tasks import lines
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import (
     MAML,
@@ -46,16 +47,6 @@ from seasoned.metagrad.tuning import held_out_losses
 QUICK = Training(steps=4, every=2, tasks=2, validation_tasks=2)
 SMALL = MLP((4,), outputs=1)
 RNG = np.random.default_rng(0)
-
-
-def lines(sizes=(8,) * 6, width=2):
-    """Tasks of which each has its own line, and so many support rows."""
-    found = []
-    for rows in sizes:
-        X = RNG.normal(size=(rows + 8, width))
-        y = X @ RNG.normal(size=width)
-        found.append(((X[:rows], y[:rows]), (X[rows:], y[rows:])))
-    return found
 
 
 # ------------------------------------------------------------------------------------------------ curvature
@@ -107,7 +98,7 @@ def test_a_network_without_a_column_of_outputs_is_refused_by_our_losses_and_serv
 
 
 def test_a_metric_is_no_loss():
-    labels = [((X, (y > 0).astype(int)), (U, (v > 0).astype(int))) for (X, y), (U, v) in lines()]
+    labels = lines(kind=int)
     with pytest.raises(InvalidInput, match="choose one of squared_error, cross_entropy"):
         MAML(loss="accuracy", training=QUICK).fit(labels, progress=False)
     learner = MAML(training=QUICK).fit(labels, progress=False)
