@@ -258,7 +258,8 @@ def import_studies(url: str, found: Experience) -> int:
     known = set(_beginnings(found, there))
     found = found.chosen([place for place, key in enumerate(found.keys) if key not in known])
     outgrown = _beginnings(there, found)  # by what is added: otherwise neither of two equal ones would be left
-    _warn_of_others(found, there.chosen([place for place, key in enumerate(there.keys) if key not in set(outgrown)]))
+    gone = set(outgrown)
+    _warn_of_others(found, there.chosen([place for place, key in enumerate(there.keys) if key not in gone]))
     new = add_experience(url, found)
     with closing(PastStore(url)) as store:
         store.delete(outgrown)

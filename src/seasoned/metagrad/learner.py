@@ -253,7 +253,7 @@ class MetaLearner(ABC):
         if shape:
             self._refuse_strange(program, parts, shape, outputs)
         if resume:
-            state, history = self._resumed(program, parts, shape)
+            state, history = self._resumed(program, parts[0], shape)
             outputs = max(outputs, self._fitted().outputs)
             self._refuse_unpredicted(program, state.theta, shape, max(outputs, judged))
             state = rejudged(program, parts[1], state)
@@ -309,9 +309,7 @@ class MetaLearner(ABC):
         if shape and program._judges_by_name:  # noqa: SLF001 - of its own class
             refuse_outputs(program, theta, shape, outputs, labels=program.loss == "cross_entropy")
 
-    def _resumed(
-        self, program: Self, parts: tuple[Any, Any], shape: tuple[int, ...]
-    ) -> tuple[TrainState, tuple[Entry, ...]]:
+    def _resumed(self, program: Self, family: Any, shape: tuple[int, ...]) -> tuple[TrainState, tuple[Entry, ...]]:
         fitted = self._fitted()
         if fitted.shape != shape:
             raise InvalidInput(
@@ -321,7 +319,7 @@ class MetaLearner(ABC):
 
         def first(key: Array) -> TrainState:
             theta = program.initial(key, shape)
-            return begin(program, theta, program.memory(theta, parts[0]))
+            return begin(program, theta, program.memory(theta, family))
 
         like = jax.eval_shape(first, jax.random.key(0))
         memory = jax.tree.leaves(state.memory)  # a file holds its leaves, not its structure
