@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from forging import forged
 from seasoned import load
 from seasoned.errors import InvalidInput
 from seasoned.tabular import container
@@ -81,16 +82,6 @@ def judged(model, bundle, folder):
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, f"{run.returncode}: {run.stdout[-200:]}\n{run.stderr[-2000:]}"
     return dict(line.split() for line in run.stdout.splitlines())
-
-
-def forged(bundle, path, change, key=None):
-    """The bundle with its content changed and every hash mended."""
-    manifest, members = container.unpack(bundle, None)
-    change(manifest, members)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(container, "_LARGEST_RATIO", 10**6)  # a stranger's writer refuses nothing
-        path.write_bytes(container.pack(manifest, members, key))
-    return path
 
 
 def test_saved_with_its_rows_and_loaded_bit_by_bit(model, bundle):

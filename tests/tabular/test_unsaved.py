@@ -70,7 +70,7 @@ def accurate(truth, labels):
     [
         ({}, None, None),
         ({"random_state": np.random.default_rng(0)}, None, None),
-        ({"validation": KFold(2)}, "INFO", "does not hold validation (not plain data, or containing a password);"),
+        ({"validation": KFold(2)}, "INFO", "does not hold validation (not plain data, or an address);"),
         ({"metric": accurate}, "WARNING", "set_params(metric=...) restores it for fit, score and leaderboard."),
         ({"metric": accurate, "validation": KFold(2)}, "WARNING", "does not hold metric and validation (not plain"),
     ],

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from typing import Final
 
-__all__ = ["NOTHING", "VARIABLE", "grows"]
+__all__ = ["NOTHING", "PLACES", "VARIABLE", "grows"]
 
 VARIABLE: Final = "SEASONED_EXPERIENCE"
 """The environment variable that "default" obeys."""
 
 NOTHING: Final = frozenset({"none", "off", "0"})
 """What it may hold for no experience."""
+
+PLACES: Final = (None, "default", "shipped")
+"""Settings that name no address."""
 
 
 def grows(setting: str | None) -> bool:

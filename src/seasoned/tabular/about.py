@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.knowledge.setting import PLACES
 from seasoned.storage.addresses import hidden
 from seasoned.tabular.metrics import to_plain
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.estimator import TabularEstimator
 
-__all__ = ["about", "refuse_incomplete", "warn_of_unsaved"]
+__all__ = ["about", "refuse_incomplete", "warn_of_unsaved", "without_addresses"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -24,10 +25,15 @@ logger = logging.getLogger("seasoned.tabular")
 def about(estimator: Any) -> dict[str, Any]:
     """Class, parameters, names of those that no file can hold, and the training file's decimal sign, as plain data."""
     given = _parameters(estimator)
-    parameters = {name: value for name, value in given.items() if _can_be_told(value)}
+    parameters = {name: value for name, value in given.items() if _can_be_told(name, value)}
     unsaved = sorted({*estimator.unsaved_, *(given.keys() - parameters.keys())})
     told = {"parameters": parameters, "unsaved": unsaved, "decimal": estimator.decimal_}
     return {"estimator": type(estimator).__name__, **told}
+
+
+def without_addresses(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters from a file without an address of experience, which only the user may name."""
+    return {name: value for name, value in parameters.items() if name != "experience" or value in PLACES}
 
 
 def refuse_incomplete(estimator: BaseEstimator) -> None:
@@ -53,11 +59,11 @@ def warn_of_unsaved(estimator: TabularEstimator) -> None:
     and `fit` asks for them.
     """
     given = _parameters(estimator)
-    lost = sorted(name for name, value in given.items() if name != "random_state" and not _can_be_told(value))
+    lost = sorted(name for name, value in given.items() if name != "random_state" and not _can_be_told(name, value))
     if lost:
         logger.log(
             logging.WARNING if "metric" in lost else logging.INFO,
-            "the file does not hold %s (not plain data, or containing a password); predictions do not need it, and "
+            "the file does not hold %s (not plain data, or an address); predictions do not need it, and "
             "after load set_params(%s) restores it for fit%s.",
             " and ".join(lost),
             ", ".join(f"{name}=..." for name in lost),
@@ -83,8 +89,13 @@ def _parameters(estimator: BaseEstimator) -> dict[str, Any]:
     return given
 
 
-def _can_be_told(value: Any) -> bool:
-    """Whether it is plain data and no server address with a password, which whoever gets the file could read."""
+def _can_be_told(name: str, value: Any) -> bool:
+    """Plain data that may stand in a file: no server address with a password, and no address of experience at all.
+
+    A file must not decide where a later `fit` writes or connects.
+    """
+    if name == "experience":
+        return value in PLACES
     if isinstance(value, str) and "://" in value:
         return hidden(value) == value
     return value is None or isinstance(value, bool | int | float | str | dict)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular import archive
+from seasoned.tabular.about import without_addresses
 from seasoned.tabular.classifier import AutoClassifier
 from seasoned.tabular.few_shot import FewShotClassifier, FewShotRegressor
 from seasoned.tabular.few_shot_archive import is_few_shot, rebuild
@@ -33,7 +34,8 @@ def load(
     """The estimator that `save` wrote: same predictions, bit for bit, and nothing in the file can run code.
 
     Where a package that decides predictions has another minor version than at `save`, up to 20 stored rows are
-    predicted again, and the model is loaded only if the predictions agree.
+    predicted again, and the model is loaded only if the predictions agree. An address of experience in a file is left
+    out: only `set_params(experience=...)` decides where a later `fit` reads and writes.
 
     Args:
         path: The file.
@@ -56,7 +58,9 @@ def load(
     try:
         if name in _FEW_SHOT:
             return _few_shot(fitted, rows, about, members, Path(path).name)
-        estimator = _KINDS[name](**_parameters(about["parameters"]))
+        parameters = without_addresses(about["parameters"])
+        about["unsaved"] += sorted(about["parameters"].keys() - parameters.keys())
+        estimator = _KINDS[name](**_parameters(parameters))
     except TypeError as error:
         raise InvalidInput(
             f"the bundle's parameters are unknown to this version ({error}); upgrade seasoned."
