@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from forging import forged
+
 from seasoned import load
 from seasoned.errors import InvalidInput
 from seasoned.tabular import container
