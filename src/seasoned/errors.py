@@ -52,4 +52,22 @@ class Pruned(SeasonedError):
 
 
 class MissingExtra(SeasonedError, ImportError):
-    """An optional dependency is missing: install the extra that the message names."""
+    """An optional dependency is missing: install the package that the message names."""
+
+    @classmethod
+    def of(cls, package: str, need: str) -> MissingExtra:
+        """The error for a package; its sentence ends in a command that works, whatever this package came from.
+
+        Args:
+            package: The name that is imported.
+            need: What needs it, as the sentence begins.
+
+        Example:
+            >>> print(MissingExtra.of("psycopg", "a store on PostgreSQL"))
+            a store on PostgreSQL needs 'psycopg', which is not installed; run: pip install 'psycopg[binary]'
+        """
+        wanted = _INSTALLED_AS.get(package, package)
+        return cls(f"{need} needs {package!r}, which is not installed; run: pip install {wanted}")
+
+
+_INSTALLED_AS = {"psycopg": "'psycopg[binary]'", "jax": "jax optax", "optax": "jax optax"}

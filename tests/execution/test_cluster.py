@@ -13,7 +13,7 @@ from seasoned.execution.base import Ending
 from seasoned.execution.checks import CHECKS
 from seasoned.execution.station import Station
 
-ray = pytest.importorskip("ray", reason="ray is not installed here: pip install 'seasoned[ray]' for its tests")
+ray = pytest.importorskip("ray", reason="ray is not installed here: pip install ray for its tests")
 pytestmark = [
     pytest.mark.slow,  # Ray's own processes start for seconds
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Ray

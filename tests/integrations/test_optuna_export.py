@@ -7,7 +7,7 @@ import doctest
 
 import pytest
 
-optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install 'seasoned[optuna]'")
+optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install optuna")
 
 import seasoned.integrations.optuna_export as module
 from seasoned import Categorical, Choice, Float, Int, Random, Space, Study

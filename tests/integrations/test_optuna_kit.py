@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 kit = pytest.importorskip(
-    "optuna.testing.pytest_samplers", reason="optuna with its kit is not installed: pip install 'seasoned[optuna]'"
+    "optuna.testing.pytest_samplers", reason="optuna with its kit is not installed: pip install optuna"
 )
 
 from seasoned.integrations.optuna import SeasonedSampler

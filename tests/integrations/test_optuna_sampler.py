@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install 'seasoned[optuna]'")
+optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install optuna")
 
 import seasoned.integrations.optuna as module
 from seasoned import samplers
@@ -350,7 +350,7 @@ def test_without_optuna_the_error_says_what_to_install():
     code = "import sys; sys.modules['optuna'] = None; import seasoned.integrations.optuna"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "MissingExtra" in run.stderr
-    assert "pip install 'seasoned[optuna]'" in run.stderr
+    assert "pip install optuna" in run.stderr
 
 
 def test_constraints_of_pruned_trials_are_kept_as_optuna_keeps_them():

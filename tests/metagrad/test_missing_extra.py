@@ -17,7 +17,7 @@ for name in ("MAML", "BilevelProblem", "LearnedOptimizer"):
     try:
         getattr(metagrad, name)
     except MissingExtra as error:
-        assert "pip install 'seasoned[grad]'" in str(error)
+        assert "pip install jax optax" in str(error)
     else:
         raise AssertionError(name)
 """

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-jax = pytest.importorskip("jax", reason="JAX is not installed: pip install 'seasoned[grad]'")
+jax = pytest.importorskip("jax", reason="JAX is not installed: pip install jax optax")
 
 import jax.numpy as jnp
 import optax

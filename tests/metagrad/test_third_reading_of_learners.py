@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-jax = pytest.importorskip("jax", reason="JAX is not installed: pip install 'seasoned[grad]'")
+jax = pytest.importorskip("jax", reason="JAX is not installed: pip install jax optax")
 
 import jax.numpy as jnp
 import optax

@@ -294,7 +294,7 @@ print(model.adapt(rows[:5], rows["sales"][:5]).predict(rows[5:]).round(6).tolist
 try:
     type(model)().fit(rows, rows["sales"], task=rows.index % 6)
 except MissingExtra as error:
-    assert "pip install 'seasoned[grad]'" in str(error)
+    assert "pip install jax optax" in str(error)
 else:
     raise AssertionError
 """

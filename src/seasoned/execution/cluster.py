@@ -26,7 +26,7 @@ from seasoned.execution.station import Station
 try:
     import ray
 except ImportError as error:
-    raise MissingExtra(f"{error.name} is not installed: run `pip install 'seasoned[ray]'`.") from error
+    raise MissingExtra.of("ray", "RayExecutor") from error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,6 @@ from seasoned.errors import MissingExtra
 try:
     import optuna
 except ImportError as error:
-    raise MissingExtra(
-        f"optuna cannot be imported ({error}); install it with: pip install 'seasoned[optuna]'."
-    ) from error
+    raise MissingExtra.of("optuna", "the exchange with Optuna") from error
 
 __all__ = ["optuna"]

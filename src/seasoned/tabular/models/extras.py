@@ -16,12 +16,12 @@ def is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def require(package: str, extra: str = "boosters") -> Any:
+def require(package: str) -> Any:
     """The imported package.
 
     Raises:
         MissingExtra: If it is not installed.
     """
     if not is_installed(package):
-        raise MissingExtra(f"a model needs the package {package!r}, which is missing: pip install 'seasoned[{extra}]'")
+        raise MissingExtra.of(package, "a model")
     return importlib.import_module(package)

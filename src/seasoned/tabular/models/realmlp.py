@@ -184,7 +184,7 @@ class RealMLP:
         Raises:
             MissingExtra: If JAX is not installed.
         """
-        require("jax", "grad")
+        require("jax")
         return EmbeddedPerceptron(dict(config), job.n_classes, job.seed, job.quantile)
 
     def fit(

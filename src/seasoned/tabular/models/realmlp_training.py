@@ -87,7 +87,7 @@ def train(
         seed: Of first parameters, shuffles and dropout.
         seconds: Time for everything.
     """
-    jax = require("jax", "grad")
+    jax = require("jax")
     start = time.monotonic()
     rng = np.random.default_rng(seed)
     with jax.default_device(jax.local_devices(backend="cpu")[0]):
@@ -124,7 +124,7 @@ class _Run:
     """One training run: the data on the device, and the state between epochs."""
 
     def __init__(self, build: Build, plan: Plan, data: Rows, valid: Rows | None, rng: np.random.Generator) -> None:
-        jax = require("jax", "grad")
+        jax = require("jax")
         self.plan, self.rng, self.rows = plan, rng, len(data.X)
         self._advance, self._measure = _compiled(build, plan.batch, plan.loss, plan.dropout > 0)
         first = initial(build, plan.waves, rng)
@@ -176,7 +176,7 @@ def _padded(rows: Rows) -> Rows:
 @functools.lru_cache(maxsize=8)
 def _compiled(build: Build, batch: int, loss: str, drops: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The compiled pass over the rows, and the compiled validation loss."""
-    jax = require("jax", "grad")
+    jax = require("jax")
     jnp, lax = jax.numpy, jax.lax
     rates = {name: _RATES.get(name, _RATES.get(name[0], 1.0)) for name in initial(build, 1.0, np.random.default_rng(0))}
 

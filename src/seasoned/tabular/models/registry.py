@@ -71,22 +71,21 @@ MODELS = register(
 
 
 class Extra(NamedTuple):
-    """A package that a family needs, the extra that brings it, and whether predicting needs it as well."""
+    """A package that a family needs, and whether predicting needs it as well."""
 
     package: str
-    extra: str
     predicts: bool = True
 
 
 EXTRAS: Final[Mapping[str, Extra]] = MappingProxyType(
     {
-        "xgboost": Extra("xgboost", "boosters"),
-        "catboost": Extra("catboost", "boosters"),
-        "realmlp": Extra("jax", "grad", predicts=False),
-        "tuned_mlp": Extra("jax", "grad", predicts=False),
+        "xgboost": Extra("xgboost"),
+        "catboost": Extra("catboost"),
+        "realmlp": Extra("jax", predicts=False),
+        "tuned_mlp": Extra("jax", predicts=False),
     }
 )
-"""Families that are available only with an extra."""
+"""Families that need a package which is not installed with this one."""
 NAMED_ONLY: Final = frozenset({"adaptive_linear", "realmlp", "tuned_mlp"})
 """Families that take part only when named: what they add to the default ensemble has not been measured yet."""
 _DEFAULT: Final = "default"
@@ -145,7 +144,7 @@ def check_installed(name: str) -> None:
         MissingExtra: If its package is not installed.
     """
     if name in EXTRAS:
-        require(EXTRAS[name].package, EXTRAS[name].extra)
+        require(EXTRAS[name].package)
 
 
 def takes_weights(model: Model) -> bool:

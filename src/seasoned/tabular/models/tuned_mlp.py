@@ -153,7 +153,7 @@ class TunedMLP:
         Raises:
             MissingExtra: If JAX is not installed.
         """
-        require("jax", "grad")
+        require("jax")
         return SelfTuned(dict(config), job.n_classes, job.seed)
 
     def fit(
