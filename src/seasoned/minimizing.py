@@ -6,6 +6,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from seasoned.equivalents import unknown_argument
 from seasoned.errors import AllTrialsFailed, SeasonedError
 from seasoned.execution.resources import parse_memory
 from seasoned.objective import check_takes
@@ -105,7 +106,7 @@ def _search(f: Objective, space: Space, direction: str, options: Options) -> Tri
 def _check(f: Objective, space: Space, for_study: dict[str, Any], given: dict[str, Any]) -> None:
     """Refuse what `Study.optimize` will refuse, before a study is stored."""
     if unknown := given.keys() - Options.__annotations__.keys():
-        raise TypeError(f"there is no option {min(unknown)!r}; the options are {', '.join(Options.__annotations__)}.")
+        raise unknown_argument(for_study["direction"], min(unknown), Options.__annotations__)
     trials, time_limit, sampler = given.get("trials"), given.get("time_limit"), for_study.get("sampler")
     check_run(trials, time_limit, given.get("workers", 1), given.get("trial_time_limit"))
     check_callbacks(given.get("callbacks", ()))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned.by_hand import ByHand
 from seasoned.driving import Drive, Plan
+from seasoned.equivalents import refuse_unknown
 from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.execution.base import Limits
 from seasoned.execution.resources import parse_memory
@@ -90,6 +91,7 @@ class Study(StudyView):
         0.0
     """
 
+    @refuse_unknown
     def __init__(
         self,
         space: Space,
@@ -176,6 +178,7 @@ class Study(StudyView):
 
     # ----------------------------------------------------------------------------------- running
 
+    @refuse_unknown
     def optimize(
         self,
         f: Objective,
@@ -251,6 +254,7 @@ class Study(StudyView):
         """Let a running `optimize` of this process begin no more trials; those that run are finished."""
         self._stopping = True
 
+    @refuse_unknown
     def ask(self, *, detached: bool = False) -> Trial:
         """The next trial to run by hand; answer with `tell`.
 
@@ -323,6 +327,7 @@ class Study(StudyView):
                 waiting = [config for key, config in single.items() if key not in there]
             return [self._outward(trial) for trial in self._by_hand.enqueue(waiting)]
 
+    @refuse_unknown
     def tell(
         self,
         trial: Trial | int | Mapping[str, Any],

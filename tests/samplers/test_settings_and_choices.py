@@ -122,7 +122,7 @@ def test_a_call_without_an_end_leaves_no_study_behind(tmp_path):
             minimize(x_of, LINE, **place, **options)
     with pytest.raises(InvalidInput):
         minimize(lambda: 1.0, LINE, trials=3, **place)
-    with pytest.raises(TypeError, match="there is no option 'n_jobs'"):
+    with pytest.raises(TypeError, match="takes no n_jobs=; write workers=4"):
         minimize(x_of, LINE, trials=3, n_jobs=2, **place)
     assert not (tmp_path / "r.db").exists()
     assert minimize(x_of, LINE, trials=5, seed=0, **place).value < 1

@@ -1,0 +1,165 @@
+"""Arguments of other libraries, and ours: a call with one of theirs is answered by its name here."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+__all__ = ["refuse_unknown", "unknown_argument"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
+    "Study": ("space", "sampler", "storage", "name", "direction", "seed", "fidelity", "budget", "checkpoints"),
+    "Study.optimize": (
+        *("f", "trials", "time_limit", "workers", "trial_time_limit", "trial_memory", "callbacks", "progress", "stop"),
+    ),
+    "AutoClassifier": (
+        *("metric", "time_limit", "trials", "memory_limit", "workers", "validation", "experience", "search"),
+        "random_state",
+    ),
+    "AutoClassifier.fit": ("X", "y", "sample_weight", "groups", "resume", "progress", "callbacks", "stop"),
+}
+"""Our arguments by the call that takes them, first those of studies, then those of tables."""
+
+_EXAMPLES: Final[Mapping[str, str]] = {
+    "trials=100": "n_trials max_evals n_calls num_samples max_trials num_trials n_iter max_iter maxiter iterations "
+    "max_models",
+    "time_limit=600": "timeout time_budget time_budget_s walltime_limit max_time max_time_mins max_runtime_secs "
+    "time_left_for_this_task total_time_limit",
+    "workers=4": "n_jobs n_workers num_workers max_concurrent_trials num_cpus",
+    "progress=True": "show_progress_bar show_progressbar progress_bar verbose verbosity",
+    "callbacks=[f]": "callback",
+    "stop=f": "early_stop_fn stopper",
+    'direction=("minimize", "maximize")': "directions",
+    'direction="maximize"': "mode",
+    'name="search"': "study_name",
+    "fidelity=ASHA(max=81)": "pruner scheduler max_budget max_resource",
+    "sampler=Bayes()": "algo search_alg base_estimator optimizer",
+    "sampler=TPE(startup=10)": "n_startup_trials",
+    "sampler=Bayes(warm_start=WarmStart(configurations=[...]))": "x0 points_to_evaluate",
+    "f=loss": "fn func fun objective objective_function",
+    "space=Space(...)": "dimensions bounds search_space param_space config_space param_distributions param_grid "
+    "parametrization",
+    "trial_time_limit=60": "trial_timeout trial_walltime_limit per_run_time_limit",
+    "seed=0": "random_state random_seed rstate",
+    "random_state=0": "seed random_seed session_id",
+    "y=train['label']": "label target response_column y_train",
+    "X=train": "data dataframe train_data training_frame X_train",
+    "metric='roc_auc'": "eval_metric scoring stopping_metric sort_metric",
+    "validation=5": "cv n_splits nfolds num_bag_folds fold folds eval_method split_type resampling_strategy "
+    "validation_strategy fold_strategy",
+    "validation=[(range(n), range(n, n + m))]": "tuning_data X_val y_val eval_set validation_frame",
+    "memory_limit='8GB'": "max_mem_size ml_memory_limit max_memory",
+    "sample_weight='balanced'": "class_weight class_weights balance_classes",
+    "sample_weight=weights": "sample_weights weights_column",
+    "groups=customers": "group",
+    "search=SearchSettings(models=['lightgbm', 'linear'])": "estimator_list algorithms included_model_types "
+    "include_algos models",
+    "search=SearchSettings(models=['-linear'])": "excluded_model_types exclude_algos exclude",
+    "search=SearchSettings(spaces={'lightgbm': {'num_leaves': Int(8, 64)}})": "hyperparameters custom_hp",
+    "search=SearchSettings(starts=[...])": "starting_points low_cost_init_value",
+    "search=SearchSettings(layers=2)": "num_stack_levels auto_stack stack_ensembles layers",
+    "search=SearchSettings(ensemble=10)": "ensemble_size ensemble",
+    "search=SearchSettings(predict_limit=1.0)": "infer_limit pred_time_limit predict_limit",
+}
+"""An argument as it is written here, and the names of other libraries for it."""
+
+_REMARKS: Final[Mapping[str, str]] = {
+    "catch": "every exception of the objective is a failed trial, and the search goes on",
+    "load_if_exists": "with storage= and name= a study of that name is opened, else created",
+    "presets quality": "all families, weighted together, are the default; more time_limit= means more work, and "
+    "search=SearchSettings(...) chooses models, folds and layers",
+    "device gpu num_gpus use_gpu": "all models run on processors; workers= says on how many at once",
+    "problem_type task ml_task": "AutoClassifier predicts classes and AutoRegressor numbers, by their names",
+    "path results_path output_folder log_file_name": "save(path) writes the fitted model, when you ask",
+    "cat_features categorical_features numeric_features": "kinds of columns are read from the table; a pandas column "
+    "of dtype category, or of numbers, says its kind",
+}
+"""Names of other libraries for which no argument stands, and the reason."""
+
+
+def unknown_argument(callee: str, name: str, known: Collection[str]) -> TypeError:
+    """The error of a call with an argument that it does not take: one sentence with the name that it has here.
+
+    Args:
+        callee: The call, as the user writes it, such as "Study.optimize".
+        name: The argument's name.
+        known: Names of the arguments that it takes.
+
+    Example:
+        >>> print(unknown_argument("Study.optimize", "n_trials", ["f", "trials"]))
+        Study.optimize() takes no n_trials=; write trials=100.
+    """
+    begin = f"{callee}() takes no {name}="
+    examples = [example for example, names in _EXAMPLES.items() if name in names.split()]
+    fitting = [example for example in examples if _argument(example) in known]
+    if fitting:
+        return TypeError(f"{begin}; write {fitting[0]}.")
+    for names, remark in _REMARKS.items():
+        if name in names.split():
+            return TypeError(f"{begin}: {remark}.")
+    for call in _calls_beside(callee):
+        for example in [f"{name}=", *examples]:
+            if _argument(example) in ARGUMENTS[call]:
+                return TypeError(f"{begin}; write {example} in {_named(call, callee)}().")
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}=?" if near else f"its arguments are {', '.join(known)}."
+    return TypeError(f"{begin}; {hint}")
+
+
+def _calls_beside(callee: str) -> list[str]:
+    """The calls of `ARGUMENTS` that belong to the same job as this one."""
+    job = {"minimize": "Study", "maximize": "Study", "Study": "Study"}.get(callee.partition(".")[0], callee[:4])
+    return [call for call in ARGUMENTS if call.startswith(job)]
+
+
+def _argument(example: str) -> str:
+    return example.partition("=")[0]
+
+
+def _named(call: str, callee: str) -> str:
+    """A call of tables under the name of the class that the user has."""
+    return call.replace("AutoClassifier", callee.partition(".")[0])
+
+
+def refuse_unknown(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function, method or constructor: a call with an unknown argument raises `unknown_argument`'s sentence.
+
+    Its signature, types and documentation stay. A method's sentence names the class of the object.
+
+    Raises:
+        TypeError: From the decorated function, for an unknown name, or for more arguments by position than it takes.
+    """
+    parameters = inspect.signature(function).parameters
+    known = [name for name in parameters if name != "self"]
+    by_place = [name for name, each in parameters.items() if each.kind is not each.KEYWORD_ONLY]
+    is_method = len(known) < len(parameters)
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        unknown = next((name for name in kwargs if name not in parameters), None)
+        if unknown is not None:
+            raise unknown_argument(_callee(function, args, is_method=is_method), unknown, known)
+        if len(args) > len(by_place):
+            shown, named = ", ".join(name for name in by_place if name != "self"), known[len(by_place) - is_method]
+            callee = _callee(function, args, is_method=is_method)
+            raise TypeError(f"{callee}() takes {shown} by position; name what follows, such as {named}=.")
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def _callee(function: Callable[..., Any], args: tuple[Any, ...], *, is_method: bool) -> str:
+    """The call as the user writes it."""
+    name = function.__name__
+    if not is_method or not args:
+        return name
+    owner = type(args[0]).__name__
+    return owner if name == "__init__" else f"{owner}.{name}"
