@@ -11,7 +11,6 @@ import seasoned.tabular.fitter
 import seasoned.tabular.refit
 import seasoned.tabular.refitting
 import seasoned.tabular.repeating
-import seasoned.tabular.second_look
 import seasoned.tabular.stacking
 import seasoned.tabular.warming
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
@@ -39,7 +38,7 @@ class Here(InlineExecutor):
 def stay_in_process(monkeypatch) -> None:
     """Fits take one core, as in a worker: two tests side by side whose boosters take all would wait for each other."""
     tabular = seasoned.tabular
-    parts = (tabular.early, tabular.fit, tabular.refit, tabular.refitting, tabular.repeating, tabular.second_look)
+    parts = (tabular.early, tabular.fit, tabular.refit, tabular.refitting, tabular.repeating)
     parts += (tabular.stacking, tabular.warming)
     for module in (seasoned.opening, *parts):
         monkeypatch.setattr(module, "LocalExecutor", Here)

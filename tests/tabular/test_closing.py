@@ -46,11 +46,10 @@ def objective(**fit_seconds):
 
     return SimpleNamespace(
         folds=5,
-        data=SimpleNamespace(train_share=0.8, known_rows=lambda: np.arange(3), splits=0),
+        data=SimpleNamespace(train_share=0.8, known_rows=lambda: np.arange(3)),
         records=SimpleNamespace(
             of=record,
             out_of_fold=lambda config: None,
-            mean_out_of_fold=lambda config: None,
             forget_models=lambda configs, but: None,
         ),
         predict_limit=None,

@@ -101,7 +101,7 @@ def test_the_latest_are_kept_beside_those_that_were_stopped(monkeypatch, caplog)
 def test_what_was_half_written_goes_too():
     folder = RunFolder.open("key", {}, resume=False)
     trials = folder.path / "trials"
-    for name in (".one.models.1562", "one.models", "one-mean.npy", "one.npy", "one.json"):
+    for name in (".one.models.1562", "one.models", "one.npy", "one.json"):
         (trials / name).touch()
     folder.finish()
     assert sorted(path.name for path in trials.iterdir()) == ["one.json", "one.npy"]

@@ -58,7 +58,7 @@ class Trials:
         self.metric, self.job = RMSE, SimpleNamespace(seed=0)
         known = np.arange(len(self.y))
         self.data = SimpleNamespace(target=self.y, weights=None, together=None, known_rows=lambda: known)
-        self.records = SimpleNamespace(of=self.record, mean_out_of_fold=self.out_of_fold)
+        self.records = SimpleNamespace(of=self.record, out_of_fold=self.out_of_fold)
 
     def rows(self):
         losses = [RMSE.loss(self.y, found) for found in self.made]

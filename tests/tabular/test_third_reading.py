@@ -39,7 +39,6 @@ from seasoned.tabular.models.histogram import _rounds_in
 from seasoned.tabular.models.network import Loss, Shape
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.refit import once
-from seasoned.tabular.run_arrays import Arrays, write_arrays
 from seasoned.tabular.runs import RunFolder
 from seasoned.tabular.schema import read
 from seasoned.tabular.tables import kind_of
@@ -205,14 +204,6 @@ def test_a_resume_finds_the_run_that_lies_beside_the_first(here):
     again = RunFolder.open("k", {}, resume=True)
     assert (again.path.name, again.resumed) == ("k-2", True)
     assert RunFolder.open("k", {}, resume=False).path.name == "k"
-
-
-def test_further_splits_of_a_call_before_are_gone(tmp_path):
-    y, folds = np.arange(4.0), [(np.array([0, 1]), np.array([2, 3])), (np.array([2, 3]), np.array([0, 1]))]
-    write_arrays(tmp_path, y, folds, {}, further=[folds, folds])
-    assert Arrays(tmp_path).splits == 2
-    write_arrays(tmp_path, y, folds, {})
-    assert Arrays(tmp_path).splits == 0
 
 
 # ---- tables and metrics

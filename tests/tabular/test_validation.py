@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, PredefinedSplit, TimeSeriesSplit
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.objective import _mean
 from seasoned.tabular.roles import Roles, read_roles, read_weights
 from seasoned.tabular.target import read_target
 from seasoned.tabular.time_folds import forward_folds, read_times
@@ -224,3 +225,10 @@ def test_a_time_that_cannot_be_read_is_shown(cell, sentence):
     days = pd.date_range("2026-01-01", periods=59).strftime("%Y-%m-%d")
     with pytest.raises(InvalidInput, match=sentence):
         read_times(pd.DataFrame({"day": [*days, cell]}), "day")
+
+
+def test_a_row_that_several_folds_validate_gets_the_mean():
+    held = [np.arange(2), np.arange(2, 4), np.arange(1)]
+    found = _mean(np.array([3.0, 1.0, 2.0, 4.0]), held)
+    np.testing.assert_array_equal(found, [1.5, 1.0, 2.0, 4.0])
+    assert _mean(np.ones((4, 2)), held).tolist()[0] == [0.5, 0.5]

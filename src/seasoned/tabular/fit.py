@@ -27,7 +27,7 @@ from seasoned.tabular.deciding import searched
 from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import LEVELS, NEEDS, starts_with_features, steps_for
 from seasoned.tabular.fitted import Fitted
-from seasoned.tabular.folds import further_folds, make_folds
+from seasoned.tabular.folds import make_folds
 from seasoned.tabular.levels import levels_of
 from seasoned.tabular.logarithm import logarithm_for
 from seasoned.tabular.memory import Memory
@@ -165,10 +165,10 @@ def _fitted(
     with _at_work(run):
         usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
-        folds, *further = _dealt(declared, target, run, usual, timed=budget.trials is None)
+        folds = _dealt(declared, target, run, usual)
         plan = _plan(canonical, schema, run, budget, warming)
         steps = _steps(steps_for(settings["features"], len(frame)), schema)
-        _write(run, (canonical, target, roles), [folds, *further], plan, models)
+        _write(run, (canonical, target, roles), folds, plan, models)
         budget = with_room(budget, models, Arrays(run.path), plan, target, warming.close)
         budget.check_memory()  # again, because the table is now there in all its forms
         job = _job(run, target, metric, plan, budget, len(folds))
@@ -251,30 +251,25 @@ def _check_judged(objective: CrossValidation, target: Target) -> None:
 def _write(
     run: RunFolder,
     rows: tuple[pd.DataFrame, Target, Roles],
-    splits: list[list[Fold]],
+    folds: list[Fold],
     plan: ColumnPlan,
     models: Sequence[Model],
 ) -> None:
-    """Write the arrays that trials read, in the families' input formats; of the splits the search takes the first."""
+    """Write the arrays that trials read, in the families' input formats."""
     canonical, target, roles = rows
     diets: set[Diet] = {"codes", *(model.diet for model in models)}
     with disk_errors(run.path):
         store(plan, canonical, run.path, sorted(diets))
-        first, *further = splits
-        write_arrays(run.path, target.values, first, {}, roles.weights, further=further, together=roles.groups)
+        write_arrays(run.path, target.values, folds, {}, roles.weights, together=roles.groups)
         save_texts(run.path, plan, canonical)
 
 
-def _dealt(
-    declared: int | list[Fold] | None, target: Target, run: RunFolder, usual: int, *, timed: bool
-) -> list[list[Fold]]:
-    """The folds, and further splits of the rows for a second look at the best trials, unless time must not decide.
+def _dealt(declared: int | list[Fold] | None, target: Target, run: RunFolder, usual: int) -> list[Fold]:
+    """The folds.
 
     A run that is resumed keeps its folds: a splitter without a seed would give others, and its trials are of these.
     """
-    seed, free = int(run.about["seed"]), timed and (declared is None or isinstance(declared, int))
-    folds = stored_folds(run.path) or make_folds(declared, target, seed, default=usual)
-    return [folds, *further_folds(folds, target, seed, free=free)]
+    return stored_folds(run.path) or make_folds(declared, target, int(run.about["seed"]), default=usual)
 
 
 def _space(models: Sequence[Model], metric: Measure, job: Job, steps: Sequence[str], *, levels: bool) -> Space:

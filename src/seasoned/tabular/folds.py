@@ -10,17 +10,13 @@ import numpy as np
 from seasoned.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from seasoned.tabular.target import Target
 
-__all__ = ["Fold", "further_folds", "make_folds"]
+__all__ = ["Fold", "make_folds"]
 
 _FIFTHS = 5
-_FEW_ROWS = 2_000  # below, the best trials are validated on further splits
-_FURTHER = 3
 
 Fold = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
@@ -52,20 +48,6 @@ def make_folds(declared: int | list[Fold] | None, target: Target, seed: int, def
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")  # rare classes are scored as they come
         return list(kind(count, shuffle=True, random_state=seed).split(y, y))
-
-
-def further_folds(folds: Sequence[Fold], target: Target, seed: int, *, free: bool) -> list[list[Fold]]:
-    """Further splits of few rows into as many folds; none for many rows, or where rows were not dealt at random.
-
-    Args:
-        folds: The first split.
-        target: The target; classes are kept in proportion.
-        seed: Of the first split.
-        free: Whether the rows were dealt at random, rather than by groups, times or a splitter.
-    """
-    if not free or len(folds) < 2 or len(target.values) >= _FEW_ROWS:
-        return []
-    return [make_folds(len(folds), target, seed + split) for split in range(1, _FURTHER + 1)]
 
 
 def _holdout(target: Target, seed: int) -> list[Fold]:

@@ -176,22 +176,6 @@ class CrossValidation:
         """The models of some of the trial's folds, by fold; empty where they were not kept."""
         return by_fold(self.records.models(config), folds, self.records.of(config).factor)
 
-    def on_split(self, config: Mapping[str, Any], split: int) -> tuple[NDArray[np.float64], float | None]:
-        """What the configuration predicts on a further split of the rows, and its rounds, the mean over folds.
-
-        Args:
-            config: What is fitted.
-            split: Which of the further splits, from 1 on (`Arrays.split`).
-        """
-        pipeline, fitter, folds = Pipeline.of(config), self.fitter, self.data.split(split)
-        total = self._zeros(len(self.data.target))  # each fold of such a split validates its part of all rows
-        end, parts = self._end(len(folds)), []
-        for place, fold in enumerate(folds):
-            parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place))
-        for (_, valid), found in zip(folds, fitter.retransformed(pipeline, folds, parts)[0], strict=True):
-            total[valid] += found
-        return _mean(total, [valid for _, valid in folds]), _rounds(parts)
-
     def within(self, config: Mapping[str, Any], outer: int) -> NDArray[np.float64]:
         """Predictions of the configuration for the rows outside a fold, by models that saw neither them nor the fold.
 

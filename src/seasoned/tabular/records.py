@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.tabular.bar import Bar
-from seasoned.tabular.runs import MEANS, RunFolder
+from seasoned.tabular.runs import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -81,11 +81,10 @@ class Records:
         RunFolder(self.folder).write_json(_name(config), asdict(record))
 
     def of(self, config: Mapping[str, Any]) -> TrialRecord:
-        """What the trial of this configuration left, its rounds the mean over splits; empty if it left nothing."""
+        """What the trial of this configuration left; empty if it left nothing."""
         found = RunFolder(self.folder).read_json(_name(config))
         if found is None:
             return TrialRecord(None, 0.0)
-        found |= RunFolder(self.folder).read_json(_mean(config, "json")) or {}
         found = {name: value for name, value in found.items() if name in TrialRecord.__slots__}  # of other versions
         return TrialRecord(**{**found, "losses": tuple(found.get("losses", ()))})
 
@@ -96,25 +95,6 @@ class Records:
         """
         path = self.folder / _predictions(config)
         return np.load(path, mmap_mode="r") if path.is_file() else None
-
-    def mean_out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.floating] | None:
-        """The mean prediction over all splits on which the configuration was validated; the trial's own if no others.
-
-        It is less noisy than one split, and better than one model is: for comparing trials, not for estimates.
-        """
-        path = self.folder / _mean(config, "npy")
-        return np.load(path, mmap_mode="r") if path.is_file() else self.out_of_fold(config)
-
-    def write_mean(self, config: Mapping[str, Any], predicted: NDArray[np.float64], rounds: float | None) -> None:
-        """Leave the mean over several splits, and the rounds that they took on average, beside what the trial left."""
-        folder, whole = RunFolder(self.folder), None if rounds is None else max(1, round(rounds))
-        folder.write_json(_mean(config, "json"), {"rounds": whole})
-        folder.write_array(_mean(config, "npy"), as_kept(predicted))
-
-    def forget_means(self) -> None:
-        """Delete the means, as if there had been only one split."""
-        for path in self.folder.glob(f"trials/*{MEANS}.*"):
-            path.unlink(missing_ok=True)
 
     @property
     def any(self) -> bool:
@@ -158,10 +138,6 @@ class Records:
 
 def _predictions(config: Mapping[str, Any]) -> str:
     return _name(config).replace(".json", ".npy")
-
-
-def _mean(config: Mapping[str, Any], kind: str) -> str:
-    return _name(config).replace(".json", f"{MEANS}.{kind}")
 
 
 def _name(config: Mapping[str, Any]) -> str:

@@ -70,7 +70,7 @@ def choose_members(
     best = _diverse(quick_enough(objective, once(ranked(rows))))
     if most == 1 or len(best) < 2:
         return [(row, 1.0) for row in best[:1]]
-    predictions = [objective.records.mean_out_of_fold(config_of(row)) for row in best]
+    predictions = [objective.records.out_of_fold(config_of(row)) for row in best]
     known, row_weights, together = objective.data.known_rows(), objective.data.weights, objective.data.together
     kept = [index for index, found in enumerate(predictions) if found is not None and len(found) == len(known)]
     if not kept:  # somebody emptied the run's folder, or it is of a version that kept predictions of all rows

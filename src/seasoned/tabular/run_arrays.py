@@ -25,7 +25,6 @@ __all__ = ["Arrays", "stored_folds", "write_arrays"]
 _TARGET = "y.npy"
 _FOLDS = "folds.npz"
 _WEIGHTS = "weights.npy"
-_SPLIT = "split-{}.npy"
 _TOGETHER = "together.npy"
 
 
@@ -36,7 +35,6 @@ def write_arrays(
     matrices: Mapping[str, NDArray[np.float64]],
     weights: NDArray[np.float64] | None = None,
     *,
-    further: Sequence[Sequence[Fold]] = (),
     together: NDArray[np.int64] | None = None,
 ) -> None:
     """Store what `Arrays` reads.
@@ -47,7 +45,6 @@ def write_arrays(
         folds: Rows to train on and to validate, for each fold.
         matrices: One per diet.
         weights: How much each row counts; None if all count the same.
-        further: Other ways to split the rows into folds.
         together: Which rows must not be separated, as in `Arrays.together`; None if all may be.
     """
     np.save(folder / _TARGET, y)
@@ -60,13 +57,6 @@ def write_arrays(
     partial = folder / f".{_FOLDS}"
     np.savez(partial, **pairs)
     partial.replace(folder / _FOLDS)  # whole or not at all, because a resumed run reads it
-    for left in folder.glob(_SPLIT.format("*")):  # of an earlier call, which had more time
-        left.unlink()
-    for split, others in enumerate(further, 1):
-        held = np.zeros(len(y), dtype=np.int64)
-        for place, (_, valid) in enumerate(others):
-            held[valid] = place
-        np.save(folder / _SPLIT.format(split), held)
     for diet, matrix in matrices.items():
         np.save(folder / f"{diet}.npy", matrix)
 
@@ -109,16 +99,6 @@ class Arrays:
                 self._read["folds"] = [(stored[f"t{i}"], stored[f"v{i}"]) for i in range(len(stored.files) // 2)]
         folds: list[Fold] = self._read["folds"]
         return folds
-
-    @property
-    def splits(self) -> int:
-        """How many other ways to split the rows into folds there are."""
-        return len(list(self.folder.glob(_SPLIT.format("*"))))
-
-    def split(self, number: int) -> list[Fold]:
-        """The folds of one of these splits, counted from 1."""
-        held = np.load(self.folder / _SPLIT.format(number))
-        return [(np.flatnonzero(held != place), np.flatnonzero(held == place)) for place in range(held.max() + 1)]
 
     @property
     def weights(self) -> NDArray[np.float64] | None:

@@ -33,12 +33,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["MEANS", "RunFolder", "RunInfo", "cache_folder", "clear_runs", "disk_errors", "fingerprint", "list_runs"]
+__all__ = ["RunFolder", "RunInfo", "cache_folder", "clear_runs", "disk_errors", "fingerprint", "list_runs"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-MEANS: Final = "-mean"
-"""The end of the names, before the suffix, of files that hold means over several splits of the rows."""
 _ABOUT = "run.json"
 _LOG: Final = "study.db"
 _MOST_IDLE: Final = 20  # unfinished runs that wait for a resume; the oldest are forgotten beyond that
@@ -123,7 +121,7 @@ class RunFolder:
         folder = cls(path, (path / _LOG).exists(), bool(_about(path).get("ended")), beside)
         if folder.ended:  # from now on it is an unfinished run again
             folder.note(ended=False)
-        for pattern in (f"*{MEANS}.*", "*.models", ".*"):  # means over splits, models, half-written files
+        for pattern in ("*.models", ".*"):  # models, half-written files
             for left in path.glob(f"trials/{pattern}"):
                 left.unlink(missing_ok=True)
         if not (path / _ABOUT).exists():
@@ -187,8 +185,8 @@ class RunFolder:
                     shutil.rmtree(path)
                 elif path.name not in _STAYS:
                     path.unlink()
-            for path in (self.path / "trials").iterdir():  # models, means over splits, half-written files
-                if path.name.startswith(".") or MEANS in path.name or path.suffix not in _OF_TRIALS:
+            for path in (self.path / "trials").iterdir():  # models, half-written files
+                if path.name.startswith(".") or path.suffix not in _OF_TRIALS:
                     path.unlink()
             self.note(ended=True, kept=kept)
             stays = _bytes(self.path) <= _MOST_ENDED_BYTES  # else the next fit would remove it

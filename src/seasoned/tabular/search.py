@@ -25,10 +25,9 @@ from seasoned.tabular.family_starts import FamilyStarts
 from seasoned.tabular.gains import Gains
 from seasoned.tabular.own_starts import with_starts
 from seasoned.tabular.race import Race
-from seasoned.tabular.refit import choose_members, config_of, fit_members, quick_enough, ranked
+from seasoned.tabular.refit import choose_members, fit_members, ranked
 from seasoned.tabular.row_race import RowRace
 from seasoned.tabular.rows import row_of
-from seasoned.tabular.second_look import look_again
 from seasoned.tabular.stacking import add_layer, upper_settings
 from seasoned.tabular.steering import Promising
 from seasoned.tabular.telling import Audience, Telling
@@ -142,11 +141,8 @@ def search(
         if budget.stop():
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
         trials = tuple(map(row, ended))
-        best = ranked(trials)
-        best = best if failed else look_again(objective, quick_enough(objective, best), budget, ending.kept)
-        trials = tuple(_with_rounds(objective, row) for row in trials)
         left = budget.remaining - (ending.kept - ending.layering)  # what is kept holds the time to choose, too
-        chosen = _chosen(objective, best, budget, ending.choosing if timed else math.inf)
+        chosen = _chosen(objective, ranked(trials), budget, ending.choosing if timed else math.inf)
         layered = add_layer(objective, chosen, trials, upper, budget, left)
         members = fit_members(objective, layered.chosen, budget, early)
         return Searched(members, (*trials, *layered.rows), failed, ending.idle)
@@ -283,11 +279,6 @@ def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dic
     record = objective.records.of(trial.config)
     losses = list(record.losses)
     return {**row, "rounds": record.rounds, "predict_ms": record.predict_ms, "losses": losses}
-
-
-def _with_rounds(objective: CrossValidation, row: dict[str, Any]) -> dict[str, Any]:
-    """The trial with the rounds that it would be fitted for now: a second look may have changed them."""
-    return {**row, "rounds": objective.records.of(config_of(row)).rounds} if row["state"] == "complete" else row
 
 
 def _run(
