@@ -34,6 +34,7 @@ class Framework:
         pinned: The version that the requirements name; None if it is read from this environment.
         options: Passed on to the module.
         ours: Whether its results belong to one state of the source, and so are never kept for later comparisons.
+        source: A checkout of this repository whose package and worker are measured; None for this one.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Framework:
     pinned: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     ours: bool = False
+    source: Path | None = None
 
     @property
     def version(self) -> str:

@@ -60,7 +60,7 @@ def measure(framework: Framework, fold: Fold, conditions: Conditions) -> dict[st
         prepare(folder, framework, fold, conditions)
         before = loop_seconds()
         outcome = watch(
-            [str(framework.python), str(WORKER), str(folder)],
+            [str(framework.python), str(worker(framework)), str(folder)],
             env=surroundings(framework, folder),
             log=folder / "log",
             limit=3 * conditions.budget + PATIENCE,
@@ -84,11 +84,18 @@ def measure(framework: Framework, fold: Fold, conditions: Conditions) -> dict[st
     }
 
 
+def worker(framework: Framework) -> Path:
+    """The script that runs one fit: that of the framework's own checkout, if it has one."""
+    return framework.source / BENCHMARKS.name / "frameworks" / "worker.py" if framework.source else WORKER
+
+
 def surroundings(framework: Framework, folder: Path) -> dict[str, str]:
     """Our environment variables, with everything that is left on disk in a folder that goes away."""
     kept = dict(os.environ)
     if framework.requirements:
         kept.pop("PYTHONPATH", None)  # it would mix our packages into theirs
+    if framework.source:
+        kept["PYTHONPATH"] = str(framework.source / "src")
     return {**kept, "SEASONED_CACHE": str(folder / "cache"), "TMPDIR": str(folder)}
 
 
