@@ -5,9 +5,8 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,9 @@ from seasoned.cli.reading import Reading
 from seasoned.errors import InvalidInput
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.tables import to_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NAN = np.nan
 ROWS = 40
@@ -296,3 +298,30 @@ def test_a_weird_table_is_read_or_refused(weird):
 
 def test_every_reading_is_of_a_weird_table():
     assert {*READ, *REFUSED} <= {weird.name for weird in WEIRD}
+
+
+# ------------------------------------------------------------------------------------------------ notes
+
+
+@pytest.mark.parametrize(
+    ("cells", "note"),
+    [
+        (["7", "$1,234.50"], "odd: numbers, '$1,234.50' is read as 1234.5"),
+        (["1,234", "7"], "odd: numbers, '1,234' is read as 1234"),
+        (["1.234,5", "7,1"], "odd: numbers, '1.234,5' is read as 1234.5"),
+        (["12%", "3.5 %"], "odd: numbers, '12%' is read as 12"),
+        (["31.12.2016", "01.02.2017"], "odd: dates, '31.12.2016' is read as 2016-12-31"),
+        (["01 Mar 2017 10:30", "15 Apr 2018 00:00"], "odd: dates, '01 Mar 2017 10:30' is read as 2017-03-01 10:30:00"),
+    ],
+)
+def test_a_reading_that_is_not_obvious_is_noted(cells, note):
+    schema = Schema.infer(table(cells))
+    assert [str(reading) for reading in schema.readings] == [note]
+    assert Schema.from_json(schema.to_json()).readings == schema.readings
+
+
+@pytest.mark.parametrize("cells", [["7", "8.5"], ["2016-12-31", "2017-02-01"], ["yes", "no"], ["Rome", "Oslo"]])
+def test_an_obvious_reading_is_not_noted(cells):
+    schema = Schema.infer(table(cells))
+    assert schema.readings == ()
+    assert "example" not in schema.to_json()[0]

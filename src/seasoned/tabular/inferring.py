@@ -7,14 +7,16 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.tabular.kinds import FEW, MOST_LEVELS, UNREAD, Column, Lost
+from seasoned.tabular.kinds import FEW, MOST_LEVELS, UNREAD, Column, Kind, Lost
 from seasoned.tabular.written import (
+    PLAIN,
     boolean_style,
     date_style,
     either_order,
     mostly_dates,
     mostly_numbers,
     number_style,
+    read_dates,
     read_numbers,
     say_something,
     several_formats,
@@ -30,6 +32,7 @@ logger = logging.getLogger("seasoned.tabular")
 _AGAIN: Final = 3  # rows with a value from which on it counts as recurring
 _USUAL: Final = 5  # values that may fill a column of text, as "none" and "see above" do
 _SHARE: Final = 2 / 3  # of the rows, that levels must cover for text with many values to be a category
+_FIRST: Final = 100  # cells of which one shows how a column is read
 _EITHER: Final = (
     "the dates of %r, such as %r, can be read with the month or the day first, and are read with the month first; if "
     "the day comes first, write them in another way, such as 2026-12-31."
@@ -73,16 +76,16 @@ def _comes_again(words: pd.Series[Any]) -> bool:
 def _written(name: str, plain: pd.Series[Any]) -> Column | None:
     """A column of text as numbers or dates, if all its cells are such, or all but a few."""
     if (style := number_style(plain)) is not None:
-        return _written_numbers(name, read_numbers(plain, style), style)
+        return _written_numbers(name, plain, style)
     if (style := date_style(plain)) is not None:
         if either_order(plain, style):
             logger.warning(_EITHER, name, plain.dropna().iloc[0])
-        return Column(name, "date", style)
+        return Column(name, "date", style, example=_example(plain, style))
     if (mostly := mostly_numbers(plain)) is not None:
         style, left = mostly
-        return _with_slips(_written_numbers(name, read_numbers(plain, style), style), plain, left)
+        return _with_slips(_written_numbers(name, plain, style), plain, left)
     if (mostly := mostly_dates(plain)) is not None:
-        return _with_slips(Column(name, "date", mostly[0]), plain, mostly[1])
+        return _with_slips(Column(name, "date", mostly[0], example=_example(plain, mostly[0])), plain, mostly[1])
     if several := several_formats(plain):
         logger.warning(_SEVERAL, name, *several)
     return None
@@ -96,8 +99,22 @@ def _levels(plain: pd.Series[Any]) -> int:
     return 0 if math.isnan(low) else 1 if low == high else 2
 
 
-def _written_numbers(name: str, values: pd.Series[Any], style: str) -> Column:
-    return Column(name, "boolean" if values.dropna().isin((0.0, 1.0)).all() else "numeric", style)
+def _written_numbers(name: str, plain: pd.Series[Any], style: str) -> Column:
+    kind: Kind = "boolean" if read_numbers(plain, style).dropna().isin((0.0, 1.0)).all() else "numeric"
+    return Column(name, kind, style, example=_example(plain, style))
+
+
+def _example(plain: pd.Series[Any], style: str) -> str | None:
+    """The first cell that shows how the column is read; None where every cell is in plain or standard form."""
+    if style == PLAIN or style.startswith(("%Y-%m-%d", "ISO")):
+        return None
+    first = plain.dropna().head(_FIRST)
+    if style.startswith("%"):
+        shown = read_dates(first, style).notna()
+    else:
+        values = read_numbers(first, style)
+        shown = values.notna() & (values != read_numbers(first, PLAIN))
+    return str(first[shown].iloc[0]) if shown.any() else None
 
 
 def _with_slips(column: Column, plain: pd.Series[Any], left: pd.Series[Any]) -> Column:

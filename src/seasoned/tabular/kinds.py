@@ -41,6 +41,7 @@ class Column:
         zone: The zone of dates that had one at fit time, of text its commonest offset. Dates in another zone are
             converted to this one, and those without a zone are taken to be in it. Where the fit saw none, dates with a
             zone are converted to UTC.
+        example: A cell as it is written, where the way to read it is not obvious.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Column:
     reason: str | None = None
     unread: tuple[str, ...] = ()
     zone: str | None = None
+    example: str | None = None
 
     @property
     def expected(self) -> str:

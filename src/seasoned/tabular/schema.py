@@ -21,6 +21,7 @@ from seasoned.tabular.cells import to_text
 from seasoned.tabular.identity import COUNTS, duplicates, fingerprint, identifier, numbers_rows
 from seasoned.tabular.inferring import infer_column
 from seasoned.tabular.kinds import UNREAD, Column, Lost, warn_of_lost
+from seasoned.tabular.readings import Reading
 from seasoned.tabular.written import SLIPS, read_booleans, read_dates, read_numbers, say_something
 from seasoned.tabular.zones import in_zone, offset_of, with_zone, zone_of, zone_of_cells
 
@@ -35,6 +36,7 @@ __all__ = ["Schema", "read"]
 logger = logging.getLogger("seasoned.tabular")
 
 _OF_NUMBERS: Final = frozenset({"numeric", "boolean", "date"})  # kinds whose cells are more than words
+_OPTIONAL: Final = frozenset({"unread", "zone", "example"})  # left out of a file where they are empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,11 @@ class Schema:
         """The columns that carry information."""
         return tuple(column for column in self.columns if column.reason is None)
 
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """Readings of used columns that are not obvious, one for each such column."""
+        return tuple(_reading(column, column.example) for column in self.used if column.example is not None)
+
     def apply(self, frame: pd.DataFrame, lost: list[Lost] | None = None) -> pd.DataFrame:
         """The used columns in canonical form (idempotent); extra columns and the order of columns do not matter.
 
@@ -117,7 +124,7 @@ class Schema:
     def to_json(self) -> list[dict[str, Any]]:
         """Plain data that `from_json` reads."""
         given = [asdict(column) for column in self.columns]
-        return [{key: value for key, value in one.items() if value or key not in {"unread", "zone"}} for one in given]
+        return [{key: value for key, value in one.items() if value or key not in _OPTIONAL} for one in given]
 
     @classmethod
     def from_json(cls, columns: Iterable[dict[str, Any]]) -> Schema:
@@ -125,6 +132,15 @@ class Schema:
         return cls(
             tuple(Column(**{**column, "unread": tuple(map(str, column.get("unread", ())))}) for column in columns)
         )
+
+
+def _reading(column: Column, example: str) -> Reading:
+    import pandas as pd
+
+    value = read(column, pd.Series([example], dtype="str")).iloc[0]
+    if column.kind == "date":
+        return Reading(column.name, "dates", example, str(value).removesuffix(" 00:00:00"))
+    return Reading(column.name, "numbers", example, f"{value:.15g}")
 
 
 def _zone(column: Column, plain: pd.Series[Any], given: pd.Series[Any]) -> str | None:

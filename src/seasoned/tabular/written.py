@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANSWERS",
     "COMMA",
+    "PLAIN",
     "POINT",
     "SLIPS",
     "boolean_style",
