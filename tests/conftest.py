@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +26,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's `&` has it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 POSTGRES = "SEASONED_TEST_POSTGRES"
+SKIPPED = "SEASONED_TEST_SKIPPED"
+"""The name of a file to write the skipped tests to, one a line, as arguments for another run (`.ci/run`)."""
 os.environ["SEASONED_EXPERIENCE"] = "none"  # what "default" is: no test reads or adds to anybody's own store
 
 
@@ -47,15 +51,15 @@ def pytest_collection_modifyitems(items):
         return
     for item in items:
         if item.get_closest_marker("postgres"):
-            item.add_marker(pytest.mark.skip(reason=f"{POSTGRES} names no PostgreSQL server"))
+            item.add_marker(pytest.mark.skip(reason=f"{LEFT_OUT}: set {POSTGRES} to a PostgreSQL server's URL"))
 
 
 def pytest_terminal_summary(terminalreporter):
-    reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
-    for mark, what, cure in (
-        (POSTGRES, "PostgreSQL", f"set {POSTGRES} to a server's URL to run them"),
-        (LEFT_OUT, "models' and networks'", "pip install --editable '.[boosters,grad]' to run them"),
-    ):
-        if left_out := sum(mark in reason for reason in reasons):
-            line = f"!!! {left_out} {what} tests were SKIPPED: {cure} !!!"
-            terminalreporter.write_line(line, red=True, bold=True)
+    skipped = terminalreporter.stats.get("skipped", [])
+    if SKIPPED in os.environ:  # tests, and whole files
+        nodes = sorted({report.nodeid for report in skipped})
+        Path(os.environ[SKIPPED]).write_text("".join(f"{node}\n" for node in nodes), encoding="utf-8")
+    cures = Counter(reason.partition(f"{LEFT_OUT}: ")[2] for reason in (str(report.longrepr[2]) for report in skipped))
+    for cure, count in cures.items():
+        if cure:
+            terminalreporter.write_line(f"!!! {count} SKIPPED: {cure} !!!", red=True, bold=True)

@@ -1,17 +1,23 @@
-"""Families of models whose packages are extras: what their tests need."""
+"""Packages that are extras, and what their tests need: such a test is skipped with a reason that names the cure."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from seasoned.tabular.models.registry import EXTRAS
 
 LEFT_OUT = "NOT TESTED"
-"""How the reason begins for which such a test is skipped; the summary counts them."""
+"""The beginning of the reason for which such a test is skipped; the summary counts the reasons."""
 
 
-def needs(family):
+def package(name: str, distribution: str = "") -> Any:
+    """The module of an optional package; without it, the test or the whole file is skipped."""
+    return pytest.importorskip(name, reason=f"{LEFT_OUT}: {name} is missing; pip install {distribution or name}")
+
+
+def needs(family: str) -> None:
     """Skip the test where the family's package is not installed."""
     if family in EXTRAS:
-        package = EXTRAS[family].package
-        pytest.importorskip(package, reason=f"{LEFT_OUT}: {package} is missing; pip install {package}")
+        package(EXTRAS[family].package)

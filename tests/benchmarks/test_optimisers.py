@@ -24,6 +24,7 @@ from optimising.measures import Cell
 from optimising.records import Curves, References, Run
 from optimising.registry import PEERS, Volume, own
 from optimising.runner import Crew, Job
+from optional import package
 
 sys.path[:0] = [str(runner.HERE), str(runner.HERE / "peers")]  # as worker.py does
 
@@ -211,7 +212,7 @@ def test_the_classics_have_their_optimum_where_it_was_moved(name):
 
 
 def test_every_coco_function_has_the_optimum_that_is_told():
-    pytest.importorskip("cocoex", reason="coco-experiment is not installed here; --setup gives it an environment")
+    package("cocoex", "coco-experiment")
     rng = np.random.default_rng(0)
     for suite in problems.COCO:
         for name in ("f1", "f8", "f24"):

@@ -386,7 +386,6 @@ def test_metafeatures_of_one_name_in_two_tables_are_two(folder):
 
 @pytest.mark.slow
 def test_kernels_are_compared_from_the_same_start(folder, tmp_path, monkeypatch):
-    pytest.importorskip("jax")
     from transferring import deep
 
     short = deep.DeepSettings

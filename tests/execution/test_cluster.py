@@ -7,13 +7,14 @@ import time
 
 import pytest
 
+from optional import package
 from seasoned import Float, Space, Study
 from seasoned.errors import InvalidInput
 from seasoned.execution.base import Ending
 from seasoned.execution.checks import CHECKS
 from seasoned.execution.station import Station
 
-ray = pytest.importorskip("ray", reason="ray is not installed here: pip install ray for its tests")
+ray = package("ray")
 pytestmark = [
     pytest.mark.slow,  # Ray's own processes start for seconds
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Ray

@@ -1,13 +1,11 @@
 """Our studies in Optuna's storages: parameters, values, states, steps, durations, and the plots that read them."""
 
-# ruff: noqa: E402  # first it is looked whether optuna is there
 from __future__ import annotations
 
 import doctest
 
+import optuna
 import pytest
-
-optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install optuna")
 
 import seasoned.integrations.optuna_export as module
 from seasoned import Categorical, Choice, Float, Int, Random, Space, Study

@@ -5,20 +5,17 @@ from __future__ import annotations
 import datetime as dt
 
 import numpy as np
+import optuna
 import pytest
 from sqlalchemy import create_engine, inspect
 
 from seasoned import Categorical, Choice, Constrained, Float, Int, Random, Space, Study, WarmStart
 from seasoned.errors import InvalidInput, StudyConflict
+from seasoned.integrations.optuna import SeasonedSampler, export, study_of
+from seasoned.integrations.optuna_import import read_studies
 from seasoned.knowledge import quantile_start
 from seasoned.samplers import Bayes
 from seasoned.trials import TrialState
-
-optuna = pytest.importorskip("optuna")
-read_studies = pytest.importorskip("seasoned.integrations.optuna_import").read_studies
-study_of = pytest.importorskip("seasoned.integrations.optuna").study_of
-export = pytest.importorskip("seasoned.integrations.optuna").export
-SeasonedSampler = pytest.importorskip("seasoned.integrations.optuna").SeasonedSampler
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,9 @@
 """Optuna's own contract kit for samplers, on ours."""
 
-# ruff: noqa: E402  # first it is looked whether optuna is there
 from __future__ import annotations
 
 import pytest
-
-kit = pytest.importorskip(
-    "optuna.testing.pytest_samplers", reason="optuna with its kit is not installed: pip install optuna"
-)
+from optuna.testing import pytest_samplers as kit
 
 from seasoned.integrations.optuna import SeasonedSampler
 from seasoned.samplers import Bayes, Genetic

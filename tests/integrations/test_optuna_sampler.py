@@ -1,6 +1,5 @@
 """Our samplers inside Optuna: define-by-run and conditional spaces, failures, many drivers, determinism."""
 
-# ruff: noqa: E402  # first it is looked whether optuna is there
 from __future__ import annotations
 
 import doctest
@@ -10,9 +9,8 @@ import pickle
 import subprocess
 import sys
 
+import optuna
 import pytest
-
-optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install optuna")
 
 import seasoned.integrations.optuna as module
 from seasoned import samplers

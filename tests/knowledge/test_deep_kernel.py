@@ -70,7 +70,6 @@ def tasks_along_the_first(count=12, rows=40, columns=4):
 
 @pytest.mark.parametrize("by", ["likelihood", "maml"])
 def test_it_learns_which_coordinate_counts(by):
-    pytest.importorskip("jax")
     from seasoned.knowledge.deep_training import train_deep_kernel
 
     kernel = train_deep_kernel(tasks_along_the_first(), DeepSettings(by=by, hidden=(8,), outputs=2, steps=250))
@@ -81,7 +80,8 @@ def test_it_learns_which_coordinate_counts(by):
 
 
 def test_the_loss_is_the_same_in_jax():
-    jax = pytest.importorskip("jax")
+    import jax
+
     from seasoned.knowledge.deep_training import NOISE, negative_log_likelihood
 
     rng = np.random.default_rng(0)
@@ -92,7 +92,6 @@ def test_the_loss_is_the_same_in_jax():
 
 
 def test_too_few_tasks_are_refused():
-    pytest.importorskip("jax")
     from seasoned.knowledge.deep_training import train_deep_kernel
 
     with pytest.raises(InvalidInput, match="at least 3"):

@@ -55,7 +55,6 @@ def world():
 
 @pytest.fixture(scope="module")
 def metric(world):
-    pytest.importorskip("jax")
     from seasoned.knowledge.deep_metric_training import train_deep_metric
 
     lessons = Lessons(
@@ -186,7 +185,8 @@ def test_it_comes_back_from_its_file_bit_by_bit(metric, world, tmp_path):
 
 
 def test_numpy_and_jax_say_the_same(metric, world):
-    jax = pytest.importorskip("jax")
+    import jax
+
     from seasoned.knowledge.deep_metric_network import forward
     from seasoned.metagrad.files import unflatten
 

@@ -101,7 +101,6 @@ def test_a_text_that_is_no_encoder_is_refused(text):
 
 
 def test_two_parts_of_a_table_are_near_each_other():
-    pytest.importorskip("jax")
     from seasoned.knowledge.set_encoder_training import train_set_encoder
 
     encoder = train_set_encoder([table_of_kind(seed) for seed in range(24)], width=8, outputs=4, steps=300)
@@ -117,7 +116,6 @@ def test_two_parts_of_a_table_are_near_each_other():
 
 
 def test_too_few_tables_are_refused():
-    pytest.importorskip("jax")
     from seasoned.knowledge.set_encoder_training import train_set_encoder
 
     with pytest.raises(InvalidInput, match="at least"):

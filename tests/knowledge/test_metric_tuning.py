@@ -79,7 +79,6 @@ def test_settings_that_are_none_are_refused(text):
 
 @pytest.mark.slow
 def test_a_deep_kernel_is_tuned_by_what_it_has_not_seen():
-    pytest.importorskip("jax")
     from seasoned.knowledge.deep_settings import DeepSettings
     from seasoned.knowledge.deep_tuning import left_out_likelihood, tune_deep_kernel
     from seasoned.knowledge.transfer import Evaluations

@@ -122,7 +122,8 @@ def test_a_colleague_s_store_is_imported_by_its_address_or_file(url, tmp_path, m
 
 def test_all_that_a_database_holds_is_imported(url, tmp_path, monkeypatch):
     """Studies, experience and Optuna's studies may be side by side on a team's server."""
-    optuna = pytest.importorskip("optuna")
+    import optuna
+
     monkeypatch.setenv("SEASONED_EXPERIENCE", str(tmp_path / "own.db"))
     other = run("third")
     add_experience(url, Experience.of_studies([past_study(other)]))
@@ -185,7 +186,8 @@ def test_somebody_else_s_database_is_refused_and_stays_as_it_is(tmp_path):
 
 
 def test_optuna_s_storage_is_imported_from_the_command_line(tmp_path, monkeypatch):
-    optuna = pytest.importorskip("optuna")
+    import optuna
+
     monkeypatch.setenv("SEASONED_EXPERIENCE", str(tmp_path / "own.db"))
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -1,19 +1,16 @@
 """What a reading of the learners by fresh eyes found: subclasses, weights, shapes, files, steps that are no numbers."""
 
-# ruff: noqa: E402  # first it is looked whether JAX is there
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-import numpy as np
-import pytest
-
-jax = pytest.importorskip("jax", reason="JAX is not installed: pip install jax optax")
-
+import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+import pytest
 
 from meta_tasks import lines
 from seasoned.errors import InvalidInput

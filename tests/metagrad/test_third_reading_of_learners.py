@@ -1,17 +1,14 @@
 """What a third reading of the learners found: curvature, shapes of losses, resuming, guards, padding, held-out rows."""
 
-# ruff: noqa: E402  # first it is looked whether JAX is there
 from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-import pytest
-
-jax = pytest.importorskip("jax", reason="JAX is not installed: pip install jax optax")
-
+import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+import pytest
 
 from meta_tasks import lines
 from seasoned.errors import InvalidInput

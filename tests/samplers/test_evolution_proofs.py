@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from evolving import MIXED, NESTED, best_of, box, distance, drive
 
+from optional import package
 from seasoned.samplers import CMAES, DifferentialEvolution, Genetic, ParticleSwarm, Random
 from seasoned.trials import Asked, StudySpec
 
@@ -44,7 +45,7 @@ def of_array(function):
 @pytest.fixture(scope="module")
 def bbob():
     """The number and the problem of 24 functions in 5 dimensions, 10 instances each."""
-    cocoex = pytest.importorskip("cocoex", reason="needs the package coco-experiment")
+    cocoex = package("cocoex", "coco-experiment")
     suite = cocoex.Suite("bbob", "instances: 1-10", "dimensions: 5")
     numbers = [(function, instance) for function in range(1, 25) for instance in range(1, 11)]
     problems = [

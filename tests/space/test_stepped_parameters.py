@@ -104,7 +104,8 @@ def test_the_upper_bound_is_the_last_value_as_in_optuna():
 @pytest.mark.filterwarnings("ignore:The distribution is specified:UserWarning")
 @pytest.mark.parametrize(("low", "high", "step"), [(0, 1, 0.1), (-1.05, 2, 0.35), (0.001, 0.5, 0.007), (0, 1, 0.3)])
 def test_it_is_optunas(low, high, step):
-    optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install optuna")
+    import optuna
+
     assert Float(low, high, step=step).high == optuna.distributions.FloatDistribution(low, high, step=step).high
 
 

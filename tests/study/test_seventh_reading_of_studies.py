@@ -179,7 +179,7 @@ def test_a_lent_executor_is_given_back_once_what_is_open_has_ended():
 
 
 def test_a_process_that_is_older_than_its_parent_is_nobodys_child(monkeypatch):
-    psutil = pytest.importorskip("psutil")
+    import psutil
 
     class Process:
         def __init__(self, pid, ppid, born, status="running"):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from in_process import stay_in_process
+from optional import needs
 from seasoned import (
     AutoClassifier,
     AutoRegressor,
@@ -158,7 +159,7 @@ def test_what_is_a_grid_is_tried_once(experience):
 
 
 def test_a_bounded_family_is_the_family_in_all_else():
-    (model,) = bounded(choose(["catboost" if "catboost" in MODELS else "lightgbm"]), None, "binary")
+    (model,) = bounded(choose(["lightgbm"]), None, "binary")
     assert model is MODELS[model.name]
     (held,) = bounded(choose(["lightgbm"]), {"lightgbm": {"num_leaves": 9}}, "binary")
     assert (held.name, held.diet) == ("lightgbm", "codes")
@@ -176,7 +177,7 @@ def test_a_booster_learns_faster_only_where_it_may():
 
 
 def test_the_first_configuration_is_the_users_default_and_each_change_stands_alone():
-    pytest.importorskip("catboost")
+    needs("catboost")
     for given, expected in (
         ({"depth": Int(3, 9, default=4)}, (0.2, 4)),
         ({"learning_rate": 0.05}, (0.05, 7)),

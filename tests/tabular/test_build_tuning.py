@@ -62,7 +62,6 @@ def test_without_deep_trials_the_deep_settings_stay(folder, tmp_path):
 
 @pytest.mark.slow
 def test_the_deep_kernel_is_tuned_beside_the_metric(folder, tmp_path):
-    pytest.importorskip("jax")
     out = tmp_path / "settings.json"
     told = tune(folder, out, trials=1, deep_trials=2, deep=SMALL)
     assert told["deep"]["trials"] == 2

@@ -13,6 +13,7 @@ import pytest
 
 from in_process import estimator, stay_in_process
 from messy import messy
+from optional import needs
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Space
@@ -32,7 +33,6 @@ from seasoned.tabular.features.made import (
     with_features,
 )
 from seasoned.tabular.features.relevance import beyond_chance, relevance
-from seasoned.tabular.models.extras import is_installed
 from seasoned.tabular.models.registry import find, joint_space
 from seasoned.tabular.schema import Schema
 
@@ -351,9 +351,9 @@ def test_who_can_use_the_levels_of_columns_with_very_many_begins_with_them():
     assert made["model"]["splitter"]["features"]["made"] == {"arithmetic": True, "levels": True, "columns": 20}
 
 
-@pytest.mark.skipif(not is_installed("catboost"), reason="catboost is not installed")
 def test_levels_of_text_reach_catboost_without_being_asked_for(here):
     """A level says everything, and its letters nothing: 150 levels, each six times, among words that come once."""
+    needs("catboost")
     rng = np.random.default_rng(0)
     words = np.array([f"{a}{b}" for a in "abcdefghijklmno" for b in "pqrstuvwxy"])
     levels = np.repeat(np.arange(150), 6)

@@ -19,7 +19,7 @@ from seasoned.tabular.columns.many import ManyLevelsColumn
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.features.given import feature_width, load_given, save_texts
 from seasoned.tabular.models.base import Job
-from seasoned.tabular.models.registry import find
+from seasoned.tabular.models.registry import MODELS, find
 from seasoned.tabular.schema import Schema
 
 LEVELS = [f"{a}{b}{c}" for a in "abcdefgh" for b in "ijklm" for c in "nopqr"]  # 200
@@ -137,7 +137,7 @@ def test_lightgbm_sets_few_of_them_apart_and_xgboost_takes_ranks():
     config = boosting.space("binary").default
     assert boosting.build(config, job).parameters["max_cat_threshold"] == 4
     assert "max_cat_threshold" not in boosting.build(config, Job("binary", 2, 0, categorical=(1, 2))).parameters
-    other = find("xgboost")
+    other = MODELS["xgboost"]
     assert other.build(other.space("binary").default, job).categorical == (1,)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -16,8 +17,6 @@ from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.realmlp import RealMLP
 from seasoned.tabular.models.realmlp_forward import ACTIVATIONS, Build, forward, initial, shapes
 from seasoned.tabular.models.realmlp_training import Rows, _compiled, _padded
-
-jax = pytest.importorskip("jax", reason="NOT TESTED: JAX is missing; pip install jax optax")
 
 SMALL = {"width": 32, "layers": 2, "epochs": 60, "batch": 64, "dropout": 0.0}
 

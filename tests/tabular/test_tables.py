@@ -23,10 +23,11 @@ def test_records_columns_and_frames_are_one(table):
 def test_pyarrow_and_polars():
     assert to_frame(pa.Table.from_pylist(ROWS))["a"].tolist() == [1, 2]
     assert to_series(pa.chunked_array([[1, 2]])).tolist() == [1, 2]
-    polars = pytest.importorskip("polars")
-    assert to_frame(polars.DataFrame(ROWS))["a"].tolist() == [1, 2]
-    assert to_frame(polars.LazyFrame(ROWS))["a"].tolist() == [1, 2]
-    assert to_series(polars.Series([1, 2])).tolist() == [1, 2]
+    import polars as pl
+
+    assert to_frame(pl.DataFrame(ROWS))["a"].tolist() == [1, 2]
+    assert to_frame(pl.LazyFrame(ROWS))["a"].tolist() == [1, 2]
+    assert to_series(pl.Series([1, 2])).tolist() == [1, 2]
 
 
 def test_arrays_get_names():

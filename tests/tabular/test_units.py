@@ -56,7 +56,7 @@ def test_every_family_learns_as_much_in_any_unit(name, unit):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-@pytest.mark.parametrize("name", [name for name in FAMILIES if getattr(find(name), "quantiles", False)])
+@pytest.mark.parametrize("name", [name for name in FAMILIES if getattr(MODELS[name], "quantiles", False)])
 def test_quantiles_in_any_unit(name, unit):
     _, y = rows()
     factor, zero = UNITS[unit]
