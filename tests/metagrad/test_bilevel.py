@@ -160,6 +160,42 @@ def test_hyperparameters_go_down_to_the_grid_s_optimum_in_30_steps(double):
     assert float(found.losses.min()) < min(losses) * 1.0001
 
 
+def test_a_descent_that_diverges_returns_its_best_point_and_says_so(double, caplog):
+    """The penalties grow with every step, until the inner descent at this rate diverges."""
+    problem = ridge(steps=60, lr=0.5)
+    found = minimize_outer(problem, jnp.zeros(FEATURES), backend=Implicit(), optimizer=optax.adam(0.2), steps=60)
+    losses, best = np.asarray(found.losses), int(found.best_step)
+    assert found.diverged
+    assert len(losses) == 61
+    assert best == int(np.nanargmin(losses))
+    assert 0 < best < 40
+    np.testing.assert_allclose(problem.outer_loss(found.inner, found.outer), losses[best])
+    np.testing.assert_allclose(problem.run(found.outer), found.inner)
+    (record,) = caplog.records
+    assert f"least after step {best} ({losses[best]:.4g})" in record.getMessage()
+    assert "smaller inner_lr" in record.getMessage()
+
+
+def test_a_descent_that_ends_above_its_beginning_diverged(caplog):
+    problem = BilevelProblem(lambda w, p: (w - p) ** 2, lambda w, p: w**2, init=lambda p: 0 * p, inner_lr=0.5)
+    found = minimize_outer(problem, jnp.asarray(1.0), optimizer=optax.sgd(1.5), steps=10)  # w = p; p turns over
+    assert found.diverged
+    assert float(found.outer) == pytest.approx(1.0)
+    assert int(found.best_step) == 0
+    assert len(caplog.records) == 1
+    caplog.clear()
+    found = minimize_outer(problem, jnp.asarray(1.0), optimizer=optax.sgd(0.4), steps=10)
+    assert not found.diverged
+    assert not caplog.records
+
+
+def test_a_descent_inside_a_compiled_function_is_marked_and_silent(caplog):
+    problem = BilevelProblem(lambda w, p: (w - p) ** 2, lambda w, p: w**2, init=lambda p: 0 * p, inner_lr=0.5)
+    found = jax.jit(lambda p: minimize_outer(problem, p, optimizer=optax.sgd(1.5), steps=5))(jnp.asarray(1.0))
+    assert found.diverged
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("off", [0.01, 100.0])
 @pytest.mark.parametrize(("make", "best"), [(adam_hd, 0.03), (sgd_hd, 0.3)])
 def test_a_rate_a_hundred_times_off_is_mended(off, make, best):
@@ -183,6 +219,42 @@ def test_a_rate_a_hundred_times_off_is_mended(off, make, best):
     mended = float(jax.jit(train, static_argnums=0)(make(best * off, 0.05)))
     assert mended < 2 * tuned
     assert mended < 1.05 * float(jax.jit(train, static_argnums=0)(make(best * off, 0.0)))
+
+
+@pytest.mark.parametrize("multiplicative", [True, False])
+@pytest.mark.parametrize("name", ["squares", "counts"])
+def test_a_rate_a_hundred_times_too_large_ends_finite_and_near_the_least_loss(name, multiplicative):
+    """Losses whose gradients overflow at such a rate: squares grow with every step, exponentials at once."""
+    X, y, *_ = (jnp.asarray(part, jnp.float32) for part in data())
+    counts = jnp.round(jnp.exp(0.3 * y))
+    loss = {
+        "squares": lambda w: jnp.mean((X @ w - y) ** 2),
+        "counts": lambda w: jnp.mean(jnp.exp(X @ w) - counts * (X @ w)),
+    }[name]
+    optimizer = sgd_hd(10.0, 0.05 if multiplicative else 5e-5, multiplicative=multiplicative)  # 0.1 is a good rate
+
+    def body(carry, _):
+        updates, state = optimizer.update(jax.grad(loss)(carry[0]), carry[1], carry[0])
+        return (optax.apply_updates(carry[0], updates), state), None
+
+    start = jnp.zeros(FEATURES)
+    w, state = jax.jit(lambda: jax.lax.scan(body, (start, optimizer.init(start)), None, length=500)[0])()
+    least = loss(jax.lax.fori_loop(0, 2000, lambda _, w: w - 0.05 * jax.grad(loss)(w), start))
+    assert float(loss(w)) < 1.01 * float(least)
+    assert 0.01 < float(state.rate) < 1
+    assert int(state.taken_back) > 0
+
+
+def test_a_step_to_no_number_is_taken_back_and_the_rate_falls():
+    optimizer = sgd_hd(1.0)
+    state = optimizer.init(jnp.ones(2))
+    first, state = optimizer.update(jnp.array([1.0, 2.0]), state)
+    back, state = optimizer.update(jnp.array([jnp.nan, 1.0]), state)
+    np.testing.assert_array_equal(back, -first)
+    assert float(state.rate) == pytest.approx(0.1)
+    assert int(state.taken_back) == 1
+    again, state = optimizer.update(jnp.array([1.0, 2.0]), state)
+    np.testing.assert_allclose(again, 0.1 * first)
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,16 @@ Source: Franceschi et al. 2018 (arXiv:1806.04910).
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, lax, optax
 from seasoned.metagrad.hypergradients import Reverse
-from seasoned.metagrad.trees import axpy
+from seasoned.metagrad.trees import axpy, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,13 @@ if TYPE_CHECKING:
 __all__ = ["BilevelProblem", "Descent", "minimize_outer"]
 
 Tree = Any
+_log = logging.getLogger("seasoned.metagrad")
+_SLACK: Final = 0.01
+"""Share of the loss by which the last loss may exceed the first before a descent counts as diverged."""
+_REMEDY: Final = (
+    "give a smaller inner_lr or a solve= of your own if the inner loss diverges, else an optimizer with a smaller rate "
+    "or with optax.clip_by_global_norm"
+)
 
 
 @dataclass(frozen=True)
@@ -102,14 +110,18 @@ class Descent(NamedTuple):
     """The result of descending in the outer variables.
 
     Attributes:
-        outer: The last outer variables.
-        inner: The inner state that belongs to the last evaluation.
-        losses: The outer loss before every step [steps].
+        outer: The outer variables with the least outer loss.
+        inner: The inner state that belongs to them.
+        losses: The outer loss before the first step and after every step [steps + 1].
+        best_step: The number of steps that led to `outer`, 0 for the first outer variables.
+        diverged: Whether a loss was not finite, or the last one is above the first.
     """
 
     outer: Tree
     inner: Tree
     losses: Array
+    best_step: Array
+    diverged: Array
 
 
 def minimize_outer(
@@ -122,10 +134,12 @@ def minimize_outer(
 ) -> Descent:
     """Hyperparameter optimisation by gradient: `steps` steps of an optax optimiser along the hypergradient.
 
-    The whole descent is one compiled program. Default optimiser: Adam at 0.1, for hyperparameters on a log scale.
+    The whole descent is one compiled program. The best outer variables are returned, not the last ones; a descent that
+    diverged is logged as a warning and marked (`Descent.diverged`). Default optimiser: Adam at 0.1, for hyperparameters
+    on a log scale.
 
     Raises:
-        InvalidInput: If the outer variables end as NaN or infinite.
+        InvalidInput: If no outer loss is finite.
 
     Example:
         >>> import jax.numpy as jnp
@@ -133,30 +147,52 @@ def minimize_outer(
         >>> problem = BilevelProblem(lambda w, p: (w - 3.0) ** 2 + jnp.exp(p) * w**2, lambda w, p: (w - 1.0) ** 2,
         ...                          init=lambda p: jnp.zeros(()), inner_lr=0.05)
         >>> found = minimize_outer(problem, jnp.asarray(0.0), steps=60)
-        >>> round(float(jnp.exp(found.outer)), 1)  # 3 / (1 + penalty) = 1
-        2.0
+        >>> round(float(jnp.exp(found.outer)), 1), bool(found.diverged)  # 3 / (1 + penalty) = 1
+        (2.0, False)
     """
     optimizer = optax.adam(0.1) if optimizer is None else optimizer
+    descent: Descent = _descend(problem, backend, optimizer, outer, steps)
+    if not isinstance(descent.diverged, jax.core.Tracer):  # else inside a user's compiled function
+        _tell(descent)
+    return descent
 
+
+def _descend(problem: BilevelProblem, backend: Any, optimizer: Any, outer: Tree, steps: int) -> Descent:
     @jax.jit
     def descend(outer: Tree) -> Descent:
-        def body(carry: tuple[Tree, Tree, Tree], _: None) -> tuple[tuple[Tree, Tree, Tree], Array]:
-            outer, state, _inner = carry
+        def body(carry: tuple[Tree, Tree, tuple[Tree, Tree, Array]], _: None) -> tuple[Any, Array]:
+            outer, state, best = carry
             value, gradient, inner = problem.hypergradient(outer, backend)
+            better = jnp.isfinite(value) & (value < best[2])
+            best = select(better, outer, best[0]), select(better, inner, best[1]), jnp.where(better, value, best[2])
             updates, state = optimizer.update(gradient, state, outer)
-            return (optax.apply_updates(outer, updates), state, inner), value
+            return (optax.apply_updates(outer, updates), state, best), value
 
-        first = problem.init(outer)
-        (last, _, inner), losses = lax.scan(body, (outer, optimizer.init(outer), first), None, length=steps)
-        return Descent(last, inner, losses)
+        value = jax.eval_shape(problem.outer_loss, problem.init(outer), outer)
+        best = outer, problem.init(outer), jnp.full((), jnp.inf, value.dtype)
+        (_, _, best), losses = lax.scan(body, (outer, optimizer.init(outer), best), None, length=steps + 1)
+        finite = jnp.isfinite(losses)
+        place = jnp.argmin(jnp.where(finite, losses, jnp.inf))
+        slack = _SLACK * jnp.maximum(jnp.abs(losses[0]), jnp.abs(losses[place]))
+        return Descent(*best[:2], losses, place, ~finite.all() | (losses[-1] > losses[0] + slack))
 
-    descent: Descent = descend(outer)
-    leaves = jax.tree.leaves(descent.outer)
-    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)  # inside a user's compiled function
-    if not traced and not all(np.isfinite(np.asarray(leaf)).all() for leaf in leaves):
-        finite = int(np.isfinite(np.asarray(descent.losses)).sum())
+    result: Descent = descend(outer)
+    return result
+
+
+def _tell(descent: Descent) -> None:
+    """Refuse a descent without any result, and log a warning about one that diverged."""
+    losses, best = np.asarray(descent.losses), int(descent.best_step)
+    finite = np.isfinite(losses)
+    if not finite.any():
         raise InvalidInput(
-            f"the descent diverged: of {steps} outer losses {finite} are finite; give a smaller inner_lr, or an "
-            "optimizer with a smaller rate."
+            f"none of the {len(losses)} outer losses is finite, so that there is no result: {_REMEDY}, or other first "
+            "outer variables."
         )
-    return descent
+    if bool(descent.diverged):
+        end = len(losses) - 1 if finite.all() else int(np.argmin(finite))
+        _log.warning(
+            "the descent of the outer loss diverged: it began at %.4g, was least after step %d (%.4g), and was %.4g "
+            "after step %d. The outer variables of step %d are returned; %s.",
+            losses[0], best, losses[best], losses[end], end, best, _REMEDY,
+        )  # fmt: skip

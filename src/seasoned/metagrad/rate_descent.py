@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp, optax
-from seasoned.metagrad.trees import at_least_single, dot, zeros_like
+from seasoned.metagrad.trees import at_least_single, dot, select, subtract, zeros_like
 
 if TYPE_CHECKING:
     from jax import Array
@@ -16,12 +16,30 @@ __all__ = ["HypergradientState", "adam_hd", "hypergradient_descent", "sgd_hd"]
 Tree = Any
 
 
+_GROWTH: Final = 4.0
+"""Growth of the gradient at which a step that the gradient now points against is taken back."""
+_SHRUNK: Final = 0.1
+"""Factor on the rate when a step is taken back."""
+
+
 class HypergradientState(NamedTuple):
-    """Attributes: the wrapped direction's state, the rate now, and the last direction."""
+    """The state of hypergradient descent.
+
+    Attributes:
+        inner: The wrapped direction's state.
+        rate: The rate now.
+        direction: The last direction; zeros at first, and after a step that was taken back.
+        update: The last update.
+        largest: The largest entry of the gradients so far that did not point against the step before them.
+        taken_back: Number of steps that were taken back because the rate was far too large.
+    """
 
     inner: Tree
     rate: Array
     direction: Tree
+    update: Tree
+    largest: Array
+    taken_back: Array
 
 
 def hypergradient_descent(
@@ -35,6 +53,10 @@ def hypergradient_descent(
     - multiplicative (default): rate *= exp(hyper_rate * cos(g_t, u_{t-1})), which does not depend on the loss's scale
       and crosses orders of magnitude in either direction;
     - additive, as published: rate += hyper_rate * g_t . u_{t-1}.
+
+    A rate that is far too large makes gradients overflow before the rate has come down. So a step is taken back, and
+    the rate falls to a tenth, where the step led to a gradient that is not finite, or that points against the step and
+    is more than 4 times as large as those before. `state.taken_back` counts such steps.
 
     Args:
         direction: An optax transformation that gives the direction *without* rate and sign, such as
@@ -65,24 +87,37 @@ def hypergradient_descent(
 
     def init(params: Tree) -> HypergradientState:
         first = jnp.asarray(rate, at_least_single(params))  # half precision would round small changes away
-        return HypergradientState(direction.init(params), first, zeros_like(params))
+        none = zeros_like(params)
+        return HypergradientState(direction.init(params), first, none, none, jnp.zeros_like(first), jnp.int32(0))
 
     def update(gradient: Tree, state: HypergradientState, params: Tree = None) -> tuple[Tree, HypergradientState]:
+        size = _largest(gradient).astype(state.largest.dtype)
+        cosine = dot(_unit(gradient), _unit(state.direction))
+        back = ~jnp.isfinite(size) | ((cosine < 0) & (size > _GROWTH * state.largest))
         if multiplicative:
-            cosine = dot(_unit(gradient), _unit(state.direction))
             new = state.rate * jnp.exp(hyper_rate * cosine)
         else:
             new = jnp.maximum(state.rate + hyper_rate * dot(gradient, state.direction), 0)
         moved, inner = direction.update(gradient, state.inner, params)
         updates = jax.tree.map(lambda leaf: (-new * leaf).astype(leaf.dtype), moved)
-        return updates, HypergradientState(inner, new.astype(state.rate.dtype), moved)
+        largest = jnp.where(cosine < 0, state.largest, jnp.maximum(state.largest, size))
+        on = HypergradientState(inner, new.astype(state.rate.dtype), moved, updates, largest, state.taken_back)
+        none = zeros_like(state.update)
+        home = state._replace(rate=_SHRUNK * state.rate, direction=none, update=none, taken_back=state.taken_back + 1)
+        chosen: tuple[Tree, HypergradientState] = select(back, (subtract(none, state.update), home), (updates, on))
+        return chosen
 
     return optax.GradientTransformation(init, update)
 
 
+def _largest(tree: Tree) -> Array:
+    """The largest size of an entry; NaN if one is NaN."""
+    return jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree)]))
+
+
 def _unit(tree: Tree) -> Tree:
     """The tree scaled to length 1, zeros as they are; divided by its largest entry first, lest squares overflow."""
-    largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree)]))
+    largest = _largest(tree)
     scaled = jax.tree.map(lambda leaf: leaf / jnp.where(largest > 0, largest, 1), tree)
     length = jnp.sqrt(dot(scaled, scaled))
     return jax.tree.map(lambda leaf: leaf / jnp.where(length > 0, length, 1), scaled)
